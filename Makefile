@@ -1,0 +1,69 @@
+# Two commands for a stranger, and two for a developer; every path is relative, so any folder will do.
+#
+#   make demo    train a network on real digits; pictures and model go to out/
+#   make test    run every test
+#   make check   everything a change must pass: lint, types, tests with coverage
+#   make clean   remove what the commands above made
+#
+# The first run makes .venv and installs into it; later runs find it done and need no network.
+
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+DEMO_EXTRAS := viz,train
+TEST_EXTRAS := viz,train,dev
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check --no-input install --quiet
+
+# One thread is fastest for networks of this size, and two commands side by side then do not fight.
+export OPENBLAS_NUM_THREADS ?= 1
+# The packages of this folder, whatever another project has put into the environment.
+export PYTHONPATH := .
+
+.PHONY: help demo test lint check clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.demo
+	@$(RUN) demos/train_digits.py --output out $(ARGS)
+
+test: $(VENV)/.test
+	@$(RUN) -m pytest $(ARGS)
+
+lint: $(VENV)/.test
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+check: lint
+	@$(RUN) -m pytest --cov --cov-report=term $(ARGS)
+
+clean:
+	rm -rf $(VENV) out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	find autograd nn optim tests demos -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is touched after a complete installation only, so one that was interrupted is taken up again.
+# Without build isolation the build tools come from .venv too: a second installation needs no network.
+define install
+	@echo "installing chainrule[$(1)] into $(VENV) (once; some minutes on a slow line)"
+	@$(PIP) "setuptools>=77" || { echo "error: pip could not install into $(VENV); the first run needs a network" >&2; exit 1; }
+	@$(PIP) --no-build-isolation --constraint $(CONSTRAINTS) --editable ".[$(1)]"
+	@touch $@
+endef
+
+$(VENV)/.demo: pyproject.toml $(CONSTRAINTS) | $(RUN)
+	$(call install,$(DEMO_EXTRAS))
+
+$(VENV)/.test: pyproject.toml $(CONSTRAINTS) | $(RUN)
+	$(call install,$(TEST_EXTRAS))
+
+$(RUN):
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "error: there is no $(PYTHON); install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: chainrule needs Python 3.11 or newer, and $(PYTHON) is $$("$(PYTHON)" -V 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); \
+		echo "error: $(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
