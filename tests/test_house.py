@@ -1,0 +1,173 @@
+"""The commands and the documents that a stranger meets first."""
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DOCUMENTS = sorted(p for folder in (".", "demos", "demos/data") for p in (ROOT / folder).glob("*.md"))
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The build files alone, in a folder whose name has a space in it."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy2(ROOT / name, folder)
+    return folder
+
+
+def make(folder, *arguments):
+    # a make that runs these tests hands its own flags down; they are not for this one
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def fake_python(folder, version_ok, venv_ok=True):
+    """A stand-in for an interpreter: how it answers the version question, and whether it has venv."""
+    script = folder / "python-stand-in"
+    answers = f'-V) echo "Python 3.9.2";; -c) exit {int(not version_ok)};; -m) exit {int(not venv_ok)};;'
+    script.write_text(f'#!/bin/sh\ncase "$1" in {answers} esac\n', encoding="utf-8")
+    script.chmod(0o755)
+    return script
+
+
+@needs_make
+@pytest.mark.parametrize("target", ["demo", "test", "check"])
+def test_a_second_run_installs_nothing(clone, target):
+    (clone / ".venv/bin").mkdir(parents=True)
+    for made in (".venv/bin/python", ".venv/.demo", ".venv/.test"):
+        (clone / made).touch()
+    done = make(clone, "-n", target)
+    assert done.returncode == 0, done.stderr
+    assert "pip" not in done.stdout
+    assert ".venv/bin/python" in done.stdout
+
+
+@needs_make
+def test_a_changed_dependency_is_installed(clone):
+    (clone / ".venv/bin").mkdir(parents=True)
+    for made in (".venv/bin/python", ".venv/.test"):
+        (clone / made).touch()
+        os.utime(clone / made, (0, 0))
+    assert "pip" in make(clone, "-n", "test").stdout
+
+
+@needs_make
+def test_a_python_too_old_is_named(clone):
+    python = fake_python(clone, version_ok=False)
+    done = make(clone, "test", f"PYTHON={python}")
+    assert done.returncode != 0
+    assert "needs Python 3.11 or newer" in done.stderr
+    assert "Python 3.9.2" in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+@needs_make
+def test_a_missing_python_is_named(clone):
+    done = make(clone, "test", "PYTHON=no-such-python")
+    assert done.returncode != 0
+    assert "there is no no-such-python" in done.stderr
+
+
+@needs_make
+def test_a_missing_venv_module_says_what_to_install(clone):
+    python = fake_python(clone, version_ok=True, venv_ok=False)
+    done = make(clone, "demo", f"PYTHON={python}")
+    assert done.returncode != 0
+    assert "python3-venv" in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+@needs_make
+def test_make_alone_explains_the_targets(clone):
+    shown = make(clone).stdout
+    for target in ("demo", "test", "check", "clean"):
+        assert f"make {target} " in shown
+
+
+def test_ci_runs_the_test_command():
+    script = ROOT / ".ci/run"
+    text = script.read_text(encoding="utf-8")
+    assert os.access(script, os.X_OK)
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in text
+    assert "\nmake test\n" in text
+
+
+def test_every_lint_exception_carries_its_reason():
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    exceptions = [line for line in lines if re.match(r'\s+"[A-Z]+[0-9]*",', line)]
+    assert exceptions
+    for line in exceptions:
+        assert re.search(r"# \w", line), f"say why: {line}"
+
+
+def test_every_package_is_typed_and_shipped():
+    for package in ("autograd", "nn", "optim"):
+        assert (ROOT / package / "__init__.py").exists()
+        assert (ROOT / package / "py.typed").exists()
+        assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"][package]
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"])
+def test_the_documents_are_there(name):
+    assert len((ROOT / name).read_text(encoding="utf-8")) > 200
+
+
+def test_readme_names_the_two_commands():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text
+    assert "make test" in text
+
+
+def test_changelog_has_this_version():
+    assert PROJECT["project"]["version"] in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_links_lead_to_files(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if not re.match(r"https?:|mailto:|#", target):
+            assert (path.parent / target.split("#")[0]).exists(), f"{name_of(path)} links to {target}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_examples_in_documents_hold(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    assert doctest.testfile(str(path), module_relative=False, optionflags=flags).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "delimiter", "header", "shape"),
+    [
+        ("digits.csv.gz", ",", 0, (1797, 65)),
+        ("iris.csv", ",", 1, (150, 5)),
+        ("wine.csv", ",", 1, (178, 14)),
+        ("diabetes_data_raw.csv.gz", None, 0, (442, 10)),
+        ("diabetes_target.csv.gz", None, 0, (442,)),
+    ],
+)
+def test_data_is_whole_and_its_source_is_stated(name, delimiter, header, shape):
+    data = np.loadtxt(ROOT / "demos/data" / name, delimiter=delimiter, skiprows=header)
+    assert data.shape == shape
+    assert np.isfinite(data).all()
+    assert f"`{name}`" in (ROOT / "demos/data/README.md").read_text(encoding="utf-8")
