@@ -1,0 +1,29 @@
+"""Reverse-mode automatic differentiation of floats and arrays.
+
+An operation says what it computes and its partial derivatives; the graph remembers who used whom; one loop
+multiplies along the arrows.
+
+Examples
+--------
+>>> from autograd import Value
+>>> a, b = Value(2.0), Value(3.0)
+>>> (a * b).tanh().backward()
+>>> round(a.grad, 7)
+7.37e-05
+"""
+
+from . import extend
+from .backward import backward, gradients
+from .elementwise import (
+    absolute, add, cos, divide, equal, exp, greater, greater_equal, leaky_relu, less, less_equal, log, maximum,
+    minimum, multiply, negative, not_equal, power, relu, sigmoid, sign, sin, softplus, sqrt, subtract, tanh, where,
+)  # fmt: skip
+from .graph import GradientWarning, Node, is_grad_enabled, no_grad, topological_order
+from .linalg import matmul
+from .reducing import log_softmax, logsumexp, max, mean, softmax, sum
+from .rules import PRIMITIVES, broadcast_to
+from .shaping import concatenate, getitem, reshape, stack, swapaxes, transpose
+from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
+from .value import Value
+
+abs = absolute

@@ -1,0 +1,241 @@
+"""Elementwise operations: each is its value and, on the line above, its partial derivatives.
+
+A partial is written from ``(y, *inputs)`` in the library's own operations, so one line serves a float, an array
+and a graph node, at any order.  Kinks follow Bertoin et al. 2021: ``relu'(0) = abs'(0) = 0``; tied `maximum` and
+`minimum` give half to each side.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .graph import GradientWarning, Node
+from .rules import SCALAR, elementwise, linear, nondifferentiable, xp
+
+# ---------------------------------------------------------------------------------------------- arithmetic
+
+
+@elementwise(1, 1, symbol="+")
+def add(x: Any, y: Any) -> Any:
+    """Sum ``x + y``."""
+    return x + y
+
+
+@elementwise(1, -1, symbol="-")
+def subtract(x: Any, y: Any) -> Any:
+    """Difference ``x - y``."""
+    return x - y
+
+
+@elementwise(lambda z, x, y: y, lambda z, x, y: x, symbol="*")
+def multiply(x: Any, y: Any) -> Any:
+    """Product ``x * y``."""
+    return x * y
+
+
+@elementwise(lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y, symbol="/")
+def divide(x: Any, y: Any) -> Any:
+    """Quotient ``x / y``."""
+    return x / y
+
+
+@elementwise(
+    lambda z, x, y: y * power(x, where(equal(y, 0), 1.0, y - 1)),
+    lambda z, x, y: z * log(where(greater(x, 0), x, where(equal(x, 0), 1.0, float("nan")))),
+    symbol="**",
+)
+def _power(x: Any, y: Any) -> Any:
+    """Power ``x ** y``."""
+    return math.pow(x, y) if xp(x, y) is SCALAR else x**y
+
+
+def power(x: Any, y: Any) -> Any:
+    """Power ``x ** y``; ``0 ** 0`` is 1, and a negative base has a derivative in `x` only.
+
+    Parameters
+    ----------
+    x, y : float, array_like, Value or Tensor
+        Base and exponent.
+
+    Returns
+    -------
+    float, ndarray, Value or Tensor
+        The power.
+
+    Warns
+    -----
+    GradientWarning
+        If an exponent that needs a gradient meets a negative base: its gradient there is nan.
+
+    Examples
+    --------
+    >>> power(2.0, 3.0)
+    8.0
+    """
+    if isinstance(y, Node) and y.requires_grad and np.any(np.less(x._data if isinstance(x, Node) else x, 0)):
+        name = f" {y.name!r}" if y.name else ""
+        warnings.warn(
+            f"the gradient of the exponent{name} is nan where the base is negative; use a number as exponent, or "
+            "abs() of the base",
+            GradientWarning,
+            stacklevel=2,
+        )
+    return _power(x, y)
+
+
+@elementwise(-1, symbol="neg")
+def negative(x: Any) -> Any:
+    """Negation ``-x``."""
+    return -x
+
+
+@elementwise(lambda y, x: sign(x))
+def absolute(x: Any) -> Any:
+    """Absolute value; its derivative at 0 is 0."""
+    return abs(x)
+
+
+@elementwise(lambda z, x, y: greater(x, y) + 0.5 * equal(x, y), lambda z, x, y: less(x, y) + 0.5 * equal(x, y))
+def maximum(x: Any, y: Any) -> Any:
+    """Larger of two; a tie gives half of the gradient to each."""
+    return xp(x, y).maximum(x, y)
+
+
+@elementwise(lambda z, x, y: less(x, y) + 0.5 * equal(x, y), lambda z, x, y: greater(x, y) + 0.5 * equal(x, y))
+def minimum(x: Any, y: Any) -> Any:
+    """Smaller of two; a tie gives half of the gradient to each."""
+    return xp(x, y).minimum(x, y)
+
+
+@linear(
+    None,
+    lambda g, z, mask, x, y: where(mask, g, 0.0),
+    lambda g, z, mask, x, y: where(mask, 0.0, g),
+    joint=True,
+    selects=True,
+)
+def where(mask: Any, x: Any, y: Any) -> Any:
+    """Choose `x` where `mask` holds and `y` elsewhere; what is not taken cannot spoil the gradient."""
+    return xp(mask, x, y).where(mask, x, y)
+
+
+@elementwise(lambda y, g, x: x, lambda y, g, x: g, symbol="*", selects=True)
+def product_if_taken(g: Any, x: Any) -> Any:
+    """Product ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or undefined."""
+    return xp(g, x).where(g == 0, 0.0, x) * g
+
+
+# ------------------------------------------------------------------------- exponential, logarithm, trigonometry
+
+
+@elementwise(lambda y, x: y)
+def exp(x: Any) -> Any:
+    """Exponential ``e**x``."""
+    return xp(x).exp(x)
+
+
+@elementwise(lambda y, x: 1.0 / x)
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+    return xp(x).log(x)
+
+
+@elementwise(lambda y, x: 0.5 / y)
+def sqrt(x: Any) -> Any:
+    """Square root; its derivative at 0 is infinite, as the mathematics says."""
+    return xp(x).sqrt(x)
+
+
+@elementwise(lambda y, x: cos(x))
+def sin(x: Any) -> Any:
+    """Sine of an angle in radians."""
+    return xp(x).sin(x)
+
+
+@elementwise(lambda y, x: -sin(x))
+def cos(x: Any) -> Any:
+    """Cosine of an angle in radians."""
+    return xp(x).cos(x)
+
+
+@elementwise(lambda y, x: 1 - y * y)
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent."""
+    return xp(x).tanh(x)
+
+
+# --------------------------------------------------------------------------------------------- activations
+
+
+@elementwise(lambda y, x: y * (1 - y), symbol="σ")
+def sigmoid(x: Any) -> Any:
+    """Logistic function ``1 / (1 + e**-x)``, without overflow at either end."""
+    e = xp(x).exp(-abs(x))
+    return xp(x).where(x >= 0, 1.0, e) / (1.0 + e)
+
+
+@elementwise(lambda y, x: greater(x, 0), symbol="ReLU")
+def relu(x: Any) -> Any:
+    """Rectifier ``max(0, x)``; its derivative at 0 is 0."""
+    return xp(x).maximum(x, 0.0)
+
+
+@elementwise(lambda y, x, negative_slope: where(greater(x, 0), 1.0, negative_slope))
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """Rectifier with slope `negative_slope` where ``x <= 0``."""
+    return xp(x).where(x > 0, x, negative_slope * x)
+
+
+@elementwise(lambda y, x: sigmoid(x))
+def softplus(x: Any) -> Any:
+    """Smooth ramp ``log(1 + e**x)``, without overflow."""
+    return xp(x).log1p(xp(x).exp(-abs(x))) + xp(x).maximum(x, 0.0)
+
+
+# ------------------------------------------------------------------------------ comparisons: no gradient passes
+
+
+@nondifferentiable(symbol="==")
+def equal(x: Any, y: Any) -> Any:
+    """Whether ``x == y``."""
+    return x == y
+
+
+@nondifferentiable(symbol="!=")
+def not_equal(x: Any, y: Any) -> Any:
+    """Whether ``x != y``."""
+    return x != y
+
+
+@nondifferentiable(symbol=">")
+def greater(x: Any, y: Any) -> Any:
+    """Whether ``x > y``."""
+    return x > y
+
+
+@nondifferentiable(symbol=">=")
+def greater_equal(x: Any, y: Any) -> Any:
+    """Whether ``x >= y``."""
+    return x >= y
+
+
+@nondifferentiable(symbol="<")
+def less(x: Any, y: Any) -> Any:
+    """Whether ``x < y``."""
+    return x < y
+
+
+@nondifferentiable(symbol="<=")
+def less_equal(x: Any, y: Any) -> Any:
+    """Whether ``x <= y``."""
+    return x <= y
+
+
+@nondifferentiable
+def sign(x: Any) -> Any:
+    """Sign: -1, 0 or 1."""
+    return xp(x).sign(x)

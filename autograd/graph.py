@@ -1,0 +1,340 @@
+"""The graph: an operation, its arguments, and the numbers it saw.
+
+A `Node` remembers which `Primitive` made it and from what.  Nothing here knows a derivative, an operator or
+an array function: those stand on top (`rules`, `variables`), so that every import arrow points one way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+import numpy as np
+
+__all__ = ["KINDS", "GradientWarning", "Node", "Primitive", "apply", "is_grad_enabled", "no_grad", "record", "topological_order"]
+
+NO_PARAMS: Mapping[str, Any] = {}
+
+# What forward of the operations may return, and the kind of node that holds it: (class, conversion or None).
+# `variables` fills it in, which is how a result gets its class without the graph knowing `Value` or `Tensor`.
+KINDS: dict[type, tuple[type[Node], Callable[[Any], Any] | None]] = {}
+
+_grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+_grad_is_enabled = _grad_enabled.get
+
+
+class GradientWarning(UserWarning):
+    """Something about gradients that is probably a mistake; the standard filters silence it or make it an error."""
+
+
+class Primitive:
+    """An operation: how it computes, and one derivative rule per argument.
+
+    Subclasses say how a rule turns the cotangent of the result into that of an argument (`pull`).
+    """
+
+    __slots__ = ("each", "forward", "name", "rules", "selects", "symbol")
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        rules: tuple[Any, ...],
+        *,
+        symbol: str = "",
+        each: Callable[[int], Any] | None = None,
+        selects: bool = False,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.rules = rules
+        self.symbol = symbol or name
+        self.each = each  # for a variadic operation: the rule of argument i
+        self.selects = selects  # an operation that may leave an argument untaken, as `where` does
+
+    def rules_for(self, count: int) -> tuple[Any, ...]:
+        """Return one rule per argument, also for an operation of any number of arguments."""
+        return self.rules if self.each is None else tuple(self.each(i) for i in range(count))
+
+    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        """Return the share of the cotangent `g` of `y` that belongs to the argument `rule` stands for."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"the primitive {self.name!r} is code and is not pickled; import it instead")
+
+
+class Node:
+    """A number or array in a computation graph.
+
+    Attributes
+    ----------
+    op : Primitive or None
+        What made this node; None for a leaf.
+    args : tuple
+        What it was made from, in order: nodes, or constants as plain numbers and arrays.
+    raw : tuple
+        The numbers the operation saw, which stay as they were when a leaf is updated later.
+    params : mapping
+        Keyword parameters of the operation (an axis, a slope).
+    name : str
+        A label for pictures, explanations and messages.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_grad", "_requires_grad", "args", "hooks", "name", "op", "params", "raw", "retains_grad")
+
+    _data: Any
+    _grad: Any
+    _requires_grad: bool
+    op: Primitive | None
+    args: tuple[Any, ...]
+    raw: tuple[Any, ...]
+    params: Mapping[str, Any]
+    name: str
+    hooks: tuple[Callable[[Any], Any], ...]
+
+    retains_grad: bool  # whether `.grad` is kept on a computed node
+
+    no_gradient: ClassVar[Any] = None  # what `.grad` holds before any backward
+    always_retains: ClassVar[bool] = False
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this node."""
+        return self._requires_grad
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this node."""
+        return self.op is None
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are being recorded in this thread or task.
+
+    Examples
+    --------
+    >>> is_grad_enabled()
+    True
+    """
+    return _grad_is_enabled()
+
+
+class no_grad(contextlib.ContextDecorator):
+    """Stop recording: results computed inside are leaves without gradient.
+
+    A context manager and a decorator; it holds for this thread or task only, and the mode found is restored
+    whatever happens inside.  A decorated generator is switched at each resume.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self) -> None:
+        self._found: list[bool] = []
+
+    def __enter__(self) -> no_grad:
+        self._found.append(_grad_enabled.get())
+        _grad_enabled.set(False)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _grad_enabled.set(self._found.pop())
+
+    def _recreate_cm(self) -> no_grad:
+        return type(self)()
+
+    def __call__(self, func: Any) -> Any:
+        """Decorate a function, or a generator function, so that its body runs without recording."""
+        import functools
+        import inspect
+
+        if not inspect.isgeneratorfunction(func):
+            return super().__call__(func)
+
+        @functools.wraps(func)
+        def resumed(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            generator = func(*args, **kwargs)
+            send: Callable[[], Any] = lambda: next(generator)  # noqa: E731
+            while True:
+                try:
+                    with type(self)():
+                        item = send()
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    received = yield item
+                    send = lambda r=received: generator.send(r)  # noqa: E731
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:
+                    send = lambda e=error: generator.throw(e)  # noqa: E731
+
+        return resumed
+
+
+def make_leaf(node: Node, data: Any, requires_grad: bool, name: str) -> None:
+    """Fill in a node that no operation made."""
+    kind = type(node)
+    node._data = data
+    node._grad = kind.no_gradient
+    node._requires_grad = requires_grad
+    node.retains_grad = kind.always_retains
+    node.op = None
+    node.args = node.raw = node.hooks = ()
+    node.params = NO_PARAMS
+    node.name = name
+
+
+def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: Mapping[str, Any], data: Any) -> Node:
+    """Return the node of `data = op(*raw, **params)`, remembering its arguments if gradients may pass."""
+    try:
+        kind, convert = KINDS[type(data)]
+    except KeyError:
+        raise TypeError(
+            f"{op.name} made a {type(data).__name__}; an operation on nodes must return a float or an array"
+        ) from None
+    node = object.__new__(kind)
+    node._data = data if convert is None else convert(data)
+    node._grad = kind.no_gradient
+    node.retains_grad = kind.always_retains
+    node.name = ""
+    node.hooks = ()
+    if _grad_is_enabled():
+        rules = op.rules
+        requires = connected = False
+        for i, arg in enumerate(args):
+            if isinstance(arg, Node):
+                if arg._requires_grad:
+                    connected = True
+                    if rules[i] is not None if i < len(rules) else op.each is not None:
+                        requires = True
+                        break
+                elif arg.op is not None:
+                    connected = True
+        if connected:
+            node.op = op
+            node.args = args
+            node.raw = raw
+            node.params = params
+            node._requires_grad = requires
+            return node
+    node.op = None
+    node.args = node.raw = ()
+    node.params = NO_PARAMS
+    node._requires_grad = False
+    return node
+
+
+def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_PARAMS) -> Any:
+    """Compute `op` on floats, arrays and nodes; the result is a node if an argument is one."""
+    raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
+    try:
+        data = op.forward(*raw, **params)
+    except (ValueError, TypeError, ArithmeticError, IndexError) as error:
+        raise explained(op, raw, error) from error
+    for arg in args:
+        if isinstance(arg, Node):
+            return record(op, args, raw, params, data)
+    return data
+
+
+def explained(op: Primitive, raw: tuple[Any, ...], error: Exception) -> Exception:
+    """Return `error` again with the operation and its arguments in the message."""
+    seen = ", ".join(description(a) for a in raw)
+    message = f"{op.name}({seen}): {error}"
+    for kind in (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError):
+        if isinstance(error, kind):
+            return kind(message)
+    return ValueError(message)
+
+
+def description(a: Any) -> str:
+    """Return a number as itself and an array as its shape, for messages."""
+    if isinstance(a, np.ndarray):
+        return f"shape {a.shape}" if a.dtype != object else f"object array of shape {a.shape}"
+    return repr(a) if isinstance(a, (float, int, slice, type(None), type(...))) else type(a).__name__
+
+
+def topological_order(*roots: Node, through: Callable[[Node], bool] | None = None) -> list[Node]:
+    """Return every node the roots depend on, each after all of its arguments.
+
+    Parameters
+    ----------
+    *roots : Node
+        Where to start; several roots share one sort.
+    through : callable, optional
+        Visit only nodes for which this is true.
+
+    Notes
+    -----
+    A depth-first postorder with its own stack, so that a chain of a million nodes needs no recursion; each
+    node and edge is looked at once.  Arguments come in the order in which they were written.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> a, b = Value(2.0, name="a"), Value(3.0, name="b")
+    >>> c = a * b + a
+    >>> [node.name or node.op.symbol for node in topological_order(c)]
+    ['a', 'b', '*', '+']
+    """
+    order: list[Node] = []
+    open_nodes: list[Node] = []  # nodes whose arguments are being placed
+    seen: set[Node] = set()
+    stack: list[Node | None] = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if node is None:
+            order.append(open_nodes.pop())
+        elif node not in seen and (through is None or through(node)):
+            seen.add(node)
+            if node.op is None:
+                order.append(node)
+            else:
+                open_nodes.append(node)
+                stack.append(None)  # met again when everything pushed after it has been placed
+                for arg in node.args[::-1]:
+                    if isinstance(arg, Node) and arg not in seen:
+                        stack.append(arg)
+    return order
+
+
+# Arrays that a graph may have recorded and that were then changed in place, by identity.  An array leaves when
+# it is freed, so the table is empty in any loop that drops its old graphs.
+_modified: dict[int, weakref.ref[np.ndarray[Any, Any]]] = {}
+
+
+def mark_modified(array: np.ndarray[Any, Any]) -> None:
+    """Remember that `array` no longer holds the numbers a graph may have recorded from it."""
+    key = id(array)
+    _modified[key] = weakref.ref(array, lambda _: _modified.pop(key, None))
+
+
+def refuse_modified(nodes: Iterable[Node]) -> None:
+    """Raise if an operation among `nodes` saw an array that has been changed in place since."""
+    changed = [array for ref in list(_modified.values()) if (array := ref()) is not None]
+    if not changed:
+        return
+    for node in nodes:
+        for arg, seen in zip(node.args, node.raw, strict=True):
+            if isinstance(seen, np.ndarray) and any(np.may_share_memory(seen, array) for array in changed):
+                name = f" {arg.name!r}" if isinstance(arg, Node) and arg.name else ""
+                raise RuntimeError(
+                    f"the operand{name} of shape {seen.shape} of {node.op} was modified in place between forward and "
+                    "backward, so its gradient would be wrong: call backward() before updating `.data`, or assign a "
+                    "new array (`p.data = p.data - step`)"
+                )

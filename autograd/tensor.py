@@ -1,0 +1,289 @@
+"""`Tensor`: an array in a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import linalg, reducing, shaping
+from .graph import KINDS, Node, make_leaf, mark_modified
+from .numpy_protocol import array_function
+from .variable import Variable, leaf, require_float
+
+_default_dtype: np.dtype[Any] = np.dtype(np.float64)
+
+
+def set_default_dtype(dtype: npt.DTypeLike) -> None:
+    """Set the dtype that a `Tensor` of Python numbers gets; float64 at the start.
+
+    Parameters
+    ----------
+    dtype : dtype
+        A floating-point dtype.
+
+    Raises
+    ------
+    TypeError
+        If `dtype` is not floating-point.
+
+    Examples
+    --------
+    >>> set_default_dtype(np.float64)
+    """
+    global _default_dtype
+    wanted = np.dtype(dtype)
+    if wanted.kind != "f":
+        raise TypeError(f"the default dtype must be floating-point, such as float32 or float64, not {wanted}")
+    _default_dtype = wanted
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """Return the dtype that a `Tensor` of Python numbers gets.
+
+    Examples
+    --------
+    >>> get_default_dtype()
+    dtype('float64')
+    """
+    return _default_dtype
+
+
+class Tensor(Variable):
+    """An array in a computation graph.
+
+    Parameters
+    ----------
+    data : array_like
+        The numbers; copied.  Python numbers get the default dtype, an ndarray keeps its own.
+    requires_grad : bool
+        Whether gradients flow to it; float dtypes only.
+    name : str, optional
+        How pictures and messages call it.
+    dtype : dtype, optional
+        Convert to this dtype.
+
+    Attributes
+    ----------
+    data : ndarray
+        The numbers; assign a new array to change them.  Writing into it (``t.data[0] = 1``) is the one change
+        that a recorded graph cannot notice.
+    grad : ndarray or None
+        The gradient, of the shape and dtype of `data`.
+
+    Raises
+    ------
+    TypeError
+        If `requires_grad` is asked of integers or bools, or `data` is not numeric.
+    ValueError
+        If nested sequences do not form an array.
+
+    Examples
+    --------
+    >>> W = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="W")
+    >>> (W @ np.array([1.0, -1.0])).sum().backward()
+    >>> W.grad
+    array([[ 1., -1.],
+           [ 1., -1.]])
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, data: Any, requires_grad: bool = False, name: str = "", *, dtype: npt.DTypeLike | None = None
+    ) -> None:
+        array = np.array(_as_array(data, dtype))
+        if requires_grad:
+            require_float(array)
+        make_leaf(self, array, bool(requires_grad), name)
+
+    @property
+    def data(self) -> np.ndarray[Any, Any]:
+        """The numbers as an ndarray; assign a new array to change them."""
+        return self._data  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value is self._data:  # `t.data -= step` has already written into the array a graph may have recorded
+            mark_modified(value)
+            self._data = value.copy()
+            return
+        array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else _as_array(value, None)
+        if self._requires_grad:
+            require_float(array)
+        self._data = array
+
+    def _checked_grad(self, value: Any) -> Any:
+        if value is None or isinstance(value, Node):
+            return value
+        if not isinstance(value, (np.ndarray, np.generic, float, int)):
+            raise TypeError(f"grad must be an ndarray of shape {self.shape} or None, not {type(value).__name__}")
+        if np.shape(value) != self.shape:
+            raise ValueError(f"grad of shape {np.shape(value)} does not fit a Tensor of shape {self.shape}")
+        return np.asarray(value, dtype=self._data.dtype)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this computed tensor in `.grad` after each backward pass."""
+        self.retains_grad = True
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length along each axis."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Any:
+        """The axes reversed."""
+        return shaping.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return shaping.swapaxes(self)
+
+    __matmul__ = linalg.matmul
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return linalg.matmul(other, self)
+
+    __getitem__ = shaping.getitem
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor is not written in place, since a graph may have recorded it: use where(mask, new, old) or "
+            "index_add(x, index, values) for a new Tensor, or assign to `.data`"
+        )
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-d Tensor has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("a 0-d Tensor cannot be iterated over")
+        return (self[i] for i in range(len(self)))
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Sum along `axis`, or of everything."""
+        return reducing.sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Arithmetic mean along `axis`, or of everything."""
+        return reducing.mean(self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Largest along `axis`, or of everything."""
+        return reducing.max(self, axis, keepdims)
+
+    logsumexp = reducing.logsumexp
+    softmax = reducing.softmax
+    log_softmax = reducing.log_softmax
+    swapaxes = shaping.swapaxes
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same numbers in another shape, given as one tuple or as lengths."""
+        return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """Axes in another order, reversed by default."""
+        return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return a read-only view of the numbers."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """Return the numbers as nested lists."""
+        return self._data.tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if self._requires_grad:
+            raise TypeError(
+                "a Tensor that requires gradients is not turned into an array silently, which would cut the graph: use "
+                ".numpy() or .detach() for its numbers"
+            )
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    __array_function__ = array_function
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)
+        notes = "" if self._data.dtype == _default_dtype else f", dtype={self._data.dtype}"
+        if self.op is not None:
+            notes += f", op={self.op.name}"
+        elif self._requires_grad:
+            notes += ", requires_grad=True"
+        return f"Tensor({text}{notes}{f', name={self.name!r}' if self.name else ''})"
+
+
+def _as_array(data: Any, dtype: npt.DTypeLike | None) -> np.ndarray[Any, Any]:
+    if isinstance(data, Node):
+        raise TypeError("a Tensor holds numbers, not nodes; use the node itself, its .detach(), or stack(...) of several")
+    array = np.asarray(data)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"a Tensor holds floats, integers or bools, not {type(data).__name__} of dtype {array.dtype}; join nodes "
+            "with stack(...), and encode text as class indices"
+        )
+    if dtype is None and array.dtype.kind in "iuf" and not isinstance(data, (np.ndarray, np.generic)):
+        dtype = _default_dtype
+    return np.asarray(array, dtype=dtype)
+
+
+def as_tensor(data: Any, requires_grad: bool = False) -> Tensor:
+    """Return `data` as a `Tensor` that shares its memory where it can; a Tensor is returned as it is.
+
+    Parameters
+    ----------
+    data : array_like or Tensor
+        The numbers.
+    requires_grad : bool
+        Whether gradients flow to it.
+
+    Returns
+    -------
+    Tensor
+        A leaf.
+
+    Examples
+    --------
+    >>> a = np.zeros(2)
+    >>> as_tensor(a).data is a
+    True
+    """
+    if isinstance(data, Tensor):
+        return data
+    array = _as_array(data, None)
+    if requires_grad:
+        require_float(array)
+    made: Tensor = leaf(Tensor, array, requires_grad)
+    return made
+
+
+KINDS.update({np.ndarray: (Tensor, None)})
+KINDS.update({np.dtype(code).type: (Tensor, np.asarray) for code in "?bhilqBHILQefdg"})

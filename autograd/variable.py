@@ -1,0 +1,216 @@
+"""What `Value` and `Tensor` share: operators and methods on nodes, and no mathematics of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import elementwise as ew
+from .backward import backward
+from .graph import NO_PARAMS, Node, make_leaf
+from .numpy_protocol import array_ufunc
+
+
+class Variable(Node):
+    """What `Value` and `Tensor` share: operators, gradients and names."""
+
+    __slots__ = ()
+
+    __add__ = ew.add
+    __sub__ = ew.subtract
+    __mul__ = ew.multiply
+    __truediv__ = ew.divide
+    __pow__ = ew.power
+    __neg__ = ew.negative
+    __abs__ = ew.absolute
+    __eq__ = ew.equal  # type: ignore[assignment]
+    __ne__ = ew.not_equal  # type: ignore[assignment]
+    __lt__ = ew.less
+    __le__ = ew.less_equal
+    __gt__ = ew.greater
+    __ge__ = ew.greater_equal
+    __hash__ = Node.__hash__  # by identity: a comparison is an operation, not a question about sameness
+
+    def __radd__(self, other: Any) -> Any:
+        return ew.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ew.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ew.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ew.divide(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return ew.power(other, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    abs = ew.absolute
+    exp = ew.exp
+    log = ew.log
+    sqrt = ew.sqrt
+    sin = ew.sin
+    cos = ew.cos
+    tanh = ew.tanh
+    sigmoid = ew.sigmoid
+    relu = ew.relu
+    leaky_relu = ew.leaky_relu
+    softplus = ew.softplus
+    maximum = ew.maximum
+    minimum = ew.minimum
+
+    __array_ufunc__ = array_ufunc
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this node; settable on a leaf."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self.op is not None and bool(wanted) != self._requires_grad:
+            raise RuntimeError(
+                "requires_grad can be changed on a leaf only; this node was computed. Use detach() for a copy of its "
+                "numbers without history"
+            )
+        if wanted:
+            require_float(self._data)
+        self._requires_grad = bool(wanted)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient, as plain numbers of the shape of `data`; assignable."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        self._grad = self._checked_grad(value)
+
+    def _checked_grad(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def backward(self, gradient: Any = None, *, create_graph: bool = False) -> None:
+        """Compute the gradient of this node with respect to every variable it depends on; see `autograd.backward`."""
+        backward(self, gradient, create_graph=create_graph)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient: 0.0 on a `Value`; None, or zeros if not `set_to_none`, on a `Tensor`."""
+        self._grad = self.no_gradient if set_to_none else self._data * 0.0
+
+    def detach(self) -> Any:
+        """Return a leaf with the same numbers (shared) that no gradient flows through."""
+        return leaf(type(self), self._data, False, self.name)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
+        """Call `hook` with the cotangent of this node in each backward pass.
+
+        Parameters
+        ----------
+        hook : callable
+            Given the complete cotangent; returns None, or another one of the same shape to pass on instead.
+
+        Returns
+        -------
+        callable
+            Removes the hook.
+        """
+        if not callable(hook):
+            raise TypeError(f"a hook must be callable, not {hook!r}")
+        entry = lambda g: hook(g)  # noqa: E731  (a fresh object, so that the same hook can be registered twice)
+        self.hooks = (*self.hooks, entry)
+
+        def remove() -> None:
+            self.hooks = tuple(h for h in self.hooks if h is not entry)
+
+        return remove
+
+    def item(self) -> float:
+        """Return the one number this node holds."""
+        if np.size(self._data) != 1:
+            raise ValueError(
+                f"item() needs exactly one number; this node holds {np.size(self._data)} (shape {np.shape(self._data)})"
+            )
+        return self._data if type(self._data) is float else self._data.item()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if np.size(self._data) != 1:
+            raise ValueError(
+                f"the truth of {np.size(self._data)} numbers (shape {np.shape(self._data)}) is ambiguous; reduce them "
+                "first, or use where(mask, a, b)"
+            )
+        return bool(self._data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    @property
+    def label(self) -> str:
+        """The name, as micrograd calls it."""
+        return self.name
+
+    @label.setter
+    def label(self, value: str) -> None:
+        self.name = value
+
+    @property
+    def _prev(self) -> tuple[Node, ...]:
+        """The argument nodes in order, as micrograd calls them."""
+        return tuple(arg for arg in self.args if isinstance(arg, Node))
+
+    @property
+    def _op(self) -> str:
+        """The operation's symbol, as micrograd calls it."""
+        return "" if self.op is None else self.op.symbol
+
+    def __copy__(self) -> Any:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        function, args = self.__reduce__()
+        copied = function(*args)
+        copied._data = self._data if type(self._data) is float else self._data.copy()
+        memo[id(self)] = copied
+        return copied
+
+    def __reduce__(self) -> Any:
+        if self.op is not None:
+            raise TypeError(
+                f"this node was computed by {self.op.name} and carries its graph, which is not copied or pickled; "
+                "use detach() to keep its numbers alone"
+            )
+        grad = None if isinstance(self._grad, Node) else self._grad
+        return _restored, (type(self), self._data, self._requires_grad, self.name, grad)
+
+
+def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:
+    """Return a leaf of this kind that shares `data`, without the checks of the constructor."""
+    node = object.__new__(kind)
+    make_leaf(node, data, requires_grad, name)
+    return node
+
+
+def _restored(kind: type[Any], data: Any, requires_grad: bool, name: str, grad: Any) -> Any:
+    node = leaf(kind, data, requires_grad, name)
+    if grad is not None:
+        node._grad = grad if type(grad) is float else grad.copy()
+    return node
+
+
+def require_float(data: Any) -> None:
+    if type(data) is not float and data.dtype.kind != "f":
+        raise TypeError(
+            f"requires_grad=True needs float numbers; this Tensor has dtype {data.dtype}, which holds data such as "
+            "labels and masks. Convert it first: Tensor(a.astype(float), requires_grad=True)"
+        )
