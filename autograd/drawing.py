@@ -1,76 +1,23 @@
 """A computation graph as a picture: a box for every variable, an oval for every operation.
 
-This module turns a graph into text in the DOT language and no further; `render` makes pictures of such text.
+`draw` is all a reader needs; `picture` writes the DOT text, `render` makes an image of it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import graphviz
-import numpy as np
-
-from .graph import Node, topological_order
-from .labels import cut, escaped, number, shape, summary
-from .render import RenderError, render, save
+from .graph import Node
+from .picture import THEMES, Picture, Snapshot
+from .render import TIMEOUT, RenderError, render, save
 
 __all__ = ["Drawing", "draw"]
 
 DIRECTIONS = ("LR", "TB", "RL", "BT")
 LIMIT = 500  # nodes: layout takes about 0.1 s for 300 of them, 10 s for 3,000
-MANY = 8  # constants of one operation that are still drawn one by one
-
-
-@dataclass(frozen=True)
-class Theme:
-    """The colours of a picture: (fill, border) for each kind of box."""
-
-    background: str
-    ink: str
-    faint: str
-    parameter: tuple[str, str]
-    data: tuple[str, str]
-    inner: tuple[str, str]
-    root: tuple[str, str]
-    op: tuple[str, str]
-
-
-THEMES = {
-    "light": Theme(
-        background="#ffffff",
-        ink="#1f2933",
-        faint="#7b8794",
-        parameter=("#dceafb", "#3b78c2"),
-        data=("#eef1f4", "#8a97a6"),
-        inner=("#ffffff", "#b3bdc9"),
-        root=("#fff0c9", "#d08a00"),
-        op=("#e3f4e6", "#4b9b5f"),
-    ),
-    "dark": Theme(
-        background="#15191f",
-        ink="#e6eaf0",
-        faint="#8c98a8",
-        parameter=("#1d3a5f", "#6ea8ea"),
-        data=("#2b323c", "#77859a"),
-        inner=("#1c222a", "#566273"),
-        root=("#54400f", "#e5b040"),
-        op=("#1e4029", "#6cc084"),
-    ),
-    "print": Theme(
-        background="#ffffff",
-        ink="#000000",
-        faint="#444444",
-        parameter=("#e4e4e4", "#000000"),
-        data=("#ffffff", "#888888"),
-        inner=("#ffffff", "#000000"),
-        root=("#ffffff", "#000000"),
-        op=("#ffffff", "#000000"),
-    ),
-}
 
 
 class Drawing:
@@ -99,7 +46,7 @@ class Drawing:
         """
         return render(self.source, "svg").decode("utf-8")
 
-    def save(self, path: str | os.PathLike[str], *, timeout: float = 60.0) -> Path:
+    def save(self, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
         """Write the picture to a file and return its path; the suffix chooses the format.
 
         Parameters
@@ -154,9 +101,9 @@ def draw(
 ) -> Drawing:
     """Draw the computation that led to a node.
 
-    Every variable is a box with its name, its number or shape, and its gradient where there is one; every operation
-    is an oval, with its operands entering in the order in which they were written; constants are small text.
-    Blue boxes take gradients, grey ones are data, the amber one is the result.
+    Every variable is a box with its name, its number or shape, and its gradient where there is one.  Every
+    operation is an oval, which its operands enter in the order in which they were written; constants are
+    small text.  Blue boxes are leaves that take gradients, grey ones are data, the amber one is the result.
 
     Parameters
     ----------
@@ -169,9 +116,9 @@ def draw(
     theme : {'light', 'dark', 'print'}
         The colours; ``'print'`` needs none.
     names : mapping of str to object, optional
-        Names for nodes, for instance ``locals()``; lists of nodes and modules found in it name what they hold.
+        Names for nodes, for instance ``locals()``; a list of nodes or a module in it names what it holds.
     limit : int, optional
-        A larger graph is folded: only this many nodes are drawn, the nearest to the result.  None draws everything.
+        A larger graph is folded: only this many nodes are drawn, the nearest to the result.  None draws all.
     depth : int, optional
         Draw nothing more than this many operations away from the result.
 
@@ -212,62 +159,15 @@ def draw(
     message = ""
     if hidden := len(graph.nodes) - len(shown):
         message = (
-            f"{hidden:,} of {len(graph.nodes):,} nodes are not shown; see all of them with draw(..., limit=None), "
-            "more or fewer with limit= or depth="
+            f"{hidden:,} of {len(graph.nodes):,} nodes are not shown; "
+            "draw(..., limit=None, depth=None) shows all of them"
         )
     picture = Picture(graph, THEMES[theme], direction, values, gradients, named(names or {}))
     return Drawing(picture.source(shown, message), message, len(graph.nodes))
 
 
-class Snapshot:
-    """The nodes and edges of a graph at one moment: positions, arguments before users."""
-
-    def __init__(self, roots: Sequence[Node]) -> None:
-        self.nodes = topological_order(*roots)
-        self.position = {id(node): k for k, node in enumerate(self.nodes)}
-        self.args = [node.args for node in self.nodes]  # tuples: what is assigned later does not reach them
-        self.roots = {self.position[id(node)] for node in roots}
-        for k, args in enumerate(self.args):
-            for arg in args:
-                if isinstance(arg, Node) and self.position.get(id(arg), k) >= k:
-                    raise ValueError(
-                        f"the graph of {len(self.nodes):,} nodes has a cycle through {self.nodes[k].op}, or changed "
-                        "while it was being drawn; a result cannot be its own argument"
-                    )
-
-    def parents(self, k: int) -> list[int]:
-        """Return the positions of the nodes that node `k` was made from, in order."""
-        return [self.position[id(arg)] for arg in self.args[k] if isinstance(arg, Node)]
-
-    def nearest(self, limit: int | None, depth: int | None) -> set[int]:
-        """Return the positions of the nodes nearest to the roots, by the longest way that leads there.
-
-        Along the longest way an argument is always farther than its user, so that nothing shown hangs on what is
-        hidden from two sides.
-        """
-        far = [0] * len(self.nodes)
-        for k in range(len(self.nodes) - 1, -1, -1):
-            for parent in self.parents(k):
-                far[parent] = max(far[parent], far[k] + 1)
-        order = [k for k in range(len(self.nodes)) if depth is None or far[k] <= depth]
-        if limit is None or len(order) <= limit:
-            return set(order)
-        return set(sorted(order, key=lambda k: (far[k], -k))[:limit])
-
-    def behind(self, k: int, shown: set[int], counted: set[int]) -> int:
-        """Return how many hidden nodes stand behind node `k` that were not counted before, and count them."""
-        before = len(counted)
-        stack = [k]
-        while stack:
-            for parent in self.parents(stack.pop()):
-                if parent not in shown and parent not in counted:
-                    counted.add(parent)
-                    stack.append(parent)
-        return len(counted) - before
-
-
 def named(names: Mapping[str, Any]) -> dict[int, str]:
-    """Return a name for the identity of every node in `names`, also inside lists and modules; the first one wins."""
+    """Return names by the identity of the node, also of those in lists and modules; the first one wins."""
     found: dict[int, str] = {}
     for name, thing in list(names.items()):
         if name.startswith("_"):  # a notebook keeps its history in _, _1, __ ...
@@ -282,162 +182,3 @@ def named(names: Mapping[str, Any]) -> dict[int, str]:
             for inner, node in walk():
                 found.setdefault(id(node), f"{name}.{inner}")
     return found
-
-
-class Picture:
-    """Writes the nodes of a graph as DOT."""
-
-    def __init__(
-        self,
-        graph: Snapshot,
-        theme: Theme,
-        direction: str,
-        values: bool,
-        gradients: bool,
-        names: dict[int, str],
-    ) -> None:
-        self.graph = graph
-        self.theme = theme
-        self.stacked = direction in (
-            "LR",
-            "RL",
-        )  # there, fields of a record lie above each other by themselves
-        self.values = values
-        self.gradients = gradients
-        self.names = names
-        self.count = 0
-        self.dot = graphviz.Digraph(
-            "computation",
-            graph_attr={
-                "rankdir": direction,
-                "bgcolor": theme.background,
-                "nodesep": "0.22",
-                "ranksep": "0.32",
-                "pad": "0.2",
-                "fontname": "Helvetica",
-                "fontsize": "11",
-                "fontcolor": theme.faint,
-            },
-            node_attr={
-                "shape": "record",
-                "style": "filled,rounded",
-                "fontname": "Helvetica",
-                "fontsize": "11",
-                "fontcolor": theme.ink,
-                "height": "0.3",
-                "margin": "0.14,0.05",
-            },
-            edge_attr={"color": theme.faint, "arrowsize": "0.6", "penwidth": "0.9"},
-        )
-
-    def source(self, shown: set[int], message: str) -> str:
-        """Return the DOT text of the nodes shown, with one box for what is hidden behind each of them."""
-        box: dict[int, str] = {}
-        counted: set[int] = set()
-        for k in sorted(shown):
-            box[k] = self.variable(k)
-            if self.graph.nodes[k].op is not None:
-                op = self.operation(k, box)
-                if any(parent not in shown for parent in self.graph.parents(k)):
-                    self.edge(self.fold(self.graph.behind(k, shown, counted)), op)
-                self.edge(op, box[k], weight="4")
-        if message:
-            self.dot.attr(label=graphviz.nohtml(escaped(message)), labelloc="b")
-        return str(self.dot.source)
-
-    def add(self, label: str, **attributes: str) -> str:
-        """Add one node, whose label is DOT-escaped already, under a name of our own."""
-        name = f"n{self.count}"
-        self.count += 1
-        self.dot.node(name, graphviz.nohtml(label), **attributes)
-        return name
-
-    def edge(self, tail: str, head: str, **attributes: str) -> None:
-        self.dot.edge(tail, head, **attributes)
-
-    def variable(self, k: int) -> str:
-        """Add the box of a variable: name, number or shape, gradient."""
-        node = self.graph.nodes[k]
-        rows = self.rows(node)
-        kind = "parameter" if node.requires_grad else "data"
-        if k in self.graph.roots:
-            kind = "root"
-        elif node.op is not None:
-            kind = "inner"
-        fill, border = getattr(self.theme, kind)
-        label = "|".join(escaped(row, record=True) for row in rows)
-        extra = {"penwidth": "1.8"} if kind == "root" else {}
-        return self.add(label if self.stacked else "{" + label + "}", fillcolor=fill, color=border, **extra)
-
-    def rows(self, node: Node) -> list[str]:
-        """Return the lines of text in the box of a variable."""
-        data, grad = node.data, node.grad
-        grad = grad.data if isinstance(grad, Node) else grad
-        rows = [cut(self.names.get(id(node)) or node.name)]
-        if isinstance(data, np.ndarray) and data.ndim:
-            rows.append(shape(data))
-        if self.values:
-            rows.append(summary(data))
-        if self.gradients and grad is not None and node.requires_grad:
-            rows.append(f"grad {summary(grad)}")
-        return [row for row in rows if row] or [" "]
-
-    def operation(self, k: int, box: Mapping[int, str]) -> str:
-        """Add the oval of an operation and its operands, in order."""
-        node, args = self.graph.nodes[k], self.graph.args[k]
-        fill, border = self.theme.op
-        constants = [] if node.op.symbol == "[]" else [a for a in args if not isinstance(a, Node)]  # type: ignore[union-attr]
-        op = self.add(
-            escaped(operation_text(node, args)),
-            shape="ellipse", style="filled", fillcolor=fill, color=border, margin="0.04,0.02",
-            **({"ordering": "in"} if len(args) > 1 else {}),
-        )  # fmt: skip
-        if len(constants) > MANY:
-            self.edge(self.constant(f"{len(constants):,} constants"), op)
-        for arg in args:
-            if isinstance(arg, Node):
-                if (parent := self.graph.position[id(arg)]) in box:
-                    self.edge(box[parent], op)
-            elif 0 < len(constants) <= MANY:
-                self.edge(self.constant(constant_text(arg)), op)
-        return op
-
-    def constant(self, text: str) -> str:
-        return self.add(
-            escaped(text), shape="plaintext", style="", fontsize="9", fontcolor=self.theme.faint, height="0.1",
-            width="0.1", margin="0.03",
-        )  # fmt: skip
-
-    def fold(self, hidden: int) -> str:
-        """Add a box that stands for nodes left out; those counted in another box already get no number."""
-        text = f"… {hidden:,} more node{'s' * (hidden != 1)}" if hidden else "…"
-        return self.add(
-            escaped(text),
-            shape="box",
-            style="dashed,rounded",
-            color=self.theme.faint,
-            fontcolor=self.theme.faint,
-        )
-
-
-def constant_text(constant: Any) -> str:
-    """Return a constant as it reads in a formula; of a large array the shape."""
-    if isinstance(constant, slice):
-        ends = ["" if end is None else str(end) for end in (constant.start, constant.stop, constant.step)]
-        return ":".join(ends if ends[2] else ends[:2])
-    if constant is Ellipsis:
-        return "..."
-    if isinstance(constant, (int, float)):
-        return number(constant)
-    if isinstance(constant, np.ndarray):
-        return summary(constant) if constant.size <= 4 else shape(constant)
-    return cut(repr(constant), 24)
-
-
-def operation_text(node: Node, args: tuple[Any, ...]) -> str:
-    """Return the symbol of the operation, with the parameters that were given on a second line."""
-    assert node.op is not None
-    if node.op.symbol == "[]":
-        return cut(f"[{', '.join('·' if isinstance(a, Node) else constant_text(a) for a in args[1:])}]", 24)
-    given = [f"{k}={constant_text(v)}" for k, v in node.params.items() if v is not None and v is not False]
-    return cut(node.op.symbol, 24) + (f"\n{cut(', '.join(given), 32)}" if given else "")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cut", "escaped", "number", "shape", "summary"]
+__all__ = ["constant", "cut", "escaped", "number", "shape", "summary"]
 
 LONGEST = 40  # characters of a label; beyond, a box is wider than a reader's eye
 WHOLE = 4  # arrays of up to so many numbers are written out
@@ -52,9 +52,9 @@ def escaped(text: str, *, record: bool = False) -> str:
 
     Notes
     -----
-    The result still has to be quoted, which the package graphviz does.  Four readings are undone here: `dot` decodes
-    entities, so ``&`` is one; it expands ``\N`` and its kin, so a backslash is doubled; a record splits at
-    ``{ } | < >`` and swallows spaces, so these take a backslash.
+    The result still has to be quoted, which the package graphviz does.  Three readings are undone here: `dot`
+    decodes entities, so ``&`` becomes one; it expands ``\N`` and its kin, so a backslash is doubled; a record
+    splits at ``{ } | < >`` and swallows spaces, so these take a backslash.
 
     Examples
     --------
@@ -122,3 +122,23 @@ def summary(data: Any) -> str:
 def nested(array: Any) -> str:
     """Return a small array with its brackets."""
     return number(array) if array.ndim == 0 else f"[{', '.join(map(nested, array))}]"
+
+
+def constant(thing: Any) -> str:
+    """Return a constant as it reads in a formula; of a large array the shape.
+
+    Examples
+    --------
+    >>> constant(0.5), constant(slice(1, None)), constant(np.zeros((64, 10)))
+    ('0.5', '1:', '(64, 10)')
+    """
+    if isinstance(thing, slice):
+        ends = ["" if end is None else str(end) for end in (thing.start, thing.stop, thing.step)]
+        return ":".join(ends if ends[2] else ends[:2])
+    if thing is Ellipsis:
+        return "..."
+    if isinstance(thing, (int, float)):
+        return number(thing)
+    if isinstance(thing, np.ndarray):
+        return summary(thing) if thing.size <= WHOLE else shape(thing)
+    return cut(repr(thing), 24)

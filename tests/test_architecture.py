@@ -24,13 +24,22 @@ ROWS = (
     {"value", "tensor"},
     {"transforms", "gradcheck", "tape", "expression", "extend"},
     {"labels", "render"},  # strings to DOT, DOT to pictures; they know nothing of graphs
+    {"picture"},
     {"explain", "drawing"},
     {"player"},
     {"__init__"},
     {"__main__"},
 )
 ROW = {name: number for number, row in enumerate(ROWS) for name in row}
-LEAVES = {"labels", "render", "explain", "drawing", "player", "__main__"}  # not loaded by `import autograd`
+LEAVES = {
+    "labels",
+    "render",
+    "picture",
+    "explain",
+    "drawing",
+    "player",
+    "__main__",
+}  # not loaded by `import autograd`
 
 MAX_FILE = 400
 MAX_FUNCTION = 40
