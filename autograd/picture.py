@@ -126,10 +126,7 @@ class Picture:
     ) -> None:
         self.graph = graph
         self.theme = theme
-        self.stacked = direction in (
-            "LR",
-            "RL",
-        )  # there, fields of a record lie above each other by themselves
+        self.stacked = direction in ("LR", "RL")  # there, the fields of a record lie above each other
         self.values = values
         self.gradients = gradients
         self.names = names
@@ -198,11 +195,11 @@ class Picture:
         extra = {"penwidth": "1.8"} if kind == "root" else {}
         return self.add(label if self.stacked else "{" + label + "}", fillcolor=fill, color=border, **extra)
 
-    def rows(self, node: Node) -> list[str]:
+    def rows(self, node: Any) -> list[str]:
         """Return the lines of text in the box of a variable."""
         data, grad = node.data, node.grad
         grad = grad.data if isinstance(grad, Node) else grad
-        rows = [cut(self.names.get(id(node)) or node.name)]
+        rows = [cut(str(self.names.get(id(node)) or node.name))]
         if isinstance(data, np.ndarray) and data.ndim:
             rows.append(shape(data))
         if self.values:
@@ -215,12 +212,17 @@ class Picture:
         """Add the oval of an operation and its operands, in order."""
         node, args = self.graph.nodes[k], self.graph.args[k]
         fill, border = self.theme.op
-        constants = [] if node.op.symbol == "[]" else [a for a in args if not isinstance(a, Node)]  # type: ignore[union-attr]
+        is_index = node.op is not None and node.op.symbol == "[]"  # whose constants are part of its text
+        constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
         op = self.add(
             escaped(operation_text(node, args)),
-            shape="ellipse", style="filled", fillcolor=fill, color=border, margin="0.04,0.02",
+            shape="ellipse",
+            style="filled",
+            fillcolor=fill,
+            color=border,
+            margin="0.04,0.02",
             **({"ordering": "in"} if len(args) > 1 else {}),
-        )  # fmt: skip
+        )
         if len(constants) > MANY:
             self.edge(self.constant(f"{len(constants):,} constants"), op)
         for arg in args:
@@ -233,15 +235,8 @@ class Picture:
 
     def constant(self, text: str) -> str:
         """Add a constant: small text without a box."""
-        small = {
-            "shape": "plaintext",
-            "style": "",
-            "fontsize": "9",
-            "height": "0.1",
-            "width": "0.1",
-            "margin": "0.03",
-        }
-        return self.add(escaped(text), fontcolor=self.theme.faint, **small)
+        small = {"fontsize": "9", "height": "0.1", "width": "0.1", "margin": "0.03"}
+        return self.add(escaped(text), shape="plaintext", style="", fontcolor=self.theme.faint, **small)
 
     def fold(self, hidden: int) -> str:
         """Add a box that stands for nodes left out; those counted in another box already get no number."""

@@ -31,6 +31,7 @@ ROWS = (
     {"__main__"},
 )
 ROW = {name: number for number, row in enumerate(ROWS) for name in row}
+# not loaded by `import autograd`
 LEAVES = {
     "labels",
     "render",
@@ -39,7 +40,7 @@ LEAVES = {
     "drawing",
     "player",
     "__main__",
-}  # not loaded by `import autograd`
+}
 
 MAX_FILE = 400
 MAX_FUNCTION = 40
