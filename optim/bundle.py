@@ -1,0 +1,279 @@
+"""Parameters that take their steps together.
+
+All parameters of a group that hold the same type of number and have the same history form one bundle. For an
+elementwise rule the bundle is one flat vector, walked in blocks small enough to stay in cache; for a rule that looks
+at shapes every parameter is a bundle of its own. Neither the rules nor the optimizer know which.
+
+Numbers are never written into an array somebody else may hold: every step fills a new vector and rebinds ``.data`` of
+each parameter to a view of it, so a recorded graph keeps the numbers it saw.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+State = tuple[Any, ...]
+
+BLOCK = 32_000
+"""Numbers per block: three or four temporaries of this length stay in a second-level cache."""
+
+
+ONLY_ARRAYS = {np.ndarray}
+
+
+def numbers(gradient: Any) -> Any:
+    """A gradient as plain numbers; after ``backward(create_graph=True)`` it is a node and its ``data`` is meant."""
+    if gradient is None or isinstance(gradient, (np.ndarray, np.generic, float, int)):
+        return gradient
+    return gradient.data
+
+
+def label(parameter: Any, position: int) -> str:
+    """How messages call a parameter: by its name, or by its position if it has none."""
+    name = getattr(parameter, "name", "")
+    return f"parameter {name!r}" if name else f"parameter {position}"
+
+
+def changed(name: str, shape: tuple[int, ...], dtype: Any, a: Array) -> str:
+    """The message about a parameter that is not what it was."""
+    return (
+        f"{name} was {shape} {dtype} when the optimizer was made and is {a.shape} {a.dtype} now: "
+        "make a new optimizer after changing shapes or number types"
+    )
+
+
+class Bundle:
+    """Several array parameters as one flat vector of numbers, with the optimizer's state for it.
+
+    Parameters
+    ----------
+    members : sequence of parameters
+        Leaves whose ``data`` are arrays of one dtype.
+    places : sequence of int
+        Their positions in the optimizer, for messages and for state_dict.
+    t : int
+        Steps taken so far.
+    """
+
+    def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
+        self.members, self.places, self.t = list(members), list(places), t
+        self.states: list[State] = []
+        self.forget()
+        self.lay_out()
+        ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
+        self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.blocks = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
+
+    def lay_out(self) -> None:
+        """Note the members' number type and shapes."""
+        arrays = [p.data for p in self.members]
+        self.dtype: Any = arrays[0].dtype
+        self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
+        # A Fortran-ordered parameter is kept as the transpose of a C-ordered one: its layout survives the step.
+        self.turned = [i for i, a in enumerate(arrays) if a.flags.f_contiguous and not a.flags.c_contiguous]
+        self.inner = [s[::-1] if i in self.turned else s for i, s in enumerate(self.shapes)]
+
+    def forget(self) -> None:
+        """Look at every ``.data`` afresh next time."""
+        self.flat: Any = None
+        self.views: list[Any] = [None] * len(self.members)
+
+    # -- the four verbs of a step --------------------------------------------------------------------------------
+
+    def gradients(self) -> list[Any]:
+        """The gradient of each member as an array of its shape, or None where there is none."""
+        grads = [p.grad for p in self.members]
+        if set(map(type, grads)) != ONLY_ARRAYS:
+            grads = [None if g is None else np.asarray(numbers(g)) for g in grads]
+        if [None if g is None else g.shape for g in grads] != self.shapes:
+            for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
+                if g is not None and g.shape != shape:
+                    raise ValueError(f"{name} has shape {shape} but its gradient has shape {g.shape}")
+        return grads
+
+    def read(self) -> Array:
+        """The members' numbers as one vector: last step's own, unless somebody has assigned to ``.data`` since."""
+        for p, view in zip(self.members, self.views, strict=True):
+            if p.data is not view:
+                break
+        else:
+            return self.flat  # type: ignore[no-any-return]
+        arrays = [p.data for p in self.members]
+        for a, shape, name in zip(arrays, self.shapes, self.labels(), strict=True):
+            if a.shape != shape or a.dtype != self.dtype:
+                raise ValueError(changed(name, shape, self.dtype, a))
+        return np.concatenate(self.straight(arrays), axis=None)
+
+    def cut(self, grads: list[Any]) -> Iterator[tuple[int, slice, Array]]:
+        """Number, place and gradient of every block."""
+        grads = self.straight(grads)
+        if len(self.blocks) == 1:
+            yield 0, self.blocks[0], np.concatenate(grads, axis=None, dtype=self.dtype)
+            return
+        flat = [g.reshape(-1) for g in grads]
+        for k, block in enumerate(self.blocks):
+            parts = []
+            for g, own in zip(flat, self.slices, strict=True):
+                if own.start < block.stop and own.stop > block.start:
+                    parts.append(g[max(block.start - own.start, 0) : block.stop - own.start])
+            whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            yield k, block, whole.astype(self.dtype, copy=False)
+
+    def write(self, flat: Array) -> None:
+        """Rebind every member to its part of a new vector."""
+        self.views = [flat[s].reshape(shape) for s, shape in zip(self.slices, self.inner, strict=True)]
+        for i in self.turned:
+            self.views[i] = self.views[i].T
+        for p, view in zip(self.members, self.views, strict=True):
+            p.data = view
+        self.flat = flat
+
+    # -- layout ------------------------------------------------------------------------------------------------------
+
+    def labels(self) -> list[str]:
+        """How messages call the members."""
+        return [label(p, place) for p, place in zip(self.members, self.places, strict=True)]
+
+    def straight(self, arrays: Sequence[Any]) -> list[Any]:
+        """The members' arrays in the order in which the flat vector holds them."""
+        if not self.turned:
+            return list(arrays)
+        return [a.T if i in self.turned else a for i, a in enumerate(arrays)]
+
+    def shaped(self, i: int, flat: Array) -> Array:
+        """Flat numbers in the shape of member i."""
+        shaped = flat.reshape(self.inner[i])
+        return shaped.T if i in self.turned else shaped
+
+    # -- the state of single members: for state_dict, for `trace`, and when histories part --------------------------
+
+    def begin(self, start: Callable[[Array], State]) -> None:
+        """Give every block the state a rule starts from."""
+        p = self.read()
+        self.states = [start(p[block].copy()) for block in self.blocks]
+
+    def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
+        """Step count and state of member i: plain numbers, and arrays of its shape that nobody else holds."""
+        own, found = self.slices[i], {"step": self.t}
+        inside = [k for k, b in enumerate(self.blocks) if own.start < b.stop and own.stop > b.start]
+        for j, name in enumerate(names if self.states else ()):
+            value = self.states[inside[0] if inside else 0][j]
+            if isinstance(value, np.ndarray):
+                value = self.shaped(
+                    i, np.concatenate([self.states[k][j][self.part(i, k)] for k in inside or [0]])
+                )
+            if value is not None:
+                found[name] = value
+        return found
+
+    def part(self, i: int, k: int) -> slice:
+        """Where member i lies in block k."""
+        own, block = self.slices[i], self.blocks[k]
+        return slice(max(own.start - block.start, 0), max(min(own.stop, block.stop) - block.start, 0))
+
+    def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+        """Take over the members' states, given as `state_of` gives them."""
+        columns = []
+        for name in names:
+            values = [state.get(name) for state in found]
+            if isinstance(values[0], np.ndarray):
+                arrays: list[Any] = self.straight(values)
+                whole = np.concatenate(arrays, axis=None, dtype=self.dtype)
+                columns.append([whole[block].copy() for block in self.blocks])
+            else:
+                columns.append([values[0]] * len(self.blocks))
+        self.states = list(zip(*columns, strict=True)) if columns else [()] * len(self.blocks)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies of views are no longer views of the copied vector: a copied bundle gathers its numbers afresh.
+        return {**self.__dict__, "flat": None, "views": [None] * len(self.members)}
+
+
+class FloatBundle(Bundle):
+    """Scalar parameters (`Value`s, whose data are floats) as one float64 vector: as fast as an array, bit for bit."""
+
+    def lay_out(self) -> None:
+        """Every member is one number."""
+        self.dtype, self.shapes, self.turned = np.dtype(np.float64), [()] * len(self.members), []
+        self.inner = self.shapes
+
+    def gradients(self) -> list[Any]:
+        """The gradient of each member as a float, or None where there is none."""
+        grads = [p.grad for p in self.members]
+        return [g if type(g) is float or g is None else float(numbers(g)) for g in grads]
+
+    def read(self) -> Array:
+        """The members' numbers as one vector."""
+        return np.array([p.data for p in self.members], dtype=self.dtype)
+
+    def cut(self, grads: list[Any]) -> Iterator[tuple[int, slice, Array]]:
+        """Number, place and gradient of every block."""
+        g = np.array(grads, dtype=self.dtype)
+        for k, block in enumerate(self.blocks):
+            yield k, block, g[block]
+
+    def write(self, flat: Array) -> None:
+        """Give every member its number."""
+        for p, x in zip(self.members, flat.tolist(), strict=True):
+            p.data = x
+
+
+class WholeBundle(Bundle):
+    """One parameter in its own shape, for rules that look at shapes; a `Value` is an array of no axes."""
+
+    def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
+        super().__init__(members, places, t)
+        self.blocks: list[Any] = [...]
+
+    def lay_out(self) -> None:
+        """Note the number type and the shape."""
+        (p,) = self.members
+        self.scalar = not isinstance(p.data, np.ndarray)
+        a = np.asarray(p.data, dtype=np.float64 if self.scalar else None)
+        self.dtype, self.shapes, self.inner, self.turned = a.dtype, [a.shape], [a.shape], []
+
+    def gradients(self) -> list[Any]:
+        """The one gradient, or None, in a list."""
+        (p,) = self.members
+        if p.grad is None:
+            return [None]
+        g = np.asarray(numbers(p.grad), dtype=self.dtype)
+        if g.shape != self.shapes[0]:
+            raise ValueError(
+                f"{self.labels()[0]} has shape {self.shapes[0]} but its gradient has shape {g.shape}"
+            )
+        return [g]
+
+    def read(self) -> Array:
+        """The parameter's own array."""
+        a = np.asarray(self.members[0].data)
+        if a.shape != self.shapes[0] or a.dtype != self.dtype:
+            raise ValueError(changed(self.labels()[0], self.shapes[0], self.dtype, a))
+        return a
+
+    def cut(self, grads: list[Any]) -> Iterator[tuple[int, Any, Array]]:
+        """The whole parameter as one block."""
+        yield 0, ..., grads[0]
+
+    def write(self, flat: Array) -> None:
+        """Rebind the parameter to its new array."""
+        self.members[0].data = float(flat) if self.scalar else flat
+
+    def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
+        """Step count and state: plain numbers, and arrays that nobody else holds."""
+        found: dict[str, Any] = {"step": self.t}
+        for name, value in zip(names, self.states[0] if self.states else (), strict=False):
+            if value is not None:
+                found[name] = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value
+        return found
+
+    def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+        """Take over the state, given as `state_of` gives it."""
+        values = (found[0].get(name) for name in names)
+        self.states = [tuple(v.copy() if isinstance(v, np.ndarray) else v for v in values)]
