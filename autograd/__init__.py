@@ -15,8 +15,33 @@ Examples
 from . import extend
 from .backward import backward, gradients
 from .elementwise import (
-    absolute, add, cos, divide, equal, exp, greater, greater_equal, leaky_relu, less, less_equal, log, maximum,
-    minimum, multiply, negative, not_equal, power, relu, sigmoid, sign, sin, softplus, sqrt, subtract, tanh, where,
+    absolute,
+    add,
+    cos,
+    divide,
+    equal,
+    exp,
+    greater,
+    greater_equal,
+    leaky_relu,
+    less,
+    less_equal,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    power,
+    relu,
+    sigmoid,
+    sign,
+    sin,
+    softplus,
+    sqrt,
+    subtract,
+    tanh,
+    where,
 )  # fmt: skip
 from .graph import GradientWarning, Node, is_grad_enabled, no_grad, topological_order
 from .linalg import matmul
@@ -27,3 +52,12 @@ from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
 from .value import Value
 
 abs = absolute
+
+__all__ = [
+    "PRIMITIVES", "GradientWarning", "Node", "Tensor", "Value", "abs", "absolute", "add", "as_tensor", "backward",
+    "broadcast_to", "concatenate", "cos", "divide", "equal", "exp", "extend", "get_default_dtype", "getitem",
+    "gradients", "greater", "greater_equal", "is_grad_enabled", "leaky_relu", "less", "less_equal", "log",
+    "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "minimum", "multiply", "negative", "no_grad",
+    "not_equal", "power", "relu", "reshape", "set_default_dtype", "sigmoid", "sign", "sin", "softmax", "softplus",
+    "sqrt", "stack", "subtract", "sum", "swapaxes", "tanh", "topological_order", "transpose", "where",
+]  # fmt: skip

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .elementwise import product_if_taken
-from .graph import Node, refuse_modified, topological_order
-from .rules import Elementwise, shape_of, summed_to
+from .graph import Node, Primitive, refuse_modified, topological_order
+from .rules import ONE, shape_of, sum_to
 
-Visit = Callable[[Node, int, Any, Any, Any], None]
+Visit = Callable[[Node, Node, Any, Any, Any, Any], None]
 
 
 def reverse_pass(
@@ -44,43 +43,87 @@ def reverse_pass(
     keep : frozenset of Node
         Computed nodes whose cotangent is needed afterwards.
     visit : callable, optional
-        Called as ``visit(node, i, g, share, total)`` for each edge from a node to its argument ``i``.
+        Called as ``visit(node, arg, rule, g, share, total)`` for each edge from a node to an argument.
 
     Returns
     -------
     dict
         The cotangent of every leaf, `Value`, retained and kept node that was reached; others are dropped once used.
     """
-    maskable: set[Node] = set()  # below a `where`: a zero cotangent there may mean "not taken"
+    finished: dict[Node, Any] = {}
+    walk = _Walk(cotangent, wanted, create_graph, visit)
+    plain = wanted is None and visit is None and not create_graph
+    maskable = walk.maskable
+    take, get = cotangent.pop, cotangent.get
     for node in reversed(order):
-        op = node.op
-        if node.hooks and node in cotangent:
-            cotangent[node] = _after_hooks(node, cotangent[node])
-        if op is None or node not in cotangent:
+        g = take(node, None)
+        if g is None:
             continue
-        g = cotangent[node] if node.retains_grad or node in keep else cotangent.pop(node)
-        args = node.args
-        y, inputs = (node, args) if create_graph else (node._data, node.raw)
-        selects = op.selects or (node in maskable if maskable else False)
-        for i, (arg, rule) in enumerate(zip(args, op.rules if op.each is None else op.rules_for(len(args)), strict=True)):
+        if node.hooks:
+            g = _after_hooks(node, g)
+        op = node.op
+        if op is None or node.retains_grad or (keep and node in keep):
+            finished[node] = g
+            if op is None:
+                continue
+        if not plain or not op.is_binary or type(g) is not float or (maskable and node in maskable):
+            walk.through(node, op, g)
+            continue
+        # The step of `through`, spelled out for two floats: it is all that a graph of `Value`s does.
+        x, y = node.args
+        a, b = node.raw
+        rule_x, rule_y = op.rules
+        to_x, to_y = isinstance(x, Node) and x._requires_grad, isinstance(y, Node) and y._requires_grad
+        try:
+            share_x = g if rule_x is ONE else g * rule_x(node._data, a, b) if to_x else None
+            share_y = g if rule_y is ONE else g * rule_y(node._data, a, b) if to_y else None
+        except (ValueError, ArithmeticError):
+            walk.through(node, op, g)
+            continue
+        if to_x:
+            total = get(x)
+            cotangent[x] = share_x if total is None else total + share_x
+        if to_y:
+            total = get(y)
+            cotangent[y] = share_y if total is None else total + share_y
+    return finished
+
+
+class _Walk:
+    """The state of one reverse pass, and its step from a node to its arguments."""
+
+    __slots__ = ("cotangent", "create_graph", "maskable", "visit", "wanted")
+
+    def __init__(
+        self, cotangent: dict[Node, Any], wanted: set[Node] | None, create_graph: bool, visit: Visit | None
+    ) -> None:
+        self.cotangent = cotangent
+        self.wanted = wanted
+        self.create_graph = create_graph
+        self.visit = visit
+        self.maskable: set[Node] = set()  # below a `where`: a zero cotangent there may mean "not taken"
+
+    def through(self, node: Node, op: Primitive, g: Any) -> None:
+        """Pull the complete cotangent `g` of `node` to its arguments."""
+        cotangent, wanted = self.cotangent, self.wanted
+        args, params = node.args, node.params
+        y, inputs = (node, args) if self.create_graph else (node._data, node.raw)
+        pull = op.pull
+        if op.selects or node in self.maskable:
+            self.maskable.update([arg for arg in args if isinstance(arg, Node)])
+            pull = op.pull_if_taken
+        for arg, rule in zip(args, op.rules or op.rules_for(len(args)), strict=True):
             if rule is None or not isinstance(arg, Node):
                 continue
             if not arg._requires_grad if wanted is None else arg not in wanted:
                 continue
-            if selects:
-                maskable.add(arg)
-            if selects and isinstance(op, Elementwise):
-                share = product_if_taken(g, op.partial(rule, y, inputs, node.params))
-            else:
-                share = op.pull(rule, g, y, inputs, node.params)
-            share = summed_to(share, arg)
-            if arg in cotangent:
-                cotangent[arg] = cotangent[arg] + share
-            else:
-                cotangent[arg] = share
-            if visit is not None:
-                visit(node, i, g, share, cotangent[arg])
-    return cotangent
+            share = g if rule is ONE else pull(rule, g, y, inputs, params)
+            if shape_of(share) != shape_of(arg):
+                share = sum_to(share, shape_of(arg))  # undoes broadcasting: the only place that does
+            total = cotangent.get(arg)
+            cotangent[arg] = share if total is None else total + share
+            if self.visit is not None:
+                self.visit(node, arg, rule, g, share, cotangent[arg])
 
 
 def _after_hooks(node: Node, g: Any) -> Any:
@@ -112,7 +155,9 @@ def _seed(root: Node, gradient: Any) -> Any:
         gradient = float(gradient) if shape is None else np.array(gradient, dtype=root._data.dtype)
         found = shape_of(gradient)
     if found != shape:
-        raise ValueError(f"gradient= has shape {found} but the node it belongs to has shape {shape}; they must be equal")
+        raise ValueError(
+            f"gradient= has shape {found} but the node it belongs to has shape {shape}; they must be equal"
+        )
     return gradient
 
 
@@ -159,37 +204,33 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     (-2.0, 2.0)
     """
     _require_variable(root)
-    order = topological_order(root, through=_is_variable)
+    order = topological_order(root, variables_only=True)
     refuse_modified(order)
     found = reverse_pass(order, {root: _seed(root, gradient)}, create_graph=create_graph)
     _store(found, create_graph)
 
 
-def _is_variable(node: Node) -> bool:
-    return node._requires_grad
-
-
 def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
     """Write the gradients of a finished pass: all are prepared before the first is assigned."""
-    stored: list[tuple[Node, Any]] = []
     given: set[int] = set()
+    arrays: dict[Node, Any] = {}
     for node, g in found.items():
-        fresh = g if keep_nodes and isinstance(g, Node) else _own(g, node, given)
-        if node.op is None and node._grad is not node.no_gradient and not _is_zero(node._grad):
-            fresh = node._grad + fresh
-        stored.append((node, fresh))
-    for node, fresh in stored:
+        if type(g) is not float:
+            fresh = g if keep_nodes and isinstance(g, Node) else _own(g, node, given)
+            arrays[node] = fresh if node.op is not None or _is_empty(node._grad) else node._grad + fresh
+    for node, g in found.items():  # from here on nothing can fail
+        if type(g) is float:
+            node._grad = g if node.op is not None or _is_empty(node._grad) else node._grad + g
+    for node, fresh in arrays.items():
         node._grad = fresh
 
 
-def _is_zero(grad: Any) -> bool:
-    return type(grad) is float and grad == 0.0
+def _is_empty(grad: Any) -> bool:
+    return grad is None or (type(grad) is float and grad == 0.0)
 
 
 def _own(g: Any, node: Node, given: set[int]) -> Any:
     """Return `g` as an array of the leaf's dtype that shares memory with nothing."""
-    if type(g) is float and node.no_gradient is not None:
-        return g
     like = node._data
     if isinstance(g, Node):
         g = g._data
@@ -250,7 +291,7 @@ def gradients(
     seeds = [grad_outputs] if isinstance(outputs, Node) else list(grad_outputs or [None] * len(roots))
     for root in roots:
         _require_variable(root)
-    order = topological_order(*roots, through=_is_variable)
+    order = topological_order(*roots, variables_only=True)
     refuse_modified(order)
     wanted = set(targets)
     for node in order:

@@ -123,12 +123,6 @@ def where(mask: Any, x: Any, y: Any) -> Any:
     return xp(mask, x, y).where(mask, x, y)
 
 
-@elementwise(lambda y, g, x: x, lambda y, g, x: g, symbol="*", selects=True)
-def product_if_taken(g: Any, x: Any) -> Any:
-    """Product ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or undefined."""
-    return xp(g, x).where(g == 0, 0.0, x) * g
-
-
 # ------------------------------------------------------------------------- exponential, logarithm, trigonometry
 
 
@@ -235,7 +229,7 @@ def less_equal(x: Any, y: Any) -> Any:
     return x <= y
 
 
-@nondifferentiable
+@nondifferentiable()
 def sign(x: Any) -> Any:
     """Sign: -1, 0 or 1."""
     return xp(x).sign(x)

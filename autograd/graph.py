@@ -7,6 +7,8 @@ an array function: those stand on top (`rules`, `variables`), so that every impo
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -14,7 +16,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-__all__ = ["KINDS", "GradientWarning", "Node", "Primitive", "apply", "is_grad_enabled", "no_grad", "record", "topological_order"]
+__all__ = [
+    "KINDS",
+    "GradientWarning",
+    "Node",
+    "Primitive",
+    "apply",
+    "is_grad_enabled",
+    "no_grad",
+    "record",
+    "topological_order",
+]
 
 NO_PARAMS: Mapping[str, Any] = {}
 
@@ -36,7 +48,7 @@ class Primitive:
     Subclasses say how a rule turns the cotangent of the result into that of an argument (`pull`).
     """
 
-    __slots__ = ("each", "forward", "name", "rules", "selects", "symbol")
+    __slots__ = ("each", "forward", "is_binary", "name", "rules", "selects", "symbol")
 
     def __init__(
         self,
@@ -53,6 +65,7 @@ class Primitive:
         self.rules = rules
         self.symbol = symbol or name
         self.each = each  # for a variadic operation: the rule of argument i
+        self.is_binary = False  # elementwise on exactly two operands, which the reverse pass does without a loop
         self.selects = selects  # an operation that may leave an argument untaken, as `where` does
 
     def rules_for(self, count: int) -> tuple[Any, ...]:
@@ -62,6 +75,10 @@ class Primitive:
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Return the share of the cotangent `g` of `y` that belongs to the argument `rule` stands for."""
         raise NotImplementedError
+
+    def pull_if_taken(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        """Return the same below an operation that selects, where a zero in `g` may mean *not taken*."""
+        return self.pull(rule, g, y, inputs, params)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -87,7 +104,19 @@ class Node:
         A label for pictures, explanations and messages.
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_requires_grad", "args", "hooks", "name", "op", "params", "raw", "retains_grad")
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_grad",
+        "_requires_grad",
+        "args",
+        "hooks",
+        "name",
+        "op",
+        "params",
+        "raw",
+        "retains_grad",
+    )
 
     _data: Any
     _grad: Any
@@ -126,7 +155,7 @@ def is_grad_enabled() -> bool:
     return _grad_is_enabled()
 
 
-class no_grad(contextlib.ContextDecorator):
+class no_grad(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's name)
     """Stop recording: results computed inside are leaves without gradient.
 
     A context manager and a decorator; it holds for this thread or task only, and the mode found is restored
@@ -158,30 +187,26 @@ class no_grad(contextlib.ContextDecorator):
 
     def __call__(self, func: Any) -> Any:
         """Decorate a function, or a generator function, so that its body runs without recording."""
-        import functools
-        import inspect
-
         if not inspect.isgeneratorfunction(func):
             return super().__call__(func)
 
         @functools.wraps(func)
-        def resumed(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def resumed(*args: Any, **kwargs: Any) -> Any:
             generator = func(*args, **kwargs)
-            send: Callable[[], Any] = lambda: next(generator)  # noqa: E731
+            resume, given = generator.send, None
             while True:
                 try:
                     with type(self)():
-                        item = send()
+                        item = resume(given)
                 except StopIteration as stop:
                     return stop.value
                 try:
-                    received = yield item
-                    send = lambda r=received: generator.send(r)  # noqa: E731
+                    resume, given = generator.send, (yield item)
                 except GeneratorExit:
                     generator.close()
                     raise
                 except BaseException as error:
-                    send = lambda e=error: generator.throw(e)  # noqa: E731
+                    resume, given = generator.throw, error
 
         return resumed
 
@@ -269,20 +294,25 @@ def description(a: Any) -> str:
     return repr(a) if isinstance(a, (float, int, slice, type(None), type(...))) else type(a).__name__
 
 
-def topological_order(*roots: Node, through: Callable[[Node], bool] | None = None) -> list[Node]:
+def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
     """Return every node the roots depend on, each after all of its arguments.
 
     Parameters
     ----------
     *roots : Node
         Where to start; several roots share one sort.
-    through : callable, optional
-        Visit only nodes for which this is true.
+    variables_only : bool
+        Leave out nodes through which no gradient passes.
+
+    Returns
+    -------
+    list of Node
+        Arguments before users, in the order in which they were written.
 
     Notes
     -----
     A depth-first postorder with its own stack, so that a chain of a million nodes needs no recursion; each
-    node and edge is looked at once.  Arguments come in the order in which they were written.
+    node and edge is looked at once (Knuth 1968, section 2.2.3; Tarjan 1976).
 
     Examples
     --------
@@ -293,23 +323,23 @@ def topological_order(*roots: Node, through: Callable[[Node], bool] | None = Non
     ['a', 'b', '*', '+']
     """
     order: list[Node] = []
-    open_nodes: list[Node] = []  # nodes whose arguments are being placed
     seen: set[Node] = set()
-    stack: list[Node | None] = list(reversed(roots))
-    while stack:
-        node = stack.pop()
-        if node is None:
-            order.append(open_nodes.pop())
-        elif node not in seen and (through is None or through(node)):
-            seen.add(node)
-            if node.op is None:
-                order.append(node)
-            else:
-                open_nodes.append(node)
-                stack.append(None)  # met again when everything pushed after it has been placed
-                for arg in node.args[::-1]:
-                    if isinstance(arg, Node) and arg not in seen:
-                        stack.append(arg)
+    open_nodes: list[Node] = []  # the path from the root to here, ...
+    remaining: list[Iterator[Any]] = [iter(roots)]  # ... and the arguments of each that are still to be placed
+    while remaining:
+        for arg in remaining[-1]:
+            if isinstance(arg, Node) and arg not in seen and (arg._requires_grad or not variables_only):
+                seen.add(arg)
+                if arg.op is None:
+                    order.append(arg)
+                else:
+                    open_nodes.append(arg)
+                    remaining.append(iter(arg.args))
+                    break
+        else:
+            remaining.pop()
+            if open_nodes:
+                order.append(open_nodes.pop())
     return order
 
 

@@ -63,7 +63,7 @@ def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) ->
     function = _counterpart(func.__name__) if func.__module__ == "numpy" else None
     if function is None:
         raise TypeError(
-            f"{func.__module__}.{func.__name__} is not supported on nodes, as it would lose the gradient; use a function "
-            "of autograd, or detach() first if no gradient is wanted"
+            f"{func.__module__}.{func.__name__} is not supported on nodes, as it would lose the gradient; use a "
+            "function of autograd, or detach() first if no gradient is wanted"
         )
     return function(*args, **kwargs)

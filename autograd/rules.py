@@ -11,11 +11,11 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from .graph import NO_PARAMS, Node, Primitive, apply
+from .graph import Node, Primitive, apply
 
 __all__ = [
     "PRIMITIVES", "broadcast_to", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of",
@@ -24,23 +24,32 @@ __all__ = [
 
 PRIMITIVES: dict[str, Primitive] = {}
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Operation = Callable[..., Any]
+
+
+ONE: int = 1  # the partial derivative that passes a cotangent on as it is
 
 
 class Elementwise(Primitive):
-    """An operation on each element; a rule is the partial derivative, as a number or a function of (y, *inputs)."""
+    """An operation on each element; a rule is the partial derivative, `ONE` or a function of (y, *inputs)."""
 
     __slots__ = ()
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        if type(rule) is int:
-            return g if rule == 1 else -g if rule == -1 else g * rule
+        if len(inputs) == 2 and not params:  # spelled out, since a starred call costs three plain ones
+            try:
+                return g * rule(y, inputs[0], inputs[1])
+            except (ValueError, ArithmeticError):
+                pass
         return g * self.partial(rule, y, inputs, params)
+
+    def pull_if_taken(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        return product_if_taken(g, self.partial(rule, y, inputs, params))
 
     def partial(self, rule: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Return the partial derivative; where a float has none, what IEEE arithmetic says (inf or nan)."""
-        if not callable(rule):
-            return rule
+        if rule is ONE:
+            return 1.0
         try:
             return rule(y, *inputs, **params)
         except (ValueError, ArithmeticError):
@@ -75,7 +84,7 @@ class Nondifferentiable(Primitive):
     __slots__ = ()
 
 
-def elementwise(*partials: Any, symbol: str = "", selects: bool = False) -> Callable[[Function], Function]:
+def elementwise(*partials: Any, symbol: str = "", selects: bool = False) -> Callable[[Operation], Operation]:
     r"""Make an elementwise operation from one partial derivative per argument.
 
     .. math:: \bar x_i \mathrel{+}= \bar y \cdot \partial y / \partial x_i
@@ -110,7 +119,7 @@ def linear(
     each: Callable[[int], Any] | None = None,
     joint: bool = False,
     selects: bool = False,
-) -> Callable[[Function], Function]:
+) -> Callable[[Operation], Operation]:
     r"""Make a linear operation from one adjoint per argument.
 
     .. math:: \langle g, A x \rangle = \langle A^* g, x \rangle
@@ -146,7 +155,7 @@ def linear(
 
 def primitive(
     *pullbacks: Any, symbol: str = "", each: Callable[[int], Any] | None = None
-) -> Callable[[Function], Function]:
+) -> Callable[[Operation], Operation]:
     """Make any other operation from one pullback ``(g, y, *inputs, **params)`` per argument.
 
     Examples
@@ -163,7 +172,7 @@ def primitive(
     return functools.partial(_define, Pullback, pullbacks, symbol=symbol, each=each)
 
 
-def nondifferentiable(function: Function | None = None, *, symbol: str = "") -> Any:
+def nondifferentiable(*, symbol: str = "") -> Callable[[Operation], Operation]:
     """Make an operation through which no gradient passes (a comparison, `sign`, `argmax`).
 
     Examples
@@ -172,25 +181,30 @@ def nondifferentiable(function: Function | None = None, *, symbol: str = "") -> 
     >>> sign(Value(-2.0)).requires_grad
     False
     """
-    if function is None:
-        return functools.partial(_define, Nondifferentiable, (), symbol=symbol)
-    return _define(Nondifferentiable, (), function, symbol=symbol)
+    return functools.partial(_define, Nondifferentiable, (), symbol=symbol)
 
 
-def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Function, **options: Any) -> Function:
+def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, **options: Any) -> Operation:
     """Enter the operation in the table and return the function that applies it."""
     name = forward.__name__.strip("_")
     if name in PRIMITIVES and PRIMITIVES[name].forward.__module__ != forward.__module__:
         raise ValueError(f"there is already a primitive named {name!r}; give the new operation another name")
     joint = options.pop("joint", False)
     parameters = inspect.signature(forward).parameters.values()
-    operands = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    operands = [
+        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if kind is Nondifferentiable:
         rules = (None,) * len(operands)
     elif not variadic and len(rules) != len(operands):
-        raise TypeError(f"{name} takes {len(operands)} argument(s) {operands} but was given {len(rules)} derivative rule(s)")
+        raise TypeError(
+            f"{name} takes {len(operands)} argument(s) {operands} but was given {len(rules)} derivative rule(s)"
+        )
+    if kind is Elementwise:
+        rules = tuple(_constant(rule) if isinstance(rule, (int, float)) and rule != ONE else rule for rule in rules)
     op = kind(name, forward, rules, **options)
+    op.is_binary = kind is Elementwise and len(rules) == len(parameters) == 2 and None not in rules and not op.selects
     if isinstance(op, Linear):
         op.joint = joint
     PRIMITIVES[name] = op
@@ -198,7 +212,11 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Function, **
     call = _caller(op, len(operands), defaults, variadic)
     functools.update_wrapper(call, forward)
     call.primitive = op  # type: ignore[attr-defined]
-    return call  # type: ignore[return-value]
+    return call
+
+
+def _constant(number: float) -> Callable[..., float]:
+    return lambda y, *inputs, **params: number
 
 
 def _caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool) -> Callable[..., Any]:
@@ -214,12 +232,15 @@ def _caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool)
         return apply(op, (x, y))
 
     def many(*args: Any, **params: Any) -> Any:
-        if not variadic and len(args) > arity:  # parameters given by position, as in sum(x, 0)
-            params.update(zip(names, args[arity:], strict=False))
         operands = args if variadic else args[:arity]
-        if unknown := params.keys() - defaults.keys() or len(operands) < arity or len(args) > arity + len(names) and not variadic:
-            raise TypeError(f"{op.name}{inspect.signature(op.forward)} got {args!r:.80} and {params!r:.80}: {unknown!r:.40} does not fit")
-        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in operands]), {**defaults, **params})
+        if not variadic:  # parameters given by position, as in sum(x, 0)
+            params = {**dict(zip(names, args[arity:], strict=False)), **params}
+        if len(operands) < arity or params.keys() - defaults.keys() or len(args) > len(operands) + len(names):
+            raise TypeError(
+                f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
+                f"the keywords {sorted(params)}"
+            )
+        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in operands]), defaults | params)
 
     if defaults or variadic or arity > 2:
         return many
@@ -245,7 +266,9 @@ def operand(a: Any, op: Primitive) -> Any:
         return operand(np.array(a), op)
     elif isinstance(a, np.ndarray):
         return operand(np.asarray(a), op)
-    shown = f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"
+    shown = (
+        f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"
+    )
     raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}")
 
 
@@ -289,6 +312,12 @@ def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> t
     return (*range(lead), *(i + lead for i, n in enumerate(target) if n == 1 and shape[i + lead] != 1))
 
 
+@elementwise(lambda y, g, x: x, lambda y, g, x: g, symbol="*", selects=True)
+def product_if_taken(g: Any, x: Any) -> Any:
+    """Product ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or undefined."""
+    return xp(g, x).where(g == 0, 0.0, x) * g
+
+
 @linear(lambda g, y, x, shape: broadcast_to(g, shape_of(x)))
 def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
     """Sum away what broadcasting added, down to `shape` (None: to a float): the adjoint of `broadcast_to`."""
@@ -302,9 +331,3 @@ def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
 def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
     """Repeat a number or array to `shape` by NumPy's broadcasting rules (None: to a float)."""
     return float(x) if shape is None else np.broadcast_to(x, shape)
-
-
-def summed_to(share: Any, arg: Node) -> Any:
-    """Undo broadcasting: return `share` summed to the shape of the argument it belongs to."""
-    wanted = shape_of(arg)
-    return share if shape_of(share) == wanted else sum_to(share, wanted)

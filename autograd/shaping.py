@@ -13,13 +13,13 @@ from .rules import PRIMITIVES, linear, operand, shape_of
 
 @linear(lambda g, y, x, shape: reshape(g, shape_of(x)))
 def reshape(x: Any, shape: Any = ()) -> Any:
-    """The same numbers in another shape; one length may be -1."""
+    """Arrange the same numbers in another shape; one length may be -1."""
     return float(np.reshape(x, ())) if shape is None else np.reshape(x, shape)
 
 
 @linear(lambda g, y, x, axes: transpose(g, None if axes is None else tuple(np.argsort(axes))))
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """Axes in another order, reversed by default."""
+    """Put the axes in another order, reversed by default."""
     return np.transpose(x, axes)
 
 

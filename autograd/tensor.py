@@ -154,12 +154,12 @@ class Tensor(Variable):
         return self._data.dtype  # type: ignore[no-any-return]
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Any:  # noqa: N802  (NumPy's name)
         """The axes reversed."""
         return shaping.transpose(self)
 
     @property
-    def mT(self) -> Any:
+    def mT(self) -> Any:  # noqa: N802  (NumPy's name)
         """The last two axes exchanged."""
         return shaping.swapaxes(self)
 
@@ -204,7 +204,7 @@ class Tensor(Variable):
     swapaxes = shaping.swapaxes
 
     def reshape(self, *shape: Any) -> Any:
-        """The same numbers in another shape, given as one tuple or as lengths."""
+        """Return the same numbers in another shape, given as one tuple or as lengths."""
         return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Any:
@@ -243,7 +243,9 @@ class Tensor(Variable):
 
 def _as_array(data: Any, dtype: npt.DTypeLike | None) -> np.ndarray[Any, Any]:
     if isinstance(data, Node):
-        raise TypeError("a Tensor holds numbers, not nodes; use the node itself, its .detach(), or stack(...) of several")
+        raise TypeError(
+            "a Tensor holds numbers, not nodes; use the node itself, its .detach(), or stack(...) of several"
+        )
     array = np.asarray(data)
     if array.dtype.kind not in "biuf":
         raise TypeError(

@@ -2,12 +2,73 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .graph import KINDS, Node, make_leaf
+from . import elementwise as ew
+from .graph import KINDS, NO_PARAMS, Node, Primitive, _grad_is_enabled, make_leaf
 from .variable import Variable
+
+new = object.__new__
+
+
+def _of_one_float(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return the operation as a method of `Value`, with a short way for the plain case of one float."""
+    op: Primitive = function.primitive  # type: ignore[attr-defined]
+    forward, rule = op.forward, op.rules[0]
+
+    def method(self: Value) -> Any:
+        x = self._data
+        try:
+            data = forward(x)
+        except (ValueError, ArithmeticError):
+            return function(self)  # the same again, with an error that says what happened
+        if type(data) is not float or rule is None or not self._requires_grad or not _grad_is_enabled():
+            return function(self)
+        node = new(Value)
+        node._data = data
+        node._grad = 0.0
+        node._requires_grad = node.retains_grad = True
+        node.op = op
+        node.args = (self,)
+        node.raw = (x,)
+        node.params = NO_PARAMS
+        node.hooks = ()
+        node.name = ""
+        return node
+
+    return functools.update_wrapper(method, function)
+
+
+def _of_two_floats(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """Return the operation as an operator of `Value`, with a short way for two floats."""
+    op: Primitive = function.primitive  # type: ignore[attr-defined]
+    forward = op.forward
+
+    def operator(self: Value, other: Any) -> Any:
+        if type(other) is Value and self._requires_grad and other._requires_grad and _grad_is_enabled():
+            x, y = self._data, other._data
+            try:
+                data = forward(x, y)
+            except (ValueError, ArithmeticError):
+                return function(self, other)
+            node = new(Value)
+            node._data = data
+            node._grad = 0.0
+            node._requires_grad = node.retains_grad = True
+            node.op = op
+            node.args = (self, other)
+            node.raw = (x, y)
+            node.params = NO_PARAMS
+            node.hooks = ()
+            node.name = ""
+            return node
+        return function(self, other)
+
+    return functools.update_wrapper(operator, function)
 
 
 class Value(Variable):
@@ -49,13 +110,24 @@ class Value(Variable):
     no_gradient = 0.0
     always_retains = True
 
+    __add__ = _of_two_floats(ew.add)
+    __sub__ = _of_two_floats(ew.subtract)
+    __mul__ = _of_two_floats(ew.multiply)
+    __truediv__ = _of_two_floats(ew.divide)
+
+    exp = _of_one_float(ew.exp)
+    log = _of_one_float(ew.log)
+    tanh = _of_one_float(ew.tanh)
+    sigmoid = _of_one_float(ew.sigmoid)
+    relu = _of_one_float(ew.relu)
+
     def __init__(self, data: Any, name: str = "", *, label: str = "", requires_grad: bool = True) -> None:
         make_leaf(self, _as_float(data), bool(requires_grad), name or label)
 
     @property
     def data(self) -> float:
         """The number."""
-        return self._data
+        return self._data  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: Any) -> None:

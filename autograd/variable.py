@@ -9,7 +9,7 @@ import numpy as np
 
 from . import elementwise as ew
 from .backward import backward
-from .graph import NO_PARAMS, Node, make_leaf
+from .graph import Node, make_leaf
 from .numpy_protocol import array_ufunc
 
 
@@ -25,8 +25,8 @@ class Variable(Node):
     __pow__ = ew.power
     __neg__ = ew.negative
     __abs__ = ew.absolute
-    __eq__ = ew.equal  # type: ignore[assignment]
-    __ne__ = ew.not_equal  # type: ignore[assignment]
+    __eq__ = ew.equal
+    __ne__ = ew.not_equal
     __lt__ = ew.less
     __le__ = ew.less_equal
     __gt__ = ew.greater
@@ -134,7 +134,7 @@ class Variable(Node):
         """Return the one number this node holds."""
         if np.size(self._data) != 1:
             raise ValueError(
-                f"item() needs exactly one number; this node holds {np.size(self._data)} (shape {np.shape(self._data)})"
+                f"item() needs one number; this node holds {np.size(self._data)} (shape {np.shape(self._data)})"
             )
         return self._data if type(self._data) is float else self._data.item()
 
@@ -209,6 +209,7 @@ def _restored(kind: type[Any], data: Any, requires_grad: bool, name: str, grad: 
 
 
 def require_float(data: Any) -> None:
+    """Raise if numbers of this kind can have no gradient."""
     if type(data) is not float and data.dtype.kind != "f":
         raise TypeError(
             f"requires_grad=True needs float numbers; this Tensor has dtype {data.dtype}, which holds data such as "
