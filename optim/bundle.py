@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ BLOCK = 32_000
 """Numbers per block: three or four temporaries of this length stay in a second-level cache."""
 
 
+getrefcount = getattr(sys, "getrefcount", None) or (lambda _: object())  # elsewhere: never equal, so never reused
 ONLY_ARRAYS = {np.ndarray}
 
 
@@ -48,6 +50,26 @@ def changed(name: str, shape: tuple[int, ...], dtype: Any, a: Array) -> str:
     )
 
 
+class Buffer:
+    """A flat vector, the members' views of it, and whether anybody else holds a piece of it.
+
+    A parameter's numbers alternate between two buffers. The one not in use is filled again only if nobody but this
+    object refers to it or to any view of it (a recorded graph would); otherwise it is left to its holder. How a
+    reference count looks when there is no other holder is measured, not assumed.
+    """
+
+    __slots__ = ("alone", "flat", "views")
+
+    def __init__(self, size: int, dtype: Any, views: Callable[[Array], list[Any]]) -> None:
+        self.flat = np.empty(size, dtype)
+        self.views = views(self.flat)
+        self.alone = self.holders()
+
+    def holders(self) -> tuple[int, int]:
+        """References to the vector, and to the most referenced view."""
+        return getrefcount(self.flat), max(map(getrefcount, self.views))
+
+
 class Bundle:
     """Several array parameters as one flat vector of numbers, with the optimizer's state for it.
 
@@ -68,7 +90,8 @@ class Bundle:
         self.lay_out()
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
-        self.blocks = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
+        self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
+        self.lends = len(self.blocks) > 1
 
     def lay_out(self) -> None:
         """Note the members' number type and shapes."""
@@ -81,8 +104,8 @@ class Bundle:
 
     def forget(self) -> None:
         """Look at every ``.data`` afresh next time."""
-        self.flat: Any = None
-        self.views: list[Any] = [None] * len(self.members)
+        self.now: Buffer | None = None
+        self.spare: Buffer | None = None
 
     # -- the four verbs of a step --------------------------------------------------------------------------------
 
@@ -99,40 +122,57 @@ class Bundle:
 
     def read(self) -> Array:
         """The members' numbers as one vector: last step's own, unless somebody has assigned to ``.data`` since."""
-        for p, view in zip(self.members, self.views, strict=True):
-            if p.data is not view:
-                break
-        else:
-            return self.flat  # type: ignore[no-any-return]
+        if self.now is not None:
+            for p, view in zip(self.members, self.now.views, strict=True):
+                if p.data is not view:
+                    self.forget()
+                    break
+            else:
+                return self.now.flat
         arrays = [p.data for p in self.members]
         for a, shape, name in zip(arrays, self.shapes, self.labels(), strict=True):
             if a.shape != shape or a.dtype != self.dtype:
                 raise ValueError(changed(name, shape, self.dtype, a))
         return np.concatenate(self.straight(arrays), axis=None)
 
-    def cut(self, grads: list[Any]) -> Iterator[tuple[int, slice, Array]]:
+    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Number, place and gradient of every block."""
         grads = self.straight(grads)
         if len(self.blocks) == 1:
-            yield 0, self.blocks[0], np.concatenate(grads, axis=None, dtype=self.dtype)
-            return
+            return [(0, self.blocks[0], self.cast(np.concatenate(grads, axis=None)))]
         flat = [g.reshape(-1) for g in grads]
-        for k, block in enumerate(self.blocks):
-            parts = []
-            for g, own in zip(flat, self.slices, strict=True):
-                if own.start < block.stop and own.stop > block.start:
-                    parts.append(g[max(block.start - own.start, 0) : block.stop - own.start])
-            whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            yield k, block, whole.astype(self.dtype, copy=False)
+        return ((k, block, self.gathered(flat, block)) for k, block in enumerate(self.blocks))
 
-    def write(self, flat: Array) -> None:
-        """Rebind every member to its part of a new vector."""
-        self.views = [flat[s].reshape(shape) for s, shape in zip(self.slices, self.inner, strict=True)]
-        for i in self.turned:
-            self.views[i] = self.views[i].T
-        for p, view in zip(self.members, self.views, strict=True):
+    def gathered(self, flat: list[Array], block: slice) -> Array:
+        """The part of all members' flat arrays that lies in a block."""
+        parts = [
+            a[max(block.start - own.start, 0) : block.stop - own.start]
+            for a, own in zip(flat, self.slices, strict=True)
+            if own.start < block.stop and own.stop > block.start
+        ]
+        return self.cast(parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+    def cast(self, a: Array) -> Array:
+        """The numbers in the bundle's type."""
+        return a if a.dtype == self.dtype else a.astype(self.dtype)
+
+    def room(self) -> Array:
+        """A vector for the numbers after a step, which no graph and nobody else looks at."""
+        spare = self.spare
+        if spare is None or spare.holders() != spare.alone:
+            spare = self.spare = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
+        return spare.flat
+
+    def write(self) -> None:
+        """Rebind every member to its part of the vector that `room` gave."""
+        self.now, self.spare = self.spare, self.now
+        for p, view in zip(self.members, self.now.views, strict=True):  # type: ignore[union-attr]
             p.data = view
-        self.flat = flat
+
+    def viewed(self, flat: Array) -> list[Any]:
+        """The members' views of a vector."""
+        views: list[Any] = [flat[s].reshape(shape) for s, shape in zip(self.slices, self.inner, strict=True)]
+        return self.straight(views)
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
@@ -165,9 +205,7 @@ class Bundle:
         for j, name in enumerate(names if self.states else ()):
             value = self.states[inside[0] if inside else 0][j]
             if isinstance(value, np.ndarray):
-                value = self.shaped(
-                    i, np.concatenate([self.states[k][j][self.part(i, k)] for k in inside or [0]])
-                )
+                value = self.shaped(i, np.concatenate([self.states[k][j][self.part(i, k)] for k in inside or [0]]))
             if value is not None:
                 found[name] = value
         return found
@@ -192,7 +230,7 @@ class Bundle:
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies of views are no longer views of the copied vector: a copied bundle gathers its numbers afresh.
-        return {**self.__dict__, "flat": None, "views": [None] * len(self.members)}
+        return {**self.__dict__, "now": None, "spare": None}
 
 
 class FloatBundle(Bundle):
@@ -212,15 +250,19 @@ class FloatBundle(Bundle):
         """The members' numbers as one vector."""
         return np.array([p.data for p in self.members], dtype=self.dtype)
 
-    def cut(self, grads: list[Any]) -> Iterator[tuple[int, slice, Array]]:
+    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Number, place and gradient of every block."""
         g = np.array(grads, dtype=self.dtype)
-        for k, block in enumerate(self.blocks):
-            yield k, block, g[block]
+        return [(k, block, g[block]) for k, block in enumerate(self.blocks)]
 
-    def write(self, flat: Array) -> None:
+    def room(self) -> Array:
+        """A new vector."""
+        self.after = np.empty(len(self.members), self.dtype)
+        return self.after
+
+    def write(self) -> None:
         """Give every member its number."""
-        for p, x in zip(self.members, flat.tolist(), strict=True):
+        for p, x in zip(self.members, self.after.tolist(), strict=True):
             p.data = x
 
 
@@ -229,7 +271,8 @@ class WholeBundle(Bundle):
 
     def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
         super().__init__(members, places, t)
-        self.blocks: list[Any] = [...]
+        self.blocks = [...]
+        self.lends = True
 
     def lay_out(self) -> None:
         """Note the number type and the shape."""
@@ -245,9 +288,7 @@ class WholeBundle(Bundle):
             return [None]
         g = np.asarray(numbers(p.grad), dtype=self.dtype)
         if g.shape != self.shapes[0]:
-            raise ValueError(
-                f"{self.labels()[0]} has shape {self.shapes[0]} but its gradient has shape {g.shape}"
-            )
+            raise ValueError(f"{self.labels()[0]} has shape {self.shapes[0]} but its gradient has shape {g.shape}")
         return [g]
 
     def read(self) -> Array:
@@ -257,13 +298,18 @@ class WholeBundle(Bundle):
             raise ValueError(changed(self.labels()[0], self.shapes[0], self.dtype, a))
         return a
 
-    def cut(self, grads: list[Any]) -> Iterator[tuple[int, Any, Array]]:
+    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """The whole parameter as one block."""
-        yield 0, ..., grads[0]
+        return [(0, ..., grads[0])]
 
-    def write(self, flat: Array) -> None:
+    def room(self) -> Array:
+        """A new array of the parameter's shape and layout."""
+        self.after = np.empty_like(self.members[0].data, dtype=self.dtype)
+        return self.after
+
+    def write(self) -> None:
         """Rebind the parameter to its new array."""
-        self.members[0].data = float(flat) if self.scalar else flat
+        self.members[0].data = float(self.after) if self.scalar else self.after
 
     def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
         """Step count and state: plain numbers, and arrays that nobody else holds."""

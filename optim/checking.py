@@ -25,9 +25,7 @@ def is_parameter(thing: Any) -> bool:
 def as_groups(params: Any, who: str) -> list[dict[str, Any]]:
     """The constructor's `params` as a list of groups."""
     if is_parameter(params):
-        raise TypeError(
-            f"{who} needs a list of parameters; put the one parameter in a list: {who}([parameter])"
-        )
+        raise TypeError(f"{who} needs a list of parameters; put the one parameter in a list: {who}([parameter])")
     if isinstance(params, (set, frozenset)):
         raise TypeError(
             f"{who} needs parameters in a fixed order, which a set does not keep: give a list, or sorted(...)"
@@ -52,9 +50,7 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
     """A complete group: parameters checked and listed, options filled in from the defaults."""
     who = f"{type(optimizer).__name__}, group {len(optimizer.param_groups)}"
     if not isinstance(group, Mapping):
-        raise TypeError(
-            f"{who} must be a dict such as {{'params': [...], 'lr': 0.1}}, got {type(group).__name__}"
-        )
+        raise TypeError(f"{who} must be a dict such as {{'params': [...], 'lr': 0.1}}, got {type(group).__name__}")
     if "params" not in group:
         raise ValueError(f"{who} has no 'params'; its keys are {', '.join(map(repr, group)) or 'none'}")
     options = {name: value for name, value in group.items() if name != "params"}
@@ -105,27 +101,19 @@ def _check_members(optimizer: Any, who: str, parameters: list[Any]) -> None:
     elsewhere = {id(p): i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
     for i, p in enumerate(parameters):
         if not is_parameter(p):
-            raise TypeError(
-                f"{who}: entry {i} is no parameter but {type(p).__name__}; it needs .data and .grad"
-            )
+            raise TypeError(f"{who}: entry {i} is no parameter but {type(p).__name__}; it needs .data and .grad")
         if getattr(p, "op", None) is not None:
             raise ValueError(
                 f"{who}: {label(p, i)} is not a leaf: it is computed by {getattr(p.op, 'name', p.op)}, and moving it "
                 "would change nothing. Give the leaf it is computed from, or make it one: Parameter(x.data)"
             )
         if isinstance(p.data, np.ndarray) and p.data.dtype.kind != "f":
-            raise TypeError(
-                f"{who}: {label(p, i)} holds {p.data.dtype}; only floating-point numbers take small steps"
-            )
+            raise TypeError(f"{who}: {label(p, i)} holds {p.data.dtype}; only floating-point numbers take small steps")
         if id(p) in elsewhere:
-            raise ValueError(
-                f"{who}: {label(p, i)} is in group {elsewhere[id(p)]} already; give it to one group only"
-            )
+            raise ValueError(f"{who}: {label(p, i)} is in group {elsewhere[id(p)]} already; give it to one group only")
 
 
-def checked_state_dict(
-    optimizer: Any, found: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Groups and states of a state dictionary, ready to be used and sharing nothing with it."""
     who = f"this {type(optimizer).__name__}"
     lacking = [key for key in ("state", "param_groups") if not isinstance(found, Mapping) or key not in found]
@@ -188,9 +176,7 @@ def _checked_state(optimizer: Any, given: Any, p: Any, who: str, group: dict[str
         elif isinstance(first, (int, float)) and not isinstance(first, np.generic):
             state[name] = type(first)(given[name])
         else:
-            state[name] = _array(
-                given[name], data if first is None else np.asarray(first), f"{name!r} of {who}"
-            )
+            state[name] = _array(given[name], data if first is None else np.asarray(first), f"{name!r} of {who}")
     return state
 
 

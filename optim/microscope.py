@@ -47,10 +47,7 @@ class Trace(list[Term]):
     def __str__(self) -> str:
         shown = [(name, _short(value), formula) for name, formula, value in self]
         widths = [max(len(row[i]) for row in shown) for i in (0, 1)]
-        lines = [
-            f"  {name:<{widths[0]}} = {value:<{widths[1]}}  {formula}".rstrip()
-            for name, value, formula in shown
-        ]
+        lines = [f"  {name:<{widths[0]}} = {value:<{widths[1]}}  {formula}".rstrip() for name, value, formula in shown]
         return "\n".join([self.title, *lines])
 
     def __repr__(self) -> str:
@@ -105,9 +102,7 @@ class Reader:
     def __init__(self, shape: tuple[int, ...], index: Any) -> None:
         self.shape, self.index = shape, tuple(np.atleast_1d(np.asarray(index, dtype=int)).tolist())
         self.terms: list[Term] = []
-        if len(self.index) != len(shape) or any(
-            not -n <= i < n for i, n in zip(self.index, shape, strict=True)
-        ):
+        if len(self.index) != len(shape) or any(not -n <= i < n for i, n in zip(self.index, shape, strict=True)):
             raise IndexError(f"index {index!r} names no number of a parameter of shape {shape}")
 
     def note(self, name: str, formula: str, value: Any) -> None:
@@ -119,9 +114,7 @@ class Reader:
         if isinstance(value, (float, int, np.generic)) and not isinstance(value, bool):
             self.terms.append(Term(name, formula, float(value)))
 
-    def run(
-        self, function: Rule, given: list[Any], options: dict[str, Any], returned: tuple[str, ...] = ()
-    ) -> Any:
+    def run(self, function: Rule, given: list[Any], options: dict[str, Any], returned: tuple[str, ...] = ()) -> Any:
         """What a function returns, with each of its assignments noted on the way.
 
         Parameters
@@ -164,9 +157,7 @@ class Reader:
                 exec(compile(ast.Module([statement], []), "<rule>", "exec"), self.scope)  # noqa: S102 - as above
                 self.assigned(statement)
             elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
-                raise TypeError(
-                    f"a rule is made of assignments, if and return; found {ast.unparse(statement)!r}"
-                )
+                raise TypeError(f"a rule is made of assignments, if and return; found {ast.unparse(statement)!r}")
         return None
 
     def assigned(self, statement: ast.Assign) -> None:

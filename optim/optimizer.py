@@ -132,9 +132,7 @@ class Optimizer(Options):
             If an entry is no leaf parameter, is in a group already, or an option is unknown or out of range.
         """
         entries = checked_entries(self, group)
-        self._bundles.append(
-            self._bundled(entries["params"], [{"step": 0} for _ in entries["params"]], entries)
-        )
+        self._bundles.append(self._bundled(entries["params"], [{"step": 0} for _ in entries["params"]], entries))
         self.param_groups.append(entries)
 
     @property
@@ -181,8 +179,8 @@ class Optimizer(Options):
             return loss
         self.survey(work)
         done = [self._advanced(bundle, grads, group) for bundle, grads, group in work]
-        for (bundle, _, _), (numbers_now, states) in zip(work, done, strict=True):
-            bundle.write(numbers_now)
+        for (bundle, _, _), states in zip(work, done, strict=True):
+            bundle.write()
             bundle.states = states
             bundle.t += 1
         self.step_count += 1
@@ -218,17 +216,16 @@ class Optimizer(Options):
             part.adopt([bundle.state_of(i, self.state_names) for i in chosen], self.state_names)
         return part
 
-    def _advanced(self, bundle: Bundle, grads: list[Any], group: Group) -> tuple[Array, list[State]]:
-        """The numbers and states of a bundle after one step."""
+    def _advanced(self, bundle: Bundle, grads: list[Any], group: Group) -> list[State]:
+        """Work out a bundle's numbers after one step, into its spare room, and its states."""
         options = {name: group[name] for name in self._wants}
         if self._wants_t:
             options["t"] = bundle.t + 1
         coupled, decoupled = self.decay(group)
         maximize, rule, states = group["maximize"], self.rule, self._begun(bundle, group)
-        p = bundle.read()
-        after, fresh = np.empty_like(p), []
+        p, after, fresh = bundle.read(), bundle.room(), []
         if p.size == 0:
-            return after, states
+            return states
         for k, block, given in bundle.cut(grads):
             q, g = p[block], given
             if maximize or coupled:
@@ -239,9 +236,10 @@ class Optimizer(Options):
             if decoupled:
                 q = shrunk(q, lr=group["lr"], weight_decay=decoupled)
             np.subtract(q, step, out=after[block])
-            # a state may be the gradient itself; the caller keeps that array and may write into it
-            fresh.append(tuple([part.copy() if part is given else part for part in state]))
-        return after, fresh
+            if bundle.lends:  # the gradient is the caller's own array, who may write into it later
+                state = tuple([part.copy() if part is given else part for part in state])
+            fresh.append(state)
+        return fresh
 
     def _begun(self, bundle: Bundle, group: Group) -> list[State]:
         """The states of a bundle's blocks, made if this is the first step."""
@@ -325,20 +323,12 @@ class Optimizer(Options):
         together: dict[Any, list[int]] = {}
         for i, (p, state) in enumerate(zip(parameters, states, strict=True)):
             kind = p.data.dtype if isinstance(p.data, np.ndarray) else float
-            history = tuple(
-                (n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None
-            )
+            history = tuple((n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None)
             together.setdefault((kind, history) if self.elementwise else i, []).append(i)
         bundles = []
         for chosen in together.values():
             data = parameters[chosen[0]].data
-            kind = (
-                WholeBundle
-                if not self.elementwise
-                else Bundle
-                if isinstance(data, np.ndarray)
-                else FloatBundle
-            )
+            kind = WholeBundle if not self.elementwise else Bundle if isinstance(data, np.ndarray) else FloatBundle
             t = int(states[chosen[0]]["step"])
             bundle = kind([parameters[i] for i in chosen], [first + i for i in chosen], t)
             if t:

@@ -79,9 +79,7 @@ def _checked_number(where: str, name: str, value: Any, hint: Any, interval: str)
     wanted: Any = Integral if hint is int else Real
     if isinstance(value, bool) or not isinstance(value, wanted):
         what = "a whole number" if hint is int else "a number"
-        raise TypeError(
-            f"{where}: {name} must be {what} in {interval}, got {value!r} ({type(value).__name__})"
-        )
+        raise TypeError(f"{where}: {name} must be {what} in {interval}, got {value!r} ({type(value).__name__})")
     if not inside(float(value), interval) or math.isnan(value):
         raise ValueError(f"{where}: {name} must be in {interval}, got {value!r}")
     return hint(value)
@@ -117,9 +115,7 @@ class Options:
         """Constructor arguments as a complete, checked dictionary of options."""
         places = cls._positional()
         if len(args) > len(places):
-            raise TypeError(
-                f"{cls.__name__} takes at most {len(places)} options by position, got {len(args)}"
-            )
+            raise TypeError(f"{cls.__name__} takes at most {len(places)} options by position, got {len(args)}")
         named = dict(zip(places, args, strict=False))
         for name in given:
             if name not in cls.options:
