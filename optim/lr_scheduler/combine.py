@@ -1,0 +1,377 @@
+"""Schedules made of schedules, and those that only shape a beginning or an end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from optim.lr_scheduler import functions
+from optim.lr_scheduler.base import HasGroups, LRScheduler, groups_of, real, steps_taken, whole
+from optim.lr_scheduler.plateau import ReduceLROnPlateau
+
+__all__ = ["ChainedScheduler", "ConstantLR", "LinearLR", "SequentialLR", "TrapezoidLR", "WarmupLR"]
+
+
+class ConstantLR(LRScheduler):
+    """Hold ``eta_0 * factor`` for `total_iters` steps, then ``eta_0``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    factor : float, default 1/3
+        In [0, 1].
+    total_iters : int, default 5
+        Steps at the reduced rate.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    With ``factor=0`` PyTorch divides by zero at the end; here the rate returns to ``eta_0``.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(ConstantLR, 4, lr=0.8, factor=0.5, total_iters=2)
+    [0.4, 0.4, 0.8, 0.8]
+    """
+
+    def __init__(self, optimizer: HasGroups, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+        self.reduced = real("factor", factor, "[0, 1]")
+        self.total_iters = whole("total_iters", total_iters, 0)
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return the reduced factor, or 1 after `total_iters` steps."""
+        return functions.constant(t, self.reduced, self.total_iters)
+
+
+class LinearLR(LRScheduler):
+    """Go in a line from ``eta_0 * start_factor`` to ``eta_0 * end_factor`` in `total_iters` steps.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    start_factor : float, default 1/3
+        In (0, 1].
+    end_factor : float, default 1.0
+        In [0, 1].
+    total_iters : int, default 5
+        Steps of the way; with 0 the rate is at its end from the start (PyTorch stays at the start).
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(LinearLR, 4, lr=1.0, start_factor=0.5, total_iters=2)
+    [0.5, 0.75, 1.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasGroups,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        self.start_factor = real("start_factor", start_factor, "(0, 1]")
+        self.end_factor = real("end_factor", end_factor, "[0, 1]")
+        self.total_iters = whole("total_iters", total_iters, 0)
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return the point of the line."""
+        return functions.linear(t, self.start_factor, self.end_factor, self.total_iters)
+
+
+class TrapezoidLR(LRScheduler):
+    """Warm up in a line, stay, and decay in a line to ``eta_0 * end_factor``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set; its learning rate is the plateau.
+    warmup, stable, decay : int
+        Steps of the three parts, not negative; the first update uses ``eta_0 / warmup``.
+    end_factor : float, default 0.0
+        The share that stays at the end, in [0, 1].
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    WSD (warm-up, stable, decay) of Hu et al. 2024 (MiniCPM), section 4.2; linear decay as in Haegele et al.
+    2024.  Unlike the cosine it needs no total length until the decay begins.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(TrapezoidLR, 8, lr=0.8, warmup=2, stable=2, decay=2)
+    [0.4, 0.8, 0.8, 0.8, 0.8, 0.4, 0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasGroups,
+        warmup: int,
+        stable: int,
+        decay: int,
+        end_factor: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        self.warmup = whole("warmup", warmup, 0)
+        self.stable = whole("stable", stable, 0)
+        self.decay = whole("decay", decay, 0)
+        self.end_factor = real("end_factor", end_factor, "[0, 1]")
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return the height of the trapezoid."""
+        return functions.trapezoid(t, self.warmup, self.stable, self.decay, self.end_factor)
+
+
+class Ramp(LRScheduler):
+    """The rising part of `WarmupLR`: ``eta_t = eta_0 * min(1, (t + 1) / steps)``."""
+
+    def __init__(self, optimizer: HasGroups, steps: int) -> None:
+        self.steps = steps
+        super().__init__(optimizer)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``(t + 1) / steps``, at most 1."""
+        return functions.warmup(t, self.steps)
+
+
+class Combined(LRScheduler):
+    """A schedule that leaves the rates to others."""
+
+    _schedulers: list[LRScheduler]
+
+    def __init__(self, optimizer: Any, schedulers: Sequence[LRScheduler]) -> None:
+        name = type(self).__name__
+        if not isinstance(schedulers, list | tuple) or not schedulers:
+            raise ValueError(f"{name} needs a list of at least one schedule, not {schedulers!r}")
+        for i, schedule in enumerate(schedulers):
+            if not isinstance(schedule, LRScheduler):
+                raise TypeError(f"{name} combines schedules, and item {i} is {type(schedule).__name__}")
+            if optimizer is not None and schedule.optimizer is not optimizer:
+                raise ValueError(f"{name} needs schedules of one optimizer, and item {i} has another")
+            optimizer = schedule.optimizer
+        groups_of(optimizer)
+        self._schedulers = list(schedulers)
+        self.optimizer = optimizer
+        self._steps_at_start = steps_taken(optimizer)
+        self.last_epoch = 0
+        self._note()
+
+    def lr_at(self, t: int, i: int = 0) -> NoReturn:
+        """Refuse: a combination has no formula of its own; `optim.lr_scheduler.preview` walks it."""
+        raise NotImplementedError(f"{type(self).__name__} has no closed form; use preview(schedule, steps)")
+
+    def _note(self) -> None:
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    @property
+    def base_lrs(self) -> list[float]:  # type: ignore[override]
+        """The initial rates, those of the first schedule."""
+        return self._schedulers[0].base_lrs
+
+
+def refuse_plateau(name: str, schedulers: Sequence[LRScheduler]) -> None:
+    """Say that a schedule which waits for a metric cannot be stepped without one."""
+    for i, schedule in enumerate(schedulers):
+        if isinstance(schedule, ReduceLROnPlateau):
+            raise ValueError(
+                f"{name} steps without a metric, and item {i} is ReduceLROnPlateau, which needs one; "
+                "step that one by itself, after this one"
+            )
+
+
+class ChainedScheduler(Combined):
+    """Step several schedules together, so that their factors multiply.
+
+    Parameters
+    ----------
+    schedulers : list of LRScheduler
+        Schedules of one optimizer, stepped in this order.
+    optimizer : Optimizer, optional
+        Theirs, for checking.
+
+    Notes
+    -----
+    As PyTorch's, number for number: schedules with a floor anneal towards it from the rate they find, and
+    `LambdaLR`, `CosineAnnealingWarmRestarts`, `CyclicLR` and `OneCycleLR` overwrite those before them.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import ConstantLR, ExponentialLR, Rates
+    >>> optimizer = Rates(0.8)
+    >>> parts = [ConstantLR(optimizer, factor=0.5, total_iters=2), ExponentialLR(optimizer, gamma=0.5)]
+    >>> schedule = ChainedScheduler(parts)
+    >>> schedule.step(), schedule.step(), schedule.get_last_lr()
+    (None, None, [0.2])
+    """
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: HasGroups | None = None) -> None:
+        super().__init__(optimizer, schedulers)
+        refuse_plateau("ChainedScheduler", schedulers)
+
+    def _advance(self) -> None:
+        for schedule in self._schedulers:
+            schedule._advance()
+        self.last_epoch += 1
+        self._note()
+
+    def _begin(self) -> None:
+        for schedule in self._schedulers:
+            schedule._begin()
+        self.last_epoch = 0
+        self._note()
+
+    def _restart(self) -> None:
+        self._schedulers[0]._restart()
+        for schedule in self._schedulers[1:]:
+            schedule._begin()
+        self.last_epoch = 0
+        self._note()
+
+
+class SequentialLR(Combined):
+    """Run one schedule after another; at each milestone the next one starts from the initial rate.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    schedulers : list of LRScheduler
+        In the order of their turns.
+    milestones : list of int
+        The first step of every schedule but the first, in rising order.
+    last_epoch : int, default -1
+        Only -1: a sequence goes on by `load_state_dict`.
+
+    Notes
+    -----
+    As in PyTorch, each schedule counts its own steps from 0, and `SWALR` and `MultiplicativeLR` go on from
+    the rate they find.  optax's ``join_schedules`` is the same without an optimizer.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import ConstantLR, ExponentialLR, Rates, preview
+    >>> optimizer = Rates(0.8)
+    >>> parts = [ConstantLR(optimizer, factor=0.5, total_iters=9), ExponentialLR(optimizer, gamma=0.5)]
+    >>> preview(SequentialLR(optimizer, parts, milestones=[2]), 5)
+    [0.4, 0.4, 0.8, 0.4, 0.2]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasGroups,
+        schedulers: Sequence[LRScheduler],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
+    ) -> None:
+        if last_epoch != -1:
+            raise ValueError(f"SequentialLR starts at last_epoch=-1, not {last_epoch!r}; see load_state_dict")
+        groups_of(optimizer)
+        super().__init__(optimizer, schedulers)
+        refuse_plateau("SequentialLR", schedulers)
+        self.milestones = [whole("each of milestones", step, 1) for step in milestones]
+        if self.milestones != sorted(self.milestones):
+            raise ValueError(f"milestones must be in rising order, not {self.milestones}")
+        if len(self.milestones) != len(schedulers) - 1:
+            raise ValueError(
+                f"{len(schedulers)} schedules take turns at {len(schedulers) - 1} milestones, "
+                f"and {len(self.milestones)} were given: {self.milestones}"
+            )
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"]
+        self._begin()
+
+    def _begin(self) -> None:
+        self._schedulers[0]._begin()
+        self.last_epoch = 0
+        self._note()
+
+    def _restart(self) -> None:
+        self._schedulers[0]._restart()
+        self.last_epoch = 0
+        self._note()
+
+    def _advance(self) -> None:
+        t = self.last_epoch + 1
+        turn = sum(step <= t for step in self.milestones)
+        if turn > 0 and self.milestones[turn - 1] == t:
+            self._schedulers[turn]._restart()
+        else:
+            self._schedulers[turn]._advance()
+        self.last_epoch = t
+        self._note()
+
+
+class WarmupLR(Combined):
+    """Rise to a schedule's first rate in a line, then run the schedule from its beginning.
+
+    ``eta_t = schedule(0) * (t + 1) / steps`` for ``t < steps``, then ``schedule(t - steps)``.
+
+    Parameters
+    ----------
+    schedule : LRScheduler
+        Any schedule, `ReduceLROnPlateau` included (pass the metric to ``step``).
+    steps : int
+        Updates of the warm-up; the first uses ``1 / steps`` of the rate, the last all of it.
+
+    Notes
+    -----
+    Goyal et al. 2017, section 2.2.  PyTorch has no such class; there it is ``SequentialLR`` of a ``LinearLR`` and
+    the schedule.  optax's ``warmup_cosine_decay_schedule`` starts at 0 and so wastes its first update.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import ExponentialLR, Rates, preview
+    >>> preview(WarmupLR(ExponentialLR(Rates(0.8), gamma=0.5), steps=4), 7)
+    [0.2, 0.4, 0.6..., 0.8, 0.8, 0.4, 0.2]
+    """
+
+    def __init__(self, schedule: LRScheduler, steps: int) -> None:
+        self.steps = whole("steps", steps, 1)
+        if not isinstance(schedule, LRScheduler):
+            raise TypeError(
+                f"WarmupLR leads to a schedule, not {type(schedule).__name__}; "
+                "write WarmupLR(CosineAnnealingLR(optimizer, T_max=100), steps=10)"
+            )
+        super().__init__(None, [schedule])
+        self._schedulers.append(Ramp(self.optimizer, self.steps))
+        self._note()
+
+    def step(self, metrics: float | None = None) -> None:
+        """Go to the next step; `metrics` is for a schedule that wants one, once the warm-up is over."""
+        self._check_order()
+        self._advance(metrics)
+
+    def _advance(self, metrics: float | None = None) -> None:
+        schedule, ramp = self._schedulers
+        if self.last_epoch < self.steps:
+            ramp._advance()
+        elif isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(metrics)
+        else:
+            schedule._advance()
+        self.last_epoch += 1
+        self._note()
+
+    def _begin(self) -> None:
+        for schedule in self._schedulers:
+            schedule._begin()
+        self.last_epoch = 0
+        self._note()
+
+    def _restart(self) -> None:
+        self._schedulers[0]._restart()
+        self._schedulers[1]._begin()
+        self.last_epoch = 0
+        self._note()

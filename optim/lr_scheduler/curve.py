@@ -1,0 +1,147 @@
+"""Look at a schedule: its curve as numbers, as one line of text, and as a picture."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+from optim.lr_scheduler.base import LRScheduler, Rates, whole
+
+__all__ = ["plot", "preview", "sparkline"]
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def preview(
+    schedule: LRScheduler | type[LRScheduler] | Callable[..., float],
+    steps: int,
+    lr: float = 1.0,
+    *,
+    group: int = 0,
+    key: str = "lr",
+    **options: Any,
+) -> list[float]:
+    """Return what a schedule gives for the next `steps` updates, without an optimizer.
+
+    Parameters
+    ----------
+    schedule : LRScheduler, class, or callable
+        A schedule you made (neither it nor its optimizer is changed; the curve starts where it stands), or a
+        class, or a function of the step, whose value is multiplied by `lr`.
+    steps : int
+        Length of the curve, at least 1.
+    lr : float, default 1.0
+        The initial rate, for a class or a function.
+    group : int, default 0
+        Which parameter group, for a schedule you made.
+    key : str, default 'lr'
+        Another entry of the group, such as 'momentum' for `OneCycleLR`.
+    **options
+        Arguments of the class or the function.
+
+    Returns
+    -------
+    list of float
+        One rate per update, `steps` in all.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import StepLR, functions
+    >>> preview(StepLR, 4, lr=0.8, step_size=2, gamma=0.5)
+    [0.8, 0.8, 0.4, 0.4]
+    >>> preview(functions.step_decay, 4, lr=0.8, step_size=2, gamma=0.5)
+    [0.8, 0.8, 0.4, 0.4]
+    >>> preview(lambda t: 1 / (1 + t), 3)
+    [1.0, 0.5, 0.333...]
+    """
+    whole("steps", steps, 1)
+    if isinstance(schedule, type) and issubclass(schedule, LRScheduler):
+        rates = Rates(lr)
+        runner = schedule(rates, **options)
+    elif isinstance(schedule, LRScheduler):
+        rates = Rates()
+        rates.param_groups = [
+            {name: value for name, value in found.items() if name != "params"}
+            for found in schedule.optimizer.param_groups
+        ]
+        # Whatever the schedule is made of, each part's optimizer becomes the stand-in.
+        runner = copy.deepcopy(schedule, {id(schedule.optimizer): rates})
+    elif callable(schedule):
+        return [float(lr * cast("Any", schedule)(t, **options)) for t in range(steps)]
+    else:
+        raise TypeError(f"preview needs a schedule, its class, or a function of the step, not {schedule!r}")
+    curve: list[float] = []
+    for t in range(steps):
+        if t:
+            runner._advance()
+        value = rates.param_groups[group][key]
+        curve.append(float(value[0] if isinstance(value, tuple) else value))
+    return curve
+
+
+def sparkline(curve: Sequence[float], width: int = 60) -> str:
+    """Return a curve as one line of text, from its lowest to its highest value.
+
+    Parameters
+    ----------
+    curve : sequence of float
+        What `preview` returns.
+    width : int, default 60
+        The most characters to use; a longer curve is averaged in pieces.
+
+    Examples
+    --------
+    >>> sparkline([0, 1, 2, 3, 4, 5, 6, 7])
+    '▁▂▃▄▅▆▇█'
+    >>> from optim.lr_scheduler import CosineAnnealingLR
+    >>> sparkline(preview(CosineAnnealingLR, 100, T_max=50), width=20)
+    '██▇▆▅▄▃▂▁▁▁▁▂▃▄▅▆▇██'
+    """
+    whole("width", width, 1)
+    values = [float(value) for value in curve]
+    if len(values) > width:
+        edges = [round(i * len(values) / width) for i in range(width + 1)]
+        values = [math.fsum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[round((v - low) * scale)] if math.isfinite(v) else "?" for v in values)
+
+
+def plot(curves: Sequence[float] | Mapping[str, Sequence[float]], title: str = "Learning rate") -> Any:
+    """Return a matplotlib figure of one curve, or of several with their names.
+
+    Parameters
+    ----------
+    curves : sequence of float, or mapping of them
+        What `preview` returns.
+    title : str
+        The heading.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Made without pyplot: no display is needed, and nothing is kept open.  ``figure.savefig("lr.png")``.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import StepLR
+    >>> figure = plot({"steps": preview(StepLR, 50, lr=0.1, step_size=20)})  # doctest: +SKIP
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plot needs matplotlib (pip install matplotlib); sparkline needs nothing") from error
+    named = dict(curves) if isinstance(curves, Mapping) else {"": curves}
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="step", ylabel="learning rate")
+    for name, curve in named.items():
+        axes.plot(range(len(curve)), curve, label=name or None)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if any(named):
+        axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,257 @@
+"""Schedules that go up and down, once or for ever, and move the momentum against the rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal
+
+from optim.lr_scheduler import functions
+from optim.lr_scheduler.base import (
+    HasGroups,
+    LRScheduler,
+    PerGroup,
+    choice,
+    groups_of,
+    pick,
+    real,
+    real_per_group,
+    whole,
+)
+
+__all__ = ["CyclicLR", "OneCycleLR"]
+
+
+class MomentumCycling(LRScheduler):
+    """A schedule that also moves the momentum, against the rate: 'momentum', or the first of 'betas'."""
+
+    absolute = True
+    cycle_momentum: bool
+
+    def _cycle_momentum(self, optimizer: HasGroups, wanted: bool, low: PerGroup, high: PerGroup) -> None:
+        self.cycle_momentum = bool(wanted)
+        self.base_momentum = real_per_group("base_momentum", low, optimizer, "[0, 1)")
+        self.max_momentum = real_per_group("max_momentum", high, optimizer, "[0, 1)")
+        for i, group in enumerate(groups_of(optimizer) if wanted else ()):
+            if "momentum" not in group and "betas" not in group:
+                raise ValueError(
+                    f"cycle_momentum=True needs 'momentum' or 'betas' in parameter group {i} of "
+                    f"{type(optimizer).__name__}; pass cycle_momentum=False"
+                )
+
+    def momentum_at(self, t: int, i: int = 0) -> float:
+        """Return the momentum of group `i` at step `t`."""
+        raise NotImplementedError
+
+    def _set(self, rates: Sequence[float]) -> None:
+        groups = self.optimizer.param_groups if self.cycle_momentum else []
+        momenta = [self.momentum_at(self.last_epoch, i) for i in range(len(groups))]
+        super()._set(rates)
+        for group, momentum in zip(groups, momenta, strict=True):
+            if "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            else:
+                group["momentum"] = momentum
+
+    def _driven(self) -> list[str]:
+        if not self.cycle_momentum:
+            return ["lr"]
+        return ["lr", "betas" if "betas" in self.optimizer.param_groups[0] else "momentum"]
+
+
+class OneCycleLR(MomentumCycling):
+    """Rise to `max_lr` and anneal far below the start, once: super-convergence.
+
+    ::
+
+        max_lr / div_factor  ->  max_lr  ->  max_lr / div_factor / final_div_factor
+        max_momentum         ->  base_momentum  ->  max_momentum
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set; its own learning rate is not used.
+    max_lr : float, or list of one per group
+        The peak.
+    total_steps : int, optional
+        Steps of the cycle; otherwise `epochs` times `steps_per_epoch`.
+    epochs, steps_per_epoch : int, optional
+        The two factors of `total_steps`.
+    pct_start : float, default 0.3
+        The share of the steps that rises.
+    anneal_strategy : {'cos', 'linear'}, default 'cos'
+        The curve of each phase.
+    cycle_momentum : bool, default True
+        Move 'momentum' (or ``betas[0]``) against the rate, between `base_momentum` and `max_momentum`.
+    base_momentum, max_momentum : float, or list of one per group
+        Defaults 0.85 and 0.95.
+    div_factor, final_div_factor : float
+        Defaults 25 and 1e4.
+    three_phase : bool, default False
+        Return to the start symmetrically first, then anneal.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Raises
+    ------
+    ValueError
+        When stepped beyond ``total_steps``.
+
+    Notes
+    -----
+    Smith & Topin 2018; two phases are fast.ai's form.  The last update uses step ``total_steps - 1``; the
+    customary ``scheduler.step()`` after it gives PyTorch's extrapolated value, meant for no update.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> curve = preview(OneCycleLR, 10, max_lr=1.0, total_steps=10, anneal_strategy="linear", div_factor=4)
+    >>> [round(lr, 3) for lr in curve]
+    [0.25, 0.625, 1.0, 0.857, 0.714, 0.571, 0.429, 0.286, 0.143, 0.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasGroups,
+        max_lr: PerGroup,
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: Literal["cos", "linear"] = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: PerGroup = 0.85,
+        max_momentum: PerGroup = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
+    ) -> None:
+        if total_steps is not None:
+            self.total_steps = whole("total_steps", total_steps, 1)
+        elif epochs is not None and steps_per_epoch is not None:
+            self.total_steps = whole("epochs", epochs, 1) * whole("steps_per_epoch", steps_per_epoch, 1)
+        else:
+            raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
+        self.max_lr = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
+        self.pct_start = real("pct_start", pct_start, "[0, 1]")
+        self.anneal_strategy = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
+        self.div_factor = real("div_factor", div_factor, "(0, inf)")
+        self.final_div_factor = real("final_div_factor", final_div_factor, "(0, inf)")
+        self.three_phase = bool(three_phase)
+        self._cycle_momentum(optimizer, cycle_momentum, base_momentum, max_momentum)
+        for i, group in enumerate(groups_of(optimizer) if last_epoch == -1 else ()):
+            group["initial_lr"] = pick("max_lr", self.max_lr, i) / self.div_factor
+        super().__init__(optimizer, last_epoch)
+
+    def _between(self, t: int, start: float, peak: float, end: float) -> float:
+        if t > self.total_steps:
+            raise ValueError(f"OneCycleLR was made for total_steps={self.total_steps} and asked for step {t}")
+        shape: dict[str, Any] = {"pct_start": self.pct_start, "strategy": self.anneal_strategy}
+        shape["three_phase"] = self.three_phase
+        return functions.one_cycle(t, self.total_steps, start, peak, end, **shape)
+
+    def lr_at(self, t: int, i: int = 0) -> float:
+        """Return the learning rate of group `i` at step `t`."""
+        peak = pick("max_lr", self.max_lr, i)
+        start = peak / self.div_factor
+        return self._between(t, start, peak, start / self.final_div_factor)
+
+    def momentum_at(self, t: int, i: int = 0) -> float:
+        """Return the momentum of group `i` at step `t`."""
+        high = pick("max_momentum", self.max_momentum, i)
+        return self._between(t, high, pick("base_momentum", self.base_momentum, i), high)
+
+
+class CyclicLR(MomentumCycling):
+    """Move the rate between `base_lr` and `max_lr` as a triangle wave whose height may shrink.
+
+    ``eta_t = base_lr + (max_lr - base_lr) * height(t) * scale``, and the momentum moves against it.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set; its own learning rate is not used.
+    base_lr, max_lr : float, or list of one per group
+        Bottom and top.
+    step_size_up : float, default 2000
+        Steps up.
+    step_size_down : float, optional
+        Steps down; as many as up when not given.
+    mode : {'triangular', 'triangular2', 'exp_range'}
+        scale = 1, ``2 ** (1 - cycle)`` with cycles counted from 1, or ``gamma ** t``.
+    gamma : float, default 1.0
+        For 'exp_range'.
+    scale_fn : callable, optional
+        Your own scale instead of a mode, of the cycle or of the step.
+    scale_mode : {'cycle', 'iterations'}
+        What `scale_fn` is given.
+    cycle_momentum : bool, default True
+        Move 'momentum' (or ``betas[0]``) between `max_momentum` and `base_momentum`.
+    base_momentum, max_momentum : float, or list of one per group
+        Defaults 0.8 and 0.9.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    Smith 2017, section 3.1.  `scale_fn` is not saved in `state_dict`; pass the same one when you resume.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(CyclicLR, 8, base_lr=0.0, max_lr=1.0, step_size_up=2, mode="triangular2")
+    [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
+    """
+
+    transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "scale_fn")
+
+    def __init__(
+        self,
+        optimizer: HasGroups,
+        base_lr: PerGroup,
+        max_lr: PerGroup,
+        step_size_up: float = 2000,
+        step_size_down: float | None = None,
+        mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[int], float] | None = None,
+        scale_mode: Literal["cycle", "iterations"] = "cycle",
+        cycle_momentum: bool = True,
+        base_momentum: PerGroup = 0.8,
+        max_momentum: PerGroup = 0.9,
+        last_epoch: int = -1,
+    ) -> None:
+        if scale_fn is not None and not callable(scale_fn):
+            raise TypeError(f"scale_fn must be a function of the cycle or the step, not {scale_fn!r}")
+        self.base_lr = real_per_group("base_lr", base_lr, optimizer, "[0, inf)")
+        self.max_lr = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
+        self.step_size_up = real("step_size_up", step_size_up, "(0, inf)")
+        down = step_size_up if step_size_down is None else step_size_down
+        self.step_size_down = real("step_size_down", down, "(0, inf)")
+        self.mode = choice("mode", mode, ["triangular", "triangular2", "exp_range"])
+        self.gamma = real("gamma", gamma, "(0, inf)")
+        self.scale_fn = scale_fn
+        self.scale_mode = choice("scale_mode", scale_mode, ["cycle", "iterations"])
+        self._cycle_momentum(optimizer, cycle_momentum, base_momentum, max_momentum)
+        for i, group in enumerate(groups_of(optimizer) if last_epoch == -1 else ()):
+            group["lr"] = pick("base_lr", self.base_lr, i)
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return the height of the wave at step `t`, its scale included."""
+        cycle, height = functions.triangle(t, self.step_size_up, self.step_size_down)
+        if self.scale_fn is not None:
+            return height * float(self.scale_fn(cycle if self.scale_mode == "cycle" else t))
+        if self.mode == "exp_range":
+            return float(height * self.gamma**t)
+        return height * 2.0 ** (1 - cycle) if self.mode == "triangular2" else height
+
+    def lr_at(self, t: int, i: int = 0) -> float:
+        """Return the learning rate of group `i` at step `t`."""
+        low = pick("base_lr", self.base_lr, i)
+        return float(low + (pick("max_lr", self.max_lr, i) - low) * self.factor(t, i))
+
+    def momentum_at(self, t: int, i: int = 0) -> float:
+        """Return the momentum of group `i` at step `t`."""
+        high = pick("max_momentum", self.max_momentum, i)
+        return float(high - (high - pick("base_momentum", self.base_momentum, i)) * self.factor(t, i))

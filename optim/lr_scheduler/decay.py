@@ -1,0 +1,329 @@
+"""Schedules that fall: by steps, by a power, by a function of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from optim.lr_scheduler import functions
+from optim.lr_scheduler.base import HasGroups, LRScheduler, per_group, pick, real, whole
+
+__all__ = [
+    "ExponentialLR",
+    "InverseSqrtLR",
+    "InverseTimeLR",
+    "LambdaLR",
+    "MultiStepLR",
+    "MultiplicativeLR",
+    "PolynomialLR",
+    "StepLR",
+]
+
+Lambda = Callable[[int], float]
+
+
+class StepLR(LRScheduler):
+    """Drop the rate every `step_size` steps: ``eta_t = eta_0 * gamma ** floor(t / step_size)``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    step_size : int
+        Steps between two drops, at least 1.
+    gamma : float, default 0.1
+        Factor of a drop, positive.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    Without the floor, ``gamma ** (t / step_size)``, it is ``ExponentialLR(gamma ** (1 / step_size))``.  Keras
+    and optax spell it ``ExponentialDecay(staircase=True)`` and ``exponential_decay(..., staircase=True)``.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(StepLR, 6, lr=0.8, step_size=2, gamma=0.5)
+    [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]
+    """
+
+    def __init__(self, optimizer: HasGroups, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+        self.step_size = whole("step_size", step_size, 1)
+        self.gamma = real("gamma", gamma, "(0, inf)")
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``gamma ** floor(t / step_size)``."""
+        return functions.step_decay(t, self.step_size, self.gamma)
+
+
+class MultiStepLR(LRScheduler):
+    """Multiply the rate by `gamma` at each milestone: ``eta_t = eta_0 * gamma ** #{m <= t}``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    milestones : iterable of int
+        Steps of the drops, not negative; they are sorted, and one that is there twice counts twice.
+    gamma : float, default 0.1
+        Factor of a drop, positive.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    optax's ``piecewise_constant_schedule`` and Keras's ``PiecewiseConstantDecay`` change the rate one step
+    after the boundary; here and in PyTorch the milestone is the first step of the new rate.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(MultiStepLR, 5, lr=0.8, milestones=[1, 4], gamma=0.5)
+    [0.8, 0.4, 0.4, 0.4, 0.2]
+    """
+
+    def __init__(
+        self, optimizer: HasGroups, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        self.milestones = sorted(whole("each of milestones", step, 0) for step in milestones)
+        self.gamma = real("gamma", gamma, "(0, inf)")
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``gamma`` to the number of milestones reached."""
+        return functions.multistep_decay(t, self.milestones, self.gamma)
+
+
+class ExponentialLR(LRScheduler):
+    """Multiply the rate by `gamma` at every step: ``eta_t = eta_0 * gamma ** t``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    gamma : float
+        Factor of a step, positive; ``exp(-lambda)`` for the form ``eta_0 * exp(-lambda t)``.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    Keras and optax write ``decay_rate ** (t / decay_steps)``.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(ExponentialLR, 4, lr=0.8, gamma=0.5)
+    [0.8, 0.4, 0.2, 0.1]
+    """
+
+    def __init__(self, optimizer: HasGroups, gamma: float, last_epoch: int = -1) -> None:
+        self.gamma = real("gamma", gamma, "(0, inf)")
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``gamma ** t``."""
+        return functions.exponential_decay(t, self.gamma)
+
+
+class InverseTimeLR(LRScheduler):
+    """Let the rate fall as a hyperbola: ``eta_t = eta_0 / (1 + decay * t)``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    decay : float
+        The lambda of the formula, not negative; the rate is halved after ``1 / decay`` steps.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    The classic of Robbins & Monro 1951.  PyTorch has it only as the ``lr_decay`` of Adagrad; Keras's
+    ``InverseTimeDecay`` divides `t` by ``decay_steps`` first.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(InverseTimeLR, 4, lr=12.0, decay=1.0)
+    [12.0, 6.0, 4.0, 3.0]
+    """
+
+    def __init__(self, optimizer: HasGroups, decay: float, last_epoch: int = -1) -> None:
+        self.decay = real("decay", decay, "[0, inf)")
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``1 / (1 + decay * t)``."""
+        return functions.inverse_time_decay(t, self.decay)
+
+
+class PolynomialLR(LRScheduler):
+    """Bring the rate to 0 along a power: ``eta_t = eta_0 * (1 - min(t, n) / n) ** power``, n = `total_iters`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    total_iters : int, default 5
+        Steps until 0, where the rate stays.
+    power : float, default 1.0
+        1 is a line, above 1 falls quickly first, positive.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    Chen et al. 2018 (DeepLab), section 4.1, with power 0.9.  Keras's and optax's run to an end value.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(PolynomialLR, 6, lr=0.8, total_iters=4, power=2.0)
+    [0.8, 0.45, 0.2, 0.05, 0.0, 0.0]
+    """
+
+    def __init__(self, optimizer: HasGroups, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        self.total_iters = whole("total_iters", total_iters, 0)
+        self.power = real("power", power, "(0, inf)")
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``(1 - t / total_iters) ** power``, 0 after the end."""
+        return functions.polynomial(t, self.total_iters, self.power)
+
+
+class InverseSqrtLR(LRScheduler):
+    """Rise to the rate in `warmup` steps, then fall as ``1 / sqrt(t)``: the Noam schedule.
+
+    ``eta_t = eta_0 * min(s / warmup, sqrt(warmup / s))`` with ``s = t + 1``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set; its learning rate is the peak.
+    warmup : int
+        Update that uses the full rate, counted from 1.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    Vaswani et al. 2017, equation 3, is the case ``lr = (d_model * warmup) ** -0.5``.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> curve = preview(InverseSqrtLR, 16, lr=0.8, warmup=4)
+    >>> curve[0], curve[3], curve[15]
+    (0.2, 0.8, 0.4)
+    """
+
+    def __init__(self, optimizer: HasGroups, warmup: int, last_epoch: int = -1) -> None:
+        self.warmup = whole("warmup", warmup, 1)
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``min(s / warmup, sqrt(warmup / s))`` with ``s = t + 1``."""
+        return functions.inverse_sqrt(t, self.warmup)
+
+
+def checked_lambdas(optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda]) -> Any:
+    """Return one function, or a list of one per group."""
+    lambdas = per_group("lr_lambda", lr_lambda, optimizer)
+    for function in lambdas if isinstance(lambdas, list) else [lambdas]:
+        if not callable(function):
+            raise TypeError(
+                f"lr_lambda must be a function of the step, such as lambda t: 0.95 ** t, "
+                f"not {function!r} of type {type(function).__name__}"
+            )
+    return lambdas
+
+
+class LambdaLR(LRScheduler):
+    """Multiply the initial rate by a function of the step: ``eta_t = eta_0 * lr_lambda(t)``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    lr_lambda : callable, or list of one per group
+        From the step to a factor.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    It always starts from the initial rate, and overwrites what a schedule before it did (as PyTorch's).  The
+    functions are not saved in `state_dict`; pass the same ones when you resume.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(LambdaLR, 4, lr=0.8, lr_lambda=lambda t: 0.5**t)
+    [0.8, 0.4, 0.2, 0.1]
+    """
+
+    absolute = True
+    transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda")
+
+    def __init__(self, optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda], last_epoch: int = -1) -> None:
+        self.lr_lambda = checked_lambdas(optimizer, lr_lambda)
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``lr_lambda(t)``."""
+        return float(pick("lr_lambda", self.lr_lambda, i)(t))
+
+
+class MultiplicativeLR(LRScheduler):
+    """Multiply the rate by a function of the step, every step: ``eta_t = eta_{t-1} * lr_lambda(t)``.
+
+    So ``eta_t = eta_0 * lr_lambda(1) * ... * lr_lambda(t)``; ``lr_lambda(0)`` is not asked for.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    lr_lambda : callable, or list of one per group
+        From the step, 1 or more, to a factor.
+    last_epoch : int, default -1
+        The last step that was finished, to go on after it.
+
+    Notes
+    -----
+    The functions are not saved in `state_dict`; pass the same ones when you resume.  In a `SequentialLR` it
+    goes on from the rate it finds, times ``lr_lambda(0)``, as PyTorch's.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import preview
+    >>> preview(MultiplicativeLR, 4, lr=0.8, lr_lambda=lambda t: 0.5)
+    [0.8, 0.4, 0.2, 0.1]
+    """
+
+    transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda", "_products")
+
+    def __init__(self, optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda], last_epoch: int = -1) -> None:
+        self.lr_lambda = checked_lambdas(optimizer, lr_lambda)
+        self._products: dict[int, tuple[int, float]] = {}  # per group: a step and the product up to it
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int, i: int) -> float:
+        """Return ``lr_lambda(1) * ... * lr_lambda(t)``."""
+        function = pick("lr_lambda", self.lr_lambda, i)
+        reached, product = self._products.get(i, (0, 1.0))
+        if reached > t:
+            reached, product = 0, 1.0
+        for step in range(reached + 1, t + 1):
+            product *= float(function(step))
+        self._products[i] = t, product
+        return product
+
+    def _restart(self) -> None:
+        for i, group in enumerate(self.optimizer.param_groups):
+            group["lr"] *= float(pick("lr_lambda", self.lr_lambda, i)(0))
+        self._begin()

@@ -1,0 +1,264 @@
+"""Schedules as pure functions of the step: the shape of every curve, and nothing else.
+
+Each takes the step ``t`` (0 for the first update) and returns the factor by which the initial rate is
+multiplied; `one_cycle` and `anneal` go between rates of their own.  The classes of `optim.lr_scheduler`
+wrap them and check their arguments; these functions trust theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+
+__all__ = [
+    "anneal",
+    "constant",
+    "cosine",
+    "cosine_restarts",
+    "exponential_decay",
+    "inverse_sqrt",
+    "inverse_time_decay",
+    "linear",
+    "multistep_decay",
+    "one_cycle",
+    "polynomial",
+    "step_decay",
+    "swa_annealing",
+    "trapezoid",
+    "triangle",
+    "warmup",
+]
+
+
+def step_decay(t: int, step_size: int, gamma: float = 0.1) -> float:
+    """Return ``gamma ** floor(t / step_size)``: a drop every `step_size` steps.
+
+    Examples
+    --------
+    >>> [step_decay(t, step_size=2, gamma=0.5) for t in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+    return float(gamma ** (t // step_size))
+
+
+def multistep_decay(t: int, milestones: Sequence[int], gamma: float = 0.1) -> float:
+    """Return ``gamma ** n``, with n the number of sorted milestones at or before `t`.
+
+    Examples
+    --------
+    >>> [multistep_decay(t, milestones=[1, 4], gamma=0.5) for t in range(5)]
+    [1.0, 0.5, 0.5, 0.5, 0.25]
+    """
+    return float(gamma ** bisect_right(milestones, t))
+
+
+def exponential_decay(t: int, gamma: float) -> float:
+    """Return ``gamma ** t``, which is ``exp(-lambda t)`` with ``lambda = -log(gamma)``.
+
+    Examples
+    --------
+    >>> [exponential_decay(t, gamma=0.5) for t in range(4)]
+    [1.0, 0.5, 0.25, 0.125]
+    """
+    return float(gamma**t)
+
+
+def inverse_time_decay(t: int, decay: float) -> float:
+    """Return ``1 / (1 + decay * t)``, the hyperbola under Robbins & Monro's conditions.
+
+    Its sum diverges and the sum of its squares does not (Robbins & Monro 1951), which is what
+    stochastic gradient descent needs to converge on a convex function.
+
+    Examples
+    --------
+    >>> [inverse_time_decay(t, decay=1.0) for t in (0, 1, 3)]
+    [1.0, 0.5, 0.25]
+    """
+    return 1.0 / (1.0 + decay * t)
+
+
+def constant(t: int, factor: float = 1 / 3, total_iters: int = 5) -> float:
+    """Return `factor` for the first `total_iters` steps and 1 from then on.
+
+    Examples
+    --------
+    >>> [constant(t, factor=0.5, total_iters=2) for t in range(4)]
+    [0.5, 0.5, 1.0, 1.0]
+    """
+    return float(factor) if t < total_iters else 1.0
+
+
+def linear(t: int, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5) -> float:
+    """Return the straight line from `start_factor` to `end_factor`, level after `total_iters` steps.
+
+    Examples
+    --------
+    >>> [linear(t, start_factor=0.5, total_iters=2) for t in range(4)]
+    [0.5, 0.75, 1.0, 1.0]
+    """
+    if t >= total_iters:
+        return float(end_factor)
+    return start_factor + (end_factor - start_factor) * t / total_iters
+
+
+def polynomial(t: int, total_iters: int = 5, power: float = 1.0) -> float:
+    """Return ``(1 - t / total_iters) ** power``, and 0 from `total_iters` on.
+
+    Examples
+    --------
+    >>> [polynomial(t, total_iters=2, power=2.0) for t in range(4)]
+    [1.0, 0.25, 0.0, 0.0]
+    """
+    return float((1.0 - t / total_iters) ** power) if t < total_iters else 0.0
+
+
+def cosine(t: float, T_max: float) -> float:
+    """Return ``(1 + cos(pi t / T_max)) / 2``: from 1 down to 0 at `T_max`, and up again after it.
+
+    The cosine of Loshchilov & Hutter 2017 (SGDR), equation 5.
+
+    Examples
+    --------
+    >>> [round(cosine(t, T_max=4), 4) for t in range(6)]
+    [1.0, 0.8536, 0.5, 0.1464, 0.0, 0.1464]
+    """
+    return (1.0 + math.cos(math.pi * t / T_max)) / 2.0
+
+
+def cosine_restarts(t: int, T_0: int, T_mult: int = 1) -> float:
+    """Return the cosine that starts again after `T_0` steps, then ``T_0 * T_mult``, and so on.
+
+    Loshchilov & Hutter 2017 (SGDR), equation 5.
+
+    Examples
+    --------
+    >>> [cosine_restarts(t, T_0=2, T_mult=2) for t in (0, 1, 2, 4, 6)]
+    [1.0, 0.5, 1.0, 0.5, 1.0]
+    """
+    # Whole numbers throughout: a logarithm would misplace the first step of a long cycle.
+    period = T_0
+    if T_mult == 1:
+        t %= T_0
+    else:
+        while t >= period:
+            t -= period
+            period *= T_mult
+    return cosine(t, period)
+
+
+def inverse_sqrt(t: int, warmup: int) -> float:
+    """Return ``min((t + 1) / warmup, sqrt(warmup / (t + 1)))``: up to 1 in `warmup` steps, then ``1 / sqrt``.
+
+    Vaswani et al. 2017 (Attention is all you need), equation 3, scaled to peak at 1.
+
+    Examples
+    --------
+    >>> [inverse_sqrt(t, warmup=4) for t in (0, 1, 3, 15)]
+    [0.25, 0.5, 1.0, 0.5]
+    """
+    return min((t + 1) / warmup, math.sqrt(warmup / (t + 1)))
+
+
+def warmup(t: int, steps: int) -> float:
+    """Return ``min(1, (t + 1) / steps)``: the first of `steps` updates uses ``1 / steps``, the last all.
+
+    Goyal et al. 2017 (Accurate, large minibatch SGD), section 2.2.
+
+    Examples
+    --------
+    >>> [warmup(t, steps=4) for t in range(6)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    """
+    return 1.0 if t + 1 >= steps else (t + 1) / steps
+
+
+def trapezoid(t: int, warmup: int, stable: int, decay: int, end_factor: float = 0.0) -> float:
+    """Return a ramp up over `warmup` steps, 1 over `stable` steps, a ramp down to `end_factor` over `decay`.
+
+    The warm-up, stable, decay schedule of Hu et al. 2024 (MiniCPM), section 4.2, with linear decay.
+
+    Examples
+    --------
+    >>> [trapezoid(t, warmup=2, stable=2, decay=2) for t in range(8)]
+    [0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+    if t < warmup:
+        return (t + 1) / warmup
+    return linear(max(0, t - warmup - stable), 1.0, end_factor, decay)
+
+
+def anneal(start: float, end: float, fraction: float, strategy: str = "cos") -> float:
+    """Return the point at `fraction` of the way from `start` to `end`, along a half cosine or a line.
+
+    Examples
+    --------
+    >>> anneal(1.0, 0.0, 0.25, "linear"), round(anneal(1.0, 0.0, 0.25, "cos"), 4)
+    (0.75, 0.8536)
+    """
+    if strategy == "cos":
+        return end + (start - end) * cosine(fraction, 1.0)
+    return start + (end - start) * fraction
+
+
+def swa_annealing(t: int, anneal_epochs: int, strategy: str = "cos") -> float:
+    """Return what is left, from 1 to 0, of the way to the averaging rate after `t` of `anneal_epochs` steps.
+
+    Izmailov et al. 2018 (stochastic weight averaging), section 3.2.
+
+    Examples
+    --------
+    >>> [swa_annealing(t, anneal_epochs=4, strategy="linear") for t in range(6)]
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+    return anneal(1.0, 0.0, min(1.0, t / anneal_epochs), strategy) if anneal_epochs else 0.0
+
+
+def one_cycle(
+    t: int,
+    total_steps: int,
+    start: float,
+    peak: float,
+    end: float,
+    *,
+    pct_start: float = 0.3,
+    strategy: str = "cos",
+    three_phase: bool = False,
+) -> float:
+    """Return the cycle `start` to `peak` to `end`, or in three phases `start`, `peak`, `start`, `end`.
+
+    Smith & Topin 2018 (super-convergence), in the two phases that fast.ai made the custom.
+
+    Examples
+    --------
+    >>> [one_cycle(t, 5, 0.0, 1.0, 0.0, pct_start=0.6, strategy="linear") for t in range(5)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    corners = [(0.0, start), (pct_start * total_steps - 1, peak), (total_steps - 1, end)]
+    if three_phase:
+        corners.insert(2, (2 * pct_start * total_steps - 2, start))
+    left, right = next(
+        (phase for phase in pairwise(corners) if t <= phase[1][0]),
+        (corners[-2], corners[-1]),
+    )
+    length = right[0] - left[0]
+    fraction = (t - left[0]) / length if length else 1.0
+    return anneal(left[1], right[1], fraction, strategy)
+
+
+def triangle(t: int, up: float, down: float) -> tuple[int, float]:
+    """Return the number of the cycle, from 1, and the height in [0, 1] of a triangle wave.
+
+    Smith 2017 (cyclical learning rates), section 3.1.
+
+    Examples
+    --------
+    >>> [triangle(t, up=2, down=2) for t in range(5)]
+    [(1, 0.0), (1, 0.5), (1, 1.0), (1, 0.5), (2, 0.0)]
+    """
+    total = up + down
+    cycle = math.floor(1 + t / total)
+    x = 1.0 + t / total - cycle
+    ratio = up / total
+    return cycle, x / ratio if x <= ratio else (x - 1) / (ratio - 1)

@@ -1,0 +1,149 @@
+"""The schedule that watches a metric: reduce the learning rate when it stops improving."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, Literal
+
+from optim.lr_scheduler.base import (
+    HasGroups,
+    LRScheduler,
+    PerGroup,
+    choice,
+    groups_of,
+    pick,
+    real,
+    real_per_group,
+    whole,
+)
+
+__all__ = ["ReduceLROnPlateau"]
+
+
+class ReduceLROnPlateau(LRScheduler):
+    """Multiply the rate by `factor` once the metric has not improved for more than `patience` steps.
+
+    ::
+
+        better = metric < best * (1 - threshold)     # 'min' and 'rel'
+        bad = 0 if better else bad + 1
+        if bad > patience: lr = max(lr * factor, min_lr)
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Whose rates to set.
+    mode : {'min', 'max'}
+        Whether the metric should fall or rise.
+    factor : float, default 0.1
+        In (0, 1).
+    patience : int, default 10
+        Bad steps that are tolerated; the next one fires.
+    threshold : float, default 1e-4
+        What counts as better, relative to the best or absolute.
+    threshold_mode : {'rel', 'abs'}
+        ``best * (1 - threshold)`` or ``best - threshold``; with + for 'max'.
+    cooldown : int, default 0
+        Steps after a reduction that are not counted.
+    min_lr : float, or list of one per group
+        Where reductions end.
+    eps : float, default 1e-8
+        Reductions not larger than this are not made.
+
+    Notes
+    -----
+    As PyTorch's, which fires at ``patience + 1`` bad steps; Keras fires at `patience`.  A metric of nan counts
+    as bad and warns, where PyTorch is silent.
+
+    Examples
+    --------
+    >>> from optim.lr_scheduler import Rates
+    >>> schedule = ReduceLROnPlateau(Rates(0.8), factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     schedule.step(loss)
+    >>> schedule.get_last_lr()
+    [0.4]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasGroups,
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_lr: PerGroup = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        groups = groups_of(optimizer)
+        self.optimizer = optimizer
+        self.mode = choice("mode", mode, ["min", "max"])
+        self.reduction = real("factor", factor, "(0, 1)")
+        self.patience = whole("patience", patience, 0)
+        self.threshold = real("threshold", threshold, "[0, inf)")
+        self.threshold_mode = choice("threshold_mode", threshold_mode, ["rel", "abs"])
+        self.cooldown = whole("cooldown", cooldown, 0)
+        self.min_lr = real_per_group("min_lr", min_lr, optimizer, "[0, inf)")
+        self.eps = real("eps", eps, "[0, inf)")
+        self.last_epoch = 0
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = 0
+        self.cooldown_counter = 0
+        self._last_lr = [group["lr"] for group in groups]
+
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether bad steps are not counted at present."""
+        return self.cooldown_counter > 0
+
+    def is_better(self, metric: float) -> bool:
+        """Return whether `metric` improves on the best so far by more than the threshold."""
+        sign = -1.0 if self.mode == "min" else 1.0
+        margin = abs(self.threshold) * (self.best if self.threshold_mode == "rel" else 1.0)
+        if math.isinf(self.best):
+            return sign * metric > sign * self.best
+        return sign * metric > sign * (self.best + sign * margin)
+
+    def step(self, metrics: Any = None) -> None:
+        """Take in the metric of this epoch, and reduce the rates when it is time.
+
+        Raises
+        ------
+        TypeError
+            If no metric is given, or it is no single number.
+        """
+        if metrics is None:
+            raise TypeError("ReduceLROnPlateau.step needs the metric it watches: scheduler.step(loss)")
+        metric = float(metrics)
+        if math.isnan(metric):
+            warnings.warn(
+                f"the metric is nan at epoch {self.last_epoch + 1}; it counts as no improvement",
+                UserWarning,
+                stacklevel=2,
+            )
+        better = self.is_better(metric)
+        bad = 0 if better or self.in_cooldown else self.num_bad_epochs + 1
+        fires = bad > self.patience
+        if fires:
+            rates = [self._reduced(i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
+        else:
+            rates = [group["lr"] for group in self.optimizer.param_groups]
+        self._set(rates)
+        self.last_epoch += 1
+        self.best = metric if better else self.best
+        self.num_bad_epochs = 0 if fires else bad
+        self.cooldown_counter = self.cooldown if fires else max(0, self.cooldown_counter - 1)
+
+    def _reduced(self, i: int, rate: float) -> float:
+        lower = max(rate * self.reduction, pick("min_lr", self.min_lr, i))
+        return lower if rate - lower > self.eps else rate
+
+    def _advance(self) -> None:
+        self.step()
+
+    def _begin(self) -> None:
+        """Change nothing: it starts from whatever the rates are."""
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
