@@ -12,6 +12,8 @@ Examples
 7.37e-05
 """
 
+import importlib
+
 from . import extend
 from .backward import backward, gradients
 from .elementwise import (
@@ -61,3 +63,12 @@ __all__ = [
     "not_equal", "power", "relu", "reshape", "set_default_dtype", "sigmoid", "sign", "sin", "softmax", "softplus",
     "sqrt", "stack", "subtract", "sum", "swapaxes", "tanh", "topological_order", "transpose", "where",
 ]  # fmt: skip
+
+# Pictures and explanations bring tools of their own, so they are loaded when first asked for.
+_LAZY = {"draw": "drawing"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}")
