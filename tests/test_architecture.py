@@ -93,9 +93,7 @@ def test_autograd_imports_only_from_rows_above(path):
     own = ROW.get(path.stem, len(ROWS))
     for line, module, _ in imports(path):
         package, name = module.split(".")
-        assert package == "autograd", (
-            f"{path.name}:{line} imports {module}: autograd knows neither nn nor optim"
-        )
+        assert package == "autograd", f"{path.name}:{line} imports {module}: autograd knows neither nn nor optim"
         assert ROW[name] < own, f"{path.name}:{line} imports {name}, which is not in a row above it"
 
 
@@ -162,10 +160,7 @@ def test_the_whole_library_loads_no_optional_package():
 
 @pytest.mark.parametrize("statement", ["import autograd.drawing, autograd", "import autograd; autograd.draw"])
 def test_draw_is_a_function_however_it_was_reached(statement):
-    assert (
-        run(f"{statement}; print(callable(autograd.draw), autograd.draw is autograd.drawing.draw)")
-        == ["True"] * 2
-    )
+    assert run(f"{statement}; print(callable(autograd.draw), autograd.draw is autograd.drawing.draw)") == ["True"] * 2
 
 
 @pytest.mark.parametrize("path", sources(*PACKAGES, "demos"), ids=dotted)

