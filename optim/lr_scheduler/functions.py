@@ -186,7 +186,7 @@ def trapezoid(t: int, warmup: int, stable: int, decay: int, end_factor: float = 
     """
     if t < warmup:
         return (t + 1) / warmup
-    return linear(max(0, t - warmup - stable), 1.0, end_factor, decay)
+    return 1.0 if t < warmup + stable else linear(t - warmup - stable, 1.0, end_factor, decay)
 
 
 def anneal(start: float, end: float, fraction: float, strategy: str = "cos") -> float:

@@ -1,0 +1,338 @@
+"""Schedules: PyTorch's numbers over 200 steps, resumed at every step, previewed and drawn."""
+
+import gzip
+import importlib.util
+import json
+import math
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from optim import lr_scheduler
+from optim.lr_scheduler import functions, plot, preview, sparkline
+
+HERE = Path(__file__).parent
+
+
+@cache
+def cases():
+    spec = importlib.util.spec_from_file_location("schedule_cases", HERE / "schedule_cases.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def recorded():
+    return json.loads(gzip.decompress((HERE / "schedules_torch.json.gz").read_bytes()))["curves"]
+
+
+STEPS, LRS = cases().STEPS, cases().LRS
+
+# What PyTorch does not have, so that resuming and previewing are tested for all.
+OURS = {
+    "inverse_time": "InverseTimeLR(opt, decay=0.1)",
+    "inverse_sqrt": "InverseSqrtLR(opt, warmup=30)",
+    "trapezoid": "TrapezoidLR(opt, warmup=20, stable=100, decay=50, end_factor=0.1)",
+    "warm_cosine": "WarmupLR(CosineAnnealingLR(opt, T_max=150, eta_min=1e-4), steps=20)",
+    "warm_one_cycle": "WarmupLR(OneCycleLR(opt, 0.5, total_steps=300), steps=3)",
+    "warm_sequence": "WarmupLR(SequentialLR(opt, [StepLR(opt, 9), ExponentialLR(opt, 0.9)], [20]), steps=8)",
+    "sequence_of_chains": (
+        "SequentialLR(opt, [ChainedScheduler([LinearLR(opt, 0.2, 1.0, 20), ExponentialLR(opt, 0.98)]), "
+        "ChainedScheduler([StepLR(opt, 60, 0.5), CosineAnnealingLR(opt, 90)])], [100])"
+    ),
+    "sequence_of_warmups": (
+        "SequentialLR(opt, [WarmupLR(StepLR(opt, 20), 5), WarmupLR(ExponentialLR(opt, 0.9), 7)], [40])"
+    ),
+}
+EVERY = {**cases().CASES, **OURS}
+
+
+def optimizer(name):
+    rates = lr_scheduler.Rates(*LRS)
+    for group in rates.param_groups:
+        if "adam" in name:
+            del group["momentum"]
+            group["betas"] = (0.9, 0.99)
+        else:
+            group["momentum"] = 0.9
+    return rates
+
+
+def made(text, opt):
+    return eval(text, {**vars(lr_scheduler), "opt": opt})
+
+
+def seen(opt):
+    momenta = [group["betas"][0] if "betas" in group else group["momentum"] for group in opt.param_groups]
+    return [group["lr"] for group in opt.param_groups] + momenta
+
+
+def walk(opt, step, steps=STEPS):
+    rows = [seen(opt)]
+    for t in range(1, steps + 1):
+        step(t)
+        rows.append(seen(opt))
+    return np.array(rows)
+
+
+def agree(name, rows):
+    for ours, torchs in zip(rows.T, recorded()[name], strict=True):
+        wanted = np.broadcast_to(torchs, ours.shape)
+        np.testing.assert_allclose(ours, wanted, rtol=1e-12, atol=1e-15 * np.abs(wanted).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("name", cases().CASES)
+def test_200_steps_are_pytorchs(name):
+    opt = optimizer(name)
+    schedule = made(cases().CASES[name], opt)
+    assert schedule.get_last_lr() == seen(opt)[:2]
+    agree(name, walk(opt, lambda t: schedule.step()))
+    assert schedule.last_epoch == STEPS
+    assert schedule.get_last_lr() == seen(opt)[:2]
+
+
+@pytest.mark.parametrize("name", cases().STACKS)
+def test_schedules_stepped_one_after_the_other_multiply_as_pytorchs(name):
+    opt = optimizer(name)
+    first, second = (made(text, opt) for text in cases().STACKS[name])
+    agree(name, walk(opt, lambda t: (first.step(), second.step())))
+
+
+@pytest.mark.parametrize("name", cases().BY_HAND)
+def test_a_rate_changed_by_hand_is_treated_as_by_pytorch(name):
+    text, when = cases().BY_HAND[name]
+    opt = optimizer(name)
+    schedule = made(text, opt)
+
+    def step(t):
+        schedule.step()
+        for group in opt.param_groups if t == when else ():
+            group["lr"] *= 0.5
+
+    agree(name, walk(opt, step))
+
+
+@pytest.mark.parametrize("name", cases().PLATEAUS)
+def test_plateau_is_pytorchs(name):
+    opt = optimizer(name)
+    schedule = lr_scheduler.ReduceLROnPlateau(opt, **cases().PLATEAUS[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the metric is nan once, on purpose
+        agree(name, walk(opt, lambda t: schedule.step(cases().metric(t))))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_resumed_at_every_step_nothing_changes(name):
+    opt = optimizer(name)
+    schedule = made(EVERY[name], opt)
+    other = optimizer(name)
+    resumed = made(EVERY[name], other)
+    for _ in range(STEPS):
+        state = json.loads(json.dumps(schedule.state_dict()))
+        resumed.load_state_dict(state)
+        assert seen(other) == seen(opt)  # also when the optimizer's own state is not loaded
+        schedule.step()
+        resumed.step()
+        assert seen(other) == seen(opt)
+        assert resumed.get_last_lr() == schedule.get_last_lr()
+        assert resumed.last_epoch == schedule.last_epoch
+        # What comes next must not lean on what the resumed one has seen: start from afar again.
+        for group in other.param_groups:
+            group["lr"] = 123.0
+
+
+@pytest.mark.parametrize("at", [0, 1, 29, 61, 77, 130])
+def test_plateau_resumes(at):
+    options = {"patience": 2, "cooldown": 7, "factor": 0.6}
+    opt, other = optimizer(""), optimizer("")
+    schedule = lr_scheduler.ReduceLROnPlateau(opt, **options)
+    resumed = lr_scheduler.ReduceLROnPlateau(other, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for t in range(1, at + 1):
+            schedule.step(cases().metric(t))
+        resumed.load_state_dict(schedule.state_dict())
+        for t in range(at + 1, STEPS + 1):
+            schedule.step(cases().metric(t))
+            resumed.step(cases().metric(t))
+            assert seen(other) == seen(opt)
+
+
+def test_a_loaded_state_is_not_shared():
+    schedule, other = (made("MultiStepLR(opt, [2, 4], 0.5)", optimizer("")) for _ in "ab")
+    state = schedule.state_dict()
+    other.load_state_dict(state)
+    state["milestones"].clear()
+    state["base_lrs"][0] = 9.0
+    assert other.milestones == schedule.milestones == [2, 4]
+    assert other.base_lrs == schedule.base_lrs == [0.1, 0.02]
+
+
+def test_options_come_back_with_the_state():
+    schedule, other = made("StepLR(opt, 5, 0.5)", optimizer("")), made("StepLR(opt, 30)", optimizer(""))
+    other.load_state_dict(schedule.state_dict())
+    assert (other.step_size, other.gamma) == (5, 0.5)
+
+
+# The others depend on more than the step, and go on by load_state_dict.
+BY_STEP_ALONE = [name for name in EVERY if not name.startswith(("sequence", "chain", "warm", "swa"))]
+
+
+@pytest.mark.parametrize("name", BY_STEP_ALONE)
+def test_last_epoch_goes_on_where_another_run_ended(name):
+    opt = optimizer(name)
+    schedule = made(EVERY[name], opt)
+    for _ in range(40):
+        schedule.step()
+    other = optimizer(name)
+    for group, found in zip(other.param_groups, opt.param_groups, strict=True):
+        group["initial_lr"] = found["initial_lr"]
+    again = made(f"{EVERY[name][:-1]}, last_epoch=39)", other)
+    for _ in range(3):
+        assert seen(other) == seen(opt)
+        again.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_preview_is_the_curve_and_changes_nothing(name):
+    opt = optimizer(name)
+    schedule = made(EVERY[name], opt)
+    before, state = seen(opt), schedule.state_dict()
+    curve = preview(schedule, 50, group=1)
+    assert seen(opt) == before
+    assert schedule.state_dict() == state
+    rows = walk(opt, lambda t: schedule.step(), 60)
+    np.testing.assert_array_equal(curve, rows[:50, 1])
+    np.testing.assert_array_equal(preview(schedule, 3), walk(opt, lambda t: schedule.step(), 2)[:, 0])
+
+
+def test_preview_of_a_class_a_function_and_the_momentum():
+    assert preview(lr_scheduler.StepLR, 3, lr=0.5, step_size=1) == [0.5, 0.05, 0.005000000000000001]
+    assert preview(functions.linear, 3, 2.0, start_factor=0.5, total_iters=2) == [1.0, 1.5, 2.0]
+    options = {"max_lr": 1.0, "total_steps": 11, "anneal_strategy": "linear", "pct_start": 6 / 11}
+    momentum = preview(lr_scheduler.OneCycleLR, 11, key="momentum", **options)
+    np.testing.assert_allclose(momentum, 0.85 + 0.02 * np.abs(np.arange(11) - 5))
+    adam = optimizer("adam")
+    schedule = lr_scheduler.OneCycleLR(adam, **options)
+    np.testing.assert_allclose(preview(schedule, 11, key="betas"), momentum)
+    with pytest.raises(TypeError, match="a schedule, its class, or a function"):
+        preview("StepLR", 10)
+    with pytest.raises(ValueError, match="steps must be a whole number >= 1, not 0"):
+        preview(lr_scheduler.StepLR, 0, step_size=1)
+
+
+def test_lr_at_is_a_pure_function_of_the_step():
+    schedule = made("CosineAnnealingLR(opt, T_max=50, eta_min=1e-3)", optimizer(""))
+    curve = preview(schedule, 20, group=1)
+    assert [schedule.lr_at(t, 1) for t in reversed(range(20))] == curve[::-1]
+    assert schedule.last_epoch == 0
+
+
+def test_inverse_time_and_its_relatives_by_hand():
+    assert preview(lr_scheduler.InverseTimeLR, 5, lr=6.0, decay=0.5)[::2] == [6.0, 3.0, 2.0]
+    # The seed's gamma ** (t / k) is the exponential with the k-th root.
+    k, gamma = 7, 0.3
+    root = preview(lr_scheduler.ExponentialLR, 30, gamma=gamma ** (1 / k))
+    np.testing.assert_allclose(root, [gamma ** (t / k) for t in range(30)], rtol=1e-14)
+    decay = 0.2
+    np.testing.assert_allclose(
+        preview(lr_scheduler.ExponentialLR, 30, gamma=math.exp(-decay)), np.exp(-decay * np.arange(30)), rtol=1e-14
+    )
+
+
+def test_noam_is_the_papers_formula():
+    d_model, warmup = 512, 40
+    curve = preview(lr_scheduler.InverseSqrtLR, 300, lr=(d_model * warmup) ** -0.5, warmup=warmup)
+    paper = [d_model**-0.5 * min(s**-0.5, s * warmup**-1.5) for s in range(1, 301)]
+    np.testing.assert_allclose(curve, paper, rtol=1e-14)
+
+
+def test_trapezoid_by_hand():
+    curve = preview(lr_scheduler.TrapezoidLR, 10, lr=1.0, warmup=4, stable=1, decay=2, end_factor=0.5)
+    assert curve == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.75, 0.5, 0.5, 0.5]
+    assert preview(lr_scheduler.TrapezoidLR, 3, warmup=0, stable=0, decay=2) == [1.0, 0.5, 0.0]
+    assert preview(lr_scheduler.TrapezoidLR, 3, warmup=0, stable=1, decay=0) == [1.0, 0.0, 0.0]
+
+
+def test_warmup_leads_to_any_schedule_and_then_runs_it_from_its_beginning():
+    plain = preview(made("CosineAnnealingLR(opt, T_max=30, eta_min=1e-3)", optimizer("")), 40)
+    warm = preview(made("WarmupLR(CosineAnnealingLR(opt, T_max=30, eta_min=1e-3), steps=8)", optimizer("")), 48)
+    np.testing.assert_allclose(warm[:8], [0.1 * (t + 1) / 8 for t in range(8)], rtol=1e-15)
+    np.testing.assert_array_equal(warm[8:], plain)
+
+
+def test_warmup_before_a_plateau_takes_the_metric():
+    opt = optimizer("")
+    schedule = made("WarmupLR(ReduceLROnPlateau(opt, factor=0.5, patience=0), steps=2)", opt)
+    rates = [seen(opt)[0]]
+    for loss in (1.0, 1.0, 1.0, 1.0, 0.5):
+        schedule.step(loss)
+        rates.append(seen(opt)[0])
+    assert rates == [0.05, 0.1, 0.1, 0.1, 0.05, 0.05]
+    with pytest.raises(TypeError, match="metric"):
+        schedule.step()
+
+
+def test_a_chain_inside_a_sequence_starts_without_a_step_of_its_own():
+    # PyTorch 2.13 takes one step of the chain's exponential too many here.
+    opt = optimizer("")
+    chain = "ChainedScheduler([LinearLR(opt, 0.5, 1.0, 2), ExponentialLR(opt, 0.5)])"
+    schedule = made(f"SequentialLR(opt, [{chain}, {chain}], milestones=[4])", opt)
+    curve = [0.5, 0.375, 0.25, 0.125]
+    np.testing.assert_allclose(preview(schedule, 8), [0.1 * x for x in curve + curve], rtol=1e-14)
+
+
+def test_a_custom_schedule_is_its_factor():
+    class Halving(lr_scheduler.LRScheduler):
+        def factor(self, t, i):
+            return 0.5**t
+
+    assert preview(Halving, 3) == [1.0, 0.5, 0.25]
+    with pytest.raises(NotImplementedError, match=r"LRScheduler must define factor\(t, i\)"):
+        lr_scheduler.LRScheduler(optimizer(""))
+
+
+def test_restarts_of_a_long_cycle_fall_on_whole_steps():
+    for T_0, T_mult in ((1, 3), (10, 2), (7, 10)):
+        start, period = 0, T_0
+        for _ in range(12):
+            assert functions.cosine_restarts(start, T_0, T_mult) == 1.0
+            assert functions.cosine_restarts(start + period - 1, T_0, T_mult) <= 1.0
+            start, period = start + period, period * T_mult
+
+
+def test_sparkline():
+    assert sparkline([1.0, 2.0]) == "▁█"
+    assert sparkline([3.0, 3.0, 3.0]) == "▁▁▁"
+    assert sparkline([]) == ""
+    assert sparkline([0.0, math.nan, 1.0, math.inf]) == "▁?█?"
+    assert len(sparkline(range(1000))) == 60
+    assert sparkline(range(1000), width=8) == "▁▂▃▄▅▆▇█"
+    with pytest.raises(ValueError, match="width"):
+        sparkline([1.0], width=0)
+
+
+def test_plot_draws_without_pyplot(tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = plot({"a": preview(lr_scheduler.StepLR, 5, step_size=2), "b": [1.0, 0.5]})
+    assert [line.get_label() for line in figure.axes[0].lines] == ["a", "b"]
+    figure.savefig(tmp_path / "lr.png")
+    assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
+    assert plot([1.0, 2.0]).axes[0].get_legend() is None
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_nothing_patches_the_optimizer(name):
+    class Sealed(lr_scheduler.Rates):
+        __setattr__ = None  # assigning any attribute is a TypeError
+
+    sealed = object.__new__(Sealed)
+    vars(sealed)["param_groups"] = optimizer(name).param_groups
+    schedule = made(EVERY[name], sealed)
+    schedule.step()
+    assert set(vars(sealed)) == {"param_groups"}

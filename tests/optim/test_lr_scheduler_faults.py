@@ -1,0 +1,384 @@
+"""Rows 61 to 66 of the table of faults: bad schedules are refused by name, and nothing is changed then."""
+
+import math
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from optim import SGD
+from optim.lr_scheduler import (
+    SWALR,
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    ExponentialLR,
+    InverseSqrtLR,
+    InverseTimeLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    Rates,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+    TrapezoidLR,
+    WarmupLR,
+    preview,
+)
+
+
+class Leaf:
+    """A parameter as an optimizer sees it."""
+
+    requires_grad, is_leaf, op = True, True, None
+
+    def __init__(self, *shape):
+        self.data = np.ones(shape)
+        self.grad = np.ones(shape)
+
+
+@pytest.fixture
+def sgd():
+    return SGD([{"params": [Leaf(2)], "lr": 0.1}, {"params": [Leaf(3)], "lr": 0.01}], lr=0.1, momentum=0.9)
+
+
+# -- row 61 --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("thing", [None, 0.1, [Leaf(2)], Leaf(2), {"lr": 0.1}, "SGD"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda opt: StepLR(opt, 3),
+        lambda opt: LambdaLR(opt, lambda t: 1.0),
+        lambda opt: OneCycleLR(opt, 0.1, 10),
+        lambda opt: CyclicLR(opt, 0.1, 0.2),
+        lambda opt: ReduceLROnPlateau(opt),
+        lambda opt: SWALR(opt, [0.1]),
+        lambda opt: SequentialLR(opt, [], []),
+    ],
+)
+def test_61_not_an_optimizer(make, thing):
+    with pytest.raises(TypeError, match=f"needs an optimizer with param_groups, not {type(thing).__name__}"):
+        make(thing)
+
+
+@pytest.mark.parametrize("kind", [LambdaLR, MultiplicativeLR])
+def test_61_lambdas(kind, sgd):
+    with pytest.raises(TypeError, match=r"lr_lambda must be a function of the step.* not 0.5 of type float"):
+        kind(sgd, 0.5)
+    with pytest.raises(TypeError, match="lr_lambda must be a function"):
+        kind(sgd, [lambda t: 1.0, None])
+    with pytest.raises(ValueError, match="lr_lambda has 3 values for 2 parameter groups"):
+        kind(sgd, [lambda t: 1.0] * 3)
+
+
+def test_61_wrong_counts_of_other_options(sgd):
+    with pytest.raises(ValueError, match="max_lr has 3 values for 2 parameter groups"):
+        OneCycleLR(sgd, [0.1, 0.2, 0.3], 10)
+    with pytest.raises(ValueError, match="base_lr has 1 values for 2 parameter groups"):
+        CyclicLR(sgd, [0.1], 0.2)
+    with pytest.raises(ValueError, match="min_lr has 3 values for 2 parameter groups"):
+        ReduceLROnPlateau(sgd, min_lr=[0.0] * 3)
+    with pytest.raises(ValueError, match="swa_lr has 1 values"):
+        SWALR(sgd, (0.1,))
+    assert not any("initial_lr" in group for group in sgd.param_groups)
+
+
+# -- row 62 --------------------------------------------------------------------------------------------------
+
+WRONG = [
+    (StepLR, {"step_size": 0}, "step_size must be a whole number >= 1, not 0"),
+    (StepLR, {"step_size": -3}, "step_size must be a whole number >= 1, not -3"),
+    (StepLR, {"step_size": 2.5}, "step_size must be a whole number >= 1, not 2.5"),
+    (StepLR, {"step_size": 3, "gamma": 0.0}, "gamma must lie in (0, inf), not 0.0"),
+    (StepLR, {"step_size": 3, "gamma": -0.5}, "gamma must lie in (0, inf), not -0.5"),
+    (StepLR, {"step_size": 3, "gamma": math.nan}, "gamma must lie in (0, inf), not nan"),
+    (StepLR, {"step_size": 3, "last_epoch": -2}, "last_epoch must be a whole number >= -1, not -2"),
+    (MultiStepLR, {"milestones": [3], "gamma": math.inf}, "gamma must lie in (0, inf), not inf"),
+    (MultiStepLR, {"milestones": [3, -1]}, "milestones must be a whole number >= 0, not -1"),
+    (ExponentialLR, {"gamma": 0}, "gamma must lie in (0, inf), not 0"),
+    (InverseTimeLR, {"decay": -1.0}, "decay must lie in [0, inf), not -1.0"),
+    (InverseSqrtLR, {"warmup": 0}, "warmup must be a whole number >= 1, not 0"),
+    (TrapezoidLR, {"warmup": 1, "stable": -1, "decay": 1}, "stable must be a whole number >= 0, not -1"),
+    (TrapezoidLR, {"warmup": 1, "stable": 1, "decay": 1, "end_factor": 2}, "end_factor must lie in [0, 1], not 2"),
+    (ConstantLR, {"factor": 1.5}, "factor must lie in [0, 1], not 1.5"),
+    (ConstantLR, {"total_iters": -1}, "total_iters must be a whole number >= 0, not -1"),
+    (LinearLR, {"start_factor": 0.0}, "start_factor must lie in (0, 1], not 0.0"),
+    (LinearLR, {"end_factor": 1.5}, "end_factor must lie in [0, 1], not 1.5"),
+    (LinearLR, {"total_iters": -5}, "total_iters must be a whole number >= 0, not -5"),
+    (PolynomialLR, {"total_iters": -5}, "total_iters must be a whole number >= 0, not -5"),
+    (PolynomialLR, {"power": 0.0}, "power must lie in (0, inf), not 0.0"),
+    (CosineAnnealingLR, {"T_max": 0}, "T_max must be a whole number >= 1, not 0"),
+    (CosineAnnealingLR, {"T_max": 5, "eta_min": -1.0}, "eta_min must lie in [0, inf), not -1.0"),
+    (CosineAnnealingWarmRestarts, {"T_0": 0}, "T_0 must be a whole number >= 1, not 0"),
+    (CosineAnnealingWarmRestarts, {"T_0": 5, "T_mult": 0}, "T_mult must be a whole number >= 1, not 0"),
+    (SWALR, {"swa_lr": -0.1}, "swa_lr must lie in [0, inf), not -0.1"),
+    (SWALR, {"swa_lr": [0.1, math.nan]}, "swa_lr[1] must lie in [0, inf), not nan"),
+    (SWALR, {"swa_lr": 0.1, "anneal_epochs": -1}, "anneal_epochs must be a whole number >= 0, not -1"),
+    (SWALR, {"swa_lr": 0.1, "anneal_strategy": "sin"}, "anneal_strategy must be one of 'cos', 'linear', not 'sin'"),
+    (OneCycleLR, {"max_lr": 0.1}, "OneCycleLR needs total_steps, or both epochs and steps_per_epoch"),
+    (OneCycleLR, {"max_lr": 0.1, "epochs": 3}, "OneCycleLR needs total_steps"),
+    (OneCycleLR, {"max_lr": 0.1, "total_steps": 0}, "total_steps must be a whole number >= 1, not 0"),
+    (OneCycleLR, {"max_lr": 0.1, "epochs": 0, "steps_per_epoch": 5}, "epochs must be a whole number >= 1, not 0"),
+    (OneCycleLR, {"max_lr": 0.1, "total_steps": 9, "pct_start": 1.1}, "pct_start must lie in [0, 1], not 1.1"),
+    (OneCycleLR, {"max_lr": 0.1, "total_steps": 9, "div_factor": 0}, "div_factor must lie in (0, inf), not 0"),
+    (OneCycleLR, {"max_lr": 0.1, "total_steps": 9, "max_momentum": 1}, "max_momentum must lie in [0, 1), not 1"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 0.2, "step_size_up": 0}, "step_size_up must lie in (0, inf), not 0"),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 0.2, "mode": "square"}, "mode must be one of 'triangular', "),
+    (CyclicLR, {"base_lr": 0.1, "max_lr": 0.2, "scale_mode": "epoch"}, "scale_mode must be one of 'cycle'"),
+    (ReduceLROnPlateau, {"factor": 1.0}, "factor must lie in (0, 1), not 1.0"),
+    (ReduceLROnPlateau, {"patience": -1}, "patience must be a whole number >= 0, not -1"),
+    (ReduceLROnPlateau, {"mode": "low"}, "mode must be one of 'min', 'max', not 'low'"),
+    (ReduceLROnPlateau, {"threshold": -1e-4}, "threshold must lie in [0, inf), not -0.0001"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "says"), WRONG)
+def test_62_a_value_out_of_range_is_refused_at_construction(kind, options, says, sgd):
+    before = [dict(group) for group in sgd.param_groups]
+    with pytest.raises(ValueError, match=re.escape(says)):
+        kind(sgd, **options)
+    assert [dict(group) for group in sgd.param_groups] == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "says"),
+    [
+        (StepLR, {"step_size": "3"}, "step_size must be a whole number >= 1, not '3' (str)"),
+        (StepLR, {"step_size": True}, "not True (bool)"),
+        (ExponentialLR, {"gamma": "0.9"}, "gamma must be a number in (0, inf), not '0.9' (str)"),
+        (ExponentialLR, {"gamma": None}, "not None (NoneType)"),
+        (CyclicLR, {"base_lr": 0.1, "max_lr": 0.2, "scale_fn": 0.5}, "scale_fn must be a function"),
+    ],
+)
+def test_62_a_value_of_another_type_is_refused(kind, options, says, sgd):
+    with pytest.raises(TypeError, match=re.escape(says)):
+        kind(sgd, **options)
+
+
+def test_62_numpy_numbers_are_numbers():
+    assert preview(StepLR, 3, step_size=np.int64(1), gamma=np.float32(0.5)) == [1.0, 0.5, 0.25]
+
+
+def test_62_no_iterations_at_all_is_the_end_at_once():
+    assert preview(ConstantLR, 2, total_iters=0) == [1.0, 1.0]
+    assert preview(LinearLR, 2, total_iters=0, end_factor=0.5) == [0.5, 0.5]
+    assert preview(PolynomialLR, 2, total_iters=0) == [0.0, 0.0]
+    assert preview(ConstantLR, 4, factor=0.0, total_iters=2) == [0.0, 0.0, 1.0, 1.0]
+
+
+def test_62_cycle_momentum_needs_a_momentum():
+    opt = Rates(0.1)
+    del opt.param_groups[0]["momentum"]
+    with pytest.raises(ValueError, match="'momentum' or 'betas' in parameter group 0 of Rates; pass cycle_momentum=F"):
+        OneCycleLR(opt, 0.1, 10)
+    assert opt.param_groups == [{"lr": 0.1}]
+    OneCycleLR(opt, 0.1, 10, cycle_momentum=False)
+
+
+# -- row 63 --------------------------------------------------------------------------------------------------
+
+
+def test_63_milestones(sgd):
+    parts = [ExponentialLR(sgd, 0.9), StepLR(sgd, 3), StepLR(sgd, 5)]
+    with pytest.raises(ValueError, match=re.escape("milestones must be in rising order, not [9, 4]")):
+        SequentialLR(sgd, parts, [9, 4])
+    with pytest.raises(ValueError, match="milestones must be a whole number >= 1, not -4"):
+        SequentialLR(sgd, parts, [-4, 9])
+    with pytest.raises(ValueError, match=re.escape("3 schedules take turns at 2 milestones, and 1 were given: [4]")):
+        SequentialLR(sgd, parts, [4])
+    with pytest.raises(ValueError, match="see load_state_dict"):
+        SequentialLR(sgd, parts, [4, 9], last_epoch=3)
+    assert MultiStepLR(sgd, [9, 4]).milestones == [4, 9]
+
+
+def test_63_what_can_be_combined(sgd):
+    other = Rates(0.1)
+    with pytest.raises(ValueError, match="at least one schedule"):
+        ChainedScheduler([])
+    with pytest.raises(TypeError, match="item 1 is float"):
+        ChainedScheduler([StepLR(sgd, 3), 0.1])
+    with pytest.raises(ValueError, match="schedules of one optimizer, and item 1 has another"):
+        ChainedScheduler([StepLR(sgd, 3), StepLR(other, 3)])
+    with pytest.raises(ValueError, match="item 0 has another"):
+        SequentialLR(sgd, [StepLR(other, 3)], [])
+    with pytest.raises(ValueError, match="item 1 is ReduceLROnPlateau"):
+        ChainedScheduler([StepLR(sgd, 3), ReduceLROnPlateau(sgd)])
+    with pytest.raises(ValueError, match="item 0 is ReduceLROnPlateau"):
+        SequentialLR(sgd, [ReduceLROnPlateau(sgd)], [])
+    with pytest.raises(TypeError, match=re.escape("WarmupLR leads to a schedule, not SGD; write WarmupLR(")):
+        WarmupLR(sgd, 5)
+    with pytest.raises(ValueError, match="steps must be a whole number >= 1, not 0"):
+        WarmupLR(StepLR(sgd, 3), 0)
+    with pytest.raises(NotImplementedError, match="preview"):
+        ChainedScheduler([StepLR(sgd, 3)]).lr_at(3)
+
+
+# -- row 64 --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda opt: StepLR(opt, 3),
+        lambda opt: ChainedScheduler([StepLR(opt, 3), ExponentialLR(opt, 0.9)]),
+        lambda opt: SequentialLR(opt, [StepLR(opt, 3), ExponentialLR(opt, 0.9)], [2]),
+        lambda opt: WarmupLR(StepLR(opt, 3), 2),
+    ],
+)
+def test_64_stepping_before_the_optimizer_warns_once(make, sgd):
+    schedule = make(sgd)
+    with pytest.warns(UserWarning, match=r"came before optimizer.step\(\).*the order is") as found:
+        schedule.step()
+    assert len(found) == 1
+    assert found[0].filename == __file__
+    schedule.step()  # warnings are errors here: once is once
+
+    schedule = make(sgd)
+    sgd.step()
+    schedule.step()
+
+
+def test_64_a_step_skipped_for_nan_is_a_step():
+    leaf = Leaf(2)
+    sgd = SGD([leaf], lr=0.1, skip_nonfinite=True)
+    schedule = StepLR(sgd, 3)
+    leaf.grad = np.array([math.nan, 1.0])
+    sgd.step()
+    schedule.step()
+    assert sgd.skipped == 1
+
+
+def test_64_past_the_end_of_one_cycle(sgd):
+    schedule = OneCycleLR(sgd, 0.1, total_steps=5)
+    sgd.step()
+    for _ in range(5):
+        schedule.step()
+    groups = [dict(group) for group in sgd.param_groups]
+    state = schedule.state_dict()
+    with pytest.raises(ValueError, match="made for total_steps=5 and asked for step 6"):
+        schedule.step()
+    assert schedule.state_dict() == state
+    assert [dict(group) for group in sgd.param_groups] == groups
+
+
+# -- row 65 --------------------------------------------------------------------------------------------------
+
+
+def test_65_plateau_without_a_metric(sgd):
+    schedule = ReduceLROnPlateau(sgd)
+    for call in (schedule.step, lambda: schedule.step(None), lambda: schedule.step([1.0, 2.0])):
+        with pytest.raises(TypeError, match=r"metric|real number"):
+            call()
+    assert schedule.last_epoch == 0
+
+
+def test_65_a_nan_metric_counts_as_bad_and_warns(sgd):
+    schedule = ReduceLROnPlateau(sgd, factor=0.5, patience=1)
+    schedule.step(1.0)
+    for bad in (1, 2):
+        with pytest.warns(UserWarning, match=f"the metric is nan at epoch {bad + 1}"):
+            schedule.step(math.nan)
+    assert schedule.get_last_lr() == [0.05, 0.005]
+    assert schedule.best == 1.0
+
+
+def test_65_plateau_fires_when_bad_epochs_exceed_the_patience():
+    opt = Rates(1.0)
+    schedule = ReduceLROnPlateau(opt, factor=0.5, patience=3)
+    rates = []
+    for _ in range(6):
+        schedule.step(1.0)
+        rates.append(opt.param_groups[0]["lr"])
+    assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]
+
+
+# -- row 66 --------------------------------------------------------------------------------------------------
+
+
+def test_66_going_on_without_initial_lr(sgd):
+    sgd.param_groups[0]["initial_lr"] = 0.1
+    with pytest.raises(KeyError, match="parameter group 1 has no 'initial_lr', which last_epoch=5"):
+        StepLR(sgd, 3, last_epoch=5)
+
+
+def test_66_state_of_another_schedule(sgd):
+    schedule = StepLR(sgd, 3)
+    good = schedule.state_dict()
+    wrong = [
+        (ExponentialLR(sgd, 0.9).state_dict(), "a state of ExponentialLR, and cannot be loaded into StepLR"),
+        ({}, "a state of no schedule"),
+        ([1, 2], "a state of list"),
+        ({**good, "surplus": 1}, "unexpected ['surplus']"),
+        ({key: good[key] for key in good if key != "gamma"}, "missing ['gamma']"),
+        (StepLR(Rates(0.1), 3).state_dict(), "has 1 parameter groups, this one has 2"),
+    ]
+    for state, says in wrong:
+        with pytest.raises(ValueError, match=re.escape(says)):
+            schedule.load_state_dict(state)
+    assert schedule.state_dict() == good
+
+
+def test_66_a_wrong_part_deep_inside_changes_nothing(sgd):
+    schedule = ChainedScheduler([StepLR(sgd, 3), ExponentialLR(sgd, 0.9)])
+    good = schedule.state_dict()
+    other = ChainedScheduler([StepLR(sgd, 5), StepLR(sgd, 7)]).state_dict()
+    with pytest.raises(ValueError, match="a state of StepLR, and cannot be loaded into ExponentialLR"):
+        schedule.load_state_dict(other)
+    three = ChainedScheduler([StepLR(sgd, 5), ExponentialLR(sgd, 0.9), StepLR(sgd, 7)]).state_dict()
+    with pytest.raises(ValueError, match="has 3 schedules, this one has 2"):
+        schedule.load_state_dict(three)
+    schedule.load_state_dict(good)
+    assert schedule.state_dict() == good
+
+
+def test_66_a_group_added_later_joins_at_the_rate_it_brings(sgd):
+    schedule = StepLR(sgd, 2, gamma=0.5)
+    cosine = CosineAnnealingWarmRestarts(sgd, T_0=4)
+    sgd.step()
+    schedule.step()
+    sgd.add_param_group({"params": [Leaf(1)], "lr": 0.8})
+    schedule.step()
+    assert schedule.get_last_lr()[2] == 0.4
+    cosine.step()
+    assert len(cosine.get_last_lr()) == 3
+    assert sgd.param_groups[2]["initial_lr"] == 0.8
+
+
+def test_66_a_group_added_later_has_no_share_in_lists(sgd):
+    schedules = [LambdaLR(sgd, [lambda t: 0.5, lambda t: 0.25]), OneCycleLR(sgd, [0.1, 0.2], 50), SWALR(sgd, [0.1] * 2)]
+    sgd.step()
+    sgd.add_param_group({"params": [Leaf(1)], "lr": 0.8})
+    for schedule in schedules:
+        state = schedule.state_dict()
+        for _ in "twice":
+            with pytest.raises(ValueError, match="given for 2 parameter groups, and group 2 was added later; give one"):
+                schedule.step()
+        assert schedule.state_dict() == state
+    plateau = ReduceLROnPlateau(sgd, min_lr=[0.0] * 3, patience=0)
+    sgd.add_param_group({"params": [Leaf(1)], "lr": 0.8})
+    plateau.step(1.0)
+    with pytest.raises(ValueError, match="group 3 was added later"):
+        plateau.step(1.0)
+
+
+def test_66_the_optimizer_carries_initial_lr_through_its_own_state(sgd):
+    schedule = ExponentialLR(sgd, 0.5)
+    sgd.step()
+    schedule.step()
+    other = SGD([{"params": [Leaf(2)]}, {"params": [Leaf(3)]}], lr=0.7, momentum=0.9)
+    other.load_state_dict(sgd.state_dict())
+    resumed = ExponentialLR(other, 0.5, last_epoch=0)
+    assert resumed.get_last_lr() == schedule.get_last_lr() == [0.05, 0.005]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resumed.step()
+    assert resumed.get_last_lr() == [0.025, 0.0025]
