@@ -1,0 +1,26 @@
+"""Data: sets of rows, how they are split, scaled and read, and the loader that deals them out in batches.
+
+Batches are plain arrays, since data are constants to the engine: ``loss(model(x), y)`` with ``x`` and ``y`` as they
+come.  Batch, stochastic and mini-batch descent differ by `DataLoader`'s ``batch_size`` alone.
+
+Examples
+--------
+>>> import numpy as np
+>>> from nn.data import DataLoader, TensorDataset, standardize, train_test_split
+>>> X, y = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
+>>> X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, rng=0)
+>>> X_train, X_test = standardize(X_train, X_test)
+>>> loader = DataLoader(TensorDataset(X_train, y_train), batch_size=3, shuffle=True, rng=0)
+>>> [len(y) for x, y in loader]
+[3, 3, 2]
+"""
+
+from .dataset import Dataset, Subset, TensorDataset
+from .loader import DataLoader
+from .prepare import Standardizer, one_hot, random_split, standardize, train_test_split
+from .sampler import RandomSampler, SequentialSampler, WeightedRandomSampler
+
+__all__ = [
+    "DataLoader", "Dataset", "RandomSampler", "SequentialSampler", "Standardizer", "Subset", "TensorDataset",
+    "WeightedRandomSampler", "one_hot", "random_split", "standardize", "train_test_split",
+]  # fmt: skip

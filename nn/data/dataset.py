@@ -1,0 +1,194 @@
+"""Sets of rows: arrays side by side, a choice of rows, or anything that can say one sample at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor, Value
+
+__all__ = ["Dataset", "Subset", "TensorDataset", "as_array", "as_rows", "same_length"]
+
+Array = np.ndarray[Any, Any]
+Batch = tuple[Array, ...]
+
+
+def as_array(data: Any, name: str = "data") -> Array:
+    """Return the numbers of an array, Tensor or list as an ndarray, without a copy where there is one already."""
+    if isinstance(data, (Tensor, Value)):
+        data = data.data
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} is a ragged list ({error}); every row needs the same length") from None
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{name} holds {array.dtype.name} entries; it must hold numbers "
+            "(turn text into class indices first: nn.data.read_csv does)"
+        )
+    return array
+
+
+def same_length(arrays: tuple[Array, ...], names: tuple[str, ...] = ()) -> int:
+    """Return the number of rows that all arrays share, or say which differ."""
+    if not arrays:
+        raise ValueError("give at least one array")
+    labels = names or tuple(f"array {i}" for i in range(len(arrays)))
+    for array, label in zip(arrays, labels, strict=True):
+        if array.ndim == 0:
+            raise ValueError(f"{label} is a single number; it must have one row per sample")
+    lengths = [len(array) for array in arrays]
+    if len(set(lengths)) > 1:
+        each = ", ".join(f"{label} has {n} rows" for label, n in zip(labels, lengths, strict=True))
+        raise ValueError(f"arrays of one data set need the same number of rows: {each}")
+    return lengths[0]
+
+
+def as_rows(rows: Any, count: int, owner: str) -> Array:
+    """Return row numbers as an index array, after checking that each is there."""
+    index = np.asarray(rows)
+    if index.size == 0:
+        index = index.astype(np.intp)
+    if index.dtype.kind not in "iu" or index.ndim != 1:
+        raise TypeError(f"{owner} wants a flat list of row numbers, not {index.dtype.name} of shape {index.shape}")
+    wrong = np.flatnonzero((index < 0) | (index >= count))
+    if wrong.size:
+        raise IndexError(f"{owner}: row {index[wrong[0]]} (at position {wrong[0]}) is not in a set of {count} rows")
+    return index.astype(np.intp)
+
+
+class Dataset:
+    """A set of samples: say how many there are and what one is.
+
+    A subclass defines ``__len__`` and ``__getitem__(i)``, which returns a tuple of numbers and arrays for sample
+    ``i``.  `batch` stacks samples one by one; a subclass that can fetch many rows at once overrides it.
+
+    Examples
+    --------
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 5
+    ...     def __getitem__(self, i):
+    ...         return float(i), float(i * i)
+    >>> Squares().batch([1, 3])
+    (array([1., 3.]), array([1., 9.]))
+    """
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must define __len__, the number of its samples")
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__, which returns one sample")
+
+    def batch(self, rows: Any) -> Batch:
+        """Return the samples of some rows, each part stacked along a new first axis.
+
+        Parameters
+        ----------
+        rows : array_like of int, shape (n,)
+            Which samples.
+
+        Returns
+        -------
+        tuple of ndarray
+            One array of n rows per part of a sample.
+        """
+        samples = [self[int(i)] for i in rows]
+        parts = zip(*(s if isinstance(s, tuple) else (s,) for s in samples), strict=True)
+        return tuple([np.stack([as_array(entry) for entry in part]) for part in parts])
+
+
+class TensorDataset(Dataset):
+    """Arrays of equally many rows side by side, usually inputs and targets.
+
+    Parameters
+    ----------
+    *arrays : array_like or Tensor
+        Each of shape (n, ...); shared, not copied, so a memory-mapped file stays on disk.
+
+    Attributes
+    ----------
+    arrays : tuple of ndarray
+        What was given.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ.
+
+    Examples
+    --------
+    >>> data = TensorDataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
+    >>> data[1]
+    (array([3., 4.]), np.int64(1))
+    >>> len(data)
+    2
+    """
+
+    def __init__(self, *arrays: Any) -> None:
+        # A plain view: indexing a `memmap` itself would wrap every batch once more.
+        self.arrays = tuple(as_array(a, f"array {i}").view(np.ndarray) for i, a in enumerate(arrays))
+        self._length = same_length(self.arrays)
+        # `take` is twice as fast for rows of several numbers, but copies a whole array that is not laid out plainly.
+        self._columns = [
+            (a, a.ndim > 1 and a.flags.c_contiguous and a.flags.aligned and a.dtype.isnative) for a in self.arrays
+        ]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Batch:
+        """Return a row, or the rows of a slice or index array, of every array."""
+        return tuple([a[index] for a in self.arrays])
+
+    def batch(self, rows: Any) -> Batch:
+        """Return some rows of every array, copied; rows are given as an index array."""
+        return tuple([a.take(rows, 0) if plain else a[rows] for a, plain in self._columns])
+
+    def __repr__(self) -> str:
+        return f"TensorDataset({', '.join(f'{a.dtype} {a.shape}' for a in self.arrays)})"
+
+
+class Subset(Dataset):
+    """Some rows of another data set, which it does not copy.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The whole.
+    rows : array_like of int, shape (n,)
+        Which of its rows, in order.
+
+    Examples
+    --------
+    >>> part = Subset(TensorDataset([10.0, 20.0, 30.0]), [2, 0])
+    >>> part[:]
+    (array([30., 10.]),)
+    """
+
+    def __init__(self, dataset: Dataset, rows: Any) -> None:
+        self.dataset = dataset
+        self.rows = as_rows(rows, len(dataset), "Subset")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return one sample, or for a slice or index array the rows it chooses, stacked."""
+        chosen = self.rows[index]
+        return self.batch(index) if chosen.ndim else self.dataset[int(chosen)]
+
+    def batch(self, rows: Any) -> Batch:
+        """Return some rows of this part, by their place in it."""
+        return fetch(self.dataset, self.rows[rows])
+
+    def __repr__(self) -> str:
+        return f"Subset({len(self)} of {len(self.dataset)} rows of {self.dataset!r})"
+
+
+def fetch(dataset: Any, rows: Array) -> Batch:
+    """Return rows of a `Dataset`, or of any object with ``__getitem__``, as a tuple of arrays."""
+    batch = getattr(dataset, "batch", None)
+    got = Dataset.batch(dataset, rows) if batch is None else batch(rows)
+    return got if type(got) is tuple else (got,)

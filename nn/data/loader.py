@@ -1,0 +1,171 @@
+"""`DataLoader`: the rows of a data set in batches, in an order that can be repeated and taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from nn.randomness import as_generator
+
+from .dataset import Batch, as_rows, fetch
+from .sampler import RandomSampler, SequentialSampler, whole_number
+
+__all__ = ["DataLoader"]
+
+Array = np.ndarray[Any, Any]
+FIELDS = ("rows", "batch_size", "epoch", "position", "key", "rng")
+
+
+class DataLoader:
+    """Deal the rows of a data set in batches of plain arrays.
+
+    With n rows, ``batch_size=n`` is batch gradient descent, ``batch_size=1`` stochastic, anything between
+    mini-batch.  Every batch is a fresh array that is yours to change.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where rows come from; anything with ``__len__`` and ``__getitem__`` will do.
+    batch_size : int
+        Rows in a batch; the last one of an epoch may be shorter.
+    shuffle : bool
+        Draw a new order each epoch.
+    drop_last : bool
+        Leave out a last batch that is shorter.
+    rng : Generator or int, optional
+        Where orders come from; None is the generator of `nn.manual_seed`.  One number is
+        drawn from it per epoch.
+    sampler : callable or array_like of int, optional
+        Which rows, and in what order, instead of `shuffle`: a function of a generator, such as a
+        `WeightedRandomSampler`, or the row numbers themselves.
+
+    Attributes
+    ----------
+    epoch : int
+        How many epochs were dealt to their end.
+    position : int
+        How many batches of the epoch under way were dealt.
+
+    Raises
+    ------
+    ValueError
+        If the set is empty, the batch size is not a positive whole number, or no batch would come out.
+
+    Notes
+    -----
+    An epoch's order is a function of one 63-bit key drawn from `rng`, so that `state_dict` is a few numbers whatever
+    the size of the set, and another user of the same generator is not disturbed.
+
+    Examples
+    --------
+    >>> from nn.data import TensorDataset
+    >>> loader = DataLoader(TensorDataset(np.arange(5.0)), batch_size=2, shuffle=True, rng=0)
+    >>> [x.tolist() for (x,) in loader]
+    [[3.0, 2.0], [0.0, 4.0], [1.0]]
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        *,
+        rng: Any = None,
+        sampler: Any = None,
+    ) -> None:
+        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or isinstance(dataset, tuple | list):
+            raise TypeError(
+                f"a DataLoader deals a data set, not a {type(dataset).__name__}; write DataLoader(TensorDataset(X, y))"
+            )
+        if shuffle and sampler is not None:
+            raise ValueError("a sampler decides the order by itself; give either shuffle=True or sampler, not both")
+        self.dataset = dataset
+        self.batch_size = whole_number(batch_size, "batch_size", 1)
+        self.drop_last = bool(drop_last)
+        self.rng = as_generator(rng)
+        rows = len(dataset)
+        if rows == 0:
+            raise ValueError("the data set is empty: there are no rows to deal")
+        if sampler is None:
+            sampler = RandomSampler(rows) if shuffle else SequentialSampler(rows)
+        self.sampler = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")
+        if len(self) == 0:
+            raise ValueError(
+                f"no batch would come out: an epoch of {len(self.sampler)} rows is shorter than batch_size "
+                f"{self.batch_size}, and drop_last leaves out what is shorter"
+            )
+        self.epoch = self.position = 0
+        self._key = 0
+        self._resuming = False
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def order(self, key: int) -> Array:
+        """Return the rows of the epoch that belongs to a key."""
+        if not callable(self.sampler):
+            return self.sampler
+        return as_rows(self.sampler(np.random.default_rng(key)), len(self.dataset), "sampler")
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Deal an epoch, or after `load_state_dict` the rest of the one that was interrupted."""
+        if self._resuming:
+            self._resuming = False
+        else:
+            self._key, self.position = int(self.rng.integers(2**63)), 0
+        order, size = self.order(self._key), self.batch_size
+        batch = getattr(self.dataset, "batch", None) or (lambda rows: fetch(self.dataset, rows))
+        for i in range(self.position, len(self)):
+            self.position = i + 1
+            yield batch(order[i * size : i * size + size])
+        self.epoch += 1
+        self.position = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where in which epoch the loader stands, as plain numbers."""
+        return {
+            "rows": len(self.sampler),
+            "batch_size": self.batch_size,
+            "epoch": self.epoch,
+            "position": self.position,
+            "key": self._key,
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Stand where another loader stood: the next epoch begins with the batch that it would have dealt next.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict` of a loader of equally many rows and the same batch size.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit; nothing has changed then.
+        """
+        if not isinstance(state_dict, Mapping) or set(state_dict) != set(FIELDS):
+            keys = list(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
+            raise ValueError(f"this is not the state of a DataLoader: expected {list(FIELDS)}, got {keys}")
+        for name, own in (("rows", len(self.sampler)), ("batch_size", self.batch_size)):
+            if state_dict[name] != own:
+                raise ValueError(f"the state is of a loader with {name} {state_dict[name]}, and this one has {own}")
+        position = whole_number(state_dict["position"], "position", 0)
+        epoch, key = whole_number(state_dict["epoch"], "epoch", 0), whole_number(state_dict["key"], "key", 0)
+        if position > len(self):
+            raise ValueError(f"position {position} lies past the {len(self)} batches of an epoch")
+        try:
+            self.rng.bit_generator.state = state_dict["rng"]
+        except (TypeError, ValueError, KeyError) as error:
+            raise ValueError(f"the state of the generator does not fit this loader's: {error}") from None
+        self.epoch, self.position, self._key = epoch, position, key
+        self._resuming = position > 0
+
+    def __repr__(self) -> str:
+        return f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, {len(self)} batches)"

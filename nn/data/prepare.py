@@ -1,0 +1,280 @@
+"""Splitting, scaling and coding data before training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nn.randomness import as_generator
+
+from .dataset import Dataset, Subset, as_array, same_length
+from .sampler import whole_number
+
+__all__ = ["Standardizer", "one_hot", "random_split", "standardize", "train_test_split"]
+
+Array = np.ndarray[Any, Any]
+CHUNK = 1 << 20  # numbers looked at together, so that statistics of a memory-mapped file need little memory
+
+
+def _counts(lengths: Sequence[Any], total: int) -> list[int]:
+    """Return how many rows each part gets, from counts or from fractions of the whole."""
+    given = list(lengths)
+    if not given:
+        raise ValueError("lengths is empty; give a count or a fraction per part, as in [0.8, 0.2]")
+    if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in given):
+        counts = [whole_number(n, "a length", 0) for n in given]
+        if sum(counts) != total:
+            raise ValueError(f"the lengths {counts} add up to {sum(counts)}, but the set has {total} rows")
+        return counts
+    fractions = np.array(given, dtype=np.float64)
+    if not (np.isfinite(fractions).all() and (fractions >= 0).all() and abs(fractions.sum() - 1) < 1e-9):
+        raise ValueError(f"lengths must be counts that add up to {total} or fractions that add up to 1, not {given}")
+    edges = np.rint(np.cumsum(fractions) * total).astype(int)
+    return [int(n) for n in np.diff(edges, prepend=0)]
+
+
+def random_split(dataset: Dataset, lengths: Sequence[Any], rng: Any = None) -> list[Subset]:
+    """Deal all rows of a data set at random into parts that share none.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What to split; the parts refer to it and copy nothing.
+    lengths : sequence of int or of float
+        Rows per part, or fractions that add up to 1.
+    rng : Generator or int, optional
+        Where the order comes from; None is the generator of `nn.manual_seed`.
+
+    Returns
+    -------
+    list of Subset
+        One per length.
+
+    Raises
+    ------
+    ValueError
+        If the lengths do not add up.
+
+    Examples
+    --------
+    >>> from nn.data import TensorDataset
+    >>> train, test = random_split(TensorDataset(np.arange(10.0)), [0.8, 0.2], rng=0)
+    >>> len(train), test[:]
+    (8, (array([8., 1.]),))
+    """
+    counts = _counts(lengths, len(dataset))
+    order = as_generator(rng).permutation(len(dataset))
+    return [Subset(dataset, rows) for rows in np.split(order, np.cumsum(counts)[:-1])]
+
+
+def _test_count(size: Any, total: int) -> int:
+    if isinstance(size, (float, np.floating)):
+        if not 0 < size < 1:
+            raise ValueError(f"test_size as a fraction must lie between 0 and 1, not {size}")
+        count = int(np.rint(size * total))
+    else:
+        count = whole_number(size, "test_size", 1)
+    if not 0 < count < total:
+        raise ValueError(f"test_size {size} leaves {count} rows to test and {total - count} to train, out of {total}")
+    return count
+
+
+def _stratified(labels: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return `count` rows in which each class has its share, by largest remainders."""
+    _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if labels.ndim != 1:
+        raise ValueError(f"stratify must be a flat list of class labels, not of shape {labels.shape}")
+    ideal = sizes * (count / len(labels))
+    share = np.floor(ideal).astype(int)
+    for c in np.argsort(share - ideal, kind="stable")[: count - share.sum()]:
+        share[c] += 1
+    return np.concatenate([rng.permutation(np.flatnonzero(which == c))[:n] for c, n in enumerate(share)])
+
+
+def train_test_split(*arrays: Any, test_size: Any = 0.25, rng: Any = None, stratify: Any = None) -> list[Array]:
+    """Split rows at random into a training and a test part, the same way in every array.
+
+    Parameters
+    ----------
+    *arrays : array_like or Tensor
+        Each of shape (n, ...).
+    test_size : float or int
+        The fraction or the number of rows in the test part.
+    rng : Generator or int, optional
+        Where the order comes from; None is the generator of `nn.manual_seed`.
+    stratify : array_like, shape (n,), optional
+        Class labels whose shares both parts keep.
+
+    Returns
+    -------
+    list of ndarray
+        Training and test part of the first array, of the second, and so on: scikit-learn's order.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or a part would be empty.
+
+    Examples
+    --------
+    >>> X, y = np.arange(8.0).reshape(4, 2), np.arange(4)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1, rng=0)
+    >>> y_train, y_test
+    (array([0, 1, 3]), array([2]))
+    """
+    given = tuple(as_array(a, f"array {i}") for i, a in enumerate(arrays))
+    total = same_length(given)
+    count = _test_count(test_size, total)
+    generator = as_generator(rng)
+    if stratify is None:
+        order = generator.permutation(total)
+    else:
+        labels = np.asarray(stratify)
+        same_length((given[0], labels), ("array 0", "stratify"))
+        test = _stratified(labels, count, generator)
+        order = generator.permutation(np.concatenate([test, np.setdiff1d(np.arange(total), test)]))
+        order = np.concatenate([order[np.isin(order, test)], order[~np.isin(order, test)]])
+    test, train = order[:count], order[count:]
+    return [part for a in given for part in (a[train], a[test])]
+
+
+class Standardizer:
+    r"""Scale columns to mean 0 and standard deviation 1, by the statistics of the training rows.
+
+    .. math:: z = (x - \mu) / \sigma
+
+    Parameters
+    ----------
+    train : array_like, shape (n, ...)
+        The rows from which mean and standard deviation (dividing by n) are taken.  A column that is constant there
+        is only shifted.
+
+    Attributes
+    ----------
+    mean, std : ndarray
+        What each column is shifted and divided by.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or a column holds nan or inf.
+
+    Examples
+    --------
+    >>> scale = Standardizer([[0.0, 5.0], [2.0, 5.0]])
+    >>> scale([[4.0, 6.0]])
+    array([[3., 1.]])
+    >>> scale.inverse([[3.0, 1.0]])
+    array([[4., 6.]])
+    """
+
+    def __init__(self, train: Any) -> None:
+        x = as_array(train, "the training data")
+        if x.ndim == 0 or len(x) == 0:
+            raise ValueError(f"the training data has shape {x.shape}; statistics need at least one row")
+        self.dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+        step = max(1, CHUNK // max(1, x[0].size))
+        parts = [x[i : i + step] for i in range(0, len(x), step)]
+        mean = np.asarray(sum(p.sum(0, dtype=np.float64) for p in parts) / len(x))
+        if not np.isfinite(mean).all():
+            column = tuple(int(i) for i in np.argwhere(~np.isfinite(mean))[0])
+            at = f"column {column[0]}" if len(column) == 1 else f"column {column}"
+            raise ValueError(f"{at if column else 'the data'} holds nan or inf; fill or drop these rows first")
+        variance = np.asarray(sum(((p - mean) ** 2).sum(0, dtype=np.float64) for p in parts) / len(x))
+        # what rounding leaves of a constant column is no spread
+        constant = np.sqrt(variance) <= 8 * np.finfo(self.dtype).eps * np.abs(mean)
+        self.mean = mean.astype(self.dtype)
+        self.std = np.where(constant, 1.0, np.sqrt(variance)).astype(self.dtype)
+
+    def __call__(self, x: Any) -> Array:
+        """Return rows scaled by the training rows' statistics."""
+        return np.asarray((self._fitting(x) - self.mean) / self.std)
+
+    def inverse(self, z: Any) -> Array:
+        """Return scaled rows in their own units."""
+        return np.asarray(self._fitting(z) * self.std + self.mean)
+
+    def _fitting(self, x: Any) -> Array:
+        array = as_array(x, "the data")
+        if array.shape[array.ndim - self.mean.ndim :] != self.mean.shape or array.ndim < self.mean.ndim:
+            raise ValueError(f"the data has shape {array.shape}, but rows of shape {self.mean.shape} were fitted")
+        return array.astype(self.dtype, copy=False)
+
+
+def standardize(train: Any, *others: Any) -> Any:
+    r"""Scale columns to mean 0 and standard deviation 1, by the statistics of the training rows alone.
+
+    .. math:: z = (x - \mu_\text{train}) / \sigma_\text{train}
+
+    Parameters
+    ----------
+    train : array_like, shape (n, ...)
+        The rows that are fitted.
+    *others : array_like, shape (m, ...)
+        Validation and test rows, scaled by the same numbers: statistics of their own would leak into the model what
+        it must not see.
+
+    Returns
+    -------
+    ndarray or tuple of ndarray
+        What was given, scaled; use `Standardizer` to keep the statistics for later rows.
+
+    Examples
+    --------
+    >>> train, test = standardize([[0.0], [2.0]], [[4.0]])
+    >>> train.ravel(), test.ravel()
+    (array([-1.,  1.]), array([3.]))
+    """
+    scale = Standardizer(train)
+    return tuple([scale(x) for x in (train, *others)]) if others else scale(train)
+
+
+def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> Array:
+    r"""Code class indices as rows with a single 1.
+
+    .. math:: y_{ik} = [\, k = \text{label}_i \,]
+
+    Parameters
+    ----------
+    labels : array_like of int, shape (...)
+        Class indices.
+    num_classes : int, optional
+        Length of a row; by default the largest label plus one.
+    dtype : dtype, optional
+        Number type, float64 by default.
+
+    Returns
+    -------
+    ndarray, shape (..., num_classes)
+        The rows.
+
+    Raises
+    ------
+    TypeError
+        If labels are not whole numbers.
+    IndexError
+        If a label is negative or not below `num_classes`.
+
+    Examples
+    --------
+    >>> one_hot([1, 0], 3)
+    array([[0., 1., 0.],
+           [1., 0., 0.]])
+    """
+    index = as_array(labels, "labels")
+    if index.dtype.kind not in "iu" and index.size:
+        raise TypeError(f"labels are {index.dtype}; class indices must be whole numbers: labels.astype(int)")
+    if num_classes is None:
+        if index.size == 0:
+            raise ValueError("there are no labels to count the classes of; give num_classes")
+        num_classes = int(index.max()) + 1
+    count = whole_number(num_classes, "num_classes", 1)
+    wrong = np.argwhere((index < 0) | (index >= count))
+    if len(wrong):
+        at = tuple(int(i) for i in wrong[0])
+        raise IndexError(f"label {index[at]} at row {at[0] if at else 0} is no class of 0 to {count - 1}")
+    coded = np.zeros((*index.shape, count), np.float64 if dtype is None else dtype)
+    np.put_along_axis(coded, index[..., None].astype(np.intp), 1, axis=-1)
+    return coded

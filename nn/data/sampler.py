@@ -1,0 +1,149 @@
+"""In which order the rows of an epoch are dealt: a sampler is called with a generator and returns row numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dataset import as_array
+
+__all__ = ["RandomSampler", "SequentialSampler", "WeightedRandomSampler", "whole_number"]
+
+Array = np.ndarray[Any, Any]
+
+
+def whole_number(value: Any, name: str, least: int) -> int:
+    """Return `value` as int if it is a whole number of at least `least`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        kind = ValueError if isinstance(value, (float, np.floating)) else TypeError
+        raise kind(f"{name} must be a whole number >= {least}, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be >= {least}, not {value}")
+    return int(value)
+
+
+class SequentialSampler:
+    """The rows as they stand.
+
+    Parameters
+    ----------
+    count : int
+        The number of rows.
+
+    Examples
+    --------
+    >>> SequentialSampler(3)(None)
+    array([0, 1, 2])
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = whole_number(count, "count", 1)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __call__(self, rng: Any) -> Array:
+        """Return the rows of an epoch; no generator is needed."""
+        return np.arange(self.count)
+
+
+class RandomSampler:
+    """Every row once, in an order drawn anew each epoch.
+
+    Parameters
+    ----------
+    count : int
+        The number of rows.
+
+    Examples
+    --------
+    >>> RandomSampler(5)(np.random.default_rng(0))
+    array([2, 4, 3, 0, 1])
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = whole_number(count, "count", 1)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __call__(self, rng: np.random.Generator) -> Array:
+        """Return a permutation of the rows."""
+        return rng.permutation(self.count)
+
+
+class WeightedRandomSampler:
+    r"""Rows drawn with probability proportional to a weight, for classes of very different size.
+
+    .. math:: p_i = w_i / \sum_j w_j
+
+    Parameters
+    ----------
+    weights : array_like of float, shape (n,)
+        One non-negative weight per row.
+    num_samples : int, optional
+        Rows in an epoch; n by default.
+    replacement : bool
+        Whether a row may be drawn again.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, all are 0, or more rows are wanted without replacement than have a
+        weight.
+
+    Notes
+    -----
+    Argument names are those of ``torch.utils.data.WeightedRandomSampler``.
+
+    Examples
+    --------
+    >>> sampler = WeightedRandomSampler([0.0, 1.0, 1.0], num_samples=6)
+    >>> bool((sampler(np.random.default_rng(0)) > 0).all())
+    True
+    """
+
+    def __init__(self, weights: Any, num_samples: int | None = None, replacement: bool = True) -> None:
+        w = as_array(weights, "weights").astype(np.float64)
+        if w.ndim != 1 or w.size == 0:
+            raise ValueError(f"weights must be a flat list with one number per row, not of shape {w.shape}")
+        wrong = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
+        if wrong.size:
+            raise ValueError(f"the weight of row {wrong[0]} is {w[wrong[0]]}; weights must be finite and >= 0")
+        if not w.any():
+            raise ValueError("all weights are 0, so no row can be drawn")
+        self.num_samples = len(w) if num_samples is None else whole_number(num_samples, "num_samples", 1)
+        self.replacement = bool(replacement)
+        if not replacement and self.num_samples > np.count_nonzero(w):
+            raise ValueError(
+                f"{self.num_samples} rows cannot be drawn without replacement from {np.count_nonzero(w)} rows of "
+                "positive weight; lower num_samples or allow replacement"
+            )
+        self.p = w / w.max() / (w / w.max()).sum()  # first to at most 1, so that the sum cannot overflow
+
+    @classmethod
+    def balanced(cls, labels: Any, num_samples: int | None = None) -> WeightedRandomSampler:
+        """Draw every class equally often: each row weighs one over the size of its class.
+
+        Parameters
+        ----------
+        labels : array_like of int, shape (n,)
+            The class of each row.
+        num_samples : int, optional
+            Rows in an epoch; n by default.
+
+        Examples
+        --------
+        >>> WeightedRandomSampler.balanced([0, 0, 0, 1]).p.round(3)
+        array([0.167, 0.167, 0.167, 0.5  ])
+        """
+        _, which, counts = np.unique(as_array(labels, "labels"), return_inverse=True, return_counts=True)
+        return cls(1.0 / counts[which], num_samples)
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __call__(self, rng: np.random.Generator) -> Array:
+        """Return the rows of an epoch."""
+        return rng.choice(len(self.p), self.num_samples, replace=self.replacement, p=self.p)
