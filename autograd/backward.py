@@ -118,7 +118,9 @@ class _Walk:
             if not arg._requires_grad if wanted is None else arg not in wanted:
                 continue
             share = g if rule is ONE else pull(rule, g, y, inputs, params)
-            if shape_of(share) != shape_of(arg):
+            data = arg._data
+            same = type(share) is type(data) and (type(data) is float or share.shape == data.shape)
+            if not same and shape_of(share) != shape_of(arg):
                 share = sum_to(share, shape_of(arg))  # undoes broadcasting: the only place that does
             total = cotangent.get(arg)
             cotangent[arg] = share if total is None else total + share

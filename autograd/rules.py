@@ -36,9 +36,12 @@ class Elementwise(Primitive):
     __slots__ = ()
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        if len(inputs) == 2 and not params:  # spelled out, since a starred call costs three plain ones
+        if not params:  # spelled out, since a starred call costs three plain ones
             try:
-                return g * rule(y, inputs[0], inputs[1])
+                if len(inputs) == 1:
+                    return g * rule(y, inputs[0])
+                if len(inputs) == 2:
+                    return g * rule(y, inputs[0], inputs[1])
             except (ValueError, ArithmeticError):
                 pass
         return g * self.partial(rule, y, inputs, params)
@@ -232,15 +235,18 @@ def _caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool)
         return apply(op, (x, y))
 
     def many(*args: Any, **params: Any) -> Any:
-        operands = args if variadic else args[:arity]
-        if not variadic:  # parameters given by position, as in sum(x, 0)
-            params = {**dict(zip(names, args[arity:], strict=False)), **params}
-        if len(operands) < arity or params.keys() - defaults.keys() or len(args) > len(operands) + len(names):
-            raise TypeError(
-                f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
-                f"the keywords {sorted(params)}"
-            )
-        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in operands]), defaults | params)
+        if params or (len(args) != arity and not variadic):
+            if not variadic:  # parameters given by position, as in sum(x, 0)
+                params = {**dict(zip(names, args[arity:], strict=False)), **params}
+            if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
+                raise TypeError(
+                    f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
+                    f"the keywords {sorted(params)}"
+                )
+            args, params = args if variadic else args[:arity], defaults | params
+        else:
+            params = defaults
+        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in args]), params)
 
     if defaults or variadic or arity > 2:
         return many
@@ -330,4 +336,8 @@ def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
 @linear(lambda g, y, x, shape: sum_to(g, shape_of(x)))
 def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
     """Repeat a number or array to `shape` by NumPy's broadcasting rules (None: to a float)."""
-    return float(x) if shape is None else np.broadcast_to(x, shape)
+    if shape is None:
+        return float(x)
+    whole = np.empty(shape, np.result_type(x))  # numbers of its own: a view of stride 0 slows what comes after
+    whole[...] = x
+    return whole
