@@ -49,24 +49,31 @@ def _of_two_floats(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     forward = op.forward
 
     def operator(self: Value, other: Any) -> Any:
-        if type(other) is Value and self._requires_grad and other._requires_grad and _grad_is_enabled():
-            x, y = self._data, other._data
-            try:
-                data = forward(x, y)
-            except (ValueError, ArithmeticError):
-                return function(self, other)
-            node = new(Value)
-            node._data = data
-            node._grad = 0.0
-            node._requires_grad = node.retains_grad = True
-            node.op = op
-            node.args = (self, other)
-            node.raw = (x, y)
-            node.params = NO_PARAMS
-            node.hooks = ()
-            node.name = ""
-            return node
-        return function(self, other)
+        kind = type(other)
+        if kind is Value and other._requires_grad:
+            y = other._data
+        elif kind is float or kind is int:
+            y = other
+        else:
+            return function(self, other)
+        x = self._data
+        try:
+            data = forward(x, y)
+        except (ValueError, ArithmeticError):
+            return function(self, other)  # the same again, with an error that says what happened
+        if not self._requires_grad or not _grad_is_enabled():
+            return function(self, other)
+        node = new(Value)
+        node._data = data
+        node._grad = 0.0
+        node._requires_grad = node.retains_grad = True
+        node.op = op
+        node.args = (self, other)
+        node.raw = (x, y)
+        node.params = NO_PARAMS
+        node.hooks = ()
+        node.name = ""
+        return node
 
     return functools.update_wrapper(operator, function)
 
