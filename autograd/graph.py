@@ -48,7 +48,7 @@ class Primitive:
     Subclasses say how a rule turns the cotangent of the result into that of an argument (`pull`).
     """
 
-    __slots__ = ("each", "forward", "is_binary", "name", "rules", "selects", "symbol")
+    __slots__ = ("each", "forward", "is_binary", "name", "per_element", "rules", "selects", "symbol")
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Primitive:
         self.symbol = symbol or name
         self.each = each  # for a variadic operation: the rule of argument i
         self.is_binary = False  # elementwise on exactly two operands, which the reverse pass does without a loop
+        self.per_element = False  # each element of the result depends on the elements at its own place only
         self.selects = selects  # an operation that may leave an argument untaken, as `where` does
 
     def rules_for(self, count: int) -> tuple[Any, ...]:

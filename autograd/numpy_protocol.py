@@ -12,6 +12,7 @@ import numpy as np
 
 from . import elementwise, linalg, reducing, shaping
 from .graph import Node
+from .rules import boxed
 
 # The names of NumPy that differ from ours.
 _UFUNC_NAMES = {"true_divide": "divide", "float_power": "power"}
@@ -43,19 +44,12 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs
 
 def _over_objects(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Any) -> Any:
     """Apply a ufunc to arrays of `Value`s, element by element."""
-    boxed = []
-    for a in inputs:
-        if isinstance(a, Node):
-            if np.ndim(a._data):
-                raise TypeError(
-                    f"np.{ufunc.__name__} got an object array together with a Tensor; use an array of floats, or "
-                    "stack(...) the nodes into a Tensor"
-                )
-            box = np.empty((), object)
-            box[()] = a
-            a = box
-        boxed.append(a)
-    return getattr(ufunc, method)(*boxed, **kwargs)
+    if any(isinstance(a, Node) and np.ndim(a._data) for a in inputs):
+        raise TypeError(
+            f"np.{ufunc.__name__} got an object array together with a Tensor; use an array of floats, or "
+            "stack(...) the nodes into a Tensor"
+        )
+    return getattr(ufunc, method)(*map(boxed, inputs), **kwargs)
 
 
 def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) -> Any:

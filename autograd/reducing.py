@@ -76,7 +76,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     peak = _finite_peak(x, axis)
     with np.errstate(divide="ignore"):
         y = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
-    return y if keepdims else np.squeeze(y, axis=axis)
+    return y if keepdims else np.squeeze(y, axis=axis)[()]
 
 
 @primitive(lambda g, y, x, axis: y * (g - sum(g * y, axis, True)))

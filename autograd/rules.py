@@ -207,6 +207,11 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
     if kind is Elementwise:
         rules = tuple(_constant(rule) if isinstance(rule, (int, float)) and rule != ONE else rule for rule in rules)
     op = kind(name, forward, rules, **options)
+    op.per_element = (
+        kind is Elementwise
+        or op.selects
+        or (kind is Nondifferentiable and not any("axis" in p.name for p in parameters))
+    )
     op.is_binary = kind is Elementwise and len(rules) == len(parameters) == 2 and None not in rules and not op.selects
     if isinstance(op, Linear):
         op.joint = joint
@@ -227,30 +232,63 @@ def _caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool)
     names = list(defaults)
 
     def one(x: Any) -> Any:
-        return apply(op, (x if isinstance(x, Node) else operand(x, op),))
+        if isinstance(x, Node):
+            return apply(op, (x,))
+        x = operand(x, op)
+        return over_objects(op, (x,), {}) if holds_objects(x) else apply(op, (x,))
 
     def two(x: Any, y: Any) -> Any:
         x = x if isinstance(x, Node) else operand(x, op)
         y = y if isinstance(y, Node) else operand(y, op)
-        return apply(op, (x, y))
+        return over_objects(op, (x, y), {}) if holds_objects(x) or holds_objects(y) else apply(op, (x, y))
 
     def many(*args: Any, **params: Any) -> Any:
-        if params or (len(args) != arity and not variadic):
-            if not variadic:  # parameters given by position, as in sum(x, 0)
-                params = {**dict(zip(names, args[arity:], strict=False)), **params}
-            if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
-                raise TypeError(
-                    f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
-                    f"the keywords {sorted(params)}"
-                )
-            args, params = args if variadic else args[:arity], defaults | params
-        else:
-            params = defaults
-        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in args]), params)
+        operands = args if variadic else args[:arity]
+        if not variadic:  # parameters given by position, as in sum(x, 0)
+            params = {**dict(zip(names, args[arity:], strict=False)), **params}
+        if len(operands) < arity or params.keys() - defaults.keys() or len(args) > len(operands) + len(names):
+            raise TypeError(
+                f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
+                f"the keywords {sorted(params)}"
+            )
+        operands = tuple([a if isinstance(a, Node) else operand(a, op) for a in operands])
+        params = defaults | params
+        return (over_objects if any(map(holds_objects, operands)) else apply)(op, operands, params)
 
     if defaults or variadic or arity > 2:
         return many
     return one if arity == 1 else two
+
+
+def holds_objects(a: Any) -> bool:
+    """Return whether `a` is a NumPy object array, which may hold `Value`s."""
+    return type(a) is np.ndarray and a.dtype.char == "O"
+
+
+def over_objects(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    """Apply `op` to object arrays: to each element if it is elementwise, by NumPy's own rules if it is not."""
+    for a in args:
+        if isinstance(a, Node) and (np.ndim(a._data) or not op.per_element):
+            raise TypeError(
+                f"{op.name} got an object array together with a {type(a).__name__}; use an array of floats, or "
+                "stack(...) the nodes into a Tensor"
+            )
+    if not op.per_element:
+        return apply(op, args, params)
+
+    def of_elements(*elements: Any) -> Any:
+        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in elements]), params)
+
+    return np.frompyfunc(of_elements, len(args), 1)(*map(boxed, args))
+
+
+def boxed(a: Any) -> Any:
+    """Return a node as an object array of no axes, which NumPy takes for one element; anything else as it is."""
+    if not isinstance(a, Node):
+        return a
+    box = np.empty((), object)
+    box[()] = a
+    return box
 
 
 _NUMBERS = frozenset({float, int, bool})

@@ -1,0 +1,96 @@
+"""NumPy object arrays of `Value`s: each operation applies the scalar engine's semantics to every element."""
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import Tensor, Value
+
+
+def values(array):
+    return np.vectorize(Value, otypes=[object])(np.asarray(array, dtype=float))
+
+
+def data_of(objects):
+    return np.vectorize(lambda v: v.data if isinstance(v, Value) else v, otypes=[float])(objects)
+
+
+def grad_of(objects):
+    return np.vectorize(lambda v: v.grad, otypes=[float])(objects)
+
+
+POINTS = np.array([[1.5, -2.0, 0.0], [3.0, 0.5, 2.0]])
+UNARY = [
+    name for name, op in sorted(ag.PRIMITIVES.items())
+    if op.per_element and len(op.rules) == 1 and op.rules[0] is not None and hasattr(ag, name)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_an_elementwise_operation_maps_over_the_elements(name):
+    operation, points = getattr(ag, name), np.array([[0.5, 0.25], [0.75, 0.125]]) + (name == "acosh")
+    objects, tensor = values(points), Tensor(points, requires_grad=True)
+    result = operation(objects)
+    assert result.dtype == object
+    assert all(type(v) is Value for v in result.flat)
+    ag.sum(result).backward()
+    operation(tensor).sum().backward()
+    np.testing.assert_allclose(data_of(result), operation(points), rtol=1e-14)
+    np.testing.assert_allclose(grad_of(objects), tensor.grad, rtol=1e-14)
+
+
+def test_kinks_are_those_of_the_scalar_engine():
+    objects = values([0.0, 0.0, 0.0])
+    (ag.relu(objects[:1]) + ag.abs(objects[1:2]) + ag.maximum(objects[2:], 0.0))[0].backward()
+    np.testing.assert_array_equal(grad_of(objects), [0.0, 0.0, 0.5])
+
+
+def test_parameters_reach_each_element():
+    objects = values([-2.0, 3.0])
+    np.testing.assert_allclose(data_of(ag.leaky_relu(objects, 0.5)), [-1.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x: ag.matmul(x, np.array([1.0, 2.0, 3.0])),
+        lambda x: ag.matmul(x, ag.transpose(x)),
+        ag.sum,
+        lambda x: ag.mean(x, 1),
+        lambda x: ag.max(x, axis=0),
+        ag.softmax,
+        ag.log_softmax,
+        ag.logsumexp,
+        lambda x: ag.logsumexp(x, axis=1),
+        lambda x: ag.reshape(x, (3, 2)),
+        lambda x: ag.getitem(x, (slice(None), [0, 2, 2])),
+        lambda x: ag.concatenate([x, x], axis=1),
+        lambda x: ag.stack([x, 2.0 * x]),
+    ],
+)
+def test_other_operations_follow_numpy_on_objects(operation):
+    objects, tensor = values(POINTS), Tensor(POINTS, requires_grad=True)
+    result, expected = operation(objects), operation(tensor)
+    np.testing.assert_allclose(data_of(result), expected.data, rtol=1e-14)
+    weights = np.cos(np.arange(expected.size)).reshape(expected.shape)
+    ag.sum(result * weights).backward()
+    (expected * weights).sum().backward()
+    np.testing.assert_allclose(grad_of(objects), tensor.grad, rtol=1e-12, atol=1e-15)
+
+
+def test_a_value_meets_an_object_array():
+    objects, factor = values([1.0, 2.0]), Value(3.0)
+    for result in (factor * objects, objects * factor, ag.multiply(factor, objects)):
+        np.testing.assert_array_equal(data_of(result), [3.0, 6.0])
+        assert all(factor in v._prev for v in result)
+
+
+@pytest.mark.parametrize("operation", [ag.multiply, ag.matmul, lambda t, x: t * x, lambda t, x: x * t])
+def test_a_tensor_and_an_object_array_do_not_mix_silently(operation):
+    with pytest.raises(TypeError, match="object array"):
+        operation(Tensor([1.0, 2.0], requires_grad=True), values([1.0, 2.0]))
+
+
+def test_object_arrays_of_no_axes_and_no_elements():
+    assert type(ag.tanh(values(0.5))) is Value
+    assert ag.tanh(np.empty((0, 2), object)).shape == (0, 2)
