@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, Primitive, refuse_modified, topological_order
-from .rules import ONE, shape_of, sum_to
+from .rules import ONE, astype, shape_of, sum_to
 
 Visit = Callable[[Node, Node, Any, Any, Any, Any], None]
 
@@ -119,13 +119,24 @@ class _Walk:
                 continue
             share = g if rule is ONE else pull(rule, g, y, inputs, params)
             data = arg._data
-            same = type(share) is type(data) and (type(data) is float or share.shape == data.shape)
-            if not same and shape_of(share) != shape_of(arg):
-                share = sum_to(share, shape_of(arg))  # undoes broadcasting: the only place that does
+            if type(share) is not type(data) or (
+                type(data) is not float and (share.shape != data.shape or share.dtype is not data.dtype)
+            ):
+                share = fitted(share, data)
             total = cotangent.get(arg)
             cotangent[arg] = share if total is None else total + share
             if self.visit is not None:
                 self.visit(node, arg, rule, g, share, cotangent[arg])
+
+
+def fitted(share: Any, data: Any) -> Any:
+    """Return a share of cotangent in the shape and dtype of its argument's `data`: undoes broadcasting, only here."""
+    shape = data.shape if type(data) is np.ndarray else None
+    if shape_of(share) != shape:
+        share = sum_to(share, shape)
+    if shape is not None and (share._data if isinstance(share, Node) else share).dtype != data.dtype:
+        share = astype(share, data.dtype)
+    return share
 
 
 def _after_hooks(node: Node, g: Any) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from .graph import Node, Primitive, apply
 
 __all__ = [
-    "PRIMITIVES", "broadcast_to", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of",
+    "PRIMITIVES", "astype", "broadcast_to", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of",
     "sum_to", "xp",
 ]  # fmt: skip
 
@@ -379,3 +379,44 @@ def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
     whole = np.empty(shape, np.result_type(x))  # numbers of its own: a view of stride 0 slows what comes after
     whole[...] = x
     return whole
+
+
+@linear(lambda g, y, x, dtype: astype(g, getattr(x, "dtype", np.float64)))
+def _astype(x: Any, dtype: Any = np.float64) -> Any:
+    """Convert to another floating-point dtype."""
+    return x if type(x) is float else np.asarray(x).astype(dtype)
+
+
+@nondifferentiable()
+def _cast(x: Any, dtype: Any = np.int64) -> Any:
+    """Convert to integers or bools, which have no gradient."""
+    return np.asarray(x).astype(dtype)
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """Convert to another dtype; gradients pass between floating-point dtypes and come back in that of `x`.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        What to convert; a float has one dtype only and stays as it is.
+    dtype : dtype
+        A floating-point, integer or bool dtype; integers and bools cut the gradient.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The same numbers, as far as `dtype` can hold them.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor(np.float32([1.0, 2.0]), requires_grad=True)
+    >>> astype(x, np.float64).sum().backward()
+    >>> x.grad.dtype
+    dtype('float32')
+    """
+    wanted = np.dtype(dtype)
+    if wanted.kind not in "fiub":
+        raise TypeError(f"astype() converts to float, integer and bool dtypes, not {wanted}")
+    return (_astype if wanted.kind == "f" else _cast)(x, dtype=wanted)
