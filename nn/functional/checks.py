@@ -1,0 +1,87 @@
+"""What functions and losses ask of their arguments, and how they say no."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from typing import Any
+
+import numpy as np
+
+import autograd as ag
+from autograd import Node, Tensor, Value
+from autograd.extend import shape_of
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def numbers(x: Any) -> Any:
+    """Return the plain numbers of a node, an array or a list."""
+    return x.data if isinstance(x, (Tensor, Value)) else np.asarray(x)
+
+
+def as_operand(x: Any) -> Any:
+    """Return `x` as a node or an array."""
+    return x if isinstance(x, (Node, np.ndarray)) else np.asarray(x)
+
+
+def checked_reduction(reduction: str) -> str:
+    """Return `reduction` if it is one."""
+    if reduction not in REDUCTIONS:
+        near = difflib.get_close_matches(str(reduction), REDUCTIONS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}{hint}")
+    return reduction
+
+
+def reduced(losses: Any, reduction: str) -> Any:
+    """Return the mean, the sum or every one of the losses."""
+    if reduction == "mean":
+        if 0 in (shape_of(losses) or ()):
+            warn_empty()
+            return ag.sum(losses) * float("nan")
+        return ag.mean(losses)
+    if reduction == "sum":
+        return ag.sum(losses)
+    checked_reduction(reduction)
+    return losses
+
+
+def warn_empty() -> None:
+    """Warn that the mean of nothing is nan."""
+    warnings.warn("the batch is empty, and the mean of no losses is nan", stacklevel=4)
+
+
+def require_same_shape(name: str, input: Any, target: Any) -> None:
+    """Raise unless prediction and target have one shape, so that nothing broadcasts by accident."""
+    given, wanted = np.shape(numbers(target)), np.shape(numbers(input))
+    if given != wanted:
+        raise ValueError(
+            f"{name}: the target has shape {given} and the prediction {wanted}; they would broadcast to something else "
+            "than one loss per prediction. Reshape one of them, as in target.reshape(prediction.shape)"
+        )
+
+
+def require_no_nan(name: str, target: Any) -> None:
+    """Raise if a target holds nan, naming the first place."""
+    array = numbers(target)
+    if array.dtype.kind == "f" and np.isnan(np.add.reduce(array, axis=None)) and np.isnan(array).any():
+        place = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
+        raise ValueError(
+            f"{name}: the target holds nan ({int(np.isnan(array).sum())} of {array.size}), first at index {place}; "
+            "remove these rows or fill them before training"
+        )
+
+
+def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> None:
+    """Raise unless all numbers lie in [0, 1]; nan does not."""
+    p = numbers(array)
+    if p.dtype == object:
+        p = np.array([float(v) for v in p.flat]).reshape(p.shape)
+    if p.size and not (np.min(p) >= 0 and np.max(p) <= 1):
+        wrong = ~((p >= 0) & (p <= 1))
+        worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
+        raise ValueError(
+            f"{name}: {what} must lie in [0, 1], and {int(wrong.sum())} of {p.size} do not, the worst being "
+            f"{worst}{hint}"
+        )

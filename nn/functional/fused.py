@@ -1,0 +1,111 @@
+"""Several operations in one node: the formula of the whole, and one pullback per argument.
+
+Each fused primitive stands beside its composition from elementary operations, which is its specification in the
+tests and what runs on arrays of `Value`s.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import autograd as ag
+from autograd.extend import primitive, shape_of
+
+__all__ = ["COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows"]
+
+Function = Callable[..., Any]
+
+# The name of a fused primitive -> the same function of elementary operations.
+COMPOSITIONS: dict[str, Function] = {}
+
+
+def fused(composition: Function, *pullbacks: Function | None) -> Callable[[Function], Function]:
+    """Make a fused primitive of an array forward, its composition and one pullback per argument."""
+
+    def decorate(forward: Function) -> Function:
+        @functools.wraps(forward)
+        def of_arrays_or_values(*args: Any, **params: Any) -> Any:
+            for a in args:
+                if type(a) is np.ndarray and a.dtype == object:
+                    return composition(*args, **params)
+            return forward(*args, **params)
+
+        COMPOSITIONS[forward.__name__] = composition
+        return primitive(*pullbacks)(of_arrays_or_values)
+
+    return decorate
+
+
+def _rows(x: Any) -> Any:
+    """Return an array of vectors as a matrix with one vector in each row."""
+    shape = shape_of(x) or ()
+    return x if len(shape) == 2 else ag.reshape(x, (-1, shape[-1]))
+
+
+# ---------------------------------------------------------------------------------------------- affine layer
+
+
+@primitive(
+    lambda g, y, x, W, b: g @ W,
+    lambda g, y, x, W, b: _rows(g).T @ _rows(x),
+    1,
+    symbol="xWᵀ+b",
+)
+def affine(x: Any, W: Any, b: Any) -> Any:
+    """Affine map ``x @ W.T + b`` of (..., in) by W (out, in) and b (out,) to (..., out)."""
+    y = x @ W.T
+    if y.dtype == b.dtype and y.ndim:
+        y += b
+        return y
+    return y + b
+
+
+COMPOSITIONS["affine"] = lambda x, W, b: x @ W.T + b
+AFFINE = affine.primitive  # type: ignore[attr-defined]
+
+
+# ---------------------------------------------------------------------------- softmax followed by cross-entropy
+
+
+def _log_partition(y: Any, z: Any, t: Any) -> Any:
+    """Return the rows' ``log(sum(exp(z)))``, which the loss ``y = lse - z[t]`` still knows, as a column."""
+    return (y + z[np.arange(len(t)), t])[:, None]
+
+
+def _one_hot(t: Any, like: Any) -> Any:
+    rows = np.zeros(shape_of(like) or (), like.dtype)
+    rows[np.arange(len(t)), t] = 1
+    return rows
+
+
+@fused(
+    lambda z, t: ag.logsumexp(z, axis=-1) - z[np.arange(len(t)), t],
+    lambda g, y, z, t: (ag.exp(z - _log_partition(y, z, t)) - _one_hot(t, z)) * g[:, None],
+    None,
+)
+def cross_entropy_of_index(z: Any, t: Any) -> Any:
+    """Cross-entropy ``log(sum(exp(z))) - z[t]`` of each row of logits z (n, C) with its class t (n,)."""
+    peak = z.max(axis=1)
+    e = z - peak[:, None]
+    np.exp(e, out=e)
+    return np.log(e.sum(axis=1)) + (peak - z[np.arange(len(t)), t])
+
+
+def _row_losses(z: Any, q: Any) -> Any:
+    return ag.sum(ag.where(q == 0, 0.0, q * (ag.logsumexp(z, axis=-1, keepdims=True) - z)), axis=-1)
+
+
+@primitive(
+    lambda g, y, z, q: (ag.softmax(z) * ag.sum(q, axis=-1, keepdims=True) - q) * g[..., None],
+    lambda g, y, z, q: -ag.log_softmax(z) * g[..., None],
+)
+def cross_entropy_of_rows(z: Any, q: Any) -> Any:
+    """Cross-entropy ``-sum(q * log_softmax(z))`` of each row of logits with a row of class weights q (..., C)."""
+    return _row_losses(z, q)
+
+
+COMPOSITIONS["cross_entropy_of_rows"] = _row_losses

@@ -1,0 +1,131 @@
+"""Hooks: functions that a module calls before and after `forward`, and in the backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autograd import Node
+from autograd.extend import elementwise
+
+__all__ = ["Handle", "Hooks"]
+
+Hook = Callable[..., Any]
+
+
+@elementwise(1)
+def passed_through(x: Any) -> Any:
+    """Identity: the same numbers as a node of its own, so that a hook sees what arrives at this very place."""
+    return x
+
+
+class Handle:
+    """Takes a hook away again: by `remove()`, or at the end of a ``with`` block."""
+
+    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
+        self._hooks = hooks
+        self._hook = hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        self._hooks[:] = [hook for hook in self._hooks if hook is not self._hook]
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.remove()
+
+
+class Hooks:
+    """The hooks of one module."""
+
+    def __init__(self) -> None:
+        self.before: list[Hook] = []
+        self.after: list[Hook] = []
+        self.backward: list[Hook] = []
+
+    def add(self, when: str, hook: Hook) -> Handle:
+        """Add a hook to be called `when`: before, after or backward."""
+        if not callable(hook):
+            raise TypeError(f"a hook must be callable, not {hook!r:.60}")
+        hooks: list[Hook] = getattr(self, when)
+        entry: Hook = lambda *args: hook(*args)  # noqa: E731  (a fresh object: one hook may be added twice)
+        hooks.append(entry)
+        return Handle(hooks, entry)
+
+    def around(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run `module.forward` with every hook in its place."""
+        for hook in tuple(self.before):
+            changed = hook(module, args)
+            if changed is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+        watch = _Watch(module, tuple(self.backward)) if self.backward else None
+        if watch is not None:
+            args = watch.inputs(args)
+        output = module.forward(*args, **kwargs)
+        for hook in tuple(self.after):
+            changed = hook(module, args, output)
+            if changed is not None:
+                output = changed
+        return output if watch is None else watch.outputs(output)
+
+
+class _Watch:
+    """One call of a module, waiting for the gradients of its output and of its inputs."""
+
+    def __init__(self, module: Any, hooks: tuple[Hook, ...]) -> None:
+        self.module = module
+        self.hooks = hooks
+        self.grad_output: list[Any] = []
+        self.grad_input: list[Any] = []
+        self.awaited = 0
+
+    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.grad_input = [None] * len(args)
+        watched = []
+        for i, arg in enumerate(args):
+            if isinstance(arg, Node) and arg.requires_grad:
+                arg = passed_through(arg)
+                arg.register_hook(lambda g, i=i: self.arrived(i, g))
+                self.awaited += 1
+            watched.append(arg)
+        return tuple(watched)
+
+    def outputs(self, output: Any) -> Any:
+        parts = list(output) if isinstance(output, tuple) else [output]
+        self.grad_output = [None] * len(parts)
+        for i, part in enumerate(parts):
+            if isinstance(part, Node) and part.requires_grad:
+                parts[i] = passed_through(part)
+                parts[i].register_hook(lambda g, i=i: self.left(i, g))
+        return tuple(parts) if isinstance(output, tuple) else parts[0]
+
+    def left(self, i: int, g: Any) -> None:
+        self.grad_output[i] = g
+        if not self.awaited:  # no input needs a gradient, so this is all there will be
+            self.call()
+
+    def arrived(self, i: int, g: Any) -> Any:
+        self.grad_input[i] = g
+        if sum(found is not None for found in self.grad_input) < self.awaited:
+            return None
+        changed = self.call()
+        self.grad_input = [None] * len(self.grad_input)
+        if changed is None:
+            return None
+        if self.awaited > 1:
+            raise RuntimeError(
+                f"a backward hook of {type(self.module).__name__} returned new gradients, but it has {self.awaited} "
+                "inputs that need one: register_hook on each input instead"
+            )
+        return changed[i] if isinstance(changed, tuple) else changed
+
+    def call(self) -> Any:
+        result = None
+        for hook in self.hooks:
+            changed = hook(self.module, tuple(self.grad_input), tuple(self.grad_output))
+            if changed is not None:
+                result = changed
+                self.grad_input = list(changed) if isinstance(changed, tuple) else [changed]
+        return result
