@@ -1,7 +1,45 @@
 """Optimizers and learning-rate schedules: each is its paper's formula. Needs NumPy and nothing else of ours."""
 
+from .adagrad import Adadelta, Adagrad, Ftrl, RMSprop
 from .adam import Adam, AdamW
+from .adam_relatives import AdaBelief, Adamax, NAdam, RAdam, Yogi
+from .layerwise import LAMB, LARS, NovoGrad
+from .lbfgs import LBFGS
+from .matrix import Adafactor, Muon
 from .optimizer import Optimizer
+from .schedule_free import Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
 from .sgd import SGD, Momentum, Signum
+from .sign import ASGD, Lion, Rprop
+from .wrappers import SAM, Lookahead
 
-__all__ = ["SGD", "Adam", "AdamW", "Momentum", "Optimizer", "Signum"]
+__all__ = [
+    "ASGD",
+    "LAMB",
+    "LARS",
+    "LBFGS",
+    "SAM",
+    "SGD",
+    "AdaBelief",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Lookahead",
+    "Momentum",
+    "Muon",
+    "NAdam",
+    "NovoGrad",
+    "Optimizer",
+    "Prodigy",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "Signum",
+    "Yogi",
+]

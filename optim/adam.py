@@ -1,8 +1,7 @@
-"""Adam and what differs from it in one line: `Adam`, `AdamW`, `Adamax`, `NAdam`, `RAdam`."""
+"""Adam, with decay inside or outside the gradient: `Adam`, `AdamW`."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -62,14 +61,14 @@ class Adam(Optimizer):
     eps_root: NonNegative = 0.0
 
     def start(self, zero: Any) -> State:
-        """m = v = 0; the largest v is kept only for amsgrad."""
+        """Begin with m = v = 0; the largest v is kept only for amsgrad."""
         return zero, zero, None
 
     def rule(
         self, g: Any, m: Any, v: Any, v_max: Any, *,
         t: int, lr: float, betas: tuple[float, float], eps: float, eps_root: float, amsgrad: bool,
     ) -> Any:  # fmt: skip
-        """One step; see the class."""
+        """Take one step; see the class."""
         b1, b2 = betas
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g * g

@@ -25,12 +25,13 @@ BLOCK = 32_000
 """Numbers per block: three or four temporaries of this length stay in a second-level cache."""
 
 
-getrefcount = getattr(sys, "getrefcount", None) or (lambda _: object())  # elsewhere: never equal, so never reused
+# Elsewhere than in CPython there may be no such count: no two answers are then equal, and nothing is used twice.
+getrefcount: Callable[[Any], Any] = getattr(sys, "getrefcount", lambda _: float("nan"))
 ONLY_ARRAYS = {np.ndarray}
 
 
 def numbers(gradient: Any) -> Any:
-    """A gradient as plain numbers; after ``backward(create_graph=True)`` it is a node and its ``data`` is meant."""
+    """Return a gradient as plain numbers; after ``backward(create_graph=True)`` that is its node's ``data``."""
     if gradient is None or isinstance(gradient, (np.ndarray, np.generic, float, int)):
         return gradient
     return gradient.data
@@ -43,7 +44,7 @@ def label(parameter: Any, position: int) -> str:
 
 
 def changed(name: str, shape: tuple[int, ...], dtype: Any, a: Array) -> str:
-    """The message about a parameter that is not what it was."""
+    """Return the message about a parameter that is not what it was."""
     return (
         f"{name} was {shape} {dtype} when the optimizer was made and is {a.shape} {a.dtype} now: "
         "make a new optimizer after changing shapes or number types"
@@ -65,8 +66,8 @@ class Buffer:
         self.views = views(self.flat)
         self.alone = self.holders()
 
-    def holders(self) -> tuple[int, int]:
-        """References to the vector, and to the most referenced view."""
+    def holders(self) -> tuple[Any, Any]:
+        """Count references to the vector, and to the most referenced view."""
         return getrefcount(self.flat), max(map(getrefcount, self.views))
 
 
@@ -110,7 +111,7 @@ class Bundle:
     # -- the four verbs of a step --------------------------------------------------------------------------------
 
     def gradients(self) -> list[Any]:
-        """The gradient of each member as an array of its shape, or None where there is none."""
+        """Return the gradient of each member as an array of its shape, or None where there is none."""
         grads = [p.grad for p in self.members]
         if set(map(type, grads)) != ONLY_ARRAYS:
             grads = [None if g is None else np.asarray(numbers(g)) for g in grads]
@@ -121,7 +122,7 @@ class Bundle:
         return grads
 
     def read(self) -> Array:
-        """The members' numbers as one vector: last step's own, unless somebody has assigned to ``.data`` since."""
+        """Return the members' numbers as one vector: last step's own, unless ``.data`` was assigned to since."""
         if self.now is not None:
             for p, view in zip(self.members, self.now.views, strict=True):
                 if p.data is not view:
@@ -136,7 +137,7 @@ class Bundle:
         return np.concatenate(self.straight(arrays), axis=None)
 
     def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
-        """Number, place and gradient of every block."""
+        """Return number, place and gradient of every block."""
         grads = self.straight(grads)
         if len(self.blocks) == 1:
             return [(0, self.blocks[0], self.cast(np.concatenate(grads, axis=None)))]
@@ -144,7 +145,7 @@ class Bundle:
         return ((k, block, self.gathered(flat, block)) for k, block in enumerate(self.blocks))
 
     def gathered(self, flat: list[Array], block: slice) -> Array:
-        """The part of all members' flat arrays that lies in a block."""
+        """Return the part of all members' flat arrays that lies in a block."""
         parts = [
             a[max(block.start - own.start, 0) : block.stop - own.start]
             for a, own in zip(flat, self.slices, strict=True)
@@ -153,11 +154,11 @@ class Bundle:
         return self.cast(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
     def cast(self, a: Array) -> Array:
-        """The numbers in the bundle's type."""
+        """Return the numbers in the bundle's type."""
         return a if a.dtype == self.dtype else a.astype(self.dtype)
 
     def room(self) -> Array:
-        """A vector for the numbers after a step, which no graph and nobody else looks at."""
+        """Return a vector for the numbers after a step, which no graph and nobody else looks at."""
         spare = self.spare
         if spare is None or spare.holders() != spare.alone:
             spare = self.spare = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
@@ -170,7 +171,7 @@ class Bundle:
             p.data = view
 
     def viewed(self, flat: Array) -> list[Any]:
-        """The members' views of a vector."""
+        """Return the members' views of a vector."""
         views: list[Any] = [flat[s].reshape(shape) for s, shape in zip(self.slices, self.inner, strict=True)]
         return self.straight(views)
 
@@ -181,7 +182,7 @@ class Bundle:
         return [label(p, place) for p, place in zip(self.members, self.places, strict=True)]
 
     def straight(self, arrays: Sequence[Any]) -> list[Any]:
-        """The members' arrays in the order in which the flat vector holds them."""
+        """Return the members' arrays in the order in which the flat vector holds them."""
         if not self.turned:
             return list(arrays)
         return [a.T if i in self.turned else a for i, a in enumerate(arrays)]
@@ -242,21 +243,21 @@ class FloatBundle(Bundle):
         self.inner = self.shapes
 
     def gradients(self) -> list[Any]:
-        """The gradient of each member as a float, or None where there is none."""
+        """Return the gradient of each member as a float, or None where there is none."""
         grads = [p.grad for p in self.members]
         return [g if type(g) is float or g is None else float(numbers(g)) for g in grads]
 
     def read(self) -> Array:
-        """The members' numbers as one vector."""
+        """Return the members' numbers as one vector."""
         return np.array([p.data for p in self.members], dtype=self.dtype)
 
     def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
-        """Number, place and gradient of every block."""
+        """Return number, place and gradient of every block."""
         g = np.array(grads, dtype=self.dtype)
         return [(k, block, g[block]) for k, block in enumerate(self.blocks)]
 
     def room(self) -> Array:
-        """A new vector."""
+        """Return a new vector."""
         self.after = np.empty(len(self.members), self.dtype)
         return self.after
 
@@ -282,7 +283,7 @@ class WholeBundle(Bundle):
         self.dtype, self.shapes, self.inner, self.turned = a.dtype, [a.shape], [a.shape], []
 
     def gradients(self) -> list[Any]:
-        """The one gradient, or None, in a list."""
+        """Return the one gradient, or None, in a list."""
         (p,) = self.members
         if p.grad is None:
             return [None]
@@ -292,19 +293,19 @@ class WholeBundle(Bundle):
         return [g]
 
     def read(self) -> Array:
-        """The parameter's own array."""
+        """Return the parameter's own array."""
         a = np.asarray(self.members[0].data)
         if a.shape != self.shapes[0] or a.dtype != self.dtype:
             raise ValueError(changed(self.labels()[0], self.shapes[0], self.dtype, a))
         return a
 
     def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
-        """The whole parameter as one block."""
+        """Return the whole parameter as one block."""
         return [(0, ..., grads[0])]
 
     def room(self) -> Array:
-        """A new array of the parameter's shape and layout."""
-        self.after = np.empty_like(self.members[0].data, dtype=self.dtype)
+        """Return a new array of the parameter's shape and layout."""
+        self.after: Array = np.empty_like(self.members[0].data, dtype=self.dtype)
         return self.after
 
     def write(self) -> None:

@@ -23,7 +23,7 @@ def is_parameter(thing: Any) -> bool:
 
 
 def as_groups(params: Any, who: str) -> list[dict[str, Any]]:
-    """The constructor's `params` as a list of groups."""
+    """Return the constructor's `params` as a list of groups."""
     if is_parameter(params):
         raise TypeError(f"{who} needs a list of parameters; put the one parameter in a list: {who}([parameter])")
     if isinstance(params, (set, frozenset)):
@@ -47,7 +47,7 @@ def as_groups(params: Any, who: str) -> list[dict[str, Any]]:
 
 
 def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
-    """A complete group: parameters checked and listed, options filled in from the defaults."""
+    """Return a complete group: parameters checked and listed, options filled in from the defaults."""
     who = f"{type(optimizer).__name__}, group {len(optimizer.param_groups)}"
     if not isinstance(group, Mapping):
         raise TypeError(f"{who} must be a dict such as {{'params': [...], 'lr': 0.1}}, got {type(group).__name__}")
@@ -64,7 +64,7 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
             f"{who} lists {', '.join(label(parameters[i], i) for i in twice)} twice; it is used once",
             stacklevel=4,
         )
-    entries = {"params": [parameters[i] for i in unique], **optimizer.defaults, **checked}
+    entries = {"params": [parameters[i] for i in unique], **optimizer.defaults, **optimizer.kept, **checked}
     if names:
         entries["param_names"] = [names[i] for i in unique]
     optimizer.check_group(entries)
@@ -114,7 +114,7 @@ def _check_members(optimizer: Any, who: str, parameters: list[Any]) -> None:
 
 
 def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Groups and states of a state dictionary, ready to be used and sharing nothing with it."""
+    """Return groups and states of a state dictionary, ready to be used and sharing nothing with it."""
     who = f"this {type(optimizer).__name__}"
     lacking = [key for key in ("state", "param_groups") if not isinstance(found, Mapping) or key not in found]
     if lacking:

@@ -36,7 +36,7 @@ class Trace(list[Term]):
         self.title = title
 
     def __getitem__(self, key: Any) -> Any:
-        """The value a name has at the end, or the term at a position."""
+        """Return the value a name has at the end, or the term at a position."""
         if not isinstance(key, str):
             return super().__getitem__(key)
         values = [term.value for term in self if term.name == key]
@@ -61,7 +61,7 @@ def _short(value: Any) -> str:
 
 
 def look(optimizer: Any, parameter: Any, index: Any, descent: Rule, shrunk: Rule) -> Trace:
-    """The trace of one number's next update; nothing is moved.
+    """Return the trace of one number's next update; nothing is moved.
 
     Parameters
     ----------
@@ -76,6 +76,8 @@ def look(optimizer: Any, parameter: Any, index: Any, descent: Rule, shrunk: Rule
     name = label(parameter, bundle.places[i])
     if parameter.grad is None:
         raise ValueError(f"{name} has no gradient, a step would skip it: call backward() first")
+    group = {**group, **optimizer.survey(optimizer.work())}
+    bundle, i, _ = optimizer.find(parameter)
     p = np.array(parameter.data)
     g = np.asarray(numbers(parameter.grad), dtype=p.dtype)
     t, names = bundle.t + 1, optimizer.state_names
@@ -115,7 +117,7 @@ class Reader:
             self.terms.append(Term(name, formula, float(value)))
 
     def run(self, function: Rule, given: list[Any], options: dict[str, Any], returned: tuple[str, ...] = ()) -> Any:
-        """What a function returns, with each of its assignments noted on the way.
+        """Return what a function returns, with each of its assignments noted on the way.
 
         Parameters
         ----------
@@ -140,7 +142,7 @@ class Reader:
         return value
 
     def value(self, expression: Any) -> Any:
-        """The value of an expression of the source."""
+        """Return the value of an expression of the source."""
         code = compile(ast.Expression(expression), "<rule>", "eval")
         return eval(code, self.scope)  # noqa: S307 - the library's own source, or the user's own rule
 

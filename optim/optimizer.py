@@ -36,7 +36,7 @@ Work = list[tuple[Bundle, list[Any], Group]]
 
 
 def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
-    """The direction to go down: the gradient, turned round to climb, with L2 regularisation added."""
+    """Return the direction to go down: the gradient, turned round to climb, with L2 regularisation added."""
     if maximize:
         g = -g
     if weight_decay:
@@ -47,7 +47,7 @@ def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
 def shrunk(p: Any, *, lr: float, weight_decay: float) -> Any:
     """Decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2, with the decay scaled by lr as in PyTorch)."""
     p = p - lr * weight_decay * p
-    return p
+    return p  # noqa: RET504 - named, so that `trace` can show it
 
 
 class Optimizer(Options):
@@ -86,8 +86,8 @@ class Optimizer(Options):
     """Whether the rule applies ``weight_decay`` itself."""
     decoupled_decay: ClassVar[bool] = False
     """Whether ``weight_decay`` shrinks the parameter instead of joining the gradient, whatever the group says."""
-    kept: ClassVar[tuple[str, ...]] = ()
-    """Names of numbers that the optimizer itself keeps in a group, beside the options."""
+    kept: ClassVar[dict[str, Any]] = {}
+    """Numbers that the optimizer itself keeps in every group, beside the options, and what they start from."""
     start: ClassVar[Callable[..., State]]
     rule: ClassVar[Callable[..., tuple[Any, State]]]
 
@@ -146,7 +146,7 @@ class Optimizer(Options):
         Parameters
         ----------
         set_to_none : bool
-            Leave None, so that a parameter the next loss does not use is skipped; else zeros. A `Value` always gets 0.0.
+            Leave None, so that a parameter the next loss does not use is skipped; else zeros. A `Value` gets 0.0.
         """
         for group in self.param_groups:
             for p in group["params"]:
@@ -173,27 +173,31 @@ class Optimizer(Options):
             What the closure returned, or None.
         """
         loss = None if closure is None else closure()
-        work = self._work()
+        work = self.work()
         if self._skip_nonfinite and not all(_finite(grads) for _, grads, _ in work):
             self.skipped += 1
             return loss
-        self.survey(work)
-        done = [self._advanced(bundle, grads, group) for bundle, grads, group in work]
+        found = self.survey(work)
+        done = [self._advanced(bundle, grads, {**group, **found} if found else group) for bundle, grads, group in work]
         for (bundle, _, _), states in zip(work, done, strict=True):
             bundle.write()
             bundle.states = states
             bundle.t += 1
+        if found:
+            for group in self.param_groups:
+                group.update(found)
         self.step_count += 1
         return loss
 
     def check_group(self, group: Group) -> None:
         """Raise ValueError if the options of a group, each fine by itself, do not go together."""
 
-    def survey(self, work: Work) -> None:
-        """Look at all gradients before anything moves; for rules that need a number about the whole."""
+    def survey(self, work: Work) -> dict[str, Any]:
+        """Return numbers about all gradients together, to be `kept` in every group; for the rules that need some."""
+        return {}
 
-    def _work(self) -> Work:
-        """What is to be moved: bundles, gradients, options. Splits a bundle whose members' histories part."""
+    def work(self) -> Work:
+        """Return what is to be moved: bundles, gradients, options. Splits a bundle whose members' histories part."""
         work = []
         for group, bundles in zip(self.param_groups, self._bundles, strict=True):
             for bundle in tuple(bundles):
@@ -210,7 +214,7 @@ class Optimizer(Options):
         return work
 
     def _part(self, bundle: Bundle, chosen: list[int]) -> Bundle:
-        """Some members of a bundle, with their states, as a bundle of their own."""
+        """Return some members of a bundle, with their states, as a bundle of their own."""
         part = type(bundle)([bundle.members[i] for i in chosen], [bundle.places[i] for i in chosen], bundle.t)
         if bundle.states:
             part.adopt([bundle.state_of(i, self.state_names) for i in chosen], self.state_names)
@@ -242,13 +246,13 @@ class Optimizer(Options):
         return fresh
 
     def _begun(self, bundle: Bundle, group: Group) -> list[State]:
-        """The states of a bundle's blocks, made if this is the first step."""
+        """Return the states of a bundle's blocks, made if this is the first step."""
         if not bundle.states:
             bundle.begin(lambda p: self.first_state(p, group))
         return bundle.states
 
     def first_state(self, p: Array, group: Group) -> State:
-        """The state a rule starts from for some numbers."""
+        """Return the state a rule starts from for some numbers."""
         given = {name: p if name == "p" else group[name] for name in self.wanted_at_start}
         return self.start(np.zeros_like(p), **given)
 
@@ -358,7 +362,7 @@ class Optimizer(Options):
         return found
 
     def find(self, parameter: Any) -> tuple[Bundle, int, Group]:
-        """The bundle, the position in it and the group of a parameter."""
+        """Return the bundle, the position in it and the group of a parameter."""
         for group, bundles in zip(self.param_groups, self._bundles, strict=True):
             for bundle in bundles:
                 for i, p in enumerate(bundle.members):
@@ -379,7 +383,7 @@ def _finite(grads: Iterable[Any]) -> bool:
 
 
 def _plain(p: Any, state: dict[str, Any]) -> dict[str, Any]:
-    """A state as plain data: of a `Value`, numbers instead of arrays without axes."""
+    """Return a state as plain data: of a `Value`, numbers instead of arrays without axes."""
     if isinstance(p.data, np.ndarray):
         return state
     return {name: v.item() if isinstance(v, np.ndarray) and v.ndim == 0 else v for name, v in state.items()}

@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, dataclass_transform, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, cast, dataclass_transform, get_args, get_origin
 
 Number = Annotated[float, "(-inf, inf)"]
 NonNegative = Annotated[float, "[0, inf)"]
@@ -31,7 +31,7 @@ Count = Annotated[int, "[1, inf)"]
 
 
 def near(word: object, known: Iterable[str]) -> str:
-    """The end of an error message: what was probably meant, or all there is to choose from."""
+    """Return the end of an error message: what was probably meant, or all there is to choose from."""
     choices = list(known)
     close = difflib.get_close_matches(str(word), choices, n=2, cutoff=0.6)
     if close:
@@ -47,10 +47,11 @@ def inside(value: float, interval: str) -> bool:
 
 
 def checked(where: str, name: str, value: Any, hint: Any, interval: str = "") -> Any:
-    """The value of one option as plain Python numbers, or an error that says what is allowed."""
-    if get_origin(hint) is Annotated:
-        hint, interval = get_args(hint)
+    """Return the value of one option as plain Python numbers, or an error that says what is allowed."""
     kind: Any = get_origin(hint)
+    if kind is Annotated:
+        hint, interval = get_args(hint)
+        kind = get_origin(hint)
     inner = get_args(hint)
     if kind in (Union, UnionType):
         if value is None:
@@ -85,6 +86,11 @@ def _checked_number(where: str, name: str, value: Any, hint: Any, interval: str)
     return hint(value)
 
 
+def is_class_variable(hint: Any) -> bool:
+    """Whether an annotation says ``ClassVar``: no option then, but something about the optimizer itself."""
+    return get_origin(hint) is cast(Any, ClassVar)
+
+
 @dataclass_transform()
 class Options:
     """Reads the typed class attributes of an optimizer into ``options`` (name to default) and checks values."""
@@ -95,7 +101,7 @@ class Options:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         hints = inspect.get_annotations(cls, eval_str=True)
-        own = {n: h for n, h in hints.items() if n in cls.__dict__ and get_origin(h) is not ClassVar}
+        own = {n: h for n, h in hints.items() if n in cls.__dict__ and not is_class_variable(h)}
         cls.hints = {**cls.hints, **own}
         cls.options = {**cls.options, **{name: cls.__dict__[name] for name in own}}
         for name in own:
@@ -112,7 +118,7 @@ class Options:
 
     @classmethod
     def collected(cls, args: tuple[Any, ...], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Constructor arguments as a complete, checked dictionary of options."""
+        """Return constructor arguments as a complete, checked dictionary of options."""
         places = cls._positional()
         if len(args) > len(places):
             raise TypeError(f"{cls.__name__} takes at most {len(places)} options by position, got {len(args)}")
@@ -126,7 +132,7 @@ class Options:
 
     @classmethod
     def checked_options(cls, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """The given options, each checked against its annotation."""
+        """Return the given options, each checked against its annotation."""
         return {name: checked(where, name, value, cls.hints[name]) for name, value in given.items()}
 
 

@@ -67,7 +67,7 @@ class SGD(Optimizer):
         return (None,)
 
     def rule(self, g: Any, buf: Any, *, lr: float, momentum: float, dampening: float, nesterov: bool) -> Any:
-        """One step; see the class."""
+        """Take one step; see the class."""
         if momentum == 0:
             return lr * g, (buf,)
         buf = g if buf is None else momentum * buf + (1 - dampening) * g
@@ -115,11 +115,11 @@ class Momentum(Optimizer):
     weight_decay: NonNegative = 0.0
 
     def start(self, zero: Any) -> State:
-        """v = 0."""
+        """Begin with v = 0."""
         return (zero,)
 
     def rule(self, g: Any, v: Any, *, lr: float, beta: float) -> Any:
-        """One step; see the class."""
+        """Take one step; see the class."""
         v = beta * v + (1 - beta) * g
         return lr * v, (v,)
 
@@ -163,10 +163,10 @@ class Signum(Optimizer):
     decoupled_decay: ClassVar[bool] = True
 
     def start(self, zero: Any) -> State:
-        """m = 0."""
+        """Begin with m = 0."""
         return (zero,)
 
     def rule(self, g: Any, m: Any, *, lr: float, momentum: float) -> Any:
-        """One step; see the class."""
+        """Take one step; see the class."""
         m = momentum * m + (1 - momentum) * g
         return lr * np.sign(m), (m,)

@@ -1,0 +1,252 @@
+"""A quasi-Newton method for whole batches: `LBFGS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from .bundle import Array, numbers
+from .line_search import Point, strong_wolfe
+from .microscope import Trace
+from .optimizer import Group, Optimizer
+from .options import Count, NonNegative
+
+ARRAYS = ("d", "previous_gradient")
+LISTS = ("directions", "steps")
+
+
+class LBFGS(Optimizer):
+    """Newton's direction from the last `history_size` changes of the gradient, several steps per call.
+
+    ::
+
+        q = -g;  for s, y from new to old:  a = (s . q) / (y . s);  q -= a * y
+        q *= (y . s) / (y . y);  for s, y from old to new:  q += (a - (y . q) / (y . s)) * s
+        p += t * q                  (t = lr, or what the strong Wolfe line search finds)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters; one group only.
+    lr : float
+        Step length, or the line search's first guess.
+    max_iter, max_eval : int
+        Most steps and evaluations per call; evaluations: None means 5/4 of the steps.
+    tolerance_grad, tolerance_change : float
+        Stop when no entry of the gradient, or no change of loss or parameters, is larger.
+    history_size : int
+        How many pairs (s, y) are kept.
+    line_search_fn : {None, 'strong_wolfe'}
+        How the step length is found.
+
+    Notes
+    -----
+    Nocedal & Wright 2006, "Numerical Optimization", Algorithm 7.4 (two-loop recursion) and 3.5-3.6 (line search).
+    PyTorch: the same. Keras has none; optax ``lbfgs`` takes one step per call, with a zoom line search. A parameter
+    without gradient counts as having gradient 0.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=3.0, grad=None)
+    >>> def closure():
+    ...     p.grad = 2 * (p.data - 1)
+    ...     return (p.data - 1) ** 2
+    >>> LBFGS([p], line_search_fn="strong_wolfe").step(closure)
+    4.0
+    >>> round(p.data, 9)
+    1.0
+    """
+
+    lr: NonNegative = 1.0
+    max_iter: Count = 20
+    max_eval: Annotated[int, "[1, inf)"] | None = None
+    tolerance_grad: NonNegative = 1e-7
+    tolerance_change: NonNegative = 1e-9
+    history_size: Count = 100
+    line_search_fn: Literal["strong_wolfe"] | None = None
+
+    def __init__(self, params: Any, *args: Any, **options: Any) -> None:
+        super().__init__(params, *args, **options)
+        self.memory: dict[str, Any] = {}
+
+    def check_group(self, group: Group) -> None:
+        """One group only: the direction is one for all parameters."""
+        if self.param_groups and group["params"] is not self.param_groups[0]["params"]:
+            raise ValueError("LBFGS works on one group of parameters; give all of them in one list")
+        if group["max_eval"] is None:
+            group["max_eval"] = group["max_iter"] * 5 // 4
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take up to `max_iter` steps.
+
+        Parameters
+        ----------
+        closure : callable
+            Clears the gradients, computes loss and gradients, returns the loss; called several times.
+
+        Returns
+        -------
+        loss
+            What the closure returned first. If it raises later on, everything is as it was.
+        """
+        if not callable(closure):
+            raise TypeError(
+                "LBFGS.step needs a closure that clears the gradients, calls backward() and returns the loss"
+            )
+        before = self._read()
+        memory = {**self.memory, **{n: list(self.memory.get(n, [])) for n in (*LISTS, "ro")}}
+        sign = -1.0 if self.param_groups[0]["maximize"] else 1.0
+        returned: list[Any] = []
+
+        def evaluate() -> tuple[float, Array]:
+            loss = closure()
+            if loss is None:
+                raise ValueError("the closure given to LBFGS.step returned None; it must return the loss")
+            returned.append(loss)
+            return sign * float(loss.item() if hasattr(loss, "item") else loss), sign * self._gradient()
+
+        try:
+            f = self._descend(evaluate, memory)
+        except BaseException:
+            self._write(before)
+            raise
+        if self._skip_nonfinite and not (np.isfinite(f) and np.isfinite(self._read()).all()):
+            self._write(before)
+            self.skipped += 1
+            return returned[0]
+        self.memory = memory
+        self.step_count += 1
+        return returned[0]
+
+    def _descend(self, evaluate: Callable[[], tuple[float, Array]], memory: dict[str, Any]) -> float:
+        """Step until something says stop, and return the loss reached."""
+        o = self.param_groups[0]
+        f, g = evaluate()
+        evaluations = 1
+        if self._skip_nonfinite and not (np.isfinite(f) and np.isfinite(g).all()):
+            return np.nan
+        done = float(np.max(np.abs(g), initial=0.0)) <= o["tolerance_grad"]
+        for iteration in range(1, o["max_iter"] + 1):
+            if done:
+                break
+            d, t = self._direction(g, memory, o)
+            memory.update(d=d, t=t, previous_gradient=g)
+            slope, previous = float(g @ d), f
+            if slope > -o["tolerance_change"]:
+                break
+            x = self._read()
+            if o["line_search_fn"]:
+                along = self._along(evaluate, x, d)
+                reach = float(np.max(np.abs(d)))
+                start, limit = Point(0.0, f, g, slope), o["max_eval"] - evaluations
+                point, used = strong_wolfe(along, start, t, reach, limit, o["tolerance_change"])
+                evaluations += used
+                memory["t"], f, g = point.t, point.f, point.g
+                self._write(x + point.t * d)
+            else:
+                self._write(x + t * d)
+                if iteration == o["max_iter"]:
+                    break
+                f, g = evaluate()
+                evaluations += 1
+            done = (
+                float(np.max(np.abs(g))) <= o["tolerance_grad"]
+                or evaluations >= o["max_eval"]
+                or float(np.max(np.abs(memory["t"] * d))) <= o["tolerance_change"]
+                or abs(f - previous) < o["tolerance_change"]
+            )
+        return f
+
+    def _direction(self, g: Array, memory: dict[str, Any], o: Group) -> tuple[Array, float]:
+        """Newton's direction, and the step length to try; remembers the last step and its change of gradient."""
+        memory["n"] = memory.get("n", 0) + 1
+        if memory["n"] == 1:
+            memory["scale"] = 1.0
+            return -g, min(1.0, 1.0 / float(np.abs(g).sum())) * o["lr"]
+        y, s = g - memory["previous_gradient"], memory["t"] * memory["d"]
+        directions, steps, ro = memory["directions"], memory["steps"], memory["ro"]
+        curvature = float(y @ s)
+        if curvature > 1e-10:
+            if len(directions) == o["history_size"]:
+                del directions[0], steps[0], ro[0]
+            directions.append(y)
+            steps.append(s)
+            ro.append(1.0 / curvature)
+            memory["scale"] = curvature / float(y @ y)
+        q, weights = -g, []
+        for y, s, r in zip(directions[::-1], steps[::-1], ro[::-1], strict=True):
+            weights.append(float(s @ q) * r)
+            q = q - weights[-1] * y
+        q = q * memory["scale"]
+        for y, s, r in zip(directions, steps, ro, strict=True):
+            q = q + (weights.pop() - float(y @ q) * r) * s
+        return q, o["lr"]
+
+    def _along(self, evaluate: Callable[[], tuple[float, Array]], x: Array, d: Array) -> Callable[[float], Point]:
+        """Return the function on the line from x along d."""
+
+        def at(t: float) -> Point:
+            self._write(x + t * d)
+            f, g = evaluate()
+            return Point(t, f, g, float(g @ d))
+
+        return at
+
+    # -- all parameters as one vector --------------------------------------------------------------------------------
+
+    def _read(self) -> Array:
+        return np.concatenate([np.asarray(p.data) for p in self.parameters], axis=None)
+
+    def _gradient(self) -> Array:
+        grads = [np.zeros(np.shape(p.data)) if p.grad is None else numbers(p.grad) for p in self.parameters]
+        return np.concatenate(grads, axis=None, dtype=self._read().dtype)
+
+    def _write(self, x: Array) -> None:
+        at = 0
+        for p in self.parameters:
+            if isinstance(p.data, np.ndarray):
+                part = x[at : at + p.data.size].reshape(p.data.shape)
+                p.data = part.astype(p.data.dtype, order="F" if np.isfortran(p.data) else "C")
+                at += part.size
+            else:
+                p.data = float(x[at])
+                at += 1
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to continue bit for bit; the memory of all parameters together is state 0."""
+        found = super().state_dict()
+        plain = {k: v for k, v in self.memory.items() if k not in (*LISTS, *ARRAYS, "ro")}
+        if self.memory:
+            arrays = {name: np.array(self.memory[name]) for name in (*ARRAYS, *LISTS, "ro")}
+            found["state"] = {0: {"step": self.memory["n"], **plain, **arrays}}
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict`, which is copied; loads all of it or, if anything is wrong, nothing."""
+        state = state_dict.get("state") if isinstance(state_dict, Mapping) else None
+        memory: dict[str, Any] = {}
+        given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
+        if given:
+            x = self._read()
+            for name in ("n", "t", "scale", *ARRAYS, *LISTS, "ro"):
+                if name not in given:
+                    raise ValueError(f"the state of LBFGS lacks {name!r}")
+            for name in (*ARRAYS, *LISTS):
+                value = np.array(given[name], dtype=x.dtype)
+                if value.shape[-1:] != x.shape and value.size:
+                    raise ValueError(f"{name!r} is for {value.shape[-1:]} numbers in the state_dict, {x.shape} here")
+                memory[name] = list(value) if name in LISTS else value
+            memory["ro"] = [float(r) for r in given["ro"]]
+            memory.update(n=int(given["n"]), t=float(given["t"]), scale=float(given["scale"]))
+        bare = {**state_dict, "state": {}} if isinstance(state, Mapping) else state_dict
+        super().load_state_dict(bare)
+        self.memory = memory
+
+    def trace(self, parameter: Any, index: Any = ()) -> Trace:
+        """Raise: a step of LBFGS is no formula of one number."""
+        raise TypeError("LBFGS has no rule for one number: its direction depends on all parameters together")

@@ -1,0 +1,184 @@
+"""Steps by sign or by average: `Lion`, `Rprop`, `ASGD`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from .bundle import State
+from .optimizer import Group, Optimizer
+from .options import Betas, NonNegative, Number
+
+
+class Lion(Optimizer):
+    """The sign of a mixture of momentum and gradient.
+
+    ::
+
+        p -= lr * sign(b1 * m + (1 - b1) * g)
+        m  = b2 * m + (1 - b2) * g
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts of groups.
+    lr : float
+        Step length.
+    betas : tuple of float
+        Weights of the past in the two averages, each in [0, 1).
+    weight_decay : float
+        Decoupled: ``p -= lr * weight_decay * p``.
+
+    Notes
+    -----
+    Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", Algorithm 2. optax: the same, weight_decay 1e-3;
+    Keras: weight_decay None. PyTorch has no Lion. Take `lr` 3 to 10 times smaller than for AdamW.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=-8.0)
+    >>> Lion([p], lr=0.25, weight_decay=0.0).step()
+    >>> round(p.data, 6)
+    1.25
+    """
+
+    lr: NonNegative = 1e-4
+    betas: Betas = (0.9, 0.99)
+    weight_decay: NonNegative = 1e-3
+    decoupled_decay: ClassVar[bool] = True
+
+    def start(self, zero: Any) -> State:
+        """Begin with m = 0."""
+        return (zero,)
+
+    def rule(self, g: Any, m: Any, *, lr: float, betas: tuple[float, float]) -> Any:
+        """Take one step; see the class."""
+        b1, b2 = betas
+        c = b1 * m + (1 - b1) * g
+        m = b2 * m + (1 - b2) * g
+        return lr * np.sign(c), (m,)
+
+
+class Rprop(Optimizer):
+    """Every number has a step length of its own, which grows while the sign of the gradient stays.
+
+    ::
+
+        size *= etas[1] where g * previous > 0, etas[0] where g * previous < 0;    clip size to step_sizes
+        where the sign has turned: g = 0                    (no step now, and no judgement in the next one)
+        p -= sign(g) * size;    previous = g
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts of groups.
+    lr : float
+        Every first step length.
+    etas : tuple of float
+        Factors for a step that went too far, below 1, and for one that did not, above 1.
+    step_sizes : tuple of float
+        Smallest and largest step length.
+
+    Notes
+    -----
+    Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken 2000, Algorithm 4; meant for whole-batch gradients.
+    PyTorch: the same; optax ``rprop``: the same; Keras has none.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=8.0)
+    >>> Rprop([p], lr=0.25).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 1e-2
+    etas: Annotated[tuple[float, float], "(0, inf)"] = (0.5, 1.2)
+    step_sizes: Annotated[tuple[float, float], "[0, inf)"] = (1e-6, 50.0)
+
+    def check_group(self, group: Group) -> None:
+        """Both pairs are ordered, and 1 lies between the factors."""
+        if not group["etas"][0] < 1 < group["etas"][1]:
+            raise ValueError(f"Rprop: etas must be (below 1, above 1), got {group['etas']}")
+        if not group["step_sizes"][0] <= group["step_sizes"][1]:
+            raise ValueError(f"Rprop: step_sizes must be (smallest, largest), got {group['step_sizes']}")
+
+    def start(self, zero: Any, *, lr: float) -> State:
+        """Begin with no gradient before and every step length lr."""
+        return zero, zero + lr
+
+    def rule(
+        self, g: Any, previous: Any, size: Any, *, etas: tuple[float, float], step_sizes: tuple[float, float]
+    ) -> Any:
+        """Take one step; see the class."""
+        down, up = etas
+        smallest, largest = step_sizes
+        agree = np.sign(g * previous)
+        factor = np.where(agree > 0, up, np.where(agree < 0, down, 1.0)).astype(size.dtype)
+        size = np.clip(size * factor, smallest, largest)
+        g = np.where(agree < 0, 0 * g, g)
+        return np.sign(g) * size, (g, size)
+
+
+class ASGD(Optimizer):
+    """Gradient descent that also keeps the average of where it has been.
+
+    ::
+
+        p = (1 - lambd * eta) * p - eta * g
+        ax += mu * (p - ax)
+        eta = lr / (1 + lambd * lr * t)**alpha;    mu = 1 / max(1, t - t0)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts of groups.
+    lr : float
+        Step length.
+    lambd : float
+        Decay of the parameters and of the step length.
+    alpha : float
+        Power with which the step length falls.
+    t0 : float
+        Step at which averaging starts; until then ``ax`` is the parameter itself.
+    weight_decay : float
+        L2 regularisation, added to the gradient.
+
+    Notes
+    -----
+    Polyak & Juditsky 1992, with the step length of Bottou's sgd (2010). PyTorch: the same. The average is ``ax`` of a
+    parameter's state; `optim.averaging` offers it for any optimizer. Keras and optax have averages as wrappers.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> ASGD([p], lr=0.25, lambd=0.0).step()
+    >>> round(p.data, 6)
+    0.5
+    """
+
+    lr: NonNegative = 1e-2
+    lambd: NonNegative = 1e-4
+    alpha: Number = 0.75
+    t0: NonNegative = 1e6
+    weight_decay: NonNegative = 0.0
+
+    def start(self, zero: Any, *, lr: float) -> State:
+        """Begin with the step length lr and an average that follows at once."""
+        return zero, lr, 1.0
+
+    def rule(
+        self, g: Any, ax: Any, eta: float, mu: float, *,
+        p: Any, t: int, lr: float, lambd: float, alpha: float, t0: float,
+    ) -> Any:  # fmt: skip
+        """Take one step; see the class."""
+        step = lambd * eta * p + eta * g
+        after = p - step
+        ax = after if mu == 1 else ax + mu * (after - ax)
+        eta = lr / (1 + lambd * lr * t) ** alpha
+        mu = 1 / max(1.0, t - t0)
+        return step, (ax, eta, mu)
