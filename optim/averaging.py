@@ -1,0 +1,256 @@
+"""Averages of the weights along the way: stochastic weight averaging and exponential moving averages.
+
+::
+
+    averaged = AveragedModel(model)                  # SWA; avg_fn=get_ema_avg_fn(0.999) for EMA
+    for batch in batches:
+        ...
+        optimizer.step()
+        averaged.update_parameters(model)
+    update_bn(batches, averaged)                     # only for models with batch normalisation
+    averaged(x)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+__all__ = ["AveragedModel", "get_ema_avg_fn", "get_swa_avg_fn", "update_bn"]
+
+Average = Callable[[Any, Any, int], Any]
+
+
+def get_swa_avg_fn() -> Average:
+    """Return the equal average of all models: ``avg + (new - avg) / (n + 1)``.
+
+    Izmailov et al. 2018 (Averaging weights leads to wider optima), Algorithm 1.
+
+    Examples
+    --------
+    >>> average = get_swa_avg_fn()
+    >>> average(2.0, 8.0, 2)
+    4.0
+    """
+    return lambda averaged, new, n: averaged + (new - averaged) / (n + 1)
+
+
+def get_ema_avg_fn(decay: float = 0.999) -> Average:
+    """Return the exponential moving average: ``decay * avg + (1 - decay) * new``.
+
+    Polyak & Juditsky 1992 averaged equally; the exponential form is that of Tarvainen & Valpola 2017 (mean
+    teacher), equation 2.  There is no correction of the bias to the first model, as in PyTorch.
+
+    Examples
+    --------
+    >>> average = get_ema_avg_fn(decay=0.75)
+    >>> average(2.0, 8.0, 2)
+    3.5
+    """
+    weight = portion("decay", decay)
+    return lambda averaged, new, n: weight * averaged + (1.0 - weight) * new
+
+
+def portion(name: str, value: Any) -> float:
+    """Return `value` if it lies in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number in [0, 1], not {value!r} ({type(value).__name__})")
+    if not 0.0 <= float(value) <= 1.0:
+        raise ValueError(f"{name} must lie in [0, 1], not {value!r}")
+    return float(value)
+
+
+def like(number: Any, wanted: Any) -> Any:
+    """Return a fresh `number` of the kind of `wanted`: a float, or an array of its dtype."""
+    if isinstance(wanted, np.ndarray):
+        return np.array(number, dtype=wanted.dtype, order="C")
+    return type(wanted)(number)
+
+
+class AveragedModel:
+    """A copy of a model that holds a running average of its parameters.
+
+    ::
+
+        first update:  avg = p
+        later:         avg = avg + (p - avg) / (n + 1)      # or avg_fn(avg, p, n)
+
+    Parameters
+    ----------
+    model : module
+        Anything with ``parameters()``; it is copied.  Buffers are found by ``named_buffers()`` and
+        ``named_modules()``, where there are any.
+    avg_fn : callable, optional
+        ``(averaged, new, n) -> averaged`` on numbers, with n the models averaged so far; `get_swa_avg_fn` when not
+        given, `get_ema_avg_fn` for an exponential average, or your own.
+    use_buffers : bool, default False
+        Average the floating-point buffers too (running statistics), instead of copying them.
+
+    Attributes
+    ----------
+    module : module
+        The averaged copy.
+    n_averaged : int
+        How many models went into it.
+
+    Notes
+    -----
+    Izmailov et al. 2018, Algorithm 1.  The keys of `state_dict` are PyTorch's: ``n_averaged`` and ``module.`` before
+    each of the model's.  PyTorch's `multi_avg_fn` exists to fuse kernels, and is not needed here.  Whole-number
+    buffers, such as a count of batches, are copied and never averaged.  What is not named here (`parameters`,
+    `train`, `eval`, ...) is the copy's.
+
+    Examples
+    --------
+    >>> class Line:
+    ...     def __init__(self, slope):
+    ...         self.slope = Number(slope)
+    ...     def parameters(self):
+    ...         return [self.slope]
+    >>> class Number:
+    ...     def __init__(self, data):
+    ...         self.data = data
+    >>> model = Line(1.0)
+    >>> averaged = AveragedModel(model)
+    >>> for slope in (1.0, 2.0, 6.0):
+    ...     model.slope.data = slope
+    ...     averaged.update_parameters(model)
+    >>> averaged.module.slope.data, averaged.n_averaged
+    (3.0, 3)
+    """
+
+    def __init__(self, model: Any, avg_fn: Average | None = None, use_buffers: bool = False) -> None:
+        if not callable(getattr(model, "parameters", None)):
+            raise TypeError(f"AveragedModel averages a module with parameters(), not {type(model).__name__}")
+        if avg_fn is not None and not callable(avg_fn):
+            raise TypeError(
+                f"avg_fn must be a function of (averaged, new, n), not {avg_fn!r}; "
+                "for an exponential average pass get_ema_avg_fn(0.999)"
+            )
+        self.module = copy.deepcopy(model)
+        self.n_averaged = 0
+        self.avg_fn = get_swa_avg_fn() if avg_fn is None else avg_fn
+        self.use_buffers = use_buffers
+
+    def update_parameters(self, model: Any) -> None:
+        """Take the present parameters of `model` into the average.
+
+        Raises
+        ------
+        ValueError
+            If the parameters differ in number or shape from those that are averaged; nothing is changed then.
+        """
+        mine, theirs = list(self.module.parameters()), list(model.parameters())
+        shapes, others = ([np.shape(p.data) for p in parameters] for parameters in (mine, theirs))
+        if shapes != others:
+            raise ValueError(f"the average is of parameters of shapes {shapes}, and this model has {others}")
+        averages = [self._average(p.data, new.data) for p, new in zip(mine, theirs, strict=True)]
+        buffers = list(self._averaged_buffers(model))
+        for parameter, average in zip(mine, averages, strict=True):
+            parameter.data = average
+        for owner, name, average in buffers:
+            setattr(owner, name, average)
+        self.n_averaged += 1
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the averaged model's output."""
+        return self.module(*args, **kwargs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averaged model's state and the number of models in it."""
+        state = {f"module.{key}": value for key, value in self.module.state_dict().items()}
+        return {"n_averaged": np.array(self.n_averaged), **state}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on averaging where `state_dict` was taken."""
+        if not isinstance(state_dict, Mapping) or "n_averaged" not in state_dict:
+            raise ValueError("this is no state of an AveragedModel: it has no 'n_averaged'")
+        count = int(state_dict["n_averaged"])
+        if count < 0:
+            raise ValueError(f"n_averaged must be a whole number >= 0, not {count}")
+        self.module.load_state_dict(
+            {key.removeprefix("module."): value for key, value in state_dict.items() if key != "n_averaged"}
+        )
+        self.n_averaged = count
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "module" or name.startswith("__"):  # while it is being copied there is no module yet
+            raise AttributeError(name)
+        return getattr(self.module, name)
+
+    def _average(self, averaged: Any, new: Any) -> Any:
+        if self.n_averaged == 0:
+            return like(new, averaged)
+        average = self.avg_fn(averaged, new, self.n_averaged)
+        if np.shape(average) != np.shape(averaged):
+            raise ValueError(f"avg_fn returned shape {np.shape(average)} for a parameter of shape {np.shape(averaged)}")
+        return like(average, averaged)
+
+    def _averaged_buffers(self, model: Any) -> Iterator[tuple[Any, str, Any]]:
+        """Yield the owner, the name and the new value of every buffer."""
+        if not hasattr(model, "named_buffers"):
+            return
+        owners, mine = dict(self.module.named_modules()), dict(self.module.named_buffers())
+        for path, new in model.named_buffers():
+            prefix, _, name = path.rpartition(".")
+            averaged = self.use_buffers and np.asarray(new).dtype.kind == "f"
+            yield owners[prefix], name, self._average(mine[path], new) if averaged else copy.deepcopy(new)
+
+
+def update_bn(loader: Iterable[Any], model: Any) -> None:
+    """Recompute the running statistics of batch normalisation for the model as it is.
+
+    An average of weights has other activations than any of the models in it.  The statistics become the plain
+    average over the batches; afterwards momentum and training mode are what they were.
+
+    Parameters
+    ----------
+    loader : iterable
+        Batches of inputs, or of tuples whose first item is the input.
+    model : module
+        Its ``modules()`` that have ``reset_running_stats`` and `momentum` are batch normalisation; without any, nothing
+        happens.
+
+    Notes
+    -----
+    Izmailov et al. 2018, section 3.2.  PyTorch's `device` does not exist here.
+
+    Examples
+    --------
+    >>> class Norm:
+    ...     training, momentum, running_mean = False, 0.1, 7.0
+    ...     def modules(self):
+    ...         return [self]
+    ...     def train(self):
+    ...         self.training = True
+    ...     def reset_running_stats(self):
+    ...         self.running_mean, self.count = 0.0, 0
+    ...     def __call__(self, x):
+    ...         self.count += 1
+    ...         self.running_mean += (x - self.running_mean) / self.count
+    >>> norm = Norm()
+    >>> update_bn([1.0, 2.0, 6.0], norm)
+    >>> norm.running_mean, norm.momentum, norm.training
+    (3.0, 0.1, False)
+    """
+    norms = [m for m in model.modules() if hasattr(m, "reset_running_stats") and hasattr(m, "momentum")]
+    if not norms:
+        return
+    modes = [(module, module.training) for module in model.modules()]
+    momenta = [norm.momentum for norm in norms]
+    try:
+        model.train()
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # None is the cumulative average
+        for batch in loader:
+            model(batch[0] if isinstance(batch, list | tuple) else batch)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,196 @@
+"""Clipping and flattening: PyTorch's numbers, on Values and Tensors, without touching arrays that others hold."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograd import Tensor, Value
+from nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm, parameters_to_vector, vector_to_parameters
+
+FILE = Path(__file__).parent.parent / "optim" / "averaging_torch.json"
+RECORDED = json.loads(FILE.read_text(encoding="utf-8"))["clipping"]
+
+
+def tensors(dtype=np.float64):
+    """Parameters with the recorded gradients, the last one 0-d."""
+    made = []
+    for grad in RECORDED["grads"]:
+        tensor = Tensor(np.zeros(np.shape(grad), dtype), requires_grad=True)
+        tensor.grad = np.array(grad, dtype)
+        made.append(tensor)
+    return made
+
+
+def values():
+    """The same numbers, each on a Value."""
+    flat = [number for grad in RECORDED["grads"] for number in np.ravel(grad)]
+    made = [Value(0.0) for _ in flat]
+    for value, number in zip(made, flat, strict=True):
+        value.grad = float(number)
+    return made
+
+
+@pytest.mark.parametrize("case", RECORDED["norm"], ids=lambda case: f"{case['p']}-{case['max_norm']}")
+def test_clip_grad_norm_is_pytorchs(case):
+    for parameters in (tensors(), values()):
+        norm = clip_grad_norm_(iter(parameters), case["max_norm"], norm_type=float(case["p"]))
+        assert type(norm) is float
+        assert norm == pytest.approx(case["norm"], rel=1e-12)
+        wanted = np.concatenate([np.ravel(grad) for grad in case["clipped"]])
+        found = np.concatenate([np.ravel(p.grad) for p in parameters])
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", RECORDED["value"], ids=lambda case: str(case["limit"]))
+def test_clip_grad_value_is_pytorchs(case):
+    for parameters in (tensors(), values()):
+        clip_grad_value_(parameters, case["limit"])
+        wanted = np.concatenate([np.ravel(grad) for grad in case["clipped"]])
+        np.testing.assert_array_equal(np.concatenate([np.ravel(p.grad) for p in parameters]), wanted)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("clip", [lambda p: clip_grad_norm_(p, 0.5), lambda p: clip_grad_value_(p, 0.1)])
+def test_kind_and_dtype_are_kept_and_old_arrays_are_left_alone(clip, dtype):
+    parameters = tensors(dtype)
+    held = [p.grad for p in parameters]
+    copies = [np.array(grad) for grad in held]
+    clip(parameters)
+    for parameter, old, copied in zip(parameters, held, copies, strict=True):
+        np.testing.assert_array_equal(old, copied)
+        assert isinstance(parameter.grad, np.ndarray)
+        assert (parameter.grad.dtype, parameter.grad.shape) == (dtype, copied.shape)
+        assert not np.shares_memory(parameter.grad, old)
+        assert parameter.grad.flags.writeable
+    value = Value(1.0)
+    value.grad = 3.0
+    clip([value])
+    assert type(value.grad) is float
+
+
+def test_a_gradient_within_the_bound_is_not_even_copied():
+    parameters = tensors()
+    held = [p.grad for p in parameters]
+    clip_grad_norm_(parameters, 100.0)
+    clip_grad_norm_(parameters, math.inf)
+    assert all(p.grad is old for p, old in zip(parameters, held, strict=True))
+
+
+def test_values_and_tensors_together_and_one_parameter_alone():
+    x, w, unused = Value(1.0), Tensor([1.0, 2.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    x.grad, w.grad = 2.0, np.array([1.0, 2.0])
+    assert clip_grad_norm_([x, w, unused], 1.5) == 3.0
+    assert unused.grad is None
+    assert x.grad == pytest.approx(1.0, rel=1e-6)
+    clip_grad_norm_(w, 0.0)
+    np.testing.assert_array_equal(w.grad, [0.0, 0.0])
+
+
+def test_a_gradient_that_is_a_node_becomes_numbers():
+    x = Value(3.0)
+    (x * x * x).backward(create_graph=True)
+    node = x.grad
+    assert isinstance(node, Value)
+    assert clip_grad_norm_([x], 1.0) == 27.0
+    assert type(x.grad) is float
+    assert node.data == 27.0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_nonfinite_gradients(bad):
+    parameters = tensors()
+    parameters[1].grad = np.array([1.0, bad, 2.0, 3.0, 4.0])
+    held = [p.grad for p in parameters]
+    for p in (2.0, 1.0, math.inf):
+        with pytest.raises(RuntimeError, match="error_if_nonfinite=False"):
+            clip_grad_norm_(parameters, 1.0, p, error_if_nonfinite=True)
+        assert not math.isfinite(get_total_norm([p.grad for p in parameters], p))
+    assert all(p.grad is old for p, old in zip(parameters, held, strict=True))
+    norm = clip_grad_norm_(parameters, 1.0)
+    # As PyTorch: nan spreads to all; under inf all others are scaled to 0.
+    if math.isnan(bad):
+        assert math.isnan(norm)
+        assert np.isnan(parameters[0].grad).all()
+    else:
+        assert norm == math.inf
+        assert not parameters[0].grad.any()
+    assert np.isnan(parameters[1].grad[1])
+
+
+def test_a_norm_does_not_overflow_before_it_must():
+    assert get_total_norm([np.full(4, 1e200)]) == pytest.approx(2e200)
+    assert get_total_norm([np.full(4, 1e-200)]) == pytest.approx(2e-200)
+    assert get_total_norm([np.full(4, 1e30, np.float32)]) == pytest.approx(2e30)
+    assert get_total_norm([]) == 0.0
+    assert get_total_norm([np.zeros((0, 3)), np.zeros(2)]) == 0.0
+    assert get_total_norm(iter([3.0, Value(-4.0), Tensor([0.0])])) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda p: clip_grad_norm_(p, -1.0), ValueError, r"max_norm must lie in \[0, inf\], not -1.0"),
+        (lambda p: clip_grad_norm_(p, math.nan), ValueError, r"max_norm .* not nan"),
+        (lambda p: clip_grad_norm_(p, "1"), TypeError, r"max_norm must be a number .* not '1' \(str\)"),
+        (lambda p: clip_grad_norm_(p, 1.0, 0.0), ValueError, r"norm_type must lie in \(0, inf\], not 0.0"),
+        (lambda p: clip_grad_value_(p, -1), ValueError, r"clip_value must lie in \[0, inf\], not -1"),
+        (lambda p: clip_grad_value_(p, None), TypeError, r"clip_value must be a number"),
+        (lambda p: clip_grad_norm_(3.0, 1.0), TypeError, r"such as model.parameters\(\), not float"),
+        (lambda p: clip_grad_norm_(np.ones(3), 1.0), TypeError, r"not ndarray"),
+        (lambda p: clip_grad_norm_([*p, 1.0], 1.0), TypeError, r"parameters\[3\] is of type float"),
+        (lambda p: parameters_to_vector("weights"), TypeError, r"not str"),
+    ],
+)
+def test_bad_arguments_change_nothing(call, error, says):
+    parameters = tensors()
+    held = [p.grad for p in parameters]
+    with pytest.raises(error, match=says):
+        call(parameters)
+    assert all(p.grad is old for p, old in zip(parameters, held, strict=True))
+
+
+def test_a_spent_iterator_warns():
+    spent = iter([])
+    with pytest.warns(UserWarning, match="was it used before"):
+        assert clip_grad_norm_(spent, 1.0) == 0.0
+    assert clip_grad_norm_([], 1.0) == 0.0
+
+
+def test_parameters_go_into_a_vector_and_back():
+    rng = np.random.default_rng(0)
+    w = Tensor(np.asfortranarray(rng.normal(size=(2, 3))), requires_grad=True)
+    b, s, e = Tensor(rng.normal(size=()), requires_grad=True), Value(4.0), Tensor(np.zeros((0, 2)))
+    parameters = [w, b, s, e]
+    vector = parameters_to_vector(iter(parameters))
+    np.testing.assert_array_equal(vector, [*w.data.ravel(), b.data, 4.0])
+    held = w.data
+    assert not np.shares_memory(vector, held)
+    vector_to_parameters(vector + 1.0, iter(parameters))
+    np.testing.assert_array_equal(parameters_to_vector(parameters), vector + 1.0)
+    np.testing.assert_array_equal(held.ravel(), vector[:6])
+    assert not np.shares_memory(w.data, vector)
+    assert (w.data.shape, b.data.shape, e.data.shape, type(s.data)) == ((2, 3), (), (0, 2), float)
+    assert isinstance(b.data, np.ndarray)
+    vector_to_parameters(Tensor(vector), parameters)
+    np.testing.assert_array_equal(parameters_to_vector(parameters), vector)
+    assert parameters_to_vector([]).shape == (0,)
+
+
+def test_a_vector_keeps_each_parameters_dtype():
+    single, double = Tensor(np.zeros(2, np.float32)), Tensor(np.zeros(2))
+    assert parameters_to_vector(single).dtype == np.float32
+    assert parameters_to_vector([single, double]).dtype == np.float64
+    vector_to_parameters(np.arange(4.0), [single, double])
+    assert (single.data.dtype, double.data.dtype) == (np.float32, np.float64)
+
+
+@pytest.mark.parametrize("vector", [np.zeros(4), np.zeros(6), np.zeros((5, 1)), 3.0])
+def test_a_vector_of_another_length_changes_nothing(vector):
+    w, b = Tensor(np.ones((2, 2))), Value(1.0)
+    with pytest.raises(ValueError, match=r"the parameters have 5 numbers, so a vector of shape \(5,\) is needed"):
+        vector_to_parameters(vector, [w, b])
+    assert b.data == 1.0
+    np.testing.assert_array_equal(w.data, np.ones((2, 2)))
