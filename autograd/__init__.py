@@ -45,6 +45,7 @@ from .elementwise import (
     tanh,
     where,
 )  # fmt: skip
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .graph import GradientWarning, Node, is_grad_enabled, no_grad, topological_order
 from .linalg import matmul
 from .reducing import log_softmax, logsumexp, max, mean, softmax, sum
@@ -63,6 +64,7 @@ __all__ = [
     "not_equal", "power", "relu", "reshape", "set_default_dtype", "sigmoid", "sign", "sin", "softmax", "softplus",
     "sqrt", "stack", "subtract", "sum", "swapaxes", "tanh", "topological_order", "transpose", "where",
 ]  # fmt: skip
+__all__ += ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {"draw": "drawing"}

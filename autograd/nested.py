@@ -1,0 +1,67 @@
+"""Nested lists, tuples and dicts of numbers, arrays and nodes, taken apart and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["flatten", "mapped"]
+
+
+def flatten(tree: Any, name: str = "") -> tuple[list[Any], list[str], Callable[[Iterator[Any]], Any]]:
+    """Take nested lists, tuples and dicts apart.
+
+    Parameters
+    ----------
+    tree : object
+        Anything; what is not a list, tuple, dict or None is a leaf.
+    name : str
+        How the path to each leaf begins.
+
+    Returns
+    -------
+    leaves : list
+        In order; dicts in their own order.
+    paths : list of str
+        Where each leaf stands, as Python would write it: ``x[0]['w']``.
+    rebuild : callable
+        Given an iterator over as many new leaves, returns the same structure with them.
+
+    Examples
+    --------
+    >>> leaves, paths, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0}, "p")
+    >>> leaves, paths
+    ([1.0, 2.0, 3.0], ["p['w'][0]", "p['w'][1]", "p['b']"])
+    >>> rebuild(iter("abc"))
+    {'w': ['a', 'b'], 'b': 'c'}
+    """
+    if tree is None:
+        return [], [], lambda _: None
+    if isinstance(tree, dict):
+        keys, children = list(tree), list(tree.values())
+    elif isinstance(tree, (list, tuple)):
+        keys, children = list(range(len(tree))), list(tree)
+    else:
+        return [tree], [name], next
+    parts = [flatten(child, f"{name}[{key!r}]") for key, child in zip(keys, children, strict=True)]
+    kind = type(tree)
+
+    def rebuild(fresh: Iterator[Any]) -> Any:
+        built = [part(fresh) for _, _, part in parts]
+        if isinstance(tree, dict):
+            return dict(zip(keys, built, strict=True))
+        return kind(*built) if hasattr(tree, "_fields") else kind(built)  # a named tuple takes its fields one by one
+
+    return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return the same structure with `function` applied to each leaf.
+
+    Examples
+    --------
+    >>> mapped(abs, {"a": [-1, 2]})
+    {'a': [1, 2]}
+    """
+    leaves, _, rebuild = flatten(tree)
+    return rebuild(map(function, leaves))
