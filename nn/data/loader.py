@@ -38,7 +38,7 @@ class DataLoader:
         Where orders come from; None is the generator of `nn.manual_seed`.  One number is
         drawn from it per epoch.
     sampler : callable or array_like of int, optional
-        Which rows, and in what order, instead of `shuffle`: a function of a generator, such as a
+        Which rows, and in what order, instead of `shuffle`: called with a generator, such as a
         `WeightedRandomSampler`, or the row numbers themselves.
 
     Attributes
@@ -91,6 +91,8 @@ class DataLoader:
             raise ValueError("the data set is empty: there are no rows to deal")
         if sampler is None:
             sampler = RandomSampler(rows) if shuffle else SequentialSampler(rows)
+        if not hasattr(sampler, "__len__"):
+            raise TypeError(f"a sampler is a list of rows, or has __call__(rng) and __len__(), unlike {sampler!r:.60}")
         self.sampler = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")
         if len(self) == 0:
             raise ValueError(
@@ -110,7 +112,10 @@ class DataLoader:
         """Return the rows of the epoch that belongs to a key."""
         if not callable(self.sampler):
             return self.sampler
-        return as_rows(self.sampler(np.random.default_rng(key)), len(self.dataset), "sampler")
+        rows = as_rows(self.sampler(np.random.default_rng(key)), len(self.dataset), "sampler")
+        if len(rows) != len(self.sampler):
+            raise ValueError(f"the sampler said {len(self.sampler)} rows and returned {len(rows)}")
+        return rows
 
     def __iter__(self) -> Iterator[Batch]:
         """Deal an epoch, or after `load_state_dict` the rest of the one that was interrupted."""

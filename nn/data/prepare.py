@@ -83,14 +83,16 @@ def _test_count(size: Any, total: int) -> int:
 
 def _stratified(labels: Array, count: int, rng: np.random.Generator) -> Array:
     """Return `count` rows in which each class has its share, by largest remainders."""
-    _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if labels.ndim != 1:
         raise ValueError(f"stratify must be a flat list of class labels, not of shape {labels.shape}")
+    _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     ideal = sizes * (count / len(labels))
     share = np.floor(ideal).astype(int)
     for c in np.argsort(share - ideal, kind="stable")[: count - share.sum()]:
         share[c] += 1
-    return np.concatenate([rng.permutation(np.flatnonzero(which == c))[:n] for c, n in enumerate(share)])
+    return rng.permutation(
+        np.concatenate([rng.permutation(np.flatnonzero(which == c))[:n] for c, n in enumerate(share)])
+    )
 
 
 def train_test_split(*arrays: Any, test_size: Any = 0.25, rng: Any = None, stratify: Any = None) -> list[Array]:
@@ -130,13 +132,12 @@ def train_test_split(*arrays: Any, test_size: Any = 0.25, rng: Any = None, strat
     generator = as_generator(rng)
     if stratify is None:
         order = generator.permutation(total)
+        test, train = order[:count], order[count:]
     else:
         labels = np.asarray(stratify)
         same_length((given[0], labels), ("array 0", "stratify"))
         test = _stratified(labels, count, generator)
-        order = generator.permutation(np.concatenate([test, np.setdiff1d(np.arange(total), test)]))
-        order = np.concatenate([order[np.isin(order, test)], order[~np.isin(order, test)]])
-    test, train = order[:count], order[count:]
+        train = generator.permutation(np.setdiff1d(np.arange(total), test))
     return [part for a in given for part in (a[train], a[test])]
 
 
@@ -177,13 +178,15 @@ class Standardizer:
         self.dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         step = max(1, CHUNK // max(1, x[0].size))
         parts = [x[i : i + step] for i in range(0, len(x), step)]
-        mean = np.asarray(sum(p.sum(0, dtype=np.float64) for p in parts) / len(x))
+        first = x[0].astype(np.float64)  # seen from here, a constant column has mean and variance 0 without rounding
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = np.asarray(first + sum((p - first).sum(0) for p in parts) / len(x))
+            variance = np.asarray(sum(((p - mean) ** 2).sum(0) for p in parts) / len(x))
         if not np.isfinite(mean).all():
             column = tuple(int(i) for i in np.argwhere(~np.isfinite(mean))[0])
             at = f"column {column[0]}" if len(column) == 1 else f"column {column}"
             raise ValueError(f"{at if column else 'the data'} holds nan or inf; fill or drop these rows first")
-        variance = np.asarray(sum(((p - mean) ** 2).sum(0, dtype=np.float64) for p in parts) / len(x))
-        # what rounding leaves of a constant column is no spread
+        # what rounding leaves of a column that was constant before some arithmetic is no spread
         constant = np.sqrt(variance) <= 8 * np.finfo(self.dtype).eps * np.abs(mean)
         self.mean = mean.astype(self.dtype)
         self.std = np.where(constant, 1.0, np.sqrt(variance)).astype(self.dtype)
