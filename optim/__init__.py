@@ -1,8 +1,10 @@
 """Optimizers and learning-rate schedules: each is its paper's formula. Needs NumPy and nothing else of ours."""
 
+from . import lr_scheduler
 from .adagrad import Adadelta, Adagrad, Ftrl, RMSprop
 from .adam import Adam, AdamW
 from .adam_relatives import AdaBelief, Adamax, NAdam, RAdam, Yogi
+from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 from .layerwise import LAMB, LARS, NovoGrad
 from .lbfgs import LBFGS
 from .matrix import Adafactor, Muon
@@ -26,6 +28,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AveragedModel",
     "Ftrl",
     "Lion",
     "Lookahead",
@@ -42,4 +45,8 @@ __all__ = [
     "ScheduleFreeSGD",
     "Signum",
     "Yogi",
+    "get_ema_avg_fn",
+    "get_swa_avg_fn",
+    "lr_scheduler",
+    "update_bn",
 ]
