@@ -6,22 +6,22 @@ an array function: those stand on top (`rules`, `variables`), so that every impo
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import numpy as np
+
+from .modes import Watch, current_mode, enable_grad, is_grad_enabled, no_grad
 
 __all__ = [
     "KINDS",
     "GradientWarning",
     "Node",
     "Primitive",
+    "Watch",
     "apply",
+    "enable_grad",
     "is_grad_enabled",
     "no_grad",
     "record",
@@ -33,9 +33,6 @@ NO_PARAMS: Mapping[str, Any] = {}
 # What forward of the operations may return, and the kind of node that holds it: (class, conversion or None).
 # `variables` fills it in, which is how a result gets its class without the graph knowing `Value` or `Tensor`.
 KINDS: dict[type, tuple[type[Node], Callable[[Any], Any] | None]] = {}
-
-_grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
-_grad_is_enabled = _grad_enabled.get
 
 
 class GradientWarning(UserWarning):
@@ -145,73 +142,6 @@ class Node:
         return self.op is None
 
 
-def is_grad_enabled() -> bool:
-    """Return whether operations are being recorded in this thread or task.
-
-    Examples
-    --------
-    >>> is_grad_enabled()
-    True
-    """
-    return _grad_is_enabled()
-
-
-class no_grad(contextlib.ContextDecorator):  # noqa: N801  (PyTorch's name)
-    """Stop recording: results computed inside are leaves without gradient.
-
-    A context manager and a decorator; it holds for this thread or task only, and the mode found is restored
-    whatever happens inside.  A decorated generator is switched at each resume.
-
-    Examples
-    --------
-    >>> from autograd import Value
-    >>> x = Value(3.0)
-    >>> with no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-
-    def __init__(self) -> None:
-        self._found: list[bool] = []
-
-    def __enter__(self) -> no_grad:
-        self._found.append(_grad_enabled.get())
-        _grad_enabled.set(False)
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        _grad_enabled.set(self._found.pop())
-
-    def _recreate_cm(self) -> no_grad:
-        return type(self)()
-
-    def __call__(self, func: Any) -> Any:
-        """Decorate a function, or a generator function, so that its body runs without recording."""
-        if not inspect.isgeneratorfunction(func):
-            return super().__call__(func)
-
-        @functools.wraps(func)
-        def resumed(*args: Any, **kwargs: Any) -> Any:
-            generator = func(*args, **kwargs)
-            resume, given = generator.send, None
-            while True:
-                try:
-                    with type(self)():
-                        item = resume(given)
-                except StopIteration as stop:
-                    return stop.value
-                try:
-                    resume, given = generator.send, (yield item)
-                except GeneratorExit:
-                    generator.close()
-                    raise
-                except BaseException as error:
-                    resume, given = generator.throw, error
-
-        return resumed
-
-
 def make_leaf(node: Node, data: Any, requires_grad: bool, name: str) -> None:
     """Fill in a node that no operation made."""
     kind = type(node)
@@ -239,7 +169,10 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     node.retains_grad = kind.always_retains
     node.name = ""
     node.hooks = ()
-    if _grad_is_enabled():
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.made(node, raw, op)
+    if mode:
         rules = op.rules
         requires = connected = False
         for i, arg in enumerate(args):
@@ -271,6 +204,9 @@ def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_P
     try:
         data = op.forward(*raw, **params)
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:
+        mode = current_mode()
+        if isinstance(mode, Watch):
+            mode.failed(op, raw, error)
         raise explained(op, raw, error) from error
     for arg in args:
         if isinstance(arg, Node):

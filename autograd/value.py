@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import elementwise as ew
-from .graph import KINDS, NO_PARAMS, Node, Primitive, _grad_is_enabled, make_leaf
+from .graph import KINDS, NO_PARAMS, Node, Primitive, current_mode, make_leaf
 from .variable import Variable
 
 new = object.__new__
@@ -26,7 +26,7 @@ def _of_one_float(function: Callable[..., Any]) -> Callable[[Any], Any]:
             data = forward(x)
         except (ValueError, ArithmeticError):
             return function(self)  # the same again, with an error that says what happened
-        if type(data) is not float or rule is None or not self._requires_grad or not _grad_is_enabled():
+        if type(data) is not float or rule is None or not self._requires_grad or current_mode() is not True:
             return function(self)
         node = new(Value)
         node._data = data
@@ -61,7 +61,7 @@ def _of_two_floats(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             data = forward(x, y)
         except (ValueError, ArithmeticError):
             return function(self, other)  # the same again, with an error that says what happened
-        if not self._requires_grad or not _grad_is_enabled():
+        if not self._requires_grad or current_mode() is not True:
             return function(self, other)
         node = new(Value)
         node._data = data

@@ -1,0 +1,154 @@
+"""Whether operations are recorded, and who watches them: per thread and per asynchronous task."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+__all__ = ["Watch", "current_mode", "enable_grad", "is_grad_enabled", "no_grad", "watching"]
+
+# True or False: whether operations are recorded; or a Watch, which says so by its truth.  The plain values are
+# told apart by identity, so that watching costs nothing where nobody watches.
+_mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
+current_mode = _mode.get
+
+
+class Watch:
+    """One who looks at every operation of this thread or task, forward and backward: see `watching`."""
+
+    recording: bool = True
+
+    def __bool__(self) -> bool:
+        return self.recording
+
+    def switched(self, recording: bool) -> Watch:
+        """Return what goes on watching while operations are, or are not, recorded."""
+        raise NotImplementedError
+
+    def made(self, node: Any, raw: tuple[Any, ...], op: Any) -> None:
+        """See a node that `op` has just made from the numbers `raw`."""
+
+    def failed(self, op: Any, raw: tuple[Any, ...], error: Exception) -> None:
+        """See an operation that raised `error`."""
+
+    def pulled(self, node: Any, arg: Any, g: Any, share: Any) -> None:
+        """See the share of the cotangent `g` of `node` that a reverse pass has given to its argument `arg`."""
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are being recorded in this thread or task.
+
+    Examples
+    --------
+    >>> is_grad_enabled()
+    True
+    """
+    return bool(current_mode())
+
+
+class _Switch(contextlib.ContextDecorator):
+    """Turn recording off or on for a block or a function, in this thread or task."""
+
+    recording: ClassVar[bool]
+
+    def __init__(self) -> None:
+        self._found: list[bool | Watch] = []
+
+    def __enter__(self) -> Any:
+        found = current_mode()
+        self._found.append(found)
+        _mode.set(found.switched(self.recording) if isinstance(found, Watch) else self.recording)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _mode.set(self._found.pop())
+
+    def _recreate_cm(self) -> Any:
+        return type(self)()
+
+    def __call__(self, func: Any) -> Any:
+        """Decorate a function, coroutine or generator so that its body runs in this mode, and its caller does not."""
+        if inspect.isasyncgenfunction(func):
+            raise TypeError(f"an asynchronous generator is not decorated; write `with {type(self).__name__}():` inside")
+        if inspect.iscoroutinefunction(func):
+
+            @functools.wraps(func)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                with type(self)():
+                    return await func(*args, **kwargs)
+
+            return awaited
+        return self._resumed(func) if inspect.isgeneratorfunction(func) else super().__call__(func)
+
+    def _resumed(self, func: Any) -> Any:
+        """Return a generator function that is switched at each resume, and back at each yield."""
+
+        @functools.wraps(func)
+        def resumed(*args: Any, **kwargs: Any) -> Any:
+            generator = func(*args, **kwargs)
+            resume, given = generator.send, None
+            while True:
+                try:
+                    with type(self)():
+                        item = resume(given)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    resume, given = generator.send, (yield item)
+                except GeneratorExit:
+                    with type(self)():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    resume, given = generator.throw, error
+
+        return resumed
+
+
+class no_grad(_Switch):  # noqa: N801  (PyTorch's name)
+    """Stop recording: results computed inside are leaves without gradient.
+
+    A context manager and a decorator; it holds for this thread or task only, and the mode found is restored
+    whatever happens inside.  A decorated generator is switched at each resume.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    recording = False
+
+
+class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
+    """Record again inside `no_grad`; used like it.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> with no_grad(), enable_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    True
+    """
+
+    recording = True
+
+
+@contextlib.contextmanager
+def watching(watch: Watch) -> Iterator[Watch]:
+    """Let `watch` see every operation of the block, in this thread or task."""
+    token = _mode.set(watch)
+    try:
+        yield watch
+    finally:
+        _mode.reset(token)
