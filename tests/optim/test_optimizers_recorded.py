@@ -1,0 +1,128 @@
+"""Every optimizer that PyTorch or optax has, against numbers recorded from them."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optim
+
+HERE = Path(__file__).parent
+
+
+def sibling(name):
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+problem = sibling("optimizer_problem")
+
+
+def recorded(name):
+    with np.load(HERE / "recorded" / name) as found:
+        return dict(found)
+
+
+FROM_TORCH = recorded("optimizers_torch.npz")
+FROM_OPTAX = recorded("optimizers_optax.npz")
+
+
+def parameters(names=tuple(problem.SHAPES)):
+    return {n: problem.Parameter(a.copy(), name=n) for n, a in problem.start().items() if n in names}
+
+
+def numbers(params):
+    return {name: p.data for name, p in params.items()}
+
+
+def flat(params):
+    return np.concatenate([p.data.ravel() for p in params.values()])
+
+
+def difference(ours, theirs):
+    """Largest difference in units of the recorded vector's own size."""
+    return max(np.abs(a - b).max() / np.abs(b).max() for a, b in zip(ours, theirs, strict=True))
+
+
+def walk(case, names=tuple(problem.SHAPES)):
+    params = parameters(names)
+    held = {n: a for n, a in problem.start().items() if n not in names}
+    half = len(names) // 2
+    groups = [
+        {"params": [params[n] for n in names[:half]]},
+        {"params": [params[n] for n in names[half:]], **case["second"]},
+    ]
+    optimizer = getattr(optim, case["class"])(groups, **case["options"])
+    rows = []
+    for step in range(1, problem.STEPS + 1):
+        found = problem.gradients_at(step, {**numbers(params), **held})
+        for name, p in params.items():
+            p.grad = found[name]
+        optimizer.step()
+        if step in problem.CHECKPOINTS:
+            rows.append(flat(params))
+    return rows
+
+
+@pytest.mark.parametrize("case", problem.TORCH, ids=lambda case: case["id"])
+def test_two_hundred_steps_are_pytorchs(case):
+    assert difference(walk(case), FROM_TORCH[case["id"]]) <= 1e-10
+
+
+@pytest.mark.parametrize("case", problem.MUON, ids=lambda case: case["id"])
+def test_muon_is_pytorchs_in_float64(case):
+    assert difference(walk(case, ("W1", "W2")), FROM_TORCH[case["id"]]) <= 1e-10
+
+
+@pytest.mark.parametrize("case", problem.LBFGS, ids=lambda case: case["id"])
+def test_lbfgs_is_pytorchs(case):
+    params = parameters()
+    optimizer = optim.LBFGS(list(params.values()), **case["options"])
+
+    def closure():
+        loss, found = problem.loss_and_gradients(**numbers(params))
+        for name, p in params.items():
+            p.grad = found[name]
+        return loss
+
+    rows = []
+    for _ in FROM_TORCH[case["id"]]:
+        optimizer.step(closure)
+        rows.append(flat(params))
+    assert difference(rows, FROM_TORCH[case["id"]]) <= 1e-7
+
+
+def from_optax(case, params):
+    """The optimizer of a case, and a closure for the one that needs it."""
+    options = dict(case["options"])
+
+    def closure():
+        loss, found = problem.loss_and_gradients(**numbers(params))
+        for name, p in params.items():
+            p.grad = found[name]
+        return loss
+
+    if case["class"] in ("Lookahead", "SAM"):
+        inner = optim.SGD(list(params.values()), lr=options.pop("lr"))
+        return getattr(optim, case["class"])(inner, **options), closure
+    return getattr(optim, case["class"])(list(params.values()), **options), closure
+
+
+@pytest.mark.parametrize("case", problem.OPTAX, ids=lambda case: case["id"])
+def test_two_hundred_steps_are_optaxs(case):
+    params = parameters()
+    optimizer, closure = from_optax(case, params)
+    rows = []
+    for step in range(1, problem.STEPS + 1):
+        optimizer.step(closure)
+        if step in problem.CHECKPOINTS:
+            rows.append(flat(params))
+    assert difference(rows, FROM_OPTAX[case["id"]]) <= 1e-10
+
+
+def test_every_recorded_case_is_tried():
+    assert set(FROM_TORCH) == {c["id"] for c in problem.TORCH + problem.MUON + problem.LBFGS}
+    assert set(FROM_OPTAX) == {c["id"] for c in problem.OPTAX}
