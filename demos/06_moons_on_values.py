@@ -1,0 +1,76 @@
+"""6. A network of scalars: two moons told apart by an MLP in which every number is a `Value`."""
+
+# %% [markdown]
+# # A network of single numbers
+#
+# A layer is a list of neurons, a network a list of layers.  Every weight is one `Value`, so that every step of the chain
+# rule can be looked at.  The data are two half moons that no straight line tells apart.
+
+# %%
+import random
+from pathlib import Path
+
+import numpy as np
+from plots import save_boundary
+from toys import moons
+
+from autograd import no_grad, topological_order
+from nn.scalar import MLP
+
+random.seed(1)
+points, labels = moons(60, noise=0.1, seed=1)
+signs = [1.0 if label else -1.0 for label in labels]
+model = MLP(2, [8, 8, 1])
+print(model)
+print(f"{len(model.parameters())} parameters")
+
+# %% [markdown]
+# ## The loss
+#
+# The network gives one score a point.  The max-margin loss asks for a score of at least 1 on the right side, and a small
+# penalty keeps the weights small (L2 regularisation).
+
+
+# %%
+def loss_of(model):
+    scores = [model(list(point)) for point in points]
+    data = sum((1 - sign * score).relu() for sign, score in zip(signs, scores, strict=True)) / len(points)
+    penalty = 1e-4 * sum(p * p for p in model.parameters())
+    hits = sum((score.data > 0) == (sign > 0) for sign, score in zip(signs, scores, strict=True))
+    return data + penalty, hits / len(points)
+
+
+# %% [markdown]
+# ## Training
+#
+# Forward, backward, step: the loop of every network, here without any helper.
+
+# %%
+for step in range(60):
+    loss, accuracy = loss_of(model)
+    model.zero_grad()
+    loss.backward()
+    rate = 1.0 - 0.9 * step / 60
+    for p in model.parameters():
+        p.data -= rate * p.grad
+    if step % 10 == 0:
+        print(f"step {step:2}  loss {loss.data:.4f}  accuracy {accuracy:.0%}")
+print(f"at last   loss {loss.data:.4f}  accuracy {accuracy:.0%}, a graph of {len(topological_order(loss)):,} nodes")
+assert accuracy >= 0.95
+
+
+# %% [markdown]
+# ## What it learned
+#
+# The colour is the score at each place of the plane; where it changes sign, the network changes its mind.
+
+
+# %%
+def scores_at(grid: np.ndarray) -> np.ndarray:
+    with no_grad():
+        return np.array([float(model(list(map(float, point)))) for point in grid])
+
+
+out = Path("out")
+out.mkdir(exist_ok=True)
+print(f"the boundary: {save_boundary(scores_at, points, labels, out / '06_moons_on_values.png', steps=40)}")
