@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 __all__ = ["Rng", "as_generator", "get_rng_state", "manual_seed", "set_rng_state"]
 
-Rng = np.random.Generator | int | None
+Rng: TypeAlias = "np.random.Generator | int | None"
 
-_generator = np.random.default_rng()
+_generator: np.random.Generator | None = None  # made at the first draw: loading numpy.random takes its time
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -50,6 +50,13 @@ def _seeded(seed: Any) -> np.random.Generator:
     return np.random.default_rng(int(seed))
 
 
+def _shared() -> np.random.Generator:
+    global _generator
+    if _generator is None:
+        _generator = np.random.default_rng()
+    return _generator
+
+
 def as_generator(rng: Rng = None) -> np.random.Generator:
     """Return the generator that `rng` stands for.
 
@@ -69,7 +76,7 @@ def as_generator(rng: Rng = None) -> np.random.Generator:
     np.True_
     """
     if rng is None:
-        return _generator
+        return _shared()
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
@@ -91,9 +98,9 @@ def get_rng_state() -> dict[str, Any]:
     >>> first == as_generator().random()
     True
     """
-    return dict(_generator.bit_generator.state)
+    return dict(_shared().bit_generator.state)
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
     """Put the generator of `manual_seed` back into a state of `get_rng_state`."""
-    _generator.bit_generator.state = state
+    _shared().bit_generator.state = state

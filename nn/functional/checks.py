@@ -10,7 +10,11 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value
-from autograd.extend import shape_of
+from autograd.extend import apply
+
+from .fused import mean_of_all
+
+MEAN = mean_of_all.primitive  # type: ignore[attr-defined]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -37,10 +41,10 @@ def checked_reduction(reduction: str) -> str:
 def reduced(losses: Any, reduction: str) -> Any:
     """Return the mean, the sum or every one of the losses."""
     if reduction == "mean":
-        if 0 in (shape_of(losses) or ()):
-            warn_empty()
-            return ag.sum(losses) * float("nan")
-        return ag.mean(losses)
+        if losses.size:
+            return apply(MEAN, (losses,))
+        warn_empty()
+        return ag.sum(losses) * float("nan")
     if reduction == "sum":
         return ag.sum(losses)
     checked_reduction(reduction)
@@ -54,23 +58,29 @@ def warn_empty() -> None:
 
 def require_same_shape(name: str, input: Any, target: Any) -> None:
     """Raise unless prediction and target have one shape, so that nothing broadcasts by accident."""
-    given, wanted = np.shape(numbers(target)), np.shape(numbers(input))
-    if given != wanted:
+    if input.shape != target.shape:
         raise ValueError(
-            f"{name}: the target has shape {given} and the prediction {wanted}; they would broadcast to something else "
+            f"{name}: the target has shape {target.shape} and the prediction {input.shape}; they would broadcast to something else "
             "than one loss per prediction. Reshape one of them, as in target.reshape(prediction.shape)"
         )
 
 
-def require_no_nan(name: str, target: Any) -> None:
-    """Raise if a target holds nan, naming the first place."""
+def refuse_nan(name: str, loss: Any, target: Any) -> Any:
+    """Return the loss, or raise if it is nan because the target holds nan, naming the first place.
+
+    Looking at the loss first makes the check free for a loss that is a number.
+    """
+    found = numbers(loss)
+    if found.dtype == object or not np.isnan(found).any():
+        return loss
     array = numbers(target)
-    if array.dtype.kind == "f" and np.isnan(np.add.reduce(array, axis=None)) and np.isnan(array).any():
+    if array.dtype.kind == "f" and np.isnan(array).any():
         place = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
         raise ValueError(
             f"{name}: the target holds nan ({int(np.isnan(array).sum())} of {array.size}), first at index {place}; "
             "remove these rows or fill them before training"
         )
+    return loss
 
 
 def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> None:

@@ -42,8 +42,7 @@ def fused(composition: Function, *pullbacks: Function | None) -> Callable[[Funct
 
 def _rows(x: Any) -> Any:
     """Return an array of vectors as a matrix with one vector in each row."""
-    shape = shape_of(x) or ()
-    return x if len(shape) == 2 else ag.reshape(x, (-1, shape[-1]))
+    return x if x.ndim == 2 else ag.reshape(x, (-1, x.shape[-1]))
 
 
 # ---------------------------------------------------------------------------------------------- affine layer
@@ -52,7 +51,7 @@ def _rows(x: Any) -> Any:
 @primitive(
     lambda g, y, x, W, b: g @ W,
     lambda g, y, x, W, b: _rows(g).T @ _rows(x),
-    1,
+    lambda g, y, x, W, b: _rows(g).sum(axis=0),
     symbol="xWᵀ+b",
 )
 def affine(x: Any, W: Any, b: Any) -> Any:
@@ -66,6 +65,15 @@ def affine(x: Any, W: Any, b: Any) -> Any:
 
 COMPOSITIONS["affine"] = lambda x, W, b: x @ W.T + b
 AFFINE = affine.primitive  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------------------- mean of losses
+
+
+@fused(lambda x: ag.mean(x), lambda g, y, x: g / x.size * np.ones(x.shape, x.dtype))
+def mean_of_all(x: Any) -> Any:
+    """Mean of all numbers of an array."""
+    return np.add.reduce(x, axis=None) / x.size
 
 
 # ---------------------------------------------------------------------------- softmax followed by cross-entropy

@@ -9,7 +9,7 @@ import numpy as np
 import autograd as ag
 from autograd.extend import elementwise, shape_of
 
-from .checks import as_operand, reduced, require_no_nan, require_probabilities, require_same_shape
+from .checks import as_operand, reduced, refuse_nan, require_probabilities, require_same_shape
 
 __all__ = ["binary_cross_entropy_with_logits", "half_mse_loss", "mse_loss"]
 
@@ -48,8 +48,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """
     x, t = as_operand(input), as_operand(target)
     require_same_shape("mse_loss", x, t)
-    require_no_nan("mse_loss", t)
-    return reduced(squared_error(x, t), reduction)
+    return refuse_nan("mse_loss", reduced(squared_error(x, t), reduction), t)
 
 
 def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -82,12 +81,10 @@ def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """
     x, t = as_operand(input), as_operand(target)
     require_same_shape("half_mse_loss", x, t)
-    require_no_nan("half_mse_loss", t)
     losses = 0.5 * squared_error(x, t)
     shape = shape_of(losses) or (1,)
-    if reduction == "mean" and 0 not in shape:
-        return ag.sum(losses) / shape[0]
-    return reduced(losses, reduction)
+    loss = ag.sum(losses) / shape[0] if reduction == "mean" and 0 not in shape else reduced(losses, reduction)
+    return refuse_nan("half_mse_loss", loss, t)
 
 
 @elementwise(lambda y, z, t: ag.sigmoid(z) - t, lambda y, z, t: -z)
