@@ -9,7 +9,7 @@ Examples
 >>> loss.backward()
 """
 
-from . import _check, functional, init, scalar  # noqa: F401  (_check comes first: is this our autograd?)
+from . import _check, checkpoint, data, functional, init, scalar, utils  # noqa: F401  (_check comes first: is this our autograd?)
 from .activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .container import ModuleDict, ModuleList, ParameterList, Residual, Sequential
 from .hooks import Handle
@@ -23,6 +23,6 @@ from .state import LoadResult, StateDictError
 __all__ = [
     "MLP", "BCEWithLogitsLoss", "CrossEntropyLoss", "HalfMSELoss", "Handle", "LeakyReLU", "Linear", "LoadResult",
     "MSELoss", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "ReLU", "Residual", "Sequential",
-    "Sigmoid", "Softmax", "StateDictError", "Tanh", "functional", "get_rng_state", "init", "manual_seed", "scalar",
-    "set_rng_state",
+    "Sigmoid", "Softmax", "StateDictError", "Tanh", "checkpoint", "data", "functional", "get_rng_state", "init", "manual_seed", "scalar",
+    "set_rng_state", "utils",
 ]  # fmt: skip
