@@ -176,9 +176,9 @@ def main(argv: list[str] | None = None) -> None:
         graph.save(folder / "graph.svg"),
         graph.save(folder / "graph.png"),
         save_confusion(predicted, y, folder / "confusion.png"),
-        nn.checkpoint.save(folder / "model.npz", model),
     ]
-    for path in written:
+    nn.checkpoint.save(folder / "model.npz", model)
+    for path in (*written, folder / "model.npz"):
         print(f"wrote {path}")
 
 
