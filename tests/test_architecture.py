@@ -22,7 +22,7 @@ ROWS = (
     {"comparing", "shaping"},
     {"elementwise"},
     {"reducing", "linalg", "backward", "trigonometry", "indexing"},
-    {"joining"},
+    {"joining", "forward"},
     {"numpy_protocol"},
     {"variable"},
     {"value", "tensor"},
@@ -31,14 +31,16 @@ ROWS = (
     {"boxes", "typeset"},
     {"document", "expression", "picture"},
     {"steps", "drawing"},
-    {"explain"},
+    {"narrative"},
+    {"derivation"},
+    {"explanation"},
     {"player"},
     {"__init__"},
     {"__main__"},
 )
 ROW = {name: number for number, row in enumerate(ROWS) for name in row}
 # not loaded by `import autograd`
-LEAVES = {"render", "picture", "explain", "drawing", "player", "__main__"}
+LEAVES = {"render", "picture", "explanation", "drawing", "player", "__main__"}
 
 MAX_FILE = 400
 MAX_FUNCTION = 40
