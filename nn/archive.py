@@ -15,14 +15,16 @@ import json
 import math
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
 from .files import FilePath
+
+if TYPE_CHECKING:
+    from zipfile import ZipInfo
 
 __all__ = ["CheckpointError", "read_tree", "write_tree"]
 
@@ -39,15 +41,17 @@ class CheckpointError(ValueError):
 # ------------------------------------------------------------------------------------------------- writing
 
 
-def write_tree(file: BinaryIO, tree: Mapping[str, Any]) -> None:
+def write_tree(file: BinaryIO, values: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Write dicts, lists, tuples, numbers, strings, None and arrays of numbers.
 
     Parameters
     ----------
     file : BinaryIO
         Where to.
-    tree : dict
+    values : dict
         What.  All of it is looked at before the first byte is written.
+    about : dict
+        More of the same, to be kept apart.
 
     Raises
     ------
@@ -56,20 +60,19 @@ def write_tree(file: BinaryIO, tree: Mapping[str, Any]) -> None:
     ValueError
         If an array holds objects, text or records, which only an unsafe reader could load.
     """
+    import zipfile  # here, since it takes longer to load than all of nn
+
     arrays: dict[str, Array] = {}
-    coded = {key: _coded(value, (key,), arrays) for key, value in tree.items()}
-    manifest = {"format": FORMAT, "version": VERSION, "tree": coded}
+    coded = {key: _coded(value, (key,), arrays) for key, value in values.items()}
+    manifest = {"format": FORMAT, "version": VERSION, "values": coded, "about": _coded(about, ("about",), arrays)}
     text = json.dumps(manifest, allow_nan=False, indent=1)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_member(MANIFEST), text)
+        # A fixed date: equal states make equal files.
+        date = (1980, 1, 1, 0, 0, 0)
+        archive.writestr(zipfile.ZipInfo(MANIFEST, date), text)
         for name, array in arrays.items():
-            with archive.open(_member(name), "w", force_zip64=True) as stream:
+            with archive.open(zipfile.ZipInfo(name, date), "w", force_zip64=True) as stream:
                 np.lib.format.write_array(stream, array, allow_pickle=False)
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    # A fixed date: equal states make equal files.
-    return zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
 
 
 def _coded(value: Any, place: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
@@ -130,7 +133,7 @@ def _shown(place: tuple[Any, ...]) -> str:
 # ------------------------------------------------------------------------------------------------- reading
 
 
-def read_tree(path: FilePath) -> dict[str, Any]:
+def read_tree(path: FilePath) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read everything in a file of `write_tree`, executing nothing.
 
     Parameters
@@ -140,7 +143,7 @@ def read_tree(path: FilePath) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    values, about : dict
         What was written, to the bit; arrays are fresh and writable.
 
     Raises
@@ -154,7 +157,7 @@ def read_tree(path: FilePath) -> dict[str, Any]:
         raise FileNotFoundError(2, "there is no such checkpoint", os.fspath(path))
     try:
         with Path(path).open("rb") as file:
-            return _Reader(file).tree()
+            return _Reader(file).trees()
     except CheckpointError as error:
         raise CheckpointError(f"{os.fspath(path)}: {error}") from None
     except Exception as error:
@@ -169,6 +172,8 @@ class _Reader:
     """One open file: members are checked against the file's own size before any is read."""
 
     def __init__(self, file: BinaryIO) -> None:
+        import zipfile
+
         self.size = file.seek(0, os.SEEK_END)
         file.seek(0)
         start = file.read(8)
@@ -176,7 +181,7 @@ class _Reader:
             raise CheckpointError(f"not a checkpoint, or a truncated one: {_kind(start)}")
         self.archive = zipfile.ZipFile(file)
         members = self.archive.infolist()
-        self.members = {member.filename: member for member in members}
+        self.members: dict[str, ZipInfo] = {member.filename: member for member in members}
         self.refuse_foreign()
         claimed = sum(member.file_size for member in members)
         if claimed > self.size or len(self.members) < len(members):
@@ -190,19 +195,20 @@ class _Reader:
         if MANIFEST in self.members:
             return
         names = list(self.members)
+        what = f"it is a zip file of {len(names)} members: {', '.join(names[:3])}"
         if any(name.endswith(".pkl") for name in names):
             what = "it holds pickled code, which is unsafe (PyTorch's .pt?); exchange weights by nn.exchange instead"
         elif names and all(name.endswith(".npy") for name in names):
             what = "it is another program's .npz; read it with numpy.load and give the arrays to load_state_dict"
             for name in names:
-                with contextlib.suppress(ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+                try:
                     self.header(name)
-        else:
-            what = f"a zip file of {len(names)} members: {', '.join(names[:3])}"
+                except CheckpointError as error:
+                    what = str(error)
         raise CheckpointError(f"not a checkpoint: no member {MANIFEST}; {what}")
 
-    def tree(self) -> dict[str, Any]:
-        """Return the whole tree."""
+    def trees(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values, and what is said about them."""
         manifest = json.loads(self.contents(MANIFEST))
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise CheckpointError(f"not a checkpoint: {MANIFEST} does not say {FORMAT!r}")
@@ -211,17 +217,17 @@ class _Reader:
             raise CheckpointError(
                 f"it has format version {version}, and this program reads up to version {VERSION}; upgrade chainrule"
             )
-        tree = self.decoded(manifest["tree"])
-        if not isinstance(tree, dict) or self.unread:
-            raise CheckpointError(f"members that nothing refers to: {sorted(self.unread)[:5]}")
-        return tree
+        values, about = ({key: self.decoded(part) for key, part in manifest[n].items()} for n in ("values", "about"))
+        if self.unread:
+            raise CheckpointError(f"damaged or forged: nothing refers to its members {sorted(self.unread)[:5]}")
+        return values, about
 
     def contents(self, name: str) -> bytes:
         """Return the bytes of a member after its checksum was found right."""
         if name not in self.members:
             raise CheckpointError(f"member {name!r} is missing")
         member = self.members[name]
-        if member.compress_type != zipfile.ZIP_STORED:
+        if member.compress_type:
             raise CheckpointError(f"member {name!r} is compressed, which no checkpoint is: a forged or repacked file")
         return self.archive.read(member)
 
@@ -278,7 +284,7 @@ def _kind(start: bytes) -> str:
         return "the file is empty"
     if start[:2] == b"PK":
         return "the end of the file is missing"
-    if start[:1] == b"\x80" and start[1] <= 5:
+    if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return "it is a pickle, which is unsafe and was not opened"
     if start[:6] == b"\x93NUMPY":
         return "it is a single array; read it with numpy.load"

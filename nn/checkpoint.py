@@ -23,9 +23,9 @@ Examples
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ from .files import FilePath, replacing
 from .module import Module
 
 __all__ = ["CheckpointError", "load", "save"]
+
+State = tuple[Any, dict[str, Any]]  # of a part: plain data, and what it is
 
 
 def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
@@ -72,9 +74,10 @@ def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
     ...     load(f"{folder}/run.npz")
     {'step': 3, 'metrics': {'loss': [0.5, 0.25]}}
     """
-    tree = {name: _saved(name, part) for name, part in _named(model, parts).items()}
+    states = {name: _state(part) for name, part in _named(model, parts).items()}
+    values, about = ({name: state[i] for name, state in states.items()} for i in (0, 1))
     with replacing(path) as file:
-        write_tree(file, {"parts": tree})
+        write_tree(file, values, about)
 
 
 def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
@@ -117,13 +120,14 @@ def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
                 f"{name} is a {type(part).__name__}, which cannot be changed in place; leave it out and take "
                 f"load(...)[{name!r}]"
             )
-    tree = read_tree(path)
+    values, about = read_tree(path)
     try:
-        found = _found(tree)
-        _restore_all(targets, found)
+        if set(values) != set(about) or not all(isinstance(note, dict) and "kind" in note for note in about.values()):
+            raise CheckpointError("not a checkpoint: its parts are not described")
+        _restore_all(targets, {name: (value, about[name]) for name, value in values.items()})
     except CheckpointError as error:
         raise CheckpointError(f"{os.fspath(path)}: {error}; nothing was loaded") from error.__cause__
-    return {name: part["value"] for name, part in found.items() if name not in targets}
+    return {name: value for name, value in values.items() if name not in targets}
 
 
 def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
@@ -140,14 +144,14 @@ def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
 # -------------------------------------------------------------------------------------------------- one part
 
 
-def _saved(name: str, part: Any) -> dict[str, Any]:
-    """Return a part as plain data, with what it was."""
+def _state(part: Any) -> State:
+    """Return a part as plain data, and what it is."""
     if isinstance(part, np.random.Generator):
-        return {"kind": "generator", "value": part.bit_generator.state}
+        return part.bit_generator.state, {"kind": "generator"}
     if isinstance(part, type) or not hasattr(part, "state_dict"):
-        return {"kind": "data", "value": part}
+        return part, {"kind": "data"}
     own = {place: generator.bit_generator.state for place, generator in _generators(part).items()}
-    return {"kind": "state", "class": type(part).__name__, "value": part.state_dict(), "generators": own}
+    return part.state_dict(), {"kind": "state", "class": type(part).__name__, "generators": own}
 
 
 def _generators(part: Any) -> dict[str, np.random.Generator]:
@@ -161,60 +165,40 @@ def _generators(part: Any) -> dict[str, np.random.Generator]:
     return found
 
 
-def _found(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return the parts in a file, after checking that they are described as `_saved` does."""
-    found = tree.get("parts")
-    if not isinstance(found, dict) or not all(
-        isinstance(p, dict) and {"kind", "value"} <= set(p) for p in found.values()
-    ):
-        raise CheckpointError("not a checkpoint: its parts are not described")
-    return found
-
-
-def _restore_all(targets: dict[str, Any], found: dict[str, Any]) -> None:
+def _restore_all(targets: dict[str, Any], found: dict[str, State]) -> None:
     """Put every part back; after a failure, put back what was there before."""
     for name, part in targets.items():
         _look(name, part, found)
-    undo: list[Callable[[], Any]] = []
-    try:
+    with contextlib.ExitStack() as undo:
         for name, part in targets.items():
-            undo.append(_undo(part))
+            undo.callback(_restore, part, copy.deepcopy(_state(part)))
             try:
                 _restore(part, found[name])
             except (ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError) as error:
-                was = found[name].get("class", found[name]["kind"])
+                was = found[name][1].get("class", "generator")
                 raise CheckpointError(f"{name} was saved from a {was} and does not fit this one: {error}") from error
-    except BaseException:
-        for back in reversed(undo):
-            back()
-        raise
+        undo.pop_all()
 
 
-def _look(name: str, part: Any, found: dict[str, Any]) -> None:
+def _look(name: str, part: Any, found: dict[str, State]) -> None:
     """Refuse a part that the file does not have, or has as something else."""
     if name not in found:
         raise CheckpointError(f"it has no part {name!r}, only {', '.join(map(repr, found)) or 'nothing'}")
-    wanted = "generator" if isinstance(part, np.random.Generator) else "state"
-    if found[name]["kind"] != wanted:
-        raise CheckpointError(f"its part {name!r} is {found[name]['kind']}, and a {type(part).__name__} needs {wanted}")
-    saved, own = list(found[name].get("generators", ())), list(_generators(part))
+    about, wanted = found[name][1], "generator" if isinstance(part, np.random.Generator) else "state"
+    if about["kind"] != wanted:
+        raise CheckpointError(f"its part {name!r} is {about['kind']}, and a {type(part).__name__} needs {wanted}")
+    saved, own = list(about.get("generators", ())), list(_generators(part))
     if saved != own:
         raise CheckpointError(f"{name} was saved with generators at {saved}, and this one has them at {own}")
 
 
-def _undo(part: Any) -> Callable[[], Any]:
-    """Return a function that gives a part the state it has now."""
-    now = copy.deepcopy(_saved("", part))
-    return lambda: _restore(part, now)
-
-
-def _restore(part: Any, saved: dict[str, Any]) -> None:
+def _restore(part: Any, saved: State) -> None:
+    state, about = saved
     if isinstance(part, np.random.Generator):
-        part.bit_generator.state = saved["value"]
-        return
-    if isinstance(part, Module):  # a run that met nan is kept as it was
-        part.load_state_dict(saved["value"], allow_nan=True)
+        part.bit_generator.state = state
+    elif isinstance(part, Module):
+        part.load_state_dict(state, allow_nan=True)  # a run that met nan is kept as it was
+        for place, generator in _generators(part).items():
+            generator.bit_generator.state = about["generators"][place]
     else:
-        part.load_state_dict(saved["value"])
-    for place, generator in _generators(part).items():
-        generator.bit_generator.state = saved["generators"][place]
+        part.load_state_dict(state)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +55,7 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
         raise ValueError(f"cannot write to {os.fspath(path)!r}: it is {kind}; give the name of a file")
     if not target.parent.is_dir():
         raise FileNotFoundError(2, "the folder to write to does not exist", os.fspath(target.parent))
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")  # short, since a name may be of any length
+    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")  # short, since a name may be of any length
     try:
         with temporary.open("xb") as file:
             if target.exists():

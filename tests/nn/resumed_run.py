@@ -1,0 +1,97 @@
+"""A small training run that can be stopped and taken up again; started by `test_checkpoint.py`, also as a program.
+
+``python resumed_run.py FOLDER NAME...`` continues the runs saved in ``FOLDER/NAME.npz`` and prints every later loss.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import nn
+import optim
+from nn import checkpoint
+from nn.data import DataLoader, TensorDataset
+from optim.averaging import AveragedModel, get_ema_avg_fn
+from optim.lr_scheduler import CosineAnnealingLR
+
+EPOCHS = 3
+LR = {"LBFGS": 0.5, "Prodigy": 1.0, "Adadelta": 1.0}
+
+
+class Noise(nn.Module):
+    """Adds noise in training, from a generator of its own."""
+
+    def __init__(self, rng):
+        super().__init__()
+        self.rng = np.random.default_rng(rng)
+
+    def forward(self, x):
+        """Return `x` with noise."""
+        return x + 0.01 * self.rng.standard_normal(x.shape) if self.training else x
+
+
+def optimizer_of(name, parameters):
+    """An optimizer by name; wrappers go around SGD with momentum."""
+    made = getattr(optim, name)
+    if name in ("Lookahead", "SAM"):
+        return made(optim.SGD(parameters, lr=0.05, momentum=0.9))
+    return made(list(parameters), lr=LR.get(name, 0.01))
+
+
+class Run:
+    """Everything that a run consists of, and its loop."""
+
+    def __init__(self, name, seed):
+        rng = np.random.default_rng(seed)
+        X = np.linspace(-1, 1, 66).reshape(22, 3)
+        bias = name != "Muon"  # which moves matrices only
+        layers = [nn.Linear(n, m, bias=bias, rng=rng) for n, m in ((3, 4), (4, 1))]
+        self.model = nn.Sequential(layers[0], nn.Tanh(), Noise(rng.integers(2**31)), layers[1])
+        self.optimizer = optimizer_of(name, self.model.parameters())
+        self.scheduler = CosineAnnealingLR(self.optimizer, T_max=20)
+        self.average = AveragedModel(self.model, get_ema_avg_fn(0.9))
+        self.loader = DataLoader(TensorDataset(X, np.sin(3 * X.sum(1, keepdims=True))), 5, shuffle=True, rng=rng)
+        self.rng = rng
+        self.losses = []
+
+    def parts(self):
+        """What a checkpoint holds of it."""
+        names = ("model", "optimizer", "scheduler", "average", "loader", "rng")
+        return {name: getattr(self, name) for name in names}
+
+    def train(self, stop=None):
+        """Train to the end, or until `stop` batches were seen; returns the losses so far."""
+        for _ in range(self.loader.epoch, EPOCHS):
+            for x, y in self.loader:
+                self.losses.append(self.step(x, y))
+                if len(self.losses) == stop:
+                    return self.losses
+        return self.losses
+
+    def step(self, x, y):
+        """One step; returns the loss to the bit, and with it one of the averaged model."""
+
+        def closure():
+            self.optimizer.zero_grad()
+            loss = nn.functional.mse_loss(self.model(x), y + 0.01 * self.rng.standard_normal(y.shape))
+            loss.backward()
+            return loss
+
+        loss = float(self.optimizer.step(closure).item())
+        self.scheduler.step()
+        self.average.update_parameters(self.model)
+        return [loss.hex(), float(np.sum(self.average.module.eval()(x).data)).hex()]
+
+
+def resumed(path, name):
+    """The losses of a run taken up from a file, beginning with those before it was saved."""
+    run = Run(name, seed=99)
+    run.losses = checkpoint.load(path, **run.parts())["losses"]
+    return run.train()
+
+
+if __name__ == "__main__":
+    folder, *names = sys.argv[1:]
+    json.dump({name: resumed(Path(folder) / f"{name}.npz", name) for name in names}, sys.stdout)

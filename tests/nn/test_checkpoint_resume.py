@@ -1,0 +1,58 @@
+"""A run taken up in a new process computes the bits of one that never stopped, whatever the optimizer."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nn
+import optim
+from nn import checkpoint
+
+HERE = Path(__file__).resolve().parent
+SCRIPT = HERE / "resumed_run.py"
+RUN = runpy.run_path(str(SCRIPT))
+OPTIMIZERS = [name for name in optim.__all__ if hasattr(getattr(optim, name), "zero_grad") and name != "Optimizer"]
+STOP = 7  # in the middle of the second epoch of five batches
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """For each optimizer, the losses of an uninterrupted run and of one that another process took up."""
+    folder = tmp_path_factory.mktemp("runs")
+    whole = {}
+    for name in OPTIMIZERS:
+        whole[name] = list(RUN["Run"](name, seed=1).train())
+        run = RUN["Run"](name, seed=1)
+        run.train(STOP)
+        checkpoint.save(folder / f"{name}.npz", **run.parts(), losses=run.losses)
+    command = [sys.executable, str(SCRIPT), str(folder), *OPTIMIZERS]
+    environment = {**os.environ, "PYTHONPATH": str(Path(nn.__file__).parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return whole, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_resumed_run_computes_the_same_bits(runs, name):
+    whole, resumed = runs
+    assert len(whole[name]) == 15
+    assert resumed[name] == whole[name]
+    assert len({loss for loss, _ in whole[name]}) == 15
+
+
+@pytest.mark.parametrize("left_out", ["model", "optimizer", "scheduler", "average", "loader", "rng"])
+def test_every_part_of_a_run_matters(tmp_path, left_out):
+    run = RUN["Run"]("Adam", seed=1)
+    run.train(STOP)
+    checkpoint.save(tmp_path / "run.npz", **run.parts())
+    other = RUN["Run"]("Adam", seed=2)
+    other.rng = other.rng.spawn(1)[0] if left_out == "rng" else other.rng  # the loader draws from the same one
+    parts = other.parts()
+    del parts[left_out]
+    checkpoint.load(tmp_path / "run.npz", **parts)
+    assert run.train()[STOP:] != other.train()
