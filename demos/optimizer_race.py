@@ -1,0 +1,118 @@
+"""Ten optimizers race on three landscapes: their paths as a picture and as an animation."""
+
+# %% [markdown]
+# # The optimizer race
+#
+# All optimizers see the same thing, the gradient where they stand, and make different steps of it.  Three landscapes
+# bring out the differences: **Rosenbrock's** curved valley (easy to enter, hard to follow), **Beale's** plateaus with
+# steep walls, and a **ravine**, 40 times steeper across than along.
+
+# %%
+import argparse
+from pathlib import Path
+
+import numpy as np
+from matplotlib.animation import PillowWriter
+from matplotlib.figure import Figure
+
+from autograd import Value
+from optim import LBFGS, SGD, Adagrad, Adam, Lion, NAdam, RMSprop, Rprop
+
+STEPS = 300
+LANDSCAPES = {  # loss, start, minimum, window (left, right, bottom, top)
+    "Rosenbrock": (lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2, (-0.8, 2.0), (1, 1), (-1.7, 1.7, -0.6, 2.3)),
+    "Beale": (
+        lambda x, y: (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2,
+        *((0.7, 1.3), (3, 0.5), (-0.3, 4.2, -1.3, 1.7)),
+    ),
+    "Ravine": (lambda x, y: 0.05 * x**2 + 2 * y**2, (-9.0, 1.6), (0, 0), (-10, 4, -2.2, 2.2)),
+}
+RACERS = {  # how it is made of a learning rate, a learning rate for each landscape, colour
+    "SGD": (lambda p, lr: SGD(p, lr), (0.0012, 0.01, 0.45), "#7f7f7f"),
+    "Momentum": (lambda p, lr: SGD(p, lr, momentum=0.9), (0.0008, 0.005, 0.1), "#d62728"),
+    "Nesterov": (lambda p, lr: SGD(p, lr, momentum=0.9, nesterov=True), (0.0006, 0.004, 0.1), "#ff7f0e"),
+    "Adagrad": (Adagrad, (0.5, 0.8, 1.0), "#bcbd22"),
+    "RMSprop": (RMSprop, (0.02, 0.05, 0.15), "#2ca02c"),
+    "Adam": (Adam, (0.2, 0.15, 0.3), "#1f77b4"),
+    "NAdam": (NAdam, (0.08, 0.15, 0.4), "#17becf"),
+    "Lion": (Lion, (0.01, 0.01, 0.1), "#9467bd"),
+    "Rprop": (Rprop, (0.02, 0.1, 0.1), "#8c564b"),
+    "L-BFGS": (lambda p, lr: LBFGS(p, lr, 1, 25, line_search_fn="strong_wolfe"), (1.0, 1.0, 1.0), "#111111"),
+}
+
+
+def race(make, lr, loss_of, start):
+    """Let one optimizer run; return the points it visited, one row per step."""
+    x, y = Value(start[0], name="x"), Value(start[1], name="y")
+    optimizer = make([x, y], lr)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = loss_of(x, y)
+        loss.backward()
+        return loss
+
+    path = [start]
+    for _ in range(STEPS):
+        optimizer.step(closure)
+        path.append((x.data, y.data))
+    return np.array(path)
+
+
+paths = {
+    place: {name: race(make, rates[i], loss_of, start) for name, (make, rates, _) in RACERS.items()}
+    for i, (place, (loss_of, start, _, _)) in enumerate(LANDSCAPES.items())
+}
+
+# %% [markdown]
+# Who is how close to the minimum after how many steps?  Lion and Rprop look at nothing but the sign of the gradient;
+# L-BFGS remembers curvature and measures each step before it makes it.
+
+# %%
+far = {
+    place: {name: np.hypot(*(path - LANDSCAPES[place][2]).T) for name, path in runs.items()}
+    for place, runs in paths.items()
+}
+print(f"distance after {STEPS} steps" + "".join(f"{place:>12s}" for place in far))
+for name in RACERS:
+    print(f"{name:>24s}" + "".join(f"{far[place][name][-1]:12.2e}" for place in far))
+
+assert all(runs["L-BFGS"][-1] < 1e-4 and runs["Momentum"][-1] < runs["SGD"][-1] for runs in far.values())
+assert all(runs[-1] < 0.5 for runs in far["Ravine"].values())
+
+# %% [markdown]
+# The picture shows where they were, the animation when.  Its time runs slowly at first, where most of the race happens.
+
+# %%
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out)")
+out = parser.parse_args().out
+out.mkdir(parents=True, exist_ok=True)
+
+figure = Figure(figsize=(15, 5.6), layout="constrained")
+lines = []
+for axes, (place, (loss_of, start, goal, window)) in zip(figure.subplots(1, 3), LANDSCAPES.items(), strict=True):
+    x, y = np.meshgrid(np.linspace(*window[:2], 200), np.linspace(*window[2:], 200))
+    height = np.log10(loss_of(x, y) + 1e-3)
+    axes.contourf(x, y, height, levels=14, cmap="YlGnBu_r", alpha=0.35)
+    for name, (_, _, color) in RACERS.items():
+        path = paths[place][name]
+        (line,) = axes.plot(*path.T, color=color, linewidth=1.6, alpha=0.9, label=name)
+        (head,) = axes.plot(*path[-1], "o", color=color, markersize=7, markeredgecolor="white")
+        lines.append((line, head, path))
+    axes.plot(*start, "s", color="black", markersize=6)
+    axes.plot(*goal, "*", color="white", markersize=17, markeredgecolor="black", zorder=5)
+    axes.set(title=place, xlim=window[:2], ylim=window[2:], xticks=[], yticks=[])
+figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, frameon=False)
+figure.savefig(out / "optimizer_race.png", dpi=110)
+figure.set_layout_engine("none")  # it is laid out; every frame of the animation keeps its places
+
+writer = PillowWriter(fps=15)
+with writer.saving(figure, out / "optimizer_race.gif", dpi=55):
+    for share in np.linspace(0, 1, 40):
+        now = round(STEPS * share**2)
+        for line, head, path in lines:
+            line.set_data(*path[: now + 1].T)
+            head.set_data(*path[now : now + 1].T)
+        writer.grab_frame()
+print(f"wrote {out / 'optimizer_race.png'} and {out / 'optimizer_race.gif'}")
