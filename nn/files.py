@@ -56,19 +56,30 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     if not target.parent.is_dir():
         raise FileNotFoundError(2, "the folder to write to does not exist", os.fspath(target.parent))
     temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")  # short, since a name may be of any length
-    try:
-        with temporary.open("xb") as file:
-            if target.exists():
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+    with _named_in_errors(path):
+        file = temporary.open("xb")  # never one that is there: it would be somebody else's
+        try:
+            with file:
+                if target.exists():
+                    temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         _flush_folder(target.parent)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None:
-            error.filename = os.fspath(path)  # a full disk says neither which file nor, if it does, the right one
+
+
+@contextlib.contextmanager
+def _named_in_errors(path: FilePath) -> Iterator[None]:
+    """Name `path` in errors of the system, which for a full disk say no name and else the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename, error.filename2 = os.fspath(path), None
         raise
 
 
