@@ -306,27 +306,36 @@ def gradients(
         _require_variable(root)
     order = topological_order(*roots, variables_only=True)
     refuse_modified(order)
-    wanted = set(targets)
-    for node in order:
-        if node.op is not None and not wanted.isdisjoint([a for a in node.args if isinstance(a, Node)]):
-            wanted.add(node)
     cotangent: dict[Node, Any] = {}
     for root, seed in zip(roots, seeds, strict=True):
         start = _seed(root, seed)
         cotangent[root] = cotangent[root] + start if root in cotangent else start
+    found = pulled_to(targets, cotangent, order, between(order, targets), create_graph)
+    for i, (target, g) in enumerate(zip(targets, found, strict=True)):
+        if g is None and not allow_unused:
+            name = f" {target.name!r}" if target.name else ""
+            why = "the outputs do not depend on it" if target._requires_grad else "it does not have requires_grad=True"
+            raise ValueError(f"input {i}{name} has no gradient: {why}; pass allow_unused=True to get None for it")
+    return found[0] if single else tuple(found)
+
+
+def between(order: Sequence[Node], targets: Sequence[Node]) -> set[Node]:
+    """Return the targets and the nodes of `order` that depend on them: those a cotangent must visit."""
+    wanted = set(targets)
+    for node in order:
+        if node.op is not None and not wanted.isdisjoint([a for a in node.args if isinstance(a, Node)]):
+            wanted.add(node)
+    return wanted
+
+
+def pulled_to(
+    targets: Sequence[Node], cotangent: dict[Node, Any], order: Sequence[Node], wanted: set[Node], create_graph: bool
+) -> list[Any]:
+    """Return the gradient for each target, None where none arrives; arrays that share memory with nothing."""
     found = reverse_pass(order, cotangent, wanted, create_graph=create_graph, keep=frozenset(targets))
     given: set[int] = set()
-    results = tuple([_result(i, t, found.get(t), allow_unused, create_graph, given) for i, t in enumerate(targets)])
-    return results[0] if single else results
-
-
-def _result(i: int, target: Node, g: Any, allow_unused: bool, create_graph: bool, given: set[int]) -> Any:
-    if g is None:
-        if allow_unused:
-            return None
-        name = f" {target.name!r}" if target.name else ""
-        why = "does not depend on it" if target._requires_grad else "it does not have requires_grad=True"
-        raise ValueError(f"input {i}{name} has no gradient: {why}; pass allow_unused=True to get None for it")
-    if isinstance(g, Node):
-        return g if create_graph else _own(g._data, target, given)
-    return _own(g, target, given)
+    results: list[Any] = []
+    for target in targets:
+        g = found.get(target)
+        results.append(g if g is None or (create_graph and isinstance(g, Node)) else _own(g, target, given))
+    return results
