@@ -11,6 +11,7 @@
 `functions` holds the curves, `preview`, `sparkline` and `plot` show one without an optimizer.
 """
 
+from optim.lr_scheduler import functions
 from optim.lr_scheduler.anneal import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from optim.lr_scheduler.base import LRScheduler, Rates
 from optim.lr_scheduler.combine import (
@@ -58,6 +59,7 @@ __all__ = [
     "StepLR",
     "TrapezoidLR",
     "WarmupLR",
+    "functions",
     "plot",
     "preview",
     "sparkline",

@@ -74,8 +74,8 @@ class MultiStepLR(LRScheduler):
 
     Notes
     -----
-    optax's ``piecewise_constant_schedule`` and Keras's ``PiecewiseConstantDecay`` change the rate one step
-    after the boundary; here and in PyTorch the milestone is the first step of the new rate.
+    The milestone is the first step of the new rate, as in PyTorch and in optax's ``piecewise_constant_schedule``;
+    in Keras's ``PiecewiseConstantDecay`` it is the last of the old one.
 
     Examples
     --------

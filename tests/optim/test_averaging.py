@@ -132,7 +132,10 @@ def test_update_bn_restores_modes_and_momentum_when_a_batch_fails():
 
 
 def test_update_bn_without_batch_norm_reads_no_data():
-    update_bn(iter(lambda: pytest.fail("read"), None), Affine())
+    model = Affine()
+    model.momentum = 0.5  # of something else
+    update_bn(iter(lambda: pytest.fail("read"), None), model)
+    assert model.momentum == 0.5
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -228,6 +231,19 @@ def test_an_average_of_another_shape_changes_nothing():
 def test_bad_arguments(make, error, says):
     with pytest.raises(error, match=says):
         make()
+
+
+def test_the_ends_of_the_range_of_decay():
+    assert get_ema_avg_fn(0)(2.0, 8.0, 5) == 8.0
+    assert get_ema_avg_fn(1)(2.0, 8.0, 5) == 2.0
+    assert get_ema_avg_fn()(0.0, 1.0, 5) == pytest.approx(1e-3)
+
+
+def test_a_state_from_before_the_first_update_can_be_loaded():
+    fresh, used = AveragedModel(Affine()), AveragedModel(Affine())
+    used.update_parameters(Affine())
+    used.load_state_dict(fresh.state_dict())
+    assert used.n_averaged == 0
 
 
 def test_swa_is_the_mean():

@@ -353,6 +353,15 @@ def test_66_a_group_added_later_joins_at_the_rate_it_brings(sgd):
     assert sgd.param_groups[2]["initial_lr"] == 0.8
 
 
+def test_66_a_group_added_later_takes_its_turn_in_a_sequence(sgd):
+    schedule = SequentialLR(sgd, [StepLR(sgd, 9), ExponentialLR(sgd, 0.5)], [2])
+    sgd.step()
+    sgd.add_param_group({"params": [Leaf(1)], "lr": 0.8})
+    for wanted in (0.8, 0.8, 0.4):
+        schedule.step()
+        assert schedule.get_last_lr()[2] == wanted
+
+
 def test_66_a_group_added_later_has_no_share_in_lists(sgd):
     schedules = [LambdaLR(sgd, [lambda t: 0.5, lambda t: 0.25]), OneCycleLR(sgd, [0.1, 0.2], 50), SWALR(sgd, [0.1] * 2)]
     sgd.step()
