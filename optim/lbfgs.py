@@ -221,14 +221,15 @@ class LBFGS(Optimizer):
         """Everything needed to continue bit for bit; the memory of all parameters together is state 0."""
         found = super().state_dict()
         plain = {k: v for k, v in self.memory.items() if k not in (*LISTS, *ARRAYS, "ro")}
-        if self.memory:
+        if "d" in self.memory:
             arrays = {name: np.array(self.memory[name]) for name in (*ARRAYS, *LISTS, "ro")}
             found["state"] = {0: {"step": self.memory["n"], **plain, **arrays}}
         return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`, which is copied; loads all of it or, if anything is wrong, nothing."""
-        state = state_dict.get("state") if isinstance(state_dict, Mapping) else None
+        mine = isinstance(state_dict, Mapping) and state_dict.get("optimizer", "LBFGS") == "LBFGS"
+        state = state_dict.get("state") if mine else None
         memory: dict[str, Any] = {}
         given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
         if given:

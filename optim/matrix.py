@@ -128,7 +128,8 @@ class Muon(Optimizer):
     Notes
     -----
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". PyTorch: the same, but it iterates in
-    bfloat16; here it is the parameter's own float type. optax (``contrib.muon``) sends vectors to Adam by itself.
+    bfloat16; here it is the parameter's own float type. optax (``contrib.muon``) sends vectors to Adam by itself,
+    as does Keras.
 
     Examples
     --------

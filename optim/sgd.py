@@ -99,7 +99,7 @@ class Momentum(Optimizer):
     -----
     The form of Andrew Ng's course and many textbooks: an average, so `beta` does not change the size of the steps. It
     is ``SGD(lr, momentum=beta, dampening=beta)`` of PyTorch but for the first step, where PyTorch takes all of g
-    (optax: ``ema(beta, debias=False)``). Polyak 1964 is the source of the idea.
+    (optax: ``ema(beta, debias=False)``); Keras has no such form. Polyak 1964 is the source of the idea.
 
     Examples
     --------

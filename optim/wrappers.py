@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -234,6 +235,10 @@ class SAM(Wrapper):
         if not callable(closure):
             raise TypeError("SAM.step needs a closure that clears the gradients, calls backward(), returns the loss")
         loss = closure()
+        gradients = [numbers(p.grad) for p in self.parameters if p.grad is not None]
+        if self._skip_nonfinite and not all(np.isfinite(g).all() for g in gradients):
+            self.inner.skipped += 1
+            return loss
         before = [p.data for p in self.parameters]
         try:
             self._climb()
@@ -241,8 +246,9 @@ class SAM(Wrapper):
         finally:
             for p, data in zip(self.parameters, before, strict=True):
                 p.data = data
+        skipped = self.inner.skipped
         self.inner.step()
-        self.step_count += 1
+        self.step_count += self.inner.skipped == skipped
         return loss
 
     def _climb(self) -> None:
@@ -252,13 +258,6 @@ class SAM(Wrapper):
             sign = -1.0 if group["maximize"] else 1.0
             moved += [(p, sign * numbers(p.grad)) for p in group["params"] if p.grad is not None]
         scales = [abs(p.data) if self.adaptive else 1.0 for p, _ in moved]
-        norm = float(
-            np.sqrt(
-                sum(
-                    float(((s * g) ** 2).sum()) if isinstance(g, np.ndarray) else float((s * g) ** 2)
-                    for (_, g), s in zip(moved, scales, strict=True)
-                )
-            )
-        )
+        norm = math.sqrt(sum(float(np.sum((s * g) ** 2)) for (_, g), s in zip(moved, scales, strict=True)))
         for (p, g), s in zip(moved, scales, strict=True):
             p.data = p.data + self.rho / (norm + 1e-12) * s * s * g

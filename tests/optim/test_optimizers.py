@@ -1,0 +1,397 @@
+"""One table of tests over all optimizers: each must pass every one of them."""
+
+import copy
+import importlib.util
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optim
+from autograd import Tensor, Value
+
+
+def sibling(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+Parameter = sibling("optimizer_problem").Parameter
+
+
+# name: step length on the quadratic, on Rosenbrock's function, and options for both
+TABLE = {
+    "ASGD": (0.3, 0.003, {"lambd": 0.0}),
+    "AdaBelief": (1.0, 1.0, {}),
+    "Adadelta": (10.0, 1.0, {}),
+    "Adafactor": (0.3, 0.03, {}),
+    "Adagrad": (3.0, 1.0, {}),
+    "Adam": (1.0, 0.3, {}),
+    "AdamW": (1.0, 0.3, {"weight_decay": 0.0}),
+    "Adamax": (3.0, 1.0, {}),
+    "Ftrl": (0.3, 0.3, {"fixed": True}),
+    "LAMB": (0.03, 0.03, {}),
+    "LARS": (0.003, 0.01, {"trust_coefficient": 1.0}),
+    "LBFGS": (1.0, 1.0, {"line_search_fn": "strong_wolfe", "fixed": True}),
+    "Lion": (0.1, 0.003, {"weight_decay": 0.0}),
+    "Lookahead": (0.3, 0.003, {}),
+    "Momentum": (1.0, 0.03, {}),
+    "Muon": (0.1, 0.003, {"weight_decay": 0.0}),
+    "NAdam": (1.0, 0.03, {}),
+    "NovoGrad": (0.01, 0.0003, {}),
+    "Prodigy": (1.0, 0.03, {"d0": 1e-2}),
+    "RAdam": (0.3, 0.003, {"betas": (0.9, 0.9)}),
+    "RMSprop": (0.3, 0.01, {}),
+    "Rprop": (0.1, 0.03, {"fixed": True}),
+    "SAM": (0.1, 0.003, {"rho": 1e-3}),
+    "SGD": (0.3, 0.003, {}),
+    "ScheduleFreeAdamW": (1.0, 0.3, {"fixed": True}),
+    "ScheduleFreeSGD": (0.3, 0.003, {"fixed": True}),
+    "Signum": (0.03, 0.003, {}),
+    "Yogi": (1.0, 1.0, {}),
+}
+NAMES = sorted(TABLE)
+WRAPPERS = {"Lookahead": {"k", "alpha"}, "SAM": {"rho", "adaptive"}}
+NEED_CLOSURE = {"LBFGS", "SAM"}
+
+
+def made(name, params, lr=0.01, **options):
+    own = {**TABLE[name][2], **options}
+    own.pop("fixed", None)
+    if name in WRAPPERS:
+        around = {key: own.pop(key) for key in WRAPPERS[name] & own.keys()}
+        return getattr(optim, name)(optim.SGD(params, lr=lr, momentum=0.5, **own), **around)
+    return getattr(optim, name)(params, lr=lr, **own)
+
+
+def test_the_table_holds_every_optimizer():
+    classes = {
+        name
+        for name in optim.__all__
+        if inspect.isclass(found := getattr(optim, name)) and issubclass(found, optim.Optimizer)
+    }
+    assert classes - {"Optimizer"} == set(TABLE)
+
+
+def quadratic(sign=1.0):
+    a = Parameter(np.array([[3.0, -2.0], [0.5, 1.0], [2.0, -1.0]]))
+    b = Parameter(np.array([[1.5, -1.0], [-2.0, 2.5]]))
+    goal_a, goal_b = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]]), np.array([[1.0, 1.0], [0.3, -0.7]])
+    bend_a, bend_b = np.array([[1.0, 3.0], [2.0, 5.0], [4.0, 1.0]]), np.array([[2.0, 1.0], [1.0, 3.0]])
+
+    def closure():
+        da, db = a.data - goal_a, b.data - goal_b
+        a.grad, b.grad = sign * bend_a * da, sign * bend_b * db
+        return sign * 0.5 * float((bend_a * da**2).sum() + (bend_b * db**2).sum())
+
+    return [a, b], closure
+
+
+def rosenbrock():
+    p = Parameter(np.array([[-1.2], [1.0]]))
+
+    def closure():
+        (x,), (y,) = p.data
+        p.grad = np.array([[-2 * (1 - x) - 400 * x * (y - x * x)], [200 * (y - x * x)]])
+        return (1 - x) ** 2 + 100 * (y - x * x) ** 2
+
+    return [p], closure
+
+
+def arrive(name, problem, lr, steps, **options):
+    """The loss after some steps whose length falls to zero."""
+    params, closure = problem
+    optimizer = made(name, params, lr, **options)
+    for k in range(steps):
+        if not TABLE[name][2].get("fixed"):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * (1 - k / steps)
+        optimizer.step(closure)
+    if hasattr(optimizer, "eval"):
+        optimizer.eval()
+    return closure()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arrives_on_a_quadratic(name):
+    assert arrive(name, quadratic(), TABLE[name][0], 400) < 1e-3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arrives_on_rosenbrock(name):
+    assert arrive(name, rosenbrock(), TABLE[name][1], 3000) < 0.06
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_maximize_climbs_as_it_would_descend_on_the_negative(name):
+    (up, climb), (down, descend) = quadratic(sign=-1.0), quadratic()
+    upward, downward = made(name, up, maximize=True), made(name, down)
+    for _ in range(20):
+        upward.step(climb)
+        downward.step(descend)
+    for a, b in zip(up, down, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+
+
+def gradients(seed, *params):
+    rng = np.random.default_rng(seed)
+    for p in params:
+        g = rng.normal(size=np.shape(p.data))
+        p.grad = g.astype(p.data.dtype) if isinstance(p.data, np.ndarray) else float(g)
+
+
+def stepped(name, optimizer, params, seeds):
+    for seed in seeds:
+        if name in NEED_CLOSURE:
+
+            def closure(seed=seed):
+                gradients(seed, *params)
+                loss = sum(float((p.grad * p.data + 0.5 * p.data * p.data).sum()) for p in params)
+                for p in params:
+                    p.grad = p.grad + p.data
+                return loss
+
+            optimizer.step(closure)
+        else:
+            gradients(seed, *params)
+            optimizer.step()
+
+
+def some(dtype=np.float64, shapes=((3, 2), (2, 4))):
+    rng = np.random.default_rng(7)
+    return [Parameter(rng.normal(size=shape).astype(dtype)) for shape in shapes]
+
+
+def through_json(state):
+    def plain(value):
+        return {"array": value.tolist()}["array"] if isinstance(value, np.ndarray) else float(value)
+
+    return json.loads(json.dumps(state, default=plain))
+
+
+@pytest.mark.parametrize("trip", [lambda s: s, copy.deepcopy, through_json], ids=["as is", "copied", "json"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_state_dict_continues_bit_for_bit(name, trip):
+    params, others = some(), some()
+    optimizer, other = made(name, params), made(name, others, lr=0.5)
+    stepped(name, optimizer, params, range(7))
+    saved = trip(optimizer.state_dict())
+    for p, q in zip(params, others, strict=True):
+        q.data = p.data.copy()
+    other.load_state_dict(saved)
+    before = copy.deepcopy(saved)
+    stepped(name, optimizer, params, range(7, 14))
+    stepped(name, other, others, range(7, 14))
+    for p, q in zip(params, others, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+    assert repr(saved) == repr(before), "the loaded dict was written into"
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in NEED_CLOSURE])
+def test_groups_have_options_of_their_own(name):
+    both, alone = some(), some()
+    groups = [{"params": [both[0]], "lr": 0.02}, {"params": [both[1]], "lr": 0.003}]
+    one = made(name, groups)
+    if name == "Prodigy":  # its estimate of the distance is one for all groups
+        assert [g["lr"] for g in one.param_groups] == [0.02, 0.003]
+        return
+    two = [made(name, [alone[0]], lr=0.02), made(name, [alone[1]], lr=0.003)]
+    for seed in range(5):
+        gradients(seed, *both)
+        gradients(seed, *alone)
+        one.step()
+        for optimizer in two:
+            optimizer.step()
+    for p, q in zip(both, alone, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_float32_stays_float32_and_is_about_right(name):
+    narrow, wide = some(np.float32), some()
+    for p, q in zip(narrow, wide, strict=True):
+        q.data = p.data.astype(np.float64)
+    small, large = made(name, narrow), made(name, wide)
+    seeds = [0] if name == "LBFGS" else range(5)  # one function: its memory of another would magnify every rounding
+    stepped(name, small, narrow, seeds)
+    stepped(name, large, wide, seeds)
+    for p, q in zip(narrow, wide, strict=True):
+        assert p.data.dtype == np.float32
+        np.testing.assert_allclose(p.data, q.data, rtol=2e-3, atol=2e-4)
+    for state in small.state_dict().get("state", {}).values():
+        for value in state.values():
+            assert not isinstance(value, np.ndarray) or value.dtype in (np.float32, np.float64)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "Muon"])
+def test_values_move_as_tensors_do(name):
+    rng = np.random.default_rng(3)
+    start = rng.normal(size=6)
+    elementwise = getattr(optim, name).elementwise
+    values = [Value(x) for x in start]
+    tensors = [Tensor(start, requires_grad=True)] if elementwise else [Tensor(x, requires_grad=True) for x in start]
+    first, second = made(name, values), made(name, tensors)
+
+    def on_values(g):
+        for v, x in zip(values, g, strict=True):
+            v.grad = float(x + 0.1 * v.data)
+        return sum(float(v.grad) for v in values)
+
+    def on_tensors(g):
+        for t, x in zip(tensors, g if len(tensors) > 1 else [g], strict=True):
+            t.grad = x + 0.1 * t.data
+        return float(sum(t.grad.sum() for t in tensors))
+
+    for _ in range(6):
+        g = rng.normal(size=6)
+        first.step(lambda g=g: on_values(g))
+        second.step(lambda g=g: on_tensors(g))
+    flat = np.concatenate([t.data.ravel() for t in tensors])
+    assert all(type(v.data) is float for v in values)
+    np.testing.assert_allclose([v.data for v in values], flat, rtol=1e-12, atol=0)
+    if name not in NEED_CLOSURE and elementwise and name != "Prodigy":
+        np.testing.assert_array_equal([v.data for v in values], flat)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("Muon", "LBFGS", "SAM")])
+def test_a_parameter_without_gradient_waits_and_keeps_its_own_count(name):
+    if name in ("Prodigy", "Lookahead"):  # the one adds over all parameters, the other looks back at all of them
+        pytest.skip("all parameters are tied together")
+    together, alone = some(), some()
+    one, two = made(name, together), [made(name, [p]) for p in alone]
+    for seed in range(9):
+        gradients(seed, *together)
+        gradients(seed, *alone)
+        missing = seed % 2 if seed < 6 else None
+        for i, optimizer in enumerate(two):
+            if i == missing:
+                together[i].grad = None
+            else:
+                optimizer.step()
+        one.step()
+    for p, q in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+    assert [s["step"] for s in one.state_dict()["state"].values()] == [6, 6]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_array_that_somebody_holds_is_written_into(name):
+    params = some()
+    optimizer = made(name, params)
+    held = []
+    for seed in range(6):
+        held.append([(p.data, p.data.copy()) for p in params])
+        stepped(name, optimizer, params, [seed])
+        given = [(p.grad, p.grad.copy()) for p in params]
+        held.append(given)
+    for pairs in held:
+        for array, copied in pairs:
+            np.testing.assert_array_equal(array, copied)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gradient_changed_after_the_step_changes_nothing(name):
+    params, others = some(), some()
+    optimizer, other = made(name, params), made(name, others)
+    for seed in range(4):
+        stepped(name, optimizer, params, [seed])
+        stepped(name, other, others, [seed])
+        for p in params:
+            p.grad *= 0
+    for p, q in zip(params, others, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_assigned_between_steps_are_seen(name):
+    if name == "Lookahead":
+        pytest.skip("it goes back to numbers of its own, on purpose")
+    params, others = some(), some()
+    optimizer, other = made(name, params), made(name, others)
+    stepped(name, optimizer, params, range(3))
+    stepped(name, other, others, range(3))
+    for p, q in zip(params, others, strict=True):
+        p.data = p.data + 1.0  # a new array
+        q.data[...] = q.data + 1.0  # the same array
+    stepped(name, optimizer, params, range(3, 6))
+    stepped(name, other, others, range(3, 6))
+    for p, q in zip(params, others, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", NAMES)
+def test_skip_nonfinite_leaves_everything_and_counts(name, bad):
+    params, others = some(), some()
+    optimizer, other = made(name, params, skip_nonfinite=True), made(name, others)
+    stepped(name, optimizer, params, range(3))
+    stepped(name, other, others, range(3))
+
+    def closure():
+        gradients(50, *params)
+        params[1].grad[0, 0] = bad
+        return 1.0
+
+    before = [p.data.copy() for p in params]
+    closure()
+    optimizer.step(closure)
+    assert optimizer.skipped == 1
+    for p, b in zip(params, before, strict=True):
+        np.testing.assert_array_equal(p.data, b)
+    stepped(name, optimizer, params, range(3, 6))
+    stepped(name, other, others, range(3, 6))
+    for p, q in zip(params, others, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+    assert (optimizer.skipped, optimizer.step_count) == (1, 6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_options_are_refused_with_what_was_meant(name):
+    cls = getattr(optim, name)
+    if name in WRAPPERS:
+        with pytest.raises(TypeError, match=f"{name} wraps an optimizer"):
+            cls(some())
+        with pytest.raises(ValueError, match="must be in"):
+            made(name, some(), **{next(iter(WRAPPERS[name] - {"adaptive"})): -1})
+        return
+    with pytest.raises(TypeError, match="has no option 'learning_rate'"):
+        cls(some(), learning_rate=0.1)
+    with pytest.raises(TypeError, match="did you mean 'maximize'"):
+        cls(some(), maximise=True)
+    with pytest.raises(ValueError, match=r"unknown key 'lrr'.*'lr'"):
+        cls([{"params": some(), "lrr": 1}])
+    for option, hint in cls.hints.items():
+        if "[0," in str(hint):
+            with pytest.raises(ValueError, match=rf"{option}.* must be in .*-1"):
+                cls(some(), **{option: (-1, -1) if "tuple" in str(hint) else -1})
+        with pytest.raises((TypeError, ValueError), match=option):
+            cls(some(), **{option: "fast"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docstring_opens_with_the_rule_and_names_its_source(name):
+    text = inspect.getdoc(getattr(optim, name))
+    code = text.split("::\n", 1)[1].strip().split("\n\n")[0]
+    assert 2 <= len(code.splitlines()) <= 3
+    assert "20" in text or "19" in text, "year of the source"
+    for word in ("PyTorch", "Keras", "optax", ">>>"):
+        assert word in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_goes_its_own_way(name):
+    params = some()
+    optimizer = made(name, params)
+    stepped(name, optimizer, params, range(4))
+    copied, twins = copy.deepcopy((optimizer, params))
+    before = [p.data.copy() for p in params]
+    stepped(name, copied, twins, range(4, 8))
+    for p, b in zip(params, before, strict=True):
+        np.testing.assert_array_equal(p.data, b)
+    stepped(name, optimizer, params, range(4, 8))
+    for p, q in zip(params, twins, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
