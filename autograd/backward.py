@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, Primitive, refuse_modified, topological_order
+from .modes import Watch, current_mode
 from .rules import ONE, astype, shape_of, sum_to
 
 Visit = Callable[[Node, Node, Any, Any, Any, Any], None]
@@ -51,6 +52,9 @@ def reverse_pass(
         The cotangent of every leaf, `Value`, retained and kept node that was reached; others are dropped once used.
     """
     finished: dict[Node, Any] = {}
+    mode = current_mode()
+    if isinstance(mode, Watch):
+        visit = _watched(mode, visit)
     walk = _Walk(cotangent, wanted, create_graph, visit)
     plain = wanted is None and visit is None and not create_graph
     maskable = walk.maskable
@@ -87,6 +91,17 @@ def reverse_pass(
             total = get(y)
             cotangent[y] = share_y if total is None else total + share_y
     return finished
+
+
+def _watched(watch: Watch, visit: Visit | None) -> Visit:
+    """Return a visitor that also tells those who watch this thread."""
+
+    def told(node: Node, arg: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
+        watch.pulled(node, arg, g, share)
+        if visit is not None:
+            visit(node, arg, rule, g, share, total)
+
+    return told
 
 
 class _Walk:

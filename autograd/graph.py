@@ -171,7 +171,7 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     node.hooks = ()
     mode = current_mode()
     if mode is not True and mode is not False:
-        mode.made(node, raw, op)
+        mode.made(op, args, raw, node)
     if mode:
         rules = op.rules
         requires = connected = False
@@ -206,7 +206,7 @@ def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_P
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:
         mode = current_mode()
         if isinstance(mode, Watch):
-            mode.failed(op, raw, error)
+            mode.failed(op, args, raw, error)
         raise explained(op, raw, error) from error
     for arg in args:
         if isinstance(arg, Node):

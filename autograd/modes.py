@@ -29,10 +29,10 @@ class Watch:
         """Return what goes on watching while operations are, or are not, recorded."""
         raise NotImplementedError
 
-    def made(self, node: Any, raw: tuple[Any, ...], op: Any) -> None:
-        """See a node that `op` has just made from the numbers `raw`."""
+    def made(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
+        """See a node that `op` has just made from `args`, which held the numbers `raw`."""
 
-    def failed(self, op: Any, raw: tuple[Any, ...], error: Exception) -> None:
+    def failed(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
         """See an operation that raised `error`."""
 
     def pulled(self, node: Any, arg: Any, g: Any, share: Any) -> None:

@@ -1,0 +1,180 @@
+"""detect_anomaly: the first nan or inf is named with its operation, values, line and cure."""
+
+import inspect
+import math
+import threading
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import AnomalyError, Tensor, Value, detect_anomaly, no_grad
+
+
+def line_above():
+    frame = inspect.currentframe().f_back
+    return f"{__file__}:{frame.f_lineno - 1}"
+
+
+def test_forward_names_operation_values_line_and_cure():
+    x = Tensor([[1.0, 2.0], [0.0, 3.0]], requires_grad=True, name="probabilities")
+    with detect_anomaly():
+        y = x * 1.0
+        with pytest.raises(AnomalyError) as caught:
+            ag.log(y).sum()
+        here = line_above()
+    message = str(caught.value)
+    assert "log gave -inf at [1, 0]" in message
+    assert "argument 0 = 0.0 there (shape (2, 2), from 0 to 3)" in message
+    assert f"made at {here}: ag.log(y).sum()" in message
+    assert "log1p" in message
+    assert "BCEWithLogitsLoss" in message
+    assert issubclass(AnomalyError, FloatingPointError)
+
+
+def test_the_name_of_an_input_is_told():
+    x = Tensor([800.0], requires_grad=True, name="logits")
+    with detect_anomaly(), pytest.raises(AnomalyError, match=r"exp gave inf at \[0\], from logits = 800"):
+        ag.exp(x)
+
+
+def test_backward_names_the_line_of_the_forward():
+    x = Tensor([4.0, 0.0], requires_grad=True, name="x")
+    with detect_anomaly():
+        y = ag.sqrt(x)
+        here = line_above()
+        loss = y.sum()
+        with pytest.raises(AnomalyError) as caught:
+            loss.backward()
+    message = str(caught.value)
+    assert "the backward pass of sqrt gave inf at [1] for x" in message
+    assert f"made at {here}: y = ag.sqrt(x)" in message
+    assert "sqrt(x + eps)" in message
+    assert x.grad is None
+
+
+def test_backward_of_a_graph_from_before_is_found_without_its_line():
+    x = Value(0.0)
+    y = ag.sqrt(x)
+    with detect_anomaly(), pytest.raises(AnomalyError, match="made before detect_anomaly"):
+        y.backward()
+    assert x.grad == 0.0
+
+
+def test_gradients_and_higher_orders_are_watched_too():
+    x = Tensor([0.0], requires_grad=True)
+    with detect_anomaly(), pytest.raises(AnomalyError, match=r"power|multiply|sqrt|divide"):
+        ag.gradients(ag.sqrt(x).sum(), x, create_graph=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: ag.log(Value(-1.0, name="a")), r"log failed .*a = -1\.0"),
+        (lambda: Value(1.0) / Value(0.0), r"divide failed.*argument 1 = 0\.0"),
+        (lambda: ag.exp(Value(1e4)), "exp failed"),
+        (lambda: Value(1e200) * Value(1e200), "multiply gave inf.*learning rate"),
+    ],
+)
+def test_values_outside_a_domain_become_anomalies(make, says):
+    with detect_anomaly(), pytest.raises(AnomalyError, match="(?s)" + says):
+        make()
+
+
+def test_nan_that_came_with_the_data_is_told_apart():
+    x = Tensor([1.0, math.nan], requires_grad=True)
+    with detect_anomaly(), pytest.raises(AnomalyError, match=r"look at the data \(np.isfinite\)"):
+        x * 2.0
+
+
+def test_a_seed_of_nan_is_told_apart():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with detect_anomaly():
+        y = x * 2.0
+        with pytest.raises(AnomalyError, match="a gradient of nan or inf was passed to it"):
+            y.backward(np.array([math.nan, 1.0]))
+
+
+def test_an_error_of_shapes_stays_what_it_is():
+    with detect_anomaly(), pytest.raises(ValueError, match="multiply") as caught:
+        Tensor([1.0, 2.0], requires_grad=True) * np.ones(3)
+    assert not isinstance(caught.value, AnomalyError)
+
+
+def test_numpy_does_not_warn_inside_and_does_again_outside():
+    x = Tensor([0.0], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with detect_anomaly(), pytest.raises(AnomalyError):
+            ag.log(x)
+        with pytest.raises(RuntimeWarning):
+            ag.log(x)
+
+
+def test_right_code_is_left_alone():
+    w = Tensor(np.ones((2, 2)), requires_grad=True)
+    plain = ag.gradients(ag.softmax(w @ w).max(), w)
+    with detect_anomaly():
+        loss = ag.softmax(w @ w).max()
+        mask = ag.where(w > 2, ag.log(w - 3.0 * (w > 2) + 3.0), w)
+        assert mask.requires_grad
+        assert np.array_equal(ag.gradients(loss, w), plain)
+        v = Value(2.0)
+        (v * v).backward()
+    assert v.grad == 4.0
+
+
+def test_inside_no_grad_it_still_watches_and_does_not_record():
+    with detect_anomaly(), no_grad():
+        assert not ag.is_grad_enabled()
+        assert not (Value(2.0) * 3.0).requires_grad
+        with pytest.raises(AnomalyError):
+            ag.log(Tensor([0.0]))
+
+
+def test_the_mode_is_restored_and_nests():
+    x = Tensor([0.0])
+    with np.errstate(divide="ignore"):
+        with detect_anomaly():
+            with pytest.raises(AnomalyError), detect_anomaly():
+                ag.log(x)
+            with pytest.raises(AnomalyError):
+                ag.log(x)
+        assert ag.log(x).data[0] == -math.inf
+    with no_grad(), detect_anomaly():
+        assert not ag.is_grad_enabled()
+    assert ag.is_grad_enabled()
+
+
+def test_it_decorates():
+    @detect_anomaly()
+    def step(x):
+        return ag.log(x)
+
+    with pytest.raises(AnomalyError):
+        step(Value(0.0))
+    assert step(Value(1.0)).data == 0.0
+
+
+def test_other_threads_are_not_watched():
+    found = []
+
+    def work():
+        with np.errstate(divide="ignore"):
+            found.append(ag.log(Tensor([0.0])).data[0])
+
+    with detect_anomaly():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert found == [-math.inf]
+
+
+def test_it_keeps_no_node_alive():
+    with detect_anomaly():
+        y = Value(2.0) * 3.0
+        gone = weakref.ref(y)
+        del y
+        assert gone() is None
