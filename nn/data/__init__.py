@@ -15,12 +15,15 @@ Examples
 [3, 3, 2]
 """
 
+from .binary_readers import open_npy, read_idx, read_mnist
+from .csv_reader import Table, read_csv, read_csv_chunks
 from .dataset import Dataset, Subset, TensorDataset
 from .loader import DataLoader
 from .prepare import Standardizer, one_hot, random_split, standardize, train_test_split
 from .sampler import RandomSampler, SequentialSampler, WeightedRandomSampler
 
 __all__ = [
-    "DataLoader", "Dataset", "RandomSampler", "SequentialSampler", "Standardizer", "Subset", "TensorDataset",
-    "WeightedRandomSampler", "one_hot", "random_split", "standardize", "train_test_split",
+    "DataLoader", "Dataset", "RandomSampler", "SequentialSampler", "Standardizer", "Subset", "Table", "TensorDataset",
+    "WeightedRandomSampler", "one_hot", "open_npy", "random_split", "read_csv", "read_csv_chunks", "read_idx",
+    "read_mnist", "standardize", "train_test_split",
 ]  # fmt: skip

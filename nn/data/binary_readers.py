@@ -1,0 +1,184 @@
+"""Arrays from binary files: NumPy's, left on the disk, and the IDX format of MNIST."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import math
+import os
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nn.files import FilePath
+
+__all__ = ["open_npy", "read_idx", "read_mnist"]
+
+Array = np.ndarray[Any, Any]
+IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+PIECE = 1 << 20
+
+
+def open_npy(path: FilePath) -> Array:
+    """Return the array in a ``.npy`` file, memory-mapped: rows are read when they are used.
+
+    A `TensorDataset` of such arrays trains on data larger than memory.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of `numpy.save` or `numpy.lib.format.open_memmap`.
+
+    Returns
+    -------
+    ndarray
+        Read-only.
+
+    Raises
+    ------
+    ValueError
+        If the file is something else, holds objects, or was cut off.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from nn.data import TensorDataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/x.npy", np.arange(6.0).reshape(3, 2))
+    ...     TensorDataset(open_npy(f"{folder}/x.npy"))
+    TensorDataset(float64 (3, 2))
+    """
+    _require(path)
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(6) != b"\x93NUMPY":
+                raise ValueError("it does not begin as one")
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError) as error:
+        reason = "it holds Python objects, which are unsafe to load" if "object" in str(error).lower() else error
+        raise ValueError(f"{os.fspath(path)}: not a .npy file of numbers, or a truncated one: {reason}") from None
+    return array.view(np.ndarray)
+
+
+def read_idx(path: FilePath) -> Array:
+    """Return the array in an IDX file, also a compressed one (``.gz``).
+
+    Parameters
+    ----------
+    path : str or Path
+        Where from.
+
+    Returns
+    -------
+    ndarray
+        In the byte order of this machine.
+
+    Raises
+    ------
+    ValueError
+        If the magic number is wrong, or the file is longer or shorter than its header says.
+
+    Notes
+    -----
+    The layout is that of Y. LeCun's MNIST page: two zero bytes, a type, the number of axes, one big-endian 32-bit
+    length per axis, then the numbers, the last axis fastest.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "labels").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]))
+    ...     read_idx(Path(folder, "labels"))
+    array([5, 0, 4], dtype=uint8)
+    """
+    _require(path)
+    name = os.fspath(path)
+    opened: Any = gzip.open if Path(path).suffix == ".gz" else open
+    try:
+        with opened(path, "rb") as file:
+            head = file.read(4)
+            if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
+                raise ValueError(
+                    f"{name}: not an IDX file: it begins with {head.hex(' ')}, not with 00 00, a type and a count"
+                )
+            lengths = file.read(4 * head[3])
+            if len(lengths) < 4 * head[3]:
+                raise ValueError(f"{name}: the file ends within its header")
+            shape = tuple(int(n) for n in np.frombuffer(lengths, ">u4"))
+            kind = np.dtype(IDX_TYPES[head[2]])
+            wanted = math.prod(shape) * kind.itemsize
+            data = _at_most(file, wanted + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{name}: the compressed file is damaged ({error})") from None
+    if len(data) != wanted:
+        amount = f"only {len(data):,}" if len(data) < wanted else "more"
+        raise ValueError(f"{name}: its header says {shape}, which is {wanted:,} bytes, and {amount} follow")
+    return np.frombuffer(data, kind).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def _at_most(file: BinaryIO, count: int) -> bytes:
+    """Read up to `count` bytes, without making room before they are there."""
+    pieces, left = [], count
+    while left and (piece := file.read(min(left, PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
+
+
+def read_mnist(
+    folder: FilePath, train: bool = True, flatten: bool = True, dtype: Any = np.float32
+) -> tuple[Array, Array]:
+    """Return images and labels of MNIST, or of a set in the same four files (Fashion-MNIST, KMNIST).
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where ``train-images-idx3-ubyte`` and its companions are, as they are distributed or unpacked.
+    train : bool
+        The 60,000 training images, or the 10,000 test images (``t10k-...``).
+    flatten : bool
+        Images as rows of 784 numbers instead of 28 by 28.
+    dtype : dtype
+        Number type of the images.
+
+    Returns
+    -------
+    images : ndarray, shape (n, 784)
+        From 0 to 1.
+    labels : ndarray of int64, shape (n,)
+        The digits.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is not there; nothing is ever downloaded.
+    ValueError
+        If a file is damaged, or images and labels do not belong together.
+    """
+    prefix = "train" if train else "t10k"
+    image_file, label_file = _mnist_file(folder, f"{prefix}-images", 3), _mnist_file(folder, f"{prefix}-labels", 1)
+    images, labels = read_idx(image_file), read_idx(label_file)
+    for path, array, ndim in ((image_file, images, 3), (label_file, labels, 1)):
+        if array.ndim != ndim or array.dtype != np.uint8:
+            raise ValueError(f"{path}: expected {ndim} axes of bytes, found {array.dtype} of shape {array.shape}")
+    if len(images) != len(labels):
+        raise ValueError(f"{image_file} holds {len(images)} images, and {label_file} {len(labels)} labels")
+    scaled = images.astype(dtype) / np.asarray(255, dtype)
+    return scaled.reshape(len(scaled), -1) if flatten else scaled, labels.astype(np.int64)
+
+
+def _mnist_file(folder: FilePath, stem: str, axes: int) -> Path:
+    names = [f"{stem}{mark}idx{axes}-ubyte{end}" for mark in "-." for end in ("", ".gz")]
+    for name in names:
+        if (path := Path(folder) / name).is_file():
+            return path
+    raise FileNotFoundError(2, f"none of {', '.join(names)} is in the folder", os.fspath(folder))
+
+
+def _require(path: FilePath) -> None:
+    with contextlib.suppress(OSError):
+        if Path(path).is_file():
+            return
+    raise FileNotFoundError(2, "there is no such file", os.fspath(path))
