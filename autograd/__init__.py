@@ -8,63 +8,101 @@ Examples
 >>> from autograd import Value
 >>> a, b = Value(2.0), Value(3.0)
 >>> (a * b).tanh().backward()
->>> round(a.grad, 7)
-7.37e-05
+>>> f"{a.grad:.2e}"
+'7.37e-05'
 """
 
 import importlib
 
 from . import extend
+from .anomaly import AnomalyError, detect_anomaly
 from .backward import backward, gradients
+from .comparing import (
+    ceil,
+    equal,
+    floor,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+    round,
+    sign,
+)  # fmt: skip
 from .elementwise import (
     absolute,
     add,
-    cos,
+    clip,
     divide,
-    equal,
     exp,
-    greater,
-    greater_equal,
+    exp2,
+    expm1,
+    fmod,
     leaky_relu,
-    less,
-    less_equal,
     log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
     maximum,
     minimum,
     multiply,
     negative,
-    not_equal,
     power,
+    reciprocal,
     relu,
+    rsqrt,
     sigmoid,
-    sign,
-    sin,
     softplus,
     sqrt,
+    square,
     subtract,
-    tanh,
     where,
 )  # fmt: skip
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .graph import GradientWarning, Node, is_grad_enabled, no_grad, topological_order
-from .linalg import matmul
-from .reducing import log_softmax, logsumexp, max, mean, softmax, sum
-from .rules import PRIMITIVES, broadcast_to
-from .shaping import concatenate, getitem, reshape, stack, swapaxes, transpose
+from .graph import GradientWarning, Node, topological_order
+from .indexing import diag, diagonal, flip, getitem, index_add, scatter, take, take_along_axis
+from .jacobians import hessian, hvp, jacobian
+from .joining import concatenate, pad, repeat, split, stack
+from .linalg import cholesky, det, inv, matmul, norm, slogdet, solve, trace
+from .modes import enable_grad, is_grad_enabled, no_grad
+from .products import dot, einsum, outer, tensordot
+from .reducing import all, any, argmax, argmin, log_softmax, logsumexp, max, mean, min, softmax, std, sum, var
+from .rules import PRIMITIVES, astype, broadcast_to
+from .scanning import argsort, cumprod, cumsum, prod, sort
+from .shaping import expand_dims, flatten, moveaxis, reshape, roll, squeeze, swapaxes, tile, transpose, tril, triu
 from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
+from .transforms import grad, jvp, value_and_grad, vjp
+from .trigonometry import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, erf, hypot, sin, sinh, tan, tanh
 from .value import Value
 
 abs = absolute
 
 __all__ = [
-    "PRIMITIVES", "GradientWarning", "Node", "Tensor", "Value", "abs", "absolute", "add", "as_tensor", "backward",
-    "broadcast_to", "concatenate", "cos", "divide", "equal", "exp", "extend", "get_default_dtype", "getitem",
-    "gradients", "greater", "greater_equal", "is_grad_enabled", "leaky_relu", "less", "less_equal", "log",
-    "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "minimum", "multiply", "negative", "no_grad",
-    "not_equal", "power", "relu", "reshape", "set_default_dtype", "sigmoid", "sign", "sin", "softmax", "softplus",
-    "sqrt", "stack", "subtract", "sum", "swapaxes", "tanh", "topological_order", "transpose", "where",
+    "PRIMITIVES", "GradientWarning", "Node", "Tensor", "Value", "abs", "absolute", "acos", "acosh", "add", "all",
+    "any", "argmax", "argmin", "argsort", "as_tensor", "asin", "asinh", "astype", "atan", "atan2", "atanh",
+    "backward", "broadcast_to", "ceil", "cholesky", "clip", "concatenate", "cos", "cosh", "cumprod", "cumsum",
+    "det", "diag", "diagonal", "divide", "dot", "einsum", "equal", "erf", "exp", "exp2", "expand_dims", "expm1",
+    "extend", "flatten", "flip", "floor", "fmod", "get_default_dtype", "getitem", "gradients", "greater",
+    "greater_equal", "hypot", "index_add", "inv", "is_grad_enabled", "isfinite", "isinf", "isnan", "leaky_relu",
+    "less", "less_equal", "log", "log1p", "log2", "log10", "log_softmax", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
+    "negative", "no_grad", "norm", "not_equal", "outer", "pad", "power", "prod", "reciprocal", "relu", "repeat",
+    "reshape", "roll", "round", "rsqrt", "scatter", "set_default_dtype", "sigmoid", "sign", "sin", "sinh",
+    "slogdet", "softmax", "softplus", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
+    "topological_order", "trace", "transpose", "tril", "triu", "var", "where",
 ]  # fmt: skip
-__all__ += ["GradcheckError", "gradcheck", "gradgradcheck"]
+__all__ += [
+    "GradcheckError", "enable_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacobian", "jvp",
+    "value_and_grad", "vjp",
+]  # fmt: skip
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {"draw": "drawing"}

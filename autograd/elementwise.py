@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from .comparing import equal, greater, greater_equal, less, less_equal, logical_and, logical_or, round, sign
 from .graph import GradientWarning, Node
-from .rules import SCALAR, elementwise, linear, nondifferentiable, xp
+from .operands import SCALAR
+from .rules import elementwise, linear, xp
 
 # ---------------------------------------------------------------------------------------------- arithmetic
 
@@ -123,7 +125,54 @@ def where(mask: Any, x: Any, y: Any) -> Any:
     return xp(mask, x, y).where(mask, x, y)
 
 
-# ------------------------------------------------------------------------- exponential, logarithm, trigonometry
+@elementwise(
+    lambda y, x, low, high: logical_and(greater_equal(x, low), less_equal(x, high)),
+    lambda y, x, low, high: logical_and(less(x, low), less_equal(low, high)),
+    lambda y, x, low, high: logical_or(greater(x, high), greater(low, high)),
+)
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    """Nearest number between `low` and `high`."""
+    space = xp(x, low, high)
+    return space.minimum(space.maximum(x, low), high)
+
+
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """Return the number nearest to `x` between two bounds.
+
+    Parameters
+    ----------
+    x : float, array_like, Value or Tensor
+        What to limit.
+    min, max : float, array_like, Value or Tensor, optional
+        The bounds, which may need gradients themselves; None for no bound.
+
+    Returns
+    -------
+    float, ndarray, Value or Tensor
+        The limited numbers. At a bound the derivative in `x` is 1, as in PyTorch.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([-2.0, 1.0, 3.0], requires_grad=True)
+    >>> clip(x, -1.0, 1.0).sum().backward()
+    >>> x.grad
+    array([0., 1., 0.])
+    """
+    data = x._data if isinstance(x, Node) else np.asarray(x)
+    limits = np.iinfo(data.dtype) if getattr(data, "dtype", np.dtype(float)).kind in "iu" else None
+    low = min if min is not None else -math.inf if limits is None else limits.min
+    high = max if max is not None else math.inf if limits is None else limits.max
+    return _clip(x, low, high)
+
+
+@elementwise(1, lambda z, x, y: -round((x - z) / y))
+def fmod(x: Any, y: Any) -> Any:
+    """Remainder of ``x / y`` with the sign of `x`, as in C."""
+    return xp(x, y).fmod(x, y)
+
+
+# ---------------------------------------------------------------------------- powers, exponentials, logarithms
 
 
 @elementwise(lambda y, x: y)
@@ -144,22 +193,63 @@ def sqrt(x: Any) -> Any:
     return xp(x).sqrt(x)
 
 
-@elementwise(lambda y, x: cos(x))
-def sin(x: Any) -> Any:
-    """Sine of an angle in radians."""
-    return xp(x).sin(x)
+@elementwise(lambda y, x: -0.5 * y / x)
+def rsqrt(x: Any) -> Any:
+    """Reciprocal square root ``1 / sqrt(x)``."""
+    return 1.0 / xp(x).sqrt(x)
 
 
-@elementwise(lambda y, x: -sin(x))
-def cos(x: Any) -> Any:
-    """Cosine of an angle in radians."""
-    return xp(x).cos(x)
+@elementwise(lambda y, x: 2.0 * x)
+def square(x: Any) -> Any:
+    """Square ``x * x``."""
+    return x * x
 
 
-@elementwise(lambda y, x: 1 - y * y)
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
-    return xp(x).tanh(x)
+@elementwise(lambda y, x: -y * y)
+def reciprocal(x: Any) -> Any:
+    """Reciprocal ``1 / x``."""
+    return 1.0 / x
+
+
+@elementwise(lambda y, x: y * math.log(2.0))
+def exp2(x: Any) -> Any:
+    """Power of two ``2**x``."""
+    return xp(x).exp2(x)
+
+
+@elementwise(lambda y, x: exp(x))
+def expm1(x: Any) -> Any:
+    """``e**x - 1``, exact for small `x`."""
+    return xp(x).expm1(x)
+
+
+@elementwise(lambda y, x: 1.0 / (1.0 + x))
+def log1p(x: Any) -> Any:
+    """``log(1 + x)``, exact for small `x`."""
+    return xp(x).log1p(x)
+
+
+@elementwise(lambda y, x: 1.0 / (x * math.log(2.0)))
+def log2(x: Any) -> Any:
+    """Logarithm to base 2."""
+    return xp(x).log2(x)
+
+
+@elementwise(lambda y, x: 1.0 / (x * math.log(10.0)))
+def log10(x: Any) -> Any:
+    """Logarithm to base 10."""
+    return xp(x).log10(x)
+
+
+@elementwise(
+    lambda z, x, y: sigmoid(where(equal(z, -math.inf), -math.inf, x - y)),
+    lambda z, x, y: sigmoid(where(equal(z, -math.inf), -math.inf, y - x)),
+)
+def logaddexp(x: Any, y: Any) -> Any:
+    """``log(e**x + e**y)``, without overflow; the gradient of two ``-inf`` is 0."""
+    if xp(x, y) is not SCALAR:
+        return np.logaddexp(x, y)
+    return x + math.log(2.0) if x == y else SCALAR.maximum(x, y) + math.log1p(math.exp(-abs(x - y)))
 
 
 # --------------------------------------------------------------------------------------------- activations
@@ -188,48 +278,3 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
 def softplus(x: Any) -> Any:
     """Smooth ramp ``log(1 + e**x)``, without overflow."""
     return xp(x).log1p(xp(x).exp(-abs(x))) + xp(x).maximum(x, 0.0)
-
-
-# ------------------------------------------------------------------------------ comparisons: no gradient passes
-
-
-@nondifferentiable(symbol="==")
-def equal(x: Any, y: Any) -> Any:
-    """Whether ``x == y``."""
-    return x == y
-
-
-@nondifferentiable(symbol="!=")
-def not_equal(x: Any, y: Any) -> Any:
-    """Whether ``x != y``."""
-    return x != y
-
-
-@nondifferentiable(symbol=">")
-def greater(x: Any, y: Any) -> Any:
-    """Whether ``x > y``."""
-    return x > y
-
-
-@nondifferentiable(symbol=">=")
-def greater_equal(x: Any, y: Any) -> Any:
-    """Whether ``x >= y``."""
-    return x >= y
-
-
-@nondifferentiable(symbol="<")
-def less(x: Any, y: Any) -> Any:
-    """Whether ``x < y``."""
-    return x < y
-
-
-@nondifferentiable(symbol="<=")
-def less_equal(x: Any, y: Any) -> Any:
-    """Whether ``x <= y``."""
-    return x <= y
-
-
-@nondifferentiable()
-def sign(x: Any) -> Any:
-    """Sign: -1, 0 or 1."""
-    return xp(x).sign(x)

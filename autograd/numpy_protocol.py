@@ -5,40 +5,92 @@ What has no counterpart here raises; NumPy never gets to build an array of nodes
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from . import elementwise, linalg, reducing, shaping
+from . import (
+    comparing,
+    elementwise,
+    indexing,
+    joining,
+    linalg,
+    products,
+    reducing,
+    rules,
+    scanning,
+    shaping,
+    trigonometry,
+)
 from .graph import Node
-from .rules import boxed
+from .operands import boxed
 
-# The names of NumPy that differ from ours.
-_UFUNC_NAMES = {"true_divide": "divide", "float_power": "power"}
+_MODULES = (
+    comparing, elementwise, trigonometry, rules, shaping, indexing, joining, reducing, scanning, linalg, products,
+)  # fmt: skip
+
+# Where NumPy's name differs from ours, of functions and of their arguments.
+_NAMES = {
+    "true_divide": "divide", "float_power": "power", "fabs": "absolute", "rint": "round", "around": "round",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
+    "arctanh": "atanh", "amax": "max", "amin": "min", "ravel": "flatten",
+}  # fmt: skip
+_ARGUMENTS = {"a_min": "min", "a_max": "max"}
+
+_REDUCTIONS = {
+    ("add", "reduce"): reducing.sum, ("multiply", "reduce"): scanning.prod,
+    ("maximum", "reduce"): reducing.max, ("minimum", "reduce"): reducing.min,
+    ("logical_or", "reduce"): reducing.any, ("logical_and", "reduce"): reducing.all,
+    ("add", "accumulate"): scanning.cumsum, ("multiply", "accumulate"): scanning.cumprod,
+}  # fmt: skip
+
+# The other functions of numpy.linalg have their namesakes in numpy, with other arguments.
+_LINALG = {"norm", "inv", "solve", "det", "slogdet", "cholesky", "matmul", "tensordot"}
+
+# Questions about numbers, and new arrays like a given one: the answer has no gradient to lose.
+_WITHOUT_GRADIENT = {
+    "allclose", "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "can_cast", "count_nonzero",
+    "empty_like", "full_like", "isclose", "may_share_memory", "ndim", "ones_like", "result_type", "shape",
+    "shares_memory", "size", "zeros_like",
+}  # fmt: skip
 
 
 def _counterpart(name: str) -> Callable[..., Any] | None:
-    for module in (elementwise, linalg, reducing, shaping):
+    name = _NAMES.get(name, name)
+    for module in _MODULES:
         found = getattr(module, name, None)
-        if callable(found) and (hasattr(found, "primitive") or found.__module__ == module.__name__):
+        if callable(found) and found.__module__ == module.__name__:
             return found  # type: ignore[no-any-return]
     return None
+
+
+def _unsupported(spelled: str) -> TypeError:
+    return TypeError(
+        f"{spelled} is not supported on nodes, as it would lose the gradient; use a function of autograd, or "
+        "detach() first if no gradient is wanted"
+    )
 
 
 def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Answer NumPy's `__array_ufunc__` protocol with the operation of the same name."""
     if any(isinstance(a, np.ndarray) and a.dtype == object for a in inputs):
         return _over_objects(ufunc, method, inputs, kwargs)
-    function = _counterpart(_UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__))
+    given = {name: value for name, value in kwargs.items() if value is not None}
+    if (ufunc.__name__, method) in _REDUCTIONS:
+        axis = kwargs.get("axis", 0)
+        options = {name: value for name, value in given.items() if name not in ("axis", "keepdims")}
+        if not options:
+            keepdims = {"keepdims": True} if given.get("keepdims") else {}
+            return _REDUCTIONS[ufunc.__name__, method](inputs[0], axis=axis, **keepdims)
+        raise TypeError(f"np.{ufunc.__name__}.{method} on nodes takes no {', '.join(options)}")
+    function = _counterpart(ufunc.__name__)
     if method != "__call__" or function is None:
-        spelled = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-        raise TypeError(
-            f"{spelled} is not supported on nodes, as it would lose the gradient; use a function of autograd, or "
-            "detach() first if no gradient is wanted"
-        )
-    if any(value is not None for value in kwargs.values()):
-        raise TypeError(f"np.{ufunc.__name__} on nodes takes no {', '.join(kwargs)}: results are always new nodes")
+        raise _unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
+    if given:
+        raise TypeError(f"np.{ufunc.__name__} on nodes takes no {', '.join(given)}: results are always new nodes")
     return function(*inputs)
 
 
@@ -54,10 +106,61 @@ def _over_objects(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs:
 
 def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """Answer NumPy's `__array_function__` protocol with the operation of the same name."""
-    function = _counterpart(func.__name__) if func.__module__ == "numpy" else None
+    spelled = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
+    if func.__module__ == "numpy" and func.__name__ in _WITHOUT_GRADIENT:
+        plain = {name: _numbers(value) for name, value in kwargs.items()}
+        return func(*map(_numbers, args), **plain)
+    known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ in _LINALG)
+    function = _counterpart(func.__name__) if known else None
     if function is None:
-        raise TypeError(
-            f"{func.__module__}.{func.__name__} is not supported on nodes, as it would lose the gradient; use a "
-            "function of autograd, or detach() first if no gradient is wanted"
-        )
+        raise _unsupported(spelled)
+    args, kwargs = _in_our_words(spelled, func, function, args, kwargs)
+    if function is linalg.norm:
+        _refuse_matrix_norm(*args, **kwargs)
     return function(*args, **kwargs)
+
+
+def _numbers(value: Any) -> Any:
+    return value._data if isinstance(value, Node) else value
+
+
+@functools.cache
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except ValueError:  # some of NumPy's functions in C tell nothing
+        return None
+
+
+def _in_our_words(
+    spelled: str, func: Any, function: Callable[..., Any], args: Any, kwargs: Any
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of a NumPy function as its counterpart takes them; what it does not take raises."""
+    signature, ours = _signature(func), _signature(function)
+    if signature is None or ours is None:
+        return list(args), kwargs
+    required = [p for p in ours.parameters.values() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    operands: list[Any] = []
+    options: dict[str, Any] = {}
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            operands.extend(value)
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            options.update(value)
+        elif len(operands) < len(required):
+            operands.append(value)
+        elif value is not None and name != "optimize":
+            options[_ARGUMENTS.get(name, name)] = value
+    if strange := sorted(options.keys() - ours.parameters.keys()):
+        raise TypeError(f"{spelled} on nodes takes no {', '.join(strange)}")
+    return operands, options
+
+
+def _refuse_matrix_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> None:
+    matrix = np.ndim(_numbers(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
+    if ord not in (None, "fro") and (matrix or (np.ndim(_numbers(x)) > 2 and axis is None)):
+        raise TypeError(
+            f"np.linalg.norm with ord={ord!r} is a norm of matrices there, which has no derivative here; autograd.norm "
+            "takes all elements as one vector"
+        )

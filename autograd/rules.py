@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .graph import Node, Primitive, apply
+from .graph import NO_PARAMS, Node, Primitive, apply
+from .operands import compute, operand, shape_of, xp
 
 __all__ = [
-    "PRIMITIVES", "astype", "broadcast_to", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of",
-    "sum_to", "xp",
+    "PRIMITIVES", "astype", "broadcast_to", "elementwise", "linear", "nondifferentiable", "operand", "primitive",
+    "product_if_taken", "shape_of", "sum_to", "xp",
 ]  # fmt: skip
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -234,121 +233,32 @@ def _caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool)
     def one(x: Any) -> Any:
         if isinstance(x, Node):
             return apply(op, (x,))
-        x = operand(x, op)
-        return over_objects(op, (x,), {}) if holds_objects(x) else apply(op, (x,))
+        return compute(op, (operand(x, op),), NO_PARAMS)
 
     def two(x: Any, y: Any) -> Any:
+        if isinstance(x, Node) and isinstance(y, Node):
+            return apply(op, (x, y))
         x = x if isinstance(x, Node) else operand(x, op)
         y = y if isinstance(y, Node) else operand(y, op)
-        return over_objects(op, (x, y), {}) if holds_objects(x) or holds_objects(y) else apply(op, (x, y))
+        return compute(op, (x, y), NO_PARAMS)
 
     def many(*args: Any, **params: Any) -> Any:
-        operands = args if variadic else args[:arity]
-        if not variadic:  # parameters given by position, as in sum(x, 0)
-            params = {**dict(zip(names, args[arity:], strict=False)), **params}
-        if len(operands) < arity or params.keys() - defaults.keys() or len(args) > len(operands) + len(names):
-            raise TypeError(
-                f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
-                f"the keywords {sorted(params)}"
-            )
-        operands = tuple([a if isinstance(a, Node) else operand(a, op) for a in operands])
-        params = defaults | params
-        return (over_objects if any(map(holds_objects, operands)) else apply)(op, operands, params)
+        if params or (len(args) != arity and not variadic):
+            if not variadic:  # parameters given by position, as in sum(x, 0)
+                params = {**dict(zip(names, args[arity:], strict=False)), **params}
+            if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
+                raise TypeError(
+                    f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
+                    f"the keywords {sorted(params)}"
+                )
+            args, params = args if variadic else args[:arity], defaults | params
+        else:
+            params = defaults
+        return compute(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in args]), params)
 
     if defaults or variadic or arity > 2:
         return many
     return one if arity == 1 else two
-
-
-def holds_objects(a: Any) -> bool:
-    """Return whether `a` is a NumPy object array, which may hold `Value`s."""
-    return type(a) is np.ndarray and a.dtype.char == "O"
-
-
-def over_objects(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-    """Apply `op` to object arrays: to each element if it is elementwise, by NumPy's own rules if it is not."""
-    for a in args:
-        if isinstance(a, Node) and (np.ndim(a._data) or not op.per_element):
-            raise TypeError(
-                f"{op.name} got an object array together with a {type(a).__name__}; use an array of floats, or "
-                "stack(...) the nodes into a Tensor"
-            )
-    if not op.per_element:
-        return apply(op, args, params)
-
-    def of_elements(*elements: Any) -> Any:
-        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in elements]), params)
-
-    return np.frompyfunc(of_elements, len(args), 1)(*map(boxed, args))
-
-
-def boxed(a: Any) -> Any:
-    """Return a node as an object array of no axes, which NumPy takes for one element; anything else as it is."""
-    if not isinstance(a, Node):
-        return a
-    box = np.empty((), object)
-    box[()] = a
-    return box
-
-
-_NUMBERS = frozenset({float, int, bool})
-
-
-def operand(a: Any, op: Primitive) -> Any:
-    """Return a constant as a Python number or an array; NumPy scalars become weak Python numbers."""
-    kind = type(a)
-    if kind in _NUMBERS:
-        return a
-    if kind is np.ndarray:
-        if a.dtype.kind in "biuf":
-            return a
-        if a.dtype == object:
-            return a
-    elif isinstance(a, np.generic) and a.dtype.kind in "biuf":
-        return a.item()
-    elif isinstance(a, (list, tuple)):
-        return operand(np.array(a), op)
-    elif isinstance(a, np.ndarray):
-        return operand(np.asarray(a), op)
-    shown = (
-        f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"
-    )
-    raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}")
-
-
-def _nan_or(compare: Callable[[float, float], float]) -> Callable[[float, float], float]:
-    return lambda x, y: x + y if x != x or y != y else compare(x, y)
-
-
-# NumPy's names for floats, at a tenth of NumPy's price for a scalar.
-SCALAR = SimpleNamespace(
-    exp=math.exp, expm1=math.expm1, log=math.log, log1p=math.log1p, log2=math.log2, log10=math.log10, sqrt=math.sqrt,
-    sin=math.sin, cos=math.cos, tan=math.tan, arcsin=math.asin, arccos=math.acos, arctan=math.atan, arctan2=math.atan2,
-    sinh=math.sinh, cosh=math.cosh, tanh=math.tanh, arcsinh=math.asinh, arccosh=math.acosh, arctanh=math.atanh,
-    hypot=math.hypot, power=math.pow, fmod=math.fmod,
-    exp2=lambda x: math.pow(2.0, x),
-    floor=lambda x: float(math.floor(x)) if math.isfinite(x) else x,
-    ceil=lambda x: float(math.ceil(x)) if math.isfinite(x) else x,
-    round=lambda x: float(round(x)) if math.isfinite(x) else x,
-    sign=lambda x: x if x != x else float((x > 0) - (x < 0)),
-    maximum=_nan_or(max), minimum=_nan_or(min),
-    where=lambda mask, x, y: x if mask else y,
-    isnan=math.isnan, isfinite=math.isfinite,
-)  # fmt: skip
-
-
-def xp(*xs: Any) -> Any:
-    """Return the namespace for these numbers: NumPy if any is an array, the same names on floats if none is."""
-    for x in xs:
-        if isinstance(x, (np.ndarray, np.generic)):
-            return np
-    return SCALAR
-
-
-def shape_of(x: Any) -> tuple[int, ...] | None:
-    """Return the shape of an array or Tensor, and None for a float or Value."""
-    data = x._data if isinstance(x, Node) else x
-    return data.shape if isinstance(data, (np.ndarray, np.generic)) else None
 
 
 def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Operations that move numbers without changing them: all linear, so each states its adjoint."""
+"""Operations that arrange numbers without changing them: all linear, so each states its adjoint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, apply
-from .rules import PRIMITIVES, linear, operand, shape_of
+from .graph import Node
+from .rules import broadcast_to, linear, shape_of
+
+
+def shape_tuple(x: Any) -> tuple[int, ...]:
+    """Return the shape of a node, number, array or nested list."""
+    return np.shape(x._data if isinstance(x, Node) else x)
+
+
+def axis_number(axis: int, ndim: int) -> int:
+    """Return an axis counted from the front, or raise as NumPy does."""
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis % ndim
 
 
 @linear(lambda g, y, x, shape: reshape(g, shape_of(x)))
@@ -29,160 +41,181 @@ def swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Any:
     return np.swapaxes(x, axis1, axis2)
 
 
-# ------------------------------------------------------------------------------------------------ indexing
-
-
-def _position(part: Any) -> Any:
-    """Return one part of an index as recorded: nodes and slices as they are, lists as arrays, numbers as int."""
-    if isinstance(part, (Node, slice)) or part is None or part is Ellipsis:
-        return part
-    if isinstance(part, (bool, np.bool_)):
-        return np.asarray(part)
-    if isinstance(part, (int, np.integer)):
-        return int(part)
-    array = np.asarray(part)
-    if array.size == 0 and not isinstance(part, np.ndarray):
-        array = array.astype(np.intp)
-    if array.dtype.kind not in "iub":
-        raise IndexError(
-            f"an index must be integers, booleans, slices, None or ..., not {part!r:.60} (dtype {array.dtype})"
-        )
-    return array
-
-
-def _is_basic(index: tuple[Any, ...]) -> bool:
-    return all(not isinstance(part, np.ndarray) for part in index)
-
-
-def getitem(x: Any, index: Any) -> Any:
-    """Elements of `x` by NumPy's basic or advanced indexing.
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Move axes to other places; the rest keep their order.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to choose from.
-    index : int, slice, None, Ellipsis, array_like of int or bool, integer Tensor, or a tuple of these
-        What to choose.
+        What to rearrange.
+    source, destination : int or sequence of int
+        Where the axes stand, and where they shall stand.
 
     Returns
     -------
-    Tensor or ndarray
-        The chosen elements.
+    ndarray or Tensor
+        The same numbers.
+
+    Examples
+    --------
+    >>> moveaxis(np.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    ndim = len(shape_tuple(x))
+    old = [axis_number(a, ndim) for a in np.atleast_1d(source)]
+    new = [axis_number(a, ndim) for a in np.atleast_1d(destination)]
+    if len(old) != len(new) or len(set(old)) < len(old) or len(set(new)) < len(new):
+        raise ValueError(f"moveaxis needs as many source as destination axes, none twice, not {source}, {destination}")
+    order = [a for a in range(ndim) if a not in old]
+    for place, a in sorted(zip(new, old, strict=True)):
+        order.insert(place, a)
+    return transpose(x, tuple(order))
+
+
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+    """Insert axes of length 1 that stand at `axis` in the result.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        What to extend.
+    axis : int or sequence of int
+        Where the new axes stand.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The same numbers.
+
+    Examples
+    --------
+    >>> expand_dims([1.0, 2.0], 1)
+    array([[1.],
+           [2.]])
+    """
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    ndim = len(shape_tuple(x)) + len(axes)
+    places = {axis_number(a, ndim) for a in axes}
+    if len(places) < len(axes):
+        raise ValueError(f"expand_dims was given an axis twice: {axis}")
+    lengths = iter(shape_tuple(x))
+    return reshape(x, tuple(1 if i in places else next(lengths) for i in range(ndim)))
+
+
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Leave out axes of length 1: all of them, or those given.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        What to reduce.
+    axis : int or sequence of int, optional
+        Which axes to leave out.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The same numbers.
 
     Raises
     ------
-    IndexError
-        Where the index does not fit.
+    ValueError
+        If a given axis has another length.
 
     Examples
     --------
-    >>> from autograd import Tensor
-    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-    >>> getitem(x, [0, 0, 2]).sum().backward()
-    >>> x.grad
-    array([2., 0., 1.])
+    >>> squeeze([[1.0], [2.0]])
+    array([1., 2.])
     """
-    op = PRIMITIVES["getitem"]
-    parts = index if isinstance(index, tuple) else (index,)
-    return apply(op, (x if isinstance(x, Node) else operand(x, op), *map(_position, parts)))
+    shape = shape_tuple(x)
+    given = () if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    axes = {i for i, n in enumerate(shape) if n == 1} if axis is None else {axis_number(a, len(shape)) for a in given}
+    if long := [i for i in sorted(axes) if shape[i] != 1]:
+        raise ValueError(f"squeeze leaves out axes of length 1 only; axis {long[0]} of shape {shape} is longer")
+    return reshape(x, tuple(n for i, n in enumerate(shape) if i not in axes))
 
 
-@linear(each=lambda i: None if i else lambda g, y, x, *index: put(g, index, shape_of(x)), symbol="[]")
-def _getitem(x: Any, *index: Any) -> Any:
-    """Elements of an array by an index in parts."""
-    return x[tuple([p.astype(np.intp) if isinstance(p, np.ndarray) and p.dtype.kind == "f" else p for p in index])]
-
-
-def put(x: Any, index: tuple[Any, ...], shape: Any) -> Any:
-    """Zeros of `shape` with `x` added at `index`: the adjoint of `getitem`; repeated places add up."""
-    op = PRIMITIVES["put"]
-    return apply(op, (x, *index), {"shape": shape})
-
-
-@linear(each=lambda i: None if i else lambda g, y, x, *index, shape: getitem(g, index))
-def _put(x: Any, *index: Any, shape: Any = ()) -> Any:
-    """Zeros with numbers added at an index in parts."""
-    whole = np.zeros(shape, np.result_type(x))
-    if _is_basic(index):
-        whole[index] = x
-    else:
-        np.add.at(whole, index, x)
-    return whole
-
-
-# ------------------------------------------------------------------------------------------------- joining
-
-
-def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays along an axis they have.
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Join the axes from `start_dim` to `end_dim` into one.
 
     Parameters
     ----------
-    arrays : sequence of array_like or Tensor
-        At least one; shapes agree except along `axis`.
-    axis : int
-        Where to join.
+    x : array_like, Tensor or Value
+        What to flatten.
+    start_dim, end_dim : int
+        The first and the last axis to join.
 
     Returns
     -------
-    Tensor or ndarray
-        The joined array.
+    ndarray or Tensor
+        The same numbers.
 
     Examples
     --------
-    >>> concatenate([[1.0], [2.0, 3.0]])
-    array([1., 2., 3.])
+    >>> flatten(np.zeros((2, 3, 4)), 1).shape
+    (2, 12)
     """
-    return _concatenate(*arrays, axis=axis)
+    shape = shape_tuple(x) or (1,)
+    start, end = axis_number(start_dim, len(shape)), axis_number(end_dim, len(shape))
+    joined = 1
+    for n in shape[start : end + 1]:
+        joined *= n
+    return reshape(x, (*shape[:start], joined, *shape[end + 1 :]))
 
 
-def _slice_of_part(i: int) -> Any:
-    def adjoint(g: Any, y: Any, *xs: Any, axis: int) -> Any:
-        lengths = [(shape_of(x) or (1,))[axis] for x in xs[: i + 1]]
-        end = int(np.sum(lengths))
-        return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (slice(end - lengths[-1], end),))
-
-    return adjoint
+# ------------------------------------------------------------------------------------------------ repeating
 
 
-@linear(each=_slice_of_part, joint=True)
-def _concatenate(*xs: Any, axis: int = 0) -> Any:
-    """Join arrays along an axis they have."""
-    return np.concatenate(xs, axis)
-
-
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Join arrays of one shape, or `Value`s, along a new axis.
+def tile(x: Any, reps: int | Sequence[int]) -> Any:
+    """Repeat the whole array `reps` times along each axis.
 
     Parameters
     ----------
-    arrays : sequence of array_like, Tensor or Value
-        At least one, all of one shape.
-    axis : int
-        Where the new axis stands in the result.
+    x : array_like, Tensor or Value
+        What to repeat.
+    reps : int or sequence of int
+        How often along each axis, counted from the last.
 
     Returns
     -------
-    Tensor or ndarray
-        The joined array.
+    ndarray or Tensor
+        The repeated numbers.
 
     Examples
     --------
-    >>> from autograd import Value
-    >>> stack([Value(1.0), Value(2.0)])
-    Tensor([1., 2.], op=stack)
+    >>> tile([1.0, 2.0], 2)
+    array([1., 2., 1., 2.])
     """
-    return _stack(*arrays, axis=axis)
+    times = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
+    shape = shape_tuple(x)
+    ndim = max(len(times), len(shape))
+    shape, times = (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(times)) + times
+    apart = reshape(x, tuple(n for length in shape for n in (1, length)))
+    spread = broadcast_to(apart, tuple(n for pair in zip(times, shape, strict=True) for n in pair))
+    return reshape(spread, tuple(r * n for r, n in zip(times, shape, strict=True)))
 
 
-def _part_of_stack(i: int) -> Any:
-    def adjoint(g: Any, y: Any, *xs: Any, axis: int) -> Any:
-        return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (i,))
+@linear(lambda g, y, x, shift, axis: roll(g, tuple(-s for s in np.atleast_1d(shift)), _as_many(axis, shift)))
+def roll(x: Any, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Any:
+    """Shift elements along `axis`, or of the flat array; what leaves at one end enters at the other."""
+    return x if type(x) is float else np.roll(x, shift, axis)
 
-    return adjoint
+
+def _as_many(axis: Any, shift: Any) -> Any:
+    """Return one axis per shift, as `np.roll` wants them when the shifts are a tuple."""
+    return axis if axis is None or np.ndim(axis) else (axis,) * np.size(shift)
 
 
-@linear(each=_part_of_stack, joint=True)
-def _stack(*xs: Any, axis: int = 0) -> Any:
-    """Join arrays of one shape along a new axis."""
-    return np.stack(xs, axis)
+# ------------------------------------------------------------------------------------------- parts of matrices
+
+
+@linear(lambda g, y, x, k: tril(g, k))
+def tril(x: Any, k: int = 0) -> Any:
+    """Lower triangle of the last two axes, zeros above diagonal `k`."""
+    return np.tril(x, k)
+
+
+@linear(lambda g, y, x, k: triu(g, k))
+def triu(x: Any, k: int = 0) -> Any:
+    """Upper triangle of the last two axes, zeros below diagonal `k`."""
+    return np.triu(x, k)

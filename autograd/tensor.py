@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import linalg, reducing, shaping
+from . import elementwise, indexing, joining, linalg, products, reducing, rules, scanning, shaping
 from .graph import KINDS, Node, make_leaf, mark_modified
-from .numpy_protocol import array_function
 from .variable import Variable, leaf, require_float
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
@@ -49,6 +49,21 @@ def get_default_dtype() -> np.dtype[Any]:
     dtype('float64')
     """
     return _default_dtype
+
+
+def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an operation as a method that also takes PyTorch's `dim` and `keepdim` for `axis` and `keepdims`."""
+
+    @functools.wraps(function)
+    def method(self: Tensor, *args: Any, **options: Any) -> Any:
+        for theirs, ours in (("dim", "axis"), ("keepdim", "keepdims")) if options else ():
+            if theirs in options:
+                if ours in options:
+                    raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
+                options[ours] = options.pop(theirs)
+        return function(self, *args, **options)
+
+    return method
 
 
 class Tensor(Variable):
@@ -168,7 +183,7 @@ class Tensor(Variable):
     def __rmatmul__(self, other: Any) -> Any:
         return linalg.matmul(other, self)
 
-    __getitem__ = shaping.getitem
+    __getitem__ = indexing.getitem
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -186,30 +201,85 @@ class Tensor(Variable):
             raise TypeError("a 0-d Tensor cannot be iterated over")
         return (self[i] for i in range(len(self)))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Sum along `axis`, or of everything."""
-        return reducing.sum(self, axis, keepdims)
+    sum = as_method(reducing.sum)
+    mean = as_method(reducing.mean)
+    var = as_method(reducing.var)
+    std = as_method(reducing.std)
+    max = amax = as_method(reducing.max)
+    min = amin = as_method(reducing.min)
+    argmax = as_method(reducing.argmax)
+    argmin = as_method(reducing.argmin)
+    any = as_method(reducing.any)
+    all = as_method(reducing.all)
+    logsumexp = as_method(reducing.logsumexp)
+    softmax = as_method(reducing.softmax)
+    log_softmax = as_method(reducing.log_softmax)
+    prod = as_method(scanning.prod)
+    cumsum = as_method(scanning.cumsum)
+    cumprod = as_method(scanning.cumprod)
+    sort = as_method(scanning.sort)
+    argsort = as_method(scanning.argsort)
+    norm = as_method(linalg.norm)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Arithmetic mean along `axis`, or of everything."""
-        return reducing.mean(self, axis, keepdims)
+    matmul = mm = linalg.matmul
+    dot = products.dot
+    outer = products.outer
+    trace = linalg.trace
+    inv = inverse = linalg.inv
+    det = linalg.det
+    cholesky = linalg.cholesky
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Largest along `axis`, or of everything."""
-        return reducing.max(self, axis, keepdims)
-
-    logsumexp = reducing.logsumexp
-    softmax = reducing.softmax
-    log_softmax = reducing.log_softmax
     swapaxes = shaping.swapaxes
+    moveaxis = movedim = shaping.moveaxis
+    expand_dims = unsqueeze = as_method(shaping.expand_dims)
+    squeeze = as_method(shaping.squeeze)
+    flatten = ravel = as_method(shaping.flatten)
+    broadcast_to = rules.broadcast_to
+    tile = shaping.tile
+    repeat = repeat_interleave = as_method(joining.repeat)
+    flip = as_method(indexing.flip)
+    roll = as_method(shaping.roll)
+    tril = shaping.tril
+    triu = shaping.triu
+    diag = indexing.diag
+    diagonal = indexing.diagonal
+    split = as_method(joining.split)
+    take = as_method(indexing.take)
+    take_along_axis = as_method(indexing.take_along_axis)
+    index_add = indexing.index_add
+    astype = rules.astype
+
+    def float(self) -> Any:
+        """Return the numbers as float32, PyTorch's meaning of the word."""
+        return rules.astype(self, np.float32)
+
+    def double(self) -> Any:
+        """Return the numbers as float64."""
+        return rules.astype(self, np.float64)
 
     def reshape(self, *shape: Any) -> Any:
         """Return the same numbers in another shape, given as one tuple or as lengths."""
         return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
 
+    view = reshape
+
     def transpose(self, *axes: Any) -> Any:
-        """Axes in another order, reversed by default."""
+        """Return the axes in another order as in NumPy, reversed by default."""
         return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    permute = transpose
+
+    def masked_fill(self, mask: Any, value: Any) -> Any:
+        """Return `value` where `mask` holds, and these numbers elsewhere."""
+        return elementwise.where(mask, value, self)
+
+    def numel(self) -> int:
+        """Return the number of elements, as PyTorch calls it."""
+        return self.size
+
+    def dim(self) -> int:
+        """Return the number of axes, as PyTorch calls it."""
+        return self.ndim
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return a read-only view of the numbers."""
@@ -228,8 +298,6 @@ class Tensor(Variable):
                 ".numpy() or .detach() for its numbers"
             )
         return np.array(self._data, dtype=dtype, copy=copy)
-
-    __array_function__ = array_function
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)

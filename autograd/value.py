@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import elementwise as ew
+from . import trigonometry
 from .graph import KINDS, NO_PARAMS, Node, Primitive, make_leaf
 from .modes import current_mode
 from .variable import Variable
@@ -125,7 +126,7 @@ class Value(Variable):
 
     exp = _of_one_float(ew.exp)
     log = _of_one_float(ew.log)
-    tanh = _of_one_float(ew.tanh)
+    tanh = _of_one_float(trigonometry.tanh)
     sigmoid = _of_one_float(ew.sigmoid)
     relu = _of_one_float(ew.relu)
 

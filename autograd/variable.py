@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from . import comparing, trigonometry
 from . import elementwise as ew
 from .backward import backward
 from .graph import Node, make_leaf
-from .numpy_protocol import array_ufunc
+from .numpy_protocol import array_function, array_ufunc
 
 
 class Variable(Node):
@@ -25,12 +26,12 @@ class Variable(Node):
     __pow__ = ew.power
     __neg__ = ew.negative
     __abs__ = ew.absolute
-    __eq__ = ew.equal
-    __ne__ = ew.not_equal
-    __lt__ = ew.less
-    __le__ = ew.less_equal
-    __gt__ = ew.greater
-    __ge__ = ew.greater_equal
+    __eq__ = comparing.equal
+    __ne__ = comparing.not_equal
+    __lt__ = comparing.less
+    __le__ = comparing.less_equal
+    __gt__ = comparing.greater
+    __ge__ = comparing.greater_equal
     __hash__ = Node.__hash__  # by identity: a comparison is an operation, not a question about sameness
 
     def __radd__(self, other: Any) -> Any:
@@ -51,21 +52,70 @@ class Variable(Node):
     def __pos__(self) -> Any:
         return self
 
-    abs = ew.absolute
+    def __and__(self, other: Any) -> Any:
+        return comparing.logical_and(_truths(self, "&"), _truths(other, "&"))
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> Any:
+        return comparing.logical_or(_truths(self, "|"), _truths(other, "|"))
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Any:
+        return comparing.logical_not(_truths(self, "~"))
+
+    absolute = abs = ew.absolute
+    pow = ew.power
     exp = ew.exp
+    exp2 = ew.exp2
+    expm1 = ew.expm1
     log = ew.log
+    log1p = ew.log1p
+    log2 = ew.log2
+    log10 = ew.log10
+    logaddexp = ew.logaddexp
     sqrt = ew.sqrt
-    sin = ew.sin
-    cos = ew.cos
-    tanh = ew.tanh
+    rsqrt = ew.rsqrt
+    square = ew.square
+    reciprocal = ew.reciprocal
     sigmoid = ew.sigmoid
     relu = ew.relu
     leaky_relu = ew.leaky_relu
     softplus = ew.softplus
     maximum = ew.maximum
     minimum = ew.minimum
+    fmod = ew.fmod
+    clip = clamp = ew.clip
+    # NumPy calls methods of these names on the elements of an object array.
+    sin = trigonometry.sin
+    cos = trigonometry.cos
+    tan = trigonometry.tan
+    asin = arcsin = trigonometry.asin
+    acos = arccos = trigonometry.acos
+    atan = arctan = trigonometry.atan
+    atan2 = arctan2 = trigonometry.atan2
+    hypot = trigonometry.hypot
+    sinh = trigonometry.sinh
+    cosh = trigonometry.cosh
+    tanh = trigonometry.tanh
+    asinh = arcsinh = trigonometry.asinh
+    acosh = arccosh = trigonometry.acosh
+    atanh = arctanh = trigonometry.atanh
+    erf = trigonometry.erf
+    sign = comparing.sign
+    floor = comparing.floor
+    ceil = comparing.ceil
+    round = rint = comparing.round
+    isnan = comparing.isnan
+    isinf = comparing.isinf
+    isfinite = comparing.isfinite
+    logical_not = comparing.logical_not
+    logical_and = comparing.logical_and
+    logical_or = comparing.logical_or
 
     __array_ufunc__ = array_ufunc
+    __array_function__ = array_function
 
     @property
     def requires_grad(self) -> bool:
@@ -192,6 +242,16 @@ class Variable(Node):
             )
         grad = None if isinstance(self._grad, Node) else self._grad
         return _restored, (type(self), self._data, self._requires_grad, self.name, grad)
+
+
+def _truths(x: Any, symbol: str) -> Any:
+    """Return `x` if it is a mask; & | and ~ on numbers would mean their bits."""
+    data = x._data if isinstance(x, Node) else np.asarray(x)
+    if type(data) is not float and data.dtype != bool:
+        raise TypeError(
+            f"{symbol} joins masks such as x > 0; got dtype {data.dtype}, for which use logical_and and kin"
+        )
+    return x
 
 
 def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:

@@ -15,19 +15,22 @@ PACKAGES = ("autograd", "nn", "optim")
 
 # A module of autograd imports only from rows above its own.
 ROWS = (
-    {"modes", "nested"},
+    {"modes", "nested", "provenance"},
     {"graph"},
     {"operands"},
-    {"rules"},
+    {"rules", "tutor"},
     {"comparing", "shaping"},
-    {"elementwise"},
-    {"reducing", "linalg", "backward", "trigonometry", "indexing"},
-    {"joining", "forward"},
+    {"elementwise", "backward"},
+    {"trigonometry", "indexing"},
+    {"reducing", "joining", "forward"},
+    {"scanning", "linalg"},
+    {"products"},
     {"numpy_protocol"},
     {"variable"},
     {"value", "tensor"},
-    {"labels", "render", "differences"},  # labels and render: strings to DOT, DOT to pictures, nothing of graphs
-    {"transforms", "gradcheck", "tape", "notation", "extend"},
+    {"labels", "render", "differences", "tracing"},  # labels and render: strings to DOT, DOT to pictures, nothing of graphs
+    {"transforms", "gradcheck", "anomaly", "checkpointing", "tape", "notation", "extend"},
+    {"jacobians", "verify"},
     {"boxes", "typeset"},
     {"document", "expression", "picture"},
     {"steps", "drawing"},

@@ -1,0 +1,130 @@
+"""What an operand may be: a Python number, an array, a node, or an object array of nodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .graph import Node, Primitive, apply, explained
+
+_NUMBERS = frozenset({float, int, bool})
+
+
+def operand(a: Any, op: Primitive) -> Any:
+    """Return a constant as a Python number or an array; NumPy scalars become weak Python numbers."""
+    kind = type(a)
+    if kind in _NUMBERS:
+        return a
+    if kind is np.ndarray:
+        if a.dtype.kind in "biuf":
+            return a
+        if a.dtype == object:
+            return a
+    elif isinstance(a, np.generic) and a.dtype.kind in "biuf":
+        return a.item()
+    elif isinstance(a, (list, tuple)):
+        return operand(_array_of(a, op), op)
+    elif isinstance(a, np.ndarray):
+        return operand(np.asarray(a), op)
+    shown = (
+        f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"
+    )
+    raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}")
+
+
+def _array_of(items: Any, op: Primitive) -> Any:
+    """Return a list as an array; one that holds nodes or is ragged raises."""
+    if any(isinstance(item, Node) and np.ndim(item._data) for item in items):
+        raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
+    try:
+        return np.array(items)
+    except ValueError as error:
+        raise ValueError(f"{op.name} got nested lists of unequal lengths, which make no array: {error}") from None
+
+
+def _nan_or(compare: Callable[[float, float], float]) -> Callable[[float, float], float]:
+    return lambda x, y: x + y if x != x or y != y else compare(x, y)
+
+
+# NumPy's names for floats, at a tenth of NumPy's price for a scalar.
+SCALAR = SimpleNamespace(
+    exp=math.exp, exp2=math.exp2, expm1=math.expm1, log=math.log, log1p=math.log1p, log2=math.log2, log10=math.log10,
+    sqrt=math.sqrt, sin=math.sin, cos=math.cos, tan=math.tan, arcsin=math.asin, arccos=math.acos, arctan=math.atan,
+    arctan2=math.atan2, sinh=math.sinh, cosh=math.cosh, tanh=math.tanh,
+    arcsinh=math.asinh, arccosh=math.acosh, arctanh=math.atanh,
+    hypot=math.hypot, power=math.pow, fmod=math.fmod,
+    floor=lambda x: float(math.floor(x)) if math.isfinite(x) else x,
+    ceil=lambda x: float(math.ceil(x)) if math.isfinite(x) else x,
+    round=lambda x: float(round(x)) if math.isfinite(x) else x,
+    sign=lambda x: x if x != x else float((x > 0) - (x < 0)),
+    maximum=_nan_or(max), minimum=_nan_or(min),
+    where=lambda mask, x, y: x if mask else y,
+    isnan=math.isnan, isfinite=math.isfinite, isinf=math.isinf,
+    logical_not=lambda x: not x, logical_and=lambda x, y: bool(x and y), logical_or=lambda x, y: bool(x or y),
+)  # fmt: skip
+
+
+def xp(*xs: Any) -> Any:
+    """Return the namespace for these numbers: NumPy if any is an array, the same names on floats if none is."""
+    for x in xs:
+        if isinstance(x, (np.ndarray, np.generic)):
+            return np
+    return SCALAR
+
+
+def shape_of(x: Any) -> tuple[int, ...] | None:
+    """Return the shape of an array or Tensor, and None for a float or Value."""
+    data = x._data if isinstance(x, Node) else x
+    return data.shape if isinstance(data, (np.ndarray, np.generic)) else None
+
+
+def compute(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    """Compute `op` on operands of any kind, object arrays among them."""
+    nodes = False
+    for a in args:
+        if type(a) is np.ndarray:
+            if a.dtype.char == "O":
+                return over_objects(op, args, params)
+        elif isinstance(a, Node):
+            nodes = True
+    if nodes:
+        return apply(op, args, params)
+    try:
+        return op.forward(*args, **params)
+    except (ValueError, TypeError, ArithmeticError, IndexError) as error:
+        raise explained(op, args, error) from error
+
+
+def holds_objects(a: Any) -> bool:
+    """Return whether `a` is a NumPy object array, which may hold `Value`s."""
+    return type(a) is np.ndarray and a.dtype.char == "O"
+
+
+def over_objects(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    """Apply `op` to object arrays: to each element if it is elementwise, by NumPy's own rules if it is not."""
+    for a in args:
+        if isinstance(a, Node) and (np.ndim(a._data) or not op.per_element):
+            raise TypeError(
+                f"{op.name} got an object array together with a {type(a).__name__}; use an array of floats, or "
+                "stack(...) the nodes into a Tensor"
+            )
+    if not op.per_element:
+        return apply(op, args, params)
+
+    def of_elements(*elements: Any) -> Any:
+        return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in elements]), params)
+
+    return np.frompyfunc(of_elements, len(args), 1)(*map(boxed, args))
+
+
+def boxed(a: Any) -> Any:
+    """Return a node as an object array of no axes, which NumPy takes for one element; anything else as it is."""
+    if not isinstance(a, Node):
+        return a
+    box = np.empty((), object)
+    box[()] = a
+    return box
