@@ -301,7 +301,7 @@ def refuse_modified(nodes: Iterable[Node]) -> None:
             if isinstance(seen, np.ndarray) and any(np.may_share_memory(seen, array) for array in changed):
                 name = f" {arg.name!r}" if isinstance(arg, Node) and arg.name else ""
                 raise RuntimeError(
-                    f"the operand{name} of shape {seen.shape} of {node.op} was modified in place between forward and "
+                    f"the operand{name} of shape {seen.shape} of {node.op.name} was modified in place between forward and "
                     "backward, so its gradient would be wrong: call backward() before updating `.data`, or assign a "
                     "new array (`p.data = p.data - step`)"
                 )
