@@ -107,9 +107,9 @@ figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower ce
 figure.savefig(out / "optimizer_race.png", dpi=110)
 figure.set_layout_engine("none")  # it is laid out; every frame of the animation keeps its places
 
-writer = PillowWriter(fps=15)
-with writer.saving(figure, out / "optimizer_race.gif", dpi=55):
-    for share in np.linspace(0, 1, 40):
+writer = PillowWriter(fps=12)
+with writer.saving(figure, out / "optimizer_race.gif", dpi=50):
+    for share in np.linspace(0, 1, 32):
         now = round(STEPS * share**2)
         for line, head, path in lines:
             line.set_data(*path[: now + 1].T)

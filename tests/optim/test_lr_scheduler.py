@@ -129,20 +129,28 @@ def test_plateau_is_pytorchs(name):
 def test_resumed_at_every_step_nothing_changes(name):
     opt = optimizer(name)
     schedule = made(EVERY[name], opt)
-    other = optimizer(name)
-    resumed = made(EVERY[name], other)
-    for _ in range(STEPS):
-        state = json.loads(json.dumps(schedule.state_dict()))
-        resumed.load_state_dict(state)
-        assert seen(other) == seen(opt)  # also when the optimizer's own state is not loaded
-        schedule.step()
-        resumed.step()
-        assert seen(other) == seen(opt)
-        assert resumed.get_last_lr() == schedule.get_last_lr()
-        assert resumed.last_epoch == schedule.last_epoch
-        # What comes next must not lean on what the resumed one has seen: start from afar again.
-        for group in other.param_groups:
-            group["lr"] = 123.0
+    states = [json.dumps(schedule.state_dict())]
+    rows = walk(opt, lambda t: (schedule.step(), states.append(json.dumps(schedule.state_dict()))))
+    for t, state in enumerate(states):
+        fresh = optimizer(name)  # whose own state is not loaded: the schedule puts the rates back
+        resumed = made(EVERY[name], fresh)
+        resumed.load_state_dict(json.loads(state))
+        assert resumed.last_epoch == t
+        left = min(3, STEPS - t)
+        np.testing.assert_array_equal(walk(fresh, lambda _, r=resumed: r.step(), left), rows[t : t + left + 1])
+        assert resumed.get_last_lr() == seen(fresh)[:2]
+
+
+@pytest.mark.parametrize("name", ["chain_three", "sequence_three", "warm_sequence", "sequence_of_chains"])
+def test_a_resumed_combination_goes_on_to_the_end(name):
+    opt = optimizer(name)
+    schedule = made(EVERY[name], opt)
+    walk(opt, lambda t: schedule.step(), 17)
+    fresh = optimizer(name)
+    resumed = made(EVERY[name], fresh)
+    resumed.load_state_dict(schedule.state_dict())
+    rest = walk(opt, lambda t: schedule.step())
+    np.testing.assert_array_equal(walk(fresh, lambda t: resumed.step()), rest)
 
 
 @pytest.mark.parametrize("at", [0, 1, 29, 61, 77, 130])
@@ -230,6 +238,7 @@ def test_lr_at_is_a_pure_function_of_the_step():
     schedule = made("CosineAnnealingLR(opt, T_max=50, eta_min=1e-3)", optimizer(""))
     curve = preview(schedule, 20, group=1)
     assert [schedule.lr_at(t, 1) for t in reversed(range(20))] == curve[::-1]
+    assert schedule.lr_at(25) == 0.1 / 2 + 1e-3 / 2
     assert schedule.last_epoch == 0
 
 

@@ -251,10 +251,17 @@ def test_64_a_step_skipped_for_nan_is_a_step():
     leaf = Leaf(2)
     sgd = SGD([leaf], lr=0.1, skip_nonfinite=True)
     schedule = StepLR(sgd, 3)
+    for finite in (False, True):
+        leaf.grad = np.array([1.0 if finite else math.nan, 1.0])
+        sgd.step()
+    schedule.step()
+    assert (sgd.step_count, sgd.skipped) == (1, 1)
+
+    schedule = StepLR(sgd, 3)
     leaf.grad = np.array([math.nan, 1.0])
     sgd.step()
     schedule.step()
-    assert sgd.skipped == 1
+    assert (sgd.step_count, sgd.skipped) == (1, 2)
 
 
 def test_64_past_the_end_of_one_cycle(sgd):
@@ -351,6 +358,7 @@ def test_66_a_group_added_later_joins_at_the_rate_it_brings(sgd):
     cosine.step()
     assert len(cosine.get_last_lr()) == 3
     assert sgd.param_groups[2]["initial_lr"] == 0.8
+    assert schedule.base_lrs == cosine.base_lrs == [0.1, 0.01, 0.8]
 
 
 def test_66_a_group_added_later_takes_its_turn_in_a_sequence(sgd):
