@@ -92,7 +92,6 @@ class Bundle:
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
-        self.lends = len(self.blocks) > 1
 
     def lay_out(self) -> None:
         """Note the members' number type and shapes."""
@@ -107,6 +106,7 @@ class Bundle:
         """Look at every ``.data`` afresh next time."""
         self.now: Buffer | None = None
         self.spare: Buffer | None = None
+        self.inbox: Array | None = None
 
     # -- the four verbs of a step --------------------------------------------------------------------------------
 
@@ -115,7 +115,10 @@ class Bundle:
         grads = [p.grad for p in self.members]
         if set(map(type, grads)) != ONLY_ARRAYS:
             grads = [None if g is None else np.asarray(numbers(g)) for g in grads]
-        if [None if g is None else g.shape for g in grads] != self.shapes:
+            shapes = [None if g is None else g.shape for g in grads]
+        else:
+            shapes = [g.shape for g in grads]
+        if shapes != self.shapes:
             for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
                 if g is not None and g.shape != shape:
                     raise ValueError(f"{name} has shape {shape} but its gradient has shape {g.shape}")
@@ -138,10 +141,14 @@ class Bundle:
 
     def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Return number, place and gradient of every block."""
-        grads = self.straight(grads)
         if len(self.blocks) == 1:
-            return [(0, self.blocks[0], self.cast(np.concatenate(grads, axis=None)))]
-        flat = [g.reshape(-1) for g in grads]
+            if self.inbox is None:
+                self.inbox = np.empty(self.slices[-1].stop, self.dtype)
+                self.slots = self.viewed(self.inbox)
+            for slot, g in zip(self.slots, grads, strict=True):
+                slot[...] = g
+            return [(0, self.blocks[0], self.inbox)]
+        flat = [g.reshape(-1) for g in self.straight(grads)]
         return ((k, block, self.gathered(flat, block)) for k, block in enumerate(self.blocks))
 
     def gathered(self, flat: list[Array], block: slice) -> Array:
@@ -151,10 +158,7 @@ class Bundle:
             for a, own in zip(flat, self.slices, strict=True)
             if own.start < block.stop and own.stop > block.start
         ]
-        return self.cast(parts[0] if len(parts) == 1 else np.concatenate(parts))
-
-    def cast(self, a: Array) -> Array:
-        """Return the numbers in the bundle's type."""
+        a = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return a if a.dtype == self.dtype else a.astype(self.dtype)
 
     def room(self) -> Array:
@@ -231,7 +235,7 @@ class Bundle:
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies of views are no longer views of the copied vector: a copied bundle gathers its numbers afresh.
-        return {**self.__dict__, "now": None, "spare": None}
+        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": []}
 
 
 class FloatBundle(Bundle):
@@ -273,7 +277,6 @@ class WholeBundle(Bundle):
     def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
         super().__init__(members, places, t)
         self.blocks = [...]
-        self.lends = True
 
     def lay_out(self) -> None:
         """Note the number type and the shape."""

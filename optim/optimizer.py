@@ -202,15 +202,15 @@ class Optimizer(Options):
         for group, bundles in zip(self.param_groups, self._bundles, strict=True):
             for bundle in tuple(bundles):
                 grads = bundle.gradients()
-                missing = [i for i, g in enumerate(grads) if g is None]
-                if not missing:
-                    work.append((bundle, grads, group))
-                elif len(missing) < len(grads):
-                    present = [i for i, g in enumerate(grads) if g is not None]
-                    moving, waiting = self._part(bundle, present), self._part(bundle, missing)
+                present = [g for g in grads if g is not None]
+                if present and len(present) < len(grads):
+                    waiting = self._part(bundle, [i for i, g in enumerate(grads) if g is None])
+                    moving = self._part(bundle, [i for i, g in enumerate(grads) if g is not None])
                     at = bundles.index(bundle)
                     bundles[at : at + 1] = [moving, waiting]
-                    work.append((moving, [grads[i] for i in present], group))
+                    bundle = moving
+                if present:
+                    work.append((bundle, present, group))
         return work
 
     def _part(self, bundle: Bundle, chosen: list[int]) -> Bundle:
@@ -240,8 +240,9 @@ class Optimizer(Options):
             if decoupled:
                 q = shrunk(q, lr=group["lr"], weight_decay=decoupled)
             np.subtract(q, step, out=after[block])
-            if bundle.lends:  # the gradient is the caller's own array, who may write into it later
-                state = tuple([part.copy() if part is given else part for part in state])
+            for part in state:
+                if part is given:  # not the rule's to keep: the caller's own array, or room for the next gradient
+                    state = tuple([+part if part is given else part for part in state])
             fresh.append(state)
         return fresh
 
