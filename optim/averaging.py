@@ -24,6 +24,9 @@ __all__ = ["AveragedModel", "get_ema_avg_fn", "get_swa_avg_fn", "update_bn"]
 
 Average = Callable[[Any, Any, int], Any]
 
+# What batch normalisation keeps, under PyTorch's names, and what it starts from.
+STATISTICS = {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
+
 
 def get_swa_avg_fn() -> Average:
     """Return the equal average of all models: ``avg + (new - avg) / (n + 1)``.
@@ -212,8 +215,8 @@ def update_bn(loader: Iterable[Any], model: Any) -> None:
     loader : iterable
         Batches of inputs, or of tuples whose first item is the input.
     model : module
-        Its ``modules()`` that have ``reset_running_stats`` and `momentum` are batch normalisation; without any, nothing
-        happens.
+        Its ``modules()`` with `running_mean`, `running_var` and `num_batches_tracked` are batch normalisation
+        that keeps statistics; without any, nothing happens.
 
     Notes
     -----
@@ -222,22 +225,21 @@ def update_bn(loader: Iterable[Any], model: Any) -> None:
     Examples
     --------
     >>> class Norm:
-    ...     training, momentum, running_mean = False, 0.1, 7.0
+    ...     training, momentum = False, 0.1
+    ...     running_mean, running_var, num_batches_tracked = 7.0, 2.0, 9
     ...     def modules(self):
     ...         return [self]
     ...     def train(self):
     ...         self.training = True
-    ...     def reset_running_stats(self):
-    ...         self.running_mean, self.count = 0.0, 0
     ...     def __call__(self, x):
-    ...         self.count += 1
-    ...         self.running_mean += (x - self.running_mean) / self.count
+    ...         self.num_batches_tracked += 1
+    ...         self.running_mean += (x - self.running_mean) / self.num_batches_tracked
     >>> norm = Norm()
     >>> update_bn([1.0, 2.0, 6.0], norm)
-    >>> norm.running_mean, norm.momentum, norm.training
+    >>> float(norm.running_mean), norm.momentum, norm.training
     (3.0, 0.1, False)
     """
-    norms = [m for m in model.modules() if hasattr(m, "reset_running_stats") and hasattr(m, "momentum")]
+    norms = [m for m in model.modules() if all(getattr(m, name, None) is not None for name in STATISTICS)]
     if not norms:
         return
     modes = [(module, module.training) for module in model.modules()]
@@ -245,7 +247,8 @@ def update_bn(loader: Iterable[Any], model: Any) -> None:
     try:
         model.train()
         for norm in norms:
-            norm.reset_running_stats()
+            for name, start in STATISTICS.items():
+                setattr(norm, name, np.full_like(getattr(norm, name), start))
             norm.momentum = None  # None is the cumulative average
         for batch in loader:
             model(batch[0] if isinstance(batch, list | tuple) else batch)
