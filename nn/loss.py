@@ -1,97 +1,345 @@
-"""Losses as modules; each calls its function of `nn.functional`."""
+"""Losses as modules; each is its function of `nn.functional`, which documents the arguments, with its options."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
-from .functional.checks import checked_reduction
-from .module import Module
+from .functional.checks import checked_reduction, require_positive
+from .options import Options
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HalfMSELoss", "MSELoss"]
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "FocalLoss", "GaussianNLLLoss",
+    "HalfMSELoss", "HingeEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "LogCoshLoss", "MSELoss",
+    "MarginRankingLoss", "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss",
+    "SquaredHingeLoss", "TripletMarginLoss",
+]  # fmt: skip
 
 
-class Loss(Module):
-    """Base of the losses: a reduction, and options shown by `repr`."""
+class Loss(Options):
+    """Base of the losses: checks its options once, when it is made."""
 
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__()
-        self.reduction = checked_reduction(reduction)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        options = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "training" and v is not None}
-        return ", ".join(f"{name}={value!r}" for name, value in options.items())
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        options = {name: getattr(self, name) for name in self._options}
+        if not (options["reduction"] == "batchmean" and isinstance(self, KLDivLoss)):
+            checked_reduction(options["reduction"])
+        for option, zero in (("delta", False), ("beta", True), ("gamma", True)):
+            if option in options:
+                require_positive(type(self).__name__, option, options[option], zero)
+        if not 0.0 <= (smoothing := options.get("label_smoothing", 0.0)) <= 1.0:
+            raise ValueError(f"{type(self).__name__}: label_smoothing is a fraction in [0, 1], not {smoothing}")
 
 
 class MSELoss(Loss):
-    """Mean squared error; see `nn.functional.mse_loss`.
+    r"""Mean squared error :math:`\frac 1 N \sum (a - y)^2` over all elements.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> MSELoss()(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
-    np.float64(2.0)
+    >>> round(float(MSELoss()([1.0, 2.0], [1.0, 4.0])), 6)
+    2.0
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Return the loss."""
-        return F.mse_loss(input, target, self.reduction)
+    function = staticmethod(F.mse_loss)
+    reduction: str = "mean"
 
 
 class HalfMSELoss(Loss):
-    """Half the squared distance per example; see `nn.functional.half_mse_loss`.
+    r"""Half the squared distance per example, :math:`\frac 1 {2m} \sum_i \lVert a_i - y_i \rVert^2`.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> HalfMSELoss()(np.array([[1.0, 2.0]]), np.array([[1.0, 4.0]]))
-    np.float64(2.0)
+    >>> round(float(HalfMSELoss()([1.0, 2.0], [1.0, 4.0])), 6)
+    1.0
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Return the loss."""
-        return F.half_mse_loss(input, target, self.reduction)
+    function = staticmethod(F.half_mse_loss)
+    reduction: str = "mean"
+
+
+class L1Loss(Loss):
+    r"""Mean absolute error :math:`|a - y|`.
+
+    Examples
+    --------
+    >>> round(float(L1Loss()([1.0, 2.0], [1.0, 4.0])), 6)
+    1.0
+    """
+
+    function = staticmethod(F.l1_loss)
+    reduction: str = "mean"
+
+
+class SmoothL1Loss(Loss):
+    r"""Huber's loss divided by its corner `beta` (Girshick 2015).
+
+    Examples
+    --------
+    >>> round(float(SmoothL1Loss()([1.0, 2.0], [1.0, 4.0])), 6)
+    0.75
+    """
+
+    function = staticmethod(F.smooth_l1_loss)
+    reduction: str = "mean"
+    beta: float = 1.0
+
+
+class HuberLoss(Loss):
+    r"""Squared error up to `delta` and absolute error beyond (Huber 1964); `beta` times `SmoothL1Loss`.
+
+    Examples
+    --------
+    >>> round(float(HuberLoss()([1.0, 2.0], [1.0, 4.0])), 6)
+    0.75
+    """
+
+    function = staticmethod(F.huber_loss)
+    reduction: str = "mean"
+    delta: float = 1.0
+
+
+class LogCoshLoss(Loss):
+    r"""Logarithm of the hyperbolic cosine of the error (Keras).
+
+    Examples
+    --------
+    >>> round(float(LogCoshLoss()([1.0, 2.0], [1.0, 4.0])), 6)
+    0.662501
+    """
+
+    function = staticmethod(F.log_cosh_loss)
+    reduction: str = "mean"
+
+
+class PoissonNLLLoss(Loss):
+    r"""Negative log-likelihood of counts under a Poisson distribution, :math:`e^x - y x`.
+
+    Examples
+    --------
+    >>> round(float(PoissonNLLLoss()([1.0, 2.0], [1.0, 4.0])), 6)
+    0.553669
+    """
+
+    function = staticmethod(F.poisson_nll_loss)
+    log_input: bool = True
+    full: bool = False
+    eps: float = 1e-8
+    reduction: str = "mean"
+
+
+class GaussianNLLLoss(Loss):
+    r"""Negative log-likelihood of a normal distribution, :math:`\frac12 (\log v + (a - y)^2 / v)`, with `v` third.
+
+    Examples
+    --------
+    >>> round(float(GaussianNLLLoss()([1.0], [3.0], [4.0])), 6)
+    1.193147
+    """
+
+    function = staticmethod(F.gaussian_nll_loss)
+    full: bool = False
+    eps: float = 1e-6
+    reduction: str = "mean"
+
+
+class BCELoss(Loss):
+    r"""Binary cross-entropy on probabilities, :math:`-[y \log p + (1 - y) \log(1 - p)]`, each log at least -100.
+
+    Examples
+    --------
+    >>> round(float(BCELoss()([0.5, 0.0], [0.0, 1.0])), 6)
+    50.346574
+    """
+
+    function = staticmethod(F.binary_cross_entropy)
+    weight: Any = None
+    reduction: str = "mean"
 
 
 class BCEWithLogitsLoss(Loss):
-    """Binary cross-entropy on logits; see `nn.functional.binary_cross_entropy_with_logits`.
+    r"""Binary cross-entropy on logits, without overflow; its gradient is :math:`(\sigma(z) - y) / n`.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> round(float(BCEWithLogitsLoss()(np.array([0.0]), np.array([1.0]))), 6)
-    0.693147
+    >>> round(float(BCEWithLogitsLoss()([0.5, 0.0], [0.0, 1.0])), 6)
+    0.833612
     """
 
-    def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
-        super().__init__(reduction)
-        self.weight = weight
-        self.pos_weight = pos_weight
+    function = staticmethod(F.binary_cross_entropy_with_logits)
+    weight: Any = None
+    reduction: str = "mean"
+    pos_weight: Any = None
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Return the loss."""
-        return F.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
+
+class FocalLoss(Loss):
+    r"""Focal loss :math:`-\alpha_t (1 - p_t)^\gamma \log p_t` on logits (Lin et al. 2017).
+
+    Examples
+    --------
+    >>> round(float(FocalLoss()([0.5, 0.0], [0.0, 1.0])), 6)
+    0.275349
+    """
+
+    function = staticmethod(F.sigmoid_focal_loss)
+    alpha: float | None = None
+    gamma: float = 2.0
+    reduction: str = "mean"
+
+
+class HingeLoss(Loss):
+    r"""Hinge :math:`\max(0, 1 - y a)` for labels -1 and 1 (micrograd's demo, Keras).
+
+    Examples
+    --------
+    >>> round(float(HingeLoss()([2.0, 0.5], [1, -1])), 6)
+    0.75
+    """
+
+    function = staticmethod(F.hinge_loss)
+    reduction: str = "mean"
+
+
+class SquaredHingeLoss(Loss):
+    r"""Square of the hinge for labels -1 and 1 (Keras).
+
+    Examples
+    --------
+    >>> round(float(SquaredHingeLoss()([2.0, 0.5], [1, -1])), 6)
+    1.125
+    """
+
+    function = staticmethod(F.squared_hinge_loss)
+    reduction: str = "mean"
+
+
+class SoftMarginLoss(Loss):
+    r"""Logistic loss :math:`\log(1 + e^{-y a})` for labels -1 and 1.
+
+    Examples
+    --------
+    >>> round(float(SoftMarginLoss()([2.0, 0.5], [1, -1])), 6)
+    0.550502
+    """
+
+    function = staticmethod(F.soft_margin_loss)
+    reduction: str = "mean"
+
+
+class HingeEmbeddingLoss(Loss):
+    r"""The distance for pairs that belong together (1), :math:`\max(0, margin - a)` for others (-1).
+
+    Examples
+    --------
+    >>> round(float(HingeEmbeddingLoss()([2.0, 0.5], [1, -1])), 6)
+    1.25
+    """
+
+    function = staticmethod(F.hinge_embedding_loss)
+    margin: float = 1.0
+    reduction: str = "mean"
 
 
 class CrossEntropyLoss(Loss):
-    """Cross-entropy on logits, with class indices or probabilities; see `nn.functional.cross_entropy`.
+    r"""Cross-entropy on logits, with class indices or rows of probabilities.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> round(float(CrossEntropyLoss()(np.zeros((1, 2)), np.array([1]))), 6)
-    0.693147
+    >>> round(float(CrossEntropyLoss()([[0.0, 2.0]], [1])), 6)
+    0.126928
     """
 
-    def __init__(
-        self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
-    ) -> None:
-        super().__init__(reduction)
-        self.weight = weight
-        self.ignore_index = ignore_index
-        self.label_smoothing = label_smoothing
+    function = staticmethod(F.cross_entropy)
+    weight: Any = None
+    ignore_index: int = -100
+    reduction: str = "mean"
+    label_smoothing: float = 0.0
 
-    def forward(self, input: Any, target: Any) -> Any:
-        """Return the loss."""
-        return F.cross_entropy(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
+
+class NLLLoss(Loss):
+    r"""Negative log-likelihood of log-probabilities for class indices.
+
+    Examples
+    --------
+    >>> round(float(NLLLoss()([[0.0, 2.0]], [1])), 6)
+    -2.0
+    """
+
+    function = staticmethod(F.nll_loss)
+    weight: Any = None
+    ignore_index: int = -100
+    reduction: str = "mean"
+
+
+class KLDivLoss(Loss):
+    r"""Kullback-Leibler divergence from log-probabilities; 'batchmean' is the mathematical one.
+
+    Examples
+    --------
+    >>> round(float(KLDivLoss()([0.5, 0.0], [0.0, 1.0])), 6)
+    0.0
+    """
+
+    function = staticmethod(F.kl_div)
+    reduction: str = "mean"
+    log_target: bool = False
+
+
+class MultiMarginLoss(Loss):
+    r"""Multi-class hinge of scores for class indices.
+
+    Examples
+    --------
+    >>> round(float(MultiMarginLoss()([[0.0, 2.0]], [1])), 6)
+    0.0
+    """
+
+    function = staticmethod(F.multi_margin_loss)
+    p: int = 1
+    margin: float = 1.0
+    weight: Any = None
+    reduction: str = "mean"
+
+
+class MarginRankingLoss(Loss):
+    r"""Ranking loss :math:`\max(0, -y (x_1 - x_2) + margin)`; takes (input1, input2, target).
+
+    Examples
+    --------
+    >>> round(float(MarginRankingLoss()([1.0], [3.0], [1])), 6)
+    2.0
+    """
+
+    function = staticmethod(F.margin_ranking_loss)
+    margin: float = 0.0
+    reduction: str = "mean"
+
+
+class CosineEmbeddingLoss(Loss):
+    r"""Cosine distance of pairs that belong together (1) or not (-1); takes (input1, input2, target).
+
+    Examples
+    --------
+    >>> round(float(CosineEmbeddingLoss()([[1.0, 0.0]], [[0.0, 1.0]], [1])), 6)
+    1.0
+    """
+
+    function = staticmethod(F.cosine_embedding_loss)
+    margin: float = 0.0
+    reduction: str = "mean"
+
+
+class TripletMarginLoss(Loss):
+    r"""Triplet loss: the positive shall be nearer than the negative; takes (anchor, positive, negative).
+
+    Examples
+    --------
+    >>> round(float(TripletMarginLoss()([[0.0]], [[1.0]], [[3.0]])), 6)
+    0.0
+    """
+
+    function = staticmethod(F.triplet_margin_loss)
+    margin: float = 1.0
+    p: float = 2.0
+    eps: float = 1e-6
+    swap: bool = False
+    reduction: str = "mean"

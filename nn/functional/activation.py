@@ -1,5 +1,42 @@
-"""Activation functions, without state."""
+"""All activation functions in one place."""
 
-from autograd import leaky_relu, relu, sigmoid, softmax, tanh
+from __future__ import annotations
 
-__all__ = ["leaky_relu", "relu", "sigmoid", "softmax", "tanh"]
+import autograd as ag
+
+from .rectifiers import (
+    celu,
+    elu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    prelu,
+    relu6,
+    rrelu,
+    selu,
+    softshrink,
+    threshold,
+)
+from .smooth import (
+    gelu,
+    glu,
+    log_softmax,
+    logsigmoid,
+    mish,
+    silu,
+    softmax,
+    softmin,
+    softplus,
+    softsign,
+    tanhshrink,
+)
+
+__all__ = [
+    "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
+    "logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin",
+    "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+]  # fmt: skip
+
+
+relu, sigmoid, tanh, leaky_relu = ag.relu, ag.sigmoid, ag.tanh, ag.leaky_relu

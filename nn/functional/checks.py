@@ -24,6 +24,14 @@ def numbers(x: Any) -> Any:
     return x.data if isinstance(x, (Tensor, Value)) else np.asarray(x)
 
 
+def floats(x: Any) -> Any:
+    """Return the plain numbers of a node, an array, or an array of `Value`s as an array without nodes."""
+    array = np.asarray(numbers(x))
+    if array.dtype != object:
+        return array
+    return np.array([float(v) for v in array.flat]).reshape(array.shape)
+
+
 def as_operand(x: Any) -> Any:
     """Return `x` as a node or an array."""
     return x if isinstance(x, (Node, np.ndarray)) else np.asarray(x)
@@ -56,13 +64,39 @@ def warn_empty() -> None:
     warnings.warn("the batch is empty, and the mean of no losses is nan", stacklevel=4)
 
 
-def require_same_shape(name: str, input: Any, target: Any) -> None:
-    """Raise unless prediction and target have one shape, so that nothing broadcasts by accident."""
-    if input.shape != target.shape:
+def prediction_and_target(name: str, input: Any, target: Any) -> tuple[Any, Any]:
+    """Return both as operands of one shape, the target in the float type of the prediction; refuse to broadcast."""
+    x, t = as_losses(input), as_losses(target)
+    if x.shape != t.shape:
         raise ValueError(
-            f"{name}: the target has shape {target.shape} and the prediction {input.shape}; they would broadcast to something else "
-            "than one loss per prediction. Reshape one of them, as in target.reshape(prediction.shape)"
+            f"{name}: the target has shape {t.shape} and the prediction {x.shape}; they would broadcast to something "
+            "else than one loss per prediction. Reshape one of them, as in target.reshape(prediction.shape)"
         )
+    if type(t) is np.ndarray and t.dtype is not x.dtype and x.dtype.kind == "f" and t.dtype.kind in "biuf":
+        t = t.astype(x.dtype)
+    return x, t
+
+
+def as_losses(x: Any) -> Any:
+    """Return `x` as a Tensor or an array with at least one axis; a lone `Value` is an array of one."""
+    if isinstance(x, Tensor):
+        return x
+    array = np.asarray(x)
+    return array if array.ndim or array.dtype != object else array.reshape(1)
+
+
+def constant(weight: Any, x: Any) -> Any:
+    """Return weights as an operand in the float type of `x`."""
+    if isinstance(weight, Node):
+        return weight
+    array = np.asarray(weight)
+    return array.astype(x.dtype if x.dtype.kind == "f" else float, copy=False)
+
+
+def require_positive(name: str, what: str, value: float, zero: bool = False) -> None:
+    """Raise unless an option is positive, or 0 where that is allowed; nan is neither."""
+    if not (value > 0 or (zero and value == 0)):
+        raise ValueError(f"{name}: {what} must be {'at least' if zero else 'greater than'} 0, not {value}")
 
 
 def refuse_nan(name: str, loss: Any, target: Any) -> Any:
@@ -70,8 +104,7 @@ def refuse_nan(name: str, loss: Any, target: Any) -> Any:
 
     Looking at the loss first makes the check free for a loss that is a number.
     """
-    found = numbers(loss)
-    if found.dtype == object or not np.isnan(found).any():
+    if not np.isnan(floats(loss)).any():
         return loss
     array = numbers(target)
     if array.dtype.kind == "f" and np.isnan(array).any():
@@ -85,10 +118,8 @@ def refuse_nan(name: str, loss: Any, target: Any) -> Any:
 
 def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> None:
     """Raise unless all numbers lie in [0, 1]; nan does not."""
-    p = numbers(array)
-    if p.dtype == object:
-        p = np.array([float(v) for v in p.flat]).reshape(p.shape)
-    if p.size and not (np.min(p) >= 0 and np.max(p) <= 1):
+    p = floats(array)
+    if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
         wrong = ~((p >= 0) & (p <= 1))
         worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Cross-entropy on logits, with class indices or rows of probabilities."""
+"""Losses of several classes, without state: on logits, on log-probabilities, and with margins."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd.extend import apply
+from autograd.extend import apply, elementwise, xp
 
-from .checks import as_operand, numbers, reduced, require_probabilities
+from .checks import as_losses, constant, numbers, prediction_and_target, reduced, refuse_nan, require_probabilities
 from .fused import cross_entropy_of_index, cross_entropy_of_rows
 
-__all__ = ["cross_entropy"]
+__all__ = ["cross_entropy", "kl_div", "multi_margin_loss", "nll_loss"]
 
 OF_INDEX = cross_entropy_of_index.primitive  # type: ignore[attr-defined]
 
@@ -41,7 +41,7 @@ def cross_entropy(
     reduction : {'mean', 'sum', 'none'}
         What becomes of the losses of the examples.
     label_smoothing : float
-        In [0, 1]: how much of each target is spread evenly over all classes (Szegedy et al. 2016).
+        In [0, 1]: how much of each target is spread evenly over all classes (Szegedy et al. 2016, section 7).
 
     Returns
     -------
@@ -59,21 +59,22 @@ def cross_entropy(
 
     Examples
     --------
-    >>> round(float(cross_entropy(np.array([[0.0, 0.0]]), [1])), 6)
+    >>> round(float(cross_entropy([[0.0, 0.0]], [1])), 6)
     0.693147
     """
-    z, t = as_operand(input), numbers(target)
+    z, t = as_losses(input), numbers(target)
     if z.ndim != 2:
         return _of_other_shape(z, target, weight, ignore_index, reduction, label_smoothing)
     if t.dtype.kind not in "iu" or t.ndim != 1:
         q = _probability_rows(z, target, t)
         return reduced(_weighted_rows(z, q, weight, label_smoothing), reduction)
-    rows, classes = z.shape
-    if len(t) != rows:
-        raise ValueError(f"cross_entropy: {rows} rows of logits {z.shape} but targets of shape {t.shape}")
-    if weight is None and not label_smoothing and _all_inside(t, classes):
+    if weight is None and not label_smoothing and len(t) == len(z) and _all_inside(t, z.shape[1]):
         return reduced(apply(OF_INDEX, (z, t)), reduction)
-    return _of_index(z, t, weight, ignore_index, reduction, label_smoothing)
+    kept = _kept_classes("cross_entropy", z, t, ignore_index)
+    q = np.zeros(z.shape)
+    q[np.arange(len(t))[kept], t[kept]] = 1.0
+    losses = _weighted_rows(z, q, weight, label_smoothing, kept)
+    return _reduced_by_weight("cross_entropy", losses, t, kept, weight, reduction)
 
 
 def _all_inside(t: Any, classes: int) -> bool:
@@ -81,43 +82,51 @@ def _all_inside(t: Any, classes: int) -> bool:
     return not len(t) or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes)
 
 
-def _of_index(z: Any, t: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
-    """Return the loss of class indices with any of the options."""
+def _kept_classes(name: str, z: Any, t: Any, ignore_index: int) -> Any:
+    """Return which rows count, after a look at every class index."""
     rows, classes = z.shape
+    if t.shape != (rows,):
+        raise ValueError(f"{name}: {rows} rows of shape {z.shape} but targets of shape {t.shape}")
     kept = t != ignore_index
     wrong = kept & ((t < 0) | (t >= classes))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise IndexError(
-            f"cross_entropy: class index {int(t[row])} in row {row} is not in [0, {classes}), the classes of logits of "
-            f"shape {z.shape}" + ("; pass ignore_index for rows without a class" if t[row] < 0 else "")
-        )
-    q = np.zeros((rows, classes))
-    q[np.arange(rows)[kept], t[kept]] = 1.0
-    losses = _weighted_rows(z, q, weight, label_smoothing, kept)
+        hint = "; for rows without a class pass its number as ignore_index" if t[row] < 0 else ""
+        raise IndexError(f"{name}: class index {int(t[row])} in row {row} is not in [0, {classes}){hint}")
+    return kept
+
+
+def _class_weights(name: str, weight: Any, classes: int) -> Any:
+    w = np.ones(classes) if weight is None else np.asarray(numbers(weight), dtype=float)
+    if w.shape != (classes,):
+        raise ValueError(f"{name}: weight has shape {w.shape}, and {classes} classes need ({classes},)")
+    return w
+
+
+def _reduced_by_weight(name: str, losses: Any, t: Any, kept: Any, weight: Any, reduction: str) -> Any:
+    """Return the losses reduced; their mean divides by the weights of the classes that occur."""
     if reduction != "mean":
         return reduced(losses, reduction)
-    w = np.ones(classes) if weight is None else numbers(weight)
-    total = float(np.sum(w[t[kept]]))
-    if total == 0.0:
-        why = "every target is ignore_index" if rows else "the batch is empty"
-        why = why if not kept.any() else "the weights of all targets are zero"
-        warnings.warn(f"cross_entropy: {why}, and the mean of no losses is nan", stacklevel=3)
-        return ag.sum(losses) * float("nan") if kept.any() else ag.sum(losses) + float("nan")
-    return ag.sum(losses) / total
+    total = float(np.sum(kept) if weight is None else np.sum(np.asarray(numbers(weight))[t[kept]]))
+    if total:
+        return ag.sum(losses) / total
+    why = "the weights of all targets are zero" if kept.any() else "every target is ignore_index"
+    warnings.warn(f"{name}: {why if len(t) else 'the batch is empty'}; the mean of no losses is nan", stacklevel=3)
+    # As in PyTorch: weights of zero give a nan gradient, no examples at all a gradient of zero.
+    return ag.sum(losses) * float("nan") if kept.any() else ag.sum(losses) + float("nan")
 
 
 def _probability_rows(z: Any, target: Any, t: Any) -> Any:
     """Return the target as rows of probabilities, or explain what it should have been."""
     if t.dtype.kind not in "fO":
         raise TypeError(
-            f"cross_entropy: a target of dtype {t.dtype} and shape {t.shape} for logits {z.shape}: class indices are "
-            f"integers of shape ({z.shape[0]},), probabilities are floats of the logits' shape; convert one-hot rows "
-            "with .astype(float)"
+            f"cross_entropy: a target of dtype {t.dtype} and shape {t.shape} for logits of shape {z.shape}: class "
+            f"indices are integers of shape {z.shape[:1]}, probabilities are floats of the logits' shape; convert "
+            "one-hot rows with .astype(float)"
         )
-    if t.ndim == 1 and t.shape[0] == z.shape[0]:
+    if t.shape == z.shape[:1]:
         raise TypeError(
-            f"cross_entropy: class indices must be integers, and these are {t.dtype}; convert them with .astype(int)"
+            f"cross_entropy: class indices are integers, and these are {t.dtype}; convert them with .astype(int)"
         )
     if t.shape != z.shape:
         raise ValueError(f"cross_entropy: probabilities of shape {t.shape} do not fit logits of shape {z.shape}")
@@ -129,44 +138,156 @@ def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: An
     """Return the loss of each row for target probabilities `q`, smoothed and weighted."""
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"cross_entropy: label_smoothing is a fraction in [0, 1], not {label_smoothing}")
-    classes = z.shape[-1]
     if label_smoothing:
-        spread = label_smoothing / classes
+        spread = label_smoothing / z.shape[-1]
         q = (1.0 - label_smoothing) * q + (spread if kept is None else spread * kept[:, None])
     if weight is not None:
-        w = numbers(weight)
-        if w.shape != (classes,):
-            raise ValueError(f"cross_entropy: weight has shape {w.shape}, and {classes} classes need ({classes},)")
-        q = q * w
-    if isinstance(q, np.ndarray) and q.dtype != object and z.dtype != object:
-        q = q.astype(z.dtype, copy=False)
-    return cross_entropy_of_rows(z, q)
+        q = q * _class_weights("cross_entropy", weight, z.shape[-1])
+    return cross_entropy_of_rows(z, q if isinstance(q, ag.Node) or q.dtype == object else constant(q, z))
 
 
-def _of_other_shape(z: Any, target: Any, weight: Any, *options: Any) -> Any:
+def _of_other_shape(z: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
     """Return the loss of one row of logits, or of logits with further axes behind the classes."""
-    ignore_index, reduction, label_smoothing = options
     t = numbers(target)
     if z.ndim == 0:
-        raise ValueError("cross_entropy: logits need an axis of classes, and these are a single number")
+        raise ValueError("cross_entropy: logits need an axis of classes, and this is a single number")
     is_index = t.dtype.kind in "iu" and t.ndim == z.ndim - 1
-    t = t if is_index else as_operand(target)
     expected = (*z.shape[:1], *z.shape[2:]) if z.ndim > 1 else ()
     if t.shape != (expected if is_index else z.shape):
         raise ValueError(
-            f"cross_entropy: targets of shape {t.shape} do not fit logits of shape {z.shape}: class indices have shape "
-            f"{expected}, probabilities the logits' shape"
+            f"cross_entropy: targets of shape {t.shape} do not fit logits of shape {z.shape}: class indices have "
+            f"shape {expected}, probabilities the logits' shape"
         )
-    flat = _classes_last(z)
-    flat_t = np.reshape(t, -1) if is_index else _classes_last(t)
-    loss = cross_entropy(flat, flat_t, weight, ignore_index, reduction, label_smoothing)
+    rows = np.reshape(t, -1) if is_index else _classes_last(target if isinstance(target, ag.Node) else t)
+    loss = cross_entropy(_classes_last(z), rows, weight, ignore_index, reduction, smoothing)
     if reduction == "none":
-        return ag.reshape(loss, expected)
-    # With probabilities, the mean divides by the batch alone, not by the further axes.
-    return loss * (flat.shape[0] / z.shape[0]) if z.ndim > 2 and not is_index and reduction == "mean" else loss
+        return ag.reshape(loss, expected) if expected else loss[0]
+    # With probabilities PyTorch divides by the batch alone, not by the further axes.
+    return loss * (len(rows) / len(z)) if z.ndim > 2 and not is_index and reduction == "mean" else loss
 
 
 def _classes_last(x: Any) -> Any:
     """Return (N, C, d1, ...) or (C,) as rows over classes."""
     moved = ag.transpose(x, (0, *range(2, x.ndim), 1)) if x.ndim > 2 else x
     return ag.reshape(moved, (-1, x.shape[min(1, x.ndim - 1)]))
+
+
+def nll_loss(
+    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Any:
+    r"""Negative log-likelihood :math:`-w_t x_t` of log-probabilities `x` for class indices `t`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (N, C)
+        Log-probabilities, as from `log_softmax`.
+    target : integers of shape (N,)
+        Class indices.
+    weight, ignore_index, reduction
+        As in `cross_entropy`, which takes logits and is both in one.
+
+    Raises
+    ------
+    IndexError
+        If a class index is not in [0, C).
+    TypeError
+        If class indices are not integers.
+
+    Examples
+    --------
+    >>> nll_loss([[-0.5, -2.0]], [1])
+    np.float64(2.0)
+    """
+    x, t = as_losses(input), _class_indices("nll_loss", target)
+    if x.ndim != 2:
+        raise ValueError(f"nll_loss: log-probabilities have shape (N, C), not {x.shape}")
+    kept = _kept_classes("nll_loss", x, t, ignore_index)
+    w = _class_weights("nll_loss", weight, x.shape[1])
+    classes = np.where(kept, t, 0)
+    losses = ag.where(kept, -x[np.arange(len(t)), classes] * constant(w[classes], x), 0.0)
+    return _reduced_by_weight("nll_loss", losses, t, kept, weight, reduction)
+
+
+def _class_indices(name: str, target: Any) -> Any:
+    t = numbers(target)
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"{name}: class indices are integers, and these are {t.dtype}; convert with .astype(int)")
+    return t
+
+
+@elementwise(lambda y, x: ag.where(ag.greater(x, 0), ag.log(ag.where(ag.greater(x, 0), x, 1.0)) + 1.0, 0.0))
+def x_log_x(x: Any) -> Any:
+    """Product ``x log x``, 0 at 0."""
+    positive = x > 0
+    return xp(x).where(positive, x * xp(x).log(xp(x).where(positive, x, 1.0)), 0.0 * x)
+
+
+def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+    r"""Kullback-Leibler divergence :math:`y (\log y - x)` from log-probabilities `x` to probabilities `y`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Log-probabilities.
+    target : Tensor or array_like of the same shape
+        Probabilities, or their logarithms.
+    reduction : {'mean', 'batchmean', 'sum', 'none'}
+        'batchmean' divides the sum by the number of rows, which is the divergence as the mathematics has it.
+    log_target : bool
+        Whether `target` holds logarithms.
+
+    Examples
+    --------
+    >>> kl_div([[-0.5, -1.0]], [[0.0, 1.0]], "batchmean")
+    np.float64(1.0)
+    """
+    x, t = prediction_and_target("kl_div", input, target)
+    losses = ag.exp(t) * (t - x) if log_target else x_log_x(t) - t * x
+    if reduction == "batchmean":
+        loss = ag.sum(losses) / len(x) if losses.size else reduced(losses, "mean")
+    else:
+        loss = reduced(losses, reduction)
+    return refuse_nan("kl_div", loss, t)
+
+
+def multi_margin_loss(
+    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
+) -> Any:
+    r"""Multi-class hinge :math:`\frac 1 C \sum_{i \ne t} w_t \max(0, margin - x_t + x_i)^p`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (N, C)
+        Scores.
+    target : integers of shape (N,)
+        Class indices `t`.
+    p : {1, 2}
+        Power.
+    margin : float
+        By how much the right class shall lead.
+    weight : array_like of shape (C,), optional
+        Scales the loss of each class.
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the examples.
+
+    Notes
+    -----
+    Crammer & Singer 2001, with the sum in place of the maximum (Weston & Watkins 1999).
+
+    Examples
+    --------
+    >>> multi_margin_loss([[1.0, 3.0]], [0])
+    np.float64(1.5)
+    """
+    if p not in (1, 2):
+        raise ValueError(f"multi_margin_loss: p is 1 or 2, not {p}")
+    x, t = as_losses(input), _class_indices("multi_margin_loss", target)
+    if x.ndim != 2:
+        raise ValueError(f"multi_margin_loss: scores have shape (N, C), not {x.shape}")
+    rows = np.arange(len(_kept_classes("multi_margin_loss", x, t, -(2**62))))
+    w = _class_weights("multi_margin_loss", weight, x.shape[1])
+    others = np.ones(x.shape)
+    others[rows, t] = 0.0
+    scale = others * w[t][:, None] / x.shape[1]
+    hinge = ag.relu(margin - x[rows, t][:, None] + x)
+    return reduced(ag.sum((hinge if p == 1 else hinge * hinge) * constant(scale, x), axis=1), reduction)

@@ -15,7 +15,10 @@ import numpy as np
 import autograd as ag
 from autograd.extend import primitive, shape_of
 
-__all__ = ["COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows"]
+__all__ = [
+    "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "mean_of_all",
+    "scaled_to_unit", "standardized",
+]  # fmt: skip
 
 Function = Callable[..., Any]
 
@@ -65,6 +68,47 @@ def affine(x: Any, W: Any, b: Any) -> Any:
 
 COMPOSITIONS["affine"] = lambda x, W, b: x @ W.T + b
 AFFINE = affine.primitive  # type: ignore[attr-defined]
+
+
+# ---------------------------------------------------------------------------------------------- normalisation
+
+
+def _deviations(x: Any, axis: Any, eps: float) -> tuple[Any, Any]:
+    """Return the distances from the mean and one over the standard deviation."""
+    d = x - ag.mean(x, axis=axis, keepdims=True)
+    return d, 1.0 / ag.sqrt(ag.mean(d * d, axis=axis, keepdims=True) + eps)
+
+
+def _standardized(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
+    d, inverse = _deviations(x, axis, eps)
+    return d * inverse
+
+
+def _pull_standardized(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
+    _, inverse = _deviations(x, axis, eps)
+    centred = g - ag.mean(g, axis=axis, keepdims=True)
+    return inverse * (centred - y * ag.mean(g * y, axis=axis, keepdims=True))
+
+
+@fused(_standardized, _pull_standardized)
+def standardized(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
+    """Numbers along `axis` shifted to mean 0 and scaled to variance 1 (nearly: `eps` is added to the variance)."""
+    d = x - x.mean(axis=axis, keepdims=True)
+    return d / np.sqrt((d * d).mean(axis=axis, keepdims=True) + eps)
+
+
+def _inverse_rms(x: Any, axis: Any, eps: float) -> Any:
+    return 1.0 / ag.sqrt(ag.mean(x * x, axis=axis, keepdims=True) + eps)
+
+
+def _pull_scaled(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
+    return _inverse_rms(x, axis, eps) * (g - y * ag.mean(g * y, axis=axis, keepdims=True))
+
+
+@fused(lambda x, axis=-1, eps=1e-5: x * _inverse_rms(x, axis, eps), _pull_scaled)
+def scaled_to_unit(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
+    """Numbers along `axis` divided by the root of their mean square."""
+    return x / np.sqrt((x * x).mean(axis=axis, keepdims=True) + eps)
 
 
 # ------------------------------------------------------------------------------------------- mean of losses

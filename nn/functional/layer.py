@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+import autograd as ag
 from autograd.extend import apply, shape_of
 
-from .checks import as_operand
+from .checks import as_operand, floats, numbers
 from .fused import AFFINE
 
-__all__ = ["linear"]
+__all__ = ["bilinear", "embedding", "linear"]
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
@@ -48,3 +51,88 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if shape_of(b) != (W.shape[0],):
         raise ValueError(f"linear: a bias of shape {b.shape} does not fit a weight of shape {W.shape} (out, in)")
     return apply(AFFINE, (x, W, b))
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    r"""Bilinear map :math:`y_o = x_1^\top W_o x_2 + b_o`.
+
+    Parameters
+    ----------
+    input1 : Tensor or array_like of shape (..., in1)
+        First input.
+    input2 : Tensor or array_like of shape (..., in2)
+        Second input, with the same leading lengths.
+    weight : Tensor or ndarray of shape (out, in1, in2)
+        One matrix for each output.
+    bias : Tensor or ndarray of shape (out,), optional
+        Left out by default.
+
+    Returns
+    -------
+    Tensor or ndarray of shape (..., out)
+        The outputs.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> bilinear([[1.0, 2.0]], [[3.0]], [[[1.0], [1.0]]])
+    array([[9.]])
+    """
+    x1, x2, W = as_operand(input1), as_operand(input2), as_operand(weight)
+    if W.ndim != 3 or x1.shape[-1:] != W.shape[1:2] or x2.shape[-1:] != W.shape[2:] or x1.shape[:-1] != x2.shape[:-1]:
+        raise ValueError(
+            f"bilinear: inputs of shapes {x1.shape} and {x2.shape} do not fit a weight of shape {W.shape} "
+            "(out, in1, in2)"
+        )
+    out, in1, in2 = W.shape
+    flat = ag.reshape(ag.transpose(W, (1, 0, 2)), (in1, out * in2))
+    products = ag.reshape(x1 @ flat, (*x1.shape[:-1], out, in2)) * x2[..., None, :]
+    y = ag.sum(products, axis=-1)
+    return y if bias is None else y + bias
+
+
+def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
+    """Rows of `weight` chosen by index.
+
+    Parameters
+    ----------
+    input : array_like or Tensor of integers, any shape
+        Indices.
+    weight : Tensor or ndarray of shape (num_embeddings, embedding_dim)
+        The table.
+    padding_idx : int, optional
+        The row of this index receives no gradient.
+
+    Returns
+    -------
+    Tensor or ndarray of shape (*input.shape, embedding_dim)
+        The rows.
+
+    Raises
+    ------
+    TypeError
+        If the indices are not integers.
+    IndexError
+        If an index is not in [0, num_embeddings).
+
+    Examples
+    --------
+    >>> embedding([1, 0], np.array([[0.0, 0.5], [1.0, 1.5]]))
+    array([[1. , 1.5],
+           [0. , 0.5]])
+    """
+    index, table = np.asarray(numbers(input)), as_operand(weight)
+    if index.dtype.kind not in "iu":
+        raise TypeError(f"embedding: indices are integers, and these are {index.dtype}; convert with .astype(int)")
+    rows = table.shape[0]
+    if index.size and not (index.min() >= 0 and index.max() < rows):
+        wrong = index[(index < 0) | (index >= rows)]
+        raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows}), the size of the table")
+    found = table[index]
+    if padding_idx is None:
+        return found
+    return ag.where((index == padding_idx % rows)[..., None], floats(found), found)

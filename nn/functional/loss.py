@@ -1,17 +1,26 @@
-"""Losses of regression and of two classes, without state."""
+"""Losses of regression, without state.
+
+All take a `reduction`: 'mean' over all elements, 'sum', or 'none' for one number per element.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 import autograd as ag
-from autograd.extend import elementwise, shape_of
+from autograd import Tensor, tanh
+from autograd.extend import elementwise, xp
 
-from .checks import as_operand, reduced, refuse_nan, require_probabilities, require_same_shape
+from .checks import constant, floats, numbers, prediction_and_target, reduced, refuse_nan, require_positive
+from .rectifiers import hardtanh
 
-__all__ = ["binary_cross_entropy_with_logits", "half_mse_loss", "mse_loss"]
+__all__ = [
+    "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mse_loss", "poisson_nll_loss",
+    "smooth_l1_loss",
+]  # fmt: skip
 
 
 @elementwise(lambda y, x, t: 2.0 * (x - t), lambda y, x, t: 2.0 * (t - x))
@@ -19,6 +28,20 @@ def squared_error(x: Any, t: Any) -> Any:
     """Squared difference ``(x - t)**2``."""
     d = x - t
     return d * d
+
+
+@elementwise(lambda y, d, delta: hardtanh(d, -delta, delta))
+def huber_of_difference(d: Any, delta: float = 1.0) -> Any:
+    """Half the square of a difference up to `delta`, and on the tangent beyond."""
+    a = abs(d)
+    return xp(d).where(a <= delta, 0.5 * d * d, delta * (a - 0.5 * delta))
+
+
+@elementwise(lambda y, d: tanh(d))
+def log_cosh(d: Any) -> Any:
+    """Logarithm of the hyperbolic cosine, without overflow."""
+    a = abs(d)
+    return a + xp(d).log1p(xp(d).exp(-2.0 * a)) - math.log(2.0)
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -43,11 +66,10 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
     Examples
     --------
-    >>> mse_loss(np.array([1.0, 2.0]), [1.0, 4.0])
+    >>> mse_loss([1.0, 2.0], [1.0, 4.0])
     np.float64(2.0)
     """
-    x, t = as_operand(input), as_operand(target)
-    require_same_shape("mse_loss", x, t)
+    x, t = prediction_and_target("mse_loss", input, target)
     return refuse_nan("mse_loss", reduced(squared_error(x, t), reduction), t)
 
 
@@ -76,65 +98,153 @@ def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
     Examples
     --------
-    >>> half_mse_loss(np.array([[1.0, 2.0]]), [[1.0, 4.0]])
+    >>> half_mse_loss([[1.0, 2.0]], [[1.0, 4.0]])
     np.float64(2.0)
     """
-    x, t = as_operand(input), as_operand(target)
-    require_same_shape("half_mse_loss", x, t)
+    x, t = prediction_and_target("half_mse_loss", input, target)
     losses = 0.5 * squared_error(x, t)
-    shape = shape_of(losses) or (1,)
-    loss = ag.sum(losses) / shape[0] if reduction == "mean" and 0 not in shape else reduced(losses, reduction)
+    loss = ag.sum(losses) / len(x) if reduction == "mean" and losses.size else reduced(losses, reduction)
     return refuse_nan("half_mse_loss", loss, t)
 
 
-@elementwise(lambda y, z, t: ag.sigmoid(z) - t, lambda y, z, t: -z)
-def logit_cross_entropy(z: Any, t: Any) -> Any:
-    """Cross-entropy of the probability ``sigmoid(z)`` with `t`, without overflow: ``softplus(z) - t z``."""
-    return ag.softplus(z) - t * z
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Mean absolute error :math:`|a - y|`; arguments as in `mse_loss`.
+
+    Examples
+    --------
+    >>> l1_loss([1.0, 2.0], [1.0, 4.0])
+    np.float64(1.0)
+    """
+    x, t = prediction_and_target("l1_loss", input, target)
+    return refuse_nan("l1_loss", reduced(ag.absolute(x - t), reduction), t)
 
 
-def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    r"""Squared error near 0, absolute far out, with the corner `delta`.
+
+    .. math:: \tfrac12 d^2 \text{ for } |d| \le \delta, \text{ else } \delta (|d| - \tfrac12 \delta)
+
+    Arguments as in `mse_loss`; `delta` must be positive (Huber 1964).
+
+    Examples
+    --------
+    >>> huber_loss([1.0, 9.0], [2.0, 4.0], "none")
+    array([0.5, 4.5])
+    """
+    require_positive("huber_loss", "delta", delta)
+    x, t = prediction_and_target("huber_loss", input, target)
+    return refuse_nan("huber_loss", reduced(huber_of_difference(x - t, delta), reduction), t)
+
+
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    r"""Huber's loss divided by its corner `beta`; with ``beta=0`` the absolute error (Girshick 2015).
+
+    Arguments as in `mse_loss`; `beta` must not be negative.
+
+    Examples
+    --------
+    >>> smooth_l1_loss([1.0, 9.0], [2.0, 4.0], "none")
+    array([0.5, 4.5])
+    """
+    require_positive("smooth_l1_loss", "beta", beta, zero=True)
+    x, t = prediction_and_target("smooth_l1_loss", input, target)
+    d = x - t
+    losses = huber_of_difference(d, beta) / beta if beta else ag.absolute(d)
+    return refuse_nan("smooth_l1_loss", reduced(losses, reduction), t)
+
+
+def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    r"""Logarithm of the hyperbolic cosine of the error, :math:`\log \cosh (a - y)`: Keras's smooth absolute error.
+
+    Arguments as in `mse_loss`; finite however large the error.
+
+    Examples
+    --------
+    >>> round(float(log_cosh_loss([1e4], [0.0])), 6)
+    9999.306853
+    """
+    x, t = prediction_and_target("log_cosh_loss", input, target)
+    return refuse_nan("log_cosh_loss", reduced(log_cosh(x - t), reduction), t)
+
+
+def poisson_nll_loss(
+    input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Any:
-    r"""Binary cross-entropy on logits, :math:`-w [p\, y \log \sigma(z) + (1 - y) \log(1 - \sigma(z))]`.
+    r"""Negative log-likelihood of counts under a Poisson distribution, :math:`e^x - y x` for a log-rate `x`.
 
     Parameters
     ----------
-    input : Tensor or array_like
-        Logits `z`, any finite numbers.
-    target : Tensor or array_like of the same shape
-        Probabilities of the positive class, in [0, 1].
-    weight : array_like, optional
-        Scales each loss; broadcasts against `input`.
+    input, target : Tensor or array_like of one shape
+        Logarithm of the rate, and the count.
+    log_input : bool
+        False if `input` is the rate itself: :math:`x - y \log(x + eps)`.
+    full : bool
+        Add Stirling's approximation of :math:`\log y!`, :math:`y \log y - y + \frac12 \log 2 \pi y`, where y > 1.
+    eps : float
+        Keeps the logarithm of a rate of 0 finite.
     reduction : {'mean', 'sum', 'none'}
         What becomes of the losses of the elements.
-    pos_weight : array_like, optional
-        Scales the loss of the positive class `p`; broadcasts against `input`.
 
-    Returns
-    -------
-    Tensor, ndarray or Value
-        The loss; its gradient is :math:`(\sigma(z) - y) / n` without weights.
+    Examples
+    --------
+    >>> poisson_nll_loss([0.0], [3.0])
+    np.float64(1.0)
+    """
+    x, t = prediction_and_target("poisson_nll_loss", input, target)
+    losses = ag.exp(x) - t * x if log_input else x - t * ag.log(x + eps)
+    if full:
+        y = numbers(t)
+        safe = np.where(y > 1, y, 1)
+        losses = losses + constant(
+            np.where(y > 1, safe * np.log(safe) - safe + 0.5 * np.log(2 * math.pi * safe), 0), x
+        )
+    return refuse_nan("poisson_nll_loss", reduced(losses, reduction), t)
+
+
+def gaussian_nll_loss(
+    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Any:
+    r"""Negative log-likelihood under a normal distribution, :math:`\frac12 (\log v + (a - y)^2 / v)`.
+
+    Parameters
+    ----------
+    input, target : Tensor or array_like of one shape
+        Mean of the distribution, and the truth.
+    var : Tensor or array_like
+        Variance `v`, of the shape of `input`, or without its last axis, or with 1 there.
+    full : bool
+        Add :math:`\frac12 \log 2 \pi`.
+    eps : float
+        Smaller variances count as this; the gradient passes as if they did not, as in PyTorch.
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the elements.
 
     Raises
     ------
     ValueError
-        If the shapes differ or a target lies outside [0, 1].
+        If a variance is negative or its shape does not fit.
+
+    Notes
+    -----
+    Nix & Weigend 1994, eq. 2.
 
     Examples
     --------
-    >>> float(binary_cross_entropy_with_logits(np.array([1e4, -1e4]), [1.0, 0.0]))
-    0.0
+    >>> round(float(gaussian_nll_loss([1.0], [3.0], [4.0])), 6)
+    1.193147
     """
-    z, t = as_operand(input), as_operand(target)
-    require_same_shape("binary_cross_entropy_with_logits", z, t)
-    require_probabilities("binary_cross_entropy_with_logits", "targets", t)
-    if pos_weight is None:
-        losses = logit_cross_entropy(z, t)
-    else:  # (1 - t) z + (1 + (p - 1) t) softplus(-z)
-        losses = (1.0 - t) * z + (1.0 + (_weights(pos_weight) - 1.0) * t) * ag.softplus(-z)
-    return reduced(losses if weight is None else losses * _weights(weight), reduction)
-
-
-def _weights(weight: Any) -> Any:
-    return weight if isinstance(weight, ag.Node) else np.asarray(weight, dtype=float)
+    require_positive("gaussian_nll_loss", "eps", eps)
+    x, t = prediction_and_target("gaussian_nll_loss", input, target)
+    v = var if isinstance(var, Tensor) else np.asarray(var)
+    if v.shape == x.shape[:-1] and v.shape != x.shape:
+        v = ag.reshape(v, (*v.shape, 1))
+    if v.shape not in (x.shape, (*x.shape[:-1], 1)):
+        raise ValueError(f"gaussian_nll_loss: var of shape {v.shape} does not fit a prediction of shape {x.shape}")
+    found = floats(v)
+    if not (found >= 0).all():
+        raise ValueError(f"gaussian_nll_loss: a variance is not negative and not nan, the least here is {found.min()}")
+    v = v + constant(np.maximum(eps - found, 0.0), x)
+    losses = 0.5 * (ag.log(v) + squared_error(x, t) / v)
+    if full:
+        losses = losses + 0.5 * math.log(2 * math.pi)
+    return refuse_nan("gaussian_nll_loss", reduced(losses, reduction), t)

@@ -1,0 +1,222 @@
+"""Losses of two classes, without state.
+
+Labels are 0 and 1 for the cross-entropies and -1 and 1 for the margins.  All take a `reduction`: 'mean', 'sum' or
+'none'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd as ag
+from autograd import maximum, sigmoid
+from autograd.extend import elementwise, xp
+
+from .checks import (
+    constant,
+    prediction_and_target,
+    reduced,
+    refuse_nan,
+    require_positive,
+    require_probabilities,
+)
+
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge_embedding_loss", "hinge_loss",
+    "sigmoid_focal_loss", "soft_margin_loss", "squared_hinge_loss",
+]  # fmt: skip
+
+
+@elementwise(lambda y, p: 1.0 / maximum(p, 1e-12))
+def clamped_log(p: Any) -> Any:
+    """Logarithm of a probability, -100 at least."""
+    if isinstance(p, float):
+        return xp(p).log(p) if p > 1e-43 else -100.0
+    tiny = p <= 1e-43
+    return xp(p).maximum(xp(p).log(xp(p).where(tiny, 1.0, p)) - 100.0 * tiny, -100.0)
+
+
+@elementwise(
+    lambda y, p, t: (p - t) / maximum(p * (1.0 - p), 1e-12),
+    lambda y, p, t: clamped_log(1.0 - p) - clamped_log(p),
+)
+def probability_cross_entropy(p: Any, t: Any) -> Any:
+    """Cross-entropy of a probability with a target, each logarithm at least -100."""
+    return -(t * clamped_log(p) + (1.0 - t) * clamped_log(1.0 - p))
+
+
+@elementwise(lambda y, z, t: sigmoid(z) - t, lambda y, z, t: -z)
+def logit_cross_entropy(z: Any, t: Any) -> Any:
+    """Cross-entropy of the probability ``sigmoid(z)`` with a target, without overflow: ``softplus(z) - t z``."""
+    softplus_of_minus = xp(z).log1p(xp(z).exp(-abs(z)))
+    return xp(z).maximum(z, 0.0) - t * z + softplus_of_minus
+
+
+def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
+    r"""Binary cross-entropy on probabilities, :math:`-w [y \log p + (1 - y) \log(1 - p)]`, each log at least -100.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Probabilities `p` of the positive class, in [0, 1].
+    target : Tensor or array_like of the same shape
+        Probabilities `y` in [0, 1], mostly 0 or 1.
+    weight : array_like, optional
+        Scales each loss; broadcasts against `input`.
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the elements.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or a number lies outside [0, 1].
+
+    Notes
+    -----
+    The gradient is :math:`(p - y) / \max(p (1 - p), 10^{-12})`, as in PyTorch.
+
+    Examples
+    --------
+    >>> binary_cross_entropy([0.0, 1.0], [1.0, 1.0], reduction="none")
+    array([100.,  -0.])
+    """
+    p, t = prediction_and_target("binary_cross_entropy", input, target)
+    require_probabilities(
+        "binary_cross_entropy", "probabilities", p, "; for logits use binary_cross_entropy_with_logits"
+    )
+    require_probabilities("binary_cross_entropy", "targets", t)
+    losses = probability_cross_entropy(p, t)
+    return reduced(losses if weight is None else losses * constant(weight, p), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    r"""Binary cross-entropy on logits, :math:`-w [q\, y \log \sigma(z) + (1 - y) \log(1 - \sigma(z))]`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Logits `z`, any finite numbers.
+    target : Tensor or array_like of the same shape
+        Probabilities `y` of the positive class, in [0, 1].
+    weight : array_like, optional
+        Scales each loss; broadcasts against `input`.
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the elements.
+    pos_weight : array_like, optional
+        Scales the loss of the positive class, `q`; broadcasts against `input`.
+
+    Returns
+    -------
+    Tensor, ndarray or Value
+        The loss; its gradient is :math:`(\sigma(z) - y) / n` without weights.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or a target lies outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> binary_cross_entropy_with_logits([1e4, -1e4], [1.0, 0.0])
+    np.float64(0.0)
+    """
+    z, t = prediction_and_target("binary_cross_entropy_with_logits", input, target)
+    require_probabilities("binary_cross_entropy_with_logits", "targets", t)
+    if pos_weight is None:
+        losses = logit_cross_entropy(z, t)
+    else:  # log(sigmoid(z)) = -softplus(-z), and log(1 - sigmoid(z)) = -z - softplus(-z)
+        losses = (1.0 - t) * z + (1.0 + (constant(pos_weight, z) - 1.0) * t) * ag.softplus(-z)
+    return reduced(losses if weight is None else losses * constant(weight, z), reduction)
+
+
+def sigmoid_focal_loss(
+    input: Any, target: Any, alpha: float | None = None, gamma: float = 2.0, reduction: str = "mean"
+) -> Any:
+    r"""Focal loss :math:`-\alpha_t (1 - p_t)^\gamma \log p_t` on logits: what is already right counts little.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Logits.
+    target : Tensor or array_like of the same shape
+        Probabilities of the positive class, in [0, 1].
+    alpha : float, optional
+        Weight of the positive class, and 1 - alpha of the negative; None weighs both with 1, as Keras does.
+    gamma : float
+        How much the well-classified are played down; 0 is cross-entropy.
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the elements.
+
+    Notes
+    -----
+    Lin et al. 2017, eq. 5.
+
+    Examples
+    --------
+    >>> round(float(sigmoid_focal_loss([0.0], [1.0])), 6)
+    0.173287
+    """
+    require_positive("sigmoid_focal_loss", "gamma", gamma, zero=True)
+    if alpha is not None and not 0 <= alpha <= 1:
+        raise ValueError(f"sigmoid_focal_loss: alpha is a weight in [0, 1], not {alpha}")
+    z, t = prediction_and_target("sigmoid_focal_loss", input, target)
+    require_probabilities("sigmoid_focal_loss", "targets", t)
+    p = sigmoid(z)
+    losses = logit_cross_entropy(z, t) * (p * (1.0 - 2.0 * t) + t) ** gamma
+    if alpha is not None:
+        losses = losses * (alpha * t + (1.0 - alpha) * (1.0 - t))
+    return reduced(losses, reduction)
+
+
+def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    r"""Hinge :math:`\max(0, 1 - y a)` for labels -1 and 1: the maximum-margin loss of micrograd's demo and of Keras.
+
+    Examples
+    --------
+    >>> hinge_loss([2.0, 0.5], [1, -1], "none")
+    array([0. , 1.5])
+    """
+    x, t = prediction_and_target("hinge_loss", input, target)
+    return refuse_nan("hinge_loss", reduced(ag.relu(1.0 - t * x), reduction), t)
+
+
+def squared_hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    r"""Square of the hinge, :math:`\max(0, 1 - y a)^2`, for labels -1 and 1 (Keras).
+
+    Examples
+    --------
+    >>> squared_hinge_loss([2.0, 0.5], [1, -1], "none")
+    array([0.  , 2.25])
+    """
+    x, t = prediction_and_target("squared_hinge_loss", input, target)
+    hinge = ag.relu(1.0 - t * x)
+    return refuse_nan("squared_hinge_loss", reduced(hinge * hinge, reduction), t)
+
+
+def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    r"""Logistic loss :math:`\log(1 + e^{-y a})` for labels -1 and 1, without overflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> soft_margin_loss([-1e4], [1])
+    np.float64(10000.0)
+    """
+    x, t = prediction_and_target("soft_margin_loss", input, target)
+    return refuse_nan("soft_margin_loss", reduced(ag.softplus(-t * x), reduction), t)
+
+
+def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
+    r"""Distance `a` itself for pairs that belong together (1), :math:`\max(0, margin - a)` for others (-1).
+
+    Examples
+    --------
+    >>> hinge_embedding_loss([0.25, 0.25], [1, -1], reduction="none")
+    array([0.25, 0.75])
+    """
+    x, t = prediction_and_target("hinge_embedding_loss", input, target)
+    losses = ag.where(t != 1, ag.relu(margin - x), 0.0) + ag.where(t != -1, x, 0.0)
+    return refuse_nan("hinge_embedding_loss", reduced(losses, reduction), t)

@@ -1,0 +1,101 @@
+"""Dropout, without state but for the generator."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nn.randomness import Rng, as_generator
+
+from .checks import as_operand
+
+__all__ = ["alpha_dropout", "dropout"]
+
+SELU_FLOOR = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717  # what SELU tends to at -inf
+
+
+def checked_probability(name: str, p: Any) -> float:
+    """Return a probability as a float, or say what is wrong with it."""
+    if isinstance(p, (bool, str)) or not isinstance(p, (int, float, np.number)):
+        raise TypeError(f"{name}: p is a probability in [0, 1], not {p!r:.60} ({type(p).__name__})")
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: p is a probability in [0, 1], not {p}")
+    return float(p)
+
+
+def _kept(x: Any, p: float, rng: Rng) -> Any:
+    """Return an array of 0 and 1 in the float type of `x`, 0 with probability `p`."""
+    generator = as_generator(rng)
+    if x.dtype == np.float32:
+        return np.asarray(generator.random(x.shape, np.float32) >= p, np.float32)
+    return np.asarray(generator.random(x.shape) >= p, float)
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Any:
+    r"""Set elements to 0 with probability `p` and multiply the others by :math:`1 / (1 - p)`, in training.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Any shape.
+    p : float
+        Probability in [0, 1].
+    training : bool
+        Outside training nothing happens.
+    rng : Generator, int or None
+        Where the choice is drawn from.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        Its expectation is `input`.
+
+    Raises
+    ------
+    ValueError
+        If `p` is no probability.
+
+    Notes
+    -----
+    Srivastava et al. 2014, in the inverted form, which leaves evaluation as it is.
+
+    Examples
+    --------
+    >>> dropout(np.ones(4), 0.5, rng=0)
+    array([2., 0., 0., 0.])
+    """
+    p = checked_probability("dropout", p)
+    x = as_operand(input)
+    if not training or p == 0:
+        return x
+    return x * (_kept(x, p, rng) * (1 / (1 - p) if p < 1 else 0.0))
+
+
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, *, rng: Rng = None) -> Any:
+    r"""Dropout that keeps mean 0 and variance 1, for networks of SELUs.
+
+    Elements are set to SELU's floor :math:`\alpha' = -\lambda \alpha` with probability `p`, and all are then mapped by
+    :math:`a x + b` with :math:`a = ((1 - p)(1 + p \alpha'^2))^{-1/2}` and :math:`b = -a p \alpha'`.
+
+    Arguments as in `dropout`.
+
+    Notes
+    -----
+    Klambauer et al. 2017, section "New dropout technique".
+
+    Examples
+    --------
+    >>> alpha_dropout(np.zeros(2), 0.5, training=False)
+    array([0., 0.])
+    """
+    p = checked_probability("alpha_dropout", p)
+    x = as_operand(input)
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    a = 1 / math.sqrt((1 - p) * (1 + p * SELU_FLOOR**2))
+    kept = _kept(x, p, rng)
+    return x * (a * kept) + (a * SELU_FLOOR) * ((1.0 - kept) - p)

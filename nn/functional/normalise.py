@@ -1,0 +1,167 @@
+"""Normalisation, without state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .checks import as_operand, constant, floats
+from .fused import scaled_to_unit, standardized
+
+__all__ = ["batch_norm", "layer_norm", "rms_norm"]
+
+
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    *,
+    eps: float = 1e-5,
+) -> Any:
+    r"""Normalise every channel over the batch: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (N, C) or (N, C, L)
+        Channels are the second axis.
+    running_mean, running_var : array_like of shape (C,) or None
+        What to normalise with outside training; None takes the batch always.  They are not updated here:
+        `BatchNorm1d` does that.
+    weight, bias : Tensor or ndarray of shape (C,), optional
+        Scale and shift.
+    training : bool
+        Whether the batch's own mean and (biased) variance are taken.
+    eps : float
+        Added to the variance.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        The normalised batch.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a training batch has one number per channel only.
+
+    Notes
+    -----
+    Ioffe & Szegedy 2015, Algorithm 1.
+
+    Examples
+    --------
+    >>> batch_norm([[1.0], [3.0]], None, None, training=True, eps=0.0)
+    array([[-1.],
+           [ 1.]])
+    """
+    x = as_operand(input)
+    if x.ndim not in (2, 3):
+        raise ValueError(f"batch_norm: an input has shape (N, C) or (N, C, L), not {x.shape}")
+    if training or running_mean is None or running_var is None:
+        count = x.size // max(x.shape[1], 1)
+        if training and count <= 1:
+            raise ValueError(
+                f"batch_norm: the variance of a channel needs more than one number in training, and this batch of "
+                f"shape {x.shape} has {count}; use larger batches (drop_last=True), or eval() for single examples"
+            )
+        y = standardized(x, axis=(0,) if x.ndim == 2 else (0, 2), eps=eps)
+    else:
+        scale = 1.0 / np.sqrt(floats(running_var) + eps)
+        mean, scale = (_channels(constant(a, x), x.ndim) for a in (floats(running_mean), scale))
+        y = (x - mean) * scale
+    return _scaled_and_shifted(y, *(None if a is None else _channels(a, x.ndim) for a in (weight, bias)))
+
+
+def _channels(a: Any, ndim: int) -> Any:
+    """Return one number per channel ready to broadcast against (N, C) or (N, C, L)."""
+    return a.reshape(-1, 1) if ndim == 3 else a
+
+
+def _scaled_and_shifted(y: Any, weight: Any, bias: Any) -> Any:
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def _last_axes(name: str, x: Any, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the axes to normalise over, counted from the end, after a look at their lengths."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"{name}: normalized_shape {shape} must be the last lengths of the input, whose shape is {x.shape}"
+        )
+    return tuple(range(-len(shape), 0))
+
+
+def layer_norm(
+    input: Any, normalized_shape: int | Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    r"""Normalise every example over its last axes: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (..., *normalized_shape)
+        The examples.
+    normalized_shape : int or sequence of int
+        Lengths of the axes to normalise over.
+    weight, bias : Tensor or ndarray of shape normalized_shape, optional
+        Scale and shift.
+    eps : float
+        Added to the (biased) variance.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        The normalised examples.
+
+    Raises
+    ------
+    ValueError
+        If the last lengths of `input` are others.
+
+    Notes
+    -----
+    Ba, Kiros & Hinton 2016, eq. 4.
+
+    Examples
+    --------
+    >>> layer_norm([[1.0, 3.0]], 2, eps=0.0)
+    array([[-1.,  1.]])
+    """
+    x = as_operand(input)
+    return _scaled_and_shifted(
+        standardized(x, axis=_last_axes("layer_norm", x, normalized_shape), eps=eps), weight, bias
+    )
+
+
+def rms_norm(
+    input: Any, normalized_shape: int | Sequence[int], weight: Any = None, eps: float | None = None
+) -> Any:
+    r"""Scale every example to mean square 1: :math:`\gamma x / \sqrt{\overline{x^2} + \epsilon}`.
+
+    Parameters
+    ----------
+    input, normalized_shape, weight
+        As in `layer_norm`.
+    eps : float, optional
+        Added to the mean square; by default the distance from 1 to the next float of the dtype, as in PyTorch.
+
+    Notes
+    -----
+    Zhang & Sennrich 2019, eq. 4.
+
+    Examples
+    --------
+    >>> rms_norm([[1.0, -1.0]], 2, eps=0.0)
+    array([[ 1., -1.]])
+    """
+    x = as_operand(input)
+    if eps is None:
+        eps = float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps)
+    return _scaled_and_shifted(
+        scaled_to_unit(x, axis=_last_axes("rms_norm", x, normalized_shape), eps=eps), weight, None
+    )

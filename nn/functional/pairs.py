@@ -1,0 +1,162 @@
+"""Losses that compare two or three inputs with each other, without state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import autograd as ag
+from autograd import maximum, minimum
+
+from .checks import as_losses, constant, numbers, prediction_and_target, reduced, refuse_nan
+
+__all__ = [
+    "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "pairwise_distance", "triplet_margin_loss",
+]  # fmt: skip
+
+LEAST_SQUARE = 1e-12  # added to the squared lengths in `cosine_embedding_loss`, as PyTorch does
+
+
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    r"""Distance :math:`\lVert x_1 - x_2 + \epsilon \rVert_p` along the last axis.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor or array_like of shape (..., D)
+        They may broadcast.
+    p : float
+        At least 1.
+    eps : float
+        Keeps the derivative at equal points finite.
+    keepdim : bool
+        Keep the last axis as 1.
+
+    Returns
+    -------
+    Tensor or ndarray of shape (...)
+        The distances.
+
+    Examples
+    --------
+    >>> pairwise_distance([3.0, 0.0], [0.0, 4.0], eps=0.0)
+    5.0
+    """
+    if not p >= 1:
+        raise ValueError(f"pairwise_distance: p is at least 1, not {p}")
+    d = as_losses(x1) - as_losses(x2) + eps
+    if p == 2.0:
+        return ag.sqrt(ag.sum(d * d, axis=-1, keepdims=keepdim))
+    size = ag.absolute(d)
+    if p == 1.0:
+        return ag.sum(size, axis=-1, keepdims=keepdim)
+    if np.isinf(p):
+        return ag.max(size, axis=-1, keepdims=keepdim)
+    return ag.sum(size**p, axis=-1, keepdims=keepdim) ** (1.0 / p)
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    r"""Cosine of the angle along an axis, with lengths of at least `eps`.
+
+    .. math:: \frac{x_1 \cdot x_2}{\max(\lVert x_1 \rVert, \epsilon) \max(\lVert x_2 \rVert, \epsilon)}
+
+    Examples
+    --------
+    >>> cosine_similarity([[1.0, 0.0]], [[1.0, 1.0]])
+    array([0.70710678])
+    """
+    a, b = as_losses(x1), as_losses(x2)
+    square_a, square_b = (maximum(ag.sum(x * x, axis=dim), eps * eps) for x in (a, b))
+    return ag.sum(a * b, axis=dim) / (ag.sqrt(square_a) * ag.sqrt(square_b))
+
+
+def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+    r"""Ranking loss :math:`\max(0, -y (x_1 - x_2) + margin)`: `y` is 1 if the first should rank higher, else -1.
+
+    Examples
+    --------
+    >>> margin_ranking_loss([1.0], [3.0], [1])
+    np.float64(2.0)
+    """
+    x1, x2 = prediction_and_target("margin_ranking_loss", input1, input2)
+    x1, t = prediction_and_target("margin_ranking_loss", x1, target)
+    return refuse_nan("margin_ranking_loss", reduced(ag.relu(t * (x2 - x1) + margin), reduction), t)
+
+
+def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+    r"""Cosine distance of pairs that belong together (1), and cosine beyond a margin of others (-1).
+
+    .. math:: 1 - \cos(x_1, x_2) \text{ for } 1, \quad \max(0, \cos(x_1, x_2) - margin) \text{ for } -1
+
+    Parameters
+    ----------
+    input1, input2 : Tensor or array_like of shape (N, D) or (D,)
+        Two embeddings.
+    target : array_like of shape (N,) or ()
+        1 or -1.
+    margin : float
+        Cosine up to which others cost nothing; in [-1, 1].
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the pairs.
+
+    Examples
+    --------
+    >>> cosine_embedding_loss([[1.0, 0.0]], [[0.0, 1.0]], [1])
+    np.float64(1.0)
+    """
+    if not -1 <= margin <= 1:
+        raise ValueError(f"cosine_embedding_loss: margin is a cosine in [-1, 1], not {margin}")
+    a, b = prediction_and_target("cosine_embedding_loss", input1, input2)
+    t = np.asarray(numbers(target))
+    if t.shape != a.shape[:-1]:
+        raise ValueError(f"cosine_embedding_loss: targets of shape {t.shape} do not fit pairs of shape {a.shape}")
+    squares = (ag.sum(a * a, axis=-1) + LEAST_SQUARE) * (ag.sum(b * b, axis=-1) + LEAST_SQUARE)
+    cosine = as_losses(ag.sum(a * b, axis=-1) / ag.sqrt(squares))
+    near, far = constant(t == 1, a), constant(t == -1, a)
+    losses = near * (1.0 - cosine) + far * ag.relu(cosine - margin)
+    return refuse_nan("cosine_embedding_loss", reduced(losses, reduction), t)
+
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    r"""Triplet loss :math:`\max(0, d(a, p) - d(a, n) + margin)`: the positive shall be nearer than the negative.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor or array_like of shape (N, D) or (D,)
+        Embeddings.
+    margin : float
+        By how much; positive.
+    p, eps : float
+        As in `pairwise_distance`.
+    swap : bool
+        Take the smaller of d(a, n) and d(p, n) (Balntas et al. 2016, section 3.3).
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the triplets.
+
+    Notes
+    -----
+    Schroff et al. 2015, eq. 3, with plain instead of squared distances.
+
+    Examples
+    --------
+    >>> triplet_margin_loss([[0.0]], [[1.0]], [[3.0]], margin=5.0)
+    np.float64(3.0)
+    """
+    if not margin > 0:
+        raise ValueError(f"triplet_margin_loss: margin must be greater than 0, not {margin}")
+    a, b = prediction_and_target("triplet_margin_loss", anchor, positive)
+    a, c = prediction_and_target("triplet_margin_loss", a, negative)
+    far = pairwise_distance(a, c, p, eps)
+    if swap:
+        far = minimum(far, pairwise_distance(b, c, p, eps))
+    losses = ag.relu(pairwise_distance(a, b, p, eps) - far + margin)
+    return reduced(as_losses(losses), reduction)

@@ -1,0 +1,231 @@
+"""Rectifiers and other activations in pieces, each with its derivative on the line above.
+
+At a kink the derivative is PyTorch's: 0 for `relu`, `relu6`, `hardtanh`, `hardsigmoid` and the shrinks, the left one
+for `leaky_relu`, `prelu` and `elu`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograd import absolute, greater, less, where
+from autograd.extend import elementwise, xp
+from nn.randomness import Rng, as_generator
+
+from .checks import as_operand, numbers
+
+__all__ = [
+    "celu", "elu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "relu6", "rrelu", "selu",
+    "softshrink", "threshold",
+]  # fmt: skip
+
+SELU_ALPHA = 1.6732632423543772848170429916717  # Klambauer et al. 2017, appendix A.4
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+@elementwise(lambda y, x, min_val, max_val: greater(x, min_val) * less(x, max_val))
+def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """Identity cut off at `min_val` and `max_val`; the derivative at both is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hardtanh(np.array([-3.0, 0.5]))
+    array([-1. ,  0.5])
+    """
+    return xp(x).minimum(xp(x).maximum(x, min_val), max_val)
+
+
+def relu6(input: Any) -> Any:
+    r"""Rectifier cut off at 6, :math:`\min(\max(0, x), 6)` (Krizhevsky 2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relu6(np.array([-1.0, 3.0, 9.0]))
+    array([0., 3., 6.])
+    """
+    return hardtanh(input, 0.0, 6.0)
+
+
+@elementwise(lambda y, x: (1.0 / 6.0) * (greater(x, -3.0) * less(x, 3.0)))
+def hardsigmoid(x: Any) -> Any:
+    r"""Sigmoid in three pieces, :math:`\mathrm{relu6}(x + 3) / 6` (Howard et al. 2019).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hardsigmoid(np.array([-4.0, 0.0, 4.0]))
+    array([0. , 0.5, 1. ])
+    """
+    return xp(x).minimum(xp(x).maximum(x + 3.0, 0.0), 6.0) / 6.0
+
+
+@elementwise(lambda y, x: where(greater(x, -3.0), where(less(x, 3.0), x / 3.0 + 0.5, 1.0), 0.0))
+def hardswish(x: Any) -> Any:
+    r"""SiLU in three pieces, :math:`x \cdot \mathrm{relu6}(x + 3) / 6` (Howard et al. 2019, section 5.2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hardswish(np.array([-4.0, 3.0]))
+    array([-0.,  3.])
+    """
+    return x * (xp(x).minimum(xp(x).maximum(x + 3.0, 0.0), 6.0) / 6.0)
+
+
+@elementwise(lambda y, x, alpha: where(greater(x, 0), 1.0, y + alpha))
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    r"""Exponential linear unit: :math:`x` if positive, else :math:`\alpha (e^x - 1)` (Clevert et al. 2016, eq. 15).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> elu(np.array([-1e4, 2.0]))
+    array([-1.,  2.])
+    """
+    return xp(x).where(x > 0, x, alpha * xp(x).expm1(xp(x).minimum(x, 0.0)))
+
+
+@elementwise(lambda y, x, alpha: where(greater(x, 0), 1.0, y / alpha + 1.0))
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    r"""Continuously differentiable ELU: :math:`x` if positive, else :math:`\alpha (e^{x/\alpha} - 1)` (Barron 2017).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> celu(np.array([-1e4, 2.0]), 0.5)
+    array([-0.5,  2. ])
+    """
+    return xp(x).where(x > 0, x, alpha * xp(x).expm1(xp(x).minimum(x, 0.0) / alpha))
+
+
+@elementwise(lambda y, x: where(greater(x, 0), SELU_SCALE, y + SELU_SCALE * SELU_ALPHA))
+def selu(x: Any) -> Any:
+    r"""Self-normalising ELU: :math:`\lambda x` if positive, else :math:`\lambda \alpha (e^x - 1)`.
+
+    The two constants keep mean 0 and variance 1 from layer to layer (Klambauer et al. 2017, eqs. 2 and 14).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> selu(np.array([0.0]))
+    array([0.])
+    """
+    return SELU_SCALE * xp(x).where(x > 0, x, SELU_ALPHA * xp(x).expm1(xp(x).minimum(x, 0.0)))
+
+
+@elementwise(lambda y, x, a: where(greater(x, 0), 1.0, a), lambda y, x, a: where(greater(x, 0), 0.0, x))
+def slope_where_negative(x: Any, a: Any) -> Any:
+    """Rectifier ``x`` or ``a x`` with a slope of its own for every element."""
+    return xp(x, a).where(x > 0, x, a * x)
+
+
+def prelu(input: Any, weight: Any) -> Any:
+    r"""Rectifier with a learned slope: :math:`x` if positive, else :math:`a x` (He et al. 2015, eq. 1).
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (N, C, ...) or any other
+        Channels are the second axis, as in PyTorch.
+    weight : Tensor or ndarray of shape (1,) or (C,)
+        One slope, or one for each channel.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        The activation.
+
+    Raises
+    ------
+    ValueError
+        If there are neither one nor C slopes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> prelu(np.array([[-1.0, -1.0]]), np.array([0.5, 0.25]))
+    array([[-0.5 , -0.25]])
+    """
+    x, a = as_operand(input), as_operand(weight)
+    channels = x.shape[1] if x.ndim > 1 else x.shape[0] if x.ndim == 1 else 1
+    if a.size not in (1, channels):
+        raise ValueError(f"prelu: {a.size} slopes for {channels} channels (input of shape {x.shape}); give 1 or all")
+    if a.size > 1 and x.ndim > 2:
+        a = a.reshape((a.size,) + (1,) * (x.ndim - 2))
+    return slope_where_negative(x, a)
+
+
+def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *, rng: Rng = None) -> Any:
+    r"""Rectifier whose negative slope is drawn from U(lower, upper) in training, and is their mean otherwise.
+
+    The slope of every element is a constant of the graph (Xu et al. 2015).
+
+    Raises
+    ------
+    ValueError
+        If `lower` exceeds `upper`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rrelu(np.array([-1.0]), 0.25, 0.75)
+    array([-0.5])
+    """
+    if not lower <= upper:
+        raise ValueError(f"rrelu: lower must not exceed upper, and lower={lower}, upper={upper}")
+    x = as_operand(input)
+    if not training:
+        return slope_where_negative(x, (lower + upper) / 2)
+    slopes = as_generator(rng).uniform(lower, upper, x.shape)
+    return slope_where_negative(x, like(slopes, x))
+
+
+def like(array: Any, x: Any) -> Any:
+    """Return a constant array in the float dtype of `x`."""
+    dtype = numbers(x).dtype
+    return array.astype(dtype, copy=False) if dtype.kind == "f" else array
+
+
+@elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
+def softshrink(x: Any, lambd: float = 0.5) -> Any:
+    r"""Shrink towards 0 by :math:`\lambda`: what soft thresholding does in the lasso (Donoho 1995).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softshrink(np.array([-2.0, 0.25, 2.0]))
+    array([-1.5,  0. ,  1.5])
+    """
+    return x - xp(x).minimum(xp(x).maximum(x, -lambd), lambd)
+
+
+@elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
+def hardshrink(x: Any, lambd: float = 0.5) -> Any:
+    r"""Identity, but 0 where :math:`|x| \le \lambda`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hardshrink(np.array([-2.0, 0.25, 2.0]))
+    array([-2.,  0.,  2.])
+    """
+    return xp(x).where(abs(x) > lambd, x, 0.0)
+
+
+@elementwise(lambda y, x, threshold, value: 1.0 * greater(x, threshold))
+def _hard_threshold(x: Any, threshold: float = 0.0, value: float = 0.0) -> Any:
+    """Identity above `threshold`, `value` elsewhere."""
+    return xp(x).where(x > threshold, x, value)
+
+
+def threshold(input: Any, threshold: float, value: float) -> Any:
+    """Identity above `threshold`, the constant `value` elsewhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> threshold(np.array([0.5, 2.0]), 1.0, -7.0)
+    array([-7.,  2.])
+    """
+    return _hard_threshold(input, threshold=float(threshold), value=float(value))

@@ -1,0 +1,241 @@
+"""Smooth activations, each with its derivative on the line above, and those that look along an axis."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import autograd as ag
+from autograd import exp, greater, sigmoid, tanh, where
+from autograd.extend import elementwise, xp
+
+from .checks import as_operand
+
+__all__ = ["gelu", "glu", "log_softmax", "logsigmoid", "mish", "silu", "softmax", "softmin", "softplus", "softsign",
+           "tanhshrink"]  # fmt: skip
+
+ROOT_HALF = math.sqrt(0.5)
+DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
+TANH_SCALE, TANH_CUBE = math.sqrt(2 / math.pi), 0.044715  # Hendrycks & Gimpel 2016, section 2
+
+
+@elementwise(lambda y, x: 0.5 * (1.0 + ag.erf(x * ROOT_HALF)) + x * (DENSITY_AT_0 * exp(-0.5 * x * x)))
+def _gelu(x: Any) -> Any:
+    r"""Gaussian error linear unit :math:`x \Phi(x)`."""
+    return 0.5 * x * (1.0 + ag.erf(x * ROOT_HALF))
+
+
+def _tanh_in_gelu(x: Any) -> Any:
+    return tanh(TANH_SCALE * (x + TANH_CUBE * x * x * x))
+
+
+def _gelu_tanh_slope(y: Any, x: Any) -> Any:
+    t = _tanh_in_gelu(x)
+    return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * (TANH_SCALE * (1.0 + 3.0 * TANH_CUBE * x * x))
+
+
+@elementwise(_gelu_tanh_slope)
+def _gelu_by_tanh(x: Any) -> Any:
+    """Gaussian error linear unit with the normal distribution approximated by tanh."""
+    return 0.5 * x * (1.0 + _tanh_in_gelu(x))
+
+
+def gelu(input: Any, approximate: str = "none") -> Any:
+    r"""Gaussian error linear unit :math:`x \Phi(x)`, with the normal distribution function :math:`\Phi`.
+
+    Parameters
+    ----------
+    input : float, array_like, Value or Tensor
+        Any shape.
+    approximate : {'none', 'tanh'}
+        :math:`\Phi` by the error function, or by
+        :math:`\frac12 (1 + \tanh(\sqrt{2/\pi} (x + 0.044715 x^3)))`.
+
+    Returns
+    -------
+    float, ndarray, Value or Tensor
+        The activation.
+
+    Raises
+    ------
+    ValueError
+        For another `approximate`.
+
+    Notes
+    -----
+    Hendrycks & Gimpel 2016, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gelu(np.array([0.0, 100.0]))
+    array([  0., 100.])
+    """
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+    return _gelu(input) if approximate == "none" else _gelu_by_tanh(input)
+
+
+def _silu_slope(y: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return s * (1.0 + x * (1.0 - s))
+
+
+@elementwise(_silu_slope)
+def silu(x: Any) -> Any:
+    r"""Sigmoid linear unit :math:`x \sigma(x)`, also called swish (Elfwing et al. 2018; Ramachandran et al. 2017).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> silu(np.array([0.0, 1e4]))
+    array([    0., 10000.])
+    """
+    return x * sigmoid(x)
+
+
+def _mish_slope(y: Any, x: Any) -> Any:
+    t = tanh(ag.softplus(x))
+    return t + x * (1.0 - t * t) * sigmoid(x)
+
+
+@elementwise(_mish_slope)
+def mish(x: Any) -> Any:
+    r"""Mish :math:`x \tanh(\log(1 + e^x))` (Misra 2020, eq. 3).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mish(np.array([0.0, 100.0]))
+    array([  0., 100.])
+    """
+    return x * tanh(ag.softplus(x))
+
+
+@elementwise(lambda y, x, beta, threshold: where(greater(beta * x, threshold), 1.0, sigmoid(beta * x)))
+def _softplus_up_to(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """Softplus that is the identity beyond a threshold."""
+    return xp(x).where(beta * x > threshold, x, ag.softplus(beta * x) / beta)
+
+
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    r"""Smooth rectifier :math:`\frac 1 \beta \log(1 + e^{\beta x})`, the identity where :math:`\beta x` > `threshold`.
+
+    The threshold is PyTorch's; `autograd.softplus` is exact without one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softplus(np.array([-1e4, 1e4]))
+    array([    0., 10000.])
+    """
+    return _softplus_up_to(input, beta=beta, threshold=threshold)
+
+
+def _softsign_slope(y: Any, x: Any) -> Any:
+    d = 1.0 + ag.absolute(x)
+    return 1.0 / (d * d)
+
+
+@elementwise(_softsign_slope)
+def softsign(x: Any) -> Any:
+    r"""Softsign :math:`x / (1 + |x|)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softsign(np.array([-1.0, 3.0]))
+    array([-0.5 ,  0.75])
+    """
+    return x / (1.0 + abs(x))
+
+
+def _tanhshrink_slope(y: Any, x: Any) -> Any:
+    t = tanh(x)
+    return t * t
+
+
+@elementwise(_tanhshrink_slope)
+def tanhshrink(x: Any) -> Any:
+    r"""Tanh shrinkage, what tanh takes away: :math:`x - \tanh x`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tanhshrink(np.array([0.0]))
+    array([0.])
+    """
+    return x - xp(x).tanh(x)
+
+
+@elementwise(lambda y, x: sigmoid(-x))
+def logsigmoid(x: Any) -> Any:
+    r"""Logarithm of the sigmoid, :math:`-\log(1 + e^{-x})`, without overflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> logsigmoid(np.array([-1e4, 1e4]))
+    array([-10000.,      0.])
+    """
+    return xp(x).minimum(x, 0.0) - xp(x).log1p(xp(x).exp(-abs(x)))
+
+
+def softmax(input: Any, dim: int = -1) -> Any:
+    r"""Softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `dim`, without overflow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softmax(np.array([1e4, 1e4]))
+    array([0.5, 0.5])
+    """
+    return ag.softmax(as_operand(input), dim)
+
+
+def softmin(input: Any, dim: int = -1) -> Any:
+    """Softmax of ``-x``: the smallest gets the most.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> softmin(np.array([0.0, 1e4]))
+    array([1., 0.])
+    """
+    return ag.softmax(-as_operand(input), dim)
+
+
+def log_softmax(input: Any, dim: int = -1) -> Any:
+    """Logarithm of the softmax along `dim`, exact where the softmax underflows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_softmax(np.array([0.0, 1e4]))
+    array([-10000.,      0.])
+    """
+    return ag.log_softmax(as_operand(input), dim)
+
+
+def glu(input: Any, dim: int = -1) -> Any:
+    r"""Gated linear unit :math:`a \, \sigma(b)` of the two halves of `input` along `dim` (Dauphin et al. 2017, eq. 1).
+
+    Raises
+    ------
+    ValueError
+        If the axis has an odd length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> glu(np.array([2.0, 0.0]))
+    array([1.])
+    """
+    x = as_operand(input)
+    if not -x.ndim <= dim < x.ndim:
+        raise IndexError(f"glu: an input of shape {x.shape} has no axis {dim}")
+    length = x.shape[dim]
+    if length % 2:
+        raise ValueError(f"glu: axis {dim} of shape {x.shape} must have an even length, to be split into two halves")
+    before = (slice(None),) * (dim % x.ndim)
+    return x[(*before, slice(length // 2))] * sigmoid(x[(*before, slice(length // 2, None))])
