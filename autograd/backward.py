@@ -14,6 +14,7 @@ import numpy as np
 from .graph import Node, Primitive, refuse_modified, topological_order
 from .modes import Watch, current_mode
 from .rules import ONE, astype, shape_of, sum_to
+from .tutor import accumulated, advise_zero_grad, look_at_root
 
 Visit = Callable[[Node, Node, Any, Any, Any, Any], None]
 
@@ -232,6 +233,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     (-2.0, 2.0)
     """
     _require_variable(root)
+    look_at_root(root)
     order = topological_order(root, variables_only=True)
     refuse_modified(order)
     found = reverse_pass(order, {root: _seed(root, gradient)}, create_graph=create_graph)
@@ -242,13 +244,25 @@ def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
     """Write the gradients of a finished pass: all are prepared before the first is assigned."""
     given: set[int] = set()
     arrays: dict[Node, Any] = {}
+    late: list[Node] = []  # leaves with a gradient from before their numbers were last changed
     for node, g in found.items():
-        if type(g) is not float:
-            fresh = g if keep_nodes and isinstance(g, Node) else _own(g, node, given)
-            arrays[node] = fresh if node.op is not None or _is_empty(node._grad) else node._grad + fresh
+        leaf = node.op is None
+        if leaf or type(g) is not float:
+            added = leaf and not _is_empty(node._grad)
+            if added and accumulated(node):
+                late.append(node)
+            if type(g) is not float:
+                fresh = g if keep_nodes and isinstance(g, Node) else _own(g, node, given)
+                arrays[node] = node._grad + fresh if added else fresh
+    if late:
+        advise_zero_grad(late)
     for node, g in found.items():  # from here on nothing can fail
-        if type(g) is float:
-            node._grad = g if node.op is not None or _is_empty(node._grad) else node._grad + g
+        if node.op is None:
+            node.stamp = id(node._data)
+            if type(g) is float:
+                node._grad = g if _is_empty(node._grad) else node._grad + g
+        elif type(g) is float:
+            node._grad = g
     for node, fresh in arrays.items():
         node._grad = fresh
 

@@ -114,6 +114,7 @@ class Node:
         "params",
         "raw",
         "retains_grad",
+        "stamp",
     )
 
     _data: Any
@@ -127,6 +128,7 @@ class Node:
     hooks: tuple[Callable[[Any], Any], ...]
 
     retains_grad: bool  # whether `.grad` is kept on a computed node
+    stamp: int  # of a leaf: which numbers it held when its `.grad` was last added to
 
     no_gradient: ClassVar[Any] = None  # what `.grad` holds before any backward
     always_retains: ClassVar[bool] = False
@@ -149,6 +151,7 @@ def make_leaf(node: Node, data: Any, requires_grad: bool, name: str) -> None:
     node._grad = kind.no_gradient
     node._requires_grad = requires_grad
     node.retains_grad = kind.always_retains
+    node.stamp = 0
     node.op = None
     node.args = node.raw = node.hooks = ()
     node.params = NO_PARAMS
@@ -195,6 +198,7 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     node.args = node.raw = ()
     node.params = NO_PARAMS
     node._requires_grad = False
+    node.stamp = 0
     return node
 
 
@@ -300,8 +304,9 @@ def refuse_modified(nodes: Iterable[Node]) -> None:
         for arg, seen in zip(node.args, node.raw, strict=True):
             if isinstance(seen, np.ndarray) and any(np.may_share_memory(seen, array) for array in changed):
                 name = f" {arg.name!r}" if isinstance(arg, Node) and arg.name else ""
+                op = node.op.name if node.op else "a leaf"
                 raise RuntimeError(
-                    f"the operand{name} of shape {seen.shape} of {node.op.name} was modified in place between forward and "
+                    f"the operand{name} of shape {seen.shape} of {op} was modified in place between forward and "
                     "backward, so its gradient would be wrong: call backward() before updating `.data`, or assign a "
                     "new array (`p.data = p.data - step`)"
                 )

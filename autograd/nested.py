@@ -44,13 +44,13 @@ def flatten(tree: Any, name: str = "") -> tuple[list[Any], list[str], Callable[[
     else:
         return [tree], [name], next
     parts = [flatten(child, f"{name}[{key!r}]") for key, child in zip(keys, children, strict=True)]
-    kind = type(tree)
+    kind, rebuilders = type(tree), [part for _, _, part in parts]  # and not the leaves, which it would keep alive
 
     def rebuild(fresh: Iterator[Any]) -> Any:
-        built = [part(fresh) for _, _, part in parts]
-        if isinstance(tree, dict):
+        built = [part(fresh) for part in rebuilders]
+        if issubclass(kind, dict):
             return dict(zip(keys, built, strict=True))
-        return kind(*built) if hasattr(tree, "_fields") else kind(built)  # a named tuple takes its fields one by one
+        return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields one by one
 
     return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild
 

@@ -1,0 +1,237 @@
+"""`checkpoint`: recompute a part of the graph in the backward pass instead of storing it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .backward import between, reverse_pass
+from .graph import KINDS, Node, record, topological_order
+from .indexing import getitem
+from .modes import enable_grad, is_grad_enabled, no_grad
+from .nested import flatten
+from .rules import Pullback
+from .shaping import reshape
+from .variable import leaf
+
+__all__ = ["checkpoint"]
+
+
+def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) -> Callable[..., Any]:
+    """Make `f` keep its inputs only, and compute everything between again when gradients are wanted.
+
+    Parameters
+    ----------
+    f : callable
+        Takes floats, arrays, nodes and nests of them; returns a node or a nest of nodes.  It must give the same
+        result each time.
+    rng : numpy.random.Generator, optional
+        A generator that `f` draws from, as dropout does: it is put back for the second computation.
+
+    Returns
+    -------
+    callable
+        Called as `f`, with the same results and gradients, of any order.  Variables that `f` uses without being given
+        them, such as the parameters of a layer, get their gradients too.
+
+    Raises
+    ------
+    RuntimeError
+        In the backward pass, if `f` did not give the same numbers again.
+    TypeError
+        When called, if `f` returns several arrays of different dtypes.
+
+    Notes
+    -----
+    Memory for a chain of n operations falls from n to the square root of n if it is cut into as many pieces, for one
+    more forward computation (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
+
+    Examples
+    --------
+    >>> from autograd import Tensor, tanh
+    >>> x = Tensor([0.5], requires_grad=True)
+    >>> y = checkpoint(lambda x: tanh(tanh(x)))(x)
+    >>> y.op, len(y.args)
+    (<primitive checkpoint>, 1)
+    """
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        if not is_grad_enabled():
+            return f(*args, **kwargs)
+        segment = _Segment(f, args, kwargs, rng)
+        nodes = [x for x in flatten(args)[0] if isinstance(x, Node)]
+        inside = [leaf(type(x), x._data, x._requires_grad, x.name) for x in nodes]
+        outputs, rebuild = segment.run(inside)
+        variables = segment.select(outputs)
+        if not variables:
+            return rebuild(iter(outputs))
+        own = set(inside)
+        order = topological_order(*variables, variables_only=True)
+        segment.captured = tuple([x for x in order if x.op is None and x not in own])
+        inputs = (*nodes, *segment.captured)
+        whole = record(segment, inputs, tuple([x._data for x in inputs]), {}, segment.packed(variables))
+        parts = iter(_unpacked(whole, variables))
+        live = set(segment.live)
+        return rebuild(iter([next(parts) if i in live else _cut(y) for i, y in enumerate(outputs)]))
+
+    return checkpointed
+
+
+class _Segment(Pullback):
+    """An operation made from one call of a function; its pullback calls the function again."""
+
+    __slots__ = ("arguments", "captured", "f", "kwargs", "live", "rebuild", "rng", "state")
+
+    state: Any
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, rng: np.random.Generator | None):
+        super().__init__("checkpoint", self.numbers, (), each=self.rule_alone)
+        leaves, _, self.rebuild = flatten(args)
+        self.arguments = [_NODE if isinstance(x, Node) else x for x in leaves]
+        self.f, self.kwargs, self.rng = f, kwargs, rng
+        self.state = None if rng is None else rng.bit_generator.state
+        self.captured: tuple[Node, ...] = ()
+        self.live: list[int] = []
+
+    def run(self, nodes: Sequence[Node]) -> tuple[list[Any], Callable[[Iterator[Any]], Any]]:
+        """Return the outputs of the function for these nodes, one by one, and how they are put together."""
+        given = iter(nodes)
+        out = self.f(*self.rebuild(iter([next(given) if x is _NODE else x for x in self.arguments])), **self.kwargs)
+        outputs, _, rebuild = flatten(out)
+        return outputs, rebuild
+
+    def select(self, outputs: Sequence[Any]) -> list[Node]:
+        """Return the outputs that are variables, and remember which they are."""
+        self.live = [i for i, y in enumerate(outputs) if isinstance(y, Node) and y._requires_grad]
+        variables = [outputs[i] for i in self.live]
+        dtypes = {y._data.dtype for y in variables if type(y._data) is not float}
+        if len(dtypes) > 1:
+            raise TypeError(f"checkpoint() needs outputs of one dtype, not {sorted(map(str, dtypes))}; use astype()")
+        return variables
+
+    def packed(self, variables: Sequence[Node]) -> Any:
+        """Return the numbers of all variables in one array, of a single one as they are."""
+        return variables[0]._data if len(variables) == 1 else np.concatenate([np.ravel(y._data) for y in variables])
+
+    def numbers(self, *raw: Any) -> Any:
+        """Compute the result from numbers alone."""
+        count = self.arguments.count(_NODE)
+        with no_grad(), _holding(self.captured, raw[count:]), self.drawing_again():
+            outputs, _ = self.run([_linked(x) for x in raw[:count]])
+        return self.packed([outputs[i] for i in self.live])
+
+    @contextmanager
+    def drawing_again(self) -> Iterator[None]:
+        """Put the random generator back to where it was, and afterwards to where it is."""
+        if self.rng is None:
+            yield
+            return
+        now = self.rng.bit_generator.state
+        self.rng.bit_generator.state = self.state
+        try:
+            yield
+        finally:
+            self.rng.bit_generator.state = now
+
+    def rule_alone(self, i: int) -> Any:
+        return self.rules_for(i + 1)[i]
+
+    def rules_for(self, count: int) -> tuple[Any, ...]:
+        """Return one pullback per argument; together they compute the function again once."""
+        shares: list[Any] = []
+
+        def rule(i: int) -> Any:
+            def pullback(g: Any, y: Any, *inputs: Any) -> Any:
+                if not shares:
+                    shares.extend(self.pulled(g, y, inputs))
+                return shares[i]
+
+            return pullback
+
+        return tuple([rule(i) for i in range(count)])
+
+    def pulled(self, g: Any, y: Any, inputs: tuple[Any, ...]) -> list[Any]:
+        """Compute the function again on a graph of its own, and return the cotangents of all inputs."""
+        count = self.arguments.count(_NODE)
+        with enable_grad():
+            fresh = [_linked(x) for x in inputs[:count]]
+            held = [x._data if isinstance(x, Node) else x for x in inputs[count:]]
+            with _holding(self.captured, held), self.drawing_again():
+                outputs, _ = self.run(fresh)
+            variables = [outputs[i] for i in self.live]
+            self.must_repeat(variables, y)
+            # The fresh nodes may be linked to the graph around, which has its own reverse pass: stop at them.
+            stop = set(fresh)
+            order = [node for node in topological_order(*variables, variables_only=True) if node not in stop]
+            cotangent: dict[Node, Any] = {}
+            for v, part in zip(variables, _unpacked(g, variables), strict=True):
+                cotangent[v] = cotangent[v] + part if v in cotangent else part
+            wanted = between(order, [*fresh, *self.captured])
+            create_graph = any(isinstance(x, Node) for x in (y, *inputs))
+            found = reverse_pass(order, cotangent, wanted, create_graph=create_graph, keep=frozenset(self.captured))
+            shares = [cotangent.get(x) for x in fresh] + [found.get(x) for x in self.captured]
+            return [_zero(x) if s is None else s for s, x in zip(shares, inputs, strict=True)]
+
+    def must_repeat(self, variables: Sequence[Any], y: Any) -> None:
+        """Raise if the second computation gave other numbers than the first."""
+        before = y._data if isinstance(y, Node) else y
+        if not np.array_equal(self.packed(variables), before, equal_nan=True):
+            raise RuntimeError(
+                f"checkpoint({getattr(self.f, '__name__', 'f')}) gave other numbers when it was computed again, so its "
+                "gradient would be wrong: give it the generator it draws from (rng=), and change nothing it depends on "
+                "between forward and backward"
+            )
+
+
+_NODE = object()  # stands for a node among the arguments
+
+
+@contextmanager
+def _holding(nodes: Sequence[Node], numbers: Sequence[Any]) -> Iterator[None]:
+    """Give leaves the numbers they had when the graph was recorded."""
+    found = [node._data for node in nodes]
+    try:
+        for node, data in zip(nodes, numbers, strict=True):
+            if node._data is not data:
+                node._data = data
+        yield
+    finally:
+        for node, data in zip(nodes, found, strict=True):
+            if node._data is not data:
+                node._data = data
+
+
+def _linked(x: Any) -> Node:
+    """Return a fresh node with the numbers of `x`, linked to `x` if that is a variable itself."""
+    if isinstance(x, Node) and x._requires_grad:
+        return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
+    data = x._data if isinstance(x, Node) else x
+    floating = type(data) is float or data.dtype.kind == "f"
+    return leaf(KINDS[type(data)][0], data, floating)  # type: ignore[no-any-return]
+
+
+def _zero(x: Any) -> Any:
+    data = x._data if isinstance(x, Node) else x
+    return 0.0 if type(data) is float else np.zeros_like(data)
+
+
+def _cut(y: Any) -> Any:
+    """Return an output through which no gradient passes without the graph behind it."""
+    return leaf(type(y), y._data, False, y.name) if isinstance(y, Node) else y
+
+
+def _unpacked(whole: Any, variables: Sequence[Node]) -> list[Any]:
+    """Return the parts of a packed array in the shapes of the variables."""
+    if len(variables) == 1:
+        return [whole]
+    parts, start = [], 0
+    for y in variables:
+        end = start + int(np.size(y._data))
+        parts.append(reshape(getitem(whole, slice(start, end)), None if type(y._data) is float else y._data.shape))
+        start = end
+    return parts
