@@ -1,15 +1,9 @@
-"""A recorded graph as a formula, and the derivative rules read off the table.
-
-A rule is never written down twice: it is called on named nodes, and what it records is printed.
-"""
+"""A recorded graph as a formula: what its nodes are called, and how its operations are written."""
 
 from __future__ import annotations
 
-import contextvars
 import inspect
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,14 +11,11 @@ import numpy as np
 from .boxes import flattened
 from .graph import Node, Primitive, topological_order
 from .labels import constant
-from .notation import COMPARISONS, Term, called, named, number, tidy
-from .rules import ONE, PRIMITIVES, Elementwise, shape_of
-from .tensor import Tensor
+from .notation import COMPARISONS, Term, called, named, number
+from .rules import shape_of
 from .typeset import latex
-from .value import Value
-from .variable import leaf
 
-__all__ = ["Names", "Rule", "formula", "local_rule", "rule_formulas"]
+__all__ = ["Names", "formula", "last_operation", "operation_term", "term_of", "whole_term"]
 
 LONGEST = 60  # terms of a formula that is written in one piece
 INFIX = {"+", "-", "*", "/", "**", "@"}
@@ -191,6 +182,7 @@ def formula(root: Node, *, names: Mapping[str, Node] | None = None, style: str =
 
     Examples
     --------
+    >>> from autograd import Value
     >>> a, b, c = (Value(x, name=n) for x, n in ((2.0, "a"), (-3.0, "b"), (10.0, "c")))
     >>> formula((a * b + c).tanh())
     'tanh(a * b + c)'
@@ -217,150 +209,3 @@ def last_operation(node: Node, names: Names) -> Term:
     """Return the operation that made a node, on the names of its arguments."""
     assert node.op is not None
     return operation_term(node.op, node.args, node.params, [names.term(a) for a in node.args])
-
-
-# -------------------------------------------------------------------------------------------- rules as formulas
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A derivative rule as it reads on the names of one edge.
-
-    Attributes
-    ----------
-    term : Term or None
-        The formula; None if the rule does not compute with the library's own operations.
-    takes_upstream : bool
-        Whether it is the whole contribution (an adjoint or pullback) rather than a partial derivative.
-    shape : tuple of int or None
-        The shape of what the formula computes.
-    """
-
-    term: Term | None
-    takes_upstream: bool
-    shape: tuple[int, ...] | None = None
-
-
-def local_rule(node: Node, position: int, names: Any, upstream: Term) -> Rule:
-    """Return the derivative rule of one edge as a formula, read off the table.
-
-    Parameters
-    ----------
-    node : Node
-        A computed node.
-    position : int
-        Which of its arguments.
-    names : Names
-        What the nodes are called; anything with a method `term`.
-    upstream : Term
-        How the upstream gradient is written, for operations whose rule takes it in.
-    """
-    op = node.op
-    assert op is not None
-    return rule_term(
-        op,
-        position,
-        node,
-        node.raw,
-        node.params,
-        [names.term(a) if isinstance(a, Node) else None for a in node.args],
-        names.term(node),
-        upstream,
-    )
-
-
-def rule_term(
-    op: Primitive,
-    position: int,
-    result: Any,
-    raw: Sequence[Any],
-    params: Mapping[str, Any],
-    arguments: Sequence[Term | None],
-    output: Term,
-    upstream: Term,
-) -> Rule:
-    """Call one rule on named nodes and return what it records; None stands for an argument that is constant."""
-    rule = op.rules_for(len(raw))[position]
-    whole = not isinstance(op, Elementwise)
-    if rule is ONE:
-        return Rule(number(1), False, shape_of(result))
-    data = result._data if isinstance(result, Node) else result
-    for prepared in (_unchanged, _harmless):  # some numbers are outside the domain of a partial: 1 / x at 0
-        known: dict[Node, Term] = {}
-        symbol = _symbols(known)
-        inputs = [x if t is None else symbol(prepared(x), t) for x, t in zip(raw, arguments, strict=True)]
-        y, g = symbol(prepared(data), output), symbol(prepared(data), upstream)
-        try:
-            recorded = contextvars.Context().run(_called_quietly, op, rule, g, y, inputs, params)
-        except Exception:  # noqa: S112  (a rule in plain NumPy refuses nodes in its own way; then there is no formula)
-            continue
-        term = term_of(recorded, known)
-        return Rule(tidy(term) if term else None, whole, shape_of(recorded))
-    return Rule(None, whole)
-
-
-def _symbols(known: dict[Node, Term]) -> Any:
-    def symbol(data: Any, term: Term) -> Node:
-        made: Node = leaf(Tensor if isinstance(data, np.ndarray) else Value, data, True)
-        known[made] = term
-        return made
-
-    return symbol
-
-
-def _called_quietly(op: Primitive, rule: Any, g: Any, y: Any, inputs: list[Any], params: Mapping[str, Any]) -> Any:
-    """Call a rule in a context of its own, where operations are recorded whatever the caller has switched off."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        if isinstance(op, Elementwise):
-            return rule(y, *inputs, **params)
-        return rule(g, y, *inputs, **params)
-
-
-def _unchanged(data: Any) -> Any:
-    return data
-
-
-def _harmless(data: Any) -> Any:
-    return np.full(data.shape, 0.5) if isinstance(data, np.ndarray) else 0.5
-
-
-def rule_formulas(name: str) -> tuple[str | None, ...]:
-    """Return the derivative rules of a primitive as formulas, one for each argument.
-
-    Parameters
-    ----------
-    name : str
-        A key of `PRIMITIVES`, of an elementwise operation.
-
-    Returns
-    -------
-    tuple of str or None
-        The partial derivatives in the names of the arguments, the result being ``y`` (or ``z``); None where no
-        gradient passes.
-
-    Raises
-    ------
-    KeyError
-        If there is no such primitive.
-    TypeError
-        If its rules are not partial derivatives.
-
-    Examples
-    --------
-    >>> rule_formulas("tanh"), rule_formulas("multiply")
-    (('1 - y * y',), ('y', 'x'))
-    """
-    op = PRIMITIVES[name]
-    if not isinstance(op, Elementwise):
-        raise TypeError(f"{name} is not elementwise: its derivative is an adjoint or a pullback, not a partial")
-    parameters = inspect.signature(op.forward).parameters.values()
-    operands = [named(p.name) for p in parameters if p.default is p.empty]
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    output = named("z" if named("y") in operands else "y")
-    raw = [0.5] * len(operands)
-    found = []
-    for i, rule in enumerate(op.rules_for(len(raw))):
-        term = None if rule is None else rule_term(op, i, 0.5, raw, defaults, operands, output, named("g")).term
-        found.append(flattened(term) if term else None)
-    return tuple(found)

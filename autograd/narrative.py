@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from .document import Block, Document, Equations, Heading, Item, Line, Paragraph, Table
-from .expression import Names, last_operation, local_rule, operation_term, whole_term
+from .expression import Names, last_operation, operation_term, whole_term
 from .graph import Node, topological_order
 from .notation import Term, called, equation, named, number, tidy
+from .reading import local_rule
 from .rules import shape_of
 from .steps import Step, backward_steps, count_paths
 
@@ -302,8 +303,8 @@ class Narrative(Telling):
             Paragraph((", ".join(listed) + (f", … ({more:,} more)" if more else ""),)),
             Paragraph(
                 (
-                    "Every node stands after everything it is made from. Backward walks this list from its end: when the "
-                    "turn of a node comes, all its users have added their share, and its gradient is complete.",
+                    "Every node stands after everything it is made from. Backward walks this list from its end: when "
+                    "the turn of a node comes, all its users have added their share, and its gradient is complete.",
                 )
             ),
             Paragraph(

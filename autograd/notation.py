@@ -132,20 +132,14 @@ def tidy(term: Term) -> Term:
     >>> tidy(Term("*", (number(2.0), Term("**", (x, number(1.0)))))) == Term("*", (number(2.0), x))
     True
     """
-    parts = tuple(tidy(p) if isinstance(p, Term) else p for p in term.parts)
-    term = Term(term.head, parts)
+    parts: tuple[Any, ...] = tuple(tidy(p) if isinstance(p, Term) else p for p in term.parts)
+    kept: Any = Term(term.head, parts)
     if term.head in ("*", "times", "odot") and len(parts) == 2:
-        for one, other in (parts, parts[::-1]):
-            if is_number(one, 1):
-                return other
-    if term.head in ("/", "**") and is_number(parts[1], 1):
-        return parts[0]
-    if term.head == "+" and len(parts) == 2:
-        for zero, other in (parts, parts[::-1]):
-            if is_number(zero, 0):
-                return other
-    if term.head == "-" and is_number(parts[1], 0):
-        return parts[0]
-    if term.head == "neg" and parts[0].head == "neg":
-        return parts[0].parts[0]
-    return term
+        kept = parts[1] if is_number(parts[0], 1) else parts[0] if is_number(parts[1], 1) else kept
+    elif term.head == "+" and len(parts) == 2:
+        kept = parts[1] if is_number(parts[0], 0) else parts[0] if is_number(parts[1], 0) else kept
+    elif (term.head in ("/", "**") and is_number(parts[1], 1)) or (term.head == "-" and is_number(parts[1], 0)):
+        kept = parts[0]
+    elif term.head == "neg" and parts[0].head == "neg":
+        kept = parts[0].parts[0]
+    return kept  # type: ignore[no-any-return]

@@ -12,9 +12,10 @@ import numpy as np
 
 from .backward import _require_variable, _seed, reverse_pass
 from .boxes import flattened
-from .expression import Names, Rule, local_rule
+from .expression import Names
 from .graph import Node, refuse_modified, topological_order
 from .notation import Term
+from .reading import Rule, local_rule
 from .rules import ONE, Elementwise, shape_of
 
 __all__ = ["Step", "backward_steps", "count_paths"]

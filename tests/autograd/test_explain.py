@@ -369,13 +369,13 @@ def test_same_graph_same_page():
     assert explain(examples.mlp()).html == explain(examples.mlp()).html
 
 
-def test_a_graph_of_a_hundred_thousand_nodes_is_explained_in_short():
+def test_a_large_graph_is_explained_in_short():
     x = Value(1e-6, name="x")
     y = x
-    for _ in range(50_000):
+    for _ in range(5_000):
         y = y + x * 1.0
     page = explain(y, wrt=x)
-    assert "50,001 times" in page.text
+    assert "5,001 times" in page.text
     assert len(explain(y).text) < 20_000
 
 
