@@ -26,9 +26,10 @@ NORMS: dict[str, Callable[..., Module]] = {
 }  # fmt: skip
 
 # The kin of the rectifier, for which He's initialiser is meant; the others that bend at 0 count as linear there.
-RECTIFIERS = (
-    "CELU ELU GELU Hardswish LeakyReLU Mish PReLU RReLU ReLU ReLU6 SiLU Softplus Threshold Hardshrink Softshrink"
-).split()
+RECTIFIERS = {
+    "CELU", "ELU", "GELU", "Hardshrink", "Hardswish", "LeakyReLU", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU",
+    "Softplus", "Softshrink", "Threshold",
+}  # fmt: skip
 
 Maker = Callable[..., Module]
 

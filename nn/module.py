@@ -169,7 +169,7 @@ class Module:
         seen: set[int] = set()
         for path, thing in self._entries():
             if type(thing) is np.ndarray:
-                parts = [(f"{path}[{', '.join(map(str, i))}]", thing[i]) for i in np.ndindex(thing.shape)]
+                parts = [(path + index_text(i), thing[i]) for i in np.ndindex(thing.shape)]
             else:
                 parts = [(path, thing)]
             for name, part in parts:
@@ -331,6 +331,11 @@ class Module:
         head = f"{type(self).__name__}({self.extra_repr()}"
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         return "\n".join([head + note, *lines, ")"]) if lines else f"{head}){note}"
+
+
+def index_text(index: tuple[int, ...]) -> str:
+    """Return an index as it is written behind a name; of an array without axes it is empty."""
+    return f"[{', '.join(map(str, index))}]" if index else ""
 
 
 def prefix_names(name: str, thing: Parameter | Module) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from autograd import Value
+import numpy as np
 
-from .module import Module
+from autograd import Node, Value
+
+from .module import Module, Parameter, index_text
 from .randomness import Rng, as_generator
 
-__all__ = ["MLP", "Layer", "Neuron"]
+__all__ = ["MLP", "Layer", "Neuron", "as_values", "gradients_of", "numbers_of", "scalarize"]
+
+Array = np.ndarray[Any, Any]
+AnyModule = TypeVar("AnyModule", bound=Module)
 
 
 class Neuron(Module):
@@ -133,3 +139,114 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+def as_values(array: Any, name: str = "", requires_grad: bool = True) -> Array:
+    """Return numbers as an object array of `Value`s.
+
+    Parameters
+    ----------
+    array : array_like
+        Any shape.
+    name : str
+        The Values are called ``name[i, j]``; without one they have no names.
+    requires_grad : bool
+        Whether gradients flow to them.
+
+    Returns
+    -------
+    ndarray of Value
+        Of the same shape.
+
+    Examples
+    --------
+    >>> x = as_values([1.0, 2.0], "x")
+    >>> (x * x).sum().backward()
+    >>> x[1]
+    Value(data=2.0, grad=4.0, name='x[1]')
+    """
+    numbers = np.asarray(array)
+    values = np.empty(numbers.shape, object)
+    for i in np.ndindex(numbers.shape):
+        values[i] = Value(float(numbers[i]), name and name + index_text(i), requires_grad=requires_grad)
+    return values
+
+
+def _each(function: Callable[[Any], float], values: Any) -> Array:
+    array = np.asarray(values)
+    return np.array([function(v) for v in array.flat], dtype=float).reshape(array.shape)
+
+
+def numbers_of(values: Any) -> Array:
+    """Return the numbers of an array (or list) of `Value`s.
+
+    Examples
+    --------
+    >>> numbers_of([Value(1.0), 2.0])
+    array([1., 2.])
+    """
+    return _each(float, values)
+
+
+def gradients_of(values: Any) -> Array:
+    """Return the gradients of an array (or list) of `Value`s; 0 where there is a plain number.
+
+    Examples
+    --------
+    >>> x = Value(3.0)
+    >>> (x * x).backward()
+    >>> gradients_of([x])
+    array([6.])
+    """
+    return _each(lambda v: v.grad if isinstance(v, Value) else 0.0, values)
+
+
+def scalarize(module: AnyModule) -> AnyModule:
+    """Return a copy of a module whose parameters are arrays of `Value`s: the same model, number by number.
+
+    Its layers run the same code, on NumPy object arrays, and its loss and gradients are those of the tensor model:
+    the tensor engine is the scalar engine written in bulk.
+
+    Parameters
+    ----------
+    module : Module
+        Any layer, loss or model of ours.
+
+    Returns
+    -------
+    Module
+        Of the same class, with the same `state_dict`; it takes arrays of floats or of `Value`s.
+
+    Raises
+    ------
+    TypeError
+        If `module` is no Module.
+
+    Examples
+    --------
+    >>> from nn import Linear
+    >>> model = scalarize(Linear(2, 1, rng=0))
+    >>> y = model(np.array([[1.0, 2.0]]))
+    >>> y[0, 0].backward()
+    >>> gradients_of(model.weight)
+    array([[1., 2.]])
+    """
+    if not isinstance(module, Module):
+        raise TypeError(f"scalarize takes a Module, not {type(module).__name__}")
+    twin = copy.deepcopy(module)
+    made: dict[int, Array] = {}  # a parameter shared by two layers is one array of Values
+
+    def replaced(thing: Any) -> Any:
+        if isinstance(thing, Parameter):
+            if id(thing) not in made:
+                made[id(thing)] = as_values(thing.data, thing.name, thing.requires_grad)
+            return made[id(thing)]
+        if isinstance(thing, (list, tuple)) and any(isinstance(part, Node) for part in thing):
+            return type(thing)([replaced(part) for part in thing])
+        if isinstance(thing, dict):
+            return {key: replaced(part) for key, part in thing.items()}
+        return thing
+
+    for part in list(twin.modules()):
+        vars(part).update({name: replaced(thing) for name, thing in vars(part).items()})
+    return twin
