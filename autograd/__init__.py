@@ -17,6 +17,7 @@ import importlib
 from . import extend
 from .anomaly import AnomalyError, detect_anomaly
 from .backward import backward, gradients
+from .checkpointing import checkpoint
 from .comparing import (
     ceil,
     equal,
@@ -100,8 +101,8 @@ __all__ = [
     "topological_order", "trace", "transpose", "tril", "triu", "var", "where",
 ]  # fmt: skip
 __all__ += [
-    "GradcheckError", "enable_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacobian", "jvp",
-    "value_and_grad", "vjp",
+    "AnomalyError", "GradcheckError", "checkpoint", "detect_anomaly", "enable_grad", "grad", "gradcheck",
+    "gradgradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
