@@ -82,6 +82,7 @@ from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
 from .transforms import grad, jvp, value_and_grad, vjp
 from .trigonometry import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, erf, hypot, sin, sinh, tan, tanh
 from .value import Value
+from .verify import verify
 
 abs = absolute
 
@@ -102,7 +103,7 @@ __all__ = [
 ]  # fmt: skip
 __all__ += [
     "AnomalyError", "GradcheckError", "checkpoint", "detect_anomaly", "enable_grad", "grad", "gradcheck",
-    "gradgradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp",
+    "gradgradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "verify", "vjp",
 ]  # fmt: skip
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
