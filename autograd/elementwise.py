@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .comparing import equal, greater, greater_equal, less, less_equal, logical_and, logical_or, round, sign
+from .comparing import greater, greater_equal, less, less_equal, logical_and, logical_or, round, sign
 from .graph import GradientWarning, Node
 from .operands import SCALAR
 from .rules import elementwise, linear, xp
@@ -46,8 +46,8 @@ def divide(x: Any, y: Any) -> Any:
 
 
 @elementwise(
-    lambda z, x, y: y * power(x, where(equal(y, 0), 1.0, y - 1)),
-    lambda z, x, y: z * log(where(greater(x, 0), x, where(equal(x, 0), 1.0, float("nan")))),
+    lambda z, x, y: y * power(x, where(y == 0, 1.0, y - 1)),
+    lambda z, x, y: z * log(where(x > 0, x, where(x == 0, 1.0, float("nan")))),
     symbol="**",
 )
 def _power(x: Any, y: Any) -> Any:
@@ -101,13 +101,13 @@ def absolute(x: Any) -> Any:
     return abs(x)
 
 
-@elementwise(lambda z, x, y: greater(x, y) + 0.5 * equal(x, y), lambda z, x, y: less(x, y) + 0.5 * equal(x, y))
+@elementwise(lambda z, x, y: (x > y) + 0.5 * (x == y), lambda z, x, y: (x < y) + 0.5 * (x == y))
 def maximum(x: Any, y: Any) -> Any:
     """Larger of two; a tie gives half of the gradient to each."""
     return xp(x, y).maximum(x, y)
 
 
-@elementwise(lambda z, x, y: less(x, y) + 0.5 * equal(x, y), lambda z, x, y: greater(x, y) + 0.5 * equal(x, y))
+@elementwise(lambda z, x, y: (x < y) + 0.5 * (x == y), lambda z, x, y: (x > y) + 0.5 * (x == y))
 def minimum(x: Any, y: Any) -> Any:
     """Smaller of two; a tie gives half of the gradient to each."""
     return xp(x, y).minimum(x, y)
@@ -242,8 +242,8 @@ def log10(x: Any) -> Any:
 
 
 @elementwise(
-    lambda z, x, y: sigmoid(where(equal(z, -math.inf), -math.inf, x - y)),
-    lambda z, x, y: sigmoid(where(equal(z, -math.inf), -math.inf, y - x)),
+    lambda z, x, y: sigmoid(where(z == -math.inf, -math.inf, x - y)),
+    lambda z, x, y: sigmoid(where(z == -math.inf, -math.inf, y - x)),
 )
 def logaddexp(x: Any, y: Any) -> Any:
     """``log(e**x + e**y)``, without overflow; the gradient of two ``-inf`` is 0."""
@@ -262,13 +262,13 @@ def sigmoid(x: Any) -> Any:
     return xp(x).where(x >= 0, 1.0, e) / (1.0 + e)
 
 
-@elementwise(lambda y, x: greater(x, 0), symbol="ReLU")
+@elementwise(lambda y, x: x > 0, symbol="ReLU")
 def relu(x: Any) -> Any:
     """Rectifier ``max(0, x)``; its derivative at 0 is 0."""
     return xp(x).maximum(x, 0.0)
 
 
-@elementwise(lambda y, x, negative_slope: where(greater(x, 0), 1.0, negative_slope))
+@elementwise(lambda y, x, negative_slope: where(x > 0, 1.0, negative_slope))
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """Rectifier with slope `negative_slope` where ``x <= 0``."""
     return xp(x).where(x > 0, x, negative_slope * x)
