@@ -184,11 +184,16 @@ class Combined(LRScheduler):
 def refuse_plateau(name: str, schedulers: Sequence[LRScheduler]) -> None:
     """Say that a schedule which waits for a metric cannot be stepped without one."""
     for i, schedule in enumerate(schedulers):
-        if isinstance(schedule, ReduceLROnPlateau):
+        if waits_for_metric(schedule):
             raise ValueError(
-                f"{name} steps without a metric, and item {i} is ReduceLROnPlateau, which needs one; "
+                f"{name} steps without a metric, and item {i} needs one (ReduceLROnPlateau); "
                 "step that one by itself, after this one"
             )
+
+
+def waits_for_metric(schedule: LRScheduler) -> bool:
+    """Return whether a schedule is ReduceLROnPlateau, or leads to one."""
+    return isinstance(schedule, ReduceLROnPlateau) or any(map(waits_for_metric, schedule._schedulers))
 
 
 class ChainedScheduler(Combined):
@@ -357,8 +362,8 @@ class WarmupLR(Combined):
         schedule, ramp = self._schedulers
         if self.last_epoch < self.steps:
             ramp._advance()
-        elif isinstance(schedule, ReduceLROnPlateau):
-            schedule.step(metrics)
+        elif isinstance(schedule, ReduceLROnPlateau | WarmupLR):
+            schedule._advance(metrics)
         else:
             schedule._advance()
         self.last_epoch += 1

@@ -101,11 +101,11 @@ class ReduceLROnPlateau(LRScheduler):
 
     def is_better(self, metric: float) -> bool:
         """Return whether `metric` improves on the best so far by more than the threshold."""
-        sign = -1.0 if self.mode == "min" else 1.0
-        margin = abs(self.threshold) * (self.best if self.threshold_mode == "rel" else 1.0)
+        shift = self.threshold if self.mode == "max" else -self.threshold
+        bar = self.best * (1.0 + shift) if self.threshold_mode == "rel" else self.best + shift
         if math.isinf(self.best):
-            return sign * metric > sign * self.best
-        return sign * metric > sign * (self.best + sign * margin)
+            bar = self.best
+        return metric > bar if self.mode == "max" else metric < bar
 
     def step(self, metrics: Any = None) -> None:
         """Take in the metric of this epoch, and reduce the rates when it is time.
@@ -141,9 +141,5 @@ class ReduceLROnPlateau(LRScheduler):
         lower = max(rate * self.reduction, pick("min_lr", self.min_lr, i))
         return lower if rate - lower > self.eps else rate
 
-    def _advance(self) -> None:
-        self.step()
-
-    def _begin(self) -> None:
-        """Change nothing: it starts from whatever the rates are."""
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+    def _advance(self, metrics: Any = None) -> None:
+        self.step(metrics)

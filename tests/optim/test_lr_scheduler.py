@@ -287,6 +287,61 @@ def test_warmup_before_a_plateau_takes_the_metric():
         schedule.step()
 
 
+def test_warmups_can_be_nested_before_a_plateau():
+    opt = optimizer("")
+    schedule = made("WarmupLR(WarmupLR(ReduceLROnPlateau(opt, factor=0.5, patience=0), steps=2), steps=2)", opt)
+    rates = [seen(opt)[0]]
+    for _ in range(6):
+        schedule.step(1.0)
+        rates.append(seen(opt)[0])
+    np.testing.assert_allclose(rates, [0.025, 0.05, 0.05, 0.1, 0.1, 0.1, 0.05], rtol=1e-15)
+
+
+BETTER = [  # mode, threshold mode, threshold, best, the value that is just not better
+    ("min", "rel", 0.25, 2.0, 1.5),
+    ("max", "rel", 0.25, 2.0, 2.5),
+    ("min", "abs", 0.25, 2.0, 1.75),
+    ("max", "abs", 0.25, 2.0, 2.25),
+    ("min", "rel", 1.0, 2.0, 0.0),
+    ("min", "rel", 0.25, math.inf, math.inf),
+    ("max", "rel", 1.0, -math.inf, -math.inf),
+    ("min", "rel", 1.0, math.inf, math.inf),
+]
+
+
+@pytest.mark.parametrize(("mode", "threshold_mode", "threshold", "best", "bar"), BETTER)
+def test_what_counts_as_better(mode, threshold_mode, threshold, best, bar):
+    options = {"mode": mode, "threshold_mode": threshold_mode, "threshold": threshold}
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer(""), **options)
+    schedule.best = best
+    assert not schedule.is_better(bar)
+    assert schedule.is_better(np.nextafter(bar, -math.inf if mode == "min" else math.inf))
+    assert not schedule.is_better(math.nan)
+
+
+def test_plateau_reduces_at_every_bad_step_without_patience_and_cooldown():
+    opt = lr_scheduler.Rates(1.0)
+    schedule = lr_scheduler.ReduceLROnPlateau(opt, factor=0.5, patience=0, eps=0.125)
+    rates = []
+    for _ in range(6):
+        schedule.step(1.0)
+        rates += schedule.get_last_lr()
+    assert rates == [1.0, 0.5, 0.25, 0.25, 0.25, 0.25]  # a reduction by eps itself is not made
+
+
+def test_cyclic_and_one_cycle_start_from_rates_of_their_own():
+    opt = optimizer("")
+    schedule = made("CyclicLR(opt, [0.3, 0.2], 0.5)", opt)
+    assert schedule.base_lrs == [group["initial_lr"] for group in opt.param_groups] == [0.3, 0.2]
+    assert schedule.lr_at(1) == pytest.approx(0.3 + 0.2 / 2000)
+    assert schedule.momentum_at(1) == pytest.approx(0.9 - 0.1 / 2000)
+    ranged = made("CyclicLR(opt, 0.1, 0.5, 3, mode='exp_range')", optimizer(""))
+    assert preview(ranged, 20) == preview(made("CyclicLR(opt, 0.1, 0.5, 3)", optimizer("")), 20)
+    once = made("OneCycleLR(opt, [0.5, 0.1], 10, base_momentum=[0.5, 0.6])", optimizer(""))
+    assert (once.lr_at(2), once.momentum_at(2)) == (0.5, 0.5)
+    assert once.base_lrs == [0.02, 0.004]
+
+
 def test_a_chain_inside_a_sequence_starts_without_a_step_of_its_own():
     # PyTorch 2.13 takes one step of the chain's exponential too many here.
     opt = optimizer("")

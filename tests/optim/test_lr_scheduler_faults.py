@@ -52,7 +52,14 @@ def sgd():
 # -- row 61 --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("thing", [None, 0.1, [Leaf(2)], Leaf(2), {"lr": 0.1}, "SGD"])
+class Groups:
+    param_groups = ({"lr": 0.1}, {"params": []})
+
+    def __init__(self):
+        self.param_groups = list(self.param_groups)  # the second group has no rate
+
+
+@pytest.mark.parametrize("thing", [None, 0.1, [Leaf(2)], Leaf(2), {"lr": 0.1}, "SGD", Groups()])
 @pytest.mark.parametrize(
     "make",
     [
@@ -210,10 +217,12 @@ def test_63_what_can_be_combined(sgd):
         ChainedScheduler([StepLR(sgd, 3), StepLR(other, 3)])
     with pytest.raises(ValueError, match="item 0 has another"):
         SequentialLR(sgd, [StepLR(other, 3)], [])
-    with pytest.raises(ValueError, match="item 1 is ReduceLROnPlateau"):
+    with pytest.raises(ValueError, match=r"item 1 needs one \(ReduceLROnPlateau\)"):
         ChainedScheduler([StepLR(sgd, 3), ReduceLROnPlateau(sgd)])
-    with pytest.raises(ValueError, match="item 0 is ReduceLROnPlateau"):
+    with pytest.raises(ValueError, match="item 0 needs one"):
         SequentialLR(sgd, [ReduceLROnPlateau(sgd)], [])
+    with pytest.raises(ValueError, match="item 1 needs one"):
+        SequentialLR(sgd, [StepLR(sgd, 3), WarmupLR(ReduceLROnPlateau(sgd), 5)], [4])
     with pytest.raises(TypeError, match=re.escape("WarmupLR leads to a schedule, not SGD; write WarmupLR(")):
         WarmupLR(sgd, 5)
     with pytest.raises(ValueError, match="steps must be a whole number >= 1, not 0"):
@@ -286,6 +295,8 @@ def test_65_plateau_without_a_metric(sgd):
         with pytest.raises(TypeError, match=r"metric|real number"):
             call()
     assert schedule.last_epoch == 0
+    with pytest.raises(TypeError, match="the metric it watches"):
+        preview(schedule, 3)
 
 
 def test_65_a_nan_metric_counts_as_bad_and_warns(sgd):
