@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, Primitive, refuse_modified, topological_order
+from .graph import Node, Primitive, make_leaf, refuse_modified, topological_order
 from .modes import Watch, current_mode
 from .rules import ONE, astype, shape_of, sum_to
 from .tutor import accumulated, advise_zero_grad, look_at_root
@@ -91,6 +91,8 @@ def reverse_pass(
         if to_y:
             total = get(y)
             cotangent[y] = share_y if total is None else total + share_y
+    if create_graph:
+        finished = {node: g if isinstance(g, Node) else _constant(g, node) for node, g in finished.items()}
     return finished
 
 
@@ -278,10 +280,18 @@ def _own(g: Any, node: Node, given: set[int]) -> Any:
         g = g._data
     if type(like) is float:
         return float(g)
-    if type(g) is not np.ndarray or g.dtype != like.dtype or g.base is not None or g is like or id(g) in given:
-        g = np.array(g, dtype=like.dtype)
+    fresh = type(g) is np.ndarray and g.dtype == like.dtype and g.base is None and g.flags.c_contiguous
+    if not fresh or g is like or id(g) in given:
+        g = np.array(g, dtype=like.dtype, order="C")
     given.add(id(g))
     return g
+
+
+def _constant(g: Any, like: Node) -> Node:
+    """Return plain numbers as a node of the kind of `like` that nothing is recorded behind."""
+    node = object.__new__(type(like))
+    make_leaf(node, _own(g, like, set()), False, "")
+    return node
 
 
 def gradients(

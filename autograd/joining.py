@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .elementwise import where
 from .indexing import getitem, take
 from .rules import broadcast_to, linear, shape_of
 from .shaping import axis_number, expand_dims, reshape, shape_tuple
@@ -204,7 +205,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     if mode == "constant":
         width = tuple((int(a), int(b)) for a, b in pairs)
         padded = _pad(x, width)
-        return padded + np.pad(np.zeros(shape), width, constant_values=constant_values) if constant_values else padded
+        return padded if constant_values == 0 else where(np.pad(np.ones(shape, bool), width), padded, constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(f"pad knows the modes constant, edge, reflect, symmetric and wrap, not {mode!r}")
     for axis, pair in enumerate(pairs):

@@ -32,8 +32,11 @@ def _adjoint_of_operand(i: int) -> Any:
                 letter = twin
             wanted += letter
         factors = [(s, x) for j, (s, x) in enumerate(zip(operands, xs, strict=True)) if j != i]
-        known = result + "".join(s for s, _ in factors)
-        extra += [(c, np.ones(n)) for c, n in zip(own, lengths, strict=True) if c not in known]
+        reached: dict[str, int] = {}  # how far the cotangent and the other factors stretch along each letter
+        for letters, x in [(result, g), *factors]:
+            for letter, n in zip(letters, shape_of(x) or (), strict=True):
+                reached[letter] = max(n, reached.get(letter, 0))
+        extra += [(c, np.ones(n)) for c, n in zip(own, lengths, strict=True) if reached.get(c, -1) < n]
         terms = [(result, g), *factors, *extra]
         return _einsum(*(x for _, x in terms), subscripts=",".join(s for s, _ in terms) + "->" + wanted)
 

@@ -33,7 +33,7 @@ def clamped_log(p: Any) -> Any:
     if isinstance(p, float):
         return xp(p).log(p) if p > 1e-43 else -100.0
     tiny = p <= 1e-43
-    return xp(p).maximum(xp(p).log(xp(p).where(tiny, 1.0, p)) - 100.0 * tiny, -100.0)
+    return xp(p).maximum(xp(p).where(tiny, -100.0, xp(p).log(xp(p).where(tiny, 1.0, p))), -100.0)
 
 
 @elementwise(

@@ -1,0 +1,6 @@
+"""Make `samples`, one sample of every primitive, importable by the tests of this folder."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
