@@ -14,6 +14,7 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ BLOCK = 32_000
 # Elsewhere than in CPython there may be no such count: no two answers are then equal, and nothing is used twice.
 getrefcount: Callable[[Any], Any] = getattr(sys, "getrefcount", lambda _: float("nan"))
 ONLY_ARRAYS = {np.ndarray}
+shape_of, data_of = attrgetter("shape"), attrgetter("data")
 
 
 def numbers(gradient: Any) -> Any:
@@ -115,24 +117,19 @@ class Bundle:
         grads = [p.grad for p in self.members]
         if set(map(type, grads)) != ONLY_ARRAYS:
             grads = [None if g is None else np.asarray(numbers(g)) for g in grads]
-            shapes = [None if g is None else g.shape for g in grads]
-        else:
-            shapes = [g.shape for g in grads]
-        if shapes != self.shapes:
-            for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
-                if g is not None and g.shape != shape:
-                    raise ValueError(f"{name} has shape {shape} but its gradient has shape {g.shape}")
+        elif list(map(shape_of, grads)) == self.shapes:
+            return grads
+        for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
+            if g is not None and g.shape != shape:
+                raise ValueError(f"{name} has shape {shape} but its gradient has shape {g.shape}")
         return grads
 
     def read(self) -> Array:
         """Return the members' numbers as one vector: last step's own, unless ``.data`` was assigned to since."""
         if self.now is not None:
-            for p, view in zip(self.members, self.now.views, strict=True):
-                if p.data is not view:
-                    self.forget()
-                    break
-            else:
+            if all(map(is_, map(data_of, self.members), self.now.views)):
                 return self.now.flat
+            self.forget()
         arrays = [p.data for p in self.members]
         for a, shape, name in zip(arrays, self.shapes, self.labels(), strict=True):
             if a.shape != shape or a.dtype != self.dtype:
@@ -147,7 +144,7 @@ class Bundle:
                 self.slots = self.viewed(self.inbox)
             for slot, g in zip(self.slots, grads, strict=True):
                 slot[...] = g
-            return [(0, self.blocks[0], self.inbox)]
+            return [(0, ..., self.inbox)]
         flat = [g.reshape(-1) for g in self.straight(grads)]
         return ((k, block, self.gathered(flat, block)) for k, block in enumerate(self.blocks))
 

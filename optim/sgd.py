@@ -70,7 +70,8 @@ class SGD(Optimizer):
         """Take one step; see the class."""
         if momentum == 0:
             return lr * g, (buf,)
-        buf = g if buf is None else momentum * buf + (1 - dampening) * g
+        share = (1 - dampening) * g if dampening else g
+        buf = g if buf is None else momentum * buf + share
         if nesterov:
             return lr * (g + momentum * buf), (buf,)
         return lr * buf, (buf,)
