@@ -167,7 +167,7 @@ def _after_hooks(node: Node, g: Any) -> Any:
                     f"for one of shape {shape_of(g)}; return None to leave it unchanged"
                 )
             g = changed if isinstance(changed, (Node, float)) else np.array(changed)
-    return g
+    return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the one it was given
 
 
 def _seed(root: Node, gradient: Any) -> Any:
@@ -226,6 +226,9 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     gradient, computed `Tensor`s only after `retain_grad()`.  Nothing is written before the whole pass has
     succeeded.
 
+    With `create_graph` a leaf's `.grad` refers to a graph that refers to the leaf: a cycle, which only the garbage
+    collector frees, or ``zero_grad()``.  `gradients` makes none.
+
     Examples
     --------
     >>> from autograd import Value
@@ -235,10 +238,11 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     (-2.0, 2.0)
     """
     _require_variable(root)
+    start = _seed(root, gradient)
     look_at_root(root)
     order = topological_order(root, variables_only=True)
     refuse_modified(order)
-    found = reverse_pass(order, {root: _seed(root, gradient)}, create_graph=create_graph)
+    found = reverse_pass(order, {root: start}, create_graph=create_graph)
     _store(found, create_graph)
 
 

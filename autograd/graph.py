@@ -284,6 +284,26 @@ def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
     return order
 
 
+class _Modified(Primitive):
+    """What made a node whose numbers were replaced afterwards: its rules would look at the wrong result."""
+
+    __slots__ = ()
+
+    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        raise RuntimeError(
+            f"the result of {self.name} was modified between forward and backward (its `.data` was assigned), so its "
+            "gradient would be wrong: use detach() for numbers of your own, or register_hook() to change a gradient"
+        )
+
+
+def give_other_data(node: Node, data: Any) -> None:
+    """Let a computed node hold other numbers, and refuse derivatives that belonged to the old ones."""
+    op = node.op
+    assert op is not None
+    node._data = data
+    node.op = _Modified(op.name, op.forward, op.rules, symbol=op.symbol, each=op.each)
+
+
 # Arrays that a graph may have recorded and that were then changed in place, by identity.  An array leaves when
 # it is freed, so the table is empty in any loop that drops its old graphs.
 _modified: dict[int, weakref.ref[np.ndarray[Any, Any]]] = {}

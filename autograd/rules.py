@@ -77,7 +77,13 @@ class Pullback(Primitive):
 
     __slots__ = ()
 
-    pull = Linear.pull
+    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        share = rule(g, y, *inputs, **params)
+        if type(share) is np.ndarray:  # a gradient is nobody's data, or writing into `.grad` would change the graph
+            for held in (y, *inputs):
+                if share is held:
+                    return share.copy()
+        return share
 
 
 class Nondifferentiable(Primitive):
@@ -266,7 +272,12 @@ def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> t
     return (*range(lead), *(i + lead for i, n in enumerate(target) if n == 1 and shape[i + lead] != 1))
 
 
-@elementwise(lambda y, g, x: x, lambda y, g, x: g, symbol="*", selects=True)
+@linear(
+    lambda c, y, g, x: product_if_taken(c, x),
+    lambda c, y, g, x: product_if_taken(g, c),  # what was not taken has no derivative in `x` either
+    symbol="*",
+    selects=True,
+)
 def product_if_taken(g: Any, x: Any) -> Any:
     """Product ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or undefined."""
     return xp(g, x).where(g == 0, 0.0, x) * g

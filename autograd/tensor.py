@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import elementwise, indexing, joining, linalg, products, reducing, rules, scanning, shaping
-from .graph import KINDS, Node, make_leaf, mark_modified
+from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified
 from .variable import Variable, leaf, require_float
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
@@ -123,12 +123,15 @@ class Tensor(Variable):
     def data(self, value: Any) -> None:
         if value is self._data:  # `t.data -= step` has already written into the array a graph may have recorded
             mark_modified(value)
-            self._data = value.copy()
-            return
-        array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else _as_array(value, None)
-        if self._requires_grad:
-            require_float(array)
-        self._data = array
+            array = value.copy()
+        else:
+            array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else _as_array(value, None)
+            if self._requires_grad:
+                require_float(array)
+        if self.op is None:
+            self._data = array
+        else:
+            give_other_data(self, array)
 
     def _checked_grad(self, value: Any) -> Any:
         if value is None or isinstance(value, Node):

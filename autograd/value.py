@@ -10,7 +10,7 @@ import numpy as np
 
 from . import elementwise as ew
 from . import trigonometry
-from .graph import KINDS, NO_PARAMS, Node, Primitive, make_leaf
+from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf
 from .modes import current_mode
 from .variable import Variable
 
@@ -140,7 +140,11 @@ class Value(Variable):
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._data = value if type(value) is float else _as_float(value)
+        number = value if type(value) is float else _as_float(value)
+        if self.op is None:
+            self._data = number
+        else:
+            give_other_data(self, number)
 
     def _checked_grad(self, value: Any) -> Any:
         return value if isinstance(value, Node) else _as_float(value)
