@@ -161,7 +161,6 @@ class Combined(LRScheduler):
             if optimizer is not None and schedule.optimizer is not optimizer:
                 raise ValueError(f"{name} needs schedules of one optimizer, and item {i} has another")
             optimizer = schedule.optimizer
-        groups_of(optimizer)
         self._schedulers = list(schedulers)
         self.optimizer = optimizer
         self._steps_at_start = steps_taken(optimizer)

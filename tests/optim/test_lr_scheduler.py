@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import inspect
 import json
 import math
 import warnings
@@ -232,6 +233,29 @@ def test_preview_of_a_class_a_function_and_the_momentum():
         preview("StepLR", 10)
     with pytest.raises(ValueError, match="steps must be a whole number >= 1, not 0"):
         preview(lr_scheduler.StepLR, 0, step_size=1)
+
+
+WRAPPED = {
+    functions.step_decay: lr_scheduler.StepLR,
+    functions.multistep_decay: lr_scheduler.MultiStepLR,
+    functions.constant: lr_scheduler.ConstantLR,
+    functions.linear: lr_scheduler.LinearLR,
+    functions.polynomial: lr_scheduler.PolynomialLR,
+    functions.cosine_restarts: lr_scheduler.CosineAnnealingWarmRestarts,
+    functions.trapezoid: lr_scheduler.TrapezoidLR,
+    functions.swa_annealing: lr_scheduler.SWALR,
+    functions.one_cycle: lr_scheduler.OneCycleLR,
+}
+
+
+@pytest.mark.parametrize("function", WRAPPED, ids=lambda function: function.__name__)
+def test_a_function_has_the_defaults_of_its_class(function):
+    of_class = inspect.signature(WRAPPED[function]).parameters
+    defaults = {name: p.default for name, p in inspect.signature(function).parameters.items()}
+    optional = {name: default for name, default in defaults.items() if default is not inspect.Parameter.empty}
+    assert optional
+    for name, default in optional.items():
+        assert of_class["anneal_strategy" if name == "strategy" else name].default == default
 
 
 def test_lr_at_is_a_pure_function_of_the_step():
