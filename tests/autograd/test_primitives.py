@@ -136,7 +136,7 @@ def test_complex_step(case):
 def forward_on_complex(case, arrays):
     """The forwards of a sample's graph on complex numbers, which the operations themselves refuse."""
     nodes = tuple(Tensor(a.real, requires_grad=True) for a in arrays)
-    values = {node: a for node, a in zip(nodes, arrays, strict=True)}
+    values: dict = dict(zip(nodes, arrays, strict=True))
     result = case.f(*nodes)
     for node in topological_order(result):
         if node.op is not None:

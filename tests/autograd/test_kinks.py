@@ -1,0 +1,244 @@
+"""Where a derivative has a choice in it, or arithmetic an edge: one test for each entry of the convention."""
+
+import math
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import GradientWarning, Tensor, Value, gradients
+
+INF, NAN = math.inf, math.nan
+
+# (what, function, operands, value, gradient in each operand); each holds for a Value and for a Tensor
+OF_NUMBERS = [
+    ("relu at 0", ag.relu, [0.0], 0.0, [0.0]),
+    ("absolute value at 0", ag.absolute, [0.0], 0.0, [0.0]),
+    ("leaky relu at 0", ag.leaky_relu, [0.0], 0.0, [0.01]),
+    ("maximum of a tie", ag.maximum, [2.0, 2.0], 2.0, [0.5, 0.5]),
+    ("minimum of a tie", ag.minimum, [2.0, 2.0], 2.0, [0.5, 0.5]),
+    ("maximum of two infinities", ag.maximum, [INF, INF], INF, [0.5, 0.5]),
+    ("clip at the upper bound", lambda x: ag.clip(x, -1.0, 1.0), [1.0], 1.0, [1.0]),
+    ("clip at the lower bound", lambda x: ag.clip(x, -1.0, 1.0), [-1.0], -1.0, [1.0]),
+    ("clip beyond a bound that is a node", lambda x, high: ag.clip(x, max=high), [3.0, 1.0], 1.0, [0.0, 1.0]),
+    ("clip below a bound that is a node", lambda x, low: ag.clip(x, low), [-3.0, 1.0], 1.0, [0.0, 1.0]),
+    ("0 to the 0", lambda x, y: x**y, [0.0, 0.0], 1.0, [0.0, 0.0]),
+    ("0 to the 2, both nodes", lambda x, y: x**y, [0.0, 2.0], 0.0, [0.0, 0.0]),
+    ("0 to the 0, a number", lambda x: x**0, [0.0], 1.0, [0.0]),
+    ("0 to the 1, a number", lambda x: x**1, [0.0], 0.0, [1.0]),
+    ("0 to the 2, a number", lambda x: x**2, [0.0], 0.0, [0.0]),
+    ("a negative base and a number", lambda x: x**3, [-2.0], -8.0, [12.0]),
+    ("0 to a node", lambda y: 0.0**y, [2.0], 0.0, [0.0]),
+    ("square root at 0", ag.sqrt, [0.0], 0.0, [INF]),
+    ("hypot at the origin", ag.hypot, [0.0, 0.0], 0.0, [0.0, 0.0]),
+    ("hypot of huge sides", ag.hypot, [3e200, 4e200], 5e200, [0.6, 0.8]),
+    ("angle of the origin", ag.atan2, [0.0, 0.0], 0.0, [0.0, 0.0]),
+    ("angle of a tiny point", ag.atan2, [3e-200, 4e-200], math.atan2(3, 4), [0.16e200, -0.12e200]),
+    ("sigmoid far left", ag.sigmoid, [-1e4], 0.0, [0.0]),
+    ("sigmoid far right", ag.sigmoid, [1e4], 1.0, [0.0]),
+    ("tanh far left", ag.tanh, [-1e4], -1.0, [0.0]),
+    ("softplus far left", ag.softplus, [-1e4], 0.0, [0.0]),
+    ("softplus far right", ag.softplus, [1e4], 1e4, [1.0]),
+    ("logaddexp far apart", ag.logaddexp, [1e4, -1e4], 1e4, [1.0, 0.0]),
+    ("logaddexp of huge equals", ag.logaddexp, [1e4, 1e4], 1e4 + math.log(2), [0.5, 0.5]),
+    ("logaddexp of two -inf", ag.logaddexp, [-INF, -INF], -INF, [0.0, 0.0]),
+    ("logaddexp with one -inf", ag.logaddexp, [-INF, 1.0], 1.0, [0.0, 1.0]),
+    ("erf far right", ag.erf, [30.0], 1.0, [0.0]),
+    ("norm of 0", ag.norm, [0.0], 0.0, [0.0]),
+    ("whole number in fmod", ag.fmod, [6.5, 2.0], 0.5, [1.0, -3.0]),
+    ("negative numerator in fmod", ag.fmod, [-6.5, 2.0], -0.5, [1.0, 3.0]),
+]
+
+
+@pytest.mark.parametrize("kind", [Value, Tensor])
+@pytest.mark.parametrize(("f", "xs", "value", "grads"), [row[1:] for row in OF_NUMBERS], ids=[r[0] for r in OF_NUMBERS])
+def test_a_number_at_a_kink(kind, f, xs, value, grads):
+    nodes = [kind(x, requires_grad=True) for x in xs]
+    with np.errstate(all="ignore"):
+        y = f(*nodes)
+        y.backward()
+    assert type(y) is kind
+    assert y.item() == pytest.approx(value, rel=1e-14)
+    assert [float(n.grad) for n in nodes] == pytest.approx(grads, rel=1e-14)
+
+
+CURVED = [row for row in OF_NUMBERS if "square root" not in row[0] and "angle of a tiny" not in row[0]]
+
+
+@pytest.mark.parametrize("kind", [Value, Tensor])
+@pytest.mark.parametrize(("f", "xs"), [row[1:3] for row in CURVED], ids=[row[0] for row in CURVED])
+def test_the_second_derivative_there_is_finite(kind, f, xs):
+    nodes = [kind(x, requires_grad=True) for x in xs]
+    with np.errstate(all="ignore"):
+        first = gradients(f(*nodes), nodes, create_graph=True)
+        for g in first:
+            if g.requires_grad and "0 to" not in str(f):
+                for second in gradients(g, nodes, allow_unused=True):
+                    assert second is None or not np.isinf(second)
+
+
+# (what, function, operand, value, gradient of a sum of the result weighted 1, 2, 3 ...)
+OF_ARRAYS = [
+    ("norm of the zero vector", ag.norm, [0.0, 0.0], 0.0, [0.0, 0.0]),
+    ("1-norm of the zero vector", lambda x: ag.norm(x, 1), [0.0, 0.0], 0.0, [0.0, 0.0]),
+    ("inf-norm of the zero vector", lambda x: ag.norm(x, INF), [0.0, 0.0], 0.0, [0.0, 0.0]),
+    ("3-norm of the zero vector", lambda x: ag.norm(x, 3), [0.0, 0.0], 0.0, [0.0, 0.0]),
+    ("1.5-norm with a zero", lambda x: ag.norm(x, 1.5), [0.0, 2.0], 2.0, [0.0, 1.0]),
+    ("0.5-norm with a zero", lambda x: ag.norm(x, 0.5), [0.0, 2.0], 2.0, [0.0, 1.0]),
+    ("inf-norm tied", lambda x: ag.norm(x, INF), [2.0, -2.0, 1.0], 2.0, [0.5, -0.5, 0.0]),
+    ("norm of huge numbers", ag.norm, [3e200, 4e200], 5e200, [0.6, 0.8]),
+    ("norm of tiny numbers", ag.norm, [3e-200, 4e-200], 5e-200, [0.6, 0.8]),
+    ("3-norm of huge numbers", lambda x: ag.norm(x, 3), [0.0, 4e200], 4e200, [0.0, 1.0]),
+    ("norm with an infinity", ag.norm, [1.0, INF], INF, [0.0, NAN]),
+    ("std of equal numbers", ag.std, [2.0, 2.0, 2.0], 0.0, [0.0, 0.0, 0.0]),
+    ("std of huge numbers", ag.std, [-1e200, 1e200], 1e200, [-0.5, 0.5]),
+    ("std of tiny numbers", ag.std, [-1e-200, 1e-200], 1e-200, [-0.5, 0.5]),
+    ("var of equal numbers", ag.var, [2.0, 2.0], 0.0, [0.0, 0.0]),
+    ("max tied", ag.max, [1.0, 3.0, 3.0], 3.0, [0.0, 0.5, 0.5]),
+    ("max tied along an axis", lambda x: ag.max(x, 0), [[1.0, 2.0], [1.0, 0.0]], [1.0, 2.0], [[0.5, 2.0], [0.5, 0.0]]),
+    ("min tied", ag.min, [1.0, 1.0, 3.0], 1.0, [0.5, 0.5, 0.0]),
+    ("max with an infinity", ag.max, [1.0, INF], INF, [0.0, 1.0]),
+    ("max with a nan", ag.max, [1.0, NAN], NAN, [0.0, 1.0]),
+    ("prod with one zero", ag.prod, [0.0, 2.0, 3.0], 0.0, [6.0, 0.0, 0.0]),
+    ("prod with two zeros", ag.prod, [0.0, 2.0, 0.0], 0.0, [0.0, 0.0, 0.0]),
+    ("logsumexp of equal large numbers", ag.logsumexp, [1000.0, 1000.0], 1000.0 + math.log(2), [0.5, 0.5]),
+    ("logsumexp far apart", ag.logsumexp, [1e4, -1e4], 1e4, [1.0, 0.0]),
+    ("logsumexp of -inf alone", ag.logsumexp, [-INF, -INF], -INF, [0.0, 0.0]),
+    ("logsumexp with +inf", ag.logsumexp, [1.0, INF], INF, [0.0, NAN]),
+    ("softmax far apart", ag.softmax, [1000.0, 0.0], [1.0, 0.0], [0.0, 0.0]),
+    ("softmax with -inf", ag.softmax, [-INF, 0.0], [0.0, 1.0], [0.0, 0.0]),
+    ("log softmax far apart", ag.log_softmax, [1e4, -1e4], [0.0, -2e4], [-2.0, 2.0]),
+    ("sum of nothing", ag.sum, [], 0.0, []),
+    ("prod of nothing", ag.prod, [], 1.0, []),
+    ("logsumexp of nothing", ag.logsumexp, [], -INF, []),
+    ("norm of nothing", ag.norm, [], 0.0, []),
+    ("cumprod through a zero", ag.cumprod, [2.0, 0.0, 3.0], [2.0, 0.0, 0.0], [1.0, 22.0, 0.0]),
+    ("sort of equal numbers", ag.sort, [1.0, 1.0], [1.0, 1.0], [1.0, 2.0]),
+    ("determinant of a singular matrix", ag.det, [[1.0, 2.0], [2.0, 4.0]], 0.0, [[4.0, -2.0], [-2.0, 1.0]]),
+    ("determinant of the zero matrix", ag.det, [[0.0]], 0.0, [[1.0]]),
+]
+
+
+def ramp(shape):
+    return np.arange(1.0, 1.0 + math.prod(shape)).reshape(shape)
+
+
+@pytest.mark.parametrize(("f", "x", "value", "grad"), [row[1:] for row in OF_ARRAYS], ids=[r[0] for r in OF_ARRAYS])
+def test_an_array_at_an_edge(f, x, value, grad):
+    t = Tensor(np.array(x, dtype=float), requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = f(t)
+        (y * ramp(y.shape)).sum().backward()
+    np.testing.assert_allclose(y.data, value, rtol=1e-14)
+    np.testing.assert_allclose(t.grad, np.array(grad, dtype=float), rtol=1e-13, atol=1e-300)
+
+
+FINITE = [
+    r for r in OF_ARRAYS
+    if "tiny" not in r[0]  # there it is as large as 1 / 1e-200
+    and np.isfinite(np.array(r[2], dtype=float)).all() and np.isfinite(np.array(r[3])).all()
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "x"), [row[1:3] for row in FINITE], ids=[row[0] for row in FINITE])
+def test_its_second_derivative_is_finite(f, x):
+    t = Tensor(np.array(x, dtype=float), requires_grad=True)
+    y = f(t)
+    g = gradients((y * ramp(y.shape)).sum(), t, create_graph=True)
+    if g.requires_grad:
+        second = gradients((g * ramp(g.shape)).sum(), t)
+        assert np.isfinite(second).all()
+
+
+# ------------------------------------------------------------------------------------- what is not taken
+
+
+@pytest.mark.parametrize("place", [0.0, -1.0])
+@pytest.mark.parametrize(
+    "f", [ag.log, ag.sqrt, lambda x: 1 / x, lambda x: ag.log(x) * ag.exp(x), lambda x: x**-1.5, ag.acosh]
+)
+def test_where_is_not_poisoned_by_what_it_leaves_out(f, place):
+    x = Tensor([place, 4.0], requires_grad=True)
+    with np.errstate(all="ignore"):
+        first = gradients(ag.where(x > 0, f(x), 0.0).sum(), x, create_graph=True)
+        second = gradients(first.sum(), x)
+        expected = Tensor([4.0], requires_grad=True)
+        first_there = gradients(f(expected).sum(), expected, create_graph=True)
+        second_there = gradients(first_there.sum(), expected)
+    np.testing.assert_allclose(first.data, [0.0, first_there.data[0]], rtol=1e-14)
+    np.testing.assert_allclose(second, [0.0, second_there[0]], rtol=1e-14)
+
+
+def test_a_constant_operand_is_never_differentiated():
+    x = Tensor([-2.0, 3.0], requires_grad=True)
+    (x**2).sum().backward()  # log(-2) would warn
+    np.testing.assert_array_equal(x.grad, [-4.0, 6.0])
+
+
+@pytest.mark.parametrize("kind", [Value, Tensor])
+def test_a_negative_base_warns_of_a_nan_exponent_and_names_it(kind):
+    x, y = kind(-2.0, requires_grad=True), kind(3.0, requires_grad=True, name="rate")
+    with pytest.warns(GradientWarning, match="rate"):
+        z = x**y
+    with np.errstate(all="ignore"):
+        z.backward()
+    assert float(x.grad) == 12.0
+    assert math.isnan(float(y.grad))
+
+
+# --------------------------------------------------------------------------------------- outside a domain
+
+
+@pytest.mark.parametrize(
+    ("name", "x"),
+    [("log", 0.0), ("log", -1.0), ("log2", 0.0), ("log10", -1.0), ("log1p", -2.0), ("sqrt", -1.0), ("asin", 2.0),
+     ("acos", -2.0), ("acosh", 0.5), ("atanh", 1.0)],
+)  # fmt: skip
+def test_outside_its_domain_a_float_raises_and_an_array_warns(name, x):
+    operation = getattr(ag, name)
+    with pytest.raises(ValueError, match=rf"{name}\({x}\)"):
+        operation(Value(x))
+    with pytest.warns(RuntimeWarning, match=r"divide by zero|invalid value"):
+        assert not np.isfinite(operation(Tensor([x])).data[0])
+
+
+@pytest.mark.parametrize("operation", [ag.divide, ag.fmod])
+def test_division_by_zero_names_the_operation(operation):
+    with pytest.raises((ZeroDivisionError, ValueError), match=f"{operation.__name__}\\(1.0, 0.0\\)"):
+        operation(Value(1.0), Value(0.0))
+
+
+@pytest.mark.parametrize(("name", "x"), [("exp", 1e4), ("cosh", 1e4), ("sinh", -1e4), ("exp2", 1e5), ("expm1", 1e4)])
+def test_overflow_of_a_float_names_the_operation(name, x):
+    with pytest.raises(OverflowError, match=name):
+        getattr(ag, name)(Value(x))
+
+
+@pytest.mark.parametrize("f", [ag.var, ag.std])
+def test_the_spread_of_one_number_warns_and_is_nan(f):
+    x = Tensor([2.0], requires_grad=True)
+    with pytest.warns(RuntimeWarning, match="no degree of freedom"):
+        y = f(x, ddof=1)
+    y.backward()
+    assert np.isnan(y.data)
+    assert np.isnan(x.grad).all()
+
+
+def test_the_mean_of_nothing_is_nan_with_a_warning():
+    x = Tensor(np.zeros((0,)), requires_grad=True)
+    with pytest.warns(RuntimeWarning):
+        y = x.mean()
+    y.backward()
+    assert np.isnan(y.data)
+    assert x.grad.shape == (0,)
+
+
+def test_softmax_of_nothing_but_minus_infinity_is_nan_with_a_warning():
+    with pytest.warns(RuntimeWarning):
+        assert np.isnan(ag.softmax(Tensor([-INF, -INF])).data).all()
+
+
+@pytest.mark.parametrize("f", [ag.tanh, ag.relu, ag.sigmoid, ag.softplus, ag.absolute, ag.erf, ag.sum, ag.mean, ag.max,
+                               ag.min, ag.prod, ag.var, ag.std, ag.norm, ag.logsumexp, ag.cumsum, ag.sort])  # fmt: skip
+def test_nan_flows_through(f):
+    assert np.isnan(f(Tensor([1.0, NAN])).data).any()
