@@ -1,0 +1,127 @@
+"""Pictures of training by matplotlib, which is loaded when the first is drawn; none needs a display."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "BLUE",
+    "GREY",
+    "ORANGE",
+    "confusion_figure",
+    "history_figure",
+    "new_figure",
+    "plain",
+    "saved",
+    "scatter_figure",
+    "svg",
+]
+
+BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty matplotlib figure."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("pictures of training need matplotlib: pip install matplotlib") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def plain(axes: Any) -> None:
+    """Leave of the frame only what carries a scale."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color=GREY, alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def saved(figure: Any, path: Any) -> Any:
+    """Save a figure, if a path is given, and return it."""
+    if path is not None:
+        figure.savefig(Path(path), dpi=120)
+    return figure
+
+
+def svg(figure: Any) -> str:
+    """Return a figure as the text of an SVG element, to stand in a page."""
+    import matplotlib as mpl
+
+    text = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "chainrule", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def quantities(history: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return what has a frame of its own: every quantity measured in training, loss first."""
+    names = [key for key in history if not key.startswith("validation ") and key not in ("lr", "seconds")]
+    return sorted(names, key=lambda key: (key != "loss", key == "gradient norm"))
+
+
+def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> Any:
+    """Return a figure of every quantity by epoch, training and validation in one frame."""
+    names = quantities(history)
+    figure = new_figure(4.6 * max(len(names), 1) + 0.6, 3.8)
+    for axes, name in zip(np.ravel(figure.subplots(1, max(len(names), 1))), names, strict=False):
+        curves(axes, history, name)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None:
+    """Draw one quantity by epoch, in training and in validation, and mark where validation was best."""
+    epochs = np.arange(1, len(history[name]) + 1)
+    marker = "o" if len(epochs) < 3 else None
+    axes.plot(epochs, history[name], color=BLUE, marker=marker, label="training")
+    other = history.get(f"validation {name}")
+    if other:
+        axes.plot(epochs, other, color=ORANGE, marker=marker, label="validation")
+        at = int(np.nanargmin(other) if "loss" in name else np.nanargmax(other)) if np.isfinite(other).any() else None
+        if at is not None:
+            axes.plot(epochs[at], other[at], "o", color=ORANGE, markersize=5)
+            axes.annotate(f"best: epoch {epochs[at]}", (epochs[at], other[at]), xytext=(0, 7), fontsize=8,
+                          textcoords="offset points", ha="center", color=ORANGE)  # fmt: skip
+        axes.legend(frameon=False)
+    axes.set(xlabel="epoch", title=name)
+    values = np.array([*history[name], *(other or ())], float)
+    values = values[np.isfinite(values)]
+    if "loss" in name and len(values) and values.min() > 0 and values.max() > 20 * values.min():
+        axes.set_yscale("log")
+    plain(axes)
+
+
+def confusion_figure(counts: np.ndarray[Any, Any], labels: Sequence[str], title: str = "") -> Any:
+    """Return a figure of how often each true class was taken for each other."""
+    n = len(counts)
+    figure = new_figure(max(4.2, 0.52 * n + 2), max(3.6, 0.48 * n + 1.6))
+    axes = figure.subplots()
+    image = axes.imshow(counts, cmap="Blues", vmin=0)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            shade = "white" if count > counts.max() / 2 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=shade, fontsize=9)
+    short = [label if len(label) <= 14 else label[:13] + "\u2026" for label in labels]
+    axes.set_xticks(range(n), short, rotation=40 if max(map(len, short), default=0) > 4 else 0, ha="center")
+    axes.set_yticks(range(n), short)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
+    figure.colorbar(image, shrink=0.8, label="rows")
+    return figure
+
+
+def scatter_figure(predicted: Any, true: Any, title: str = "", name: str = "target") -> Any:
+    """Return a figure of predictions against what was right, with the line on which both are equal."""
+    figure = new_figure(4.8, 4.4)
+    axes = figure.subplots()
+    low, high = min(np.min(predicted), np.min(true)), max(np.max(predicted), np.max(true))
+    axes.plot([low, high], [low, high], color=GREY, linewidth=1)
+    axes.scatter(true, predicted, s=14, color=BLUE, alpha=0.7, edgecolor="none")
+    axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=title)
+    plain(axes)
+    return figure

@@ -1,0 +1,161 @@
+"""`fit`: the training loop with everything around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from nn.files import FilePath
+from nn.metrics import named
+
+from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
+from .evaluating import as_loader
+from .history import History
+from .run import Run
+from .scheduling import Schedules
+from .stepping import Stepper
+
+__all__ = ["fit"]
+
+
+def fit(
+    model: Any,
+    loss: Any,
+    optimizer: Any,
+    train: Any,
+    *,
+    validation: Any = None,
+    epochs: int = 10,
+    scheduler: Any = None,
+    callbacks: Any = (),
+    metrics: Any = (),
+    batch_size: int = 32,
+    rng: Any = None,
+    clip_grad_norm: float | None = None,
+    clip_grad_value: float | None = None,
+    accumulate: int = 1,
+    l2: float = 0.0,
+    early_stopping: int | EarlyStopping | None = None,
+    best: FilePath | None = None,
+    checkpoint: FilePath | None = None,
+    resume: bool = False,
+    log: FilePath | None = None,
+    tensorboard: FilePath | None = None,
+    progress: bool | str = True,
+) -> History:
+    """Train a model, and return what was measured in every epoch.
+
+    Parameters
+    ----------
+    model : Module
+        What is trained, in place.
+    loss : callable
+        ``loss(output, target)`` gives a single number.
+    optimizer : Optimizer
+        Made with the model's parameters.
+    train : DataLoader, Dataset or (X, y)
+        What it learns from; all but a DataLoader is dealt in shuffled batches.
+    validation : DataLoader, Dataset or (X, y), optional
+        Measured after every epoch, in evaluation mode.
+    epochs : int
+        How many passes over the training data, in all: a resumed run does those that are left.
+    scheduler : scheduler, list, or mapping, optional
+        ``{"step": warmup, "epoch": plateau}`` says what steps when.  Without a mapping `OneCycleLR` and `CyclicLR` step
+        after every step and others after every epoch; `ReduceLROnPlateau` is given the validation loss, or the loss.
+    callbacks : object, function, or list of them
+        See `Callback`; a function is called with the run after every epoch; `nn.Monitor` is one.
+    metrics : names, functions or mapping
+        Measured on training and validation data, as for `nn.metrics.named`.  Training values are those of the outputs
+        that the steps were made from, as the loss is.
+    batch_size : int
+        Rows in a batch, if `train` is no DataLoader.
+    rng : Generator or int, optional
+        Where the order of the rows comes from, if `train` is no DataLoader.
+    clip_grad_norm, clip_grad_value : float, optional
+        Bounds of the gradient (`nn.utils.clip_grad_norm_`, `clip_grad_value_`).
+    accumulate : int
+        Batches in a step.  The gradient is the mean over their rows: four batches of 8 make the step of one of 32.
+    l2 : float
+        Add ``l2 / 2 * ||W||**2`` of all weights, not of biases, to what is minimised; the loss is shown without.
+    early_stopping : int or EarlyStopping, optional
+        Epochs without improvement that are borne; then the best model is restored.
+    best : str or Path, optional
+        Where the best model so far is kept.
+    checkpoint : str or Path, optional
+        Where the whole run is saved after every epoch and at Ctrl-C.
+    resume : bool
+        Go on from `checkpoint` if it exists; every later number has the same bits as in a run that never stopped.
+    log : str or Path, optional
+        A line of JSON per epoch.
+    tensorboard : str or Path, optional
+        A folder for TensorBoard, if tensorboardX is installed.
+    progress : bool or {'auto', 'bar', 'lines', 'none'}
+        A bar on a terminal, plain lines elsewhere.
+
+    Returns
+    -------
+    History
+        ``history["loss"]``, ``"validation loss"``, every metric, ``"lr"``, ``"seconds"``: lists, an entry per epoch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of the above; nothing has changed then.
+
+    Notes
+    -----
+    Ctrl-C ends the run after the present step, saves the checkpoint and returns the history so far; a second one
+    raises KeyboardInterrupt at once.  A loss of nan or inf ends the training with a RuntimeWarning.
+
+    Examples
+    --------
+    >>> import numpy as np, nn, optim
+    >>> X = np.linspace(-1, 1, 50)[:, None]
+    >>> model = nn.MLP(1, [1], rng=0)
+    >>> history = fit(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1), (X, 2 * X + 1), epochs=40, rng=0,
+    ...               progress=False)
+    >>> history.epochs, history["loss"][-1] < 1e-3
+    (40, True)
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number above 0, not {value!r}")
+    _check(model, loss, optimizer)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True goes on from a file: give checkpoint= its name")
+    stepper = Stepper(model, loss, optimizer, clip_grad_norm, clip_grad_value, l2, accumulate)
+    loader = as_loader(train, batch_size, shuffle=True, rng=rng)
+    helpers = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    if early_stopping is not None:
+        helpers.append(early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping))
+    if best is not None:
+        helpers.append(BestModel(best))
+    if log is not None:
+        helpers.append(JSONLines(log))
+    if tensorboard is not None:
+        helpers.append(TensorBoard(tensorboard))
+    run = Run(stepper, loader, validation, named(metrics), Schedules(scheduler), helpers, epochs)
+    path = None if checkpoint is None else Path(checkpoint)
+    if resume and path is not None and path.exists():
+        run.resume(path)
+    shown = {True: "auto", False: "none"}.get(progress, progress) if isinstance(progress, bool) else progress
+    return run.train(path, str(shown))
+
+
+def _check(model: Any, loss: Any, optimizer: Any) -> None:
+    """Refuse what cannot be trained, and an optimizer of somebody else's parameters."""
+    if not hasattr(model, "parameters") or not hasattr(model, "state_dict"):
+        raise TypeError(f"model must be an nn.Module, not {type(model).__name__}")
+    if isinstance(loss, type) or not callable(loss):
+        hint = f"; write {loss.__name__}()" if isinstance(loss, type) else ""
+        raise TypeError(f"loss must be a function of output and target, such as nn.MSELoss(), not {loss!r:.60}{hint}")
+    if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
+        raise TypeError(
+            f"optimizer must have step() and param_groups, as optim.Adam(model.parameters()), not {optimizer!r:.60}"
+        )
+    own = {id(p) for p in model.parameters()}
+    if own and not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError(
+            "the optimizer holds no parameter of this model: make it from model.parameters(), after the model"
+        )

@@ -1,0 +1,227 @@
+"""`Run`: a training under way, which knows where it stands, can be saved at any step and taken up again."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nn import checkpoint
+from nn.metrics import Metric
+from nn.randomness import get_rng_state, set_rng_state
+
+from .evaluating import Totals, evaluate
+from .history import History
+from .interrupt import Interrupt
+from .progress import Progress
+from .scheduling import Schedules
+from .stepping import Stepper
+
+__all__ = ["Run"]
+
+HOOKS = ("on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_train_end")
+
+
+class Run:
+    """A training under way; what callbacks are given.
+
+    Attributes
+    ----------
+    model, loss, optimizer, loader
+        What is trained, by what, on what.
+    history : History
+        What was measured so far.
+    epoch, epochs, step : int
+        The present epoch and their number; the step just finished, counted over all epochs; all from 1.
+    batch, last_loss
+        Of the step just finished.
+    numbers : dict
+        What was measured in the epoch just finished.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        loader: Any,
+        validation: Any,
+        metrics: dict[str, Metric],
+        schedules: Schedules,
+        callbacks: Iterable[Any],
+        epochs: int,
+    ) -> None:
+        self.stepper, self.loader, self.validation = stepper, loader, validation
+        self.model, self.loss, self.optimizer = stepper.model, stepper.loss, stepper.optimizer
+        self.metrics, self.schedules, self.epochs = metrics, schedules, epochs
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not callable(callback) and not any(hasattr(callback, hook) for hook in HOOKS):
+                raise TypeError(f"a callback is a function or has one of {', '.join(HOOKS)}, unlike {callback!r:.60}")
+        self.listeners = {hook: self._listening(hook) for hook in HOOKS}
+        self.totals = Totals(metrics, self.loss)
+        self.history = History()
+        self.epoch = self.step = self.done = 0
+        self.batch: Any = None
+        self.last_loss = math.nan
+        self.numbers: dict[str, float] = {}
+        self.seconds = 0.0
+
+    def _listening(self, hook: str) -> list[Any]:
+        found = [getattr(callback, hook) for callback in self.callbacks if hasattr(callback, hook)]
+        if hook == "on_epoch_end":  # a plain function has no other name
+            found += [c for c in self.callbacks if callable(c) and not any(hasattr(c, other) for other in HOOKS)]
+        return found
+
+    def tell(self, hook: str) -> None:
+        """Call one method of every callback that has it."""
+        for listener in self.listeners[hook]:
+            listener(self)
+
+    def stop(self, reason: str) -> None:
+        """End the training after the present step, or if an epoch just ended, now."""
+        self.history.stopped = self.history.stopped or reason
+
+    # ------------------------------------------------------------------------------------------- the training
+
+    def train(self, save_to: Path | None, progress: str) -> History:
+        """Train the epochs that are left, and return the history."""
+        shown = Progress(self.epochs, progress, self.done)
+        was_training = self.model.training
+        try:
+            with Interrupt() as interrupt:
+                self.tell("on_train_begin")
+                self._epochs(interrupt, save_to, shown)
+                if interrupt.wanted:
+                    self._interrupted(save_to, shown)
+        except KeyboardInterrupt:
+            if interrupt.wanted:  # the second Ctrl-C: now
+                raise
+            self._interrupted(save_to, shown)
+        finally:
+            self.model.train(was_training)
+            self._mode("eval")
+            try:
+                self.tell("on_train_end")
+            finally:
+                shown.close()
+        if self.history.stopped.startswith("the loss is"):
+            warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=4)
+        return self.history
+
+    def _interrupted(self, save_to: Path | None, shown: Progress) -> None:
+        self.history.interrupted = True
+        self.stop("interrupted")
+        saved = ""
+        if save_to is not None:
+            self.save(save_to)
+            saved = f"; saved to {save_to}, resume=True goes on from there"
+        shown.say(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
+
+    def _epochs(self, interrupt: Interrupt, save_to: Path | None, shown: Progress) -> None:
+        while self.done < self.epochs and not self.history.stopped:
+            self.epoch = self.done + 1
+            self.tell("on_epoch_begin")
+            begin = time.perf_counter() - self.seconds
+            self._steps(interrupt)
+            self.seconds = time.perf_counter() - begin
+            if interrupt.wanted:
+                return
+            self._end_epoch()
+            shown(self.epoch, self.numbers)
+            if save_to is not None:
+                self.save(save_to)
+
+    def _steps(self, interrupt: Interrupt) -> None:
+        self.model.train()
+        self._mode("train")
+        stepper, listeners, per_step = self.stepper, self.listeners["on_step_end"], self.schedules.step
+        count = len(self.loader) if hasattr(self.loader, "__len__") else math.inf
+        place = getattr(self.loader, "position", 0) if getattr(self.loader, "_resuming", False) else 0
+        for place, batch in enumerate(self.loader, place + 1):  # noqa: B020 - the batches before were dealt already
+            self.last_loss = value = stepper.take(batch, self.totals, place == count)
+            if stepper.gathered:
+                continue
+            self.batch = batch
+            self.step += 1
+            for listener in listeners:
+                listener(self)
+            if per_step:
+                self.schedules.advance(per_step, value)
+            if value - value != 0.0:
+                self.stop(
+                    f"the loss is {value} in epoch {self.epoch}, step {self.step}: lower the learning rate, clip "
+                    "gradients, scale the inputs; autograd.detect_anomaly() says where it was born"
+                )
+            if interrupt.wanted or self.history.stopped:
+                return
+
+    def _end_epoch(self) -> None:
+        """Measure, tell everybody, and begin a new account."""
+        self.numbers = self.totals.numbers()
+        if self.stepper.norms:
+            self.numbers["gradient norm"] = float(np.mean(self.stepper.norms))
+        if self.validation is not None:
+            self._mode("eval")
+            self.numbers |= evaluate(self.model, self.loss, self.validation, self.metrics, prefix="validation ")
+        self.numbers["lr"] = float(self.optimizer.param_groups[0].get("lr", math.nan))
+        self.numbers["seconds"] = self.seconds
+        self.history.add(self.numbers)
+        self.done, self.seconds = self.epoch, 0.0
+        self.totals.clear()
+        self.stepper.norms.clear()
+        self.tell("on_epoch_end")
+        metric = self.numbers.get("validation loss", self.numbers["loss"])
+        if self.schedules.epoch and not math.isnan(metric):
+            self.schedules.advance(self.schedules.epoch, metric)
+
+    def _mode(self, mode: str) -> None:
+        """Tell an optimizer that keeps two sets of parameters (Schedule-Free) which are wanted."""
+        switch = getattr(self.optimizer, mode, None)
+        if callable(switch):
+            switch()
+
+    # ------------------------------------------------------------------------------------------------- saving
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {"model": self.model, "optimizer": self.optimizer}
+        return parts | ({"loader": self.loader} if hasattr(self.loader, "load_state_dict") else {})
+
+    def _states(self) -> list[Any]:
+        return [c.state_dict() if hasattr(c, "load_state_dict") else None for c in self.callbacks]
+
+    def save(self, path: Path) -> None:
+        """Write everything needed to go on from this step, bit for bit."""
+        self._mode("train")
+        checkpoint.save(
+            path,
+            **self._parts(),
+            schedules=self.schedules.state_dict(),
+            history=self.history.state_dict(),
+            totals=self.totals.state_dict(),
+            progress={"done": self.done, "step": self.step, "seconds": self.seconds, "norms": self.stepper.norms},
+            callbacks=self._states(),
+            rng=get_rng_state(),
+        )
+
+    def resume(self, path: Path) -> None:
+        """Stand where the run that `save` wrote stood."""
+        rest = checkpoint.load(path, **self._parts())
+        if len(rest["callbacks"]) != len(self.callbacks):
+            raise ValueError(
+                f"{path}: saved with {len(rest['callbacks'])} callbacks, and there are {len(self.callbacks)} now"
+            )
+        self.schedules.load_state_dict(rest["schedules"])
+        self.history.load_state_dict(rest["history"])
+        self.totals.load_state_dict(rest["totals"])
+        for callback, state in zip(self.callbacks, rest["callbacks"], strict=True):
+            if state is not None:
+                callback.load_state_dict(state)
+        set_rng_state(rest["rng"])
+        where = rest["progress"]
+        self.done = self.epoch = int(where["done"])
+        self.step, self.seconds = int(where["step"]), float(where["seconds"])
+        self.stepper.norms[:] = where["norms"]

@@ -1,0 +1,117 @@
+"""One step of training: gradients of one batch or of several, regularised and clipped, then the optimizer's step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nn.utils import assign_grad, bound, clip_grad_norm_, clip_grad_value_, raw
+
+from .evaluating import Totals, parted
+
+__all__ = ["Stepper"]
+
+NEEDS_CLOSURE = ("LBFGS", "SAM")  # they compute the loss several times in a step
+
+
+@dataclass
+class Stepper:
+    """Turns batches into steps.
+
+    Parameters
+    ----------
+    model, loss, optimizer
+        As for `fit`.
+    clip_grad_norm, clip_grad_value : float or None
+        Bounds of the gradient, applied in this order.
+    l2 : float
+        ``l2 * p`` is added to the gradient of every parameter of two or more axes.
+    accumulate : int
+        How many batches make a step.
+    """
+
+    model: Any
+    loss: Any
+    optimizer: Any
+    clip_grad_norm: float | None = None
+    clip_grad_value: float | None = None
+    l2: float = 0.0
+    accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("clip_grad_norm", "clip_grad_value"):
+            if getattr(self, name) is not None:
+                bound(name, getattr(self, name))
+        bound("l2", self.l2)
+        if isinstance(self.accumulate, bool) or not isinstance(self.accumulate, int) or self.accumulate < 1:
+            raise ValueError(f"accumulate must be a whole number of batches above 0, not {self.accumulate!r}")
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.weights = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
+        self.closure_wanted = type(self.optimizer).__name__ in NEEDS_CLOSURE
+        if self.closure_wanted and self.accumulate > 1:
+            raise ValueError(
+                f"{type(self.optimizer).__name__} computes its loss several times, which rules out accumulate > 1"
+            )
+        self.mean = getattr(self.loss, "reduction", "mean") != "sum"
+        self.gathered, self.rows = 0, 0
+        self.norms: list[float] = []
+
+    def forward(self, batch: Any) -> tuple[Any, Any, Any]:
+        """Return loss, output and target of a batch."""
+        inputs, target = parted(batch)
+        output = self.model(*inputs)
+        return self.loss(output, target), output, target
+
+    def take(self, batch: Any, totals: Totals, last: bool) -> float:
+        """Take in a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
+        if self.closure_wanted:
+            return self._by_closure(batch, totals)
+        if not self.gathered:
+            self.optimizer.zero_grad()
+        loss, output, target = self.forward(batch)
+        rows = len(target)
+        if self.accumulate == 1:
+            loss.backward()
+        else:
+            (loss * float(rows) if self.mean else loss).backward()
+        self.gathered, self.rows = self.gathered + 1, self.rows + rows
+        value = float(loss.item())
+        totals.add(value, output, target, rows)
+        if last or self.gathered == self.accumulate:
+            if self.accumulate > 1 and self.mean:
+                self._divide()
+            self._adjust()
+            self.optimizer.step()
+            self.gathered = self.rows = 0
+        return value
+
+    def _by_closure(self, batch: Any, totals: Totals) -> float:
+        seen: list[Any] = []
+
+        def closure() -> Any:
+            self.optimizer.zero_grad()
+            seen[:] = self.forward(batch)
+            seen[0].backward()
+            self._adjust()
+            return seen[0]
+
+        first = self.optimizer.step(closure)
+        value = float(first.item() if hasattr(first, "item") else first)
+        totals.add(value, seen[1], seen[2], len(seen[2]))
+        return value
+
+    def _divide(self) -> None:
+        """Make sums over rows the mean over them, so that n batches give the gradient of one n times as large."""
+        for p in self.parameters:
+            if p.grad is not None:
+                assign_grad(p, raw(p.grad) / self.rows)
+
+    def _adjust(self) -> None:
+        if self.l2:
+            for p in self.weights:
+                if p.grad is not None:
+                    assign_grad(p, raw(p.grad) + self.l2 * p.data)
+        if self.clip_grad_norm is not None:
+            self.norms.append(clip_grad_norm_(self.parameters, self.clip_grad_norm))
+        if self.clip_grad_value is not None:
+            clip_grad_value_(self.parameters, self.clip_grad_value)

@@ -1,0 +1,473 @@
+"""`fit`: it is the plain loop, and everything around it does what it says."""
+
+import json
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import nn
+import optim
+from nn.training import BestModel, Callback, EarlyStopping, History, JSONLines, TensorBoard, evaluate, fit
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(96, 3))
+Y = (X[:, 0] + X[:, 1] * X[:, 2] > 0).astype(int)
+TRAIN, VALIDATION = (X[:64], Y[:64]), (X[64:], Y[64:])
+
+
+def parts(seed=0, optimizer=optim.Adam, lr=0.01, model=None):
+    model = model or nn.MLP(3, [8, 2], rng=seed)
+    return model, nn.CrossEntropyLoss(), optimizer(model.parameters(), lr=lr)
+
+
+def loader(batch_size=16, seed=0, data=TRAIN):
+    return nn.data.DataLoader(nn.data.TensorDataset(*data), batch_size, shuffle=True, rng=seed)
+
+
+def quiet(*args, **options):
+    return fit(*args, **{"progress": False, **options})
+
+
+def same(a, b):
+    left, right = a.state_dict(), b.state_dict()
+    return all(np.array_equal(left[key], right[key]) for key in left)
+
+
+def without_seconds(history):
+    return {key: values for key, values in history.items() if key != "seconds"}
+
+
+# ------------------------------------------------------------------------------------------------ the loop itself
+
+
+def test_fit_is_the_plain_loop_bit_for_bit():
+    by_hand, criterion, optimizer = parts()
+    losses = []
+    batches = loader()
+    for _ in range(3):
+        total = 0.0
+        for x, y in batches:
+            optimizer.zero_grad()
+            loss = criterion(by_hand(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(y)
+        losses.append(total / 64)
+    model, criterion, optimizer = parts()
+    history = quiet(model, criterion, optimizer, loader(), epochs=3)
+    assert same(model, by_hand)
+    assert history["loss"] == losses
+
+
+def test_arrays_datasets_and_loaders_are_the_same_data():
+    runs = []
+    for data in (TRAIN, nn.data.TensorDataset(*TRAIN), loader(32, 5)):
+        model, *rest = parts()
+        runs.append(without_seconds(quiet(model, *rest, data, epochs=2, rng=5)))
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_history_has_every_quantity_and_validation_does_not_train():
+    model, *rest = parts()
+    history = quiet(model, *rest, TRAIN, validation=VALIDATION, epochs=2, metrics=["accuracy", "f1"], rng=0)
+    wanted = {"loss", "accuracy", "f1", "lr", "seconds"} | {f"validation {k}" for k in ("loss", "accuracy", "f1")}
+    assert set(history) == wanted
+    assert history.epochs == 2
+    assert history["lr"] == [0.01, 0.01]
+    again = evaluate(model, rest[0], VALIDATION, "accuracy", prefix="validation ")
+    assert again["validation loss"] == history["validation loss"][-1]
+    assert model.training
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch():
+    whole, *rest = parts(optimizer=optim.SGD, lr=0.1)
+    quiet(whole, *rest, nn.data.DataLoader(nn.data.TensorDataset(*TRAIN), 24), epochs=2)
+    pieces, *rest = parts(optimizer=optim.SGD, lr=0.1)
+    quiet(pieces, *rest, nn.data.DataLoader(nn.data.TensorDataset(*TRAIN), 8), epochs=2, accumulate=3)
+    for a, b in zip(whole.parameters(), pieces.parameters(), strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-12, atol=1e-14)
+
+
+def test_a_sum_is_accumulated_as_a_sum():
+    ends = []
+    for size, accumulate in ((16, 1), (8, 2)):
+        model = nn.MLP(3, [1], rng=0)
+        optimizer = optim.SGD(model.parameters(), lr=1e-3)
+        data = nn.data.DataLoader(nn.data.TensorDataset(X, X[:, :1]), size)
+        quiet(model, nn.MSELoss(reduction="sum"), optimizer, data, epochs=1, accumulate=accumulate)
+        ends.append(model[0].weight.data)
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-12)
+
+
+def test_l2_is_the_gradient_of_half_the_squared_weights():
+    model, criterion, optimizer = parts(optimizer=optim.SGD, lr=0.5)
+    before = model.state_dict()
+    loss = criterion(model(X[:64]), Y[:64])
+    loss.backward()
+    grads = {name: p.grad.copy() for name, p in model.named_parameters()}
+    quiet(model, criterion, optimizer, nn.data.DataLoader(nn.data.TensorDataset(*TRAIN), 64), epochs=1, l2=0.1)
+    for name, p in model.named_parameters():
+        decay = 0.1 * before[name] if name.endswith("weight") else 0.0
+        np.testing.assert_allclose(p.data, before[name] - 0.5 * (grads[name] + decay), rtol=1e-12)
+
+
+def test_gradients_are_clipped_and_their_norm_is_noted():
+    model, *rest = parts(optimizer=optim.SGD, lr=1.0)
+    before = nn.utils.parameters_to_vector(model.parameters())
+    history = quiet(model, *rest, nn.data.DataLoader(nn.data.TensorDataset(*TRAIN), 64), epochs=1, clip_grad_norm=1e-3)
+    step = nn.utils.parameters_to_vector(model.parameters()) - before
+    assert np.linalg.norm(step) == pytest.approx(1e-3, rel=1e-2)
+    assert history["gradient norm"][0] > 1e-2
+    model, *rest = parts(optimizer=optim.SGD, lr=1.0)
+    quiet(model, *rest, nn.data.DataLoader(nn.data.TensorDataset(*TRAIN), 64), epochs=1, clip_grad_value=1e-4)
+    assert np.abs(nn.utils.parameters_to_vector(model.parameters()) - before).max() <= 1.0001e-4
+
+
+@pytest.mark.parametrize("optimizer", [optim.LBFGS, lambda p, lr: optim.SAM(optim.SGD(p, lr=lr))])
+def test_optimizers_that_need_a_closure_get_one(optimizer):
+    model, *rest = parts(optimizer=optimizer, lr=0.1)
+    history = quiet(model, *rest, TRAIN, epochs=3, batch_size=64, rng=0)
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_schedule_free_is_measured_at_its_average():
+    model, *rest = parts(optimizer=optim.ScheduleFreeAdamW, lr=0.05)
+    history = quiet(model, *rest, TRAIN, validation=TRAIN, epochs=5, rng=0)
+    assert evaluate(model, rest[0], TRAIN)["loss"] == history["validation loss"][-1]
+
+
+# ----------------------------------------------------------------------------------------------------- schedules
+
+
+def test_schedules_step_per_step_or_per_epoch():
+    model, criterion, optimizer = parts()
+    warmup = optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=8)
+    step = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.1)
+    history = quiet(model, criterion, optimizer, loader(), epochs=3, scheduler={"step": warmup, "epoch": [step]})
+    assert history["lr"] == pytest.approx([0.01 * 0.75, 0.01 * 0.1, 0.01 * 0.01])
+    model, criterion, optimizer = parts()
+    one = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=8)
+    quiet(model, criterion, optimizer, loader(), epochs=2, scheduler=one)
+    assert one.last_epoch == 8
+
+
+def test_a_plateau_schedule_is_given_the_validation_loss():
+    model, criterion, optimizer = parts(optimizer=optim.SGD, lr=1e-12)
+    plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1, eps=0.0)
+    history = quiet(model, criterion, optimizer, loader(), validation=VALIDATION, epochs=5, scheduler=plateau)
+    assert plateau.best == history["validation loss"][0]
+    assert history["lr"][-1] < history["lr"][0]
+
+
+# ------------------------------------------------------------------------------------------------------ stopping
+
+
+class Scripted(Callback):
+    """Puts made-up validation losses into the place of measured ones."""
+
+    def __init__(self, losses):
+        self.losses = losses
+
+    def on_epoch_end(self, run):
+        run.numbers["validation loss"] = self.losses[run.epoch - 1]
+
+
+def test_early_stopping_waits_stops_and_restores_the_best():
+    model, *rest = parts()
+    states = []
+    remember = lambda run: states.append(run.model.state_dict())  # noqa: E731
+    script = Scripted([3.0, 2.0, 2.5, 2.4, 1.9, 2.0, 2.0, 2.0, 0.0])
+    stop = EarlyStopping(patience=2)
+    history = quiet(model, *rest, TRAIN, epochs=9, callbacks=[remember, script, stop], rng=0)
+    assert history.epochs == 8
+    assert "best was epoch 5" in history.stopped
+    assert (stop.epoch, stop.value) == (5, 1.9)
+    best = states[4]
+    assert all(np.array_equal(best[k], v) for k, v in model.state_dict().items())
+
+
+def test_early_stopping_can_watch_what_should_rise():
+    model, *rest = parts()
+    history = quiet(
+        model, *rest, TRAIN, validation=VALIDATION, epochs=50, metrics="accuracy", rng=0,
+        early_stopping=EarlyStopping(3, "validation accuracy"),
+    )  # fmt: skip
+    assert history.epochs < 50
+    final = evaluate(model, rest[0], VALIDATION, "accuracy")["accuracy"]
+    assert final == max(history["validation accuracy"]) == history.best("validation accuracy")[1]
+
+
+def test_a_loss_of_nan_ends_training_and_says_so():
+    model, *rest = parts(optimizer=optim.SGD, lr=1e200)
+    with pytest.warns(RuntimeWarning) as seen, np.errstate(all="ignore"):
+        history = quiet(model, *rest, TRAIN, epochs=9, rng=0)
+    assert any("lower the learning rate" in str(w.message) for w in seen)
+    assert history.epochs < 9
+    assert "nan" in history.stopped or "inf" in history.stopped
+
+
+def test_callbacks_hear_everything_in_order_and_may_stop():
+    heard = []
+
+    class All(Callback):
+        def on_train_begin(self, run):
+            heard.append("begin")
+
+        def on_epoch_begin(self, run):
+            heard.append(f"epoch {run.epoch}")
+
+        def on_step_end(self, run):
+            assert run.model[0].weight.grad is not None
+            heard.append(run.step)
+            if run.step == 6:
+                run.stop("enough")
+
+        def on_epoch_end(self, run):
+            heard.append(sorted(run.numbers))
+
+        def on_train_end(self, run):
+            heard.append("end")
+
+    model, *rest = parts()
+    history = quiet(model, *rest, loader(), epochs=5, callbacks=All())
+    numbers = ["loss", "lr", "seconds"]
+    assert heard == ["begin", "epoch 1", 1, 2, 3, 4, numbers, "epoch 2", 5, 6, numbers, "end"]
+    assert history.stopped == "enough"
+
+
+def test_callbacks_are_told_the_end_when_something_fails():
+    ended = []
+
+    class Failing(Callback):
+        def on_step_end(self, run):
+            raise ZeroDivisionError
+
+        def on_train_end(self, run):
+            ended.append(True)
+
+    model, *rest = parts()
+    with pytest.raises(ZeroDivisionError):
+        quiet(model, *rest, TRAIN, epochs=2, callbacks=Failing())
+    assert ended == [True]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# ----------------------------------------------------------------------------------------- interrupt and resume
+
+
+class PressCtrlC(Callback):
+    """Sends the process the signal that Ctrl-C sends."""
+
+    def __init__(self, step):
+        self.at = step
+
+    def on_step_end(self, run):
+        if run.step == self.at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def run(checkpoint=None, resume=False, press=None, epochs=4):
+    model = nn.Sequential(nn.Linear(3, 8, rng=1), nn.Tanh(), nn.Linear(8, 2, rng=2))
+    criterion, optimizer = nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=0.02)
+    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=16)
+    history = quiet(
+        model, criterion, optimizer, loader(10, seed=3), validation=VALIDATION, epochs=epochs, metrics="accuracy",
+        scheduler={"step": schedule}, callbacks=[PressCtrlC(press)], early_stopping=9, clip_grad_norm=1.0,
+        checkpoint=checkpoint, resume=resume,
+    )  # fmt: skip
+    return model, history
+
+
+@pytest.mark.parametrize("press", [1, 7, 9, 14, 20])
+def test_after_ctrl_c_a_resumed_run_has_the_bits_of_one_never_stopped(press, tmp_path):
+    model, history = run()
+    path = tmp_path / "run.npz"
+    _, first = run(path, press=press)
+    assert first.interrupted
+    assert first.stopped == "interrupted"
+    assert first.epochs == (press - 1) // 7
+    resumed_model, resumed = run(path, resume=True)
+    assert same(model, resumed_model)
+    assert without_seconds(resumed) == without_seconds(history)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_finished_run_can_be_lengthened(tmp_path):
+    model, history = run()
+    run(tmp_path / "run.npz", epochs=2)
+    longer, resumed = run(tmp_path / "run.npz", resume=True)
+    assert same(model, longer)
+    assert without_seconds(resumed) == without_seconds(history)
+    _, again = run(tmp_path / "run.npz", resume=True)
+    assert without_seconds(again) == without_seconds(history)
+
+
+def test_resume_without_a_file_begins(tmp_path):
+    _, history = run(tmp_path / "run.npz", resume=True, epochs=1)
+    assert history.epochs == 1
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_keyboard_interrupt_raised_by_a_callback_ends_cleanly_too(tmp_path):
+    def press(run):
+        raise KeyboardInterrupt
+
+    model, *rest = parts()
+    history = quiet(model, *rest, TRAIN, epochs=3, callbacks=press, checkpoint=tmp_path / "run.npz", rng=0)
+    assert history.interrupted
+    assert history.epochs == 1
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_the_second_ctrl_c_is_heard_at_once():
+    class Twice(Callback):
+        def on_step_end(self, run):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    model, *rest = parts()
+    with pytest.raises(KeyboardInterrupt):
+        quiet(model, *rest, TRAIN, epochs=2, callbacks=Twice())
+
+
+# ------------------------------------------------------------------------------------------- files and reporting
+
+
+def test_the_best_model_is_kept_in_a_file(tmp_path):
+    model, *rest = parts()
+    script = Scripted([3.0, 1.0, 2.0])
+    states = []
+    quiet(
+        model, *rest, TRAIN, epochs=3, rng=0,
+        callbacks=[lambda run: states.append(run.model.state_dict()), script, BestModel(tmp_path / "best.npz")],
+    )  # fmt: skip
+    other = nn.MLP(3, [8, 2], rng=9)
+    rest = nn.checkpoint.load(tmp_path / "best.npz", other)
+    assert rest["epoch"] == 2
+    assert all(np.array_equal(states[1][k], v) for k, v in other.state_dict().items())
+
+
+def test_the_log_is_a_line_of_json_per_epoch(tmp_path):
+    model, *rest = parts()
+    log = tmp_path / "log.jsonl"
+    history = quiet(model, *rest, TRAIN, validation=VALIDATION, epochs=3, log=log, rng=0)
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [e["epoch"] for e in entries] == [1, 2, 3]
+    assert [e["validation loss"] for e in entries] == history["validation loss"]
+
+
+def test_the_log_spells_out_what_json_lacks(tmp_path):
+    log = JSONLines(tmp_path / "log.jsonl", every=1)
+    model, *rest = parts(optimizer=optim.SGD, lr=1e200)
+    with pytest.warns(RuntimeWarning), np.errstate(all="ignore"):
+        quiet(model, *rest, TRAIN, epochs=3, callbacks=log, rng=0)
+    entries = [json.loads(line, parse_constant=pytest.fail) for line in log.path.read_text().splitlines()]
+    assert any(e.get("loss") in ("nan", "inf") for e in entries)
+    assert "stopped" in entries[-1]
+
+
+def test_tensorboard_gets_what_was_measured(tmp_path):
+    pytest.importorskip("tensorboardX")
+    model, *rest = parts()
+    callback = TensorBoard(tmp_path / "runs")
+    seen = []
+    callback.writer.add_scalar = lambda name, value, epoch: seen.append((name, epoch))
+    quiet(model, *rest, TRAIN, validation=VALIDATION, epochs=2, callbacks=callback, rng=0)
+    assert ("loss/training", 1) in seen
+    assert ("loss/validation", 2) in seen
+    assert list((tmp_path / "runs").iterdir())
+
+
+def test_without_a_terminal_progress_is_plain_lines(capsys):
+    model, *rest = parts()
+    fit(model, *rest, TRAIN, epochs=3, metrics="accuracy", rng=0)
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == ["1/3", "2/3", "3/3"]
+    assert "accuracy" in out
+    assert not err
+    model, *rest = parts()
+    fit(model, *rest, TRAIN, epochs=200, batch_size=64, rng=0)
+    assert 10 <= len(capsys.readouterr().out.splitlines()) <= 22
+
+
+def test_a_bar_is_drawn_where_it_is_asked_for(capsys):
+    pytest.importorskip("tqdm")
+    model, *rest = parts()
+    fit(model, *rest, TRAIN, epochs=2, rng=0, progress="bar")
+    out, err = capsys.readouterr()
+    assert "2/2" in err
+    assert not out
+
+
+def test_history_finds_its_best_and_draws_itself(tmp_path):
+    history = History({"loss": [3.0, 1.0, 2.0], "accuracy": [0.1, 0.3, math.nan]})
+    assert history.best("loss") == (2, 1.0)
+    assert history.best("accuracy") == (2, 0.3)
+    assert history.last()["loss"] == 2.0
+    with pytest.raises(KeyError, match="only loss, accuracy"):
+        history.best("validation loss")
+    history.add({"loss": 0.5, "new": 1.0})
+    assert math.isnan(history["new"][0])
+    assert math.isnan(history["accuracy"][3])
+    pytest.importorskip("matplotlib")
+    history.plot(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+# --------------------------------------------------------------------------------------------------------- faults
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"epochs": 0}, ValueError, "epochs"),
+        ({"epochs": 2.5}, ValueError, "epochs"),
+        ({"batch_size": 0}, ValueError, "batch_size"),
+        ({"accumulate": 0}, ValueError, "accumulate"),
+        ({"clip_grad_norm": -1.0}, ValueError, "clip_grad_norm"),
+        ({"l2": -1.0}, ValueError, "l2"),
+        ({"metrics": "acc"}, ValueError, "choose from"),
+        ({"scheduler": {"batch": None}}, ValueError, "'step' and 'epoch'"),
+        ({"scheduler": 3}, TypeError, "scheduler"),
+        ({"callbacks": [3]}, TypeError, "callback"),
+        ({"resume": True}, ValueError, "checkpoint="),
+        ({"progress": "often"}, ValueError, "progress"),
+        ({"early_stopping": -1}, ValueError, "patience"),
+        ({"loss": nn.CrossEntropyLoss}, TypeError, "CrossEntropyLoss\\(\\)"),
+        ({"model": 3}, TypeError, "Module"),
+        ({"optimizer": 3}, TypeError, "optimizer"),
+        ({"train": X}, TypeError, "Dataset"),
+        ({"train": (X,)}, ValueError, r"\(X, y\)"),
+        ({"train": (X, Y[:5])}, ValueError, "5"),
+        ({"train": (X[:0], Y[:0])}, ValueError, "empty|no rows|least"),
+    ],
+)
+def test_wrong_arguments_are_refused_and_change_nothing(options, error, said):
+    model, criterion, optimizer = parts()
+    before = model.state_dict()
+    given = {"model": model, "loss": criterion, "optimizer": optimizer, "train": TRAIN, **options}
+    with pytest.raises(error, match=said):
+        quiet(**given)
+    assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_the_optimizer_of_another_model_is_refused():
+    model, criterion, _ = parts()
+    with pytest.raises(ValueError, match="no parameter of this model"):
+        quiet(model, criterion, parts()[2], TRAIN)
+
+
+def test_a_checkpoint_of_other_parts_is_refused(tmp_path):
+    run(tmp_path / "run.npz", epochs=1)
+    model, *rest = parts()
+    with pytest.raises(ValueError, match=r"run\.npz"):
+        quiet(model, *rest, loader(), checkpoint=tmp_path / "run.npz", resume=True)
