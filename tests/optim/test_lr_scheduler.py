@@ -375,6 +375,27 @@ def test_a_chain_inside_a_sequence_starts_without_a_step_of_its_own():
     np.testing.assert_allclose(preview(schedule, 8), [0.1 * x for x in curve + curve], rtol=1e-14)
 
 
+INNER = {
+    "chain": "ChainedScheduler([StepLR(opt, 2), ExponentialLR(opt, 0.5)])",
+    "sequence": "SequentialLR(opt, [StepLR(opt, 2), ExponentialLR(opt, 0.5)], [3])",
+    "warm-up": "WarmupLR(ExponentialLR(opt, 0.5), 3)",
+}
+
+
+@pytest.mark.parametrize("inner", INNER.values(), ids=INNER.keys())
+def test_a_combination_in_a_sequence_counts_its_own_steps(inner):
+    opt = optimizer("")
+    first, second = made(inner, opt), made(inner, opt)
+    first.step()
+    second.step()  # whatever they did before, the sequence starts them afresh
+    whole = lr_scheduler.SequentialLR(opt, [first, second], [5])
+    for t in range(9):
+        turn = first if t < 5 else second
+        assert turn.last_epoch == t % 5
+        assert turn.get_last_lr() == whole.get_last_lr() == seen(opt)[:2]
+        whole.step()
+
+
 def test_a_custom_schedule_is_its_factor():
     class Halving(lr_scheduler.LRScheduler):
         def factor(self, t, i):
