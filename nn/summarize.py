@@ -63,8 +63,8 @@ class Summary:
         frozen = self.parameters - self.trainable
         foot = [
             f"parameters   {self.parameters:,}" + (f" ({frozen:,} frozen)" if frozen else ""),
-            f"memory       {size_text(self.parameter_bytes)}, and {size_text(self.activation_bytes)} of layers' outputs "
-            "for each example",
+            f"memory       {size_text(self.parameter_bytes)}, and {size_text(self.activation_bytes)} of layers' "
+            "outputs for each example",
         ]
         return "\n".join([lines[0], rule, *lines[1:], rule, *foot])
 

@@ -67,6 +67,8 @@ def warn_empty() -> None:
 def prediction_and_target(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     """Return both as operands of one shape, the target in the float type of the prediction; refuse to broadcast."""
     x, t = as_losses(input), as_losses(target)
+    if isinstance(input, Value) and not t.ndim:
+        t = t.reshape(1)
     if x.shape != t.shape:
         raise ValueError(
             f"{name}: the target has shape {t.shape} and the prediction {x.shape}; they would broadcast to something "

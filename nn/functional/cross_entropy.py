@@ -160,10 +160,9 @@ def _of_other_shape(z: Any, target: Any, weight: Any, ignore_index: int, reducti
         )
     rows = np.reshape(t, -1) if is_index else _classes_last(target if isinstance(target, ag.Node) else t)
     loss = cross_entropy(_classes_last(z), rows, weight, ignore_index, reduction, smoothing)
-    if reduction == "none":
-        return ag.reshape(loss, expected) if expected else loss[0]
-    # With probabilities PyTorch divides by the batch alone, not by the further axes.
-    return loss * (len(rows) / len(z)) if z.ndim > 2 and not is_index and reduction == "mean" else loss
+    if reduction != "none":
+        return loss
+    return ag.reshape(loss, expected) if expected else loss[0]
 
 
 def _classes_last(x: Any) -> Any:
