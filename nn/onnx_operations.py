@@ -68,12 +68,13 @@ def _axes(axis: Any) -> list[int]:
     return [] if axis is None else [int(axis)] if np.ndim(axis) == 0 else [int(a) for a in axis]
 
 
-def _reduction(kind: str, through: Any = None) -> Form:
+def _reduction(kind: str, of_truth: bool = False) -> Form:
     def form(b: Any, node: Any) -> Any:
         axes = _axes(node.params["axis"])
-        inputs = [b.value(node.args[0], through or _dtype(node)), *([b.integers(*axes)] if axes else [])]
-        name = b.add(kind, *inputs, keepdims=int(node.params["keepdims"]))
-        return b.cast(name, _dtype(node)) if through else name
+        name = b.value(node.args[0], _dtype(node))
+        name = b.cast(name, np.int32) if of_truth else name  # which has a largest and a smallest, unlike bool
+        name = b.add(kind, name, *([b.integers(*axes)] if axes else []), keepdims=int(node.params["keepdims"]))
+        return b.cast(name, np.bool_) if of_truth else name
 
     return form
 
@@ -141,7 +142,16 @@ def _triangle(upper: bool) -> Form:
 
 
 def _einsum(b: Any, node: Any) -> Any:
-    return b.add("Einsum", *[b.value(a, _dtype(node)) for a in node.args], equation=node.params["subscripts"])
+    equation, lengths = node.params["subscripts"], dict[str, int]()
+    groups = equation.split("->")[0].split(",")
+    for group, arg in zip(groups, node.args, strict=True):
+        for letter, n in zip(group, _shape(arg), strict=True):
+            lengths[letter] = max(n, lengths.get(letter, n)) if lengths.get(letter, n) else 0
+    names = []
+    for group, arg in zip(groups, node.args, strict=True):
+        name, full = b.value(arg, _dtype(node)), tuple(lengths[letter] for letter in group)
+        names.append(name if full == _shape(arg) else b.add("Expand", name, b.integers(*full)))  # ONNX stretches none
+    return b.add("Einsum", *names, equation=equation)
 
 
 # -------------------------------------------------------------------------------------------------- indexing
@@ -158,11 +168,22 @@ def _getitem(b: Any, node: Any) -> Any:
     parts[at : at + 1] = [slice(None)] * (len(_shape(x)) - used)
     old = [p for p in parts if p is not None]
     name = _slice(b, b.value(x), [(axis, p) for axis, p in enumerate(old) if isinstance(p, slice)])
-    name = _take(b, name, [(axis, p) for axis, p in enumerate(old) if not isinstance(p, slice)])
+    chosen = [axis for axis, p in enumerate(old) if not isinstance(p, slice)]
+    # NumPy: index arrays side by side leave their axes in place, separated ones leave them in front
+    places = [i for i, p in enumerate(parts) if p is not None and not isinstance(p, slice)]
+    apart = bool(places) and places[-1] - places[0] >= len(places)
+    left = len(np.broadcast_shapes(*[_shape(old[axis]) for axis in chosen]))  # axes that all of them leave together
+    apart = apart and left > 0
+    name = _take(
+        b, name, len(old), [(axis, old[axis]) for axis in chosen], left, 0 if apart else min(chosen, default=0)
+    )
     if len(old) == len(parts):
         return name
-    lengths = [1 if p is None or isinstance(p, slice) else len(_shape(p)) for p in parts]  # axes each part leaves
-    return b.add("Unsqueeze", name, b.integers(*[sum(lengths[:i]) for i, p in enumerate(parts) if p is None]))
+    lengths = [1 if p is None or isinstance(p, slice) else 0 for p in parts]
+    if places and not apart:
+        lengths[places[0]] = left
+    new = [left * apart + sum(lengths[:i]) for i, p in enumerate(parts) if p is None]
+    return b.add("Unsqueeze", name, b.integers(*new))
 
 
 def _slice(b: Any, name: str, slices: list[Any]) -> Any:
@@ -177,21 +198,20 @@ def _slice(b: Any, name: str, slices: list[Any]) -> Any:
     return b.add("Slice", name, *[b.integers(*column) for column in zip(*rows, strict=True)]) if rows else name
 
 
-def _take(b: Any, name: str, taken: list[Any]) -> Any:
-    axes, parts = [axis for axis, _ in taken], [part for _, part in taken]
-    arrays = sum(len(_shape(part)) > 0 for part in parts)
-    if arrays == 0 or len(parts) == 1:
+def _take(b: Any, name: str, ndim: int, taken: list[Any], left: int, place: int) -> Any:
+    """Index axes by numbers and arrays, which leave so many axes at a place."""
+    if left == 0 or len(taken) == 1:
         for axis, part in reversed(taken):  # from behind, so that axes that vanish shift nobody
             name = b.add("Gather", name, _index(b, part), axis=axis)
         return name
-    if axes != list(range(len(axes))):
-        raise ValueError("several indices with an array among them are exported on the first axes: x[rows, columns]")
-    shape = np.broadcast_shapes(*[_shape(part) for part in parts])
+    axes, shape = [axis for axis, _ in taken], np.broadcast_shapes(*[_shape(part) for _, part in taken])
     columns = [
-        b.add("Unsqueeze", b.add("Expand", _index(b, part), b.integers(*shape)), b.integers(len(shape)))
-        for part in parts
+        b.add("Unsqueeze", b.add("Expand", _index(b, part), b.integers(*shape)), b.integers(left)) for _, part in taken
     ]
-    return b.add("GatherND", name, b.add("Concat", *columns, axis=len(shape)))
+    name = b.add("Transpose", name, perm=axes + [axis for axis in range(ndim) if axis not in axes])
+    name = b.add("GatherND", name, b.add("Concat", *columns, axis=left))
+    rest = list(range(left, left + ndim - len(axes)))
+    return b.add("Transpose", name, perm=rest[:place] + list(range(left)) + rest[place:])
 
 
 def _index(b: Any, part: Any) -> Any:
@@ -221,7 +241,7 @@ NATIVE: dict[str, Form] = {
     "cast": lambda b, node: b.value(node.args[0], _dtype(node)),
     "sum": _reduction("ReduceSum"), "mean": _reduction("ReduceMean"), "max": _reduction("ReduceMax"),
     "min": _reduction("ReduceMin"), "prod": _reduction("ReduceProd"), "logsumexp": _reduction("ReduceLogSumExp"),
-    "any": _reduction("ReduceMax", np.int32), "all": _reduction("ReduceMin", np.int32),
+    "any": _reduction("ReduceMax", of_truth=True), "all": _reduction("ReduceMin", of_truth=True),
     "argmax": _position("ArgMax"), "argmin": _position("ArgMin"),
     "softmax": _along("Softmax"), "log_softmax": _along("LogSoftmax"),
     "cumsum": lambda b, node: b.add("CumSum", b.value(node.args[0]), b.constant(np.int64(node.params["axis"]))),
@@ -330,6 +350,11 @@ COMPOSED: dict[str, Callable[..., Any]] = {
     "softshrink": lambda x, lambd: x - ag.minimum(ag.maximum(x, -lambd), lambd),
     "hardshrink": lambda x, lambd: ag.where(ag.absolute(x) > lambd, x, 0.0),
     "hard_threshold": lambda x, threshold, value: ag.where(x > threshold, x, value),
+    "x_log_x": lambda x: x * ag.log(ag.where(x > 0, x, 1.0)),
+    "huber_of_difference": lambda d, delta: ag.where(
+        ag.absolute(d) <= delta, 0.5 * d * d, delta * (ag.absolute(d) - 0.5 * delta)
+    ),
+    "log_cosh": lambda d: ag.absolute(d) + ag.log(1.0 + ag.exp(-2.0 * ag.absolute(d))) - math.log(2.0),
     "squared_error": lambda x, t: (x - t) * (x - t),
     "logit_cross_entropy": lambda z, t: _softplus(z) - t * z,
     "clamped_log": _clamped_log,
