@@ -14,7 +14,7 @@ import math
 import unicodedata
 import warnings
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from .graph import Node, Primitive, apply
 from .labels import cut, visible
@@ -176,30 +176,31 @@ class _Reader:
         self.variables = variables
         self.functions = functions()
 
-    def fail(self, message: str, column: int = 1) -> NoReturn:
-        """Raise for what stands at a column, from 1."""
-        raise ExpressionError(message, self.text, max(1, min(column, len(self.text) + 1)))
+    def error(self, message: str, column: int = 1) -> ExpressionError:
+        """Return the error for what stands at a column, from 1."""
+        return ExpressionError(message, self.text, max(1, min(column, len(self.text) + 1)))
 
     def column(self, node: ast.AST) -> int:
         """Return where a piece of syntax starts, in characters; `ast` counts bytes."""
         offset = getattr(node, "col_offset", 0)
         return len(self.text.encode("utf-8")[:offset].decode("utf-8", "ignore")) + 1
 
-    def refuse(self, node: ast.AST, what: str, instead: str = "") -> NoReturn:
-        """Raise for a piece of syntax that a formula has no use for."""
+    def refusal(self, node: ast.AST, what: str, instead: str = "") -> ExpressionError:
+        """Return the error for a piece of syntax that a formula has no use for."""
         piece = ast.get_source_segment(self.text, node) or what
-        self.fail(f"{cut(piece)!r} is not allowed ({what}){instead}", self.column(node))
+        return self.error(f"{cut(piece)!r} is not allowed ({what}){instead}", self.column(node))
 
     def read(self) -> Any:
         """Check the text as a whole, then compute it."""
         if not self.text.strip():
-            self.fail("the formula is empty; write one such as tanh(a*b + c)")
+            raise self.error("the formula is empty; write one such as tanh(a*b + c)")
         if len(self.text) > LONGEST:
-            self.fail(f"the formula has {len(self.text):,} characters; at most {LONGEST:,} are read", LONGEST + 1)
+            length = f"{len(self.text):,} characters; at most {LONGEST:,} are read"
+            raise self.error(f"the formula has {length}", LONGEST + 1)
         self.text = self.text.lstrip()  # Python takes leading spaces for indentation
         for place, character in enumerate(self.text, 1):
             if visible(character) != character or character == "\n":
-                self.fail(f"the character {character!a} is not allowed", place)
+                raise self.error(f"the character {character!a} is not allowed", place)
         tree = self.tree()
         self.measure(tree)
         return self.value(tree.body)
@@ -212,9 +213,9 @@ class _Reader:
                 return ast.parse(self.text, mode="eval")
         except SyntaxError as error:
             message = (error.msg or "invalid syntax").split("(<")[0].strip()
-            self.fail(message, error.offset or len(self.text) + 1)
+            raise self.error(message, error.offset or len(self.text) + 1) from None
         except (ValueError, MemoryError, RecursionError, OverflowError):
-            self.fail("the formula is nested too deeply to be read")
+            raise self.error("the formula is nested too deeply to be read") from None
 
     def measure(self, tree: ast.Expression) -> None:
         """Raise if there is too much of the tree, without recursion."""
@@ -224,9 +225,10 @@ class _Reader:
             terms: list[Any] = [node for node in level if isinstance(node, ast.expr)]
             count += len(terms)
             if count > MOST_NODES:
-                self.fail(f"the formula has more than {MOST_NODES} operations and operands", self.column(terms[-1]))
+                message = f"the formula has more than {MOST_NODES} operations and operands"
+                raise self.error(message, self.column(terms[-1]))
             if depth > DEEPEST:
-                self.fail(f"the formula is nested more than {DEEPEST} deep", self.column(terms[0]))
+                raise self.error(f"the formula is nested more than {DEEPEST} deep", self.column(terms[0]))
             level = [child for node in terms for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
     def value(self, node: ast.expr) -> Any:
@@ -246,13 +248,13 @@ class _Reader:
                 operands = self.value(node.left), self.value(node.right)
                 return self.applied(PRIMITIVES[OPERATORS[type(node.op)]], operands, {})
             case ast.BinOp() | ast.UnaryOp():
-                self.refuse(node, "its operator", INSTEAD.get(type(node.op), "; there are + - * / **"))
+                raise self.refusal(node, "its operator", INSTEAD.get(type(node.op), "; there are + - * / **"))
             case ast.Call():
                 return self.call(node)
             case ast.Constant():
-                self.refuse(node, f"a {type(node.value).__name__}, not a number")
+                raise self.refusal(node, f"a {type(node.value).__name__}, not a number")
             case _:
-                self.refuse(node, REFUSED.get(type(node), type(node).__name__), INSTEAD.get(type(node), ""))
+                raise self.refusal(node, REFUSED.get(type(node), type(node).__name__), INSTEAD.get(type(node), ""))
 
     def constant(self, number: float, node: ast.expr) -> float:
         """Return a number of the text as a float."""
@@ -270,12 +272,13 @@ class _Reader:
         if node.id in self.variables:
             return self.variables[node.id]
         if node.id.startswith("__"):
-            self.refuse(node, "a name of Python")
+            raise self.refusal(node, "a name of Python")
         if node.id in self.functions:
-            self.fail(
+            raise self.error(
                 f"{node.id} is an operation; call it: {signature(node.id, self.functions[node.id])}", self.column(node)
             )
-        self.fail(f"there is no variable {cut(node.id)!r}{self.nearest(node.id, self.variables)}", self.column(node))
+        message = f"there is no variable {cut(node.id)!r}{self.nearest(node.id, self.variables)}"
+        raise self.error(message, self.column(node))
 
     def nearest(self, name: str, known: Mapping[str, Any]) -> str:
         """Return what may have been meant by a name."""
@@ -290,24 +293,25 @@ class _Reader:
     def call(self, node: ast.Call) -> Any:
         """Compute a call of an operation."""
         if not isinstance(node.func, ast.Name):
-            self.refuse(node.func, "what is called must be the name of an operation")
+            raise self.refusal(node.func, "what is called must be the name of an operation")
         name = node.func.id
         if name not in self.functions:
             if name.startswith("__"):
-                self.refuse(node, "a name of Python")
-            self.fail(f"there is no operation {cut(name)!r}{self.nearest(name, self.functions)}", self.column(node))
+                raise self.refusal(node, "a name of Python")
+            message = f"there is no operation {cut(name)!r}{self.nearest(name, self.functions)}"
+            raise self.error(message, self.column(node))
         op = self.functions[name]
         if node.keywords:
-            self.refuse(node.keywords[0], "arguments are given by position")
+            raise self.refusal(node.keywords[0], "arguments are given by position")
         parameters = inspect.signature(op.forward).parameters.values()
         needed = [p.name for p in parameters if p.default is p.empty]
         options = {p.name: p.default for p in parameters if p.default is not p.empty}
         if not len(needed) <= len(node.args) <= len(needed) + len(options):
             given = f"{len(node.args)} argument{'s' * (len(node.args) != 1)}"
-            self.fail(f"{signature(name, op)} was called with {given}", self.column(node))
+            raise self.error(f"{signature(name, op)} was called with {given}", self.column(node))
         for argument in node.args[len(needed) :]:
             if not isinstance(argument, (ast.Constant, ast.UnaryOp)):
-                self.refuse(argument, "an option must be a number")
+                raise self.refusal(argument, "an option must be a number")
         values = [self.value(argument) for argument in node.args]
         given_options = dict(zip(options, values[len(needed) :], strict=False))
         return self.applied(op, tuple(values[: len(needed)]), options | given_options)

@@ -209,7 +209,8 @@ def inner_mathml(term: Term) -> str:
 
 def fenced(inner: str, left: str = "(", right: str = ")") -> str:
     """Return markup in brackets."""
-    return element("mrow", leaf_of("mo", left), inner, leaf_of("mo", right))
+    tight = {"lspace": "0", "rspace": "0"}
+    return element("mrow", element("mo", left, **tight), inner, element("mo", right, **tight))
 
 
 def mathml_name(name: str) -> str:
