@@ -86,7 +86,11 @@ def getitem(x: Any, index: Any) -> Any:
     return apply(op, (x, *parts))
 
 
-@linear(each=lambda i: None if i else lambda g, y, x, *index: scatter(g, index, shape_of(x)), symbol="[]")
+def _scattered(g: Any, y: Any, x: Any, *index: Any) -> Any:
+    return apply(PRIMITIVES["scatter"], (g, *index), {"shape": shape_of(x)})
+
+
+@linear(each=lambda i: None if i else _scattered, symbol="[]")
 def _getitem(x: Any, *index: Any) -> Any:
     """Elements of an array by an index in parts."""
     return x[tuple(map(_whole, index))]
@@ -126,7 +130,7 @@ def scatter(x: Any, index: Any, shape: Any) -> Any:
     return apply(op, (x if isinstance(x, Node) else operand(x, op), *parts), {"shape": shape})
 
 
-@linear(each=lambda i: None if i else lambda g, y, x, *index, shape: getitem(g, index))
+@linear(each=lambda i: None if i else lambda g, y, x, *index, shape: apply(PRIMITIVES["getitem"], (g, *index)))
 def _scatter(x: Any, *index: Any, shape: Any = ()) -> Any:
     """Zeros with numbers added at an index in parts."""
     zeros, index = np.zeros(shape, np.result_type(x)), tuple(map(_whole, index))

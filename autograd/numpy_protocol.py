@@ -78,6 +78,8 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs
     """Answer NumPy's `__array_ufunc__` protocol with the operation of the same name."""
     if any(isinstance(a, np.ndarray) and a.dtype == object for a in inputs):
         return _over_objects(ufunc, method, inputs, kwargs)
+    if ufunc is np.positive and not kwargs:
+        return self
     given = {name: value for name, value in kwargs.items() if value is not None}
     if (ufunc.__name__, method) in _REDUCTIONS:
         axis = kwargs.get("axis", 0)

@@ -245,7 +245,8 @@ whole("matmul", (REAL, (2, 2, 3)), (REAL, (3,)), analytic=True)
 whole("matmul", (REAL, (2, 1, 2, 3)), (REAL, (3, 3, 2)), analytic=True)
 for _subscripts, *_shapes in (
     ("ij,jk->ik", (2, 3), (3, 4)), ("ij->", (2, 3)), ("ii->i", (3, 3)), ("iji->j", (2, 3, 2)),
-    ("i,i,i->i", (3,), (3,), (3,)), ("abc,cb->", (2, 3, 2), (2, 3)), ("i,j->ij", (2,), (3,)), ("iij,jk->k", (2, 2, 3), (3, 2)),
+    ("i,i,i->i", (3,), (3,), (3,)), ("abc,cb->", (2, 3, 2), (2, 3)), ("i,j->ij", (2,), (3,)),
+    ("iij,jk->k", (2, 2, 3), (3, 2)),
 ):  # fmt: skip
     whole("einsum", *((REAL, shape) for shape in _shapes), subscripts=_subscripts, analytic=True)
 whole("norm", (REAL, (2, 3)))
