@@ -9,7 +9,6 @@ import math
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,7 +112,7 @@ def read_csv(
     >>> table.y, table.classes
     (array([1, 0]), ('siam', 'tabby'))
     """
-    options = _Options(columns, target, classes, header, skip_lines, delimiter, tuple(missing), fill, dtype, encoding)
+    options = _Options(target, columns, classes, header, skip_lines, delimiter, missing, fill, dtype, encoding)
     table = next(_Lines(path, options).tables(None))
     if fill in ("mean", "median"):
         with np.errstate(all="ignore"):
@@ -153,7 +152,7 @@ def read_csv_chunks(
     ...     [len(part.X) for part in read_csv_chunks(file, target="b", rows=2)]
     [2, 2, 1]
     """
-    settings = _Options(target=target, **options)
+    settings = _Options(target, **options)
     if settings.classes is True:
         raise ValueError(
             "in chunks, classes must be given, as in classes=['setosa', 'virginica']: later rows are unknown"
@@ -163,29 +162,33 @@ def read_csv_chunks(
     return _Lines(path, settings).tables(whole_number(rows, "rows", 1))
 
 
-@dataclass
 class _Options:
-    columns: Sequence[str | int] | None = None
-    target: str | int | None = None
-    classes: bool | Sequence[str] = False
-    header: bool = True
-    skip_lines: int = 0
-    delimiter: str = ","
-    missing: tuple[str, ...] = MISSING
-    fill: float | str | None = None
-    dtype: Any = np.float64
-    encoding: str = "utf-8-sig"
-    instead: float | None = field(init=False)  # what a missing cell becomes at once
+    """What `read_csv` was asked for, checked."""
 
-    def __post_init__(self) -> None:
-        if not (isinstance(self.delimiter, str) and len(self.delimiter) == 1):
-            raise ValueError(f"delimiter must be one character, not {self.delimiter!r}")
-        if isinstance(self.fill, str) and self.fill not in ("mean", "median"):
-            raise ValueError(f"fill must be a number, 'mean' or 'median', not {self.fill!r}")
-        if self.classes and self.target is None:
+    def __init__(
+        self,
+        target: str | int | None,
+        columns: Sequence[str | int] | None = None,
+        classes: bool | Sequence[str] = False,
+        header: bool = True,
+        skip_lines: int = 0,
+        delimiter: str = ",",
+        missing: Sequence[str] = MISSING,
+        fill: float | str | None = None,
+        dtype: Any = np.float64,
+        encoding: str = "utf-8-sig",
+    ) -> None:
+        if not (isinstance(delimiter, str) and len(delimiter) == 1):
+            raise ValueError(f"delimiter must be one character, not {delimiter!r}")
+        if isinstance(fill, str) and fill not in ("mean", "median"):
+            raise ValueError(f"fill must be a number, 'mean' or 'median', not {fill!r}")
+        if classes and target is None:
             raise ValueError("classes were asked for without a target column")
-        self.skip_lines = whole_number(self.skip_lines, "skip_lines", 0)
-        self.instead = math.nan if isinstance(self.fill, str) else self.fill
+        self.target, self.columns, self.classes, self.header = target, columns, classes, header
+        self.skip_lines = whole_number(skip_lines, "skip_lines", 0)
+        self.delimiter, self.missing, self.dtype, self.encoding = delimiter, tuple(missing), dtype, encoding
+        self.fill = fill
+        self.instead = math.nan if isinstance(fill, str) else fill  # what a missing cell becomes at once
 
 
 class _Lines:
