@@ -10,7 +10,7 @@
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 DEMO_EXTRAS := viz,train
-TEST_EXTRAS := viz,train,dev
+TEST_EXTRAS := viz,train,io,dev
 
 VENV := .venv
 RUN := $(VENV)/bin/python

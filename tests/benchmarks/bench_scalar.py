@@ -34,8 +34,8 @@ def training_step(value_type, mlp):
     def step():
         inputs = [list(map(value_type, row)) for row in points]
         scores = list(map(model, inputs))
-        losses = [(1 + -yi * score).relu() for yi, score in zip(labels, scores)]
-        loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum((p * p for p in model.parameters()))
+        losses = [(1 + -yi * score).relu() for yi, score in zip(labels, scores, strict=True)]
+        loss = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
         model.zero_grad()
         loss.backward()
         for p in model.parameters():
@@ -52,10 +52,10 @@ def main() -> None:
 
     steps = {"chainrule": training_step(Value, MLP)}
     if importlib.util.find_spec("micrograd"):
-        from micrograd.engine import Value as Other
-        from micrograd.nn import MLP as OtherMLP
+        import micrograd.engine
+        import micrograd.nn
 
-        steps["micrograd"] = training_step(Other, OtherMLP)
+        steps["micrograd"] = training_step(micrograd.engine.Value, micrograd.nn.MLP)
     for collector in ("default collector", "collector off"):
         times = {name: [] for name in steps}
         for _ in range(9):

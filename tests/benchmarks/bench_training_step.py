@@ -8,6 +8,7 @@ PyTorch with fused Adam joins where it is installed.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -59,10 +60,10 @@ def by_hand(sizes, x, y, loss):
     """Return the same step in plain NumPy, every array allocated where it is needed."""
     rng = np.random.default_rng(0)
     weights = [
-        rng.normal(size=(n, m)).astype(x.dtype) * np.sqrt(2 / m).astype(x.dtype) for m, n in zip(sizes, sizes[1:])
+        rng.normal(size=(n, m)).astype(x.dtype) * np.sqrt(2 / m).astype(x.dtype) for m, n in itertools.pairwise(sizes)
     ]
     biases = [np.zeros(n, x.dtype) for n in sizes[1:]]
-    parameters = [p for pair in zip(weights, biases) for p in pair]
+    parameters = [p for pair in zip(weights, biases, strict=True) for p in pair]
     first, second = [np.zeros_like(p) for p in parameters], [np.zeros_like(p) for p in parameters]
     rows, t = np.arange(len(x)), 0
 
@@ -70,7 +71,7 @@ def by_hand(sizes, x, y, loss):
         nonlocal t
         t += 1
         inputs, a = [], x
-        for layer, (w, b) in enumerate(zip(parameters[::2], parameters[1::2])):
+        for layer, (w, b) in enumerate(zip(parameters[::2], parameters[1::2], strict=True)):
             inputs.append(a)
             a = a @ w.T + b
             if layer < len(weights) - 1:
@@ -91,7 +92,7 @@ def by_hand(sizes, x, y, loss):
             gradients += [delta.sum(axis=0), delta.T @ inputs[layer]]
             if layer:
                 delta = (delta @ parameters[2 * layer]) * (inputs[layer] > 0)
-        for i, (p, g) in enumerate(zip(parameters, reversed(gradients))):
+        for i, (p, g) in enumerate(zip(parameters, reversed(gradients), strict=True)):
             first[i] = 0.9 * first[i] + 0.1 * g
             second[i] = 0.999 * second[i] + 0.001 * g * g
             m, v = first[i] / (1 - 0.9**t), second[i] / (1 - 0.999**t)
@@ -107,7 +108,7 @@ def in_torch(sizes, x, y, loss):
 
     torch.set_num_threads(1)
     layers = []
-    for i, (m, n) in enumerate(zip(sizes, sizes[1:])):
+    for i, (m, n) in enumerate(itertools.pairwise(sizes)):
         layers += [torch.nn.Linear(m, n)] + ([torch.nn.ReLU()] if i < len(sizes) - 2 else [])
     model = torch.nn.Sequential(*layers).to(torch.float64 if x.dtype == np.float64 else torch.float32)
     criterion = torch.nn.BCEWithLogitsLoss() if loss == "bce" else torch.nn.CrossEntropyLoss()
@@ -119,7 +120,7 @@ def in_torch(sizes, x, y, loss):
         value = criterion(model(x), y)
         value.backward()
         optimizer.step()
-        return float(value)
+        return value.item()
 
     return step
 
