@@ -322,5 +322,4 @@ class WholeBundle(Bundle):
 
     def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
         """Take over the state, given as `state_of` gives it."""
-        values = (found[0].get(name) for name in names)
-        self.states = [tuple(v.copy() if isinstance(v, np.ndarray) else v for v in values)]
+        self.states = [tuple(found[0].get(name) for name in names)]

@@ -13,6 +13,7 @@ from .microscope import Trace
 from .optimizer import Group, Optimizer
 from .options import Count, NonNegative
 
+NUMBERS = ("n", "t", "scale")
 ARRAYS = ("d", "previous_gradient")
 LISTS = ("directions", "steps")
 
@@ -220,8 +221,8 @@ class LBFGS(Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit; the memory of all parameters together is state 0."""
         found = super().state_dict()
-        plain = {k: v for k, v in self.memory.items() if k not in (*LISTS, *ARRAYS, "ro")}
         if "d" in self.memory:
+            plain = {name: self.memory[name] for name in NUMBERS}
             arrays = {name: np.array(self.memory[name]) for name in (*ARRAYS, *LISTS, "ro")}
             found["state"] = {0: {"step": self.memory["n"], **plain, **arrays}}
         return found
@@ -234,7 +235,7 @@ class LBFGS(Optimizer):
         given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
         if given:
             x = self._read()
-            for name in ("n", "t", "scale", *ARRAYS, *LISTS, "ro"):
+            for name in (*NUMBERS, *ARRAYS, *LISTS, "ro"):
                 if name not in given:
                     raise ValueError(f"the state of LBFGS lacks {name!r}")
             for name in (*ARRAYS, *LISTS):

@@ -105,6 +105,20 @@ LBFGS = [
     case("LBFGS", line_search_fn="strong_wolfe", max_eval=7),
 ]
 
+# functions of one number for the line search: More & Thuente 1994, and one with many valleys
+LINES = {
+    "More-Thuente 1": (lambda a: -a / (a * a + 2), lambda a: (a * a - 2) / (a * a + 2) ** 2),
+    "More-Thuente 2": (
+        lambda a: (a + 0.004) ** 5 - 2 * (a + 0.004) ** 4,
+        lambda a: 5 * (a + 0.004) ** 4 - 8 * (a + 0.004) ** 3,
+    ),
+    "valleys": (lambda a: 0.02 * a * a - np.sin(3 * a), lambda a: 0.04 * a - 3 * np.cos(3 * a)),
+    "steep": (lambda a: a**4 - a, lambda a: 4 * a**3 - 1),
+    "sharp": (lambda a: np.hypot(a - 1, 1e-4), lambda a: (a - 1) / np.hypot(a - 1, 1e-4)),
+}
+FIRST_TRIES = (1e-3, 0.05, 0.3, 1.0, 2.5, 7.0, 30.0, 1e3)
+LIMITS = (25, 4, 2)
+
 # optax: one set of options for all parameters, every parameter always with its gradient
 OPTAX = [
     case("Lion", lr=0.01, weight_decay=0.1),

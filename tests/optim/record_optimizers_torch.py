@@ -16,7 +16,10 @@ import numpy as np
 import torch
 from optimizer_problem import (
     CHECKPOINTS,
+    FIRST_TRIES,
     LBFGS,
+    LIMITS,
+    LINES,
     MUON,
     SHAPES,
     STEPS,
@@ -85,8 +88,25 @@ def walk_lbfgs(case, calls=4):
     return np.array(rows)
 
 
+def line(function, slope, first, limit):
+    """Distance, value and number of evaluations of PyTorch's line search on a function of one number."""
+    from torch.optim.lbfgs import _strong_wolfe
+
+    def evaluate(x, t, d):
+        return float(function(t)), torch.tensor([slope(t)])
+
+    one = torch.tensor([1.0])
+    value, _, t, count = _strong_wolfe(
+        evaluate, one, first, one, float(function(0.0)), torch.tensor([slope(0.0)]), torch.tensor(slope(0.0)),
+        max_ls=limit,
+    )  # fmt: skip
+    return [float(t), float(value), count]
+
+
 found = {case["id"]: walk(case) for case in TORCH}
 found.update({case["id"]: walk(case, ("W1", "W2")) for case in MUON})
 found.update({case["id"]: walk_lbfgs(case) for case in LBFGS})
+lines = [[[line(*pair, t, n) for n in LIMITS] for t in FIRST_TRIES] for pair in LINES.values()]
+found["lines"] = np.array(lines)
 np.savez_compressed(Path(__file__).parent / "recorded" / "optimizers_torch.npz", **found)
 print(len(found), "cases")

@@ -159,6 +159,48 @@ def test_subtracting_in_place_between_steps():
     np.testing.assert_array_equal(w.data, -7.0 * np.ones(3))
 
 
+def test_what_was_subtracted_from_in_place_is_not_taken_for_a_recorded_array():
+    w = Tensor(np.ones(3), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    for _ in range(6):
+        loss = (w * w).sum()
+        w.zero_grad()
+        loss.backward()
+        optimizer.step()
+        del loss
+        w.data -= 0.1
+
+
+class Anchored(optim.Optimizer):
+    """Draws a parameter back to where it started."""
+
+    elementwise = False
+
+    def start(self, zero, *, p):
+        return (p,)
+
+    def rule(self, g, anchor, *, p):
+        return p - anchor, (anchor,)
+
+
+def test_a_rule_may_keep_the_numbers_it_starts_from():
+    p = array(3)
+    start = p.data.copy()
+    optimizer = Anchored([p])
+    optimizer.step()
+    held = p.data
+    p.data[...] = 5.0
+    optimizer.step()
+    np.testing.assert_allclose(p.data, start, rtol=1e-13)
+    np.testing.assert_array_equal(held, 5.0)
+
+
+def test_numbers_stay_floats_under_a_rule_that_looks_at_shapes():
+    p = Parameter(2.0, 0.5)
+    optim.LAMB([p]).step()
+    assert type(p.data) is float
+
+
 def test_a_copied_optimizer_sees_numbers_written_into_its_copied_parameters():
     p = array(3)
     optimizer = optim.SGD([p], lr=1.0)

@@ -175,6 +175,17 @@ def test_schedule_free_sgd():
     close([optimizer.parameters[0].data], [0.0])
 
 
+def test_schedule_free_weighs_by_the_largest_step_length_so_far():
+    # momentum 1/2; lr 1/2, then 1/4: both weigh 1/4.  step 1: z = x = y = 1 - 2 = -1
+    # step 2: z = -1 + 1 = 0, c = 1/2: x = -0.5, y = -0.25
+    p = Parameter(1.0, 4.0)
+    optimizer = optim.ScheduleFreeSGD([p], lr=0.5, momentum=0.5)
+    optimizer.step()
+    optimizer.param_groups[0]["lr"], p.grad = 0.25, -4.0
+    optimizer.step()
+    close([p.data], [-0.25])
+
+
 def test_schedule_free_adamw_warms_up():
     # betas (1/2, 0): u = sign(g); warm-up over 2 steps: lr = 1/4, 1/2, 1/2; weights lr_max^2: 1/16, 1/4, 1/4
     # step 1: z = 0.75 = x = y;  step 2: z = 0.25, c = 4/5: x = 0.15 + 0.2 = 0.35, y = 0.3

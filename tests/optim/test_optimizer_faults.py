@@ -426,16 +426,57 @@ def test_wrappers_and_lbfgs_refuse_what_is_not_theirs(state):
         assert repr(optimizer.state_dict()) == before
 
 
-def test_the_state_shares_nothing_with_the_optimizer():
-    optimizer = trained()
+def overwritten(value):
+    """Write into every array of a state and change every number."""
+    for key, item in value.items():
+        if isinstance(item, dict):
+            overwritten(item)
+        elif isinstance(item, np.ndarray):
+            item[...] = 7.0
+        elif isinstance(item, float):
+            value[key] = 7.0
+
+
+@pytest.mark.parametrize("name", ["Adam", "LAMB", "Adafactor", "LBFGS", "Lookahead"])
+def test_the_state_shares_nothing_with_the_optimizer(name):
+    cls = (lambda params: optim.Lookahead(optim.LAMB(params))) if name == "Lookahead" else getattr(optim, name)
+    params = [array(2, 3, name="W"), array(3, name="b")]
+    optimizer = cls(params)
+    optimizer.step(lambda: 1.0)
     state = optimizer.state_dict()
     before = copy.deepcopy(state)
-    optimizer.step()
+    overwritten(state)
+    assert repr(optimizer.state_dict()) == repr(before), "it is written into from outside"
+    state = copy.deepcopy(before)
+    params[0].grad = params[0].grad * 2
+    optimizer.step(lambda: 2.0)
     assert repr(state) == repr(before)
     optimizer.load_state_dict(state)
-    state["state"][0]["m"][...] = 7.0
-    state["param_groups"][0]["lr"] = 7.0
-    assert repr(optimizer.state_dict()) == repr(before)
+    overwritten(state)
+    assert repr(optimizer.state_dict()) == repr(before), "the loaded dict is still in use"
+
+
+def test_loading_replaces_the_options_and_keeps_the_places():
+    def made():
+        groups = [{"params": [array(2)]}, {"params": [array(3), array(4)], "lr": 0.5}]
+        optimizer = optim.Adam(groups)
+        optimizer.step()
+        return optimizer
+
+    optimizer, other = made(), made()
+    optimizer.param_groups[0]["initial_lr"] = 0.1
+    optimizer.load_state_dict(other.state_dict())
+    assert "initial_lr" not in optimizer.param_groups[0]
+    assert repr(optimizer.state_dict()) == repr(other.state_dict())
+
+
+def test_options_that_do_not_go_together_are_refused_in_a_state_dict_too():
+    optimizer = trained(optim.SGD)
+    state = optimizer.state_dict()
+    state["param_groups"][0]["nesterov"] = True
+    with pytest.raises(ValueError, match="nesterov=True needs momentum > 0"):
+        optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["nesterov"] is False
 
 
 def test_groups_stay_the_same_objects_when_a_state_is_loaded():

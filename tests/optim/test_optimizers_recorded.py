@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import optim
+from optim.line_search import Point, strong_wolfe
 
 HERE = Path(__file__).parent
 
@@ -95,6 +96,22 @@ def test_lbfgs_is_pytorchs(case):
     assert difference(rows, FROM_TORCH[case["id"]]) <= 1e-7
 
 
+@pytest.mark.parametrize("name", problem.LINES)
+def test_the_line_search_is_pytorchs(name):
+    function, slope = problem.LINES[name]
+
+    def evaluate(t):
+        return Point(t, float(function(t)), np.array([slope(t)]), float(slope(t)))
+
+    recorded_line = FROM_TORCH["lines"][list(problem.LINES).index(name)]
+    for first, row in zip(problem.FIRST_TRIES, recorded_line, strict=True):
+        for limit, (t, value, count) in zip(problem.LIMITS, row, strict=True):
+            point, used = strong_wolfe(evaluate, evaluate(0.0), first, 1.0, limit, 1e-9)
+            assert used == count, (first, limit)
+            assert point.t == pytest.approx(t, rel=1e-7, abs=1e-9), (first, limit)
+            assert point.f == pytest.approx(value, rel=1e-9)
+
+
 def from_optax(case, params):
     """The optimizer of a case, and a closure for the one that needs it."""
     options = dict(case["options"])
@@ -124,5 +141,5 @@ def test_two_hundred_steps_are_optaxs(case):
 
 
 def test_every_recorded_case_is_tried():
-    assert set(FROM_TORCH) == {c["id"] for c in problem.TORCH + problem.MUON + problem.LBFGS}
+    assert set(FROM_TORCH) - {"lines"} == {c["id"] for c in problem.TORCH + problem.MUON + problem.LBFGS}
     assert set(FROM_OPTAX) == {c["id"] for c in problem.OPTAX}
