@@ -345,6 +345,8 @@ def gradients(
     roots: list[Node] = [outputs] if isinstance(outputs, Node) else list(outputs)
     targets: list[Node] = [inputs] if isinstance(inputs, Node) else list(inputs)
     seeds = [grad_outputs] if isinstance(outputs, Node) else list(grad_outputs or [None] * len(roots))
+    if len(seeds) != len(roots):
+        raise ValueError(f"there are {len(roots)} outputs but {len(seeds)} grad_outputs; give one per output")
     for root in roots:
         _require_variable(root)
     order = topological_order(*roots, variables_only=True)

@@ -90,7 +90,10 @@ class _Segment(Pullback):
     state: Any
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, rng: np.random.Generator | None):
-        super().__init__("checkpoint", self.numbers, (), each=self.rule_alone)
+        # Not the base class's constructor: it would store methods of this object in it, a cycle.
+        self.name = self.symbol = "checkpoint"
+        self.rules = ()
+        self.is_binary = self.per_element = self.selects = False
         leaves, _, self.rebuild = flatten(args)
         self.arguments = [_NODE if isinstance(x, Node) else x for x in leaves]
         self.f, self.kwargs, self.rng = f, kwargs, rng
@@ -118,7 +121,7 @@ class _Segment(Pullback):
         """Return the numbers of all variables in one array, of a single one as they are."""
         return variables[0]._data if len(variables) == 1 else np.concatenate([np.ravel(y._data) for y in variables])
 
-    def numbers(self, *raw: Any) -> Any:
+    def forward(self, *raw: Any) -> Any:
         """Compute the result from numbers alone."""
         count = self.arguments.count(_NODE)
         with no_grad(), _holding(self.captured, raw[count:]), self.drawing_again():
@@ -138,7 +141,8 @@ class _Segment(Pullback):
         finally:
             self.rng.bit_generator.state = now
 
-    def rule_alone(self, i: int) -> Any:
+    def each(self, i: int) -> Any:
+        """Return the pullback to argument `i`."""
         return self.rules_for(i + 1)[i]
 
     def rules_for(self, count: int) -> tuple[Any, ...]:

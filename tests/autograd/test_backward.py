@@ -1,0 +1,584 @@
+"""The reverse pass: what it sums, what it stores, what it refuses."""
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import Tensor, Value, gradients, no_grad
+from autograd.backward import reverse_pass
+from autograd.extend import elementwise, linear, primitive
+from autograd.rules import PRIMITIVES
+
+
+def variable(*shape, seed=0, dtype=float, name=""):
+    return Tensor(np.random.default_rng(seed).normal(size=shape).astype(dtype), requires_grad=True, name=name)
+
+
+class TestSums:
+    def test_every_way_from_a_variable_is_counted(self):
+        x = Value(3.0)
+        y = x * x + x * 2.0 - x / 3.0
+        y.backward()
+        assert x.grad == pytest.approx(6.0 + 2.0 - 1 / 3)
+
+    def test_a_shared_node_is_finished_before_it_is_used(self):
+        x = Value(2.0)
+        h = x * x
+        y = h * 3.0 + (h + x) * h
+        y.backward()
+        assert h.grad == 3.0 + 4.0 + 6.0
+        assert x.grad == 13.0 * 4.0 + 4.0
+
+    def test_both_operands_the_same(self):
+        for f, expected in [
+            (lambda x: x * x, 6.0), (lambda x: x + x, 2.0), (lambda x: x - x, 0.0), (lambda x: x / x, 0.0),
+            (lambda x: x**x, 27.0 * (1 + np.log(3.0))), (lambda x: ag.maximum(x, x), 1.0),
+        ]:  # fmt: skip
+            x, t = Value(3.0), Tensor([3.0], requires_grad=True)
+            f(x).backward()
+            f(t).sum().backward()
+            assert x.grad == pytest.approx(expected)
+            assert t.grad == pytest.approx(expected)
+
+    def test_two_thousand_consumers(self):
+        x = Value(1.5)
+        ag.backward(sum((x * float(i) for i in range(2000)), Value(0.0)))
+        assert x.grad == 1999 * 1000
+
+    def test_two_to_the_two_hundred_paths(self):
+        x = Value(1.0)
+        y = x
+        for _ in range(200):
+            y = y + y
+        y.backward()
+        assert x.grad == 2.0**200
+
+    @pytest.mark.parametrize(
+        ("a", "b"), [((3, 4), (4,)), ((3, 1), (1, 4)), ((2, 3, 4), (3, 1)), ((4,), ()), ((1, 1), (3,)), ((0, 3), (3,))]
+    )
+    def test_broadcasting_is_undone(self, a, b):
+        x, y = variable(*a, seed=1), variable(*b, seed=2)
+        (x * y + x - y).sum().backward()
+        for leaf, other, sign in ((x, y, 1), (y, x, -1)):
+            whole = np.broadcast_to(other.data + sign, np.broadcast_shapes(a, b))
+            lead = whole.ndim - leaf.ndim
+            axes = (*range(lead), *(i + lead for i, n in enumerate(leaf.shape) if n == 1))
+            assert leaf.grad.shape == leaf.shape
+            assert np.allclose(leaf.grad, whole.sum(axis=axes).reshape(leaf.shape))
+
+    def test_values_and_tensors_meet(self):
+        v, t = Value(3.0), Tensor([1.0, 2.0], requires_grad=True)
+        y = (t * v + v).sum() * v
+        y.backward()
+        assert np.array_equal(t.grad, [9.0, 9.0])
+        assert v.grad == pytest.approx(2 * 3 * 3 + 4 * 3)  # v^2 (1 + 2) + 2 v^2 -> 2 v 5
+        assert type(v.grad) is float
+
+
+class TestStorage:
+    def test_leaves_accumulate_and_inner_nodes_show_the_latest(self):
+        x = Value(2.0)
+        h = x * x
+        y = h * 3.0
+        y.backward()
+        y.backward()
+        assert (x.grad, h.grad, y.grad) == (24.0, 3.0, 1.0)
+        t = variable(3)
+        s = (t * t).sum()
+        s.backward()
+        first = t.grad.copy()
+        s.backward()
+        assert np.array_equal(t.grad, 2 * first)
+
+    def test_computed_tensors_show_a_gradient_only_on_request(self):
+        x = variable(3)
+        h = x * 2.0
+        k = h * 3.0
+        k.retain_grad()
+        k.sum().backward()
+        assert h.grad is None
+        assert np.array_equal(k.grad, np.ones(3))
+        k.sum().backward()
+        assert np.array_equal(k.grad, np.ones(3))
+
+    def test_gradients_are_fresh_writable_contiguous_and_the_leafs_own(self):
+        seed = np.ones((2, 3))
+        a, b, f = variable(2, 3), variable(2, 3), Tensor(np.ones((3, 2)).T, requires_grad=True)
+        s = variable(2, 3, dtype=np.float32)
+        y = a + b + f + s.T.T + ag.sum(a) * 0.0
+        y.retain_grad()
+        y.backward(seed)
+        grads = [a.grad, b.grad, f.grad, s.grad, y.grad]
+        for i, g in enumerate(grads):
+            assert g.flags.writeable
+            assert g.flags.c_contiguous
+            assert g.flags.owndata
+            assert not any(np.shares_memory(g, other) for other in [*grads[:i], seed, a.data, b.data, f.data, y.data])
+        assert s.grad.dtype == np.float32
+        seed[:] = 9.0
+        a.grad[0] = 7.0
+        assert b.grad[0, 0] == 1.0
+
+    def test_the_gradient_of_a_broadcast_can_be_written(self):
+        x = variable(2, 3)
+        x.sum().backward()
+        x.grad[0, 0] = 5.0
+        assert x.grad[0, 1] == 1.0
+        assert x.grad.strides == (24, 8)
+
+    def test_a_pullback_that_returns_its_input_does_not_lend_it(self):
+        @primitive(lambda g, y, x: x)
+        def half_square(x):
+            return float(0.5 * np.sum(x * x))
+
+        try:
+            x = variable(2)
+            h = x + 0.0
+            half_square(h).backward()
+            before = h.data.copy()
+            x.grad[:] = 100.0
+            assert np.array_equal(h.data, before)
+        finally:
+            del PRIMITIVES["half_square"]
+
+    def test_accumulating_makes_a_new_array(self):
+        x = variable(2)
+        (x * 2.0).sum().backward()
+        first = x.grad
+        (x * 2.0).sum().backward()
+        assert np.array_equal(first, [2.0, 2.0])
+        assert np.array_equal(x.grad, [4.0, 4.0])
+
+    @pytest.mark.parametrize("gradient", [np.float64(2.0), 2, np.array(2.0), 2.0])
+    def test_a_value_takes_any_number_as_gradient(self, gradient):
+        x = Value(3.0)
+        (x * x).backward(gradient)
+        assert x.grad == 12.0
+        assert type(x.grad) is float
+
+    def test_zero_grad(self):
+        x, t = Value(2.0), variable(2)
+        (x * t).sum().backward()
+        x.zero_grad()
+        t.zero_grad(set_to_none=False)
+        assert (x.grad, t.grad.tolist()) == (0.0, [0.0, 0.0])
+        t.zero_grad()
+        assert t.grad is None
+
+    def test_a_seed_weighs_the_outputs(self):
+        x = variable(2, 2)
+        w = np.array([[1.0, 2.0], [3.0, 4.0]])
+        (x * x).backward(w)
+        assert np.allclose(x.grad, 2 * w * x.data)
+        x.zero_grad()
+        (x * x).backward(w.tolist())
+        assert np.allclose(x.grad, 2 * w * x.data)
+
+    def test_size_one_roots_need_no_seed(self):
+        x = variable(1, 1)
+        (x * 3.0).backward()
+        assert np.array_equal(x.grad, [[3.0]])
+
+    def test_float32_stays_float32(self):
+        x = variable(3, dtype=np.float32)
+        y = ((x * 2 + np.float64(1.0)) / 3.0).mean()
+        assert y.dtype == np.float32
+        y.backward()
+        assert x.grad.dtype == np.float32
+        w = variable(3)
+        (x * w).sum().backward()
+        assert x.grad.dtype == np.float32
+        assert w.grad.dtype == np.float64
+
+
+class TestRefusals:
+    def test_more_than_one_number(self):
+        x = variable(2, 3)
+        with pytest.raises(RuntimeError, match=r"scalar.*\(2, 3\).*gradient="):
+            (x * 2.0).backward()
+        assert x.grad is None
+
+    def test_nothing_requires_a_gradient(self):
+        for y in (Tensor([1.0]) * 2.0, variable(1).detach(), (variable(1) > 0) * 1.0):
+            with pytest.raises(RuntimeError, match=r"requires_grad.*requires_grad=True"):
+                y.backward()
+        with no_grad():
+            y = Value(1.0) * 2.0
+        with pytest.raises(RuntimeError, match="no_grad"):
+            y.backward()
+
+    @pytest.mark.parametrize("gradient", [np.ones(3), 1.0, np.ones((2, 1)), Tensor(np.ones(3))])
+    def test_a_seed_of_another_shape(self, gradient):
+        x = variable(2)
+        with pytest.raises(ValueError, match=r"gradient= has shape .*\(2,\)"):
+            (x * 2.0).backward(gradient)
+        assert x.grad is None
+
+    def test_assigning_a_gradient_that_does_not_fit(self):
+        x, v = variable(2), Value(1.0)
+        with pytest.raises(ValueError, match=r"\(3,\).*\(2,\)"):
+            x.grad = np.ones(3)
+        for wrong in ("text", [1.0, 2.0], {}):
+            with pytest.raises(TypeError, match=type(wrong).__name__):
+                x.grad = wrong
+        with pytest.raises(TypeError, match="text"):
+            v.grad = "text"
+        assert x.grad is None
+        x.grad = np.ones(2, np.float32)
+        assert x.grad.dtype == np.float64
+
+    @pytest.mark.parametrize("data", [np.array([1, 2]), np.array([True])])
+    def test_integers_and_bools_have_no_gradient(self, data):
+        with pytest.raises(TypeError, match=rf"{data.dtype}.*float"):
+            Tensor(data, requires_grad=True)
+        t = Tensor(data)
+        with pytest.raises(TypeError, match=str(data.dtype)):
+            t.requires_grad = True
+        assert not t.requires_grad
+
+    def test_requires_grad_of_a_computed_node(self):
+        y = variable(2) * 2.0
+        with pytest.raises(RuntimeError, match=r"leaf.*detach\(\)"):
+            y.requires_grad = False
+        y.requires_grad = True
+        assert y.requires_grad
+
+
+class TestModification:
+    """Whatever is assigned between forward and backward: the recorded numbers, or an error; never silence."""
+
+    def test_a_leaf_given_new_numbers(self):
+        for x in (Value(3.0), Tensor([3.0], requires_grad=True)):
+            y = (x * x).sum() if isinstance(x, Tensor) else x * x
+            x.data = x.data + 100.0
+            y.backward()
+            assert x.grad == 6.0
+
+    def test_a_leaf_changed_in_place(self):
+        x, k = variable(2, name="W"), variable(2)
+        y = (x * x + k).sum()
+        x.data -= 0.5
+        with pytest.raises(RuntimeError, match=r"'W' of shape \(2,\) of multiply was modified in place"):
+            y.backward()
+        assert x.grad is None
+        assert k.grad is None
+        with pytest.raises(RuntimeError, match="modified"):
+            gradients(y, k)
+        (x * x).sum().backward()
+        assert np.allclose(x.grad, 2 * x.data)
+
+    def test_an_in_place_step_after_backward_is_no_fault(self):
+        x = variable(2)
+        for _ in range(3):
+            x.zero_grad()
+            (x * x).sum().backward()
+            x.data -= 0.1 * x.grad
+        start = variable(2).data
+        assert np.allclose(x.data, start * 0.8**3)
+
+    def test_a_float_changed_in_place_is_no_fault(self):
+        x = Value(3.0)
+        y = x * x
+        x.data -= 1.0
+        y.backward()
+        assert x.grad == 6.0
+
+    @pytest.mark.parametrize("make", [lambda: Value(0.5), lambda: Tensor([0.5], requires_grad=True)])
+    def test_a_result_given_other_numbers(self, make):
+        x = make()
+        y = ag.exp(x)
+        z = y * 2.0 if isinstance(x, Value) else (y * 2.0).sum()
+        y.data = y.data + 1.0
+        with pytest.raises(RuntimeError, match=r"result of exp was modified.*detach\(\)"):
+            z.backward()
+        with pytest.raises(RuntimeError, match="modified"):
+            gradients(z, x, create_graph=True)
+
+    def test_a_result_changed_in_place(self):
+        x = variable(2)
+        y = ag.exp(x)
+        z = (y * y).sum()
+        y.data += 1.0
+        with pytest.raises(RuntimeError, match="modified"):
+            z.backward()
+
+    def test_a_result_whose_rule_does_not_look_at_it(self):
+        x = Value(1.0)
+        y = x + 2.0
+        y.data = 50.0
+        (y * 3.0).backward()
+        assert x.grad == 3.0
+
+    def test_the_callers_array_after_construction(self):
+        a = np.array([1.0, 2.0])
+        x = Tensor(a, requires_grad=True)
+        y = (x * x).sum()
+        a[:] = 100.0
+        y.backward()
+        assert np.array_equal(x.grad, [2.0, 4.0])
+
+    def test_the_second_backward_sees_what_the_first_saw(self):
+        x = Value(2.0)
+        y = x * x
+        y.backward()
+        x.data = 50.0
+        x.grad = 0.0
+        y.backward()
+        assert x.grad == 4.0
+
+
+class TestHooks:
+    def test_they_see_the_complete_cotangent(self):
+        seen = []
+        x = Value(2.0)
+        h = x * x
+        h.register_hook(seen.append)
+        (h * 3.0 + h).backward()
+        assert seen == [4.0]
+
+    def test_they_may_change_it_in_order(self):
+        x = variable(2)
+        h = x * 1.0
+        h.register_hook(lambda g: g * 10.0)
+        h.register_hook(lambda g: g + 1.0)
+        h.sum().backward()
+        assert np.array_equal(x.grad, [11.0, 11.0])
+
+    def test_on_a_leaf_they_change_what_is_stored(self):
+        x, v = variable(2), Value(1.0)
+        x.register_hook(lambda g: np.clip(g, -0.5, 0.5))
+        v.register_hook(lambda g: -g)
+        (x * 3.0 * v).sum().backward()
+        assert np.array_equal(x.grad, [0.5, 0.5])
+        assert v.grad == pytest.approx(-3.0 * x.data.sum())
+
+    def test_they_are_removed_one_by_one(self):
+        seen = []
+        x = Value(1.0)
+        first, second = x.register_hook(seen.append), x.register_hook(seen.append)
+        (x * 1.0).backward()
+        first()
+        (x * 1.0).backward()
+        second()
+        second()
+        (x * 1.0).backward()
+        assert len(seen) == 3
+
+    def test_what_they_keep_is_theirs(self):
+        kept = []
+        x = variable(2)
+        h = x * 1.0
+        x.register_hook(kept.append)
+        h.register_hook(kept.append)
+        h.retain_grad()
+        h.sum().backward()
+        x.grad[0] = h.grad[0] = 99.0
+        assert all(np.array_equal(g, [1.0, 1.0]) for g in kept)
+
+    def test_what_they_return_is_copied(self):
+        mine = np.zeros(2)
+        x = variable(2)
+        x.register_hook(lambda g: mine)
+        x.sum().backward()
+        x.grad[0] = 5.0
+        assert mine[0] == 0.0
+
+    def test_another_shape_is_refused(self):
+        x = variable(2, name="x")
+        x.register_hook(lambda g: g[:1])
+        with pytest.raises(ValueError, match=r"hook on x.*\(1,\).*\(2,\)"):
+            x.sum().backward()
+        assert x.grad is None
+
+    def test_only_functions_are_hooks(self):
+        with pytest.raises(TypeError, match="callable"):
+            Value(1.0).register_hook(3)
+
+    def test_they_work_with_graphs_and_gradients(self):
+        x = Value(2.0)
+        h = x * x
+        h.register_hook(lambda g: g * 2.0)
+        g = gradients(h * h, x, create_graph=True)  # 2 h 2 2x = 8 x^3
+        assert g.data == 64.0
+        # g = 4 h 2x, and on the way through h the hook doubles again: 8 h + 8x (2x) 2
+        assert gradients(g, x) == 160.0
+
+
+class TestGradients:
+    def test_one_or_several_outputs_and_inputs(self):
+        x, y = Value(2.0), Value(3.0)
+        assert gradients(x * y, x) == 3.0
+        assert gradients(x * y, [x, y]) == (3.0, 2.0)
+        assert gradients([x * y, x * x], [x, y]) == (7.0, 2.0)
+        assert gradients([x * y, x * x], (y,), [10.0, 1.0]) == (20.0,)
+        z = x * y
+        assert gradients([z, z], x, [1.0, 10.0]) == 33.0
+        assert (x.grad, y.grad, z.grad) == (0.0, 0.0, 0.0)
+
+    def test_inputs_may_be_computed_and_lie_behind_each_other(self):
+        x = Value(2.0)
+        h = x * x
+        y = h * h
+        assert gradients(y, [h, x, y]) == (8.0, 32.0, 1.0)
+
+    def test_only_what_leads_to_the_inputs_is_pulled(self):
+        calls = []
+
+        @linear(lambda g, y, x: calls.append(1) or g)
+        def counted(x):
+            return x * 1.0
+
+        try:
+            a, b = Value(1.0), Value(1.0)
+            assert gradients(counted(a) + b, b) == 1.0
+            assert not calls
+        finally:
+            del PRIMITIVES["counted"]
+
+    def test_an_input_that_is_not_part_of_it(self):
+        x, other, constant = Value(1.0), Value(2.0, name="other"), Tensor([1.0])
+        with pytest.raises(
+            ValueError, match=r"input 1 'other' has no gradient: the outputs do not depend.*allow_unused"
+        ):
+            gradients(x * 2.0, [x, other])
+        with pytest.raises(ValueError, match="requires_grad=True"):
+            gradients((x * constant).sum(), constant)
+        assert gradients(x * 2.0, [x, other], allow_unused=True) == (2.0, None)
+
+    def test_results_share_nothing(self):
+        x, y = variable(2, seed=1), variable(2, seed=2)
+        seed = np.ones(2)
+        gx, gy, gs = gradients(x + y, [x, y, x], seed)
+        assert not np.shares_memory(gx, gy)
+        assert not np.shares_memory(gx, gs)
+        assert not np.shares_memory(gx, seed)
+
+    def test_create_graph_gives_nodes(self):
+        x = variable(2)
+        (g,) = gradients((x**3).sum(), [x], create_graph=True)
+        assert isinstance(g, Tensor)
+        (h,) = gradients(g.sum(), [x], create_graph=True)
+        assert np.allclose(h.data, 6 * x.data)
+        assert np.allclose(gradients(h.sum(), x), 6.0)
+
+    def test_a_seed_that_is_a_node_is_differentiated(self):
+        x, s = variable(2), variable(2, seed=5)
+        g = gradients(x * x, x, s, create_graph=True)
+        assert np.allclose(gradients(g.sum(), s), 2 * x.data)
+
+    def test_the_number_of_seeds(self):
+        x = Value(1.0)
+        with pytest.raises(ValueError, match="2 outputs but 1"):
+            gradients([x * 1.0, x * 2.0], x, [1.0])
+
+
+class TestGraphsOfGradients:
+    def test_grad_becomes_a_node_and_accumulates(self):
+        x = Value(2.0)
+        ag.backward(x**3, create_graph=True)
+        assert isinstance(x.grad, Value)
+        assert x.grad.data == 12.0
+        g = x.grad
+        x.zero_grad()
+        g.backward()
+        assert x.grad == 12.0
+        t = variable(2)
+        ag.backward((t * t).sum(), create_graph=True)
+        ag.backward((t * t).sum(), create_graph=True)
+        assert np.allclose(t.grad.data, 4 * t.data)
+        t.zero_grad()
+        x.zero_grad()
+
+    def test_plain_and_graph_gradients_add(self):
+        t = variable(2)
+        (t * t).sum().backward()
+        ag.backward((t * t).sum(), create_graph=True)
+        assert np.allclose(t.grad.data, 4 * t.data)
+        t.zero_grad()
+
+    def test_a_gradient_penalty(self):
+        x = np.random.default_rng(1).normal(size=(4, 3))
+
+        def penalty(w):
+            slope = gradients(ag.tanh(points @ w).sum(), points, create_graph=True)
+            return ((slope * slope).sum(axis=1) - 1.0).mean()
+
+        points = Tensor(x, requires_grad=True)
+        assert ag.gradcheck(penalty, np.array([0.3, -0.5, 0.8]))
+
+
+class TestOperationsOfOnesOwn:
+    def test_parameters_reach_the_rules(self):
+        @elementwise(lambda y, x, power: power * x ** (power - 1))
+        def raised(x, power=2):
+            return x**power
+
+        try:
+            x = Value(3.0)
+            raised(x).backward()
+            raised(x, power=3).backward()
+            raised(x, 4).backward()
+            assert x.grad == 6.0 + 27.0 + 108.0
+        finally:
+            del PRIMITIVES["raised"]
+
+    def test_an_argument_without_a_rule_is_a_constant(self):
+        @elementwise(lambda y, x, k: k, None)
+        def scaled(x, k):
+            return x * k
+
+        try:
+            x, k = Value(3.0), Value(2.0)
+            y = scaled(x, k)
+            y.backward()
+            assert (x.grad, k.grad) == (2.0, 0.0)
+            assert not scaled(3.0, k).requires_grad
+        finally:
+            del PRIMITIVES["scaled"]
+
+    def test_constant_partials(self):
+        @elementwise(0.5, -3)
+        def mixed(x, y):
+            return 0.5 * x - 3 * y
+
+        try:
+            x, y = Value(1.0), Tensor([1.0, 2.0], requires_grad=True)
+            mixed(x, y).sum().backward()
+            assert x.grad == 1.0
+            assert np.array_equal(y.grad, [-3.0, -3.0])
+        finally:
+            del PRIMITIVES["mixed"]
+
+
+def test_visit_sees_every_edge_with_its_share():
+    x, k = Value(2.0, name="x"), Value(5.0, name="k")
+    y = x * x + k
+    order = ag.topological_order(y, variables_only=True)
+    edges = []
+    reverse_pass(
+        order,
+        {y: 1.0},
+        visit=lambda node, arg, rule, g, share, total: edges.append((node.op.name, arg.name, g, share, total)),
+    )
+    assert edges == [("add", "", 1.0, 1.0, 1.0), ("add", "k", 1.0, 1.0, 1.0), ("multiply", "x", 1.0, 2.0, 2.0),
+                     ("multiply", "x", 1.0, 2.0, 4.0)]  # fmt: skip
+
+
+class TestWhatIsNotTakenDoesNotPoison:
+    @pytest.mark.parametrize("at", [0.0, -1.0, 1.0])
+    def test_where_over_a_domain(self, at):
+        x = Tensor([at], requires_grad=True)
+        with np.errstate(all="ignore"):
+            y = ag.where(x > 0, ag.log(x) + ag.sqrt(x) / x, x * 3.0)
+            y.sum().backward()
+            expected = 1 / at - 0.5 * at**-1.5 if at > 0 else 3.0
+            assert x.grad[0] == pytest.approx(expected)
+            g = gradients(ag.where(x > 0, ag.log(x), x * x).sum(), x, create_graph=True)
+            assert gradients(g.sum(), x)[0] == pytest.approx(-1 / at**2 if at > 0 else 2.0)
+
+    def test_beside_a_way_that_is_taken(self):
+        x = Tensor([0.0, 4.0], requires_grad=True)
+        with np.errstate(all="ignore"):
+            root = ag.sqrt(x)
+            (ag.where(x > 0, root, 0.0) + x).sum().backward()
+        assert np.array_equal(x.grad, [1.0, 1.25])

@@ -1,0 +1,258 @@
+"""Nodes, their order, and what an operation remembers."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import Node, Tensor, Value, no_grad, topological_order
+from autograd.extend import apply
+from autograd.graph import Primitive, record
+from autograd.rules import PRIMITIVES, Elementwise
+
+
+def names(order):
+    return [node.name or node.op.symbol for node in order]
+
+
+class TestOrder:
+    def test_arguments_come_before_users_in_the_order_written(self):
+        a, b, c = (Value(float(i), name=n) for i, n in enumerate("abc", 1))
+        d = a * b + c * a
+        assert names(topological_order(d)) == ["a", "b", "*", "c", "*", "+"]
+        assert [n.name for n in topological_order(c * b + a) if n.name] == ["c", "b", "a"]
+
+    def test_each_node_once_however_often_it_is_used(self):
+        x = Value(2.0, name="x")
+        y = x * x + x * x
+        order = topological_order(y)
+        assert len(order) == len(set(order)) == 4
+        assert order[0] is x
+        assert order[-1] is y
+
+    def test_a_shared_node_waits_for_the_longest_way(self):
+        x = Value(1.0, name="x")
+        long = x
+        for _ in range(5):
+            long = -long
+        y = long * x
+        order = topological_order(y)
+        place = {node: i for i, node in enumerate(order)}
+        for node in order:
+            assert all(place[arg] < place[node] for arg in node._prev)
+
+    def test_several_roots_share_one_sort(self):
+        a = Value(1.0, name="a")
+        b = a + 1.0
+        c = b * 2.0
+        assert names(topological_order(b, c)) == ["a", "+", "*"]
+        assert names(topological_order(c, b, a, c)) == ["a", "+", "*"]
+        assert topological_order() == []
+
+    def test_constants_are_left_out_on_request(self):
+        x, k = Tensor([1.0], requires_grad=True, name="x"), Tensor([2.0], name="k")
+        y = x * k + (x > 1.0)
+        assert names(topological_order(y)) == ["x", "k", "*", ">", "+"]
+        assert names(topological_order(y, variables_only=True)) == ["x", "*", "+"]
+        assert names(topological_order(x * (x > 0), variables_only=True)) == ["x", "*"]
+        assert names(topological_order(x * (x > 0))) == ["x", ">", "*"]
+        assert topological_order(k, variables_only=True) == []
+
+    def test_a_leaf_is_its_own_graph(self):
+        x = Value(1.0)
+        assert topological_order(x) == [x]
+
+
+class TestWhatIsRemembered:
+    def test_operation_arguments_numbers_and_parameters(self):
+        x = Tensor([[1.0, 2.0]], requires_grad=True, name="x")
+        y = ag.sum(x, axis=1)
+        assert y.op is PRIMITIVES["sum"]
+        assert y.args == (x,)
+        assert y.raw[0] is x.data
+        assert dict(y.params) == {"axis": 1, "keepdims": False}
+        assert not y.is_leaf
+        assert x.is_leaf
+        assert x.op is None
+        assert x.args == x.raw == ()
+
+    def test_constants_are_kept_as_numbers(self):
+        x, a = Tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0])
+        y = x * a + 2
+        assert y.args[1] == 2
+        assert y.args[0].args[1] is a
+        assert y.args[0].raw == (x.data, a)
+
+    def test_without_a_variable_nothing_is_remembered(self):
+        y = Tensor([1.0]) * 2.0
+        assert (y.op, y.args, y.raw, y.requires_grad) == (None, (), (), False)
+
+    def test_under_no_grad_nothing_is_remembered(self):
+        with no_grad():
+            y = Value(2.0) * 3.0 + Value(1.0).exp()
+        assert (y.op, y.args, y.requires_grad) == (None, (), False)
+
+    def test_comparisons_are_recorded_and_need_no_gradient(self):
+        x = Tensor([1.0, -1.0], requires_grad=True)
+        mask = x > 0
+        assert mask.op.name == "greater"
+        assert not mask.requires_grad
+        both = mask * 2.0
+        assert both.op.name == "multiply"
+        assert not both.requires_grad
+
+    def test_a_variable_after_a_constant_is_found(self):
+        c, x = Tensor([1.0]), Tensor([2.0], requires_grad=True)
+        assert (c * x).requires_grad
+        assert ag.concatenate([c, c, x]).requires_grad
+        assert ag.where(c > 0, c, x).requires_grad
+        assert not ag.where(x > 0, c, c).requires_grad
+
+    def test_a_function_of_numbers_alone_records_nothing(self):
+        assert ag.multiply(2.0, 3.0) == 6.0
+        assert type(ag.multiply(2.0, 3.0)) is float
+        assert type(ag.tanh(np.ones(2))) is np.ndarray
+
+    def test_results_have_the_kind_of_their_numbers(self):
+        assert type(Value(1.0) + 1) is Value
+        assert type(Value(1.0) * np.ones(2)) is Tensor
+        assert type(Tensor([1.0]) * Value(2.0)) is Tensor
+        assert type(Value(1.0) > 0.5) is Value
+        assert (Value(1.0) > 0.5).data == 1.0
+        assert type((Value(1.0) > 0.5).data) is float
+
+    def test_an_operation_that_returns_something_else_is_refused(self):
+        op = Primitive("odd", lambda x: "text", (None,))
+        with pytest.raises(TypeError, match="odd made a str"):
+            apply(op, (Value(1.0),))
+
+    def test_record_takes_numbers_that_are_already_computed(self):
+        x = Value(3.0)
+        y = record(PRIMITIVES["square"], (x,), (3.0,), {}, 9.0)
+        y.backward()
+        assert x.grad == 6.0
+
+
+class TestErrorsOfOperations:
+    @pytest.mark.parametrize(
+        ("make", "kind", "says"),
+        [
+            (lambda: Tensor([1.0, 2.0]) * np.ones(3), ValueError, r"multiply\(shape \(2,\), shape \(3,\)\)"),
+            (
+                lambda: Tensor(np.ones((2, 3))) @ np.ones((2, 3)),
+                ValueError,
+                r"matmul\(shape \(2, 3\), shape \(2, 3\)\)",
+            ),
+            (lambda: ag.log(Value(-1.0)), ValueError, r"log\(-1\.0\)"),
+            (lambda: Value(1.0) / 0.0, ZeroDivisionError, r"divide\(1\.0, 0\.0\)"),
+            (lambda: ag.exp(Value(1e4)), OverflowError, r"exp\(10000\.0\)"),
+            (lambda: Tensor([1.0, 2.0])[5], IndexError, "5"),
+            (lambda: ag.sum(Tensor([1.0]), axis=3), np.exceptions.AxisError, "axis 3"),
+            (lambda: Tensor([1.0]) + "a", TypeError, "add"),
+            (lambda: Tensor([1.0]) * None, TypeError, "multiply"),
+        ],
+    )
+    def test_they_name_the_operation_and_its_arguments(self, make, kind, says):
+        with pytest.raises(kind, match=says):
+            make()
+
+    def test_the_original_error_is_the_cause(self):
+        with pytest.raises(ValueError, match="log") as caught:
+            ag.log(Value(-1.0))
+        assert isinstance(caught.value.__cause__, ValueError)
+
+    def test_an_unknown_keyword_is_refused(self):
+        with pytest.raises(TypeError, match="sum"):
+            ag.sum(Tensor([1.0]), axes=0)
+        with pytest.raises(TypeError):
+            ag.tanh(Tensor([1.0]), 2.0)
+
+
+class TestTheTable:
+    def test_a_name_is_taken_once(self):
+        namespace = {"__name__": "elsewhere"}
+        exec("def tanh(x): return x", namespace)
+        with pytest.raises(ValueError, match="already a primitive named 'tanh'"):
+            ag.extend.elementwise(1)(namespace["tanh"])
+
+    def test_one_rule_per_argument(self):
+        with pytest.raises(TypeError, match=r"takes 2 argument\(s\) \['x', 'y'\] but was given 1"):
+
+            @ag.extend.elementwise(1)
+            def lopsided(x, y):
+                return x + y
+
+        assert "lopsided" not in PRIMITIVES
+
+    def test_primitives_are_code(self):
+        assert repr(PRIMITIVES["tanh"]) == "<primitive tanh>"
+        with pytest.raises(TypeError, match="import it"):
+            pickle.dumps(PRIMITIVES["tanh"])
+
+    def test_a_bare_primitive_has_no_rule(self):
+        op = Primitive("bare", lambda x: x * 2.0, (lambda g, y, x: g,))
+        x = Value(1.0)
+        with pytest.raises(NotImplementedError):
+            apply(op, (x,)).backward()
+        assert x.grad == 0.0
+
+    def test_symbols_default_to_names(self):
+        assert Elementwise("soft", lambda x: x, (1,)).symbol == "soft"
+        assert PRIMITIVES["matmul"].symbol == "@"
+
+
+class TestCopies:
+    @pytest.mark.parametrize("through", [lambda x: pickle.loads(pickle.dumps(x)), copy.copy, copy.deepcopy])
+    def test_a_leaf_keeps_its_numbers(self, through):
+        x = Tensor(np.array([[1.0, 2.0]], np.float32), requires_grad=True, name="W")
+        x.grad = np.array([[3.0, 4.0]])
+        y = through(x)
+        assert type(y) is Tensor
+        assert (y.name, y.requires_grad, y.dtype) == ("W", True, np.float32)
+        assert np.array_equal(y.data, x.data)
+        assert np.array_equal(y.grad, x.grad)
+        assert not np.shares_memory(y.data, x.data)
+        assert not np.shares_memory(y.grad, x.grad)
+        v = through(Value(2.5, name="v"))
+        assert (v.data, v.name, v.grad) == (2.5, "v", 0.0)
+        (v * v).backward()
+        assert v.grad == 5.0
+
+    @pytest.mark.parametrize("through", [pickle.dumps, copy.copy, copy.deepcopy])
+    @pytest.mark.parametrize("node", [Value(1.0) * 2.0, Tensor([1.0], requires_grad=True) * 2.0])
+    def test_a_computed_node_is_refused(self, through, node):
+        with pytest.raises(TypeError, match=r"detach\(\)"):
+            through(node)
+        assert through(node.detach()) is not None
+
+    def test_a_deep_copy_keeps_what_is_shared(self):
+        w = Tensor([1.0], requires_grad=True)
+        a, b = copy.deepcopy([w, w])
+        assert a is b
+        assert a is not w
+
+    def test_a_gradient_with_a_graph_is_left_behind(self):
+        x = Value(2.0)
+        ag.backward(x * x, create_graph=True)
+        assert copy.deepcopy(x).grad == 0.0
+        x.zero_grad()
+
+
+def test_repr_is_short_and_does_not_walk_the_graph():
+    x = Value(1.0)
+    for _ in range(20_000):
+        x = x + 1.0
+    assert repr(x) == "Value(data=20001.0, grad=0.0)"
+    assert len(repr(Tensor(np.zeros((2000, 2000))))) < 1000
+
+
+def test_nodes_are_hashed_and_found_by_identity():
+    a, b = Value(1.0), Value(1.0)
+    assert len({a, b}) == 2
+    assert {a: 1}[a] == 1
+    assert b not in {a}
+    assert isinstance(a, Node)
+    with pytest.raises(AttributeError):
+        a.unknown = 1

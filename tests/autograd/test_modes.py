@@ -1,0 +1,227 @@
+"""no_grad and enable_grad: restored whatever happens, and private to a thread or task."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import Tensor, Value, enable_grad, is_grad_enabled, no_grad
+
+
+def records():
+    return (Value(1.0) * 2.0).requires_grad
+
+
+def test_blocks_nest_and_restore():
+    assert records()
+    with no_grad():
+        assert not records()
+        with enable_grad():
+            assert records()
+            with no_grad():
+                assert not records()
+            assert records()
+        assert not records()
+    assert records()
+    assert is_grad_enabled()
+
+
+def test_one_object_can_be_entered_twice():
+    off = no_grad()
+    with off:
+        with enable_grad(), off:
+            assert not records()
+        assert not records()
+    assert records()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_exception_restores(error):
+    with pytest.raises(error), no_grad():
+        raise error
+    assert records()
+
+
+def test_a_return_restores():
+    def early():
+        with no_grad():
+            return records()
+
+    assert early() is False
+    assert records()
+
+
+def test_a_decorated_function():
+    @no_grad()
+    def f(n):
+        """Say what it is."""
+        return [records()] + (f(n - 1) if n else [])
+
+    assert f(2) == [False, False, False]
+    assert f.__doc__ == "Say what it is."
+    assert records()
+
+    @enable_grad()
+    def g():
+        return records()
+
+    with no_grad():
+        assert g()
+        assert not records()
+
+
+class TestGenerators:
+    def test_it_is_switched_at_each_resume(self):
+        @no_grad()
+        def f():
+            for _ in range(3):
+                yield records()
+
+        for inside in f():
+            assert inside is False
+            assert records()
+
+    def test_sent_values_thrown_errors_and_the_result_go_through(self):
+        log = []
+
+        @no_grad()
+        def f():
+            try:
+                got = yield 1
+                log.append((got, records()))
+                yield 2
+            except KeyError:
+                log.append(("caught", records()))
+                yield 3
+            return "done"
+
+        generator = f()
+        assert next(generator) == 1
+        assert generator.send("hello") == 2
+        assert generator.throw(KeyError("x")) == 3
+        with pytest.raises(StopIteration) as stop:
+            next(generator)
+        assert stop.value.value == "done"
+        assert log == [("hello", False), ("caught", False)]
+        assert records()
+
+    def test_closing_runs_the_cleanup_inside(self):
+        log = []
+
+        @no_grad()
+        def f():
+            try:
+                yield 1
+            finally:
+                log.append(records())
+
+        generator = f()
+        next(generator)
+        generator.close()
+        assert log == [False]
+        assert records()
+
+    def test_an_error_inside_comes_out(self):
+        @no_grad()
+        def f():
+            yield 1
+            raise ValueError("inside")
+
+        with pytest.raises(ValueError, match="inside"):
+            list(f())
+        assert records()
+
+
+class TestTasks:
+    def test_a_coroutine_is_off_while_it_runs(self):
+        @no_grad()
+        async def off():
+            await asyncio.sleep(0)
+            return records()
+
+        async def on():
+            seen = []
+            for _ in range(3):
+                await asyncio.sleep(0)
+                seen.append(records())
+            return seen
+
+        async def main():
+            return await asyncio.gather(off(), on(), off())
+
+        assert asyncio.run(main()) == [False, [True] * 3, False]
+
+    def test_a_block_across_awaits_stays_in_its_task(self):
+        async def off():
+            with no_grad():
+                await asyncio.sleep(0)
+                return records()
+
+        async def on():
+            await asyncio.sleep(0)
+            return records()
+
+        async def main():
+            return await asyncio.gather(off(), on())
+
+        assert asyncio.run(main()) == [False, True]
+
+    def test_an_asynchronous_generator_is_refused(self):
+        async def f():
+            yield 1
+
+        with pytest.raises(TypeError, match="inside"):
+            no_grad()(f)
+
+
+class TestThreads:
+    def test_a_new_thread_starts_enabled(self):
+        seen = []
+        with no_grad():
+            thread = threading.Thread(target=lambda: seen.append(records()))
+            thread.start()
+            thread.join()
+            assert not records()
+        assert seen == [True]
+
+    def test_four_threads_train_as_one(self):
+        def train(seed, out):
+            rng = np.random.default_rng(seed)
+            W = Tensor(rng.normal(size=(3, 2)), requires_grad=True)
+            X, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 2))
+            for step in range(30):
+                W.zero_grad()
+                (ag.tanh(X @ W) - y).abs().mean().backward()
+                with no_grad():
+                    assert not (W * 2.0).requires_grad
+                W.data = W.data - 0.1 * W.grad
+                if step % 7 == 0:
+                    out.append(W.grad.copy())
+
+        alone = [[] for _ in range(4)]
+        for seed, out in enumerate(alone):
+            train(seed, out)
+        together = [[] for _ in range(4)]
+        threads = [threading.Thread(target=train, args=(seed, out)) for seed, out in enumerate(together)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(
+            np.array_equal(a, b) for x, y in zip(alone, together, strict=True) for a, b in zip(x, y, strict=True)
+        )
+
+    def test_one_graph_differentiated_by_several_threads(self):
+        x = Tensor(np.arange(1.0, 5.0), requires_grad=True)
+        y = (ag.log(x) * x).sum()
+        expected = ag.gradients(y, x)
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(ag.gradients(y, x))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 4
+        assert all(np.array_equal(g, expected) for g in found)
