@@ -111,6 +111,8 @@ def given_formula(options: argparse.Namespace) -> Formula:
     text, variables = options.formula, list(options.variables)
     if re.match(r"\s*\w+\s*=(?!=)", text):  # the formula was left out: this is a number already
         text, variables = "-", [text, *variables]
+    if text == "-" and sys.stdin.isatty():
+        raise UsageError('there is no formula; write one, as in: python -m autograd grad "a*b" a=2 b=3')
     if text == "-":
         text = read_text(sys.stdin.buffer.read(commands.MOST_BYTES + 1), "standard input")
     elif text.endswith(".txt"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from .backward import gradients
 from .boxes import width
+from .differences import STEP
 from .drawing import draw
 from .explanation import Explanation, explain
 from .gradcheck import gradcheck
@@ -23,6 +24,7 @@ from .steps import backward_steps, count_paths
 
 __all__ = ["Formula", "UsageError", "check", "drawn", "explained", "graded", "played", "read_formula"]
 
+TINY = 1e-300
 MOST_BYTES = 100_000  # of a file: a formula has 2,000 characters at most
 
 
@@ -200,17 +202,26 @@ def check(formula: Formula) -> list[dict[str, Any]]:
             raise_exception=False,
         )
         worst = report.worst
+        numeric = worst.numeric if worst else slope(formula, name)
         rows.append(
             {
                 "variable": name,
                 "analytic": analytic,
-                "numeric": worst.numeric if worst else analytic,
-                "error": worst.error if worst else 0.0,
+                "numeric": numeric,
+                "error": abs(numeric - analytic) / max(abs(numeric), abs(analytic), TINY),
                 "agrees": bool(report),
                 "cause": "; ".join([*report.problems, *([worst.cause] if worst and worst.cause else [])]),
             }
         )
     return rows
+
+
+def slope(formula: Formula, name: str) -> float:
+    """Return the central difference quotient in one variable."""
+    x = formula.variables[name]
+    h = STEP * max(1.0, abs(x))
+    above, below = (parse(formula.text, formula.variables | {name: x + step}).item() for step in (h, -h))
+    return float(above - below) / ((x + h) - (x - h))
 
 
 def check_text(formula: Formula, rows: list[dict[str, Any]]) -> str:

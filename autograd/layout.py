@@ -138,9 +138,9 @@ def ordered(rank: Sequence[int], chains: Sequence[Sequence[Item]]) -> list[list[
     for sweep in range(SWEEPS):
         forward = sweep % 2 == 0
         neighbours = before if forward else after
-        for column in columns if forward else reversed(columns):
+        for items_here in columns if forward else reversed(columns):
             place = {item: i for c in columns for i, item in enumerate(c)}
-            column.sort(key=lambda item: mean([place[n] for n in neighbours.get(item, [item])]))
+            items_here.sort(key=lambda item: mean([place[n] for n in neighbours.get(item, [item])]))
         count = crossings(columns, after)
         if count < fewest:
             best, fewest = [list(c) for c in columns], count

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from .elementwise import power
 from .graph import Node, Primitive, apply
 from .labels import cut, visible
 from .rules import PRIMITIVES, Elementwise, Nondifferentiable
@@ -318,5 +319,5 @@ class _Reader:
 
     def applied(self, op: Primitive, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Apply an operation; a comparison of numbers alone counts as 0 or 1."""
-        result = apply(op, operands, params)
+        result = power(*operands) if op.name == "power" else apply(op, operands, params)  # the one that may warn
         return float(result) if isinstance(result, (bool, int)) else result

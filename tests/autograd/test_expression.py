@@ -1,0 +1,395 @@
+"""Formulas: of recorded graphs, of derivative rules, and those that a user types."""
+
+import ast
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
+from autograd.boxes import flattened
+from autograd.expression import formula
+from autograd.graph import GradientWarning
+from autograd.notation import Term, named, number, tidy
+from autograd.parsing import ExpressionError, FormulaArithmeticError, functions, parse, variables_of
+from autograd.reading import rule_formulas
+from autograd.rules import Elementwise
+from autograd.typeset import latex, mathml
+
+GIVEN = {"a": 2.0, "b": -3.0, "c": 10.0}
+NAMES = {"a": Value(2.0), "b": Value(3.0), "c": Value(0.5)}
+
+
+# ------------------------------------------------------------------------------------- a graph as a formula
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tanh(a * b + c)",
+        "a - (b - c)",
+        "a - b - c",
+        "a / (b / c)",
+        "a / b / c",
+        "a * (b / c)",
+        "a * b / c",
+        "(a + b) * c",
+        "a**b**c",
+        "(a**b)**c",
+        "-a**2",
+        "(-a)**2",
+        "-(a + b)",
+        "a - -b",
+        "a * -b",
+        "a**-b",
+        "-a * b",
+        "2 * a - 3",
+        "a + (b + c)",
+        "a * (b * c)",
+        "-(-a)",
+        "exp(-a) / (1 + exp(-a))",
+        "where(greater(a, b), a, b)",
+    ],
+)
+def test_a_formula_written_out_computes_the_same(text):
+    root = parse(text, GIVEN | {"b": 3.0, "c": 0.5})
+    again = parse(formula(root).replace("[a > b]", "greater(a, b)"), GIVEN | {"b": 3.0, "c": 0.5})
+    assert again.data == root.data
+
+
+@given(st.integers(0, 10**9))
+@settings(max_examples=60)
+def test_a_random_formula_survives_writing_and_reading(seed):
+    rng = random.Random(seed)
+
+    def grow(depth):
+        if depth == 0 or rng.random() < 0.2:
+            return rng.choice(["a", "b", "c", "2", "0.5"])
+        kind = rng.randrange(7)
+        if kind < 5:
+            return f"({grow(depth - 1)}) {rng.choice(['+', '-', '*', '/', '*'])} ({grow(depth - 1)})"
+        return f"-({grow(depth - 1)})" if kind == 5 else f"tanh({grow(depth - 1)})"
+
+    root = parse("a*1.0 + " + grow(4), GIVEN)
+    again = parse(formula(root), GIVEN)
+    assert again.data == pytest.approx(root.data, rel=1e-3, nan_ok=True)  # constants are written in six digits
+
+
+def test_a_formula_takes_names_from_the_caller_and_latex_as_style():
+    a, b = Value(2.0), Value(3.0)
+    assert formula(a * b, names={"a": a, "b": b}) == "a * b"
+    assert formula((a + b) / b, names={"a": a, "theta1": b}, style="latex") == r"\frac{a + \theta_{1}}{\theta_{1}}"
+    assert formula(a) == "x1"
+    with pytest.raises(ValueError, match="text"):
+        formula(a, style="html")
+
+
+def test_a_long_formula_stops_at_its_last_operation():
+    x = Value(1.0, name="x")
+    y = x
+    for _ in range(5000):
+        y = y * x
+    assert formula(y) == "v4999 * x"
+
+
+def test_array_operations_read_as_mathematics():
+    X, W = Tensor(np.ones((2, 3)), name="X"), Tensor(np.ones((3, 2)), requires_grad=True, name="W")
+    assert formula(X @ W) == "X @ W"
+    assert formula(W.T) == "Wᵀ"
+    assert formula((X @ W).sum(axis=0)) == "sum(X @ W, axis=0)"
+    assert formula((X @ W)[0, 1:]) == "(X @ W)[0, 1:]"
+    assert formula(softmax(W)) == "softmax(W)"
+    assert formula(relu(W) ** 2) == "relu(W)**2"
+    assert formula(concatenate([W, W], 1)) == "concatenate(W, W, axis=1)"
+    assert formula(W * np.ones((3, 2))) == "W * ((3, 2): all 1)"
+    assert latex(Term("transpose", (Term("+", (named("A"), named("B"))),))) == r"\left(A + B\right)^{\top}"
+
+
+def test_every_elementwise_rule_reads_as_a_formula():
+    for name, op in PRIMITIVES.items():
+        if isinstance(op, Elementwise) and op.forward.__module__.startswith("autograd."):
+            for text, rule in zip(rule_formulas(name), op.rules_for(len(rule_formulas(name))), strict=True):
+                assert (text is None) == (rule is None), name
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [("tanh", ("1 - y * y",)), ("divide", ("1 / y", "-z / y")), ("sigmoid", ("y * (1 - y)",)), ("relu", ("[x > 0]",))],
+)
+def test_a_rule_reads_as_it_is_written(name, rules):
+    assert rule_formulas(name) == rules
+
+
+def test_a_rule_that_is_no_partial_says_so():
+    with pytest.raises(TypeError, match="adjoint"):
+        rule_formulas("matmul")
+
+
+def test_tidying_drops_ones_and_zeros_only():
+    x, one, zero = named("x"), number(1), number(0)
+    for term in (
+        Term("*", (one, x)),
+        Term("/", (x, one)),
+        Term("**", (x, one)),
+        Term("+", (zero, x)),
+        Term("-", (x, zero)),
+    ):
+        assert tidy(term) == x
+    for term in (Term("/", (one, x)), Term("-", (zero, x)), Term("**", (one, x)), Term("*", (zero, x))):
+        assert tidy(term) == term
+
+
+def test_greek_and_indices_are_set_as_such():
+    assert latex(named("alpha1")) == r"\alpha_{1}"
+    assert latex(named("loss")) == r"\mathit{loss}"
+    assert mathml(named("beta_2")) == "<math><msub><mi>β</mi><mn>2</mn></msub></math>"
+    assert flattened(number(1e-9)) == "1e-09"
+    assert latex(number(-2.5e-9)) == r"-2.5 \times 10^{-9}"
+    assert latex(number(math.inf)) == r"\infty"
+
+
+# ------------------------------------------------------------------------------------- what a user types
+
+
+def test_a_typed_formula_is_a_graph_with_gradients():
+    f = parse("tanh(a*b + c)", GIVEN)
+    f.backward()
+    a, b, c = Value(2.0), Value(-3.0), Value(10.0)
+    g = tanh(a * b + c)
+    g.backward()
+    assert (f.data, f.name) == (g.data, "f")
+    assert {node.name for node in f._prev} == {""}
+
+
+@pytest.mark.parametrize("name", sorted(set(functions()) - {"where", "clip"}))
+def test_every_operation_of_the_table_can_be_typed(name):
+    for x in (0.5, 2.0):
+        arity = len(rule_formulas(functions()[name].name)) if isinstance(functions()[name], Elementwise) else None
+        arguments = {1: "a", 2: "a, b", None: "a"}[arity]
+        try:
+            value = parse(f"{name}({arguments})", {"a": x, "b": 1.5})
+        except ExpressionError:
+            value = parse(f"{name}(a, b)", {"a": x, "b": 1.5})
+        except ValueError:
+            continue
+        assert math.isfinite(value.data)
+
+
+SYNTAX = [
+    ("", 1),
+    ("   ", 4),
+    ("a +", 4),
+    ("((((", 4),
+    ("a b", 3),
+    ("a" * 10_000_000, 2001),
+    ("a\0b", 2),
+    ("a\n+", 2),
+    ("+".join(["a"] * 10_000), 2001),
+    ("-" * 1999 + "a", 101),
+    ("(" * 250 + "a" + ")" * 250, None),
+    ("a ** ", None),
+    ("**".join(["a"] * 600), None),
+    ("-" * 150 + "a", None),
+    ("+".join(["a"] * 400), None),
+    ("1 if", None),
+    ("max(" * 90 + "a", None),
+    ("\ud800", 1),
+    ("\x1b[31m", 1),
+    ("*".join(["(a+a)"] * 300), None),
+]
+
+
+@pytest.mark.parametrize(("text", "column"), SYNTAX, ids=[f"{t[:12]!a}x{len(t)}" for t, _ in SYNTAX])
+def test_what_is_no_formula_is_refused_at_its_column(text, column):
+    with pytest.raises(ExpressionError) as caught:
+        parse(text, GIVEN)
+    error = caught.value
+    assert f"column {error.column}" in str(error)
+    assert len(str(error)) < 300
+    assert "\n" not in str(error)
+    assert error.caret.endswith("^")
+    assert len(error.line) <= 60
+    if column is not None and text.strip():
+        assert error.column == column
+
+
+REFUSED = [
+    "__import__('os')",
+    "().__class__",
+    "a.real",
+    "a[0]",
+    "lambda: a",
+    "f'{a}'",
+    "(a := 1)",
+    "[a for a in b]",
+    "'a'",
+    "True",
+    "None",
+    "1j",
+    "...",
+    "b'x'",
+    "a if b else c",
+    "a < b",
+    "a and b",
+    "not a",
+    "~a",
+    "a // b",
+    "a % b",
+    "a @ b",
+    "a ^ b",
+    "a | b",
+    "a << b",
+    "{a}",
+    "{a: b}",
+    "[a]",
+    "(a, b)",
+    "tanh(*a)",
+    "tanh(x=a)",
+    "tanh(**a)",
+    "(tanh)(a)(b)",
+    "a.tanh()",
+    "2(a)",
+    "open('x')",
+    "exec('1')",
+    "eval('1')",
+    "__builtins__",
+    "leaky_relu(a, b)",
+    "await a",
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_is_not_allowed_is_refused_and_nothing_is_run(text, monkeypatch):
+    monkeypatch.setattr("builtins.eval", None)
+    monkeypatch.setattr("builtins.open", None)
+    with pytest.raises(ExpressionError) as caught:
+        parse(text, GIVEN)
+    message = str(caught.value)
+    assert "not allowed" in message or "there is no operation" in message or "invalid syntax" in message
+
+
+def test_every_syntax_node_that_python_has_is_read_or_refused():
+    for name in dir(ast):
+        kind = getattr(ast, name)
+        if isinstance(kind, type) and issubclass(kind, ast.expr) and kind is not ast.expr:
+            assert name in {
+                "Constant",
+                "Name",
+                "UnaryOp",
+                "BinOp",
+                "Call",
+                "Attribute",
+                "Subscript",
+                "Lambda",
+                "NamedExpr",
+                "JoinedStr",
+                "Compare",
+                "BoolOp",
+                "IfExp",
+                "ListComp",
+                "SetComp",
+                "DictComp",
+                "GeneratorExp",
+                "List",
+                "Tuple",
+                "Dict",
+                "Set",
+                "Await",
+                "Yield",
+                "YieldFrom",
+                "Starred",
+                "FormattedValue",
+                "Slice",
+                "Num",
+                "Str",
+                "Bytes",
+                "NameConstant",
+                "Ellipsis",
+                "TemplateStr",
+                "Interpolation",
+            }, "a new kind of expression: refuse it by its name"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("aa * b", "did you mean a?"),
+        ("d", "give it a number: d=2"),
+        ("tahn(a)", "did you mean tan or tanh"),
+        ("sgimoid(a)", "sigmoid"),
+        ("tanh(a, b)", "tanh(x) was called with 2 arguments"),
+        ("tanh()", "0 arguments"),
+        ("maximum(a)", "maximum(x, y) was called with 1 argument"),
+        ("tanh", "call it: tanh(x)"),
+        ("leaky_relu(a, 0.1, 0.2)", "leaky_relu(x, negative_slope=0.01)"),
+        ("where(a > b, a, b)", "greater(a, b)"),
+        ("a ^ 2", "a power is written **"),
+        ("matmul(a, b)", "there is no operation 'matmul'"),
+    ],
+)
+def test_a_mistake_is_told_with_what_was_meant(text, says):
+    with pytest.raises(ExpressionError) as caught:
+        parse(text, GIVEN)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1/0", "divide(1.0, 0.0)"),
+        ("a/(b + 3)", "divide(2.0, 0.0)"),
+        ("log(-1)", "log(-1.0)"),
+        ("sqrt(b)", "sqrt(-3.0)"),
+        ("9**9**9", "power(9.0, 387420489.0)"),
+        ("1e999", "1e999"),
+        ("1" + "0" * 400, "too large"),
+        ("exp(1000*a)", "exp(2000.0)"),
+        ("(-8)**0.5", "power(-8.0, 0.5)"),
+    ],
+)
+def test_arithmetic_that_fails_names_the_operation_and_its_numbers(text, says):
+    with pytest.raises((ArithmeticError, ValueError)) as caught:
+        parse(text, GIVEN)
+    assert not isinstance(caught.value, ExpressionError)
+    assert says in str(caught.value)
+
+
+def test_numbers_are_floats_at_once():
+    with pytest.raises(FormulaArithmeticError):
+        parse("1e400", {})
+    assert parse("7", {}) == 7.0
+    assert parse("9**9", {}) == 9.0**9
+    assert parse("greater(2, 1)", {}) == 1.0
+
+
+def test_a_column_counts_characters_and_identifiers_are_folded():
+    with pytest.raises(ExpressionError) as caught:
+        parse("é * ß + q", {"é": 1.0, "ß": 2.0})
+    assert caught.value.column == 9
+    assert parse("\uff41 * 2", {"a": 3.0}).data == 6.0
+    assert parse("a * 2", {"\uff41": 3.0}).data == 6.0
+
+
+def test_an_exponent_that_needs_a_gradient_over_a_negative_base_warns():
+    with pytest.warns(GradientWarning):
+        parse("b**a", GIVEN)
+
+
+def test_nodes_may_be_given_as_variables():
+    a = Value(2.0, name="mine")
+    f = parse("where(greater(a, 1), a*a, 0)", {"a": a})
+    f.backward()
+    assert (f.data, a.grad) == (4.0, 4.0)
+    assert where(a > 1, a * a, 0.0).data == power(a, 2).data
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["a"], ["=2"], ["1=2"], ["a=b"], ["a=1", "a=2"], ["lambda=1"], ["a=inf"], ["a=nan"], ["a=1e999"], ["a b=1"]],
+)
+def test_a_number_that_is_none_is_refused(texts):
+    with pytest.raises(ValueError, match=r"variable|twice"):
+        variables_of(texts)
