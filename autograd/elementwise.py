@@ -46,7 +46,7 @@ def divide(x: Any, y: Any) -> Any:
 
 
 @elementwise(
-    lambda z, x, y: y * power(x, where(y == 0, 1.0, y - 1)),
+    lambda z, x, y: y * power(x, where((x == 0) & (y == 0), 1.0, y - 1)),  # 0 at 0 ** 0
     lambda z, x, y: z * log(where(x > 0, x, where(x == 0, 1.0, float("nan")))),
     symbol="**",
 )

@@ -1,5 +1,7 @@
 """NumPy's own functions on nodes: they record, or raise and say so; never an object array or a lost gradient."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -181,9 +183,9 @@ def test_a_function_of_numpy_records(f):
         lambda t: np.float64(2.0) * t,
         lambda t: np.float32(2.0) / t,
         lambda t: [[1.0, 2.0, 3.0]] * t,
-        lambda t: (1.0, 2.0, 3.0) + t,
+        lambda t: operator.add((1.0, 2.0, 3.0), t),
         lambda t: 2**t,
-        lambda t: t < A,
+        lambda t: operator.gt(A, t),
         lambda t: np.int64(3) - t,
     ],
 )
@@ -191,7 +193,7 @@ def test_numbers_arrays_and_lists_on_the_left(expression):
     t = Tensor(B, requires_grad=True)
     result = expression(t)
     assert type(result) is Tensor
-    np.testing.assert_allclose(result.data, expression(B) if not isinstance(expression(B), list) else 0, rtol=1e-15)
+    np.testing.assert_allclose(result.data, expression(B), rtol=1e-15)
 
 
 @pytest.mark.parametrize("scalar", [np.float64(2.0), np.float32(2.0), np.int64(2), 2, 2.0, True])
