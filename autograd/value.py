@@ -12,6 +12,7 @@ from . import elementwise as ew
 from . import trigonometry
 from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf
 from .modes import current_mode
+from .rules import ONE
 from .variable import Variable
 
 new = object.__new__
@@ -162,7 +163,9 @@ class Value(Variable):
             return
         for arg, rule in zip(self.args, self.op.rules_for(len(self.args)), strict=True):
             if isinstance(arg, Node) and rule is not None:
-                arg._grad = arg._grad + self.op.pull(rule, self._grad, self._data, self.raw, self.params)
+                g = self._grad
+                share = g if rule is ONE else self.op.pull(rule, g, self._data, self.raw, self.params)
+                arg._grad = share if arg._grad is None else arg._grad + share
 
     def __repr__(self) -> str:
         grad = self._grad._data if isinstance(self._grad, Node) else self._grad

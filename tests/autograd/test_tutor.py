@@ -1,0 +1,200 @@
+"""The mistake tutor: each warning once, and silence in right code."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import GradientWarning, Tensor, Value, tutor
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(monkeypatch):
+    """Parametrized tests share a line, and a line is told once."""
+    monkeypatch.setattr(tutor, "_told", set())
+
+
+def caught(code):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        code()
+    return [str(w.message) for w in found if issubclass(w.category, GradientWarning)]
+
+
+def variable(*shape, name=""):
+    return Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True, name=name)
+
+
+class TestForgottenZeroGrad:
+    @pytest.mark.parametrize("make", [lambda: Value(1.0, name="w"), lambda: variable(2, name="w")])
+    @pytest.mark.parametrize("step", [lambda w: 0.1 * w.grad + w.data, lambda w: w.data * 1.0])
+    def test_it_is_told_once(self, make, step):
+        w = make()
+
+        def train():
+            for _ in range(4):
+                (w * w * 1.0).sum().backward() if isinstance(w, Tensor) else (w * w).backward()
+                w.data = step(w)
+
+        (message,) = caught(train)
+        assert "zero_grad()" in message
+        assert "1 variable(s) ('w')" in message
+
+    def test_the_line_is_the_users(self):
+        w = Value(1.0)
+        (w * w).backward()
+        w.data -= 0.1
+        with pytest.warns(GradientWarning) as found:
+            (w * w).backward()
+        assert found[0].filename == __file__
+
+    def test_in_place_steps_count_too(self):
+        w = variable(2)
+
+        def train():
+            for _ in range(3):
+                (w * w).sum().backward()
+                w.data -= 0.1 * w.grad
+
+        assert len(caught(train)) == 1
+
+    @pytest.mark.parametrize("clear", [
+        lambda w: w.zero_grad(), lambda w: w.zero_grad(set_to_none=False), lambda w: setattr(w, "grad", None),
+        lambda w: w.grad.fill(0.0),
+    ])  # fmt: skip
+    def test_cleared_gradients_are_right(self, clear):
+        w = variable(2)
+
+        def train():
+            for _ in range(3):
+                (w * w).sum().backward()
+                w.data = w.data - 0.1 * w.grad
+                clear(w)
+
+        assert caught(train) == []
+
+    def test_values_set_to_zero_by_hand_are_right(self):
+        w = Value(1.0)
+
+        def train():
+            for _ in range(3):
+                (w * w).backward()
+                w.data -= 0.1 * w.grad
+                w.grad = 0.0
+
+        assert caught(train) == []
+
+    def test_micro_batches_and_two_losses_are_right(self):
+        w = variable(2)
+
+        def train():
+            for _ in range(3):
+                w.zero_grad()
+                for _ in range(4):
+                    (w * w).sum().backward()
+                (w * 3.0).sum().backward()
+                w.data = w.data - 0.1 * w.grad
+
+        assert caught(train) == []
+
+    def test_the_same_loss_twice_is_right(self):
+        w = Value(2.0)
+        y = w * w
+        assert caught(lambda: [y.backward() for _ in range(3)]) == []
+
+    def test_numbers_swapped_and_swapped_back_are_right(self):
+        w = variable(2)
+
+        def train():
+            (w * w).sum().backward()
+            mine, w.data = w.data, np.zeros(2)
+            (w * w).sum()
+            w.data = mine
+            (w * w).sum().backward()
+
+        assert caught(train) == []
+
+    def test_the_filters_make_it_an_error_that_changes_nothing(self):
+        w = Value(1.0)
+        (w * w).backward()
+        w.data = 3.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GradientWarning)
+            for _ in range(2):
+                with pytest.raises(GradientWarning, match="zero_grad"):
+                    (w * w).backward()
+        assert w.grad == 2.0
+
+
+class TestBackwardOnALeaf:
+    def test_it_is_told_once(self):
+        def train():
+            for _ in range(3):
+                loss = Tensor((variable(2) * 2.0).sum().data, requires_grad=True)
+                loss.backward()
+
+        (message,) = caught(train)
+        assert "leaf" in message
+        assert "reaches no parameter" in message
+        assert ".data" in message
+
+    def test_a_refused_call_says_nothing_else(self):
+        def wrong():
+            with pytest.raises(RuntimeError):
+                variable(2).backward()
+
+        assert caught(wrong) == []
+
+
+class TestBroadcastLoss:
+    @pytest.mark.parametrize("loss", [
+        lambda p, y: ((p - y) ** 2).mean(),
+        lambda p, y: ag.square(y - p).sum() / 7.0,
+        lambda p, y: (p - y).abs().mean(),
+        lambda p, y: ag.sqrt(((p - y) * (p - y)).mean()) * 0.5,
+    ])  # fmt: skip
+    @pytest.mark.parametrize("shapes", [((5,), (5, 1)), ((5, 1), (5,))])
+    def test_it_is_told_once(self, loss, shapes):
+        p, y = variable(*shapes[0]), np.ones(shapes[1])
+
+        def train():
+            for _ in range(3):
+                p.zero_grad()
+                loss(p, y).backward()
+
+        (message,) = caught(train)
+        assert "(5,)" in message
+        assert "(5, 1)" in message
+        assert "(5, 5)" in message
+        assert "reshape(-1)" in message
+
+    @pytest.mark.parametrize(("a", "b"), [((5,), (5,)), ((5, 1), (5, 1)), ((5, 1), (1, 5)), ((5, 2), (2,)), ((1,), (1, 1)), ((5, 1), ()), ((5, 1), (1,))])  # fmt: skip # noqa: E501
+    def test_other_shapes_are_right(self, a, b):
+        p, y = variable(*a), np.ones(b)
+        assert caught(lambda: ((p - y) ** 2).mean().backward()) == []
+
+    def test_distances_between_all_pairs_are_right(self):
+        x = variable(5)
+        assert caught(lambda: ((x[:, None] - x) ** 2).mean().backward()) == []
+
+    def test_inside_a_larger_formula_nothing_is_guessed(self):
+        p, y, q = variable(5), np.ones((5, 1)), variable(5)
+        assert caught(lambda: (((p - y) ** 2) * q).sum().backward()) == []
+
+
+def test_each_line_is_told_for_itself():
+    def train():
+        for _ in range(3):
+            Value(1.0).backward()
+            Value(1.0).backward()
+
+    assert len(caught(train)) == 2
+
+
+def test_a_long_way_is_not_walked_to_its_end():
+    p, y = variable(5), np.ones((5, 1))
+    d = p - y
+    for _ in range(20):
+        d = -d
+    assert caught(lambda: d.sum().backward()) == []
