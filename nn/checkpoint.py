@@ -33,6 +33,7 @@ import numpy as np
 from .archive import CheckpointError, read_tree, write_tree
 from .files import FilePath, replacing
 from .module import Module
+from .randomness import as_generator
 
 __all__ = ["CheckpointError", "load", "save"]
 
@@ -51,7 +52,8 @@ def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
     **parts
         Each under a name that `load` will ask for: an object with ``state_dict()`` (model, optimizer, scheduler,
         averaged model, `DataLoader`), a `numpy.random.Generator`, or plain data: numbers, strings, None, arrays of
-        numbers, and dicts, lists and tuples of these.  Generators that a module holds are saved with it.
+        numbers, and dicts, lists and tuples of these.  Generators that layers of a model draw from are saved with it:
+        their own, or that of `nn.manual_seed`.
 
     Raises
     ------
@@ -155,12 +157,14 @@ def _state(part: Any) -> State:
 
 
 def _generators(part: Any) -> dict[str, np.random.Generator]:
-    """Return the generators that the modules of a model hold, each once, by path."""
+    """Return the generators that the modules of a model draw from, by path."""
     found: dict[str, np.random.Generator] = {}
     if isinstance(part, Module):
         for path, module in part.named_modules():
             for name, thing in vars(module).items():
-                if isinstance(thing, np.random.Generator) and all(thing is not g for g in found.values()):
+                if name == "rng" and thing is None:  # a layer that draws from the generator of `manual_seed`
+                    thing = as_generator()
+                if isinstance(thing, np.random.Generator):
                     found[f"{path}.{name}" if path else name] = thing
     return found
 
@@ -187,9 +191,10 @@ def _look(name: str, part: Any, found: dict[str, State]) -> None:
     about, wanted = found[name][1], "generator" if isinstance(part, np.random.Generator) else "state"
     if about["kind"] != wanted:
         raise CheckpointError(f"its part {name!r} is {about['kind']}, and a {type(part).__name__} needs {wanted}")
-    saved, own = list(about.get("generators", ())), list(_generators(part))
-    if saved != own:
-        raise CheckpointError(f"{name} was saved with generators at {saved}, and this one has them at {own}")
+    saved = about.get("generators")
+    missing = [place for place in _generators(part) if not isinstance(saved, dict) or place not in saved]
+    if missing:
+        raise CheckpointError(f"{name} was saved without the generators that this one has at {missing}")
 
 
 def _restore(part: Any, saved: State) -> None:

@@ -20,18 +20,6 @@ EPOCHS = 3
 LR = {"LBFGS": 0.5, "Prodigy": 1.0, "Adadelta": 1.0}
 
 
-class Noise(nn.Module):
-    """Adds noise in training, from a generator of its own."""
-
-    def __init__(self, rng):
-        super().__init__()
-        self.rng = np.random.default_rng(rng)
-
-    def forward(self, x):
-        """Return `x` with noise."""
-        return x + 0.01 * self.rng.standard_normal(x.shape) if self.training else x
-
-
 def optimizer_of(name, parameters):
     """An optimizer by name; wrappers go around SGD with momentum."""
     made = getattr(optim, name)
@@ -45,10 +33,12 @@ class Run:
 
     def __init__(self, name, seed):
         rng = np.random.default_rng(seed)
+        nn.manual_seed(seed)  # for the dropout that has no generator of its own
         X = np.linspace(-1, 1, 66).reshape(22, 3)
         bias = name != "Muon"  # which moves matrices only
         layers = [nn.Linear(n, m, bias=bias, rng=rng) for n, m in ((3, 4), (4, 1))]
-        self.model = nn.Sequential(layers[0], nn.Tanh(), Noise(rng.integers(2**31)), layers[1])
+        noise = [nn.Dropout(0.1), nn.Dropout(0.1, rng=int(rng.integers(2**31)))]
+        self.model = nn.Sequential(layers[0], nn.BatchNorm1d(4, affine=False), nn.Tanh(), *noise, layers[1])
         self.optimizer = optimizer_of(name, self.model.parameters())
         self.scheduler = CosineAnnealingLR(self.optimizer, T_max=20)
         self.average = AveragedModel(self.model, get_ema_avg_fn(0.9))
