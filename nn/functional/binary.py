@@ -17,6 +17,7 @@ from .checks import (
     prediction_and_target,
     reduced,
     refuse_nan,
+    require_no_nan,
     require_positive,
     require_probabilities,
 )
@@ -218,5 +219,6 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     array([0.25, 0.75])
     """
     x, t = prediction_and_target("hinge_embedding_loss", input, target)
+    require_no_nan("hinge_embedding_loss", t)
     losses = ag.where(t != 1, ag.relu(margin - x), 0.0) + ag.where(t != -1, x, 0.0)
-    return refuse_nan("hinge_embedding_loss", reduced(losses, reduction), t)
+    return reduced(losses, reduction)

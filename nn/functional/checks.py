@@ -102,20 +102,24 @@ def require_positive(name: str, what: str, value: float, zero: bool = False) -> 
 
 
 def refuse_nan(name: str, loss: Any, target: Any) -> Any:
-    """Return the loss, or raise if it is nan because the target holds nan, naming the first place.
+    """Return the loss, or raise if it is nan because the target holds nan.
 
     Looking at the loss first makes the check free for a loss that is a number.
     """
-    if not np.isnan(floats(loss)).any():
-        return loss
-    array = numbers(target)
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        place = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
+    if np.isnan(floats(loss)).any():
+        require_no_nan(name, target)
+    return loss
+
+
+def require_no_nan(name: str, target: Any) -> None:
+    """Raise if a target holds nan, naming the first place."""
+    missing = np.isnan(floats(target))
+    if missing.any():
+        place = tuple(int(i) for i in np.argwhere(missing)[0])
         raise ValueError(
-            f"{name}: the target holds nan ({int(np.isnan(array).sum())} of {array.size}), first at index {place}; "
+            f"{name}: the target holds nan ({int(missing.sum())} of {missing.size}), first at index {place}; "
             "remove these rows or fill them before training"
         )
-    return loss
 
 
 def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> None:

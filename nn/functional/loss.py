@@ -34,7 +34,8 @@ def squared_error(x: Any, t: Any) -> Any:
 def huber_of_difference(d: Any, delta: float = 1.0) -> Any:
     """Half the square of a difference up to `delta`, and on the tangent beyond."""
     a = abs(d)
-    return xp(d).where(a <= delta, 0.5 * d * d, delta * (a - 0.5 * delta))
+    squared_up_to = xp(d).minimum(a, delta)
+    return squared_up_to * (a - 0.5 * squared_up_to)
 
 
 @elementwise(lambda y, d: tanh(d))

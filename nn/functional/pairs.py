@@ -9,7 +9,7 @@ import numpy as np
 import autograd as ag
 from autograd import maximum, minimum
 
-from .checks import as_losses, constant, numbers, prediction_and_target, reduced, refuse_nan
+from .checks import as_losses, constant, numbers, prediction_and_target, reduced, refuse_nan, require_no_nan
 
 __all__ = [
     "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "pairwise_distance", "triplet_margin_loss",
@@ -110,11 +110,12 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     t = np.asarray(numbers(target))
     if t.shape != a.shape[:-1]:
         raise ValueError(f"cosine_embedding_loss: targets of shape {t.shape} do not fit pairs of shape {a.shape}")
+    require_no_nan("cosine_embedding_loss", t)
     squares = (ag.sum(a * a, axis=-1) + LEAST_SQUARE) * (ag.sum(b * b, axis=-1) + LEAST_SQUARE)
     cosine = as_losses(ag.sum(a * b, axis=-1) / ag.sqrt(squares))
     near, far = constant(t == 1, a), constant(t == -1, a)
     losses = near * (1.0 - cosine) + far * ag.relu(cosine - margin)
-    return refuse_nan("cosine_embedding_loss", reduced(losses, reduction), t)
+    return reduced(losses, reduction)
 
 
 def triplet_margin_loss(

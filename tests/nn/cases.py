@@ -80,7 +80,8 @@ CASES: dict[str, Case] = {}
 
 
 def add(name: str, inputs: Any, key: str = "", **options: Any) -> None:
-    settings = {k: options.pop(k) for k in ("in_torch", "training", "random", "kinks", "stops", "fixed") if k in options}
+    about = ("in_torch", "training", "random", "kinks", "stops", "fixed")
+    settings = {k: options.pop(k) for k in about if k in options}
     text = ",".join(f"{k}={v if np.ndim(v) == 0 else list(v)}" for k, v in options.items())
     key = f"{name}({text}){key} {' '.join('x'.join(map(str, shape)) or '1' for _, shape in inputs)}"
     assert key not in CASES, key

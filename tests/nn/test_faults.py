@@ -1,0 +1,408 @@
+"""Wrong arguments, shapes and data: each gets an error that names what was given and what was wanted."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+
+import nn
+from autograd import Tensor
+from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+
+X = np.ones((4, 3))
+Z = np.zeros((4, 3))
+T = np.array([0, 1, 2, 1])
+
+
+def raises(kind, *pieces):
+    return pytest.raises(kind, match="(?s)" + "".join(f"(?=.*{piece})" for piece in pieces))
+
+
+# ----------------------------------------------------------------------------------------------- layers: 35-40
+
+
+@pytest.mark.parametrize("x", [np.ones((4, 5)), Tensor(np.ones((4, 5))), np.ones(5), [[1.0] * 5]])
+def test_wrong_input_width(x):
+    with raises(ValueError, r"Linear\(in_features=3, out_features=2\)", "is 5", "3 is wanted"):
+        nn.Linear(3, 2)(x)
+
+
+def test_no_axis_at_all():
+    with raises(ValueError, "missing"):
+        nn.Linear(3, 2)(np.array(1.0))
+    with raises(ValueError, r"\(4, 5\)", r"\(2, 3\)"):
+        F.linear(np.ones((4, 5)), np.ones((2, 3)))
+    with raises(ValueError, r"\(3,\)", r"\(2, 3\)"):
+        F.linear(X, np.ones((2, 3)), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "value"),
+    [
+        (lambda: nn.Linear(-1, 2), ValueError, "-1"),
+        (lambda: nn.Linear(2.0, 2), TypeError, "2.0"),
+        (lambda: nn.Linear(2, "3"), TypeError, "'3'"),
+        (lambda: nn.Linear(True, 2), TypeError, "True"),
+        (lambda: nn.Bilinear(1, 0, 1), ValueError, "0"),
+        (lambda: nn.Embedding(0, 2), ValueError, "0"),
+        (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "3"),
+        (lambda: nn.BatchNorm1d(-2), ValueError, "-2"),
+        (lambda: nn.BatchNorm1d(2, eps=-1.0), ValueError, "-1.0"),
+        (lambda: nn.BatchNorm1d(2, momentum=1.5), ValueError, "1.5"),
+        (lambda: nn.LayerNorm(2.5), TypeError, "2.5"),
+        (lambda: nn.RMSNorm((2, 0)), ValueError, "0"),
+        (lambda: nn.PReLU(0), ValueError, "0"),
+        (lambda: nn.Dropout(1.5), ValueError, "1.5"),
+        (lambda: nn.Dropout(-0.1), ValueError, "-0.1"),
+        (lambda: nn.Dropout(float("nan")), ValueError, "nan"),
+        (lambda: nn.AlphaDropout("half"), TypeError, "half"),
+        (lambda: nn.MLP(3, []), ValueError, "empty"),
+        (lambda: nn.MLP(3, 4), TypeError, "4"),
+        (lambda: nn.MLP(3, [4, -1]), ValueError, "-1"),
+        (lambda: nn.MLP(3, [4, 2.0]), TypeError, "2.0"),
+        (lambda: nn.MLP(3, [4, 1], "rellu"), ValueError, "rellu.*choose from.*relu"),
+        (lambda: nn.MLP(3, [4, 1], nn.ReLU()), TypeError, "ReLU"),
+        (lambda: nn.MLP(3, [4, 1], norm="group"), ValueError, "group"),
+        (lambda: nn.MLP(3, [4, 1], init="best"), ValueError, "best"),
+        (lambda: nn.MLP(3, [4, 1], dropout=[0.1, 0.1]), ValueError, "2 entries for 1 layers"),
+        (lambda: nn.MLP(3, [4, 1], residual=[True]), ValueError, "width 3 to width 4"),
+        (lambda: nn.manual_seed(-1), ValueError, "-1"),
+        (lambda: nn.manual_seed("a"), TypeError, "'a'"),
+        (lambda: nn.Linear(2, 2, rng="a"), TypeError, "Generator, a seed or None"),
+        (lambda: nn.Linear(2, 2, rng=True), TypeError, "True"),
+        (lambda: nn.Linear(2, 2, rng=-3), ValueError, "-3"),
+    ],
+)
+def test_sizes_and_options(make, kind, value):
+    with raises(kind, value):
+        make()
+
+
+def test_batch_norm_of_one_row_and_of_other_channels():
+    layer = nn.BatchNorm1d(3)
+    with raises(ValueError, r"\(1, 3\)", "has 1", "drop_last"):
+        layer(np.ones((1, 3)))
+    with raises(ValueError, r"\(N, 3\)", r"\(4, 2\)"):
+        layer(np.ones((4, 2)))
+    with raises(ValueError, r"\(3,\)"):
+        layer(np.ones(3))
+    with raises(ValueError, r"\(N, C\)", r"\(3,\)"):
+        F.batch_norm(np.ones(3), None, None, training=True)
+    assert not layer.num_batches_tracked
+    assert layer(np.ones((1, 3, 2))).shape == (1, 3, 2)
+
+
+def test_batch_norm_in_evaluation_before_any_training():
+    layer = nn.BatchNorm1d(3).eval()
+    with raises(RuntimeError, "no batch in training", "load_state_dict", "track_running_stats=False"):
+        layer(X)
+    layer.train()(np.random.default_rng(0).normal(size=(4, 3)))
+    assert layer.eval()(X).shape == (4, 3)
+
+
+def test_layer_norm_shapes():
+    with raises(ValueError, r"\(4,\)", r"\(4, 3\)"):
+        nn.LayerNorm(4)(X)
+    with raises(ValueError, r"rms_norm", r"\(5, 3\)", r"\(4, 3\)"):
+        nn.RMSNorm((5, 3))(X)
+
+
+def test_embedding_index():
+    table = nn.Embedding(5, 2)
+    with raises(IndexError, "index 5", r"\[0, 5\)"):
+        table([[0, 5]])
+    with raises(IndexError, "index -1"):
+        table([-1])
+    with raises(TypeError, "float64", "astype"):
+        table([1.0])
+    assert table(np.zeros(0, int)).shape == (0, 2)
+
+
+def test_shapes_of_other_layers():
+    with raises(ValueError, r"\(4, 3\)", r"\(4, 2\)", r"\(1, 3, 3\)"):
+        nn.Bilinear(3, 3, 1)(X, np.ones((4, 2)))
+    with raises(ValueError, r"\(4, 3\)", r"\(2, 3\)"):
+        nn.Bilinear(3, 3, 1)(X, np.ones((2, 3)))
+    with raises(ValueError, "even", r"\(4, 3\)"):
+        nn.GLU()(X)
+    with raises(IndexError, "axis 2"):
+        nn.GLU(2)(X)
+    with raises(IndexError, r"Flatten\(1, -1\)", r"\(3,\)"):
+        nn.Flatten()(np.ones(3))
+    with raises(ValueError, "2 slopes for 3 channels"):
+        nn.PReLU(2)(X)
+    with raises(ValueError, "lower=0.5", "upper=0.1"):
+        nn.RReLU(0.5, 0.1)(X)
+    with raises(ValueError, "approximate", "'erf'"):
+        nn.GELU("erf")(X)
+
+
+# ----------------------------------------------------------------------------------------------- losses: 41-48
+
+
+OF_CLASSES = [nn.CrossEntropyLoss(), nn.CrossEntropyLoss(label_smoothing=0.1), nn.MultiMarginLoss()]
+
+
+@pytest.mark.parametrize("loss", OF_CLASSES)
+@pytest.mark.parametrize("wrong", [3, -1, -99, 2**40])
+def test_class_index_out_of_range(loss, wrong):
+    with raises(IndexError, f"class index {wrong}", "row 2", r"\[0, 3\)"):
+        loss(Z, [0, 1, wrong, 1])
+
+
+def test_class_index_out_of_range_in_nll():
+    with raises(IndexError, "class index 7", "row 0"):
+        nn.NLLLoss()(Z, [7, 0, 0, 0])
+    assert nn.NLLLoss(ignore_index=7)(Z - 1.0, [7, 0, 0, 0]) == 1.0
+
+
+def test_batch_sizes_differ():
+    with raises(ValueError, r"4 rows", r"\(3,\)"):
+        nn.CrossEntropyLoss()(Z, T[:3])
+    with raises(ValueError, r"\(4, 2\)", r"\(4, 3\)"):
+        nn.CrossEntropyLoss()(Z, np.ones((4, 2)) / 2)
+    with raises(ValueError, r"\(3,\)", r"\(\)"):
+        nn.CrossEntropyLoss()(np.zeros(3), [1])
+    with raises(ValueError, "single number"):
+        nn.CrossEntropyLoss()(np.array(1.0), 0)
+    with raises(ValueError, r"\(3,\)", r"\(4, 3\)"):
+        nn.NLLLoss()(Z, T[:3])
+    for loss in (nn.NLLLoss(), nn.MultiMarginLoss()):
+        with raises(ValueError, r"\(N, C\)", r"\(3,\)"):
+            loss(np.zeros(3), [0])
+    with raises(ValueError, r"\(2,\)", r"\(4, 3\)"):
+        nn.CosineEmbeddingLoss()(X, X, [1, 1])
+    with raises(ValueError, "var of shape", r"\(5,\)"):
+        nn.GaussianNLLLoss()(X, X, np.ones(5))
+
+
+ELEMENTWISE = [
+    "MSELoss", "HalfMSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "LogCoshLoss", "PoissonNLLLoss", "BCELoss",
+    "BCEWithLogitsLoss", "FocalLoss", "HingeLoss", "SquaredHingeLoss", "SoftMarginLoss", "HingeEmbeddingLoss",
+    "KLDivLoss",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_shapes_that_would_broadcast_by_accident(name):
+    for given, wanted in [((4, 1), (4,)), ((4,), (4, 1)), ((4, 3), (3,)), ((1,), ()), ((4,), (3,))]:
+        sizes = [str(s).replace("(", r"\(").replace(")", r"\)") for s in (given, wanted)]
+        with raises(ValueError, *sizes, "reshape"):
+            getattr(nn, name)()(np.full(given, 0.5), np.full(wanted, 0.5))
+
+
+@pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - {"BCELoss", "BCEWithLogitsLoss", "FocalLoss"}))
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_nan_in_the_target(name, reduction):
+    target = np.full((2, 3), 0.5)
+    target[1, 2] = np.nan
+    with raises(ValueError, "holds nan", r"1 of 6", r"\(1, 2\)"):
+        getattr(nn, name)(reduction=reduction)(Tensor(np.ones((2, 3)), requires_grad=True), target)
+
+
+def test_nan_in_a_prediction_flows():
+    x = np.ones((2, 3)) * np.nan
+    assert np.isnan(nn.MSELoss()(x, np.ones((2, 3))))
+    assert np.isnan(nn.CrossEntropyLoss()(x, [0, 1]))
+
+
+@pytest.mark.parametrize("name", ["BCELoss", "BCEWithLogitsLoss", "FocalLoss"])
+@pytest.mark.parametrize("wrong", [-0.5, 1.25, np.nan])
+def test_targets_outside_0_1(name, wrong):
+    with raises(ValueError, "targets", r"\[0, 1\]", "1 of 3", str(wrong)):
+        getattr(nn, name)()(np.full(3, 0.5), np.array([0.0, wrong, 1.0]))
+
+
+@pytest.mark.parametrize("wrong", [-0.5, 7.0, np.nan])
+def test_probabilities_outside_0_1(wrong):
+    with raises(ValueError, "probabilities", str(wrong), "logits"):
+        nn.BCELoss()(np.array([0.5, wrong]), np.array([0.0, 1.0]))
+    with raises(ValueError, "target probabilities", str(wrong)):
+        nn.CrossEntropyLoss()(np.zeros((1, 2)), np.array([[wrong, 0.5]]))
+
+
+def test_labels_of_the_wrong_kind():
+    with raises(TypeError, "float64", "astype"):
+        nn.CrossEntropyLoss()(Z, T.astype(float))
+    with raises(TypeError, "int64", "one-hot", "astype"):
+        nn.CrossEntropyLoss()(Z, np.eye(3, dtype=np.int64)[T])
+    with raises(TypeError, "bool"):
+        nn.CrossEntropyLoss()(Z, np.eye(3, dtype=bool)[T])
+    for loss in (nn.NLLLoss(), nn.MultiMarginLoss()):
+        with raises(TypeError, "float64"):
+            loss(Z, T.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("make", "pieces"),
+    [
+        (lambda: nn.MSELoss("men"), ["'men'", "'mean', 'sum' or 'none'", "did you mean 'mean'"]),
+        (lambda: nn.MSELoss("batchmean"), ["batchmean"]),
+        (lambda: F.mse_loss(X, X, "average"), ["average"]),
+        (lambda: nn.CrossEntropyLoss(label_smoothing=1.5), ["label_smoothing", "1.5"]),
+        (lambda: F.cross_entropy(Z, T, label_smoothing=-0.1), ["label_smoothing", "-0.1"]),
+        (lambda: nn.HuberLoss(delta=0.0), ["delta", "0.0"]),
+        (lambda: F.huber_loss(X, X, delta=-1.0), ["delta", "-1.0"]),
+        (lambda: nn.SmoothL1Loss(beta=-1.0), ["beta", "-1.0"]),
+        (lambda: nn.FocalLoss(gamma=-1.0), ["gamma", "-1.0"]),
+        (lambda: F.sigmoid_focal_loss(X, X, alpha=2.0), ["alpha", "2.0"]),
+        (lambda: nn.GaussianNLLLoss()(X, X, -X), ["variance", "-1.0"]),
+        (lambda: nn.GaussianNLLLoss(eps=0.0)(X, X, X), ["eps", "0.0"]),
+        (lambda: nn.CosineEmbeddingLoss(margin=2.0)(X, X, np.ones(4)), ["margin", "2.0"]),
+        (lambda: nn.TripletMarginLoss(margin=-1.0)(X, X, X), ["margin", "-1.0"]),
+        (lambda: nn.TripletMarginLoss(p=0.5)(X, X, X), ["p is", "0.5"]),
+        (lambda: nn.MultiMarginLoss(p=3)(Z, T), ["p is 1 or 2", "3"]),
+        (lambda: nn.CrossEntropyLoss(weight=np.ones(2))(Z, T), [r"\(2,\)", "3 classes"]),
+        (lambda: nn.NLLLoss(weight=np.ones(4))(Z, T), [r"\(4,\)", "3 classes"]),
+        (lambda: nn.MultiMarginLoss(weight=np.ones(4))(Z, T), [r"\(4,\)", "3 classes"]),
+    ],
+)
+def test_options_of_losses(make, pieces):
+    with raises(ValueError, *pieces):
+        make()
+
+
+def test_all_weights_zero_warns_and_is_nan():
+    for loss in (nn.CrossEntropyLoss(weight=np.zeros(3)), nn.NLLLoss(weight=np.zeros(3))):
+        with pytest.warns(UserWarning, match="weights of all targets are zero"):
+            assert np.isnan(loss(Z, T))
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.NLLLoss(), nn.CrossEntropyLoss(label_smoothing=0.1)])
+def test_every_target_ignored_warns_is_nan_and_has_gradient_zero(loss):
+    x = Tensor(Z, requires_grad=True)
+    with pytest.warns(UserWarning, match="ignore_index"):
+        value = loss(x, np.full(4, -100))
+    assert np.isnan(value.data)
+    value.backward()
+    np.testing.assert_array_equal(x.grad, Z)
+
+
+@pytest.mark.parametrize("name", [*ELEMENTWISE, "CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"])
+def test_empty_batch_warns_and_is_nan(name):
+    of_classes = name in ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
+    x = Tensor(np.zeros((0, 3)), requires_grad=True)
+    target = np.zeros(0, int) if of_classes else np.zeros((0, 3))
+    with pytest.warns(UserWarning, match="empty"):
+        value = getattr(nn, name)()(x, target)
+    assert np.isnan(value.data)
+    value.backward()
+    assert x.grad.shape == (0, 3)
+    assert getattr(nn, name)(reduction="sum")(x, target).item() == 0.0
+    assert 0 in getattr(nn, name)(reduction="none")(x, target).shape
+
+
+def test_empty_batch_through_layers():
+    model = nn.MLP(3, [4, 2], norm="layer", dropout=0.5)
+    y = model(Tensor(np.zeros((0, 3)), requires_grad=True))
+    assert y.shape == (0, 2)
+    y.sum().backward()
+    assert not model[0].weight.grad.any()
+
+
+# ------------------------------------------------------------------------------------------------------ extremes
+
+
+@pytest.mark.parametrize("size", [1e4, 1e300])
+def test_logits_of_any_size_are_finite_forward_and_backward(size):
+    z = np.array([[size, -size, 0.0], [-size, size, size]])
+    losses = {
+        "CrossEntropyLoss": np.array([1, 0]), "BCEWithLogitsLoss": np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.5]]),
+        "FocalLoss": np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.5]]), "SoftMarginLoss": np.where(z > 0, -1.0, 1.0),
+        "HingeLoss": np.where(z > 0, -1.0, 1.0), "LogCoshLoss": np.zeros((2, 3)), "HuberLoss": np.zeros((2, 3)),
+    }  # fmt: skip
+    for name, target in losses.items():
+        for options in ({}, {"label_smoothing": 0.1}) if name == "CrossEntropyLoss" else ({},):
+            x = Tensor(z, requires_grad=True)
+            value = getattr(nn, name)(reduction="sum", **options)(x, target)
+            value.backward()
+            assert np.isfinite(value.data), name
+            assert np.isfinite(x.grad).all(), name
+
+
+def test_infinite_logits():
+    x = Tensor([[-np.inf, 0.0], [-np.inf, 1.0]], requires_grad=True)
+    value = nn.CrossEntropyLoss()(x, [1, 1])
+    value.backward()
+    assert value.item() == 0.0
+    np.testing.assert_array_equal(x.grad, np.zeros((2, 2)))
+
+
+def test_probabilities_0_and_1():
+    x = Tensor([0.0, 1.0, 0.0, 1.0], requires_grad=True)
+    value = nn.BCELoss(reduction="none")(x, np.array([1.0, 1.0, 0.0, 0.0]))
+    value.sum().backward()
+    np.testing.assert_array_equal(value.data, [100.0, 0.0, 0.0, 100.0])
+    np.testing.assert_array_equal(x.grad, [-1e12, 0.0, 0.0, 1e12])
+
+
+@pytest.mark.parametrize("name", [n for n in nn.activation.__all__ if n not in ("GLU", "Threshold")])
+def test_activations_of_large_numbers_are_finite(name):
+    x = Tensor(np.array([[-1e4, -750.0, -40.0, 40.0, 750.0, 1e4]]), requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = getattr(nn, name)()(x)
+        y.sum().backward()
+    assert np.isfinite(y.data).all()
+    assert np.isfinite(x.grad).all()
+
+
+def test_constant_columns_and_rows_in_normalisation():
+    for layer, x in [(nn.BatchNorm1d(3), 7.0 * X), (nn.LayerNorm(3), 7.0 * X), (nn.RMSNorm(3), 0.0 * X)]:
+        given = Tensor(x, requires_grad=True)
+        y = layer(given)
+        (y * np.arange(12.0).reshape(4, 3)).sum().backward()
+        np.testing.assert_array_equal(y.data, 0.0 * X)
+        assert np.isfinite(given.grad).all()
+
+
+def test_equal_points_in_distances():
+    x = Tensor(X, requires_grad=True)
+    value = nn.TripletMarginLoss()(x, X, X + 1.0)
+    value.backward()
+    assert np.isfinite(x.grad).all()
+    zero = Tensor(0.0 * X, requires_grad=True)
+    nn.CosineEmbeddingLoss()(zero, X, np.ones(4)).backward()
+    assert np.isfinite(zero.grad).all()
+
+
+# ------------------------------------------------------------------------------------------------------- types
+
+
+def test_float32_stays_float32_through_every_layer_and_loss():
+    x = Tensor(np.random.default_rng(0).random((4, 4)).astype(np.float32), requires_grad=True)
+    for name, cls in inspect.getmembers(nn.activation, inspect.isclass):
+        if name in nn.activation.__all__ and name != "Threshold":
+            assert cls()(x).dtype == np.float32, name
+    for layer in (nn.BatchNorm1d(4), nn.LayerNorm(4), nn.RMSNorm(4), nn.Linear(4, 2), nn.PReLU()):
+        assert layer.to(np.float32)(x).dtype == np.float32
+    for layer in (nn.Dropout(0.5), nn.AlphaDropout(0.5), nn.RReLU()):
+        assert layer(x).dtype == np.float32
+    for name in ELEMENTWISE:
+        loss = getattr(nn, name)()(x, np.full((4, 4), 0.5))  # float64 labels do not widen the model
+        assert loss.dtype == np.float32, name
+        loss.backward()
+        assert x.grad.dtype == np.float32
+    labels = np.array([0, 1, 2, 3])
+    for loss in (nn.CrossEntropyLoss(weight=np.ones(4), label_smoothing=0.1), nn.NLLLoss(weight=np.ones(4)),
+                 nn.CrossEntropyLoss(), nn.MultiMarginLoss(weight=np.ones(4))):  # fmt: skip
+        assert loss(x, labels).dtype == np.float32
+    assert nn.CrossEntropyLoss()(x, np.eye(4)).dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64])
+def test_class_indices_of_any_integer_type(kind):
+    z = np.random.default_rng(0).normal(size=(4, 3))
+    expected = nn.CrossEntropyLoss()(z, T)
+    assert nn.CrossEntropyLoss()(z, T.astype(kind)) == expected
+    assert nn.CrossEntropyLoss()(z, Tensor(T.astype(kind))) == expected
+    assert nn.CrossEntropyLoss()(z, T.astype(kind)[::1]) == expected
+    with raises(IndexError, "class index 3"):
+        nn.CrossEntropyLoss()(z, np.array([0, 1, 3, 1], kind))
+
+
+def test_strided_class_indices():
+    z = np.random.default_rng(0).normal(size=(4, 3))
+    wide = np.stack([T, 9 * T], axis=1)
+    assert nn.CrossEntropyLoss()(z, wide[:, 0]) == nn.CrossEntropyLoss()(z, T)

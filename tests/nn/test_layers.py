@@ -1,0 +1,221 @@
+"""What layers and losses of ours promise beyond PyTorch's numbers: statistics, randomness, relations, own formulas."""
+
+import numpy as np
+import pytest
+from cases import CASES
+
+import nn
+from autograd import Tensor
+from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+
+RNG = np.random.default_rng(0)
+A, Y = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
+SIGNS = np.where(RNG.random((5, 3)) < 0.5, -1.0, 1.0)
+
+# ------------------------------------------------------------------------------------------------ normalisation
+
+
+def test_batch_norm_follows_ioffe_and_szegedy():
+    layer, rng = nn.BatchNorm1d(3, momentum=0.25, eps=0.01), np.random.default_rng(1)
+    mean, var = np.zeros(3), np.ones(3)
+    for _ in range(3):
+        x = rng.normal(2.0, 3.0, (7, 3))
+        y = layer(x).data
+        np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 0.01), rtol=1e-12)
+        mean = 0.75 * mean + 0.25 * x.mean(0)
+        var = 0.75 * var + 0.25 * x.var(0, ddof=1)
+    np.testing.assert_allclose(layer.running_mean, mean)
+    np.testing.assert_allclose(layer.running_var, var)
+    assert layer.num_batches_tracked == 3
+    single = layer.eval()(x[:1]).data
+    np.testing.assert_allclose(single, (x[:1] - mean) / np.sqrt(var + 0.01))
+    assert layer.num_batches_tracked == 3
+
+
+def test_batch_norm_of_equal_weights_averages_all_batches():
+    layer, rng = nn.BatchNorm1d(2, momentum=None), np.random.default_rng(1)
+    batches = rng.normal(size=(4, 6, 2))
+    for batch in batches:
+        layer(batch)
+    np.testing.assert_allclose(layer.running_mean, batches.mean((0, 1)))
+    np.testing.assert_allclose(layer.running_var, batches.var(1, ddof=1).mean(0))
+
+
+def test_training_does_not_change_a_graph_recorded_in_evaluation():
+    layer = nn.BatchNorm1d(3)
+    layer(A)
+    x = Tensor(A, requires_grad=True)
+    y = layer.eval()(x).sum()
+    slope = 1.0 / np.sqrt(layer.running_var + layer.eps)
+    layer.train()(100.0 * A)
+    y.backward()
+    np.testing.assert_allclose(x.grad, np.broadcast_to(slope, A.shape))
+
+
+# ------------------------------------------------------------------------------------------------------ dropout
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout, nn.AlphaDropout])
+def test_dropout_keeps_mean_and_alpha_dropout_also_the_variance(layer):
+    x = np.random.default_rng(1).standard_normal(200_000)
+    y = layer(0.3, rng=2)(x)
+    assert abs(y.mean()) < 0.01
+    if layer is nn.AlphaDropout:
+        assert abs(y.var() - 1.0) < 0.02
+    else:
+        assert abs((y == 0).mean() - 0.3) < 0.01
+        np.testing.assert_allclose(y[y != 0], x[y != 0] / 0.7)
+
+
+def test_dropout_at_0_at_1_and_in_evaluation():
+    for layer in (nn.Dropout, nn.AlphaDropout):
+        assert layer(0.0)(A) is A
+        assert not layer(1.0)(A).any()
+        assert layer(0.5).eval()(A) is A
+    assert F.dropout(A, 0.5, training=False) is A
+
+
+def test_dropout_gradient_passes_where_the_number_did():
+    x = Tensor(np.ones(1000), requires_grad=True)
+    y = nn.Dropout(0.5, rng=0)(x)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+
+
+# --------------------------------------------------------------------------------------------------- randomness
+
+
+def test_same_seed_same_bits():
+    def drawn():
+        model = nn.MLP(3, [8, 8, 2], norm="layer", dropout=0.5)
+        return [model(np.ones((4, 3))).data, nn.Dropout()(A), nn.Embedding(3, 2).weight.data, nn.RReLU()(A)]
+
+    nn.manual_seed(5)
+    first = drawn()
+    nn.manual_seed(5)
+    for a, b in zip(first, drawn(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    nn.manual_seed(6)
+    assert not np.array_equal(first[0], drawn()[0])
+
+
+def test_a_seed_or_generator_passed_in_leaves_the_shared_one_alone():
+    nn.manual_seed(5)
+    state = nn.get_rng_state()
+    a, b = (nn.MLP(3, [4, 1], dropout=0.5, rng=seed) for seed in (1, np.random.default_rng(1)))
+    np.testing.assert_array_equal(a(A).data, b(A).data)
+    nn.Dropout(rng=3)(A)
+    nn.init.normal_(Tensor(A), rng=0)
+    assert nn.get_rng_state() == state
+
+
+def test_generator_state_goes_back():
+    state = nn.get_rng_state()
+    first = nn.Dropout()(A)
+    nn.set_rng_state(state)
+    np.testing.assert_array_equal(nn.Dropout()(A), first)
+
+
+def test_the_bits_of_a_seed_are_these():
+    """Recorded: a seed means the same weights on every platform and in every version."""
+    layer = nn.Linear(2, 2, rng=0)
+    assert layer.weight.data.tolist() == [[0.19369307573550387, -0.32557075163361393], [-0.6491614679377623, -0.6837331748681422]]
+    assert layer.bias.data.tolist() == [0.4430310209648889, 0.5837245353312901]
+
+
+# ----------------------------------------------------------------------------------- losses that PyTorch has not
+
+
+def test_half_mse_is_the_textbooks():
+    a = Tensor(A, requires_grad=True)
+    loss = nn.HalfMSELoss()(a, Y)
+    loss.backward()
+    assert loss.item() == pytest.approx(np.sum((A - Y) ** 2) / (2 * 5))
+    np.testing.assert_allclose(a.grad, (A - Y) / 5)
+
+
+OWN = {
+    "HalfMSELoss": lambda: 0.5 * (A - Y) ** 2,
+    "LogCoshLoss": lambda: np.log(np.cosh(A - Y)),
+    "HingeLoss": lambda: np.maximum(0.0, 1.0 - SIGNS * A),
+    "SquaredHingeLoss": lambda: np.maximum(0.0, 1.0 - SIGNS * A) ** 2,
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_losses_are_their_formulas(name):
+    target = SIGNS if "Hinge" in name else Y
+    np.testing.assert_allclose(getattr(nn, name)("none")(A, target), OWN[name](), rtol=1e-12)
+    assert getattr(nn, name)("sum")(A, target) == pytest.approx(OWN[name]().sum())
+    if name != "HalfMSELoss":
+        assert getattr(nn, name)()(A, target) == pytest.approx(OWN[name]().mean())
+
+
+def test_focal_loss_is_its_formula():
+    z, t = A, (SIGNS + 1.0) / 2.0
+    p = 1.0 / (1.0 + np.exp(-z))
+    right = np.where(t == 1.0, p, 1.0 - p)
+    weight = np.where(t == 1.0, 0.25, 0.75)
+    np.testing.assert_allclose(nn.FocalLoss(reduction="none")(z, t), -((1 - right) ** 2) * np.log(right))
+    np.testing.assert_allclose(
+        nn.FocalLoss(alpha=0.25, gamma=3.0, reduction="none")(z, t), -weight * (1 - right) ** 3 * np.log(right)
+    )
+    np.testing.assert_allclose(nn.FocalLoss(gamma=0.0)(z, t), nn.BCEWithLogitsLoss()(z, t))
+
+
+def test_relations_between_losses():
+    beta = 0.7
+    np.testing.assert_allclose(nn.HuberLoss(delta=beta)(A, Y), beta * nn.SmoothL1Loss(beta=beta)(A, Y))
+    np.testing.assert_allclose(nn.HalfMSELoss()(A, Y), 1.5 * nn.MSELoss()(A, Y))
+    classes = np.array([0, 2, 1, 1, 0])
+    one_hot = np.eye(3)[classes]
+    expected = nn.CrossEntropyLoss()(A, classes)
+    np.testing.assert_allclose(nn.CrossEntropyLoss()(A, one_hot), expected)
+    np.testing.assert_allclose(nn.NLLLoss()(F.log_softmax(A), classes), expected)
+    np.testing.assert_allclose(nn.KLDivLoss("batchmean")(F.log_softmax(A), one_hot), expected)
+    bits = (SIGNS + 1.0) / 2.0
+    np.testing.assert_allclose(nn.BCELoss()(F.sigmoid(A), bits), nn.BCEWithLogitsLoss()(A, bits))
+    np.testing.assert_allclose(nn.SoftMarginLoss()(A, SIGNS), nn.BCEWithLogitsLoss()(A, bits))
+    np.testing.assert_allclose(F.cosine_similarity(A, Y), 1 - F.cosine_embedding_loss(A, Y, np.ones(5), 0.0, "none"))
+
+
+@pytest.mark.parametrize("key", [k for k, case in CASES.items() if case.options.get("reduction") == "none"])
+def test_sum_is_the_sum_of_none(key):
+    case = CASES[key]
+    arrays = case.arrays()
+    total = getattr(nn, case.name)(**case.options | {"reduction": "sum"})(*arrays)
+    np.testing.assert_allclose(total, np.sum(case.module()(*arrays)), rtol=1e-12)
+
+
+# --------------------------------------------------------------------------- modules and functions are one thing
+
+
+def test_functions_take_plain_arrays_lists_and_tensors_alike():
+    model = nn.Linear(3, 2, rng=0)
+    for given in (A, A.tolist(), Tensor(A)):
+        np.testing.assert_array_equal(model(given).data, A @ model.weight.data.T + model.bias.data)
+        np.testing.assert_array_equal(
+            np.asarray(nn.MSELoss()(given, Y.tolist())), np.asarray(nn.MSELoss()(A, Tensor(Y)).data)
+        )
+    np.testing.assert_array_equal(F.embedding([[1]], np.eye(2)), [[[0.0, 1.0]]])
+
+
+def test_float_activations_on_single_numbers():
+    for name in ("elu", "celu", "selu", "gelu", "silu", "mish", "relu6", "hardswish", "hardsigmoid", "softsign",
+                 "tanhshrink", "softshrink", "hardshrink", "logsigmoid", "softplus"):  # fmt: skip
+        f = getattr(F, name)
+        for x in (-800.0, -2.0, -0.3, 0.4, 2.0, 800.0):
+            assert f(x) == pytest.approx(f(np.array([x]))[0], rel=1e-12), name
+
+
+def test_affine_is_one_node():
+    y = nn.Linear(3, 2, rng=0)(A)
+    assert y.op.name == "affine"
+    assert len(y.args) == 3
+
+
+def test_padding_row_gets_no_gradient():
+    table = nn.Embedding(4, 2, padding_idx=-1, rng=0)
+    assert not table.weight.data[3].any()
+    table([[3, 1], [1, 0]]).sum().backward()
+    np.testing.assert_array_equal(table.weight.grad, [[1, 1], [2, 2], [0, 0], [0, 0]])

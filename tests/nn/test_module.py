@@ -1,0 +1,421 @@
+"""Module: the walk, state, settings, hooks, text."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autograd as ag
+import nn
+from autograd import Tensor
+
+
+class Tower(nn.Module):
+    """Parameters, modules, a list, a dict and a buffer, in an order that is not alphabetical."""
+
+    def __init__(self):
+        super().__init__()
+        self.z = nn.Parameter([1.0, 2.0])
+        self.first = nn.Linear(2, 3, rng=0)
+        self.rest = [nn.Linear(3, 3, rng=1), nn.Tanh()]
+        self.heads = {"a": nn.Linear(3, 1, rng=2)}
+        self.register_buffer("seen", np.zeros(2))
+        self.register_buffer("scratch", np.zeros(5), persistent=False)
+
+    def forward(self, x):
+        x = self.first(x * self.z)
+        for layer in self.rest:
+            x = layer(x)
+        return self.heads["a"](x)
+
+
+NAMES = ["z", "first.weight", "first.bias", "rest.0.weight", "rest.0.bias", "heads.a.weight", "heads.a.bias"]
+
+
+def mlp(**options):
+    return nn.MLP(3, [4, 2], rng=0, **options)
+
+
+# --------------------------------------------------------------------------------------------------- the walk
+
+
+def test_parameters_in_the_order_of_assignment():
+    model = Tower()
+    assert [name for name, _ in model.named_parameters()] == NAMES
+    assert [p.name for p in model.parameters()] == ["z", "first.weight", "first.bias", *["weight", "bias"] * 2]
+    assert [type(m).__name__ for m in model.modules()] == ["Tower", "Linear", "Linear", "Tanh", "Linear"]
+    assert [name for name, _ in model.named_children()] == ["first", "rest.0", "rest.1", "heads.a"]
+    assert [name for name, _ in model.named_buffers()] == ["seen", "scratch"]
+
+
+def test_shared_parameters_and_modules_are_reported_once_and_saved_everywhere():
+    layer = nn.Linear(2, 2, rng=0)
+    model = nn.Sequential(layer, nn.Tanh(), layer)
+    tied = nn.Linear(2, 2)
+    tied.weight = layer.weight
+    model.append(tied)
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "3.bias"]
+    assert [name for name, _ in model.named_modules()] == ["", "0", "1", "3"]
+    assert list(model.state_dict()) == [
+        "0.weight", "0.bias", "2.weight", "2.bias", "3.weight", "3.bias",
+    ]  # fmt: skip
+
+
+def test_parameters_take_the_path_as_their_name():
+    assert [p.name for p in mlp().parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    named = nn.Linear(2, 2)
+    named.weight.name = "mine"
+    assert [p.name for p in nn.Sequential(named).parameters()] == ["mine", "0.bias"]
+
+
+def test_train_eval_freeze_zero_apply():
+    model = Tower()
+    assert model.eval() is model
+    assert not any(m.training for m in model.modules())
+    assert all(m.training for m in model.train().modules())
+    model(np.ones((2, 2))).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+    assert not any(p.requires_grad for p in model.requires_grad_(False).parameters())
+    order = []
+    model.apply(lambda m: order.append(type(m).__name__))
+    assert order == ["Linear", "Linear", "Tanh", "Linear", "Tower"]
+
+
+def test_to_converts_parameters_gradients_and_float_buffers():
+    model = nn.Sequential(nn.Linear(2, 3, rng=0), nn.BatchNorm1d(3))
+    model(np.random.default_rng(0).normal(size=(4, 2))).sum().backward()
+    assert model.to(np.float32) is model
+    assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
+    assert {p.grad.dtype for p in model.parameters()} == {np.dtype(np.float32)}
+    assert model[1].running_mean.dtype == np.float32
+    assert model[1].num_batches_tracked.dtype.kind == "i"
+    assert model(np.ones((4, 2), np.float32)).dtype == np.float32
+    assert {p.dtype for p in model.double().parameters()} == {np.dtype(np.float64)}
+    with pytest.raises(TypeError, match="float32 or float64"):
+        model.to(int)
+
+
+def test_a_copy_is_independent():
+    model = mlp()
+    twin = copy.deepcopy(model)
+    twin[0].weight.data = twin[0].weight.data + 1.0
+    assert not np.array_equal(twin[0].weight.data, model[0].weight.data)
+    assert isinstance(twin[0].weight, nn.Parameter)
+
+
+# ------------------------------------------------------------------------------------------------- state_dict
+
+
+def test_state_round_trip_has_pytorchs_keys_and_layout():
+    model, other = nn.MLP(2, [3, 1], norm="batch", rng=0), nn.MLP(2, [3, 1], norm="batch", rng=1)
+    model(np.random.default_rng(0).normal(size=(4, 2)))
+    state = model.state_dict()
+    assert set(state) == {
+        "0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked",
+        "3.weight", "3.bias",
+    }  # fmt: skip
+    assert state["0.weight"].shape == (3, 2)
+    assert other.load_state_dict(state) == ([], [])
+    x = np.ones((2, 2))
+    np.testing.assert_array_equal(other.eval()(x).data, model.eval()(x).data)
+
+
+def test_state_is_a_copy_in_both_directions():
+    model = mlp()
+    state = model.state_dict()
+    state["0.weight"][:] = 0.0
+    assert model[0].weight.data.any()
+    model.load_state_dict(state)
+    state["0.weight"][:] = 5.0
+    assert not model[0].weight.data.any()
+
+
+def test_state_without_the_buffers_that_do_not_persist():
+    assert [*NAMES, "seen"] == list(Tower().state_dict())
+
+
+def test_loading_keeps_each_parameters_dtype():
+    model = mlp(dtype=np.float32)
+    model.load_state_dict(mlp().state_dict())
+    assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
+
+
+def test_every_bad_key_is_listed_and_nothing_is_loaded():
+    model = mlp()
+    before = model.state_dict()
+    bad = {k: v + 1.0 for k, v in before.items()}
+    del bad["2.bias"]
+    bad["2.bia"] = np.zeros(2)
+    bad["0.weight"] = np.zeros((7, 3))
+    bad["0.bias"] = None
+    bad["2.weight"] = bad["2.weight"] * np.nan
+    with pytest.raises(nn.StateDictError) as caught:
+        model.load_state_dict(bad)
+    assert isinstance(caught.value, RuntimeError)
+    assert isinstance(caught.value, ValueError)
+    message = str(caught.value)
+    for piece in (
+        "nothing was loaded", "missing key '2.bias' of shape (2,)", "'2.bia' (near the missing '2.bias')", "(7, 3)",
+        "(4, 3)", "'0.bias'", "NoneType", "'2.weight'", "nan",
+    ):  # fmt: skip
+        assert piece in message
+    for key, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+def test_not_strict_reports_what_it_passed_over():
+    model = mlp()
+    state = {"0.weight": np.ones((4, 3)), "other": np.zeros(1)}
+    result = model.load_state_dict(state, strict=False)
+    assert result.missing_keys == ["0.bias", "2.weight", "2.bias"]
+    assert result.unexpected_keys == ["other"]
+    assert (model[0].weight.data == 1.0).all()
+    with pytest.raises(nn.StateDictError, match=r"\(1,\)"):
+        model.load_state_dict({"0.weight": np.ones(1)}, strict=False)
+
+
+def test_nan_loads_when_asked_and_a_list_is_no_state():
+    model = mlp()
+    state = model.state_dict() | {"0.bias": np.full(4, np.nan)}
+    model.load_state_dict(state, allow_nan=True)
+    assert np.isnan(model[0].bias.data).all()
+    with pytest.raises(TypeError, match="mapping"):
+        model.load_state_dict([1, 2])
+    with pytest.raises(nn.StateDictError, match="numbers of shape"):
+        model.load_state_dict(state | {"0.bias": ["a"] * 4})
+
+
+def test_parameters_rebound_by_an_update_leave_a_recorded_graph_alone():
+    layer = nn.Linear(2, 1, bias=False, rng=0)
+    before = layer.weight.data
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    y = layer(x).sum()
+    layer.load_state_dict({"weight": np.array([[5.0, 5.0]])})
+    y.backward()
+    np.testing.assert_array_equal(x.grad, before)
+
+
+# ------------------------------------------------------------------------------------------------------- hooks
+
+
+def test_forward_hooks_see_and_replace():
+    layer, calls = nn.Linear(2, 2, rng=0), []
+    pre = layer.register_forward_pre_hook(lambda module, args: calls.append("before") or (args[0] * 2.0,))
+    post = layer.register_forward_hook(lambda module, args, output: calls.append(type(module).__name__))
+    x = np.ones((1, 2))
+    doubled = layer(x).data
+    assert calls == ["before", "Linear"]
+    pre.remove()
+    pre.remove()
+    np.testing.assert_allclose(layer(2.0 * x).data, doubled)
+    post.remove()
+    with layer.register_forward_hook(lambda module, args, output: output * 0.0):
+        assert not layer(x).data.any()
+    assert layer(x).data.any()
+    with pytest.raises(TypeError, match="callable"):
+        layer.register_forward_hook(3)
+
+
+def test_a_hook_added_twice_runs_twice_and_leaves_one_by_one():
+    layer, calls = nn.Tanh(), []
+    hook = lambda *args: calls.append(1)  # noqa: E731
+    first, _ = layer.register_forward_hook(hook), layer.register_forward_hook(hook)
+    layer(np.ones(1))
+    first.remove()
+    layer(np.ones(1))
+    assert len(calls) == 3
+
+
+def test_backward_hook_sees_gradients_of_output_and_input():
+    model, seen = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Tanh()), []
+    model[1].register_full_backward_hook(lambda module, grad_in, grad_out: seen.append((grad_in, grad_out)))
+    x = Tensor(np.ones((4, 2)), requires_grad=True)
+    y = model(x)
+    y.sum().backward()
+    ((grad_in,), (grad_out,)) = seen[0]
+    np.testing.assert_array_equal(grad_out, np.ones((4, 3)))
+    np.testing.assert_allclose(grad_in, 1.0 - y.data**2)
+
+
+def test_backward_hook_replaces_the_gradient_of_the_input():
+    layer = nn.Tanh()
+    layer.register_full_backward_hook(lambda module, grad_in, grad_out: (grad_in[0] * 0.0,))
+    x = Tensor([0.5], requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad == 0.0
+
+
+def test_backward_hook_of_a_first_layer_and_of_two_inputs():
+    seen = []
+    first = nn.Linear(2, 1, rng=0)
+    first.register_full_backward_hook(lambda module, grad_in, grad_out: seen.append((grad_in, grad_out)))
+    first(np.ones((1, 2))).sum().backward()
+    assert seen[0][0] == (None,)
+    assert seen[0][1][0] == 1.0
+    seen.clear()
+    both = nn.Bilinear(2, 2, 1, rng=0)
+    both.register_full_backward_hook(lambda module, grad_in, grad_out: seen.append(grad_in))
+    a, b = (Tensor(np.ones((1, 2)), requires_grad=True) for _ in range(2))
+    both(a, b).sum().backward()
+    assert len(seen) == 1
+    np.testing.assert_array_equal(seen[0][0], a.grad)
+    np.testing.assert_array_equal(seen[0][1], b.grad)
+    both.register_full_backward_hook(lambda module, grad_in, grad_out: grad_in)
+    with pytest.raises(RuntimeError, match="2 inputs"):
+        both(a, b).sum().backward()
+
+
+# -------------------------------------------------------------------------------------------------------- text
+
+
+def test_repr_counts_parameters():
+    assert repr(mlp()) == (
+        "MLP(  # 26 parameters\n"
+        "  (0): Linear(in_features=3, out_features=4)  # 16 parameters\n"
+        "  (1): ReLU()\n"
+        "  (2): Linear(in_features=4, out_features=2)  # 10 parameters\n"
+        ")"
+    )
+    assert repr(nn.Linear(1, 1, bias=False)) == "Linear(in_features=1, out_features=1, bias=False)  # 1 parameter"
+    assert repr(nn.HuberLoss(delta=2.0)) == "HuberLoss(reduction='mean', delta=2.0)"
+    assert repr(nn.Residual(nn.Tanh())) == "Residual(\n  (block): Tanh()\n)"
+
+
+def test_summary_is_a_table_and_leaves_the_model_alone():
+    model = nn.Sequential(nn.MLP(4, [4, 3], norm="batch", dropout=0.5, residual=True, rng=0), nn.Softmax())
+    model[0][0].block[0].requires_grad_(False)
+    nn.manual_seed(3)
+    expected = np.random.default_rng(3).random()
+    table = nn.summary(model, 4)
+    assert nn.randomness.as_generator().random() == expected
+    assert not model[0][0].block[1].num_batches_tracked
+    lines = repr(table).splitlines()
+    assert lines[0].split() == ["layer", "output", "shape", "parameters", "memory"]
+    assert "    0: Residual" in repr(table)
+    assert table.parameters == sum(p.size for p in model.parameters()) == 43
+    assert table.trainable == 43 - 20
+    assert "parameters   43 (20 frozen)" in lines
+    shapes = {row.path: row.output_shape for row in table.rows}
+    assert shapes[""] == ("N", 3)
+    assert shapes["0.0.block.1"] == ("N", 4)
+    assert table.activation_bytes == 8 * (4 + 4 + 4 + 4 + 3 + 3)
+    assert nn.summary(nn.Embedding(5, 2), (3,), dtype=int).rows[0].output_shape == ("N", 3, 2)
+    assert nn.summary(nn.Bilinear(2, 3, 1), 2, 3).parameters == 7
+    with pytest.raises(ValueError, match="its last axis is 5, and 4 is wanted"):
+        nn.summary(model, 5)
+    with pytest.raises(TypeError, match="takes a Module"):
+        nn.summary(3, 5)
+
+
+def test_shared_weights_are_counted_once_in_the_summary():
+    layer = nn.Linear(2, 2)
+    other = nn.Linear(2, 2)
+    other.weight = layer.weight
+    assert nn.summary(nn.Sequential(layer, other), 2).parameters == 8
+
+
+# ----------------------------------------------------------------------------------------------------- mistakes
+
+
+def test_forgotten_super_init_and_missing_forward():
+    class Forgetful(nn.Module):
+        def __init__(self):
+            self.layer = nn.Linear(1, 1)
+
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(AttributeError, match=r"Forgetful\.layer .*super\(\)\.__init__\(\)"):
+        Forgetful()
+    with pytest.raises(NotImplementedError, match="Empty has no forward"):
+        Empty()(1.0)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 1)), [1.0], Tensor([1.0]), 3.0])
+def test_an_array_for_a_parameter_is_refused(wrong):
+    layer = nn.Linear(1, 2)
+    weight = layer.weight
+    with pytest.raises(TypeError, match=r"Linear\.weight is a Parameter"):
+        layer.weight = wrong
+    assert layer.weight is weight
+    layer.weight = nn.Parameter(np.ones((2, 1)))
+    layer.bias = None
+    assert len(list(layer.parameters())) == 1
+
+
+def test_an_array_for_a_module_is_refused():
+    model = Tower()
+    with pytest.raises(TypeError, match=r"Tower\.first is a Module"):
+        model.first = np.zeros(3)
+
+
+def test_containers():
+    layers = nn.ModuleList([nn.Linear(2, 2, rng=0), nn.Tanh()])
+    layers.insert(0, nn.ReLU()).append(nn.Tanh())
+    assert [type(m).__name__ for m in layers] == ["ReLU", "Linear", "Tanh", "Tanh"]
+    assert list(layers.state_dict()) == ["1.weight", "1.bias"]
+    del layers[0]
+    assert list(layers.state_dict()) == ["0.weight", "0.bias"]
+    layers[-1] = nn.ReLU()
+    assert len(layers[1:]) == 2
+    assert isinstance(layers[1:], nn.ModuleList)
+    with pytest.raises(IndexError, match="has no item 7"):
+        layers[7]
+    choice = nn.ModuleDict({"a": nn.Linear(1, 1), "b": nn.Tanh()})
+    assert "a" in choice
+    assert list(choice.keys()) == ["a", "b"]
+    assert list(choice.state_dict()) == ["a.weight", "a.bias"]
+    del choice["b"]
+    with pytest.raises(KeyError, match="no module 'b'"):
+        choice["b"]
+    with pytest.raises(KeyError, match="without dots"):
+        choice["a.b"] = nn.Tanh()
+    listed = nn.ParameterList([np.zeros(2), nn.Parameter([1.0])])
+    assert [name for name, _ in listed.named_parameters()] == ["0", "1"]
+    named = nn.Sequential({"hidden": nn.Linear(2, 3), "act": nn.Tanh()})
+    assert named.hidden.out_features == 3
+    assert isinstance(named[:1], nn.Sequential)
+    assert list(named.state_dict()) == ["hidden.weight", "hidden.bias"]
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        named.absent  # noqa: B018
+
+
+@pytest.mark.parametrize("wrong", [np.tanh, "relu", None, nn.Tanh, [nn.Tanh()]])
+def test_sequential_of_something_else(wrong):
+    with pytest.raises(TypeError, match=r"Sequential\[1\] must be a Module"):
+        nn.Sequential(nn.Tanh(), wrong)
+
+
+def test_residual_keeps_the_shape():
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    block = nn.Residual(nn.Linear(2, 2, rng=0), nn.Tanh())
+    np.testing.assert_allclose(block(x).data, x.data + block.block(x).data)
+    with pytest.raises(ValueError, match=r"\(1, 3\) of \(1, 2\)"):
+        nn.Residual(nn.Linear(2, 3))(x)
+    with pytest.raises(TypeError, match="one or more Modules"):
+        nn.Residual(np.tanh)
+
+
+def test_no_grad_records_nothing():
+    with ag.no_grad():
+        assert not mlp()(np.ones((2, 3))).requires_grad
+
+
+def test_another_autograd_is_named(tmp_path):
+    """HIPS autograd has the same import name; nn says what to do about it."""
+    (tmp_path / "autograd").mkdir()
+    (tmp_path / "autograd/__init__.py").write_text("from math import tanh as grad\n")
+    (tmp_path / "nn").symlink_to(Path(nn.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", "import nn"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: nn needs the autograd package of chainrule")
+    assert "pip uninstall autograd" in last
+    assert str(tmp_path) in last
