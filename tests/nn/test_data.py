@@ -228,8 +228,8 @@ def test_classes_are_balanced():
 
 
 def test_without_replacement_no_row_comes_twice():
-    rows = WeightedRandomSampler([1.0, 2.0, 0.0, 5.0], 3, replacement=False)(np.random.default_rng(0))
-    assert sorted(rows) == [0, 1, 3]
+    sampler = WeightedRandomSampler([1.0, 2.0, 0.0, 5.0], 3, replacement=False)
+    assert all(sorted(sampler(np.random.default_rng(seed))) == [0, 1, 3] for seed in range(20))
 
 
 @pytest.mark.parametrize(
@@ -282,6 +282,17 @@ def test_dealing_goes_on_in_mid_epoch_as_if_never_stopped(make, stop):
     assert begun + list(three_epochs(resumed)) == whole
     assert resumed.epoch == 3
     assert resumed.state_dict()["rng"] == state["rng"] or len(begun) < len(whole)
+
+
+def test_a_state_between_two_epochs_goes_on_with_a_whole_one():
+    loader, other = (LOADERS["shuffled"](seed) for seed in (1, 2))
+    rows_of(loader)
+    other.load_state_dict(loader.state_dict())
+    assert (other.epoch, other.position) == (1, 0)
+    assert rows_of(other) == rows_of(loader)
+    fresh = LOADERS["shuffled"](3)
+    fresh.load_state_dict(LOADERS["shuffled"](1).state_dict())
+    assert rows_of(fresh) == rows_of(LOADERS["shuffled"](1))
 
 
 @pytest.mark.parametrize("kind", [np.random.MT19937, np.random.Philox, np.random.SFC64])

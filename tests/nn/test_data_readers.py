@@ -292,6 +292,9 @@ X = np.lib.format.open_memmap(sys.argv[1], mode="w+", dtype=np.float32, shape=(r
 X[::10_000] = 1.0  # nearly all is a hole in the file
 del X
 resource.setrlimit(resource.RLIMIT_DATA, (400_000_000, 400_000_000))
+on_disk = open_npy(sys.argv[1])
+for other in (on_disk[:, ::-1], on_disk.view(">f4")):  # which numpy.take would copy first
+    assert len(next(iter(DataLoader(TensorDataset(other), 8, shuffle=True, rng=0)))[0]) == 8
 train, test = random_split(TensorDataset(open_npy(sys.argv[1]), np.ones(rows, np.float32)), [rows - 1000, 1000], rng=0)
 model = nn.Linear(1000, 1, rng=0).float()
 optimizer = optim.SGD(model.parameters(), lr=0.01)
