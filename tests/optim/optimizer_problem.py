@@ -113,6 +113,7 @@ LINES = {
         lambda a: 5 * (a + 0.004) ** 4 - 8 * (a + 0.004) ** 3,
     ),
     "valleys": (lambda a: 0.02 * a * a - np.sin(3 * a), lambda a: 0.04 * a - 3 * np.cos(3 * a)),
+    "saturating": (lambda a: -a / (1 + a), lambda a: -1 / (1 + a) ** 2),
     "steep": (lambda a: a**4 - a, lambda a: 4 * a**3 - 1),
     "sharp": (lambda a: np.hypot(a - 1, 1e-4), lambda a: (a - 1) / np.hypot(a - 1, 1e-4)),
 }

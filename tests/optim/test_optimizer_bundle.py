@@ -162,13 +162,14 @@ def test_subtracting_in_place_between_steps():
 def test_what_was_subtracted_from_in_place_is_not_taken_for_a_recorded_array():
     w = Tensor(np.ones(3), requires_grad=True)
     optimizer = optim.SGD([w], lr=0.1)
-    for _ in range(6):
+    for step in range(8):
         loss = (w * w).sum()
         w.zero_grad()
         loss.backward()
         optimizer.step()
         del loss
-        w.data -= 0.1
+        if step % 3 == 0:
+            w.data -= 0.1
 
 
 class Anchored(optim.Optimizer):
@@ -185,14 +186,13 @@ class Anchored(optim.Optimizer):
 
 def test_a_rule_may_keep_the_numbers_it_starts_from():
     p = array(3)
-    start = p.data.copy()
+    first, start = p.data, p.data.copy()
     optimizer = Anchored([p])
     optimizer.step()
-    held = p.data
+    first[...] = 7.0
     p.data[...] = 5.0
     optimizer.step()
     np.testing.assert_allclose(p.data, start, rtol=1e-13)
-    np.testing.assert_array_equal(held, 5.0)
 
 
 def test_numbers_stay_floats_under_a_rule_that_looks_at_shapes():
