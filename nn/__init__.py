@@ -9,7 +9,7 @@ Examples
 >>> loss.backward()
 """
 
-from . import _check, checkpoint, data, functional, init, metrics, scalar, training, utils  # noqa: F401  (_check comes first)
+from . import _check, checkpoint, data, exchange, functional, init, metrics, scalar, training, utils  # noqa: F401  (_check comes first)
 from .activation import (
     CELU,
     ELU,
@@ -83,6 +83,6 @@ __all__ = [
     "PoissonNLLLoss", "RMSNorm", "RReLU", "ReLU", "ReLU6", "Residual", "Sequential", "SiLU", "Sigmoid",
     "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmin", "Softplus", "Softshrink", "Softsign",
     "SquaredHingeLoss", "StateDictError", "Tanh", "Tanhshrink", "Threshold", "TripletMarginLoss", "checkpoint",
-    "data", "functional", "get_rng_state", "init", "manual_seed", "metrics", "scalar", "set_rng_state", "summary",
-    "training", "utils",
+    "data", "exchange", "functional", "get_rng_state", "init", "manual_seed", "metrics", "scalar", "set_rng_state",
+    "summary", "training", "utils",
 ]  # fmt: skip
