@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from .graph import Node
 from .rules import nondifferentiable, xp
 
 
@@ -101,3 +104,76 @@ def logical_and(x: Any, y: Any) -> Any:
 def logical_or(x: Any, y: Any) -> Any:
     """Whether at least one holds, being neither zero nor false."""
     return xp(x, y).logical_or(x, y)
+
+
+def _mask(x: Any, symbol: str) -> Any:
+    """Return `x` if it answers a question; & | and ~ on numbers would mean their bits."""
+    data = x._data if isinstance(x, Node) else x if type(x) is float else np.asarray(x)
+    if type(data) is not float and data.dtype != bool:
+        raise TypeError(
+            f"{symbol} joins masks such as x > 0; got dtype {data.dtype}, for which use logical_and and kin"
+        )
+    return x
+
+
+def bitwise_and(x: Any, y: Any) -> Any:
+    """Return the mask that holds where both masks do: ``x & y``.
+
+    Parameters
+    ----------
+    x, y : array_like of bool, Tensor or Value
+        The masks.
+
+    Returns
+    -------
+    ndarray, Tensor or Value
+        The joint mask.
+
+    Examples
+    --------
+    >>> bitwise_and([True, True], [True, False])
+    array([ True, False])
+    """
+    return logical_and(_mask(x, "&"), _mask(y, "&"))
+
+
+def bitwise_or(x: Any, y: Any) -> Any:
+    """Return the mask that holds where at least one of two masks does: ``x | y``.
+
+    Parameters
+    ----------
+    x, y : array_like of bool, Tensor or Value
+        The masks.
+
+    Returns
+    -------
+    ndarray, Tensor or Value
+        The joint mask.
+
+    Examples
+    --------
+    >>> bitwise_or([True, False], [False, False])
+    array([ True, False])
+    """
+    return logical_or(_mask(x, "|"), _mask(y, "|"))
+
+
+def invert(x: Any) -> Any:
+    """Return the mask that holds where `x` does not: ``~x``.
+
+    Parameters
+    ----------
+    x : array_like of bool, Tensor or Value
+        The mask.
+
+    Returns
+    -------
+    ndarray, Tensor or Value
+        The opposite.
+
+    Examples
+    --------
+    >>> invert([True, False])
+    array([False,  True])
+    """
+    return logical_not(_mask(x, "~"))

@@ -52,18 +52,15 @@ class Variable(Node):
     def __pos__(self) -> Any:
         return self
 
-    def __and__(self, other: Any) -> Any:
-        return comparing.logical_and(_truths(self, "&"), _truths(other, "&"))
+    __and__ = comparing.bitwise_and
+    __or__ = comparing.bitwise_or
+    __invert__ = comparing.invert
 
-    __rand__ = __and__
+    def __rand__(self, other: Any) -> Any:
+        return comparing.bitwise_and(other, self)
 
-    def __or__(self, other: Any) -> Any:
-        return comparing.logical_or(_truths(self, "|"), _truths(other, "|"))
-
-    __ror__ = __or__
-
-    def __invert__(self) -> Any:
-        return comparing.logical_not(_truths(self, "~"))
+    def __ror__(self, other: Any) -> Any:
+        return comparing.bitwise_or(other, self)
 
     absolute = abs = ew.absolute
     pow = ew.power
@@ -242,16 +239,6 @@ class Variable(Node):
             )
         grad = None if isinstance(self._grad, Node) else self._grad
         return _restored, (type(self), self._data, self._requires_grad, self.name, grad)
-
-
-def _truths(x: Any, symbol: str) -> Any:
-    """Return `x` if it is a mask; & | and ~ on numbers would mean their bits."""
-    data = x._data if isinstance(x, Node) else np.asarray(x)
-    if type(data) is not float and data.dtype != bool:
-        raise TypeError(
-            f"{symbol} joins masks such as x > 0; got dtype {data.dtype}, for which use logical_and and kin"
-        )
-    return x
 
 
 def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:

@@ -1,0 +1,121 @@
+"""Methods of nodes: NumPy's and PyTorch's names for the operations."""
+
+import numpy as np
+import pytest
+
+from autograd import Node, Tensor, Value
+
+RNG = np.random.default_rng(11)
+X, COLUMN = RNG.normal(size=(2, 3, 4)), RNG.normal(size=4)
+
+
+def same(found, expected, rtol=1e-14):
+    found = found.data if isinstance(found, Node) else found
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-15)
+    assert np.shape(found) == np.shape(expected)
+
+
+METHODS = {
+    "abs": lambda t: t.abs(),
+    "absolute": lambda t: t.absolute(),
+    "pow": lambda t: t.pow(2),
+    "clamp": lambda t: t.clamp(-1, 1),
+    "clip": lambda t: t.clip(-1, 1),
+    "exp": lambda t: t.exp(),
+    "square": lambda t: t.square(),
+    "erf": lambda t: t.erf(),
+    "sign": lambda t: t.sign(),
+    "floor": lambda t: t.floor(),
+    "round": lambda t: t.round(),
+    "isnan": lambda t: t.isnan(),
+    "arctan": lambda t: t.arctan(),
+    "atan": lambda t: t.atan(),
+    "atan2": lambda t: t.atan2(2.0),
+    "hypot": lambda t: t.hypot(1.0),
+    "sinh": lambda t: t.sinh(),
+    "expm1": lambda t: t.expm1(),
+    "reciprocal": lambda t: t.reciprocal(),
+    "log1p": lambda t: (t * t).log1p(),
+    "rsqrt": lambda t: (t * t).rsqrt(),
+    "maximum": lambda t: t.maximum(0.5),
+    "logaddexp": lambda t: t.logaddexp(1.0),
+}
+
+
+@pytest.mark.parametrize("f", METHODS.values(), ids=METHODS)
+def test_methods_of_numbers(f):
+    for x in (0.7, -1.3):
+        assert f(Value(x)).data == pytest.approx(float(f(Tensor(x)).data), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda t: t.T, X.T),
+        (lambda t: t.mT, X.swapaxes(-1, -2)),
+        (lambda t: t.sum(dim=1), X.sum(1)),
+        (lambda t: t.sum(0, keepdim=True), X.sum(0, keepdims=True)),
+        (lambda t: t.mean(dim=(0, 2)), X.mean((0, 2))),
+        (lambda t: t.var(dim=1, correction=1), X.var(1, ddof=1)),
+        (lambda t: t.std(), X.std()),
+        (lambda t: t.max(dim=2), X.max(2)),
+        (lambda t: t.amin(dim=0), X.min(0)),
+        (lambda t: t.prod(1), X.prod(1)),
+        (lambda t: t.argmax(dim=1), X.argmax(1)),
+        (lambda t: t.argmin(), X.argmin()),
+        (lambda t: (t > 0).any(dim=1), (X > 0).any(1)),
+        (lambda t: (t > 0).all(), (X > 0).all()),
+        (lambda t: t.cumsum(dim=1), X.cumsum(1)),
+        (lambda t: t.cumprod(axis=0), X.cumprod(0)),
+        (lambda t: t.norm(dim=1), np.linalg.norm(X, axis=1)),
+        (lambda t: t.sort(dim=0), np.sort(X, 0)),
+        (lambda t: t.argsort(dim=0), X.argsort(0)),
+        (lambda t: t.view(6, 4), X.reshape(6, 4)),
+        (lambda t: t.reshape((6, 4)), X.reshape(6, 4)),
+        (lambda t: t.flatten(), X.ravel()),
+        (lambda t: t.flatten(1), X.reshape(2, 12)),
+        (lambda t: t.ravel(), X.ravel()),
+        (lambda t: t.transpose(), X.T),
+        (lambda t: t.permute(2, 0, 1), X.transpose(2, 0, 1)),
+        (lambda t: t.transpose((1, 0, 2)), X.transpose(1, 0, 2)),
+        (lambda t: t.swapaxes(0, 1), X.swapaxes(0, 1)),
+        (lambda t: t.moveaxis(0, 2), np.moveaxis(X, 0, 2)),
+        (lambda t: t.unsqueeze(dim=1), X[:, None]),
+        (lambda t: t.unsqueeze(-1), X[..., None]),
+        (lambda t: t[:1].squeeze(dim=0), X[0]),
+        (lambda t: t.broadcast_to((2, 2, 3, 4)), np.broadcast_to(X, (2, 2, 3, 4))),
+        (lambda t: t.tile((1, 2, 1)), np.tile(X, (1, 2, 1))),
+        (lambda t: t.repeat(2, axis=1), X.repeat(2, 1)),
+        (lambda t: t.repeat_interleave(2, dim=1), X.repeat(2, 1)),
+        (lambda t: t.flip(dim=1), np.flip(X, 1)),
+        (lambda t: t.roll(1, 2), np.roll(X, 1, 2)),
+        (lambda t: t.tril(), np.tril(X)),
+        (lambda t: t.triu(1), np.triu(X, 1)),
+        (lambda t: t.diagonal(0, 1, 2), X.diagonal(0, 1, 2)),
+        (lambda t: t[0].diag(), np.diag(X[0])),
+        (lambda t: t[0, :, :3].trace(), X[0, :, :3].trace()),
+        (lambda t: t.split(2, axis=2)[0], X[..., :2]),
+        (lambda t: t.take([0, 1], axis=2), X[..., :2]),
+        (lambda t: t.index_add(0, 1.0), np.concatenate([X[:1] + 1.0, X[1:]])),
+        (lambda t: t.masked_fill(t > 0, 0.0), np.where(X > 0, 0.0, X)),
+        (lambda t: t.double(), X),
+        (lambda t: t.dot(COLUMN), X @ COLUMN),
+        (lambda t: t[0, :, :3].det(), np.linalg.det(X[0, :, :3])),
+        (lambda t: t[0, :, :3].inverse(), np.linalg.inv(X[0, :, :3])),
+        (lambda t: t.matmul(t.mT), X @ X.swapaxes(-1, -2)),
+        (lambda t: t[0, 0].outer(t[1, 0]), np.outer(X[0, 0], X[1, 0])),
+        (lambda t: t.logsumexp(dim=1), np.log(np.exp(X).sum(1))),
+        (lambda t: t.softmax(dim=1).sum(dim=1), np.ones((2, 4))),
+        (lambda t: t.log_softmax(dim=1).exp().sum(1), np.ones((2, 4))),
+        (lambda t: t.numel(), 24),
+        (lambda t: t.dim(), 3),
+        (lambda t: t.size, 24),
+    ],
+)
+def test_methods_of_tensors(f, expected):
+    same(f(Tensor(X, requires_grad=True)), expected, rtol=1e-12)
+
+
+def test_float_is_single_precision():
+    assert Tensor([1.0]).float().dtype == np.float32
+    assert Tensor([1.0]).astype("float32").double().dtype == np.float64
