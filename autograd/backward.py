@@ -91,9 +91,7 @@ def reverse_pass(
         if to_y:
             total = get(y)
             cotangent[y] = share_y if total is None else total + share_y
-    if create_graph:
-        finished = {node: g if isinstance(g, Node) else _constant(g, node) for node, g in finished.items()}
-    return finished
+    return {node: _as_node(g, node) for node, g in finished.items()} if create_graph else finished
 
 
 def _watched(watch: Watch, visit: Visit | None) -> Visit:
@@ -291,8 +289,10 @@ def _own(g: Any, node: Node, given: set[int]) -> Any:
     return g
 
 
-def _constant(g: Any, like: Node) -> Node:
-    """Return plain numbers as a node of the kind of `like` that nothing is recorded behind."""
+def _as_node(g: Any, like: Node) -> Node:
+    """Return a cotangent as a node; plain numbers become one of the kind of `like` with nothing recorded behind it."""
+    if isinstance(g, Node):
+        return g
     node = object.__new__(type(like))
     make_leaf(node, _own(g, like, set()), False, "")
     return node
