@@ -1,5 +1,6 @@
 """Models as ONNX files, checked by the official checker and run by the official reference evaluator."""
 
+import functools
 import importlib.util
 import math
 import sys
@@ -113,6 +114,7 @@ INDICES = {
     "arrays behind": lambda x: x[..., [0, 1, 1], [2, 0, 1]],
     "arrays in the middle": lambda x: x.reshape((2, 3, 2, 2))[:, [[0], [1]], [1, 0], None],
     "arrays apart": lambda x: x[[1, 0], :, [2, 3]],
+    "arrays apart and not in front": lambda x: x.reshape((2, 3, 2, 2))[:, [0, 2], :, [1, 0]],
     "array apart from a number": lambda x: x[0, :, [1, 2]],
     "arrays and new axes": lambda x: x[None, [1, 0], [2, 2], None],
     "arrays apart by a new axis": lambda x: x[[1, 0], None, [2, 2]],
@@ -235,8 +237,19 @@ def test_rows_stay_open_only_where_the_graph_allows_it(path):
         lambda x: x.reshape((4, 2, 3)).sum(axis=2),
         lambda x: x * np.ones((4, 1)),
         lambda x: x / len(x),
+        lambda x: functools.reduce(lambda y, _: ag.tanh(y), range(len(x)), x),
     ):
         assert not rows_are_open(export_onnx(path, Function(function), x))
+
+
+def test_the_official_checker_has_the_last_word(path, monkeypatch):
+    def refuse(proto, full_check=False):
+        raise onnx.checker.ValidationError(f"full_check={full_check}")
+
+    monkeypatch.setattr(onnx.checker, "check_model", refuse)
+    with pytest.raises(onnx.checker.ValidationError, match="full_check=True"):
+        export_onnx(path, nn.Linear(2, 1), np.ones((1, 2)))
+    assert not path.exists()
 
 
 def test_modes_are_given_back_and_the_file_is_of_evaluation(path):
