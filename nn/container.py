@@ -22,7 +22,7 @@ class Container(Module):
     def _attributes(self) -> Iterator[tuple[str, Any]]:
         yield from self._items.items()
         for name, thing in super()._attributes():
-            if not name.startswith("_items."):
+            if not name.startswith("_items."):  # the table again, as an attribute
                 yield name, thing
 
     def _put(self, name: str, item: Any) -> None:

@@ -41,6 +41,9 @@ class Parameter(Tensor):
         super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad, name, dtype=dtype)
 
 
+PLAIN = {int, float, bool, str, type(None)}  # settings, which the walk passes over quickly
+
+
 def is_parameter(thing: Any) -> bool:
     """Whether a module treats this attribute as trainable numbers: a `Parameter`, a `Value`, an array of `Value`s."""
     return isinstance(thing, (Parameter, Value)) or (type(thing) is np.ndarray and thing.dtype == object)
@@ -127,7 +130,10 @@ class Module:
     def _attributes(self) -> Iterator[tuple[str, Any]]:
         """Yield (name, parameter or module) in the order of assignment."""
         for name, thing in self.__dict__.items():
-            if name not in self._buffers:
+            kind = type(thing)
+            if kind is Parameter:
+                yield name, thing
+            elif kind not in PLAIN and name not in self._buffers:
                 yield from _members(name, thing)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:

@@ -17,7 +17,7 @@ from autograd.extend import primitive, shape_of
 
 __all__ = [
     "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "mean_of_all",
-    "scaled_to_unit", "standardized",
+    "mean_squared_error", "scaled_to_unit", "standardized",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -120,6 +120,18 @@ def mean_of_all(x: Any) -> Any:
     return np.add.reduce(x, axis=None) / x.size
 
 
+@fused(
+    lambda x, t: ag.mean((x - t) ** 2),
+    lambda g, y, x, t: (x - t) * (g * (2.0 / x.size)),
+    lambda g, y, x, t: (t - x) * (g * (2.0 / x.size)),
+)
+def mean_squared_error(x: Any, t: Any) -> Any:
+    """Mean of the squared differences of two arrays of one shape."""
+    d = x - t
+    d *= d
+    return np.add.reduce(d, axis=None) / d.size
+
+
 # ---------------------------------------------------------------------------- softmax followed by cross-entropy
 
 
@@ -141,10 +153,10 @@ def _one_hot(t: Any, like: Any) -> Any:
 )
 def cross_entropy_of_index(z: Any, t: Any) -> Any:
     """Cross-entropy ``log(sum(exp(z))) - z[t]`` of each row of logits z (n, C) with its class t (n,)."""
-    peak = z.max(axis=1)
+    peak = np.maximum.reduce(z, axis=1)
     e = z - peak[:, None]
     np.exp(e, out=e)
-    return np.log(e.sum(axis=1)) + (peak - z[np.arange(len(t)), t])
+    return np.log(np.add.reduce(e, axis=1)) + (peak - z[np.arange(len(t)), t])
 
 
 def _row_losses(z: Any, q: Any) -> Any:

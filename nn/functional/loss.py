@@ -12,15 +12,19 @@ import numpy as np
 
 import autograd as ag
 from autograd import Tensor, tanh
-from autograd.extend import elementwise, xp
+from autograd.extend import apply, elementwise, xp
 
 from .checks import constant, floats, numbers, prediction_and_target, reduced, refuse_nan, require_positive
+from .fused import mean_squared_error
 from .rectifiers import hardtanh
 
 __all__ = [
     "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mse_loss", "poisson_nll_loss",
     "smooth_l1_loss",
 ]  # fmt: skip
+
+
+MEAN_SQUARED_ERROR = mean_squared_error.primitive  # type: ignore[attr-defined]
 
 
 @elementwise(lambda y, x, t: 2.0 * (x - t), lambda y, x, t: 2.0 * (t - x))
@@ -71,6 +75,8 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     np.float64(2.0)
     """
     x, t = prediction_and_target("mse_loss", input, target)
+    if reduction == "mean" and x.size:
+        return refuse_nan("mse_loss", apply(MEAN_SQUARED_ERROR, (x, t)), t)
     return refuse_nan("mse_loss", reduced(squared_error(x, t), reduction), t)
 
 

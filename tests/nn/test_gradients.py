@@ -16,6 +16,7 @@ SAMPLES = {
     "standardized": ((4, 3),),
     "scaled_to_unit": ((4, 3),),
     "mean_of_all": ((4, 3),),
+    "mean_squared_error": ((4, 3), (4, 3)),
     "cross_entropy_of_index": ((5, 4), np.array([0, 3, 1, 1, 2])),
     "cross_entropy_of_rows": ((5, 4), (5, 4)),
 }
