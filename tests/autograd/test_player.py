@@ -1,0 +1,450 @@
+"""The interactive page: what is in the file, what its evaluator computes, and what a browser makes of it."""
+
+import html
+import importlib.util
+import json
+import math
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograd import PRIMITIVES, Value, where
+from autograd.graph import apply
+from autograd.layout import HEIGHT, layout
+from autograd.parsing import parse
+from autograd.player import LIMIT, TEMPLATE, play
+from autograd.rules import Elementwise
+from autograd.tape_of_page import EVALUATED, page_data
+
+_spec = importlib.util.spec_from_file_location("explained_examples", Path(__file__).with_name("explained_examples.py"))
+examples = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(examples)
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'&{{data}}\u2028\x00\ud800"
+FORMULA = "tanh(w1*x1 + w2*x2 + b)**2 + 0.1*(w1**2 + w2**2) + relu(w1 - x2) * sigmoid(b) + log(1 + exp(w2))"
+NUMBERS = {"w1": -3.0, "w2": 1.0, "x1": 2.0, "x2": 0.5, "b": 6.88}
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page.html, re.S)[1])
+
+
+def real(x):
+    return float(x)
+
+
+# ---------------------------------------------------------------------------------------------- the file
+
+
+def test_the_page_is_one_file_that_asks_for_nothing():
+    text = play(parse(FORMULA, NUMBERS)).html
+    assert len(text.encode("utf-8")) < 150_000
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/=]{44}'", policy)
+    namespaces = {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}
+    assert set(re.findall(r"https?://[^\"'\s]+", text)) <= namespaces
+    assert not re.search(
+        r"\b(fetch|XMLHttpRequest|WebSocket|import\(|innerHTML|outerHTML|document\.write|eval)\b", text
+    )
+
+
+def test_thirty_nodes_take_less_than_a_third_of_the_room():
+    root = parse("+".join(f"a*{i}" for i in range(15)), {"a": 1.0})
+    assert len(play(root).html) < 50_000
+
+
+def test_a_hostile_name_ends_nothing():
+    page = play(Value(1.0, name=HOSTILE) * Value(2.0, name="b"))
+    assert page.html.count("</script>") == TEMPLATE.read_text(encoding="utf-8").count("</script>")
+    assert "onerror=alert" not in re.sub(r'id="data">.*?</script>', "", page.html, flags=re.S)
+    assert "\x00" not in page.html
+    page.html.encode("utf-8")
+    assert data_of(page)["nodes"][0]["name"].startswith("</script>")
+
+
+def test_same_graph_same_page():
+    assert play(examples.mlp()).html == play(examples.mlp()).html
+
+
+def test_the_page_is_written_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "page.html"
+    page = play(examples.neuron(), file)
+    assert file.read_text(encoding="utf-8") == page.html
+    assert page.path == file
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        play(examples.neuron(), tmp_path / "none" / "page.html")
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_notebook_shows_the_page_in_a_frame():
+    page = play(examples.neuron())
+    frame = page._repr_html_()
+    assert frame.startswith("<iframe srcdoc=")
+    assert 'sandbox="allow-scripts"' in frame
+    assert html.unescape(re.search(r'srcdoc="(.*?)" style', frame, re.S)[1]) == page.html
+    assert repr(page) == "<page of 6 nodes>"
+
+
+@pytest.mark.parametrize("thing", [3.0, None, [Value(1.0)]])
+def test_only_nodes_are_played(thing):
+    with pytest.raises(TypeError, match="Value or Tensor"):
+        play(thing)
+
+
+def test_a_graph_too_large_is_refused_with_the_limit():
+    x = Value(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y + x
+    with pytest.raises(ValueError, match=rf"100,001 nodes.*{LIMIT}"):
+        play(y)
+
+
+def test_leaves_are_not_touched():
+    a = Value(2.0)
+    play(a * a)
+    assert a.grad == 0.0
+
+
+def test_the_page_tells_the_steps_of_the_engine():
+    data = data_of(play(parse(FORMULA, NUMBERS)))
+    root = parse(FORMULA, NUMBERS)
+    root.backward()
+    sums = {}
+    for step in data["steps"]:
+        target = data["edges"][step["edge"]][2]
+        assert step["up"] * step["local"] == pytest.approx(step["share"], rel=1e-14)
+        sums[target] = step["total"]
+    names = {node["name"]: k for k, node in enumerate(data["nodes"])}
+    leaves = {node.name: node for node in _leaves(root)}
+    for name, leaf in leaves.items():
+        assert sums[names[name]] == leaf.grad
+
+
+def _leaves(root):
+    from autograd import topological_order
+
+    return [node for node in topological_order(root) if node.op is None]
+
+
+def test_arrays_are_shown_and_the_page_says_why_it_does_not_compute_them():
+    data = data_of(play(examples.mlp()))
+    assert data["tape"] is None
+    assert data["why"] == "its numbers are arrays"
+    assert data["nodes"][0]["full"][0] == "array"
+
+
+def test_an_operation_the_page_does_not_know_is_named():
+    data = page_data(Value(1.0).sum() if hasattr(Value, "sum") else Value(1.0) * 1.0, {})
+    assert data["tape"] is not None or "does not know" in data["why"]
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, -0.0, 1e-300, 1e300])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_edge_numbers_are_json(number):
+    data = data_of(play(Value(number, name="a") * 2.0))
+    assert data["nodes"][0]["value"] in (number, "inf", "-inf", "nan")
+
+
+# ---------------------------------------------------------------------------------------------- the layout
+
+
+def test_boxes_do_not_overlap_and_edges_go_right():
+    rng = np.random.default_rng(0)
+    for size in (2, 5, 30, 120):
+        edges = sorted({(int(rng.integers(k)), k) for k in range(1, size) for _ in range(2)}, key=lambda e: e[1])
+        found = layout([100.0] * size, edges)
+        for i, p in enumerate(found.places):
+            assert 0 <= p.x <= found.width - p.width
+            assert HEIGHT / 2 <= p.y <= found.height - HEIGHT / 2
+            for q in found.places[:i]:
+                assert abs(p.y - q.y) >= HEIGHT or p.x + p.width <= q.x or q.x + q.width <= p.x
+        assert all(found.places[a].x < found.places[b].x for a, b in edges)
+        assert len(found.paths) == len(found.middles) == len(edges)
+
+
+def test_two_edges_between_the_same_boxes_are_two_curves():
+    found = layout([90.0, 90.0], [(0, 1), (0, 1)])
+    assert len(set(found.paths)) == 2
+
+
+def test_a_lone_node_has_a_place():
+    assert layout([90.0], []).places[0].x == 12
+
+
+# ------------------------------------------------------------------------------- the evaluator, under node
+
+node = shutil.which("node")
+needs_node = pytest.mark.skipif(node is None, reason="node is not installed")
+
+
+def evaluator(code, given):
+    """Run a piece of JavaScript after the page's own script, with `given` as data; return what it prints."""
+    script = TEMPLATE.read_text(encoding="utf-8").partition("<script>\n")[2].partition("</script>")[0]
+    harness = f"const given = JSON.parse(require('fs').readFileSync(0, 'utf8')); const page = module.exports; {code}"
+    done = subprocess.run(
+        [node, "-e", script + harness], input=json.dumps(given), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def close(a, b):
+    a, b = real(a), real(b)
+    return a == b or (a != a and b != b) or abs(a - b) <= 1e-12 * max(1.0, abs(a), abs(b))
+
+
+WORDS = "const word = x => Number.isFinite(x) ? x : String(x).replace('NaN', 'nan').replace('Infinity', 'inf');"
+RUN = (
+    WORDS
+    + """
+const out = given.map(d => {
+  const r = page.run(d, d.nodes.map(n => page.num(n.value)));
+  return [word(r.values[d.root]), r.steps.map(s => [s.up, s.local, s.share, s.total].map(word))];
+});
+console.log(JSON.stringify(out));"""
+)
+
+
+@needs_node
+def test_the_page_has_every_operation_it_claims_and_no_other():
+    assert set(evaluator("console.log(JSON.stringify(Object.keys(page.OPS)));", {})) == EVALUATED
+
+
+@needs_node
+def test_every_operation_of_the_page_computes_what_the_engine_computes():
+    """Forward and backward of each operation, on a grid of numbers, edge numbers among them."""
+    grid = [-2.7, -1.0, -0.5, -1e-9, 0.0, 1e-9, 0.3, 0.5, 1.0, 1.5, 2.5, 7.0, 30.0, 700.0, -700.0, 1e8]
+    pages, expected = [], []
+    for name in sorted(EVALUATED - {"product_if_taken"}):
+        op = PRIMITIVES[name]
+        arity = len(op.rules)
+        rng = np.random.default_rng(len(name))
+        for row in ([x] * (arity == 1) or list(rng.choice(grid, arity)) for x in grid):
+            leaves = [Value(real(x)) for x in row]
+            params = {"negative_slope": 0.2} if name == "leaky_relu" else {}
+            try:
+                with np.errstate(all="ignore"):
+                    data = page_data(apply(op, tuple(leaves), params) * 3.0 + leaves[0] * 0.5, {})
+            except (ValueError, ArithmeticError):  # outside the domain of the operation, or of its derivative
+                continue
+            assert data["tape"] is not None, (name, data["why"])
+            pages.append(data)
+            expected.append((name, row))
+    for (name, row), data, (value, steps) in zip(expected, pages, evaluator(RUN, pages), strict=True):
+        assert close(value, data["nodes"][data["root"]]["value"]), (name, row)
+        assert len(steps) == len(data["steps"])
+        for mine, found in zip(data["steps"], steps, strict=True):
+            for key, x in zip(("up", "local", "share", "total"), found, strict=True):
+                assert close(mine[key], x), (name, row, key, mine[key], x)
+    assert {name for name, _ in expected} == EVALUATED - {"product_if_taken"}
+
+
+@needs_node
+def test_all_elementwise_operations_of_the_engine_are_known_to_the_page():
+    ours = {
+        n
+        for n, op in PRIMITIVES.items()
+        if isinstance(op, Elementwise) and op.forward.__module__.startswith("autograd.")
+    }
+    assert ours <= EVALUATED | {"cast"}
+
+
+@needs_node
+def test_the_page_recomputes_as_the_engine_does_after_leaves_moved():
+    rng = np.random.default_rng(5)
+    data = page_data(parse(FORMULA, NUMBERS), {})
+    names = {n["name"]: k for k, n in enumerate(data["nodes"])}
+    moved, expected = [], []
+    for _ in range(20):
+        numbers = {name: real(x) for name, x in zip(NUMBERS, rng.normal(0, 2, 5), strict=True)}
+        copied = json.loads(json.dumps(data))
+        for name, x in numbers.items():
+            copied["nodes"][names[name]]["value"] = x
+        moved.append(copied)
+        root = parse(FORMULA, numbers)
+        root.backward()
+        expected.append((root.data, {names[leaf.name]: leaf.grad for leaf in _leaves(root)}))
+    for copied, (value, gradients), (found, steps) in zip(moved, expected, evaluator(RUN, moved), strict=True):
+        assert close(value, found)
+        sums = {data["edges"][s["edge"]][2]: step[3] for s, step in zip(copied["steps"], steps, strict=True)}
+        for k, g in gradients.items():
+            assert close(g, sums[k])
+
+
+@needs_node
+@pytest.mark.parametrize("x", [0.0, -1.0, 4.0])
+def test_what_is_not_taken_cannot_spoil_the_gradient_in_the_page_either(x):
+    a = Value(x, name="a")
+    root = where(a > 0, (a * 1.0).maximum(1e-300).log(), a * 2.0) + (where(a > 0, a, 1.0)).log()
+    data = page_data(root, {})
+    ((value, steps),) = evaluator(RUN, [data])
+    assert close(value, data["nodes"][data["root"]]["value"])
+    assert all(close(mine["total"], found[3]) for mine, found in zip(data["steps"], steps, strict=True))
+
+
+# --------------------------------------------------------------------------------------------- in a browser
+
+chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium; skips where there is none."""
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open the page of a root; at the end nothing may have been complained about or asked for."""
+    complaints, contexts = [], []
+
+    def open_page(root, **options):
+        file = tmp_path / "page.html"
+        play(root, file)
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else complaints.append(r.url))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def say(page):
+    return page.inner_text("#say")
+
+
+def test_buttons_keys_and_slider_step_through_the_pass(opened):
+    page = opened(examples.neuron())
+    assert page.inner_text("#count") == "0 / 9"
+    assert page.text_content("#n2 .value") == ""
+    page.click("#next")
+    assert say(page) == "Forward 1 of 3: v1 = a * b = −6"
+    assert page.text_content("#n2 .value") == "−6"
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert say(page) == "Backward starts at f: df/df = 1"
+    page.keyboard.press("ArrowRight")
+    assert say(page).startswith("Backward 1 of 5: from f to v2. Upstream × local = 1 × 0.001341 = 0.001341")
+    assert page.text_content("#tag") == "1 × 0.001341= 0.001341"
+    assert page.locator(".edge.backward").count() == 1
+    page.keyboard.press("ArrowLeft")
+    assert page.inner_text("#count") == "4 / 9"
+    page.keyboard.press("End")
+    assert page.inner_text("#count") == "9 / 9"
+    assert page.text_content("#n0 .grad") == "grad −0.004023"
+    assert page.is_disabled("#next")
+    page.keyboard.press("Home")
+    assert page.inner_text("#count") == "0 / 9"
+    page.fill("#slider", "6")
+    assert page.inner_text("#count") == "6 / 9"
+
+
+def test_play_runs_to_the_end_and_pauses(opened):
+    page = opened(examples.neuron())
+    page.clock.install()
+    page.click("#play")
+    assert page.inner_text("#play") == "Pause"
+    page.clock.run_for(3000)
+    assert page.inner_text("#count") == "3 / 9"
+    page.click("#play")
+    page.clock.run_for(3000)
+    assert page.inner_text("#count") == "3 / 9"
+    page.click("#play")
+    page.clock.run_for(30_000)
+    assert page.inner_text("#count") == "9 / 9"
+    assert page.inner_text("#play") == "Play"
+
+
+def test_a_box_tells_its_derivation(opened):
+    page = opened(examples.shared())
+    page.hover("#n0")
+    assert page.inner_text("#detail-title") == "Derivation of x"
+    assert "used 4 times" in page.inner_text("#detail")
+    assert page.locator("#detail math").count() == 6
+    page.focus("#n1")
+    assert page.inner_text("#detail-title") == "Derivation of v1"
+    assert page.get_attribute("#n1", "aria-label").startswith("v1 = x * x")
+
+
+def test_sliders_recompute_what_the_engine_computes(opened):
+    page = opened(parse(FORMULA, NUMBERS))
+    page.keyboard.press("End")
+    page.fill('[aria-label="Value of w2 as a number"]', "-0.75")
+    page.fill('[aria-label="Value of b as a number"]', "5.5")
+    root = parse(FORMULA, NUMBERS | {"w2": -0.75, "b": 5.5})
+    root.backward()
+    shown = page.inner_text("#leaves").replace("−", "-")
+    for leaf in _leaves(root):
+        (found,) = re.findall(rf"df/d{leaf.name} = (\S+)", shown)
+        assert real(found) == pytest.approx(leaf.grad, rel=1e-3)
+    assert real(page.inner_text("#loss").replace("−", "-").split()[-1]) == pytest.approx(root.data, rel=1e-3)
+    page.click("#reset")
+    assert page.input_value('[aria-label="Value of b as a number"]') == "6.88"
+
+
+def test_steps_downhill_go_downhill(opened):
+    page = opened(parse("(a - 3)**2 + (b + 1)**2", {"a": 0.0, "b": 0.0}))
+    page.click("#descend")
+    assert "8.4" not in page.inner_text("#loss") or "6.4" in page.inner_text("#loss")
+    for _ in range(5):
+        page.click("#descend10")
+    assert real(page.input_value('[aria-label="Value of a as a number"]')) == pytest.approx(3.0, abs=1e-3)
+    assert "51 steps downhill, from 10" in page.inner_text("#loss")
+
+
+def test_a_hostile_name_is_shown_and_does_nothing(opened):
+    page = opened(Value(1.0, name=HOSTILE) * Value(2.0, name="b"))
+    page.keyboard.press("End")
+    assert page.locator("img").count() == 0
+    assert "</script>" in page.inner_text("#leaves")
+
+
+def test_arrays_step_with_shapes_and_matrices(opened):
+    page = opened(examples.mlp())
+    page.keyboard.press("End")
+    assert "of shape (2, 3)" in say(page)
+    assert page.locator("#detail mtable").count() == 2
+    assert "arrays" in page.inner_text("#leaves")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_everything_without_scrolling_sideways(opened, scheme):
+    page = opened(parse(FORMULA, NUMBERS), viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True)
+    page.tap("#next")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.tap("#n5")
+    assert page.inner_text("#detail-title").startswith("Derivation of v")
+
+
+def test_every_control_has_a_name(opened):
+    page = opened(parse(FORMULA, NUMBERS))
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, .node')].filter(e =>
+        !(e.getAttribute('aria-label') || e.textContent.trim() || document.querySelector(`label[for="${e.id}"]`)))
+        .length"""
+    )
+    assert unnamed == 0
+    assert page.get_attribute("#say", "aria-live") == "polite"
