@@ -167,6 +167,43 @@ def test_a_network_with_every_activation(name, path):
     assert rows_are_open(proto)
 
 
+LAYERS = {
+    "LayerNorm": lambda: nn.LayerNorm(4),
+    "RMSNorm": lambda: nn.RMSNorm(4),
+    "Dropout": lambda: nn.Dropout(0.5),
+    "AlphaDropout": lambda: nn.AlphaDropout(0.5),
+    "Residual": lambda: nn.Residual(nn.Linear(4, 4, rng=0)),
+    "Flatten": nn.Flatten,
+    "Identity": nn.Identity,
+    "PReLU": nn.PReLU,
+    "RReLU": nn.RReLU,
+    "GLU": nn.GLU,
+    "Threshold": lambda: nn.Threshold(0.1, 0.2),
+    "BatchNorm1d": lambda: nn.BatchNorm1d(4),
+    "MLP": lambda: nn.MLP(4, [8, 8, 3], activation="gelu", norm="batch", dropout=0.1, residual=True, rng=0),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer(name, path):
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    model = LAYERS[name]()
+    for _ in range(3):
+        model(x)  # running statistics
+    proto = export_onnx(path, model, x)
+    model.eval()
+    assert np.allclose(run(path, x)[0], model(x).data, 1e-12, 1e-13)
+    kept = {tensor.name for tensor in proto.graph.initializer}
+    assert {name for name, _ in model.named_parameters()} <= kept
+
+
+def test_layers_of_two_inputs_and_losses(path):
+    x, t = np.random.default_rng(0).uniform(0.1, 0.9, size=(2, 5, 4))
+    for model in (nn.Bilinear(4, 4, 2, rng=0), nn.MSELoss(), nn.BCEWithLogitsLoss(), nn.KLDivLoss(), nn.SmoothL1Loss()):
+        export_onnx(path, model, x, t)
+        assert np.allclose(run(path, x, t)[0], model(x, t).data, 1e-12, 1e-13)
+
+
 def test_weights_keep_their_names_and_are_kept_once(path):
     model = nn.MLP(4, [5, 5, 2], rng=0)
     model[2].weight.data = np.tile(model[2].weight.data[:1], (5, 1))
