@@ -10,7 +10,7 @@ import numpy as np
 from .bundle import Array, numbers
 from .line_search import Point, strong_wolfe
 from .microscope import Trace
-from .optimizer import Group, Optimizer
+from .optimizer import Group, Optimizer, nonfinite
 from .options import Count, NonNegative
 
 NUMBERS = ("n", "t", "scale")
@@ -116,7 +116,7 @@ class LBFGS(Optimizer):
             raise
         if self._skip_nonfinite and not (np.isfinite(f) and np.isfinite(self._read()).all()):
             self._write(before)
-            self.skipped += 1
+            self.skipped, self.culprits = self.skipped + 1, nonfinite(self.parameters)
             return returned[0]
         self.memory = memory
         self.step_count += 1

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .bundle import Array, Bundle, FloatBundle, State, WholeBundle
+from .bundle import Array, Bundle, FloatBundle, State, WholeBundle, label, numbers
 from .checking import as_groups, checked_entries, checked_state_dict
 from .microscope import Trace, look
 from .options import Options
@@ -46,7 +46,7 @@ def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
 
 def shrunk(p: Any, *, lr: float, weight_decay: float) -> Any:
     """Decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2, with the decay scaled by lr as in PyTorch)."""
-    p = p - lr * weight_decay * p
+    p = (1 - lr * weight_decay) * p
     return p  # noqa: RET504 - named, so that `trace` can show it
 
 
@@ -73,6 +73,8 @@ class Optimizer(Options):
         Calls of `step` that moved something or could have.
     skipped : int
         Steps left out because of `skip_nonfinite`.
+    culprits : list of str
+        The parameters because of which the last of them was.
     """
 
     params: Any
@@ -112,6 +114,7 @@ class Optimizer(Options):
         self.param_groups: list[Group] = []
         self.step_count = 0
         self.skipped = 0
+        self.culprits: list[str] = []
         self._bundles: list[list[Bundle]] = []
         self._wants_t, self._wants_p = "t" in self.wanted, "p" in self.wanted
         self._wants = [name for name in self.wanted if name not in ("t", "p")]
@@ -174,18 +177,18 @@ class Optimizer(Options):
         """
         loss = None if closure is None else closure()
         work = self.work()
-        if self._skip_nonfinite and not all(_finite(grads) for _, grads, _ in work):
-            self.skipped += 1
+        if self._skip_nonfinite and (found := nonfinite(self.parameters)):
+            self.skipped, self.culprits = self.skipped + 1, found
             return loss
-        found = self.survey(work)
-        done = [self._advanced(bundle, grads, {**group, **found} if found else group) for bundle, grads, group in work]
+        kept = self.survey(work)
+        done = [self._advanced(bundle, grads, {**group, **kept} if kept else group) for bundle, grads, group in work]
         for (bundle, _, _), states in zip(work, done):  # noqa: B905 - strict costs 0.2 us a step
             bundle.write()
             bundle.states = states
             bundle.t += 1
-        if found:
+        if kept:
             for group in self.param_groups:
-                group.update(found)
+                group.update(kept)
         self.step_count += 1
         return loss
 
@@ -379,8 +382,10 @@ class Optimizer(Options):
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 
-def _finite(grads: Iterable[Any]) -> bool:
-    return all(np.isfinite(g).all() for g in grads)
+def nonfinite(parameters: Iterable[Any]) -> list[str]:
+    """Return what messages call the parameters whose gradients hold nan or inf."""
+    found = [(i, p) for i, p in enumerate(parameters) if p.grad is not None]
+    return [label(p, i) for i, p in found if not np.isfinite(numbers(p.grad)).all()]
 
 
 def _plain(p: Any, state: dict[str, Any]) -> dict[str, Any]:

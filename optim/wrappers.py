@@ -10,7 +10,7 @@ import numpy as np
 
 from .bundle import label, numbers
 from .microscope import Trace
-from .optimizer import Optimizer
+from .optimizer import Optimizer, nonfinite
 from .options import checked
 
 
@@ -43,6 +43,11 @@ class Wrapper(Optimizer):
     def skipped(self) -> int:  # type: ignore[override]
         """Steps left out because of nan or inf, counted by the optimizer inside."""
         return self.inner.skipped
+
+    @property
+    def culprits(self) -> list[str]:  # type: ignore[override]
+        """The parameters because of which the last of them was."""
+        return self.inner.culprits
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add parameters with options of their own, to the optimizer inside."""
@@ -235,9 +240,8 @@ class SAM(Wrapper):
         if not callable(closure):
             raise TypeError("SAM.step needs a closure that clears the gradients, calls backward(), returns the loss")
         loss = closure()
-        gradients = [numbers(p.grad) for p in self.parameters if p.grad is not None]
-        if self._skip_nonfinite and not all(np.isfinite(g).all() for g in gradients):
-            self.inner.skipped += 1
+        if self._skip_nonfinite and (found := nonfinite(self.parameters)):
+            self.inner.skipped, self.inner.culprits = self.inner.skipped + 1, found
             return loss
         before = [p.data for p in self.parameters]
         try:
