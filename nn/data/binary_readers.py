@@ -156,6 +156,16 @@ def read_mnist(
         If a file is not there; nothing is ever downloaded.
     ValueError
         If a file is damaged, or images and labels do not belong together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images, labels = (Path(folder, f"train-{name}-ubyte") for name in ("images-idx3", "labels-idx1"))
+    ...     _ = images.write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 255]))
+    ...     _ = labels.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 1, 7]))
+    ...     read_mnist(folder)
+    (array([[0., 1.]], dtype=float32), array([7]))
     """
     prefix = "train" if train else "t10k"
     image_file, label_file = _mnist_file(folder, f"{prefix}-images", 3), _mnist_file(folder, f"{prefix}-labels", 1)
