@@ -108,11 +108,10 @@ def logical_or(x: Any, y: Any) -> Any:
 
 def _mask(x: Any, symbol: str) -> Any:
     """Return `x` if it answers a question; & | and ~ on numbers would mean their bits."""
-    data = x._data if isinstance(x, Node) else x if type(x) is float else np.asarray(x)
-    if type(data) is not float and data.dtype != bool:
-        raise TypeError(
-            f"{symbol} joins masks such as x > 0; got dtype {data.dtype}, for which use logical_and and kin"
-        )
+    data = x._data if isinstance(x, Node) else x
+    kind = np.dtype(bool) if type(data) is float else np.asarray(data).dtype
+    if kind != bool:
+        raise TypeError(f"{symbol} joins masks such as x > 0, not dtype {kind}; see logical_and and its kin")
     return x
 
 
