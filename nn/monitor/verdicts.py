@@ -1,0 +1,372 @@
+"""What is wrong with a training: rules that look at what a `Monitor` saw, each with its evidence and its cure.
+
+A rule is a function of the evidence that returns a `Verdict` or None.  The thresholds are rules of thumb; each stands
+beside the reason for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Evidence", "Report", "Verdict", "diagnose"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One finding.
+
+    Attributes
+    ----------
+    kind : str
+        'vanishing', 'exploding', 'dead units', 'saturation', 'divergence', 'nan', 'learning rate too small', 'learning
+        rate too large', 'plateau', 'over-fitting' or 'never updates'.
+    where : str
+        The parameter, module or step it is about.
+    evidence, cure : str
+        What was measured, and what helps.
+    """
+
+    kind: str
+    where: str
+    evidence: str
+    cure: str
+
+    def __str__(self) -> str:
+        where = f" ({self.where})" if self.where else ""
+        return f"{self.kind.capitalize()}{where}: {self.evidence}.\n  Cure: {self.cure}."
+
+
+class Report:
+    """All findings about a training, worst first; prints as plain words.
+
+    Attributes
+    ----------
+    verdicts : list of Verdict
+        Empty if nothing is alarming.
+    kinds : list of str
+        Their kinds.
+    summary : str
+        How far the loss came.
+
+    Examples
+    --------
+    >>> report = Report([], "120 steps: the loss went from 0.7 to 0.1")
+    >>> print(report)
+    Nothing alarming in 120 steps: the loss went from 0.7 to 0.1
+    >>> "nan" in report
+    False
+    """
+
+    def __init__(self, verdicts: list[Verdict], summary: str) -> None:
+        self.verdicts, self.summary = verdicts, summary
+
+    @property
+    def kinds(self) -> list[str]:
+        """What was found."""
+        return [verdict.kind for verdict in self.verdicts]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self.kinds
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self.verdicts)
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    def __str__(self) -> str:
+        if not self.verdicts:
+            return f"Nothing alarming in {self.summary}"
+        return "\n".join([f"In {self.summary}", *map(str, self.verdicts)])
+
+    def __repr__(self) -> str:
+        return f"Report({', '.join(self.kinds) or 'nothing alarming'})"
+
+
+class Evidence:
+    """What a `Monitor` saw, as arrays that rules can look at."""
+
+    def __init__(self, monitor: Any) -> None:
+        self.monitor = monitor
+        self.samples = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
+        self.recent = self.samples[-10:]  # so that one odd batch decides nothing
+        self.names: list[str] = monitor.names
+        self.weights = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1]
+        self.sizes = np.array([math.prod(shape) for shape in monitor.shapes])
+        self.losses = np.array(monitor.losses, float)
+        finite = self.losses[np.isfinite(self.losses)]
+        self.finite = finite
+        few = max(1, min(len(finite) // 10, 50))
+        self.first = float(np.median(finite[:few])) if len(finite) else math.nan
+        self.last = float(np.median(finite[-few:])) if len(finite) else math.nan
+
+    def norms(self, row: int, samples: list[Any] | None = None) -> Array:
+        """Return the median norm of every parameter (0: weight, 1: gradient, 2: update) over samples."""
+        chosen = self.recent if samples is None else samples
+        return np.median([s.norm[row] for s in chosen], axis=0) if chosen else np.zeros(len(self.names))
+
+    def typical_gradient(self, samples: list[Any] | None = None) -> Array:
+        """Return the root mean square of the gradient of every weight matrix, in the order of the model."""
+        return np.asarray((self.norms(1, samples) / np.sqrt(self.sizes))[self.weights])
+
+    def ratios(self, samples: list[Any] | None = None) -> Array:
+        """Return the median of update over weight of every weight matrix."""
+        chosen = self.samples if samples is None else samples
+        if not chosen:
+            return np.zeros(0)
+        each = [(s.norm[2] / np.maximum(s.norm[0], 1e-300))[self.weights] for s in chosen]
+        return np.asarray(np.median(each, axis=0))
+
+    def dead(self) -> dict[str, tuple[float, int]]:
+        """Return, for every rectifier, the share of units that gave only 0 in the recent samples, and their number."""
+        found: dict[str, tuple[float, int]] = {}
+        for name in {name: None for s in self.recent for name, a in s.layers.items() if "alive" in a}:
+            seen = [s.layers[name] for s in self.recent if name in s.layers and s.layers[name]["alive"].ndim == 1]
+            if sum(a["rows"] for a in seen) >= 32:  # fewer rows say little about a unit that fires rarely
+                alive = np.logical_or.reduce([a["alive"] for a in seen])
+                found[name] = (1 - float(alive.mean()), len(alive))
+        return found
+
+
+def nan(e: Evidence) -> Verdict | None:
+    """Find a loss of nan or inf."""
+    if e.monitor.first_bad is None:
+        return None
+    step = e.monitor.first_bad
+    born = e.monitor.anomaly.replace("\n", "; ") or "run a step in autograd.detect_anomaly() to see where it was born"
+    return Verdict(
+        "nan", f"step {step}", f"the loss became {e.losses[step - 1]} in step {step}; {born}",
+        "lower the learning rate, clip gradients (clip_grad_norm), scale the inputs, and keep logarithms, roots and "
+        "divisions away from 0",
+    )  # fmt: skip
+
+
+def divergence(e: Evidence) -> Verdict | None:
+    """Find a loss that rose far above where it began."""
+    if len(e.finite) < 5 or not e.last > 2 * max(e.first, 1e-12):
+        return None
+    return Verdict(
+        "divergence", "", f"the loss rose from {e.first:.3g} to {e.last:.3g}",
+        "lower the learning rate by a factor of 3 to 10, clip gradients, or warm the rate up",
+    )  # fmt: skip
+
+
+def exploding(e: Evidence) -> Verdict | None:
+    """Find gradients that dwarf the weights, or in the first layers those of the last."""
+    if not e.weights or not e.recent:
+        return None
+    g, w = e.norms(1)[e.weights], e.norms(0)[e.weights]
+    worst = int(np.argmax(g / np.maximum(w, 1e-300)))
+    grown = e.typical_gradient()
+    steep = grown[0] / grown[-1] if grown[-1] > 0 else 0.0
+    name = e.names[e.weights[worst]]
+    # A healthy gradient is of the size of the weight or below; a factor of 100 is no matter of taste.
+    if g[worst] > 1e2 * w[worst] > 0:
+        evidence = f"the gradient of {name} has norm {g[worst]:.2g}, {g[worst] / w[worst]:.2g} times the weight's"
+    elif steep > 1e3:
+        name = e.names[e.weights[0]]
+        evidence = f"the gradient of {name} is {steep:.2g} times that of the last layer, {e.names[e.weights[-1]]}"
+    else:
+        return None
+    return Verdict(
+        "exploding", name, evidence,
+        "start from smaller weights (Xavier for tanh and sigmoid, He for ReLU), clip gradients by norm, normalise "
+        "layers, scale inputs and targets, or lower the learning rate",
+    )  # fmt: skip
+
+
+def vanishing(e: Evidence) -> Verdict | None:
+    """Find gradients that shrink on the way to the first layers."""
+    typical = e.typical_gradient()
+    if e.last > 0.5 * e.first:  # nothing learned: look at the start, before the last layer settled down alone
+        typical = e.typical_gradient(e.samples[:3])
+    if len(typical) < 3 or not typical[-1] > 0:
+        return None
+    first = int(np.argmin(typical[:-1]))
+    share = typical[first] / typical[-1]
+    # Adam and its kin divide a factor of 1,000 away, but then it is mostly noise that they enlarge.
+    if not share < 1e-3 or (typical[first] == 0 and any(dead > 0.3 for dead, _ in e.dead().values())):
+        return None
+    name, last = e.names[e.weights[first]], e.names[e.weights[-1]]
+    return Verdict(
+        "vanishing", name, f"the typical gradient in {name} is {share:.2g} of that in the last layer, {last} "
+        f"({typical[first]:.2g} against {typical[-1]:.2g})",
+        "ReLU and its kin instead of sigmoid or tanh, He or Xavier initialisation, batch or layer normalisation, "
+        "residual connections, or fewer layers",
+    )  # fmt: skip
+
+
+def dead_units(e: Evidence) -> Verdict | None:
+    """Find rectifiers that give 0 for every row: no gradient passes, and they cannot come back by themselves."""
+    dead = {name: found for name, found in e.dead().items() if found[0] > 0.3}
+    if not dead:
+        return None
+    name = max(dead, key=lambda key: dead[key][0])
+    share, units = dead[name]
+    others = f" (also {', '.join(key for key in dead if key != name)})" if len(dead) > 1 else ""
+    return Verdict(
+        "dead units", name, f"{share:.0%} of the {units} units of {name} gave 0 for every row of the last "
+        f"{len(e.recent)} samples{others}",
+        "Leaky ReLU, a lower learning rate, He initialisation, biases that do not start far below 0",
+    )  # fmt: skip
+
+
+def saturation(e: Evidence) -> Verdict | None:
+    """Find squashing units at their flat ends; at the output they would merely be sure of themselves."""
+    hidden = list(e.monitor.layers.values())[:-1]
+    found = {}
+    for layer in hidden:
+        shares = [s.layers[layer.name]["saturated"] for s in e.recent if "saturated" in s.layers.get(layer.name, {})]
+        if shares and np.median(shares) > 0.5:
+            found[layer.name] = float(np.median(shares))
+    if not found:
+        return None
+    name = max(found, key=found.__getitem__)
+    return Verdict(
+        "saturation", name, f"{found[name]:.0%} of the outputs of {name} lie at the flat ends of the curve",
+        "smaller initial weights (Xavier), standardised inputs, batch normalisation before the activation, a lower "
+        "learning rate, or ReLU",
+    )  # fmt: skip
+
+
+def rate_too_large(e: Evidence) -> Verdict | None:
+    """Find steps that are large beside the weights and do not help."""
+    late = e.samples[len(e.samples) // 2 :]
+    ratios = e.ratios(late)
+    if not len(ratios) or len(e.finite) < 10:
+        return None
+    worst = int(np.argmax(ratios))
+    # One part in a thousand is usual; beyond one in twenty a weight forgets within 20 steps where it was.
+    steady = ratios[worst] > 0.05 and e.last > 0.5 * e.first
+    jumps = e.ratios(e.samples[:1])
+    jumped = jumps.max() > 0.5 and e.finite.max() > 3 * e.finite[0]  # the first steps threw the weights about
+    if not steady and not jumped:
+        return None
+    if not steady:
+        ratios, worst = jumps, int(np.argmax(jumps))
+    lr = e.samples[0].lr
+    name = e.names[e.weights[worst]]
+    return Verdict(
+        "learning rate too large", name,
+        f"a step {'moves' if steady else 'at the start moved'} {name} by {ratios[worst]:.1%} of its norm (0.1% is usual), "
+        f"and the loss went from {e.finite[0]:.3g} over {e.finite.max():.3g} to {e.last:.3g}"
+        f"{f', at a rate of {lr:g}' if math.isfinite(lr) else ''}",
+        "divide the learning rate by 10, or find one with nn.find_lr",
+    )  # fmt: skip
+
+
+def rate_too_small(e: Evidence) -> Verdict | None:
+    """Find steps that are tiny beside the weights although there is a gradient, and a loss that hardly moves."""
+    ratios = e.ratios()
+    if not len(ratios) or len(e.finite) < 20 or not ratios.max() > 0:
+        return None
+    g, w = e.norms(1, e.samples)[e.weights], e.norms(0, e.samples)[e.weights]
+    slope = float(np.max(g / np.maximum(w, 1e-300)))
+    if not (ratios.max() < 1e-4 and e.last > 0.9 * e.first and slope > 1e-6):
+        return None
+    lr = e.samples[-1].lr
+    return Verdict(
+        "learning rate too small", "",
+        f"no step moves a weight by more than {ratios.max():.1g} of its norm (1e-3 is usual), and "
+        f" after {len(e.losses)} steps the loss fell only from {e.first:.4g} to {e.last:.4g}"
+        f"{f', at a rate of {lr:g}' if math.isfinite(lr) else ''}",
+        "multiply the learning rate by 10 to 100, or find one with nn.find_lr",
+    )  # fmt: skip
+
+
+def plateau(e: Evidence) -> Verdict | None:
+    """Find a loss that has stood still for a while, well above 0."""
+    n = len(e.finite)
+    if n < 60 or e.monitor.first_bad is not None or e.last > 2 * e.first:
+        return None
+    before, now = (float(np.mean(part)) for part in (e.finite[-2 * (n // 4) : -(n // 4)], e.finite[-(n // 4) :]))
+    noise = float(np.std(e.finite[-(n // 4) :])) / math.sqrt(n // 4)
+    if before - now > max(0.01 * abs(before), 2 * noise) or not now > 0.2 * e.first or rate_too_small(e) is not None:
+        return None
+    return Verdict(
+        "plateau", "", f"the loss has stood at {now:.4g} for the last {n // 2} steps, after {e.first:.4g} at the start",
+        "if that is not good enough: lower the learning rate if the loss jitters, raise it or change the optimizer if "
+        "it does not, start from other weights, or give the model more units",
+    )  # fmt: skip
+
+
+def over_fitting(e: Evidence) -> Verdict | None:
+    """Find a validation loss that rises while the training loss falls."""
+    seen = [(train, other) for _, train, other in e.monitor.epochs if math.isfinite(train) and math.isfinite(other)]
+    if len(seen) < 5:
+        return None
+    train, other = np.array(seen).T
+    best = int(np.argmin(other))
+    late = float(np.median(other[-3:]))
+    if best > len(other) - 4 or not late > 1.1 * other[best] or not train[-1] < train[best]:
+        return None
+    return Verdict(
+        "over-fitting", f"since epoch {best + 1}",
+        f"the validation loss was best in epoch {best + 1} ({other[best]:.3g}) "
+        f"and has risen to {late:.3g}, while the training loss fell from {train[best]:.3g} to {train[-1]:.3g}",
+        "stop early (early_stopping=), more data, weight decay or l2, dropout, or fewer units",
+    )  # fmt: skip
+
+
+def never_updates(e: Evidence) -> Verdict | None:
+    """Find parameters that no step has moved."""
+    if len(e.samples) < 2:
+        return None
+    still = np.flatnonzero(np.max([s.norm[2] for s in e.samples], axis=0) == 0)
+    if not len(still) or (len(still) == len(e.names) and e.last == e.first == 0):
+        return None
+    used = np.any([s.used for s in e.samples], axis=0)
+    slopes = np.max([s.norm[1] for s in e.samples], axis=0)
+    held = e.monitor.held
+    reasons = []
+    for i in still:
+        if not e.monitor.parameters[i].requires_grad:
+            reasons.append(f"{e.names[i]} is frozen (requires_grad=False)")
+        elif not used[i]:
+            reasons.append(
+                f"{e.names[i]} never had a gradient: the loss does not use it, or the graph is cut before it"
+            )
+        elif not held[i]:
+            reasons.append(f"{e.names[i]} has a gradient, but the optimizer does not hold it")
+        elif slopes[i] == 0:
+            reasons.append(f"the gradient of {e.names[i]} is exactly 0")
+        else:
+            reasons.append(f"{e.names[i]} has a gradient, but no step moved it (a learning rate of 0?)")
+    more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    return Verdict(
+        "never updates", e.names[still[0]], "; ".join(reasons[:3]) + more,
+        "make the optimizer from all of model.parameters(), use every layer in forward without detach(), and freeze "
+        "only what is meant to stay",
+    )  # fmt: skip
+
+
+RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
+    nan,
+    divergence,
+    exploding,
+    vanishing,
+    dead_units,
+    saturation,
+    rate_too_large,
+    rate_too_small,
+    never_updates,
+    over_fitting,
+    plateau,
+)
+
+
+def diagnose(monitor: Any) -> Report:
+    """Return what every rule finds in a monitor's evidence."""
+    evidence = Evidence(monitor)
+    steps = len(evidence.losses)
+    if not steps:
+        return Report([], "0 steps: call monitor.step(loss) after every optimizer.step()")
+    found = [verdict for rule in RULES if (verdict := rule(evidence)) is not None]
+    return Report(found, f"{steps:,} steps: the loss went from {evidence.first:.3g} to {evidence.last:.3g}")

@@ -1,0 +1,336 @@
+"""Every verdict is given to a network built to show it, and not to one built not to."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+import nn
+import optim
+from nn.monitor import Report
+from nn.monitor.statistics import BINS, bin_edges, histograms, moments, spots
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 6))
+Y = np.tanh(X @ RNG.normal(size=(6, 1)))
+LABELS = (Y[:, 0] > 0).astype(int)
+
+
+def train(model, steps=60, lr=0.05, optimizer=None, every=5, x=X, y=Y, criterion=None, extra=None):
+    """Train in a plain loop of full batches and return the monitor."""
+    criterion = criterion or nn.MSELoss()
+    optimizer = optimizer or optim.SGD(model.parameters(), lr=lr)
+    monitor = nn.Monitor(model, optimizer, every=every)
+    with np.errstate(all="ignore"):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+            monitor.step(loss)
+    return monitor
+
+
+def deep(activation, layers=12, width=16, seed=0, **options):
+    return nn.MLP(6, [width] * layers + [1], activation=activation, rng=seed, **options)
+
+
+def healthy():
+    return train(deep("relu", 2), steps=150)
+
+
+# ------------------------------------------------------------------------------------------------- the verdicts
+
+
+def test_a_healthy_training_gives_no_verdict():
+    report = healthy().report()
+    assert report.kinds == []
+    assert str(report).startswith("Nothing alarming in 150 steps: the loss went from")
+
+
+def test_vanishing():
+    report = train(deep("sigmoid")).report()
+    assert "vanishing" in report
+    verdict = next(v for v in report if v.kind == "vanishing")
+    share = float(re.search(r"is (\S+) of that in the last layer", verdict.evidence).group(1))
+    assert share < 1e-3
+    assert "ReLU" in verdict.cure
+    assert "vanishing" not in train(deep("relu")).report()
+
+
+def test_exploding():
+    model = deep("tanh")
+    for p in model.parameters():
+        p.data = p.data * 6.0
+    assert "exploding" in train(model, steps=10, lr=1e-9, every=1).report()
+    rectified = deep("relu", layers=20)
+    for p in rectified.parameters():
+        p.data = p.data * 3.0
+    assert "exploding" in train(rectified, steps=3, lr=0.0, every=1).report()
+    assert "exploding" not in train(deep("tanh"), steps=10, every=1).report()
+    assert "exploding" not in train(deep("relu", layers=20), steps=3, every=1).report()
+
+
+def test_dead_units():
+    model = deep("relu", 2)
+    model[0].bias.data = np.where(np.arange(16) < 10, -50.0, 0.0)
+    verdict = next(v for v in train(model).report() if v.kind == "dead units")
+    assert verdict.where == "1"
+    share = float(re.match(r"(\d+)% of the 16 units", verdict.evidence).group(1))
+    assert 60 <= share <= 70
+    assert "dead units" not in healthy().report()
+    leaky = deep("leaky_relu", 2)
+    leaky[0].bias.data = np.where(np.arange(16) < 10, -50.0, 0.0)
+    assert "dead units" not in train(leaky).report()
+
+
+def test_saturation():
+    model = deep("tanh", 3)
+    for p in model.parameters():
+        p.data = p.data * 20.0
+    report = train(model, lr=1e-4).report()
+    assert "saturation" in report
+    assert "Xavier" in next(v for v in report if v.kind == "saturation").cure
+    assert "saturation" not in train(deep("tanh", 3)).report()
+
+
+def test_a_sure_output_is_no_saturation():
+    model = nn.MLP(6, [8, 1], activation="tanh", output_activation="sigmoid", rng=0)
+    model[2].weight.data = model[2].weight.data * 200.0
+    report = train(model, lr=1e-6, y=LABELS[:, None].astype(float)).report()
+    assert "saturation" not in report
+
+
+def test_divergence_and_a_rate_too_large():
+    report = train(nn.MLP(6, [1], rng=0), steps=20, lr=2.0, every=1).report()
+    assert "divergence" in report
+    assert "learning rate too large" in report
+    good = train(nn.MLP(6, [1], rng=0), steps=60, lr=0.1, every=1).report()
+    assert "divergence" not in good
+    assert "learning rate too large" not in good
+
+
+def test_a_rate_too_large_can_be_told_without_divergence():
+    model = deep("tanh", 2)
+    jumping = train(model, steps=100, optimizer=optim.Adam(model.parameters(), lr=1.0), every=2).report()
+    assert "learning rate too large" in jumping
+
+
+def test_a_rate_too_small():
+    report = train(deep("relu", 2), steps=50, lr=1e-6).report()
+    assert "learning rate too small" in report
+    assert "plateau" not in report
+    assert "learning rate too small" not in healthy().report()
+
+
+@pytest.mark.parametrize("through", ["loop", "fit"])
+def test_nan_is_followed_to_where_it_was_born(through):
+    class Logarithm(nn.Module):
+        def forward(self, x):
+            return x.log()
+
+    model = nn.Sequential(nn.Linear(6, 4, rng=0), Logarithm(), nn.Linear(4, 1, rng=1))
+    optimizer, criterion = optim.SGD(model.parameters(), lr=0.1), nn.MSELoss()
+    monitor = nn.Monitor(model, optimizer)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        if through == "fit":
+            nn.training.fit(model, criterion, optimizer, (X, Y), epochs=2, callbacks=monitor, progress=False, rng=0)
+        else:
+            loss = criterion(model(X), Y)
+            loss.backward()
+            optimizer.step()
+            monitor.step(loss, lambda: criterion(model(X), Y).backward())
+    verdict = monitor.report().verdicts[0]
+    assert verdict.kind == "nan"
+    assert verdict.where == "step 1"
+    assert "log gave nan" in verdict.evidence
+    assert "test_monitor.py" in verdict.evidence
+    assert "nan" not in healthy().report()
+
+
+def test_nan_in_the_parameters_is_told_from_nan_in_the_step():
+    model = nn.MLP(6, [1], rng=0)
+    model[0].weight.data = np.full((1, 6), np.nan)
+    assert "0.weight held nan" in train(model, steps=2).report().verdicts[0].evidence
+
+
+def test_finding_the_birth_of_a_nan_changes_nothing():
+    model = nn.MLP(6, [1], rng=0)
+    criterion, optimizer = nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1)
+    monitor = nn.Monitor(model, optimizer)
+    bad = np.full_like(X, np.inf)
+    with np.errstate(all="ignore"):
+        loss = criterion(model(bad), Y)
+        loss.backward()
+        optimizer.step()
+        after = [(p.data.copy(), p.grad.copy()) for p in model.parameters()]
+        monitor.step(loss, lambda: criterion(model(bad), Y).backward())
+    for p, (data, grad) in zip(model.parameters(), after, strict=True):
+        np.testing.assert_array_equal(p.data, data)
+        np.testing.assert_array_equal(p.grad, grad)
+    assert "outside" in monitor.anomaly
+
+
+def test_plateau():
+    noise = np.random.default_rng(1).normal(size=(64, 1))
+    stuck = train(nn.MLP(6, [1], rng=0), steps=400, lr=0.1, y=noise).report()
+    assert "plateau" in stuck
+    assert "plateau" not in healthy().report()
+
+
+def test_over_fitting():
+    rng = np.random.default_rng(2)
+    x, labels = rng.normal(size=(60, 10)), rng.integers(2, size=60)
+    x_new, labels_new = rng.normal(size=(200, 10)), rng.integers(2, size=200)
+    model = nn.MLP(10, [64, 2], rng=0)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    monitor = nn.Monitor(model, optimizer)
+    nn.training.fit(
+        model, nn.CrossEntropyLoss(), optimizer, (x, labels), validation=(x_new, labels_new), epochs=40,
+        callbacks=monitor, progress=False, rng=0,
+    )  # fmt: skip
+    assert "over-fitting" in monitor.report()
+    model = nn.MLP(6, [8, 1], rng=0)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    monitor = nn.Monitor(model, optimizer)
+    nn.training.fit(
+        model, nn.MSELoss(), optimizer, (X[:48], Y[:48]), validation=(X[48:], Y[48:]), epochs=15, callbacks=monitor,
+        progress=False, rng=0,
+    )  # fmt: skip
+    assert "over-fitting" not in monitor.report()
+
+
+@pytest.mark.parametrize("why", ["not held", "unused", "frozen"])
+def test_a_layer_that_never_updates(why):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(6, 6, rng=0), nn.Linear(6, 1, rng=1)
+
+        def forward(self, x):
+            return self.second(x if why == "unused" else self.first(x))
+
+    model = Model()
+    if why == "frozen":
+        model.first.requires_grad_(False)
+    parameters = model.second.parameters() if why == "not held" else model.parameters()
+    verdict = next(
+        v for v in train(model, optimizer=optim.SGD(list(parameters), lr=0.05)).report() if v.kind == "never updates"
+    )
+    said = {"not held": "optimizer does not hold", "unused": "never had a gradient", "frozen": "frozen"}[why]
+    assert verdict.where == "first.weight"
+    assert said in verdict.evidence
+    assert "never updates" not in healthy().report()
+
+
+# ------------------------------------------------------------------------------------------------ what is noted
+
+
+def test_what_is_noted_is_what_happened():
+    model = nn.MLP(6, [5, 1], activation="tanh", rng=0)
+    criterion, optimizer = nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    monitor = nn.Monitor(model, optimizer, every=3)
+    before = {}
+    for step in range(1, 8):
+        optimizer.zero_grad()
+        old = model.state_dict()
+        hidden = np.tanh(X @ old["0.weight"].T + old["0.bias"])
+        loss = criterion(model(X), Y)
+        loss.backward()
+        optimizer.step()
+        monitor.step(loss)
+        before[step] = old, {name: p.grad.copy() for name, p in model.named_parameters()}, model.state_dict(), hidden
+    assert [s.step for s in monitor.samples] == [1, 4, 7]
+    assert len(monitor.losses) == 7
+    for sample in monitor.samples:
+        old, grads, new, hidden = before[sample.step]
+        for i, name in enumerate(monitor.names):
+            for row, array in enumerate((old[name], grads[name], new[name] - old[name])):
+                assert sample.mean[row, i] == pytest.approx(array.mean(), abs=1e-12)
+                assert sample.std[row, i] == pytest.approx(array.std(), rel=1e-6, abs=1e-9)
+                assert sample.norm[row, i] == pytest.approx(np.linalg.norm(array))
+        assert sample.layers["1"]["mean"] == pytest.approx(hidden.mean())
+        assert sample.layers["1"]["saturated"] == np.mean(np.abs(hidden) > 0.97)
+        assert sample.lr == 0.1
+    steps, ratio = monitor.series("0.weight", statistic="ratio")
+    assert steps.tolist() == [1, 4, 7]
+    assert (ratio > 0).all()
+    assert monitor.series("1", "output", "std")[1].shape == (3,)
+    counts, edges = monitor.histogram("1")
+    assert counts.sum() == 100
+    assert len(edges) == BINS + 1
+
+
+def test_between_looks_the_model_has_no_hooks():
+    model = nn.MLP(6, [5, 1], rng=0)
+    monitor = train(model, steps=2, every=100)
+    assert all(not m._hooks.after for m in model.modules() if m._hooks is not None)
+    assert len(monitor.samples) == 1
+
+
+def test_a_model_in_evaluation_mode_is_not_looked_at():
+    model = nn.MLP(6, [5, 1], rng=0)
+    monitor = nn.Monitor(model, every=1)
+    model.eval()
+    model(X)
+    assert all(layer.output is None for layer in monitor.layers.values())
+
+
+def test_moments_survive_what_float32_squares_do_not():
+    tiny = np.full(4, 1e-30, np.float32)
+    assert moments(tiny)[2] == pytest.approx(2e-30)
+    assert moments(np.full(4, 1e30, np.float32))[2] == pytest.approx(2e30)
+
+
+def test_histograms_count_into_their_edges():
+    numbers = np.random.default_rng(0).normal(size=(1, 1000))
+    counts = histograms(numbers, np.ones(1))[0]
+    expected, _ = np.histogram(numbers, bin_edges(1.0))
+    np.testing.assert_array_equal(counts, expected)
+    assert histograms(np.array([[np.nan, np.inf, -np.inf]]), np.ones(1))[0][[0, -1]].tolist() == [1, 2]
+    assert spots(np.arange(3.0)).shape == spots(np.arange(1000.0)).shape
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: nn.Monitor(3), TypeError),
+        (lambda: nn.Monitor(nn.Tanh()), ValueError),
+        (lambda: nn.Monitor(nn.MLP(1, [1], rng=0), every=0), ValueError),
+        (lambda: healthy().series("nobody"), KeyError),
+        (lambda: healthy().series("nobody", "output"), KeyError),
+    ],
+)
+def test_faults(make, error):
+    with pytest.raises(error):
+        make()
+
+
+def test_a_report_before_the_first_step_says_what_to_do():
+    report = nn.Monitor(nn.MLP(1, [1], rng=0)).report()
+    assert "monitor.step" in str(report)
+    assert isinstance(report, Report)
+
+
+# ----------------------------------------------------------------------------------------------------- pictures
+
+
+def test_the_picture_is_written(tmp_path):
+    pytest.importorskip("matplotlib")
+    healthy().plot(tmp_path / "monitor.png")
+    assert (tmp_path / "monitor.png").stat().st_size > 20_000
+
+
+def test_the_page_holds_everything_and_loads_nothing(tmp_path):
+    pytest.importorskip("matplotlib")
+    watched = train(deep("sigmoid", 9), steps=3, every=1)
+    watched.epoch(1.0, 2.0)
+    watched.save_html(tmp_path / "report.html", title="A <b>title</b>")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "A &lt;b&gt;title&lt;/b&gt;" in page
+    assert "<svg" in page
+    assert not re.search(r"""(src|href)=["']https?:""", page)
+    assert "<script" not in page
+    assert "<b>Vanishing</b>" in page
