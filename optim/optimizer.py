@@ -19,7 +19,6 @@ count ``t`` (from 1) and the parameter ``p``. Everything else is here and in `op
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
@@ -96,12 +95,11 @@ class Optimizer(Options):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "rule"):
-            arguments = inspect.signature(cls.rule).parameters.values()
-            cls.state_names = [a.name for a in arguments if a.kind is not a.KEYWORD_ONLY][2:]
-            cls.wanted = [a.name for a in arguments if a.kind is a.KEYWORD_ONLY]
-            cls.wanted_at_start = [
-                a.name for a in inspect.signature(cls.start).parameters.values() if a.kind is a.KEYWORD_ONLY
-            ]
+            code, start = cls.rule.__code__, cls.start.__code__
+            asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            cls.state_names, cls.wanted = list(asked[2 : code.co_argcount]), list(asked[code.co_argcount :])
+            names = start.co_varnames[: start.co_argcount + start.co_kwonlyargcount]
+            cls.wanted_at_start = list(names[start.co_argcount :])
 
     state_names: ClassVar[list[str]] = []
     wanted: ClassVar[list[str]] = []

@@ -13,7 +13,6 @@ optimizer works with live in ``optimizer.param_groups`` and nowhere else.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 from collections.abc import Iterable, Mapping
@@ -32,6 +31,8 @@ Count = Annotated[int, "[1, inf)"]
 
 def near(word: object, known: Iterable[str]) -> str:
     """Return the end of an error message: what was probably meant, or all there is to choose from."""
+    import difflib  # an error may take its 3 ms, every start of a program need not
+
     choices = list(known)
     close = difflib.get_close_matches(str(word), choices, n=2, cutoff=0.6)
     if close:
@@ -91,12 +92,24 @@ def is_class_variable(hint: Any) -> bool:
     return get_origin(hint) is cast(Any, ClassVar)
 
 
+class Arguments:
+    """The signature that `help` and editors show of an optimizer, made when it is asked for."""
+
+    def __get__(self, instance: Any, owner: type[Options]) -> inspect.Signature:
+        keyword, place = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+        given = [inspect.Parameter("params", place)]
+        given += [inspect.Parameter(n, place, default=owner.options[n]) for n in owner._positional()]
+        given += [inspect.Parameter(n, keyword, default=owner.options[n]) for n in COMMON]
+        return inspect.Signature(given)
+
+
 @dataclass_transform()
 class Options:
     """Reads the typed class attributes of an optimizer into ``options`` (name to default) and checks values."""
 
     options: ClassVar[dict[str, Any]] = {}
     hints: ClassVar[dict[str, Any]] = {}
+    __signature__: ClassVar[Any] = Arguments()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -106,11 +119,6 @@ class Options:
         cls.options = {**cls.options, **{name: cls.__dict__[name] for name in own}}
         for name in own:
             delattr(cls, name)
-        keyword, place = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-        given = [inspect.Parameter("params", place)]
-        given += [inspect.Parameter(name, place, default=cls.options[name]) for name in cls._positional()]
-        given += [inspect.Parameter(name, keyword, default=cls.options[name]) for name in COMMON]
-        cls.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
 
     @classmethod
     def _positional(cls) -> list[str]:
