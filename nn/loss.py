@@ -19,8 +19,8 @@ __all__ = [
 class Loss(Options):
     """Base of the losses: checks its options once, when it is made."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
         options = {name: getattr(self, name) for name in self._options}
         if not (options["reduction"] == "batchmean" and isinstance(self, KLDivLoss)):
             checked_reduction(options["reduction"])

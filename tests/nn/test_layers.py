@@ -1,5 +1,7 @@
 """What layers and losses of ours promise beyond PyTorch's numbers: statistics, randomness, relations, own formulas."""
 
+import inspect
+
 import numpy as np
 import pytest
 from cases import CASES
@@ -221,3 +223,63 @@ def test_padding_row_gets_no_gradient():
     assert not table.weight.data[3].any()
     table([[3, 1], [1, 0]]).sum().backward()
     np.testing.assert_array_equal(table.weight.grad, [[1, 1], [2, 2], [0, 0], [0, 0]])
+
+
+# ------------------------------------------------------------------------------------- defaults stand in two places
+
+WITH_OPTIONS = [c for c in vars(nn).values() if isinstance(c, type) and issubclass(c, nn.options.Options)]
+
+
+@pytest.mark.parametrize("kind", WITH_OPTIONS)
+def test_module_and_function_have_the_same_defaults(kind):
+    function = inspect.signature(kind.function).parameters
+    module = inspect.signature(kind).parameters
+    assert module.keys() <= function.keys()
+    for name, parameter in module.items():
+        assert parameter.default == function[name].default, name
+
+
+def test_defaults_of_functions_whose_modules_hold_state_are_torchs():
+    wanted = {
+        "dropout": {"p": 0.5, "training": True}, "alpha_dropout": {"p": 0.5, "training": False},
+        "rrelu": {"lower": 1 / 8, "upper": 1 / 3, "training": False}, "layer_norm": {"eps": 1e-5},
+        "batch_norm": {"training": False, "eps": 1e-5}, "rms_norm": {"eps": None},
+        "cosine_similarity": {"dim": 1, "eps": 1e-8},
+        "pairwise_distance": {"p": 2.0, "eps": 1e-6, "keepdim": False},
+    }  # fmt: skip
+    for name, defaults in wanted.items():
+        found = inspect.signature(getattr(F, name)).parameters
+        assert {key: found[key].default for key in defaults} == defaults
+    layers = {nn.Dropout: {"p": 0.5}, nn.BatchNorm1d: {"eps": 1e-5, "momentum": 0.1, "affine": True},
+              nn.LayerNorm: {"eps": 1e-5, "elementwise_affine": True, "bias": True}, nn.PReLU: {"init": 0.25},
+              nn.RReLU: {"lower": 1 / 8, "upper": 1 / 3}, nn.Flatten: {"start_dim": 1, "end_dim": -1}}  # fmt: skip
+    for layer, defaults in layers.items():
+        found = inspect.signature(layer).parameters
+        assert {key: found[key].default for key in defaults} == defaults
+
+
+def test_pairwise_distance_and_cosine_similarity():
+    for p in (1.0, 2.0, 3.0, np.inf):
+        expected = np.linalg.norm(A - Y + 1e-6, ord=p, axis=-1)
+        np.testing.assert_allclose(F.pairwise_distance(A, Y, p), expected, rtol=1e-12)
+        np.testing.assert_allclose(F.pairwise_distance(A, Y, p, keepdim=True), expected[:, None], rtol=1e-12)
+    lengths = np.linalg.norm(A, axis=0) * np.linalg.norm(Y, axis=0)
+    np.testing.assert_allclose(F.cosine_similarity(A, Y, dim=0), (A * Y).sum(0) / lengths)
+    assert not F.cosine_similarity(0.0 * A, Y).any()
+
+
+def test_options_at_the_ends_of_their_ranges():
+    z, t = np.array([0.3, -0.2]), np.array([1.0, 0.0])
+    for alpha in (0.0, 1.0):
+        kept = nn.FocalLoss(alpha=alpha, reduction="none")(z, t)
+        assert (kept != 0.0).tolist() == [alpha == 1.0, alpha == 0.0]
+    assert nn.CosineEmbeddingLoss(margin=1.0)(A, Y, np.full(5, -1.0)) == 0.0
+    assert nn.CosineEmbeddingLoss(margin=-1.0)(A, -A, np.full(5, -1.0)) == pytest.approx(0.0, abs=1e-12)
+    assert nn.CrossEntropyLoss(label_smoothing=1.0)(np.zeros((1, 2)), [0]) == pytest.approx(np.log(2))
+    assert nn.init.uniform_(Tensor([0.0]), 2.0, 2.0).item() == 2.0
+    assert nn.init.normal_(Tensor([0.0]), 3.0, 0.0).item() == 3.0
+    assert nn.RReLU(0.25, 0.25)(np.array([-4.0])) == -1.0
+    assert nn.BatchNorm1d(1, momentum=0.0).momentum == 0.0
+    assert nn.BatchNorm1d(1, momentum=1.0, eps=0.0).eps == 0.0
+    assert not nn.init.sparse_(Tensor(np.ones((3, 2))), 1.0).data.any()
+    assert nn.init.sparse_(Tensor(np.zeros((3, 2))), 0.0).data.all()
