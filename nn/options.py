@@ -30,7 +30,7 @@ class Options(Module):
     __signature__: ClassVar[Signature] = Signature()
 
     def __init_subclass__(cls) -> None:
-        # A signature, not a dataclass: that compiles an __init__ for every class and takes four times as long to import.
+        # A signature, not a dataclass: that compiles an __init__ for every class: four times the import time.
         cls._options = tuple(get_annotations(cls))
         cls.__signature__ = Signature(
             [

@@ -274,7 +274,7 @@ def test_options_at_the_ends_of_their_ranges():
         kept = nn.FocalLoss(alpha=alpha, reduction="none")(z, t)
         assert (kept != 0.0).tolist() == [alpha == 1.0, alpha == 0.0]
     assert nn.CosineEmbeddingLoss(margin=1.0)(A, Y, np.full(5, -1.0)) == 0.0
-    assert nn.CosineEmbeddingLoss(margin=-1.0)(A, -A, np.full(5, -1.0)) == pytest.approx(0.0, abs=1e-12)
+    assert nn.CosineEmbeddingLoss(margin=-1.0)(A, -A, np.full(5, -1.0)) == pytest.approx(0.0, abs=1e-11)
     assert nn.CrossEntropyLoss(label_smoothing=1.0)(np.zeros((1, 2)), [0]) == pytest.approx(np.log(2))
     assert nn.init.uniform_(Tensor([0.0]), 2.0, 2.0).item() == 2.0
     assert nn.init.normal_(Tensor([0.0]), 3.0, 0.0).item() == 3.0
