@@ -1,171 +1,21 @@
-"""The chain rule: one loop from a result back to everything it was made from.
-
-`reverse_pass` is the only place where cotangents are multiplied and added; `backward`, `gradients`, the
-explanations and the transforms are ways to call it.
-"""
+"""`backward` and `gradients`: where a reverse pass starts, and what becomes of its result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .graph import Node, Primitive, make_leaf, refuse_modified, topological_order
-from .modes import Watch, current_mode
-from .rules import ONE, astype, shape_of, sum_to
+from .graph import Node, refuse_modified, topological_order
+from .reverse import fitted, owned, reverse_pass
+from .rules import shape_of
 from .tutor import accumulated, advise_zero_grad, look_at_root
 
-Visit = Callable[[Node, Node, Any, Any, Any, Any], None]
+__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass"]
 
-
-def reverse_pass(
-    order: Sequence[Node],
-    cotangent: dict[Node, Any],
-    wanted: set[Node] | None = None,
-    *,
-    create_graph: bool = False,
-    keep: frozenset[Node] = frozenset(),
-    visit: Visit | None = None,
-) -> dict[Node, Any]:
-    r"""Pull cotangents through a graph, from users to arguments.
-
-    .. math:: \bar x = \sum_{y \,:\, x \in \mathrm{args}(y)} \bar y \, \frac{\partial y}{\partial x}
-
-    Parameters
-    ----------
-    order : sequence of Node
-        Every node on the way, arguments before users.
-    cotangent : dict
-        The cotangents of the roots; filled in place.
-    wanted : set of Node, optional
-        The nodes to which a cotangent is pulled; every variable by default.
-    create_graph : bool
-        Hand the rules nodes instead of numbers, so that the cotangents are nodes themselves.
-    keep : frozenset of Node
-        Computed nodes whose cotangent is needed afterwards.
-    visit : callable, optional
-        Called as ``visit(node, arg, rule, g, share, total)`` for each edge from a node to an argument.
-
-    Returns
-    -------
-    dict
-        The cotangent of every leaf, `Value`, retained and kept node that was reached; others are dropped once used.
-    """
-    finished: dict[Node, Any] = {}
-    mode = current_mode()
-    if isinstance(mode, Watch):
-        visit = _watched(mode, visit)
-    walk = _Walk(cotangent, wanted, create_graph, visit)
-    plain = wanted is None and visit is None and not create_graph
-    maskable = walk.maskable
-    take, get = cotangent.pop, cotangent.get
-    for node in reversed(order):
-        g = take(node, None)
-        if g is None:
-            continue
-        if node.hooks:
-            g = _after_hooks(node, g)
-        op = node.op
-        if op is None or node.retains_grad or (keep and node in keep):
-            finished[node] = g
-            if op is None:
-                continue
-        if not plain or not op.is_binary or type(g) is not float or (maskable and node in maskable):
-            walk.through(node, op, g)
-            continue
-        # The step of `through`, spelled out for two floats: it is all that a graph of `Value`s does.
-        x, y = node.args
-        a, b = node.raw
-        rule_x, rule_y = op.rules
-        to_x, to_y = isinstance(x, Node) and x._requires_grad, isinstance(y, Node) and y._requires_grad
-        try:
-            share_x = g if rule_x is ONE else g * rule_x(node._data, a, b) if to_x else None
-            share_y = g if rule_y is ONE else g * rule_y(node._data, a, b) if to_y else None
-        except (ValueError, ArithmeticError):
-            walk.through(node, op, g)
-            continue
-        if to_x:
-            total = get(x)
-            cotangent[x] = share_x if total is None else total + share_x
-        if to_y:
-            total = get(y)
-            cotangent[y] = share_y if total is None else total + share_y
-    return {node: _as_node(g, node) for node, g in finished.items()} if create_graph else finished
-
-
-def _watched(watch: Watch, visit: Visit | None) -> Visit:
-    """Return a visitor that also tells those who watch this thread."""
-
-    def told(node: Node, arg: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
-        watch.pulled(node, arg, g, share)
-        if visit is not None:
-            visit(node, arg, rule, g, share, total)
-
-    return told
-
-
-class _Walk:
-    """The state of one reverse pass, and its step from a node to its arguments."""
-
-    __slots__ = ("cotangent", "create_graph", "maskable", "visit", "wanted")
-
-    def __init__(
-        self, cotangent: dict[Node, Any], wanted: set[Node] | None, create_graph: bool, visit: Visit | None
-    ) -> None:
-        self.cotangent = cotangent
-        self.wanted = wanted
-        self.create_graph = create_graph
-        self.visit = visit
-        self.maskable: set[Node] = set()  # below a `where`: a zero cotangent there may mean "not taken"
-
-    def through(self, node: Node, op: Primitive, g: Any) -> None:
-        """Pull the complete cotangent `g` of `node` to its arguments."""
-        cotangent, wanted = self.cotangent, self.wanted
-        args, params = node.args, node.params
-        y, inputs = (node, args) if self.create_graph else (node._data, node.raw)
-        pull = op.pull
-        if op.selects or node in self.maskable:
-            self.maskable.update([arg for arg in args if isinstance(arg, Node)])
-            pull = op.pull_if_taken
-        for arg, rule in zip(args, op.rules or op.rules_for(len(args)), strict=True):
-            if rule is None or not isinstance(arg, Node):
-                continue
-            if not arg._requires_grad if wanted is None else arg not in wanted:
-                continue
-            share = g if rule is ONE else pull(rule, g, y, inputs, params)
-            data = arg._data
-            if type(share) is not type(data) or (
-                type(data) is not float and (share.shape != data.shape or share.dtype is not data.dtype)
-            ):
-                share = fitted(share, data)
-            total = cotangent.get(arg)
-            cotangent[arg] = share if total is None else total + share
-            if self.visit is not None:
-                self.visit(node, arg, rule, g, share, cotangent[arg])
-
-
-def fitted(share: Any, data: Any) -> Any:
-    """Return a share of cotangent in the shape and dtype of its argument's `data`: undoes broadcasting, only here."""
-    shape = data.shape if type(data) is np.ndarray else None
-    if shape_of(share) != shape:
-        share = sum_to(share, shape)
-    if shape is not None and (share._data if isinstance(share, Node) else share).dtype != data.dtype:
-        share = astype(share, data.dtype)
-    return share
-
-
-def _after_hooks(node: Node, g: Any) -> Any:
-    for hook in node.hooks:
-        changed = hook(g)
-        if changed is not None:
-            if shape_of(changed) != shape_of(g):
-                raise ValueError(
-                    f"a hook on {node.name or 'a node'} returned a gradient of shape {shape_of(changed)} "
-                    f"for one of shape {shape_of(g)}; return None to leave it unchanged"
-                )
-            g = changed if isinstance(changed, (Node, float)) else np.array(changed)
-    return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the one it was given
+_storing = threading.RLock()  # several threads may add to the gradient of one leaf
 
 
 def _seed(root: Node, gradient: Any) -> Any:
@@ -188,6 +38,14 @@ def _seed(root: Node, gradient: Any) -> Any:
             f"gradient= has shape {found} but the node it belongs to has shape {shape}; they must be equal"
         )
     return gradient
+
+
+def _require_node(node: Any) -> None:
+    if not isinstance(node, Node):
+        raise TypeError(
+            f"only a Value or a Tensor can be differentiated, not {node!r:.60} ({type(node).__name__}); was its graph "
+            "cut by .data, float(), item() or a function that is not of autograd?"
+        )
 
 
 def _require_variable(root: Node) -> None:
@@ -235,13 +93,15 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     >>> a.grad, b.grad
     (-2.0, 2.0)
     """
+    _require_node(root)
     _require_variable(root)
     start = _seed(root, gradient)
     look_at_root(root)
     order = topological_order(root, variables_only=True)
     refuse_modified(order)
     found = reverse_pass(order, {root: start}, create_graph=create_graph)
-    _store(found, create_graph)
+    with _storing:
+        _store(found, create_graph)
 
 
 def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
@@ -256,7 +116,7 @@ def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
             if added and accumulated(node):
                 late.append(node)
             if type(g) is not float:
-                fresh = g if keep_nodes and isinstance(g, Node) else _own(g, node, given)
+                fresh = g if keep_nodes and isinstance(g, Node) else owned(g, node, given)
                 arrays[node] = node._grad + fresh if added else fresh
     if late:
         advise_zero_grad(late)
@@ -273,29 +133,6 @@ def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
 
 def _is_empty(grad: Any) -> bool:
     return grad is None or (type(grad) is float and grad == 0.0)
-
-
-def _own(g: Any, node: Node, given: set[int]) -> Any:
-    """Return `g` as an array of the leaf's dtype that shares memory with nothing."""
-    like = node._data
-    if isinstance(g, Node):
-        g = g._data
-    if type(like) is float:
-        return float(g)
-    fresh = type(g) is np.ndarray and g.dtype == like.dtype and g.base is None and g.flags.c_contiguous
-    if not fresh or g is like or id(g) in given:
-        g = np.array(g, dtype=like.dtype, order="C")
-    given.add(id(g))
-    return g
-
-
-def _as_node(g: Any, like: Node) -> Node:
-    """Return a cotangent as a node; plain numbers become one of the kind of `like` with nothing recorded behind it."""
-    if isinstance(g, Node):
-        return g
-    node = object.__new__(type(like))
-    make_leaf(node, _own(g, like, set()), False, "")
-    return node
 
 
 def gradients(
@@ -341,12 +178,15 @@ def gradients(
     >>> gradients(first, x)
     18.0
     """
-    single = isinstance(inputs, Node)
-    roots: list[Node] = [outputs] if isinstance(outputs, Node) else list(outputs)
-    targets: list[Node] = [inputs] if isinstance(inputs, Node) else list(inputs)
-    seeds = [grad_outputs] if isinstance(outputs, Node) else list(grad_outputs or [None] * len(roots))
+    single = not isinstance(inputs, (list, tuple))
+    alone = not isinstance(outputs, (list, tuple))
+    roots: list[Any] = [outputs] if alone else list(outputs)  # type: ignore[arg-type]
+    targets: list[Any] = [inputs] if single else list(inputs)  # type: ignore[arg-type]
+    seeds = [grad_outputs] if alone else list(grad_outputs or [None] * len(roots))
     if len(seeds) != len(roots):
         raise ValueError(f"there are {len(roots)} outputs but {len(seeds)} grad_outputs; give one per output")
+    for node in (*roots, *targets):
+        _require_node(node)
     for root in roots:
         _require_variable(root)
     order = topological_order(*roots, variables_only=True)
@@ -382,5 +222,5 @@ def pulled_to(
     results: list[Any] = []
     for target in targets:
         g = found.get(target)
-        results.append(g if g is None or (create_graph and isinstance(g, Node)) else _own(g, target, given))
+        results.append(g if g is None or (create_graph and isinstance(g, Node)) else owned(g, target, given))
     return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -56,16 +57,16 @@ class _Switch(contextlib.ContextDecorator):
     recording: ClassVar[bool]
 
     def __init__(self) -> None:
-        self._found: list[bool | Watch] = []
+        self._found: dict[int, list[bool | Watch]] = {}  # by thread, since one object may serve several
 
     def __enter__(self) -> Any:
         found = current_mode()
-        self._found.append(found)
+        self._found.setdefault(threading.get_ident(), []).append(found)
         _mode.set(found.switched(self.recording) if isinstance(found, Watch) else self.recording)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        _mode.set(self._found.pop())
+        _mode.set(self._found[threading.get_ident()].pop())
 
     def _recreate_cm(self) -> Any:
         return type(self)()

@@ -309,6 +309,16 @@ class TestModification:
         (y * 3.0).backward()
         assert x.grad == 3.0
 
+    def test_augmented_assignment_of_a_variable_is_out_of_place(self):
+        for x in (Value(3.0), Tensor([3.0], requires_grad=True)):
+            y = x
+            y += 1.0
+            y *= 2.0
+            assert y is not x
+            assert x.data == 3.0
+            gradients(y, x) if isinstance(x, Value) else y.sum().backward()
+            assert x.is_leaf
+
     def test_the_callers_array_after_construction(self):
         a = np.array([1.0, 2.0])
         x = Tensor(a, requires_grad=True)
@@ -470,6 +480,29 @@ class TestGradients:
         x = Value(1.0)
         with pytest.raises(ValueError, match="2 outputs but 1"):
             gradients([x * 1.0, x * 2.0], x, [1.0])
+
+    @pytest.mark.parametrize("call", [
+        lambda x: gradients(3.0, x), lambda x: gradients([x * 1.0, 2.0], x), lambda x: gradients(x * 1.0, [x, 3.0]),
+        lambda x: ag.backward(x.data), lambda x: gradients(x * 1.0, "x"),
+    ])  # fmt: skip
+    def test_what_is_no_node_is_named(self, call):
+        with pytest.raises(TypeError, match=r"only a Value or a Tensor.*\.data"):
+            call(Value(3.0))
+
+    def test_a_graph_of_gradients_is_made_inside_no_grad_too(self):
+        x = Value(3.0)
+        y = x * x * x
+        with no_grad():
+            g = gradients(y, x, create_graph=True)
+            assert not ag.is_grad_enabled()
+        assert gradients(g, x) == 18.0
+
+    def test_inside_no_grad_numbers_are_computed(self):
+        x = Value(3.0)
+        y = x * x
+        with no_grad():
+            y.backward()
+        assert x.grad == 6.0
 
 
 class TestGraphsOfGradients:

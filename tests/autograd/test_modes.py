@@ -1,6 +1,7 @@
 """no_grad and enable_grad: restored whatever happens, and private to a thread or task."""
 
 import asyncio
+import sys
 import threading
 
 import numpy as np
@@ -212,6 +213,45 @@ class TestThreads:
         assert all(
             np.array_equal(a, b) for x, y in zip(alone, together, strict=True) for a, b in zip(x, y, strict=True)
         )
+
+    def test_one_object_serves_several_threads(self):
+        off, entered, leave = no_grad(), threading.Event(), threading.Event()
+        seen = []
+
+        def other():
+            with no_grad(), off:
+                entered.set()
+                leave.wait(5)
+
+        thread = threading.Thread(target=other)
+        with off:
+            thread.start()
+            entered.wait(5)
+        seen.append(records())  # the other thread entered last, and found another mode
+        leave.set()
+        thread.join()
+        assert seen == [True]
+
+    def test_threads_add_to_one_leaf_without_losing_any(self):
+        x, interval = Value(1.0), sys.getswitchinterval()
+        t = Tensor([1.0], requires_grad=True)
+
+        def work():
+            for _ in range(200):
+                (x * 1.0).backward()
+                (t * 1.0).sum().backward()
+
+        sys.setswitchinterval(1e-6)
+        try:
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(interval)
+        assert x.grad == 800.0
+        assert t.grad == [800.0]
 
     def test_one_graph_differentiated_by_several_threads(self):
         x = Tensor(np.arange(1.0, 5.0), requires_grad=True)

@@ -1,0 +1,262 @@
+"""Break every line of the engine in turn and see whether a test notices.
+
+    python tests/mutants.py                                      # graph, rules, reverse, backward
+    python tests/mutants.py autograd/elementwise.py --jobs 2     # every derivative rule of a module
+    python tests/mutants.py autograd/rules.py --line 61          # one line, with what the tests said
+
+Each mutant is one small change of the syntax tree: a sign, an operator, an operand left out, a condition negated or
+fixed, arguments exchanged, a statement removed.  It is imported in place of the module, in a process of its own, and
+the tests run until the first fails.  A mutant that no test notices survives: a test is missing, or the code is.  Those
+that cannot be noticed are argued in `ARGUED`.  Run by hand; it takes minutes.
+"""
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = ["autograd/graph.py", "autograd/rules.py", "autograd/reverse.py", "autograd/backward.py"]
+CORE = [
+    "test_backward", "test_graph", "test_modes", "test_transforms", "test_micrograd", "test_gradcheck",
+    "test_lifetime", "test_object_arrays", "test_checkpointing", "test_anomaly", "test_tutor", "test_verify",
+]  # fmt: skip
+TESTS = dict.fromkeys(
+    ("graph", "rules", "reverse", "backward", "modes", "value", "forward", "tracing", "operands"), CORE
+) | {
+    "transforms": ["test_transforms"],
+    "jacobians": ["test_transforms"],
+    "nested": ["test_transforms", "test_gradcheck"],
+    "gradcheck": ["test_gradcheck"],
+    "differences": ["test_gradcheck"],
+    "verify": ["test_verify"],
+    "anomaly": ["test_anomaly"],
+    "checkpointing": ["test_checkpointing", "test_lifetime"],
+    "tutor": ["test_tutor"],
+}
+OPERATIONS = ["test_primitives", "test_backward", "test_transforms"]
+SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
+
+# Survivors that no test can notice, by file and the mutated line as it reads: why.
+ARGUED: dict[tuple[str, str], str] = {}
+
+SWAPPED = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult,
+    ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.MatMult: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+REMOVABLE = (ast.Expr, ast.Assign, ast.AugAssign, ast.Raise, ast.Return, ast.Continue, ast.Break, ast.Delete)
+
+
+def changes(node):
+    """Yield (description, replacement) for one node of a syntax tree."""
+    if isinstance(node, ast.BinOp):
+        if type(node.op) in SWAPPED:
+            yield "another operator", ast.BinOp(node.left, SWAPPED[type(node.op)](), node.right)
+        yield "right operand dropped", node.left
+        yield "left operand dropped", node.right
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
+        yield "sign or not dropped", node.operand
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+        yield "comparison negated", ast.Compare(node.left, [SWAPPED[type(node.ops[0])]()], node.comparators)
+    elif isinstance(node, ast.BoolOp):
+        yield "and/or exchanged", ast.BoolOp(SWAPPED[type(node.op)](), node.values)
+        for i in range(len(node.values)):
+            rest = node.values[:i] + node.values[i + 1 :]
+            yield f"operand {i} dropped", rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+    elif isinstance(node, (ast.If, ast.IfExp)):
+        for value in (True, False):
+            fixed = copy.copy(node)
+            fixed.test = ast.Constant(value)
+            yield f"condition always {value}", fixed
+    elif (
+        isinstance(node, ast.Call)
+        and len(node.args) >= 2
+        and not any(isinstance(a, ast.Starred) for a in node.args[:2])
+    ):
+        yield "arguments exchanged", ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield "True/False exchanged", ast.Constant(not node.value)
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield "number changed", ast.Constant(node.value + 1)
+    elif isinstance(node, ast.Lambda):
+        yield "sign flipped", ast.Lambda(node.args, ast.UnaryOp(ast.USub(), node.body))
+    elif isinstance(node, ast.comprehension) and node.ifs:
+        yield "filter dropped", ast.comprehension(node.target, node.iter, [], node.is_async)
+    if isinstance(node, REMOVABLE) and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        yield "statement removed", ast.Pass()
+
+
+def skipped(node):
+    """Whether nothing below is worth mutating: types, messages, documentation, asserts."""
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.JoinedStr, ast.AnnAssign, ast.Assert)):
+        return True
+    if isinstance(node, ast.Assign):
+        names = {t.id for t in node.targets if isinstance(t, ast.Name)}
+        return bool(names & {"__all__", "__slots__", "Visit", "Operation"})
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error")
+
+
+def mutants(source):
+    """Yield (line number, description, mutated source, mutated line) for every small change of a module."""
+    tree = ast.parse(source)
+
+    def visit(node, in_annotation=False):
+        for name, value in ast.iter_fields(node):
+            if name in ("annotation", "returns"):
+                continue
+            items = value if isinstance(value, list) else [value]
+            for i, child in enumerate(items):
+                if isinstance(node, ast.arguments) and name in ("defaults", "kw_defaults"):
+                    continue  # every default is a promise of its own, and cannot be told from its use
+                if not isinstance(child, ast.AST) or skipped(child):
+                    continue
+                for description, replacement in changes(child):
+                    replacement = ast.fix_missing_locations(ast.copy_location(replacement, child))
+                    if isinstance(value, list):
+                        value[i] = replacement
+                    else:
+                        setattr(node, name, replacement)
+                    yield getattr(child, "lineno", 0), description, ast.unparse(tree), one_line(replacement)
+                    if isinstance(value, list):
+                        value[i] = child
+                    else:
+                        setattr(node, name, child)
+                yield from visit(child)
+
+    yield from visit(tree)
+
+
+def one_line(node):
+    return " ".join(ast.unparse(node).split())[:150]
+
+
+class Replacing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Import one module from other source than its file."""
+
+    def __init__(self, name, path, source):
+        self.name, self.path, self.source = name, path, source
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.name:
+            return None
+        return importlib.util.spec_from_file_location(name, self.path, loader=self)
+
+    def exec_module(self, module):
+        exec(compile(self.source, str(self.path), "exec"), module.__dict__)
+
+
+def tests_of(path, chosen):
+    names = chosen or TESTS.get(path.stem, OPERATIONS)
+    files = [ROOT / "tests/autograd" / f"{name}.py" for name in names]
+    return [str(f) for f in files if f.exists()]
+
+
+def run_tests(path, source, tests, seconds, quiet=True):
+    """Run the tests against a mutant in this process, which ends with pytest's exit code."""
+    import pytest
+
+    signal.alarm(seconds)  # ends the process: a mutant that loops for ever has been noticed
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    if quiet:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+    os.chdir(ROOT)
+    if source is not None:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        sys.meta_path.insert(0, Replacing(module, path, source))
+    sys.dont_write_bytecode = True
+    try:
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
+        code = 0
+        for chunk in (tests[:1], tests[1:]):  # most mutants fall to the first file, and the others need no collecting
+            code = code or (pytest.main([*options, "-k", SLOW, *chunk]) if chunk else 0)
+    except BaseException:
+        code = 3
+    os._exit(int(code))
+
+
+def tried(jobs, queue, tests, seconds, path):
+    """Yield (mutant, exit status) as processes finish, `jobs` at a time."""
+    running = {}
+    queue = iter(queue)
+    while True:
+        while len(running) < jobs and (mutant := next(queue, None)) is not None:
+            pid = os.fork()
+            if pid == 0:
+                run_tests(path, mutant[2], tests, seconds)
+            running[pid] = mutant
+        if not running:
+            return
+        pid, status = os.wait()
+        yield running.pop(pid), status
+
+
+def examine(path, options):
+    """Try every mutant of one file; return how many there were and those that survived."""
+    source = path.read_text(encoding="utf-8")
+    tests = tests_of(path, options.tests)
+    found = [m for m in mutants(source) if options.line in (None, m[0])]
+    found = found[options.offset :: options.every]
+    if options.line:
+        for number, description, mutated, line in found:
+            print(f"--- {path.name}:{number} {description}: {line}", flush=True)
+            pid = os.fork()
+            if pid == 0:
+                run_tests(path, mutated, tests, options.seconds, quiet=False)
+            os.waitpid(pid, 0)
+        return len(found), []
+    pid = os.fork()
+    if pid == 0:
+        run_tests(path, None, tests, options.seconds)
+    if os.waitpid(pid, 0)[1]:
+        raise SystemExit(f"the tests of {path.name} fail without any mutant: pytest {' '.join(tests)}")
+    survivors = []
+    for done, (mutant, status) in enumerate(tried(options.jobs, found, tests, options.seconds, path), 1):
+        number, description, _, line = mutant
+        if status == 0:
+            why = ARGUED.get((path.name, line))
+            survivors += [] if why else [mutant]
+            text = source.splitlines()[number - 1].strip() if number else ""
+            print(f"{'argued  ' if why else 'SURVIVED'} {path.name}:{number} {description}{f': {why}' if why else ''}")
+            print(f"    {text}\n  > {line}", flush=True)
+        if done % 50 == 0:
+            print(f"{path.name}: {done} of {len(found)}", file=sys.stderr, flush=True)
+    return len(found), survivors
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", default=ENGINE, help="modules to break")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")
+    parser.add_argument("--seconds", type=int, default=90, help="time limit for one mutant")
+    parser.add_argument("--line", type=int, help="only this line, showing what the tests say")
+    parser.add_argument("--every", type=int, default=1, help="only every n-th mutant")
+    parser.add_argument("--offset", type=int, default=0, help="and start with this one")
+    parser.add_argument("--tests", nargs="*", help="names of test files, instead of those known for the module")
+    options = parser.parse_args()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import numpy  # noqa: F401  (loaded once, before the processes part)
+
+    left, start = [], time.monotonic()
+    for name in options.files:
+        count, survivors = examine(ROOT / name, options)
+        left += survivors
+        print(
+            f"{name}: {count} mutants, {len(survivors)} survived without an argument, {time.monotonic() - start:.0f} s"
+        )
+    raise SystemExit(bool(left))
+
+
+if __name__ == "__main__":
+    main()
