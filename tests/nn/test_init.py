@@ -118,3 +118,10 @@ def test_gains(name, param, gain):
 def test_mistakes(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_further_axes_count_into_both_fans():
+    w = Tensor(np.zeros((40, 30, 25)))  # as of a convolution: fan_in 30 * 25, fan_out 40 * 25
+    assert init.kaiming_normal_(w, rng=0).data.var() == pytest.approx(2 / 750, rel=0.05)
+    assert init.kaiming_normal_(w, mode="fan_out", rng=0).data.var() == pytest.approx(2 / 1000, rel=0.05)
+    assert init.xavier_normal_(w, rng=0).data.var() == pytest.approx(2 / 1750, rel=0.05)
