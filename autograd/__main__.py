@@ -19,7 +19,6 @@ from .doctor import examine, report
 from .explanation import fitting, wants_color
 from .labels import cut, visible
 from .parsing import ExpressionError, functions
-from .picture import THEMES
 from .render import RenderError
 
 FORMULA_HELP = (
@@ -53,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "explain":
             command.add_argument("--wrt", metavar="NAME", help="derive the gradient of this variable only")
         if name == "draw":
-            command.add_argument("--theme", choices=sorted(THEMES), default="light")
+            command.add_argument("--theme", choices=("light", "dark", "print"), default="light")
     doctor = subparsers.add_parser("doctor", help="what this machine has and lacks")
     doctor.add_argument("--json", action="store_true", help="print for a program to read")
     return whole
@@ -61,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (it stays open)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _one_line_warning  # type: ignore[assignment]

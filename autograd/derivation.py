@@ -11,7 +11,7 @@ from .document import Block, Document, Equations, Heading, Line, Paragraph, Tabl
 from .graph import Node
 from .narrative import Telling, contribution_sides, counted, local_term, shape_text
 from .notation import Term, equation, number
-from .steps import Step
+from .steps import Step, count_paths
 
 __all__ = ["Derivation"]
 
@@ -50,8 +50,6 @@ class Derivation(Telling):
         if self.wrt is not root and self.wrt not in self.shares:
             raise ValueError(f"{self.names[root]} does not depend on {self.names[self.wrt]} through a derivative")
         self.way = [node for node in self.order if node in below and (node in self.shares or node is root)]
-        inner = set(self.way)
-        self.on_the_way = [n for n in self.order if n in inner]
 
     def found(self, wrt: Node | str) -> Node:
         """Return the node meant by `wrt`."""
@@ -75,7 +73,7 @@ class Derivation(Telling):
         blocks: list[Block] = [Heading((target, " for ", *self.title()), 1)]
         if self.wrt is self.root:
             return Document([*blocks, Paragraph(("Every number changes as fast as itself: ", target, " = 1."))])
-        operations = [node for node in self.on_the_way if node.op is not None and node is not self.wrt]
+        operations = [node for node in self.way if node.op is not None and node is not self.wrt]
         blocks += [
             Heading(("The numbers",)),
             Equations(tuple(self.forward_line(node) for node in self.few(operations))),
@@ -95,9 +93,9 @@ class Derivation(Telling):
 
     def reach(self, name: str) -> str:
         """Return how the wanted node acts on the result."""
-        count = self.path_count()
+        count, log10 = count_paths(self.way)
         users = len(self.shares[self.wrt])
-        paths = f"{count:,} paths" if count is not None else "more paths than can be counted"
+        paths = f"{count:,} paths" if count is not None else f"about 10^{log10:.0f} paths"
         start = (
             f"{name} is used {'once' if users == 1 else f'{users:,} times'} and acts on {self.names[self.root]} along "
         )
@@ -106,14 +104,6 @@ class Derivation(Telling):
             "The gradient of a node is a sum over the places where it is used: the gradient there, times the local "
             "derivative of the operation."
         )
-
-    def path_count(self) -> int | None:
-        """Return the number of paths from the result to the wanted node; None if it is huge."""
-        counts: dict[Node, int] = {self.root: 1}
-        for node in reversed(self.way):
-            if node in self.shares:
-                counts[node] = min(sum(counts.get(step.node, 0) for step in self.shares[node]), 10**18)
-        return counts[self.wrt] if counts[self.wrt] < 10**18 else None
 
     def line(self, node: Node) -> Line:
         """Return the gradient of one number as a sum over its users."""
@@ -147,7 +137,7 @@ class Derivation(Telling):
 
     def paths(self) -> list[Block]:
         """Return the same gradient as a sum over paths, where these are few and all is numbers."""
-        count = self.path_count()
+        count, _ = count_paths(self.way)
         if not self.scalar or count is None or count > FEW_PATHS or len(self.way) > LONG_PATH:
             return []
         rows, products = [], []

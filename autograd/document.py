@@ -222,7 +222,7 @@ def _table_latex(block: Table) -> str:
     columns = "r" + "l" * (len(block.header) - 1)
     body = "\n".join([header, *rows])
     return (
-        f"\\begin{{center}}\\footnotesize\n\\renewcommand{{\\arraystretch}}{{1.6}}\n"
+        f"\\begin{{center}}\\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n\\renewcommand{{\\arraystretch}}{{1.6}}\n"
         f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n\\end{{center}}"
     )
 

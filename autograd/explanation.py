@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from .boxes import ascii_only
 from .derivation import Derivation
 from .document import Document
-from .drawing import named as names_by_identity
+from .expression import names_by_identity
 from .graph import Node
 from .narrative import Narrative
 

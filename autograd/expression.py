@@ -15,7 +15,7 @@ from .notation import COMPARISONS, Term, called, named, number
 from .rules import shape_of
 from .typeset import latex
 
-__all__ = ["Names", "formula", "last_operation", "operation_term", "term_of", "whole_term"]
+__all__ = ["Names", "formula", "last_operation", "names_by_identity", "operation_term", "term_of", "whole_term"]
 
 LONGEST = 60  # terms of a formula that is written in one piece
 INFIX = {"+", "-", "*", "/", "**", "@"}
@@ -72,6 +72,30 @@ class Names:
 
     def _term_of_node(self, node: Node) -> Term:
         return Term("name", (self._text[node],)) if node in self._text else number(node._data)
+
+
+def names_by_identity(names: Mapping[str, Any]) -> dict[int, str]:
+    """Return names by the identity of the node, also of those in lists and modules; the first one wins.
+
+    Parameters
+    ----------
+    names : mapping of str to object
+        For instance ``locals()``; what begins with an underscore is left out, as a notebook keeps its history there.
+    """
+    found: dict[int, str] = {}
+    for name, thing in list(names.items()):
+        if name.startswith("_"):
+            continue
+        if isinstance(thing, Node):
+            found.setdefault(id(thing), name)
+        elif isinstance(thing, (list, tuple)):
+            for i, item in enumerate(thing):
+                if isinstance(item, Node):
+                    found.setdefault(id(item), f"{name}[{i}]")
+        elif callable(walk := getattr(thing, "named_parameters", None)) and not isinstance(thing, type):
+            for inner, node in walk():
+                found.setdefault(id(node), f"{name}.{inner}")
+    return found
 
 
 def constant_term(thing: Any) -> Term:

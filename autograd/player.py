@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .drawing import named as names_by_identity
+from .expression import names_by_identity
 from .graph import Node, topological_order
 from .render import replace
 from .tape_of_page import page_data

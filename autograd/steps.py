@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from .backward import _require_variable, _seed, reverse_pass
 from .boxes import flattened
 from .expression import Names
@@ -212,8 +210,3 @@ def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
         counts[node] = min(sum(counts[arg] for arg in below), 10**18)
     root = order[-1]
     return (counts[root] if counts[root] < 10**18 else None), logs[root]
-
-
-def is_plain(*numbers: Any) -> bool:
-    """Return whether all these are single numbers."""
-    return all(np.ndim(x) == 0 for x in numbers)

@@ -59,7 +59,7 @@ def plain_value(data: Any) -> Any:
 
 
 class Unsupported(Exception):  # noqa: N818  (not an error: the page then goes without sliders)
-    """An operation the page cannot compute; the message names it."""
+    """Something the page cannot compute; the message completes "because ..."."""
 
 
 def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
@@ -67,7 +67,7 @@ def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
     if not isinstance(thing, Node):
         if isinstance(thing, (bool, int, float, np.generic)) or (isinstance(thing, np.ndarray) and thing.ndim == 0):
             return plain_number(thing)
-        raise Unsupported("arrays")
+        raise Unsupported("its numbers are arrays")
     done: dict[Node, Any] = dict(labels)
     for node in topological_order(thing):
         if node in done:
@@ -76,7 +76,7 @@ def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
             done[node] = plain_number(node._data)
             continue
         if node.op.name not in EVALUATED:
-            raise Unsupported(node.op.name)
+            raise Unsupported(f"it does not know the operation {node.op.name}")
         operands = [done[a] if isinstance(a, Node) else program(a, {}) for a in node.args]
         done[node] = [node.op.name, operands, [plain_number(x) for x in node.params.values()]]
     return done[thing]
@@ -91,7 +91,7 @@ def derivative_program(node: Node, position: int) -> Any:
     labels = [f"x{i}" if isinstance(a, Node) else None for i, a in enumerate(node.args)]
     recorded, known = record_rule(op, position, node._data, node.raw, node.params, labels, "y", "g")
     if known is None:
-        raise Unsupported(op.name)
+        raise Unsupported(f"the rule of {op.name} is not written in the library's own operations")
     return program(recorded, known)
 
 
@@ -114,10 +114,12 @@ def tape_of(telling: Telling) -> list[Any]:
     masked = below_a_choice(telling.order)
     tape = []
     for node in telling.order:
+        if node.hooks:
+            raise Unsupported(f"{telling.names[node]} has a hook")
         if node.op is None:
             continue
         if node.op.name not in EVALUATED:
-            raise Unsupported(node.op.name)
+            raise Unsupported(f"it does not know the operation {node.op.name}")
         operands = [[index[a]] if isinstance(a, Node) else program(a, {}) for a in node.args]
         pulls = [
             [i, derivative_program(node, i), int(isinstance(node.op, Elementwise) or _passes(node, i))]
@@ -207,10 +209,10 @@ def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
     tape, why = None, ""
     try:
         if not telling.scalar:
-            raise Unsupported("arrays")
+            raise Unsupported("its numbers are arrays")
         tape = tape_of(telling)
-    except Unsupported as operation:
-        why = "its numbers are arrays" if str(operation) == "arrays" else f"it does not know the operation {operation}"
+    except Unsupported as reason:
+        why = str(reason)
     edges = {(user, i): e for e, (user, i, _) in enumerate(pairs)}
     title = (
         Term("=", (telling.names.term(root), whole_term(root, telling.names))) if root.op else telling.names.term(root)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Tensor, Value, log_softmax, logsumexp, no_grad, where
@@ -51,6 +51,7 @@ def random_graph(seed, size):
 
 
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 40))
+@settings(max_examples=40)
 def test_the_last_sums_of_the_steps_are_the_gradients_bit_for_bit(seed, size):
     root, leaves = random_graph(seed, size)
     totals = finals(root)
@@ -139,7 +140,7 @@ def test_paths_of_a_ladder_are_counted_without_walking_them():
     text = explain(y).text
     assert "about 10^60 paths" in text
     assert "201 nodes" in text
-    assert "more paths than can be counted" in explain(y, wrt=x).text
+    assert "about 10^60 paths" in explain(y, wrt=x).text
 
 
 def test_a_derivation_is_a_sum_over_users_and_over_paths():
@@ -274,6 +275,7 @@ def test_a_hostile_name_stays_text_in_every_form():
 
 
 @given(name=st.text(max_size=60))
+@settings(max_examples=30)
 def test_any_name_gives_well_formed_html_and_one_line(name):
     page = explain(Value(1.0, name=name) * 2.0)
     ET.fromstring(page.html)
@@ -372,10 +374,10 @@ def test_same_graph_same_page():
 def test_a_large_graph_is_explained_in_short():
     x = Value(1e-6, name="x")
     y = x
-    for _ in range(5_000):
+    for _ in range(2_000):
         y = y + x * 1.0
     page = explain(y, wrt=x)
-    assert "5,001 times" in page.text
+    assert "2,001 times" in page.text
     assert len(explain(y).text) < 20_000
 
 
@@ -391,3 +393,19 @@ def test_explain_needs_no_optional_package():
         cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == "False"
+
+
+class Layer:
+    """Stands in for a module: something with named parameters."""
+
+    def __init__(self):
+        self.weight = Value(0.5)
+
+    def named_parameters(self):
+        yield "weight", self.weight
+
+
+def test_names_reach_into_lists_and_modules():
+    layer, xs, _hidden = Layer(), [Value(1.0), Value(2.0)], Value(3.0)
+    text = explain(layer.weight * xs[0] + xs[1] * _hidden, names=locals()).text
+    assert "L = layer.weight * xs[0] + xs[1] * x1" in text

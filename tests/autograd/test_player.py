@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from autograd import PRIMITIVES, Value, where
+from autograd.extend import elementwise, primitive
 from autograd.graph import apply
 from autograd.layout import HEIGHT, layout
 from autograd.parsing import parse
@@ -140,9 +141,29 @@ def test_arrays_are_shown_and_the_page_says_why_it_does_not_compute_them():
     assert data["nodes"][0]["full"][0] == "array"
 
 
-def test_an_operation_the_page_does_not_know_is_named():
-    data = page_data(Value(1.0).sum() if hasattr(Value, "sum") else Value(1.0) * 1.0, {})
-    assert data["tape"] is not None or "does not know" in data["why"]
+def test_what_the_page_cannot_compute_is_named(monkeypatch):
+    @elementwise(lambda y, x: 2 * x)
+    def squared_in_a_test(x):
+        return x * x
+
+    @primitive(lambda g, y, x: g * 2 * x.real)
+    def squared_by_a_pullback(x):
+        return x * x
+
+    hooked = Value(2.0, name="h")
+    hooked.register_hook(lambda g: None)
+    try:
+        assert page_data(squared_in_a_test(Value(2.0)), {})["why"] == "it does not know the operation squared_in_a_test"
+        monkeypatch.setattr("autograd.tape_of_page.EVALUATED", EVALUATED | {"squared_by_a_pullback"})
+        assert "own operations" in page_data(squared_by_a_pullback(Value(2.0)), {})["why"]
+        assert page_data(hooked * 2.0, {})["why"] == "h has a hook"
+    finally:
+        del PRIMITIVES["squared_in_a_test"], PRIMITIVES["squared_by_a_pullback"]
+
+
+def test_a_leaf_alone_is_a_page_too():
+    data = data_of(play(Value(2.0, name="a")))
+    assert (data["steps"], data["edges"], data["title"]) == ([], [], "a")
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, -0.0, 1e-300, 1e300])
@@ -220,7 +241,7 @@ def test_the_page_has_every_operation_it_claims_and_no_other():
 @needs_node
 def test_every_operation_of_the_page_computes_what_the_engine_computes():
     """Forward and backward of each operation, on a grid of numbers, edge numbers among them."""
-    grid = [-2.7, -1.0, -0.5, -1e-9, 0.0, 1e-9, 0.3, 0.5, 1.0, 1.5, 2.5, 7.0, 30.0, 700.0, -700.0, 1e8]
+    grid = [-2.7, -0.5, -1e-9, 0.0, 0.3, 1.0, 2.5, 30.0, 700.0]
     pages, expected = [], []
     for name in sorted(EVALUATED - {"product_if_taken"}):
         op = PRIMITIVES[name]
@@ -448,3 +469,20 @@ def test_every_control_has_a_name(opened):
     )
     assert unnamed == 0
     assert page.get_attribute("#say", "aria-live") == "polite"
+
+
+NAMES = [
+    "'\"", "\\", "<b>", "{a|b}", r"\N", "a\nb", "&lt;", "🎈", "\u202eabc", "שלום", "x" * 10_000, "", "\x00\x07",
+    "\ud800", "node", "x:y", "a]; pwn [",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_shown_literally_and_short(name):
+    page = play(Value(1.0, name=name) * Value(2.0, name="b"))
+    shown = data_of(page)["nodes"][0]
+    assert len(shown["short"]) <= 22
+    assert len(shown["name"]) <= 40
+    assert shown["name"].isprintable() or "\u202e" in shown["name"]
+    assert len(data_of(page)["nodes"]) == 3
+    page.html.encode("utf-8")
