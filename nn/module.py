@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -92,26 +93,28 @@ class Module:
 
     training: bool = True
     _hooks: Hooks | None = None
-    _buffers: dict[str, bool]
+    _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it is part of state_dict
 
     def __init__(self) -> None:
-        self._buffers = {}  # name -> whether it is part of state_dict
+        self._buffers = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name)
-        if isinstance(value, (Parameter, Module)):
-            if "_buffers" not in self.__dict__:
-                raise AttributeError(
-                    f"{type(self).__name__}.{name} was assigned before Module.__init__() ran: write "
-                    "`super().__init__()` as the first line of __init__"
-                )
-            prefix_names(name, value)
-        elif isinstance(old, Parameter) and value is not None:
+        if type(value) not in PLAIN:
+            for path, thing in _members(name, value):
+                if "_buffers" not in self.__dict__:
+                    raise AttributeError(
+                        f"{type(self).__name__}.{name} was assigned before Module.__init__() ran: write "
+                        "`super().__init__()` as the first line of __init__"
+                    )
+                prefix_names(path, thing)
+        accepted = value is None or isinstance(value, (Parameter, Module))
+        if isinstance(old, Parameter) and not accepted:
             raise TypeError(
                 f"{type(self).__name__}.{name} is a Parameter and was assigned a {type(value).__name__}: wrap it, "
                 f"`.{name} = Parameter(...)`, or change its numbers, `.{name}.data = array`"
             )
-        elif isinstance(old, Module) and value is not None:
+        if isinstance(old, Module) and not accepted:
             raise TypeError(f"{type(self).__name__}.{name} is a Module and was assigned a {type(value).__name__}")
         object.__setattr__(self, name, value)
 
@@ -205,7 +208,7 @@ class Module:
 
     def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
         """Keep numbers that are not trained under an attribute, and in `state_dict` if `persistent`."""
-        self._buffers[name] = persistent
+        self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, array)
 
     # ---------------------------------------------------------------------------------- state and settings
@@ -344,11 +347,11 @@ def index_text(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def prefix_names(name: str, thing: Parameter | Module) -> None:
+def prefix_names(name: str, thing: Any) -> None:
     """Give parameters the path under which they are now reached, unless somebody named them."""
     if isinstance(thing, Parameter):
         thing.name = thing.name or name
-    else:
+    elif isinstance(thing, Module):
         for path, parameter in thing._entries():
             if isinstance(parameter, Parameter) and parameter.name == path:
                 parameter.name = f"{name}.{path}"

@@ -49,11 +49,11 @@ class Options(Module):
         for name, value in given.arguments.items():
             setattr(self, name, value)
 
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function makes of the arguments."""
         if not self._options:
-            return self.function(*args)
-        return self.function(*args, **{name: getattr(self, name) for name in self._options})
+            return self.function(*args, **kwargs)
+        return self.function(*args, **kwargs, **{name: getattr(self, name) for name in self._options})
 
     def extra_repr(self) -> str:
         """Return the options."""

@@ -13,7 +13,7 @@ from autograd import maximum, sigmoid
 from autograd.extend import elementwise, xp
 
 from .checks import (
-    constant,
+    fitted_weight,
     prediction_and_target,
     reduced,
     refuse_nan,
@@ -87,7 +87,9 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     )
     require_probabilities("binary_cross_entropy", "targets", t)
     losses = probability_cross_entropy(p, t)
-    return reduced(losses if weight is None else losses * constant(weight, p), reduction)
+    if weight is not None:
+        losses = losses * fitted_weight("binary_cross_entropy", "weight", weight, p)
+    return reduced(losses, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -124,13 +126,14 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits([1e4, -1e4], [1.0, 0.0])
     np.float64(0.0)
     """
-    z, t = prediction_and_target("binary_cross_entropy_with_logits", input, target)
-    require_probabilities("binary_cross_entropy_with_logits", "targets", t)
+    name = "binary_cross_entropy_with_logits"
+    z, t = prediction_and_target(name, input, target)
+    require_probabilities(name, "targets", t)
     if pos_weight is None:
         losses = logit_cross_entropy(z, t)
     else:  # log(sigmoid(z)) = -softplus(-z), and log(1 - sigmoid(z)) = -z - softplus(-z)
-        losses = (1.0 - t) * z + (1.0 + (constant(pos_weight, z) - 1.0) * t) * ag.softplus(-z)
-    return reduced(losses if weight is None else losses * constant(weight, z), reduction)
+        losses = (1.0 - t) * z + (1.0 + (fitted_weight(name, "pos_weight", pos_weight, z) - 1.0) * t) * ag.softplus(-z)
+    return reduced(losses if weight is None else losses * fitted_weight(name, "weight", weight, z), reduction)
 
 
 def sigmoid_focal_loss(

@@ -95,6 +95,16 @@ def constant(weight: Any, x: Any) -> Any:
     return array.astype(x.dtype if x.dtype.kind == "f" else float, copy=False)
 
 
+def fitted_weight(name: str, what: str, weight: Any, x: Any) -> Any:
+    """Return weights in the float type of `x`, which they must not enlarge by broadcasting."""
+    w = constant(weight, x)
+    try:
+        np.broadcast_to(numbers(w), x.shape)
+    except ValueError:
+        raise ValueError(f"{name}: {what} of shape {np.shape(w)} does not fit losses of shape {x.shape}") from None
+    return w
+
+
 def require_positive(name: str, what: str, value: float, zero: bool = False) -> None:
     """Raise unless an option is positive, or 0 where that is allowed; nan is neither."""
     if not (value > 0 or (zero and value == 0)):

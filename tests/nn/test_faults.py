@@ -259,6 +259,9 @@ def test_labels_of_the_wrong_kind():
         (lambda: nn.CrossEntropyLoss(weight=np.ones(2))(Z, T), [r"\(2,\)", "3 classes"]),
         (lambda: nn.NLLLoss(weight=np.ones(4))(Z, T), [r"\(4,\)", "3 classes"]),
         (lambda: nn.MultiMarginLoss(weight=np.ones(4))(Z, T), [r"\(4,\)", "3 classes"]),
+        (lambda: nn.BCELoss(weight=np.ones((2, 4, 3)))(X, X), ["weight", r"\(2, 4, 3\)", r"\(4, 3\)"]),
+        (lambda: nn.BCEWithLogitsLoss(weight=np.ones(4))(X, X), ["weight", r"\(4,\)", r"\(4, 3\)"]),
+        (lambda: nn.BCEWithLogitsLoss(pos_weight=np.ones(4))(X, X), ["pos_weight", r"\(4,\)"]),
     ],
 )
 def test_options_of_losses(make, pieces):
@@ -360,12 +363,17 @@ def test_constant_columns_and_rows_in_normalisation():
         assert np.isfinite(given.grad).all()
 
 
+def test_keywords_reach_the_function():
+    assert nn.MSELoss()(input=X, target=X) == 0.0
+
+
 def test_equal_points_in_distances():
     x = Tensor(X, requires_grad=True)
     value = nn.TripletMarginLoss()(x, X, X + 1.0)
     value.backward()
     assert np.isfinite(x.grad).all()
     zero = Tensor(0.0 * X, requires_grad=True)
+    nn.CosineEmbeddingLoss()(zero, 0.0 * X, np.ones(4)).backward()
     nn.CosineEmbeddingLoss()(zero, X, np.ones(4)).backward()
     assert np.isfinite(zero.grad).all()
 

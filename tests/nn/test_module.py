@@ -45,7 +45,7 @@ def mlp(**options):
 def test_parameters_in_the_order_of_assignment():
     model = Tower()
     assert [name for name, _ in model.named_parameters()] == NAMES
-    assert [p.name for p in model.parameters()] == ["z", "first.weight", "first.bias", *["weight", "bias"] * 2]
+    assert [p.name for p in model.parameters()] == NAMES
     assert [type(m).__name__ for m in model.modules()] == ["Tower", "Linear", "Linear", "Tanh", "Linear"]
     assert [name for name, _ in model.named_children()] == ["first", "rest.0", "rest.1", "heads.a"]
     assert [name for name, _ in model.named_buffers()] == ["seen", "scratch"]
@@ -327,11 +327,22 @@ def test_forgotten_super_init_and_missing_forward():
         def __init__(self):
             self.layer = nn.Linear(1, 1)
 
+    class ForgetfulOfAList(nn.Module):
+        def __init__(self):
+            self.layers = [nn.Linear(1, 1)]
+
+    class WithoutNeed(nn.Module):
+        def __init__(self):
+            self.size = 3
+
     class Empty(nn.Module):
         pass
 
     with pytest.raises(AttributeError, match=r"Forgetful\.layer .*super\(\)\.__init__\(\)"):
         Forgetful()
+    with pytest.raises(AttributeError, match=r"ForgetfulOfAList\.layers"):
+        ForgetfulOfAList()
+    assert list(WithoutNeed().parameters()) == []
     with pytest.raises(NotImplementedError, match="Empty has no forward"):
         Empty()(1.0)
 
