@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .labels import cut, shape, summary, visible
+from .labels import WHOLE, cut, shape, summary, visible
 
 __all__ = [
     "COMPARISONS", "Term", "array_in_full", "array_in_short", "called", "equation", "named", "needs_parentheses",
@@ -93,7 +93,9 @@ def array_in_full(array: Any) -> bool:
 
 
 def array_in_short(array: Any) -> str:
-    """Return the shape of a large array and what it holds."""
+    """Return the shape of a large array and what it holds; a few numbers in a row as they are."""
+    if array.ndim == 1 and 0 < array.size <= WHOLE:
+        return summary(array)
     return f"({shape(array)}: {summary(array)})"
 
 

@@ -6,8 +6,7 @@ import html
 import re
 from typing import Any
 
-from .labels import shape, summary
-from .notation import COMPARISONS, Term, array_in_full, needs_parentheses, numeral, numerals, precedence
+from .notation import COMPARISONS, Term, array_in_full, array_in_short, needs_parentheses, numeral, numerals, precedence
 
 __all__ = ["latex", "latex_text", "mathml"]
 
@@ -80,7 +79,7 @@ def latex_digits(text: str) -> str:
 def latex_array(array: Any) -> str:
     """Return a small array as a matrix, a large one as its shape."""
     if not array_in_full(array):
-        return rf"\text{{{latex_text(f'({shape(array)}: {summary(array)})')}}}"
+        return rf"\text{{{latex_text(array_in_short(array))}}}"
     return (
         r"\begin{bmatrix} "
         + r" \\ ".join(" & ".join(map(latex_digits, row)) for row in numerals(array))
@@ -241,7 +240,7 @@ def mathml_digits(text: str) -> str:
 def mathml_array(array: Any) -> str:
     """Return a small array as a matrix, a large one as its shape."""
     if not array_in_full(array):
-        return leaf_of("mtext", f"({shape(array)}: {summary(array)})")
+        return leaf_of("mtext", array_in_short(array))
     cells = (element("mtr", *(element("mtd", mathml_digits(x)) for x in row)) for row in numerals(array))
     return fenced(element("mtable", *cells), "[", "]")
 

