@@ -1,5 +1,7 @@
 r"""The public door for operations of your own: the same four decorators that make the built-in ones.
 
+`drawn_by` teaches pictures a class of your own.
+
 An operation is its forward on plain numbers and, on the line above, its derivatives.  Choose by what it is:
 
 ============================ =================================================== ====================================
@@ -83,6 +85,10 @@ array([0.6, 0.8])
 """
 
 from .graph import apply
+from .recorder import drawn_by
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, xp
 
-__all__ = ["PRIMITIVES", "apply", "elementwise", "linear", "nondifferentiable", "primitive", "shape_of", "xp"]
+__all__ = [
+    "PRIMITIVES", "apply", "drawn_by", "elementwise", "linear", "nondifferentiable", "primitive", "shape_of",
+    "xp",
+]  # fmt: skip

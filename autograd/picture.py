@@ -1,253 +1,215 @@
-"""A graph in the DOT language: what is shown of it, in which order, in which colours."""
+"""A graph in the DOT language: what is shown of it, in which order, in which frames and colours."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import graphviz
 import numpy as np
 
-from .graph import Node, topological_order
-from .labels import constant, cut, escaped, shape, summary
+from .annotations import Annotations, magnitude
+from .canvas import Canvas
+from .clusters import Frame, Plan
+from .graph import Node
+from .labels import constant, cut, shape, summary
+from .snapshot import Snapshot, behind
+from .themes import Theme
 
-__all__ = ["THEMES", "Picture", "Snapshot", "Theme"]
+__all__ = ["Picture", "Settings", "variable_rows"]
 
 MANY = 8  # constants of one operation that are still drawn one by one
 
 
-@dataclass(frozen=True)
-class Theme:
-    """The colours of a picture: (fill, border) for each kind of box."""
+@dataclass
+class Settings:
+    """What is shown of a graph, and how."""
 
-    background: str
-    ink: str
-    faint: str
-    parameter: tuple[str, str]
-    data: tuple[str, str]
-    inner: tuple[str, str]
-    root: tuple[str, str]
-    op: tuple[str, str]
-
-
-THEMES = {
-    "light": Theme(
-        background="#ffffff",
-        ink="#1f2933",
-        faint="#7b8794",
-        parameter=("#dceafb", "#3b78c2"),
-        data=("#eef1f4", "#8a97a6"),
-        inner=("#ffffff", "#b3bdc9"),
-        root=("#fff0c9", "#d08a00"),
-        op=("#e3f4e6", "#4b9b5f"),
-    ),
-    "dark": Theme(
-        background="#15191f",
-        ink="#e6eaf0",
-        faint="#8c98a8",
-        parameter=("#1d3a5f", "#6ea8ea"),
-        data=("#2b323c", "#77859a"),
-        inner=("#1c222a", "#566273"),
-        root=("#54400f", "#e5b040"),
-        op=("#1e4029", "#6cc084"),
-    ),
-    "print": Theme(
-        background="#ffffff",
-        ink="#000000",
-        faint="#444444",
-        parameter=("#e4e4e4", "#000000"),
-        data=("#ffffff", "#888888"),
-        inner=("#ffffff", "#000000"),
-        root=("#ffffff", "#000000"),
-        op=("#ffffff", "#000000"),
-    ),
-}
-
-
-class Snapshot:
-    """The nodes and edges of a graph at one moment: positions, arguments before users."""
-
-    def __init__(self, roots: Sequence[Node]) -> None:
-        self.nodes = topological_order(*roots)
-        self.position = {id(node): k for k, node in enumerate(self.nodes)}
-        self.args = [node.args for node in self.nodes]  # tuples: what is assigned later does not reach them
-        self.roots = {self.position[id(node)] for node in roots}
-        for k, args in enumerate(self.args):
-            for arg in args:
-                if isinstance(arg, Node) and self.position.get(id(arg), k) >= k:
-                    raise ValueError(
-                        f"the graph of {len(self.nodes):,} nodes has a cycle through {self.nodes[k].op}, or "
-                        "changed while it was being drawn; a result cannot be its own argument"
-                    )
-
-    def parents(self, k: int) -> list[int]:
-        """Return the positions of the nodes that node `k` was made from, in order."""
-        return [self.position[id(arg)] for arg in self.args[k] if isinstance(arg, Node)]
-
-    def nearest(self, limit: int | None, depth: int | None) -> set[int]:
-        """Return the positions of the nodes nearest to the roots, by the longest way that leads there.
-
-        Along the longest way an argument is always farther than its user, so that nothing hidden was made
-        from anything shown.
-        """
-        far = [0] * len(self.nodes)
-        for k in range(len(self.nodes) - 1, -1, -1):
-            for parent in self.parents(k):
-                far[parent] = max(far[parent], far[k] + 1)
-        order = [k for k in range(len(self.nodes)) if depth is None or far[k] <= depth]
-        if limit is None or len(order) <= limit:
-            return set(order)
-        return set(sorted(order, key=lambda k: (far[k], -k))[:limit])
-
-    def behind(self, k: int, shown: set[int], counted: set[int]) -> int:
-        """Return how many hidden nodes stand behind node `k` that were not counted before, and count them."""
-        before = len(counted)
-        stack = [k]
-        while stack:
-            for parent in self.parents(stack.pop()):
-                if parent not in shown and parent not in counted:
-                    counted.add(parent)
-                    stack.append(parent)
-        return len(counted) - before
+    theme: Theme
+    direction: str = "LR"
+    values: bool = True
+    gradients: bool = True
+    partials: bool = False
+    formulas: bool = False
+    shaded: bool = False  # boxes coloured by the size of their gradient
+    names: dict[int, str] = field(default_factory=dict)
+    grads: Mapping[Node, Any] | None = None  # instead of the nodes' own
+    way: set[int] = field(default_factory=set)  # positions of what is highlighted
+    fills: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # colours of some boxes, by position
 
 
 class Picture:
-    """Writes the nodes of a graph as DOT."""
+    """Writes the boxes of a plan as DOT."""
 
-    def __init__(
-        self,
-        graph: Snapshot,
-        theme: Theme,
-        direction: str,
-        values: bool,
-        gradients: bool,
-        names: dict[int, str],
-    ) -> None:
-        self.graph = graph
-        self.theme = theme
-        self.stacked = direction in ("LR", "RL")  # there, the fields of a record lie above each other
-        self.values = values
-        self.gradients = gradients
-        self.names = names
-        self.count = 0
-        self.dot = graphviz.Digraph(
-            "computation",
-            graph_attr={
-                "rankdir": direction,
-                "bgcolor": theme.background,
-                "nodesep": "0.22",
-                "ranksep": "0.32",
-                "pad": "0.2",
-                "fontname": "Helvetica",
-                "fontsize": "11",
-                "fontcolor": theme.faint,
-            },
-            node_attr={
-                "shape": "record",
-                "style": "filled,rounded",
-                "fontname": "Helvetica",
-                "fontsize": "11",
-                "fontcolor": theme.ink,
-                "height": "0.3",
-                "margin": "0.14,0.05",
-            },
-            edge_attr={"color": theme.faint, "arrowsize": "0.6", "penwidth": "0.9"},
-        )
+    def __init__(self, plan: Plan, settings: Settings, annotations: Annotations) -> None:
+        self.plan = plan
+        self.graph: Snapshot = plan.graph
+        self.set = settings
+        self.theme = settings.theme
+        self.notes = annotations
+        self.canvas = Canvas("computation", settings.theme, settings.direction)
+        self.box: dict[int, str] = {}
+        self._frames: dict[Frame, int] = {}
+        self._drawn: set[tuple[str, str]] = set()
 
-    def source(self, shown: set[int], message: str) -> str:
-        """Return the DOT text of the nodes shown, with one box for what is hidden behind each of them."""
-        box: dict[int, str] = {}
+    def source(self, shown: set[int], message: str = "") -> str:
+        """Return the DOT text of the boxes shown, with one for what is hidden behind each of them."""
+        self.write(shown)
+        return self.canvas.source(message)
+
+    def write(self, shown: set[int], outer: int | None = None) -> None:
+        """Put the boxes on the canvas, in the frame `outer` if there is one."""
         counted: set[int] = set()
-        for k in sorted(shown):
-            box[k] = self.variable(k)
-            if self.graph.nodes[k].op is not None:
-                op = self.operation(k, box)
-                if any(parent not in shown for parent in self.graph.parents(k)):
-                    self.edge(self.fold(self.graph.behind(k, shown, counted)), op)
-                self.edge(op, box[k], weight="4")
-        if message:
-            self.dot.attr(label=graphviz.nohtml(escaped(message)), labelloc="b")
-        return str(self.dot.source)
+        for item in self.plan.order:
+            if item not in shown:
+                continue
+            frame = self.frame(self.plan.frame(item), outer)
+            if item in self.plan.closed:
+                self.box[item] = entry = self.group(item, frame)
+                self.arrows_into(item, entry)
+            else:
+                self.box[item] = self.variable(item, frame)
+                if self.graph.nodes[item].op is None:
+                    continue
+                entry = self.operation(item, frame)
+                self.canvas.edge(entry, self.box[item], weight="4", **self.highlight(item, item))
+            if any(parent not in shown for parent in self.plan.parents(item)):
+                hidden = behind(item, self.plan.parents, shown, counted)
+                count = sum(self.plan.weight[k] for k in hidden)
+                self.canvas.edge(self.fold(count, frame), entry)
 
-    def add(self, label: str, **attributes: str) -> str:
-        """Add one node, whose label is DOT-escaped already, under a name of our own."""
-        name = f"n{self.count}"
-        self.count += 1
-        self.dot.node(name, graphviz.nohtml(label), **attributes)
-        return name
+    def frame(self, frame: Frame | None, outer: int | None) -> int | None:
+        """Return the number of a frame on the canvas, and of those around it."""
+        if frame is None:
+            return outer
+        if frame not in self._frames:
+            around = self.frame(frame.parent, outer)
+            group = frame.group
+            label = f"× {frame.times:,}" if group is None else " ".join(filter(None, (group.path, group.title)))
+            self._frames[frame] = self.canvas.frame(label, around, dashed=group is None)
+        return self._frames[frame]
 
-    def edge(self, tail: str, head: str, **attributes: str) -> None:
-        """Add an arrow between two names that `add` returned."""
-        self.dot.edge(tail, head, **attributes)
-
-    def variable(self, k: int) -> str:
-        """Add the box of a variable: name, number or shape, gradient."""
+    def variable(self, k: int, frame: int | None) -> str:
+        """Add the box of a variable: name, formula, number or shape, gradient."""
         node = self.graph.nodes[k]
-        rows = self.rows(node)
-        kind = "parameter" if node.requires_grad else "data"
+        kind = "inner" if node.op is not None else "parameter" if node.requires_grad else "data"
         if k in self.graph.roots:
             kind = "root"
-        elif node.op is not None:
-            kind = "inner"
-        fill, border = getattr(self.theme, kind)
-        label = "|".join(escaped(row, record=True) for row in rows)
+        fill, border = self.set.fills.get(k) or getattr(self.theme, kind)
+        if self.set.shaded:
+            fill = self.shade(node)
         extra = {"penwidth": "1.8"} if kind == "root" else {}
-        return self.add(label if self.stacked else "{" + label + "}", fillcolor=fill, color=border, **extra)
+        if k in self.set.way:
+            border, extra = self.theme.accent, {"penwidth": "2.2"}
+        rows = variable_rows(node, self.set)
+        if self.set.formulas:
+            called = self.notes.names.term(node).parts[0]
+            rows = [called, *filter(None, [self.notes.formula(node)]), *rows[bool(self.name(node)) :]]
+        return self.canvas.record(rows, frame, fillcolor=fill, color=border, **extra)
 
-    def rows(self, node: Any) -> list[str]:
-        """Return the lines of text in the box of a variable."""
-        data, grad = node.data, node.grad
-        grad = grad._data if isinstance(grad, Node) else grad
-        rows = [cut(str(self.names.get(id(node)) or node.name))]
-        if isinstance(data, np.ndarray) and data.ndim:
-            rows.append(shape(data))
-        if self.values:
-            rows.append(summary(data))
-        if self.gradients and grad is not None and node.requires_grad:
-            rows.append(f"grad {summary(grad)}")
-        return [row for row in rows if row] or [" "]
+    def name(self, node: Node) -> str:
+        """Return what the caller, or the node itself, calls it."""
+        return str(self.set.names.get(id(node)) or node.name or "")
 
-    def operation(self, k: int, box: Mapping[int, str]) -> str:
+    def shade(self, node: Node) -> str:
+        """Return the colour of the magnitude of a gradient."""
+        g = self.notes.gradients.get(node)
+        if g is None or not self.notes.largest:
+            return self.theme.inner[0]
+        return self.theme.shade(magnitude(g) / self.notes.largest)
+
+    def group(self, item: int, frame: int | None) -> str:
+        """Add the box of a whole group: what it is, how many parameters it has, what comes out of it."""
+        group, inside = self.plan.closed[item], self.plan.inside(item)
+        nodes = [self.graph.nodes[k] for k in inside]
+        count = sum(np.size(n._data) for n in nodes if n.op is None and n.requires_grad)
+        title = " ".join(filter(None, (group.path.rpartition(".")[2], group.title)))
+        rows = [title + (f" (call {group.call})" if group.call > 1 else ""), cut(group.detail)]
+        if count:
+            rows.append(f"{count:,} parameter{'s' * (count != 1)}")
+        fill, border = self.theme.module
+        extra = {}
+        if self.set.shaded:
+            sizes = [magnitude(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
+            fill = self.theme.shade(max(sizes, default=0.0) / (self.notes.largest or 1.0))
+        if not self.set.way.isdisjoint(inside):
+            border, extra = self.theme.accent, {"penwidth": "2.2"}
+        return self.canvas.record([r for r in rows if r], frame, fillcolor=fill, color=border, **extra)
+
+    def arrows_into(self, item: int, entry: str) -> None:
+        """Add the arrows into a group's box, with the shape of what comes along them."""
+        for k in self.plan.inside(item):
+            for p in self.graph.parents(k):
+                source = self.plan.item[p]
+                if source != item and source in self.box and (self.box[source], entry) not in self._drawn:
+                    self._drawn.add((self.box[source], entry))
+                    is_box = source in self.plan.closed
+                    self.arrow(source, entry, self.highlight(p, k), self.size(p) if is_box else "")
+
+    def size(self, k: int) -> str:
+        """Return the shape of a node for the arrow that leaves a group's box."""
+        data = self.graph.nodes[k]._data
+        return shape(data) if isinstance(data, np.ndarray) else ""
+
+    def arrow(self, source: int, entry: str, style: dict[str, str], text: str) -> None:
+        """Add an arrow from a box."""
+        self.canvas.edge(self.box[source], entry, text, **style)
+
+    def highlight(self, tail: int, head: int) -> dict[str, str]:
+        """Return how an arrow looks that may be on the highlighted way."""
+        if tail in self.set.way and head in self.set.way:
+            return {"color": self.theme.accent, "penwidth": "2.2"}
+        return {}
+
+    def operation(self, k: int, frame: int | None) -> str:
         """Add the oval of an operation and its operands, in order."""
         node, args = self.graph.nodes[k], self.graph.args[k]
         fill, border = self.theme.op
         is_index = node.op is not None and node.op.symbol == "[]"  # whose constants are part of its text
         constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
-        op = self.add(
-            escaped(operation_text(node, args)),
-            shape="ellipse",
-            style="filled",
-            fillcolor=fill,
-            color=border,
-            margin="0.04,0.02",
-            **({"ordering": "in"} if len(args) > 1 else {}),
-        )
+        several = {"ordering": "in"} if len(args) > 1 and not self._frames else {}  # `dot` takes it badly in frames
+        op = self.canvas.oval(operation_text(node, args), frame, fillcolor=fill, color=border, **several)
         if len(constants) > MANY:
-            self.edge(self.constant(f"{len(constants):,} constants"), op)
-        for arg in args:
+            self.canvas.edge(self.canvas.small(f"{len(constants):,} constants", frame), op)
+        alike = len({self.plan.item[self.graph.position[id(a)]] for a in args if isinstance(a, Node)}) == 1
+        for position, arg in enumerate(args):
             if isinstance(arg, Node):
-                if (parent := self.graph.position[id(arg)]) in box:
-                    self.edge(box[parent], op)
+                self.operand(k, position, op, folded=alike and len(args) > MANY)
             elif 0 < len(constants) <= MANY:
-                self.edge(self.constant(constant(arg)), op)
+                self.canvas.edge(self.canvas.small(constant(arg), frame), op)
         return op
 
-    def constant(self, text: str) -> str:
-        """Add a constant: small text without a box."""
-        small = {"fontsize": "9", "height": "0.1", "width": "0.1", "margin": "0.03"}
-        return self.add(escaped(text), shape="plaintext", style="", fontcolor=self.theme.faint, **small)
+    def operand(self, k: int, position: int, op: str, folded: bool) -> None:
+        """Add the arrow of one operand, with the derivative by it; of many that are alike there is one."""
+        p = self.graph.position[id(self.graph.args[k][position])]
+        source = self.plan.item[p]
+        if source not in self.box or (folded and (self.box[source], op) in self._drawn):
+            return
+        self._drawn.add((self.box[source], op))
+        text = self.size(p) if source in self.plan.closed else ""
+        if self.set.partials:
+            text = self.notes.partial(self.graph.nodes[k], position, self.set.formulas) or text
+        self.arrow(source, op, self.highlight(p, k), text)
 
-    def fold(self, hidden: int) -> str:
+    def fold(self, hidden: int, frame: int | None) -> str:
         """Add a box that stands for nodes left out; those counted in another box already get no number."""
         text = f"… {hidden:,} more node{'s' * (hidden != 1)}" if hidden else "…"
-        return self.add(
-            escaped(text),
-            shape="box",
-            style="dashed,rounded",
-            color=self.theme.faint,
-            fontcolor=self.theme.faint,
-        )
+        return self.canvas.dashed(text, frame)
+
+
+def variable_rows(node: Node, settings: Settings) -> list[str]:
+    """Return the lines of a variable's box: name, shape, number, gradient."""
+    data = node._data
+    grad = node._grad if settings.grads is None else settings.grads.get(node)
+    grad = grad._data if isinstance(grad, Node) else grad
+    rows = [cut(str(settings.names.get(id(node)) or node.name))]
+    if isinstance(data, np.ndarray) and data.ndim:
+        rows.append(shape(data))
+    if settings.values:
+        rows.append(summary(data))
+    if settings.gradients and grad is not None and node.requires_grad:
+        rows.append(f"grad {summary(grad)}")
+    return [row for row in rows if row] or [" "]
 
 
 def operation_text(node: Node, args: tuple[Any, ...]) -> str:
