@@ -25,11 +25,12 @@ NORMS: dict[str, Callable[..., Module]] = {
     "rmsnorm": RMSNorm,
 }  # fmt: skip
 
-# The kin of the rectifier, for which He's initialiser is meant; the others that bend at 0 count as linear there.
-RECTIFIERS = {
-    "CELU", "ELU", "GELU", "Hardshrink", "Hardswish", "LeakyReLU", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU",
-    "Softplus", "Softshrink", "Threshold",
-}  # fmt: skip
+# The rectifier and its kin, for which He's initialiser is meant.
+RECTIFIERS = (
+    activations.CELU, activations.ELU, activations.GELU, activations.Hardshrink, activations.Hardswish,
+    activations.LeakyReLU, activations.Mish, activations.ReLU, activations.ReLU6, activations.SiLU,
+    activations.Softplus, activations.Softshrink, activations.Threshold, slopes.PReLU, slopes.RReLU,
+)  # fmt: skip
 
 Maker = Callable[..., Module]
 
@@ -59,14 +60,13 @@ def _one_each(what: str, given: Any, count: int) -> list[Any]:
 
 def _initialise(layer: Linear, init: Any, activation: Module | None, rng: Any) -> None:
     """Draw weights as `init` says, by default to suit the activation that follows; biases are 0."""
-    kind = type(activation).__name__
     if callable(init):
         init(layer.weight, rng=rng)
     elif init == "default":
         return
-    elif init == "he" or (init is None and kind in RECTIFIERS):
+    elif init == "he" or (init is None and isinstance(activation, RECTIFIERS)):
         kaiming_normal_(layer.weight, a=getattr(activation, "negative_slope", 0.0), rng=rng)
-    elif init == "lecun" or (init is None and kind == "SELU"):
+    elif init == "lecun" or (init is None and isinstance(activation, activations.SELU)):
         lecun_normal_(layer.weight, rng=rng)
     elif init == "xavier" or init is None:
         xavier_uniform_(layer.weight, rng=rng)
@@ -167,7 +167,8 @@ class MLP(Sequential):
             _initialise(layer, how, after, generator)
             parts: list[Module | None] = [layer, None if make_norm is None else make_norm(widths[n + 1]), after]
             if p:
-                parts.append((AlphaDropout if type(after).__name__ == "SELU" else Dropout)(p, rng=rng and generator))
+                kind = AlphaDropout if isinstance(after, activations.SELU) else Dropout
+                parts.append(kind(p, rng=None if rng is None else generator))
             block = [part if dtype is None else part.to(dtype) for part in parts if part is not None]
             if skip and widths[n] != widths[n + 1] and isinstance(residual, (list, tuple)):
                 raise ValueError(f"MLP: no skip connection leads from width {widths[n]} to width {widths[n + 1]}")

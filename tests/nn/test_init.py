@@ -61,6 +61,14 @@ def test_trunc_normal_stays_inside_and_has_the_cut_distributions_deviation():
     assert w.data.std() == pytest.approx(2.0 * 0.8796, rel=0.02)  # of the standard normal cut at -2 and 2
 
 
+def test_defaults_are_the_standard_distributions():
+    assert init.normal_(Tensor(np.zeros(SHAPE)), rng=0).data.std() == pytest.approx(1.0, rel=0.02)
+    assert init.uniform_(Tensor(np.zeros(SHAPE)), rng=0).data.mean() == pytest.approx(0.5, rel=0.02)
+    cut = init.trunc_normal_(Tensor(np.zeros(SHAPE)), rng=0).data
+    assert cut.std() == pytest.approx(0.8796, rel=0.02)
+    assert 1.99 < abs(cut).max() <= 2.0
+
+
 def test_constants():
     w = Tensor(np.empty((2, 3)))
     np.testing.assert_array_equal(init.constant_(w, 7.0).data, np.full((2, 3), 7.0))

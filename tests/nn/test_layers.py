@@ -263,6 +263,12 @@ def test_pairwise_distance_and_cosine_similarity():
         expected = np.linalg.norm(A - Y + 1e-6, ord=p, axis=-1)
         np.testing.assert_allclose(F.pairwise_distance(A, Y, p), expected, rtol=1e-12)
         np.testing.assert_allclose(F.pairwise_distance(A, Y, p, keepdim=True), expected[:, None], rtol=1e-12)
+        np.testing.assert_allclose(F.pairwise_distance(A[0], Y[0], p), expected[0], rtol=1e-12)
+        cube, other = A.reshape(5, 1, 3), Y.reshape(5, 1, 3)
+        np.testing.assert_allclose(F.pairwise_distance(cube, other, p), expected[:, None], rtol=1e-12)
+    np.testing.assert_allclose(
+        F.cosine_embedding_loss(A[0], Y[0], 1), F.cosine_embedding_loss(A, Y, np.ones(5), 0.0, "none")[0]
+    )
     lengths = np.linalg.norm(A, axis=0) * np.linalg.norm(Y, axis=0)
     np.testing.assert_allclose(F.cosine_similarity(A, Y, dim=0), (A * Y).sum(0) / lengths)
     assert not F.cosine_similarity(0.0 * A, Y).any()

@@ -43,6 +43,13 @@ def test_every_option():
     np.testing.assert_allclose(np.exp(y.data).sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_a_seed_serves_weights_and_dropouts_as_one_stream():
+    model = nn.MLP(2, [4, 4, 1], dropout=0.5, rng=0)
+    assert model[2].rng is model[5].rng
+    assert model[2].rng.bit_generator.state != np.random.default_rng(0).bit_generator.state
+    assert nn.MLP(2, [4, 1], dropout=0.5)[2].rng is None
+
+
 def test_residual_everywhere_it_fits():
     assert kinds(nn.MLP(4, [8, 8, 8, 2], residual=True)) == ["Linear", "ReLU", "Residual", "Residual", "Linear"]
 
