@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .backward import _require_variable, _seed, reverse_pass
 from .boxes import flattened
 from .expression import Names
@@ -69,8 +71,9 @@ class Step:
             return op.partial(self.rule, node._data, node.raw, node.params)
         if self.rule is ONE:
             return 1.0
-        if shape_of(node) is None and shape_of(self.argument) is None:  # one number to one: linear in the upstream
-            return op.pull(self.rule, 1.0, node._data, node.raw, node.params)
+        if shape_of(node) in (None, ()) and shape_of(self.argument) in (None, ()):  # one number to one
+            one = 1.0 if shape_of(node) is None else np.ones_like(node._data)
+            return op.pull(self.rule, one, node._data, node.raw, node.params)
         return None
 
     @property

@@ -235,6 +235,17 @@ def test_batched_and_broadcast_operations_are_explained():
     assert "so summed back" in text
 
 
+def test_tensors_of_one_number_are_explained_as_numbers():
+    s, a = Tensor(2.0, requires_grad=True, name="s"), Value(3.0, name="a")
+    root = (s.sum() * a + s.reshape(()).mean()).exp()
+    text = explain(root).text
+    assert "upstream × local" in text
+    assert "one number" not in text
+    assert explain(root, wrt="s").text.count("ds") > 0
+    root.backward()
+    assert finals(root)[id(s)] == s.grad
+
+
 def test_names_come_from_the_nodes_the_caller_or_a_count():
     a, b = Value(1.0), Value(2.0, name="w")
     text = explain(a * b * Value(3.0, name="w"), names={"alpha": a}).text
