@@ -121,7 +121,11 @@ class Tensor(Variable):
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is self._data:  # `t.data -= step` has already written into the array a graph may have recorded
+        held = self._data
+        if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:
+            self._data = value  # what optimizers do, without the questions below
+            return
+        if value is held:  # `t.data -= step` has already written into the array a graph may have recorded
             mark_modified(value)
             array = value.copy()
         else:
