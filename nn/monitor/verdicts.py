@@ -255,8 +255,8 @@ def rate_too_large(e: Evidence) -> Verdict | None:
     name = e.names[e.weights[worst]]
     return Verdict(
         "learning rate too large", name,
-        f"a step {'moves' if steady else 'at the start moved'} {name} by {ratios[worst]:.1%} of its norm (0.1% is usual), "
-        f"and the loss went from {e.finite[0]:.3g} over {e.finite.max():.3g} to {e.last:.3g}"
+        f"a step {'moves' if steady else 'at the start moved'} {name} by {ratios[worst]:.1%} of its norm (0.1% is "
+        f"usual), and the loss went from {e.finite[0]:.3g} over {e.finite.max():.3g} to {e.last:.3g}"
         f"{f', at a rate of {lr:g}' if math.isfinite(lr) else ''}",
         "divide the learning rate by 10, or find one with nn.find_lr",
     )  # fmt: skip
@@ -305,7 +305,7 @@ def over_fitting(e: Evidence) -> Verdict | None:
     train, other = np.array(seen).T
     best = int(np.argmin(other))
     late = float(np.median(other[-3:]))
-    if best > len(other) - 4 or not late > 1.1 * other[best] or not train[-1] < train[best]:
+    if best > len(other) - 4 or not late > 1.2 * other[best] or not train[-1] < train[best]:
         return None
     return Verdict(
         "over-fitting", f"since epoch {best + 1}",

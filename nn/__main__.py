@@ -1,0 +1,48 @@
+"""Train, use and judge a multi-layer perceptron from the shell.
+
+::
+
+    python -m nn train data.csv --target species --hidden 16,16 --epochs 200 --out run/
+    python -m nn predict run/ new.csv
+    python -m nn report run/
+
+Exit status: 0, 2 for a wrong option or a table that cannot be used, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nn.command.options import arguments
+from nn.command.training import train
+from nn.command.using import predict, report
+
+COMMANDS = {"train": train, "predict": predict, "report": report}
+
+
+def out(text: str) -> None:
+    """Print a line, in letters that the output can show."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    sys.stdout.flush()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command, and return its exit status."""
+    args = arguments().parse_args(argv)
+    try:
+        return COMMANDS[args.command](args, out, out)
+    except BrokenPipeError:  # as with `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        sys.stderr.write(f"error: {' '.join(str(text).split())}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The options of ``python -m nn``, and what their words stand for."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optim
+from nn import activation
+from optim import lr_scheduler
+
+__all__ = ["OPTIMIZERS", "SCHEDULES", "arguments", "scheduled"]
+
+NOT_ALONE = ("Optimizer", "LBFGS", "SAM", "Lookahead", "AveragedModel", "Muon")  # Muon: matrices only
+OPTIMIZERS: dict[str, Any] = {
+    name.lower(): getattr(optim, name)
+    for name in optim.__all__
+    if name[0].isupper() and name not in NOT_ALONE and isinstance(getattr(optim, name), type)
+}
+STEEP = ("sgd", "momentum", "adagrad")  # want a larger rate than those that divide by the gradient's size
+SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
+ACTIVATIONS = [name.lower() for name in activation.__all__]
+
+
+def scheduled(name: str, optimizer: Any, epochs: int, steps: int) -> Any:
+    """Return what `fit` takes as its scheduler, for a word of `SCHEDULES`."""
+    total, s = epochs * steps, lr_scheduler
+    makers: dict[str, Callable[[], Any]] = {
+        "constant": lambda: None,
+        "cosine": lambda: {"step": s.CosineAnnealingLR(optimizer, T_max=total)},
+        "warmup": lambda: {
+            "step": s.WarmupLR(s.CosineAnnealingLR(optimizer, T_max=max(total - total // 10, 1)), max(total // 10, 1))
+        },
+        "onecycle": lambda: {
+            "step": s.OneCycleLR(
+                optimizer, max_lr=optimizer.param_groups[0]["lr"], total_steps=total, cycle_momentum=False
+            )
+        },
+        "linear": lambda: {"step": s.LinearLR(optimizer, start_factor=1.0, end_factor=0.01, total_iters=total)},
+        "step": lambda: {"epoch": s.StepLR(optimizer, step_size=max(epochs // 3, 1), gamma=0.1)},
+        "exponential": lambda: {"epoch": s.ExponentialLR(optimizer, gamma=0.01 ** (1 / epochs))},
+        "inverse": lambda: {"epoch": s.InverseTimeLR(optimizer, 10 / epochs)},
+        "plateau": lambda: {"epoch": s.ReduceLROnPlateau(optimizer, patience=max(epochs // 20, 2))},
+    }
+    return makers[name]()
+
+
+def default_rate(optimizer: str) -> float:
+    """Return a learning rate that suits small standardised tables."""
+    return 0.05 if optimizer in STEEP else 1.0 if optimizer in ("adadelta", "prodigy") else 0.005
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers not below `least`."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return number
+
+    return parse
+
+
+def real(low: float, high: float, closed: bool = False) -> Callable[[str], float]:
+    """Return a parser of numbers between two bounds; `closed` says whether the lower one counts."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not (low < number < high or (closed and number == low)):
+            upper = "" if high == math.inf else f" and below {high:g}"
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a number {'of at least' if closed else 'above'} {low:g}{upper}"
+            )
+        return number
+
+    return parse
+
+
+def widths(text: str) -> list[int]:
+    """Parse the widths of hidden layers; an empty text is no hidden layer."""
+    try:
+        found = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        found = [0]
+    if any(width < 1 for width in found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of widths such as 16,16")
+    return found
+
+
+class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and the description as it stands."""
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nn",
+        description="Train a multi-layer perceptron on a table, use it, and see how the training went.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report}")
+    _train(commands.add_parser("train", help="train on a table", formatter_class=Formatter, description=TRAIN))
+    _predict(commands.add_parser("predict", help="predict the rows of a table", formatter_class=Formatter))
+    _report(commands.add_parser("report", help="how a training went", formatter_class=Formatter))
+    return parser
+
+
+TRAIN = """Train on a table of separated values: numbers and words, with or without gaps.
+
+The target's own column says whether it is classification (words, or few whole numbers) or regression.  Missing
+numbers become the median, words one number each; everything is standardised by the training rows."""
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("table", help="the table: CSV, with , ; tab | or space between the cells, also .gz")
+    add("--target", help="the column to predict, by name or position, or a file of its own; the last if not given")
+    add("--task", choices=("auto", "classification", "regression"), default="auto", help="what to learn")
+    add("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated")
+    add("--delimiter", help="what separates cells; found out if not given")
+    add("--no-header", action="store_true", help="the first line is data")
+    add("--hidden", type=widths, default=[32, 32], metavar="N,N", help="widths of the hidden layers")
+    add("--activation", choices=ACTIVATIONS, default="relu", metavar="NAME", help="between the layers")
+    add("--optimizer", choices=sorted(OPTIMIZERS), default="adam", metavar="NAME", help="update rule")
+    add("--lr", type=real(0, math.inf), help="learning rate; a usual one of the optimizer if not given")
+    add("--schedule", choices=SCHEDULES, default="cosine", help="how the learning rate falls")
+    add("--epochs", type=whole(1), default=100, help="passes over the training rows")
+    add("--batch-size", type=whole(1), default=32, help="rows per step")
+    add("--l2", type=real(0, math.inf, closed=True), default=1e-3, help="pull of the weights towards 0")
+    add("--clip", type=real(0, math.inf), help="bound of the gradient's norm")
+    add("--patience", type=whole(0), help="stop after so many epochs without improvement")
+    add("--validation", type=real(0, 1), default=0.15, help="share of the rows that says which epoch was best")
+    add("--test", type=real(0, 1), default=0.15, help="share of the rows that measures the result")
+    add("--seed", type=whole(0), default=0, help="of split, weights and order")
+    add("--out", type=Path, default=Path("run"), metavar="FOLDER", help="where everything goes")
+    add("--resume", action="store_true", help="go on from the checkpoint in the folder")
+    add("--quiet", action="store_true", help="say only the result")
+    add("--json", action="store_true", help="print the result as JSON")
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("run", type=Path, help="the folder that train left")
+    add("table", help="rows to predict; columns are found by their names")
+    add("-o", "--output", type=Path, help="where to write; standard output if not given")
+    add("--delimiter", help="what separates cells; found out if not given")
+    add("--no-header", action="store_true", help="the first line is data")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="the folder that train left")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")

@@ -1,0 +1,335 @@
+"""`python -m nn`: tables of every kind are learned, and whatever is wrong is one clear line."""
+
+import csv
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn.__main__ import main
+from nn.command.folder import load_run
+from nn.command.options import OPTIMIZERS, SCHEDULES
+from nn.command.tables import read_table
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "demos/data"
+QUICK = ("--epochs", "2", "--hidden", "4", "--quiet")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Drawing takes longer than all the rest, and one test that draws everything is enough."""
+    monkeypatch.setattr(
+        "nn.command.training.Run.write", lambda self, history: self.trained.save(Path("run/model.npz")) or []
+    )
+
+
+def run(*arguments):
+    try:
+        return main([str(a) for a in arguments])
+    except SystemExit as stopped:
+        return stopped.code
+
+
+def said(capsys, *arguments):
+    status = run(*arguments)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def table(text, name="data.csv"):
+    Path(name).write_text(text, encoding="utf-8", newline="")
+    return name
+
+
+def flowers(name="flowers.csv", rows=60, delimiter=",", gaps=True):
+    """A table with everything in it: quotes, words, gaps, a column of two words."""
+    rng = np.random.default_rng(0)
+    with Path(name).open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+        writer.writerow(["petal, cm", "width", "colour", "species"])
+        for i in range(rows):
+            kind = i % 3
+            petal = "" if gaps and i == 7 else round(float(rng.normal(kind * 3, 0.5)), 2)
+            colour = "?" if gaps and i == 9 else ("red", "blue", "blue")[kind]
+            writer.writerow(
+                [petal, round(float(rng.normal()), 2), colour, ("setosa", "versi,color", 'virgi"nica')[kind]]
+            )
+    return name
+
+
+# --------------------------------------------------------------------------------------------------- the tables
+
+
+@pytest.mark.parametrize(
+    ("given", "task", "columns", "score", "least"),
+    [
+        (["iris.csv"], "classification", 4, "accuracy", 0.85),
+        (["wine.csv", "--target", "target"], "classification", 13, "accuracy", 0.9),
+        (["digits.csv.gz", "--target", "65", "--hidden", "32"], "classification", 64, "accuracy", 0.9),
+        (["diabetes_data_raw.csv.gz", "--target", DATA / "diabetes_target.csv.gz"], "regression", 10, "r2", 0.35),
+    ],
+)
+@pytest.mark.usefixtures("no_pictures")
+def test_shipped_tables_are_learned(given, task, columns, score, least, capsys):
+    status, out, err = said(capsys, "train", DATA / given[0], *given[1:], "--epochs", "25", "--json", "--lr", "0.01")
+    assert status == 0, err
+    result = json.loads(out)
+    assert result["task"] == task
+    assert result["test"][score] > least
+    status, out, err = said(capsys, "report", "run", "--json")
+    assert status == 0
+    assert json.loads(out)["test"] == result["test"]
+
+
+def test_a_table_with_everything_in_it(capsys):
+    status, out, err = said(
+        capsys, "train", flowers(), "--target", "species", "--epochs", "60", "--lr", "0.02", "--out", "out/deep"
+    )
+    assert status == 0, err
+    assert "3 classes" in out
+    assert "1 missing value coded by the median" in out
+    assert "1 missing value coded as a word of their own" in out
+    assert "Linear" in out
+    assert "epoch 60/60" in out
+    for name in ("model.npz", "checkpoint.npz", "log.jsonl", "curves.png", "report.html", "graph.svg", "test.png"):
+        assert (Path("out/deep") / name).stat().st_size > 500, name
+    status, out, err = said(capsys, "predict", "out/deep", "flowers.csv")
+    assert status == 0, err
+    rows = list(csv.DictReader(out.splitlines()))
+    true = [row["species"] for row in csv.DictReader(Path("flowers.csv").read_text(encoding="utf-8-sig").splitlines())]
+    assert np.mean([row["species"] == label for row, label in zip(rows, true, strict=True)]) > 0.9
+    assert sum(float(rows[0][key]) for key in rows[0] if key.startswith("p(")) == pytest.approx(1, abs=1e-3)
+    status, out, err = said(capsys, "report", "out/deep")
+    assert status == 0
+    assert "classification of species" in out
+    assert "report.html" in out
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_new_rows_may_lack_the_target_have_other_order_and_new_words(capsys):
+    assert run("train", flowers(), "--target", "species", *QUICK) == 0
+    new = table("colour,width,petal\ngreen,0.1,\nblue,,6.2\n".replace("petal", '"petal, cm"'), "new.csv")
+    capsys.readouterr()
+    status, out, err = said(capsys, "predict", "run", new, "-o", "answers.csv")
+    assert status == 0, err
+    assert "2 predictions" in out
+    assert len(Path("answers.csv").read_text().splitlines()) == 3
+    status, _, err = said(capsys, "predict", "run", table("colour,width\nred,1\n", "new.csv"))
+    assert status == 2
+    assert "no column 'petal, cm'" in err
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", " "])
+@pytest.mark.usefixtures("no_pictures")
+def test_delimiters_are_found_out(delimiter, capsys):
+    status, _, err = said(capsys, "train", flowers(delimiter=delimiter, gaps=False), "--target", "species", *QUICK)
+    assert status == 0, err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_tables_without_names_have_columns_by_number(capsys):
+    rng = np.random.default_rng(0)
+    np.savetxt("numbers.txt", np.c_[rng.normal(size=(40, 2)), rng.normal(size=40)])
+    assert read_table("numbers.txt").names == ["1", "2", "3"]
+    status, _, err = said(capsys, "train", "numbers.txt", "--target", "-1", *QUICK)
+    assert status == 0, err
+    np.savetxt("new.txt", rng.normal(size=(3, 2)))
+    status, out, err = said(capsys, "predict", "run", "new.txt")
+    assert status == 0, err
+    assert len(out.splitlines()) == 4
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_task_may_be_chosen(capsys):
+    rows = "\n".join(f"{i},{i % 4}" for i in range(40))
+    for task, score in (("regression", "r2"), ("classification", "accuracy")):
+        status, out, err = said(capsys, "train", table("a,b\n" + rows), "--task", task, *QUICK)
+        assert status == 0, err
+        assert score in out
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.usefixtures("no_pictures")
+def test_every_schedule_runs(schedule):
+    assert run("train", DATA / "iris.csv", "--schedule", schedule, *QUICK) == 0
+
+
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.usefixtures("no_pictures")
+def test_every_optimizer_runs(optimizer):
+    assert run("train", DATA / "iris.csv", "--optimizer", optimizer, *QUICK) == 0
+
+
+# --------------------------------------------------------------------------------------------------- the faults
+
+ROWS = "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("", [], ["empty"]),
+        ("\n\n  \n", [], ["empty"]),
+        ("a,b,c\n", [], ["no rows"]),
+        ("a,b,c\n" + ROWS + "1,2\n", ["--target", "c"], ["line 22", "2 cells"]),
+        ("a,b,c\n" + ROWS, ["--target", "species"], ["no column 'species'", "a, b, c"]),
+        ("a,b,c\n" + ROWS, ["--target", "7"], ["no column '7'"]),
+        ("a,b,c\n" + ROWS, ["--drop", "z"], ["no column 'z'"]),
+        ("a,b,c\n" + ROWS, ["--drop", "c"], ["both the target and dropped"]),
+        ("a,b,c\n" + ROWS, ["--target", "c", "--drop", "a", "--drop", "b"], ["no feature column"]),
+        ("a,b,a\n" + ROWS, [], ["two columns", "'a'"]),
+        ("a,b,c\n" + ROWS.replace("y", "x"), [], ["one class only", "'x'"]),
+        ("a,b,c\n" + ROWS.replace("3,3,y", "3,3,"), [], ["line 5", "target 'c' is missing"]),
+        ("a,b,c\n" + ROWS, ["--task", "regression"], ["line 2", "'x'", "no number"]),
+        ("a,b,c\n1,2,x\n3,4,y\n", [], ["2 rows", "at least"]),
+        ("a,b\n" + "".join(f"{i},5.5\n" for i in range(20)), ["--task", "regression"], ["nothing to learn"]),
+        ("id,b,c\n" + "".join(f"n{i},{i},{i % 2}\n" for i in range(60)), [], ["60 different words", "--drop 'id'"]),
+        ("just some prose that goes on\nand, on\nand on\n", [], ["line 2", "not a table"]),
+        ('a,b\n1,"2\n3,4\n', [], ["not a table"]),
+        ("a,b,c\n" + ROWS, ["--validation", "0.5", "--test", "0.5"], ["too few rows"]),
+        ("a,b,c\n" + ROWS, ["--delimiter", ",,"], ["one character"]),
+        ("a,b,c\n" + ROWS, ["--target", "c", "--out", "data.csv"], ["data.csv"]),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_one_line(text, options, words, capsys):
+    status, out, err = said(capsys, "train", table(text), *options, *QUICK)
+    assert status == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", ["not a table"]),
+        (b"a,b\n1,2\x00\n", ["not a table", "zero bytes"]),
+        (gzip.compress(b"a,b\n1,2\n")[:-9], ["cannot be read"]),
+    ],
+)
+def test_a_file_that_is_no_text_is_named(contents, words, capsys):
+    name = "data.csv.gz" if contents[:2] == b"\x1f\x8b" else "data.csv"
+    Path(name).write_bytes(contents)
+    status, _, err = said(capsys, "train", name)
+    assert status == 2
+    assert err.count("\n") == 1
+    assert all(word in err for word in (*words, name))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["train", "nowhere.csv"], "no file nowhere.csv"),
+        (["train", "."], "directory"),
+        (["predict", "nowhere", "x.csv"], "no folder of a run"),
+        (["report", "."], "no folder of a run"),
+        (["train", "x.csv", "--epochs", "0"], "--epochs"),
+        (["train", "x.csv", "--lr", "-1"], "--lr"),
+        (["train", "x.csv", "--hidden", "4,x"], "--hidden"),
+        (["train", "x.csv", "--optimizer", "adm"], "--optimizer"),
+        (["train", "x.csv", "--test", "1.5"], "--test"),
+        (["fly"], "fly"),
+        ([], "required"),
+    ],
+)
+def test_wrong_arguments_exit_2(arguments, word, capsys):
+    status, _, err = said(capsys, *arguments)
+    assert status == 2
+    assert word in err
+    assert "Traceback" not in err
+
+
+def test_targets_in_a_file_of_their_own_must_fit(capsys):
+    table("a,b\n1,2\n3,4\n")
+    table("1\n2\n3\n", "target.csv")
+    assert "3 rows, and data.csv has 2" in said(capsys, "train", "data.csv", "--target", "target.csv")[2]
+    table("1,2\n2,3\n", "target.csv")
+    assert "2 columns" in said(capsys, "train", "data.csv", "--target", "target.csv")[2]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_damaged_run_is_named(capsys):
+    assert run("train", DATA / "iris.csv", *QUICK) == 0
+    whole = Path("run/model.npz").read_bytes()
+    Path("run/model.npz").write_bytes(whole[: len(whole) // 2])
+    capsys.readouterr()
+    status, _, err = said(capsys, "report", "run")
+    assert status == 2
+    assert "model.npz" in err
+    Path("run/checkpoint.npz").replace("run/model.npz")
+    status, _, err = said(capsys, "report", "run")
+    assert status == 2
+    assert "not one of python -m nn train" in err
+
+
+def test_help_shows_every_option(capsys):
+    for command, options in (
+        ("train", ("--target", "--schedule", "--resume")),
+        ("predict", ("--output",)),
+        ("report", ("--json",)),
+    ):
+        status, out, _ = said(capsys, command, "--help")
+        assert status == 0
+        assert all(option in out for option in options)
+
+
+# ----------------------------------------------------------------------------------------- interrupt and resume
+
+
+def start(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-m", "nn", *map(str, arguments)]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def test_ctrl_c_saves_everything_and_ends():
+    process = start("train", DATA / "iris.csv", "--epochs", "100000", "--hidden", "8")
+    log = Path("run/log.jsonl")
+    deadline = time.monotonic() + 60
+    while not (log.exists() and log.stat().st_size) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted in epoch" in out
+    assert Path("run/report.html").exists()
+    assert json.loads(log.read_text().splitlines()[-1])["stopped"] == "interrupted"
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_can_be_lengthened(capsys):
+    weights = []
+    for epochs, *more in ((4,), (2,), (4, "--resume")):
+        assert (
+            run("train", DATA / "iris.csv", "--schedule", "constant", "--hidden", "8", "--epochs", epochs, *more) == 0
+        )
+        weights.append(load_run(Path("run")).model.state_dict())
+    assert all(np.array_equal(weights[0][key], weights[2][key]) for key in weights[0])
+    assert not np.array_equal(weights[0]["0.weight"], weights[1]["0.weight"])
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_closed_pipe_is_quiet():
+    assert run("train", DATA / "iris.csv", *QUICK) == 0
+    process = start("predict", "run", DATA / "iris.csv")
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
