@@ -368,7 +368,7 @@ def test_buttons_keys_and_slider_step_through_the_pass(opened):
         page.keyboard.press("ArrowRight")
     assert say(page) == "Backward starts at f: df/df = 1"
     page.keyboard.press("ArrowRight")
-    assert say(page).startswith("Backward 1 of 5: from f to v2. Upstream × local = 1 × 0.001341 = 0.001341")
+    assert say(page) == "Backward 1 of 5: from f to v2. Upstream × local = 1 × 0.001341 = 0.001341; df/dv2 = 0.001341."
     assert page.text_content("#tag") == "1 × 0.001341= 0.001341"
     assert page.locator(".edge.backward").count() == 1
     page.keyboard.press("ArrowLeft")
@@ -401,6 +401,8 @@ def test_play_runs_to_the_end_and_pauses(opened):
 
 def test_a_box_tells_its_derivation(opened):
     page = opened(examples.shared())
+    page.fill("#slider", "9")
+    assert say(page).endswith("dy/dx is 0.1411 so far.")
     page.hover("#n0")
     assert page.inner_text("#detail-title") == "Derivation of x"
     assert "used 4 times" in page.inner_text("#detail")
