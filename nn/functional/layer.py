@@ -132,7 +132,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     if index.size and not (index.min() >= 0 and index.max() < rows):
         wrong = index[(index < 0) | (index >= rows)]
         raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows}), the size of the table")
-    found = table[index]
+    found = table[input if isinstance(input, ag.Tensor) else index]
     if padding_idx is None:
         return found
     return ag.where((index == padding_idx % rows)[..., None], floats(found), found)

@@ -218,6 +218,22 @@ def test_affine_is_one_node():
     assert len(y.args) == 3
 
 
+def test_a_small_variance_counts_as_eps_and_passes_its_gradient():
+    v = Tensor([1e-9, 0.0], requires_grad=True)
+    loss = nn.GaussianNLLLoss(eps=0.01, reduction="sum")(np.array([0.0, 0.0]), np.array([0.1, 0.1]), v)
+    loss.backward()
+    assert loss.item() == pytest.approx(np.log(0.01) + 1.0)
+    np.testing.assert_allclose(v.grad, 0.5 * (1 / 0.01 - 0.01 / 0.01**2) * np.ones(2), atol=1e-12)
+
+
+def test_classes_in_a_tensor_stay_in_the_graph():
+    classes = Tensor(np.array([2, 0, 1, 1, 0]))
+    loss = nn.CrossEntropyLoss()(Tensor(A, requires_grad=True), classes)
+    assert loss.args[0].args[1] is classes
+    rows = nn.Embedding(3, 2, rng=0)(classes)
+    assert any(arg is classes for arg in rows.args)
+
+
 def test_padding_row_gets_no_gradient():
     table = nn.Embedding(4, 2, padding_idx=-1, rng=0)
     assert not table.weight.data[3].any()
