@@ -107,7 +107,9 @@ __all__ += [
 ]  # fmt: skip
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
-_LAZY = {"draw": "drawing"}
+_LAZY = {
+    "backward_steps": "steps", "draw": "drawing", "explain": "explanation", "formula": "expression", "play": "player",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

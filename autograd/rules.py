@@ -57,8 +57,8 @@ class Elementwise(Primitive):
         except (ValueError, ArithmeticError):
             if type(y) is not float:
                 raise
-            with np.errstate(all="ignore"):
-                return float(rule(np.float64(y), *map(np.float64, inputs), **params))
+            with np.errstate(all="ignore"):  # as arrays of one number, which no operation takes for a float again
+                return float(np.ravel(rule(*[np.array([number]) for number in (y, *inputs)], **params))[0])
 
 
 class Linear(Primitive):
