@@ -1,0 +1,56 @@
+"""What a model says about itself: repr and summary."""
+
+import numpy as np
+import pytest
+
+import nn
+
+
+def mlp(**options):
+    return nn.MLP(3, [4, 2], rng=0, **options)
+
+
+def test_repr_counts_parameters():
+    assert repr(mlp()) == (
+        "MLP(  # 26 parameters\n"
+        "  (0): Linear(in_features=3, out_features=4)  # 16 parameters\n"
+        "  (1): ReLU()\n"
+        "  (2): Linear(in_features=4, out_features=2)  # 10 parameters\n"
+        ")"
+    )
+    assert repr(nn.Linear(1, 1, bias=False)) == "Linear(in_features=1, out_features=1, bias=False)  # 1 parameter"
+    assert repr(nn.HuberLoss(delta=2.0)) == "HuberLoss(reduction='mean', delta=2.0)"
+    assert repr(nn.Residual(nn.Tanh())) == "Residual(\n  (block): Tanh()\n)"
+
+
+def test_summary_is_a_table_and_leaves_the_model_alone():
+    model = nn.Sequential(nn.MLP(4, [4, 3], norm="batch", dropout=0.5, residual=True, rng=0), nn.Softmax())
+    model[0][0].block[0].requires_grad_(False)
+    nn.manual_seed(3)
+    expected = np.random.default_rng(3).random()
+    table = nn.summary(model, 4)
+    assert nn.randomness.as_generator().random() == expected
+    assert not model[0][0].block[1].num_batches_tracked
+    lines = repr(table).splitlines()
+    assert lines[0].split() == ["layer", "output", "shape", "parameters", "memory"]
+    assert "    0: Residual" in repr(table)
+    assert table.parameters == sum(p.size for p in model.parameters()) == 43
+    assert table.trainable == 43 - 20
+    assert "parameters   43 (20 frozen)" in lines
+    shapes = {row.path: row.output_shape for row in table.rows}
+    assert shapes[""] == ("N", 3)
+    assert shapes["0.0.block.1"] == ("N", 4)
+    assert table.activation_bytes == 8 * (4 + 4 + 4 + 4 + 3 + 3)
+    assert nn.summary(nn.Embedding(5, 2), (3,), dtype=int).rows[0].output_shape == ("N", 3, 2)
+    assert nn.summary(nn.Bilinear(2, 3, 1), 2, 3).parameters == 7
+    with pytest.raises(ValueError, match="its last axis is 5, and 4 is wanted"):
+        nn.summary(model, 5)
+    with pytest.raises(TypeError, match="takes a Module"):
+        nn.summary(3, 5)
+
+
+def test_shared_weights_are_counted_once_in_the_summary():
+    layer = nn.Linear(2, 2)
+    other = nn.Linear(2, 2)
+    other.weight = layer.weight
+    assert nn.summary(nn.Sequential(layer, other), 2).parameters == 8
