@@ -65,9 +65,9 @@ def ceil(x: Any) -> Any:
 
 
 @nondifferentiable()
-def round(x: Any) -> Any:
-    """Nearest whole number; halves go to the even one."""
-    return xp(x).round(x)
+def round(x: Any, decimals: int = 0) -> Any:
+    """Nearest number of so many decimals, whole by default; halves go to the even one."""
+    return xp(x).round(x, decimals)
 
 
 @nondifferentiable()
@@ -110,7 +110,7 @@ def _mask(x: Any, symbol: str) -> Any:
     """Return `x` if it answers a question; & | and ~ on numbers would mean their bits."""
     data = x._data if isinstance(x, Node) else x
     kind = np.dtype(bool) if type(data) is float else np.asarray(data).dtype
-    if kind != bool:
+    if kind.kind != "b":
         raise TypeError(f"{symbol} joins masks such as x > 0, not dtype {kind}; see logical_and and its kin")
     return x
 

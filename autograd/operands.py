@@ -59,7 +59,7 @@ SCALAR = SimpleNamespace(
     hypot=math.hypot, power=math.pow, fmod=math.fmod,
     floor=lambda x: float(math.floor(x)) if math.isfinite(x) else x,
     ceil=lambda x: float(math.ceil(x)) if math.isfinite(x) else x,
-    round=lambda x: float(round(x)) if math.isfinite(x) else x,
+    round=lambda x, decimals=0: float(round(x, decimals)) if math.isfinite(x) else x,
     sign=lambda x: x if x != x else float((x > 0) - (x < 0)),
     maximum=_nan_or(max), minimum=_nan_or(min),
     where=lambda mask, x, y: x if mask else y,

@@ -108,6 +108,12 @@ def test_questions(f):
     assert not f(Tensor(points, requires_grad=True)).requires_grad
 
 
+def test_rounding_to_decimals():
+    np.testing.assert_array_equal(ag.round(X, 2), np.round(X, 2))
+    assert ag.round(2.675, 2) == round(2.675, 2)
+    assert ag.round(Value(1234.5), -2).data == 1200.0
+
+
 def test_masks_join_with_operators():
     t = Tensor([-1.0, 0.5, 2.0], requires_grad=True)
     assert ((t > 0) & (t < 1)).tolist() == [False, True, False]
