@@ -84,8 +84,8 @@ class Linear(Module):
 
     def forward(self, input: Any) -> Any:
         """Return ``input @ weight.T + bias`` for input of shape (..., in_features)."""
-        if not isinstance(input, (Node, np.ndarray)):
-            input = np.asarray(input)
+        if not isinstance(input, Node):
+            input = as_operand(input)
         shape = input.shape
         if not shape or shape[-1] != self.in_features:
             raise ValueError(

@@ -16,6 +16,7 @@ from .fused import mean_of_all
 
 MEAN = mean_of_all.primitive  # type: ignore[attr-defined]
 
+NUMBERS = (Value, float, int, np.floating, np.integer)
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -33,8 +34,17 @@ def floats(x: Any) -> Any:
 
 
 def as_operand(x: Any) -> Any:
-    """Return `x` as a node or an array."""
-    return x if isinstance(x, (Node, np.ndarray)) else np.asarray(x)
+    """Return `x` as a node or an array of numbers or `Value`s."""
+    if isinstance(x, Node):
+        return x
+    array = x if type(x) is np.ndarray else np.asarray(x)
+    kind = array.dtype.kind
+    if kind not in "fiubO" or (kind == "O" and not all(isinstance(v, NUMBERS) for v in array.flat)):
+        raise TypeError(
+            f"numbers are needed here: floats, arrays, Values and Tensors, not {x!r:.60} "
+            f"({type(x).__name__}{f' of dtype {array.dtype}' if kind != 'O' else ''})"
+        )
+    return array
 
 
 def checked_reduction(reduction: str) -> str:
@@ -83,7 +93,7 @@ def as_losses(x: Any) -> Any:
     """Return `x` as a Tensor or an array with at least one axis; a lone `Value` is an array of one."""
     if isinstance(x, Tensor):
         return x
-    array = np.asarray(x)
+    array = as_operand(np.asarray(x))
     return array if array.ndim or array.dtype != object else array.reshape(1)
 
 

@@ -26,6 +26,16 @@ def test_wrong_input_width(x):
         nn.Linear(3, 2)(x)
 
 
+@pytest.mark.parametrize("wrong", [[["a", "b", "c"]], [[None, 1.0, 2.0]], np.zeros((1, 3), complex), "abc", {"a": 1}])
+def test_inputs_that_are_no_numbers(wrong):
+    for layer in (nn.Linear(3, 2), nn.BatchNorm1d(3), nn.LayerNorm(3), nn.Dropout(0.5), nn.MSELoss(), nn.BCELoss(),
+                  nn.CrossEntropyLoss(), nn.Softmax(), nn.PReLU()):  # fmt: skip
+        with raises(TypeError, "numbers are needed|takes floats"):
+            layer(*[wrong, wrong][: 1 + isinstance(layer, nn.loss.Loss)])
+    with raises(TypeError, "numbers are needed"):
+        nn.MSELoss()(np.zeros(2), None)
+
+
 def test_no_axis_at_all():
     with raises(ValueError, "missing"):
         nn.Linear(3, 2)(np.array(1.0))
@@ -221,6 +231,11 @@ def test_probabilities_outside_0_1(wrong):
         nn.BCELoss()(np.array([0.5, wrong]), np.array([0.0, 1.0]))
     with raises(ValueError, "target probabilities", str(wrong)):
         nn.CrossEntropyLoss()(np.zeros((1, 2)), np.array([[wrong, 0.5]]))
+
+
+def test_the_worst_probability_is_the_one_farthest_out():
+    with raises(ValueError, "3 of 5", "worst being 1.4"):
+        nn.BCELoss()(np.array([-0.1, 0.0, 1.0, 1.4, -0.3]), np.ones(5))
 
 
 def test_labels_of_the_wrong_kind():

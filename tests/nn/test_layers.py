@@ -305,3 +305,12 @@ def test_options_at_the_ends_of_their_ranges():
     assert nn.BatchNorm1d(1, momentum=1.0, eps=0.0).eps == 0.0
     assert not nn.init.sparse_(Tensor(np.ones((3, 2))), 1.0).data.any()
     assert nn.init.sparse_(Tensor(np.zeros((3, 2))), 0.0).data.all()
+
+
+def test_bilinear_with_any_leading_axes():
+    rng = np.random.default_rng(2)
+    layer = nn.Bilinear(3, 4, 2, rng=0)
+    for lead in ((), (5,), (2, 3)):
+        x, y = rng.normal(size=(*lead, 3)), rng.normal(size=(*lead, 4))
+        expected = np.einsum("...i,oij,...j->...o", x, layer.weight.data, y) + layer.bias.data
+        np.testing.assert_allclose(layer(x, y).data, expected, rtol=1e-12)
