@@ -159,7 +159,7 @@ def fitted(share: Any, data: Any) -> Any:
     shape = data.shape if type(data) is np.ndarray else None
     if shape_of(share) != shape:
         share = sum_to(share, shape)
-    if shape is not None and (share._data if isinstance(share, Node) else share).dtype != data.dtype:
+    if shape is not None and share.dtype != data.dtype:
         share = astype(share, data.dtype)
     return share
 
@@ -168,12 +168,13 @@ def _after_hooks(node: Node, g: Any) -> Any:
     for hook in node.hooks:
         changed = hook(g)
         if changed is not None:
-            if shape_of(changed) != shape_of(g):
+            changed = changed if isinstance(changed, (Node, float)) else np.asarray(changed)
+            if (shape_of(changed) or ()) != (shape_of(g) or ()):  # any one number will do for a float
                 raise ValueError(
                     f"a hook on {node.name or 'a node'} returned a gradient of shape {shape_of(changed)} "
                     f"for one of shape {shape_of(g)}; return None to leave it unchanged"
                 )
-            g = changed if isinstance(changed, (Node, float)) else np.array(changed)
+            g = fitted(changed, node._data)
     return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the one it was given
 
 

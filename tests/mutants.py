@@ -177,7 +177,7 @@ def run_tests(path, source, tests, seconds, quiet=True):
         sys.meta_path.insert(0, Replacing(module, path, source))
     sys.dont_write_bytecode = True
     try:
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
+        options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
         code = 0
         for chunk in (tests[:1], tests[1:]):  # most mutants fall to the first file, and the others need no collecting
             code = code or (pytest.main([*options, "-k", SLOW, *chunk]) if chunk else 0)
@@ -230,7 +230,7 @@ def examine(path, options):
             text = source.splitlines()[number - 1].strip() if number else ""
             print(f"{'argued  ' if why else 'SURVIVED'} {path.name}:{number} {description}{f': {why}' if why else ''}")
             print(f"    {text}\n  > {line}", flush=True)
-        if done % 50 == 0:
+        if done % 20 == 0:
             print(f"{path.name}: {done} of {len(found)}", file=sys.stderr, flush=True)
     return len(found), survivors
 
@@ -246,7 +246,9 @@ def main():
     parser.add_argument("--tests", nargs="*", help="names of test files, instead of those known for the module")
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import numpy  # noqa: F401  (loaded once, before the processes part)
+    import hypothesis  # noqa: F401  (these are loaded once, before the processes part)
+    import numpy  # noqa: F401
+    import pytest  # noqa: F401
 
     left, start = [], time.monotonic()
     for name in options.files:

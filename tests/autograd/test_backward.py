@@ -1,13 +1,15 @@
 """The reverse pass: what it sums, what it stores, what it refuses."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 import autograd as ag
 from autograd import Tensor, Value, gradients, no_grad
-from autograd.backward import reverse_pass
-from autograd.extend import elementwise, linear, primitive
-from autograd.rules import PRIMITIVES
+from autograd.extend import apply, elementwise, linear, primitive
+from autograd.reverse import reverse_pass
+from autograd.rules import PRIMITIVES, Pullback
 
 
 def variable(*shape, seed=0, dtype=float, name=""):
@@ -141,6 +143,26 @@ class TestStorage:
         finally:
             del PRIMITIVES["half_square"]
 
+    def test_the_layout_of_the_seed_does_not_matter(self):
+        x = variable(2, 3)
+        (x * 1.0).backward(np.asfortranarray(np.ones((2, 3))))
+        assert x.grad.flags.c_contiguous
+
+    def test_a_0d_tensor_gets_a_0d_array(self):
+        t = Tensor(np.array(3.0), requires_grad=True)
+        (t * t * 2.0).backward()
+        assert type(t.grad) is np.ndarray
+        assert t.grad.shape == ()
+        assert t.grad == 12.0
+
+    def test_a_seed_that_is_a_variable_gives_plain_numbers(self):
+        x, v, s = variable(2), Value(2.0), variable(2, seed=3)
+        (x * x * v).backward(s)
+        assert type(x.grad) is np.ndarray
+        assert type(v.grad) is float
+        assert np.allclose(x.grad, 2 * x.data * 2.0 * s.data)
+        assert type(gradients(x * x, x, s)) is np.ndarray
+
     def test_accumulating_makes_a_new_array(self):
         x = variable(2)
         (x * 2.0).sum().backward()
@@ -189,6 +211,20 @@ class TestStorage:
         (x * w).sum().backward()
         assert x.grad.dtype == np.float32
         assert w.grad.dtype == np.float64
+
+    @pytest.mark.parametrize("create_graph", [False, True])
+    def test_cotangents_have_the_dtype_of_their_node_on_the_way_too(self, create_graph):
+        seen = []
+        x, w = variable(3, dtype=np.float32), variable(3)
+        h = x * 2.0
+        h.register_hook(lambda g: seen.append(g.dtype))
+        (h * w).sum().backward(create_graph=create_graph)
+        (h * w[:1]).sum().backward(create_graph=create_graph)
+        assert seen == [np.float32, np.float32]
+        assert x.grad.dtype == np.float32
+        assert w.grad.dtype == np.float64
+        x.zero_grad()
+        w.zero_grad()
 
 
 class TestRefusals:
@@ -393,6 +429,22 @@ class TestHooks:
         x.grad[0] = 5.0
         assert mine[0] == 0.0
 
+    def test_what_they_return_gets_the_dtype_of_the_node(self):
+        seen = []
+        x = variable(2, dtype=np.float32)
+        h = x * 1.0
+        h.register_hook(lambda g: np.ones(2, np.float64))
+        h.register_hook(lambda g: seen.append(g.dtype))
+        h.sum().backward()
+        assert seen == [np.float32]
+        v = Value(1.0)
+        (v * 1.0).register_hook(lambda g: 2)
+        h = v * 3.0
+        h.register_hook(lambda g: np.float32(2.0))
+        (h * 5.0).backward()
+        assert v.grad == 6.0
+        assert type(v.grad) is float
+
     def test_another_shape_is_refused(self):
         x = variable(2, name="x")
         x.register_hook(lambda g: g[:1])
@@ -444,6 +496,14 @@ class TestGradients:
             assert not calls
         finally:
             del PRIMITIVES["counted"]
+
+    def test_hooks_beside_the_way_to_the_inputs_are_not_called(self):
+        called = []
+        x, b = Value(1.0), Value(2.0)
+        h = b * 2.0
+        h.register_hook(called.append)
+        assert gradients(h * x, x) == 4.0
+        assert not called
 
     def test_an_input_that_is_not_part_of_it(self):
         x, other, constant = Value(1.0), Value(2.0, name="other"), Tensor([1.0])
@@ -500,9 +560,13 @@ class TestGradients:
     def test_inside_no_grad_numbers_are_computed(self):
         x = Value(3.0)
         y = x * x
+        seen = []
+        y.register_hook(lambda g: seen.append(type(g)))
+        x.register_hook(lambda g: seen.append(type(g)))
         with no_grad():
             y.backward()
         assert x.grad == 6.0
+        assert seen == [float, float]
 
 
 class TestGraphsOfGradients:
@@ -539,6 +603,37 @@ class TestGraphsOfGradients:
         points = Tensor(x, requires_grad=True)
         assert ag.gradcheck(penalty, np.array([0.3, -0.5, 0.8]))
 
+    def test_a_gradient_that_is_constant_is_a_node_too(self):
+        x, t = Value(2.0), variable(3)
+        g = gradients(x * 3.0, x, create_graph=True)
+        assert type(g) is Value
+        assert not g.requires_grad
+        assert type(gradients((t * 3.0).sum(), t, create_graph=True)) is Tensor
+        ag.backward((t * 3.0).sum() + x, create_graph=True)
+        assert type(t.grad) is Tensor
+        assert type(x.grad) is Value
+
+    def test_the_pass_returns_leaves_and_what_is_to_be_kept(self):
+        x, y = variable(2), variable(2)
+        h = x * y
+        k = h + x
+        z = k.sum()
+        order = ag.topological_order(z, variables_only=True)
+        assert set(reverse_pass(order, {z: np.ones(())})) == {x, y}
+        assert set(reverse_pass(order, {z: np.ones(())}, keep=frozenset([h]))) == {x, y, h}
+        h.retain_grad()
+        assert set(reverse_pass(order, {z: np.ones(())})) == {x, y, h}
+        v = Value(1.0)
+        w = v * 2.0
+        assert set(reverse_pass([v, w], {w: 1.0})) == {v, w}
+
+    def test_without_one_the_pass_returns_plain_numbers(self):
+        x, t = Value(2.0), variable(3)
+        y = (t * x).sum()
+        found = reverse_pass(ag.topological_order(y, variables_only=True), {y: np.ones(())})
+        assert type(found[x]) is float
+        assert type(found[t]) is np.ndarray
+
 
 class TestOperationsOfOnesOwn:
     def test_parameters_reach_the_rules(self):
@@ -569,6 +664,48 @@ class TestOperationsOfOnesOwn:
         finally:
             del PRIMITIVES["scaled"]
 
+    @pytest.mark.parametrize("number", [2.0, np.array([2.0, 3.0])])
+    def test_the_partial_of_a_constant_is_never_evaluated(self, number):
+        def never(y, a, b):
+            raise AssertionError("asked for the partial of a constant")
+
+        @elementwise(lambda y, a, b: b, never)
+        def left(a, b):
+            return a * b
+
+        @elementwise(never, lambda y, a, b: a)
+        def right(a, b):
+            return a * b
+
+        try:
+            for x in (Value(1.5), Tensor([1.5, 2.5], requires_grad=True)):
+                a, b = left(x, number), right(number, x)
+                (a * b if isinstance(a, Value) else (a * b).sum()).backward()
+                whole = 2 * x.data * np.square(number)
+                assert np.allclose(x.grad, whole if isinstance(x, Tensor) else np.sum(whole))
+        finally:
+            del PRIMITIVES["left"], PRIMITIVES["right"]
+
+    def test_where_a_float_has_no_partial_ieee_arithmetic_answers(self):
+        @elementwise(lambda y, a, b: 1.0 / (a - b), lambda y, a, b: 1.0 * a)
+        def odd(a, b):
+            return a + b
+
+        try:
+            a, b = Value(2.0), Value(2.0)
+            odd(a, b).backward()
+            assert (a.grad, b.grad) == (float("inf"), 2.0)
+            c = Value(2.0)
+            (odd(c, 2.0) * 2.0).backward()
+            assert c.grad == float("inf")
+        finally:
+            del PRIMITIVES["odd"]
+
+    def test_a_rule_for_each_argument_is_needed(self):
+        op = Pullback("short", lambda x, y: x * y, (lambda g, y, *inputs: g,))
+        with pytest.raises(ValueError, match="zip"):
+            apply(op, (variable(2), variable(2))).sum().backward()
+
     def test_constant_partials(self):
         @elementwise(0.5, -3)
         def mixed(x, y):
@@ -583,18 +720,30 @@ class TestOperationsOfOnesOwn:
             del PRIMITIVES["mixed"]
 
 
-def test_visit_sees_every_edge_with_its_share():
+@pytest.mark.parametrize("around", [contextlib.nullcontext, ag.detect_anomaly])
+def test_visit_sees_every_edge_with_its_share(around):
     x, k = Value(2.0, name="x"), Value(5.0, name="k")
     y = x * x + k
     order = ag.topological_order(y, variables_only=True)
     edges = []
-    reverse_pass(
-        order,
-        {y: 1.0},
-        visit=lambda node, arg, rule, g, share, total: edges.append((node.op.name, arg.name, g, share, total)),
-    )
+    with around():
+        reverse_pass(
+            order,
+            {y: 1.0},
+            visit=lambda node, arg, rule, g, share, total: edges.append((node.op.name, arg.name, g, share, total)),
+        )
     assert edges == [("add", "", 1.0, 1.0, 1.0), ("add", "k", 1.0, 1.0, 1.0), ("multiply", "x", 1.0, 2.0, 2.0),
                      ("multiply", "x", 1.0, 2.0, 4.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", [ag.sqrt, lambda x: ag.sqrt(x * 1.0), lambda x: x * x**-1.0])
+def test_nan_is_never_hidden(f):
+    """A zero cotangent times an infinite partial is nan, unless a `where` says that it was not taken."""
+    x = Tensor([0.0, 1.0], requires_grad=True)
+    with np.errstate(all="ignore"):
+        (f(x) * 0.0).sum().backward()
+    assert np.isnan(x.grad[0])
+    assert x.grad[1] == 0.0
 
 
 class TestWhatIsNotTakenDoesNotPoison:
@@ -608,6 +757,13 @@ class TestWhatIsNotTakenDoesNotPoison:
             assert x.grad[0] == pytest.approx(expected)
             g = gradients(ag.where(x > 0, ag.log(x), x * x).sum(), x, create_graph=True)
             assert gradients(g.sum(), x)[0] == pytest.approx(-1 / at**2 if at > 0 else 2.0)
+
+    @pytest.mark.parametrize("wrong", [float("inf"), float("nan")])
+    def test_of_values_too(self, wrong):
+        b, far = Value(2.0), Value(wrong)
+        ag.where(b > 3.0, (b + 1.0) * far + far * b, b * 5.0).backward()
+        assert b.grad == 5.0
+        assert far.grad == 0.0
 
     def test_beside_a_way_that_is_taken(self):
         x = Tensor([0.0, 4.0], requires_grad=True)
