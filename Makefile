@@ -1,9 +1,10 @@
-# Two commands for a stranger, and two for a developer; every path is relative, so any folder will do.
+# Two commands for a stranger, and some for a developer; every path is relative, so any folder will do.
 #
-#   make demo    train a network on real digits; pictures and model go to out/
-#   make test    run every test
-#   make check   everything a change must pass: lint, types, tests with coverage
-#   make clean   remove what the commands above made
+#   make demo        train a network on real digits; pictures and model go to out/
+#   make test        run every test
+#   make check       everything a change must pass: lint, types, tests with coverage
+#   make pictures    draw the pictures of the demos' contents again
+#   make clean       remove what the commands above made
 #
 # The first run makes .venv and installs into it; later runs find it done and need no network.
 
@@ -21,7 +22,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # The packages of this folder, whatever another project has put into the environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test lint check clean
+.PHONY: help demo test lint check pictures clean
 .DELETE_ON_ERROR:
 
 help:
@@ -40,6 +41,9 @@ lint: $(VENV)/.test
 
 check: lint
 	@$(RUN) -m pytest --cov --cov-report=term $(ARGS)
+
+pictures: $(VENV)/.test
+	@$(RUN) demos/pictures.py
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -57,5 +57,5 @@ assert abs(nudged - x.grad) < 1e-6
 # %%
 out = Path("out")
 out.mkdir(exist_ok=True)
-picture = draw(y).save(out / "01_one_derivative.svg")
-print(f"the graph: {picture}")
+picture = draw(y)
+print(f"the graph: {picture.save(out / '01_one_derivative.svg')}")

@@ -50,4 +50,5 @@ assert a.grad == 0.0
 # %%
 out = Path("out")
 out.mkdir(exist_ok=True)
-print(f"the graph: {draw(y).save(out / '03_fan_out.svg')}")
+picture = draw(y)
+print(f"the graph: {picture.save(out / '03_fan_out.svg')}")

@@ -43,7 +43,8 @@ assert w2.grad == 0.0
 # %%
 out = Path("out")
 out.mkdir(exist_ok=True)
-print(f"the graph: {draw(loss).save(out / '05_neuron.svg')}")
+picture = draw(loss)
+print(f"the graph: {picture.save(out / '05_neuron.svg')}")
 
 # %% [markdown]
 # ## Gradient descent

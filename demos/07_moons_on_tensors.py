@@ -71,5 +71,5 @@ out = Path("out")
 out.mkdir(exist_ok=True)
 print(f"the boundary: {save_boundary(scores_at, points, labels, out / '07_moons_on_tensors.png')}")
 loss.name = "loss"
-picture = draw(loss, names=dict(model.named_parameters()))
-print(f"the graph: {picture.save(out / '07_moons_on_tensors.svg')}")
+graph = draw(loss, names=dict(model.named_parameters()))
+print(f"the graph: {graph.save(out / '07_moons_on_tensors.svg')}")

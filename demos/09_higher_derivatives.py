@@ -36,7 +36,8 @@ assert math.isclose(third, (1 - t * t) * (6 * t * t - 2))
 first.name = "dy/dx"
 out = Path("out")
 out.mkdir(exist_ok=True)
-print(f"the graph of the derivative: {draw(first).save(out / '09_higher_derivatives.svg')}")
+picture = draw(first)
+print(f"the graph of the derivative: {picture.save(out / '09_higher_derivatives.svg')}")
 
 # %% [markdown]
 # ## Newton's method

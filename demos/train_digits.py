@@ -165,6 +165,7 @@ def main(argv: list[str] | None = None) -> None:
 
     folder = args.output
     folder.mkdir(parents=True, exist_ok=True)
+    model.zero_grad()
     graph_loss = criterion(model(x[:4]), y[:4])
     graph_loss.name = "loss"
     graph_loss.backward()

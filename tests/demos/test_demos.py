@@ -87,3 +87,10 @@ def test_help_of_the_digits_demo_shows_every_option(tmp_path):
     text = run("train_digits.py", tmp_path, "--help").stdout
     for option in ("epochs", "batch-size", "hidden", "activation", "optimizer", "lr", "weight-decay", "seed", "output"):
         assert f"--{option}" in text
+
+
+def test_the_pictures_of_the_contents_are_current(tmp_path):
+    done = run("pictures.py", tmp_path, "--check", check=False)
+    assert done.returncode == 0, done.stderr
+    shown = re.findall(r"\(pictures/(\w+)\.svg\)", (ROOT / "demos/README.md").read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(path.stem for path in (ROOT / "demos/pictures").glob("*.svg"))

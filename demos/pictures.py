@@ -1,0 +1,68 @@
+"""Draw the graphs of the walkthrough again, for its table of contents.
+
+    python demos/pictures.py            write demos/pictures/*.svg
+    python demos/pictures.py --check    only say whether they are current; exit 1 if not
+
+A picture is current if the graph that its demo builds now is the one it was drawn from: each SVG carries a fingerprint of
+its DOT text, since two drawing engines never agree on the pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import io
+import os
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / "pictures"
+
+
+def drawings() -> dict[str, object]:
+    """Run the walkthrough in a folder of its own and return the drawing of each step that makes one."""
+    found = {}
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        os.chdir(folder)
+        try:
+            for path in sorted(HERE.glob("[0-9][0-9]_*.py")):
+                if "picture = draw(" in path.read_text(encoding="utf-8"):
+                    found[path.stem] = runpy.run_path(str(path))["picture"]
+        finally:
+            os.chdir(before)
+    return found
+
+
+def fingerprint(drawing) -> str:
+    """Return the mark that a picture of this drawing carries."""
+    return f"<!-- drawn from {hashlib.sha256(drawing.source.encode()).hexdigest()[:16]} -->"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the pictures, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a picture is not current")
+    args = parser.parse_args(argv)
+    sys.path.insert(0, str(HERE))
+    stale = []
+    for name, drawing in drawings().items():
+        path = FOLDER / f"{name}.svg"
+        if args.check:
+            if not path.exists() or fingerprint(drawing) not in path.read_text(encoding="utf-8"):
+                stale.append(path.name)
+        else:
+            FOLDER.mkdir(exist_ok=True)
+            path.write_text(f"{drawing.svg().rstrip()}\n{fingerprint(drawing)}\n", encoding="utf-8")
+            print(f"wrote {path.relative_to(HERE.parent)}")
+    if stale:
+        print(f"not current: {', '.join(stale)}; draw them again with: make pictures", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
