@@ -121,7 +121,17 @@ def minimum(x: Any, y: Any) -> Any:
     selects=True,
 )
 def where(mask: Any, x: Any, y: Any) -> Any:
-    """Choose `x` where `mask` holds and `y` elsewhere; what is not taken cannot spoil the gradient."""
+    """Choose `x` where `mask` holds and `y` elsewhere; what is not taken cannot spoil the gradient.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([0.0, 4.0], requires_grad=True)
+    >>> with np.errstate(divide="ignore"):
+    ...     where(x > 0, log(x), 0.0).sum().backward()
+    >>> x.grad
+    array([0.  , 0.25])
+    """
     return xp(mask, x, y).where(mask, x, y)
 
 

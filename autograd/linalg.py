@@ -45,7 +45,15 @@ def _drop_unit(x: Any, axis: int) -> Any:
 
 @linear(_left, _right, symbol="@")
 def matmul(x: Any, y: Any) -> Any:
-    """Matrix product of (..., n, k) and (..., k, m); a vector on either side is a row or a column."""
+    r"""Matrix product of (..., n, k) and (..., k, m); a vector on either side is a row or a column.
+
+    The adjoints of :math:`Z = X Y` are :math:`\bar X = \bar Z Y^\top` and :math:`\bar Y = X^\top \bar Z`.
+
+    Examples
+    --------
+    >>> matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, -1.0])
+    array([-1., -1.])
+    """
     try:
         return np.matmul(x, y)
     except ValueError:
@@ -164,7 +172,16 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
 
 @primitive(lambda g, y, x: -(swapaxes(y) @ g @ swapaxes(y)))
 def inv(x: Any) -> Any:
-    """Inverse of square matrices; for a system of equations `solve` is faster and more accurate."""
+    r"""Inverse of square matrices; for a system of equations `solve` is faster and more accurate.
+
+    The pullback of :math:`Y = X^{-1}` is :math:`\bar X = -Y^\top \bar Y Y^\top`.
+
+    Examples
+    --------
+    >>> inv([[2.0, 0.0], [0.0, 4.0]])
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]])
+    """
     return np.linalg.inv(_square(x))
 
 
@@ -189,7 +206,16 @@ def _solve_of_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(_solve_of_matrix, _solve_transposed)
 def solve(a: Any, b: Any) -> Any:
-    """Solution `x` of ``a @ x = b``; `b` is a vector if it has one axis, otherwise columns side by side."""
+    r"""Solution `x` of ``a @ x = b``; `b` is a vector if it has one axis, otherwise columns side by side.
+
+    Pulling back means solving with the transpose: :math:`\bar b = A^{-\top} \bar x` and
+    :math:`\bar A = -\bar b \, x^\top`.
+
+    Examples
+    --------
+    >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
+    array([1. , 0.5])
+    """
     rows = np.shape(b)[0 if np.ndim(b) == 1 else -2] if np.ndim(b) else 0
     if np.shape(_square(a))[-1] != rows:
         raise ValueError(f"{np.shape(a)[-1]} equations need as many right-hand sides, not shape {np.shape(b)}")
@@ -211,7 +237,19 @@ def _cofactors(y: Any, x: Any) -> Any:
 
 @primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * _cofactors(y, x))
 def det(x: Any) -> Any:
-    """Return the determinant of square matrices; its gradient is the matrix of cofactors, also of a singular matrix."""
+    r"""Return the determinant of square matrices; its gradient is the matrix of cofactors, also of a singular matrix.
+
+    Where the determinant is not 0 the cofactors are :math:`\det(X) \, X^{-\top}`, otherwise determinants of minors.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([[1.0, 2.0], [2.0, 4.0]], requires_grad=True)
+    >>> det(x).backward()
+    >>> x.grad
+    array([[ 4., -2.],
+           [-2.,  1.]])
+    """
     return np.linalg.det(_square(x))
 
 

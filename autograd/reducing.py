@@ -211,7 +211,16 @@ def _require_elements(x: Any, axis: Axis) -> None:
 
 @primitive(_shared_among_ties)
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Largest along `axis`, or of everything; ties share the gradient equally."""
+    """Largest along `axis`, or of everything; ties share the gradient equally, as in JAX.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([1.0, 3.0, 3.0], requires_grad=True)
+    >>> max(x).backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
     _require_elements(x, axis)
     return x if type(x) is float else np.max(x, axis=axis, keepdims=keepdims)
 
@@ -265,7 +274,17 @@ def _softmax_of_logsumexp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) ->
 
 @primitive(_softmax_of_logsumexp)
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """``log(sum(exp(x)))`` along `axis`, without overflow; the gradient of all ``-inf`` is 0."""
+    r"""Logarithm of a sum of exponentials along `axis`, without overflow; its gradient is the softmax.
+
+    .. math:: \log \sum_j e^{x_j} = m + \log \sum_j e^{x_j - m}, \qquad m = \max_j x_j
+
+    Of nothing but ``-inf`` it is ``-inf``, with gradient 0.
+
+    Examples
+    --------
+    >>> round(float(logsumexp([1000.0, 1000.0])), 3)
+    1000.693
+    """
     peak = _finite_peak(x, axis)
     with np.errstate(divide="ignore"):
         y = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
@@ -274,13 +293,29 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @primitive(lambda g, y, x, axis: y * (g - sum(g * y, axis, True)))
 def softmax(x: Any, axis: int = -1) -> Any:
-    r"""Softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `axis`, without overflow."""
+    r"""Softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `axis`, without overflow.
+
+    Its pullback is :math:`\bar x = y \, (\bar y - \sum_k \bar y_k y_k)`.
+
+    Examples
+    --------
+    >>> softmax([1000.0, 1000.0])
+    array([0.5, 0.5])
+    """
     e = np.exp(x - _finite_peak(x, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 @primitive(lambda g, y, x, axis: g - exp(y) * sum(g, axis, True))
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """Logarithm of the softmax along `axis`, exact where the softmax underflows."""
+    r"""Logarithm of the softmax along `axis`, exact where the softmax underflows.
+
+    Its pullback is :math:`\bar x = \bar y - e^y \sum_k \bar y_k`.
+
+    Examples
+    --------
+    >>> log_softmax([1000.0, 0.0])
+    array([    0., -1000.])
+    """
     shifted = x - _finite_peak(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))

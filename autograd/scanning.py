@@ -131,7 +131,18 @@ def _product_of_others(x: Any, axis: Axis) -> Any:
 
 @primitive(lambda g, y, x, axis, keepdims: expanded(g, x, axis, keepdims) * _product_of_others(x, axis))
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Product along `axis`, or of everything; its derivative never divides, so zeros are no exception."""
+    """Product along `axis`, or of everything; its derivative never divides, so zeros are no exception.
+
+    The derivative in one element is the product of those before it times the product of those after it.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([0.0, 2.0, 3.0], requires_grad=True)
+    >>> prod(x).backward()
+    >>> x.grad
+    array([6., 0., 0.])
+    """
     return x if type(x) is float else np.prod(x, axis=axis, keepdims=keepdims)
 
 
