@@ -314,3 +314,12 @@ def test_bilinear_with_any_leading_axes():
         x, y = rng.normal(size=(*lead, 3)), rng.normal(size=(*lead, 4))
         expected = np.einsum("...i,oij,...j->...o", x, layer.weight.data, y) + layer.bias.data
         np.testing.assert_allclose(layer(x, y).data, expected, rtol=1e-12)
+
+
+def test_linear_of_mixed_precision_is_promoted_not_cut():
+    W, b = np.float32([[1.0, 2.0, 3.0]]), np.float32([0.5])
+    y = F.linear(A, W, b)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y, A @ W.T + 0.5, rtol=1e-14)
+    np.testing.assert_allclose(F.linear(A.astype(np.float32), W.astype(float), b.astype(float)), y, rtol=1e-6)
+    np.testing.assert_allclose(F.linear(A[0], W, b), y[0], rtol=1e-14)
