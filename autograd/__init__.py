@@ -108,7 +108,9 @@ __all__ += [
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
-    "backward_steps": "steps", "draw": "drawing", "explain": "explanation", "formula": "expression", "play": "player",
+    "backward_steps": "steps", "draw": "drawing", "draw_backward": "animation",
+    "draw_diff": "contrast", "explain": "explanation", "formula": "expression", "neuron_diagram": "diagrams",
+    "pass_diagram": "diagrams", "play": "player",
 }  # fmt: skip
 
 

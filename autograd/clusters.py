@@ -246,7 +246,9 @@ class _Levels:
 
 def plain(constant: Any) -> Any:
     """Return what is to be compared of a constant: numbers and words as they are."""
-    return constant if isinstance(constant, (int, float, str)) else str(constant) if is_short(constant) else type(constant)
+    return (
+        constant if isinstance(constant, (int, float, str)) else str(constant) if is_short(constant) else type(constant)
+    )
 
 
 def is_short(constant: Any) -> bool:

@@ -36,18 +36,21 @@ class Settings:
     grads: Mapping[Node, Any] | None = None  # instead of the nodes' own
     way: set[int] = field(default_factory=set)  # positions of what is highlighted
     fills: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # colours of some boxes, by position
+    widths: Mapping[int, float] = field(default_factory=dict)  # least widths in inches, by position
+    pending: bool = False  # whether a gradient that has not arrived has its line already
+    active: tuple[Node, int] | None = None  # an arrow along which a gradient flows: a node, and which argument
 
 
 class Picture:
     """Writes the boxes of a plan as DOT."""
 
-    def __init__(self, plan: Plan, settings: Settings, annotations: Annotations) -> None:
+    def __init__(self, plan: Plan, settings: Settings, annotations: Annotations, canvas: Canvas | None = None) -> None:
         self.plan = plan
         self.graph: Snapshot = plan.graph
         self.set = settings
         self.theme = settings.theme
         self.notes = annotations
-        self.canvas = Canvas("computation", settings.theme, settings.direction)
+        self.canvas = canvas or Canvas("computation", settings.theme, settings.direction)
         self.box: dict[int, str] = {}
         self._frames: dict[Frame, int] = {}
         self._drawn: set[tuple[str, str]] = set()
@@ -101,6 +104,8 @@ class Picture:
         extra = {"penwidth": "1.8"} if kind == "root" else {}
         if k in self.set.way:
             border, extra = self.theme.accent, {"penwidth": "2.2"}
+        if k in self.set.widths:
+            extra["width"] = f"{self.set.widths[k]:.2f}"
         rows = variable_rows(node, self.set)
         if self.set.formulas:
             called = self.notes.names.term(node).parts[0]
@@ -157,14 +162,16 @@ class Picture:
 
     def highlight(self, tail: int, head: int) -> dict[str, str]:
         """Return how an arrow looks that may be on the highlighted way."""
-        if tail in self.set.way and head in self.set.way:
+        if tail in self.set.way and head in self.set.way and self.set.active is None:
             return {"color": self.theme.accent, "penwidth": "2.2"}
         return {}
 
     def operation(self, k: int, frame: int | None) -> str:
         """Add the oval of an operation and its operands, in order."""
         node, args = self.graph.nodes[k], self.graph.args[k]
-        fill, border = self.theme.op
+        fill, border = self.set.fills.get(k) or self.theme.op
+        if fill == self.theme.changed[0]:  # its result says so
+            fill, border = self.theme.inner
         is_index = node.op is not None and node.op.symbol == "[]"  # whose constants are part of its text
         constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
         several = {"ordering": "in"} if len(args) > 1 and not self._frames else {}  # `dot` takes it badly in frames
@@ -189,7 +196,10 @@ class Picture:
         text = self.size(p) if source in self.plan.closed else ""
         if self.set.partials:
             text = self.notes.partial(self.graph.nodes[k], position, self.set.formulas) or text
-        self.arrow(source, op, self.highlight(p, k), text)
+        style = self.highlight(p, k)
+        if self.set.active == (self.graph.nodes[k], position):
+            style = {"color": self.theme.accent, "penwidth": "2.2", "dir": "back", "fontcolor": self.theme.accent}
+        self.arrow(source, op, style, text)
 
     def fold(self, hidden: int, frame: int | None) -> str:
         """Add a box that stands for nodes left out; those counted in another box already get no number."""
@@ -207,8 +217,8 @@ def variable_rows(node: Node, settings: Settings) -> list[str]:
         rows.append(shape(data))
     if settings.values:
         rows.append(summary(data))
-    if settings.gradients and grad is not None and node.requires_grad:
-        rows.append(f"grad {summary(grad)}")
+    if settings.gradients and node.requires_grad and (grad is not None or settings.pending):
+        rows.append("grad" if grad is None else f"grad {summary(grad)}")
     return [row for row in rows if row] or [" "]
 
 

@@ -38,8 +38,8 @@ ROWS = (
     {"steps", "clusters"},
     {"annotations"},
     {"picture"},
-    {"contrast", "drawing"},
-    {"animation", "narrative"},
+    {"drawing"},
+    {"animation", "contrast", "diagrams", "narrative"},
     {"derivation", "tape_of_page"},
     {"explanation", "player"},
     {"commands"},
@@ -49,7 +49,8 @@ ROWS = (
 ROW = {name: number for number, row in enumerate(ROWS) for name in row}
 # not loaded by `import autograd`
 LEAVES = {
-    "__main__", "animation", "annotations", "canvas", "clusters", "commands", "contrast", "derivation", "doctor",
+    "__main__", "animation", "annotations", "canvas", "clusters", "commands", "contrast", "derivation", "diagrams",
+    "doctor",
     "document", "drawing", "explanation", "layout", "narrative", "picture", "player", "render", "snapshot", "steps",
     "tape_of_page", "typeset",
 }  # fmt: skip
