@@ -1,0 +1,135 @@
+"""What an estimator accepts: a table of finite numbers, labels, or target numbers, refused in scikit-learn's words."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+
+__all__ = ["as_target_numbers", "checked_inputs", "checked_labels", "checked_rows", "feature_names"]
+
+Array = np.ndarray[Any, Any]
+
+
+def feature_names(X: Any) -> Array | None:
+    """Return the names of the columns of a data frame, None of anything else."""
+    columns = getattr(X, "columns", None)
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        return None
+    return np.array(list(columns), dtype=object)
+
+
+def _numbers(data: Any, what: str) -> Array:
+    """Return data as float64."""
+    if type(data).__module__.startswith("scipy.sparse") or hasattr(data, "tocsr"):
+        raise TypeError(f"{what} is sparse, but dense data is required: use X.toarray() to convert to a dense array")
+    array = np.asarray(getattr(data, "data", data) if hasattr(data, "requires_grad") else data)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {what} holds complex numbers")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what} must hold numbers: {error}") from None
+
+
+def _finite(array: Array, what: str) -> None:
+    if not np.isfinite(array).all():
+        bad = "NaN" if np.isnan(array).any() else "infinity"
+        raise ValueError(f"Input {what} contains {bad}; fill these values or leave the rows out")
+
+
+def checked_inputs(X: Any, owner: str, width: int | None = None, names: Array | None = None) -> Array:
+    """Return rows as a float64 table, of `width` columns if given.
+
+    Raises
+    ------
+    ValueError
+        If it is no table, holds nan or infinity, is empty, or has another width.
+    TypeError
+        If it is sparse.
+    """
+    array = _numbers(X, "X")
+    if array.ndim != 2:
+        hint = "Reshape your data: X.reshape(-1, 1) if it is one feature, X.reshape(1, -1) if it is one sample"
+        raise ValueError(f"Expected 2D array, got {array.ndim}D array instead (shape {array.shape}). {hint}")
+    _finite(array, "X")
+    if not len(array):
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required by {owner}."
+        )
+    if not array.shape[1]:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required by {owner}."
+        )
+    if width is not None:
+        _same_names(X, names, owner)
+        if array.shape[1] != width:
+            raise ValueError(f"X has {array.shape[1]} features, but {owner} is expecting {width} features as input")
+    return array
+
+
+def _same_names(X: Any, names: Array | None, owner: str) -> None:
+    """Refuse a data frame whose columns are others than those seen in fit."""
+    now = feature_names(X)
+    if now is None and names is None:
+        return
+    if now is None:
+        warnings.warn(
+            f"X does not have valid feature names, but {owner} was fitted with feature names", UserWarning, stacklevel=4
+        )
+    elif names is None:
+        warnings.warn(f"X has feature names, but {owner} was fitted without feature names", UserWarning, stacklevel=4)
+    elif list(now) != list(names):
+        new, gone = sorted(set(now) - set(names)), sorted(set(names) - set(now))
+        text = "The feature names should match those that were passed during fit.\n"
+        if new:
+            text += "Feature names unseen at fit time:\n" + "".join(f"- {name}\n" for name in new)
+        if gone:
+            text += "Feature names seen at fit time, yet now missing:\n" + "".join(f"- {name}\n" for name in gone)
+        if not new and not gone:
+            text += "Feature names must be in the same order as they were in fit.\n"
+        raise ValueError(text)
+
+
+def _required(y: Any, owner: str) -> None:
+    if y is None:
+        raise ValueError(f"{owner} requires y to be passed, but the target y is None")
+
+
+def checked_labels(y: Any, owner: str) -> Array:
+    """Return labels as a flat array; a column is taken with a warning."""
+    _required(y, owner)
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        category: Any = getattr(sys.modules.get("sklearn.exceptions"), "DataConversionWarning", UserWarning)
+        message = (
+            "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples,)"
+        )
+        warnings.warn(message, category, stacklevel=3)
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(f"y should be a 1d array, got an array of shape {labels.shape} instead.")
+    if labels.dtype.kind == "f":
+        _finite(labels, "y")
+        if (labels != np.rint(labels)).any():
+            raise ValueError("Unknown label type: continuous. Maybe you want MLPRegressor, which predicts quantities")
+    return labels
+
+
+def as_target_numbers(y: Any, owner: str) -> Array:
+    """Return target numbers as float64, of one or two axes."""
+    _required(y, owner)
+    target = _numbers(y, "y")
+    if target.ndim not in (1, 2):
+        raise ValueError(f"y should be of shape (n,) or (n, outputs), not {target.shape}")
+    _finite(target, "y")
+    return target
+
+
+def checked_rows(X: Array, y: Array) -> None:
+    """Refuse rows and targets of different number."""
+    if len(X) != len(y):
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(X), len(y)]}")
