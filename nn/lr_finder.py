@@ -97,8 +97,9 @@ def find_lr(
     Notes
     -----
     Smith 2017, *Cyclical learning rates for training neural networks*, section 3.3; smoothed and stopped as in fastai:
-    a running mean with weight 0.9 on the past, corrected for its start, and four times the best loss as the end.  The
-    steepest point, which Smith reads off by eye, is at the mercy of noise; a tenth of the minimum (Howard & Gugger 2020, chapter 5) is not.
+    a running mean with weight 0.9 on the past, corrected for its start, and four times the best loss as the end.
+    The steepest point, which Smith reads off by eye, is at the mercy of noise; a tenth of the minimum (Howard & Gugger
+    2020, chapter 5) is not.
 
     Examples
     --------

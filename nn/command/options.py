@@ -10,7 +10,6 @@ from typing import Any
 
 import optim
 from nn import activation
-from optim import lr_scheduler
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "arguments", "scheduled"]
 
@@ -27,7 +26,7 @@ ACTIVATIONS = [name.lower() for name in activation.__all__]
 
 def scheduled(name: str, optimizer: Any, epochs: int, steps: int) -> Any:
     """Return what `fit` takes as its scheduler, for a word of `SCHEDULES`."""
-    total, s = epochs * steps, lr_scheduler
+    total, s = epochs * steps, optim.lr_scheduler
     makers: dict[str, Callable[[], Any]] = {
         "constant": lambda: None,
         "cosine": lambda: {"step": s.CosineAnnealingLR(optimizer, T_max=total)},
