@@ -47,7 +47,7 @@ def test_a_step_of_the_walkthrough_is_short_literate_and_checks_itself(path):
 
 def test_digits_are_learned_and_drawn(tmp_path):
     done = run("train_digits.py", tmp_path)
-    accuracy = float(re.search(r"accuracy ([\d.]+)%\n", done.stdout).group(1))
+    accuracy = float(re.search(r"test images: loss [\d.]+, accuracy ([\d.]+)%", done.stdout).group(1))
     assert accuracy >= 97.0
     assert len(re.findall(r"^epoch .*loss .*accuracy", done.stdout, re.MULTILINE)) == 60
     for name in ("curves.png", "graph.svg", "graph.png", "confusion.png", "model.npz"):
