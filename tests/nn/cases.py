@@ -82,7 +82,7 @@ CASES: dict[str, Case] = {}
 def add(name: str, inputs: Any, key: str = "", **options: Any) -> None:
     about = ("in_torch", "training", "random", "kinks", "stops", "fixed")
     settings = {k: options.pop(k) for k in about if k in options}
-    text = ",".join(f"{k}={v if np.ndim(v) == 0 else list(v)}" for k, v in options.items())
+    text = ",".join(f"{k}={v if np.ndim(v) == 0 else np.asarray(v).tolist()}" for k, v in options.items())
     key = f"{name}({text}){key} {' '.join('x'.join(map(str, shape)) or '1' for _, shape in inputs)}"
     assert key not in CASES, key
     CASES[key] = Case(key, name, options, tuple(inputs), **settings)

@@ -71,6 +71,14 @@ def test_constant_columns_and_rows_in_normalisation():
         assert np.isfinite(given.grad).all()
 
 
+def test_a_probability_of_0_in_the_divergence():
+    t = Tensor([0.0, 1.0], requires_grad=True)
+    value = nn.KLDivLoss("sum")(np.array([-3.0, -0.5]), t)
+    value.backward()
+    assert value.item() == 0.5
+    np.testing.assert_array_equal(t.grad, [3.0, 1.5])  # of 0 log 0 the derivative is taken as 0
+
+
 def test_keywords_reach_the_function():
     assert nn.MSELoss()(input=X, target=X) == 0.0
 

@@ -63,6 +63,7 @@ def test_trunc_normal_stays_inside_and_has_the_cut_distributions_deviation():
 
 def test_defaults_are_the_standard_distributions():
     assert init.normal_(Tensor(np.zeros(SHAPE)), rng=0).data.std() == pytest.approx(1.0, rel=0.02)
+    assert abs(init.normal_(Tensor(np.zeros(SHAPE)), rng=0).data.mean()) < 0.02
     assert init.uniform_(Tensor(np.zeros(SHAPE)), rng=0).data.mean() == pytest.approx(0.5, rel=0.02)
     cut = init.trunc_normal_(Tensor(np.zeros(SHAPE)), rng=0).data
     assert cut.std() == pytest.approx(0.8796, rel=0.02)
