@@ -60,6 +60,7 @@ FAULTS = [
     ("flip axis", lambda: tensor(2).flip(1), np.exceptions.AxisError, ["axis 1"]),
     ("norm axis", lambda: tensor(2).norm(axis=1), np.exceptions.AxisError, ["axis 1"]),
     ("norm order", lambda: tensor(2).norm(-1), ValueError, ["above 0", "-1"]),
+    ("norm order zero", lambda: tensor(2).norm(0), ValueError, ["above 0", "0"]),
     ("split", lambda: ag.split(tensor(5), 2), ValueError, ["5", "2 equal"]),
     ("repeat", lambda: ag.repeat(tensor(5), -2), ValueError, ["-2"]),
     ("pad width", lambda: ag.pad(tensor(5), -1), ValueError, ["-1"]),
