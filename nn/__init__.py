@@ -9,7 +9,7 @@ Examples
 >>> loss.backward()
 """
 
-from . import _check, checkpoint, data, exchange, functional, init, metrics, scalar, training, utils  # noqa: F401  (_check comes first)
+from . import _check, checkpoint, data, drawing, exchange, functional, init, metrics, monitor, scalar, training, utils  # noqa: F401  (_check comes first)
 from .activation import (
     CELU,
     ELU,
@@ -38,7 +38,9 @@ from .activation import (
     Threshold,
 )
 from .container import ModuleDict, ModuleList, ParameterList, Residual, Sequential
+from .diagrams import draw_neurons, draw_passes
 from .dropout import AlphaDropout, Dropout
+from .estimator import MLPClassifier, MLPRegressor
 from .hooks import Handle
 from .linear import Bilinear, Embedding, Flatten, Identity, Linear
 from .loss import (
@@ -65,8 +67,10 @@ from .loss import (
     SquaredHingeLoss,
     TripletMarginLoss,
 )
+from .lr_finder import find_lr
 from .mlp import MLP
 from .module import Module, Parameter
+from .monitor import Monitor
 from .norm import BatchNorm1d, LayerNorm, RMSNorm
 from .randomness import get_rng_state, manual_seed, set_rng_state
 from .slopes import PReLU, RReLU
@@ -78,11 +82,12 @@ __all__ = [
     "Bilinear", "CosineEmbeddingLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "FocalLoss",
     "GaussianNLLLoss", "HalfMSELoss", "Handle", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
     "HingeEmbeddingLoss", "HingeLoss", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU",
-    "Linear", "LoadResult", "LogCoshLoss", "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "Mish",
-    "Module", "ModuleDict", "ModuleList", "MultiMarginLoss", "NLLLoss", "PReLU", "Parameter", "ParameterList",
-    "PoissonNLLLoss", "RMSNorm", "RReLU", "ReLU", "ReLU6", "Residual", "Sequential", "SiLU", "Sigmoid",
-    "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmin", "Softplus", "Softshrink", "Softsign",
-    "SquaredHingeLoss", "StateDictError", "Tanh", "Tanhshrink", "Threshold", "TripletMarginLoss", "checkpoint",
-    "data", "exchange", "functional", "get_rng_state", "init", "manual_seed", "metrics", "scalar", "set_rng_state",
-    "summary", "training", "utils",
+    "Linear", "LoadResult", "LogCoshLoss", "LogSigmoid", "LogSoftmax", "MLPClassifier", "MLPRegressor", "MSELoss",
+    "MarginRankingLoss", "Mish", "Module", "ModuleDict", "ModuleList", "Monitor", "MultiMarginLoss", "NLLLoss",
+    "PReLU", "Parameter", "ParameterList", "PoissonNLLLoss", "RMSNorm", "RReLU", "ReLU", "ReLU6", "Residual",
+    "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmin", "Softplus",
+    "Softshrink", "Softsign", "SquaredHingeLoss", "StateDictError", "Tanh", "Tanhshrink", "Threshold",
+    "TripletMarginLoss", "checkpoint", "data", "draw_neurons", "draw_passes", "exchange", "find_lr", "functional",
+    "get_rng_state", "init", "manual_seed", "metrics", "monitor", "scalar", "set_rng_state", "summary",
+    "training", "utils",
 ]  # fmt: skip
