@@ -269,6 +269,23 @@ def test_every_kind_of_index(index):
     np.testing.assert_array_equal(x.grad, expected)
 
 
+def test_axes_by_default():
+    places = np.argsort(X, -1)
+    same(ag.take_along_axis(X, places), np.take_along_axis(X, places, -1))
+    same(ag.sort(X), np.sort(X))
+    same(ag.argsort(X), places)
+    same(ag.softmax(X), ag.softmax(X, 2))
+    same(ag.log_softmax(X), ag.log_softmax(X, 2))
+    same(ag.concatenate([X, Y]), np.concatenate([X, Y]))
+    same(ag.stack([X, Y]), np.stack([X, Y]))
+    same(ag.split(X, 2)[1], X[1:])
+    same(ag.trace(X[:, :, :2]), np.trace(X[:, :, :2]))
+    same(ag.diagonal(X), np.diagonal(X))
+    same(ag.tensordot(X, Y.transpose(1, 2, 0)), np.tensordot(X, Y.transpose(1, 2, 0)))
+    same(ag.tril(X), np.tril(X))
+    same(ag.norm(X), np.sqrt((X * X).sum()))
+
+
 def test_scatter_and_index_add():
     expected = X.copy()
     np.add.at(expected, ([0, 0, 1], [1, 1, 2]), 1.0)
