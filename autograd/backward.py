@@ -116,7 +116,7 @@ def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
             if added and accumulated(node):
                 late.append(node)
             if type(g) is not float:
-                fresh = g if keep_nodes and isinstance(g, Node) else owned(g, node, given)
+                fresh = g if keep_nodes else owned(g, node, given)
                 arrays[node] = node._grad + fresh if added else fresh
     if late:
         advise_zero_grad(late)
@@ -124,7 +124,7 @@ def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
         if node.op is None:
             node.stamp = id(node._data)
             if type(g) is float:
-                node._grad = g if _is_empty(node._grad) else node._grad + g
+                node._grad = node._grad + g
         elif type(g) is float:
             node._grad = g
     for node, fresh in arrays.items():
@@ -222,5 +222,5 @@ def pulled_to(
     results: list[Any] = []
     for target in targets:
         g = found.get(target)
-        results.append(g if g is None or (create_graph and isinstance(g, Node)) else owned(g, target, given))
+        results.append(g if g is None or create_graph else owned(g, target, given))
     return results

@@ -644,9 +644,9 @@ class TestOperationsOfOnesOwn:
         try:
             x = Value(3.0)
             raised(x).backward()
-            raised(x, power=3).backward()
+            (raised(x, power=3) * 10.0).backward()
             raised(x, 4).backward()
-            assert x.grad == 6.0 + 27.0 + 108.0
+            assert x.grad == 6.0 + 270.0 + 108.0
         finally:
             del PRIMITIVES["raised"]
 
@@ -700,6 +700,24 @@ class TestOperationsOfOnesOwn:
             assert c.grad == float("inf")
         finally:
             del PRIMITIVES["odd"]
+
+    @pytest.mark.parametrize("make", [Value, lambda a: Tensor([a, 2 * a], requires_grad=True)])
+    def test_of_three_operands(self, make):
+        @elementwise(lambda y, a, b, c: b * c, lambda y, a, b, c: a * c, lambda y, a, b, c: a * b)
+        def product(a, b, c):
+            return a * b * c
+
+        try:
+            a, b, c = (make(x) for x in (2.0, 3.0, 5.0))
+            y = product(a, b, c)
+            assert np.allclose(gradients(y, [a, b, c], np.ones_like(a.data))[1], a.data * c.data)
+            ((y if isinstance(y, Value) else y.sum()) * 7.0).backward()
+            assert np.allclose(a.grad, 7 * b.data * c.data)
+            assert np.allclose(b.grad, 7 * a.data * c.data)
+            assert np.allclose(c.grad, 7 * a.data * b.data)
+            assert ag.jvp(product, (2.0, 3.0, 5.0), (0.0, 1.0, 1.0))[1] == 16.0
+        finally:
+            del PRIMITIVES["product"]
 
     def test_a_rule_for_each_argument_is_needed(self):
         op = Pullback("short", lambda x, y: x * y, (lambda g, y, *inputs: g,))
