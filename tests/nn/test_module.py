@@ -1,12 +1,14 @@
 """Module: the walk, state, settings, hooks, text."""
 
 import copy
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import CASES
 
 import autograd as ag
 import nn
@@ -311,3 +313,21 @@ def test_another_autograd_is_named(tmp_path):
     assert last.startswith("ImportError: nn needs the autograd package of chainrule")
     assert "pip uninstall autograd" in last
     assert str(tmp_path) in last
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_state_of_every_layer_goes_to_a_twin_and_through_pickle(case):
+    model, twin = case.module(), getattr(nn, case.name)(**case.options)
+    arrays = case.arrays()
+    model(*arrays)
+    twin.load_state_dict(model.state_dict())
+    for copied in (twin, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert repr(copied) == repr(model)
+        for key, array in model.state_dict().items():
+            np.testing.assert_array_equal(copied.state_dict()[key], array)
+        if not case.random:
+            np.testing.assert_array_equal(numbers(copied.eval()(*arrays)), numbers(model.eval()(*arrays)))
+
+
+def numbers(x):
+    return x.data if isinstance(x, Tensor) else x
