@@ -6,6 +6,7 @@ They take plain arrays and texts; `nn` collects them from modules.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +52,7 @@ class Column(NamedTuple):
     """One layer of neurons; all but the first have weights of shape (count, count before)."""
 
     title: str
-    count: int
+    neurons: int
     weights: Any = None
     values: Any = None
     biases: Any = None
@@ -106,12 +107,20 @@ def stage_box(canvas: Canvas, look: Theme, stage: Stage, lines: int) -> str:
     middle = escaped(cut(settings), record=True) or BLANK
     text = "\\n".join(escaped(line, record=True) or BLANK for line in below)
     fill, border = look.module
-    return canvas.add(f"<f> {escaped(cut(title), record=True)}|{middle}|<b> {text}", fillcolor=fill, color=border)
+    return canvas.add(
+        f"<f> {escaped(cut(title), record=True)}|{middle}|<b> {text}", fillcolor=fill, color=border, height="1.35"
+    )
 
 
 def value_column(canvas: Canvas, look: Theme, above: Flow, below: Flow) -> tuple[str, str]:
     """Add what flows forward, and under it what flows backward; return both names."""
-    plain = {"fillcolor": look.background, "penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
+    plain: dict[str, Any] = {
+        "fillcolor": look.background,
+        "penwidth": "0",
+        "style": "filled",
+        "shape": "box",
+        "margin": "0.05,0.03",
+    }
     top = canvas.add(escaped("\n".join(map(cut, above.rows()))), fontcolor=look.forward, **plain)
     bottom = canvas.add(escaped("\n".join(map(cut, below.rows()))), fontcolor=look.accent, **plain)
     canvas.rows.append([top, bottom])
@@ -171,11 +180,11 @@ def neuron_diagram(columns: Sequence[Any], *, theme: str = "light", limit: int =
     hidden = 0
     for column in layers:
         names = circles(canvas, look, column, limit)
-        hidden += column.count - len(names)
+        hidden += column.neurons - len(names)
         if column.weights is not None:
             lines(canvas, look, np.asarray(column.weights, dtype=float), before, names)
         before = names
-    total = sum(column.count for column in layers)
+    total = sum(column.neurons for column in layers)
     message = f"{hidden:,} of {total:,} neurons are not shown; limit=None shows all" if hidden else ""
     sign = "positive weights black, negative ones grey" if theme == "print" else "blue: positive weights, red: negative"
     return Drawing(canvas.source("\n".join(filter(None, (sign, message)))), message, total)
@@ -183,23 +192,29 @@ def neuron_diagram(columns: Sequence[Any], *, theme: str = "light", limit: int =
 
 def circles(canvas: Canvas, look: Theme, column: Column, limit: int) -> dict[int, str]:
     """Add one layer of neurons under its title; return the names of those drawn."""
-    shown = range(column.count)
-    gap = column.count > limit
-    places = [*shown[: (limit + 1) // 2], *shown[column.count - limit // 2 :]] if gap else list(shown)
+    shown = range(column.neurons)
+    gap = column.neurons > limit
+    places = [*shown[: (limit + 1) // 2], *shown[column.neurons - limit // 2 :]] if gap else list(shown)
     row = [canvas.add(escaped(column.title), shape="plaintext", style="", fontcolor=look.faint)]
     names: dict[int, str] = {}
     fill, border = look.data if column.weights is None else look.parameter
     for i in places:
-        if gap and i == column.count - limit // 2:
-            row.append(canvas.small(f"⋮\n{column.count - limit:,} more"))
+        if gap and i == column.neurons - limit // 2:
+            row.append(canvas.small(f"⋮\n{column.neurons - limit:,} more"))
         text = "" if column.values is None else f"{float(column.values[i]):.2g}"
-        looks = {"fillcolor": fill, "color": border, "fontsize": "8", "fixedsize": "true", "width": "0.46"}
+        looks: dict[str, Any] = {
+            "fillcolor": fill,
+            "color": border,
+            "fontsize": "8",
+            "fixedsize": "true",
+            "width": "0.46",
+        }
         if column.biases is not None and (bias := float(column.biases[i])) != 0:
             looks |= {"color": look.signs[bias > 0], "penwidth": "1.6"}
         names[i] = canvas.add(escaped(text) or " ", shape="circle", style="filled", height="0.46", **looks)
         row.append(names[i])
     canvas.rows.append(row)
-    for above, below in zip(row, row[1:], strict=False):
+    for above, below in pairwise(row):
         canvas.edge(above, below, style="invis")
     return names
 

@@ -185,7 +185,7 @@ def draw(
     look = Settings(theme_named(theme), direction, values, gradients, partials, formulas, color == "gradient")
     roots, recorder = run(root, inputs, zoom, loss)
     graph = Snapshot(roots)
-    stand = {key: id(node) for key, node in recorder.stands_for.items()}
+    stand = {key: id(nodes[0]) for key, nodes in recorder.stands_for.items() if len(nodes) == 1}
     look.names = {stand.get(key, key): name for key, name in named(names or {}).items()}
     notes = Annotations(graph, look.names)
     grouped = bool(recorder.group_of)
@@ -199,7 +199,7 @@ def draw(
     plan = Plan(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
     shown = nearest(plan.order, plan.parents, limit, depth, DEEPEST)
     message = said(plan, shown, grouped)
-    under = f"fill: |gradient|, strongest {number(notes.largest)}" if look.shaded else ""
+    under = f"fill: magnitude of the gradient, at most {number(notes.largest)}" if look.shaded else ""
     source = Picture(plan, look, notes).source(shown, "\n".join(filter(None, (under, message))))
     return Drawing(source, message, len(graph.nodes))
 
@@ -260,7 +260,7 @@ def ancestors(group: Group) -> Iterable[Group]:
 def way(graph: Snapshot, path: Any, recorder: Recorder) -> set[int]:
     """Return the positions of the nodes on the ways to highlight."""
     starts = [] if path is None else [path] if isinstance(path, Node) else list(path)
-    starts = [recorder.stands_for.get(id(node), node) for node in starts]
+    starts = [stand_in for node in starts for stand_in in recorder.stands_for.get(id(node), (node,))]
     if any(id(node) not in graph.position for node in starts):
         raise ValueError("path= names a node on which the result does not depend; give a leaf, or a node on the way")
     return on_the_way(graph, starts)

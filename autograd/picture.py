@@ -134,6 +134,9 @@ class Picture:
             rows.append(f"{count:,} parameter{'s' * (count != 1)}")
         fill, border = self.theme.module
         extra = {}
+        if results := [k for k in inside if k in self.graph.roots]:  # no arrow leaves it, so it says what comes out
+            rows += [f"→ {self.size(k) or summary(self.graph.nodes[k]._data)}" for k in results[:MANY]]
+            border = self.theme.root[1]
         if self.set.shaded:
             sizes = [magnitude(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
             fill = self.theme.shade(max(sizes, default=0.0) / (self.notes.largest or 1.0))

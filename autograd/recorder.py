@@ -51,13 +51,13 @@ class Recorder(Watch):
     ----------
     group_of : dict of Node to Group
         Nodes made outside of all groups are missing.
-    stands_for : dict of int to Node
-        By the identity of a node outside, the one that stands for it in this run.
+    stands_for : dict of int to tuple of Node
+        By the identity of a node outside, those that stand for it in this run.
     """
 
     def __init__(self, other: Recorder | None = None) -> None:
         self.group_of: dict[Node, Group] = {} if other is None else other.group_of
-        self.stands_for: dict[int, Node] = {} if other is None else other.stands_for
+        self.stands_for: dict[int, tuple[Node, ...]] = {} if other is None else other.stands_for
         self._open: list[Group] = [] if other is None else other._open
         self._calls: dict[str, int] = {} if other is None else other._calls
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["THEMES", "Theme", "theme_named"]
 
-STEPS = 6.0  # powers of ten between the strongest colour and none
+STEPS = 4.0  # powers of ten between the strongest colour and none
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Theme:
     changed: tuple[str, str]  # boxes with other numbers in each
 
     def shade(self, share: float) -> str:
-        """Return the colour of a magnitude, as a share of the largest; six powers of ten below it there is none.
+        """Return the colour of a magnitude, as a share of the largest; four powers of ten below it there is none.
 
         Examples
         --------

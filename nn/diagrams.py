@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 import autograd as ag
-from autograd import Node, Tensor
+from autograd import Tensor
 
 from .container import Sequential
 from .drawing import settings
@@ -84,12 +85,13 @@ def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | No
         )
     stages.append((["loss"], [], ("L", total), ("∂L/∂L", None if total is None else 1.0)))
     first = ("x", outputs[0]), ("∂L/∂x", gradient.get(id(outputs[0])))
-    return ag.pass_diagram(first, stages, theme=theme)
+    draw: Any = ag.pass_diagram  # loaded, with its tools, when first asked for
+    return draw(first, stages, theme=theme)
 
 
 def run(model: Sequential, x: Any) -> Iterator[Any]:
     """Yield the input as a node that takes gradients, and the output of each layer."""
-    data = x.data if isinstance(x, Node) else np.asarray(x)
+    data = x.data if isinstance(x, Tensor) else np.asarray(x)
     at: Any = Tensor(data, requires_grad=data.dtype.kind == "f", name="x")
     yield at
     for module in model:
@@ -142,7 +144,8 @@ def draw_neurons(model: Module, x: Any = None, *, theme: str = "light", limit: i
     if not isinstance(model, Module):
         raise TypeError(f"draw_neurons takes a Module, not {type(model).__name__}")
     columns = scalar_columns(model, x) if isinstance(model, (MLP, Layer)) else linear_columns(model, x)
-    return ag.neuron_diagram(columns, theme=theme, limit=limit if limit is not None else 10**9)
+    draw: Any = ag.neuron_diagram
+    return draw(columns, theme=theme, limit=limit if limit is not None else 10**9)
 
 
 def linear_columns(model: Module, x: Any) -> list[Any]:
@@ -158,7 +161,7 @@ def linear_columns(model: Module, x: Any) -> list[Any]:
             found[-1] = found[-1][0], f"{found[-1][1]} {type(module).__name__}".strip()
     if not found:
         raise ValueError(f"{type(model).__name__} holds no Linear layer, so it has no neurons to draw")
-    for (a, _), (b, _) in zip(found, found[1:], strict=False):
+    for (a, _), (b, _) in pairwise(found):
         if a.out_features != b.in_features:
             raise ValueError(f"layers of {a.out_features} and {b.in_features} do not follow each other; draw(model, x)")
     if x is not None:
@@ -204,4 +207,4 @@ def example(x: Any, width: int) -> np.ndarray[Any, Any]:
 
 def row(output: Any) -> np.ndarray[Any, Any]:
     """Return the numbers of an output for the only example."""
-    return np.ravel(output.data if isinstance(output, Node) else output)
+    return np.ravel(output.data if isinstance(output, Tensor) else output)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Node, Tensor
+from autograd import Node, Tensor, Value
 from autograd.extend import drawn_by
 
 from .module import Module
@@ -57,10 +57,12 @@ def record_module(
     """
     if not inputs:
         raise TypeError(f"to draw a {type(model).__name__} it is run: write draw(model, x) with an input x")
+    scalars = scalars or any(isinstance(p, Value) for p in model.parameters())
     twin = scalarize(model) if scalars else copy.deepcopy(model)
-    for own, stand_in in zip(model.parameters(), twin.parameters(), strict=False) if not scalars else ():
-        recorder.stands_for[id(own)] = stand_in
-        stand_in.grad = copy.copy(own.grad)
+    for (_, own), (_, stand_in) in zip(model._entries(), twin._entries(), strict=True):
+        recorder.stands_for[id(own)] = tuple(nodes_in(stand_in))
+        if isinstance(own, (Tensor, Value)) and isinstance(stand_in, (Tensor, Value)):
+            stand_in.grad = copy.copy(own.grad)
     state = get_rng_state()
     for path, module in twin.named_modules():
         watch(module, path, recorder)
