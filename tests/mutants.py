@@ -32,6 +32,7 @@ CORE = [
 TESTS = dict.fromkeys(
     ("graph", "rules", "reverse", "backward", "modes", "value", "forward", "tracing", "operands"), CORE
 ) | {
+    "rules": [*CORE, "test_primitives"],
     "transforms": ["test_transforms"],
     "jacobians": ["test_transforms"],
     "nested": ["test_transforms", "test_gradcheck"],
@@ -82,7 +83,16 @@ ARGUED = {
     ("backward.py", "np.size(root._data) != 1"): "a float has size 1",
     ("backward.py", "if True: node._grad = node._grad + g"): "an array is assigned again below",
     ("backward.py", "if True: node._grad = g"): "an array is assigned again below",
+    ("backward.py", "False"): "strict=True says again what was compared before",
     ("backward.py", "grad is None"): "adding to 0.0 changes nothing",
+    ("backward.py", "not wanted.isdisjoint([a for a in node.args if isinstance(a, Node)])"): "a leaf has no arguments",
+    ("rules.py", "if True: return share.copy()"): COPIES,
+    ("rules.py", "if False: return apply(op, (x, y))"): "two nodes need no conversion",
+    ("rules.py", "n == 1"): "a sum over an axis of length 1 changes nothing",
+    (
+        "rules.py",
+        "kind is Elementwise and len(rules) == len(parameters) == 2 and (None not in rules) and op.selects",
+    ): SHORT_WAY,
     ("rules.py", "if False: return g * rule(y, inputs[0])"): SHORT_WAY,
     ("rules.py", "if False: return g * rule(y, inputs[0], inputs[1])"): SHORT_WAY,
 }

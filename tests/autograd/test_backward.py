@@ -129,7 +129,7 @@ class TestStorage:
         assert x.grad.strides == (24, 8)
 
     def test_a_pullback_that_returns_its_input_does_not_lend_it(self):
-        @primitive(lambda g, y, x: x)
+        @primitive(lambda g, y, x: x if type(g) is float and g == 1.0 else g * x)
         def half_square(x):
             return float(0.5 * np.sum(x * x))
 
@@ -140,6 +140,10 @@ class TestStorage:
             before = h.data.copy()
             x.grad[:] = 100.0
             assert np.array_equal(h.data, before)
+            y = Tensor([1.0, 2.0], requires_grad=True)
+            slope = gradients(half_square(y) * 2.0, y, create_graph=True)
+            assert np.array_equal(slope.data, [2.0, 4.0])
+            assert np.array_equal(gradients(slope.sum(), y), [2.0, 2.0])
         finally:
             del PRIMITIVES["half_square"]
 
@@ -511,7 +515,7 @@ class TestGradients:
             ValueError, match=r"input 1 'other' has no gradient: the outputs do not depend.*allow_unused"
         ):
             gradients(x * 2.0, [x, other])
-        with pytest.raises(ValueError, match="requires_grad=True"):
+        with pytest.raises(ValueError, match=r"input 0 has no gradient: it does not have requires_grad=True"):
             gradients((x * constant).sum(), constant)
         assert gradients(x * 2.0, [x, other], allow_unused=True) == (2.0, None)
 
@@ -736,6 +740,12 @@ class TestOperationsOfOnesOwn:
             assert np.array_equal(y.grad, [-3.0, -3.0])
         finally:
             del PRIMITIVES["mixed"]
+
+
+def test_the_partial_of_a_rule_that_is_a_number():
+    add, subtract = PRIMITIVES["add"], PRIMITIVES["subtract"]
+    assert add.partial(add.rules[0], 5.0, (2.0, 3.0), {}) == 1.0
+    assert subtract.partial(subtract.rules[1], 5.0, (2.0, 3.0), {}) == -1
 
 
 @pytest.mark.parametrize("around", [contextlib.nullcontext, ag.detect_anomaly])

@@ -203,6 +203,76 @@ class TestTheTable:
         assert PRIMITIVES["matmul"].symbol == "@"
 
 
+class TestCalls:
+    def test_operands_of_every_kind_on_either_side(self):
+        t = Tensor([1.0, 2.0], requires_grad=True)
+        for other in ([3.0, 4.0], (3.0, 4.0), np.array([3.0, 4.0]), np.array([3, 4]), Tensor([3.0, 4.0])):
+            assert np.array_equal(ag.subtract(other, t).data, [2.0, 2.0])
+            assert np.array_equal(ag.subtract(t, other).data, [-2.0, -2.0])
+        for other in (3, 3.0, np.float32(3.0), np.int64(3), True + 2, Value(3.0)):
+            assert np.array_equal(ag.subtract(other, t).data, [2.0, 1.0])
+            assert np.array_equal(ag.subtract(t, other).data, [-2.0, -1.0])
+
+    def test_parameters_by_position_and_by_name(self):
+        t = Tensor([[1.0, 2.0]], requires_grad=True)
+        for y in (ag.sum(t, 1), ag.sum(t, axis=1), ag.sum(t, 1, False), ag.sum(t, keepdims=False, axis=1)):
+            assert np.array_equal(y.data, [3.0])
+            assert dict(y.params) == {"axis": 1, "keepdims": False}
+        assert ag.sum(t, 1, True).shape == (1, 1)
+
+    @pytest.mark.parametrize("call", [
+        lambda t: ag.sum(t, axes=0), lambda t: ag.sum(t, 0, False, 3), lambda t: ag.sum(), lambda t: ag.where(t, t),
+    ])  # fmt: skip
+    def test_calls_that_do_not_fit(self, call):
+        with pytest.raises(TypeError, match=r"(sum|where)\(.*was called with"):
+            call(Tensor([1.0]))
+
+    def test_an_operation_of_any_number_of_operands(self):
+        @ag.extend.linear(each=lambda i: lambda g, y, *xs: g, joint=True)
+        def total_of(*xs):
+            return sum(xs)
+
+        try:
+            a, b = Value(1.0), Tensor([2.0, 3.0], requires_grad=True)
+            y = total_of(a, 5.0, b, a)
+            assert np.array_equal(y.data, [9.0, 10.0])
+            y.sum().backward()
+            assert a.grad == 4.0
+            assert np.array_equal(b.grad, [1.0, 1.0])
+        finally:
+            del PRIMITIVES["total_of"]
+
+    def test_a_bilinear_operation_on_floats(self):
+        @ag.extend.linear(lambda g, z, x, y: g * y, lambda g, z, x, y: g * x)
+        def product_of(x, y):
+            return x * y
+
+        try:
+            a, b = Value(2.0), Value(3.0)
+            (product_of(a, b) * 10.0).backward()
+            assert (a.grad, b.grad) == (30.0, 20.0)
+        finally:
+            del PRIMITIVES["product_of"]
+
+    def test_an_operation_may_be_defined_again_in_its_own_module(self):
+        try:
+            for factor in (2.0, 3.0):
+
+                @ag.extend.elementwise(lambda y, x, factor=factor: factor)
+                def again(x, factor=factor):
+                    return factor * x
+
+            assert again(1.0) == 3.0
+        finally:
+            del PRIMITIVES["again"]
+
+    def test_selecting_goes_through_object_arrays(self):
+        values = np.array([Value(1.0), Value(2.0)], dtype=object)
+        chosen = ag.where(np.array([True, False]), values, 7.0)
+        assert chosen.dtype == object
+        assert [v.data if isinstance(v, Value) else v for v in chosen] == [1.0, 7.0]
+
+
 class TestCopies:
     @pytest.mark.parametrize("through", [lambda x: pickle.loads(pickle.dumps(x)), copy.copy, copy.deepcopy])
     def test_a_leaf_keeps_its_numbers(self, through):
