@@ -66,7 +66,7 @@ def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> A
     live = [i for i, (t, rule) in enumerate(zip(tangents, rules, strict=True)) if t is not None and rule is not None]
     if not live:
         return None
-    if isinstance(op, Linear) and op.joint:
+    if isinstance(op, Linear) and getattr(op, "joint", False):  # one made by hand may leave it unset
         filled = [
             inputs[i] if rule is None else _zeros(node.raw[i]) if t is None else t
             for i, (t, rule) in enumerate(zip(tangents, rules, strict=True))
