@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .pictures import BLUE, GREY, ORANGE, new_figure, plain, saved
+from .pictures import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
 from .randomness import get_rng_state, set_rng_state
 from .training.evaluating import as_loader
 from .training.stepping import Stepper
@@ -46,8 +46,8 @@ class LRCurve:
         """
         figure = new_figure(6.4, 4)
         axes = figure.subplots()
-        axes.plot(self.rates, self.losses, color=GREY, alpha=0.5, linewidth=0.8, label="each step")
-        axes.plot(self.rates, self.smooth, color=BLUE, label="smoothed")
+        axes.plot(self.rates, drawable(self.losses), color=GREY, alpha=0.5, linewidth=0.8, label="each step")
+        axes.plot(self.rates, drawable(self.smooth), color=BLUE, label="smoothed")
         axes.axvline(self.suggestion, color=ORANGE, linestyle="--", label=f"suggested: {self.suggestion:.2g}")
         low, high = np.min(self.smooth), self.smooth[0]
         axes.set_ylim(low - 0.1 * (high - low), high + 0.6 * (high - low) + 1e-12)

@@ -14,6 +14,7 @@ __all__ = [
     "GREY",
     "ORANGE",
     "confusion_figure",
+    "drawable",
     "history_figure",
     "new_figure",
     "plain",
@@ -48,6 +49,19 @@ def saved(figure: Any, path: Any) -> Any:
     return figure
 
 
+def drawable(values: Any) -> np.ndarray[Any, Any]:
+    """Return numbers with gaps where no axis can show them: nan, infinity and beyond 1e60.
+
+    Examples
+    --------
+    >>> drawable([1.0, 1e200, float("inf")])
+    array([ 1., nan, nan])
+    """
+    numbers = np.asarray(values, float)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(numbers) < 1e60, numbers, np.nan)
+
+
 def svg(figure: Any) -> str:
     """Return a figure as the text of an SVG element, to stand in a page."""
     import matplotlib as mpl
@@ -79,9 +93,10 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None
     """Draw one quantity by epoch, in training and in validation, and mark where validation was best."""
     epochs = np.arange(1, len(history[name]) + 1)
     marker = "o" if len(epochs) < 3 else None
-    axes.plot(epochs, history[name], color=BLUE, marker=marker, label="training")
-    other = history.get(f"validation {name}")
-    if other:
+    mine = drawable(history[name])
+    axes.plot(epochs, mine, color=BLUE, marker=marker, label="training")
+    other = drawable(history.get(f"validation {name}", ()))
+    if len(other):
         axes.plot(epochs, other, color=ORANGE, marker=marker, label="validation")
         at = int(np.nanargmin(other) if "loss" in name else np.nanargmax(other)) if np.isfinite(other).any() else None
         if at is not None:
@@ -90,7 +105,7 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None
                           textcoords="offset points", ha="center", color=ORANGE)  # fmt: skip
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", title=name)
-    values = np.array([*history[name], *(other or ())], float)
+    values = np.concatenate([mine, other])
     values = values[np.isfinite(values)]
     if "loss" in name and len(values) and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")

@@ -183,7 +183,11 @@ class Run:
         return confusion_figure(counts, self.classes, f"{len(true)} test rows: {share:.1%} right")
 
     def _page(self, history: History, result: Any) -> None:
-        shown = {key: value for key, value in self.trained.result.items() if key not in ("test", "verdicts", "summary")}
+        shown = {
+            key: value
+            for key, value in self.trained.result.items()
+            if key not in ("test", "verdicts", "summary") and value != ""
+        }
         shown |= {f"test {key}": f"{value:.4g}" for key, value in self.trained.result["test"].items()}
         shown |= {
             key: self.settings[key]

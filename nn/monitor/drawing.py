@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.pictures import BLUE, GREY, ORANGE, new_figure, plain, saved
+from nn.pictures import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
 
 from .statistics import BINS, bin_edges
 
@@ -45,14 +45,14 @@ def shown_layers(monitor: Any) -> list[str]:
 
 def losses(axes: Any, monitor: Any) -> None:
     """Draw the loss of every step, its running mean, and the epochs' validation losses."""
-    values = np.array(monitor.losses, float)
+    values = drawable(monitor.losses)
     steps = np.arange(1, len(values) + 1)
     axes.plot(steps, values, color=BLUE, alpha=0.3, linewidth=0.8, label="each step")
     width = max(1, len(values) // 50)
     if width > 1:
         means = np.convolve(values, np.ones(width) / width, "valid")
         axes.plot(steps[width - 1 :] - width // 2, means, color=BLUE, label=f"mean of {width}")
-    checked = [(step, other) for step, _, other in monitor.epochs if math.isfinite(other)]
+    checked = [(step, other) for step, _, other in monitor.epochs if abs(other) < 1e60]
     if checked:
         axes.plot(*zip(*checked, strict=True), color=ORANGE, marker=".", markersize=4, label="validation")
     finite = values[np.isfinite(values)]
@@ -80,7 +80,9 @@ def gradient_flow(axes: Any, monitor: Any) -> None:
         typical = sample.norm[1][chosen] / sizes
         color = colormaps["viridis_r"](0.1 + 0.9 * i / max(len(monitor.samples) - 1, 1))
         label = f"step {sample.step}" if i in (at[0], at[-1]) else None
-        axes.plot(places, np.where(typical > 0, typical, np.nan), marker="o", markersize=3, color=color, label=label)
+        axes.plot(
+            places, drawable(np.where(typical > 0, typical, np.nan)), marker="o", markersize=3, color=color, label=label
+        )
     step = -(-len(chosen) // 12)
     names = [monitor.names[i].removesuffix(".weight") for i in chosen]
     axes.set_xticks(places[::step], names[::step], rotation=30 if max(map(len, names)) > 3 else 0)
@@ -103,7 +105,7 @@ def lines_over_time(axes: Any, monitor: Any, values_of: Any) -> None:
     chosen = weights_of(monitor)
     steps = [s.step for s in monitor.samples]
     for k, i in enumerate(chosen):
-        values = np.array([values_of(s, i) for s in monitor.samples], float)
+        values = drawable([values_of(s, i) for s in monitor.samples])
         color = colormaps["plasma"](0.85 * k / max(len(chosen) - 1, 1))
         label = monitor.names[i] if len(chosen) <= 8 or k in (0, len(chosen) - 1) else None
         axes.plot(steps, np.where(values > 0, values, np.nan), color=color, linewidth=1.2, label=label)
@@ -150,7 +152,8 @@ def activations(axes: Any, monitor: Any, name: str, first: bool) -> None:
     last = seen[-1].layers[name]
     note = f"{1 - last['alive'].mean():.0%} dead" if "alive" in last else ""
     note = f"{last['saturated']:.0%} saturated" if "saturated" in last else note
-    axes.set_title(name + (f"\n{note}" if note else ""), fontsize=9)
+    kind = next(layer.kind for layer in monitor.layers.values() if layer.name == name)
+    axes.set_title(f"{name}: {kind}" + (f"\n{note}" if note else ""), fontsize=9)
     axes.set_xlabel("step")
     axes.spines[:].set_color(GREY)
     if first:

@@ -283,17 +283,19 @@ def rate_too_small(e: Evidence) -> Verdict | None:
 
 def plateau(e: Evidence) -> Verdict | None:
     """Find a loss that has stood still for a while, well above 0."""
-    n = len(e.finite)
-    if n < 60 or e.monitor.first_bad is not None or e.last > 2 * e.first:
+    by_epoch = np.array([loss for _, loss, _ in e.monitor.epochs if math.isfinite(loss)])
+    values = by_epoch if len(by_epoch) >= 12 else e.finite  # the mean of an epoch hides the noise of its batches
+    n = len(values) // 4
+    if len(e.finite) < 60 or e.monitor.first_bad is not None or e.last > 2 * e.first:
         return None
-    before, now = (float(np.mean(part)) for part in (e.finite[-2 * (n // 4) : -(n // 4)], e.finite[-(n // 4) :]))
-    noise = float(np.std(e.finite[-(n // 4) :])) / math.sqrt(n // 4)
+    before, now = float(np.mean(values[-2 * n : -n])), float(np.mean(values[-n:]))
+    noise = float(np.std(np.diff(values[-2 * n :]))) / math.sqrt(2 * n)
     if before - now > max(0.01 * abs(before), 2 * noise) or not now > 0.2 * e.first or rate_too_small(e) is not None:
         return None
     return Verdict(
-        "plateau", "", f"the loss has stood at {now:.4g} for the last {n // 2} steps, after {e.first:.4g} at the start",
-        "if that is not good enough: lower the learning rate if the loss jitters, raise it or change the optimizer if "
-        "it does not, start from other weights, or give the model more units",
+        "plateau", "", f"the loss has stood at {now:.4g} for the last half of the run, after {e.first:.4g} before",
+        "if that is not good enough: lower the learning rate if the loss jitters, raise it or change the optimizer "
+        "if it does not, start from other weights, or give the model more units",
     )  # fmt: skip
 
 
@@ -338,7 +340,7 @@ def never_updates(e: Evidence) -> Verdict | None:
         elif slopes[i] == 0:
             reasons.append(f"the gradient of {e.names[i]} is exactly 0")
         else:
-            reasons.append(f"{e.names[i]} has a gradient, but no step moved it (a learning rate of 0?)")
+            reasons.append(f"{e.names[i]} has a gradient, but no step moved it: too small for its digits")
     more = f", and {len(reasons) - 3} more" if len(reasons) > 3 else ""
     return Verdict(
         "never updates", e.names[still[0]], "; ".join(reasons[:3]) + more,
