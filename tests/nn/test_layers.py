@@ -323,3 +323,12 @@ def test_linear_of_mixed_precision_is_promoted_not_cut():
     np.testing.assert_allclose(y, A @ W.T + 0.5, rtol=1e-14)
     np.testing.assert_allclose(F.linear(A.astype(np.float32), W.astype(float), b.astype(float)), y, rtol=1e-6)
     np.testing.assert_allclose(F.linear(A[0], W, b), y[0], rtol=1e-14)
+
+
+def test_slopes_of_two_channels_and_of_a_seed():
+    x = -np.ones((1, 2, 3))
+    layer = nn.PReLU(2)
+    layer.weight.data = np.array([0.1, 0.2])
+    np.testing.assert_allclose(layer(x).data, [[[-0.1] * 3, [-0.2] * 3]])
+    np.testing.assert_array_equal(nn.RReLU(rng=1)(x), nn.RReLU(rng=1)(x))
+    assert not np.array_equal(nn.RReLU(rng=1)(x), nn.RReLU(rng=2)(x))
