@@ -46,7 +46,7 @@ TESTS = dict.fromkeys(
 OPERATIONS = ["test_primitives", "test_backward", "test_transforms"]
 SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
 
-# Survivors that no test can notice, by file and the mutated code as it reads: why.
+# Survivors that no test can notice, by file and the mutated code as it reads (or ``line -> code``): why.
 SHORT_WAY = "the short way for two floats is left, and the long way gives the same"
 COPIES = "an array is copied once more"
 FITS = "fitting what fits changes nothing"
@@ -87,11 +87,20 @@ ARGUED = {
     ("backward.py", "grad is None"): "adding to 0.0 changes nothing",
     ("backward.py", "not wanted.isdisjoint([a for a in node.args if isinstance(a, Node)])"): "a leaf has no arguments",
     ("rules.py", "if True: return share.copy()"): COPIES,
+    ("rules.py", "share is not held"): COPIES,
+    ("rules.py", "return g * rule(y, inputs[0]) -> pass"): SHORT_WAY,
+    ("rules.py", "return g * rule(y, inputs[0], inputs[1]) -> pass"): SHORT_WAY,
+    ("rules.py", "True"): "joint is asked of linear operations only, which always give it",
     ("rules.py", "if False: return apply(op, (x, y))"): "two nodes need no conversion",
     ("rules.py", "n == 1"): "a sum over an axis of length 1 changes nothing",
     (
         "rules.py",
         "kind is Elementwise and len(rules) == len(parameters) == 2 and (None not in rules) and op.selects",
+    ): SHORT_WAY,
+    (
+        "rules.py",
+        "if False: try: if len(inputs) == 1: return g * rule(y, inputs[0]) if len(inputs) == 2: "
+        "return g * rule(y, inputs[0], inputs[1]) except (ValueError, Ar",
     ): SHORT_WAY,
     ("rules.py", "if False: return g * rule(y, inputs[0])"): SHORT_WAY,
     ("rules.py", "if False: return g * rule(y, inputs[0], inputs[1])"): SHORT_WAY,
@@ -274,9 +283,9 @@ def examine(path, options):
     for done, (mutant, status) in enumerate(tried(options.jobs, found, tests, options.seconds, path), 1):
         number, description, _, line = mutant
         if status == 0:
-            why = ARGUED.get((path.name, line))
-            survivors += [] if why else [mutant]
             text = source.splitlines()[number - 1].strip() if number else ""
+            why = ARGUED.get((path.name, line)) or ARGUED.get((path.name, f"{text} -> {line}"))
+            survivors += [] if why else [mutant]
             print(f"{'argued  ' if why else 'SURVIVED'} {path.name}:{number} {description}{f': {why}' if why else ''}")
             print(f"    {text}\n  > {line}", flush=True)
         if done % 20 == 0:

@@ -140,6 +140,9 @@ class TestStorage:
             before = h.data.copy()
             x.grad[:] = 100.0
             assert np.array_equal(h.data, before)
+            v = Value(3.0)
+            half_square(v).backward()
+            assert v.grad == 3.0
             y = Tensor([1.0, 2.0], requires_grad=True)
             slope = gradients(half_square(y) * 2.0, y, create_graph=True)
             assert np.array_equal(slope.data, [2.0, 4.0])
