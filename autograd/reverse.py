@@ -186,7 +186,7 @@ def owned(g: Any, node: Node, given: set[int]) -> Any:
     if type(like) is float:
         return float(g)
     fresh = type(g) is np.ndarray and g.dtype == like.dtype and g.base is None and g.flags.c_contiguous
-    if not fresh or g is like or id(g) in given:
+    if not fresh or id(g) in given:
         g = np.array(g, dtype=like.dtype, order="C")
     given.add(id(g))
     return g

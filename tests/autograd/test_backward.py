@@ -436,6 +436,18 @@ class TestHooks:
         x.grad[0] = 5.0
         assert mine[0] == 0.0
 
+    def test_they_may_return_the_data_itself_or_a_list(self):
+        x = variable(2)
+        x.register_hook(lambda g: x.data)
+        (x * 2.0).sum().backward()
+        assert np.array_equal(x.grad, x.data)
+        assert not np.shares_memory(x.grad, x.data)
+        y = variable(2)
+        h = y * 2.0
+        h.register_hook(lambda g: [10.0, 20.0])
+        h.sum().backward()
+        assert np.array_equal(y.grad, [20.0, 40.0])
+
     def test_what_they_return_gets_the_dtype_of_the_node(self):
         seen = []
         x = variable(2, dtype=np.float32)
