@@ -69,7 +69,8 @@ for name, (losses, first) in runs.items():
 figure = Figure(figsize=(7.5, 4.4), layout="constrained")
 axes = figure.subplots()
 for name, (losses, _) in runs.items():
-    axes.plot(np.arange(1, EPOCHS + 1), losses, marker=".", label=name)
+    note = " (broke down)" if np.isnan(losses[-1]) else ""
+    axes.plot(np.arange(1, EPOCHS + 1), losses, marker=".", label=name + note)
 axes.set(yscale="log", xlabel="epoch", ylabel="training loss", title="Ten layers, and what keeps them together")
 axes.legend(frameon=False, fontsize=8)
 plain(axes)

@@ -103,8 +103,9 @@ for name, (losses, rates, _) in scheduled.items():
     fourth.plot(losses)
 third.set(title="learning rate", xlabel="step")
 fourth.set(yscale="log", title="loss under each schedule", xlabel="epoch")
-for axes in (first, second, third):
-    axes.legend(frameon=False, fontsize=7)
+for axes in (first, second):
+    axes.legend(frameon=False, fontsize=8)
+third.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 for axes in (first, second, third, fourth):
     plain(axes)
 figure.savefig("out/learning_rates.png", dpi=120)

@@ -75,8 +75,8 @@ scores["digits"] = float(done.stdout.split("accuracy ")[1].split("%")[0]) / 100
 # ## MNIST's format
 #
 # The 60,000 images of MNIST are four IDX files: a magic number, the sizes, then bytes.  Put them into a folder and
-# `read_mnist(folder)` gives them; a network of 784-256-10 is known to pass 98 % there.  Here the digits above, written in
-# the same format, stand in for them.
+# `read_mnist(folder)` gives them; a network of 784-256-10 is known to pass 98 % there.  Here the digits above,
+# written in the same format, stand in for them; the last 297 come from writers that training did not see.
 
 
 # %%

@@ -16,7 +16,7 @@ from nn.utils import raw
 
 from .drawing import monitor_figure
 from .page import page
-from .statistics import bin_edges, histograms, moments, spots
+from .statistics import bin_edges, flattened, histograms, moments, norm_of, spots
 from .verdicts import Report, diagnose
 
 __all__ = ["Monitor", "Sample"]
@@ -38,7 +38,7 @@ class Layer:
 
 @dataclass
 class Sample:
-    """What was measured in one step; rows are weight, gradient and update, columns are parameters.
+    """What was measured in one step; columns are parameters.
 
     Attributes
     ----------
@@ -46,12 +46,14 @@ class Sample:
         From 1.
     lr : float
         The first group's learning rate.
-    mean, std, norm : ndarray, shape (3, parameters)
-        Of every parameter, its gradient and the step that was taken.
+    mean, std : ndarray, shape (2, parameters)
+        Of every parameter and its gradient.
+    norm : ndarray, shape (3, parameters)
+        Of every parameter, its gradient and the update it was given.
     used : ndarray of bool, shape (parameters,)
         Whether there was a gradient.
-    counts : ndarray, shape (3, weights, BINS)
-        Histograms of those with two or more axes; biases are too few numbers for one.
+    counts : ndarray, shape (2, weights, BINS)
+        Histograms of parameters and gradients, of those with two or more axes; biases are too few numbers for one.
     layers : dict of str to dict
         Of every watched module's output: mean, std, norm, counts, alive (units that gave anything but 0; rectifiers)
         and saturated (share; squashing functions).
@@ -199,21 +201,22 @@ class Monitor:
             self._handles.append(module.register_forward_hook(_remember(layer)))
 
     def _look(self) -> None:
-        weights = [np.ravel(before) for before in self._before]
-        grads = [None if p.grad is None else np.ravel(raw(p.grad)) for p in self.parameters]
+        weights = [flattened(before) for before in self._before]
+        grads = [None if p.grad is None else flattened(raw(p.grad)) for p in self.parameters]
         with np.errstate(all="ignore"):
-            updates = [np.ravel(p.data) - w for p, w in zip(self.parameters, weights, strict=True)]
+            updates = [p.data - before for p, before in zip(self.parameters, self._before, strict=True)]
             slopes = [np.zeros(1) if g is None else g for g in grads]
-            found = np.array([[moments(a) for a in row] for row in (weights, slopes, updates)])
+            found = np.array([[moments(a) for a in row] for row in (weights, slopes)])
+            moved = [norm_of(flattened(a)) for a in updates]
             outputs = [layer for layer in self.layers.values() if layer.output is not None and layer.output.size]
-            flat = [np.ravel(np.asarray(layer.output)) for layer in outputs]
+            flat = [flattened(layer.output) for layer in outputs]
             layers = {layer.name: _activity(layer, a) for layer, a in zip(outputs, flat, strict=True)}
-            shown = [spots(row[i]) for row in (weights, slopes, updates) for i in self.shown] + [spots(a) for a in flat]
+            shown = [spots(row[i]) for row in (weights, slopes) for i in self.shown] + [spots(a) for a in flat]
             counts = self._counted(np.array(shown), found[..., 1], layers)
         lr = math.nan if self.optimizer is None else float(self.optimizer.param_groups[0].get("lr", math.nan))
         used = np.array([g is not None for g in grads])
-        mean, std, norm = np.moveaxis(found, 2, 0)
-        self.samples.append(Sample(len(self.losses), lr, mean, std, norm, used, counts, layers))
+        norm = np.array([*found[..., 2], moved])
+        self.samples.append(Sample(len(self.losses), lr, found[..., 0], found[..., 1], norm, used, counts, layers))
         self.close()
 
     def _counted(self, numbers: Array, std: Array, layers: dict[str, Any]) -> Array:
@@ -226,7 +229,7 @@ class Monitor:
         counts = histograms(numbers, np.concatenate([self.units, [self.scales[name] for name in layers]]))
         for i, found in enumerate(layers.values(), start=len(self.units)):
             found["counts"] = counts[i]
-        return counts[: len(self.units)].reshape(3, len(self.shown), -1)
+        return counts[: len(self.units)].reshape(2, len(self.shown), -1)
 
     def _provenance(self, closure: Callable[[], Any] | None) -> str:
         """Return where a nan or inf was born, by computing the step again with the parameters it started from."""
@@ -281,14 +284,16 @@ class Monitor:
         if statistic == "ratio":
             return steps, np.array([s.norm[2, i] / max(s.norm[0, i], 1e-300) for s in self.samples])
         row = ("weight", "gradient", "update").index(what)
+        if row == 2 and statistic != "norm":
+            raise KeyError("of updates only the norm is kept")
         return steps, np.array([getattr(s, statistic)[row, i] for s in self.samples])
 
     def histogram(self, name: str, what: str = "output", at: int = -1) -> tuple[Array, Array]:
-        """Return counts and bin edges of a parameter, its gradient or update, or a module's output, in one sample."""
+        """Return counts and bin edges of a parameter, its gradient, or a module's output, in one sample."""
         sample = self.samples[at]
         if what == "output":
             return sample.layers[name]["counts"], bin_edges(self.scales[name])
-        row, i = ("weight", "gradient", "update").index(what), self.shown.index(self.names.index(name))
+        row, i = ("weight", "gradient").index(what), self.shown.index(self.names.index(name))
         return sample.counts[row, i], bin_edges(float(self.units[row * len(self.shown) + i]))
 
     def report(self) -> Report:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["BINS", "SPOTS", "bin_edges", "histograms", "moments", "spots"]
+__all__ = ["BINS", "SPOTS", "bin_edges", "flattened", "histograms", "moments", "norm_of", "spots"]
 
 Array = np.ndarray[Any, Any]
 BINS = 41
@@ -26,14 +26,41 @@ def moments(flat: Array) -> tuple[float, float, float]:
     >>> moments(np.full(4, 2.0**-100, np.float32))[2] * 2.0**99
     1.0
     """
-    with np.errstate(all="ignore"):
-        squares = float(np.dot(flat, flat))
+    norm = norm_of(flat)
+    mean = float(flat.dot(_ones(flat.size, flat.dtype))) / flat.size  # a third of the time of a sum
+    variance = norm * norm / flat.size - mean * mean
+    return mean, math.sqrt(variance) if variance > 0 else variance * 0, norm
+
+
+def norm_of(flat: Array) -> float:
+    """Return the norm of a vector.
+
+    Examples
+    --------
+    >>> norm_of(np.array([3.0, 4.0]))
+    5.0
+    """
+    squares = float(flat.dot(flat))
     if flat.dtype != np.float64 and not TINY < squares < math.inf:
         flat = flat.astype(np.float64)
-        squares = float(np.dot(flat, flat))
-    mean = float(np.add.reduce(flat)) / flat.size
-    variance = squares / flat.size - mean * mean
-    return mean, math.sqrt(variance) if variance > 0 else variance * 0, math.sqrt(squares)
+        squares = float(flat.dot(flat))
+    return math.sqrt(squares)
+
+
+_ONES: dict[Any, Array] = {}
+
+
+def _ones(size: int, dtype: Any) -> Array:
+    """Return a vector of ones, cut from one that is kept."""
+    kept = _ONES.get(dtype)
+    if kept is None or kept.size < size:
+        kept = _ONES[dtype] = np.ones(size, dtype)
+    return kept[:size]
+
+
+def flattened(numbers: Any) -> Array:
+    """Return numbers as a vector in the order in which they lie in memory, without a copy if they lie together."""
+    return numbers.ravel("K") if type(numbers) is np.ndarray else np.ravel(numbers)
 
 
 def spots(flat: Array) -> Array:
