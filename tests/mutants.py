@@ -43,7 +43,7 @@ TESTS = dict.fromkeys(
     "checkpointing": ["test_checkpointing", "test_lifetime"],
     "tutor": ["test_tutor"],
 }
-OPERATIONS = ["test_primitives", "test_backward", "test_transforms"]
+OPERATIONS = ["test_primitives", "test_backward", "test_transforms", "test_kinks"]
 SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
 
 # Survivors that no test can notice, by file and the mutated code as it reads (or ``line -> code``): why.
@@ -94,13 +94,17 @@ ARGUED = {
     ("rules.py", "p.default is p.empty"): "operands are positional, and keywords have defaults",
     (
         "rules.py",
-        "if True: rules = tuple((_constant(rule) if isinstance(rule, (int, float)) and rule != ONE else rule for rule in rules))",
+        "if True: rules = tuple((_constant(rule) if isinstance(rule, (int, float)) and rule != ONE "
+        "else rule for rule in rules))",
     ): "no other kind of operation is given numbers",
     (
         "rules.py",
         "kind is Elementwise or (kind is Nondifferentiable and (not any(('axis' in p.name for p in parameters))))",
     ): "NumPy's own where does the same to an object array",
     ("rules.py", "kind is Elementwise or op.selects"): "NumPy's own comparisons do the same to an object array",
+    ("rules.py", "isinstance(y, Node)"): "a constant on the left is looked at by compute() too",
+    ("rules.py", "return apply(op, (x, y)) -> pass"): "two nodes need no conversion",
+    ("rules.py", "if True: return many"): SHORT_WAY,
     ("rules.py", "True"): "joint is asked of linear operations only, which always give it",
     ("rules.py", "if False: return apply(op, (x, y))"): "two nodes need no conversion",
     ("rules.py", "n == 1"): "a sum over an axis of length 1 changes nothing",

@@ -213,6 +213,12 @@ class TestCalls:
             assert np.array_equal(ag.subtract(other, t).data, [2.0, 1.0])
             assert np.array_equal(ag.subtract(t, other).data, [-2.0, -1.0])
 
+    def test_numbers_of_numpy_do_not_widen_float32(self):
+        t = Tensor(np.ones(2, np.float32), requires_grad=True)
+        for y in (ag.multiply(np.float64(2.0), t), ag.multiply(t, np.float64(2.0)), np.float64(2.0) * t,
+                  ag.where(t > 0, np.float64(2.0), t), ag.where(t > 0, t, np.float64(2.0)), Value(2.0) * t, t * 2.0):  # fmt: skip # noqa: E501
+            assert y.dtype == np.float32
+
     def test_parameters_by_position_and_by_name(self):
         t = Tensor([[1.0, 2.0]], requires_grad=True)
         for y in (ag.sum(t, 1), ag.sum(t, axis=1), ag.sum(t, 1, False), ag.sum(t, keepdims=False, axis=1)):
