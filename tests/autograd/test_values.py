@@ -286,6 +286,10 @@ def test_axes_by_default():
     same(ag.norm(X), np.sqrt((X * X).sum()))
 
 
+def test_split_of_nothing():
+    assert [part.shape for part in ag.split(np.zeros((0, 2)), 3)] == [(0, 2)] * 3
+
+
 def test_scatter_and_index_add():
     expected = X.copy()
     np.add.at(expected, ([0, 0, 1], [1, 1, 2]), 1.0)
