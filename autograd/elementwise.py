@@ -268,8 +268,11 @@ def logaddexp(x: Any, y: Any) -> Any:
 @elementwise(lambda y, x: y * (1 - y), symbol="σ")
 def sigmoid(x: Any) -> Any:
     """Logistic function ``1 / (1 + e**-x)``, without overflow at either end."""
-    e = xp(x).exp(-abs(x))
-    return xp(x).where(x >= 0, 1.0, e) / (1.0 + e)
+    if xp(x) is SCALAR:
+        e = math.exp(-abs(x))
+        return (1.0 if x >= 0 else e) / (1.0 + e)
+    with np.errstate(over="ignore"):  # 1 / inf is the right 0
+        return 1.0 / (1.0 + np.exp(-x))
 
 
 @elementwise(lambda y, x: x > 0, symbol="ReLU")
