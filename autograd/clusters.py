@@ -19,7 +19,8 @@ from .snapshot import Snapshot
 __all__ = ["Frame", "Plan"]
 
 FEWEST = 3  # repetitions that are folded
-LONGEST = 24  # elements of what is repeated: a transformer's block written without modules has about as many
+LONGEST = 400  # elements of what is repeated, such as one example in a loop over scalar networks
+CANDIDATES = 64  # lengths that are tried at each place
 Element = int | Group
 
 
@@ -30,6 +31,13 @@ class Frame:
     parent: Frame | None
     group: Group | None = None
     times: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What is repeated."""
+
+    times: int
 
 
 class Plan:
@@ -65,8 +73,8 @@ class Plan:
         self.group: list[Group | None] = [group_of.get(node) for node in graph.nodes]
         self._chains: dict[Group | None, list[Group | None]] = {}
         self._frames: dict[Group, Frame] = {}
-        self._runs: dict[Element, tuple[int, int]] = {}  # element -> (number of its run, repetitions)
-        self._run_frames: dict[int, Frame] = {}
+        self._runs: dict[Element, tuple[Run, ...]] = {}  # those an element is in, outer ones first
+        self._run_frames: dict[Run, Frame] = {}
         self.item = list(range(len(graph.nodes)))
         if repeats:
             self._fold(_Levels(self))
@@ -102,10 +110,9 @@ class Plan:
 
     def _around(self, element: Element, level: Group | None) -> Frame | None:
         outer = None if level is None else self._frame_of(level)
-        if element not in self._runs:
-            return outer
-        run, times = self._runs[element]
-        return self._run_frames.setdefault(run, Frame(outer, None, times))
+        for run in self._runs.get(element, ()):
+            outer = self._run_frames.setdefault(run, Frame(outer, None, run.times))
+        return outer
 
     def _frame_of(self, group: Group) -> Frame:
         if group not in self._frames:
@@ -116,26 +123,29 @@ class Plan:
         """Let the first of equal runs of elements stand for the others."""
         roots = {element for k in self.graph.roots for element in (k, *self.chain(self.group[k]))}
         for elements in levels.elements.values():
-            signs = [levels.sign[e] for e in elements]
-            for start, length, times in runs(signs):
-                last = elements[start + (times - 1) * length : start + times * length]
-                if not roots.isdisjoint(last):  # a result is drawn itself
-                    times -= 1
-                if times < FEWEST:
-                    continue
-                self._fold_run(levels, elements[start : start + times * length], length, times)
+            self._fold_row(levels, elements, roots, ())
         for k, stands in enumerate(self.item):  # what stands for others may be folded itself, inside its group
             while self.item[stands] != stands:
                 stands = self.item[stands]
             self.item[k] = stands
 
-    def _fold_run(self, levels: _Levels, elements: list[Element], length: int, times: int) -> None:
-        number = len(self._runs)
-        for i, first in enumerate(elements[:length]):
-            self._runs[first] = number, times
-            for again in elements[i + length :: length]:
-                for representative, k in zip(levels.members(first), levels.members(again), strict=True):
-                    self.item[k] = representative
+    def _fold_row(
+        self, levels: _Levels, elements: list[Element], roots: set[Element | None], around: tuple[Run, ...]
+    ) -> None:
+        """Fold what is repeated among some elements, and then what is repeated within the first time."""
+        for start, length, times in runs([levels.sign[e] for e in elements]):
+            last = elements[start + (times - 1) * length : start + times * length]
+            if not roots.isdisjoint(last):  # a result is drawn itself
+                times -= 1
+            if times < FEWEST:
+                continue
+            once, inside = elements[start : start + length], (*around, Run(times))
+            for i, first in enumerate(once):
+                self._runs[first] = inside
+                for again in elements[start + length + i : start + times * length : length]:
+                    for representative, k in zip(levels.members(first), levels.members(again), strict=True):
+                        self.item[k] = representative
+            self._fold_row(levels, once, roots, inside)
 
     def _close(self, is_open: Callable[[Group], bool]) -> None:
         """Let one node stand for all of a group that is not open."""
@@ -228,11 +238,14 @@ class _Levels:
         wires = tuple(sorted(self._wires.get(element, ())))
         if isinstance(element, Group):
             parts = tuple(self.sign[e] for e in self.elements[element])
-            key: Any = (element.title, element.detail, parts, wires)
+            # The first of a row of layers is fed from outside, the others by the one before.
+            key: Any = (element.title, element.detail, parts, *(far for far in wires if far != 1))
         else:
             node = self.plan.graph.nodes[element]
             shape = getattr(node._data, "shape", None)
-            constants = [plain(arg) for arg in self.plan.graph.args[element] if not isinstance(arg, Node)]
+            exactly = node.op is not None and node.op.symbol == "**"  # a square is no cube
+            others = [a for a in self.plan.graph.args[element] if not isinstance(a, Node)]
+            constants = [str(a) if exactly else plain(a) for a in others]
             params = str(node.params) if node.params else ""
             key = (node.op and node.op.name, node.requires_grad, shape, wires, params, *constants)
         return self._numbers.setdefault(key, len(self._numbers))
@@ -245,14 +258,8 @@ class _Levels:
 
 
 def plain(constant: Any) -> Any:
-    """Return what is to be compared of a constant: numbers and words as they are."""
-    return (
-        constant if isinstance(constant, (int, float, str)) else str(constant) if is_short(constant) else type(constant)
-    )
-
-
-def is_short(constant: Any) -> bool:
-    return isinstance(constant, (slice, tuple, type(None), type(...)))
+    """Return what is to be compared of a constant: not a number, which may be of an example in a loop."""
+    return str(constant) if isinstance(constant, (str, slice, tuple, type(None), type(...))) else type(constant)
 
 
 def runs(signs: list[int]) -> Iterator[tuple[int, int, int]]:
@@ -264,16 +271,26 @@ def runs(signs: list[int]) -> Iterator[tuple[int, int, int]]:
     [(1, 2, 3)]
     """
     start, count = 0, len(signs)
+    following = [count] * count  # where the same sign comes next
+    latest: dict[int, int] = {}
+    for i in range(count - 1, -1, -1):
+        following[i] = latest.get(signs[i], count)
+        latest[signs[i]] = i
     while start < count:
         best, length, times = 0, 1, 1
-        for p in range(1, min(LONGEST, (count - start) // FEWEST) + 1):
-            if signs[start] != signs[start + p]:
-                continue
-            once, t = signs[start : start + p], 1
-            while signs[start + t * p : start + (t + 1) * p] == once:
-                t += 1
+        at = following[start]
+        for _ in range(CANDIDATES):
+            p = at - start
+            if p > LONGEST or start + FEWEST * p > count:
+                break
+            t = 1
+            if signs[at - 1] == signs[at + p - 1] and signs[at + p // 2] == signs[start + p // 2]:  # else not worth it
+                once = signs[start:at]
+                while signs[start + t * p : start + (t + 1) * p] == once:
+                    t += 1
             if t >= FEWEST and t * p > best:
                 best, length, times = t * p, p, t
+            at = following[at]
         if best:
             yield start, length, times
         start += best or 1

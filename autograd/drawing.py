@@ -194,11 +194,12 @@ def draw(
     elif zoom == "scalars":
         look.grads = {}
     look.way = way(graph, path, recorder)
+    look.fills = {k: look.theme.data for node in recorder.inputs if (k := graph.position.get(id(node))) is not None}
     large = limit is not None and len(graph.nodes) > limit
     repeats = expand is not True and (large or (grouped and zoom != "scalars"))
     plan = Plan(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
     shown = nearest(plan.order, plan.parents, limit, depth, DEEPEST)
-    message = said(plan, shown, grouped)
+    message = said(plan, shown, silent=grouped and not large)
     under = f"fill: magnitude of the gradient, at most {number(notes.largest)}" if look.shaded else ""
     source = Picture(plan, look, notes).source(shown, "\n".join(filter(None, (under, message))))
     return Drawing(source, message, len(graph.nodes))
@@ -266,12 +267,12 @@ def way(graph: Snapshot, path: Any, recorder: Recorder) -> set[int]:
     return on_the_way(graph, starts)
 
 
-def said(plan: Plan, shown: set[int], grouped: bool) -> str:
+def said(plan: Plan, shown: set[int], silent: bool) -> str:
     """Return how much of a graph is left out, and how to see it."""
     count = len(plan.item)
     drawn = sum(len(plan.inside(k)) for k in shown)
     hidden = sum(item not in shown for item in plan.item)
-    folded = 0 if grouped else count - hidden - drawn
+    folded = 0 if silent else count - hidden - drawn
     parts = []
     if folded:
         parts.append(f"{folded:,} of {count:,} nodes repeat what is marked ×")

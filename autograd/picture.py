@@ -109,7 +109,11 @@ class Picture:
         rows = variable_rows(node, self.set)
         if self.set.formulas:
             called = self.notes.names.term(node).parts[0]
-            rows = [called, *filter(None, [self.notes.formula(node)]), *rows[bool(self.name(node)) :]]
+            rows = [
+                called,
+                *filter(None, [self.notes.formula(node)]),
+                *(row for row in rows[bool(self.name(node)) :] if row.strip()),
+            ]
         return self.canvas.record(rows, frame, fillcolor=fill, color=border, **extra)
 
     def name(self, node: Node) -> str:

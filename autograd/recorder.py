@@ -53,11 +53,14 @@ class Recorder(Watch):
         Nodes made outside of all groups are missing.
     stands_for : dict of int to tuple of Node
         By the identity of a node outside, those that stand for it in this run.
+    inputs : list of Node
+        What the thing was called on: drawn as data, also where gradients flow to it.
     """
 
     def __init__(self, other: Recorder | None = None) -> None:
         self.group_of: dict[Node, Group] = {} if other is None else other.group_of
         self.stands_for: dict[int, tuple[Node, ...]] = {} if other is None else other.stands_for
+        self.inputs: list[Node] = [] if other is None else other.inputs
         self._open: list[Group] = [] if other is None else other._open
         self._calls: dict[str, int] = {} if other is None else other._calls
 

@@ -41,7 +41,7 @@ class Theme:
         """
         if not share > 0:
             return self.shades[0]
-        level = max(0.0, 1.0 + math.log10(share) / STEPS)
+        level = min(max(0.0, 1.0 + math.log10(share) / STEPS), 1.0) if share < math.inf else 1.0
         pairs = ((int(self.shades[0][i : i + 2], 16), int(self.shades[1][i : i + 2], 16)) for i in (1, 3, 5))
         return "#" + "".join(f"{round(low + (high - low) * level):02x}" for low, high in pairs)
 

@@ -67,7 +67,9 @@ def record_module(
     for path, module in twin.named_modules():
         watch(module, path, recorder)
     try:
-        output = twin(*(leaf(x, "x" if len(inputs) == 1 else f"x{i}", scalars) for i, x in enumerate(inputs, 1)))
+        given = [leaf(x, "x" if len(inputs) == 1 else f"x{i}", scalars) for i, x in enumerate(inputs, 1)]
+        recorder.inputs.extend(nodes_in(given))
+        output = twin(*given)
         return list(nodes_in(output if loss is None else loss(output)))
     finally:
         set_rng_state(state)
@@ -95,13 +97,17 @@ def settings(module: Module) -> str:
 
 
 def leaf(x: Any, name: str, scalars: bool) -> Any:
-    """Return an input as a node with a name, so that it has a box; integers are places in a table, and stay."""
+    """Return an input as a node with a name, so that it has a box; integers are places in a table, and stay.
+
+    It takes gradients, because what is computed of data alone is not recorded.
+    """
     if scalars:
-        return as_values(x.data if isinstance(x, Tensor) else x, name, requires_grad=False)
-    if isinstance(x, Node):
+        return as_values(x.data if isinstance(x, Tensor) else x, name)
+    if isinstance(x, Node) and (x.requires_grad or not isinstance(x, Tensor)):
         return x
-    array = np.asarray(x)
-    return Tensor(array, name=name) if array.dtype.kind == "f" else x
+    array = np.asarray(x.data if isinstance(x, Tensor) else x)
+    named = (x.name if isinstance(x, Tensor) else "") or name
+    return Tensor(array, requires_grad=True, name=named) if array.dtype.kind == "f" else x
 
 
 def nodes_in(thing: Any) -> Iterator[Node]:

@@ -1,0 +1,214 @@
+"""Derivatives on edges, formulas, ways, shades, and what is repeated."""
+
+import re
+
+import numpy as np
+import pytest
+from dots import attributes, boxes, edge_labels, frames, labels
+
+import autograd as ag
+from autograd import Tensor, Value
+from autograd.clusters import runs
+from autograd.themes import THEMES
+
+
+@pytest.fixture
+def leaves():
+    return [Value(x, name=name) for x, name in ((2.0, "a"), (-3.0, "b"), (10.0, "c"))]
+
+
+@pytest.fixture
+def f(leaves):
+    a, b, c = leaves
+    f = (a * b + c).tanh()
+    f.name = "f"
+    return f
+
+
+def test_partials_stand_on_the_arrows_into_an_operation(f):
+    assert edge_labels(ag.draw(f, partials=True).source) == ["-3", "2", "1", "1", "0.001341"]
+    assert edge_labels(ag.draw(f).source) == []
+
+
+def test_partials_with_formulas_are_read_off_the_rules(f):
+    assert edge_labels(ag.draw(f, partials=True, formulas=True).source)[::2] == ["b = -3", "1", "1 - f * f = 0.001341"]
+
+
+def test_no_partial_where_no_gradient_passes():
+    x, y = Value(2.0, name="x"), Tensor([1.0, 2.0], name="data")
+    assert edge_labels(ag.draw(x * y, partials=True).source) == ["[1, 2]"]
+    assert edge_labels(ag.draw(y * y, partials=True).source) == []
+
+
+def test_the_partial_of_an_array_operation_is_a_summary_or_a_formula():
+    W = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True, name="W")
+    x = Tensor(np.ones((3, 1)), name="x")
+    (text,) = edge_labels(ag.draw(W @ x, partials=True).source)
+    assert "x" in text
+    assert edge_labels(ag.draw(ag.exp(W), partials=True).source) == ["1 … 148.4"]
+
+
+def test_partials_and_shades_leave_gradients_alone(f, leaves):
+    before = [leaf.grad for leaf in leaves]
+    ag.draw(f, partials=True, color="gradient")
+    assert [leaf.grad for leaf in leaves] == before
+
+
+def test_formulas_name_what_has_no_name(f):
+    shown = labels(ag.draw(f, formulas=True, values=False, gradients=False).source)
+    assert shown == ["a", "b", "v1|a * b", "c", "v2|a * b + c", "f|tanh(a * b + c)"]
+
+
+def test_a_long_formula_shows_the_last_operation_only():
+    x = Value(1.5, name="quantity")
+    y = x
+    for _ in range(30):
+        y = (y * x).sin()
+    last = labels(ag.draw(y, formulas=True, values=False, gradients=False).source)[-1]
+    assert re.fullmatch(r"L\|sin\(v\d+\)", last)
+
+
+def test_formulas_of_a_deep_graph_need_no_recursion():
+    y = x = Value(1.0, name="x")
+    for _ in range(5000):
+        y = y + x
+    assert any("x + x" in label for label in labels(ag.draw(y, formulas=True).source))
+
+
+@pytest.mark.parametrize("theme", list(THEMES))
+def test_a_way_is_highlighted_from_the_leaf_to_the_result(f, leaves, theme):
+    source = ag.draw(f, path=leaves[0], theme=theme, values=False, gradients=False).source
+    marked = [label for label in ("a", "f") if attributes(source, label).get("penwidth") == "2.2"]
+    assert marked == ["a", "f"]
+    assert "penwidth" not in attributes(source, "b")
+    nodes, _ = boxes(source)
+    assert len(re.findall(r"->.*penwidth=2.2", source)) == 6  # a * ab + abc tanh f
+    assert len(nodes) == 9
+
+
+def test_several_ways_at_once(f, leaves):
+    source = ag.draw(f, path=leaves[:2], gradients=False).source
+    assert [attributes(source, x).get("penwidth") for x in "abc"] == ["2.2", "2.2", None]
+
+
+def test_a_way_from_elsewhere_is_refused(f):
+    with pytest.raises(ValueError, match="does not depend"):
+        ag.draw(f, path=Value(1.0))
+
+
+def test_shades_follow_the_magnitude():
+    a, b = Value(1.0, name="a"), Value(1.0, name="b")
+    source = ag.draw(1000 * a + 0.01 * b, color="gradient", gradients=False).source
+    fill = {x: attributes(source, x)["fillcolor"] for x in "ab"}
+    low, high = THEMES["light"].shades
+    assert fill["a"] == high
+    assert fill["b"] == low
+    assert "at most 1000" in source
+
+
+def test_shades_where_every_gradient_is_nan_or_zero():
+    x = Value(0.0, name="x")
+    for y in (x * 0.0, x * float("nan"), x * float("inf")):
+        assert "fillcolor" in ag.draw(y, color="gradient").source
+
+
+def test_several_results_share_one_reverse_pass():
+    x = Value(3.0, name="x")
+    source = ag.draw([x * x, 2 * x], color="gradient", gradients=False).source
+    assert "at most 8" in source
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"color": "pink"}, "'pink'.*kind, gradient"), ({"zoom": "atoms"}, "'atoms'.*layers, tensors, scalars")],
+)
+def test_a_wrong_option_names_the_choices(f, options, says):
+    with pytest.raises(ValueError, match=says):
+        ag.draw(f, **options)
+
+
+@pytest.mark.parametrize("options", [{"zoom": "layers"}, {"loss": abs}])
+def test_options_of_models_are_refused_for_results(f, options):
+    with pytest.raises(TypeError, match=r"draw\(model, x\)"):
+        ag.draw(f, **options)
+    with pytest.raises(TypeError, match=r"draw\(model, x\)"):
+        ag.draw(f, 1.0)
+
+
+# What is repeated.
+
+
+@pytest.mark.parametrize(
+    ("signs", "found"),
+    [
+        ([], []),
+        ([1], []),
+        ([1, 1], []),
+        ([1, 1, 1], [(0, 1, 3)]),
+        ([1, 2, 1, 2], []),
+        ([9, 1, 2, 1, 2, 1, 2, 1], [(1, 2, 3)]),
+        ([1, 1, 1, 2] * 3, [(0, 4, 3)]),
+        ([1, 2, 3] * 4 + [5] * 7, [(0, 3, 4), (12, 1, 7)]),
+        (list(range(50)), []),
+    ],
+)
+def test_runs(signs, found):
+    assert list(runs(signs)) == found
+
+
+def loop(steps, body):
+    x = Value(0.5, name="x")
+    y = x
+    for _ in range(steps):
+        y = body(y, x)
+    return y
+
+
+def test_loops_of_several_operations_are_drawn_once():
+    picture = ag.draw(loop(2000, lambda y, x: (y * x).sin() + 1))
+    assert frames(picture.source) in (["× 1,999"], ["× 1,998"])
+    assert len(labels(picture.source)) < 12
+
+
+def test_loops_in_loops_are_frames_in_frames():
+    def outer(y, x):
+        for _ in range(10):
+            y = y * x
+        return y.sin() + x
+
+    shown = frames(ag.draw(loop(100, outer)).source)
+    assert any(label in ("× 98", "× 99") for label in shown)
+    assert any(label in ("× 9", "× 10") for label in shown)
+
+
+def test_what_differs_in_wiring_is_not_folded():
+    fibonacci = [Value(1.0), Value(1.0)]
+    for _ in range(600):
+        fibonacci.append(fibonacci[-1] + fibonacci[-2])
+    assert len(frames(ag.draw(fibonacci[-1]).source)) == 1
+    x = y = Value(1.0)
+    for i in range(600):
+        y = y * x if i % 2 else y + x
+    assert len(labels(ag.draw(y).source, "ellipse")) <= 4
+
+
+def test_other_exponents_are_not_the_same_operation():
+    x = y = Value(0.1)
+    for i in range(600):
+        y = y ** (2 + i % 3) + x
+    assert len(labels(ag.draw(y).source, "ellipse")) >= 6
+
+
+def test_a_small_graph_is_never_folded():
+    assert frames(ag.draw(loop(100, lambda y, x: y + x)).source) == []
+
+
+def test_a_loop_over_examples_of_a_scalar_network_is_drawn_once():
+    w = [Value(0.1 * i, name=f"w{i}") for i in range(4)]
+    total = Value(0.0)
+    for i in range(200):
+        total = total + ((w[0] * (i / 7) + w[1]).tanh() * w[2] + w[3] - i % 3) ** 2
+    picture = ag.draw(total)
+    assert any(label.startswith("× 19") for label in frames(picture.source))
+    assert len(labels(picture.source)) < 40
+    assert {"w0|0|grad 0", "w3|0.3|grad 0"} <= set(labels(picture.source))
