@@ -10,7 +10,7 @@ import autograd as ag
 from autograd import Node, Tensor, Value, no_grad, topological_order
 from autograd.extend import apply
 from autograd.graph import Primitive, record
-from autograd.rules import PRIMITIVES, Elementwise
+from autograd.rules import PRIMITIVES, Elementwise, sum_to
 
 
 def names(order):
@@ -218,6 +218,14 @@ class TestCalls:
         for y in (ag.multiply(np.float64(2.0), t), ag.multiply(t, np.float64(2.0)), np.float64(2.0) * t,
                   ag.where(t > 0, np.float64(2.0), t), ag.where(t > 0, t, np.float64(2.0)), Value(2.0) * t, t * 2.0):  # fmt: skip # noqa: E501
             assert y.dtype == np.float32
+
+    def test_summing_to_a_shape_that_is_already_there(self):
+        a = np.array([1.0, 2.0])
+        assert np.array_equal(sum_to(a, (2,)), a)
+        assert np.array_equal(sum_to(a, (1,)), [3.0])
+        assert sum_to(2.5, ()).shape == ()
+        assert sum_to(a, None) == 3.0
+        assert type(sum_to(a, None)) is float
 
     def test_parameters_by_position_and_by_name(self):
         t = Tensor([[1.0, 2.0]], requires_grad=True)
