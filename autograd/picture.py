@@ -204,7 +204,7 @@ class Picture:
         if self.set.partials:
             text = self.notes.partial(self.graph.nodes[k], position, self.set.formulas) or text
         style = self.highlight(p, k)
-        if self.set.active == (self.graph.nodes[k], position):
+        if self.set.active is not None and self.set.active[0] is self.graph.nodes[k] and self.set.active[1] == position:
             style = {"color": self.theme.accent, "penwidth": "2.2", "dir": "back", "fontcolor": self.theme.accent}
         self.arrow(source, op, style, text)
 

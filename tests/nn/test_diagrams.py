@@ -1,0 +1,111 @@
+"""Neurons and both passes, collected from models."""
+
+import re
+
+import numpy as np
+import pytest
+
+import autograd as ag
+import nn
+
+X = np.random.default_rng(0).normal(size=(5, 3))
+
+
+def circles(source):
+    return re.findall(r'label=("[^"]*"|\S+) [^\n]*shape=circle', source)
+
+
+def penwidths(source):
+    return [float(w) for w in re.findall(r"arrowhead=none color=\S+ penwidth=([\d.]+)", source)]
+
+
+def test_neurons_of_linear_layers():
+    model = nn.MLP(3, [4, 2], activation="tanh", rng=0)
+    source = nn.draw_neurons(model).source
+    assert len(circles(source)) == 9
+    assert len(penwidths(source)) == 3 * 4 + 4 * 2
+    assert r"layer 1\nTanh" in source
+
+
+def test_each_neuron_shows_what_it_puts_out():
+    model = nn.MLP(3, [4, 2], activation="tanh", rng=0)
+    hidden = np.tanh(X[:1] @ model[0].weight.data.T + model[0].bias.data)
+    expected = [*X[0], *hidden[0], *model(X[:1]).data[0]]
+    assert [c.strip('"') for c in circles(nn.draw_neurons(model, X[0]).source)] == [f"{v:.2g}" for v in expected]
+
+
+def test_neurons_of_micrograds_networks():
+    model = nn.scalar.MLP(2, [3, 1], rng=0)
+    source = nn.draw_neurons(model, [1.0, -2.0]).source
+    assert len(circles(source)) == 6
+    assert circles(source)[-1].strip('"') == f"{model([1.0, -2.0]).data:.2g}"
+    assert len(circles(nn.draw_neurons(model.layers[0]).source)) == 5
+
+
+def test_dropout_and_normalisation_do_not_disturb():
+    model = nn.MLP(3, [4, 2], norm="batch", dropout=0.5, rng=0)
+    model(X)
+    before = model.state_dict()
+    nn.draw_neurons(model, X[0])
+    assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
+    assert model.training
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "says"),
+    [
+        (nn.Tanh(), None, "no Linear layer"),
+        (nn.ModuleList([nn.Linear(2, 3), nn.Linear(4, 1)]), None, "do not follow"),
+        (nn.Linear(2, 3), [1.0], r"2 numbers.*\(1,\)"),
+    ],
+)
+def test_what_has_no_neurons_is_refused(model, x, says):
+    with pytest.raises(ValueError, match=says):
+        nn.draw_neurons(model, x)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(TypeError, match="Module"):
+        nn.draw_neurons(3)
+    with pytest.raises(TypeError, match="Sequential"):
+        nn.draw_passes(nn.Tanh())
+
+
+def test_both_passes_without_numbers():
+    source = nn.draw_passes(nn.MLP(3, [4, 2], rng=0)).source
+    for text in ("1\\ Linear", "3\\ →\\ 4", "2\\ ReLU", "∂L/∂W1", "∂L/∂b2", "∂L/∂a1", "ŷ", "∂L/∂ŷ", "loss"):
+        assert text in source
+
+
+def test_both_passes_show_the_gradients_of_the_loss():
+    model = nn.MLP(3, [4, 2], activation="tanh", rng=0)
+
+    def loss(y):
+        return (y * y).mean()
+
+    source = nn.draw_passes(model, X, loss=loss).source
+    assert all(p.grad is None for p in model.parameters())
+    total = loss(model(X))
+    total.backward()
+    for p, name in ((model[0].weight, "W1"), (model[2].weight, "W2")):
+        text = f"∂L/∂{name}\\ {p.grad.min():.4g}\\ …\\ {p.grad.max():.4g}"
+        assert text in source
+    assert f"L\\n{total.data:.4g}" in source
+
+
+def test_any_sequential_is_drawn():
+    blocks = nn.Sequential(nn.Residual(nn.Linear(3, 3, rng=0), nn.ReLU()), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    before = blocks.state_dict()
+    source = nn.draw_passes(blocks, X, loss=lambda y: y.sum()).source
+    assert "1\\ Residual" in source
+    assert all(np.array_equal(before[k], v) for k, v in blocks.state_dict().items())
+    embedding = nn.Sequential(nn.Embedding(5, 3, rng=0), nn.Linear(3, 1, rng=0))
+    assert "1\\ Embedding" in nn.draw_passes(embedding, np.array([0, 1]), loss=lambda y: y.sum()).source
+
+
+def test_passes_are_refused_where_there_is_nothing_to_draw():
+    with pytest.raises(ValueError, match="empty"):
+        nn.draw_passes(nn.Sequential())
+    with pytest.raises(ValueError, match="needs an input"):
+        nn.draw_passes(nn.MLP(2, [1]), loss=abs)
+    assert isinstance(nn.draw_passes(nn.MLP(2, [1])), type(ag.draw(ag.Value(1.0))))
