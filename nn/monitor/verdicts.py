@@ -307,7 +307,7 @@ def over_fitting(e: Evidence) -> Verdict | None:
     train, other = np.array(seen).T
     best = int(np.argmin(other))
     late = float(np.median(other[-3:]))
-    if best > len(other) - 4 or not late > 1.2 * other[best] or not train[-1] < train[best]:
+    if best > len(other) - 4 or not late > 1.2 * other[best] or not train[-1] < 0.95 * train[best]:
         return None
     return Verdict(
         "over-fitting", f"since epoch {best + 1}",

@@ -141,7 +141,7 @@ class EarlyStopping(Callback):
 
     def on_train_end(self, run: Any) -> None:
         """Give the model its best parameters."""
-        if self.kept is not None and not run.history.interrupted:
+        if self.kept is not None:  # a checkpoint of the interrupted run was written before this
             run.model.load_state_dict(self.kept)
 
     def state_dict(self) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def fit(
     best : str or Path, optional
         Where the best model so far is kept.
     checkpoint : str or Path, optional
-        Where the whole run is saved after every epoch and at Ctrl-C.
+        Where the whole run is saved: after every epoch, but not twice in a second, at the end and at Ctrl-C.
     resume : bool
         Go on from `checkpoint` if it exists; every later number has the same bits as in a run that never stopped.
     log : str or Path, optional

@@ -24,6 +24,7 @@ from .stepping import Stepper
 
 __all__ = ["Run"]
 
+SECONDS_BETWEEN_SAVES = 1.0  # a save waits for the disk, which may take longer than a small epoch
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_train_end")
 
 
@@ -122,6 +123,7 @@ class Run:
         shown.say(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
 
     def _epochs(self, interrupt: Interrupt, save_to: Path | None, shown: Progress) -> None:
+        saved = -math.inf
         while self.done < self.epochs and not self.history.stopped:
             self.epoch = self.done + 1
             self.tell("on_epoch_begin")
@@ -132,8 +134,10 @@ class Run:
                 return
             self._end_epoch()
             shown(self.epoch, self.numbers)
-            if save_to is not None:
+            ends = self.done == self.epochs or bool(self.history.stopped)
+            if save_to is not None and (ends or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES):
                 self.save(save_to)
+                saved = time.monotonic()
 
     def _steps(self, interrupt: Interrupt) -> None:
         self.model.train()
