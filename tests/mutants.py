@@ -105,6 +105,8 @@ ARGUED = {
     ("rules.py", "isinstance(y, Node)"): "a constant on the left is looked at by compute() too",
     ("rules.py", "return apply(op, (x, y)) -> pass"): "two nodes need no conversion",
     ("rules.py", "if True: return many"): SHORT_WAY,
+    ("rules.py", "len(args) != arity"): "compute() sees the same operands and parameters either way",
+    ("rules.py", "not variadic"): "compute() sees the same operands and parameters either way",
     ("rules.py", "True"): "joint is asked of linear operations only, which always give it",
     ("rules.py", "if False: return apply(op, (x, y))"): "two nodes need no conversion",
     ("rules.py", "n == 1"): "a sum over an axis of length 1 changes nothing",
