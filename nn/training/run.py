@@ -119,7 +119,7 @@ class Run:
         saved = ""
         if save_to is not None:
             self.save(save_to)
-            saved = f"; saved to {save_to}, resume=True goes on from there"
+            saved = f"; saved to {save_to}, from which it can be resumed"
         shown.say(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
 
     def _epochs(self, interrupt: Interrupt, save_to: Path | None, shown: Progress) -> None:

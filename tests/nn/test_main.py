@@ -205,7 +205,7 @@ ROWS = "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in range(20))
     ],
 )
 def test_what_is_wrong_with_a_table_is_one_line(text, options, words, capsys):
-    status, out, err = said(capsys, "train", table(text), *options, *QUICK)
+    status, _, err = said(capsys, "train", table(text), *options, *QUICK)
     assert status == 2
     assert err.startswith("error: ")
     assert err.count("\n") == 1
