@@ -199,7 +199,7 @@ def draw(
     repeats = expand is not True and (large or (grouped and zoom != "scalars"))
     plan = Plan(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
     shown = nearest(plan.order, plan.parents, limit, depth, DEEPEST)
-    message = said(plan, shown, silent=grouped and not large)
+    message = said(plan, shown, silent=grouped and not (large and zoom == "scalars"))
     under = f"fill: magnitude of the gradient, at most {number(notes.largest)}" if look.shaded else ""
     source = Picture(plan, look, notes).source(shown, "\n".join(filter(None, (under, message))))
     return Drawing(source, message, len(graph.nodes))
@@ -278,7 +278,8 @@ def said(plan: Plan, shown: set[int], silent: bool) -> str:
         parts.append(f"{folded:,} of {count:,} nodes repeat what is marked ×")
     if hidden:
         parts.append(f"{hidden:,} of {count:,} nodes are not shown")
-    return "; ".join([*parts, "draw(..., limit=None, depth=None) shows all of them"]) if parts else ""
+    every = "expand=True, limit=None" if any(plan.group) else "limit=None, depth=None"
+    return "; ".join([*parts, f"draw(..., {every}) shows all of them"]) if parts else ""
 
 
 def named(names: Mapping[str, Any]) -> dict[int, str]:
