@@ -1,4 +1,4 @@
-"""Learning rates: too small, right, too large; found by a sweep; and every schedule on one task."""
+"""Learning rates: too small, right, too large, and found by a sweep."""
 
 # %% [markdown]
 # # The learning rate
@@ -16,12 +16,10 @@ from plots import plain
 import nn
 import optim
 from nn.training import fit
-from optim import lr_scheduler as s
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(320, 6))
 y = np.sin(X @ rng.normal(size=(6, 1))) + 0.1 * rng.normal(size=(320, 1))
-EPOCHS, STEPS = 30, 30 * 10
 
 
 def parts(lr):
@@ -30,21 +28,13 @@ def parts(lr):
     return model, nn.MSELoss(), optim.SGD(model.parameters(), lr=lr)
 
 
-def train(lr, schedule=None):
-    """Return the loss of every epoch, the rate of every step, and what a monitor says."""
+def train(lr):
+    """Return the loss of every epoch, and what a monitor saw."""
     model, criterion, optimizer = parts(lr)
-    monitor, rates = nn.Monitor(model, optimizer), []
-
-    class Rates(nn.training.Callback):
-        def on_step_end(self, run):
-            rates.append(optimizer.param_groups[0]["lr"])
-
+    monitor = nn.Monitor(model, optimizer)
     with np.errstate(all="ignore"):
-        history = fit(
-            model, criterion, optimizer, (X, y), epochs=EPOCHS, rng=0, progress=False, callbacks=[monitor, Rates()],
-            scheduler=schedule and schedule(optimizer),
-        )  # fmt: skip
-    return history["loss"], rates, monitor.report()
+        history = fit(model, criterion, optimizer, (X, y), epochs=30, rng=0, progress=False, callbacks=monitor)
+    return history["loss"], monitor
 
 
 # %%
@@ -53,7 +43,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeWarning)  # the last rate ends in nan, as it should
     for name, lr in {"too small": 1e-6, "small": 3e-3, "right": 0.1, "too large": 0.8, "far too large": 1e4}.items():
         runs[name] = train(lr)
-        print(f"{name:<14} {lr:8g}: loss {runs[name][0][0]:9.3g} -> {runs[name][0][-1]:9.3g}   {runs[name][2]!r}")
+        print(
+            f"{name:<14} {lr:8g}: loss {runs[name][0][0]:9.3g} -> {runs[name][0][-1]:9.3g}   {runs[name][1].report()!r}"
+        )
 
 # %% [markdown]
 # ## Finding one
@@ -68,52 +60,25 @@ Path("out").mkdir(exist_ok=True)
 curve.plot("out/lr_finder.png")
 
 # %%
-# Every schedule on one task.
-SCHEDULES = {
-    "constant": None,
-    "step": lambda o: s.StepLR(o, step_size=10, gamma=0.3),
-    "multi-step": lambda o: s.MultiStepLR(o, milestones=[15, 25], gamma=0.2),
-    "exponential": lambda o: s.ExponentialLR(o, gamma=0.9),
-    "inverse time": lambda o: s.InverseTimeLR(o, 0.2),
-    "polynomial": lambda o: {"step": s.PolynomialLR(o, total_iters=STEPS, power=2.0)},
-    "cosine": lambda o: {"step": s.CosineAnnealingLR(o, T_max=STEPS)},
-    "warm restarts": lambda o: {"step": s.CosineAnnealingWarmRestarts(o, T_0=100)},
-    "one cycle": lambda o: {"step": s.OneCycleLR(o, max_lr=0.4, total_steps=STEPS, cycle_momentum=False)},
-    "cyclic": lambda o: {"step": s.CyclicLR(o, base_lr=0.02, max_lr=0.3, step_size_up=50, cycle_momentum=False)},
-    "trapezoid": lambda o: {"step": s.TrapezoidLR(o, warmup=30, stable=180, decay=90)},
-    "plateau": lambda o: s.ReduceLROnPlateau(o, patience=2, factor=0.3),
-}
-scheduled = {name: train(0.2, schedule) for name, schedule in SCHEDULES.items()}
-for name, (losses, rates, _) in scheduled.items():
-    print(f"{name:<14} rate {rates[0]:.3f} -> {rates[-1]:.4f}   loss {losses[-1]:.4f}")
-
-# %%
-figure = Figure(figsize=(11, 7), layout="constrained")
-(first, second), (third, fourth) = figure.subplots(2, 2)
-for name, (losses, _, _) in runs.items():
-    first.plot(np.minimum(losses, 1e6), label=name)
-first.set(yscale="log", ylim=(1e-1, 1e2), title="loss: five learning rates", xlabel="epoch")
+figure = Figure(figsize=(11, 4), layout="constrained")
+first, second = figure.subplots(1, 2)
+for name, (_, monitor) in runs.items():
+    first.plot(np.minimum(monitor.losses[:80], 1e6), label=name)
+first.set(yscale="log", ylim=(1e-1, 1e3), title="loss: five learning rates", xlabel="step")
 second.plot(curve.rates, curve.smooth)
 second.axvline(curve.suggestion, linestyle="--", color="grey", label=f"suggested {curve.suggestion:.2g}")
 second.set(xscale="log", ylim=(0, 2 * curve.smooth[0]), title="loss while the rate rises", xlabel="learning rate")
-for name, (losses, rates, _) in scheduled.items():
-    third.plot(rates, label=name)
-    fourth.plot(losses)
-third.set(title="learning rate", xlabel="step")
-fourth.set(yscale="log", title="loss under each schedule", xlabel="epoch")
 for axes in (first, second):
     axes.legend(frameon=False, fontsize=8)
-third.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
-for axes in (first, second, third, fourth):
     plain(axes)
 figure.savefig("out/learning_rates.png", dpi=120)
 print("wrote out/lr_finder.png and out/learning_rates.png")
 
 # %%
+reports = {name: monitor.report() for name, (_, monitor) in runs.items()}
 assert runs["right"][0][-1] < 0.5 * min(runs[name][0][-1] for name in ("too small", "small"))
-assert "learning rate too small" in runs["too small"][2]
-assert "learning rate too large" in runs["too large"][2] or "divergence" in runs["too large"][2]
-assert "nan" in runs["far too large"][2]
-assert runs["right"][2].kinds == [] or runs["right"][2].kinds == ["plateau"]
+assert "learning rate too small" in reports["too small"]
+assert "learning rate too large" in reports["too large"]
+assert "nan" in reports["far too large"]
+assert not reports["right"].verdicts
 assert found[-1] < 3 * runs["right"][0][-1]
-assert all(losses[-1] < 0.6 * losses[0] for losses, _, _ in scheduled.values())
