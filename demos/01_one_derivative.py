@@ -51,8 +51,8 @@ assert abs(nudged - x.grad) < 1e-6
 # %% [markdown]
 # ## The graph
 #
-# Every operation became an oval, every number a box.  Read it from left to right for the value, from right to left for
-# the gradients: each box shows how much the result moves if that number is nudged.
+# Every operation became an oval, every number a box.  Read it from left to right for the value, from right to
+# left for the gradients: each box shows how much the result moves if that number is nudged.
 
 # %%
 out = Path("out")

@@ -3,8 +3,8 @@
 # %% [markdown]
 # # Why gradients add
 #
-# In `y = a * b + a` the number `a` reaches `y` along two paths.  A nudge of `a` travels along both, and the two changes
-# of `y` add up.  So do the derivatives: *multiply along a path, add over the paths*.
+# In `y = a * b + a` the number `a` reaches `y` along two paths.  A nudge of `a` travels along both, and the two
+# changes of `y` add up.  So do the derivatives: *multiply along a path, add over the paths*.
 
 # %%
 from pathlib import Path
@@ -27,8 +27,8 @@ assert b.grad == a.data
 # %% [markdown]
 # ## The classic mistake
 #
-# An engine that *sets* a gradient where it should *add* forgets one of the paths.  The smallest graph that shows it is
-# `a + a`.
+# An engine that *sets* a gradient where it should *add* forgets one of the paths.  The smallest graph that shows
+# it is `a + a`.
 
 # %%
 a = Value(3.0, name="a")

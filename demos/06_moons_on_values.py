@@ -3,8 +3,8 @@
 # %% [markdown]
 # # A network of single numbers
 #
-# A layer is a list of neurons, a network a list of layers.  Every weight is one `Value`, so that every step of the chain
-# rule can be looked at.  The data are two half moons that no straight line tells apart.
+# A layer is a list of neurons, a network a list of layers.  Every weight is one `Value`, so that every step of
+# the chain rule can be looked at.  The data are two half moons that no straight line tells apart.
 
 # %%
 import random
@@ -27,8 +27,8 @@ print(f"{len(model.parameters())} parameters")
 # %% [markdown]
 # ## The loss
 #
-# The network gives one score a point.  The max-margin loss asks for a score of at least 1 on the right side, and a small
-# penalty keeps the weights small (L2 regularisation).
+# The network gives one score a point.  The max-margin loss asks for a score of at least 1 on the right side, and
+# a small penalty keeps the weights small (L2 regularisation).
 
 
 # %%

@@ -25,8 +25,8 @@ print(model)
 # %% [markdown]
 # ## Training
 #
-# The loop reads as in PyTorch.  Binary cross-entropy takes the logits as they are; its gradient with respect to a logit is
-# simply `sigmoid(z) - y`, divided by the number of points.
+# The loop reads as in PyTorch.  Binary cross-entropy takes the logits as they are; its gradient with respect to a
+# logit is simply `sigmoid(z) - y`, divided by the number of points.
 
 # %%
 criterion = nn.BCEWithLogitsLoss()
@@ -46,8 +46,9 @@ assert accuracy >= 0.98
 # %% [markdown]
 # ## One layer by hand
 #
-# The last layer computes `z = a W' + b`.  With `delta = dL/dz`, its gradients are `delta' a` for the weights and the sum of
-# `delta` over the points for the bias: the formulas of every textbook, and the numbers the engine left.
+# The last layer computes `z = a W' + b`.  With `delta = dL/dz`, its gradients are `delta' a` for the weights and
+# the sum of `delta` over the points for the bias: the formulas of every textbook, and the numbers the engine
+# left.
 
 # %%
 optimizer.zero_grad()

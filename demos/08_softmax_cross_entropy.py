@@ -3,8 +3,8 @@
 # %% [markdown]
 # # Softmax and cross-entropy
 #
-# A classifier gives one number a class, the *logits* `z`.  Softmax makes probabilities of them, and cross-entropy asks how
-# surprised they are by the true class:
+# A classifier gives one number a class, the *logits* `z`.  Softmax makes probabilities of them, and cross-entropy
+# asks how surprised they are by the true class:
 #
 #     p_j = exp(z_j) / sum_k exp(z_k)          L = -log p_true
 
@@ -25,16 +25,17 @@ print("p:        ", np.round([pj.data for pj in p], 4))
 print("gradient: ", np.round([zj.grad for zj in z], 4))
 
 # %% [markdown]
-# Look closely: the gradient is `p`, with 1 taken away at the true class.  All those exponentials, divisions and logarithms
-# cancel.  By hand: `L = log(sum_k exp(z_k)) - z_true`, and the derivative of the first term is just the softmax.
+# Look closely: the gradient is `p`, with 1 taken away at the true class.  All those exponentials, divisions and
+# logarithms cancel.  By hand: `L = log(sum_k exp(z_k)) - z_true`, and the derivative of the first term is just
+# the softmax.
 
 # %%
 y = np.array([0.0, 1.0, 0.0])
 assert np.allclose([zj.grad for zj in z], [pj.data for pj in p] - y)
 
 # %% [markdown]
-# So a push on each logit is exactly how wrong its probability is.  When the classifier is right and sure, nothing moves;
-# it never saturates while it is wrong, unlike a squared error behind a sigmoid.
+# So a push on each logit is exactly how wrong its probability is.  When the classifier is right and sure, nothing
+# moves; it never saturates while it is wrong, unlike a squared error behind a sigmoid.
 #
 # ## The same on a batch
 #
@@ -52,8 +53,8 @@ print("batch gradient equals (p - y) / n")
 # %% [markdown]
 # ## Why not write it as it stands?
 #
-# `exp(1000)` is more than a float can hold.  The built-in loss never computes it: the largest logit is taken out of the sum
-# first, which changes nothing in the mathematics and everything on a machine.
+# `exp(1000)` is more than a float can hold.  The built-in loss never computes it: the largest logit is taken out
+# of the sum first, which changes nothing in the mathematics and everything on a machine.
 
 # %%
 huge = Tensor([[1000.0, 0.0, -1000.0]], requires_grad=True)

@@ -3,8 +3,8 @@
 # %% [markdown]
 # # Differentiating a derivative
 #
-# The rules are written in the library's own operations.  Given nodes instead of numbers, the same rules record a graph
-# of the gradient, and `backward` works on it like on any other.
+# The rules are written in the library's own operations.  Given nodes instead of numbers, the same rules record a
+# graph of the gradient, and `backward` works on it like on any other.
 
 # %%
 import math
@@ -42,8 +42,8 @@ print(f"the graph of the derivative: {picture.save(out / '09_higher_derivatives.
 # %% [markdown]
 # ## Newton's method
 #
-# With two derivatives one can jump to where the slope is zero: `x - f'(x) / f''(x)`.  The minimum of `x**4 - 3 x` is at
-# the cube root of 3/4; each step doubles the number of right digits.
+# With two derivatives one can jump to where the slope is zero: `x - f'(x) / f''(x)`.  The minimum of `x**4 - 3 x`
+# is at the cube root of 3/4; each step doubles the number of right digits.
 
 # %%
 x = Value(1.0)
@@ -57,8 +57,8 @@ assert math.isclose(x.data, 0.75 ** (1 / 3), rel_tol=1e-14)
 # %% [markdown]
 # ## A Hessian times a vector
 #
-# For a function of many numbers the full matrix of second derivatives is large, but its product with a vector costs two
-# passes: differentiate the gradient's product with the vector.
+# For a function of many numbers the full matrix of second derivatives is large, but its product with a vector
+# costs two passes: differentiate the gradient's product with the vector.
 
 # %%
 A = np.array([[2.0, 1.0], [1.0, 3.0]])

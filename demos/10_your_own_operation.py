@@ -3,8 +3,8 @@
 # %% [markdown]
 # # An operation of your own
 #
-# An operation says what it computes and its partial derivatives.  Here is the Gaussian bump, which the library does not
-# have: the decorator line is its derivative, from the output `y` and the input `x`.
+# An operation says what it computes and its partial derivatives.  Here is the Gaussian bump, which the library
+# does not have: the decorator line is its derivative, from the output `y` and the input `x`.
 
 # %%
 import math
@@ -53,9 +53,9 @@ assert math.isclose(gradients(slope, x), (4 * 0.25 - 2) * math.exp(-0.25))
 # %% [markdown]
 # ## A linear operation gives its adjoint
 #
-# Where an output mixes many inputs there is no single partial derivative.  A linear operation states instead what its
-# transposed matrix does to a gradient.  The difference of neighbours is such an operation; its adjoint is a difference
-# as well, the other way round.
+# Where an output mixes many inputs there is no single partial derivative.  A linear operation states instead what
+# its transposed matrix does to a gradient.  The difference of neighbours is such an operation; its adjoint is a
+# difference as well, the other way round.
 
 
 # %%
@@ -72,8 +72,8 @@ print("gradient of the sum of squared differences:", X.grad)
 # %% [markdown]
 # ## Check it, and read it
 #
-# Never trust a derivative that was not checked against a nudge: `gradcheck` raises with the worst entry if one is wrong.
-# And since the rule is an expression like any other, the library can read it back to you.
+# Never trust a derivative that was not checked against a nudge: `gradcheck` raises with the worst entry if one is
+# wrong. And since the rule is an expression like any other, the library can read it back to you.
 
 # %%
 assert gradcheck(bump, np.array([0.3, -1.2]))

@@ -3,8 +3,8 @@
     python demos/pictures.py            write demos/pictures/*.svg
     python demos/pictures.py --check    only say whether they are current; exit 1 if not
 
-A picture is current if the graph that its demo builds now is the one it was drawn from: each SVG carries a fingerprint of
-its DOT text, since two drawing engines never agree on the pixels.
+A picture is current if the graph that its demo builds now is the one it was drawn from: each SVG carries a
+fingerprint of its DOT text, since two drawing engines never agree on the pixels.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python demos/train_digits.py --help
 
-The 1,797 images of 8 x 8 pixels lie in `demos/data/`; nothing is downloaded.  Written to the output folder: the curves of
-loss and accuracy, the computation graph of one loss, the confusion matrix, and the trained model.
+The 1,797 images of 8 x 8 pixels lie in `demos/data/`; nothing is downloaded.  Written to the output folder: the curves
+of loss and accuracy, the computation graph of one loss, the confusion matrix, and the trained model.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from plots import save_confusion, save_curves
 
 import autograd
 import nn
 import optim
-from plots import save_confusion, save_curves
 
 DATA = Path(__file__).resolve().parent / "data" / "digits.csv.gz"
 OPTIMIZERS = {
@@ -95,7 +95,7 @@ def train(model, criterion, args, train_set, validation_set) -> tuple[dict[str, 
     images, labels = validation_set[:]
     history: dict[str, list[float]] = {"loss": [], "accuracy": [], "validation loss": [], "validation accuracy": []}
     best, best_state = -1.0, model.state_dict()
-    with progress(args.epochs) as report:
+    with Progress(args.epochs) as report:
         for epoch in range(1, args.epochs + 1):
             losses = hits = seen = 0.0
             for x, y in loader:
@@ -117,7 +117,7 @@ def train(model, criterion, args, train_set, validation_set) -> tuple[dict[str, 
     return history, best_state
 
 
-class progress:
+class Progress:
     """Report each epoch: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self, epochs: int) -> None:
@@ -132,6 +132,7 @@ class progress:
         return self
 
     def __call__(self, epoch: int, history: dict[str, list[float]]) -> None:
+        """Show the last numbers of every curve."""
         numbers = {key: values[-1] for key, values in history.items()}
         text = "  ".join(f"{k} {v:.4f}" if "loss" in k else f"{k} {v:.1%}" for k, v in numbers.items())
         if self.bar is not None:

@@ -107,9 +107,7 @@ class BatchNorm1d(Module):
                 "BatchNorm1d in evaluation has no running statistics: it has seen no batch in training yet. Train "
                 "first, load_state_dict of a trained model, or make it with track_running_stats=False"
             )
-        y = F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.training, eps=self.eps
-        )
+        y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, eps=self.eps)
         if self.training and self.track_running_stats:
             self._track(floats(x))
         return y

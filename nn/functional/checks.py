@@ -127,7 +127,7 @@ def refuse_nan(name: str, loss: Any, target: Any) -> Any:
     Looking at the loss first makes the check free for a loss that is a number.
     """
     found = loss.data if isinstance(loss, (Tensor, Value)) else loss
-    if (np.isnan(floats(found)).any() if np.ndim(found) else found != found):
+    if np.isnan(floats(found)).any() if np.ndim(found) else found != found:
         require_no_nan(name, target)
     return loss
 

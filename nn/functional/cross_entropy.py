@@ -172,9 +172,7 @@ def _classes_last(x: Any) -> Any:
     return ag.reshape(moved, (-1, x.shape[min(1, x.ndim - 1)]))
 
 
-def nll_loss(
-    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
-) -> Any:
+def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
     r"""Negative log-likelihood :math:`-w_t x_t` of log-probabilities `x` for class indices `t`.
 
     Parameters

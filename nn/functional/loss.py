@@ -202,9 +202,7 @@ def poisson_nll_loss(
     if full:
         y = numbers(t)
         safe = np.where(y > 1, y, 1)
-        losses = losses + constant(
-            np.where(y > 1, safe * np.log(safe) - safe + 0.5 * np.log(2 * math.pi * safe), 0), x
-        )
+        losses = losses + constant(np.where(y > 1, safe * np.log(safe) - safe + 0.5 * np.log(2 * math.pi * safe), 0), x)
     return refuse_nan("poisson_nll_loss", reduced(losses, reduction), t)
 
 

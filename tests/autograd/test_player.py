@@ -272,7 +272,9 @@ def test_all_elementwise_operations_of_the_engine_are_known_to_the_page():
     ours = {
         n
         for n, op in PRIMITIVES.items()
-        if isinstance(op, Elementwise) and op.forward.__module__.startswith("autograd.")
+        if isinstance(op, Elementwise)
+        and op.forward.__module__.startswith("autograd.")
+        and not op.forward.__code__.co_filename.startswith("<doctest")
     }
     assert ours <= EVALUATED | {"cast"}
 

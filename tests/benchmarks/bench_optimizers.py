@@ -19,11 +19,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
-import numpy as np  # noqa: E402 - the thread count must be set before
-from timing import interleaved  # noqa: E402
+import numpy as np
+from timing import interleaved
 
-import optim  # noqa: E402
-from autograd import Tensor  # noqa: E402
+import optim
+from autograd import Tensor
 
 SIZES: dict[str, tuple[list[tuple[int, ...]], str]] = {
     "337": ([(16, 2), (16,), (16, 16), (16,), (1, 16), (1,)], "float64"),

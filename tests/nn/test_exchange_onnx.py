@@ -73,7 +73,12 @@ def path(tmp_path):
 
 
 def test_every_primitive_has_a_form_or_is_known_to_have_none():
-    ours = {n for n, op in PRIMITIVES.items() if op.forward.__module__.startswith(("autograd.", "nn."))}
+    ours = {
+        n
+        for n, op in PRIMITIVES.items()
+        if op.forward.__module__.startswith(("autograd.", "nn."))
+        and not op.forward.__code__.co_filename.startswith("<doctest")  # operations that documents define
+    }
     assert ours - set(NATIVE) - set(COMPOSED) == WITHOUT, "enter new operations in nn/onnx_operations.py"
     assert not set(NATIVE) & set(COMPOSED) - {"affine"}
 

@@ -1,6 +1,5 @@
 """Wrong arguments, shapes and data: each gets an error that names what was given and what was wanted."""
 
-
 import numpy as np
 import pytest
 
