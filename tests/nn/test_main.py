@@ -314,6 +314,16 @@ def test_ctrl_c_saves_everything_and_ends():
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_columns_are_scaled_by_the_training_rows_alone():
+    assert run("train", DATA / "iris.csv", "--test", "0.3", *QUICK) == 0
+    mean, std = load_run(Path("run")).scale
+    everything = np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1)[:, :4]
+    assert np.all(mean != everything.mean(0))
+    np.testing.assert_allclose(mean, everything.mean(0), rtol=0.1)
+    np.testing.assert_allclose(std, everything.std(0), rtol=0.2)
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_a_run_can_be_lengthened(capsys):
     weights = []
     for epochs, *more in ((4,), (2,), (4, "--resume")):

@@ -173,6 +173,20 @@ def test_finding_the_birth_of_a_nan_changes_nothing():
     assert "outside" in monitor.anomaly
 
 
+def test_a_closure_that_finds_nothing_leaves_the_gradients_alone():
+    model = nn.MLP(6, [1], rng=0)
+    criterion, optimizer = nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1)
+    monitor = nn.Monitor(model, optimizer)
+    criterion(model(X), Y).backward()
+    optimizer.step()
+    before = [p.grad.copy() for p in model.parameters()]
+    monitor.step(float("nan"), lambda: criterion(model(X), Y).backward())
+    for p, grad in zip(model.parameters(), before, strict=True):
+        np.testing.assert_array_equal(p.grad, grad)
+    assert monitor.anomaly == ""
+    assert "detect_anomaly" in str(monitor.report())
+
+
 def test_plateau():
     noise = np.random.default_rng(1).normal(size=(64, 1))
     stuck = train(nn.MLP(6, [1], rng=0), steps=400, lr=0.1, y=noise).report()

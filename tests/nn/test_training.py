@@ -82,6 +82,13 @@ def test_history_has_every_quantity_and_validation_does_not_train():
     assert model.training
 
 
+def test_evaluation_is_without_dropout():
+    model = nn.Sequential(nn.Linear(3, 32, rng=0), nn.Dropout(0.5), nn.Linear(32, 2, rng=1))
+    numbers = [evaluate(model, nn.CrossEntropyLoss(), VALIDATION) for _ in range(2)]
+    assert numbers[0] == numbers[1]
+    assert model.training
+
+
 def test_accumulated_batches_make_the_step_of_one_large_batch():
     whole, *rest = parts(optimizer=optim.SGD, lr=0.1)
     quiet(whole, *rest, nn.data.DataLoader(nn.data.TensorDataset(*TRAIN), 24), epochs=2)
@@ -187,6 +194,13 @@ def test_early_stopping_waits_stops_and_restores_the_best():
     assert (stop.epoch, stop.value) == (5, 1.9)
     best = states[4]
     assert all(np.array_equal(best[k], v) for k, v in model.state_dict().items())
+
+
+def test_an_equal_loss_is_no_improvement():
+    model, *rest = parts()
+    stop = EarlyStopping(patience=1)
+    assert quiet(model, *rest, TRAIN, epochs=9, callbacks=[Scripted([2.0] * 9), stop], rng=0).epochs == 3
+    assert stop.epoch == 1
 
 
 def test_early_stopping_can_watch_what_should_rise():
@@ -299,6 +313,19 @@ def test_after_ctrl_c_a_resumed_run_has_the_bits_of_one_never_stopped(press, tmp
     assert same(model, resumed_model)
     assert without_seconds(resumed) == without_seconds(history)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_shared_generator_goes_on_where_it_stood(tmp_path):
+    ends = []
+    for epochs in ((4,), (2, 4)):
+        for number in epochs:
+            nn.manual_seed(number if len(epochs) > 1 and number == 4 else 0)  # the second process starts elsewhere
+            model = nn.Sequential(nn.Linear(3, 16, rng=0), nn.Dropout(0.5), nn.Linear(16, 2, rng=1))
+            optimizer = optim.SGD(model.parameters(), lr=0.1)
+            path = tmp_path / f"{len(epochs)}.npz"
+            quiet(model, nn.CrossEntropyLoss(), optimizer, TRAIN, epochs=number, checkpoint=path, resume=True)
+        ends.append(model)
+    assert same(*ends)
 
 
 def test_a_finished_run_can_be_lengthened(tmp_path):
