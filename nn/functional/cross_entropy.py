@@ -68,7 +68,8 @@ def cross_entropy(
     if t.dtype.kind not in "iu" or t.ndim != 1:
         q = _probability_rows(z, target, t)
         return reduced(_weighted_rows(z, q, weight, label_smoothing), reduction)
-    if weight is None and not label_smoothing and len(t) == len(z) and _all_inside(t, z.shape[1]):
+    plain = weight is None and not label_smoothing and not 0 <= ignore_index < z.shape[1]
+    if plain and len(t) == len(z) and _all_inside(t, z.shape[1]):
         # a Tensor of classes stays a node, so that a recorded step can be repeated with others
         return reduced(apply(OF_INDEX, (z, target if isinstance(target, ag.Tensor) else t)), reduction)
     kept = _kept_classes("cross_entropy", z, t, ignore_index)

@@ -167,6 +167,17 @@ def test_class_index_out_of_range_in_nll():
     assert nn.NLLLoss(ignore_index=7)(Z - 1.0, [7, 0, 0, 0]) == 1.0
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_ignore_index_may_be_one_of_the_classes(reduction):
+    z, t = np.array([[2.0, -1.0, 0.5], [0.1, 0.2, 0.3], [1.0, 3.0, -2.0]]), np.array([0, 1, 2])
+    x = Tensor(z, requires_grad=True)
+    loss = F.cross_entropy(x, t, ignore_index=1, reduction=reduction)
+    expected = F.cross_entropy(z[[0, 2]], t[[0, 2]], reduction=reduction)
+    np.testing.assert_allclose(loss.data, expected if reduction != "none" else np.insert(expected, 1, 0.0), rtol=1e-14)
+    (loss if reduction != "none" else loss.sum()).backward()
+    assert not x.grad[1].any() and x.grad[0].any()
+
+
 def test_batch_sizes_differ():
     with raises(ValueError, r"4 rows", r"\(3,\)"):
         nn.CrossEntropyLoss()(Z, T[:3])
