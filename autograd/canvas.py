@@ -79,6 +79,8 @@ class Canvas:
         """Return the DOT text, with a message under the picture."""
         if self.count > MANY:
             self.dot.graph_attr["nslimit"] = "2"
+        if self.frames[None]:  # the older way to rank frames fails on some graphs, with or without `ordering`
+            self.dot.graph_attr["newrank"] = "true"
         self._emit(self.dot, None, 0)
         for tail, head, attributes in self.edges:
             self.dot.edge(tail, head, **attributes)

@@ -181,7 +181,7 @@ class Picture:
             fill, border = self.theme.inner
         is_index = node.op is not None and node.op.symbol == "[]"  # whose constants are part of its text
         constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
-        several = {"ordering": "in"} if len(args) > 1 and not self._frames else {}  # `dot` takes it badly in frames
+        several = {"ordering": "in"} if len(args) > 1 else {}
         op = self.canvas.oval(operation_text(node, args), frame, fillcolor=fill, color=border, **several)
         if len(constants) > MANY:
             self.canvas.edge(self.canvas.small(f"{len(constants):,} constants", frame), op)
