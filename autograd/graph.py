@@ -206,7 +206,7 @@ def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_P
     """Compute `op` on floats, arrays and nodes; the result is a node if an argument is one."""
     raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
     try:
-        data = op.forward(*raw, **params)
+        data = op.forward(*raw, **params) if params else op.forward(*raw)
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:
         mode = current_mode()
         if isinstance(mode, Watch):

@@ -78,7 +78,7 @@ class Pullback(Primitive):
     __slots__ = ()
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        share = rule(g, y, *inputs, **params)
+        share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)
         if type(share) is np.ndarray:  # a gradient is nobody's data, or writing into `.grad` would change the graph
             for held in (y, *inputs):
                 if share is held:

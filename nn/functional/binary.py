@@ -10,7 +10,7 @@ from typing import Any
 
 import autograd as ag
 from autograd import maximum, sigmoid
-from autograd.extend import elementwise, xp
+from autograd.extend import apply, elementwise, xp
 
 from .checks import (
     fitted_weight,
@@ -21,6 +21,9 @@ from .checks import (
     require_positive,
     require_probabilities,
 )
+from .fused import mean_logit_cross_entropy
+
+MEAN_OF_LOGITS = mean_logit_cross_entropy.primitive  # type: ignore[attr-defined]
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge_embedding_loss", "hinge_loss",
@@ -129,6 +132,8 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     z, t = prediction_and_target(name, input, target)
     require_probabilities(name, "targets", t)
+    if weight is None and pos_weight is None and reduction == "mean" and z.size:
+        return apply(MEAN_OF_LOGITS, (z, t))
     if pos_weight is None:
         losses = logit_cross_entropy(z, t)
     else:  # log(sigmoid(z)) = -softplus(-z), and log(1 - sigmoid(z)) = -z - softplus(-z)

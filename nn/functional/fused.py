@@ -17,7 +17,7 @@ from autograd.extend import primitive
 
 __all__ = [
     "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "mean_of_all",
-    "mean_squared_error", "scaled_to_unit", "standardized",
+    "mean_logit_cross_entropy", "mean_squared_error", "scaled_to_unit", "standardized",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -130,6 +130,19 @@ def mean_squared_error(x: Any, t: Any) -> Any:
     d = x - t
     d *= d
     return np.add.reduce(d, axis=None) / d.size
+
+
+@fused(
+    lambda z, t: ag.mean(ag.softplus(z) - t * z),
+    lambda g, y, z, t: (ag.sigmoid(z) - t) * (g / z.size),
+    lambda g, y, z, t: z * (-g / z.size),
+)
+def mean_logit_cross_entropy(z: Any, t: Any) -> Any:
+    """Mean cross-entropy of the probabilities ``sigmoid(z)`` with targets, without overflow."""
+    losses = np.log1p(np.exp(-np.abs(z)))
+    losses += np.maximum(z, 0.0)
+    losses -= t * z
+    return np.add.reduce(losses, axis=None) / losses.size
 
 
 # ---------------------------------------------------------------------------- softmax followed by cross-entropy

@@ -56,6 +56,9 @@ SPECIFIED = {
     "scaled_to_unit": (COMPOSITIONS["scaled_to_unit"], [X], {"axis": -1, "eps": 0.1}),
     "mean_of_all": (COMPOSITIONS["mean_of_all"], [X], {}),
     "mean_squared_error": (COMPOSITIONS["mean_squared_error"], [X, P], {}),
+    "mean_logit_cross_entropy": (
+        lambda z, t: -ag.mean(t * log(sigmoid(z)) + (1 - t) * log(1 - sigmoid(z))), [X, P], {},
+    ),
     "cross_entropy_of_index": (lambda z, t: -log(ag.softmax(z))[np.arange(2), t], [X, CLASSES], {}),
     "cross_entropy_of_rows": (lambda z, q: -ag.sum(q * log(ag.softmax(z)), axis=-1), [X, P], {}),
 }  # fmt: skip
