@@ -56,6 +56,21 @@ def _require_variable(root: Node) -> None:
         )
 
 
+def _refuse_updated(order: Sequence[Node]) -> None:
+    """Raise if a leaf holds other numbers than an operation saw: rules that are handed nodes would use the new ones."""
+    for node in order:
+        for arg, seen in zip(node.args, node.raw, strict=True):
+            if not isinstance(arg, Node) or arg.op is not None or arg._data is seen:
+                continue
+            if not np.array_equal(arg._data, seen, equal_nan=True):
+                name = f" {arg.name!r}" if arg.name else ""
+                raise RuntimeError(
+                    f"the operand{name} of {node.op.name if node.op else 'a leaf'} holds other numbers than when it was "
+                    "used (its `.data` was assigned), and create_graph=True derives formulas of what it holds now: "
+                    "compute the result again after updating"
+                )
+
+
 def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) -> None:
     """Compute the gradient of `root` with respect to every variable it depends on, into their `.grad`.
 
@@ -72,7 +87,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     ------
     RuntimeError
         If `root` holds several numbers and no `gradient` is given, if it depends on no variable, or if an
-        array it was computed from has been modified in place.
+        array it was computed from has been modified in place; with `create_graph` also if a leaf was updated since.
     ValueError
         If `gradient` has another shape than `root`.
 
@@ -99,6 +114,8 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     look_at_root(root)
     order = topological_order(root, variables_only=True)
     refuse_modified(order)
+    if create_graph:
+        _refuse_updated(order)
     found = reverse_pass(order, {root: start}, create_graph=create_graph)
     with _storing:
         _store(found, create_graph)
@@ -191,6 +208,8 @@ def gradients(
         _require_variable(root)
     order = topological_order(*roots, variables_only=True)
     refuse_modified(order)
+    if create_graph:
+        _refuse_updated(order)
     cotangent: dict[Node, Any] = {}
     for root, seed in zip(roots, seeds, strict=True):
         start = _seed(root, seed)

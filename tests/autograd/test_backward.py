@@ -308,6 +308,19 @@ class TestModification:
             y.backward()
             assert x.grad == 6.0
 
+    @pytest.mark.parametrize("make", [lambda: Value(2.0, name="x"), lambda: Tensor(2.0, requires_grad=True, name="x")])
+    def test_a_formula_of_new_numbers_is_refused(self, make):
+        x = make()
+        y = x**3
+        x.data = x.data * 1.0
+        assert float(gradients(y, x, create_graph=True)) == 12.0
+        x.data = x.data + 8.0
+        assert gradients(y, x) == 12.0
+        for derive in (lambda: gradients(y, x, create_graph=True), lambda: y.backward(create_graph=True)):
+            with pytest.raises(RuntimeError, match="operand 'x' of power holds other numbers"):
+                derive()
+        assert x.grad in (None, 0.0)
+
     def test_a_leaf_changed_in_place(self):
         x, k = variable(2, name="W"), variable(2)
         y = (x * x + k).sum()
