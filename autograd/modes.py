@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -16,6 +15,9 @@ __all__ = ["Watch", "current_mode", "enable_grad", "is_grad_enabled", "no_grad",
 # told apart by identity, so that watching costs nothing where nobody watches.
 _mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
 current_mode = _mode.get
+
+# Which switches this thread or task has entered and not left, each with the mode it found: one object may serve several.
+_entered: ContextVar[tuple[tuple[object, bool | Watch], ...]] = ContextVar("entered", default=())
 
 
 class Watch:
@@ -56,17 +58,17 @@ class _Switch(contextlib.ContextDecorator):
 
     recording: ClassVar[bool]
 
-    def __init__(self) -> None:
-        self._found: dict[int, list[bool | Watch]] = {}  # by thread, since one object may serve several
-
     def __enter__(self) -> Any:
         found = current_mode()
-        self._found.setdefault(threading.get_ident(), []).append(found)
+        _entered.set((*_entered.get(), (self, found)))
         _mode.set(found.switched(self.recording) if isinstance(found, Watch) else self.recording)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        _mode.set(self._found[threading.get_ident()].pop())
+        entered = _entered.get()
+        at = max(i for i, (switch, _) in enumerate(entered) if switch is self)  # a generator may be left out of turn
+        _mode.set(entered[at][1])
+        _entered.set(entered[:at] + entered[at + 1 :])
 
     def _recreate_cm(self) -> Any:
         return type(self)()

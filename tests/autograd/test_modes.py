@@ -169,6 +169,28 @@ class TestTasks:
 
         assert asyncio.run(main()) == [False, True]
 
+    def test_one_switch_may_serve_several_tasks(self):
+        shared = no_grad()
+
+        async def first():
+            with shared:
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            return records()
+
+        async def second():
+            await asyncio.sleep(0)
+            with no_grad():
+                with shared:
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+                return records()
+
+        async def main():
+            return await asyncio.gather(first(), second())
+
+        assert asyncio.run(main()) == [True, False]
+
     def test_an_asynchronous_generator_is_refused(self):
         async def f():
             yield 1
