@@ -137,7 +137,7 @@ class _Walk:
         if op.selects or node in self.maskable:
             self.maskable.update([arg for arg in args if isinstance(arg, Node)])
             pull = op.pull_if_taken
-        for arg, rule in zip(args, op.rules or op.rules_for(len(args))):  # noqa: B905 - strict is slow
+        for arg, rule in zip(args, op.rules or op.rules_for(len(args)), strict=True):
             if rule is None or not isinstance(arg, Node):
                 continue
             if not arg._requires_grad if wanted is None else arg not in wanted:
