@@ -9,7 +9,10 @@ Examples
 >>> loss.backward()
 """
 
-from . import _check, checkpoint, data, drawing, exchange, functional, init, metrics, monitor, scalar, training, utils  # noqa: F401  (_check comes first)
+import importlib
+from typing import TYPE_CHECKING
+
+from . import _check, checkpoint, data, drawing, functional, init, metrics, scalar, utils  # noqa: F401  (_check comes first; drawing registers)
 from .activation import (
     CELU,
     ELU,
@@ -38,9 +41,7 @@ from .activation import (
     Threshold,
 )
 from .container import ModuleDict, ModuleList, ParameterList, Residual, Sequential
-from .diagrams import draw_neurons, draw_passes
 from .dropout import AlphaDropout, Dropout
-from .estimator import MLPClassifier, MLPRegressor
 from .hooks import Handle
 from .linear import Bilinear, Embedding, Flatten, Identity, Linear
 from .loss import (
@@ -67,15 +68,20 @@ from .loss import (
     SquaredHingeLoss,
     TripletMarginLoss,
 )
-from .lr_finder import find_lr
 from .mlp import MLP
 from .module import Module, Parameter
-from .monitor import Monitor
 from .norm import BatchNorm1d, LayerNorm, RMSNorm
 from .randomness import get_rng_state, manual_seed, set_rng_state
 from .slopes import PReLU, RReLU
 from .state import LoadResult, StateDictError
-from .summarize import summary
+
+if TYPE_CHECKING:
+    from . import drawing, exchange, monitor, training
+    from .diagrams import draw_neurons, draw_passes
+    from .estimator import MLPClassifier, MLPRegressor
+    from .lr_finder import find_lr
+    from .monitor import Monitor
+    from .summarize import summary
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "MLP", "SELU", "AlphaDropout", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
@@ -87,7 +93,26 @@ __all__ = [
     "PReLU", "Parameter", "ParameterList", "PoissonNLLLoss", "RMSNorm", "RReLU", "ReLU", "ReLU6", "Residual",
     "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmin", "Softplus",
     "Softshrink", "Softsign", "SquaredHingeLoss", "StateDictError", "Tanh", "Tanhshrink", "Threshold",
-    "TripletMarginLoss", "checkpoint", "data", "draw_neurons", "draw_passes", "exchange", "find_lr", "functional",
-    "get_rng_state", "init", "manual_seed", "metrics", "monitor", "scalar", "set_rng_state", "summary",
-    "training", "utils",
+    "TripletMarginLoss", "checkpoint", "data", "draw_neurons", "draw_passes", "drawing", "exchange",
+    "find_lr", "functional", "get_rng_state", "init", "manual_seed", "metrics", "monitor", "scalar",
+    "set_rng_state", "summary", "training", "utils",
 ]  # fmt: skip
+
+# What a script that only builds and trains does not need is loaded when first asked for.
+_LAZY = {
+    "MLPClassifier": "estimator", "MLPRegressor": "estimator", "Monitor": "monitor", "draw_neurons": "diagrams",
+    "draw_passes": "diagrams", "find_lr": "lr_finder", "summary": "summarize",
+}  # fmt: skip
+_LAZY_MODULES = ("drawing", "exchange", "monitor", "training")
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _LAZY:
+        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module 'nn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_LAZY_MODULES})

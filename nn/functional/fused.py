@@ -16,8 +16,8 @@ import autograd as ag
 from autograd.extend import primitive
 
 __all__ = [
-    "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "mean_of_all",
-    "mean_logit_cross_entropy", "mean_squared_error", "scaled_to_unit", "standardized",
+    "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows",
+    "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit", "standardized",
 ]  # fmt: skip
 
 Function = Callable[..., Any]

@@ -45,6 +45,29 @@ def test_a_step_of_the_walkthrough_is_short_literate_and_checks_itself(path):
     assert re.search(r"^\s*assert ", text, re.MULTILINE)
 
 
+CLAIMS = {
+    "by_hand": 1, "cost_of_a_gradient": 1, "descent_variants": 1, "dying_relu": 1, "exploding_gradients": 1,
+    "gradient_check_finds_a_bug": 0, "learning_rates": 2, "overfitting": 1, "real_tables": 0,
+    "schedules_compared": 1, "vanishing_gradients": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "pictures"), CLAIMS.items(), ids=CLAIMS)
+def test_a_claim_of_the_textbooks_is_shown(name, pictures, tmp_path):
+    printed = run(f"{name}.py", tmp_path).stdout
+    assert len(printed.splitlines()) > 3
+    drawn = list((tmp_path / "out").glob("*.png")) if pictures else []
+    assert len(drawn) == pictures
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert re.search(r"^\s*assert ", (ROOT / "demos" / f"{name}.py").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_demo_is_in_the_contents():
+    contents = (ROOT / "demos/README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "demos").glob("*.py"):
+        assert path.name in contents, f"tell about {path.name} in demos/README.md"
+
+
 def test_digits_are_learned_and_drawn(tmp_path):
     done = run("train_digits.py", tmp_path)
     accuracy = float(re.search(r"test images: loss [\d.]+, accuracy ([\d.]+)%", done.stdout).group(1))
