@@ -65,8 +65,8 @@ def _refuse_updated(order: Sequence[Node]) -> None:
             if not np.array_equal(arg._data, seen, equal_nan=True):
                 name = f" {arg.name!r}" if arg.name else ""
                 raise RuntimeError(
-                    f"the operand{name} of {node.op.name if node.op else 'a leaf'} holds other numbers than when it was "
-                    "used (its `.data` was assigned), and create_graph=True derives formulas of what it holds now: "
+                    f"the operand{name} of {node.op.name if node.op else 'a leaf'} holds other numbers than when it "
+                    "was used (its `.data` was assigned), and create_graph=True derives formulas of what it holds now: "
                     "compute the result again after updating"
                 )
 
@@ -111,7 +111,8 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     _require_node(root)
     _require_variable(root)
     start = _seed(root, gradient)
-    look_at_root(root)
+    if gradient is None:  # a loss, and not one piece of a chain rule done by hand
+        look_at_root(root)
     order = topological_order(root, variables_only=True)
     refuse_modified(order)
     if create_graph:
@@ -125,21 +126,21 @@ def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
     """Write the gradients of a finished pass: all are prepared before the first is assigned."""
     given: set[int] = set()
     arrays: dict[Node, Any] = {}
-    late: list[Node] = []  # leaves with a gradient from before their numbers were last changed
+    mixed: dict[Node, int] = {}  # leaves with a gradient from before their numbers were last changed
     for node, g in found.items():
         leaf = node.op is None
         if leaf or type(g) is not float:
             added = leaf and not _is_empty(node._grad)
-            if added and accumulated(node):
-                late.append(node)
+            if added and (times := accumulated(node)):
+                mixed[node] = times
             if type(g) is not float:
                 fresh = g if keep_nodes else owned(g, node, given)
                 arrays[node] = node._grad + fresh if added else fresh
-    if late:
+    if late := [node for node, times in mixed.items() if times > 1]:
         advise_zero_grad(late)
     for node, g in found.items():  # from here on nothing can fail
         if node.op is None:
-            node.stamp = id(node._data)
+            node.stamp = -id(node._data) if node in mixed else id(node._data)
             if type(g) is float:
                 node._grad = node._grad + g
         elif type(g) is float:

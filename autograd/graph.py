@@ -128,7 +128,7 @@ class Node:
     hooks: tuple[Callable[[Any], Any], ...]
 
     retains_grad: bool  # whether `.grad` is kept on a computed node
-    stamp: int  # of a leaf: which numbers it held when its `.grad` was last added to
+    stamp: int  # of a leaf: which numbers it held when its `.grad` was last added to; see `tutor.accumulated`
 
     no_gradient: ClassVar[Any] = None  # what `.grad` holds before any backward
     always_retains: ClassVar[bool] = False

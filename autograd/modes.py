@@ -16,7 +16,7 @@ __all__ = ["Watch", "current_mode", "enable_grad", "is_grad_enabled", "no_grad",
 _mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
 current_mode = _mode.get
 
-# Which switches this thread or task has entered and not left, each with the mode it found: one object may serve several.
+# The switches this thread or task has entered and not left, each with the mode it found: one may serve several tasks.
 _entered: ContextVar[tuple[tuple[object, bool | Watch], ...]] = ContextVar("entered", default=())
 
 

@@ -32,11 +32,19 @@ def advise(kind: str, message: str) -> None:
     _told.add((kind, line))  # after the warning, which a filter may have turned into an error
 
 
-def accumulated(node: Node) -> bool:
-    """Return whether a new gradient would be added to one from before the leaf's numbers were last changed."""
-    return node.stamp != id(node._data) and bool(
-        np.any(node._grad._data if isinstance(node._grad, Node) else node._grad)
-    )
+def accumulated(node: Node) -> int:
+    """Return how often a new gradient would have joined one from before the leaf's numbers changed: 0, 1 or 2 (again).
+
+    Once is no mistake yet: the step of one network sends gradients to another that clears its own before it moves, as
+    the two of a GAN do.  `stamp` tells which numbers the leaf held at its last gradient, with a minus sign if that
+    gradient was such a mixture.
+    """
+    numbers, stamp = id(node._data), node.stamp
+    if stamp in (0, numbers):  # 0: the gradient was assigned or copied
+        return 0
+    if not np.any(node._grad._data if isinstance(node._grad, Node) else node._grad):
+        return 0
+    return 2 if stamp < 0 and stamp != -numbers else 1
 
 
 def advise_zero_grad(nodes: Sequence[Node]) -> None:
@@ -44,7 +52,7 @@ def advise_zero_grad(nodes: Sequence[Node]) -> None:
     names = ", ".join(repr(node.name) for node in nodes[:3] if node.name)
     advise(
         "accumulated",
-        f"backward() added to gradients from before the last step, of {len(nodes)} variable(s)"
+        f"backward() keeps adding to gradients from before the last steps, of {len(nodes)} variable(s)"
         f"{f' ({names})' if names else ''}: call zero_grad() in each step. Several backward() calls between two steps, "
         "as for micro-batches or two losses, are no mistake and bring no warning",
     )

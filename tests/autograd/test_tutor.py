@@ -1,5 +1,6 @@
 """The mistake tutor: each warning once, and silence in right code."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -43,8 +44,9 @@ class TestForgottenZeroGrad:
 
     def test_the_line_is_the_users(self):
         w = Value(1.0)
-        (w * w).backward()
-        w.data -= 0.1
+        for _ in range(2):
+            (w * w).backward()
+            w.data -= 0.1
         with pytest.warns(GradientWarning) as found:
             (w * w).backward()
         assert found[0].filename == __file__
@@ -119,12 +121,55 @@ class TestForgottenZeroGrad:
         w = Value(1.0)
         (w * w).backward()
         w.data = 3.0
+        (w * w).backward()
+        w.data = 5.0
         with warnings.catch_warnings():
             warnings.simplefilter("error", GradientWarning)
             for _ in range(2):
                 with pytest.raises(GradientWarning, match="zero_grad"):
                     (w * w).backward()
-        assert w.grad == 2.0
+        assert w.grad == 8.0
+
+    @pytest.mark.parametrize("set_to_none", [True, False])
+    @pytest.mark.parametrize("make", [lambda: Value(1.0), lambda: variable(2)])
+    def test_two_networks_in_turn_are_right(self, make, set_to_none):
+        generator, critic = make(), make()
+
+        def train():
+            for _ in range(4):
+                for moved, fixed in ((critic, generator.detach()), (generator, critic)):
+                    moved.zero_grad(set_to_none=set_to_none)
+                    for _ in range(2):
+                        (moved * fixed + moved).backward(moved.data * 0.0 + 1.0)
+                    moved.data = moved.data - 0.1 * moved.grad
+
+        assert caught(train) == []
+
+    def test_other_numbers_for_a_look_between_two_losses_are_right(self):
+        w = variable(2)
+
+        def train():
+            for _ in range(3):
+                w.zero_grad()
+                (w * w).sum().backward()
+                w.data = w.data.copy()
+                (w * 3.0).sum().backward()
+                w.data = w.data - 0.1 * w.grad
+
+        assert caught(train) == []
+
+    def test_gradients_assigned_or_copied_are_right(self):
+        w = variable(2)
+
+        def train():
+            for _ in range(3):
+                w.grad = np.ones(2)
+                (w * w).sum().backward()
+                copied = copy.deepcopy(w)
+                (copied * copied).sum().backward()
+                assert np.array_equal(copied.grad, w.grad + 2 * w.data)
+
+        assert caught(train) == []
 
 
 class TestBackwardOnALeaf:
@@ -138,6 +183,11 @@ class TestBackwardOnALeaf:
         assert "leaf" in message
         assert "reaches no parameter" in message
         assert ".data" in message
+
+    def test_a_gradient_given_by_hand_may_end_there(self):
+        w = variable(2)
+        assert caught(lambda: w.backward(np.ones(2))) == []
+        assert np.array_equal(w.grad, [1.0, 1.0])
 
     def test_a_refused_call_says_nothing_else(self):
         def wrong():
