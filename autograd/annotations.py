@@ -13,6 +13,7 @@ from .expression import Names, last_operation, operation_term
 from .graph import Node
 from .labels import cut, number, summary
 from .notation import Term
+from .reverse import reverse_pass
 from .snapshot import Snapshot
 from .steps import Step, backward_steps
 
@@ -46,22 +47,21 @@ class Annotations:
     def steps(self) -> list[Step]:
         """The edges of the reverse pass from the sum of the results."""
         found: list[Step] = []
-        for root in (self.graph.nodes[k] for k in sorted(self.graph.roots)):
-            if root.requires_grad:
-                ones = np.ones_like(root._data) if isinstance(root._data, np.ndarray) else 1.0
-                found += backward_steps(root, ones, names=self.names)
+        for root in self._roots:
+            found += backward_steps(root, ones(root), names=self.names)
         return found
+
+    @property
+    def _roots(self) -> list[Node]:
+        """The results to which gradients flow."""
+        return [root for k in sorted(self.graph.roots) if (root := self.graph.nodes[k]).requires_grad]
 
     @cached_property
     def gradients(self) -> dict[Node, Any]:
         """The derivative of the sum of the results with respect to each variable."""
-        found: dict[Node, Any] = {}
-        for step in self.steps:
-            found.setdefault(step.node, step.upstream)
-        shares: dict[Node, Any] = {}
-        for step in self.steps:  # several results: each pass begins anew, and the totals of all add up
-            shares[step.argument] = shares.get(step.argument, 0.0) + step.contribution
-        return found | shares
+        order = [node for node in self.graph.nodes if node.requires_grad]
+        seeds: dict[Node, Any] = {root: ones(root) for root in self._roots}
+        return reverse_pass(order, seeds, keep=frozenset(order))
 
     @cached_property
     def largest(self) -> float:
@@ -113,6 +113,11 @@ class Annotations:
             return None
         term = operation_term(node.op, node.args, node.params, [t for t in operands if t is not None])
         return term if len(flattened(term)) <= FORMULA else None
+
+
+def ones(node: Node) -> Any:
+    """Return the cotangent of a result in the sum of all."""
+    return np.ones_like(node._data) if isinstance(node._data, np.ndarray) else 1.0
 
 
 def magnitude(g: Any) -> float:
