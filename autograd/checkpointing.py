@@ -28,7 +28,7 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
     ----------
     f : callable
         Takes floats, arrays, nodes and nests of them; returns a node or a nest of nodes.  It must give the same
-        result each time.
+        result each time; what it changes besides, such as the running statistics of a BatchNorm, it changes twice.
     rng : numpy.random.Generator, optional
         A generator that `f` draws from, as dropout does: it is put back for the second computation.
 
@@ -169,16 +169,16 @@ class _Segment(Pullback):
                 outputs, _ = self.run(fresh)
             variables = [outputs[i] for i in self.live]
             self.must_repeat(variables, y)
-            # The fresh nodes may be linked to the graph around, which has its own reverse pass: stop at them.
-            stop = set(fresh)
+            # The inputs belong to the graph around, whose own reverse pass goes through them, with their hooks: stop.
+            inner = (*fresh, *self.captured)
+            stop = set(inner)
             order = [node for node in topological_order(*variables, variables_only=True) if node not in stop]
             cotangent: dict[Node, Any] = {}
             for v, part in zip(variables, _unpacked(g, variables), strict=True):
                 cotangent[v] = cotangent[v] + part if v in cotangent else part
-            wanted = between(order, [*fresh, *self.captured])
             create_graph = any(isinstance(x, Node) for x in (y, *inputs))
-            found = reverse_pass(order, cotangent, wanted, create_graph=create_graph, keep=frozenset(self.captured))
-            shares = [cotangent.get(x) for x in fresh] + [found.get(x) for x in self.captured]
+            reverse_pass(order, cotangent, between(order, inner), create_graph=create_graph)
+            shares = [cotangent.get(x) for x in inner]
             return [_zero(x) if s is None else s for s, x in zip(shares, inputs, strict=True)]
 
     def must_repeat(self, variables: Sequence[Any], y: Any) -> None:

@@ -110,6 +110,21 @@ def test_second_derivatives_reach_captured_leaves_once():
         assert ag.gradients(g, w) == pytest.approx(12 * 1.5**2)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_hooks_of_arguments_and_captured_leaves_are_called_once(create_graph):
+    x, w = parameters()
+    seen = []
+    for name, node in (("x", x), ("w", w)):
+        node.register_hook(lambda g, name=name: seen.append(name) or 10.0 * g)
+    ag.backward(ag.sum(checkpoint(lambda x: ag.tanh(x * 2.0) @ w)(x)), create_graph=create_graph)
+    assert sorted(seen) == ["w", "x"]
+    found = [np.asarray(getattr(node.grad, "data", node.grad)) for node in (x, w)]
+    plain = grad(lambda x, w: ag.sum(ag.tanh(x * 2.0) @ w), argnums=(0, 1))(x.data, w.data)
+    for g, expected in zip(found, plain, strict=True):
+        np.testing.assert_allclose(g, 10.0 * expected, rtol=1e-14)
+    x.grad = w.grad = None
+
+
 def test_a_checkpoint_in_a_checkpoint():
     inner = checkpoint(lambda x: ag.sin(x) * x)
     assert gradcheck(checkpoint(lambda x: inner(inner(x))), X)
