@@ -13,15 +13,15 @@ from .rules import broadcast_to, linear, shape_of
 from .shaping import axis_number, expand_dims, reshape, shape_tuple
 
 
-def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Join arrays along an axis they have.
 
     Parameters
     ----------
     arrays : sequence of array_like or Tensor
         At least one; shapes agree except along `axis`.
-    axis : int
-        Where to join.
+    axis : int or None
+        Where to join; None joins the flat arrays.
 
     Returns
     -------
@@ -33,6 +33,8 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     >>> concatenate([[1.0], [2.0, 3.0]])
     array([1., 2., 3.])
     """
+    if axis is None:
+        arrays, axis = [reshape(x, (-1,)) for x in arrays], 0
     return _concatenate(*arrays, axis=axis)
 
 

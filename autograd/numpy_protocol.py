@@ -152,7 +152,7 @@ def _in_our_words(
             options.update(value)
         elif len(operands) < len(required):
             operands.append(value)
-        elif value is not None and name != "optimize":
+        elif (value is not None or signature.parameters[name].default is not None) and name != "optimize":
             options[_ARGUMENTS.get(name, name)] = value
     if strange := sorted(options.keys() - ours.parameters.keys()):
         raise TypeError(f"{spelled} on nodes takes no {', '.join(strange)}")

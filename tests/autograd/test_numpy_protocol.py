@@ -133,6 +133,8 @@ FUNCTIONS = {
     "slogdet": lambda x: np.linalg.slogdet(x)[1],
     "cholesky": lambda x: np.linalg.cholesky(x @ np.swapaxes(x, 0, 1) + np.eye(3)),
     "add.reduce": lambda x: np.add.reduce(x),
+    "concatenate of flat arrays": lambda x: np.concatenate([x, A[0], x], axis=None),
+    "sort of the flat array": lambda x: np.sort(x, axis=None),
     "add.reduce of all": lambda x: np.add.reduce(x, axis=None),
     "multiply.reduce": lambda x: np.multiply.reduce(x, axis=1, keepdims=True),
     "maximum.reduce": lambda x: np.maximum.reduce(x),
