@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import json
 import random
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -45,34 +47,48 @@ def training_step(value_type, mlp):
     return step
 
 
+def measure(engine: str, collector: str) -> list[float]:
+    """Return the seconds of each of ten steps, after two that warm up."""
+    if engine == "micrograd":
+        from micrograd.engine import Value
+        from micrograd.nn import MLP
+    else:
+        from autograd import Value
+        from nn.scalar import MLP
+
+    step = training_step(Value, MLP)
+    times = []
+    for _ in range(12):
+        if collector == "off":
+            gc.enable()
+            gc.collect()
+            gc.disable()
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return times[2:]
+
+
 def main() -> None:
-    """Print the median time of a step with the default collector and without it."""
-    from autograd import Value
-    from nn.scalar import MLP
+    """Print the median time of a step with the default collector and without it.
 
-    steps = {"chainrule": training_step(Value, MLP)}
-    if importlib.util.find_spec("micrograd"):
-        import micrograd.engine
-        import micrograd.nn
-
-        steps["micrograd"] = training_step(micrograd.engine.Value, micrograd.nn.MLP)
-    for collector in ("default collector", "collector off"):
-        times = {name: [] for name in steps}
-        for _ in range(9):
-            for name, step in steps.items():
-                gc.collect()
-                if collector == "collector off":
-                    gc.disable()
-                start = time.perf_counter()
-                step()
-                times[name].append(time.perf_counter() - start)
-                gc.enable()
-        medians = {name: statistics.median(t) for name, t in times.items()}
-        print(collector)
-        for name, seconds in medians.items():
-            print(
-                f"  {name:<10} {seconds * 1e3:8.1f} ms  {medians['chainrule'] and seconds / medians['chainrule']:5.2f}x"
-            )
+    Each engine has processes of its own, taken in turn: the garbage of one would be swept in the time of the other.
+    """
+    if len(sys.argv) == 3:
+        print(json.dumps(measure(*sys.argv[1:])))
+        return
+    engines = ["chainrule"] + ["micrograd"] * (importlib.util.find_spec("micrograd") is not None)
+    for collector in ("default", "off"):
+        times = {engine: [] for engine in engines}
+        for _ in range(3):
+            for engine in engines:
+                command = [sys.executable, __file__, engine, collector]
+                printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                times[engine] += json.loads(printed)
+        medians = {engine: statistics.median(seconds) for engine, seconds in times.items()}
+        print(f"garbage collector: {collector}")
+        for engine, seconds in medians.items():
+            print(f"  {engine:<10} {seconds * 1e3:8.1f} ms  {seconds / medians['chainrule']:5.2f}x")
 
 
 if __name__ == "__main__":
