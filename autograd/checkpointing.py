@@ -36,7 +36,8 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
     -------
     callable
         Called as `f`, with the same results and gradients, of any order.  Variables that `f` uses without being given
-        them, such as the parameters of a layer, get their gradients too.
+        them, such as the parameters of a layer, get their gradients too.  A computed node outside should be given as an
+        argument: else its own hooks and `.grad` see its gradient in pieces.
 
     Raises
     ------
