@@ -9,6 +9,7 @@ from typing import Any
 from nn.files import FilePath
 from nn.metrics import named
 
+from .advice import warn_of_strangers
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
 from .evaluating import as_loader
 from .history import History
@@ -103,6 +104,11 @@ def fit(
     TypeError, ValueError
         If an argument is none of the above; nothing has changed then.
 
+    Warns
+    -----
+    GradientWarning
+        If the optimizer holds tensors that the model does not have, or a parameter got no gradient in the first epoch.
+
     Notes
     -----
     Ctrl-C ends the run after the present step, saves the checkpoint and returns the history so far; a second one
@@ -159,3 +165,4 @@ def _check(model: Any, loss: Any, optimizer: Any) -> None:
         raise ValueError(
             "the optimizer holds no parameter of this model: make it from model.parameters(), after the model"
         )
+    warn_of_strangers(model, loss, optimizer)

@@ -15,6 +15,7 @@ from nn import checkpoint
 from nn.metrics import Metric
 from nn.randomness import get_rng_state, set_rng_state
 
+from .advice import warn_of_unreached
 from .evaluating import Totals, evaluate
 from .history import History
 from .interrupt import Interrupt
@@ -175,6 +176,8 @@ class Run:
         self.numbers["seconds"] = self.seconds
         self.history.add(self.numbers)
         self.done, self.seconds = self.epoch, 0.0
+        if self.done == 1 and self.batch is not None:  # steps were taken, and not all by the run that is resumed
+            warn_of_unreached(self.model)
         self.totals.clear()
         self.stepper.norms.clear()
         self.tell("on_epoch_end")

@@ -4,10 +4,12 @@ import json
 import math
 import os
 import signal
+import warnings
 
 import numpy as np
 import pytest
 
+import autograd
 import nn
 import optim
 from nn.training import BestModel, Callback, EarlyStopping, History, JSONLines, TensorBoard, evaluate, fit
@@ -498,3 +500,60 @@ def test_a_checkpoint_of_other_parts_is_refused(tmp_path):
     model, *rest = parts()
     with pytest.raises(ValueError, match=r"run\.npz"):
         quiet(model, *rest, loader(), checkpoint=tmp_path / "run.npz", resume=True)
+
+
+class Idle(nn.Module):
+    """A model with a layer that its forward forgets."""
+
+    def __init__(self):
+        super().__init__()
+        self.used = nn.Linear(2, 1, rng=0)
+        self.forgotten = nn.Linear(2, 1, rng=1)
+
+    def forward(self, x):
+        return self.used(x)
+
+
+XY = np.arange(8.0).reshape(4, 2) / 8, np.ones((4, 1))
+
+
+def advice(model, parameters, epochs=2):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(model, nn.MSELoss(), optim.SGD(parameters, lr=0.01), XY, epochs=epochs, progress=False)
+    return [w for w in caught if issubclass(w.category, autograd.GradientWarning)]
+
+
+def test_a_parameter_without_gradient_is_named_once():
+    model = Idle()
+    (said,) = advice(model, model.parameters())
+    assert "2 of 4 parameters got no gradient in the first epoch (forgotten.weight, forgotten.bias)" in str(
+        said.message
+    )
+    for p in model.forgotten.parameters():
+        p.requires_grad = False
+    assert not advice(model, model.parameters())
+
+
+def test_a_backward_that_reaches_no_parameter_is_said():
+    class Cut(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 1, rng=0)
+
+        def forward(self, x):
+            return autograd.Tensor(self.layer(x).numpy(), requires_grad=True)
+
+    model = Cut()
+    assert any("backward() reaches no parameter" in str(said.message) for said in advice(model, model.parameters()))
+
+
+def test_an_optimizer_of_a_layer_that_was_replaced_is_said_once():
+    model = nn.MLP(2, [3, 1], rng=0)
+    held = list(model.parameters())
+    assert not advice(model, held)
+    model.append(nn.Linear(1, 1, rng=1))
+    assert "parameters got no gradient" not in "".join(str(w.message) for w in advice(model, model.parameters()))
+    stale = [*held[:2], *(nn.Parameter(p.data) for p in held[2:])]
+    (said,) = advice(model, stale)
+    assert "holds 2 of 4 tensor(s) that the model does not have" in str(said.message)
