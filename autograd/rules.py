@@ -35,15 +35,13 @@ class Elementwise(Primitive):
     __slots__ = ()
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        if not params:  # spelled out, since a starred call costs three plain ones
-            try:
-                if len(inputs) == 1:
-                    return g * rule(y, inputs[0])
-                if len(inputs) == 2:
-                    return g * rule(y, inputs[0], inputs[1])
-            except (ValueError, ArithmeticError):
-                pass
-        return g * self.partial(rule, y, inputs, params)
+        try:
+            if params or len(inputs) > 2:
+                return g * rule(y, *inputs, **params)
+            # spelled out, since a starred call costs three plain ones
+            return g * (rule(y, inputs[0]) if len(inputs) == 1 else rule(y, inputs[0], inputs[1]))
+        except (ValueError, ArithmeticError):
+            return g * self.partial(rule, y, inputs, params)
 
     def pull_if_taken(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         return product_if_taken(g, self.partial(rule, y, inputs, params))
