@@ -32,7 +32,7 @@ print(f"nudge:      f'(3) is about {nudged:.9f}")
 # ## By the rule
 #
 # A `Value` holds a number and remembers how it was made.  `backward()` walks from the result back to `x`, and leaves
-# the derivative in `x.grad`.  No nudge, no rounding: one pass, exact.
+# the derivative in `x.grad`.  One pass, and no `h` to choose: only each operation rounds, as in `f` itself.
 
 # %%
 x = Value(3.0, name="x")

@@ -33,7 +33,7 @@ assert c.grad == d.data + c.data  # de/dc = d (directly) + c (through d)
 # ## What the order saves
 #
 # Without it one would follow every path from the result to the input on its own.  A tower of additions `x = x +
-# x`, two hundred high, has 200 nodes and 2**200 paths: more than there are atoms in the Earth.  In topological
+# x`, two hundred high, has 200 additions and 2**200 paths: more than there are atoms in the Earth.  In topological
 # order it is two hundred steps.
 
 # %%

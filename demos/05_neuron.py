@@ -63,6 +63,6 @@ for _ in range(50):
     for p in parameters:
         p.data -= 0.1 * p.grad
     losses.append(loss.data)
-print(f"loss after 1, 10, 50 steps: {losses[0]:.4f} {losses[9]:.4f} {losses[-1]:.4f}")
+print(f"loss before any step: {losses[0]:.4f}, after 9: {losses[9]:.4f}, after 49: {losses[49]:.4f}")
 assert losses == sorted(losses, reverse=True)
 assert losses[-1] < 0.003

@@ -7,7 +7,6 @@
 # the chain rule can be looked at.  The data are two half moons that no straight line tells apart.
 
 # %%
-import random
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,9 @@ from toys import moons
 from autograd import no_grad, topological_order
 from nn.scalar import MLP
 
-random.seed(1)
 points, labels = moons(60, noise=0.1, seed=1)
 signs = [1.0 if label else -1.0 for label in labels]
-model = MLP(2, [8, 8, 1])
+model = MLP(2, [8, 8, 1], rng=1)
 print(model)
 print(f"{len(model.parameters())} parameters")
 

@@ -30,13 +30,14 @@ assert math.isclose(second.data, -2 * t * (1 - t * t))
 assert math.isclose(third, (1 - t * t) * (6 * t * t - 2))
 
 # %% [markdown]
-# The rule for `tanh` is `1 - y * y`, and that is exactly the graph that was recorded.
+# The rule for `tanh` is `1 - y * y`.  The graph that was recorded is that rule, times the 1 that arrives from above:
+# the derivative of the result with respect to itself, with which every backward pass starts.
 
 # %%
 first.name = "dy/dx"
 out = Path("out")
 out.mkdir(exist_ok=True)
-picture = draw(first)
+picture = draw(first, gradients=False)
 print(f"the graph of the derivative: {picture.save(out / '09_higher_derivatives.svg')}")
 
 # %% [markdown]

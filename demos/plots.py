@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
+LIGHT = LinearSegmentedColormap.from_list("light", ["#86add6", "#f7f7f7", "#e39a8c"])  # opaque: alpha would show seams
 
 
 def plain(axes) -> None:
@@ -17,19 +20,36 @@ def plain(axes) -> None:
     axes.set_axisbelow(True)
 
 
+def whole_epochs(axes, count: int) -> None:
+    """Put ticks at whole epochs, and room around the few."""
+    axes.set(xlabel="epoch", xlim=(0.5, count + 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+
+
+def plain_log(axis) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
 def save_curves(history: dict[str, list[float]], path: Path) -> Path:
     """Draw loss and accuracy by epoch, for training and validation side by side."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     epochs = np.arange(1, len(history["loss"]) + 1)
-    marker = "o" if len(epochs) < 3 else None
+    marker = "o" if len(epochs) < 10 else None
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, history[quantity], color=BLUE, marker=marker, label="training")
         axes.plot(epochs, history[f"validation {quantity}"], color=ORANGE, marker=marker, label="validation")
-        axes.set(xlabel="epoch", title=quantity)
+        axes.set(title=quantity)
+        whole_epochs(axes, len(epochs))
         plain(axes)
         axes.legend(frameon=False)
-    figure.axes[0].set_yscale("log")
-    figure.axes[1].yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    losses = [*history["loss"], *history["validation loss"]]
+    if 0 < 10 * min(losses) < max(losses):
+        figure.axes[0].set_yscale("log")
+        plain_log(figure.axes[0].yaxis)
+    figure.axes[1].yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g}%")
     figure.savefig(path, dpi=120)
     return path
 
@@ -62,11 +82,11 @@ def save_boundary(scores_at, points: np.ndarray, labels: np.ndarray, path: Path,
     scores = np.tanh(scores_at(grid.reshape(-1, 2))).reshape(steps, steps)
     figure = Figure(figsize=(6, 4.4), layout="constrained")
     axes = figure.subplots()
-    axes.contourf(x, y, scores, levels=np.linspace(-1, 1, 21), cmap="RdBu_r", alpha=0.6)
+    axes.contourf(x, y, scores, levels=np.linspace(-1, 1, 21), cmap=LIGHT, antialiased=False)
     axes.contour(x, y, scores, levels=[0], colors="#333333", linewidths=1.2)
     for label, color in ((0, "#1f4e8c"), (1, "#b03020")):
         axes.scatter(*points[labels == label].T, s=18, color=color, edgecolor="white", linewidth=0.5)
     axes.set(xticks=[], yticks=[], aspect="equal")
     axes.spines[:].set_visible(False)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, bbox_inches="tight")
     return path

@@ -75,11 +75,12 @@ FALL["ReduceLROnPlateau"] = plateau
 curves["ReduceLROnPlateau"] = rates
 
 # %% [markdown]
-# A line of text is often picture enough.
+# A line of text is often picture enough.  `sparkline` draws from the lowest to the highest rate; a 0 and a 1 before
+# each curve, cut off again, let all bars start at zero, so that they compare.
 
 # %%
 for name, curve in curves.items():
-    print(f"{name:29s} {sparkline(curve, width=50)}")
+    print(f"{name:29s} {sparkline([0, 1, *curve[::2]], width=52)[2:]}")
 
 # %% [markdown]
 # What must hold, holds: drops where they were asked for, peaks at the end of warming up, cycles that close.

@@ -1,7 +1,9 @@
 """Every demo runs as it stands, warnings are errors, and what it promises to write is there."""
 
+import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +74,11 @@ def test_digits_are_learned_and_drawn(tmp_path):
     done = run("train_digits.py", tmp_path)
     accuracy = float(re.search(r"test images: loss [\d.]+, accuracy ([\d.]+)%", done.stdout).group(1))
     assert accuracy >= 97.0
-    assert len(re.findall(r"^epoch .*loss .*accuracy", done.stdout, re.MULTILINE)) == 60
+    assert len(re.findall(r"^epoch .*loss .*acc .*val loss .*val acc", done.stdout, re.MULTILINE)) == 60
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    best = int(re.search(r"the best epoch, (\d+): ", done.stdout).group(1))
+    shown = [float(share) for share in re.findall(r"val acc ([\d.]+)%", done.stdout)]
+    assert best == 1 + shown.index(max(shown))
     for name in ("curves.png", "graph.svg", "graph.png", "confusion.png", "model.npz"):
         assert f"wrote out/{name}" in done.stdout
         assert (tmp_path / "out" / name).stat().st_size > 1000
@@ -94,7 +100,12 @@ def test_options_of_the_digits_demo_are_heard(tmp_path):
     [
         (["--epochs", "0"], "above zero"),
         (["--lr", "-1"], "above zero"),
+        (["--lr", "abc"], "'abc' is not a number above zero"),
+        (["--epochs", "many"], "'many' is not a whole number above zero"),
+        (["--weight-decay=-1"], "'-1' is not a number, zero or above"),
+        (["--seed=-1"], "'-1' is not a whole number, zero or above"),
         (["--hidden", "64,x"], "widths"),
+        (["--hidden", "64,,32"], "'64,,32' is not a list of widths"),
         (["--optimizer", "adm"], "invalid choice"),
     ],
 )
@@ -106,8 +117,69 @@ def test_a_wrong_option_of_the_digits_demo_is_one_clear_line(arguments, said, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("option", ["--output", "--out"])
+@pytest.mark.parametrize(("name", "said"), [("taken", "is a file"), ("taken/deeper", "cannot make the folder")])
+def test_an_output_that_is_a_file_is_refused_before_the_training(option, name, said, tmp_path):
+    (tmp_path / "taken").write_text("mine", encoding="utf-8")
+    done = run("train_digits.py", tmp_path, option, name, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr.splitlines()[-1]
+    assert (tmp_path / "taken").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_training_that_diverges_ends_with_one_line(tmp_path):
+    done = run("train_digits.py", tmp_path, "--lr", "1e6", "--epochs", "2", check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: the loss is nan after epoch 1; try a smaller --lr, such as 0.002\n"
+
+
+def test_no_hidden_layer_is_a_linear_model(tmp_path):
+    done = run("train_digits.py", tmp_path, "--hidden=", "--epochs", "1")
+    assert "650 parameters" in done.stdout
+    assert "ReLU" not in done.stdout
+
+
+def test_ctrl_c_keeps_the_best_model_and_the_pictures(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "demos/train_digits.py"), "--epochs", "100000"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        for line in running.stdout:
+            if line.startswith("epoch"):
+                running.send_signal(signal.SIGINT)
+                break
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (130, "")
+    assert "interrupted after" in out
+    for name in ("curves.png", "graph.svg", "confusion.png", "model.npz"):
+        assert (tmp_path / "out" / name).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 7, 60])
+def test_curves_have_ticks_that_one_can_read(epochs, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "demos"))
+    plots = importlib.import_module("plots")
+    drawn = []
+    monkeypatch.setattr(plots.Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    falling = [2.0 * 0.9**epoch for epoch in range(epochs)]
+    rising = [0.9 + 0.001 * epoch for epoch in range(epochs)]
+    curves = {"loss": falling, "validation loss": falling, "accuracy": rising, "validation accuracy": rising}
+    plots.save_curves(curves, tmp_path / "curves.png")
+    loss, accuracy = drawn[0].axes
+    assert loss.get_yscale() == ("log" if falling[0] > 10 * falling[-1] else "linear")
+    for axes in (loss, accuracy):
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert ticks
+        assert all(tick == round(tick) >= 1 for tick in ticks)
+    texts = [accuracy.yaxis.get_major_formatter()(tick, 0) for tick in accuracy.get_yticks()]
+    assert len(set(texts)) == len(texts)
+
+
 def test_help_of_the_digits_demo_shows_every_option(tmp_path):
     text = run("train_digits.py", tmp_path, "--help").stdout
+    assert "(default: 64,32)" in text
     for option in ("epochs", "batch-size", "hidden", "activation", "optimizer", "lr", "weight-decay", "seed", "output"):
         assert f"--{option}" in text
 
