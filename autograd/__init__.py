@@ -86,6 +86,10 @@ from .verify import verify
 
 abs = absolute
 
+# The modules of these names are loaded by now, so these stay the classes that a reader of PyTorch calls here.
+tensor = Tensor
+value = Value
+
 __all__ = [
     "PRIMITIVES", "GradientWarning", "Node", "Tensor", "Value", "abs", "absolute", "acos", "acosh", "add", "all",
     "any", "argmax", "argmin", "argsort", "as_tensor", "asin", "asinh", "astype", "atan", "atan2", "atanh",
@@ -98,8 +102,8 @@ __all__ = [
     "negative", "no_grad", "norm", "not_equal", "outer", "pad", "power", "prod", "reciprocal", "relu", "repeat",
     "reshape", "roll", "round", "rsqrt", "scatter", "set_default_dtype", "sigmoid", "sign", "sin", "sinh",
     "slogdet", "softmax", "softplus", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
-    "topological_order", "trace", "transpose", "tril", "triu", "var", "where",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile",
+    "topological_order", "trace", "transpose", "tril", "triu", "value", "var", "where",
 ]  # fmt: skip
 __all__ += [
     "AnomalyError", "GradcheckError", "checkpoint", "detect_anomaly", "enable_grad", "grad", "gradcheck",

@@ -10,7 +10,8 @@ from typing import Any
 
 from .annotations import Annotations
 from .clusters import Plan
-from .drawing import check_options, named
+from .drawing import check_options
+from .expression import names_by_identity
 from .graph import Node
 from .labels import cut, summary
 from .picture import Picture, Settings, variable_rows
@@ -135,7 +136,7 @@ def draw_backward(
             f"this graph has {len(graph.nodes):,} nodes, and an animation is readable up to {MOST}: draw a part of "
             "the computation, or use draw(loss)"
         )
-    notes = Annotations(graph, named(names or {}))
+    notes = Annotations(graph, names_by_identity(names or {}))
     look = Settings(theme_named(theme), direction, partials=True, pending=True, names=dict(notes.given))
     steps = list(backward_steps(root, names=notes.names))
     moments: list[tuple[dict[Node, Any], Step | None, str]] = [({}, None, "forward: every box has its value")]

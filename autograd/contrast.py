@@ -10,7 +10,8 @@ import numpy as np
 from .annotations import Annotations
 from .canvas import Canvas
 from .clusters import Plan
-from .drawing import DEEPEST, LIMIT, Drawing, check_options, named
+from .drawing import DEEPEST, LIMIT, Drawing, check_options
+from .expression import names_by_identity
 from .graph import Node
 from .picture import Picture, Settings
 from .snapshot import Snapshot, nearest
@@ -81,7 +82,7 @@ def draw_diff(
         if not isinstance(node, Node):
             raise TypeError(f"draw_diff takes two Values or Tensors, not {node!r:.60}")
     check_options(direction=direction, color="kind", zoom=None, limit=limit, depth=None)
-    look, given = theme_named(theme), named(names or {})
+    look, given = theme_named(theme), names_by_identity(names or {})
     graphs = Snapshot([a]), Snapshot([b])
     pairs = matched(*graphs, given)
     canvas = Canvas("comparison", look, direction, nodesep="0.3")

@@ -15,6 +15,7 @@ import numpy as np
 
 from .annotations import Annotations, on_the_way
 from .clusters import Plan
+from .expression import names_by_identity
 from .graph import Node
 from .labels import number
 from .picture import Picture, Settings
@@ -23,7 +24,7 @@ from .render import TIMEOUT, RenderError, render, save
 from .snapshot import Snapshot, nearest
 from .themes import theme_named
 
-__all__ = ["Drawing", "draw", "named"]
+__all__ = ["Drawing", "draw"]
 
 DIRECTIONS = ("LR", "TB", "RL", "BT")
 ZOOMS = ("layers", "tensors", "scalars")
@@ -186,7 +187,7 @@ def draw(
     roots, recorder = run(root, inputs, zoom, loss)
     graph = Snapshot(roots)
     stand = {key: id(nodes[0]) for key, nodes in recorder.stands_for.items() if len(nodes) == 1}
-    look.names = {stand.get(key, key): name for key, name in named(names or {}).items()}
+    look.names = {stand.get(key, key): name for key, name in names_by_identity(names or {}).items()}
     notes = Annotations(graph, look.names)
     grouped = bool(recorder.group_of)
     if loss is not None or (grouped and sum(np.size(node._data) for node in roots) == 1):
@@ -280,21 +281,3 @@ def said(plan: Plan, shown: set[int], silent: bool) -> str:
         parts.append(f"{hidden:,} of {count:,} nodes are not shown")
     every = "expand=True, limit=None" if any(plan.group) else "limit=None, depth=None"
     return "; ".join([*parts, f"draw(..., {every}) shows all of them"]) if parts else ""
-
-
-def named(names: Mapping[str, Any]) -> dict[int, str]:
-    """Return names by the identity of the node, also of those in lists and modules; the first one wins."""
-    found: dict[int, str] = {}
-    for name, thing in list(names.items()):
-        if name.startswith("_"):  # a notebook keeps its history in _, _1, __ ...
-            continue
-        if isinstance(thing, Node):
-            found.setdefault(id(thing), name)
-        elif isinstance(thing, (list, tuple)):
-            for i, item in enumerate(thing):
-                if isinstance(item, Node):
-                    found.setdefault(id(item), f"{name}[{i}]")
-        elif callable(walk := getattr(thing, "named_parameters", None)) and not isinstance(thing, type):
-            for inner, node in walk():
-                found.setdefault(id(node), f"{name}.{inner}")
-    return found

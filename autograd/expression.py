@@ -14,6 +14,7 @@ from .labels import constant
 from .notation import COMPARISONS, Term, called, named, number
 from .rules import shape_of
 from .typeset import latex
+from .wording import spoken
 
 __all__ = ["Names", "formula", "last_operation", "names_by_identity", "operation_term", "term_of", "whole_term"]
 
@@ -130,7 +131,7 @@ def operation_term(op: Primitive, args: Sequence[Any], params: Mapping[str, Any]
     flips = op.name == "transpose" and params.get("axes") is None and len(shape_of(args[0]) or ()) <= 2
     if flips or (op.name == "swapaxes" and {params["axis1"], params["axis2"]} == {-1, -2}):
         return Term("transpose", (operands[0],))
-    return called(op.name, *operands, *parameter_terms(op, params))
+    return called(spoken(op), *operands, *parameter_terms(op, params))
 
 
 def index_text(part: Any, written: Term) -> str:

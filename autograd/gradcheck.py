@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,8 @@ class Report:
         Those outside the tolerances.
     problems : list of str
         What no single entry shows: a function that is not deterministic, a float32 gradient that is off.
+    largest : float
+        The largest absolute difference of those that agreed.
     weighed : bool
         Whether several outputs were weighed at random and summed, so that the slopes are those of the sum.
     """
@@ -76,6 +78,7 @@ class Report:
     worst: Entry | None = None
     failures: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    largest: float = 0.0
     weighed: bool = False
 
     def __bool__(self) -> bool:
@@ -83,7 +86,8 @@ class Report:
 
     def __str__(self) -> str:
         if self:
-            return f"gradcheck: {self.checked} derivatives agree; worst {self.worst or 'difference is nil'}"
+            worst = self.worst or f"difference {self.largest:.2g}"
+            return f"gradcheck: {self.checked} derivatives agree; worst {worst}"
         lines = [f"gradcheck: {problem}" for problem in self.problems]
         if self.failures:
             lines.append(f"gradcheck: {len(self.failures)} of {self.checked} derivatives disagree; worst {self.worst}")
@@ -243,10 +247,13 @@ def _compared(subject: Subject, directions: int, rtol: float, atol: float, step:
                 cause = _cause(subject, place, analytic, numeric)
                 error = _relative(analytic, numeric)
                 report.failures.append(Entry(place.argument, place.index, analytic, numeric, error, place.step, cause))
-        elif abs(analytic - numeric) > atol and (not report.worst or _relative(analytic, numeric) > report.worst.error):
+            continue
+        report.largest = max(report.largest, abs(analytic - numeric))
+        if abs(analytic - numeric) > atol and (not report.worst or _relative(analytic, numeric) > report.worst.error):
             error = _relative(analytic, numeric)
             report.worst = Entry(place.argument, place.index, analytic, numeric, error, place.step)
     if report.failures:
+        report.failures = _with_common_factor(report.failures)
         report.worst = max(report.failures, key=lambda e: e.error if e.error == e.error else np.inf)
     return report
 
@@ -294,7 +301,20 @@ def _cause(subject: Subject, place: Place, analytic: float, numeric: float) -> s
         return "no gradient arrives here: a rule of None, detach(), or .data on the way"
     if _agree(-analytic, numeric, 1e-5, 0.0):
         return "a sign"
-    return f"a factor of {numeric / analytic:.6g}" if isinstance(place.index, tuple) else ""
+    return ""
+
+
+def _with_common_factor(failures: list[Entry]) -> list[Entry]:
+    """Return the entries with a factor for their cause, if one factor explains them all."""
+    first = failures[0]
+    if any(e.cause or not isinstance(e.index, tuple) for e in failures):
+        return failures
+    if len(failures) == 1 and first.index:  # the entries beside it are right: no factor of the rule
+        return failures
+    factor = first.numeric / first.analytic
+    if f"{factor:.6g}" == "1" or not all(_agree(factor * e.analytic, e.numeric, 1e-5, 0.0) for e in failures):
+        return failures
+    return [replace(e, cause=f"a factor of {factor:.6g}") for e in failures]
 
 
 def _in_float32(subject: Subject, gradient: list[Any]) -> list[str]:

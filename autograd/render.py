@@ -32,6 +32,10 @@ HELP = (
     "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)\n"
     "    pip install 'chainrule[viz]'    (no administrator needed; SVG and PNG)"
 )
+PDF_HELP = (
+    "PDF needs Graphviz's dot; SVG, PNG and DOT work without. Save to .svg or .png, or\n"
+    "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)"
+)
 
 
 class RenderError(RuntimeError):
@@ -81,7 +85,8 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
             return engine(source, format, timeout)
         except _UnavailableError as reason:
             reasons.append(str(reason))
-    raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. To draw, {HELP}")
+    help = PDF_HELP if format == "pdf" else f"To draw, {HELP}"
+    raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. {help}")
 
 
 def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from . import elementwise, indexing, joining, linalg, products, reducing, rules, scanning, shaping
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified
 from .variable import Variable, leaf, require_float
+from .wording import checked_flag, checked_name, spoken, unknown_attribute
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
 
@@ -91,7 +92,8 @@ class Tensor(Variable):
     Raises
     ------
     TypeError
-        If `requires_grad` is asked of integers or bools, or `data` is not numeric.
+        If `requires_grad` is asked of integers or bools or is neither True nor False (``Tensor(3, 4)`` is no
+        shape), or `data` is not numeric.
     ValueError
         If nested sequences do not form an array.
 
@@ -109,10 +111,16 @@ class Tensor(Variable):
     def __init__(
         self, data: Any, requires_grad: bool = False, name: str = "", *, dtype: npt.DTypeLike | None = None
     ) -> None:
+        requires_grad, name = checked_flag(requires_grad), checked_name(name)
         array = np.array(_as_array(data, dtype))
         if requires_grad:
             require_float(array)
-        make_leaf(self, array, bool(requires_grad), name)
+        make_leaf(self, array, requires_grad, name)
+
+    if not TYPE_CHECKING:  # to a type checker every name would be there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            unknown_attribute(self, name)
 
     @property
     def data(self) -> np.ndarray[Any, Any]:
@@ -276,6 +284,23 @@ class Tensor(Variable):
 
     permute = transpose
 
+    def t(self) -> Any:
+        """Return a matrix transposed, as PyTorch calls it; a vector as it is."""
+        if self.ndim > 2:
+            raise ValueError(f"t() takes a matrix, not shape {self.shape}; write .mT or .transpose(...)")
+        return shaping.transpose(self)
+
+    def expand(self, *sizes: Any) -> Any:
+        """Return the numbers repeated to these sizes, given as one tuple or as lengths; -1 keeps a length."""
+        wanted = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+        held = (None,) * (len(wanted) - self.ndim) + self.shape
+        pairs = zip(wanted, held, strict=False)  # too few sizes are for broadcast_to to refuse
+        return rules.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
+
+    def clone(self) -> Any:
+        """Return a recorded copy of the numbers, through which gradients pass."""
+        return rules.astype(self, self.dtype)
+
     def masked_fill(self, mask: Any, value: Any) -> Any:
         """Return `value` where `mask` holds, and these numbers elsewhere."""
         return elementwise.where(mask, value, self)
@@ -310,7 +335,7 @@ class Tensor(Variable):
         text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)
         notes = "" if self._data.dtype == _default_dtype else f", dtype={self._data.dtype}"
         if self.op is not None:
-            notes += f", op={self.op.name}"
+            notes += f", op={spoken(self.op)}"
         elif self._requires_grad:
             notes += ", requires_grad=True"
         return f"Tensor({text}{notes}{f', name={self.name!r}' if self.name else ''})"
@@ -356,6 +381,7 @@ def as_tensor(data: Any, requires_grad: bool = False) -> Tensor:
     if isinstance(data, Tensor):
         return data
     array = _as_array(data, None)
+    requires_grad = checked_flag(requires_grad)
     if requires_grad:
         require_float(array)
     made: Tensor = leaf(Tensor, array, requires_grad)

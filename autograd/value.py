@@ -14,6 +14,7 @@ from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf
 from .modes import current_mode
 from .rules import ONE
 from .variable import Variable
+from .wording import checked_flag, checked_name, refuse_recorded
 
 new = object.__new__
 
@@ -98,13 +99,14 @@ class Value(Variable):
     data : float
         The number; assignable.
     grad : float
-        The derivative of the last `backward()` root with respect to this number; 0.0 at the start.  A leaf
-        accumulates over calls, a computed value shows the latest.
+        The derivative of the last `backward()` root with respect to this number; 0.0 at the start, and again
+        when None is assigned.  A leaf accumulates over calls, a computed value shows the latest.
 
     Raises
     ------
     TypeError
-        If `data` is not a number.
+        If `data` is not a number, two different names are given, or the children and the operation of
+        micrograd's own constructor, which records a graph by hand.
 
     Examples
     --------
@@ -131,8 +133,19 @@ class Value(Variable):
     sigmoid = _of_one_float(ew.sigmoid)
     relu = _of_one_float(ew.relu)
 
-    def __init__(self, data: Any, name: str = "", *, label: str = "", requires_grad: bool = True) -> None:
-        make_leaf(self, _as_float(data), bool(requires_grad), name or label)
+    def __init__(
+        self,
+        data: Any,
+        name: str = "",
+        _op: str = "",
+        *,
+        _children: Any = (),
+        label: str = "",
+        requires_grad: bool = True,
+    ) -> None:
+        if _op or _children or label or type(name) is not str:
+            name = _one_name(name, label, _children, _op)
+        make_leaf(self, _as_float(data), requires_grad is True or checked_flag(requires_grad), name)
 
     @property
     def data(self) -> float:
@@ -148,6 +161,8 @@ class Value(Variable):
             give_other_data(self, number)
 
     def _checked_grad(self, value: Any) -> Any:
+        if value is None:  # what PyTorch's users write for "no gradient yet"
+            return 0.0
         return value if isinstance(value, Node) else _as_float(value)
 
     def retain_grad(self) -> None:
@@ -171,6 +186,15 @@ class Value(Variable):
         grad = self._grad._data if isinstance(self._grad, Node) else self._grad
         name = f", name={self.name!r}" if self.name else ""
         return f"Value(data={self._data!r}, grad={grad!r}{name})"
+
+
+def _one_name(name: Any, label: Any, children: Any, op: Any) -> str:
+    if op or children or isinstance(name, (tuple, set)):
+        refuse_recorded(children or name, op)
+    name, label = checked_name(name), checked_name(label)
+    if name and label and name != label:
+        raise TypeError(f"name={name!r} and label={label!r} mean the same; give one of them")
+    return name or label  # type: ignore[no-any-return]
 
 
 def _as_float(data: Any) -> float:

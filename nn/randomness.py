@@ -6,15 +6,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Rng", "as_generator", "get_rng_state", "manual_seed", "set_rng_state"]
+__all__ = ["Rng", "as_generator", "get_rng_state", "is_seeded", "manual_seed", "set_rng_state"]
 
 Rng: TypeAlias = "np.random.Generator | int | None"
 
+_by_seed = False  # whether `manual_seed` or `set_rng_state` has been called
 _generator: np.random.Generator | None = None  # made at the first draw: loading numpy.random takes its time
 
 
 def manual_seed(seed: int) -> np.random.Generator:
     """Restart the generator that layers and initialisers draw from when no `rng` is given.
+
+    From then on the networks of `nn.scalar` draw from it too, instead of from Python's `random`.
 
     Parameters
     ----------
@@ -37,8 +40,9 @@ def manual_seed(seed: int) -> np.random.Generator:
     >>> first == manual_seed(0).random()
     True
     """
-    global _generator
+    global _generator, _by_seed
     _generator = _seeded(seed)
+    _by_seed = True
     return _generator
 
 
@@ -55,6 +59,11 @@ def _shared() -> np.random.Generator:
     if _generator is None:
         _generator = np.random.default_rng()
     return _generator
+
+
+def is_seeded() -> bool:
+    """Whether `manual_seed` or `set_rng_state` has said where the numbers begin."""
+    return _by_seed
 
 
 def as_generator(rng: Rng = None) -> np.random.Generator:
@@ -103,4 +112,6 @@ def get_rng_state() -> dict[str, Any]:
 
 def set_rng_state(state: dict[str, Any]) -> None:
     """Put the generator of `manual_seed` back into a state of `get_rng_state`."""
+    global _by_seed
     _shared().bit_generator.state = state
+    _by_seed = True

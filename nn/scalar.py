@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from autograd import Node, Value
 
 from .module import Module, Parameter, index_text
-from .randomness import Rng, as_generator
+from .randomness import Rng, as_generator, is_seeded
 
 __all__ = ["MLP", "Layer", "Neuron", "as_values", "gradients_of", "numbers_of", "scalarize"]
 
 Array = np.ndarray[Any, Any]
 AnyModule = TypeVar("AnyModule", bound=Module)
+Source: TypeAlias = "Rng | random.Random"
+
+
+_PYTHON: Any = random  # which a layer hands to its neurons
+
+
+def _source(rng: Source) -> Any:
+    """Return what to draw weights from, something with a method `uniform`."""
+    if rng is None and not is_seeded():
+        return random
+    return rng if rng is _PYTHON or isinstance(rng, random.Random) else as_generator(rng)
 
 
 class Neuron(Module):
@@ -28,8 +40,10 @@ class Neuron(Module):
         Number of inputs.
     nonlin : bool
         Whether the rectifier is applied.
-    rng : Generator, int or None
-        Where the weights are drawn from, uniformly in [-1, 1]; the bias starts at 0.
+    rng : Generator, random.Random, int or None
+        Where the weights are drawn from, uniformly in [-1, 1]; the bias starts at 0.  None is the generator of
+        `nn.manual_seed` once that was called.  Before, it is Python's `random` module, as in micrograd, whose
+        weights ``random.seed(1337)`` therefore repeats.
 
     Examples
     --------
@@ -40,9 +54,9 @@ class Neuron(Module):
     3
     """
 
-    def __init__(self, nin: int, nonlin: bool = True, *, rng: Rng = None) -> None:
+    def __init__(self, nin: int, nonlin: bool = True, *, rng: Source = None) -> None:
         super().__init__()
-        generator = as_generator(rng)
+        generator = _source(rng)
         self.w = [Value(generator.uniform(-1, 1)) for _ in range(nin)]
         self.b = Value(0.0)
         self.nonlin = nonlin
@@ -72,17 +86,17 @@ class Layer(Module):
     nin, nout : int
         Number of inputs, and of neurons.
     **kwargs
-        For each `Neuron`: `nonlin`, `rng`.
+        For each `Neuron`: `nonlin`, and `rng`, from which they draw in turn.
 
     Examples
     --------
     >>> Layer(2, 2, rng=0)
-    Layer of [ReLUNeuron(2), ReLUNeuron(2)]
+    Layer of 2 ReLUNeuron(2)
     """
 
-    def __init__(self, nin: int, nout: int, *, rng: Rng = None, **kwargs: Any) -> None:
+    def __init__(self, nin: int, nout: int, *, rng: Source = None, **kwargs: Any) -> None:
         super().__init__()
-        generator = as_generator(rng)
+        generator = _source(rng)
         self.neurons = [Neuron(nin, rng=generator, **kwargs) for _ in range(nout)]
 
     def forward(self, x: Sequence[Any]) -> Any:
@@ -95,7 +109,9 @@ class Layer(Module):
         return [p for neuron in self.neurons for p in neuron.parameters()]
 
     def __repr__(self) -> str:
-        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+        kinds = list(map(str, self.neurons))
+        alike = len(set(kinds)) == 1  # micrograd lists them all, 900 characters for two layers of 16
+        return f"Layer of {len(kinds)} {kinds[0]}" if alike else f"Layer of [{', '.join(kinds)}]"
 
 
 class MLP(Module):
@@ -107,8 +123,8 @@ class MLP(Module):
         Number of inputs.
     nouts : list of int
         Number of neurons in each layer.
-    rng : Generator, int or None
-        Where the weights are drawn from.
+    rng : Generator, random.Random, int or None
+        Where the weights are drawn from, layer by layer and neuron by neuron; None as in `Neuron`.
 
     Examples
     --------
@@ -119,9 +135,9 @@ class MLP(Module):
     17
     """
 
-    def __init__(self, nin: int, nouts: Sequence[int], *, rng: Rng = None) -> None:
+    def __init__(self, nin: int, nouts: Sequence[int], *, rng: Source = None) -> None:
         super().__init__()
-        generator = as_generator(rng)
+        generator = _source(rng)
         sizes = [nin, *nouts]
         self.layers = [
             Layer(sizes[i], sizes[i + 1], nonlin=i != len(nouts) - 1, rng=generator) for i in range(len(nouts))

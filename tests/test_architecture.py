@@ -15,7 +15,7 @@ PACKAGES = ("autograd", "nn", "optim")
 
 # A module of autograd imports only from rows above its own.
 ROWS = (
-    {"modes", "nested", "provenance"},
+    {"modes", "nested", "provenance", "wording"},
     {"graph"},
     {"recorder"},
     {"operands"},

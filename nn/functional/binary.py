@@ -31,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@elementwise(lambda y, p: 1.0 / maximum(p, 1e-12))
+@elementwise(lambda y, p: 1.0 / maximum(p, 1e-12), symbol="log")
 def clamped_log(p: Any) -> Any:
     """Logarithm of a probability, -100 at least."""
     if isinstance(p, float):
@@ -43,13 +43,14 @@ def clamped_log(p: Any) -> Any:
 @elementwise(
     lambda y, p, t: (p - t) / maximum(p * (1.0 - p), 1e-12),
     lambda y, p, t: clamped_log(1.0 - p) - clamped_log(p),
+    symbol="BCE",
 )
 def probability_cross_entropy(p: Any, t: Any) -> Any:
     """Cross-entropy of a probability with a target, each logarithm at least -100."""
     return -(t * clamped_log(p) + (1.0 - t) * clamped_log(1.0 - p))
 
 
-@elementwise(lambda y, z, t: sigmoid(z) - t, lambda y, z, t: -z)
+@elementwise(lambda y, z, t: sigmoid(z) - t, lambda y, z, t: -z, symbol="BCE with logits")
 def logit_cross_entropy(z: Any, t: Any) -> Any:
     """Cross-entropy of the probability ``sigmoid(z)`` with a target, without overflow: ``softplus(z) - t z``."""
     softplus_of_minus = xp(z).log1p(xp(z).exp(-abs(z)))

@@ -26,8 +26,11 @@ Function = Callable[..., Any]
 COMPOSITIONS: dict[str, Function] = {}
 
 
-def fused(composition: Function, *pullbacks: Function | None) -> Callable[[Function], Function]:
-    """Make a fused primitive of an array forward, its composition and one pullback per argument."""
+def fused(composition: Function, *pullbacks: Function | None, symbol: str = "") -> Callable[[Function], Function]:
+    """Make a fused primitive of an array forward, its composition and one pullback per argument.
+
+    Readers are shown its `symbol`: how a loss was cut into operations is nothing they have to know.
+    """
 
     def decorate(forward: Function) -> Function:
         @functools.wraps(forward)
@@ -38,7 +41,7 @@ def fused(composition: Function, *pullbacks: Function | None) -> Callable[[Funct
             return forward(*args, **params)
 
         COMPOSITIONS[forward.__name__] = composition
-        return primitive(*pullbacks)(of_arrays_or_values)
+        return primitive(*pullbacks, symbol=symbol)(of_arrays_or_values)
 
     return decorate
 
@@ -90,7 +93,7 @@ def _pull_standardized(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
     return inverse * (centred - y * ag.mean(g * y, axis=axis, keepdims=True))
 
 
-@fused(_standardized, _pull_standardized)
+@fused(_standardized, _pull_standardized, symbol="standardize")
 def standardized(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     """Numbers along `axis` shifted to mean 0 and scaled to variance 1 (nearly: `eps` is added to the variance)."""
     d = x - x.mean(axis=axis, keepdims=True)
@@ -105,7 +108,7 @@ def _pull_scaled(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
     return _inverse_rms(x, axis, eps) * (g - y * ag.mean(g * y, axis=axis, keepdims=True))
 
 
-@fused(lambda x, axis=-1, eps=1e-5: x * _inverse_rms(x, axis, eps), _pull_scaled)
+@fused(lambda x, axis=-1, eps=1e-5: x * _inverse_rms(x, axis, eps), _pull_scaled, symbol="RMS norm")
 def scaled_to_unit(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     """Numbers along `axis` divided by the root of their mean square."""
     return x / np.sqrt((x * x).mean(axis=axis, keepdims=True) + eps)
@@ -114,7 +117,7 @@ def scaled_to_unit(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
 # ------------------------------------------------------------------------------------------- mean of losses
 
 
-@fused(lambda x: ag.mean(x), lambda g, y, x: g / x.size * np.ones(x.shape, x.dtype))
+@fused(lambda x: ag.mean(x), lambda g, y, x: g / x.size * np.ones(x.shape, x.dtype), symbol="mean")
 def mean_of_all(x: Any) -> Any:
     """Mean of all numbers of an array."""
     return np.add.reduce(x, axis=None) / x.size
@@ -124,6 +127,7 @@ def mean_of_all(x: Any) -> Any:
     lambda x, t: ag.mean((x - t) ** 2),
     lambda g, y, x, t: (x - t) * (g * (2.0 / x.size)),
     lambda g, y, x, t: (t - x) * (g * (2.0 / x.size)),
+    symbol="MSE",
 )
 def mean_squared_error(x: Any, t: Any) -> Any:
     """Mean of the squared differences of two arrays of one shape."""
@@ -136,6 +140,7 @@ def mean_squared_error(x: Any, t: Any) -> Any:
     lambda z, t: ag.mean(ag.softplus(z) - t * z),
     lambda g, y, z, t: (ag.sigmoid(z) - t) * (g / z.size),
     lambda g, y, z, t: z * (-g / z.size),
+    symbol="BCE with logits",
 )
 def mean_logit_cross_entropy(z: Any, t: Any) -> Any:
     """Mean cross-entropy of the probabilities ``sigmoid(z)`` with targets, without overflow."""
@@ -162,6 +167,7 @@ def _one_hot(t: Any, like: Any) -> Any:
     lambda z, t: ag.logsumexp(z, axis=-1) - z[np.arange(len(t)), t],
     lambda g, y, z, t: (ag.exp(z - _log_partition(y, z, t)) - _one_hot(t, z)) * g[:, None],
     None,
+    symbol="cross entropy",
 )
 def cross_entropy_of_index(z: Any, t: Any) -> Any:
     """Cross-entropy ``log(sum(exp(z))) - z[t]`` of each row of logits z (n, C) with its class t (n,)."""
@@ -178,6 +184,7 @@ def _row_losses(z: Any, q: Any) -> Any:
 @primitive(
     lambda g, y, z, q: (ag.softmax(z) * ag.sum(q, axis=-1, keepdims=True) - q) * g[..., None],
     lambda g, y, z, q: -ag.log_softmax(z) * g[..., None],
+    symbol="cross entropy",
 )
 def cross_entropy_of_rows(z: Any, q: Any) -> Any:
     """Cross-entropy ``-sum(q * log_softmax(z))`` of each row of logits with a row of class weights q (..., C)."""

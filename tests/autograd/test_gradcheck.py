@@ -101,6 +101,23 @@ def test_a_wrong_rule_is_caught_with_its_cause(partial, cause):
     assert f"{X.size} of {X.size}" in str(report)
 
 
+def test_a_factor_is_named_only_if_it_explains_every_wrong_entry():
+    for factors in ([[1.0, 3.0, 1.0], [1.0, 1.0, 1.0]], [[2.0, 3.0, 2.0], [2.0, 2.0, 2.0]]):  # 2 is right
+        wrong = np.array(factors)
+        report = failure(broken(lambda y, x, wrong=wrong: wrong * x), X)
+        assert "factor" not in str(report)
+    assert "a factor of 2" in str(failure(broken(lambda y, x: x), 3.0))
+    scaled = failure(lambda x, y: broken(lambda y, x: 0.5 * x)(x) * y, (X, 3.0))
+    assert len(scaled.failures) == X.size
+    assert str(scaled).count("a factor of 4") == 5  # of which the worst is the first
+
+
+def test_the_worst_difference_of_an_exact_gradient_is_zero():
+    report = gradcheck(lambda x: x + 1.0, 0.0)
+    assert str(report) == f"gradcheck: 1 derivatives agree; worst difference {report.largest:.2g}"
+    assert str(gradcheck(lambda x: x * 0.0, np.ones(2))).endswith("worst difference 0")
+
+
 def test_one_wrong_entry_among_many_is_named():
     wrong = np.zeros((2, 3))
     wrong[1, 2] = 1e-4

@@ -139,3 +139,35 @@ def test_gradient_descent_by_hand():
         for p in n.parameters():
             p.data += -0.1 * p.grad
     assert loss.data < 0.1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: Value(2.0, (a,), "*"),
+        lambda a: Value(2.0, (a, a)),
+        lambda a: Value(2.0, _children=(a,), _op="tanh"),
+    ],
+)
+def test_a_graph_is_not_recorded_by_hand(make):
+    with pytest.raises(TypeError, match="recorded by operating on Values"):
+        make(Value(1.0))
+
+
+def test_no_gradient_is_zero():
+    a = Value(3.0)
+    (a * a).backward()
+    a.grad = None
+    assert a.grad == 0.0
+    (a * a).backward()
+    assert a.grad == 6.0
+
+
+def test_a_value_has_one_name():
+    with pytest.raises(TypeError, match=r"'y'.*'x'.*one of them"):
+        Value(3.0, label="x", name="y")
+    assert Value(3.0, label="x", name="x").name == "x"
+    assert Value(3.0, label=None).name == ""
+    for options in ({"name": 4}, {"label": 4}):
+        with pytest.raises(TypeError, match="name is a string, not 4"):
+            Value(3.0, **options)

@@ -123,6 +123,12 @@ def test_without_any_engine_the_text_is_written_and_help_is_given(without_any_en
     assert not (tmp_path / "graph.png").exists()
 
 
+def test_pdf_is_offered_no_cure_that_is_none(without_any_engine):
+    with pytest.raises(r.RenderError, match="PDF needs Graphviz's dot; SVG, PNG and DOT work without") as caught:
+        r.render(SOURCE, "pdf")
+    assert "chainrule[viz]" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "script",
     ["#!/bin/sh\necho too old >&2; exit 1\n", "#!/bin/sh\nexit 0\n", "#!/no/such/program\n", "#!/bin/sh\nkill -9 $$\n"],

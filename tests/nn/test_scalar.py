@@ -1,5 +1,7 @@
 """The tensor engine is the scalar engine in bulk: all layers and losses on arrays of Values; micrograd's classes."""
 
+import random
+
 import numpy as np
 import pytest
 from cases import CASES
@@ -110,7 +112,9 @@ def test_micrograd_classes():
     model = nn.scalar.MLP(2, [16, 16, 1], rng=0)
     assert len(model.parameters()) == 337
     small = nn.scalar.MLP(1, [2, 1])
-    assert repr(small) == "MLP of [Layer of [ReLUNeuron(1), ReLUNeuron(1)], Layer of [LinearNeuron(2)]]"
+    assert repr(small) == "MLP of [Layer of 2 ReLUNeuron(1), Layer of 1 LinearNeuron(2)]"
+    small.layers[0].neurons[1].nonlin = False
+    assert repr(small.layers[0]) == "Layer of [ReLUNeuron(1), LinearNeuron(1)]"
     model([1.0, 2.0]).backward()
     assert any(p.grad for p in model.parameters())
     model.zero_grad()
@@ -144,3 +148,62 @@ def test_a_neuron_says_how_many_inputs_it_takes():
 def test_same_seed_same_neurons():
     a, b = (nn.scalar.MLP(2, [3, 1], rng=7) for _ in range(2))
     assert [p.data for p in a.parameters()] == [p.data for p in b.parameters()]
+
+
+# What micrograd 0.1.0 prints for `micrograd_step` below, its own classes in the place of ours.
+OF_MICROGRAD = [
+    1.1568404477921275, 2.2529282505400694, 2.107911844730171, 1.598765851885621, 0.34109353244100343,
+]  # fmt: skip
+
+
+def half_moons():
+    angles = [np.pi * i / 19 for i in range(20)]
+    upper = [((float(np.cos(a)), float(np.sin(a))), 1) for a in angles]
+    lower = [((float(1 - np.cos(a)), float(0.5 - np.sin(a))), -1) for a in angles]
+    return [point for pair in zip(upper, lower, strict=True) for point in pair]
+
+
+def micrograd_step(model, points, k):
+    scores = [model(list(map(Value, x))) for x, _ in points]
+    losses = [(1 + -y * s).relu() for (_, y), s in zip(points, scores, strict=True)]
+    total = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
+    model.zero_grad()
+    total.backward()
+    for p in model.parameters():
+        p.data -= (1.0 - 0.9 * k / 100) * p.grad
+    return total.data
+
+
+def test_pythons_seed_repeats_the_losses_of_micrograd(monkeypatch):
+    monkeypatch.setattr("nn.randomness._by_seed", False)
+    state = random.getstate()
+    try:
+        random.seed(1337)
+        model = nn.scalar.MLP(2, [16, 16, 1])
+        random.seed(1337)
+        drawn = [random.uniform(-1, 1) for _ in range(2 * 16 + 16 * 16 + 16)]
+    finally:
+        random.setstate(state)
+    assert [w.data for layer in model.layers for n in layer.neurons for w in n.w] == drawn
+    points = half_moons()
+    losses = [micrograd_step(model, points, k) for k in range(5)]
+    np.testing.assert_allclose(losses, OF_MICROGRAD, rtol=1e-12)
+
+
+def test_our_own_seed_is_obeyed_once_it_was_set(monkeypatch):
+    monkeypatch.setattr("nn.randomness._by_seed", False)
+    before = nn.get_rng_state()
+    drawn = []
+    for python_seed in (0, 1):
+        random.seed(python_seed)
+        nn.manual_seed(3)
+        drawn.append([p.data for p in nn.scalar.MLP(2, [3, 1]).parameters()])
+    nn.set_rng_state(before)
+    assert drawn[0] == drawn[1] == [p.data for p in nn.scalar.MLP(2, [3, 1], rng=3).parameters()]
+
+
+def test_a_generator_of_python_is_drawn_from():
+    a, b = (nn.scalar.Layer(2, 3, rng=random.Random(5)) for _ in range(2))
+    assert [p.data for p in a.parameters()] == [p.data for p in b.parameters()]
+    with pytest.raises(TypeError, match="rng is a"):
+        nn.scalar.MLP(2, [1], rng="1337")

@@ -1,0 +1,105 @@
+"""What readers are told: how an operation is called, and what stands here for a name of another library."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+__all__ = ["checked_flag", "checked_name", "refuse_recorded", "spoken", "unknown_attribute"]
+
+IN_PLACE = "a Tensor is not written in place, since a graph may have recorded it: write t = t.{0}(...)"
+ONE_DEVICE = "numbers are on the CPU, and only there: leave it out"
+
+# A name that a Tensor has in PyTorch or NumPy and not here -> what to write instead.
+INSTEAD = {
+    "add": "a + b", "sub": "a - b", "subtract": "a - b", "mul": "a * b", "multiply": "a * b", "div": "a / b",
+    "divide": "a / b", "true_divide": "a / b", "neg": "-t", "negative": "-t", "bmm": "a @ b", "mv": "a @ b",
+    "eq": "a == b", "ne": "a != b", "lt": "a < b", "le": "a <= b", "gt": "a > b", "ge": "a >= b",
+    "to": "t.astype(dtype) for another dtype; there is no device but the CPU", "type": "t.astype(dtype)",
+    "type_as": "t.astype(other.dtype)", "half": "t.astype(np.float16)", "long": "t.astype(np.int64)",
+    "int": "t.astype(np.int32)", "bool": "t.astype(bool)", "copy": "t.clone(), or Tensor(t.data) for a leaf",
+    "new_tensor": "Tensor(data)", "new_zeros": "Tensor(np.zeros(shape))", "new_ones": "Tensor(np.ones(shape))",
+    "expand_as": "t.expand(other.shape)", "view_as": "t.reshape(other.shape)", "reshape_as": "t.reshape(other.shape)",
+    "swapdims": "t.swapaxes(i, j)", "adjoint": "t.mT", "H": "t.mT", "gather": "t.take_along_axis(indices, axis)",
+    "index_select": "t.take(indices, axis)", "scatter_add": "t.index_add(index, values)", "chunk": "t.split(parts)",
+    "masked_select": "t[mask]", "nonzero": "np.nonzero(t.numpy())", "where": "where(mask, a, b) of autograd",
+    "topk": "t.argsort() and t.take(...)", "unbind": "tuple(t)", "nelement": "t.numel(), or t.size",
+    "ndimension": "t.dim(), or t.ndim", "values": "t.numpy()", "grad_fn": "t.op, None for a leaf",
+    "fill": "t.data = np.full(t.shape, value)",
+}  # fmt: skip
+INSTEAD_SENTENCES = {
+    "device": "numbers are on the CPU, and only there", "is_cuda": "numbers are on the CPU, and only there",
+    "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE, "pin_memory": ONE_DEVICE,
+    "contiguous": "every operation takes any order in memory: leave it out",
+    "is_contiguous": "every operation takes any order in memory: leave it out",
+}  # fmt: skip
+
+
+def unknown_attribute(thing: Any, name: str) -> NoReturn:
+    """Raise AttributeError for a name that is not there, with what to write instead where that is known.
+
+    Parameters
+    ----------
+    thing : Tensor
+        What was asked for it.
+    name : str
+        The name.
+
+    Raises
+    ------
+    AttributeError
+        Always.
+    """
+    kind = type(thing)
+    hint = ""
+    if not name.startswith("_"):
+        if name in INSTEAD:
+            hint = f": write {INSTEAD[name]}"
+        elif name in INSTEAD_SENTENCES:
+            hint = f": {INSTEAD_SENTENCES[name]}"
+        elif name.endswith("_") and hasattr(kind, name[:-1]):
+            hint = f": {IN_PLACE.format(name[:-1])}, or assign to t.data"
+        elif name.endswith("_") and name[:-1] in INSTEAD:
+            hint = f": a Tensor is not written in place, since a graph may have recorded it: write {INSTEAD[name[:-1]]}"
+    raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{hint}", name=name, obj=thing)
+
+
+def spoken(op: Any) -> str:
+    """Return how text calls an operation: its name, or its symbol where only the name's maker knows the name.
+
+    The library's own operations are called by their names, under which a reader finds them.  One from elsewhere,
+    such as the fused losses of `nn`, is called by its symbol if that is a word or several.
+    """
+    word = str(op.symbol).replace(" ", "_")
+    own = str(getattr(op.forward, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
+    return word if word.isidentifier() and not own else str(op.name)
+
+
+def checked_flag(given: Any) -> bool:
+    """Return `requires_grad` as a bool, and refuse what was meant as another argument."""
+    if given is True or given is False:
+        return bool(given)
+    if type(given).__name__ in ("bool", "bool_"):  # np.bool_ in NumPy 1 and 2
+        return bool(given)
+    several = isinstance(given, (int, float))
+    more = "; a shape is not given this way: write Tensor(np.zeros((3, 4))), or one list of numbers" if several else ""
+    raise TypeError(f"requires_grad is True or False, not {given!r:.60}: write Tensor(data, requires_grad=...){more}")
+
+
+def checked_name(given: Any) -> str:
+    """Return the name of a node as a string; None is no name."""
+    if type(given) is str:
+        return given
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        raise TypeError(f"name is a string, not {given!r:.60} ({type(given).__name__})")
+    return str(given)
+
+
+def refuse_recorded(children: Any, op: Any) -> NoReturn:
+    """Raise TypeError for the arguments that the micrograd lecture's own `Value` records its graph with."""
+    example = "c = a + b" if op in ("", None) or not isinstance(op, str) or len(op) > 2 else f"c = a {op} b"
+    raise TypeError(
+        f"a Value is not given its children ({children!r:.60}) or its operation ({op!r:.20}): a graph is recorded by "
+        f"operating on Values, as in {example}; an operation of your own is made with autograd.extend"
+    )

@@ -1,0 +1,125 @@
+"""Names that users of PyTorch, NumPy and micrograd type: those that are there, and what is said of the others."""
+
+import copy
+import pickle
+import sys
+
+import numpy as np
+import pytest
+
+import autograd as ag
+import nn
+from autograd import Node, Tensor, Value, tensor, value
+from autograd.wording import INSTEAD, INSTEAD_SENTENCES, spoken
+
+
+def test_the_small_names_make_nodes_and_hide_no_module():
+    assert isinstance(tensor([1.0, 2.0], requires_grad=True), Tensor)
+    assert isinstance(value(2.0, name="a"), Value)
+    __import__("autograd.tensor")
+    assert ag.tensor is Tensor
+    assert sys.modules["autograd.value"].Value is Value
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Tensor(3, 4), r"Tensor\(data, requires_grad=\.\.\.\).*shape is not given this way"),
+        (lambda: Tensor([1.0], "W"), "requires_grad is True or False, not 'W'"),
+        (lambda: Tensor(1, 2, 3), "shape is not given this way"),
+        (lambda: Tensor([1.0], True, 5), "name is a string, not 5"),
+        (lambda: nn.Parameter([1.0], 1), "requires_grad is True or False, not 1"),
+        (lambda: ag.as_tensor([1.0], np.float32), "requires_grad is True or False"),
+        (lambda: Value(1.0, requires_grad="no"), "requires_grad is True or False"),
+    ],
+)
+def test_what_is_no_flag_and_no_name_is_refused(make, said):
+    with pytest.raises(TypeError, match=said):
+        make()
+
+
+def test_flags_and_names_of_other_types_that_mean_the_same():
+    made = Tensor([1.0], np.bool_(True), np.str_("W"))
+    assert made.requires_grad is True
+    assert made.name == "W"
+    assert Tensor([1.0], name=None).name == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("cuda", "on the CPU"),
+        ("to", r"t\.astype\(dtype\)"),
+        ("long", r"astype\(np\.int64\)"),
+        ("contiguous", "leave it out"),
+        ("add", r"a \+ b"),
+        ("add_", r"not written in place.*a \+ b"),
+        ("relu_", r"not written in place.*t = t\.relu\("),
+        ("grad_fn", r"t\.op"),
+    ],
+)
+def test_a_missing_name_is_answered_with_what_to_write(name, said):
+    t = Tensor([1.0])
+    with pytest.raises(AttributeError, match=said) as caught:
+        getattr(t, name)
+    assert caught.value.name == name
+    assert caught.value.obj is t
+    assert not hasattr(t, name)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "nonsense_", "__cuda__", "_ipython_display_", "__array_interface__"])
+def test_other_names_are_missing_without_a_word(name):
+    with pytest.raises(AttributeError, match=f"^'Tensor' object has no attribute '{name}'$"):
+        getattr(Tensor([1.0]), name)
+
+
+def test_no_hint_is_given_for_what_is_there():
+    assert not [name for name in {**INSTEAD, **INSTEAD_SENTENCES} if hasattr(Tensor, name)]
+
+
+def test_protocols_find_what_they_found():
+    t = Tensor([1.0, 2.0], name="t")
+    for twin in (copy.copy(t), copy.deepcopy(t), pickle.loads(pickle.dumps(t))):
+        np.testing.assert_array_equal(twin.data, t.data)
+        assert twin.name == "t"
+    np.testing.assert_array_equal(np.asarray(t), [1.0, 2.0])
+    np.testing.assert_array_equal(np.concatenate([t.data, t]).data, [1.0, 2.0, 1.0, 2.0])
+    assert not hasattr(Value(1.0), "cuda")
+
+
+def test_names_of_pytorch_that_are_operations_here():
+    x = np.arange(6.0).reshape(2, 3)
+    t = Tensor(x, requires_grad=True)
+    np.testing.assert_array_equal(t.t().data, x.T)
+    np.testing.assert_array_equal(t[0].t().data, x[0])
+    np.testing.assert_array_equal(t.expand(4, -1, 3).data, np.broadcast_to(x, (4, 2, 3)))
+    np.testing.assert_array_equal(t[:, :1].expand((2, 5)).data, np.broadcast_to(x[:, :1], (2, 5)))
+    twin = t.clone()
+    assert not np.shares_memory(twin.data, t.data)
+    (twin * twin).sum().backward()
+    np.testing.assert_array_equal(t.grad, 2 * x)
+    assert Tensor([True]).clone().dtype == bool
+    with pytest.raises(ValueError, match=r"\.mT"):
+        t.expand(2, 2, 3).t()
+    for sizes in ((3,), (-1, 2, 3)):
+        with pytest.raises(ValueError, match="broadcast_to"):
+            t.expand(*sizes)
+
+
+def test_fused_losses_are_shown_by_words():
+    z, t = Tensor([[0.5, 1.0]], requires_grad=True, name="z"), [1]
+    loss = nn.CrossEntropyLoss()(z, t)
+    assert repr(loss).endswith("op=mean)")
+    assert ag.formula(loss) == "mean(cross_entropy(z, [1]))"
+    assert r"\operatorname{cross\_entropy}" in ag.formula(loss, style="latex")
+    assert 'label="cross entropy"' in ag.draw(loss).source
+    both = nn.BCEWithLogitsLoss()(z, [[0.0, 1.0]])
+    assert ag.formula(both).startswith("BCE_with_logits(z, ")
+    assert "BCE with logits" in ag.draw(both).source
+    assert "BCE_with_logits" in str(ag.explain(both))
+    assert isinstance(loss, Node)
+
+
+def test_own_operations_are_called_by_their_names():
+    a = Tensor([1.0], requires_grad=True)
+    assert [spoken(x.op) for x in (a * a, a.relu(), -a, a.sigmoid())] == ["multiply", "relu", "negative", "sigmoid"]
