@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from .explanation import Explanation, explain
 from .gradcheck import gradcheck
 from .graph import Node, topological_order
 from .notation import numeral
-from .parsing import parse, variables_of
+from .parsing import names_in, parse, variables_of
 from .player import play
 from .render import replace
 from .steps import backward_steps, count_paths
@@ -79,12 +79,14 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
     Raises
     ------
     UsageError
-        If a number is missing, or nothing is left to differentiate.
+        If there is no formula, a number is given that it does not use, or nothing is left to differentiate.
     ExpressionError
         If the formula cannot be read.
     ArithmeticError, ValueError
         If it cannot be computed.
     """
+    if not text.strip():
+        raise UsageError('the formula is empty; write one, as in: python -m autograd grad "a*b" a=2 b=3')
     name, formula, numbers = split_lines(text)
     try:
         given = variables_of(assignments)
@@ -92,6 +94,9 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
         raise UsageError(str(error)) from None
     variables = numbers | given
     result = parse(formula, variables, name=name)
+    used_names = names_in(formula)
+    if unused := [f"{key}={numeral(number)}" for key, number in given.items() if key not in used_names]:
+        raise UsageError(f"{', '.join(unused)}: the formula does not use {'it' if len(unused) == 1 else 'them'}")
     if not isinstance(result, Node):
         raise UsageError(f"the formula is the number {numeral(result)}: it has no variable; write one, as in x**2 x=3")
     leaves = {node.name: node for node in topological_order(result) if node.op is None}
@@ -125,10 +130,18 @@ def _is_number(text: str) -> bool:
 
 def explained(formula: Formula, wrt: str | None) -> Explanation:
     """Return the explanation of a formula."""
-    if wrt is not None and wrt not in formula.leaves:
-        there = ", ".join(formula.leaves)
-        raise UsageError(f"--wrt {wrt}: there is no such variable in the formula; there are {there}")
+    if wrt is not None:
+        leaf_named(formula, wrt, "--wrt")
     return explain(formula.root, wrt)
+
+
+def leaf_named(formula: Formula, name: str, option: str) -> Node:
+    """Return the node of the variable that an option names."""
+    if name not in formula.leaves:
+        names = ", ".join(formula.leaves)
+        there = f"there are {names}" if len(formula.leaves) > 1 else f"the only one is {names}"
+        raise UsageError(f"{option} {name}: there is no such variable in the formula; {there}")
+    return formula.leaves[name]
 
 
 def steps_for_programs(formula: Formula) -> dict[str, Any]:
@@ -238,10 +251,14 @@ def check_text(formula: Formula, rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def drawn(formula: Formula, path: Path | None, theme: str) -> str:
-    """Draw the graph with its gradients to a file, or return its DOT text."""
+def drawn(formula: Formula, path: Path | None, theme: str, *, ways: Sequence[str] = (), **look: Any) -> str:
+    """Draw the graph with its gradients to a file, or return its DOT text.
+
+    `ways` names variables whose ways to the result are highlighted; `look` holds other options of `draw`.
+    """
+    highlighted = [leaf_named(formula, name, "--path") for name in ways]
     formula.root.backward()  # type: ignore[attr-defined]
-    picture = draw(formula.root, theme=theme)
+    picture = draw(formula.root, theme=theme, path=highlighted or None, **look)
     if path is None:
         return picture.source
     picture.save(path)

@@ -11,6 +11,7 @@ import difflib
 import inspect
 import keyword
 import math
+import re
 import unicodedata
 import warnings
 from collections.abc import Mapping
@@ -22,12 +23,14 @@ from .labels import cut, visible
 from .rules import PRIMITIVES, Elementwise, Nondifferentiable
 from .value import Value
 
-__all__ = ["ExpressionError", "FormulaArithmeticError", "functions", "parse", "variables_of"]
+__all__ = ["ExpressionError", "FormulaArithmeticError", "functions", "names_in", "parse", "variables_of"]
 
 LONGEST = 2000  # characters
 MOST_NODES = 500
 DEEPEST = 100
 SHOWN = 60  # characters of a line around the place of an error
+
+PRODUCT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d]\w*)")  # of a number, without its *
 
 OPERATORS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power"}
 OF_ARRAYS = {"cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort"}
@@ -169,6 +172,17 @@ def variables_of(assignments: list[str]) -> dict[str, float]:
     return found
 
 
+def names_in(text: str) -> set[str]:
+    """Return the names that occur in a formula which `parse` has read.
+
+    Examples
+    --------
+    >>> sorted(names_in("tanh(a*b)"))
+    ['a', 'b', 'tanh']
+    """
+    return {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
+
+
 class _Reader:
     """Walks the syntax tree of one formula."""
 
@@ -213,6 +227,11 @@ class _Reader:
                 warnings.simplefilter("ignore")  # such as "'int' object is not callable; perhaps you missed a comma?"
                 return ast.parse(self.text, mode="eval")
         except SyntaxError as error:
+            if product := PRODUCT.search(self.text):
+                message = (
+                    f"{cut(product[0], 20)!r} is no number; a product is written {cut('*'.join(product.groups()), 20)}"
+                )
+                raise self.error(message, product.start(2) + 1) from None
             message = (error.msg or "invalid syntax").split("(<")[0].strip()
             raise self.error(message, error.offset or len(self.text) + 1) from None
         except (ValueError, MemoryError, RecursionError, OverflowError):
@@ -287,7 +306,8 @@ class _Reader:
         if close:
             return f"; did you mean {' or '.join(close)}?"
         if known is self.variables:
-            given = f"there are {', '.join(known)}; " if known else ""
+            there = f"there are {', '.join(known)}" if len(known) > 1 else f"the only one is {', '.join(known)}"
+            given = f"{there}; " if known else ""
             return f"; {given}give it a number: {cut(name)}=2"
         return "; `python -m autograd --help` lists them"
 

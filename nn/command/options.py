@@ -88,7 +88,7 @@ def real(low: float, high: float, closed: bool = False) -> Callable[[str], float
 def widths(text: str) -> list[int]:
     """Parse the widths of hidden layers; an empty text is no hidden layer."""
     try:
-        found = [int(part) for part in text.split(",") if part.strip()]
+        found = [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
         found = [0]
     if any(width < 1 for width in found):
@@ -127,7 +127,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated")
     add("--delimiter", help="what separates cells; found out if not given")
     add("--no-header", action="store_true", help="the first line is data")
-    add("--hidden", type=widths, default=[32, 32], metavar="N,N", help="widths of the hidden layers")
+    add("--hidden", type=widths, default="32,32", metavar="N,N", help="widths of hidden layers; empty: a linear model")
     add("--activation", choices=ACTIVATIONS, default="relu", metavar="NAME", help="between the layers")
     add("--optimizer", choices=sorted(OPTIMIZERS), default="adam", metavar="NAME", help="update rule")
     add("--lr", type=real(0, math.inf), help="learning rate; a usual one of the optimizer if not given")
@@ -140,7 +140,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--validation", type=real(0, 1), default=0.15, help="share of the rows that says which epoch was best")
     add("--test", type=real(0, 1), default=0.15, help="share of the rows that measures the result")
     add("--seed", type=whole(0), default=0, help="of split, weights and order")
-    add("--out", type=Path, default=Path("run"), metavar="FOLDER", help="where everything goes")
+    add("--out", "--output", type=Path, default=Path("run"), metavar="FOLDER", help="where everything goes")
     add("--resume", action="store_true", help="go on from the checkpoint in the folder")
     add("--quiet", action="store_true", help="say only the result")
     add("--json", action="store_true", help="print the result as JSON")

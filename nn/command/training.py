@@ -55,7 +55,7 @@ class Run:
             )
         kind = "regression" if self.classes is None else f"classification, {len(self.classes)} classes"
         self.say(f"{args.table}: {len(self.y)} rows, {len(self.columns)} columns ({self.X.shape[1]} numbers each)")
-        self.say(f"target {self.name}: {kind}")
+        self.say(f"to predict: {self.name!r} ({kind})")
         for note in self.notes:
             self.say(note)
         self._split()
@@ -209,11 +209,29 @@ class Run:
         return table(["epoch", *history], [[str(i + 1), *(values[i] for values in history.values())] for i in some])
 
 
+def make_folder(path: Path, make: bool = True) -> None:
+    """Make the folder of a run, or only see that no file has its name.
+
+    Raises
+    ------
+    ValueError
+        If it is a file, or cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"--out {path} is a file; give the name of a folder, as in --out run")
+    try:
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot make the folder --out {path}: {error.strerror}") from None
+
+
 def train(args: argparse.Namespace, say: Any, out: Any) -> int:
     """Run the command; return its exit status."""
     run = Run(args, (lambda text: None) if args.json or args.quiet else say)
+    make_folder(args.out, make=False)  # a wrong name is said before a large table is read
     run.read()
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     history = run.train()
     result = run.measure(history)
     written = run.write(history)
@@ -226,4 +244,6 @@ def train(args: argparse.Namespace, say: Any, out: Any) -> int:
         out(f"on {len(run.test_rows)} test rows after {history.epochs} epochs in {run.seconds:.1f} s: {test}")
         run.say(str(run.monitor.report()))
         out(f"wrote {args.out}/: " + ", ".join(path.name for path in written))
+        if history.interrupted:
+            out("to go on from there, give the same command with --resume")
     return 130 if history.interrupted else 0

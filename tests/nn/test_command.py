@@ -1,0 +1,60 @@
+"""What `python -m nn train` says about its options, its target and its folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nn.__main__ import main
+from nn.command.options import arguments, widths
+from nn.command.training import make_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+IRIS = str(ROOT / "demos/data/iris.csv")
+
+
+def test_output_is_another_spelling_of_out():
+    parse = arguments().parse_args
+    assert parse(["train", "x.csv", "--output", "there"]) == parse(["train", "x.csv", "--out", "there"])
+    assert parse(["train", "x.csv"]).hidden == [32, 32]
+
+
+def test_widths_have_no_gap_and_may_be_none():
+    assert widths("16,8") == [16, 8]
+    assert widths("") == []
+    for text in ("16,,8", "16,", ","):
+        with pytest.raises(Exception, match="not a list of widths such as 16,16"):
+            widths(text)
+
+
+def test_a_folder_that_is_a_file_is_refused_before_the_table_is_read(tmp_path, capsys):
+    taken = tmp_path / "README.md"
+    taken.write_text("mine", encoding="utf-8")
+    assert main(["train", str(tmp_path / "no table at all"), "--out", str(taken)]) == 2
+    assert capsys.readouterr().err == f"error: --out {taken} is a file; give the name of a folder, as in --out run\n"
+    with pytest.raises(ValueError, match="cannot make the folder --out"):
+        make_folder(taken / "deeper")
+    assert taken.read_text(encoding="utf-8") == "mine"
+
+
+def test_ctrl_c_says_what_is_predicted_and_how_to_go_on(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-m", "nn", "train", IRIS, "--epochs", "100000", "--hidden", "4", "--out", "run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        said = []
+        for line in running.stdout:
+            said.append(line)
+            if line.startswith("epoch"):
+                running.send_signal(signal.SIGINT)
+                break
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "to predict: 'target' (classification, 3 classes)\n" in said
+    assert out.endswith("to go on from there, give the same command with --resume\n")
+    assert json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])["stopped"] == "interrupted"
