@@ -30,7 +30,7 @@ def warn_of_unreached(model: Any) -> None:
     without = [name for name, p in wanted if p.grad is None]
     if without:
         what = (
-            f"{len(without)} of {len(wanted)} parameters had no gradient in the first epoch ({', '.join(without[:3])})"
+            f"{len(without)} of {len(wanted)} parameters got no gradient in the first epoch ({', '.join(without[:3])})"
         )
         if len(without) == len(wanted):
             what = "backward() reaches no parameter"
