@@ -16,6 +16,7 @@ from typing import Any
 from . import commands
 from .commands import Formula, UsageError
 from .doctor import examine, report
+from .drawing import DIRECTIONS
 from .explanation import fitting, wants_color
 from .labels import cut, visible
 from .parsing import ExpressionError, functions
@@ -52,10 +53,23 @@ def parser() -> argparse.ArgumentParser:
         if name == "explain":
             command.add_argument("--wrt", metavar="NAME", help="derive the gradient of this variable only")
         if name == "draw":
-            command.add_argument("--theme", choices=("light", "dark", "print"), default="light")
+            add_looks(command)
     doctor = subparsers.add_parser("doctor", help="what this machine has and lacks")
     doctor.add_argument("--json", action="store_true", help="print for a program to read")
+    doctor.add_argument("extra", nargs="*", help=argparse.SUPPRESS)  # to be refused with the usage of doctor
+    doctor.set_defaults(refuse=doctor.error)
     return whole
+
+
+def add_looks(command: argparse.ArgumentParser) -> None:
+    """Give a command the options of `autograd.draw` that make sense in a shell."""
+    add = command.add_argument
+    add("--theme", choices=("light", "dark", "print"), default="light", help="the colours; print needs none")
+    add("--direction", choices=DIRECTIONS, default="LR", help="from left to right, from top to bottom, or backwards")
+    add("--color", choices=("kind", "gradient"), default="kind", help="fill by kind, or by size of the gradient")
+    add("--partials", action="store_true", help="write the local derivatives on the arrows")
+    add("--formulas", action="store_true", help="write what each box computes, and the formulas of --partials")
+    add("--path", action="append", default=[], metavar="NAME", help="highlight its ways to the result; repeatable")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,6 +117,8 @@ def _one_line_warning(message: Any, *rest: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command that was asked for."""
     if options.command == "doctor":
+        if options.extra:
+            options.refuse(f"unrecognized arguments: {' '.join(options.extra)}")
         return doctor(options.json)
     return COMMANDS[options.command](given_formula(options), options)
 
@@ -113,7 +129,7 @@ def given_formula(options: argparse.Namespace) -> Formula:
     if re.match(r"\s*\w+\s*=(?!=)", text):  # the formula was left out: this is a number already
         text, variables = "-", [text, *variables]
     if text == "-" and sys.stdin.isatty():
-        raise UsageError('there is no formula; write one, as in: python -m autograd grad "a*b" a=2 b=3')
+        raise UsageError(f'there is no formula; write one, as in: python -m autograd {options.command} "a*b" a=2 b=3')
     if text == "-":
         text = read_text(sys.stdin.buffer.read(commands.MOST_BYTES + 1), "standard input")
     elif text.endswith(".txt"):
@@ -161,7 +177,8 @@ def explain(formula: Formula, options: argparse.Namespace) -> int:
 
 def draw(formula: Formula, options: argparse.Namespace) -> int:
     """Write the picture, or print its DOT text."""
-    text = commands.drawn(formula, options.output, options.theme)
+    look = {key: getattr(options, key) for key in ("direction", "color", "partials", "formulas")}
+    text = commands.drawn(formula, options.output, options.theme, ways=options.path, **look)
     if options.json:
         written = {"file": str(options.output)} if options.output else {"dot": text}
         show_json(formula.summary() | {"gradients": formula.gradients()} | written)

@@ -71,6 +71,17 @@ def scores_at(grid: np.ndarray) -> np.ndarray:
 out = Path("out")
 out.mkdir(exist_ok=True)
 print(f"the boundary: {save_boundary(scores_at, points, labels, out / '07_moons_on_tensors.png')}")
+# %% [markdown]
+# ## The same network at three zooms
+#
+# A picture can show layers, tensors, or the single numbers of step 6: they are one and the same graph, and the scalar
+# one has the same gradients.
+
+# %%
 loss.name = "loss"
 graph = draw(loss, names=dict(model.named_parameters()))
 print(f"the graph: {graph.save(out / '07_moons_on_tensors.svg')}")
+small = nn.MLP(2, [2, 1], activation="tanh", rng=0)
+for zoom in ("layers", "tensors", "scalars"):
+    zoomed = draw(small, points[:1], loss=lambda z: criterion(z, targets[:1]), zoom=zoom)
+    print(f"{zoom}: {zoomed.save(out / f'07_zoom_{zoom}.svg')}")
