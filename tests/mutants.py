@@ -43,7 +43,7 @@ TESTS = dict.fromkeys(
     "checkpointing": ["test_checkpointing", "test_lifetime"],
     "tutor": ["test_tutor"],
 }
-OPERATIONS = ["test_primitives", "test_backward", "test_transforms", "test_kinks"]
+OPERATIONS = ["test_primitives", "test_values", "test_kinks", "test_backward", "test_transforms"]
 SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
 
 # Survivors that no test can notice, by file and the mutated code as it reads (or ``line -> code``): why.
