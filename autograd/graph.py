@@ -321,12 +321,13 @@ def refuse_modified(nodes: Iterable[Node]) -> None:
     if not changed:
         return
     for node in nodes:
+        if node.op is None:
+            continue
         for arg, seen in zip(node.args, node.raw, strict=True):
             if isinstance(seen, np.ndarray) and any(np.may_share_memory(seen, array) for array in changed):
                 name = f" {arg.name!r}" if isinstance(arg, Node) and arg.name else ""
-                op = node.op.name if node.op else "a leaf"
                 raise RuntimeError(
-                    f"the operand{name} of shape {seen.shape} of {op} was modified in place between forward and "
-                    "backward, so its gradient would be wrong: call backward() before updating `.data`, or assign a "
-                    "new array (`p.data = p.data - step`)"
+                    f"the operand{name} of shape {seen.shape} of {node.op.name} was modified in place between forward "
+                    "and backward, so its gradient would be wrong: call backward() before updating `.data`, or assign "
+                    "a new array (`p.data = p.data - step`)"
                 )

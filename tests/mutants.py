@@ -52,6 +52,12 @@ COPIES = "an array is copied once more"
 FITS = "fitting what fits changes nothing"
 NOT_IN_ORDER = "what requires no gradient is not in the order, so its cotangent is never read"
 ARGUED = {
+    ("graph.py", "self.per_element = False -> pass"): "the decorators set it for every operation",
+    ("graph.py", "True"): "the decorators set it, or lengths are equal by construction",
+    ("graph.py", "return self._requires_grad -> pass"): "Variable has its own, settable property",
+    ("graph.py", "break -> pass"): "what is required stays required",
+    ("graph.py", "op.forward(*raw, **params) if True else op.forward(*raw)"): "no parameters are no parameters",
+    ("graph.py", "return -> pass"): "nothing was changed, so nothing is found",
     ("reverse.py", "if True: g = _after_hooks(node, g)"): COPIES,
     ("reverse.py", "node in keep"): "an empty set holds no node",
     ("reverse.py", "if True: walk.through(node, op, g) continue"): SHORT_WAY,

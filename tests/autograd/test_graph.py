@@ -9,7 +9,7 @@ import pytest
 import autograd as ag
 from autograd import Node, Tensor, Value, no_grad, topological_order
 from autograd.extend import apply
-from autograd.graph import Primitive, record
+from autograd.graph import Primitive, description, record
 from autograd.rules import PRIMITIVES, Elementwise, sum_to
 
 
@@ -340,3 +340,46 @@ def test_nodes_are_hashed_and_found_by_identity():
     assert isinstance(a, Node)
     with pytest.raises(AttributeError):
         a.unknown = 1
+
+
+class TestWhatANodeHolds:
+    def test_a_leaf_and_an_unrecorded_result_have_every_attribute(self):
+        with no_grad():
+            unrecorded = Tensor([1.0]) * 2.0
+        for node in (Value(1.0), Tensor([1.0]), unrecorded):
+            assert node.op is None
+            assert node.args == node.raw == node.hooks == ()
+            assert node.params == {}
+            assert node.stamp == 0
+            assert node.retains_grad == isinstance(node, Value)
+
+    def test_other_numbers_given_to_a_computed_node_are_shown(self):
+        y = Tensor([1.0, 2.0], requires_grad=True) * 3.0
+        y.data = np.array([5.0, 6.0])
+        assert y.data.tolist() == [5.0, 6.0]
+        assert "[5., 6.]" in repr(y)
+
+    def test_messages_show_numbers_as_they_are_and_the_kind_of_the_rest(self):
+        with pytest.raises(ValueError, match=r"matmul\(shape \(2,\), 3\.0\)"):
+            ag.matmul(np.ones(2), 3.0)
+        assert description(np.array([None, 1], object)) == "object array of shape (2,)"
+        assert description("a text") == "str"
+        assert description(slice(1, 2)) == "slice(1, 2, None)"
+
+
+class TestModifiedOperands:
+    def test_a_constant_that_was_modified_has_no_name_to_show(self):
+        a = np.ones(2)
+        shared = ag.as_tensor(a)
+        w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+        loss = (2.0 * (w * a)).sum()
+        shared.data -= 1.0
+        with pytest.raises(RuntimeError, match=r"the operand of shape \(2,\) of multiply was modified"):
+            loss.backward()
+
+    def test_a_variable_without_a_name_is_not_given_one(self):
+        w = Tensor([1.0, 2.0], requires_grad=True)
+        loss = (w * w).sum()
+        w.data -= 1.0
+        with pytest.raises(RuntimeError, match=r"the operand of shape"):
+            loss.backward()
