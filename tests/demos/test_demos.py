@@ -189,3 +189,35 @@ def test_the_pictures_of_the_contents_are_current(tmp_path):
     assert done.returncode == 0, done.stderr
     shown = re.findall(r"\(pictures/(\w+)\.svg\)", (ROOT / "demos/README.md").read_text(encoding="utf-8"))
     assert sorted(shown) == sorted(path.stem for path in (ROOT / "demos/pictures").glob("*.svg"))
+
+
+def test_the_gallery_shows_every_schedule(tmp_path):
+    from optim import lr_scheduler
+
+    printed = run("schedule_gallery.py", tmp_path, "--out", "pictures").stdout
+    kinds = [getattr(lr_scheduler, name) for name in lr_scheduler.__all__ if name not in ("LRScheduler", "Rates")]
+    schedules = [kind.__name__ for kind in kinds if isinstance(kind, type)]
+    assert len(schedules) == 20
+    for name in schedules:
+        assert name in printed
+    assert (tmp_path / "pictures/schedules.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_race_is_drawn_and_animated(tmp_path):
+    from PIL import Image
+
+    printed = run("optimizer_race.py", tmp_path, "--out", "pictures").stdout
+    racers = ["SGD", "Momentum", "Nesterov", "Adagrad", "RMSprop", "Adam", "NAdam", "Lion", "Rprop", "L-BFGS"]
+    assert [line.split()[0] for line in printed.splitlines()[1:11]] == racers
+    with Image.open(tmp_path / "pictures/optimizer_race.png") as picture:
+        assert picture.width > 1000
+    with Image.open(tmp_path / "pictures/optimizer_race.gif") as film:
+        assert film.n_frames > 24
+
+
+@pytest.mark.parametrize("script", ["schedule_gallery.py", "optimizer_race.py"])
+def test_the_demos_of_optimizers_are_short_and_check_themselves(script):
+    text = (ROOT / "demos" / script).read_text(encoding="utf-8")
+    assert text.count("\n") < 120
+    assert "# %% [markdown]" in text
+    assert "\nassert " in text

@@ -162,14 +162,18 @@ def test_subtracting_in_place_between_steps():
 def test_what_was_subtracted_from_in_place_is_not_taken_for_a_recorded_array():
     w = Tensor(np.ones(3), requires_grad=True)
     optimizer = optim.SGD([w], lr=0.1)
+    expected = 1.0
     for step in range(8):
         loss = (w * w).sum()
         w.zero_grad()
         loss.backward()
         optimizer.step()
         del loss
+        expected -= 0.1 * 2 * expected
         if step % 3 == 0:
             w.data -= 0.1
+            expected -= 0.1
+    np.testing.assert_allclose(w.data, expected, rtol=1e-14)
 
 
 class Anchored(optim.Optimizer):
