@@ -129,8 +129,6 @@ def test_masks_join_with_operators():
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod", "var", "std", "any", "all"])
 def test_reductions(name, axis, keepdims):
-    if axis == () and name in ("max", "min"):
-        return
     f, numpy = getattr(ag, name), getattr(np, name)
     same(f(X, axis=axis, keepdims=keepdims), numpy(X, axis=axis, keepdims=keepdims), rtol=1e-12)
     same(f(Tensor(X), axis, keepdims), numpy(X, axis=axis, keepdims=keepdims), rtol=1e-12)
