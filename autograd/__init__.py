@@ -18,7 +18,11 @@ from . import extend
 from .anomaly import AnomalyError, detect_anomaly
 from .backward import backward, gradients
 from .checkpointing import checkpoint
-from .comparing import (
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .graph import GradientWarning, Node, topological_order
+from .jacobians import hessian, hvp, jacobian
+from .modes import enable_grad, is_grad_enabled, no_grad
+from .operations.comparing import (
     ceil,
     equal,
     floor,
@@ -36,7 +40,7 @@ from .comparing import (
     round,
     sign,
 )  # fmt: skip
-from .elementwise import (
+from .operations.elementwise import (
     absolute,
     add,
     clip,
@@ -66,21 +70,59 @@ from .elementwise import (
     subtract,
     where,
 )  # fmt: skip
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .graph import GradientWarning, Node, topological_order
-from .indexing import diag, diagonal, flip, getitem, index_add, scatter, take, take_along_axis
-from .jacobians import hessian, hvp, jacobian
-from .joining import concatenate, pad, repeat, split, stack
-from .linalg import cholesky, det, inv, matmul, norm, slogdet, solve, trace
-from .modes import enable_grad, is_grad_enabled, no_grad
-from .products import dot, einsum, outer, tensordot
-from .reducing import all, any, argmax, argmin, log_softmax, logsumexp, max, mean, min, softmax, std, sum, var
+from .operations.indexing import diag, diagonal, flip, getitem, index_add, scatter, take, take_along_axis
+from .operations.joining import concatenate, pad, repeat, split, stack
+from .operations.linalg import cholesky, det, inv, matmul, norm, slogdet, solve, trace
+from .operations.products import dot, einsum, outer, tensordot
+from .operations.reducing import (
+    all,
+    any,
+    argmax,
+    argmin,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    softmax,
+    std,
+    sum,
+    var,
+)
+from .operations.scanning import argsort, cumprod, cumsum, prod, sort
+from .operations.shaping import (
+    expand_dims,
+    flatten,
+    moveaxis,
+    reshape,
+    roll,
+    squeeze,
+    swapaxes,
+    tile,
+    transpose,
+    tril,
+    triu,
+)
+from .operations.trigonometry import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cos,
+    cosh,
+    erf,
+    hypot,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
 from .rules import PRIMITIVES, astype, broadcast_to
-from .scanning import argsort, cumprod, cumsum, prod, sort
-from .shaping import expand_dims, flatten, moveaxis, reshape, roll, squeeze, swapaxes, tile, transpose, tril, triu
 from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
 from .transforms import grad, jvp, value_and_grad, vjp
-from .trigonometry import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, erf, hypot, sin, sinh, tan, tanh
 from .value import Value
 from .verify import verify
 
@@ -112,9 +154,9 @@ __all__ += [
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
-    "backward_steps": "steps", "draw": "drawing", "draw_backward": "animation",
-    "draw_diff": "contrast", "explain": "explanation", "formula": "expression", "neuron_diagram": "diagrams",
-    "pass_diagram": "diagrams", "play": "player",
+    "backward_steps": "explaining.steps", "draw": "drawing.drawing", "draw_backward": "drawing.animation",
+    "draw_diff": "drawing.contrast", "explain": "explaining.explanation", "formula": "explaining.expression",
+    "neuron_diagram": "drawing.diagrams", "pass_diagram": "drawing.diagrams", "play": "drawing.player",
 }  # fmt: skip
 
 

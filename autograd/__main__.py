@@ -16,11 +16,11 @@ from typing import Any
 from . import commands
 from .commands import Formula, UsageError
 from .doctor import examine, report
-from .drawing import DIRECTIONS
-from .explanation import fitting, wants_color
-from .labels import cut, visible
+from .drawing.drawing import DIRECTIONS
+from .drawing.render import RenderError
+from .explaining.explanation import fitting, wants_color
+from .explaining.labels import cut, visible
 from .parsing import ExpressionError, functions
-from .render import RenderError
 
 FORMULA_HELP = (
     "such as 'tanh(a*b + c)'; or a file that ends in .txt; or - for standard input, which is read also when the "

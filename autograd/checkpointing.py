@@ -11,11 +11,11 @@ import numpy as np
 
 from .backward import between, reverse_pass
 from .graph import KINDS, Node, record, topological_order
-from .indexing import getitem
 from .modes import enable_grad, is_grad_enabled, no_grad
 from .nested import flatten
+from .operations.indexing import getitem
+from .operations.shaping import reshape
 from .rules import Pullback
-from .shaping import reshape
 from .variable import leaf
 
 __all__ = ["checkpoint"]

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from .backward import gradients
-from .boxes import width
 from .differences import STEP
-from .drawing import draw
-from .explanation import Explanation, explain
+from .drawing.drawing import draw
+from .drawing.player import play
+from .drawing.render import replace
+from .explaining.boxes import width
+from .explaining.explanation import Explanation, explain
+from .explaining.notation import numeral
+from .explaining.steps import backward_steps, count_paths
 from .gradcheck import gradcheck
 from .graph import Node, topological_order
-from .notation import numeral
 from .parsing import names_in, parse, variables_of
-from .player import play
-from .render import replace
-from .steps import backward_steps, count_paths
 
 __all__ = ["Formula", "UsageError", "check", "drawn", "explained", "graded", "played", "read_formula"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .graph import Node
-from .joining import stack
 from .nested import flatten
-from .reducing import sum as total
-from .shaping import reshape, transpose
+from .operations.joining import stack
+from .operations.reducing import sum as total
+from .operations.shaping import reshape, transpose
 from .tracing import Trace, data_of, one_hot
 from .transforms import Argnums, grad, jvp
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import (
+from . import rules
+from .graph import Node
+from .operands import boxed
+from .operations import (
     comparing,
     elementwise,
     indexing,
@@ -20,13 +23,10 @@ from . import (
     linalg,
     products,
     reducing,
-    rules,
     scanning,
     shaping,
     trigonometry,
 )
-from .graph import Node
-from .operands import boxed
 
 _MODULES = (
     comparing, elementwise, trigonometry, rules, shaping, indexing, joining, reducing, scanning, linalg, products,

@@ -17,9 +17,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from .elementwise import power
+from .explaining.labels import cut, visible
 from .graph import Node, Primitive, apply
-from .labels import cut, visible
+from .operations.elementwise import power
 from .rules import PRIMITIVES, Elementwise, Nondifferentiable
 from .value import Value
 

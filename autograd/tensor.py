@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from . import elementwise, indexing, joining, linalg, products, reducing, rules, scanning, shaping
+from . import rules
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified
+from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
 from .variable import Variable, leaf, require_float
 from .wording import checked_flag, checked_name, spoken, unknown_attribute
 

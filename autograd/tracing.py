@@ -12,7 +12,7 @@ from .forward import forward_pass
 from .graph import Node, topological_order
 from .modes import enable_grad, is_grad_enabled
 from .nested import flatten, mapped
-from .shaping import reshape
+from .operations.shaping import reshape
 from .tensor import Tensor
 from .value import Value
 from .variable import leaf

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import elementwise as ew
-from . import trigonometry
 from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf
 from .modes import current_mode
+from .operations import elementwise as ew
+from .operations import trigonometry
 from .rules import ONE
 from .variable import Variable
 from .wording import checked_flag, checked_name, refuse_recorded

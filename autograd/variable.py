@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from . import comparing, trigonometry
-from . import elementwise as ew
 from .backward import backward
 from .graph import Node, make_leaf
 from .numpy_protocol import array_function, array_ufunc
+from .operations import comparing, trigonometry
+from .operations import elementwise as ew
 
 
 class Variable(Node):

@@ -1,8 +1,8 @@
 """Break every line of the engine in turn and see whether a test notices.
 
-    python tests/mutants.py                                      # graph, rules, reverse, backward
-    python tests/mutants.py autograd/elementwise.py --jobs 2     # every derivative rule of a module
-    python tests/mutants.py autograd/rules.py --line 61          # one line, with what the tests said
+    python tests/mutants.py                                                 # graph, rules, reverse, backward
+    python tests/mutants.py autograd/operations/elementwise.py --jobs 2     # every derivative rule of a module
+    python tests/mutants.py autograd/rules.py --line 61                     # one line, with what the tests said
 
 Each mutant is one small change of the syntax tree: a sign, an operator, an operand left out, a condition negated or
 fixed, arguments exchanged, a statement removed.  It is imported in place of the module, in a process of its own, and

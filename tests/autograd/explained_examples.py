@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from autograd import Tensor, Value, log_softmax
-from autograd.explanation import explain
+from autograd.explaining.explanation import explain
 
 GOLDEN = Path(__file__).parent / "golden"
 

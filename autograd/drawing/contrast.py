@@ -1,0 +1,168 @@
+"""Two graphs side by side, with what differs in colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd.explaining.expression import names_by_identity
+from autograd.graph import Node
+
+from .annotations import Annotations
+from .canvas import Canvas
+from .clusters import Plan
+from .drawing import DEEPEST, LIMIT, Drawing, check_options
+from .picture import Picture, Settings
+from .snapshot import Snapshot, nearest
+from .themes import theme_named
+
+__all__ = ["draw_diff"]
+
+
+def draw_diff(
+    a: Node,
+    b: Node,
+    *,
+    titles: tuple[str, str] = ("a", "b"),
+    values: bool = True,
+    gradients: bool = False,
+    direction: str = "TB",
+    theme: str = "light",
+    names: Mapping[str, Any] | None = None,
+    limit: int | None = LIMIT,
+) -> Drawing:
+    """Draw two computations side by side, with what differs in colour.
+
+    Red is what only the first has, green what only the second has, amber what both have with different numbers; the
+    rest is the same in both.
+
+    Parameters
+    ----------
+    a, b : Node
+        The results of the two computations.
+    titles : tuple of str
+        What stands above them.
+    values, gradients : bool
+        Whether to show the numbers, and the gradients of the last `backward`.
+    direction : {'TB', 'LR', 'RL', 'BT'}
+        Where the arrows go; the graphs stand beside each other across it.
+    theme : {'light', 'dark', 'print'}
+        The colours.
+    names : mapping of str to object, optional
+        Names for nodes, for instance ``locals()``.
+    limit : int, optional
+        The most boxes of each graph; None draws all.
+
+    Returns
+    -------
+    Drawing
+        With `.source`, `.svg()` and `.save(path)`.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no node.
+    ValueError
+        If an option is none of these.
+
+    Notes
+    -----
+    Nodes are matched from the leaves up where everything below is the same, then from the results down where the
+    operation is; an operation that was put between two others is stepped over.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0, name="x")
+    >>> draw_diff(x.exp(), (x - 1).exp())
+    <drawing of 5 nodes>
+    """
+    for node in (a, b):
+        if not isinstance(node, Node):
+            raise TypeError(f"draw_diff takes two Values or Tensors, not {node!r:.60}")
+    check_options(direction=direction, color="kind", zoom=None, limit=limit, depth=None)
+    look, given = theme_named(theme), names_by_identity(names or {})
+    graphs = Snapshot([a]), Snapshot([b])
+    pairs = matched(*graphs, given)
+    canvas = Canvas("comparison", look, direction, nodesep="0.3")
+    hidden = 0
+    # Across the arrows the first frame comes first; with arrows from left to right the engine stacks them upwards.
+    for side in (0, 1) if direction in ("TB", "BT") else (1, 0):
+        graph = graphs[side]
+        partner = {pair[side]: pair[1 - side] for pair in pairs}
+        fills = {}
+        for k, node in enumerate(graph.nodes):
+            if k not in partner:
+                fills[k] = look.sides[side]
+            elif not same_numbers(node, graphs[1 - side].nodes[partner[k]]):
+                fills[k] = look.changed
+            else:
+                fills[k] = look.inner
+        plan = Plan(graph, {}, lambda group: True, False)
+        settings = Settings(look, direction, values, gradients, names=given, fills=fills)
+        shown = nearest(plan.order, plan.parents, limit, None, DEEPEST)
+        hidden += len(graph.nodes) - len(shown)
+        Picture(plan, settings, Annotations(graph, given), canvas).write(shown, canvas.frame(titles[side]))
+    message = f"{hidden:,} nodes are not shown; draw_diff(..., limit=None) shows all of them" if hidden else ""
+    return Drawing(canvas.source(message), message, sum(len(graph.nodes) for graph in graphs))
+
+
+def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> list[tuple[int, int]]:
+    """Return which positions of the two graphs belong together."""
+    numbers: dict[Any, int] = {}
+    signs = [signatures(graph, numbers, names) for graph in (a, b)]
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    waiting: dict[int, list[int]] = {}
+    for k, sign in enumerate(signs[1]):
+        waiting.setdefault(sign, []).append(k)
+    for k, sign in enumerate(signs[0]):
+        if waiting.get(sign):
+            pairs[k] = waiting[sign].pop(0)
+            taken.add(pairs[k])
+    stack = [(k, j) for k in a.roots for j in b.roots]
+    seen = set(stack)
+    while stack:
+        k, j = stack.pop()
+        if alike(a, k, b, j):
+            if k not in pairs and j not in taken:
+                pairs[k] = j
+                taken.add(j)
+            further = list(zip(a.parents(k), b.parents(j), strict=False))
+        else:
+            further = [(p, j) for p in a.parents(k) if alike(a, p, b, j)]
+            further += [(k, q) for q in b.parents(j) if alike(a, k, b, q)]
+        stack += [pair for pair in further if pair not in seen]
+        seen.update(further)
+    return sorted(pairs.items())
+
+
+def signatures(graph: Snapshot, numbers: dict[Any, int], names: Mapping[int, str]) -> list[int]:
+    """Return for each node a number that is the same for nodes that were computed in the same way."""
+    found: list[int] = []
+    for node, args in zip(graph.nodes, graph.args, strict=True):
+        if node.op is None:
+            name = names.get(id(node)) or node.name
+            key: Any = ("leaf", name) if name else ("leaf", np.shape(node._data), np.asarray(node._data).tobytes())
+        else:
+            parts = [found[graph.position[id(x)]] if isinstance(x, Node) else f"constant {x!r:.200}" for x in args]
+            key = (node.op.name, str(node.params), *parts)
+        found.append(numbers.setdefault(key, len(numbers)))
+    return found
+
+
+def alike(a: Snapshot, k: int, b: Snapshot, j: int) -> bool:
+    """Return whether two nodes were made by the same operation."""
+    one, other = a.nodes[k].op, b.nodes[j].op
+    return one is not None and one is other and len(a.args[k]) == len(b.args[j])
+
+
+def same_numbers(node: Node, other: Node) -> bool:
+    """Return whether two nodes hold the same, up to rounding."""
+    one, two = np.asarray(node._data), np.asarray(other._data)
+    if one.shape != two.shape or one.dtype.kind not in "biuf" or two.dtype.kind not in "biuf":
+        return bool(one.shape == two.shape and np.array_equal(one, two))
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(one, two, rtol=1e-9, atol=0.0, equal_nan=True))

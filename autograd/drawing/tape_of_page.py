@@ -1,0 +1,234 @@
+"""A graph as plain data for the interactive page: what is drawn, what is said, and a tape that it can run again.
+
+The page knows what each operation computes, and no derivative: those it gets as the formulas that the rules of the
+table record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd.explaining.boxes import flattened, width
+from autograd.explaining.expression import Names, last_operation, whole_term
+from autograd.explaining.labels import cut
+from autograd.explaining.narrative import Telling, local_term
+from autograd.explaining.notation import Term, array_in_full, array_in_short, numeral, numerals
+from autograd.explaining.reading import record_rule
+from autograd.explaining.steps import Step, pulled_positions
+from autograd.graph import Node, topological_order
+from autograd.rules import ONE, Elementwise
+
+from .layout import HEIGHT, layout
+
+__all__ = ["EVALUATED", "page_data"]
+
+# The operations that the page computes itself, on numbers; its script has one function of each name.
+EVALUATED = frozenset({
+    "absolute", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "cos", "cosh",
+    "divide", "equal", "erf", "exp", "exp2", "expm1", "floor", "fmod", "greater", "greater_equal", "hypot", "isfinite",
+    "isinf", "isnan", "leaky_relu", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "power",
+    "product_if_taken", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt",
+    "square", "subtract", "tan", "tanh", "where",
+})  # fmt: skip
+LETTER = 7.4  # pixels of a character in a box
+
+
+def plain_number(x: Any) -> Any:
+    """Return a number as JSON takes it: nan and infinities as words."""
+    value = float(x)
+    return value if math.isfinite(value) else numeral(value)
+
+
+def plain_term(term: Term) -> list[Any]:
+    """Return a term as nested lists, arrays as rows of words."""
+    if term.head == "number":
+        return ["number", plain_number(term.parts[0])]
+    if term.head == "array":
+        array = term.parts[0]
+        return ["array", numerals(array)] if array_in_full(array) else ["raw", array_in_short(array)]
+    return [term.head, *(plain_term(p) if isinstance(p, Term) else p for p in term.parts)]
+
+
+def plain_value(data: Any) -> Any:
+    """Return what a box shows: a number, or the shape of an array."""
+    return plain_number(data) if np.ndim(data) == 0 else str(np.shape(data))
+
+
+class Unsupported(Exception):  # noqa: N818  (not an error: the page then goes without sliders)
+    """Something the page cannot compute; the message completes "because ..."."""
+
+
+def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
+    """Return what computes a number from labelled ones: a number, a label, or [operation, operands, parameters]."""
+    if not isinstance(thing, Node):
+        if isinstance(thing, (bool, int, float, np.generic)) or (isinstance(thing, np.ndarray) and thing.ndim == 0):
+            return plain_number(thing)
+        raise Unsupported("its numbers are arrays")
+    done: dict[Node, Any] = dict(labels)
+    for node in topological_order(thing):
+        if node in done:
+            continue
+        if node.op is None:
+            done[node] = plain_number(node._data)
+            continue
+        if node.op.name not in EVALUATED:
+            raise Unsupported(f"it does not know the operation {node.op.name}")
+        operands = [done[a] if isinstance(a, Node) else program(a, {}) for a in node.args]
+        done[node] = [node.op.name, operands, [plain_number(x) for x in node.params.values()]]
+    return done[thing]
+
+
+def derivative_program(node: Node, position: int) -> Any:
+    """Return the rule of one edge as a program of its inputs ``x0, x1, ...``, its result ``y`` and ``g``."""
+    op = node.op
+    assert op is not None
+    if op.rules_for(len(node.args))[position] is ONE:
+        return 1
+    labels = [f"x{i}" if isinstance(a, Node) else None for i, a in enumerate(node.args)]
+    recorded, known = record_rule(op, position, node._data, node.raw, node.params, labels, "y", "g")
+    if known is None:
+        raise Unsupported(f"the rule of {op.name} is not written in the library's own operations")
+    return program(recorded, known)
+
+
+def below_a_choice(order: list[Node]) -> set[Node]:
+    """Return the nodes where a zero gradient may mean *not taken*, as the reverse pass keeps them."""
+    found: set[Node] = set()
+    for node in reversed(order):
+        if node.op is not None and (node.op.selects or node in found):
+            found.update(arg for arg in node.args if isinstance(arg, Node))
+    return found
+
+
+def tape_of(telling: Telling) -> list[Any]:
+    """Return, for each computed node, what the page needs to compute it and its share of the gradient again.
+
+    Each entry is ``[node, operation, operands, parameters, pulls, masked]``; an operand is ``[node]`` or a number, a
+    pull ``[position, program, is_partial]``.
+    """
+    index = {node: k for k, node in enumerate(telling.order)}
+    masked = below_a_choice(telling.order)
+    tape = []
+    for node in telling.order:
+        if node.hooks:
+            raise Unsupported(f"{telling.names[node]} has a hook")
+        if node.op is None:
+            continue
+        if node.op.name not in EVALUATED:
+            raise Unsupported(f"it does not know the operation {node.op.name}")
+        operands = [[index[a]] if isinstance(a, Node) else program(a, {}) for a in node.args]
+        pulls = [
+            [i, derivative_program(node, i), int(isinstance(node.op, Elementwise) or _passes(node, i))]
+            for i in pulled_positions(node)
+        ]
+        parameters = [plain_number(x) for x in node.params.values()]
+        taken = int(node.op.selects or node in masked)
+        tape.append([index[node], node.op.name, operands, parameters, pulls if node.requires_grad else [], taken])
+    return tape
+
+
+def _passes(node: Node, position: int) -> bool:
+    assert node.op is not None
+    return node.op.rules_for(len(node.args))[position] is ONE
+
+
+def box_texts(node: Node, names: Names) -> tuple[str, str]:
+    """Return the name of a node and the operation that made it, short enough for a box."""
+    name = cut(names[node], 22)
+    return name, cut(flattened(last_operation(node, names)), 26) if node.op is not None else ""
+
+
+def box_width(name: str, made: str) -> float:
+    """Return how wide a box must be for its first line."""
+    return max(124.0, 20 + LETTER * (width(name) + (width(made) + 3 if made else 0)))
+
+
+def node_data(telling: Telling, place: Any, node: Node) -> dict[str, Any]:
+    """Return what the page knows of one node."""
+    name, made = box_texts(node, telling.names)
+    data: dict[str, Any] = {
+        "name": telling.names[node],
+        "short": name,
+        "made": made,
+        "value": plain_value(telling.numbers[node]),
+        "box": [round(place.x, 1), round(place.y, 1), round(place.width, 1)],
+        "kind": "op" if node.op is not None else "leaf" if node.requires_grad else "data",
+        "grad": int(node.requires_grad),
+    }
+    if node.op is not None:
+        data["term"] = plain_term(last_operation(node, telling.names))
+    if np.ndim(telling.numbers[node]):
+        data["full"] = plain_term(Term("array", (np.asarray(telling.numbers[node]),)))
+    return data
+
+
+def step_data(telling: Telling, step: Step, index: Mapping[Node, int], edges: Mapping[Any, int]) -> dict[str, Any]:
+    """Return what the page says about one step of the reverse pass."""
+    data: dict[str, Any] = {"edge": edges[index[step.node], step.position]}
+    if telling.scalar:
+        rule = local_term(step)
+        data["rule"] = plain_term(rule) if rule else None
+        data["up"], data["local"] = plain_number(step.upstream), plain_number(step.local)
+        data["share"], data["total"] = plain_number(step.contribution), plain_number(step.total)
+    else:
+        data["sides"] = [plain_term(side) for side in telling.contribution(step)[:1]]
+        data["full"] = plain_term(Term("array" if np.ndim(step.total) else "number", (step.total,)))
+        data["share"], data["total"] = plain_value(step.contribution), plain_value(step.total)
+    return data
+
+
+def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
+    """Return everything the page is made of.
+
+    Parameters
+    ----------
+    root : Node
+        The result.
+    given : mapping of int to str
+        Names by the identity of the node.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: ``nodes``, ``edges``, ``steps``, ``tape`` (None if the page cannot compute, and ``why``).
+    """
+    telling = Telling(root, given, None)
+    index = {node: k for k, node in enumerate(telling.order)}
+    pairs = [
+        (index[node], i, index[arg])
+        for node in telling.order
+        for i, arg in enumerate(node.args)
+        if isinstance(arg, Node)
+    ]
+    widths = [box_width(*box_texts(node, telling.names)) for node in telling.order]
+    found = layout(widths, [(arg, user) for user, _, arg in pairs])
+    tape, why = None, ""
+    try:
+        if not telling.scalar:
+            raise Unsupported("its numbers are arrays")
+        tape = tape_of(telling)
+    except Unsupported as reason:
+        why = str(reason)
+    edges = {(user, i): e for e, (user, i, _) in enumerate(pairs)}
+    title = (
+        Term("=", (telling.names.term(root), whole_term(root, telling.names))) if root.op else telling.names.term(root)
+    )
+    return {
+        "title": flattened(title),
+        "term": plain_term(title),
+        "root": index[root],
+        "size": [round(found.width, 1), round(found.height, 1), HEIGHT],
+        "nodes": [node_data(telling, place, node) for node, place in zip(telling.order, found.places, strict=True)],
+        "edges": [
+            [user, i, arg, path, round(x, 1), round(y, 1)]
+            for (user, i, arg), path, (x, y) in zip(pairs, found.paths, found.middles, strict=True)
+        ],
+        "steps": [step_data(telling, step, index, edges) for step in telling.steps],
+        "tape": tape,
+        "why": why,
+    }

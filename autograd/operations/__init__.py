@@ -1,0 +1,1 @@
+"""What can be computed: every function of numbers and arrays, with its derivative on the line above it."""

@@ -1,0 +1,316 @@
+"""Indexing, and its adjoint: numbers taken out of an array, and numbers added into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import Node, apply
+from autograd.operands import holds_objects, operand
+from autograd.rules import PRIMITIVES, linear, shape_of
+
+from .elementwise import add
+from .shaping import axis_number, moveaxis, reshape, shape_tuple
+
+
+def _position(part: Any) -> Any:
+    """Return one part of an index as recorded: nodes and slices as they are, lists as arrays, numbers as int."""
+    if isinstance(part, (Node, slice)) or part is None or part is Ellipsis:
+        return part
+    if isinstance(part, (bool, np.bool_)):
+        return np.asarray(part)
+    if isinstance(part, (int, np.integer)):
+        return int(part)
+    array = np.asarray(part)
+    if array.size == 0 and not isinstance(part, np.ndarray):
+        array = array.astype(np.intp)
+    if array.dtype.kind not in "iub":
+        raise _no_index(part, array)
+    return array
+
+
+def _whole(part: Any) -> Any:
+    """Return a recorded part of an index as NumPy takes it: a Tensor such as ``Tensor([0, 2])`` holds whole floats."""
+    if isinstance(part, np.ndarray) and part.dtype.kind == "f" and np.all(part == np.floor(part)):
+        return part.astype(np.intp)
+    if isinstance(part, float) or (isinstance(part, np.ndarray) and part.dtype.kind == "f"):
+        raise _no_index(part, np.asarray(part))
+    return part
+
+
+def _no_index(part: Any, array: np.ndarray[Any, Any]) -> IndexError:
+    shown = f"{part!r}"
+    return IndexError(
+        f"an index must be integers, booleans, slices, None or ..., not {shown[:60]} (dtype {array.dtype})"
+    )
+
+
+def _is_basic(index: tuple[Any, ...]) -> bool:
+    return all(not isinstance(part, np.ndarray) for part in index)
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """Elements of `x` by NumPy's basic or advanced indexing.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        What to choose from.
+    index : int, slice, None, Ellipsis, array_like of int or bool, integer Tensor, or a tuple of these
+        What to choose.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The chosen elements.
+
+    Raises
+    ------
+    IndexError
+        Where the index does not fit.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> getitem(x, [0, 0, 2]).sum().backward()
+    >>> x.grad
+    array([2., 0., 1.])
+    """
+    op = PRIMITIVES["getitem"]
+    parts = tuple(map(_position, index if isinstance(index, tuple) else (index,)))
+    x = x if isinstance(x, Node) else operand(x, op)
+    if holds_objects(x):
+        return x[tuple([_whole(p._data if isinstance(p, Node) else p) for p in parts])]
+    return apply(op, (x, *parts))
+
+
+def _scattered(g: Any, y: Any, x: Any, *index: Any) -> Any:
+    return apply(PRIMITIVES["scatter"], (g, *index), {"shape": shape_of(x)})
+
+
+@linear(each=lambda i: None if i else _scattered, symbol="[]")
+def _getitem(x: Any, *index: Any) -> Any:
+    """Elements of an array by an index in parts."""
+    return x[tuple(map(_whole, index))]
+
+
+def scatter(x: Any, index: Any, shape: Any) -> Any:
+    """Zeros of `shape` with `x` added at `index`; what falls on one place adds up.
+
+    The adjoint of `getitem`.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The numbers to place, of the shape that the index selects, or broadcasting to it.
+    index : int, slice, None, Ellipsis, array_like of int or bool, integer Tensor, or a tuple of these
+        Where they go.
+    shape : tuple of int
+        The shape of the result.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The filled array.
+
+    Raises
+    ------
+    IndexError
+        Where the index does not fit into `shape`.
+
+    Examples
+    --------
+    >>> scatter([1.0, 2.0, 3.0], [0, 2, 2], (4,))
+    array([1., 0., 5., 0.])
+    """
+    op = PRIMITIVES["scatter"]
+    parts = map(_position, index if isinstance(index, tuple) else (index,))
+    return apply(op, (x if isinstance(x, Node) else operand(x, op), *parts), {"shape": shape})
+
+
+@linear(each=lambda i: None if i else lambda g, y, x, *index, shape: apply(PRIMITIVES["getitem"], (g, *index)))
+def _scatter(x: Any, *index: Any, shape: Any = ()) -> Any:
+    """Zeros with numbers added at an index in parts."""
+    zeros, index = np.zeros(shape, np.result_type(x)), tuple(map(_whole, index))
+    if _is_basic(index):
+        zeros[index] = x
+    else:
+        np.add.at(zeros, index, x)
+    return zeros
+
+
+def index_add(x: Any, index: Any, values: Any) -> Any:
+    """Return `x` with `values` added at `index`: ``x[index] += values``, as a new array.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        What to add to.
+    index : int, slice, None, Ellipsis, array_like of int or bool, integer Tensor, or a tuple of these
+        Where; a place named twice is added to twice.
+    values : float, array_like, Value or Tensor
+        What to add.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The sum; `x` stays as it was.
+
+    Examples
+    --------
+    >>> index_add([1.0, 1.0, 1.0], [0, 0, 2], [1.0, 2.0, 3.0])
+    array([4., 1., 4.])
+    """
+    return add(x, scatter(values, index, shape_tuple(x)))
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements along an axis, or of the flat array, by their numbers.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        What to choose from.
+    indices : int, array_like of int or integer Tensor
+        Which elements; negative ones count from the end.
+    axis : int, optional
+        Along which axis; the flat array by default.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The chosen elements, the shape of `indices` in place of the axis.
+
+    Examples
+    --------
+    >>> take([[1.0, 2.0], [3.0, 4.0]], [1, 1], axis=0)
+    array([[3., 4.],
+           [3., 4.]])
+    """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return getitem(x, (slice(None),) * axis_number(axis, len(shape_tuple(x))) + (indices,))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Elements along an axis by numbers that may differ from row to row, as `argsort` and `argmax` give them.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        What to choose from.
+    indices : array_like of int or integer Tensor
+        Of as many axes as `x`; lengths agree or are 1, except along `axis`.
+    axis : int, optional
+        Along which axis; None for the flat array.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The chosen elements, of the shape of `indices`.
+
+    Examples
+    --------
+    >>> take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], axis=1)
+    array([[2.],
+           [3.]])
+    """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    shape = shape_tuple(x)
+    if len(shape_tuple(indices)) != len(shape):
+        raise ValueError(
+            f"take_along_axis needs indices of as many axes as the array: {shape_tuple(indices)} against {shape}"
+        )
+    axis = axis_number(axis, len(shape))
+    grid = [np.arange(n).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
+    return getitem(x, (*grid[:axis], indices, *grid[axis + 1 :]))
+
+
+def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Elements in reverse order, along all axes or those given.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        What to reverse.
+    axis : int or sequence of int, optional
+        Along which axes.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The same numbers.
+
+    Examples
+    --------
+    >>> flip([1.0, 2.0, 3.0])
+    array([3., 2., 1.])
+    """
+    ndim = len(shape_tuple(x))
+    given = range(ndim) if axis is None else np.atleast_1d(axis)
+    axes = {axis_number(int(a), ndim) for a in given}
+    return getitem(x, tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(ndim)))
+
+
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Elements whose places along two axes are equal, or differ by `offset`.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        Of at least two axes.
+    offset : int
+        How far right of the main diagonal.
+    axis1, axis2 : int
+        The rows and the columns.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The diagonals, along the last axis.
+
+    Examples
+    --------
+    >>> diagonal([[1.0, 2.0], [3.0, 4.0]])
+    array([1., 4.])
+    """
+    if len(shape_tuple(x)) < 2:
+        raise ValueError(f"diagonal needs an array of at least two axes, not shape {shape_tuple(x)}")
+    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    rows, columns = shape_tuple(x)[-2:]
+    i = np.arange(max(0, -offset), max(0, -offset, min(rows, columns - offset)))
+    return getitem(x, (..., i, i + offset))
+
+
+def diag(x: Any, k: int = 0) -> Any:
+    """Return the diagonal of a matrix, or the matrix that has a vector on its diagonal.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        A matrix or a vector.
+    k : int
+        Which diagonal: 0 for the main one, above it if positive.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The vector or the square matrix.
+
+    Examples
+    --------
+    >>> diag([1.0, 2.0])
+    array([[1., 0.],
+           [0., 2.]])
+    """
+    shape = shape_tuple(x)
+    if len(shape) == 2:
+        return diagonal(x, k)
+    if len(shape) != 1:
+        raise ValueError(f"diag takes a vector or a matrix, not shape {shape}")
+    i, n = np.arange(shape[0]), shape[0] + abs(k)
+    return scatter(x, (i + max(0, -k), i + max(0, k)), (n, n))

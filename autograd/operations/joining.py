@@ -1,0 +1,217 @@
+"""Arrays joined, split, repeated and padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.rules import broadcast_to, linear, shape_of
+
+from .elementwise import where
+from .indexing import getitem, take
+from .shaping import axis_number, expand_dims, reshape, shape_tuple
+
+
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    """Join arrays along an axis they have.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like or Tensor
+        At least one; shapes agree except along `axis`.
+    axis : int or None
+        Where to join; None joins the flat arrays.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The joined array.
+
+    Examples
+    --------
+    >>> concatenate([[1.0], [2.0, 3.0]])
+    array([1., 2., 3.])
+    """
+    if axis is None:
+        arrays, axis = [reshape(x, (-1,)) for x in arrays], 0
+    return _concatenate(*arrays, axis=axis)
+
+
+def _slice_of_part(i: int) -> Any:
+    def adjoint(g: Any, y: Any, *xs: Any, axis: int) -> Any:
+        lengths = [(shape_of(x) or (1,))[axis] for x in xs[: i + 1]]
+        end = int(np.sum(lengths))
+        return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (slice(end - lengths[-1], end),))
+
+    return adjoint
+
+
+@linear(each=_slice_of_part, joint=True)
+def _concatenate(*xs: Any, axis: int = 0) -> Any:
+    """Join arrays along an axis they have."""
+    return np.concatenate(xs, axis)
+
+
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """Join arrays of one shape, or `Value`s, along a new axis.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like, Tensor or Value
+        At least one, all of one shape.
+    axis : int
+        Where the new axis stands in the result.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The joined array.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> stack([Value(1.0), Value(2.0)])
+    Tensor([1., 2.], op=stack)
+    """
+    return _stack(*arrays, axis=axis)
+
+
+def _part_of_stack(i: int) -> Any:
+    def adjoint(g: Any, y: Any, *xs: Any, axis: int) -> Any:
+        return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (i,))
+
+    return adjoint
+
+
+@linear(each=_part_of_stack, joint=True)
+def _stack(*xs: Any, axis: int = 0) -> Any:
+    """Join arrays of one shape along a new axis."""
+    return np.stack(xs, axis)
+
+
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+    """Cut an array into parts along an axis.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        What to cut.
+    indices_or_sections : int or sequence of int
+        How many equal parts, or where to cut.
+    axis : int
+        Along which axis.
+
+    Returns
+    -------
+    list of ndarray or Tensor
+        The parts.
+
+    Raises
+    ------
+    ValueError
+        If the length is no multiple of the number of parts.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in split(np.arange(4.0), 2)]
+    [[0.0, 1.0], [2.0, 3.0]]
+    """
+    shape = shape_tuple(x)
+    axis = axis_number(axis, len(shape))
+    cuts = indices_or_sections
+    if isinstance(cuts, (int, np.integer)):
+        if cuts < 1 or shape[axis] % cuts:
+            raise ValueError(f"split cannot cut axis {axis} of length {shape[axis]} into {cuts} equal parts")
+        cuts = range(shape[axis] // cuts, shape[axis], max(1, shape[axis] // cuts)) if shape[axis] else [0] * (cuts - 1)
+    before = (slice(None),) * axis
+    ends = [*cuts, None]
+    return [getitem(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], ends, strict=True)]
+
+
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+    """Repeat each element `repeats` times, along `axis` or in the flat array.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        What to repeat.
+    repeats : int or sequence of int
+        How often: every element alike, or each its own number of times.
+    axis : int, optional
+        Along which axis; the flat array by default.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The repeated numbers.
+
+    Examples
+    --------
+    >>> repeat([1.0, 2.0], 2)
+    array([1., 1., 2., 2.])
+    """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    shape = shape_tuple(x)
+    axis = axis_number(axis, len(shape))
+    if not isinstance(repeats, (int, np.integer)):
+        return take(x, np.repeat(np.arange(shape[axis]), repeats), axis)
+    if repeats < 0:
+        raise ValueError(f"repeat needs a count of 0 or more, not {repeats}")
+    before, after = shape[: axis + 1], shape[axis + 1 :]
+    spread = broadcast_to(expand_dims(x, axis + 1), (*before, repeats, *after))
+    return reshape(spread, (*shape[:axis], shape[axis] * repeats, *after))
+
+
+def _without_border(g: Any, y: Any, x: Any, width: tuple[tuple[int, int], ...]) -> Any:
+    return getitem(g, tuple(slice(a, n - b) for n, (a, b) in zip(shape_tuple(y), width, strict=True)))
+
+
+@linear(_without_border)
+def _pad(x: Any, width: tuple[tuple[int, int], ...] = ()) -> Any:
+    """Zeros put around an array."""
+    return np.pad(x, width)
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
+    """Put a border around an array.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        What to extend.
+    pad_width : int, (before, after) or sequence of (before, after)
+        How wide on each side, for all axes alike or for each axis.
+    mode : {'constant', 'edge', 'reflect', 'symmetric', 'wrap'}
+        What the border holds, as in `numpy.pad`.
+    constant_values : float
+        The number in a border of mode 'constant'.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The larger array.
+
+    Examples
+    --------
+    >>> pad([1.0, 2.0], (1, 0))
+    array([0., 1., 2.])
+    >>> pad([1.0, 2.0, 3.0], 2, mode="reflect")
+    array([3., 2., 1., 2., 3., 2., 1.])
+    """
+    shape = shape_tuple(x)
+    pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
+    if np.min(pairs, initial=0) < 0:
+        raise ValueError(f"pad needs widths of 0 or more, not {pad_width}")
+    if mode == "constant":
+        width = tuple((int(a), int(b)) for a, b in pairs)
+        padded = _pad(x, width)
+        return padded if constant_values == 0 else where(np.pad(np.ones(shape, bool), width), padded, constant_values)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(f"pad knows the modes constant, edge, reflect, symmetric and wrap, not {mode!r}")
+    for axis, pair in enumerate(pairs):
+        if any(pair):
+            x = take(x, np.pad(np.arange(shape[axis]), pair, mode=mode), axis)  # type: ignore[call-overload]
+    return x

@@ -1,0 +1,319 @@
+"""Products, lengths, inverses and determinants of vectors and matrices."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.rules import linear, nondifferentiable, primitive, shape_of
+
+from .comparing import equal, isnan, logical_or, sign
+from .elementwise import absolute, power, where
+from .indexing import diagonal, getitem
+from .reducing import Axis, expanded, or_one, root_of_squares, sum
+from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
+
+
+def _as_matrices(g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Return cotangent and factors with the unit axes that a vector operand goes without."""
+    sx, sy, sg = shape_of(x) or (), shape_of(y) or (), shape_of(g) or ()
+    if len(sx) == 1:
+        x, sg = reshape(x, (1, *sx)), (*sg[:-1], 1, *sg[-1:]) if len(sy) > 1 else (1, *sg)
+    if len(sy) == 1:
+        y, sg = reshape(y, (*sy, 1)), (*sg, 1)
+    return reshape(g, sg) if sg != shape_of(g) else g, x, y
+
+
+def _left(g: Any, z: Any, x: Any, y: Any) -> Any:
+    g, _, matrix = _as_matrices(g, x, y)
+    share = g @ swapaxes(matrix)
+    return _drop_unit(share, -2) if len(shape_of(x) or ()) == 1 else share
+
+
+def _right(g: Any, z: Any, x: Any, y: Any) -> Any:
+    g, matrix, _ = _as_matrices(g, x, y)
+    share = swapaxes(matrix) @ g
+    return _drop_unit(share, -1) if len(shape_of(y) or ()) == 1 else share
+
+
+def _drop_unit(x: Any, axis: int) -> Any:
+    shape = list(shape_of(x) or ())
+    del shape[axis]
+    return reshape(x, tuple(shape))
+
+
+@linear(_left, _right, symbol="@")
+def matmul(x: Any, y: Any) -> Any:
+    r"""Matrix product of (..., n, k) and (..., k, m); a vector on either side is a row or a column.
+
+    The adjoints of :math:`Z = X Y` are :math:`\bar X = \bar Z Y^\top` and :math:`\bar Y = X^\top \bar Z`.
+
+    Examples
+    --------
+    >>> matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, -1.0])
+    array([-1., -1.])
+    """
+    try:
+        return np.matmul(x, y)
+    except ValueError:
+        raise ValueError(_why_no_product(np.shape(x), np.shape(y))) from None
+
+
+def _why_no_product(x: tuple[int, ...], y: tuple[int, ...]) -> str:
+    """Return in words why arrays of these shapes have no matrix product."""
+    if not x or not y:
+        return f"there is no matrix product with a single number (shapes {x} and {y}); use * to multiply by it"
+    rows = y[-2] if len(y) > 1 else y[0]
+    if x[-1] != rows:
+        return (
+            f"shapes {x} and {y} do not fit: the rows of the first are {x[-1]} long, the columns of the second {rows}"
+        )
+    return f"shapes {x} and {y} do not fit: the axes before the matrices, {x[:-2]} and {y[:-2]}, do not broadcast"
+
+
+# -------------------------------------------------------------------------------------------- trace and norm
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Sum of the diagonal.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        Of at least two axes.
+    offset : int
+        Which diagonal, as in `diagonal`.
+    axis1, axis2 : int
+        The rows and the columns.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The sum, for each place along further axes.
+
+    Examples
+    --------
+    >>> float(trace([[1.0, 2.0], [3.0, 4.0]]))
+    5.0
+    """
+    return sum(diagonal(x, offset, axis1, axis2), -1)
+
+
+def _norm_pullback(g: Any, y: Any, x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    g, y = expanded(g, x, axis, keepdims), expanded(y, x, axis, keepdims)
+    if ord == 1:
+        return g * sign(x)
+    if ord == math.inf:
+        hit = logical_or(equal(absolute(x), y), isnan(x))
+        return g * sign(x) * hit / sum(1.0 * hit, axis, True)
+    if ord == 2:
+        return g * (x / or_one(y))
+    ratio = where(equal(x, 0), 1.0, absolute(x) / or_one(y))
+    return g * sign(x) * power(ratio, ord - 1.0)
+
+
+@primitive(_norm_pullback)
+def _norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Length of vectors."""
+    if type(x) is float:
+        return abs(x)
+    if ord == 2:
+        return root_of_squares(x, axis, keepdims)
+    size = np.abs(x)
+    if ord == 1:
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    peak = np.max(size, axis=axis, keepdims=True, initial=0.0)
+    if ord != math.inf:
+        unit = np.where((peak > 0) & np.isfinite(peak), peak, peak.dtype.type(1))
+        peak = unit * np.sum((size / unit) ** ord, axis=axis, keepdims=True) ** (1.0 / ord)
+    return peak if keepdims else np.squeeze(peak, axis=axis)[()]
+
+
+def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Any:
+    r"""Length of vectors: Euclidean by default, without overflow, and with gradient 0 at the zero vector.
+
+    .. math:: \|x\|_p = \Bigl(\sum_i |x_i|^p\Bigr)^{1/p}, \qquad \|x\|_\infty = \max_i |x_i|
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The vectors.
+    ord : float, optional
+        The order `p`, above 0; 2 by default, `inf` for the largest absolute value.
+    axis : int or tuple of int, optional
+        The axes that make a vector; by default all elements are one, so a matrix has its Frobenius norm.
+    keepdims : bool
+        Keep reduced axes with length 1.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The lengths.  Largest elements that tie share the gradient of ``ord=inf`` equally.
+
+    Raises
+    ------
+    ValueError
+        If `ord` is not above 0.
+
+    Examples
+    --------
+    >>> float(norm([3.0, -4.0])), float(norm([3.0, -4.0], 1)), float(norm([3.0, -4.0], math.inf))
+    (5.0, 7.0, 4.0)
+    """
+    order = 2.0 if ord is None or ord == "fro" else ord
+    if isinstance(order, str) or not order > 0:
+        raise ValueError(f"norm takes an order above 0, or inf, not {ord!r}")
+    return _norm(x, order, axis, keepdims)
+
+
+# --------------------------------------------------------------------------------------- inverse and systems
+
+
+@primitive(lambda g, y, x: -(swapaxes(y) @ g @ swapaxes(y)))
+def inv(x: Any) -> Any:
+    r"""Inverse of square matrices; for a system of equations `solve` is faster and more accurate.
+
+    The pullback of :math:`Y = X^{-1}` is :math:`\bar X = -Y^\top \bar Y Y^\top`.
+
+    Examples
+    --------
+    >>> inv([[2.0, 0.0], [0.0, 4.0]])
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]])
+    """
+    return np.linalg.inv(_square(x))
+
+
+def _square(x: Any) -> Any:
+    if len(np.shape(x)) < 2 or np.shape(x)[-1] != np.shape(x)[-2]:
+        raise ValueError(f"a square matrix is needed, not shape {np.shape(x)}")
+    return x
+
+
+def _solve_transposed(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if len(shape_of(b) or ()) > 1:
+        return solve(swapaxes(a), g)
+    return squeeze(solve(swapaxes(a), expand_dims(g, -1)), -1)
+
+
+def _solve_of_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
+    g = _solve_transposed(g, y, a, b)
+    if len(shape_of(b) or ()) > 1:
+        return -(g @ swapaxes(y))
+    return -(expand_dims(g, -1) * expand_dims(y, -2))
+
+
+@primitive(_solve_of_matrix, _solve_transposed)
+def solve(a: Any, b: Any) -> Any:
+    r"""Solution `x` of ``a @ x = b``; `b` is a vector if it has one axis, otherwise columns side by side.
+
+    Pulling back means solving with the transpose: :math:`\bar b = A^{-\top} \bar x` and
+    :math:`\bar A = -\bar b \, x^\top`.
+
+    Examples
+    --------
+    >>> solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 2.0])
+    array([1. , 0.5])
+    """
+    rows = np.shape(b)[0 if np.ndim(b) == 1 else -2] if np.ndim(b) else 0
+    if np.shape(_square(a))[-1] != rows:
+        raise ValueError(f"{np.shape(a)[-1]} equations need as many right-hand sides, not shape {np.shape(b)}")
+    return np.linalg.solve(a, b)
+
+
+# -------------------------------------------------------------------------------------------- determinants
+
+
+def _cofactors(y: Any, x: Any) -> Any:
+    """Return the derivative of the determinant `y` of `x`: by the inverse, or by minors where there is none."""
+    if np.all(y._data if hasattr(y, "_data") else y):
+        return expand_dims(y, (-2, -1)) * swapaxes(inv(x))
+    n = shape_tuple(x)[-1]
+    rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, n - 1)
+    minors = getitem(x, (..., rest[:, None, :, None], rest[None, :, None, :]))
+    return det(minors) * (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
+
+
+@primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * _cofactors(y, x))
+def det(x: Any) -> Any:
+    r"""Return the determinant of square matrices; its gradient is the matrix of cofactors, also of a singular matrix.
+
+    Where the determinant is not 0 the cofactors are :math:`\det(X) \, X^{-\top}`, otherwise determinants of minors.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([[1.0, 2.0], [2.0, 4.0]], requires_grad=True)
+    >>> det(x).backward()
+    >>> x.grad
+    array([[ 4., -2.],
+           [-2.,  1.]])
+    """
+    return np.linalg.det(_square(x))
+
+
+@primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * swapaxes(inv(x)))
+def log_abs_det(x: Any) -> Any:
+    """Logarithm of the absolute value of the determinant, without overflow."""
+    return np.linalg.slogdet(_square(x)).logabsdet
+
+
+@nondifferentiable()
+def sign_of_det(x: Any) -> Any:
+    """Sign of the determinant: -1, 0 or 1."""
+    return np.linalg.slogdet(_square(x)).sign
+
+
+class SlogdetResult(NamedTuple):
+    """Sign and logarithm of the absolute value of a determinant."""
+
+    sign: Any
+    logabsdet: Any
+
+
+def slogdet(x: Any) -> SlogdetResult:
+    """Sign of the determinant, and the logarithm of its absolute value, which does not overflow.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        Square matrices.
+
+    Returns
+    -------
+    SlogdetResult
+        ``sign``, through which no gradient passes, and ``logabsdet``.
+
+    Examples
+    --------
+    >>> float(slogdet([[2.0, 0.0], [0.0, 0.5]]).logabsdet)
+    0.0
+    """
+    return SlogdetResult(sign_of_det(x), log_abs_det(x))
+
+
+def _cholesky_pullback(g: Any, y: Any, x: Any) -> Any:
+    n = shape_tuple(x)[-1]
+    lower = (swapaxes(y) @ g) * (np.tril(np.ones((n, n))) - 0.5 * np.eye(n))
+    half = solve(swapaxes(y), swapaxes(solve(swapaxes(y), swapaxes(lower))))
+    return 0.5 * (half + swapaxes(half))
+
+
+@primitive(_cholesky_pullback)
+def cholesky(x: Any) -> Any:
+    r"""Lower triangle :math:`L` with :math:`L L^\top = x`, of the symmetric part of positive definite matrices.
+
+    With :math:`\Phi` taking the lower triangle and half of the diagonal (Murray 2016, equation 10),
+
+    .. math:: \bar x = \tfrac12 (S + S^\top), \qquad S = L^{-\top} \, \Phi(L^\top \bar L) \, L^{-1}
+
+    Examples
+    --------
+    >>> cholesky([[4.0, 0.0], [0.0, 9.0]])
+    array([[2., 0.],
+           [0., 3.]])
+    """
+    x = _square(x)
+    return np.linalg.cholesky(0.5 * (x + np.swapaxes(x, -1, -2)))

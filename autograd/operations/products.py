@@ -1,0 +1,210 @@
+"""Einstein's summation: every product of arrays that multiplies along named axes and sums."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import numpy as np
+
+from autograd.rules import linear, shape_of
+
+from .elementwise import multiply
+from .linalg import matmul
+from .shaping import axis_number, reshape, shape_tuple
+
+
+def _adjoint_of_operand(i: int) -> Any:
+    r"""Return the adjoint for operand `i`: the same sum with the cotangent in its place.
+
+    A letter that only operand `i` has was summed over, so the cotangent is the same all along it: a vector of
+    ones carries the letter.  A letter it has twice is a diagonal: an identity matrix makes two letters of it.
+    """
+
+    def adjoint(g: Any, y: Any, *xs: Any, subscripts: str) -> Any:
+        operands, result = parts(subscripts)
+        own, lengths = operands[i], shape_of(xs[i]) or ()
+        extra: list[tuple[str, Any]] = []
+        fresh = iter(sorted(set(string.ascii_letters) - set(subscripts)))
+        wanted = ""
+        for letter, n in zip(own, lengths, strict=True):
+            if letter in wanted:
+                extra.append((letter + (twin := next(fresh)), np.eye(n)))
+                letter = twin
+            wanted += letter
+        factors = [(s, x) for j, (s, x) in enumerate(zip(operands, xs, strict=True)) if j != i]
+        reached: dict[str, int] = {}  # how far the cotangent and the other factors stretch along each letter
+        for letters, x in [(result, g), *factors]:
+            for letter, n in zip(letters, shape_of(x) or (), strict=True):
+                reached[letter] = max(n, reached.get(letter, 0))
+        extra += [(c, np.ones(n)) for c, n in zip(own, lengths, strict=True) if reached.get(c, -1) < n]
+        terms = [(result, g), *factors, *extra]
+        return _einsum(*(x for _, x in terms), subscripts=",".join(s for s, _ in terms) + "->" + wanted)
+
+    return adjoint
+
+
+@linear(each=_adjoint_of_operand)
+def _einsum(*xs: Any, subscripts: str = "") -> Any:
+    """Sum of products over named axes."""
+    return np.einsum(subscripts, *xs, optimize=len(xs) > 1)
+
+
+def parts(subscripts: str) -> tuple[list[str], str]:
+    """Return the letters of each operand and of the result."""
+    operands, _, result = subscripts.partition("->")
+    return operands.split(","), result
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    r"""Multiply along named axes and sum over those the result does not name.
+
+    .. math:: \texttt{ij,jk->ik}: \quad z_{ik} = \sum_j x_{ij} y_{jk}
+
+    Parameters
+    ----------
+    subscripts : str
+        A letter for each axis of each operand, operands separated by commas, then ``->`` and the letters of the
+        result.  Without ``->`` the result has the letters that occur once, in alphabetical order.  ``...`` stands
+        for any further axes, which broadcast; a letter twice in one operand means its diagonal.
+    *operands : array_like, Tensor or Value
+        One per group of letters.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The sum of products.
+
+    Raises
+    ------
+    ValueError
+        If the subscripts do not fit the operands.
+
+    Examples
+    --------
+    >>> einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+    array([3., 7.])
+    >>> float(einsum("ii", [[1.0, 2.0], [3.0, 4.0]]))
+    5.0
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum takes its subscripts as text such as 'ij,jk->ik', not {type(subscripts).__name__}")
+    return _einsum(*operands, subscripts=_explicit(subscripts, [shape_tuple(x) for x in operands]))
+
+
+def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> str:
+    """Return subscripts with a letter for every axis and a stated result."""
+    text = subscripts.replace(" ", "")
+    groups, result = parts(text)
+    if len(groups) != len(shapes):
+        raise ValueError(f"einsum {subscripts!r} names {len(groups)} operand(s) but was given {len(shapes)}")
+    strange = set(text) - set(string.ascii_letters + ",->.")
+    if strange or text.count("->") > 1 or text.replace("->", "").count("-") or text.replace("->", "").count(">"):
+        raise ValueError(f"einsum {subscripts!r} is not of the form 'ij,jk->ik'")
+    free = sorted(set(string.ascii_letters) - set(text), reverse=True)
+    widths = [len(shape) - len(g.replace("...", "")) for g, shape in zip(groups, shapes, strict=True)]
+    for group, shape, width in zip(groups, shapes, widths, strict=True):
+        if width < 0 or (width and "..." not in group):
+            raise ValueError(f"einsum {subscripts!r}: {group!r} does not name the axes of an operand of shape {shape}")
+    most = "".join(free[: max([w for w, g in zip(widths, groups, strict=True) if "..." in g], default=0)])
+    groups = [g.replace("...", most[len(most) - w :]) for g, w in zip(groups, widths, strict=True)]
+    if "->" not in text:
+        letters = "".join(groups)
+        result = most + "".join(sorted(c for c in set(letters) - set(most) if letters.count(c) == 1))
+    result = result.replace("...", most)
+    _require_equal_lengths(subscripts, groups, shapes)
+    if missing := [c for c in result if c not in "".join(groups)]:
+        raise ValueError(f"einsum {subscripts!r}: the result names {missing[0]!r}, which no operand has")
+    return ",".join(groups) + "->" + result
+
+
+def _require_equal_lengths(subscripts: str, groups: list[str], shapes: list[tuple[int, ...]]) -> None:
+    lengths: dict[str, int] = {}
+    for group, shape in zip(groups, shapes, strict=True):
+        for letter, n in zip(group, shape, strict=True):
+            if n != 1 and lengths.setdefault(letter, n) != n:
+                raise ValueError(
+                    f"einsum {subscripts!r}: {letter!r} is {lengths[letter]} long in one operand and {n} in another "
+                    f"(shapes {', '.join(map(str, shapes))})"
+                )
+
+
+def tensordot(x: Any, y: Any, axes: int | tuple[Any, Any] = 2) -> Any:
+    """Sum of products over pairs of axes, one of each pair in `x` and one in `y`.
+
+    Parameters
+    ----------
+    x, y : array_like or Tensor
+        The factors.
+    axes : int or pair of int or of sequences of int
+        How many axes, the last of `x` with the first of `y`; or which of `x` and which of `y`.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The remaining axes of `x`, then those of `y`.
+
+    Examples
+    --------
+    >>> tensordot(np.ones((2, 3)), np.ones((3, 4)), 1).shape
+    (2, 4)
+    """
+    nx, ny = len(shape_tuple(x)), len(shape_tuple(y))
+    if isinstance(axes, (int, np.integer)):
+        axes = (range(nx - axes, nx), range(axes))
+    of_x, of_y = (
+        [axis_number(int(a), n) for a in np.atleast_1d(given)] for given, n in zip(axes, (nx, ny), strict=True)
+    )
+    if len(of_x) != len(of_y):
+        raise ValueError(f"tensordot needs as many axes of one factor as of the other, not {len(of_x)} and {len(of_y)}")
+    in_x, in_y = list(string.ascii_lowercase[:nx]), list(string.ascii_uppercase[:ny])
+    for a, b in zip(of_x, of_y, strict=True):
+        in_y[b] = in_x[a]
+    rest = [c for i, c in enumerate(in_x) if i not in of_x] + [c for i, c in enumerate(in_y) if i not in of_y]
+    return einsum(f"{''.join(in_x)},{''.join(in_y)}->{''.join(rest)}", x, y)
+
+
+def outer(x: Any, y: Any) -> Any:
+    """Every product of an element of `x` and one of `y`.
+
+    Parameters
+    ----------
+    x, y : array_like, Tensor or Value
+        The factors, taken as flat.
+
+    Returns
+    -------
+    ndarray or Tensor
+        A row for each element of `x`, a column for each of `y`.
+
+    Examples
+    --------
+    >>> outer([1.0, 2.0], [3.0, 4.0])
+    array([[3., 4.],
+           [6., 8.]])
+    """
+    return reshape(x, (-1, 1)) * reshape(y, (1, -1))
+
+
+def dot(x: Any, y: Any) -> Any:
+    """Inner product of vectors and matrix product of matrices, as `numpy.dot`.
+
+    Parameters
+    ----------
+    x, y : array_like, Tensor or Value
+        The factors: the last axis of `x` meets the last but one of `y`; a number multiplies.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The product.
+
+    Examples
+    --------
+    >>> float(dot([1.0, 2.0], [3.0, 4.0]))
+    11.0
+    """
+    nx, ny = len(shape_tuple(x)), len(shape_tuple(y))
+    if nx == 0 or ny == 0:
+        return multiply(x, y)
+    return matmul(x, y) if ny <= 2 and nx <= 2 else tensordot(x, y, (nx - 1, ny - 1 if ny == 1 else ny - 2))

@@ -1,0 +1,322 @@
+"""Operations that reduce or normalise along axes."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import Node
+from autograd.operands import holds_objects
+from autograd.rules import broadcast_to, linear, nondifferentiable, primitive, shape_of
+
+from .comparing import equal, isnan, logical_or
+from .elementwise import exp, where
+from .shaping import axis_number, reshape
+
+Axis = int | tuple[int, ...] | None
+
+
+def _kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """Return `shape` with the reduced axes as 1."""
+    axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, (int, np.integer)) else axis
+    reduced = {a % len(shape) for a in axes} if shape else ()
+    return tuple(1 if i in reduced else n for i, n in enumerate(shape))
+
+
+def expanded(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Return a reduction's cotangent or result `g` with the axes it lost as 1, ready to broadcast against `x`."""
+    shape = shape_of(x)
+    if shape is None or keepdims or axis is None:
+        return g
+    return reshape(g, _kept_shape(shape, axis))
+
+
+def _count(x: Any, axis: Axis) -> int:
+    """Return how many numbers of `x` make one number of the result."""
+    shape = np.shape(x._data if isinstance(x, Node) else x)
+    if axis is None:
+        return math.prod(shape)
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else axis
+    return math.prod([shape[axis_number(a, len(shape))] for a in axes])
+
+
+@linear(lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)))
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Sum along `axis`, or of everything."""
+    return x if type(x) is float else np.sum(x, axis=axis, keepdims=keepdims)
+
+
+@linear(
+    lambda g, y, x, axis, keepdims: broadcast_to(expanded(g / (_count(x, axis) or 1), x, axis, keepdims), shape_of(x))
+)
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean along `axis`, or of everything."""
+    return x if type(x) is float else np.mean(x, axis=axis, keepdims=keepdims)
+
+
+# ------------------------------------------------------------------------------------ variance and length
+
+
+def _deviation(x: Any, axis: Axis) -> Any:
+    return x - (mean(x, axis, True) if shape_of(x) is not None else x)
+
+
+def _freedom(x: Any, axis: Axis, ddof: float) -> float:
+    """Return the number of degrees of freedom, nan where none is left."""
+    left = _count(x, axis) - ddof
+    return left if left > 0 else math.nan
+
+
+@primitive(lambda g, y, x, axis, keepdims, ddof: (
+    expanded(g, x, axis, keepdims) * (2.0 / _freedom(x, axis, ddof)) * _deviation(x, axis)
+))  # fmt: skip
+def _var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Any:
+    """Mean squared deviation from the mean."""
+    if type(x) is float:
+        return 0.0 / _freedom(x, axis, ddof)
+    return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / _freedom(x, axis, ddof)
+
+
+@primitive(lambda g, y, x, axis, keepdims, ddof: (
+    expanded(g / (_freedom(x, axis, ddof) * or_one(y)), x, axis, keepdims) * _deviation(x, axis)
+))  # fmt: skip
+def _std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Any:
+    """Root of the mean squared deviation from the mean."""
+    if type(x) is float:
+        return 0.0 / _freedom(x, axis, ddof)
+    return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(_freedom(x, axis, ddof))
+
+
+def or_one(y: Any) -> Any:
+    """Return numbers to divide by, with 1 for 0."""
+    return where(equal(y, 0), 1.0, y)
+
+
+def root_of_squares(x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Return ``sqrt(sum(x**2))``; where squares overflow or vanish, they are taken of `x` over its largest."""
+    with np.errstate(over="ignore"):
+        total = np.sum(x * x, axis=axis, keepdims=True)
+    y = np.sqrt(total)
+    if not holds_objects(x):
+        limits = np.finfo(y.dtype)
+        if not np.all((total > limits.tiny / limits.eps) & (total < np.inf)):
+            peak = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
+            peak = np.where((peak > 0) & np.isfinite(peak), peak, y.dtype.type(1))
+            y = peak * np.sqrt(np.sum(np.square(x / peak), axis=axis, keepdims=True))
+    return y if keepdims else np.squeeze(y, axis=axis)[()]
+
+
+def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None) -> Any:
+    r"""Return the variance along `axis`, or of everything.
+
+    .. math:: \frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The numbers.
+    axis : int or tuple of int, optional
+        Along which axes; all by default.
+    keepdims : bool
+        Keep reduced axes with length 1.
+    ddof : float
+        What is subtracted from the count: 0 as in NumPy; 1 gives the unbiased estimate, PyTorch's default.
+    correction : float, optional
+        Another name of `ddof`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The variance.
+
+    Warns
+    -----
+    RuntimeWarning
+        If no degree of freedom is left, as for one number with ``ddof=1``; the variance is nan.
+
+    Examples
+    --------
+    >>> float(var([1.0, 2.0, 3.0])), float(var([1.0, 2.0, 3.0], ddof=1))
+    (0.6666666666666666, 1.0)
+    """
+    return _var(x, axis, keepdims, _checked_ddof("var", x, axis, ddof if correction is None else correction))
+
+
+def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None) -> Any:
+    r"""Return the standard deviation along `axis`, or of everything; its gradient is 0 where all numbers are equal.
+
+    .. math:: \sqrt{\frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2}
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The numbers.
+    axis : int or tuple of int, optional
+        Along which axes; all by default.
+    keepdims : bool
+        Keep reduced axes with length 1.
+    ddof : float
+        What is subtracted from the count: 0 as in NumPy; 1 is PyTorch's default.
+    correction : float, optional
+        Another name of `ddof`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The standard deviation.
+
+    Warns
+    -----
+    RuntimeWarning
+        If no degree of freedom is left, as for one number with ``ddof=1``; the result is nan.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([2.0, 2.0], requires_grad=True)
+    >>> std(x).backward()
+    >>> x.grad
+    array([0., 0.])
+    """
+    return _std(x, axis, keepdims, _checked_ddof("std", x, axis, ddof if correction is None else correction))
+
+
+def _checked_ddof(name: str, x: Any, axis: Axis, ddof: float) -> float:
+    count = _count(x, axis)
+    if count <= ddof:
+        warnings.warn(
+            f"{name} of {count} number(s) with ddof={ddof} is nan, since no degree of freedom is left; use ddof=0 or "
+            "more numbers",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return ddof
+
+
+# -------------------------------------------------------------------------------------------- extreme elements
+
+
+def _shared_among_ties(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    hit = logical_or(equal(x, expanded(y, x, axis, keepdims)), isnan(x))
+    return expanded(g, x, axis, keepdims) * hit / sum(1.0 * hit, axis, True)
+
+
+def _require_elements(x: Any, axis: Axis) -> None:
+    if not _count(x, axis):
+        along = "" if axis is None else f" along axis {axis}"
+        raise ValueError(f"there is nothing to choose from{along}: the array of shape {np.shape(x)} is empty there")
+
+
+@primitive(_shared_among_ties)
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Largest along `axis`, or of everything; ties share the gradient equally, as in JAX.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([1.0, 3.0, 3.0], requires_grad=True)
+    >>> max(x).backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
+    _require_elements(x, axis)
+    return x if type(x) is float else np.max(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(_shared_among_ties)
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Smallest along `axis`, or of everything; ties share the gradient equally."""
+    _require_elements(x, axis)
+    return x if type(x) is float else np.min(x, axis=axis, keepdims=keepdims)
+
+
+@nondifferentiable()
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Place of the largest along `axis`, or in the flat array; the first of several."""
+    _require_elements(x, axis)
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@nondifferentiable()
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Place of the smallest along `axis`, or in the flat array; the first of several."""
+    _require_elements(x, axis)
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+@nondifferentiable()
+def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Whether at least one element along `axis` is not zero or false."""
+    return np.any(x, axis=axis, keepdims=keepdims)
+
+
+@nondifferentiable()
+def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Whether no element along `axis` is zero or false."""
+    return np.all(x, axis=axis, keepdims=keepdims)
+
+
+# ------------------------------------------------------------------------------------------------- exponentials
+
+
+def _finite_peak(x: Any, axis: Axis) -> Any:
+    """Return the maximum as a shift against overflow, 0 where it is infinite (`inf - inf` would be nan)."""
+    peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(peak), peak, 0.0) if peak.dtype != object else peak
+
+
+def _softmax_of_logsumexp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    y, g = expanded(y, x, axis, keepdims), expanded(g, x, axis, keepdims)
+    return g * exp(x - where(equal(y, -np.inf), 0.0, y))
+
+
+@primitive(_softmax_of_logsumexp)
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    r"""Logarithm of a sum of exponentials along `axis`, without overflow; its gradient is the softmax.
+
+    .. math:: \log \sum_j e^{x_j} = m + \log \sum_j e^{x_j - m}, \qquad m = \max_j x_j
+
+    Of nothing but ``-inf`` it is ``-inf``, with gradient 0.
+
+    Examples
+    --------
+    >>> round(float(logsumexp([1000.0, 1000.0])), 3)
+    1000.693
+    """
+    peak = _finite_peak(x, axis)
+    with np.errstate(divide="ignore"):
+        y = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
+    return y if keepdims else np.squeeze(y, axis=axis)[()]
+
+
+@primitive(lambda g, y, x, axis: y * (g - sum(g * y, axis, True)))
+def softmax(x: Any, axis: int = -1) -> Any:
+    r"""Softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `axis`, without overflow.
+
+    Its pullback is :math:`\bar x = y \, (\bar y - \sum_k \bar y_k y_k)`.
+
+    Examples
+    --------
+    >>> softmax([1000.0, 1000.0])
+    array([0.5, 0.5])
+    """
+    e = np.exp(x - _finite_peak(x, axis))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+@primitive(lambda g, y, x, axis: g - exp(y) * sum(g, axis, True))
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    r"""Logarithm of the softmax along `axis`, exact where the softmax underflows.
+
+    Its pullback is :math:`\bar x = \bar y - e^y \sum_k \bar y_k`.
+
+    Examples
+    --------
+    >>> log_softmax([1000.0, 0.0])
+    array([    0., -1000.])
+    """
+    shifted = x - _finite_peak(x, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
