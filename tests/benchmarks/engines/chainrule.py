@@ -1,0 +1,172 @@
+"""This project: `eager`, and `replay` of a step that `autograd.compile` recorded."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+import numpy as np
+from workloads import BETAS, EPSILON, LEARNING_RATE, MOONS_L2, MOONS_RATE, moons_data, network_data
+
+import autograd
+import nn
+import optim
+
+NO_COMPILE = "autograd.compile does not exist yet"
+
+
+def version() -> str:
+    """Return NumPy's version, and numba's where it takes part."""
+    try:
+        import numba
+    except ImportError:
+        return f"NumPy {np.__version__}"
+    return f"NumPy {np.__version__}, numba {numba.__version__}"
+
+
+class Network:
+    """A perceptron with ReLU and the library's own loss and Adam."""
+
+    def __init__(self, workload: dict[str, Any], replay: bool) -> None:
+        sizes, pieces = workload["sizes"], workload.get("checkpoint")
+        self.x, self.y, numbers = network_data(workload)
+        self.model = nn.MLP(sizes[0], sizes[1:], dtype=self.x.dtype, rng=0)
+        self.parameters = list(self.model.parameters())
+        for p, value in zip(self.parameters, numbers, strict=True):
+            p.data = value
+        self.criterion = nn.BCEWithLogitsLoss() if workload["loss"] == "bce" else nn.CrossEntropyLoss()
+        self.optimizer = optim.Adam(self.parameters, lr=LEARNING_RATE, betas=BETAS, eps=EPSILON)
+        self.call = checkpointed(self.model, pieces) if pieces else self.model
+        self.compiled = autograd.compile(self.compute) if replay else None
+
+    def compute(self, x: Any, y: Any) -> Any:
+        """Return the loss."""
+        return self.criterion(self.call(x), y)
+
+    def forward(self) -> None:
+        """Record the graph."""
+        self.output = self.call(self.x)
+
+    def loss(self) -> None:
+        """Record the loss."""
+        self.value = self.criterion(self.output, self.y)
+
+    def backward(self) -> None:
+        """Walk the graph."""
+        self.value.backward()
+
+    def replay(self) -> None:
+        """Replay loss and gradients."""
+        self.value = self.compiled(self.x, self.y)
+
+    def step(self) -> float:
+        """Return the loss before the update; written out, as a user would write it."""
+        self.optimizer.zero_grad()
+        if self.compiled is not None:
+            loss = self.compiled(self.x, self.y)
+        else:
+            loss = self.criterion(self.call(self.x), self.y)
+            loss.backward()
+        self.optimizer.step()
+        return float(loss)
+
+    def look(self) -> tuple[float, list[Any]]:
+        """Return loss and gradients, nothing moved."""
+        self.optimizer.zero_grad()
+        if self.compiled is not None:
+            self.compiled(self.x, self.y)  # the first call records; the second is the replay that is checked
+            self.optimizer.zero_grad()
+            loss = self.compiled(self.x, self.y)
+        else:
+            loss = self.compute(self.x, self.y)
+            loss.backward()
+        return float(loss), [np.array(p.grad) for p in self.parameters]
+
+    def parts(self) -> list[tuple[str, Any]]:
+        """Return what a step consists of."""
+        middle = [("forward", self.forward), ("loss", self.loss), ("backward", self.backward)]
+        if self.compiled is not None:
+            middle = [("replay", self.replay)]
+        return [("zero_grad", self.optimizer.zero_grad), *middle, ("Adam", self.optimizer.step)]
+
+
+def checkpointed(model: Any, pieces: int) -> Any:
+    """Return a call of the model that keeps what lies between `pieces` stretches of layers only."""
+    layers = list(model)
+    length = -(-len(layers) // pieces)
+
+    def stretch(part: list[Any]) -> Any:
+        def run(x: Any) -> Any:
+            for layer in part:
+                x = layer(x)
+            return x
+
+        return autograd.checkpoint(run)
+
+    stretches = [stretch(layers[i : i + length]) for i in range(0, len(layers), length)]
+
+    def call(x: Any) -> Any:
+        for run in stretches:
+            x = run(x)
+        return x
+
+    return call
+
+
+class Moons:
+    """micrograd's demo on single numbers, with micrograd's or our classes."""
+
+    def __init__(self, workload: dict[str, Any], value_type: Any, mlp: Any, compiler: Any = None) -> None:
+        self.points, self.labels, neurons = moons_data(workload)
+        self.value_type, self.update = value_type, workload["update"]
+        self.model = mlp(2, [workload["hidden"], workload["hidden"], 1])
+        self.parameters = self.model.parameters()
+        for p, number in zip(self.parameters, (n for neuron in neurons for n in neuron), strict=True):
+            p.data = number
+        self.compiled = compiler(self.compute) if compiler else None
+
+    def compute(self) -> Any:
+        """Return the loss: margins and L2."""
+        inputs = [list(map(self.value_type, row)) for row in self.points]
+        scores = list(map(self.model, inputs))
+        losses = [(1 + -yi * score).relu() for yi, score in zip(self.labels, scores, strict=True)]
+        return sum(losses) * (1.0 / len(losses)) + MOONS_L2 * sum(p * p for p in self.parameters)
+
+    def gradient(self) -> Any:
+        """Return the loss and leave gradients."""
+        self.model.zero_grad()
+        if self.compiled is not None:
+            return self.compiled()
+        loss = self.compute()
+        loss.backward()
+        return loss
+
+    def look(self) -> tuple[float, list[Any]]:
+        """Return loss and gradients, nothing moved."""
+        if self.compiled is not None:
+            self.gradient()
+        loss = self.gradient()
+        return float(loss.data), [[p.grad for p in self.parameters]]
+
+    def step(self) -> float:
+        """Return the loss before the update."""
+        loss = self.gradient()
+        if self.update:
+            for p in self.parameters:
+                p.data -= MOONS_RATE * p.grad
+        return float(loss.data)
+
+
+def build(workload: dict[str, Any], variant: str) -> Any:
+    """Return the training of a workload, or why there is none."""
+    replay = variant.startswith("replay")
+    if replay and not hasattr(autograd, "compile"):
+        return NO_COMPILE
+    if workload["kind"] == "network":
+        return Network(workload, replay)
+    from nn.scalar import MLP
+
+    return Moons(workload, autograd.Value, MLP, autograd.compile if replay else None)

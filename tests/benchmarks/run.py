@@ -1,0 +1,117 @@
+"""Measure workloads and keep what was found, with the machine and everything that took no part and why."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import harness
+from .peers import CONTENDERS, Contender, pythons
+from .workloads import WORKLOADS
+
+BASES = ("numpy_plain", "numpy_optimised", "chainrule:eager", "chainrule:replay")
+
+
+def machine() -> dict[str, Any]:
+    """Return what figures depend on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+    }
+
+
+def chosen(kind: str, only: list[str] | None) -> list[Contender]:
+    """Return the contenders for a kind of workload, all or those named (`torch`, `torch:fused`)."""
+    able = [c for c in CONTENDERS if kind in c.kinds]
+    return able if only is None else [c for c in able if {c.key, c.engine} & set(only)]
+
+
+def steps(
+    name: str,
+    workload: dict[str, Any],
+    contenders: list[Contender],
+    options: Any,
+    say: harness.Say,
+) -> dict[str, Any]:
+    """Return the figures of one workload."""
+    found, missing = pythons(options.peer_python, {c.engine for c in contenders})
+    reasons = {c.key: missing[c.engine] for c in contenders if c.engine in missing}
+    present = [c for c in contenders if c.engine in found]
+    say(f"{name}: {workload.get('title', workload)}")
+    with harness.workers(present, found, options.core, reasons) as running:
+        able = harness.ready(running, workload, reasons)
+        samples = harness.measure(able, rounds=options.rounds, seconds=options.seconds, reasons=reasons)
+        able = {key: process for key, process in able.items() if key in samples}
+        parts = {key: process.ask("parts", steps=options.rounds * 5) for key, process in able.items()}
+        versions = {key: process.about["version"] for key, process in able.items()}
+    figures = harness.summary(samples)
+    for key, row in figures.items():
+        ratios = {base: harness.ratio(samples, key, base) for base in BASES}
+        row.update(version=versions[key], parts=parts[key], ratios={b: r for b, r in ratios.items() if r})
+    return {"workload": workload, "figures": figures, "reasons": reasons, "rounds": options.rounds}
+
+
+def run(options: Any, say: harness.Say) -> dict[str, Any]:
+    """Return the figures of all workloads asked for."""
+    results: dict[str, Any] = {"machine": machine(), "workloads": {}}
+    for name in options.workloads:
+        workload = WORKLOADS[name]
+        contenders = chosen(workload["kind"], options.only)
+        results["workloads"][name] = steps(name, workload, contenders, options, say)
+        say(table(results["workloads"][name]))
+    return results
+
+
+def engineering(seconds: float) -> str:
+    """Return a time with a unit: 12.3 us, 4.56 ms, 1.23 s."""
+    for unit, factor in (("us", 1e6), ("ms", 1e3), ("s", 1.0)):
+        value = seconds * factor
+        if value < 1000 or unit == "s":
+            break
+    return f"{value:.{max(0, 3 - len(str(int(value))))}f} {unit}"
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return the figures of one workload as text: each contender's step, and ours as a multiple of it."""
+    from .peers import BY_KEY
+
+    figures = result["figures"]
+    width = max([len(BY_KEY[key].title) for key in (*figures, *result["reasons"])], default=0)
+    columns = [base for base in BASES if base in figures]
+    heads = {"numpy_plain": "/ NumPy", "numpy_optimised": "/ buffers", "chainrule:eager": "eager is",
+             "chainrule:replay": "replay is"}  # fmt: skip
+    lines = [" " * (width + 2) + f"{'a step':>10}{'quartiles':>20}" + "".join(f"{heads[c]:>11}" for c in columns)]
+    for key, row in figures.items():
+        low, high = map(engineering, row["quartiles"])
+        cells = []
+        for base in columns:
+            value = row["ratios"][base]["median"]
+            cells.append(f"{1 / value if base.startswith('chainrule') else value:10.2f}x")
+        busy = "  (waited)" if row["seconds"] > 1.25 * row["cpu"] else ""
+        lines.append(
+            f"  {BY_KEY[key].title:<{width}}{engineering(row['seconds']):>10}{low + ' .. ' + high:>20}{''.join(cells)}{busy}"
+        )
+    lines += [f"  {BY_KEY[key].title:<{width}}  {reason}" for key, reason in result["reasons"].items()]
+    shares = [f"    {BY_KEY[k].title}: " + ", ".join(f"{n} {engineering(s)}" for n, s in row["parts"].items())
+              for k, row in figures.items() if row["parts"]]  # fmt: skip
+    return "\n".join([*lines, *(["  parts of a step:"] if shares else []), *shares]) + "\n"
+
+
+def stderr(text: str) -> None:
+    """Show progress beside the results."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,112 @@
+"""One engine in a process of its own: reads an order a line from stdin, answers a line of JSON each.
+
+Started by path, so that `sys.path` begins with this folder and holds none of the project's packages: the engine that
+is called `autograd` on the package index finds itself, and only our own engine adds the project's folder.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+import tracemalloc
+from typing import Any
+
+
+class Worker:
+    """Carries out orders; `training` is what the engine built for the workload loaded last."""
+
+    def __init__(self, engine: str, variant: str) -> None:
+        self.engine, self.variant = importlib.import_module(f"engines.{engine}"), variant
+        self.training: Any = None
+        if variant.endswith("no collector"):
+            gc.disable()
+
+    def version(self) -> dict[str, Any]:
+        """Return the engine's own version and Python's."""
+        return {"version": self.engine.version(), "python": sys.version.split()[0]}
+
+    def load(self, workload: dict[str, Any]) -> dict[str, Any]:
+        """Build the training; an engine that cannot says why."""
+        self.training = None
+        gc.collect()
+        self.training = self.engine.build(workload, self.variant)
+        return {"skip": self.training} if isinstance(self.training, str) else {}
+
+    def check(self, steps: int) -> dict[str, Any]:
+        """Return loss and gradients before the first step, and the losses of the first steps."""
+        from workloads import digest
+
+        loss, gradients = self.training.look()
+        found = digest(gradients)
+        return {"loss": loss, "gradients": found, "losses": [self.training.step() for _ in range(steps)]}
+
+    def block(self, steps: int, warm: int) -> dict[str, Any]:
+        """Return seconds a step of wall and of processor time, over `steps` after `warm` that are not timed."""
+        step = self.training.step
+        gc.collect()
+        for _ in range(warm):
+            step()
+        cpu, wall = time.process_time(), time.perf_counter()
+        for _ in range(steps):
+            step()
+        return {
+            "wall": (time.perf_counter() - wall) / steps,
+            "cpu": (time.process_time() - cpu) / steps,
+        }
+
+    def parts(self, steps: int) -> dict[str, Any]:
+        """Return seconds of each part of a step, the median over `steps`."""
+        parts = getattr(self.training, "parts", None)
+        if parts is None:
+            return {}
+        names, calls = zip(*parts(), strict=True)
+        times: list[list[float]] = [[] for _ in calls]
+        for _ in range(steps):
+            for call, column in zip(calls, times, strict=True):
+                start = time.perf_counter()
+                call()
+                column.append(time.perf_counter() - start)
+        return dict(zip(names, (sorted(column)[steps // 2] for column in times), strict=True))
+
+    def memory(self) -> dict[str, Any]:
+        """Return the highest number of bytes that one step has in use above what is held between steps."""
+        for _ in range(3):
+            self.training.step()
+        gc.collect()
+        tracemalloc.start()
+        self.training.step()
+        gc.collect()
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        self.training.step()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return {"bytes": peak - before}
+
+
+def main() -> None:
+    """Answer until stdin closes."""
+    # What a library prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    worker: Worker | None = None
+    for line in sys.stdin:
+        order = json.loads(line)
+        try:
+            if order["do"] == "start":
+                worker = Worker(order["engine"], order["variant"])
+                answer = worker.version()
+            else:
+                answer = getattr(worker, order.pop("do"))(**order)
+        except Exception as error:  # noqa: BLE001 - the parent reports it, whatever it is
+            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
