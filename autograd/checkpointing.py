@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from .backward import between, reverse_pass
 from .graph import KINDS, Node, record, topological_order
-from .modes import enable_grad, is_grad_enabled, no_grad
+from .modes import enable_grad, is_grad_enabled, keeps_everything, no_grad, watching
 from .nested import flatten
 from .operations.indexing import getitem
 from .operations.shaping import reshape
@@ -62,12 +62,14 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        if not is_grad_enabled():
+        if not is_grad_enabled() or (rng is not None and keeps_everything()):  # a replay draws anew, and once
             return f(*args, **kwargs)
         segment = _Segment(f, args, kwargs, rng)
         nodes = [x for x in flatten(args)[0] if isinstance(x, Node)]
         inside = [leaf(type(x), x._data, x._requires_grad, x.name) for x in nodes]
-        outputs, rebuild = segment.run(inside)
+        # Nothing of this run is kept, so nobody has to record it.
+        with watching(True) if keeps_everything() else nullcontext():
+            outputs, rebuild = segment.run(inside)
         variables = segment.select(outputs)
         if not variables:
             return rebuild(iter(outputs))
@@ -212,8 +214,8 @@ def _holding(nodes: Sequence[Node], numbers: Sequence[Any]) -> Iterator[None]:
 
 
 def _linked(x: Any) -> Node:
-    """Return a fresh node with the numbers of `x`, linked to `x` if that is a variable itself."""
-    if isinstance(x, Node) and x._requires_grad:
+    """Return a fresh node with the numbers of `x`, linked to `x` if that is a variable itself, or recorded."""
+    if isinstance(x, Node) and (x._requires_grad or keeps_everything()):
         return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
     data = x._data if isinstance(x, Node) else x
     floating = type(data) is float or data.dtype.kind == "f"

@@ -1,6 +1,6 @@
 r"""The public door for operations of your own: the same four decorators that make the built-in ones.
 
-`drawn_by` teaches pictures a class of your own.
+`drawn_by` teaches pictures a class of your own; `callback` and `setting` say what a replay must do or ask again.
 
 An operation is its forward on plain numbers and, on the line above, its derivatives.  Choose by what it is:
 
@@ -85,10 +85,11 @@ array([0.6, 0.8])
 """
 
 from .graph import apply
+from .modes import callback, setting
 from .recorder import drawn_by
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, xp
 
 __all__ = [
-    "PRIMITIVES", "apply", "drawn_by", "elementwise", "linear", "nondifferentiable", "primitive", "shape_of",
-    "xp",
+    "PRIMITIVES", "apply", "callback", "drawn_by", "elementwise", "linear", "nondifferentiable", "primitive", "setting",
+    "shape_of", "xp",
 ]  # fmt: skip

@@ -163,9 +163,7 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     try:
         kind, convert = KINDS[type(data)]
     except KeyError:
-        raise TypeError(
-            f"{op.name} made a {type(data).__name__}; an operation on nodes must return a float or an array"
-        ) from None
+        raise _no_kind(op, data) from None
     node = object.__new__(kind)
     node._data = data if convert is None else convert(data)
     node._grad = kind.no_gradient
@@ -173,11 +171,13 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     node.name = ""
     node.hooks = ()
     mode = current_mode()
+    everything = False
     if mode is not True and mode is not False:
         mode.made(op, args, raw, node)
-    if mode:
+        everything = mode.everything
+    if mode or everything:
         rules = op.rules
-        requires = connected = False
+        requires, connected = False, everything
         for i, arg in enumerate(args):
             if isinstance(arg, Node):
                 if arg._requires_grad:
@@ -192,7 +192,7 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
             node.args = args
             node.raw = raw
             node.params = params
-            node._requires_grad = requires
+            node._requires_grad = requires and (not everything or bool(mode))
             return node
     node.op = None
     node.args = node.raw = ()
@@ -200,6 +200,10 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     node._requires_grad = False
     node.stamp = 0
     return node
+
+
+def _no_kind(op: Primitive, data: Any) -> TypeError:
+    return TypeError(f"{op.name} made a {type(data).__name__}; an operation on nodes must return a float or an array")
 
 
 def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_PARAMS) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
-__all__ = ["Watch", "current_mode", "enable_grad", "is_grad_enabled", "no_grad", "watching"]
+__all__ = [
+    "Watch", "callback", "current_mode", "enable_grad", "is_grad_enabled", "keeps_everything",
+    "no_grad", "setting", "watching",
+]  # fmt: skip
 
 # True or False: whether operations are recorded; or a Watch, which says so by its truth.  The plain values are
 # told apart by identity, so that watching costs nothing where nobody watches.
@@ -24,6 +27,7 @@ class Watch:
     """One who looks at every operation of this thread or task, forward and backward: see `watching`."""
 
     recording: bool = True
+    everything: ClassVar[bool] = False  # whether operations are kept that no gradient passes through, too
 
     def __bool__(self) -> bool:
         return self.recording
@@ -40,6 +44,67 @@ class Watch:
 
     def pulled(self, node: Any, arg: Any, g: Any, share: Any) -> None:
         """See the share of the cotangent `g` of `node` that a reverse pass has given to its argument `arg`."""
+
+    def read(self, node: Any, how: str) -> None:
+        """See that the program takes numbers out of a node, with which it may go on unseen."""
+
+    def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Call a function of numbers for the program; see `callback`."""
+        return function(*[getattr(a, "_data", a) for a in args])
+
+    def depends(self, question: Callable[[], Any]) -> Any:
+        """Answer a question of the program about something that is no number; see `setting`."""
+        return question()
+
+
+def keeps_everything() -> bool:
+    """Return whether every operation is being recorded, also what needs no gradient."""
+    mode = _mode.get()
+    return isinstance(mode, Watch) and mode.everything
+
+
+def callback(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a Python function of plain numbers in the middle of a computation, and again in each replay of it.
+
+    What `compile` repeats are operations; whatever else a function does with numbers (draw some, look at them, keep an
+    average of them) goes through this door, or it would happen once and never again.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the numbers of `args`, returns a float, an array, or None; no gradient passes through it.
+    *args : object
+        What it is called with; nodes are handed over as floats and arrays.
+
+    Returns
+    -------
+    float, ndarray or None
+        What the function returned; a node while `compile` records.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> callback(lambda x: x.max(), Tensor([1.0, 3.0]))
+    np.float64(3.0)
+    """
+    mode = _mode.get()
+    if isinstance(mode, Watch):
+        return mode.called(function, args)
+    return function(*[getattr(a, "_data", a) for a in args])
+
+
+def setting(question: Callable[[], Any]) -> Any:
+    """Return the answer to a question about something that is no number, such as whether a module is in training.
+
+    What `compile` has recorded is replayed only as long as the answer stays the same.
+
+    Examples
+    --------
+    >>> setting(lambda: True)
+    True
+    """
+    mode = _mode.get()
+    return mode.depends(question) if isinstance(mode, Watch) else question()
 
 
 def is_grad_enabled() -> bool:
@@ -148,8 +213,8 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
 
 
 @contextlib.contextmanager
-def watching(watch: Watch) -> Iterator[Watch]:
-    """Let `watch` see every operation of the block, in this thread or task."""
+def watching(watch: Watch | bool) -> Iterator[Watch | bool]:
+    """Let `watch` see every operation of the block, in this thread or task; True records without being watched."""
     token = _mode.set(watch)
     try:
         yield watch

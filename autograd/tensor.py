@@ -12,7 +12,7 @@ import numpy.typing as npt
 from . import rules
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified
 from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
-from .variable import Variable, leaf, require_float
+from .variable import Variable, leaf, require_float, seen
 from .wording import checked_flag, checked_name, spoken, unknown_attribute
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
@@ -126,6 +126,7 @@ class Tensor(Variable):
     @property
     def data(self) -> np.ndarray[Any, Any]:
         """The numbers as an ndarray; assign a new array to change them."""
+        seen(self, "the data")
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -316,12 +317,14 @@ class Tensor(Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return a read-only view of the numbers."""
+        seen(self, "numpy()")
         view = self._data.view()
         view.flags.writeable = False
         return view  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         """Return the numbers as nested lists."""
+        seen(self, "tolist()")
         return self._data.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -330,6 +333,7 @@ class Tensor(Variable):
                 "a Tensor that requires gradients is not turned into an array silently, which would cut the graph: use "
                 ".numpy() or .detach() for its numbers"
             )
+        seen(self, "an array")
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from .backward import between, pulled_to
 from .forward import forward_pass
 from .graph import Node, topological_order
-from .modes import enable_grad, is_grad_enabled
+from .modes import enable_grad, is_grad_enabled, keeps_everything
 from .nested import flatten, mapped
 from .operations.shaping import reshape
 from .tensor import Tensor
@@ -48,7 +48,7 @@ class Trace:
         own = set(self.nodes)
         # Something of outside: an argument that was a node, or a variable the function knows by itself.
         outside = any(node.op is None and node not in own for node in self.order)
-        self.create_graph = self.recording and outside
+        self.create_graph = keeps_everything() or (self.recording and outside)
         self.wanted = between(self.order, self.nodes)
 
     def plain(self, tree: Any) -> Any:
@@ -105,7 +105,7 @@ def pair(out: Any) -> tuple[Any, Any]:
 
 
 def fresh(x: Any, where: str) -> Node:
-    """Return a node of its own for an input, linked to it if the input is itself a variable."""
+    """Return a node of its own for an input, linked to it if the input is itself a variable or recorded."""
     data: Any = data_of(x)
     if isinstance(data, (bool, np.bool_)) or not isinstance(data, (float, int, np.ndarray, np.generic)):
         raise TypeError(f"{where} is {x!r:.60}, not a float, a float array, a node or a nest of these")
@@ -113,8 +113,10 @@ def fresh(x: Any, where: str) -> Node:
         raise TypeError(
             f"{where} has dtype {data.dtype}, which has no derivatives; convert it to float, or choose other argnums"
         )
-    if isinstance(x, Node) and x.requires_grad:
-        return reshape(x, data.shape if isinstance(data, np.ndarray) else None)  # type: ignore[no-any-return]
+    if isinstance(x, Node) and (x.requires_grad or keeps_everything()):
+        linked: Node = reshape(x, data.shape if isinstance(data, np.ndarray) else None)
+        linked._requires_grad = True
+        return linked
     if isinstance(data, np.ndarray):
         # a copy, since a pullback may be called when the caller has changed the array
         return leaf(Tensor, np.array(data), True)  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from .modes import current_mode
 from .operations import elementwise as ew
 from .operations import trigonometry
 from .rules import ONE
-from .variable import Variable
+from .variable import Variable, seen
 from .wording import checked_flag, checked_name, refuse_recorded
 
 new = object.__new__
@@ -150,6 +150,7 @@ class Value(Variable):
     @property
     def data(self) -> float:
         """The number."""
+        seen(self, "the data")
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -170,6 +171,7 @@ class Value(Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the number as a 0-d array."""
+        seen(self, "numpy()")
         return np.array(self._data)
 
     def _backward(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .backward import backward
 from .graph import Node, make_leaf
+from .modes import callback, current_mode, keeps_everything
 from .numpy_protocol import array_function, array_ufunc
 from .operations import comparing, trigonometry
 from .operations import elementwise as ew
@@ -152,6 +153,8 @@ class Variable(Node):
 
     def detach(self) -> Any:
         """Return a leaf with the same numbers (shared) that no gradient flows through."""
+        if keeps_everything():
+            return callback(lambda numbers: numbers, self)
         return leaf(type(self), self._data, False, self.name)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
@@ -179,6 +182,7 @@ class Variable(Node):
 
     def item(self) -> float:
         """Return the one number this node holds."""
+        seen(self, "item(), float() or int()")
         if np.size(self._data) != 1:
             raise ValueError(
                 f"item() needs one number; this node holds {np.size(self._data)} (shape {np.shape(self._data)})"
@@ -192,6 +196,7 @@ class Variable(Node):
         return int(self.item())
 
     def __bool__(self) -> bool:
+        seen(self, "the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())")
         if np.size(self._data) != 1:
             raise ValueError(
                 f"the truth of {np.size(self._data)} numbers (shape {np.shape(self._data)}) is ambiguous; reduce them "
@@ -239,6 +244,13 @@ class Variable(Node):
             )
         grad = None if isinstance(self._grad, Node) else self._grad
         return _restored, (type(self), self._data, self._requires_grad, self.name, grad)
+
+
+def seen(node: Node, how: str) -> None:
+    """Tell who watches that numbers leave the graph."""
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.read(node, how)
 
 
 def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:
