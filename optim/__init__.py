@@ -1,5 +1,8 @@
 """Optimizers and learning-rate schedules: each is its paper's formula. Needs NumPy and nothing else of ours."""
 
+import importlib
+from typing import TYPE_CHECKING
+
 from . import lr_scheduler
 from .adagrad import Adadelta, Adagrad, Ftrl, RMSprop
 from .adam import Adam, AdamW
@@ -13,6 +16,9 @@ from .schedule_free import Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
 from .sgd import SGD, Momentum, Signum
 from .sign import ASGD, Lion, Rprop
 from .wrappers import SAM, Lookahead
+
+if TYPE_CHECKING:
+    from . import distributed
 
 __all__ = [
     "ASGD",
@@ -45,8 +51,19 @@ __all__ = [
     "ScheduleFreeSGD",
     "Signum",
     "Yogi",
+    "distributed",
     "get_ema_avg_fn",
     "get_swa_avg_fn",
     "lr_scheduler",
     "update_bn",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "distributed":  # what a script of one process does not need
+        return importlib.import_module(".distributed", __name__)
+    raise AttributeError(f"module 'optim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "distributed"})

@@ -1,0 +1,157 @@
+"""Do all ranks start from the same? Facts are compared before the first step, and the first difference is named."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from optim.bundle import label
+
+__all__ = ["RanksDifferWarning", "agree", "broadcast", "facts_of"]
+
+Fact = tuple[str, Any]
+
+
+class RanksDifferWarning(UserWarning):
+    """Ranks started from different numbers; those of rank 0 were taken."""
+
+
+def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
+    """Raise, on every rank alike, if a fact is another on some rank.
+
+    Parameters
+    ----------
+    comm : communicator
+        Of the ranks that shall agree; all must call.
+    facts : sequence of (str, object)
+        What a fact is about, and what it is: its ``repr`` is compared.
+    advice : str
+        What to do, for the end of the message.
+
+    Raises
+    ------
+    ValueError
+        Names the first fact that differs, the first rank where it does, and both values.
+
+    Examples
+    --------
+    >>> from optim.distributed import Alone
+    >>> agree(Alone(), [("the batch size", 32)])
+    """
+    told = [(name, repr(value)) for name, value in facts]
+    digest = hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
+    if len(set(comm.allgather(digest))) == 1:
+        return
+    everybody = comm.allgather(told)
+    for place in range(max(map(len, everybody))):
+        rows = [facts[place] if place < len(facts) else ("the number of facts", str(len(facts))) for facts in everybody]
+        for rank, (name, value) in enumerate(rows):
+            if (name, value) != rows[0]:
+                shown, theirs = _apart(rows[0][1], value)
+                raise ValueError(
+                    f"rank {rank} differs from rank 0 in {name}: {theirs} on rank {rank}, {shown} on rank 0"
+                    f"{'; ' if advice else ''}{advice}"
+                )
+
+
+def _apart(a: str, b: str, most: int = 120) -> tuple[str, str]:
+    """Return two texts, cut so that the place where they part is seen."""
+    if max(len(a), len(b)) <= most:
+        return a, b
+    first = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    begin = max(first - most // 2, 0)
+    dots = "..." if begin else ""
+    return dots + a[begin : begin + most], dots + b[begin : begin + most]
+
+
+def facts_of(optimizer: Any) -> list[Fact]:
+    """Return what ranks must share of an optimizer: its kind, its parameters' shapes and types, its options.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        One of this package, also a wrapper.
+
+    Returns
+    -------
+    list of (str, object)
+        For `agree`.
+    """
+    kinds, inner = [], optimizer
+    while inner is not None:
+        kinds.append(type(inner).__name__)
+        inner = getattr(inner, "inner", None)
+    groups = optimizer.param_groups
+    facts: list[Fact] = [("the optimizer", " of ".join(kinds))]
+    facts += [("the numbers of parameters in the optimizer's groups", [len(group["params"]) for group in groups])]
+    place = 0
+    for group in groups:
+        for p in group["params"]:
+            data = p.data
+            what = (data.shape, data.dtype.name) if isinstance(data, np.ndarray) else type(data).__name__
+            facts.append((f"shape and type of {label(p, place)} of the optimizer", what))
+            place += 1
+    for i, group in enumerate(groups):
+        options = {k: v for k, v in group.items() if k not in ("params", "param_names")}
+        facts += [(f"{k!r} of the optimizer's group {i}", v) for k, v in options.items()]
+    return [*facts, ("the number of steps the optimizer has taken", getattr(optimizer, "step_count", 0))]
+
+
+def broadcast(comm: Any, named: Sequence[tuple[str, Any]], *, repair: bool = True) -> list[Any] | None:
+    """Compare arrays of all ranks; where they differ, return rank 0's.
+
+    Parameters
+    ----------
+    comm : communicator
+        Of all ranks; all must call.
+    named : sequence of (str, array or float)
+        What messages call them, and the numbers.
+    repair : bool
+        Take rank 0's numbers, with a warning, instead of raising.
+
+    Returns
+    -------
+    list of (array or float), or None
+        Rank 0's numbers; None if all ranks had the same bits.
+
+    Raises
+    ------
+    ValueError
+        If they differ and `repair` is false; names the first array, the place in it, the rank and both numbers.
+
+    Warns
+    -----
+    RanksDifferWarning
+        The same, on rank 0, if they differ and are repaired.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for _, data in named:
+        digest.update(np.asarray(data, order="C").tobytes())
+    if len(set(comm.allgather(digest.hexdigest()))) == 1:
+        return None
+    first: list[Any] = comm.bcast([np.asarray(data) for _, data in named], root=0)
+    own = next((d for d in map(_difference, named, first) if d), None)
+    rank, text = next((rank, text) for rank, text in enumerate(comm.allgather(own)) if text)
+    text = f"rank {rank} differs from rank 0 in {text}"
+    if not repair:
+        raise ValueError(f"{text}; make them from one seed on all ranks")
+    if comm.rank == 0:
+        warnings.warn(f"{text}; rank 0's numbers were taken on all ranks", RanksDifferWarning, stacklevel=3)
+    return [f if isinstance(d, np.ndarray) else f.item() for f, (_, d) in zip(first, named, strict=True)]
+
+
+def _difference(named: tuple[str, Any], theirs: Any) -> str:
+    """Return where an array parts from rank 0's, as text; empty if nowhere."""
+    name, ours = named[0], np.asarray(named[1])
+    if ours.tobytes() == theirs.tobytes():
+        return ""
+    apart = np.argwhere(np.atleast_1d((ours != theirs) & ~((ours != ours) & (theirs != theirs))))
+    if not len(apart):  # nan of other bits, or -0.0 and 0.0
+        return f"the bits of {name}"
+    at = tuple(int(i) for i in apart[0])[: ours.ndim]
+    where = f", first at {list(at)}" if at else ""
+    return f"{name}{where}: {ours[at]} there, {theirs[at]} on rank 0"

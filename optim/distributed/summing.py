@@ -1,0 +1,126 @@
+"""Gradients of all ranks added up: packed into one vector, one ``Allreduce``, and given back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from optim.bundle import Buffer, changed, label, numbers
+
+__all__ = ["GradientSum"]
+
+
+class GradientSum:
+    r"""Replace the gradients of parameters by their sum, or mean over all rows, over all ranks.
+
+    Parameters
+    ----------
+    parameters : sequence of parameters
+        With ``.data`` and ``.grad``; as many, and of the same shapes, on every rank.
+    comm : communicator
+        Of all ranks.
+    beside : int
+        How many more numbers travel in the same message.
+
+    Notes
+    -----
+    The vector holds, after the gradients, a 1 for each parameter that has one (who has none on any rank keeps None),
+    the number of rows, and the numbers `beside`. Its type is the widest of the parameters', and float32 at least: a
+    whole number of rows is exact in it up to 2**24.
+
+    All ranks get the same bits: MPI 3.1, section 5.9.6, demands it of ``Allreduce``, and `nn.training.fit` looks after
+    every epoch.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from optim.distributed import Alone
+    >>> p = SimpleNamespace(data=np.zeros(2), grad=np.array([3.0, 6.0]))  # sums over three rows
+    >>> add_up = GradientSum([p], Alone(), beside=1)
+    >>> add_up(rows=3, beside=[7.0])
+    (3.0, [7.0])
+    >>> p.grad
+    array([1., 2.])
+    """
+
+    def __init__(self, parameters: Sequence[Any], comm: Any, beside: int = 0) -> None:
+        self.parameters, self.comm = list(parameters), comm
+        arrays = [np.asarray(p.data) for p in self.parameters]
+        self.kind = np.result_type(np.float32, *{a.dtype for a in arrays})
+        self.shapes = [a.shape for a in arrays]
+        ends = [0, *itertools.accumulate(a.size for a in arrays)]
+        self.places = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.end, self.flags = ends[-1], slice(ends[-1], ends[-1] + len(arrays))
+        self.length = self.flags.stop + 1 + beside
+        self.send = np.zeros(self.length, self.kind)
+        self.slots = self._views(self.send)
+        self.sums: Buffer | None = None
+
+    def _views(self, flat: Any) -> list[Any]:
+        return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
+
+    def __call__(
+        self, rows: float, beside: Sequence[float] = (), *, weigh: bool = False, divide: bool = True
+    ) -> tuple[float, list[float]]:
+        """Add up; every rank must call.
+
+        Parameters
+        ----------
+        rows : float
+            Rows this rank's gradients come from; 0 is fine.
+        beside : sequence of float
+            More numbers to be added up.
+        weigh : bool
+            Gradients are means over this rank's rows, and are multiplied by `rows` first; else they are sums.
+        divide : bool
+            Divide the gradients' sum by the sum of `rows`.
+
+        Returns
+        -------
+        rows : float
+            The sum of `rows` over all ranks.
+        beside : list of float
+            The sums of the numbers beside.
+
+        Raises
+        ------
+        ValueError
+            If a gradient has another shape than its parameter.
+        """
+        self._pack(rows if weigh else None)
+        self.send[self.flags.stop :] = [rows, *beside]
+        if self.sums is None or self.sums.holders() != self.sums.alone:
+            self.sums = Buffer(self.length, self.kind, self._views)
+        flat = self.sums.flat
+        self.comm.Allreduce(self.send, flat)
+        present, (total, *others) = flat[self.flags].tolist(), flat[self.flags.stop :].tolist()
+        if divide and total > 0:
+            np.divide(flat[: self.end], flat[self.flags.stop], out=flat[: self.end])
+        for i, p in enumerate(self.parameters):
+            if not present[i]:
+                p.grad = None
+            elif isinstance(p.data, np.ndarray):
+                p.grad = self.sums.views[i].astype(p.data.dtype, copy=False)
+            else:
+                p.grad = float(self.sums.views[i])
+        return total, others
+
+    def _pack(self, weight: float | None) -> None:
+        """Put the gradients into the vector that is sent, and a 1 for each that is there."""
+        for i, (p, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
+            g = numbers(p.grad)
+            self.send[self.end + i] = g is not None
+            if g is None:
+                slot[...] = 0
+                continue
+            if np.shape(g) != slot.shape:
+                if p.data is not None and np.shape(p.data) != slot.shape:
+                    raise ValueError(changed(label(p, i), slot.shape, self.kind, np.asarray(p.data)))
+                raise ValueError(f"{label(p, i)} has shape {slot.shape} but its gradient has shape {np.shape(g)}")
+            if weight is None:
+                slot[...] = g
+            else:
+                np.multiply(g, weight, out=slot, casting="same_kind")
