@@ -13,6 +13,7 @@ from . import functional as F  # noqa: N812  (F is the name every reader of PyTo
 from .functional.checks import as_operand, floats
 from .linear import checked_size
 from .module import Module, Parameter
+from .ranks import sharing, standardized_over_all
 
 __all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
 
@@ -21,7 +22,8 @@ class BatchNorm1d(Module):
     r"""Batch normalisation :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every channel.
 
     In training with the batch's mean and biased variance, in evaluation with running averages of the mean and of the
-    unbiased variance, :math:`r \leftarrow (1 - momentum)\, r + momentum \cdot s`.
+    unbiased variance, :math:`r \leftarrow (1 - momentum)\, r + momentum \cdot s`. Ranks that share a batch
+    (`nn.ranks.shared`) take the statistics of all its rows.
 
     Parameters
     ----------
@@ -107,17 +109,29 @@ class BatchNorm1d(Module):
                 "BatchNorm1d in evaluation has no running statistics: it has seen no batch in training yet. Train "
                 "first, load_state_dict of a trained model, or make it with track_running_stats=False"
             )
+        comm = sharing()
+        if comm is not None and (self.training or not self.track_running_stats):
+            return self._with_other_ranks(x, comm)
         y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, eps=self.eps)
         if self.training and self.track_running_stats:
-            self._track(floats(x))
+            a, axes = floats(x), (0,) if x.ndim == 2 else (0, 2)
+            self._track(a.mean(axis=axes), a.var(axis=axes, ddof=1))
         return y
 
-    def _track(self, x: np.ndarray[Any, Any]) -> None:
+    def _with_other_ranks(self, x: Any, comm: Any) -> Any:
+        """Normalise by the statistics of all ranks' rows."""
+        y, mean, var = standardized_over_all(x, comm, self.eps)
+        if self.training and self.track_running_stats:
+            self._track(mean, var)
+        shape = (-1,) if x.ndim == 2 else (-1, 1)
+        y = y if self.weight is None else y * self.weight.reshape(shape)
+        return y if self.bias is None else y + self.bias.reshape(shape)
+
+    def _track(self, mean: np.ndarray[Any, Any], var: np.ndarray[Any, Any]) -> None:
         """Move the running averages towards the statistics of a batch."""
-        axes = (0,) if x.ndim == 2 else (0, 2)
         self.num_batches_tracked = self.num_batches_tracked + 1
         share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        for name, found in (("running_mean", x.mean(axis=axes)), ("running_var", x.var(axis=axes, ddof=1))):
+        for name, found in (("running_mean", mean), ("running_var", var)):
             old = getattr(self, name)
             setattr(self, name, ((1 - share) * old + share * found).astype(old.dtype, copy=False))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn.randomness import Rng, as_generator
+from nn.ranks import drawn_for_all
 
 from .checks import as_operand
 
@@ -28,9 +29,8 @@ def checked_probability(name: str, p: Any) -> float:
 def _kept(x: Any, p: float, rng: Rng) -> Any:
     """Return an array of 0 and 1 in the float type of `x`, 0 with probability `p`."""
     generator = as_generator(rng)
-    if x.dtype == np.float32:
-        return np.asarray(generator.random(x.shape, np.float32) >= p, np.float32)
-    return np.asarray(generator.random(x.shape) >= p, float)
+    kind = np.float32 if x.dtype == np.float32 else np.float64
+    return np.asarray(drawn_for_all(lambda shape: generator.random(shape, kind), x.shape) >= p, kind)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from autograd import absolute, greater, less, where
 from autograd.extend import elementwise, xp
 from nn.randomness import Rng, as_generator
+from nn.ranks import drawn_for_all
 
 from .checks import as_operand, numbers
 
@@ -177,7 +178,8 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
     x = as_operand(input)
     if not training:
         return slope_where_negative(x, (lower + upper) / 2)
-    slopes = as_generator(rng).uniform(lower, upper, x.shape)
+    generator = as_generator(rng)
+    slopes = drawn_for_all(lambda shape: generator.uniform(lower, upper, shape), x.shape)
     return slope_where_negative(x, like(slopes, x))
 
 
