@@ -5,8 +5,9 @@
     python -m nn train data.csv --target species --hidden 16,16 --epochs 200 --out run/
     python -m nn predict run/ new.csv
     python -m nn report run/
+    python -m nn sweep config.json --workers 2
 
-Exit status: 0, 2 for a wrong option or a table that cannot be used, 130 after Ctrl-C.
+Exit status: 0, 1 if a trial of a sweep failed, 2 for a wrong option or a table that cannot be used, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import os
 import sys
 
 from nn.command.options import arguments
+from nn.command.sweep import sweep
 from nn.command.training import train
 from nn.command.using import predict, report
 
-COMMANDS = {"train": train, "predict": predict, "report": report}
+COMMANDS = {"train": train, "predict": predict, "report": report, "sweep": sweep}
 
 
 def out(text: str) -> None:

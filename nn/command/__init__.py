@@ -1,1 +1,1 @@
-"""The command line: ``python -m nn train table.csv --target column``, then ``predict`` and ``report``."""
+"""The command line: ``python -m nn train table.csv --target column``, then ``predict`` and ``report``; ``sweep``."""

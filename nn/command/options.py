@@ -6,12 +6,12 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import optim
 from nn import activation
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "arguments", "scheduled"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "arguments", "scheduled", "train_parser"]
 
 NOT_ALONE = ("Optimizer", "LBFGS", "SAM", "Lookahead", "AveragedModel", "Muon")  # Muon: matrices only
 OPTIMIZERS: dict[str, Any] = {
@@ -106,10 +106,25 @@ def arguments() -> argparse.ArgumentParser:
         prog="python -m nn",
         description="Train a multi-layer perceptron on a table, use it, and see how the training went.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report,sweep}")
     _train(commands.add_parser("train", help="train on a table", formatter_class=Formatter, description=TRAIN))
     _predict(commands.add_parser("predict", help="predict the rows of a table", formatter_class=Formatter))
     _report(commands.add_parser("report", help="how a training went", formatter_class=Formatter))
+    _sweep(commands.add_parser("sweep", help="train with many settings", formatter_class=Formatter, description=SWEEP))
+    return parser
+
+
+class _Raising(argparse.ArgumentParser):
+    """Raises where a parser would end the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def train_parser() -> argparse.ArgumentParser:
+    """Return the parser of `train` alone, which raises ValueError for a wrong word."""
+    parser = _Raising(add_help=False)
+    _train(parser)
     return parser
 
 
@@ -158,3 +173,36 @@ def _predict(parser: argparse.ArgumentParser) -> None:
 def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="the folder that train left")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+SWEEP = """Train one table with many settings, several trainings at once, and compare them.
+
+The configuration is a JSON file.  Settings are the long options of train without dashes in front:
+
+  {"table": "iris.csv",
+   "base":   {"target": "species", "epochs": 100},
+   "grid":   {"optimizer": ["adam", "sgd"], "hidden": ["16", "32,32"]},
+   "random": {"trials": 5, "lr": {"log": [0.001, 0.1]}, "batch-size": [16, 32]},
+   "seeds":  3}
+
+base: of every trial.  grid: every combination.  random: so many draws, from a list or a range {"uniform": [a, b]},
+{"log": [a, b]} or {"integers": [a, b]}.  list: [{...}, {...}], settings that belong together.  seeds: a count or a
+list.  Every choice of one is combined with every choice of the others.  metric: what is compared, by default the
+accuracy or R2 on the validation rows.
+
+Trials that are finished are not run again: the same command goes on after Ctrl-C, a kill or a failure of power, and one
+with more in its lists runs only those.  Under mpiexec -n N python -m mpi4py.futures -m nn sweep ..., rank 0 hands the
+trials to the other ranks.
+
+Exit status: 0, 1 if a trial failed, 2 for a wrong option or configuration, 130 after Ctrl-C."""
+
+
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("config", type=Path, help="the configuration, a JSON file")
+    add("--workers", type=whole(1), help="trainings at once, each with one BLAS thread; one per core if not given")
+    add("--seed", type=whole(0), default=0, help="of random settings, and the first of counted seeds")
+    add("-o", "--out", "--output", type=Path, default=Path("sweep"), metavar="FOLDER", help="where everything goes")
+    add("--retry", action="store_true", help="run trials again that failed before")
+    add("--quiet", action="store_true", help="say only the table")
+    add("--json", action="store_true", help="print the result as JSON")

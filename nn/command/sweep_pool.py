@@ -1,0 +1,116 @@
+"""Where the trials of a sweep run: in processes of this machine, or on the ranks of an MPI job."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from typing import Any
+
+from .sweep_worker import prepare
+
+__all__ = ["cores", "finished", "ranks"]
+
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+Work = Callable[..., dict[str, Any]]
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def ranks() -> int:
+    """Return how many ranks ``mpiexec -n N python -m mpi4py.futures`` set aside as workers; 0 without it."""
+    if "mpi4py.futures" not in sys.modules:
+        return 0
+    from mpi4py import MPI
+
+    return max(MPI.COMM_WORLD.Get_size() - 1, 0)
+
+
+def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Call a function in other processes, and yield (which call, what it returned) as each one ends.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module.
+    calls : sequence of tuple
+        Arguments of each call.
+    workers : int
+        How many run at once.
+
+    Yields
+    ------
+    int, dict
+        For a worker that died instead of returning, ``{"status": "failed", "error": ...}``.
+
+    Notes
+    -----
+    Processes are spawned, with one BLAS thread each unless the environment says otherwise.  Each is an executor of its
+    own: one that is killed breaks no other, and it is known which call it had.
+    """
+    with _slots(workers) as (slots, renewed):
+        waiting = list(enumerate(calls))[::-1]
+        free, running = list(slots), dict[Future[dict[str, Any]], tuple[int, Any]]()
+        while waiting or running:
+            while waiting and free:
+                which, arguments = waiting.pop()
+                slot = free.pop()
+                running[slots[slot].submit(work, *arguments)] = which, slot
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                which, slot = running.pop(future)
+                free.append(slot)
+                try:
+                    found = future.result()
+                except BrokenExecutor:
+                    slots[slot] = renewed(slots[slot])
+                    found = {"status": "failed", "error": "its process ended abruptly: killed, or out of memory"}
+                yield which, found
+
+
+@contextlib.contextmanager
+def _slots(workers: int) -> Iterator[tuple[dict[int, Executor], Callable[[Executor], Executor]]]:
+    """Give numbered executors, and a function that replaces a broken one; afterwards no worker is left."""
+    if ranks():
+        from mpi4py.futures import MPIPoolExecutor
+
+        with MPIPoolExecutor(max_workers=workers) as shared:
+            yield dict.fromkeys(range(workers), shared), lambda executor: executor
+        return
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")  # as on every platform: a fork would copy threads' locks
+
+    def new(broken: Executor | None = None) -> Executor:
+        if broken is not None:
+            broken.shutdown(wait=False)
+        return ProcessPoolExecutor(1, mp_context=context, initializer=prepare)
+
+    slots = {i: new() for i in range(workers)}
+    try:
+        with _one_thread():
+            yield slots, new
+    except BaseException:
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()  # its last checkpoint is whole, and is where it goes on
+        raise
+    finally:
+        for executor in slots.values():
+            executor.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let processes that are started find one BLAS thread each, read from the environment when NumPy loads."""
+    absent = [name for name in ONE_THREAD if name not in os.environ]
+    os.environ.update(dict.fromkeys(absent, "1"))
+    try:
+        yield
+    finally:
+        for name in absent:
+            del os.environ[name]
