@@ -100,10 +100,6 @@ def pythons(arguments: list[str], wanted: set[str]) -> tuple[dict[str, str], dic
         if place:
             found[name] = place
         else:
-            missing[name] = f"not installed ({' and '.join(REQUIRES[name])} not found in {', '.join(map(shown, places))})"
+            missing[name] = f"not installed: `make peers`, or --peer-python {name}=/its/python"
     return found, missing
 
-
-def shown(path: str) -> str:
-    """Return a path as a reader wants it: relative, where it is ours."""
-    return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else path

@@ -10,10 +10,13 @@ import gc
 import importlib
 import json
 import os
+import statistics
 import sys
 import time
 import tracemalloc
 from typing import Any
+
+WAITED = 1.05  # wall over processor time, from which on a chunk was interrupted
 
 
 class Worker:
@@ -44,19 +47,25 @@ class Worker:
         found = digest(gradients)
         return {"loss": loss, "gradients": found, "losses": [self.training.step() for _ in range(steps)]}
 
-    def block(self, steps: int, warm: int) -> dict[str, Any]:
-        """Return seconds a step of wall and of processor time, over `steps` after `warm` that are not timed."""
-        step = self.training.step
-        gc.collect()
+    def block(self, steps: int, chunks: int, warm: int) -> dict[str, Any]:
+        """Return seconds a step of wall and of processor time: the median of chunks of `steps`, after a warm-up.
+
+        Chunks that had to wait for the processor do not count, if enough others are left.  The garbage collector
+        is Python's own business while it is on: an engine that makes cycles pays for them in its own time.
+        """
+        step, rows = self.training.step, []
+        if not gc.isenabled():
+            gc.collect()
         for _ in range(warm):
             step()
-        cpu, wall = time.process_time(), time.perf_counter()
-        for _ in range(steps):
-            step()
-        return {
-            "wall": (time.perf_counter() - wall) / steps,
-            "cpu": (time.process_time() - cpu) / steps,
-        }
+        for _ in range(chunks):
+            cpu, wall = time.process_time(), time.perf_counter()
+            for _ in range(steps):
+                step()
+            rows.append(((time.perf_counter() - wall) / steps, (time.process_time() - cpu) / steps))
+        free = [row for row in rows if row[0] < WAITED * row[1]]
+        kept = free if 3 * len(free) >= chunks else rows
+        return {"wall": statistics.median(r[0] for r in kept), "cpu": statistics.median(r[1] for r in kept)}
 
     def parts(self, steps: int) -> dict[str, Any]:
         """Return seconds of each part of a step, the median over `steps`."""
@@ -72,20 +81,24 @@ class Worker:
                 column.append(time.perf_counter() - start)
         return dict(zip(names, (sorted(column)[steps // 2] for column in times), strict=True))
 
-    def memory(self) -> dict[str, Any]:
-        """Return the highest number of bytes that one step has in use above what is held between steps."""
+    def memory(self, workload: dict[str, Any]) -> dict[str, Any]:
+        """Return the bytes in use at the height of one step, and those held between steps, data included."""
+        self.training = None
+        gc.collect()
+        tracemalloc.start()
+        self.training = self.engine.build(workload, self.variant)
+        if isinstance(self.training, str):
+            tracemalloc.stop()
+            return {"skip": self.training}
         for _ in range(3):
             self.training.step()
         gc.collect()
-        tracemalloc.start()
-        self.training.step()
-        gc.collect()
         tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
+        held = tracemalloc.get_traced_memory()[0]
         self.training.step()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return {"bytes": peak - before}
+        return {"peak": peak, "held": held}
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ WORKLOADS: dict[str, dict[str, Any]] = {
 def network_data(workload: dict[str, Any]) -> tuple[Any, Any, list[Any]]:
     """Return inputs, targets and first parameters (weight (out, in), bias, weight, ...)."""
     sizes, dtype = workload["sizes"], np.dtype(workload["dtype"])
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)  # of this seed no sum lies so near to 0 that rounding decides for or against ReLU
     x = rng.normal(size=(workload["batch"], sizes[0])).astype(dtype)
     if workload["loss"] == "bce":
         y = rng.integers(0, 2, (workload["batch"], sizes[-1])).astype(dtype)

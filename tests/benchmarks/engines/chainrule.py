@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import numpy as np
-from workloads import BETAS, EPSILON, LEARNING_RATE, MOONS_L2, MOONS_RATE, moons_data, network_data
+from workloads import BETAS, EPSILON, LEARNING_RATE, network_data
 
 import autograd
 import nn
 import optim
 
+from .scalar import Moons
+
 NO_COMPILE = "autograd.compile does not exist yet"
 
 
 def version() -> str:
-    """Return NumPy's version, and numba's where it takes part."""
+    """Return NumPy's version, and numba's where it is installed."""
     try:
-        import numba
-    except ImportError:
-        return f"NumPy {np.__version__}"
-    return f"NumPy {np.__version__}, numba {numba.__version__}"
+        numba = f", numba {version_of('numba')}"
+    except PackageNotFoundError:
+        numba = ""
+    return f"NumPy {np.__version__}{numba}"
 
 
 class Network:
@@ -116,55 +120,13 @@ def checkpointed(model: Any, pieces: int) -> Any:
     return call
 
 
-class Moons:
-    """micrograd's demo on single numbers, with micrograd's or our classes."""
-
-    def __init__(self, workload: dict[str, Any], value_type: Any, mlp: Any, compiler: Any = None) -> None:
-        self.points, self.labels, neurons = moons_data(workload)
-        self.value_type, self.update = value_type, workload["update"]
-        self.model = mlp(2, [workload["hidden"], workload["hidden"], 1])
-        self.parameters = self.model.parameters()
-        for p, number in zip(self.parameters, (n for neuron in neurons for n in neuron), strict=True):
-            p.data = number
-        self.compiled = compiler(self.compute) if compiler else None
-
-    def compute(self) -> Any:
-        """Return the loss: margins and L2."""
-        inputs = [list(map(self.value_type, row)) for row in self.points]
-        scores = list(map(self.model, inputs))
-        losses = [(1 + -yi * score).relu() for yi, score in zip(self.labels, scores, strict=True)]
-        return sum(losses) * (1.0 / len(losses)) + MOONS_L2 * sum(p * p for p in self.parameters)
-
-    def gradient(self) -> Any:
-        """Return the loss and leave gradients."""
-        self.model.zero_grad()
-        if self.compiled is not None:
-            return self.compiled()
-        loss = self.compute()
-        loss.backward()
-        return loss
-
-    def look(self) -> tuple[float, list[Any]]:
-        """Return loss and gradients, nothing moved."""
-        if self.compiled is not None:
-            self.gradient()
-        loss = self.gradient()
-        return float(loss.data), [[p.grad for p in self.parameters]]
-
-    def step(self) -> float:
-        """Return the loss before the update."""
-        loss = self.gradient()
-        if self.update:
-            for p in self.parameters:
-                p.data -= MOONS_RATE * p.grad
-        return float(loss.data)
-
-
 def build(workload: dict[str, Any], variant: str) -> Any:
     """Return the training of a workload, or why there is none."""
     replay = variant.startswith("replay")
     if replay and not hasattr(autograd, "compile"):
         return NO_COMPILE
+    if variant.endswith("without numba"):
+        sys.modules["numba"] = None  # type: ignore[assignment] # from here on it cannot be imported
     if workload["kind"] == "network":
         return Network(workload, replay)
     from nn.scalar import MLP
