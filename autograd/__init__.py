@@ -154,7 +154,8 @@ __all__ += [
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
-    "backward_steps": "explaining.steps", "draw": "drawing.drawing", "draw_backward": "drawing.animation",
+    "backward_steps": "explaining.steps", "compile": "tape.compiled", "draw": "drawing.drawing",
+    "draw_backward": "drawing.animation",
     "draw_diff": "drawing.contrast", "explain": "explaining.explanation", "formula": "explaining.expression",
     "neuron_diagram": "drawing.diagrams", "pass_diagram": "drawing.diagrams", "play": "drawing.player",
 }  # fmt: skip

@@ -13,7 +13,7 @@ from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
 from .tutor import accumulated, advise_zero_grad, look_at_root
 
-__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass"]
+__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "store"]
 
 _storing = threading.RLock()  # several threads may add to the gradient of one leaf
 
@@ -119,10 +119,10 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
         _refuse_updated(order)
     found = reverse_pass(order, {root: start}, create_graph=create_graph)
     with _storing:
-        _store(found, create_graph)
+        store(found, create_graph)
 
 
-def _store(found: dict[Node, Any], keep_nodes: bool) -> None:
+def store(found: dict[Node, Any], keep_nodes: bool) -> None:
     """Write the gradients of a finished pass: all are prepared before the first is assigned."""
     given: set[int] = set()
     arrays: dict[Node, Any] = {}

@@ -85,11 +85,12 @@ array([0.6, 0.8])
 """
 
 from .graph import apply
-from .modes import callback, setting
+from .modes import NotReplayable, callback, peek, setting
+from .modes import keeps_everything as is_recording
 from .recorder import drawn_by
-from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, xp
+from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, writes_into, xp
 
 __all__ = [
-    "PRIMITIVES", "apply", "callback", "drawn_by", "elementwise", "linear", "nondifferentiable", "primitive", "setting",
-    "shape_of", "xp",
+    "PRIMITIVES", "NotReplayable", "apply", "callback", "drawn_by", "elementwise", "is_recording", "linear",
+    "nondifferentiable", "peek", "primitive", "setting", "shape_of", "writes_into", "xp",
 ]  # fmt: skip

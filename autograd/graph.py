@@ -45,7 +45,7 @@ class Primitive:
     Subclasses say how a rule turns the cotangent of the result into that of an argument (`pull`).
     """
 
-    __slots__ = ("each", "forward", "is_binary", "name", "per_element", "rules", "selects", "symbol")
+    __slots__ = ("each", "forward", "into", "is_binary", "name", "per_element", "rules", "selects", "symbol")
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Primitive:
         self.rules = rules
         self.symbol = symbol or name
         self.each = each  # for a variadic operation: the rule of argument i
+        self.into: Callable[..., Any] | None = None  # the same, written into an array; see `rules.writes_into`
         self.is_binary = False  # elementwise on exactly two operands, which the reverse pass does without a loop
         self.per_element = False  # each element of the result depends on the elements at its own place only
         self.selects = selects  # an operation that may leave an argument untaken, as `where` does

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 __all__ = [
-    "Watch", "callback", "current_mode", "enable_grad", "is_grad_enabled", "keeps_everything",
-    "no_grad", "setting", "watching",
+    "NotReplayable", "Watch", "callback", "current_mode", "enable_grad", "is_grad_enabled", "is_transforming",
+    "keeps_everything", "no_grad", "peek", "setting", "transforming", "watching",
 ]  # fmt: skip
 
 # True or False: whether operations are recorded; or a Watch, which says so by its truth.  The plain values are
@@ -91,6 +91,22 @@ def callback(function: Callable[..., Any], *args: Any) -> Any:
     if isinstance(mode, Watch):
         return mode.called(function, args)
     return function(*[getattr(a, "_data", a) for a in args])
+
+
+class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` answers by computing the call anew)
+    """Raised by a callback that meets numbers for which the recorded operations are not the right ones."""
+
+
+def peek(x: Any) -> Any:
+    """Return the numbers of a node for a look at what no replay can change, such as their shape and dtype.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> peek(Tensor([1.0, 2.0])).nbytes
+    16
+    """
+    return getattr(x, "_data", x)
 
 
 def setting(question: Callable[[], Any]) -> Any:
@@ -210,6 +226,20 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
     """
 
     recording = True
+
+
+_transforming: ContextVar[bool] = ContextVar("transforming", default=False)
+is_transforming = _transforming.get  # whether a function is being run by `grad`, `jacobian` and the like
+
+
+@contextlib.contextmanager
+def transforming() -> Iterator[None]:
+    """Mark a block in which a function is evaluated to be differentiated."""
+    token = _transforming.set(True)
+    try:
+        yield
+    finally:
+        _transforming.reset(token)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from .operands import compute, operand, shape_of, xp
 
 __all__ = [
     "PRIMITIVES", "astype", "broadcast_to", "elementwise", "linear", "nondifferentiable", "operand", "primitive",
-    "product_if_taken", "shape_of", "sum_to", "xp",
+    "product_if_taken", "shape_of", "sum_to", "writes_into", "xp",
 ]  # fmt: skip
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -188,6 +188,29 @@ def nondifferentiable(*, symbol: str = "") -> Callable[[Operation], Operation]:
     False
     """
     return functools.partial(_define, Nondifferentiable, (), symbol=symbol)
+
+
+def writes_into(operation: Operation) -> Callable[[Operation], Operation]:
+    """Say how an operation writes its result into an array that is there already, as a replay of `compile` does.
+
+    The decorated function takes ``(*inputs, out, **params)``, where no input shares memory with `out` unless the
+    operation is elementwise, and does bit for bit what the operation does.
+
+    Examples
+    --------
+    >>> @elementwise(lambda y, x: 2 * x)
+    ... def squared(x):
+    ...     return x * x
+    >>> @writes_into(squared)
+    ... def squared_into(x, out):
+    ...     return np.multiply(x, x, out=out)
+    """
+
+    def register(function: Operation) -> Operation:
+        operation.primitive.into = function  # type: ignore[attr-defined]
+        return function
+
+    return register
 
 
 def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, **options: Any) -> Operation:

@@ -10,7 +10,7 @@ import numpy as np
 from .backward import between, pulled_to
 from .forward import forward_pass
 from .graph import Node, topological_order
-from .modes import enable_grad, is_grad_enabled, keeps_everything
+from .modes import enable_grad, is_grad_enabled, keeps_everything, transforming
 from .nested import flatten, mapped
 from .operations.shaping import reshape
 from .tensor import Tensor
@@ -38,7 +38,8 @@ class Trace:
             given = list(args)
             for n, new in zip(chosen, [rebuilt] if single else rebuilt, strict=True):
                 given[n] = new
-            out = f(*given, **kwargs)
+            with transforming():
+                out = f(*given, **kwargs)
         self.out: Any
         self.aux: Any
         self.out, self.aux = pair(out) if has_aux else (out, None)

@@ -46,8 +46,13 @@ def divide(x: Any, y: Any) -> Any:
     return x / y
 
 
+def _lowered(x: Any, y: Any) -> Any:
+    """Return the exponent ``y - 1`` of the derivative, and 1 at ``0 ** 0``, where that is 0."""
+    return y - 1 if type(y) in (int, float) and y else where((x == 0) & (y == 0), 1.0, y - 1)
+
+
 @elementwise(
-    lambda z, x, y: y * power(x, where((x == 0) & (y == 0), 1.0, y - 1)),  # 0 at 0 ** 0
+    lambda z, x, y: y * power(x, _lowered(x, y)),
     lambda z, x, y: z * log(where(x > 0, x, where(x == 0, 1.0, float("nan")))),
     symbol="**",
 )

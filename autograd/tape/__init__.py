@@ -1,0 +1,1 @@
+"""The tape: record a computation once, replay it as a program; see `autograd.compile`."""

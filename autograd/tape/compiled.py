@@ -1,0 +1,225 @@
+"""`compile`: a function that is run once by the engine, and from then on as a program."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.backward import backward, store
+from autograd.graph import Node, topological_order
+from autograd.modes import NotReplayable, current_mode, is_transforming, keeps_everything, watching
+from autograd.nested import flatten, mapped
+from autograd.tutor import look_at_root
+from autograd.variable import leaf
+
+from . import into  # noqa: F401  (teaches the operations to write in place)
+from .program import Program
+from .recording import Recording, gradients_of, uncollected
+from .signature import Arguments, signature_of
+from .straight import Replay
+
+__all__ = ["Compiled", "compile"]
+
+MOST_PROGRAMS = 64  # signatures kept; the oldest are forgotten
+
+
+def compile(function: Callable[..., Any]) -> Compiled:
+    r"""Make a function that records what `function` computes once, and then replays it at the speed of plain NumPy.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays, floats, nodes, nests of them, and anything hashable; returns a loss, a tuple that begins with a
+        loss, or any numbers.
+
+    Returns
+    -------
+    Compiled
+        Called like `function`.  If the first result depends on variables (the parameters of a model), it is a loss of
+        one number, and its gradients are left in their `.grad`, as ``loss.backward()`` would.  Otherwise, and inside
+        `no_grad`, it only computes.
+
+    Raises
+    ------
+    RecordingError
+        While recording, if Python asks for numbers (``if loss < 1``, ``float(loss)``, ``loss.data``).
+
+    Notes
+    -----
+    A program is recorded for each combination of shapes and dtypes, of arguments that are no numbers, and of settings
+    such as a module's training mode.  Variables are read afresh on each call, so that an optimizer may do its work in
+    between; random numbers are drawn afresh, running averages move on.  What else Python sees while recording, such as
+    an attribute or a plain array of outside, stays as it was then.
+
+    No derivative is known here: the chain rule runs once, on nodes, and what it computes is replayed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import Tensor
+    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> step = compile(lambda x: ((x * w) ** 2).sum())
+    >>> step(np.array([1.0, 1.0])), w.grad
+    (Tensor(5.), array([2., 4.]))
+    >>> w.zero_grad()
+    >>> step(np.array([2.0, 0.0])), w.grad
+    (Tensor(4.), array([8., 0.]))
+    """
+    return Compiled(function)
+
+
+class Compiled:
+    """A function with the programs recorded of it; see `compile`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"compile() takes a function, not {function!r:.60}; as in compile(lambda x: loss(model(x)))"
+            )
+        functools.update_wrapper(self, function)
+        self.function = function
+        self._programs: dict[Any, list[_Recorded]] = {}
+        self._lock = threading.RLock()  # a program has one set of arrays to write into
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the function returns, and leave the gradients of a loss in `.grad`."""
+        mode = current_mode()
+        if is_transforming() or keeps_everything():  # a part of something larger
+            return self.function(*args, **kwargs)
+        if mode is not True and mode is not False:  # whoever watches shall see every operation
+            return self._eagerly(args, kwargs)
+        key, numbers, sources = signature_of(args, kwargs, mode)
+        with self._lock:
+            for program in self._programs.get(key, ()):
+                if program.holds():
+                    try:
+                        return program(numbers, sources)
+                    except NotReplayable:
+                        return self._eagerly(args, kwargs)
+                    except (ValueError, TypeError, ArithmeticError, IndexError):
+                        self._eagerly(args, kwargs)  # the same error again, from the line that is to blame
+                        raise
+            return self._record(key, args, kwargs, sources)
+
+    def _eagerly(self, args: Any, kwargs: Any) -> Any:
+        """Return the same as a replay would, computed by the engine."""
+        result = self.function(*args, **kwargs)
+        first = next(iter(flatten(result)[0]), None)
+        if current_mode() and isinstance(first, Node) and _variables(first):
+            backward(first)
+        return mapped(_detached, result)
+
+    def _record(self, key: Any, args: Any, kwargs: Any, sources: Sequence[Any]) -> Any:
+        while len(self._programs) >= MOST_PROGRAMS and key not in self._programs:
+            del self._programs[next(iter(self._programs))]
+        try:
+            with uncollected():
+                program = _Recorded(self.function, Arguments(self.function, args, kwargs), bool(current_mode()))
+        except NotReplayable:
+            return self._eagerly(args, kwargs)
+        self._programs.setdefault(key, []).append(program)
+        return program.first_results(sources)
+
+    def source(self) -> str:
+        """Return the program recorded last, as Python text.
+
+        Examples
+        --------
+        >>> from autograd import Tensor, tanh
+        >>> w = Tensor(0.5, requires_grad=True, name="w")
+        >>> step = compile(lambda x: tanh(w * x))
+        >>> _ = step(np.array(2.0))
+        >>> print(step.source())
+        def replay(x):
+        ...
+            return (...)
+        """
+        if not self._programs:
+            raise RuntimeError("nothing is recorded yet: call the compiled function once, then ask for its source")
+        return [program for programs in self._programs.values() for program in programs][-1].replay.source
+
+
+class _Recorded:
+    """One recorded call: its program, the variables that get gradients, and the structure of what it returns."""
+
+    def __init__(self, function: Callable[..., Any], call: Arguments, with_gradients: bool) -> None:
+        recording = Recording(with_gradients)
+        with watching(recording):
+            result = function(*call.args, **call.kwargs)
+            outputs, _, self._rebuild = flatten(result)
+            loss = outputs[0] if outputs and with_gradients else None
+            gradients: dict[Node, Any] = {}
+            if isinstance(loss, Node) and _variables(loss):
+                look_at_root(loss)
+                gradients = gradients_of(loss)
+        program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
+        self.replay = Replay(program, call.names)
+        place = {node: i for i, node in enumerate(call.nodes)}
+        # Whose gradient: a variable, or the number of an input.
+        self._targets: list[Any] = [place.get(variable, variable) for variable in gradients]
+        self._asks = any(variable in place for variable in gradients)
+        self._first: tuple[Any, ...] | None = tuple([_data(x) for x in (*outputs, *gradients.values())])
+        self._count = len(outputs)
+        self._kinds = [type(x) if isinstance(x, Node) else None for x in outputs]
+        if not program.leaves and not any(call.asking()):  # as the operations themselves: numbers for numbers
+            self._kinds = [None] * len(outputs)
+        self._guards = recording.guards
+        self._leaves = program.leaves
+        self._seen = [_state(x) for x in program.leaves]
+
+    def holds(self) -> bool:
+        """Whether everything that was looked at while recording is as it was."""
+        if [_state(x) for x in self._leaves] != self._seen:
+            return False
+        return all(question() == answer for question, answer in self._guards)
+
+    def __call__(self, numbers: Sequence[Any], sources: Sequence[Any]) -> Any:
+        """Run the program."""
+        return self._delivered(self.replay.run(*numbers), sources)
+
+    def first_results(self, sources: Sequence[Any]) -> Any:
+        """Return what the recorded call itself has computed."""
+        found, self._first = self._first, None
+        assert found is not None
+        return self._delivered(found, sources)
+
+    def _delivered(self, found: tuple[Any, ...], sources: Sequence[Any]) -> Any:
+        count = self._count
+        if self._targets:
+            targets = self._targets
+            if self._asks:
+                targets = [sources[t] if type(t) is int else t for t in targets]
+            store(dict(zip(targets, found[count:], strict=True)), False)
+        results: Iterator[Any] = iter([_wrapped(x, kind) for x, kind in zip(found[:count], self._kinds, strict=True)])
+        return self._rebuild(results)
+
+
+def _variables(root: Node) -> bool:
+    """Whether a gradient of `root` would reach a leaf."""
+    return root._requires_grad and any(node.op is None for node in topological_order(root, variables_only=True))
+
+
+def _state(x: Node) -> tuple[Any, ...]:
+    data = x._data
+    if type(data) is float:
+        return x._requires_grad, x.hooks
+    return x._requires_grad, x.hooks, data.shape, data.dtype
+
+
+def _data(x: Any) -> Any:
+    return x._data if isinstance(x, Node) else x
+
+
+def _detached(x: Any) -> Any:
+    return leaf(type(x), x._data) if isinstance(x, Node) else x
+
+
+def _wrapped(x: Any, kind: Any) -> Any:
+    """Return a result as the function would: a node of its own, or a plain number or array."""
+    if kind is None:
+        return x[()] if type(x) is np.ndarray and not x.ndim else x
+    return leaf(kind, x if type(x) is float else np.asarray(x))

@@ -1,0 +1,139 @@
+"""Where the arrays of a program live: memory that is there already, shared by those that never live together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import Node
+
+from .program import Program, Step
+from .recording import Callback
+
+__all__ = ["Memory"]
+
+# The result may lie in the memory of the first argument, depending on how that is laid out.
+VIEWS = frozenset({"reshape", "transpose", "swapaxes", "getitem", "flip", "diagonal"})
+
+WASTE = 4  # a free block is taken for an array at least a fourth of its size
+
+
+class Memory:
+    """The places into which a program writes.
+
+    Parameters
+    ----------
+    program : Program
+        What is going to be run.
+
+    Attributes
+    ----------
+    out : dict of Node to ndarray
+        Where to write a result; what is missing here gets fresh memory in each run.
+    blocks : list of ndarray
+        The memory itself, as bytes.
+    released : dict of int to list of Node
+        After which step fresh memory is no longer needed.
+    aliases : set of Node
+        Results of the program that may lie in memory of an input or a variable.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.out: dict[Node, np.ndarray[Any, Any]] = {}
+        self.blocks: list[np.ndarray[Any, Any]] = []
+        self.released: dict[int, list[Node]] = {}
+        self._free: list[np.ndarray[Any, Any]] = []
+        self._block_of: dict[Node, np.ndarray[Any, Any]] = {}
+        owners = _owners(program)
+        last = _last_use_of_memory(program, owners)
+        given = {*program.inputs, *program.leaves}
+        results = [r for r in program.results if isinstance(r, Node)]
+        self.aliases = {r for r in results if not given.isdisjoint(owners[r])}
+        kept = {owner for r in results for owner in owners[r]}
+        ends: dict[int, list[Node]] = {}
+        for i, step in enumerate(program.steps):
+            self._place(i, step, kept, owners, last)
+            ends.setdefault(last.get(step.node, i), []).append(step.node)
+            for node in ends.pop(i, ()):
+                self._end(i, node, kept)
+        self.blocks.sort(key=len)
+        del self._free, self._block_of
+
+    def _place(
+        self, i: int, step: Step, kept: set[Node], owners: dict[Node, frozenset[Node]], last: dict[Node, int]
+    ) -> None:
+        """Choose where the result of step `i` is written."""
+        node, data = step.node, step.node._data
+        if node in kept or not _writes(step):
+            return
+        assert node.op is not None
+        for arg in step.args if node.op.per_element else ():
+            if isinstance(arg, Node) and last[arg] == i and owners[arg] == {arg} and arg in self._block_of:
+                old = self.out[arg]
+                if old.shape == data.shape and old.dtype == data.dtype:  # nobody reads the argument any more
+                    self.out[node] = old
+                    self._block_of[node] = self._block_of.pop(arg)
+                    return
+        block = self._taken(data.nbytes)
+        self._block_of[node] = block
+        self.out[node] = block[: data.nbytes].view(data.dtype).reshape(data.shape)
+
+    def _taken(self, size: int) -> np.ndarray[Any, Any]:
+        """Return the smallest free block that is large enough, or a new one."""
+        fitting = [b for b in self._free if size <= len(b) <= WASTE * size]
+        if not fitting:
+            block = np.empty(size, np.uint8)
+            self.blocks.append(block)
+            return block
+        best = min(fitting, key=len)
+        self._free = [b for b in self._free if b is not best]
+        return best
+
+    def _end(self, i: int, node: Node, kept: set[Node]) -> None:
+        """Take back the memory of a node that nobody reads after step `i`."""
+        block = self._block_of.pop(node, None)
+        if block is not None:
+            self._free.append(block)
+        elif node not in kept and node not in self.out and getattr(node._data, "nbytes", 0) > 4096:
+            self.released.setdefault(i, []).append(node)
+
+
+def _writes(step: Step) -> bool:
+    """Whether the operation can write into an array: it has a way to, and makes one of at least one axis."""
+    data = step.node._data
+    return type(data) is np.ndarray and data.ndim > 0 and data.size > 0 and step.node.op.into is not None  # type: ignore[union-attr]
+
+
+def _owners(program: Program) -> dict[Node, frozenset[Node]]:
+    """Return for every node those in whose memory its numbers may lie."""
+    owners = {node: frozenset([node]) for node in (*program.inputs, *program.leaves)}
+    for step in program.steps:
+        node, op = step.node, step.node.op
+        assert op is not None
+        lent: set[Node] = set()
+        if op.into is None:
+            for k, arg in enumerate(step.args):
+                if isinstance(arg, Node) and _may_lie_in(node, arg, op.name in VIEWS and k == 0):
+                    lent |= owners[arg]
+        owners[node] = frozenset(lent or [node])
+        if isinstance(op, Callback):  # nobody knows what else holds it
+            owners[node] |= {node}
+    return owners
+
+
+def _may_lie_in(node: Node, arg: Node, is_view: bool) -> bool:
+    x, y = arg._data, node._data
+    if type(x) is not np.ndarray or type(y) is not np.ndarray:
+        return False
+    return is_view or bool(np.may_share_memory(x, y))
+
+
+def _last_use_of_memory(program: Program, owners: dict[Node, frozenset[Node]]) -> dict[Node, int]:
+    """Return the last step that reads a node's memory, by whatever name."""
+    last = dict.fromkeys(owners, -1)
+    for node, i in program.last_use().items():
+        for owner in owners[node]:
+            last[owner] = max(last[owner], i)
+        last[node] = max(last[node], i)
+    return last

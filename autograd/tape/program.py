@@ -1,0 +1,133 @@
+"""What a recording is turned into before it is run: the operations that are needed, each once, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.graph import Node, Primitive, topological_order
+from autograd.rules import PRIMITIVES
+
+from .recording import Callback
+
+__all__ = ["Program", "Step"]
+
+MULTIPLY = PRIMITIVES["multiply"]
+
+
+class Step(NamedTuple):
+    """One operation of a program: `node` is computed from `args`, nodes computed before and constants."""
+
+    node: Node
+    args: tuple[Any, ...]
+
+
+class Program:
+    """The operations of a recording that something depends on, arguments before users, with nothing done twice.
+
+    Parameters
+    ----------
+    inputs : sequence of Node
+        Stand for the arguments of the recorded call.
+    results : sequence
+        What the program computes: nodes, or constants.
+    forward : int
+        How many of the results belong to the function itself; the others are gradients.
+    effects : sequence of Node
+        Calls of Python functions, which are made whatever becomes of their results.
+
+    Attributes
+    ----------
+    steps : list of Step
+        What is to be done.
+    leaves : list of Node
+        Variables of outside, whose numbers are read at the start of each run.
+    results : list
+        As given, in terms of the nodes that are computed.
+    backward_from : int
+        How many steps compute the function itself; the others are its derivatives.
+    """
+
+    def __init__(self, inputs: Sequence[Node], results: Sequence[Any], forward: int, effects: Sequence[Node]) -> None:
+        self.inputs = list(inputs)
+        self.effects = set(effects)
+        self.steps: list[Step] = []
+        self.leaves: list[Node] = []
+        # What a node is replaced by: an equal one that was there before, or a constant.
+        self._stand_in: dict[Node, Any] = {}
+        self._found: dict[Any, Node] = {}
+        self.backward_from = 0
+        given, own = set(inputs), {*effects, *[r for r in results[:forward] if isinstance(r, Node)]}
+        for node in topological_order(*effects, *[r for r in results if isinstance(r, Node)]):
+            if node.op is not None:
+                self._place(node, node.op)
+            elif node not in given:
+                self.leaves.append(node)
+            if node in own:  # the sort places everything below the first roots before it begins with the next
+                self.backward_from = len(self.steps)
+        self.results = [self._stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
+        del self._stand_in, self._found
+
+    def _place(self, node: Node, op: Primitive) -> None:
+        """Enter the operation of a node, unless it is known already or a constant."""
+        stand_in = self._stand_in
+        args = tuple([stand_in.get(a, a) if isinstance(a, Node) else a for a in node.args])
+        if isinstance(op, Callback):
+            self.steps.append(Step(node, args))
+            return
+        same = _unchanged(node, op, args)
+        if same is None and not any(isinstance(a, Node) for a in args):
+            same = node._data
+        if same is None:
+            key = (op, *[_key(a) for a in args], *_keys(node.params))
+            same = self._found.setdefault(key, node)
+            if same is node:
+                self.steps.append(Step(node, args))
+                return
+        stand_in[node] = same
+
+    def last_use(self) -> dict[Node, int]:
+        """Return for each node the number of the last step that reads it; results are read after the last."""
+        last: dict[Node, int] = {}
+        for i, (_, args) in enumerate(self.steps):
+            for arg in args:
+                if isinstance(arg, Node):
+                    last[arg] = i
+        last.update({r: len(self.steps) for r in self.results if isinstance(r, Node)})
+        return last
+
+
+def _unchanged(node: Node, op: Primitive, args: tuple[Any, ...]) -> Any:
+    """Return the argument that a product with 1 leaves as it is, bit by bit; None for anything else."""
+    if op is not MULTIPLY:
+        return None
+    for one, other in (args, args[::-1]):
+        if isinstance(other, Node) and not isinstance(one, Node) and _is_one(one):
+            x, y = other._data, node._data
+            if type(x) is type(y) and (type(x) is float or (x.shape == y.shape and x.dtype == y.dtype)):
+                return other
+    return None
+
+
+def _is_one(x: Any) -> bool:
+    return bool(x == 1) if type(x) is not np.ndarray else x.size == 1 and bool(x.all() and x.reshape(()) == 1)
+
+
+def _key(a: Any) -> Any:
+    """Return what tells an argument or parameter apart from others; 0.0 and -0.0 are two numbers."""
+    kind = type(a)
+    if kind is float:
+        return kind, a.hex()
+    if kind is slice:
+        return kind, repr(a)
+    if isinstance(a, (Node, np.ndarray)) or kind.__hash__ is None:
+        return kind, id(a)
+    if kind is tuple:
+        return tuple(map(_key, a))
+    return kind, a
+
+
+def _keys(params: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple([(name, _key(value)) for name, value in params.items()])

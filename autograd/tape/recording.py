@@ -1,0 +1,111 @@
+"""One run of a function in which every operation is kept, and the gradients of its result as more operations."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from autograd.backward import pulled_to
+from autograd.graph import Node, Primitive, make_leaf, record, topological_order
+from autograd.modes import Watch
+from autograd.provenance import user_line
+
+__all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
+
+
+class RecordingError(RuntimeError):
+    """Something was asked of a node that a replay could not answer anew, while `compile` records."""
+
+
+class Callback(Primitive):
+    """A Python function of numbers that every replay calls again: a draw, a check, a running average."""
+
+    __slots__ = ()
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(getattr(function, "__name__", "callback").strip("<>_"), function, ())
+
+    def rules_for(self, count: int) -> tuple[Any, ...]:
+        """Return no rule for any argument: no gradient passes."""
+        return (None,) * count
+
+
+class Recording(Watch):
+    """Keeps every operation, also those that need no gradient, and refuses to give away numbers.
+
+    Attributes
+    ----------
+    effects : list of Node
+        The calls of Python functions, in order; each replay makes them all again.
+    guards : list of (callable, object)
+        What the run looked at beside numbers, such as a module's training mode, and what it saw.
+    """
+
+    everything = True
+
+    def __init__(self, recording: bool = True, other: Recording | None = None) -> None:
+        self.recording = recording
+        self.effects: list[Node] = [] if other is None else other.effects
+        self.guards: list[tuple[Callable[[], Any], Any]] = [] if other is None else other.guards
+
+    def switched(self, recording: bool) -> Recording:
+        """Return a recording that goes on with or without gradients."""
+        return Recording(recording, self)
+
+    def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Call a function of numbers, now and in each replay; its result is a node if it is a number or an array."""
+        raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
+        result = function(*raw)
+        op = Callback(function)
+        if result is None:
+            node = object.__new__(Node)
+            make_leaf(node, None, False, "")
+            node.op, node.args, node.raw = op, args, raw
+        else:
+            node = record(op, args, raw, {}, result)
+        self.effects.append(node)
+        return None if result is None else node
+
+    def depends(self, question: Callable[[], Any]) -> Any:
+        """Return the answer to a question; a replay of this run is good only as long as the answer is the same."""
+        answer = question()
+        self.guards.append((question, answer))
+        return answer
+
+    def read(self, node: Any, how: str) -> NoReturn:
+        """Refuse to give away the numbers of a node."""
+        line = user_line()
+        where = f"{line[0]}:{line[1]}: " if line else ""
+        what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
+        raise RecordingError(
+            f"{where}{how} of {what} while autograd.compile() records: a replay repeats operations and would not ask "
+            "again. Choose between numbers with autograd.where(condition, a, b), hand what Python must see to "
+            "autograd.extend.callback(function, node), or move it out of the compiled function"
+        )
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking a growing graph again and again."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def gradients_of(root: Node) -> dict[Node, Any]:
+    """Return the gradient of `root` for every leaf it depends on, recorded as operations."""
+    order = topological_order(root, variables_only=True)
+    leaves = [node for node in order if node.op is None]
+    wanted = {node for node in order if node.op is not None} | set(leaves)
+    seed: Any = 1.0 if type(root._data) is float else np.ones_like(root._data)
+    found = pulled_to(leaves, {root: seed}, order, wanted, create_graph=True)
+    return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}

@@ -1,0 +1,169 @@
+"""A program as straight-line Python: one call of NumPy after the other, readable as a lesson."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import Node, Primitive
+
+from .memory import Memory
+from .program import Program, Step
+from .recording import Callback
+
+__all__ = ["Replay"]
+
+# How Python writes these operations; on floats, and on arrays where nothing is written into.
+INFIX = {
+    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "negative": "-{}",
+    "greater": "{} > {}", "greater_equal": "{} >= {}", "less": "{} < {}", "less_equal": "{} <= {}",
+    "square": "{0} * {0}",
+}  # fmt: skip
+
+LINE = 100
+
+
+class Replay:
+    """A program as a Python function.
+
+    Attributes
+    ----------
+    source : str
+        Its text.
+    run : callable
+        Given the numbers of the inputs, returns those of the results, in a tuple.
+    memory : Memory
+        The arrays it writes into.
+    """
+
+    def __init__(self, program: Program, names: Sequence[str]) -> None:
+        self.memory = Memory(program)
+        writer = _Writer(program, self.memory, names)
+        self.source = writer.text()
+        namespace = writer.namespace
+        exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102  (our own text, from our own table)
+        self.run: Callable[..., tuple[Any, ...]] = namespace["replay"]
+
+
+class _Writer:
+    """Finds a name for everything and writes the lines."""
+
+    def __init__(self, program: Program, memory: Memory, names: Sequence[str]) -> None:
+        self.program, self.memory = program, memory
+        self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
+        self.used: set[str] = {"replay", "np", "inf", "nan"}
+        self.names: dict[Any, str] = {}
+        self.bound: dict[int, str] = {}
+        self.counts: dict[str, int] = {}
+        self.parameters = [self._named(node, name) for node, name in zip(program.inputs, names, strict=True)]
+
+    # ------------------------------------------------------------------------------------------ names
+
+    def _free_name(self, wish: str, numbered: bool = False) -> str:
+        """Return a Python name like `wish` that nothing has yet."""
+        base = re.sub(r"\W+", "_", wish).strip("_") or "x"
+        if base[0].isdigit() or keyword.iskeyword(base):
+            base = f"x_{base}"
+        name = base
+        while numbered or name in self.used:
+            self.counts[base] = self.counts.get(base, 0) + 1
+            name, numbered = f"{base}_{self.counts[base]}", False
+        self.used.add(name)
+        return name
+
+    def _named(self, node: Node, wish: str) -> str:
+        self.names[node] = self._free_name(wish or _spoken(node.op), numbered=not wish)
+        return self.names[node]
+
+    def _bind(self, thing: Any, wish: str) -> str:
+        """Return the name under which the program finds a function or a constant."""
+        if id(thing) not in self.bound:
+            self.bound[id(thing)] = self._free_name(wish)
+            self.namespace[self.bound[id(thing)]] = thing
+        return self.bound[id(thing)]
+
+    def _operand(self, a: Any) -> str:
+        """Return an argument as Python text."""
+        if isinstance(a, Node):
+            return self.names[a]
+        if a is None or isinstance(a, (bool, int, float, str)):
+            text = repr(a)
+            return f"({text})" if text.startswith("-") else text
+        if a is Ellipsis:
+            return "..."
+        if type(a) is tuple and all(x is None or isinstance(x, (int, str)) for x in a):
+            return repr(a)
+        return self._bind(a, "const" if isinstance(a, np.ndarray) else type(a).__name__)
+
+    # ------------------------------------------------------------------------------------------ lines
+
+    def text(self) -> str:
+        """Return the whole program."""
+        lines = [f"def replay({', '.join(self.parameters)}):"]
+        for leaf in self.program.leaves:
+            outside = self._bind(leaf, f"the_{leaf.name or 'leaf'}")
+            lines.append(f"    {self._named(leaf, leaf.name)} = {outside}._data{_shape(leaf)}")
+        for i, step in enumerate(self.program.steps):
+            if i == self.program.backward_from:
+                lines.append("    # backward: the same chain rule, as more operations")
+            lines.append(self._line(step))
+            if done := self.memory.released.get(i):
+                lines.append(f"    del {', '.join(self.names[node] for node in done)}")
+        returned = "".join([f"{self._result(r)}, " for r in self.program.results])
+        lines.append(f"    return ({returned.rstrip()})")
+        return "\n".join(lines) + "\n"
+
+    def _result(self, r: Any) -> str:
+        """Return a result as text, copied where writing into it would change something else."""
+        if isinstance(r, Node):
+            if type(r._data) is float:
+                return self.names[r]
+            return f"np.array({self.names[r]})" if r in self.memory.aliases else self.names[r]
+        return repr(r) if type(r) is float and math.isfinite(r) else f"np.array({self._bind(r, 'const')})"
+
+    def _line(self, step: Step) -> str:
+        node = step.node
+        call = self._call(step)
+        if node._data is None:
+            return f"    {call}"
+        line = f"    {self._named(node, node.name)} = {call}"
+        return line + (_shape(node) if len(line) < LINE else "")
+
+    def _call(self, step: Step) -> str:
+        """Return the expression that computes a step."""
+        node, op = step.node, step.node.op
+        assert op is not None
+        args = [self._operand(a) for a in step.args]
+        options = [f"{name}={self._operand(value)}" for name, value in node.params.items()]
+        out = self.memory.out.get(node)
+        if out is not None:
+            place = "out=" + self._bind(out, "buffer")
+            return f"{self._function(op.into, _spoken(op))}({', '.join([*args, *options, place])})"
+        if op.name in INFIX and not node.params:
+            return INFIX[op.name].format(*args)
+        if op.name == "transpose" and node.params.get("axes") is None:
+            return f"{args[0]}.T"
+        if op.name == "reshape" and type(node._data) is np.ndarray:
+            return f"{args[0]}.reshape({self._operand(node._data.shape)})"
+        if not isinstance(op, Callback) and isinstance(op.into, np.ufunc) and type(node._data) is not float:
+            return f"{self._function(op.into, op.name)}({', '.join(args)})"
+        return f"{self._function(op.forward, _spoken(op))}({', '.join([*args, *options])})"
+
+    def _function(self, function: Any, wish: str) -> str:
+        if isinstance(function, np.ufunc):
+            return f"np.{function.__name__}"
+        return self._bind(function, wish)
+
+
+def _spoken(op: Primitive | None) -> str:
+    return "leaf" if op is None else op.name
+
+
+def _shape(node: Node) -> str:
+    shape = getattr(node._data, "shape", None)
+    return "" if shape is None else f"  # {shape}"
