@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd import no_grad
 from nn.data import DataLoader, TensorDataset
+from nn.data.distributed import sharded
 from nn.metrics import Metric, named
+from nn.ranks import shared
 
-__all__ = ["Totals", "as_loader", "evaluate"]
+__all__ = ["Totals", "as_loader", "evaluate", "in_order"]
 
 Array = np.ndarray[Any, Any]
 EVALUATED_TOGETHER = 1024  # rows; large enough for matrix products, small enough for memory
@@ -38,10 +41,13 @@ def parted(batch: Any) -> tuple[tuple[Any, ...], Any]:
 
 
 class Totals:
-    """Sums over the batches of an epoch: the mean loss, and outputs for metrics that need all rows."""
+    """Sums over the batches of an epoch: the mean loss, and outputs for metrics that need all rows.
 
-    def __init__(self, metrics: Mapping[str, Metric], loss: Any) -> None:
-        self.metrics = metrics
+    With other ranks (`comm`), outputs are those of this rank's rows until `numbers` or `state_dict` join them.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], loss: Any, comm: Any = None) -> None:
+        self.metrics, self.comm = metrics, comm
         self.mean = getattr(loss, "reduction", "mean") != "sum"
         self.clear()
 
@@ -53,8 +59,16 @@ class Totals:
 
     def add(self, loss: float, output: Any, target: Any, rows: int) -> None:
         """Take in a batch."""
-        self.loss += loss * rows if self.mean else loss
+        self.add_losses(loss * rows if self.mean else loss, rows)
+        self.keep(output, target)
+
+    def add_losses(self, losses: float, rows: int) -> None:
+        """Take in the sum of the losses of some rows."""
+        self.loss += losses
         self.rows += rows
+
+    def keep(self, output: Any, target: Any) -> None:
+        """Take in outputs and targets, if there is something to measure by them."""
         if self.metrics:
             self.outputs.append(np.asarray(output.data))
             self.targets.append(
@@ -64,25 +78,49 @@ class Totals:
     def numbers(self, prefix: str = "") -> dict[str, float]:
         """Return the mean loss and every metric, under names with a prefix."""
         found = {f"{prefix}loss": self.loss / max(self.rows, 1)}
-        if self.metrics and self.outputs:
-            output, target = np.concatenate(self.outputs), np.concatenate(self.targets)
+        outputs, targets = self._joined()
+        if self.metrics and outputs:
+            output, target = np.concatenate(outputs), np.concatenate(targets)
             found |= {f"{prefix}{name}": float(metric(output, target)) for name, metric in self.metrics.items()}
         return found
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums so far."""
-        joined = {
-            k: np.concatenate(v) if v else None for k, v in (("outputs", self.outputs), ("targets", self.targets))
-        }
+        outputs, targets = self._joined()
+        joined = {k: np.concatenate(v) if v else None for k, v in (("outputs", outputs), ("targets", targets))}
         return {"loss": self.loss, "rows": self.rows, **joined}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from sums that `state_dict` returned."""
         self.loss, self.rows = float(state_dict["loss"]), int(state_dict["rows"])
-        self.outputs, self.targets = ([] if state_dict[k] is None else [state_dict[k]] for k in ("outputs", "targets"))
+        kept = slice(None) if self.comm is None or self.comm.rank == 0 else slice(0)
+        self.outputs, self.targets = (
+            [] if state_dict[k] is None else [state_dict[k][kept]] for k in ("outputs", "targets")
+        )
+
+    def _joined(self) -> tuple[list[Array], list[Array]]:
+        """Return outputs and targets of all ranks, in the order of a single process."""
+        if self.comm is None or not self.metrics:
+            return self.outputs, self.targets
+        everybody = self.comm.allgather((self.outputs, self.targets))
+        return in_order([kept for kept, _ in everybody]), in_order([kept for _, kept in everybody])
 
 
-def evaluate(model: Any, loss: Any, data: Any, metrics: Any = (), *, prefix: str = "") -> dict[str, float]:
+def in_order(everybody: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return what each rank kept of its batches in the order of a single process: batch by batch, rank by rank.
+
+    Examples
+    --------
+    >>> in_order([["a0", "b0"], ["a1", "b1"]])
+    ['a0', 'a1', 'b0', 'b1']
+    """
+    columns = itertools.zip_longest(*everybody)
+    return [part for batch in columns for part in batch if part is not None]
+
+
+def evaluate(
+    model: Any, loss: Any, data: Any, metrics: Any = (), *, prefix: str = "", comm: Any = None
+) -> dict[str, float]:
     """Return a model's loss and metrics on data, measured in evaluation mode and without recording.
 
     Parameters
@@ -97,6 +135,8 @@ def evaluate(model: Any, loss: Any, data: Any, metrics: Any = (), *, prefix: str
         As for `nn.metrics.named`.
     prefix : str
         Put before every name.
+    comm : communicator, optional
+        Each of its ranks measures on a part of the data, and all return what holds for the whole.
 
     Returns
     -------
@@ -111,15 +151,23 @@ def evaluate(model: Any, loss: Any, data: Any, metrics: Any = (), *, prefix: str
     >>> numbers
     {'loss': 0.0, 'mae': 0.0}
     """
-    totals = Totals(named(metrics), loss)
+    comm = None if comm is None or comm.size == 1 else comm
+    totals = Totals(named(metrics), loss, comm)
+    loader = as_loader(data, EVALUATED_TOGETHER, shuffle=False, rng=0, what="data")
+    if comm is not None and isinstance(loader, DataLoader):
+        loader = sharded(loader, comm)
     was_training = model.training
     model.eval()
     try:
-        with no_grad():
-            for batch in as_loader(data, EVALUATED_TOGETHER, shuffle=False, rng=0, what="data"):
+        with no_grad(), shared(comm):
+            for batch in loader:
                 inputs, target = parted(batch)
                 output = model(*inputs)
-                totals.add(float(loss(output, target)), output, target, len(target))
+                # of a rank without rows, only the shape of the outputs is wanted
+                totals.add(float(loss(output, target)) if len(target) else 0.0, output, target, len(target))
     finally:
         model.train(was_training)
+    if comm is not None:
+        sums = comm.allgather((totals.loss, totals.rows))
+        totals.loss, totals.rows = sum(s for s, _ in sums), sum(n for _, n in sums)
     return totals.numbers(prefix)

@@ -11,6 +11,7 @@ from nn.metrics import named
 
 from .advice import warn_of_strangers
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
+from .distributed import Elsewhere, Ranks, unwrapped
 from .evaluating import as_loader
 from .history import History
 from .run import Run
@@ -44,6 +45,7 @@ def fit(
     log: FilePath | None = None,
     tensorboard: FilePath | None = None,
     progress: bool | str = True,
+    comm: Any = None,
 ) -> History:
     """Train a model, and return what was measured in every epoch.
 
@@ -93,6 +95,10 @@ def fit(
         A folder for TensorBoard, if tensorboardX is installed.
     progress : bool or {'auto', 'bar', 'lines', 'none'}
         A bar on a terminal, plain lines elsewhere.
+    comm : communicator, optional
+        Train on all of its ranks, each with its piece of every batch, as one process would on the whole: pass
+        ``optim.distributed.world()``, with the same program and data on every rank. `batch_size` is that of all ranks
+        together. An iterable that is no DataLoader is taken for the rank's own part of the data.
 
     Returns
     -------
@@ -102,7 +108,7 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of the above; nothing has changed then.
+        If an argument is none of the above, or, with `comm`, is another on some rank; nothing has changed then.
 
     Warns
     -----
@@ -113,6 +119,10 @@ def fit(
     -----
     Ctrl-C ends the run after the present step, saves the checkpoint and returns the history so far; a second one
     raises KeyboardInterrupt at once.  A loss of nan or inf ends the training with a RuntimeWarning.
+
+    With `comm`, losses, metrics, gradient norms and statistics of batches are those of all ranks' rows, callbacks run
+    on every rank (``run.rank``), and what fit writes is written by rank 0.  A mean loss is weighted by rows, also one
+    that divides by something else, as class weights and ``ignore_index`` do.
 
     Examples
     --------
@@ -128,10 +138,15 @@ def fit(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a whole number above 0, not {value!r}")
     _check(model, loss, optimizer)
+    optimizer, comm = unwrapped(optimizer, comm)
     if resume and checkpoint is None:
         raise ValueError("resume=True goes on from a file: give checkpoint= its name")
     stepper = Stepper(model, loss, optimizer, clip_grad_norm, clip_grad_value, l2, accumulate)
     loader = as_loader(train, batch_size, shuffle=True, rng=rng)
+    if comm is not None:
+        stepper.ranks = ranks = Ranks(comm, model, loss, optimizer)
+        limits = {"clip_grad_norm": clip_grad_norm, "clip_grad_value": clip_grad_value, "l2": l2}
+        loader = ranks.start(loader, validation, {"epochs": epochs, "accumulate": accumulate, **limits})
     helpers = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     if early_stopping is not None:
         helpers.append(early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping))
@@ -140,10 +155,12 @@ def fit(
     if log is not None:
         helpers.append(JSONLines(log))
     if tensorboard is not None:
-        helpers.append(TensorBoard(tensorboard))
+        helpers.append(TensorBoard(tensorboard) if comm is None or not comm.rank else Elsewhere())
+    if comm is not None:
+        helpers = ranks.callbacks(helpers)
     run = Run(stepper, loader, validation, named(metrics), Schedules(scheduler), helpers, epochs)
     path = None if checkpoint is None else Path(checkpoint)
-    if resume and path is not None and path.exists():
+    if resume and path is not None:
         run.resume(path)
     shown = {True: "auto", False: "none"}.get(progress, progress) if isinstance(progress, bool) else progress
     return run.train(path, str(shown))

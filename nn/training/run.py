@@ -44,6 +44,8 @@ class Run:
         Of the step just finished.
     numbers : dict
         What was measured in the epoch just finished.
+    rank : int
+        Which of the processes that train together this is; files are written by rank 0.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Run:
         callbacks: Iterable[Any],
         epochs: int,
     ) -> None:
+        self.ranks = stepper.ranks
+        self.rank = 0 if self.ranks is None else self.ranks.rank
         self.stepper, self.loader, self.validation = stepper, loader, validation
         self.model, self.loss, self.optimizer = stepper.model, stepper.loss, stepper.optimizer
         self.metrics, self.schedules, self.epochs = metrics, schedules, epochs
@@ -64,7 +68,7 @@ class Run:
             if not callable(callback) and not any(hasattr(callback, hook) for hook in HOOKS):
                 raise TypeError(f"a callback is a function or has one of {', '.join(HOOKS)}, unlike {callback!r:.60}")
         self.listeners = {hook: self._listening(hook) for hook in HOOKS}
-        self.totals = Totals(metrics, self.loss)
+        self.totals = Totals(metrics, self.loss, self.ranks and self.ranks.comm)
         self.history = History()
         self.epoch = self.step = self.done = 0
         self.batch: Any = None
@@ -84,23 +88,26 @@ class Run:
             listener(self)
 
     def stop(self, reason: str) -> None:
-        """End the training after the present step, or if an epoch just ended, now."""
+        """End the training after the present step, or if an epoch just ended, now.
+
+        Of several ranks one is enough; all of them then end after the next step.
+        """
         self.history.stopped = self.history.stopped or reason
 
     # ------------------------------------------------------------------------------------------- the training
 
     def train(self, save_to: Path | None, progress: str) -> History:
         """Train the epochs that are left, and return the history."""
-        shown = Progress(self.epochs, progress, self.done)
+        shown = Progress(self.epochs, "none" if self.rank else progress, self.done)
         was_training = self.model.training
         try:
             with Interrupt() as interrupt:
                 self.tell("on_train_begin")
                 self._epochs(interrupt, save_to, shown)
-                if interrupt.wanted:
+                if self._wanted(interrupt):
                     self._interrupted(save_to, shown)
         except KeyboardInterrupt:
-            if interrupt.wanted:  # the second Ctrl-C: now
+            if interrupt.wanted or self.ranks is not None:  # the second Ctrl-C: now
                 raise
             self._interrupted(save_to, shown)
         finally:
@@ -110,7 +117,7 @@ class Run:
                 self.tell("on_train_end")
             finally:
                 shown.close()
-        if self.history.stopped.startswith("the loss is"):
+        if self.history.stopped.startswith("the loss is") and not self.rank:
             warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=4)
         return self.history
 
@@ -131,14 +138,25 @@ class Run:
             begin = time.perf_counter() - self.seconds
             self._steps(interrupt)
             self.seconds = time.perf_counter() - begin
-            if interrupt.wanted:
+            self._meet(interrupt)
+            if self._wanted(interrupt):
                 return
             self._end_epoch()
+            self._meet(interrupt, drift=True)
             shown(self.epoch, self.numbers)
             ends = self.done == self.epochs or bool(self.history.stopped)
             if save_to is not None and (ends or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES):
                 self.save(save_to)
                 saved = time.monotonic()
+
+    def _wanted(self, interrupt: Interrupt) -> bool:
+        """Whether Ctrl-C was heard; with other ranks, whether all know that it was."""
+        return interrupt.wanted if self.ranks is None else bool(self.ranks.interrupted)
+
+    def _meet(self, interrupt: Interrupt, drift: bool = False) -> None:
+        """Agree with the other ranks, if there are any, on whether to go on."""
+        if self.ranks is not None:
+            self.history.stopped = self.ranks.meet(interrupt.wanted, self.history.stopped, drift)
 
     def _steps(self, interrupt: Interrupt) -> None:
         self.model.train()
@@ -147,6 +165,8 @@ class Run:
         count = len(self.loader) if hasattr(self.loader, "__len__") else math.inf
         place = getattr(self.loader, "position", 0) if getattr(self.loader, "_resuming", False) else 0
         for place, batch in enumerate(self.loader, place + 1):  # noqa: B020 - the batches before were dealt already
+            if self.ranks is not None:
+                self.ranks.wish(interrupt.wanted, bool(self.history.stopped))
             self.last_loss = value = stepper.take(batch, self.totals, place == count)
             if stepper.gathered:
                 continue
@@ -161,8 +181,14 @@ class Run:
                     f"the loss is {value} in epoch {self.epoch}, step {self.step}: lower the learning rate, clip "
                     "gradients, scale the inputs; autograd.detect_anomaly() says where it was born"
                 )
-            if interrupt.wanted or self.history.stopped:
+            if self._ends(interrupt, value):
                 return
+
+    def _ends(self, interrupt: Interrupt, value: float) -> bool:
+        """Whether the step just finished is the last; with other ranks, only for what all of them know."""
+        if self.ranks is None:
+            return interrupt.wanted or bool(self.history.stopped)
+        return bool(self.ranks.interrupted or self.ranks.heard) or value - value != 0.0
 
     def _end_epoch(self) -> None:
         """Measure, tell everybody, and begin a new account."""
@@ -171,12 +197,20 @@ class Run:
             self.numbers["gradient norm"] = float(np.mean(self.stepper.norms))
         if self.validation is not None:
             self._mode("eval")
-            self.numbers |= evaluate(self.model, self.loss, self.validation, self.metrics, prefix="validation ")
+            self.numbers |= evaluate(
+                self.model,
+                self.loss,
+                self.validation,
+                self.metrics,
+                prefix="validation ",
+                comm=self.ranks and self.ranks.comm,
+            )
         self.numbers["lr"] = float(self.optimizer.param_groups[0].get("lr", math.nan))
-        self.numbers["seconds"] = self.seconds
+        self.numbers["seconds"] = self.seconds if self.ranks is None else self.ranks.comm.bcast(self.seconds)
         self.history.add(self.numbers)
         self.done, self.seconds = self.epoch, 0.0
-        if self.done == 1 and self.batch is not None:  # steps were taken, and not all by the run that is resumed
+        # steps were taken, and not all by the run that is resumed
+        if self.done == 1 and self.batch is not None and not self.rank:
             warn_of_unreached(self.model)
         self.totals.clear()
         self.stepper.norms.clear()
@@ -201,22 +235,30 @@ class Run:
         return [c.state_dict() if hasattr(c, "load_state_dict") else None for c in self.callbacks]
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on from this step, bit for bit."""
+        """Write everything needed to go on from this step, bit for bit; of several ranks, rank 0 writes."""
         self._mode("train")
+        totals = self.totals.state_dict()  # of all ranks: all must ask
+        if self.rank:
+            return
         checkpoint.save(
             path,
             **self._parts(),
             schedules=self.schedules.state_dict(),
             history=self.history.state_dict(),
-            totals=self.totals.state_dict(),
+            totals=totals,
             progress={"done": self.done, "step": self.step, "seconds": self.seconds, "norms": self.stepper.norms},
             callbacks=self._states(),
             rng=get_rng_state(),
         )
 
     def resume(self, path: Path) -> None:
-        """Stand where the run that `save` wrote stood."""
-        rest = checkpoint.load(path, **self._parts())
+        """Stand where the run that `save` wrote stood, if it wrote one."""
+        if self.ranks is not None:
+            rest = self.ranks.load(path, self._parts())
+        else:
+            rest = checkpoint.load(path, **self._parts()) if path.exists() else None
+        if rest is None:
+            return
         if len(rest["callbacks"]) != len(self.callbacks):
             raise ValueError(
                 f"{path}: saved with {len(rest['callbacks'])} callbacks, and there are {len(self.callbacks)} now"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import autograd
+from nn.ranks import shared
 from nn.utils import assign_grad, bound, clip_grad_norm_, clip_grad_value_, raw
 
 from .evaluating import Totals, parted
@@ -28,6 +30,8 @@ class Stepper:
         ``l2 * p`` is added to the gradient of every parameter of two or more axes.
     accumulate : int
         How many batches make a step.
+    ranks : Ranks or None
+        With whom the steps are taken.
     """
 
     model: Any
@@ -37,6 +41,7 @@ class Stepper:
     clip_grad_value: float | None = None
     l2: float = 0.0
     accumulate: int = 1
+    ranks: Any = None
 
     def __post_init__(self) -> None:
         for name in ("clip_grad_norm", "clip_grad_value"):
@@ -53,14 +58,19 @@ class Stepper:
                 f"{type(self.optimizer).__name__} computes its loss several times, which rules out accumulate > 1"
             )
         self.mean = getattr(self.loss, "reduction", "mean") != "sum"
-        self.gathered, self.rows = 0, 0
+        self.gathered, self.rows, self.losses = 0, 0, 0.0
         self.norms: list[float] = []
 
     def forward(self, batch: Any) -> tuple[Any, Any, Any]:
         """Return loss, output and target of a batch."""
         inputs, target = parted(batch)
-        output = self.model(*inputs)
-        return self.loss(output, target), output, target
+        if self.ranks is None:
+            output = self.model(*inputs)
+            return self.loss(output, target), output, target
+        with shared(self.ranks.comm):
+            output = self.model(*inputs)
+            # A rank without rows has no loss, but its gradients, all zero, take part in what the ranks share.
+            return self.loss(output, target) if len(target) else autograd.sum(output), output, target
 
     def take(self, batch: Any, totals: Totals, last: bool) -> float:
         """Take in a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
@@ -70,19 +80,34 @@ class Stepper:
             self.optimizer.zero_grad()
         loss, output, target = self.forward(batch)
         rows = len(target)
-        if self.accumulate == 1:
-            loss.backward()
-        else:
-            (loss * float(rows) if self.mean else loss).backward()
+        summed = self.mean and (self.accumulate > 1 or self.ranks is not None)
+        (loss * float(rows) if summed else loss).backward()
         self.gathered, self.rows = self.gathered + 1, self.rows + rows
         value = float(loss.item())
-        totals.add(value, output, target, rows)
+        self._note(value, output, target, totals)
         if last or self.gathered == self.accumulate:
-            if self.accumulate > 1 and self.mean:
+            if self.ranks is not None:
+                value = self._of_all_ranks(totals, value, rows)
+            elif summed:
                 self._divide()
             self._adjust()
             self.optimizer.step()
-            self.gathered = self.rows = 0
+            self.gathered, self.rows, self.losses = 0, 0, 0.0
+        return value
+
+    def _note(self, value: float, output: Any, target: Any, totals: Totals) -> None:
+        """Add a batch to the epoch's account: its loss now, or with other ranks when theirs is known."""
+        if self.ranks is None:
+            totals.add(value, output, target, len(target))
+        else:
+            self.losses += value * len(target) if self.mean else value
+            totals.keep(output, target)
+
+    def _of_all_ranks(self, totals: Totals, value: float, rows: int) -> float:
+        """Take the gradient of all ranks' rows, and return the loss of the batch over all of them."""
+        latest = (value * rows if self.mean else value, rows)
+        whole, losses, value = self.ranks.add_up(self.rows, self.losses, latest, self.mean)
+        totals.add_losses(losses, whole)
         return value
 
     def _by_closure(self, batch: Any, totals: Totals) -> float:
@@ -91,14 +116,28 @@ class Stepper:
         def closure() -> Any:
             self.optimizer.zero_grad()
             seen[:] = self.forward(batch)
-            seen[0].backward()
+            if self.ranks is None:
+                seen[0].backward()
+                whole, found = len(seen[2]), seen[0]
+            else:
+                whole, found = self._closed_over_ranks(*seen)
             self._adjust()
-            return seen[0]
+            seen.append(whole)
+            return found
 
         first = self.optimizer.step(closure)
         value = float(first.item() if hasattr(first, "item") else first)
-        totals.add(value, seen[1], seen[2], len(seen[2]))
+        totals.keep(seen[1], seen[2])
+        totals.add_losses(value * seen[3] if self.mean else value, seen[3])
         return value
+
+    def _closed_over_ranks(self, loss: Any, output: Any, target: Any) -> tuple[int, float]:
+        """Differentiate a loss, add the gradients of all ranks up, and return rows and loss of all of them."""
+        rows, value = len(target), float(loss.item())
+        (loss * float(rows) if self.mean else loss).backward()
+        total = value * rows if self.mean else value
+        whole, _, found = self.ranks.add_up(rows, total, (total, rows), self.mean)
+        return whole, found
 
     def _divide(self) -> None:
         """Make sums over rows the mean over them, so that n batches give the gradient of one n times as large."""

@@ -7,7 +7,7 @@ whatever the ranks' shares. It costs one ``Allreduce`` a step. A loop written by
 
     comm = optim.distributed.world()
     optimizer = optim.distributed.DistributedOptimizer(optim.Adam(model.parameters()), comm)
-    for x, y in nn.data.distributed.ShardedLoader(dataset, batch_size=64, shuffle=True, rng=0, comm=comm):
+    for x, y in nn.data.distributed.sharded(DataLoader(dataset, batch_size=64, shuffle=True, rng=0), comm):
         optimizer.zero_grad()
         criterion(model(x), y).backward()
         optimizer.step(rows=len(y))
