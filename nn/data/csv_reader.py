@@ -8,7 +8,7 @@ import itertools
 import math
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from nn.files import FilePath
 
 from .sampler import whole_number
 
-__all__ = ["MISSING", "Table", "read_csv", "read_csv_chunks"]
+__all__ = ["MISSING", "Lines", "Options", "Table", "read_csv", "read_csv_chunks"]
 
 Array = np.ndarray[Any, Any]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
@@ -112,8 +112,8 @@ def read_csv(
     >>> table.y, table.classes
     (array([1, 0]), ('siam', 'tabby'))
     """
-    options = _Options(target, columns, classes, header, skip_lines, delimiter, missing, fill, dtype, encoding)
-    table = next(_Lines(path, options).tables(None))
+    options = Options(target, columns, classes, header, skip_lines, delimiter, missing, fill, dtype, encoding)
+    table = next(Lines(path, options).tables(None))
     if fill in ("mean", "median"):
         with np.errstate(all="ignore"):
             empty = np.isnan(table.X).all(0)
@@ -152,17 +152,12 @@ def read_csv_chunks(
     ...     [len(part.X) for part in read_csv_chunks(file, target="b", rows=2)]
     [2, 2, 1]
     """
-    settings = _Options(target, **options)
-    if settings.classes is True:
-        raise ValueError(
-            "in chunks, classes must be given, as in classes=['setosa', 'virginica']: later rows are unknown"
-        )
-    if isinstance(settings.fill, str):
-        raise ValueError(f"in chunks, fill must be a number, not {settings.fill!r}: later rows are unknown")
-    return _Lines(path, settings).tables(whole_number(rows, "rows", 1))
+    settings = Options(target, **options)
+    settings.check_for_chunks()
+    return Lines(path, settings).tables(whole_number(rows, "rows", 1))
 
 
-class _Options:
+class Options:
     """What `read_csv` was asked for, checked."""
 
     def __init__(
@@ -190,18 +185,28 @@ class _Options:
         self.fill = fill
         self.instead = math.nan if isinstance(fill, str) else fill  # what a missing cell becomes at once
 
+    def check_for_chunks(self) -> None:
+        """Refuse what needs the whole file at once."""
+        if self.classes is True:
+            raise ValueError(
+                "in chunks, classes must be given, as in classes=['setosa', 'virginica']: later rows are unknown"
+            )
+        if isinstance(self.fill, str):
+            raise ValueError(f"in chunks, fill must be a number, not {self.fill!r}: later rows are unknown")
 
-class _Lines:
+
+class Lines:
     """One pass over a file, which knows where it stands."""
 
-    def __init__(self, path: FilePath, options: _Options) -> None:
+    def __init__(self, path: FilePath, options: Options) -> None:
         self.path, self.options, self.line = os.fspath(path), options, 0
+        self.skip = self.before = options.skip_lines  # what is passed over, and counted, before the first cell
         if not Path(path).is_file():
             raise FileNotFoundError(2, "there is no such CSV file", self.path)
 
     def tables(self, size: int | None) -> Iterator[Table]:
         """Yield tables of `size` rows, or all rows as one."""
-        rows = self.cells()
+        rows: Iterator[list[str]] = self.cells()
         first = next(rows, None)
         if first is None:
             raise ValueError(f"{self.path}: the file is empty")
@@ -217,17 +222,16 @@ class _Lines:
         if count == 0:
             raise ValueError(f"{self.path}: there are no rows after line {self.line}")
 
-    def cells(self) -> Iterator[list[str]]:
+    def cells(self) -> Generator[list[str], None, None]:
         """Yield the cells of every line that is not blank."""
-        opened = gzip.open if Path(self.path).suffix == ".gz" else open
         o = self.options
         try:
-            with opened(self.path, "rt", encoding=o.encoding, newline="") as file:
-                for _ in range(o.skip_lines):
+            with self.opened() as file:
+                for _ in range(self.skip):
                     file.readline()
                 reader = csv.reader(file, delimiter=o.delimiter, skipinitialspace=True, strict=True)
                 for row in reader:
-                    self.line = reader.line_num + o.skip_lines
+                    self.line = reader.line_num + self.before
                     if len(row) > 1 or (row and row[0].strip()):
                         yield [cell.strip() for cell in row]
         except UnicodeDecodeError as error:
@@ -238,6 +242,11 @@ class _Lines:
             raise ValueError(f"{self.path}: after line {self.line}: {error}") from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{self.path}: after line {self.line}, the compressed file is damaged ({error})") from None
+
+    def opened(self) -> Any:
+        """Return the text to read."""
+        opened: Any = gzip.open if Path(self.path).suffix == ".gz" else open
+        return opened(self.path, "rt", encoding=self.options.encoding, newline="")
 
     def choose(self, first: list[str]) -> None:
         """Find the columns, given the first line."""

@@ -55,7 +55,7 @@ def as_rows(rows: Any, count: int, owner: str) -> Array:
     wrong = np.flatnonzero((index < 0) | (index >= count))
     if wrong.size:
         raise IndexError(f"{owner}: row {index[wrong[0]]} (at position {wrong[0]}) is not in a set of {count} rows")
-    return index.astype(np.intp)
+    return index.astype(np.intp, copy=False)
 
 
 class Dataset:

@@ -31,7 +31,7 @@ class DataLoader:
     batch_size : int
         Rows in a batch; the last one of an epoch may be shorter.
     shuffle : bool
-        Draw a new order each epoch.
+        Draw a new order each epoch; a data set that knows a cheaper one says so by its `random_sampler`.
     drop_last : bool
         Leave out a last batch that is shorter.
     rng : Generator or int, optional
@@ -90,7 +90,8 @@ class DataLoader:
         if rows == 0:
             raise ValueError("the data set is empty: there are no rows to deal")
         if sampler is None:
-            sampler = RandomSampler(rows) if shuffle else SequentialSampler(rows)
+            shuffled = getattr(dataset, "random_sampler", None) or (lambda: RandomSampler(rows))
+            sampler = shuffled() if shuffle else SequentialSampler(rows)
         if not hasattr(sampler, "__len__"):
             raise TypeError(f"a sampler is a list of rows, or has __call__(rng) and __len__(), unlike {sampler!r:.60}")
         self.sampler = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")

@@ -8,7 +8,7 @@ import numpy as np
 
 from .dataset import as_array
 
-__all__ = ["RandomSampler", "SequentialSampler", "WeightedRandomSampler", "whole_number"]
+__all__ = ["BlockSampler", "RandomSampler", "SequentialSampler", "WeightedRandomSampler", "whole_number"]
 
 Array = np.ndarray[Any, Any]
 
@@ -71,6 +71,48 @@ class RandomSampler:
     def __call__(self, rng: np.random.Generator) -> Array:
         """Return a permutation of the rows."""
         return rng.permutation(self.count)
+
+
+class BlockSampler:
+    """Every row once, blocks of consecutive rows in random order: for rows that are costly to reach one by one.
+
+    So many blocks at a time are mixed with one another.  The more there are, the nearer this is to `RandomSampler`;
+    with all of them it is one.
+
+    Parameters
+    ----------
+    count : int
+        The number of rows.
+    block : int
+        Rows in a block.
+    together : int
+        How many blocks are mixed with one another.
+    offset : int
+        At which place of its block the first row stands.
+
+    Examples
+    --------
+    >>> BlockSampler(9, block=3, together=2)(np.random.default_rng(1))
+    array([3, 0, 1, 4, 2, 5, 8, 7, 6])
+    """
+
+    def __init__(self, count: int, block: int, together: int = 8, *, offset: int = 0) -> None:
+        self.count, self.block = whole_number(count, "count", 1), whole_number(block, "block", 1)
+        self.together = whole_number(together, "together", 1)
+        self.offset = whole_number(offset, "offset", 0)
+        if offset >= block:
+            raise ValueError(f"offset is a place in a block of {block} rows, from 0 to {block - 1}, and not {offset}")
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __call__(self, rng: np.random.Generator) -> Array:
+        """Return a permutation of the rows in which blocks stay together."""
+        starts = np.r_[0, np.arange(self.block - self.offset, self.count, self.block), self.count]
+        order = rng.permutation(len(starts) - 1)
+        groups = [order[i : i + self.together] for i in range(0, len(order), self.together)]
+        rows = [np.concatenate([np.arange(starts[b], starts[b + 1]) for b in group]) for group in groups]
+        return np.concatenate([rng.permutation(group) for group in rows])
 
 
 class WeightedRandomSampler:

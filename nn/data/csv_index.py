@@ -1,0 +1,139 @@
+"""Where the rows of a CSV file stand: one pass over its bytes, so that any block can be read without those before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nn.files import FilePath
+
+from .sampler import whole_number
+
+__all__ = ["CSVIndex", "index_csv"]
+
+Array = np.ndarray[Any, Any]
+PIECE = 1 << 20
+NEWLINE, QUOTE, SPACE = 10, 34, 32
+
+
+class CSVIndex(NamedTuple):
+    """Where each block of rows begins in a CSV file.
+
+    Attributes
+    ----------
+    rows : int
+        Rows in the file.
+    block : int
+        Rows in a block; the last one may have fewer.
+    offsets : ndarray of int, shape (blocks + 1,)
+        The byte at which a block begins, and where the last one ends.
+    lines : ndarray of int, shape (blocks,)
+        Lines above a block.
+    """
+
+    rows: int
+    block: int
+    offsets: Array
+    lines: Array
+
+    def __repr__(self) -> str:
+        return f"CSVIndex({self.rows} rows in {len(self.lines)} blocks of {self.block})"
+
+
+def index_csv(
+    path: FilePath, block: int = 8192, *, header: bool = True, skip_lines: int = 0, encoding: str = "utf-8-sig"
+) -> CSVIndex:
+    r"""Find the rows of a CSV file, without looking into their cells.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; not a compressed one, which can only be read from its beginning.
+    block : int
+        Rows in a block.
+    header, skip_lines, encoding
+        As in `read_csv`.
+
+    Returns
+    -------
+    CSVIndex
+        Small, and the same on every machine: one rank may find it and send it to the others.
+
+    Raises
+    ------
+    ValueError
+        If the file is compressed, in an encoding whose line ends are not one byte, or holds no rows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "numbers.csv"
+    ...     _ = file.write_text("a,b\n" + "1,2\n" * 5)
+    ...     index_csv(file, block=2)
+    CSVIndex(5 rows in 3 blocks of 2)
+    """
+    name, block = os.fspath(path), whole_number(block, "block", 1)
+    if not Path(path).is_file():
+        raise FileNotFoundError(2, "there is no such CSV file", name)
+    if Path(path).suffix == ".gz":
+        raise ValueError(f"{name} is compressed, and can only be read from its beginning: unpack it first (gunzip)")
+    if not "a\n".encode(encoding).endswith(b"a\n"):
+        raise ValueError(f"{name}: rows cannot be found in {encoding}; write the file as UTF-8")
+    wanted = int(header)  # records above the first row
+    rows, end, offsets, lines = -wanted, 0, list[int](), list[int]()
+    for starts, above, end in _records(Path(path), whole_number(skip_lines, "skip_lines", 0)):  # noqa: B007 - the last
+        first = (-rows) % block if rows > 0 else -rows  # in this piece, the first record that begins a block
+        offsets += starts[first::block].tolist()
+        lines += above[first::block].tolist()
+        rows += len(starts)
+    if rows < 1:
+        raise ValueError(f"{name}: there are no rows")
+    return CSVIndex(rows, block, np.array([*offsets, end], np.int64), np.array(lines, np.int64))
+
+
+def _records(path: Path, skip: int) -> Iterator[tuple[Array, Array, int]]:
+    """Yield where the records of each piece of a file begin that are not blank, lines above each, and the end."""
+    begin = line = 0
+    quoted, left = False, b""
+    with path.open("rb") as file:
+        for _ in range(skip):
+            begin += len(file.readline())
+            line += 1
+        while True:
+            piece = file.read(PIECE)
+            data = left + piece
+            ends, quoted_after = _ends(data, quoted, len(left))
+            if not piece and data and (not len(ends) or ends[-1] < len(data)):
+                ends = np.append(ends, len(data))  # the last line has no end
+            if len(ends):
+                starts = np.r_[0, ends[:-1]]
+                raw = np.flatnonzero(np.frombuffer(data, np.uint8, ends[-1]) == NEWLINE)
+                filled = np.maximum.reduceat(np.frombuffer(data, np.uint8, ends[-1]), starts) > SPACE
+                found = starts[filled]
+                yield begin + found, line + np.searchsorted(raw, found), begin + int(ends[-1])
+                line += len(raw)
+                begin += int(ends[-1])
+                data = data[ends[-1] :]
+            left, quoted = data, quoted_after
+            if not piece:
+                return
+
+
+def _ends(data: bytes, quoted: bool, seen: int) -> tuple[Array, bool]:
+    """Return where records end, after each line end outside of quotes, and whether the data end within quotes.
+
+    The first `seen` bytes were looked at before and hold no end; `quoted` is the state after them.
+    """
+    new = np.frombuffer(data, np.uint8, offset=seen) if len(data) > seen else np.empty(0, np.uint8)
+    ends = np.flatnonzero(new == NEWLINE)
+    quotes = np.flatnonzero(new == QUOTE)
+    if len(quotes) or quoted:
+        before = np.searchsorted(quotes, ends)
+        ends = ends[(before + quoted) % 2 == 0]
+        quoted = bool((len(quotes) + quoted) % 2)
+    return seen + ends + 1, quoted

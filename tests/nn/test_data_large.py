@@ -1,0 +1,411 @@
+"""Data larger than memory: mapped files and CSV in blocks deal what arrays would, and fit under a limit."""
+
+import gzip
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nn.data.mapped
+from nn.data import (
+    BlockSampler,
+    CSVDataset,
+    DataLoader,
+    MappedDataset,
+    RawFile,
+    TensorDataset,
+    index_csv,
+    open_npy,
+    read_csv,
+)
+from nn.data.mapped import shard_of
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "demos/data"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def equal(got, wanted):
+    assert len(got) == len(wanted)
+    for a, b in zip(got, wanted, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        assert np.array_equal(a, b)
+
+
+def dealt(loader):
+    return [[part.tolist() for part in batch] for batch in loader]
+
+
+# ------------------------------------------------------------------------------------------------ mapped files
+
+
+def saved(n=23):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n, 3)).astype(np.float32), rng.integers(0, 9, n)
+    np.save("x.npy", X)
+    np.save("y.npy", y)
+    return X, y
+
+
+@pytest.mark.parametrize("window", [None, 1, 24, 60, 10**6])
+def test_a_mapped_set_deals_what_its_arrays_would(window):
+    arrays = TensorDataset(*saved())
+    data = MappedDataset("x.npy", "y.npy", window=window)
+    assert repr(data) == "MappedDataset(float32 (23, 3), int64 (23,))"
+    for rows in ([0], [22, 0, 7, 7, 22], np.arange(23), []):
+        equal(data.batch(np.array(rows, int)), arrays.batch(np.array(rows, int)))
+    for index in (slice(3, 20, 4), slice(None), [5, 1], slice(9, 2, -3)):
+        equal(data[index], arrays[index])
+    equal(data[-1], arrays[-1])
+    for options in ({"shuffle": True}, {"drop_last": True}, {}):
+        assert dealt(DataLoader(data, 5, rng=1, **options)) == dealt(DataLoader(arrays, 5, rng=1, **options))
+
+
+def test_batches_are_copies():
+    X, _ = saved()
+    (got,) = MappedDataset("x.npy").batch(np.arange(3))
+    got += 1
+    assert np.array_equal(open_npy("x.npy"), X)
+
+
+@pytest.mark.parametrize("window", [None, 50])
+@pytest.mark.parametrize("dtype", ["u1", ">f4", "<i2", "f8"])
+def test_raw_numbers_are_rows_behind_an_offset(dtype, window):
+    a = np.arange(60).reshape(10, 2, 3).astype(dtype)
+    Path("raw").write_bytes(b"header!" + a.tobytes() + b"tail")
+    data = MappedDataset(RawFile("raw", dtype, (2, 3), offset=7, rows=10), window=window)
+    rows = np.array([9, 0, 4, 4])
+    (got,) = data.batch(rows)
+    assert np.array_equal(got, a[rows])
+    with pytest.raises(ValueError, match="whole number of rows"):
+        MappedDataset(RawFile("raw", "f8", (7,), offset=7))
+    with pytest.raises(ValueError, match="cut off"):
+        MappedDataset(RawFile("raw", dtype, (2, 3), offset=7, rows=1000))
+
+
+@given(n=st.integers(1, 60), size=st.integers(1, 9))
+def test_shards_are_equally_large_and_hold_every_row(n, size):
+    shards = [shard_of(n, (rank, size)) for rank in range(size)]
+    assert {len(shard) for shard in shards} == {-(-n // size)}
+    assert {row for shard in shards for row in shard} == set(range(n))
+    assert sum(map(len, shards)) - n < size
+
+
+def test_a_shard_is_its_rows_and_maps_no_others():
+    X, y = saved()
+    for rank in range(4):
+        own = shard_of(23, (rank, 4))
+        data = MappedDataset("x.npy", "y.npy", shard=(rank, 4))
+        equal(data[:], (X[own.start : own.stop], y[own.start : own.stop]))
+        assert f"shard=({rank}, 4)" in repr(data)
+        assert len(data._parts[0].kept[0]) == len(own) == 6
+
+
+@pytest.mark.parametrize(
+    ("shard", "error", "words"),
+    [((2, 2), ValueError, "no shard 2 of 2"), ((-1, 2), ValueError, "rank"), ((0, 0), ValueError, "size"),
+     (3, TypeError, "shard=.comm.rank, comm.size."), ((0.5, 2), ValueError, "rank")],
+)  # fmt: skip
+def test_what_is_no_shard_is_told(shard, error, words):
+    saved()
+    with pytest.raises(error, match=words):
+        MappedDataset("x.npy", shard=shard)
+
+
+def test_files_that_are_no_rows_of_numbers_are_named():
+    saved()
+    whole = Path("x.npy").read_bytes()
+    Path("cut.npy").write_bytes(whole[:-1])
+    Path("text.npy").write_text("a,b\n")
+    Path("empty.npy").write_bytes(b"")
+    np.save("z.npy", np.zeros((5, 3)))
+    np.save("fortran.npy", np.asfortranarray(np.zeros((4, 3))))
+    np.save("one.npy", np.float64(3))
+    np.save("words.npy", np.array(["a"]))
+    np.save("none.npy", np.zeros((0, 3)))
+    for names, words in (
+        (["cut.npy"], "cut off: 23 rows"), (["text.npy"], "not a .npy file"), (["empty.npy"], "not a .npy file"),
+        (["x.npy", "z.npy"], "x.npy has 23 rows, z.npy has 5 rows"), (["fortran.npy"], "ascontiguousarray"),
+        (["one.npy"], "single number"), (["words.npy"], "made of numbers"), (["none.npy"], "holds no numbers"),
+        ([], "at least one file"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            MappedDataset(*names)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npy"):
+        MappedDataset("nowhere.npy")
+    data = MappedDataset("x.npy", window=24)
+    with pytest.raises(IndexError):
+        data[[23]]
+    with pytest.raises(IndexError):
+        data[23]
+
+
+# --------------------------------------------------------------------------------------------- the block order
+
+
+@given(n=st.integers(1, 80), block=st.integers(1, 20), together=st.integers(1, 5), data=st.data())
+def test_blocks_are_dealt_whole_and_in_any_order(n, block, together, data):
+    offset = data.draw(st.integers(0, block - 1))
+    order = BlockSampler(n, block, together, offset=offset)(np.random.default_rng(0))
+    assert sorted(order.tolist()) == list(range(n))
+    blocks, position = (order + offset) // block, 0
+    by_turn = list(dict.fromkeys(blocks.tolist()))
+    for i in range(0, len(by_turn), together):
+        group = by_turn[i : i + together]
+        width = int(np.isin(blocks, group).sum())
+        assert set(blocks[position : position + width].tolist()) == set(group)
+        position += width
+
+
+def test_all_blocks_together_are_any_order_and_wrong_ones_are_told():
+    assert len(BlockSampler(10, 2)) == 10
+    first = [BlockSampler(6, 2, 3)(np.random.default_rng(s))[0] for s in range(60)]
+    assert set(first) == set(range(6))
+    with pytest.raises(ValueError, match="offset"):
+        BlockSampler(10, 2, offset=2)
+
+
+# ---------------------------------------------------------------------------------------------------------- CSV
+
+
+def written(text, name="t.csv", encoding="utf-8"):
+    Path(name).write_bytes(text.encode(encoding))
+    return name
+
+
+NUMBERS = "a,b,c\n" + "".join(f"{i},{i * 0.1!r},{-i}e-3\n" for i in range(37))
+
+
+@pytest.mark.parametrize("block", [1, 5, 37, 100])
+@pytest.mark.parametrize("piece", [1, 7, 64, 1 << 20])
+def test_a_csv_in_blocks_is_the_csv(block, piece, monkeypatch):
+    monkeypatch.setattr("nn.data.csv_index.PIECE", piece)
+    table = read_csv(written(NUMBERS), target="b")
+    data = CSVDataset("t.csv", "b", block=block, keep=2)
+    assert len(data) == 37
+    assert data.columns == ("a", "c")
+    equal(data[:], (table.X, table.y))
+    rows = np.array([36, 0, 17, 17, 5])
+    equal(data.batch(rows), (table.X[rows], table.y[rows]))
+    assert len(data._kept) <= 2
+    equal(data[-2], (table.X[-2], table.y[-2]))
+    assert data.batch(np.array([], int))[0].shape == (0, 2)
+
+
+WORDS = 'x,kind\r\n1,"a, b"\r\n\r\n 2 , plain\r\n3,"two\nlines"\r\n   \r\n4,"say ""so"""\r\n5,plain'
+
+
+@pytest.mark.parametrize("piece", [1, 3, 1 << 20])
+@pytest.mark.parametrize("block", [1, 2, 5])
+def test_quotes_blank_lines_and_any_line_end_are_as_for_the_reader(piece, block, monkeypatch):
+    monkeypatch.setattr("nn.data.csv_index.PIECE", piece)
+    classes = ["a, b", "plain", "two\nlines", 'say "so"']
+    table = read_csv(written("\ufeff" + WORDS), "kind", classes=classes)
+    data = CSVDataset("t.csv", "kind", classes=classes, block=block)
+    equal(data[:], (table.X, table.y))
+    assert data.classes == tuple(classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("digits.csv.gz", {"header": False, "target": -1, "dtype": np.float32}),
+        ("iris.csv", {"header": False, "skip_lines": 1, "target": 4, "classes": ["0", "1", "2"]}),
+        ("wine.csv", {"header": False, "skip_lines": 1, "target": -1}),
+        ("wine.csv", {"header": False, "skip_lines": 1, "target": -1, "columns": [3, 1]}),
+    ],
+)
+def test_the_data_of_the_demos_in_blocks(name, options):
+    raw = (DATA / name).read_bytes()
+    Path("plain.csv").write_bytes(gzip.decompress(raw) if name.endswith("gz") else raw)
+    table = read_csv("plain.csv", **options)
+    data = CSVDataset("plain.csv", block=50, keep=2, **options)
+    equal(data[:], (table.X, table.y))
+    epoch = [np.concatenate(part) for part in zip(*DataLoader(data, 32, shuffle=True, rng=0), strict=True)]
+    order = np.lexsort((*epoch[0].T, epoch[1]))
+    wanted = np.lexsort((*table.X.T, table.y))
+    equal((epoch[0][order], epoch[1][order]), (table.X[wanted], table.y[wanted]))
+    assert not np.array_equal(epoch[1], table.y)
+
+
+def test_shuffling_reads_each_block_once_and_can_be_resumed(monkeypatch):
+    data = CSVDataset(written(NUMBERS), "c", block=4, keep=3)
+    read = []
+    whole = CSVDataset._read
+    monkeypatch.setattr(CSVDataset, "_read", lambda self, number: read.append(number) or whole(self, number))
+    loader = DataLoader(data, 6, shuffle=True, rng=3)
+    epoch = dealt(loader)
+    assert set(read) == set(range(10))
+    assert len(read) <= 10 + 3  # a batch in which one group ends and the next begins may need a block again
+    loader = DataLoader(data, 6, shuffle=True, rng=3)
+    first = [[part.tolist() for part in batch] for _, batch in zip(range(3), loader, strict=False)]
+    other = DataLoader(data, 6, shuffle=True, rng=99)
+    other.load_state_dict(loader.state_dict())
+    assert first + dealt(other) == epoch
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_each_rank_reads_its_shard_only(size, monkeypatch):
+    table = read_csv(written(NUMBERS), "c")
+    index = index_csv("t.csv", block=4)
+    monkeypatch.setattr("nn.data.csv_dataset.index_csv", None)  # it was sent
+    for rank in range(size):
+        data = CSVDataset("t.csv", "c", shard=(rank, size), index=index)
+        own = shard_of(37, (rank, size))
+        read = []
+        whole = CSVDataset._read
+        with monkeypatch.context() as patch:
+            patch.setattr(CSVDataset, "_read", lambda self, b, read=read, whole=whole: read.append(b) or whole(self, b))
+            loader = DataLoader(data, 5, shuffle=True, rng=0)
+            epoch = np.concatenate([y for _, y in loader])
+        assert np.array_equal(np.sort(epoch), np.sort(table.y[own.start : own.stop]))
+        assert set(read) == set(range(own.start // 4, (own.stop - 1) // 4 + 1))
+        assert f"shard=({rank}, {size})" in repr(data)
+
+
+def test_a_fault_is_named_with_its_line_in_the_file():
+    written("a,b\n" + "1,2\n" * 10 + "\n3,oops\n" + "1,2\n" * 5)
+    data = CSVDataset("t.csv", "b", block=3)
+    data.batch(np.array([0, 8]))
+    with pytest.raises(ValueError, match=re.escape("t.csv, line 13, column 2 ('b'): 'oops' is not a finite number")):
+        data.batch(np.array([9]))
+    for text, words in (("1,2,3\n", "3 cells"), ("1,\n", "no value"), ("inf,1\n", "finite"), ("1_0,1\n", "'1_0'")):
+        written("a,b\n1,2\n" + text)
+        with pytest.raises(ValueError, match=f"line 3.*{words}"):
+            CSVDataset("t.csv", "b")[:]
+    assert CSVDataset(written("a,b\n1,\n"), fill=0.0)[:][0].tolist() == [[1, 0]]
+
+
+def test_what_cannot_be_read_in_parts_is_refused():
+    written("a,b\n1,2\n")
+    for options, words in (
+        ({"classes": True, "target": "b"}, "classes must be given"), ({"fill": "mean"}, "fill must be a number"),
+        ({"encoding": "utf-16"}, "utf-16"), ({"block": 0}, "block"), ({"keep": 0}, "keep"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            CSVDataset("t.csv", **options)
+    with pytest.raises(ValueError, match="gunzip"):
+        CSVDataset(written("", "t.csv.gz"))
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
+        CSVDataset("nowhere.csv")
+    for text in ("", "a,b\n", "\n\n  \n"):
+        with pytest.raises(ValueError, match="no rows"):
+            CSVDataset(written(text))
+    data = CSVDataset(written("a,b\n1,2\n3,4\n"))
+    written("a,b\n1,2\n\n\n\n")
+    with pytest.raises(ValueError, match="2 rows were found at first, and 1 now"):
+        data[:]
+
+
+@given(
+    rows=st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2), min_size=1),
+    block=st.integers(1, 9),
+)
+def test_numpys_parser_and_ours_agree_to_the_bit(rows, block):
+    text = "a,b\n" + "".join(f"{a!r},{b!r}\n" for a, b in rows)
+    name = written(text, "bits.csv")
+    (X,) = CSVDataset(name, block=block)[:]
+    assert X.tobytes() == np.array(rows).tobytes() == read_csv(name).X.tobytes()
+
+
+def test_csv_becomes_files_to_map():
+    table = read_csv(written(NUMBERS), "b")
+    data = CSVDataset("t.csv", "b", block=5, dtype=np.float32)
+    data.to_npy("x.npy", "y.npy")
+    equal(MappedDataset("x.npy", "y.npy")[:], (table.X.astype(np.float32), table.y.astype(np.float32)))
+    with pytest.raises(ValueError, match="give 2 files"):
+        data.to_npy("x.npy")
+
+
+# ------------------------------------------------------------------------------------------- more than is allowed
+
+TRAINED = """
+import os, resource, sys
+import numpy as np
+import nn, optim
+from nn.data import CSVDataset, DataLoader, MappedDataset
+
+def used():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+nn.MLP(20, [8, 1], rng=0)(np.zeros((64, 20), np.float32)).sum().backward()  # whatever loads late has loaded
+limit = used() + (int(sys.argv[2]) << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+what = sys.argv[1]
+if what == "whole":
+    np.load("x.npy")
+elif what == "one mapping":
+    np.load("x.npy", mmap_mode="r")
+elif what == "whole table":
+    nn.data.read_csv("t.csv", "y")
+else:
+    data = MappedDataset("x.npy", "y.npy") if what == "mapped" else CSVDataset("t.csv", "y", keep=2)
+    model = nn.MLP(data[0][0].size, [8, 1], dtype=np.float32, rng=0)
+    optimizer, criterion, seen = optim.Adam(model.parameters()), nn.MSELoss(), 0
+    for i, (x, y) in enumerate(DataLoader(data, 512, shuffle=True, rng=0)):
+        optimizer.zero_grad()
+        loss = criterion(model(x.astype(np.float32)), y.astype(np.float32)[:, None])
+        loss.backward()
+        optimizer.step()
+        seen += len(y)
+        if i == 20 and what == "mapped":
+            break
+    else:
+        assert seen == len(data)
+    print(seen, limit)
+"""
+
+
+def limited(what, megabytes):
+    """Run the training in a process that may use so much more address space than it begins with."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-c", TRAINED, what, str(megabytes)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads its own size from /proc")
+def test_files_larger_than_the_limit_are_trained_on():
+    rows = 1_600_000  # 640 MB, of which none is on the disk: a file that was never written is read as zeros
+    for name, shape in (("x.npy", (rows, 100)), ("y.npy", (rows,))):
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        with Path(name).open("wb") as file:
+            file.write(header.getvalue())
+            file.truncate(len(header.getvalue()) + 4 * int(np.prod(shape)))
+    assert "MemoryError" in limited("whole", 240).stderr
+    assert "Cannot allocate memory" in limited("one mapping", 240).stderr
+    done = limited("mapped", 240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == str(21 * 512)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads its own size from /proc")
+def test_a_table_larger_than_the_limit_is_trained_on():
+    block = "".join(f"{i % 7},{i % 5},{i % 3}," + "0.25," * 40 + f"{i % 2}\n" for i in range(2000))
+    with Path("t.csv").open("w") as file:
+        file.write(",".join(f"c{i}" for i in range(43)) + ",y\n")
+        for _ in range(40):
+            file.write(block)
+    numbers = 80_000 * 44 * 8 / 2**20
+    assert "MemoryError" in limited("whole table", int(numbers)).stderr
+    done = limited("csv", int(numbers))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "80000"
+
+
+def test_without_limits_a_file_is_one_mapping(monkeypatch):
+    saved()
+    monkeypatch.setattr(nn.data.mapped, "resource", None)
+    assert MappedDataset("x.npy")._parts[0].each == 23
