@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -162,7 +162,7 @@ class _Recorded:
         # Whose gradient: a variable, or the number of an input.
         self._targets: list[Any] = [place.get(variable, variable) for variable in gradients]
         self._asks = any(variable in place for variable in gradients)
-        self._first: tuple[Any, ...] | None = tuple([_data(x) for x in (*outputs, *gradients.values())])
+        self._first: tuple[Any, ...] | None = tuple([_copied(x) for x in (*outputs, *gradients.values())])
         self._count = len(outputs)
         self._kinds = [type(x) if isinstance(x, Node) else None for x in outputs]
         if not program.leaves and not any(call.asking()):  # as the operations themselves: numbers for numbers
@@ -189,13 +189,17 @@ class _Recorded:
 
     def _delivered(self, found: tuple[Any, ...], sources: Sequence[Any]) -> Any:
         count = self._count
-        if self._targets:
-            targets = self._targets
-            if self._asks:
-                targets = [sources[t] if type(t) is int else t for t in targets]
+        targets = self._targets
+        if self._asks:
+            targets = [sources[t] if type(t) is int else t for t in targets]
+        if [x for x in targets if x._grad is not None]:
             store(dict(zip(targets, found[count:], strict=True)), False)
-        results: Iterator[Any] = iter([_wrapped(x, kind) for x, kind in zip(found[:count], self._kinds, strict=True)])
-        return self._rebuild(results)
+        else:  # the arrays belong to nobody else: the program has made them so
+            for x, g in zip(targets, found[count:], strict=True):
+                x._grad, x.stamp = g, id(x._data)
+        if count == 1:
+            return self._rebuild(iter((_wrapped(found[0], self._kinds[0]),)))
+        return self._rebuild(iter([_wrapped(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
 
 
 def _variables(root: Node) -> bool:
@@ -210,8 +214,9 @@ def _state(x: Node) -> tuple[Any, ...]:
     return x._requires_grad, x.hooks, data.shape, data.dtype
 
 
-def _data(x: Any) -> Any:
-    return x._data if isinstance(x, Node) else x
+def _copied(x: Any) -> Any:
+    data = x._data if isinstance(x, Node) else x
+    return np.array(data, order="C") if isinstance(data, np.ndarray) else data
 
 
 def _detached(x: Any) -> Any:

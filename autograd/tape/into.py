@@ -1,4 +1,7 @@
-"""How operations write into an array that is there already; those without an entry make a new one."""
+"""How operations write into an array that is there already (``out=None``: into a new one).
+
+Each function takes ``(*arguments, out, **parameters)`` and gives bit for bit what the operation gives.
+"""
 
 from __future__ import annotations
 
@@ -10,41 +13,40 @@ import numpy as np
 from autograd.rules import PRIMITIVES
 
 
-def relu(x: Any, out: Any) -> Any:
+def relu(x: Any, out: Any = None) -> Any:
     """Write ``max(0, x)``."""
     return np.maximum(x, 0.0, out)
 
 
-def sigmoid(x: Any, out: Any) -> Any:
+def sigmoid(x: Any, out: Any = None) -> Any:
     """Write ``1 / (1 + e**-x)``, step by step as the operation does."""
-    np.negative(x, out)
+    out = np.negative(x, out)
     with np.errstate(over="ignore"):
         np.exp(out, out)
     np.add(out, 1.0, out)
     return np.divide(1.0, out, out)
 
 
-def reciprocal(x: Any, out: Any) -> Any:
+def reciprocal(x: Any, out: Any = None) -> Any:
     """Write ``1 / x``."""
     return np.divide(1.0, x, out)
 
 
-def softplus(x: Any, out: Any) -> Any:
+def softplus(x: Any, out: Any = None) -> Any:
     """Write ``log(1 + e**x)``, step by step as the operation does."""
     ramp = np.maximum(x, 0.0)
-    np.absolute(x, out)
+    out = np.absolute(x, out)
     np.negative(out, out)
     np.exp(out, out)
     np.log1p(out, out)
     return np.add(out, ramp, out)
 
 
-def total(x: Any, out: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def total(x: Any, out: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Write a sum over axes."""
     return np.add.reduce(x, axis=axis, out=out, keepdims=keepdims)
 
 
-# The name of a primitive -> a function of (*arguments, out, **parameters) with bit for bit the same result.
 WRITERS: dict[str, Callable[..., Any]] = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "negative": np.negative,
     "absolute": np.absolute, "maximum": np.maximum, "minimum": np.minimum, "square": np.square, "sqrt": np.sqrt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,8 @@ class Memory:
         The memory itself, as bytes.
     released : dict of int to list of Node
         After which step fresh memory is no longer needed.
-    aliases : set of Node
-        Results of the program that may lie in memory of an input or a variable.
+    copied : set of Node
+        Results that must be copied before they are given away, since others may hold their memory.
     """
 
     def __init__(self, program: Program) -> None:
@@ -47,9 +48,11 @@ class Memory:
         self._block_of: dict[Node, np.ndarray[Any, Any]] = {}
         owners = _owners(program)
         last = _last_use_of_memory(program, owners)
-        given = {*program.inputs, *program.leaves}
         results = [r for r in program.results if isinstance(r, Node)]
-        self.aliases = {r for r in results if not given.isdisjoint(owners[r])}
+        steps, times = {step.node for step in program.steps}, Counter(map(id, results))
+        self.copied = {
+            r for r in results if r not in steps or owners[r] != {r} or times[id(r)] > 1 or not _is_whole(r._data)
+        }
         kept = {owner for r in results for owner in owners[r]}
         ends: dict[int, list[Node]] = {}
         for i, step in enumerate(program.steps):
@@ -99,6 +102,13 @@ class Memory:
             self.released.setdefault(i, []).append(node)
 
 
+def _is_whole(data: Any) -> bool:
+    """Whether numbers are an array with memory of its own, in the usual order."""
+    if type(data) is not np.ndarray:
+        return True
+    return data.ndim > 0 and data.base is None and data.flags.c_contiguous
+
+
 def _writes(step: Step) -> bool:
     """Whether the operation can write into an array: it has a way to, and makes one of at least one axis."""
     data = step.node._data
@@ -118,7 +128,7 @@ def _owners(program: Program) -> dict[Node, frozenset[Node]]:
                     lent |= owners[arg]
         owners[node] = frozenset(lent or [node])
         if isinstance(op, Callback):  # nobody knows what else holds it
-            owners[node] |= {node}
+            owners[node] |= {node, *program.inputs}
     return owners
 
 

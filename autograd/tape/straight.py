@@ -14,7 +14,6 @@ from autograd.graph import Node, Primitive
 
 from .memory import Memory
 from .program import Program, Step
-from .recording import Callback
 
 __all__ = ["Replay"]
 
@@ -114,17 +113,15 @@ class _Writer:
             lines.append(self._line(step))
             if done := self.memory.released.get(i):
                 lines.append(f"    del {', '.join(self.names[node] for node in done)}")
-        returned = "".join([f"{self._result(r)}, " for r in self.program.results])
-        lines.append(f"    return ({returned.rstrip()})")
+        lines += ["    return (", *[f"        {self._result(r)}," for r in self.program.results], "    )"]
         return "\n".join(lines) + "\n"
 
     def _result(self, r: Any) -> str:
         """Return a result as text, copied where writing into it would change something else."""
-        if isinstance(r, Node):
-            if type(r._data) is float:
-                return self.names[r]
-            return f"np.array({self.names[r]})" if r in self.memory.aliases else self.names[r]
-        return repr(r) if type(r) is float and math.isfinite(r) else f"np.array({self._bind(r, 'const')})"
+        text = self._operand(r)
+        if not isinstance(r, Node):
+            return f"{text}.copy()" if type(r) is np.ndarray else text
+        return f'np.array({text}, order="C")' if r in self.memory.copied else text
 
     def _line(self, step: Step) -> str:
         node = step.node
@@ -141,27 +138,51 @@ class _Writer:
         args = [self._operand(a) for a in step.args]
         options = [f"{name}={self._operand(value)}" for name, value in node.params.items()]
         out = self.memory.out.get(node)
-        if out is not None:
-            place = "out=" + self._bind(out, "buffer")
-            return f"{self._function(op.into, _spoken(op))}({', '.join([*args, *options, place])})"
-        if op.name in INFIX and not node.params:
+        if out is None and op.name in INFIX and not node.params:
             return INFIX[op.name].format(*args)
-        if op.name == "transpose" and node.params.get("axes") is None:
+        if (text := self._view(step, args)) is not None:
+            return text
+        function = op.forward if op.into is None or type(node._data) is float else op.into
+        if function is np.matmul and _of_two_axes(step):
+            function = np.dot  # the same product by the same library, with fewer questions first
+        if out is not None:
+            options.append("out=" + self._bind(out, "buffer"))
+        return f"{self._function(function, _spoken(op))}({', '.join([*args, *options])})"
+
+    def _view(self, step: Step, args: Sequence[str]) -> str | None:
+        """Return the expression of a look at the same memory, as Python writes it; None for everything else."""
+        node, name = step.node, step.node.op.name  # type: ignore[union-attr]
+        if type(node._data) is not np.ndarray:
+            return None
+        if name == "transpose" and node.params.get("axes") is None:
             return f"{args[0]}.T"
-        if op.name == "reshape" and type(node._data) is np.ndarray:
+        if name == "reshape":
             return f"{args[0]}.reshape({self._operand(node._data.shape)})"
-        if not isinstance(op, Callback) and isinstance(op.into, np.ufunc) and type(node._data) is not float:
-            return f"{self._function(op.into, op.name)}({', '.join(args)})"
-        return f"{self._function(op.forward, _spoken(op))}({', '.join([*args, *options])})"
+        if name == "getitem" and all(isinstance(part, (int, slice, type(None), type(...))) for part in step.args[1:]):
+            return f"{args[0]}[{', '.join(_index(part) for part in step.args[1:])}]"
+        return None
 
     def _function(self, function: Any, wish: str) -> str:
-        if isinstance(function, np.ufunc):
+        if isinstance(function, np.ufunc) or function is np.dot:
             return f"np.{function.__name__}"
         return self._bind(function, wish)
 
 
 def _spoken(op: Primitive | None) -> str:
     return "leaf" if op is None else op.name
+
+
+def _of_two_axes(step: Step) -> bool:
+    x, y = [getattr(a, "_data", a) for a in step.args]
+    return {np.ndim(x), np.ndim(y)} <= {1, 2} and x.dtype == y.dtype and x.dtype.kind == "f"
+
+
+def _index(part: Any) -> str:
+    """Return a part of an index as Python writes it."""
+    if not isinstance(part, slice):
+        return "..." if part is Ellipsis else repr(part)
+    ends = [part.start, part.stop] if part.step is None else [part.start, part.stop, part.step]
+    return ":".join("" if end is None else repr(end) for end in ends)
 
 
 def _shape(node: Node) -> str:
