@@ -95,10 +95,10 @@ class Ranks:
         RanksDifferWarning
             If parameters differ in their numbers only; rank 0's are taken.
         """
-        facts: list[tuple[str, Any]] = [("the model", repr(self.model)), ("the loss", _called(self.loss))]
+        facts: list[tuple[str, Any]] = []
         for part in self._modules():
             facts += [(f"shape and type of {k!r}", (np.shape(a), str(a.dtype))) for k, a in part.state_dict().items()]
-        facts += facts_of(self.optimizer)
+        facts += [("the model", repr(self.model)), ("the loss", _called(self.loss)), *facts_of(self.optimizer)]
         facts += [(f"the argument {name} of fit", value) for name, value in options.items()]
         facts += data_facts(loader, "training")
         if validation is not None:
@@ -106,7 +106,7 @@ class Ranks:
         agree(self.comm, facts, ALIKE)
         for part in self._modules():
             state = part.state_dict()
-            found = broadcast(self.comm, list(state.items()))
+            found = broadcast(self.comm, list(state.items()), stacklevel=4)
             if found is not None and self.rank:
                 part.load_state_dict(dict(zip(state, found, strict=True)), allow_nan=True)
         broadcast(self.comm, list(_arrays("the optimizer", self.optimizer.state_dict())), repair=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +43,7 @@ def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
     >>> from optim.distributed import Alone
     >>> agree(Alone(), [("the batch size", 32)])
     """
-    told = [(name, repr(value)) for name, value in facts]
+    told = [(name, _told(value)) for name, value in facts]
     digest = hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
     if len(set(comm.allgather(digest))) == 1:
         return
@@ -56,6 +57,11 @@ def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
                     f"rank {rank} differs from rank 0 in {name}: {theirs} on rank {rank}, {shown} on rank 0"
                     f"{'; ' if advice else ''}{advice}"
                 )
+
+
+def _told(value: Any) -> str:
+    """Return a value as text, without addresses in memory, which are another on every rank."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", value if isinstance(value, str) else repr(value))
 
 
 def _apart(a: str, b: str, most: int = 120) -> tuple[str, str]:
@@ -101,7 +107,9 @@ def facts_of(optimizer: Any) -> list[Fact]:
     return [*facts, ("the number of steps the optimizer has taken", getattr(optimizer, "step_count", 0))]
 
 
-def broadcast(comm: Any, named: Sequence[tuple[str, Any]], *, repair: bool = True) -> list[Any] | None:
+def broadcast(
+    comm: Any, named: Sequence[tuple[str, Any]], *, repair: bool = True, stacklevel: int = 3
+) -> list[Any] | None:
     """Compare arrays of all ranks; where they differ, return rank 0's.
 
     Parameters
@@ -112,6 +120,8 @@ def broadcast(comm: Any, named: Sequence[tuple[str, Any]], *, repair: bool = Tru
         What messages call them, and the numbers.
     repair : bool
         Take rank 0's numbers, with a warning, instead of raising.
+    stacklevel : int
+        Whose line the warning shows, as for `warnings.warn`.
 
     Returns
     -------
@@ -140,7 +150,7 @@ def broadcast(comm: Any, named: Sequence[tuple[str, Any]], *, repair: bool = Tru
     if not repair:
         raise ValueError(f"{text}; make them from one seed on all ranks")
     if comm.rank == 0:
-        warnings.warn(f"{text}; rank 0's numbers were taken on all ranks", RanksDifferWarning, stacklevel=3)
+        warnings.warn(f"{text}; rank 0's numbers were taken on all ranks", RanksDifferWarning, stacklevel=stacklevel)
     return [f if isinstance(d, np.ndarray) else f.item() for f, (_, d) in zip(first, named, strict=True)]
 
 

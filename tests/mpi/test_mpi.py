@@ -1,0 +1,142 @@
+"""Real jobs under a real mpiexec: what the ranks compute, what they say, and how they end."""
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+
+import numpy as np
+import pytest
+from launching import JOB, MISSING, ROOT, SECONDS, command, environment, run
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+NEAR = 1e-10
+
+
+def found(ranks, *arguments):
+    return json.loads(run(ranks, JOB, *arguments).stdout)
+
+
+def test_ranks_compute_what_one_process_computes_of_the_whole_batch():
+    for name, case in found(2, "equal").items():
+        assert len(set(case["hashes"])) == 1, name
+        if name == "float32":
+            assert case["type"] == "float32"
+            assert case["loss"] < 1e-5
+        else:
+            assert case["loss"] < NEAR, name
+            assert case["history"] < NEAR, name
+            assert case["histories"] == 1, name
+        if name == "Adam":
+            assert case["steps"] == 200
+
+
+def test_a_loop_by_hand_computes_it_too_also_where_a_rank_has_no_rows():
+    cases = found(3, "loops")
+    for name in ("Adam", "LBFGS"):
+        assert len(set(cases[name]["hashes"])) == 1, name
+        assert cases[name]["loss"] < NEAR, name
+        assert cases[name]["parameters"] < 1e-8, name
+        assert cases[name]["state"]
+    w = 0.5
+    for _ in range(3):
+        w -= 0.1 * np.mean([2 * k * (w * k - 1) for k in (1, 2, 3)])
+    assert cases["Value"] == pytest.approx([w] * 3, rel=1e-14)
+
+
+def test_ranks_may_bring_batches_of_their_own():
+    case = found(2, "streams")
+    assert len(set(case["hashes"])) == 1
+    assert case["steps"] == 3 * 5
+    assert all(np.isfinite(case["loss"]))
+
+
+def test_the_first_difference_at_the_start_is_named_on_every_rank():
+    cases = found(2, "starts")
+    words = {
+        "shape": ["'0.weight'", "(9, 4)", "(8, 4)"], "dtype": ["'0.weight'", "float32", "float64"],
+        "lr": ["'lr'", "group 0", "0.02", "0.01"], "optimizer": ["SGD", "Adam"], "rows": ["49", "50"],
+        "data": ["row 17 of array 0"], "batch": ["batch size", "8 on rank 1", "16 on rank 0"],
+        "strict": ["'0.weight'", "[0, 0]", "seed"],
+    }  # fmt: skip
+    for name, wanted in words.items():
+        assert cases[name][0] == cases[name][1]
+        for word in ("rank 1 differs from rank 0", *wanted):
+            assert word in cases[name][0], (name, word)
+    assert "0.weight, first at [0, 0]" in cases["numbers"][0]
+    assert "rank 0's numbers were taken" in cases["numbers"][0]
+    assert cases["numbers"][1] == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("fail", "ZeroDivisionError: on purpose, on rank 1"), ("drift", "parameters of rank 1 are no longer")],
+)
+def test_a_rank_that_raises_ends_the_job_with_its_traceback(tmp_path, what, said):
+    done = run(2, JOB, "resumable", tmp_path / "run.npz", what, 10, check=False)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+    assert said in done.stderr
+
+
+def test_a_killed_rank_ends_the_job_which_resumes_to_the_same_bits(tmp_path):
+    whole = found(2, "resumable", tmp_path / "whole.npz")
+    killed = run(2, JOB, "resumable", tmp_path / "run.npz", "kill", 30, check=False)
+    assert killed.returncode != 0
+    shutil.copy(tmp_path / "run.npz", tmp_path / "other.npz")
+    resumed = found(2, "resumable", tmp_path / "run.npz")
+    assert 0 < resumed["steps"] < whole["steps"]
+    for key in ("hashes", "losses", "accuracy", "last"):
+        assert resumed[key] == whole[key]
+    other = found(3, "resumable", tmp_path / "other.npz")
+    assert len(set(other["hashes"])) == 1
+    assert other["losses"] == pytest.approx(whole["losses"], abs=NEAR)
+    assert other["accuracy"] == whole["accuracy"]
+    log = [json.loads(line) for line in (tmp_path / "whole.log").read_text().splitlines()]
+    assert [line["epoch"] for line in log] == list(range(1, 13))  # written by one rank only
+
+
+def test_a_stop_on_one_rank_is_heard_by_all_with_the_next_step(tmp_path):
+    case = found(2, "resumable", tmp_path / "run.npz", "stop", 10)
+    assert case["stopped"] == ["enough", "enough"]
+    assert case["steps"] == 11
+
+
+def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_path):
+    arguments = (JOB, "resumable", tmp_path / "run.npz")
+    with subprocess.Popen(
+        command(2, *arguments, "wait", 10), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as job:
+        try:
+            while "ready" not in job.stdout.readline():
+                assert job.poll() is None
+            job.send_signal(signal.SIGINT)
+            printed, errors = job.communicate(timeout=SECONDS)
+        finally:
+            job.kill()
+    case = json.loads(printed.splitlines()[-1])
+    assert case["stopped"] == ["interrupted", "interrupted"], errors
+    assert 10 <= case["steps"] <= 12
+    whole, resumed = found(2, "resumable", tmp_path / "whole.npz"), found(2, "resumable", tmp_path / "run.npz")
+    assert resumed["hashes"] == whole["hashes"]
+    assert resumed["losses"] == whole["losses"]
+    assert resumed["accuracy"] == whole["accuracy"]
+
+
+def test_a_launch_without_mpi4py_in_front_is_warned_of_once():
+    done = run(2, "-c", "from optim.distributed import world; world()", module=False)
+    assert done.stderr.count("started without `-m mpi4py`") == 1
+    assert "mpiexec -n 2 python -m mpi4py" in done.stderr
+
+
+def test_the_command_of_the_readme_trains_with_two_ranks():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\$ (OPENBLAS_NUM_THREADS=1 mpiexec -n 2 .*)$", text, re.MULTILINE)
+    variable, launcher, _, ranks, python, *program = shlex.split(line, comments=True)
+    assert (variable, launcher, python) == ("OPENBLAS_NUM_THREADS=1", "mpiexec", "python")
+    done = run(int(ranks), *program, module=False, cwd=ROOT)
+    assert float(re.search(r"accuracy ([\d.]+)%\n2 rank", done.stdout).group(1)) > 94
+    hashes = re.search(r"parameters on each: (\w+), (\w+)", done.stdout)
+    assert hashes.group(1) == hashes.group(2)

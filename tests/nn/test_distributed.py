@@ -1,0 +1,177 @@
+"""The pieces of distributed training that need no other process."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import nn
+import optim
+from nn.data import DataLoader, Dataset, TensorDataset
+from nn.data.distributed import OwnBatches, Shard, data_facts, piece, sharded
+from nn.ranks import drawn_for_all, shared, sharing, standardized_over_all
+from nn.training import BestModel, JSONLines, evaluate, fit
+from nn.training.distributed import Elsewhere, Ranks, unwrapped
+from optim.distributed import Alone, DistributedOptimizer
+
+X = np.random.default_rng(0).normal(size=(23, 3))
+Y = (X[:, 0] > 0).astype(int)
+
+
+def rank(number, size):
+    """A communicator that hears rank 0's own words only."""
+    return SimpleNamespace(rank=number, size=size, bcast=lambda thing, root=0: thing)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 30])
+@pytest.mark.parametrize("count", [0, 1, 6, 23])
+def test_pieces_are_in_order_without_gaps_and_of_nearly_one_length(count, size):
+    rows = [np.arange(count)[piece(count, r, size)] for r in range(size)]
+    assert np.concatenate(rows).tolist() == list(range(count))
+    lengths = [len(part) for part in rows]
+    assert max(lengths) - min(lengths) <= 1
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_ranks_together_are_dealt_what_one_process_is_dealt(size, shuffle):
+    def loader():
+        return DataLoader(TensorDataset(X, Y), 5, shuffle=shuffle, rng=3)
+
+    whole = list(loader())
+    parts = [list(sharded(loader(), rank(r, size))) for r in range(size)]
+    assert all(len(part) == len(whole) for part in parts)
+    for i, (x, y) in enumerate(whole):
+        np.testing.assert_array_equal(np.concatenate([part[i][0] for part in parts]), x)
+        np.testing.assert_array_equal(np.concatenate([part[i][1] for part in parts]), y)
+
+
+def test_a_sharded_loader_goes_on_where_a_whole_one_stood():
+    one, other = (DataLoader(TensorDataset(X, Y), 5, shuffle=True, rng=s) for s in (1, 2))
+    dealt = iter(one)
+    next(dealt), next(dealt)
+    own = sharded(other, rank(0, 2))
+    own.load_state_dict(one.state_dict())
+    np.testing.assert_array_equal(next(iter(own))[0], next(dealt)[0][:3])
+    assert sharded(own, rank(0, 2)) is own
+    assert sharded(one, Alone()) is one
+
+
+def test_only_own_rows_are_read():
+    class Touched(Dataset):
+        def __init__(self):
+            self.rows = []
+
+        def __len__(self):
+            return 12
+
+        def __getitem__(self, index):
+            self.rows.append(int(index))
+            return np.array([float(index)]), 0.0
+
+    data = Touched()
+    for _ in sharded(DataLoader(data, 4), rank(1, 2)):
+        pass
+    assert data.rows == [2, 3, 6, 7, 10, 11]
+    assert "1 of 2" in repr(Shard(data, 1, 2))
+    assert Shard(data, 1, 2)[5][0] == 5.0
+
+
+def test_a_rank_whose_batches_are_used_up_is_given_empty_ones():
+    more = iter([2, 2, 1, 1, 0])
+    comm = SimpleNamespace(rank=1, size=2, allreduce=lambda has: next(more))
+    batches = list(OwnBatches(iter([(X[:4], Y[:4]), (X[4:6], Y[4:6])]), comm))
+    assert [len(y) for _, y in batches] == [4, 2, 0, 0]
+    assert batches[-1][0].shape == (0, 3)
+    with pytest.raises(ValueError, match="rank 1 has no batch at all"):
+        list(OwnBatches(iter([]), SimpleNamespace(rank=1, size=2, allreduce=lambda has: 1)))
+
+
+def test_every_number_of_a_small_data_set_is_a_fact():
+    facts = dict(data_facts(DataLoader(TensorDataset(X, Y), 5), "training"))
+    assert facts["the number of rows of the training data"] == 23
+    for row in (0, 11, 22):
+        changed = X.copy()
+        changed[row, 1] = np.nextafter(changed[row, 1], 9)
+        other = dict(data_facts(DataLoader(TensorDataset(changed, Y), 5), "training"))
+        assert [name for name in facts if facts[name] != other[name]] == [
+            f"row {row} of array 0 of the training data (a checksum)"
+        ]
+    assert len(data_facts(iter([]), "training")) == 1
+
+
+def test_of_a_large_data_set_rows_are_sampled():
+    rows = np.lib.stride_tricks.as_strided(np.zeros(1), (30_000_000, 1), (0, 0))
+    facts = data_facts(DataLoader(TensorDataset(rows), 1000), "training")
+    assert len(facts) < 300
+
+
+def test_statistics_and_draws_are_plain_where_nobody_shares():
+    assert sharing() is None
+    with shared(Alone()):
+        assert sharing() is None
+    rng = np.random.default_rng(0)
+    assert drawn_for_all(rng.random, (3, 2)).tolist() == np.random.default_rng(0).random((3, 2)).tolist()
+
+
+def test_statistics_over_one_rank_are_those_of_the_batch():
+    for x in (X, X[:20].reshape(5, 3, 4)):
+        y, mean, var = standardized_over_all(x, Alone(), 1e-5)
+        layer = nn.BatchNorm1d(x.shape[1])
+        np.testing.assert_allclose(y, layer(x).data, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(0.1 * mean, layer.running_mean, rtol=1e-12)
+        np.testing.assert_allclose(0.9 + 0.1 * var, layer.running_var, rtol=1e-12)
+    with pytest.raises(ValueError, match="have 1 together"):
+        standardized_over_all(X[:1], SimpleNamespace(size=4, Allreduce=Alone().Allreduce), 1e-5)
+
+
+def test_sharing_ends_with_its_block():
+    comm = SimpleNamespace(rank=0, size=2)
+
+    def failing():
+        with shared(comm):
+            assert sharing() is comm
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    assert sharing() is None
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_with_one_rank_fit_is_plain_to_the_bit(wrapped, tmp_path):
+    ends = []
+    for distributed in (False, True):
+        model = nn.Sequential(nn.Linear(3, 8, rng=0), nn.BatchNorm1d(8), nn.Dropout(0.5, rng=1), nn.Linear(8, 2, rng=0))
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        comm = Alone() if distributed and not wrapped else None
+        if distributed and wrapped:
+            optimizer = DistributedOptimizer(optimizer, Alone())
+        history = fit(
+            model, nn.CrossEntropyLoss(), optimizer, (X, Y), epochs=3, batch_size=8, rng=0, comm=comm, progress=False,
+            clip_grad_norm=0.1, checkpoint=tmp_path / f"{distributed}.npz",
+        )  # fmt: skip
+        ends.append((history["loss"], [p.data.tobytes() for p in model.parameters()]))
+        assert evaluate(model, nn.CrossEntropyLoss(), (X, Y), comm=comm) == evaluate(
+            model, nn.CrossEntropyLoss(), (X, Y)
+        )
+    assert ends[0] == ends[1]
+
+
+def test_fit_refuses_what_is_no_communicator():
+    model = nn.MLP(3, [2], rng=0)
+    with pytest.raises(TypeError, match="comm must be a communicator"):
+        fit(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()), (X, Y), comm=2)
+    optimizer = optim.SGD(model.parameters())
+    assert unwrapped(DistributedOptimizer(optimizer, Alone()), None) == (optimizer, None)
+
+
+def test_files_are_written_by_rank_0_only(tmp_path):
+    model = nn.MLP(3, [2], rng=0)
+    writing, own = [JSONLines(tmp_path / "log"), BestModel(tmp_path / "best.npz")], nn.Monitor(model)
+    for number in (0, 1):
+        ranks = Ranks(rank(number, 2), model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()))
+        kept = ranks.callbacks([*writing, own])
+        assert kept[2] is own
+        assert [type(c) is Elsewhere for c in kept[:2]] == [number == 1] * 2
+    Elsewhere().load_state_dict({"value": 1.0})
