@@ -45,7 +45,7 @@ def same_length(arrays: tuple[Array, ...], names: tuple[str, ...] = ()) -> int:
     return lengths[0]
 
 
-def as_rows(rows: Any, count: int, owner: str) -> Array:
+def as_rows(rows: Any, count: int, owner: str, copy: bool = True) -> Array:
     """Return row numbers as an index array, after checking that each is there."""
     index = np.asarray(rows)
     if index.size == 0:
@@ -55,7 +55,7 @@ def as_rows(rows: Any, count: int, owner: str) -> Array:
     wrong = np.flatnonzero((index < 0) | (index >= count))
     if wrong.size:
         raise IndexError(f"{owner}: row {index[wrong[0]]} (at position {wrong[0]}) is not in a set of {count} rows")
-    return index.astype(np.intp, copy=False)
+    return index.astype(np.intp, copy=copy)
 
 
 class Dataset:

@@ -113,7 +113,7 @@ class DataLoader:
         """Return the rows of the epoch that belongs to a key."""
         if not callable(self.sampler):
             return self.sampler
-        rows = as_rows(self.sampler(np.random.default_rng(key)), len(self.dataset), "sampler")
+        rows = as_rows(self.sampler(np.random.default_rng(key)), len(self.dataset), "sampler", copy=False)
         if len(rows) != len(self.sampler):
             raise ValueError(f"the sampler said {len(self.sampler)} rows and returned {len(rows)}")
         return rows

@@ -112,8 +112,13 @@ class MappedDataset(Dataset):
 
     Notes
     -----
-    Batches are copies.  Rows of a batch are fetched in the batch's own order: sorting them first, for the disk's sake,
-    measured 1 to 2 times slower from memory and no faster from a solid-state disk (``tests/benchmarks/bench_data.py``).
+    Batches are copies.  Rows of a batch are fetched in the batch's own order: sorting them by their place first
+    measured no faster, neither from memory nor from a solid-state disk (``tests/benchmarks/bench_data.py``).  By
+    windows, `BlockSampler` is the faster order: 38,000 rows of 784 numbers a second where a random one gave 23,000,
+    in a training on 4 GB under a limit of 1 GiB.
+
+    With ``fit(..., comm=comm)``, a loader of one rank's shard is given as ``nn.data.distributed.OwnBatches(loader,
+    comm)``: any other loader is taken for one of the whole set, which `fit` divides itself.
     A file that is cut while it is mapped ends the process, as every mapping does.
 
     Examples

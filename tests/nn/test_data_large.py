@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -326,6 +327,33 @@ def test_csv_becomes_files_to_map():
     equal(MappedDataset("x.npy", "y.npy")[:], (table.X.astype(np.float32), table.y.astype(np.float32)))
     with pytest.raises(ValueError, match="give 2 files"):
         data.to_npy("x.npy")
+
+
+SHARED = """
+from mpi4py import MPI
+import numpy as np
+from nn.data import CSVDataset, DataLoader, index_csv
+
+comm = MPI.COMM_WORLD
+index = comm.bcast(index_csv("t.csv", block=4) if comm.rank == 0 else None, root=0)
+data = CSVDataset("t.csv", "c", index=index, shard=(comm.rank, comm.size))
+own = np.concatenate([x for x, _ in DataLoader(data, 5, shuffle=True, rng=comm.rank)])
+every = comm.gather(own[:, 0].tolist(), root=0)
+if comm.rank == 0:
+    print(sorted(len(rows) for rows in every), sorted({int(row) for rows in every for row in rows}) == list(range(37)))
+"""
+MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+@pytest.mark.skipif(MPIEXEC is None, reason="mpiexec is not installed")
+def test_ranks_of_mpi_share_a_table():
+    pytest.importorskip("mpi4py")
+    written(NUMBERS)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py", "-c", SHARED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "[13, 13, 13] True\n"
 
 
 # ------------------------------------------------------------------------------------------- more than is allowed
