@@ -1,6 +1,6 @@
 r"""The public door for operations of your own: the same four decorators that make the built-in ones.
 
-`drawn_by` teaches pictures a class of your own; `callback` and `setting` say what a replay must do or ask again.
+`drawn_by` teaches pictures a class of your own; `callback`, `check` and `setting` say what a replay does or asks again.
 
 An operation is its forward on plain numbers and, on the line above, its derivatives.  Choose by what it is:
 
@@ -85,12 +85,12 @@ array([0.6, 0.8])
 """
 
 from .graph import apply
-from .modes import NotReplayable, callback, peek, setting
+from .modes import NotReplayable, callback, check, peek, setting
 from .modes import keeps_everything as is_recording
 from .recorder import drawn_by
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, writes_into, xp
 
 __all__ = [
-    "PRIMITIVES", "NotReplayable", "apply", "callback", "drawn_by", "elementwise", "is_recording", "linear",
+    "PRIMITIVES", "NotReplayable", "apply", "callback", "check", "drawn_by", "elementwise", "is_recording", "linear",
     "nondifferentiable", "peek", "primitive", "setting", "shape_of", "writes_into", "xp",
 ]  # fmt: skip

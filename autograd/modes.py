@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 __all__ = [
-    "NotReplayable", "Watch", "callback", "current_mode", "enable_grad", "is_grad_enabled", "is_transforming",
+    "NotReplayable", "Watch", "callback", "check", "current_mode", "enable_grad", "is_grad_enabled", "is_transforming",
     "keeps_everything", "no_grad", "peek", "setting", "transforming", "watching",
 ]  # fmt: skip
 
@@ -52,6 +52,10 @@ class Watch:
         """Call a function of numbers for the program; see `callback`."""
         return function(*[getattr(a, "_data", a) for a in args])
 
+    def checked(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Let a function look at numbers; see `check`."""
+        self.called(function, args)
+
     def depends(self, question: Callable[[], Any]) -> Any:
         """Answer a question of the program about something that is no number; see `setting`."""
         return question()
@@ -91,6 +95,36 @@ def callback(function: Callable[..., Any], *args: Any) -> Any:
     if isinstance(mode, Watch):
         return mode.called(function, args)
     return function(*[getattr(a, "_data", a) for a in args])
+
+
+def check(function: Callable[..., Any], *args: Any) -> None:
+    """Let a Python function look at numbers and raise if they are wrong; again in each replay, as early as can be.
+
+    A `callback` that changes nothing and returns nothing: what only looks at the inputs is asked before anything is
+    drawn or counted, so that a call that is refused has left no trace.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the numbers of `args`; raises an error, or `NotReplayable`.
+    *args : object
+        As for `callback`.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> def no_negative(x):
+    ...     if (x < 0).any():
+    ...         raise ValueError(f"the least number is {x.min()}")
+    >>> check(no_negative, Tensor([1.0, -3.0]))
+    Traceback (most recent call last):
+    ValueError: the least number is -3.0
+    """
+    mode = _mode.get()
+    if isinstance(mode, Watch):
+        mode.checked(function, args)
+    else:
+        function(*[getattr(a, "_data", a) for a in args])
 
 
 class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` answers by computing the call anew)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, Primitive, make_leaf
-from .modes import Watch, current_mode, enable_grad
+from .modes import NotReplayable, Watch, callback, current_mode, enable_grad, keeps_everything, peek
 from .rules import ONE, astype, shape_of, sum_to
 
 __all__ = ["Visit", "fitted", "owned", "reverse_pass"]
@@ -166,7 +166,7 @@ def fitted(share: Any, data: Any) -> Any:
 
 def _after_hooks(node: Node, g: Any) -> Any:
     for hook in node.hooks:
-        changed = hook(g)
+        changed = _called_again(hook, g) if keeps_everything() else hook(g)
         if changed is not None:
             changed = changed if isinstance(changed, (Node, float)) else np.asarray(changed)
             if (shape_of(changed) or ()) != (shape_of(g) or ()):  # any one number will do for a float
@@ -176,6 +176,22 @@ def _after_hooks(node: Node, g: Any) -> Any:
                 )
             g = fitted(changed, node._data)
     return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the one it was given
+
+
+def _called_again(hook: Callable[[Any], Any], g: Any) -> Any:
+    """Call a hook with numbers of its own, now and in each replay of what is being recorded."""
+    changes: list[bool] = []  # whether the hook returned something when the call was recorded
+
+    def hooked(numbers: Any) -> Any:
+        changed = hook(numbers.copy() if type(numbers) is np.ndarray else numbers)
+        if not changes:
+            changes.append(changed is not None)
+        if changes[0] != (changed is not None):
+            raise NotReplayable("a gradient hook returned nothing in one pass and something in another")
+        found = None if changed is None else np.asarray(peek(changed))
+        return float(found) if found is not None and type(numbers) is float and found.size == 1 else found
+
+    return callback(hooked, g)
 
 
 def owned(g: Any, node: Node, given: set[int]) -> Any:

@@ -40,7 +40,9 @@ class Recording(Watch):
     Attributes
     ----------
     effects : list of Node
-        The calls of Python functions, in order; each replay makes them all again.
+        The calls of Python functions, in order, those in `first` first; each replay makes them all again.
+    first : list of Node
+        Those of them that only look at inputs, and are asked before something is drawn or counted.
     guards : list of (callable, object)
         What the run looked at beside numbers, such as a module's training mode, and what it saw.
     """
@@ -50,6 +52,7 @@ class Recording(Watch):
     def __init__(self, recording: bool = True, other: Recording | None = None) -> None:
         self.recording = recording
         self.effects: list[Node] = [] if other is None else other.effects
+        self.first: list[Node] = [] if other is None else other.first
         self.guards: list[tuple[Callable[[], Any], Any]] = [] if other is None else other.guards
 
     def switched(self, recording: bool) -> Recording:
@@ -69,6 +72,16 @@ class Recording(Watch):
             node = record(op, args, raw, {}, result)
         self.effects.append(node)
         return None if result is None else node
+
+    def checked(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Let a function look at numbers, now and in each replay, there before other functions are called if it can."""
+        self.called(function, args)
+        node = self.effects[-1]
+        below = topological_order(*[arg for arg in args if isinstance(arg, Node)])
+        if not any(isinstance(other.op, Callback) for other in below):  # what it looks at waits for no other function
+            del self.effects[-1]
+            self.effects.insert(len(self.first), node)
+            self.first.append(node)
 
     def depends(self, question: Callable[[], Any]) -> Any:
         """Return the answer to a question; a replay of this run is good only as long as the answer is the same."""
