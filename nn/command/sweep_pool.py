@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -62,7 +63,8 @@ def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iter
             while waiting and free:
                 which, arguments = waiting.pop()
                 slot = free.pop()
-                running[slots[slot].submit(work, *arguments)] = which, slot
+                with _unheard():
+                    running[slots[slot].submit(work, *arguments)] = which, slot
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 which, slot = running.pop(future)
                 free.append(slot)
@@ -102,6 +104,18 @@ def _slots(workers: int) -> Iterator[tuple[dict[int, Executor], Callable[[Execut
     finally:
         for executor in slots.values():
             executor.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Let Ctrl-C wait while a process is started, which inherits that and so never hears it."""
+    mask = getattr(signal, "pthread_sigmask", None)
+    before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
+    try:
+        yield
+    finally:
+        if mask:
+            mask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -285,6 +285,11 @@ def test_a_fault_is_named_with_its_line_in_the_file():
         written("a,b\n1,2\n" + text)
         with pytest.raises(ValueError, match=f"line 3.*{words}"):
             CSVDataset("t.csv", "b")[:]
+    for block in (1, 2):  # alone in its block, a line is still as long as the first one of the file
+        with pytest.raises(ValueError, match="line 3: this line has 3 cells, and the first one has 2"):
+            CSVDataset(written("a,b\n1,2\n1,2,3\n"), "b", block=block)[:]
+    with pytest.raises(ValueError, match=r"line 3.*'dog' is none of the classes"):
+        CSVDataset(written("a,b\n1,cat\n1,dog\n"), "b", classes=["cat"])[:]
     assert CSVDataset(written("a,b\n1,\n"), fill=0.0)[:][0].tolist() == [[1, 0]]
 
 
@@ -307,6 +312,9 @@ def test_what_cannot_be_read_in_parts_is_refused():
     written("a,b\n1,2\n\n\n\n")
     with pytest.raises(ValueError, match="2 rows were found at first, and 1 now"):
         data[:]
+    written("a,b\n\n\n\n\n\n\n\n")
+    with pytest.raises(ValueError, match="2 rows were found at first, and 0 now"):
+        data[:]
 
 
 @given(
@@ -327,6 +335,12 @@ def test_csv_becomes_files_to_map():
     equal(MappedDataset("x.npy", "y.npy")[:], (table.X.astype(np.float32), table.y.astype(np.float32)))
     with pytest.raises(ValueError, match="give 2 files"):
         data.to_npy("x.npy")
+    before = Path("x.npy").read_bytes()
+    damaged = CSVDataset(written(NUMBERS + "1,2,oops\n"), "b", block=5)
+    with pytest.raises(ValueError, match="oops"):
+        damaged.to_npy("x.npy", "y.npy")
+    assert Path("x.npy").read_bytes() == before
+    assert sorted(path.name for path in Path().iterdir()) == ["t.csv", "x.npy", "y.npy"]
 
 
 SHARED = """
