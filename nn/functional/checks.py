@@ -10,27 +10,15 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value
-from autograd.extend import apply
+from autograd.extend import apply, is_recording
 
 from .fused import mean_of_all
+from .recorded import checked, floats, numbers
 
 MEAN = mean_of_all.primitive  # type: ignore[attr-defined]
 
 NUMBERS = (Value, float, int, np.floating, np.integer)
 REDUCTIONS = ("mean", "sum", "none")
-
-
-def numbers(x: Any) -> Any:
-    """Return the plain numbers of a node, an array or a list."""
-    return x.data if isinstance(x, (Tensor, Value)) else np.asarray(x)
-
-
-def floats(x: Any) -> Any:
-    """Return the plain numbers of a node, an array, or an array of `Value`s as an array without nodes."""
-    array = np.asarray(numbers(x))
-    if array.dtype != object:
-        return array
-    return np.array([float(v) for v in array.flat]).reshape(array.shape)
 
 
 def as_operand(x: Any) -> Any:
@@ -84,8 +72,11 @@ def prediction_and_target(name: str, input: Any, target: Any) -> tuple[Any, Any]
             f"{name}: the target has shape {t.shape} and the prediction {x.shape}; they would broadcast to something "
             "else than one loss per prediction. Reshape one of them, as in target.reshape(prediction.shape)"
         )
-    if type(t) is np.ndarray and t.dtype is not x.dtype and x.dtype.kind == "f" and t.dtype.kind in "biuf":
-        t = t.astype(x.dtype)
+    if t.dtype is not x.dtype and x.dtype.kind == "f" and t.dtype.kind in "biuf":
+        if type(t) is np.ndarray:
+            t = t.astype(x.dtype)
+        elif is_recording() and not t.requires_grad:  # an array, before it was an argument of a compiled function
+            t = ag.astype(t, x.dtype)
     return x, t
 
 
@@ -100,8 +91,12 @@ def as_losses(x: Any) -> Any:
 def constant(weight: Any, x: Any) -> Any:
     """Return weights as an operand in the float type of `x`."""
     if isinstance(weight, Node):
+        if is_recording() and not weight.requires_grad and x.dtype.kind == "f" and numbers(weight).dtype != x.dtype:
+            return ag.astype(weight, x.dtype)  # an array, before it was an argument of a compiled function
         return weight
     array = np.asarray(weight)
+    if array.dtype == object:
+        return array
     return array.astype(x.dtype if x.dtype.kind == "f" else float, copy=False)
 
 
@@ -126,7 +121,10 @@ def refuse_nan(name: str, loss: Any, target: Any) -> Any:
 
     Looking at the loss first makes the check free for a loss that is a number.
     """
-    found = loss.data if isinstance(loss, (Tensor, Value)) else loss
+    if is_recording():
+        require_no_nan(name, target)  # at the start of each replay, before anything is drawn or counted
+        return loss
+    found = numbers(loss) if isinstance(loss, Node) else loss
     if np.isnan(floats(found)).any() if np.ndim(found) else found != found:
         require_no_nan(name, target)
     return loss
@@ -134,22 +132,29 @@ def refuse_nan(name: str, loss: Any, target: Any) -> Any:
 
 def require_no_nan(name: str, target: Any) -> None:
     """Raise if a target holds nan, naming the first place."""
-    missing = np.isnan(floats(target))
-    if missing.any():
-        place = tuple(int(i) for i in np.argwhere(missing)[0])
-        raise ValueError(
-            f"{name}: the target holds nan ({int(missing.sum())} of {missing.size}), first at index {place}; "
-            "remove these rows or fill them before training"
-        )
+
+    def no_nan(t: Any) -> None:
+        if t.size and (greatest := np.maximum.reduce(t, axis=None)) != greatest:  # nan wins
+            missing = np.isnan(t)
+            place = tuple(int(i) for i in np.argwhere(missing)[0])
+            raise ValueError(
+                f"{name}: the target holds nan ({int(missing.sum())} of {missing.size}), first at index {place}; "
+                "remove these rows or fill them before training"
+            )
+
+    checked(no_nan, target)
 
 
 def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> None:
     """Raise unless all numbers lie in [0, 1]; nan does not."""
-    p = floats(array)
-    if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
-        wrong = ~((p >= 0) & (p <= 1))
-        worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
-        raise ValueError(
-            f"{name}: {what} must lie in [0, 1], and {int(wrong.sum())} of {p.size} do not, the worst being "
-            f"{worst}{hint}"
-        )
+
+    def in_unit_interval(p: Any) -> None:
+        if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
+            wrong = ~((p >= 0) & (p <= 1))
+            worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
+            raise ValueError(
+                f"{name}: {what} must lie in [0, 1], and {int(wrong.sum())} of {p.size} do not, the worst being "
+                f"{worst}{hint}"
+            )
+
+    checked(in_unit_interval, array)

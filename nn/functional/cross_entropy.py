@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
 import numpy as np
 
 import autograd as ag
-from autograd.extend import apply, elementwise, xp
+from autograd.extend import NotReplayable, apply, check, elementwise, is_recording, xp
 
-from .checks import as_losses, constant, numbers, prediction_and_target, reduced, refuse_nan, require_probabilities
+from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities
 from .fused import cross_entropy_of_index, cross_entropy_of_rows
+from .recorded import computed, holds_values, numbers
 
 __all__ = ["cross_entropy", "kl_div", "multi_margin_loss", "nll_loss"]
 
@@ -68,15 +70,17 @@ def cross_entropy(
     if t.dtype.kind not in "iu" or t.ndim != 1:
         q = _probability_rows(z, target, t)
         return reduced(_weighted_rows(z, q, weight, label_smoothing), reduction)
+    recording = is_recording()
     plain = weight is None and not label_smoothing and not 0 <= ignore_index < z.shape[1]
-    if plain and len(t) == len(z) and _all_inside(t, z.shape[1]):
+    if plain and len(t) == len(z) and _all_inside(t, z.shape[1]) and not (recording and holds_values(z)):
+        if recording:
+            check(_require_all_inside, target, z.shape, ignore_index)
         # a Tensor of classes stays a node, so that a recorded step can be repeated with others
         return reduced(apply(OF_INDEX, (z, target if isinstance(target, ag.Tensor) else t)), reduction)
-    kept = _kept_classes("cross_entropy", z, t, ignore_index)
-    q = np.zeros(z.shape)
-    q[np.arange(len(t))[kept], t[kept]] = 1.0
-    losses = _weighted_rows(z, q, weight, label_smoothing, kept)
-    return _reduced_by_weight("cross_entropy", losses, t, kept, weight, reduction)
+    kept = _kept_classes("cross_entropy", z, target, ignore_index)
+    q = computed(_one_hot_rows(z.shape[1]), target, kept, like=z)
+    losses = _weighted_rows(z, q, weight, label_smoothing, computed(lambda kept: kept, kept, like=z))
+    return _reduced_by_weight("cross_entropy", losses, target, kept, weight, reduction)
 
 
 def _all_inside(t: Any, classes: int) -> bool:
@@ -84,11 +88,23 @@ def _all_inside(t: Any, classes: int) -> bool:
     return not len(t) or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes)
 
 
-def _kept_classes(name: str, z: Any, t: Any, ignore_index: int) -> Any:
+def _require_all_inside(t: Any, shape: tuple[int, int], ignore_index: int) -> None:
+    """Refuse classes for which the short way is wrong."""
+    if not _all_inside(t, shape[1]):
+        _kept("cross_entropy", shape, t, ignore_index)
+        raise NotReplayable("a class is ignore_index, and none was when the call was recorded")
+
+
+def _kept_classes(name: str, z: Any, target: Any, ignore_index: int) -> Any:
     """Return which rows count, after a look at every class index."""
-    rows, classes = z.shape
+    shape = z.shape
+    return computed(lambda t: _kept(name, shape, t, ignore_index), target)
+
+
+def _kept(name: str, shape: tuple[int, int], t: Any, ignore_index: int) -> Any:
+    rows, classes = shape
     if t.shape != (rows,):
-        raise ValueError(f"{name}: {rows} rows of shape {z.shape} but targets of shape {t.shape}")
+        raise ValueError(f"{name}: {rows} rows of shape {shape} but targets of shape {t.shape}")
     kept = t != ignore_index
     wrong = kept & ((t < 0) | (t >= classes))
     if wrong.any():
@@ -98,24 +114,52 @@ def _kept_classes(name: str, z: Any, t: Any, ignore_index: int) -> Any:
     return kept
 
 
-def _class_weights(name: str, weight: Any, classes: int) -> Any:
-    w = np.ones(classes) if weight is None else np.asarray(numbers(weight), dtype=float)
-    if w.shape != (classes,):
-        raise ValueError(f"{name}: weight has shape {w.shape}, and {classes} classes need ({classes},)")
-    return w
+def _one_hot_rows(classes: int) -> Any:
+    """Return a function of classes, and of which of them count, that makes rows of 0 with 1 at the class."""
+
+    def one_hot(t: Any, kept: Any) -> Any:
+        q = np.zeros((len(t), classes))
+        q[np.arange(len(t))[kept], t[kept]] = 1.0
+        return q
+
+    return one_hot
 
 
-def _reduced_by_weight(name: str, losses: Any, t: Any, kept: Any, weight: Any, reduction: str) -> Any:
+def _at_class(x: Any, target: Any, kept: Any) -> Any:
+    """Return the number of each row that stands at its class, any number where no class counts."""
+    if holds_values(x) and is_recording():  # an array of Values is not indexed by an operation
+        hot = computed(_one_hot_rows(x.shape[1]), target, kept, like=x)
+        return ag.sum(ag.where(hot, x, 0.0), axis=1)
+    return x[np.arange(len(x)), computed(lambda t, kept: np.where(kept, t, 0), target, kept)]
+
+
+def _class_weights(name: str, weight: Any, z: Any) -> Any:
+    """Return one weight for each class."""
+    classes = z.shape[-1]
+    shape = (classes,) if weight is None else np.shape(numbers(weight))
+    if shape != (classes,):
+        raise ValueError(f"{name}: weight has shape {shape}, and {classes} classes need ({classes},)")
+    return np.ones(classes) if weight is None else computed(lambda w: np.asarray(w, float), weight, like=z)
+
+
+def _reduced_by_weight(name: str, losses: Any, target: Any, kept: Any, weight: Any, reduction: str) -> Any:
     """Return the losses reduced; their mean divides by the weights of the classes that occur."""
     if reduction != "mean":
         return reduced(losses, reduction)
-    total = float(np.sum(kept) if weight is None else np.sum(np.asarray(numbers(weight))[t[kept]]))
-    if total:
-        return ag.sum(losses) / total
-    why = "the weights of all targets are zero" if kept.any() else "every target is ignore_index"
-    warnings.warn(f"{name}: {why if len(t) else 'the batch is empty'}; the mean of no losses is nan", stacklevel=3)
-    # As in PyTorch: weights of zero give a nan gradient, no examples at all a gradient of zero.
-    return ag.sum(losses) * float("nan") if kept.any() else ag.sum(losses) + float("nan")
+
+    def total(t: Any, kept: Any, *weights: Any) -> float:
+        found = float(np.sum(weights[0][t[kept]] if weights else kept))
+        if not found:
+            why = "the weights of all targets are zero" if kept.any() else "every target is ignore_index"
+            why = why if len(t) else "the batch is empty"
+            warnings.warn(f"{name}: {why}; the mean of no losses is nan", stacklevel=3)
+        # As in PyTorch: weights of zero give a nan gradient, no examples at all a gradient of zero.
+        return found or (math.nan if kept.any() else math.inf)
+
+    divisor = computed(total, target, kept, *([] if weight is None else [weight]))
+    nothing = computed(lambda d: math.nan if d == math.inf else 0.0, divisor)
+    mean = ag.sum(losses) / divisor
+    return mean if type(nothing) is float and not nothing else mean + nothing
 
 
 def _probability_rows(z: Any, target: Any, t: Any) -> Any:
@@ -144,8 +188,8 @@ def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: An
         spread = label_smoothing / z.shape[-1]
         q = (1.0 - label_smoothing) * q + (spread if kept is None else spread * kept[:, None])
     if weight is not None:
-        q = q * _class_weights("cross_entropy", weight, z.shape[-1])
-    return cross_entropy_of_rows(z, q if isinstance(q, ag.Node) or q.dtype == object else constant(q, z))
+        q = q * _class_weights("cross_entropy", weight, z)
+    return cross_entropy_of_rows(z, constant(q, z))
 
 
 def _of_other_shape(z: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
@@ -160,7 +204,8 @@ def _of_other_shape(z: Any, target: Any, weight: Any, ignore_index: int, reducti
             f"cross_entropy: targets of shape {t.shape} do not fit logits of shape {z.shape}: class indices have "
             f"shape {expected}, probabilities the logits' shape"
         )
-    rows = np.reshape(t, -1) if is_index else _classes_last(target if isinstance(target, ag.Node) else t)
+    t = target if isinstance(target, ag.Node) else t
+    rows = ag.reshape(t, (-1,)) if is_index else _classes_last(t)
     loss = cross_entropy(_classes_last(z), rows, weight, ignore_index, reduction, smoothing)
     if reduction != "none":
         return loss
@@ -197,21 +242,19 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     >>> nll_loss([[-0.5, -2.0]], [1])
     np.float64(2.0)
     """
-    x, t = as_losses(input), _class_indices("nll_loss", target)
+    x, _ = as_losses(input), _require_indices("nll_loss", target)
     if x.ndim != 2:
         raise ValueError(f"nll_loss: log-probabilities have shape (N, C), not {x.shape}")
-    kept = _kept_classes("nll_loss", x, t, ignore_index)
-    w = _class_weights("nll_loss", weight, x.shape[1])
-    classes = np.where(kept, t, 0)
-    losses = ag.where(kept, -x[np.arange(len(t)), classes] * constant(w[classes], x), 0.0)
-    return _reduced_by_weight("nll_loss", losses, t, kept, weight, reduction)
+    kept = _kept_classes("nll_loss", x, target, ignore_index)
+    w = computed(lambda w, t, kept: w[np.where(kept, t, 0)], _class_weights("nll_loss", weight, x), target, kept)
+    losses = ag.where(kept, -_at_class(x, target, kept) * constant(w, x), 0.0)
+    return _reduced_by_weight("nll_loss", losses, target, kept, weight, reduction)
 
 
-def _class_indices(name: str, target: Any) -> Any:
-    t = numbers(target)
-    if t.dtype.kind not in "iu":
-        raise TypeError(f"{name}: class indices are integers, and these are {t.dtype}; convert with .astype(int)")
-    return t
+def _require_indices(name: str, target: Any) -> None:
+    dtype = numbers(target).dtype
+    if dtype.kind not in "iu":
+        raise TypeError(f"{name}: class indices are integers, and these are {dtype}; convert with .astype(int)")
 
 
 @elementwise(lambda y, x: ag.where(ag.greater(x, 0), ag.log(ag.where(ag.greater(x, 0), x, 1.0)) + 1.0, 0.0))
@@ -280,13 +323,16 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p is 1 or 2, not {p}")
-    x, t = as_losses(input), _class_indices("multi_margin_loss", target)
+    x, _ = as_losses(input), _require_indices("multi_margin_loss", target)
     if x.ndim != 2:
         raise ValueError(f"multi_margin_loss: scores have shape (N, C), not {x.shape}")
-    rows = np.arange(len(_kept_classes("multi_margin_loss", x, t, -(2**62))))
-    w = _class_weights("multi_margin_loss", weight, x.shape[1])
-    others = np.ones(x.shape)
-    others[rows, t] = 0.0
-    scale = others * w[t][:, None] / x.shape[1]
-    hinge = ag.relu(margin - x[rows, t][:, None] + x)
+    kept = _kept_classes("multi_margin_loss", x, target, -(2**62))
+
+    def share_of_others(t: Any, w: Any) -> Any:
+        others = np.ones((len(t), len(w)))
+        others[np.arange(len(t)), t] = 0.0
+        return others * w[t][:, None] / len(w)
+
+    scale = computed(share_of_others, target, _class_weights("multi_margin_loss", weight, x), like=x)
+    hinge = ag.relu(margin - _at_class(x, target, kept)[:, None] + x)
     return reduced(ag.sum((hinge if p == 1 else hinge * hinge) * constant(scale, x), axis=1), reduction)

@@ -11,6 +11,7 @@ from nn.randomness import Rng, as_generator
 from nn.ranks import drawn_for_all
 
 from .checks import as_operand
+from .recorded import computed
 
 __all__ = ["alpha_dropout", "dropout"]
 
@@ -28,9 +29,13 @@ def checked_probability(name: str, p: Any) -> float:
 
 def _kept(x: Any, p: float, rng: Rng) -> Any:
     """Return an array of 0 and 1 in the float type of `x`, 0 with probability `p`."""
-    generator = as_generator(rng)
-    kind = np.float32 if x.dtype == np.float32 else np.float64
-    return np.asarray(drawn_for_all(lambda shape: generator.random(shape, kind), x.shape) >= p, kind)
+    kind, shape = np.float32 if x.dtype == np.float32 else np.float64, x.shape
+
+    def kept() -> Any:
+        generator = as_generator(rng)
+        return np.asarray(drawn_for_all(lambda shape: generator.random(shape, kind), shape) >= p, kind)
+
+    return computed(kept, like=x)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Any:

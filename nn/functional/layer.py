@@ -9,8 +9,9 @@ import numpy as np
 import autograd as ag
 from autograd.extend import apply, shape_of
 
-from .checks import as_operand, floats, numbers
+from .checks import as_operand
 from .fused import AFFINE
+from .recorded import checked, computed, holds_values, numbers
 
 __all__ = ["bilinear", "embedding", "linear"]
 
@@ -125,14 +126,23 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     array([[1. , 1.5],
            [0. , 0.5]])
     """
-    index, table = np.asarray(numbers(input)), as_operand(weight)
-    if index.dtype.kind not in "iu":
-        raise TypeError(f"embedding: indices are integers, and these are {index.dtype}; convert with .astype(int)")
+    table, dtype = as_operand(weight), np.asarray(numbers(input)).dtype
+    if dtype.kind not in "iu":
+        raise TypeError(f"embedding: indices are integers, and these are {dtype}; convert with .astype(int)")
     rows = table.shape[0]
-    if index.size and not (index.min() >= 0 and index.max() < rows):
-        wrong = index[(index < 0) | (index >= rows)]
-        raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows}), the size of the table")
-    found = table[input if isinstance(input, ag.Tensor) else index]
+
+    def in_table(index: Any) -> None:
+        if index.size and not (index.min() >= 0 and index.max() < rows):
+            wrong = index[(index < 0) | (index >= rows)]
+            raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows}), the size of the table")
+
+    index = input if isinstance(input, ag.Tensor) else np.asarray(input)
+    checked(in_table, index)
+    if isinstance(index, ag.Tensor) and holds_values(table):
+        found = computed(lambda i: np.eye(rows)[i], index, like=table) @ table  # a row of Values chosen by numbers
+    else:
+        found = table[index]
     if padding_idx is None:
         return found
-    return ag.where((index == padding_idx % rows)[..., None], floats(found), found)
+    padding = computed(lambda i: (i == padding_idx % rows)[..., None], index, like=table)
+    return ag.where(padding, computed(lambda f: f, found, like=table), found)

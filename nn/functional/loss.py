@@ -14,8 +14,9 @@ import autograd as ag
 from autograd import Tensor, tanh
 from autograd.extend import apply, elementwise, xp
 
-from .checks import constant, floats, numbers, prediction_and_target, reduced, refuse_nan, require_positive
+from .checks import constant, prediction_and_target, reduced, refuse_nan, require_positive
 from .fused import mean_squared_error
+from .recorded import checked, computed
 from .rectifiers import hardtanh
 
 __all__ = [
@@ -174,6 +175,11 @@ def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("log_cosh_loss", reduced(log_cosh(x - t), reduction), t)
 
 
+def _not_negative(v: Any) -> None:
+    if not (v >= 0).all():
+        raise ValueError(f"gaussian_nll_loss: a variance is not negative and not nan, the least here is {v.min()}")
+
+
 def poisson_nll_loss(
     input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Any:
@@ -200,10 +206,14 @@ def poisson_nll_loss(
     x, t = prediction_and_target("poisson_nll_loss", input, target)
     losses = ag.exp(x) - t * x if log_input else x - t * ag.log(x + eps)
     if full:
-        y = numbers(t)
-        safe = np.where(y > 1, y, 1)
-        losses = losses + constant(np.where(y > 1, safe * np.log(safe) - safe + 0.5 * np.log(2 * math.pi * safe), 0), x)
+        losses = losses + constant(computed(_log_factorial, t, like=x), x)
     return refuse_nan("poisson_nll_loss", reduced(losses, reduction), t)
+
+
+def _log_factorial(y: Any) -> Any:
+    """Return Stirling's approximation of ``log(y!)`` where ``y > 1``, else 0."""
+    safe = np.where(y > 1, y, 1)
+    return np.where(y > 1, safe * np.log(safe) - safe + 0.5 * np.log(2 * math.pi * safe), 0)
 
 
 def gaussian_nll_loss(
@@ -245,10 +255,8 @@ def gaussian_nll_loss(
         v = ag.reshape(v, (*v.shape, 1))
     if v.shape not in (x.shape, (*x.shape[:-1], 1)):
         raise ValueError(f"gaussian_nll_loss: var of shape {v.shape} does not fit a prediction of shape {x.shape}")
-    found = floats(v)
-    if not (found >= 0).all():
-        raise ValueError(f"gaussian_nll_loss: a variance is not negative and not nan, the least here is {found.min()}")
-    v = v + constant(np.maximum(eps - found, 0.0), x)
+    checked(_not_negative, v)
+    v = v + constant(computed(lambda found: np.maximum(eps - found, 0.0), v, like=v), x)
     losses = 0.5 * (ag.log(v) + squared_error(x, t) / v)
     if full:
         losses = losses + 0.5 * math.log(2 * math.pi)

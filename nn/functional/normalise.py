@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .checks import as_operand, constant, floats
+from .checks import as_operand, constant
 from .fused import scaled_to_unit, standardized
+from .recorded import computed
 
 __all__ = ["batch_norm", "layer_norm", "rms_norm"]
 
@@ -71,8 +72,9 @@ def batch_norm(
             )
         y = standardized(x, axis=(0,) if x.ndim == 2 else (0, 2), eps=eps)
     else:
-        scale = 1.0 / np.sqrt(floats(running_var) + eps)
-        mean, scale = (_channels(constant(a, x), x.ndim) for a in (floats(running_mean), scale))
+        shift = computed(lambda mean: mean, running_mean, like=x)
+        scale = computed(lambda var: 1.0 / np.sqrt(var + eps), running_var, like=x)
+        mean, scale = (_channels(constant(a, x), x.ndim) for a in (shift, scale))
         y = (x - mean) * scale
     return _scaled_and_shifted(y, *(None if a is None else _channels(a, x.ndim) for a in (weight, bias)))
 

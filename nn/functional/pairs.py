@@ -9,7 +9,8 @@ import numpy as np
 import autograd as ag
 from autograd import maximum, minimum
 
-from .checks import as_losses, constant, numbers, prediction_and_target, reduced, refuse_nan, require_no_nan
+from .checks import as_losses, prediction_and_target, reduced, refuse_nan, require_no_nan
+from .recorded import computed, numbers
 
 __all__ = [
     "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "pairwise_distance", "triplet_margin_loss",
@@ -107,13 +108,14 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     if not -1 <= margin <= 1:
         raise ValueError(f"cosine_embedding_loss: margin is a cosine in [-1, 1], not {margin}")
     a, b = prediction_and_target("cosine_embedding_loss", input1, input2)
-    t = np.asarray(numbers(target))
-    if t.shape != a.shape[:-1]:
-        raise ValueError(f"cosine_embedding_loss: targets of shape {t.shape} do not fit pairs of shape {a.shape}")
-    require_no_nan("cosine_embedding_loss", t)
+    shape = np.shape(numbers(target))
+    if shape != a.shape[:-1]:
+        raise ValueError(f"cosine_embedding_loss: targets of shape {shape} do not fit pairs of shape {a.shape}")
+    require_no_nan("cosine_embedding_loss", target)
     squares = (ag.sum(a * a, axis=-1) + LEAST_SQUARE) * (ag.sum(b * b, axis=-1) + LEAST_SQUARE)
     cosine = as_losses(ag.sum(a * b, axis=-1) / ag.sqrt(squares))
-    near, far = constant(t == 1, a), constant(t == -1, a)
+    dtype = a.dtype if a.dtype.kind == "f" else float
+    near, far = (computed(lambda t, s=s: np.asarray(t == s, dtype), target, like=a) for s in (1, -1))
     losses = near * (1.0 - cosine) + far * ag.relu(cosine - margin)
     return reduced(losses, reduction)
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from autograd import absolute, greater, less, where
 from autograd.extend import elementwise, xp
 from nn.randomness import Rng, as_generator
 from nn.ranks import drawn_for_all
 
-from .checks import as_operand, numbers
+from .checks import as_operand
+from .recorded import computed
 
 __all__ = [
     "celu", "elu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "relu6", "rrelu", "selu",
@@ -178,15 +181,13 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
     x = as_operand(input)
     if not training:
         return slope_where_negative(x, (lower + upper) / 2)
-    generator = as_generator(rng)
-    slopes = drawn_for_all(lambda shape: generator.uniform(lower, upper, shape), x.shape)
-    return slope_where_negative(x, like(slopes, x))
+    dtype, shape = x.dtype if x.dtype.kind == "f" else float, x.shape
 
+    def slopes() -> Any:
+        generator = as_generator(rng)
+        return np.asarray(drawn_for_all(lambda shape: generator.uniform(lower, upper, shape), shape), dtype)
 
-def like(array: Any, x: Any) -> Any:
-    """Return a constant array in the float dtype of `x`."""
-    dtype = numbers(x).dtype
-    return array.astype(dtype, copy=False) if dtype.kind == "f" else array
+    return slope_where_negative(x, computed(slopes, like=x))
 
 
 @elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
