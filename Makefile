@@ -11,7 +11,7 @@
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 DEMO_EXTRAS := viz,train
-TEST_EXTRAS := viz,train,io,dev
+TEST_EXTRAS := viz,train,io,distributed,dev
 
 VENV := .venv
 RUN := $(VENV)/bin/python

@@ -57,7 +57,7 @@ class GradientSum:
         self.length = self.flags.stop + 1 + beside
         self.send = np.zeros(self.length, self.kind)
         self.slots = self._views(self.send)
-        self.sums: Buffer | None = None
+        self.pool: list[Buffer] = []
 
     def _views(self, flat: Any) -> list[Any]:
         return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
@@ -92,9 +92,8 @@ class GradientSum:
         """
         self._pack(rows if weigh else None)
         self.send[self.flags.stop :] = [rows, *beside]
-        if self.sums is None or self.sums.holders() != self.sums.alone:
-            self.sums = Buffer(self.length, self.kind, self._views)
-        flat = self.sums.flat
+        sums = self._free()
+        flat = sums.flat
         self.comm.Allreduce(self.send, flat)
         present, (total, *others) = flat[self.flags].tolist(), flat[self.flags.stop :].tolist()
         if divide and total > 0:
@@ -103,10 +102,18 @@ class GradientSum:
             if not present[i]:
                 p.grad = None
             elif isinstance(p.data, np.ndarray):
-                p.grad = self.sums.views[i].astype(p.data.dtype, copy=False)
+                p.grad = sums.views[i].astype(p.data.dtype, copy=False)
             else:
-                p.grad = float(self.sums.views[i])
+                p.grad = float(sums.views[i])
         return total, others
+
+    def _free(self) -> Buffer:
+        """Return a buffer of which nobody else holds a piece; two in turn do, if somebody keeps the latest gradients."""
+        for buffer in self.pool:
+            if buffer.holders() == buffer.alone:
+                return buffer
+        self.pool = [*self.pool[-1:], Buffer(self.length, self.kind, self._views)]
+        return self.pool[-1]
 
     def _pack(self, weight: float | None) -> None:
         """Put the gradients into the vector that is sent, and a 1 for each that is there."""
