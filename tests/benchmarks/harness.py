@@ -160,16 +160,22 @@ def ready(
 
 
 def measure(
-    able: dict[str, Process], *, rounds: int, seconds: float, reasons: dict[str, str]
+    able: dict[str, Process], *, rounds: int, seconds: float, reasons: dict[str, str], once: bool = False
 ) -> dict[str, list[dict[str, float]]]:
-    """Return wall and processor seconds of one step in every round, of every contender that lasts to the end."""
+    """Return wall and processor seconds of one step in every round, of every contender that lasts to the end.
+
+    With `once`, a turn is a single step: for steps of seconds.
+    """
     able, plan = dict(able), {}
     for key, process in able.items():
+        if once:
+            plan[key] = {"steps": 1, "chunks": 1, "warm": 0}
+            continue
         process.ask("block", steps=1, chunks=1, warm=2)
-        once = process.ask("block", steps=1, chunks=3, warm=1)["wall"]
+        step = process.ask("block", steps=1, chunks=3, warm=1)["wall"]
         # A step with a hundred thousand Python objects meets the collector now and then: some are taken as one.
-        steps = LONG_STEPS if once > LONG else math.ceil(CHUNK / once)
-        chunks = max(1, round(seconds / (steps * once)))
+        steps = LONG_STEPS if step > LONG else math.ceil(CHUNK / step)
+        chunks = max(1, round(seconds / (steps * step)))
         plan[key] = {"steps": steps, "chunks": chunks, "warm": min(20, steps * chunks // 5)}
     samples: dict[str, list[dict[str, float]]] = {key: [] for key in able}
     for turn in range(rounds):

@@ -43,24 +43,24 @@ class Contender:
         return f"{self.engine}:{self.variant}" if self.variant else self.engine
 
 
-BOTH = ("network", "moons")
+BOTH, SCALAR, ALL = ("network", "moons"), ("moons", "chain"), ("network", "moons", "chain")
 CONTENDERS = (
-    Contender("numpy_plain", "", "NumPy by hand", BOTH),
+    Contender("numpy_plain", "", "NumPy by hand", (*ALL, "long chain")),
     Contender("numpy_optimised", "", "NumPy by hand, with buffers"),
-    Contender("chainrule", "eager", "chainrule, eager", BOTH),
-    Contender("chainrule", "eager, no collector", "chainrule, eager, collector off", ("moons",)),
-    Contender("chainrule", "replay", "chainrule, replay", BOTH),
-    Contender("chainrule", "replay without numba", "chainrule, replay without numba", ("moons",)),
-    Contender("micrograd", "", "micrograd", ("moons",)),
+    Contender("chainrule", "eager", "chainrule, eager", (*ALL, "long chain")),
+    Contender("chainrule", "eager, no collector", "chainrule, eager, collector off", (*SCALAR, "long chain")),
+    Contender("chainrule", "replay", "chainrule, replay", ALL),
+    Contender("chainrule", "replay without numba", "chainrule, replay without numba", SCALAR),
+    Contender("micrograd", "", "micrograd", SCALAR),
     Contender("micrograd", "no collector", "micrograd, collector off", ("moons",)),
     Contender("casadi", "", "CasADi", BOTH),
-    Contender("hips", "", "HIPS autograd"),
-    Contender("mygrad", "", "MyGrad"),
+    Contender("hips", "", "HIPS autograd", ("network", "chain")),
+    Contender("mygrad", "", "MyGrad", ("network", "chain")),
     Contender("torch", "eager", "PyTorch, plain Adam"),
     Contender("torch", "foreach", "PyTorch, foreach Adam"),
-    Contender("torch", "fused", "PyTorch, fused Adam"),
+    Contender("torch", "fused", "PyTorch, fused Adam", ("network", "chain", "long chain")),
     Contender("jax", "jit", "JAX jit + optax"),
-    Contender("jax", "synchronous", "JAX jit + optax, dispatched synchronously"),
+    Contender("jax", "synchronous", "JAX jit + optax, synchronous"),
 )
 BY_KEY = {contender.key: contender for contender in CONTENDERS}
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import sys
+import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import harness
-from .peers import CONTENDERS, Contender, pythons
+from . import goals, harness, imports, memory
+from .peers import BY_KEY, CONTENDERS, Contender, pythons
 from .workloads import WORKLOADS
 
 BASES = ("numpy_plain", "numpy_optimised", "chainrule:eager", "chainrule:replay")
+
+
+LONG_CHAIN = 200_000  # nodes, beyond which some peers take minutes
 
 
 def machine() -> dict[str, Any]:
@@ -41,29 +44,44 @@ def chosen(kind: str, only: list[str] | None) -> list[Contender]:
     return able if only is None else [c for c in able if {c.key, c.engine} & set(only)]
 
 
-def steps(
-    name: str,
-    workload: dict[str, Any],
-    contenders: list[Contender],
-    options: Any,
-    say: harness.Say,
-) -> dict[str, Any]:
+def steps(workload: dict[str, Any], options: Any) -> dict[str, Any]:
     """Return the figures of one workload."""
+    chain, long = workload["kind"] == "chain", workload.get("nodes", 0) > LONG_CHAIN
+    contenders = chosen("long chain" if long else workload["kind"], options.only)
     found, missing = pythons(options.peer_python, {c.engine for c in contenders})
     reasons = {c.key: missing[c.engine] for c in contenders if c.engine in missing}
     present = [c for c in contenders if c.engine in found]
-    say(f"{name}: {workload.get('title', workload)}")
+    rounds = min(3, options.rounds) if chain else options.rounds
     with harness.workers(present, found, options.core, reasons) as running:
-        able = harness.ready(running, workload, reasons)
-        samples = harness.measure(able, rounds=options.rounds, seconds=options.seconds, reasons=reasons)
+        able = harness.ready(running, workload, reasons, checked=0 if chain else 3)
+        samples = harness.measure(able, rounds=rounds, seconds=options.seconds, reasons=reasons, once=chain)
         able = {key: process for key, process in able.items() if key in samples}
         parts = {key: process.ask("parts", steps=options.rounds * 5) for key, process in able.items()}
+        more = growth(able, samples, workload, rounds) if long else {}
         versions = {key: process.about["version"] for key, process in able.items()}
-    figures = harness.summary(samples)
+    figures: dict[str, Any] = harness.summary(samples)
     for key, row in figures.items():
         ratios = {base: harness.ratio(samples, key, base) for base in BASES}
         row.update(version=versions[key], parts=parts[key], ratios={b: r for b, r in ratios.items() if r})
-    return {"workload": workload, "figures": figures, "reasons": reasons, "rounds": options.rounds}
+        row.update(more.get(key, {}))
+    return {"workload": workload, "figures": figures, "reasons": reasons, "rounds": rounds}
+
+
+def growth(
+    able: dict[str, harness.Process], samples: dict[str, list[dict[str, float]]], workload: dict[str, Any], rounds: int
+) -> dict[str, dict[str, float]]:
+    """Return how much longer a chain ten times as long takes, and, for ours, its bytes a node."""
+    tenth = {**workload, "nodes": workload["nodes"] // 10}
+    short = harness.ready(able, tenth, {}, checked=0)
+    times = harness.measure(short, rounds=3 * rounds, seconds=0.0, reasons={}, once=True)
+    found = {}
+    for key, rows in times.items():
+        long, brief = ([row["wall"] for row in runs] for runs in (samples[key], rows))
+        found[key] = {"growth": statistics.median(long) / statistics.median(brief)}
+        if key.startswith("chainrule"):
+            answer = able[key].ask("memory", workload=tenth)
+            found[key]["bytes_a_node"] = (answer["peak"] - answer["held"]) / tenth["nodes"]
+    return found
 
 
 def run(options: Any, say: harness.Say) -> dict[str, Any]:
@@ -71,9 +89,15 @@ def run(options: Any, say: harness.Say) -> dict[str, Any]:
     results: dict[str, Any] = {"machine": machine(), "workloads": {}}
     for name in options.workloads:
         workload = WORKLOADS[name]
-        contenders = chosen(workload["kind"], options.only)
-        results["workloads"][name] = steps(name, workload, contenders, options, say)
-        say(table(results["workloads"][name]))
+        say(f"{name}: {workload['title']}")
+        measured = imports.measure(workload, options) if name == "import" else steps(workload, options)
+        results["workloads"][name] = measured
+        say(table(measured))
+    if options.memory:
+        results["memory"] = memory.measure(options)
+        say(memory.table(results["memory"]))
+    if goals.verdicts(results):
+        say(goals.table(results))
     return results
 
 
@@ -88,8 +112,6 @@ def engineering(seconds: float) -> str:
 
 def table(result: dict[str, Any]) -> str:
     """Return the figures of one workload as text: each contender's step, and ours as a multiple of it."""
-    from .peers import BY_KEY
-
     figures = result["figures"]
     width = max([len(BY_KEY[key].title) for key in (*figures, *result["reasons"])], default=0)
     columns = [base for base in BASES if base in figures]
@@ -109,9 +131,8 @@ def table(result: dict[str, Any]) -> str:
     lines += [f"  {BY_KEY[key].title:<{width}}  {reason}" for key, reason in result["reasons"].items()]
     shares = [f"    {BY_KEY[k].title}: " + ", ".join(f"{n} {engineering(s)}" for n, s in row["parts"].items())
               for k, row in figures.items() if row["parts"]]  # fmt: skip
+    lines += [f"    {BY_KEY[key].title}: {row['growth']:.1f} times the time of a tenth"
+              + (f", {row['bytes_a_node']:.0f} bytes a node" if "bytes_a_node" in row else "")
+              for key, row in figures.items() if "growth" in row]  # fmt: skip
     return "\n".join([*lines, *(["  parts of a step:"] if shares else []), *shares]) + "\n"
 
-
-def stderr(text: str) -> None:
-    """Show progress beside the results."""
-    print(text, file=sys.stderr, flush=True)

@@ -29,6 +29,11 @@ def moons(update: bool, points: int = 100, hidden: int = 16) -> dict[str, Any]:
     return {"kind": "moons", "update": update, "points": points, "hidden": hidden}
 
 
+def chain(nodes: int) -> dict[str, Any]:
+    """Describe the longest graph of single numbers, y = a y + b again and again, forward and backward."""
+    return {"kind": "chain", "nodes": nodes}
+
+
 WORKLOADS: dict[str, dict[str, Any]] = {
     "tiny": {"title": "MLP 2-16-16-1, batch 32, float64, BCE", **network([2, 16, 16, 1], 32, "float64", "bce")},
     "small": {
@@ -41,6 +46,9 @@ WORKLOADS: dict[str, dict[str, Any]] = {
     },
     "moons": {"title": "scalar moons step, about 65,000 nodes", **moons(True)},
     "moons-gradient": {"title": "scalar moons, loss and gradient only", **moons(False)},
+    "chain-100k": {"title": "chain of 100,000 numbers, forward and backward", **chain(100_000)},
+    "chain": {"title": "chain of 1,000,000 numbers, forward and backward", **chain(1_000_000)},
+    "import": {"title": "import over import numpy", "kind": "import"},
 }
 
 
@@ -69,6 +77,9 @@ def moons_data(workload: dict[str, Any]) -> tuple[list[tuple[float, float]], lis
     labels = [1 if x * y > 0 else -1 for x, y in points]
     neurons = [[*(rng.uniform(-1, 1) for _ in range(n)), 0.0] for n, count in ((2, h), (h, h), (h, 1)) for _ in range(count)]
     return points, labels, neurons
+
+
+CHAIN_A, CHAIN_B = 0.999, 0.001  # y stays near 1 however long the chain
 
 
 def digest(gradients: list[Any]) -> list[float]:

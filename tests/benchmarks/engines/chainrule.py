@@ -16,8 +16,9 @@ from workloads import BETAS, EPSILON, LEARNING_RATE, network_data
 import autograd
 import nn
 import optim
+from nn.scalar import MLP
 
-from .scalar import Moons
+from .scalar import Chain, Moons
 
 NO_COMPILE = "autograd.compile does not exist yet"
 
@@ -129,6 +130,7 @@ def build(workload: dict[str, Any], variant: str) -> Any:
         sys.modules["numba"] = None  # type: ignore[assignment] # from here on it cannot be imported
     if workload["kind"] == "network":
         return Network(workload, replay)
-    from nn.scalar import MLP
-
-    return Moons(workload, autograd.Value, MLP, autograd.compile if replay else None)
+    compiler = autograd.compile if replay else None
+    if workload["kind"] == "chain":
+        return Chain(workload, autograd.Value, compiler)
+    return Moons(workload, autograd.Value, MLP, compiler)

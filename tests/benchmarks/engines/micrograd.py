@@ -8,7 +8,7 @@ from typing import Any
 from micrograd.engine import Value
 from micrograd.nn import MLP
 
-from .scalar import Moons
+from .scalar import Chain, Moons
 
 
 def version() -> str:
@@ -18,4 +18,6 @@ def version() -> str:
 
 def build(workload: dict[str, Any], variant: str) -> Any:
     """Return the training of a workload, or why there is none."""
+    if workload["kind"] == "chain":
+        return Chain(workload, Value)
     return Moons(workload, Value, MLP)

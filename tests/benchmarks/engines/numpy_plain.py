@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from workloads import BETAS, EPSILON, LEARNING_RATE, MOONS_L2, MOONS_RATE, moons_data, network_data
+from workloads import BETAS, CHAIN_A, CHAIN_B, EPSILON, LEARNING_RATE, MOONS_L2, MOONS_RATE, moons_data, network_data
 
 
 def version() -> str:
@@ -138,6 +138,30 @@ class Moons:
         return loss
 
 
+class Chain:
+    """The chain by hand in plain Python: NumPy has nothing to offer to single numbers."""
+
+    def __init__(self, workload: dict[str, Any]) -> None:
+        self.turns = workload["nodes"] // 2
+
+    def look(self) -> tuple[float, list[Any]]:
+        """Return the end and the gradients."""
+        a, b, y, kept = CHAIN_A, CHAIN_B, 1.5, []
+        for _ in range(self.turns):
+            kept.append(y)
+            y = y * a + b
+        da, db, dy = 0.0, 0.0, 1.0
+        for before in reversed(kept):
+            da += dy * before
+            db += dy
+            dy *= a
+        return y, [[da, db, dy]]
+
+    def step(self) -> float:
+        """Return the end."""
+        return self.look()[0]
+
+
 def build(workload: dict[str, Any], variant: str) -> Any:
     """Return the training of a workload, or why there is none."""
-    return {"network": Network, "moons": Moons}[workload["kind"]](workload)
+    return {"network": Network, "moons": Moons, "chain": Chain}[workload["kind"]](workload)

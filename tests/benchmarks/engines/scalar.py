@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workloads import MOONS_L2, MOONS_RATE, moons_data
+from workloads import CHAIN_A, CHAIN_B, MOONS_L2, MOONS_RATE, moons_data
 
 
 class Moons:
@@ -49,3 +49,33 @@ class Moons:
             for p in self.parameters:
                 p.data -= MOONS_RATE * p.grad
         return float(loss.data)
+
+
+class Chain:
+    """A long chain of single numbers."""
+
+    def __init__(self, workload: dict[str, Any], value_type: Any, compiler: Any = None) -> None:
+        self.turns = workload["nodes"] // 2
+        self.a, self.b, self.leaf = map(value_type, (CHAIN_A, CHAIN_B, 1.5))
+        self.compiled = compiler(self.compute) if compiler else None
+
+    def compute(self) -> Any:
+        """Return the end of the chain."""
+        y, a, b = self.leaf, self.a, self.b
+        for _ in range(self.turns):
+            y = y * a + b
+        return y
+
+    def step(self) -> float:
+        """Return the end, gradients in the leaves."""
+        for p in (self.a, self.b, self.leaf):
+            p.grad = 0.0
+        if self.compiled is not None:
+            return float(self.compiled().data)
+        y = self.compute()
+        y.backward()
+        return float(y.data)
+
+    def look(self) -> tuple[float, list[Any]]:
+        """Return the end and the gradients."""
+        return self.step(), [[p.grad for p in (self.a, self.b, self.leaf)]]

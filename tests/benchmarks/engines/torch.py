@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import torch
-from workloads import BETAS, EPSILON, LEARNING_RATE, network_data
+from workloads import BETAS, CHAIN_A, CHAIN_B, EPSILON, LEARNING_RATE, network_data
 
 torch.set_num_threads(1)
 
@@ -67,8 +67,31 @@ class Network:
         return [("zero_grad", self.optimizer.zero_grad), *middle, ("Adam", self.optimizer.step)]
 
 
+class Chain:
+    """A long chain of tensors of no dimension."""
+
+    def __init__(self, workload: dict[str, Any]) -> None:
+        self.turns = workload["nodes"] // 2
+        self.leaves = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (CHAIN_A, CHAIN_B, 1.5)]
+
+    def step(self) -> float:
+        """Return the end, gradients in the leaves."""
+        a, b, y = self.leaves
+        a.grad = b.grad = y.grad = None
+        for _ in range(self.turns):
+            y = y * a + b
+        y.backward()
+        return float(y)
+
+    def look(self) -> tuple[float, list[Any]]:
+        """Return the end and the gradients."""
+        return self.step(), [[float(p.grad) for p in self.leaves]]
+
+
 def build(workload: dict[str, Any], variant: str) -> Any:
     """Return the training of a workload, or why there is none."""
     if workload["kind"] == "network":
         return Network(workload, variant)
+    if workload["kind"] == "chain":
+        return Chain(workload)
     return "made for arrays: single numbers are no use it is meant for"
