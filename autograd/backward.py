@@ -13,12 +13,12 @@ from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
 from .tutor import accumulated, advise_zero_grad, look_at_root
 
-__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "store"]
+__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store"]
 
 _storing = threading.RLock()  # several threads may add to the gradient of one leaf
 
 
-def _seed(root: Node, gradient: Any) -> Any:
+def seed_of(root: Node, gradient: Any) -> Any:
     """Return the cotangent to start from at `root`."""
     shape = shape_of(root)
     if gradient is None:
@@ -110,7 +110,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     """
     _require_node(root)
     _require_variable(root)
-    start = _seed(root, gradient)
+    start = seed_of(root, gradient)
     if gradient is None:  # a loss, and not one piece of a chain rule done by hand
         look_at_root(root)
     order = topological_order(root, variables_only=True)
@@ -213,7 +213,7 @@ def gradients(
         _refuse_updated(order)
     cotangent: dict[Node, Any] = {}
     for root, seed in zip(roots, seeds, strict=True):
-        start = _seed(root, seed)
+        start = seed_of(root, seed)
         cotangent[root] = cotangent[root] + start if root in cotangent else start
     found = pulled_to(targets, cotangent, order, between(order, targets), create_graph)
     for i, (target, g) in enumerate(zip(targets, found, strict=True)):

@@ -13,12 +13,13 @@ from .nested import flatten
 from .operations.joining import stack
 from .operations.reducing import sum as total
 from .operations.shaping import reshape, transpose
-from .tracing import Trace, data_of, one_hot
+from .tracing import Trace, data_of, one_hot, replays_what_is_replayed
 from .transforms import Argnums, grad, jvp
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
 
+@replays_what_is_replayed
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = None) -> Callable[..., Any]:
     r"""Make the Jacobian of `f`: :math:`x \mapsto \partial f_i / \partial x_j`.
 
@@ -63,6 +64,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = Non
     return jacobian_of_f
 
 
+@replays_what_is_replayed
 def hessian(f: Callable[..., Any], argnums: Argnums = 0, mode: str = "forward") -> Callable[..., Any]:
     r"""Make the Hessian of `f`: :math:`x \mapsto \partial^2 f / \partial x_i \partial x_j`.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,36 @@ from .operations.shaping import reshape
 from .tensor import Tensor
 from .value import Value
 from .variable import leaf
+
+Transform = TypeVar("Transform", bound=Callable[..., Any])
+
+
+class Recorded:
+    """A function that is replayed; a transform of it is replayed, too.
+
+    Attributes
+    ----------
+    function : callable
+        What is recorded.
+    """
+
+    function: Callable[..., Any]
+
+    def again(self, function: Callable[..., Any]) -> Recorded:
+        """Return another function that is replayed in the same way."""
+        raise NotImplementedError
+
+
+def replays_what_is_replayed(transform: Transform) -> Transform:
+    """Let a transform of a compiled function give a compiled function."""
+
+    @functools.wraps(transform)
+    def transformed(f: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(f, Recorded):
+            return f.again(transform(f.function, *args, **kwargs))
+        return transform(f, *args, **kwargs)
+
+    return transformed  # type: ignore[return-value]
 
 
 class Trace:

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from .graph import Node
-from .tracing import Trace, matching, one_hot
+from .tracing import Trace, matching, one_hot, replays_what_is_replayed
 
 __all__ = ["grad", "jvp", "value_and_grad", "vjp"]
 
 Argnums = int | Sequence[int]
 
 
+@replays_what_is_replayed
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Make the function that returns what `f` returns together with its gradient.
 
@@ -71,6 +72,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     return value_and_gradient
 
 
+@replays_what_is_replayed
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     r"""Make the gradient of `f`, a function like `f` itself: :math:`x \mapsto \nabla f(x)`.
 

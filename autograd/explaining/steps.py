@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import _require_variable, _seed, reverse_pass
+from autograd.backward import _require_variable, reverse_pass, seed_of
 from autograd.graph import Node, refuse_modified, topological_order
 from autograd.rules import ONE, Elementwise, shape_of
 
@@ -146,7 +146,7 @@ def backward_steps(
     def visit(node: Node, argument: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
         seen.append((node, argument, rule, g, share, total))
 
-    reverse_pass(order, {root: _seed(root, gradient)}, visit=visit)
+    reverse_pass(order, {root: seed_of(root, gradient)}, visit=visit)
     yield from _numbered(seen, names, root)
 
 

@@ -13,6 +13,7 @@ from autograd.backward import backward, store
 from autograd.graph import Node, topological_order
 from autograd.modes import NotReplayable, current_mode, is_transforming, keeps_everything, watching
 from autograd.nested import flatten, mapped
+from autograd.tracing import Recorded
 from autograd.tutor import look_at_root
 from autograd.variable import leaf
 
@@ -72,7 +73,7 @@ def compile(function: Callable[..., Any]) -> Compiled:
     return Compiled(function)
 
 
-class Compiled:
+class Compiled(Recorded):
     """A function with the programs recorded of it; see `compile`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -82,7 +83,7 @@ class Compiled:
             )
         functools.update_wrapper(self, function)
         self.function = function
-        self._programs: dict[Any, list[_Recorded]] = {}
+        self._programs: dict[Any, list[_Call]] = {}
         self._lock = threading.RLock()  # a program has one set of arrays to write into
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -118,11 +119,15 @@ class Compiled:
             del self._programs[next(iter(self._programs))]
         try:
             with uncollected():
-                program = _Recorded(self.function, Arguments(self.function, args, kwargs), bool(current_mode()))
+                program = _Call(self.function, Arguments(self.function, args, kwargs), bool(current_mode()))
         except NotReplayable:
             return self._eagerly(args, kwargs)
         self._programs.setdefault(key, []).append(program)
         return program.first_results(sources)
+
+    def again(self, function: Callable[..., Any]) -> Compiled:
+        """Return another function that is compiled, as a transform of this one is."""
+        return Compiled(function)
 
     def source(self) -> str:
         """Return the program recorded last, as Python text.
@@ -143,7 +148,7 @@ class Compiled:
         return [program for programs in self._programs.values() for program in programs][-1].replay.source
 
 
-class _Recorded:
+class _Call:
     """One recorded call: its program, the variables that get gradients, and the structure of what it returns."""
 
     def __init__(self, function: Callable[..., Any], call: Arguments, with_gradients: bool) -> None:

@@ -15,7 +15,7 @@ from autograd.rules import PRIMITIVES
 
 def relu(x: Any, out: Any = None) -> Any:
     """Write ``max(0, x)``."""
-    return np.maximum(x, 0.0, out)
+    return np.maximum(x, 0.0, out=out)
 
 
 def sigmoid(x: Any, out: Any = None) -> Any:

@@ -7,9 +7,7 @@ import gc
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-import numpy as np
-
-from autograd.backward import pulled_to
+from autograd.backward import pulled_to, seed_of
 from autograd.graph import Node, Primitive, make_leaf, record, topological_order
 from autograd.modes import Watch
 from autograd.provenance import user_line
@@ -119,6 +117,5 @@ def gradients_of(root: Node) -> dict[Node, Any]:
     order = topological_order(root, variables_only=True)
     leaves = [node for node in order if node.op is None]
     wanted = {node for node in order if node.op is not None} | set(leaves)
-    seed: Any = 1.0 if type(root._data) is float else np.ones_like(root._data)
-    found = pulled_to(leaves, {root: seed}, order, wanted, create_graph=True)
+    found = pulled_to(leaves, {root: seed_of(root, None)}, order, wanted, create_graph=True)
     return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}

@@ -36,13 +36,14 @@ class Replay:
         Its text.
     run : callable
         Given the numbers of the inputs, returns those of the results, in a tuple.
-    memory : Memory
-        The arrays it writes into.
+    blocks : list of ndarray
+        The memory it writes into, as bytes.
     """
 
     def __init__(self, program: Program, names: Sequence[str]) -> None:
-        self.memory = Memory(program)
-        writer = _Writer(program, self.memory, names)
+        memory = Memory(program)
+        writer = _Writer(program, memory, names)
+        self.blocks = memory.blocks
         self.source = writer.text()
         namespace = writer.namespace
         exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102  (our own text, from our own table)

@@ -1,0 +1,589 @@
+"""`compile`: what is recorded once must be, on other numbers, what the engine computes on them."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+from samples import CASES
+
+import autograd as ag
+from autograd import Tensor, Value
+from autograd.extend import NotReplayable, callback, setting, writes_into
+from autograd.tape.recording import RecordingError
+
+
+def weighted(y):
+    return ag.sum(y * np.random.default_rng(1).uniform(0.5, 1.5, np.shape(y)))
+
+
+def variables(case, arrays):
+    return [Tensor(a, requires_grad=True) if i in case.differentiable else a for i, a in enumerate(arrays)]
+
+
+def programs(step):
+    return [program for kept in step._programs.values() for program in kept]
+
+
+def near(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_primitive_on_other_numbers(case):
+    """The operands are inputs; the second and third call bring others than the recorded ones."""
+
+    def loss(*operands):
+        return weighted(case.f(*operands))
+
+    step = ag.compile(loss)
+    for seed in (0, 1, 2):
+        arrays = case.operands(seed=seed)
+        theirs, ours = variables(case, arrays), variables(case, arrays)
+        expected = loss(*theirs)
+        if getattr(expected, "requires_grad", False):
+            expected.backward()
+        near(np.asarray(ag.extend.peek(step(*ours))), np.asarray(ag.extend.peek(expected)))
+        for i in case.differentiable:
+            assert (ours[i].grad is None) == (theirs[i].grad is None)
+            if theirs[i].grad is not None:
+                near(ours[i].grad, theirs[i].grad)
+                assert ours[i].grad.dtype == theirs[i].grad.dtype
+                assert ours[i].grad.flags.c_contiguous
+                assert ours[i].grad.base is None
+
+
+PER_ELEMENT = {key: case for key, case in CASES.items() if case.per_element}
+
+
+@pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
+def test_elementwise_graphs_to_the_last_bit(case):
+    """Several operations in a row, so that results are written over what nobody needs any more."""
+
+    def chain(*operands):
+        y = case.f(*operands)
+        return (y * 2.0 - y) * y
+
+    step = ag.compile(chain)
+    with ag.no_grad():
+        for seed in (0, 1, 2):
+            arrays = case.operands(seed=seed)
+            assert np.array_equal(step(*arrays), chain(*arrays), equal_nan=True)
+
+
+def test_parameters_are_read_afresh_and_gradients_accumulate():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    step = ag.compile(lambda x: (w * x).sum())
+    x = np.array([3.0, 4.0])
+    assert float(step(x)) == 11.0
+    assert float(step(x)) == 11.0
+    assert w.grad.tolist() == [6.0, 8.0]
+    w.data = np.array([0.0, 1.0])
+    w.zero_grad()
+    assert float(step(2 * x)) == 8.0
+    assert w.grad.tolist() == [6.0, 8.0]
+
+
+def test_gradients_and_results_belong_to_nobody_else():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    v = Tensor([5.0, 7.0], requires_grad=True)
+    step = ag.compile(lambda x: ((w + v).sum() + (w * x).sum() * 0.0, x, w + 1.0))
+    x = np.array([3.0, 4.0])
+    kept = []
+    for _ in range(3):
+        w.grad = v.grad = None
+        _, same, more = step(x)
+        for array in (w.grad, v.grad, same.data, more.data):
+            assert not any(np.shares_memory(array, other) for other in (*kept, x, w.data, v.data))
+            kept.append(array)
+    w.grad[:] = 99.0
+    w.grad = v.grad = None
+    step(x)
+    assert w.grad.tolist() == v.grad.tolist() == [1.0, 1.0]
+    assert x.tolist() == [3.0, 4.0]
+
+
+def test_an_input_may_need_a_gradient_itself():
+    w = Tensor(2.0, requires_grad=True)
+    step = ag.compile(lambda x: (w * x * x).sum())
+    for number in (3.0, 4.0):
+        x = Tensor([number], requires_grad=True)
+        step(x)
+        assert x.grad.tolist() == [4.0 * number]
+    with pytest.raises(TypeError, match=r"computed from variables.*detach\(\)"):
+        step(x * 2)
+
+
+def test_numbers_for_numbers_where_no_node_takes_part():
+    step = ag.compile(lambda x, y: {"sum": ag.sum(x) + y, "both": (x * y, 1, "text")})
+    for _ in range(2):
+        found = step(np.array([1.0, 2.0]), 3.0)
+        assert isinstance(found["sum"], float)
+        assert found["sum"] == 6.0
+        assert type(found["both"][0]) is np.ndarray
+        assert found["both"][1:] == (1, "text")
+
+
+def test_of_floats():
+    step = ag.compile(lambda a, b: ag.sin(a) * b - a / b)
+    for a, b in ((1.0, 2.0), (0.5, -3.0)):
+        assert step(a, b) == ag.sin(a) * b - a / b
+        assert type(step(a, b)) is float
+
+
+def test_keywords_and_nests():
+    step = ag.compile(lambda batch, *, scale=1.0: batch["x"] * scale + batch["y"][0])
+    for k in (1.0, 2.0):
+        batch = {"x": np.full(2, k), "y": [np.full(2, 10 * k)]}
+        assert np.array_equal(step(batch, scale=k), batch["x"] * k + batch["y"][0])
+    assert len(programs(step)) == 1
+
+
+def test_one_program_per_shape_dtype_and_setting():
+    seen = []
+
+    def f(x, axis):
+        seen.append((x.shape, axis))
+        return ag.sum(x * 1.0, axis=axis)
+
+    step = ag.compile(f)
+    for x in (np.ones((2, 3)), np.zeros((2, 3)), np.ones((3, 3)), np.ones((2, 3), np.float32)):
+        for axis in (0, 1, 0):
+            found = step(x, axis)
+            assert np.array_equal(found, x.sum(axis))
+            assert found.dtype == x.dtype
+    assert len(seen) == 6
+
+
+def test_a_shape_that_was_forgotten_is_recorded_again():
+    step = ag.compile(lambda x: x * 2.0)
+    for n in range(70):
+        assert step(np.ones(n)).tolist() == [2.0] * n
+    assert len(programs(step)) == 64
+    assert step(np.ones(0)).shape == (0,)
+
+
+def test_settings_are_asked_again():
+    mode = {"training": True}
+    step = ag.compile(lambda x: x * 2.0 if setting(lambda: mode["training"]) else x)
+    x = np.array([1.0])
+    assert [step(x)[0], step(x)[0]] == [2.0, 2.0]
+    mode["training"] = False
+    assert [step(x)[0], step(x)[0]] == [1.0, 1.0]
+    mode["training"] = True
+    assert step(x)[0] == 2.0
+    assert len(programs(step)) == 2
+
+
+def test_freezing_a_parameter_records_again():
+    a, b = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
+    step = ag.compile(lambda x: (a * b * x).sum())
+    step(np.array([1.0]))
+    a.requires_grad = False
+    a.grad = b.grad = None
+    step(np.array([3.0]))
+    assert a.grad is None
+    assert b.grad.tolist() == [3.0]
+
+
+def test_a_parameter_of_another_shape_records_again():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    step = ag.compile(lambda x: (w * x).sum())
+    step(np.array([1.0]))
+    w.data, w.grad = np.array([1.0, 2.0, 3.0]), None
+    assert float(step(np.array([2.0]))) == 12.0
+    assert w.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_no_grad_only_computes():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    predict = ag.compile(lambda x: w * x)
+    with ag.no_grad():
+        for k in (1.0, 2.0):
+            y = predict(np.array([k, k]))
+            assert y.data.tolist() == [k, 2 * k]
+            assert not y.requires_grad
+    with pytest.raises(RuntimeError, match="starts from a scalar"):
+        predict(np.array([1.0, 1.0]))
+    assert w.grad is None
+
+
+def test_detached_parts_are_replayed_without_gradient():
+    w = Tensor([2.0], requires_grad=True)
+
+    def loss(x):
+        with ag.no_grad():
+            scale = w * x
+        return (w * scale * (w * x).detach()).sum()
+
+    step = ag.compile(loss)
+    for k in (1.0, 3.0):
+        w.data, w.grad = np.array([k]), None
+        assert float(step(np.array([2.0]))) == 4 * k**3
+        assert w.grad.tolist() == [4 * k**2]
+
+
+# --------------------------------------------------------------------------------------- what Python must not do
+
+
+def _item(x):
+    return x * x.sum().item()
+
+
+def _truth(x):
+    return x if x.sum() > 0 else -x
+
+
+def _shortcut(x):
+    return (x.sum() > 0 and x) * 1.0
+
+
+def _data(x):
+    return x * x.data
+
+
+def _array(x):
+    return x * np.asarray(x)
+
+
+def _listed(x):
+    return x * sum(x.tolist())
+
+
+def _smallest(x):
+    return min(x[0], x[1])
+
+
+@pytest.mark.parametrize("f", [_item, _truth, _shortcut, _data, _array, _listed, _smallest])
+def test_asking_for_numbers_names_the_line(f):
+    line = f.__code__.co_firstlineno + 1
+    with pytest.raises(RecordingError, match=rf"test_tape\.py:{line}: .*where\(condition, a, b\)"):
+        ag.compile(f)(np.array([1.0, 2.0]))
+    assert ag.is_grad_enabled()
+
+
+def test_a_failed_recording_leaves_nothing():
+    w = Tensor([1.0], requires_grad=True)
+    step = ag.compile(lambda x: (w * x).sum() if callback(lambda a: a.sum(), x) else None)
+    with pytest.raises(RecordingError):
+        step(np.array([1.0]))
+    assert w.grad is None
+    assert not programs(step)
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("wrong", [3, None, "f"])
+def test_compile_takes_a_function(wrong):
+    with pytest.raises(TypeError, match=r"compile\(\) takes a function"):
+        ag.compile(wrong)
+
+
+def test_arguments_that_nothing_can_be_kept_under():
+    step = ag.compile(lambda x, options: x * 1.0)
+    with pytest.raises(TypeError, match=r"neither numbers nor hashable"):
+        step(np.ones(1), {1, 2})
+    with pytest.raises(TypeError, match=r"dtype object"):
+        step(np.array([Value(1.0)]), 1)
+    with pytest.raises(RuntimeError, match="nothing is recorded yet"):
+        step.source()
+
+
+# ------------------------------------------------------------------------------------------------- callbacks
+
+
+def test_random_numbers_are_drawn_afresh_in_their_order():
+    rng, twin = np.random.default_rng(3), np.random.default_rng(3)
+    step = ag.compile(lambda x: x * callback(lambda: rng.random(2)) + callback(lambda: rng.random(2)))
+    x = np.array([1.0, 10.0])
+    for _ in range(4):
+        assert np.array_equal(step(x), x * twin.random(2) + twin.random(2))
+
+
+def test_callbacks_without_a_result_are_called_each_time_in_order():
+    seen = []
+    step = ag.compile(lambda x: (callback(lambda a: seen.append(a.tolist()), x * 2.0), callback(seen.append, 7), x)[2])
+    for k in (1.0, 2.0):
+        step(np.array([k]))
+    assert seen == [[2.0], 7, [4.0], 7]
+
+
+def test_a_check_raises_in_a_replay_and_nothing_is_stored():
+    def positive(x):
+        if (x <= 0).any():
+            raise ValueError("only positive numbers")
+
+    w = Tensor([1.0], requires_grad=True)
+
+    def loss(x):
+        callback(positive, x)
+        return (w * x).sum()
+
+    step = ag.compile(loss)
+    step(np.array([1.0]))
+    w.grad = None
+    with pytest.raises(ValueError, match="only positive"):
+        step(np.array([-1.0]))
+    assert w.grad is None
+
+
+def test_what_cannot_be_replayed_is_computed_by_the_engine():
+    calls = []
+
+    def unless_zero(x):
+        if not x.all():
+            raise NotReplayable
+
+    w = Tensor([1.0, 1.0], requires_grad=True)
+
+    def loss(x):
+        calls.append(1)
+        if ag.extend.is_recording():
+            callback(unless_zero, x)
+        return (w * x).sum()
+
+    step = ag.compile(loss)
+    for x, count in (([1.0, 2.0], 1), ([3.0, 0.0], 2), ([3.0, 4.0], 2)):
+        w.grad = None
+        assert float(step(np.array(x))) == sum(x)
+        assert w.grad.tolist() == x
+        assert len(calls) == count
+
+
+def test_a_program_that_fails_gives_the_error_of_the_engine():
+    step = ag.compile(lambda x, i: ag.getitem(x, i))
+    step(np.array([1.0, 2.0]), np.array([0]))
+    with pytest.raises(IndexError, match="getitem"):
+        step(np.array([1.0, 2.0]), np.array([5]))
+
+
+# ------------------------------------------------------------------------------------------------ the program
+
+
+def program_of(f, *args):
+    step = ag.compile(f)
+    step(*args)
+    return programs(step)[-1].replay, step.source()
+
+
+def test_what_no_result_needs_is_left_out():
+    _, source = program_of(lambda x: (ag.exp(x), x * 2.0)[1], np.ones(3))
+    assert "exp" not in source
+
+
+def test_equal_subexpressions_are_computed_once():
+    _, source = program_of(lambda x: ag.exp(x) * ag.exp(x) + ag.exp(-0.0 * x) + ag.exp(0.0 * x), np.ones(3))
+    assert source.count("np.exp(") == 3
+
+
+def test_memory_is_shared_by_what_never_lives_together():
+    def deep(x):
+        for _ in range(50):
+            x = ag.tanh(x * 1.5)
+        return x.sum()
+
+    with ag.no_grad():
+        replay, _ = program_of(deep, np.ones(1000))
+    assert sum(map(len, replay.blocks)) == 8000
+
+    def wide(x):
+        parts = [ag.exp(x * float(k)) for k in range(1, 4)]
+        return parts[0] * parts[1] * parts[2]
+
+    with ag.no_grad():
+        replay, _ = program_of(wide, np.ones(1000))
+    assert sum(map(len, replay.blocks)) == 16000
+
+
+def test_a_view_keeps_the_memory_it_looks_at():
+    def f(x):
+        a = x * 2.0
+        b = ag.reshape(a, (3, 2)).T[0]
+        c = ag.exp(x) + ag.exp(-x) * 3.0 - ag.tanh(x)  # would take the place of `a` if it were free
+        return b.sum() + c.sum()
+
+    step = ag.compile(f)
+    for k in (1.0, 2.0):
+        x = np.arange(6.0) * k
+        near(step(x), f(x))
+
+
+def test_the_source_reads_like_a_lesson():
+    W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
+    _, source = program_of(lambda x: ag.tanh(x @ W.T).sum(), np.ones((3, 2)))
+    assert source.splitlines()[0] == "def replay(x):"
+    assert "    W = the_W._data  # (1, 2)" in source
+    assert "# backward" in source
+    forward, backward = source.split("# backward")
+    assert "np.tanh(" in forward
+    assert "np.tanh(" not in backward
+    compile(source, "source", "exec")
+
+
+def test_names_that_python_or_the_program_cannot_use():
+    class_ = Tensor(1.0, requires_grad=True, name="class")
+    np_ = Tensor(2.0, requires_grad=True, name="np")
+    twice = [Tensor(float(k), requires_grad=True, name="layer.0.W") for k in (3, 4)]
+    step = ag.compile(lambda x: x * class_ * np_ * twice[0] * twice[1])
+    assert float(step(2.0)) == float(step(2.0)) == 48.0
+
+
+def test_numbers_that_python_has_no_literal_for():
+    step = ag.compile(lambda x: ag.maximum(x, float("-inf")) * float("inf") + float("nan"))
+    assert np.isnan(step(np.ones(2))).all()
+    assert np.isnan(step(np.ones(2))).all()
+
+
+def test_an_operation_of_ones_own_may_write_in_place():
+    @ag.extend.elementwise(lambda y, x: 3 * x * x)
+    def tape_cube(x):
+        return x * x * x
+
+    try:
+
+        @writes_into(tape_cube)
+        def tape_cube_into(x, out=None):
+            return np.multiply(x * x, x, out=out)
+
+        replay, source = program_of(lambda x: tape_cube(x) + 1.0, np.arange(3.0))
+        assert "out=buffer" in source
+        assert replay.run(np.arange(3.0))[0].tolist() == [1.0, 2.0, 9.0]
+    finally:
+        del ag.PRIMITIVES["tape_cube"]
+
+
+# ---------------------------------------------------------------------------------------- in larger company
+
+
+def test_inside_another_compiled_function_and_inside_transforms():
+    inner = ag.compile(lambda x: ag.sin(x) * x)
+    outer = ag.compile(lambda x: inner(x).sum() * 2.0)
+    for k in (1.0, 2.0):
+        x = np.array([k, 0.5])
+        near(outer(x), (np.sin(x) * x).sum() * 2)
+    near(ag.grad(lambda x: inner(x) * 2.0)(0.7), 2 * (np.cos(0.7) * 0.7 + np.sin(0.7)))
+
+
+def f_of_vector(x):
+    return (ag.sin(x) * x).sum() + ag.exp(x[0] * x[1])
+
+
+TRANSFORMED = {
+    "grad": ag.grad(f_of_vector),
+    "value_and_grad": ag.value_and_grad(f_of_vector),
+    "jacobian": ag.jacobian(lambda x: ag.sin(x) * x[0]),
+    "jacobian forward": ag.jacobian(lambda x: ag.sin(x) * x[0], mode="forward"),
+    "hessian": ag.hessian(f_of_vector),
+    "hvp": lambda x: ag.hvp(f_of_vector, (x,), (x + 1.0,)),
+    "jvp": lambda x: ag.jvp(f_of_vector, (x,), (x * 2.0,)),
+}
+
+
+@pytest.mark.parametrize("f", TRANSFORMED.values(), ids=TRANSFORMED)
+def test_transforms_are_compiled(f):
+    step = ag.compile(f)
+    for seed in (0, 1, 2):
+        x = np.random.default_rng(seed).normal(size=3)
+        found, expected = ag.extend.peek(step(x)), f(x)
+        if not isinstance(expected, tuple):
+            found, expected = (found,), (expected,)
+        for a, b in zip(found, expected, strict=True):
+            near(a, b)
+            assert np.ndim(a) == np.ndim(b)
+    assert len(programs(step)) == 1
+
+
+@pytest.mark.parametrize("transform", [ag.grad, ag.value_and_grad, ag.jacobian, ag.hessian])
+def test_a_transform_of_a_compiled_function_is_compiled(transform):
+    f, calls = transform(ag.compile(f_of_vector)), []
+    fast = transform(ag.compile(lambda x: (calls.append(1), f_of_vector(x))[1]))
+    for seed in (0, 1, 2):
+        x = np.random.default_rng(seed).normal(size=3)
+        for a, b, c in zip(f(x), transform(f_of_vector)(x), fast(x), strict=True):
+            near(a, b)
+            near(a, c)
+    assert len(calls) == 1
+
+
+def test_checkpoints_are_computed_again():
+    calls = []
+    w = Tensor([0.5, 2.0], requires_grad=True)
+
+    def block(x):
+        calls.append(1)
+        return ag.tanh(x * w) * x
+
+    plain = ag.compile(lambda x: block(x).sum())
+    saved = ag.compile(lambda x: ag.checkpoint(block)(x).sum())
+    for k in (1.0, 2.0, 3.0):
+        x = np.array([k, -k])
+        w.grad = None
+        expected = float(plain(x)), w.grad
+        w.grad = None
+        assert (float(saved(x)), w.grad.tolist()) == (expected[0], expected[1].tolist())
+    assert saved.source().count("np.tanh(") == 1  # in the backward part; the forward part keeps nothing
+
+
+def test_anomalies_are_found():
+    step = ag.compile(lambda x: ag.log(x).sum())
+    x = Tensor([1.0], requires_grad=True)
+    step(x)
+    with ag.detect_anomaly(), pytest.raises(ag.AnomalyError, match="log"):
+        step(Tensor([-1.0], requires_grad=True))
+
+
+def test_threads_do_not_write_into_each_other():
+    step = ag.compile(lambda x: ag.tanh(x * 2.0) + ag.exp(x) * 3.0)
+    xs = [np.full(1000, float(k)) for k in range(4)]
+    expected = [np.tanh(x * 2.0) + np.exp(x) * 3.0 for x in xs]
+    step(xs[0])
+    wrong = []
+
+    def work(k):
+        for _ in range(200):
+            if not np.allclose(step(xs[k]), expected[k], rtol=1e-14):
+                wrong.append(k)
+
+    workers = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def test_nothing_of_the_recorded_graph_is_kept():
+    seen = []
+
+    def f(x):
+        y = x * 2.0
+        seen.append(weakref.ref(y))
+        return y.sum()
+
+    step = ag.compile(f)
+    step(np.ones(3))
+    gc.collect()
+    assert seen[0]() is None
+
+
+def test_warnings_of_the_engine_are_given_while_recording():
+    step = ag.compile(lambda x: Tensor(1.0, requires_grad=True))
+    with pytest.warns(ag.GradientWarning, match="leaf"):
+        step(np.ones(1))
+
+
+def test_a_replay_warns_of_division_by_zero_as_arrays_do():
+    step = ag.compile(lambda x: 1.0 / x)
+    step(np.ones(2))
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        step(np.zeros(2))
+
+
+def test_hooks_on_a_leaf_added_later_are_seen():
+    w = Tensor([1.0], requires_grad=True)
+    step = ag.compile(lambda x: (w * x).sum())
+    step(np.array([1.0]))
+    w.grad = None
+    w.register_hook(lambda g: g * 10.0)
+    step(np.array([2.0]))
+    assert w.grad.tolist() == [20.0]
