@@ -58,7 +58,7 @@ CONTENDERS = (
     Contender("mygrad", "", "MyGrad", ("network", "chain")),
     Contender("torch", "eager", "PyTorch, plain Adam"),
     Contender("torch", "foreach", "PyTorch, foreach Adam"),
-    Contender("torch", "fused", "PyTorch, fused Adam", ("network", "chain", "long chain")),
+    Contender("torch", "fused", "PyTorch, fused Adam", ("network", "chain")),
     Contender("jax", "jit", "JAX jit + optax"),
     Contender("jax", "synchronous", "JAX jit + optax, synchronous"),
 )
