@@ -154,6 +154,7 @@ __all__ += [
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
+    "RecordingError": "tape.recording",
     "backward_steps": "explaining.steps", "compile": "tape.compiled", "draw": "drawing.drawing",
     "draw_backward": "drawing.animation",
     "draw_diff": "drawing.contrast", "explain": "explaining.explanation", "formula": "explaining.expression",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd.extend import setting
+
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .functional.dropout import checked_probability
 from .module import Module
@@ -45,7 +47,8 @@ class Dropout(Module):
 
     def forward(self, input: Any) -> Any:
         """Return `input` with elements left out, or as it is in evaluation."""
-        return F.dropout(input, self.p, self.training, rng=self.rng)
+        p, rng = setting(lambda: (self.p, self.rng))
+        return F.dropout(input, p, self.training, rng=rng)
 
     def extra_repr(self) -> str:
         """Return the settings."""
@@ -64,4 +67,5 @@ class AlphaDropout(Dropout):
 
     def forward(self, input: Any) -> Any:
         """Return `input` with elements at SELU's floor, or as it is in evaluation."""
-        return F.alpha_dropout(input, self.p, self.training, rng=self.rng)
+        p, rng = setting(lambda: (self.p, self.rng))
+        return F.alpha_dropout(input, p, self.training, rng=rng)

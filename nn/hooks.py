@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import Node
-from autograd.extend import elementwise
+from autograd.extend import elementwise, is_recording
 
 __all__ = ["Handle", "Hooks"]
 
@@ -54,13 +54,21 @@ class Hooks:
         hooks.append(entry)
         return Handle(hooks, entry)
 
+    def kinds(self) -> tuple[str, ...]:
+        """Return when there are hooks to call."""
+        return tuple([when for when in ("before", "after", "backward") if getattr(self, when)])
+
+    def gradients(self, module: Any) -> _Watch:
+        """Return what waits for the gradients of one call of the module, and in replays for those of each."""
+        return _Watch(module, self.backward if is_recording() else tuple(self.backward))
+
     def around(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run `module.forward` with every hook in its place."""
         for hook in tuple(self.before):
             changed = hook(module, args)
             if changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
-        watch = _Watch(module, tuple(self.backward)) if self.backward else None
+        watch = self.gradients(module) if self.backward else None
         if watch is not None:
             args = watch.inputs(args)
         output = module.forward(*args, **kwargs)
@@ -74,7 +82,7 @@ class Hooks:
 class _Watch:
     """One call of a module, waiting for the gradients of its output and of its inputs."""
 
-    def __init__(self, module: Any, hooks: tuple[Hook, ...]) -> None:
+    def __init__(self, module: Any, hooks: Sequence[Hook]) -> None:
         self.module = module
         self.hooks = hooks
         self.grad_output: list[Any] = []
@@ -123,7 +131,7 @@ class _Watch:
 
     def call(self) -> Any:
         result = None
-        for hook in self.hooks:
+        for hook in tuple(self.hooks):
             changed = hook(self.module, tuple(self.grad_input), tuple(self.grad_output))
             if changed is not None:
                 result = changed

@@ -9,8 +9,10 @@ from typing import Any, Self
 import numpy as np
 
 from autograd import Tensor, Value
+from autograd.extend import is_recording, setting
 
 from .hooks import Handle, Hooks
+from .recording import recorded_call
 from .state import LoadResult, checked_state
 
 __all__ = ["Module", "Parameter"]
@@ -91,12 +93,21 @@ class Module:
     ['factor']
     """
 
-    training: bool = True
     _hooks: Hooks | None = None
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it is part of state_dict
 
     def __init__(self) -> None:
         self._buffers = {}
+
+    @property
+    def training(self) -> bool:
+        """True after `train()`, False after `eval()`; who asks while `compile` records is asked again in each call."""
+        mode: bool = self.__dict__.get("training", True)
+        return setting(lambda: self.__dict__.get("training", True)) if is_recording() else mode
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self.__dict__["training"] = mode
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name)
@@ -124,6 +135,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`, and the hooks if there are any."""
+        if is_recording():
+            return recorded_call(self, args, kwargs)
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return self._hooks.around(self, args, kwargs)

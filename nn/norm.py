@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
+from autograd.extend import is_recording
 
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
-from .functional.checks import as_operand, floats
+from .functional.checks import as_operand
+from .functional.recorded import checked, computed
 from .linear import checked_size
 from .module import Module, Parameter
 from .ranks import sharing, standardized_over_all
@@ -104,19 +106,30 @@ class BatchNorm1d(Module):
                 f"BatchNorm1d({self.num_features}) takes an input of shape (N, {self.num_features}) or "
                 f"(N, {self.num_features}, L), not {x.shape}"
             )
-        if not self.training and self.track_running_stats and not self.num_batches_tracked:
+        training, tracked = self.training, self.track_running_stats
+        if not training and tracked:
+            checked(self._require_statistics)
+        comm = sharing()
+        if comm is not None and (training or not tracked):
+            return self._with_other_ranks(x, comm)
+        mean, var = self.running_mean, self.running_var
+        if tracked and not training and is_recording():  # read again in each replay
+            mean, var = computed(lambda: self.running_mean), computed(lambda: self.running_var)
+        y = F.batch_norm(x, mean, var, self.weight, self.bias, training, eps=self.eps)
+        if training and tracked:
+            computed(self._track_batch, x)
+        return y
+
+    def _require_statistics(self) -> None:
+        if not self.num_batches_tracked:
             raise RuntimeError(
                 "BatchNorm1d in evaluation has no running statistics: it has seen no batch in training yet. Train "
                 "first, load_state_dict of a trained model, or make it with track_running_stats=False"
             )
-        comm = sharing()
-        if comm is not None and (self.training or not self.track_running_stats):
-            return self._with_other_ranks(x, comm)
-        y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, eps=self.eps)
-        if self.training and self.track_running_stats:
-            a, axes = floats(x), (0,) if x.ndim == 2 else (0, 2)
-            self._track(a.mean(axis=axes), a.var(axis=axes, ddof=1))
-        return y
+
+    def _track_batch(self, x: np.ndarray[Any, Any]) -> None:
+        axes = (0,) if x.ndim == 2 else (0, 2)
+        self._track(x.mean(axis=axes), x.var(axis=axes, ddof=1))
 
     def _with_other_ranks(self, x: Any, comm: Any) -> Any:
         """Normalise by the statistics of all ranks' rows."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
+from autograd.extend import setting
 
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .linear import checked_size
@@ -76,7 +77,8 @@ class RReLU(Module):
 
     def forward(self, input: Any) -> Any:
         """Return the activation of each element."""
-        return F.rrelu(input, self.lower, self.upper, self.training, rng=self.rng)
+        lower, upper, rng = setting(lambda: (self.lower, self.upper, self.rng))
+        return F.rrelu(input, lower, upper, self.training, rng=rng)
 
     def extra_repr(self) -> str:
         """Return the settings."""

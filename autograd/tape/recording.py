@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from autograd.backward import pulled_to, seed_of
 from autograd.graph import Node, Primitive, make_leaf, record, topological_order
-from autograd.modes import Watch
+from autograd.modes import Watch, watching
 from autograd.provenance import user_line
 
 __all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
@@ -60,7 +60,8 @@ class Recording(Watch):
     def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Call a function of numbers, now and in each replay; its result is a node if it is a number or an array."""
         raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
-        result = function(*raw)
+        with watching(self.recording):  # as in a replay: what it does with nodes of its own is nothing to record
+            result = function(*raw)
         op = Callback(function)
         if result is None:
             node = object.__new__(Node)

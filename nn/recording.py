@@ -1,0 +1,94 @@
+"""What a module does while `autograd.compile` records a call of it: so that each replay does it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import autograd as ag
+from autograd import Node, Tensor
+from autograd.extend import NotReplayable, callback, setting
+
+from .functional.recorded import as_values, holds_values
+
+__all__ = ["recorded_call"]
+
+
+def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a module's `forward`, and its hooks as calls that each replay makes again.
+
+    A module of `Value`s is handed `Value`s: what comes in as an array arrives here as a Tensor.
+    """
+    if any(map(holds_values, (*args, *vars(module).values()))):
+        args = tuple([_of_values(a) for a in args])
+    hooked = setting(lambda: module._hooks is not None and module._hooks.kinds())
+    if not hooked:
+        return module.forward(*args, **kwargs)
+    hooks = module._hooks
+    if "before" in hooked:
+        _told(module, "before", args)
+    gradients = hooks.gradients(module) if "backward" in hooked else None
+    if gradients is not None:
+        args = gradients.inputs(args)
+    output = module.forward(*args, **kwargs)
+    if "after" in hooked:
+        _told(module, "after", args, output)
+    return output if gradients is None else gradients.outputs(output)
+
+
+def _of_values(a: Any) -> Any:
+    return as_values(a) if isinstance(a, Tensor) and a.dtype.kind == "f" else a
+
+
+def _told(module: Any, when: str, *things: Any) -> None:
+    """Call the hooks of a module with nodes of their own, which hold the numbers of the present call."""
+    recorded = False
+
+    def hooks(*numbers: Any) -> None:
+        nonlocal recorded
+        rest = iter([Tensor(x) if hasattr(x, "shape") else ag.Value(x) for x in numbers])
+        given = [_rebuilt(thing, rest) for thing in things]
+        for hook in tuple(getattr(module._hooks, when)):
+            what = "returned something" if hook(module, *given) is not None else ""
+            if any(node.hooks for thing in given for node in _nodes(thing)):
+                what = "registered a hook on a tensor"
+            if what and recorded:
+                raise NotReplayable(f"a forward hook {what}")
+            if what:
+                raise ag.RecordingError(
+                    f"a forward hook of {type(module).__name__} {what} while autograd.compile() records: a replay "
+                    "calls forward hooks to look, not to change what is computed. Write it as a part of forward(), or "
+                    "run the model without compile"
+                )
+        recorded = True
+
+    callback(hooks, *[node for thing in things for node in _nodes(thing)])
+
+
+def _nodes(thing: Any) -> Iterator[Node]:
+    """Yield the nodes in a nest of tuples, lists and dicts."""
+    if isinstance(thing, Node):
+        yield thing
+    elif isinstance(thing, (tuple, list)):
+        for part in thing:
+            yield from _nodes(part)
+    elif isinstance(thing, dict):
+        yield from _nodes(list(thing.values()))
+    elif holds_values(thing):
+        yield from _nodes(list(thing.flat))
+
+
+def _rebuilt(thing: Any, nodes: Iterator[Node]) -> Any:
+    """Return the same nest with other nodes."""
+    if isinstance(thing, Node):
+        return next(nodes)
+    if isinstance(thing, (tuple, list)):
+        return type(thing)([_rebuilt(part, nodes) for part in thing])
+    if isinstance(thing, dict):
+        return {key: _rebuilt(part, nodes) for key, part in thing.items()}
+    if holds_values(thing):
+        array = thing.copy()
+        for i in range(array.size):
+            array.flat[i] = _rebuilt(array.flat[i], nodes)
+        return array
+    return thing
