@@ -108,7 +108,7 @@ class GradientSum:
         return total, others
 
     def _free(self) -> Buffer:
-        """Return a buffer of which nobody else holds a piece; two in turn do, if somebody keeps the latest gradients."""
+        """Return a buffer of which nobody else holds a piece; two take turns if somebody keeps the last gradients."""
         for buffer in self.pool:
             if buffer.holders() == buffer.alone:
                 return buffer
