@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from nn.files import FilePath, replacing
 
 from .csv_index import CSVIndex, index_csv
 from .csv_reader import Lines, Options
-from .dataset import Batch, Dataset, as_rows
+from .dataset import Batch, Dataset, as_batch, as_rows
 from .mapped import shard_of
 from .sampler import BlockSampler, whole_number
 
@@ -40,6 +41,8 @@ class CSVDataset(Dataset):
         Blocks that are kept in memory, and mixed with one another by ``DataLoader(..., shuffle=True)``.
     index : CSVIndex, optional
         Where rows stand, found by `index_csv` on another rank; then nothing outside of the shard is read at all.
+    transform : callable, optional
+        Called with the arrays of a batch, returns those to deal: ``lambda x, y: (scale(x), y)``.
     **options
         As for `read_csv`; `classes` must be a sequence and `fill` a number, since not all rows are known at once.
 
@@ -85,6 +88,7 @@ class CSVDataset(Dataset):
         block: int = 8192,
         keep: int = 8,
         index: CSVIndex | None = None,
+        transform: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
         self.path, self.options = Path(path), Options(target, **options)
@@ -101,6 +105,7 @@ class CSVDataset(Dataset):
         self.classes = tuple(self._head.indices) or None
         self._rows = shard_of(self.index.rows, shard)
         self.shard = (int(shard[0]), int(shard[1]))
+        self.transform = transform
         self._kept: dict[int, Batch] = {}
 
     def __len__(self) -> int:
@@ -127,7 +132,9 @@ class CSVDataset(Dataset):
             here = np.flatnonzero(which == number)
             for whole, part in zip(out, parts, strict=True):
                 whole[here] = part[places[here] - number * self.index.block]
-        return tuple(out) if needed else tuple(part[:0] for part in self.batch(np.zeros(1, np.intp)))
+        if not needed:
+            return tuple(part[:0] for part in self.batch(np.zeros(1, np.intp)))
+        return tuple(out) if self.transform is None else as_batch(self.transform(*out))
 
     def random_sampler(self) -> BlockSampler:
         """Return the order for ``DataLoader(..., shuffle=True)``, which reads each block once."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd import Tensor, Value
 
-__all__ = ["Dataset", "Subset", "TensorDataset", "as_array", "as_rows", "same_length"]
+__all__ = ["Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, ...]
@@ -190,5 +190,9 @@ class Subset(Dataset):
 def fetch(dataset: Any, rows: Array) -> Batch:
     """Return rows of a `Dataset`, or of any object with ``__getitem__``, as a tuple of arrays."""
     batch = getattr(dataset, "batch", None)
-    got = Dataset.batch(dataset, rows) if batch is None else batch(rows)
+    return as_batch(Dataset.batch(dataset, rows) if batch is None else batch(rows))
+
+
+def as_batch(got: Any) -> Batch:
+    """Return arrays as a tuple, also a single one."""
     return got if type(got) is tuple else (got,)

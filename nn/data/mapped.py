@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from nn.files import FilePath
 
-from .dataset import Batch, Dataset, as_rows
+from .dataset import Batch, Dataset, as_batch, as_rows
 from .sampler import whole_number
 
 try:
@@ -97,6 +98,8 @@ class MappedDataset(Dataset):
     window : int, optional
         Bytes of a file that are mapped at a time.  By default all, or 64 MiB if that would take more than a quarter of
         the address space that the process may use (``ulimit -v``).
+    transform : callable, optional
+        Called with the arrays of a batch, returns those to deal: ``lambda x, y: (scale(x), y)``.
 
     Attributes
     ----------
@@ -133,7 +136,13 @@ class MappedDataset(Dataset):
            [4., 5.]]), array([3, 2])))
     """
 
-    def __init__(self, *files: Any, shard: tuple[int, int] = (0, 1), window: int | None = None) -> None:
+    def __init__(
+        self,
+        *files: Any,
+        shard: tuple[int, int] = (0, 1),
+        window: int | None = None,
+        transform: Callable[..., Any] | None = None,
+    ) -> None:
         if not files:
             raise ValueError("give at least one file")
         found = [file if isinstance(file, RawFile) else _npy(file) for file in files]
@@ -147,6 +156,7 @@ class MappedDataset(Dataset):
         most = (None if _fits(size) else WINDOW) if window is None else whole_number(window, "window", 1)
         self._parts = [_Mapped(file, own, most) for file in found]
         self._length = len(own)
+        self.transform = transform
 
     def __len__(self) -> int:
         return self._length
@@ -162,7 +172,8 @@ class MappedDataset(Dataset):
 
     def batch(self, rows: Any) -> Batch:
         """Return some rows of every file, copied; rows are given as an index array."""
-        return tuple([part.take(rows) for part in self._parts])
+        parts = tuple([part.take(rows) for part in self._parts])
+        return parts if self.transform is None else as_batch(self.transform(*parts))
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{part.dtype} {(len(self), *part.shape)}" for part in self._parts)

@@ -152,6 +152,24 @@ def test_files_that_are_no_rows_of_numbers_are_named():
         data[23]
 
 
+def test_batches_are_transformed_on_their_way():
+    X, y = saved()
+    written("a,b\n" + "".join(f"{i},{i}\n" for i in range(7)))
+    for data, a, b in (
+        (MappedDataset("x.npy", "y.npy", transform=lambda x, y: (2 * x, y - 1)), 2 * X, y - 1),
+        (
+            CSVDataset("t.csv", "b", transform=lambda x, y: (2 * x, y - 1)),
+            2.0 * np.arange(7)[:, None],
+            np.arange(7) - 1.0,
+        ),
+    ):
+        rows = np.array([5, 0, 5])
+        equal(data.batch(rows), (a[rows], b[rows]))
+        equal(data[3], (a[3], b[3]))
+    alone = MappedDataset("x.npy", transform=lambda x: x + 1)
+    assert [batch[0].shape for batch in DataLoader(alone, 20)] == [(20, 3), (3, 3)]
+
+
 # --------------------------------------------------------------------------------------------- the block order
 
 
