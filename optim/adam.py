@@ -39,9 +39,10 @@ class Adam(Optimizer):
 
     Notes
     -----
-    Kingma & Ba 2015, Algorithm 1, epsilon outside the root. The correction of m is joined to `lr`, two numbers, which
-    saves dividing an array. PyTorch: the same; Keras: eps 1e-7, multiplied by ``sqrt(1 - b2**t)`` (the paper's
-    epsilon-hat of section 2); optax: the same, with `eps_root`; its amsgrad takes the largest v_hat.
+    Kingma & Ba 2015, Algorithm 1, epsilon outside the root. The corrections are joined to `lr` and `eps`, numbers, as
+    at the end of the paper's section 2, which saves dividing arrays. PyTorch: the same; Keras: eps 1e-7, multiplied by
+    ``sqrt(1 - b2**t)`` (the epsilon-hat of section 2); optax: the same, with `eps_root`; its amsgrad takes the largest
+    v_hat.
 
     Examples
     --------
@@ -74,10 +75,11 @@ class Adam(Optimizer):
         v = b2 * v + (1 - b2) * g * g
         if amsgrad:
             v_max = v if v_max is None else np.maximum(v_max, v)
-        v_hat = (v_max if amsgrad else v) / (1 - b2**t)
+        spread = v_max if amsgrad else v
+        unbias = 1 - b2**t
         if eps_root:
-            v_hat = v_hat + eps_root
-        return lr / (1 - b1**t) * m / (np.sqrt(v_hat) + eps), (m, v, v_max)
+            spread = spread + eps_root * unbias
+        return lr * unbias**0.5 / (1 - b1**t) * m / (np.sqrt(spread) + eps * unbias**0.5), (m, v, v_max)
 
 
 class AdamW(Adam):

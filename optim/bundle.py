@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -21,8 +22,11 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 State = tuple[Any, ...]
 
-BLOCK = 32_000
-"""Numbers per block: three or four temporaries of this length stay in a second-level cache."""
+BLOCK = 32_768
+"""Numbers per block: all that a rule makes of so many stays in a second-level cache."""
+
+LINE = 64
+"""Bytes of a line of the cache, and of the widest registers."""
 
 
 # Elsewhere than in CPython there may be no such count: no two answers are then equal, and nothing is used twice.
@@ -50,6 +54,19 @@ def changed(name: str, shape: tuple[int, ...], dtype: Any, a: Array) -> str:
     )
 
 
+def address(a: Array) -> int:
+    """Return where an array's first number lies."""
+    return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
+
+
+def aligned(size: int, dtype: Any) -> Array:
+    """Return a vector that begins where a line of the cache does: there, wide registers are filled twice as fast."""
+    item = np.dtype(dtype).itemsize
+    whole: Array = np.empty(size + LINE // item, dtype)
+    skip = -address(whole) % LINE // item
+    return whole[skip : skip + size]
+
+
 class Buffer:
     """A flat vector, the members' views of it, and whether anybody else holds a piece of it.
 
@@ -58,16 +75,17 @@ class Buffer:
     reference count looks when there is no other holder is measured, not assumed.
     """
 
-    __slots__ = ("alone", "flat", "views")
+    __slots__ = ("alone", "flat", "owner", "views")
 
     def __init__(self, size: int, dtype: Any, views: Callable[[Array], list[Any]]) -> None:
-        self.flat = np.empty(size, dtype)
+        self.flat = aligned(size, dtype)
+        self.owner = self.flat.base
         self.views = views(self.flat)
         self.alone = self.holders()
 
     def holders(self) -> tuple[Any, Any]:
-        """Count references to the vector, and to the most referenced view."""
-        return getrefcount(self.flat), max(map(getrefcount, self.views))
+        """Count references to what owns the memory, as every view's view has, and to the most referenced view."""
+        return getrefcount(self.owner), max(map(getrefcount, self.views))
 
 
 class Bundle:
@@ -86,6 +104,7 @@ class Bundle:
     def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
         self.members, self.places, self.t = list(members), list(places), t
         self.states: list[State] = []
+        self.replay: Any = None
         self.forget()
         self.lay_out()
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
@@ -106,6 +125,8 @@ class Bundle:
         self.now: Buffer | None = None
         self.spare: Buffer | None = None
         self.inbox: Array | None = None
+        self.pieces: dict[int, tuple[Sequence[Any], int]] = {}
+        self.asked = 0
 
     # -- the four verbs of a step --------------------------------------------------------------------------------
 
@@ -118,6 +139,11 @@ class Bundle:
                 return self.unusual_gradients()
             grads.append(g)
         return grads
+
+    def forget_gradients(self) -> None:
+        """Leave no gradient: None."""
+        for p in self.members:
+            p.grad = None
 
     def unusual_gradients(self) -> list[Any]:
         """Return the gradients if some are None, nodes or plain numbers; raise if one does not fit."""
@@ -144,15 +170,51 @@ class Bundle:
 
     def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Return number, place and gradient of every block."""
+        flat = self.joined(grads)
+        if flat is not None:
+            return [(k, block, flat[block]) for k, block in enumerate(self.blocks)]
         if len(self.blocks) == 1:
             if self.inbox is None:
-                self.inbox = np.empty(self.slices[-1].stop, self.dtype)
+                self.inbox = aligned(self.slices[-1].stop, self.dtype)
                 self.slots = self.viewed(self.inbox)
             for slot, g in zip(self.slots, grads):  # noqa: B905 - as in gradients
                 slot[...] = g
             return [(0, ..., self.inbox)]
-        flat = [g.reshape(-1) for g in self.straight(grads)]
-        return ((k, block, self.gathered(flat, block)) for k, block in enumerate(self.blocks))
+        parts = [g.reshape(-1) for g in self.straight(grads)]
+        return ((k, block, self.gathered(parts, block)) for k, block in enumerate(self.blocks))
+
+    def joined(self, grads: list[Any]) -> Array | None:
+        """Return the vector whose pieces, in the members' order, the gradients are, if they are such.
+
+        Where an array's numbers lie takes longer to ask than to copy a small one: the same pieces are asked once.
+        """
+        if len(grads) < 2 or (base := grads[0].base) is None or grads[1].base is not base:
+            return None
+        pieces, start = self.pieces.get(id(base), ((), 0))
+        for g, piece in zip(grads, pieces):  # noqa: B905 - as in gradients
+            if piece() is not g:
+                break
+        else:
+            if pieces:
+                return base[start : start + self.slices[-1].stop]  # type: ignore[no-any-return]
+        return self.found_joined(grads, base)
+
+    def found_joined(self, grads: list[Any], base: Array) -> Array | None:
+        """Ask where the gradients lie; remember them, without keeping them, if they are pieces of one vector."""
+        self.asked += 1
+        if self.asked > 16 + self.t // 16 or base.dtype != self.dtype or base.ndim != 1 or not base.flags.c_contiguous:
+            return None
+        start = (address(grads[0]) - address(base)) // base.itemsize
+        whole = base[start : start + self.slices[-1].stop]
+        if whole.size < self.slices[-1].stop:
+            return None
+        for g, piece in zip(grads, self.viewed(whole), strict=True):
+            if address(g) != address(piece) or g.strides != piece.strides or g.dtype != piece.dtype:
+                return None
+        if len(self.pieces) > 3:
+            self.pieces.clear()
+        self.pieces[id(base)] = ([weakref.ref(g) for g in grads], start)
+        return whole
 
     def gathered(self, flat: list[Array], block: slice) -> Array:
         """Return the part of all members' flat arrays that lies in a block."""
@@ -238,94 +300,4 @@ class Bundle:
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies of views are no longer views of the copied vector: a copied bundle gathers its numbers afresh.
-        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": []}
-
-
-class FloatBundle(Bundle):
-    """Scalar parameters (`Value`s, whose data are floats) as one float64 vector: as fast as an array, bit for bit."""
-
-    def lay_out(self) -> None:
-        """Every member is one number."""
-        self.dtype, self.shapes, self.turned = np.dtype(np.float64), [()] * len(self.members), []
-        self.inner = self.shapes
-
-    def gradients(self) -> list[Any]:
-        """Return the gradient of each member as a float, or None where there is none."""
-        grads = [p.grad for p in self.members]
-        return [g if type(g) is float or g is None else float(numbers(g)) for g in grads]
-
-    def read(self) -> Array:
-        """Return the members' numbers as one vector."""
-        return np.array([p.data for p in self.members], dtype=self.dtype)
-
-    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
-        """Return number, place and gradient of every block."""
-        g = np.array(grads, dtype=self.dtype)
-        return [(k, block, g[block]) for k, block in enumerate(self.blocks)]
-
-    def room(self) -> Array:
-        """Return a new vector."""
-        self.after = np.empty(len(self.members), self.dtype)
-        return self.after
-
-    def write(self) -> None:
-        """Give every member its number."""
-        for p, x in zip(self.members, self.after.tolist(), strict=True):
-            p.data = x
-
-
-class WholeBundle(Bundle):
-    """One parameter in its own shape, for rules that look at shapes; a `Value` is an array of no axes."""
-
-    def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
-        super().__init__(members, places, t)
-        self.blocks = [...]
-
-    def lay_out(self) -> None:
-        """Note the number type and the shape."""
-        (p,) = self.members
-        self.scalar = not isinstance(p.data, np.ndarray)
-        a = np.asarray(p.data, dtype=np.float64 if self.scalar else None)
-        self.dtype, self.shapes, self.inner, self.turned = a.dtype, [a.shape], [a.shape], []
-
-    def gradients(self) -> list[Any]:
-        """Return the one gradient, or None, in a list."""
-        (p,) = self.members
-        if p.grad is None:
-            return [None]
-        g = np.asarray(numbers(p.grad), dtype=self.dtype)
-        if g.shape != self.shapes[0]:
-            raise ValueError(f"{self.labels()[0]} has shape {self.shapes[0]} but its gradient has shape {g.shape}")
-        return [g]
-
-    def read(self) -> Array:
-        """Return the parameter's own array."""
-        a = np.asarray(self.members[0].data)
-        if a.shape != self.shapes[0] or a.dtype != self.dtype:
-            raise ValueError(changed(self.labels()[0], self.shapes[0], self.dtype, a))
-        return a
-
-    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
-        """Return the whole parameter as one block."""
-        return [(0, ..., grads[0])]
-
-    def room(self) -> Array:
-        """Return a new array of the parameter's shape and layout."""
-        self.after: Array = np.empty_like(self.members[0].data, dtype=self.dtype)
-        return self.after
-
-    def write(self) -> None:
-        """Rebind the parameter to its new array."""
-        self.members[0].data = float(self.after) if self.scalar else self.after
-
-    def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
-        """Step count and state: plain numbers, and arrays that nobody else holds."""
-        found: dict[str, Any] = {"step": self.t}
-        for name, value in zip(names, self.states[0] if self.states else (), strict=False):
-            if value is not None:
-                found[name] = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value
-        return found
-
-    def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
-        """Take over the state, given as `state_of` gives it."""
-        self.states = [tuple(found[0].get(name) for name in names)]
+        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": [], "replay": None, "pieces": {}}

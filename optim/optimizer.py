@@ -25,28 +25,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .bundle import Array, Bundle, FloatBundle, State, WholeBundle, label, numbers
+from .bundle import Array, Bundle, State, label, numbers
+from .bundle_forms import FloatBundle, WholeBundle
 from .checking import as_groups, checked_entries, checked_state_dict
+from .decay import descent, shrunk
 from .microscope import Trace, look
 from .options import Options
+from .recording import Replay, is_formula
 
 Group = dict[str, Any]
 Work = list[tuple[Bundle, list[Any], Group]]
-
-
-def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
-    """Return the direction to go down: the gradient, turned round to climb, with L2 regularisation added."""
-    if maximize:
-        g = -g
-    if weight_decay:
-        g = g + weight_decay * p
-    return g
-
-
-def shrunk(p: Any, *, lr: float, weight_decay: float) -> Any:
-    """Decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2, with the decay scaled by lr as in PyTorch)."""
-    p = (1 - lr * weight_decay) * p
-    return p  # noqa: RET504 - named, so that `trace` can show it
 
 
 class Optimizer(Options):
@@ -116,6 +104,7 @@ class Optimizer(Options):
         self._bundles: list[list[Bundle]] = []
         self._wants_t, self._wants_p = "t" in self.wanted, "p" in self.wanted
         self._wants = [name for name in self.wanted if name not in ("t", "p")]
+        self._straight = self.elementwise and hasattr(self, "rule") and is_formula(self.rule)
         for group in as_groups(params, type(self).__name__):
             self.add_param_group(group)
 
@@ -149,14 +138,16 @@ class Optimizer(Options):
         set_to_none : bool
             Leave None, so that a parameter the next loss does not use is skipped; else zeros. A `Value` gets 0.0.
         """
-        for group in self.param_groups:
-            for p in group["params"]:
-                if type(p.data) is float:
-                    p.grad = 0.0
-                elif set_to_none or p.grad is None:
-                    p.grad = None
-                else:
-                    p.grad = np.zeros_like(p.data)
+        for bundles in self._bundles:
+            for bundle in bundles:
+                if set_to_none:
+                    bundle.forget_gradients()
+                    continue
+                for p in bundle.members:
+                    if type(p.data) is float:
+                        p.grad = 0.0
+                    elif p.grad is not None:
+                        p.grad = np.zeros_like(p.data)
 
     # -- the step ------------------------------------------------------------------------------------------------
 
@@ -223,29 +214,41 @@ class Optimizer(Options):
 
     def _advanced(self, bundle: Bundle, grads: list[Any], group: Group) -> list[State]:
         """Work out a bundle's numbers after one step, into its spare room, and its states."""
-        options = {name: group[name] for name in self._wants}
-        if self._wants_t:
-            options["t"] = bundle.t + 1
-        coupled, decoupled = self.decay(group)
-        maximize, rule, states = group["maximize"], self.rule, self._begun(bundle, group)
+        if bundle.replay is not None:
+            done = bundle.replay.step(bundle, grads, group)
+            if done is not None:
+                return done  # type: ignore[no-any-return]
+        states = self._begun(bundle, group)
         p, after, fresh = bundle.read(), bundle.room(), []
         if p.size == 0:
             return states
         for k, block, given in bundle.cut(grads):
-            q, g = p[block], given
-            if maximize or coupled:
-                g = descent(g, q, maximize=maximize, weight_decay=coupled)
-            if self._wants_p:
-                options["p"] = q
-            step, state = rule(g, *states[k], **options)
-            if decoupled:
-                q = shrunk(q, lr=group["lr"], weight_decay=decoupled)
+            q, step, state = self.formula(p[block], given, states[k], group, bundle.t + 1)
             np.subtract(q, step, out=after[block])
             for part in state:
                 if part is given:  # not the rule's to keep: the caller's own array, or room for the next gradient
                     state = tuple([+part if part is given else part for part in state])
             fresh.append(state)
+        if self._straight:
+            bundle.replay = bundle.replay or Replay()
+            fresh = bundle.replay.watch(self.formula, bundle, fresh, group)
         return fresh
+
+    def formula(self, p: Any, g: Any, state: State, group: Mapping[str, Any], t: int) -> tuple[Any, Any, State]:
+        """Return what a step is taken from, the step, and the new state; of arrays, or of a recording's letters."""
+        coupled, decoupled = self.decay(group)
+        maximize = group["maximize"]
+        if maximize or coupled:
+            g = descent(g, p, maximize=maximize, weight_decay=coupled)
+        options = {name: group[name] for name in self._wants}
+        if self._wants_t:
+            options["t"] = t
+        if self._wants_p:
+            options["p"] = p
+        step, state = self.rule(g, *state, **options)
+        if decoupled:
+            p = shrunk(p, lr=group["lr"], weight_decay=decoupled)
+        return p, step, state
 
     def _begun(self, bundle: Bundle, group: Group) -> list[State]:
         """Return the states of a bundle's blocks, made if this is the first step."""
@@ -258,7 +261,7 @@ class Optimizer(Options):
         given = {name: p if name == "p" else group[name] for name in self.wanted_at_start}
         return self.start(np.zeros_like(p), **given)
 
-    def decay(self, group: Group) -> tuple[float, float]:
+    def decay(self, group: Mapping[str, Any]) -> tuple[float, float]:
         """Weight decay to be added to the gradient, and to be taken from the parameter."""
         weight_decay = 0.0 if self.own_decay else group.get("weight_decay", 0.0)
         decoupled = self.decoupled_decay or group.get("decoupled_weight_decay")

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from .bundle import State
-from .optimizer import Group, Optimizer, Work, descent
+from .decay import descent
+from .optimizer import Group, Optimizer, Work
 from .options import Betas, NonNegative, Positive
 
 Inner = Annotated[float, "(0, 1)"]
