@@ -19,10 +19,10 @@ GOALS = (
     ("moons-gradient", "chainrule:replay", ("casadi",), 1.0),
     ("moons", "chainrule:replay without numba", ("micrograd",), 1 / 30),
 )
-# workload, ours, what is limited, limit
+# workload, ours, what is limited, limit; in processor time, which does not grow when others use the machine
 LIMITS = (
-    ("import", "chainrule:eager", "seconds", 0.050),
-    ("chain", "chainrule:eager", "seconds", 6.0),
+    ("import", "chainrule:eager", "cpu", 0.050),
+    ("chain", "chainrule:eager", "cpu", 6.0),
     ("chain", "chainrule:eager", "bytes_a_node", 450.0),
     ("chain", "chainrule:eager", "growth", 12.0),
 )

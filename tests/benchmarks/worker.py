@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 WAITED = 1.05  # wall over processor time, from which on a chunk was interrupted
@@ -116,7 +117,8 @@ def main() -> None:
             else:
                 answer = getattr(worker, order.pop("do"))(**order)
         except Exception as error:  # noqa: BLE001 - the parent reports it, whatever it is
-            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+            text = f"{type(error).__name__}: {error}".replace(f"{Path(__file__).parents[2]}{os.sep}", "")
+            answer = {"error": text if len(text) < 200 else f"{text[:200]}..."}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
