@@ -57,7 +57,7 @@ def reverse_pass(
     if create_graph and not mode:  # asked for inside no_grad
         with enable_grad():
             return reverse_pass(order, cotangent, wanted, create_graph=True, keep=keep, visit=visit)
-    if isinstance(mode, Watch) and type(mode).pulled is not Watch.pulled:  # or it would be told of every edge for nothing
+    if isinstance(mode, Watch) and type(mode).pulled is not Watch.pulled:  # or every edge would cost a call
         visit = _watched(mode, visit)
     finished = _walked(order, _Walk(cotangent, wanted, create_graph, visit), keep)
     return {node: _as_node(g, node) for node, g in finished.items()} if create_graph else finished

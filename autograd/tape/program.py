@@ -12,7 +12,7 @@ from autograd.rules import PRIMITIVES
 
 from .recording import Callback
 
-__all__ = ["Program", "Step"]
+__all__ = ["Program", "Step", "key_of"]
 
 MULTIPLY = PRIMITIVES["multiply"]
 
@@ -46,6 +46,8 @@ class Program:
         Variables of outside, whose numbers are read at the start of each run.
     results : list
         As given, in terms of the nodes that are computed.
+    outputs : int
+        How many of the results belong to the function itself.
     backward_from : int
         How many steps compute the function itself; the others are its derivatives.
     """
@@ -59,6 +61,7 @@ class Program:
         self._stand_in: dict[Node, Any] = {}
         self._found: dict[Any, Node] = {}
         self.backward_from = 0
+        self.outputs = forward
         given, own = set(inputs), {*effects, *[r for r in results[:forward] if isinstance(r, Node)]}
         for node in topological_order(*effects, *[r for r in results if isinstance(r, Node)]):
             if node.op is not None:
@@ -81,7 +84,7 @@ class Program:
         if same is None and not any(isinstance(a, Node) for a in args):
             same = node._data
         if same is None:
-            key = (op, *[_key(a) for a in args], *_keys(node.params))
+            key = (op, *[key_of(a) for a in args], *_keys(node.params))
             same = self._found.setdefault(key, node)
             if same is node:
                 self.steps.append(Step(node, args))
@@ -115,7 +118,7 @@ def _is_one(x: Any) -> bool:
     return bool(x == 1) if type(x) is not np.ndarray else x.size == 1 and bool(x.all() and x.reshape(()) == 1)
 
 
-def _key(a: Any) -> Any:
+def key_of(a: Any) -> Any:
     """Return what tells an argument or parameter apart from others; 0.0 and -0.0 are two numbers."""
     kind = type(a)
     if kind is float:
@@ -125,9 +128,9 @@ def _key(a: Any) -> Any:
     if isinstance(a, (Node, np.ndarray)) or kind.__hash__ is None:
         return kind, id(a)
     if kind is tuple:
-        return tuple(map(_key, a))
+        return tuple(map(key_of, a))
     return kind, a
 
 
 def _keys(params: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple([(name, _key(value)) for name, value in params.items()])
+    return tuple([(name, key_of(value)) for name, value in params.items()])

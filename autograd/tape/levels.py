@@ -1,0 +1,334 @@
+"""A program of floats as arrays: what can be computed at the same time stands side by side.
+
+Most of a scalar graph are sums of products, written one operation at a time: ``act = act + w * x`` in a neuron, ``total
++ g * w`` in the chain rule.  A sum that has one user, which adds to it, is no number anybody else sees, and neither is
+a product that is only added.  So the two kinds of operations become one: a *chain*,
+
+.. math:: s = ((a_1 b_1 + a_2 b_2) + a_3 b_3) + \\dots
+
+rounded after every product and after every sum, exactly as it was written.  A lone sum is a chain with factors of 1.
+Everything that depends on nothing but earlier levels is a level (Hu 1961, "Parallel sequencing and assembly line
+problems"), and what does the same in a level is a *segment*: a few calls of NumPy, or one loop of the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.graph import Node, Primitive
+
+from .interpreter import CHAIN, KINDS, NUMBER
+from .program import Program, key_of
+from .recording import Callback
+
+__all__ = ["Encoded", "Levels", "Segment", "encoded"]
+
+Array = np.ndarray[Any, Any]
+
+# The operations that chains are made of, as the encoding counts them (below all kinds).
+ADD, SUBTRACT, MULTIPLY, SQUARE, NEGATIVE = -1, -2, -3, -4, -5
+PARTS = {"add": ADD, "subtract": SUBTRACT, "multiply": MULTIPLY, "square": SQUARE, "negative": NEGATIVE}
+
+MOST_OPERANDS = 3
+ONE, MINUS_ONE, MINUS_ZERO = 0, 1, 2  # the first constants: factors of a lone term, and a term that changes no sum
+BIGGEST_WHOLE = 2**53  # beyond it a float may be another number than the int
+
+
+class Foreign(NamedTuple):
+    """An operation that is called as Python."""
+
+    function: Callable[..., Any]
+    params: dict[str, Any]
+    arity: int
+    name: str
+
+
+class Encoded(NamedTuple):
+    """A program of floats without its nodes.
+
+    A *place* is a number: first those of outside (inputs, then leaves), then the steps in order, then constants.
+    """
+
+    codes: list[int]  # per step: a part of chains, a kind, or len(KINDS) + the number of a foreign function
+    operands: tuple[list[int], list[int], list[int]]  # places; -1 where an operation takes fewer
+    outside: int
+    constants: list[float]
+    results: list[int]  # places
+    foreign: list[Foreign]
+
+
+def encoded(program: Program) -> Encoded | None:
+    """Return a program as numbers; None if it is not made of floats only, or calls Python functions.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> encoded(Program([], [x * x + 1.0], 1, [])).codes == [MULTIPLY, ADD]
+    True
+    """
+    place: dict[Any, int] = {}
+    for node in (*program.inputs, *program.leaves):
+        if type(node._data) is not float:
+            return None
+        place[node] = len(place)
+    outside, steps = len(place), program.steps
+    writer = _Places(place, outside + len(steps))
+    codes: list[int] = []
+    columns: tuple[list[int], list[int], list[int]] = ([], [], [])
+    xs, ys, zs = columns
+    code_of, constant = writer.code_of, writer.constant
+    next_place = outside
+    try:
+        for node, args in steps:
+            if type(node._data) is not float:
+                return None
+            codes.append(code_of(node.op, node.params, len(args)))
+            count = len(args)
+            x = args[0]
+            xs.append(place[x] if x.__class__ is node.__class__ or isinstance(x, Node) else constant(x))
+            if count == 1:
+                ys.append(-1)
+                zs.append(-1)
+            else:
+                y = args[1]
+                ys.append(place[y] if y.__class__ is node.__class__ or isinstance(y, Node) else constant(y))
+                zs.append(-1 if count == 2 else writer.third(args))
+            place[node] = next_place
+            next_place += 1
+        results = [place[r] if isinstance(r, Node) else constant(r) for r in program.results]
+    except _NotOfFloats:
+        return None
+    return Encoded(codes, columns, outside, writer.constants, results, writer.foreign)
+
+
+class _NotOfFloats(Exception):  # noqa: N818  (a finding, caught above)
+    pass
+
+
+class _Places:
+    """Numbers for constants and for operations."""
+
+    def __init__(self, place: dict[Any, int], first: int) -> None:
+        self.place, self.first = place, first
+        self.constants = [1.0, -1.0, -0.0]
+        self.foreign: list[Foreign] = []
+        self._found: dict[Any, int] = {}
+        self._codes: dict[Any, int] = {}
+
+    def code_of(self, op: Primitive, params: Any, arity: int) -> int:
+        code = self._codes.get(op)
+        if code is not None and not params:
+            return code
+        key: Any = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
+        code = self._codes.get(key)
+        if code is None:
+            code = self._codes[key] = self._new_code(op, params, arity)
+        return code
+
+    def _new_code(self, op: Primitive, params: Any, arity: int) -> int:
+        if isinstance(op, Callback):
+            raise _NotOfFloats
+        if not params and op.forward.__module__.startswith("autograd."):
+            code = PARTS.get(op.name, NUMBER.get(op.name))
+            if code is not None:
+                return code
+        self.foreign.append(Foreign(op.forward, dict(params), arity, op.name))
+        return len(KINDS) + len(self.foreign) - 1
+
+    def third(self, args: tuple[Any, ...]) -> int:
+        if len(args) > MOST_OPERANDS:
+            raise _NotOfFloats
+        return self.place[args[2]] if isinstance(args[2], Node) else self.constant(args[2])
+
+    def constant(self, x: Any) -> int:
+        """Return the place of a plain number."""
+        if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > BIGGEST_WHOLE):
+            raise _NotOfFloats
+        key = float(x).hex()  # 0.0 and -0.0 are two numbers
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self.first + len(self.constants)
+            self.constants.append(float(x))
+        return found
+
+
+class Segment(NamedTuple):
+    """Independent computations of one kind: `lanes` side by side, each of `length` terms (1 for all but chains)."""
+
+    kind: int  # as in KINDS, or len(KINDS) + the number of a foreign function
+    level: int
+    lanes: int
+    length: int
+    start: int  # where its operands begin
+    out: int  # where its results begin
+
+
+class Levels:
+    """The schedule of a program of floats.
+
+    All numbers live in one vector: inputs and leaves, then constants, then results, segment after segment.
+
+    Attributes
+    ----------
+    segments : list of Segment
+        What is to be done, in order.
+    a, b, c : ndarray of int
+        Where the operands of each segment are: for a chain its terms, all first ones before all second ones.
+    outside : int
+        How many numbers at the start of the vector are given anew for each run.
+    start : ndarray of float
+        The vector before the first run.
+    results : ndarray of int
+        Where the results are.
+    foreign : list of Foreign
+        The functions of segments beyond `KINDS`.
+    """
+
+    def __init__(self, program: Encoded) -> None:
+        self.outside, self.foreign = program.outside, program.foreign
+        code = np.array(program.codes, np.int32)
+        x, y, z = (np.array(column, np.int32) for column in program.operands)
+        chains = _Chains(code, x, y, z, program)
+        owner = np.array(chains.owner, np.int32)
+        own = np.flatnonzero(owner == np.arange(len(code)))
+        # A step's number in the vector comes from its segment's place in the schedule.
+        kind = np.where(code[own] < 0, CHAIN, code[own])
+        length = chains.lengths[own]
+        level = np.array(chains.level, np.int32)[own]
+        group = _group(length)
+        order = np.lexsort((own, group, kind, level))
+        own, kind, length, level, group = own[order], kind[order], length[order], level[order], group[order]
+        self._number(program, own)
+        self._cut(kind, level, group, length)
+        self._fill(own, kind, (x, y, z), chains)
+
+    def _number(self, program: Encoded, own: Array) -> None:
+        """Say where in the vector each place of the program is."""
+        steps, first = len(program.codes), self.outside + len(program.constants)
+        position = np.full(self.outside + steps + len(program.constants), -1, np.intp)
+        position[: self.outside] = np.arange(self.outside)
+        position[self.outside + steps :] = np.arange(self.outside, first)
+        position[self.outside + own] = first + np.arange(len(own))
+        self._position = position
+        self.start = np.zeros(first + len(own))
+        self.start[self.outside : first] = program.constants
+        self.results = position[np.array(program.results, np.intp)]
+        self._first = first
+
+    def _cut(self, kind: Array, level: Array, group: Array, length: Array) -> None:
+        """Cut the ordered steps into segments."""
+        count = len(kind)
+        change = (np.diff(kind) != 0) | (np.diff(level) != 0) | (np.diff(group) != 0)
+        begins = np.concatenate([[0], np.flatnonzero(change) + 1]) if count else np.zeros(0, np.intp)
+        lanes = np.diff(np.append(begins, count))
+        longest = np.maximum.reduceat(length, begins) if count else begins
+        starts = np.concatenate([[0], np.cumsum(lanes * longest)])
+        self.size = int(starts[-1])
+        columns = (kind[begins], level[begins], lanes, longest, starts[:-1], self._first + begins)
+        self.segments = [Segment(*row) for row in zip(*[c.tolist() for c in columns], strict=True)]
+        segment = np.repeat(np.arange(len(begins)), lanes)
+        self._lane = np.arange(count) - begins[segment]
+        self._width, self._from = lanes[segment], starts[:-1][segment]
+
+    def _fill(self, own: Array, kind: Array, columns: Sequence[Array], chains: _Chains) -> None:
+        """Write down where the operands are."""
+        position, one = self._position, self.outside + ONE
+        # A chain shorter than the others of its segment ends with terms of -0 * 1, which change no bit of a sum.
+        self.a = np.full(self.size, self.outside + MINUS_ZERO, np.intp)
+        self.b, self.c = np.full(self.size, one, np.intp), np.full(self.size, one, np.intp)
+        single = kind != CHAIN
+        at = self._from[single] + self._lane[single]
+        for into, column in zip((self.a, self.b, self.c), columns, strict=True):
+            given = column[own[single]]
+            into[at[given >= 0]] = position[given[given >= 0]]
+        rank = np.empty(int(own.max(initial=-1)) + 1, np.intp)
+        rank[own] = np.arange(len(own))
+        r = rank[chains.of]
+        at = self._from[r] + chains.nth * self._width[r] + self._lane[r]
+        self.a[at], self.b[at] = position[chains.first], position[chains.second]
+        del self._position, self._lane, self._width, self._from
+
+
+def _group(length: Array) -> Array:
+    """Return equal numbers for lengths that may share a segment: at most a third of it is filled up then."""
+    two = 2 ** np.ceil(np.log2(np.maximum(length, 1))).astype(np.int64)
+    return np.where((length > 4) & (length <= two - two // 4), two - two // 4, two + (length == 3))
+
+
+class _Chains:
+    """Which steps are part of which chain, and what the chains add up."""
+
+    def __init__(self, code: Array, x: Array, y: Array, z: Array, program: Encoded) -> None:
+        self.steps, self.outside = len(code), program.outside
+        places = self.outside + self.steps + len(program.constants)
+        self.one = self.outside + self.steps + ONE
+        used = [column[column >= 0] for column in (x, y, z)] + [np.array(program.results, np.int32)]
+        uses = np.bincount(np.concatenate(used), minlength=places)
+        once = uses == 1
+        self._code = np.full(places, len(KINDS), np.int32)
+        self._code[self.outside : self.outside + self.steps] = code
+        is_sum = once & ((self._code == ADD) | (self._code == SUBTRACT))
+        is_product = once & (self._code <= MULTIPLY)
+        sums = np.flatnonzero((code == ADD) | (code == SUBTRACT))
+        added = code[sums] == ADD
+        sx, sy = x[sums], y[sums]
+        on_x = is_sum[sx]
+        on_y = is_sum[sy] & added & ~on_x
+        self._owners(sums, sx, on_x | is_product[sx], sy, on_y | (is_product[sy] & added))
+        self._levels(x, y, z)
+        lone = np.flatnonzero((code <= MULTIPLY) & (np.array(self.owner) == np.arange(self.steps)))
+        sx, sy, subtracted = sx[~on_x], sy[~on_y], ~added[~on_y]
+        parts = [
+            (2 * sums[~on_x], *self._term(sx, is_product[sx], x, y)),
+            (2 * sums[~on_y] + 1, *self._term(sy, is_product[sy] & ~subtracted, x, y, subtracted)),
+            (2 * lone, *self._term(lone + self.outside, np.full(len(lone), True), x, y)),
+        ]
+        when, first, second = (np.concatenate(column) for column in zip(*parts, strict=True))
+        of = np.array(self.owner, np.intp)[when // 2]
+        order = np.lexsort((when, of))
+        self.of, self.first, self.second = of[order], first[order], second[order]
+        self.lengths = np.maximum(np.bincount(self.of, minlength=self.steps), 1)
+        begins = np.flatnonzero(np.diff(self.of, prepend=-1))
+        self.nth = np.arange(len(self.of)) - np.repeat(begins, np.diff(np.append(begins, len(self.of))))
+
+    def _term(
+        self, place: Array, product: Array, x: Array, y: Array, minus: Array | bool = False
+    ) -> tuple[Array, Array]:
+        """Return the two factors of terms: of a product, or the number itself and 1 or -1."""
+        step = np.where(product, place - self.outside, 0)
+        code = self._code[place]
+        first = np.where(product, x[step], place) if self.steps else place
+        second = np.where(minus, self.one - ONE + MINUS_ONE, self.one)
+        second = np.where(product & (code == MULTIPLY), y[step], second)
+        second = np.where(product & (code == SQUARE), x[step], second)
+        return first, np.where(product & (code == NEGATIVE), self.one - ONE + MINUS_ONE, second)
+
+    def _owners(self, sums: Array, sx: Array, joins_x: Array, sy: Array, joins_y: Array) -> None:
+        """Find the last step of the chain each step belongs to."""
+        into = np.arange(self.steps)
+        into[sx[joins_x] - self.outside] = sums[joins_x]
+        into[sy[joins_y] - self.outside] = sums[joins_y]
+        owner: list[int] = into.tolist()
+        for i in range(self.steps - 1, -1, -1):
+            owner[i] = owner[owner[i]]
+        self.owner = owner
+
+    def _levels(self, x: Array, y: Array, z: Array) -> None:
+        """Find the level of each chain: one above all it reads."""
+        owner, outside, steps = self.owner, self.outside, self.steps
+        columns = []
+        for column in (x, y, z):
+            step = column - outside
+            columns.append(np.where((step >= 0) & (step < steps), step, -1).tolist())
+        level = [0] * (steps + 1)  # the last belongs to everything that is there before the first step
+        for i, own, p, q, r in zip(range(steps), owner, *columns, strict=True):
+            needed = level[own]
+            for j in (p, q) if r < 0 else (p, q, r):
+                if level[j] >= needed and (j < 0 or owner[j] != own):
+                    needed = level[j] + 1
+            level[own] = needed
+        self.level = level[:steps]

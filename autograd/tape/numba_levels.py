@@ -1,0 +1,50 @@
+"""The levels of a program of floats run by the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from autograd.modes import NotReplayable
+
+from .interpreter import KINDS, interpreter
+from .levels import Levels
+from .numpy_levels import call_foreign
+
+__all__ = ["NumbaLevels"]
+
+
+class NumbaLevels:
+    """Runs the levels of a program.
+
+    Parameters
+    ----------
+    levels : Levels
+        The schedule.
+    interpret : callable, optional
+        What runs it; `interpreter` by default.
+
+    Attributes
+    ----------
+    v : ndarray of float
+        All numbers of the last run; what is given anew stands first.
+    """
+
+    def __init__(self, levels: Levels, interpret: Callable[..., bool] | None = None) -> None:
+        self.v = levels.start.copy()
+        self._interpret = interpret or interpreter()
+        self._levels = levels
+        plan = np.array(levels.segments, np.int64).reshape(-1, 6)
+        self._arrays = (self.v, plan, *[np.ascontiguousarray(x, np.int32) for x in (levels.a, levels.b, levels.c)])
+        self._stops = [*np.flatnonzero(plan[:, 0] >= len(KINDS)).tolist(), len(plan)]
+
+    def run(self) -> None:
+        """Compute everything from the numbers at the start of `v`."""
+        interpret, arrays, first = self._interpret, self._arrays, 0
+        for stop in self._stops:
+            if first < stop and not interpret(*arrays, first, stop):
+                raise NotReplayable
+            if stop < len(self._levels.segments):
+                call_foreign(self._levels, self._levels.segments[stop], self.v)
+            first = stop + 1

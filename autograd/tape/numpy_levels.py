@@ -1,0 +1,122 @@
+"""The levels of a program of floats run by NumPy: a few calls for each segment, however many numbers it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd.modes import NotReplayable
+from autograd.rules import PRIMITIVES
+
+from .interpreter import CHAIN, KINDS
+from .levels import ONE, Levels, Segment
+
+__all__ = ["NumpyLevels", "call_foreign"]
+
+Array = np.ndarray[Any, Any]
+
+# What NumPy rounds as Python does: exact operations, and those that IEEE 754 asks to be rounded correctly.
+EXACT: dict[str, Callable[..., Any]] = {
+    "divide": np.divide, "reciprocal": partial(np.divide, 1.0), "absolute": np.absolute, "sqrt": np.sqrt,
+    "greater": np.greater, "greater_equal": np.greater_equal, "less": np.less, "less_equal": np.less_equal,
+    "equal": np.equal, "not_equal": np.not_equal, "logical_not": np.logical_not, "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
+}  # fmt: skip
+CANNOT_FAIL = frozenset({
+    "absolute", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not", "logical_and",
+    "logical_or",
+})  # fmt: skip
+
+
+class NumpyLevels:
+    """Runs the levels of a program.
+
+    Parameters
+    ----------
+    levels : Levels
+        The schedule.
+
+    Attributes
+    ----------
+    v : ndarray of float
+        All numbers of the last run; what is given anew stands first.
+    """
+
+    def __init__(self, levels: Levels) -> None:
+        self.v = levels.start.copy()
+        widest = max((s.lanes * s.length for s in levels.segments), default=0)
+        self._scratch = [np.empty(widest) for _ in range(3)]
+        self._work = [self._call(levels, segment) for segment in levels.segments]
+
+    def run(self) -> None:
+        """Compute everything from the numbers at the start of `v`."""
+        with np.errstate(all="ignore"):  # what must not be is looked for, and done again by the operations themselves
+            for work in self._work:
+                work()
+
+    def _call(self, levels: Levels, segment: Segment) -> Callable[[], None]:
+        """Return the function that computes a segment."""
+        kind, _, lanes, length, start, out = segment
+        count = lanes * length
+        places = [column[start : start + count] for column in (levels.a, levels.b, levels.c)]
+        into = self.v[out : out + lanes]
+        if kind == CHAIN:
+            plain = bool((places[1] == levels.outside + ONE).all())
+            return partial(self._chain, *places[: 1 if plain else 2], into=into, shape=(length, lanes))
+        if kind >= len(KINDS):
+            return partial(call_foreign, levels, segment, self.v)
+        name = KINDS[kind]
+        op = PRIMITIVES[name]
+        if name == "relu":
+            return partial(self._relu, places[0], into)
+        arity = len(op.rules)
+        if name in EXACT:
+            return partial(self._exact, EXACT[name], places[:arity], into, name not in CANNOT_FAIL)
+        return partial(_each, op.forward, self.v, places[:arity], into)
+
+    def _taken(self, at: Array, i: int) -> Array:
+        # mode: with "raise", np.take would work on a copy of `out`; no place is outside
+        return np.take(self.v, at, out=self._scratch[i][: len(at)], mode="clip")
+
+    def _chain(self, a: Array, b: Array | None = None, *, into: Array, shape: tuple[int, int]) -> None:
+        terms = self._taken(a, 0)
+        length, lanes = shape
+        if b is not None:
+            factors = self._taken(b, 1)
+            if length == 1:
+                np.multiply(terms, factors, out=into)
+                return
+            np.multiply(terms, factors, out=terms)
+        if lanes == 1:  # NumPy sums a single row by halves, in another order
+            into[0] = np.add.accumulate(terms, out=terms)[-1]
+        else:
+            np.add.reduce(terms.reshape(shape), axis=0, out=into, initial=-0.0)
+
+    def _relu(self, a: Array, into: Array) -> None:
+        x = self._taken(a, 0)
+        into[:] = x  # max(x, 0.0) keeps a -0.0, which np.maximum may not
+        into[x < 0.0] = 0.0
+
+    def _exact(self, function: Callable[..., Any], places: list[Array], into: Array, may_fail: bool) -> None:
+        into[:] = function(*[self._taken(at, i) for i, at in enumerate(places)])
+        if may_fail and not np.isfinite(into).all():
+            raise NotReplayable
+
+
+def _each(function: Callable[..., Any], v: Array, places: list[Array], into: Array) -> None:
+    """Compute an operation float by float, as the engine does, to the last bit and with its errors."""
+    try:
+        into[:] = list(map(function, *[v[at].tolist() for at in places]))
+    except (ValueError, ArithmeticError):
+        raise NotReplayable from None
+
+
+def call_foreign(levels: Levels, segment: Segment, v: Array) -> None:
+    """Compute a segment of an operation that has no number of its own."""
+    kind, _, lanes, _, start, out = segment
+    function, params, arity, _ = levels.foreign[kind - len(KINDS)]
+    places = [column[start : start + lanes] for column in (levels.a, levels.b, levels.c)]
+    _each(partial(function, **params) if params else function, v, places[:arity], v[out : out + lanes])
