@@ -162,7 +162,7 @@ class _Call:
                 look_at_root(loss)
                 gradients = gradients_of(loss)
         program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
-        self.replay = Replay(program, call.names)
+        self.replay = Replay(program, call.names, list(gradients))
         place = {node: i for i, node in enumerate(call.nodes)}
         # Whose gradient: a variable, or the number of an input.
         self._targets: list[Any] = [place.get(variable, variable) for variable in gradients]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
+from collections.abc import Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -12,7 +16,7 @@ from autograd.graph import Node
 from .program import Program, Step
 from .recording import Callback
 
-__all__ = ["Memory"]
+__all__ = ["Lent", "Memory"]
 
 # The result may lie in the memory of the first argument, depending on how that is laid out.
 VIEWS = frozenset({"reshape", "transpose", "swapaxes", "getitem", "flip", "diagonal"})
@@ -38,6 +42,8 @@ class Memory:
         After which step fresh memory is no longer needed.
     copied : set of Node
         Results that must be copied before they are given away, since others may hold their memory.
+    gradients : dict of Node to int
+        Gradients that are written into memory of `Lent`, each with its place there.
     """
 
     def __init__(self, program: Program) -> None:
@@ -54,6 +60,7 @@ class Memory:
             r for r in results if r not in steps or owners[r] != {r} or times[id(r)] > 1 or not _is_whole(r._data)
         }
         kept = {owner for r in results for owner in owners[r]}
+        self.gradients = self._gradients(program, owners)
         ends: dict[int, list[Node]] = {}
         for i, step in enumerate(program.steps):
             self._place(i, step, kept, owners, last)
@@ -63,12 +70,22 @@ class Memory:
         self.blocks.sort(key=len)
         del self._free, self._block_of
 
+    def _gradients(self, program: Program, owners: dict[Node, frozenset[Node]]) -> dict[Node, int]:
+        """Return the gradients that can be written into one array of all, in order."""
+        written = {step.node for step in program.steps if _writes(step) and owners[step.node] == {step.node}}
+        found: dict[Node, int] = {}
+        for r in program.results[program.outputs :]:
+            if isinstance(r, Node) and r in written and r not in self.copied:
+                if not found or r._data.dtype == next(iter(found))._data.dtype:
+                    found[r] = len(found)
+        return found
+
     def _place(
         self, i: int, step: Step, kept: set[Node], owners: dict[Node, frozenset[Node]], last: dict[Node, int]
     ) -> None:
         """Choose where the result of step `i` is written."""
         node, data = step.node, step.node._data
-        if node in kept or not _writes(step):
+        if node in kept or not _writes(step):  # `gradients` are among those that are kept
             return
         assert node.op is not None
         for arg in step.args if node.op.per_element else ():
@@ -100,6 +117,56 @@ class Memory:
             self._free.append(block)
         elif node not in kept and node not in self.out and getattr(node._data, "nbytes", 0) > 4096:
             self.released.setdefault(i, []).append(node)
+
+
+class Lent:
+    """Arrays that a program gives away, side by side in one, and takes back once nobody holds them any more.
+
+    Parameters
+    ----------
+    like : sequence of ndarray
+        Arrays of their shapes, and of one dtype.
+    """
+
+    def __init__(self, like: Sequence[np.ndarray[Any, Any]]) -> None:
+        self.shapes = [a.shape for a in like]
+        self.dtype = like[0].dtype
+        self.renew()
+
+    def renew(self) -> None:
+        """Leave the arrays to those who hold them, and make others."""
+        sizes = [math.prod(shape) for shape in self.shapes]
+        self.whole = np.empty(sum(sizes), self.dtype)
+        ends = itertools.accumulate(sizes)
+        self.parts = [
+            self.whole[end - size : end].reshape(shape)
+            for end, size, shape in zip(ends, sizes, self.shapes, strict=True)
+        ]
+
+    def __call__(self) -> list[np.ndarray[Any, Any]]:
+        """Return arrays that nobody else holds, nor looks into."""
+        if getrefcount(self.whole) > HELD_ONCE + len(self.parts):
+            self.renew()
+        else:
+            for part in self.parts:
+                if getrefcount(part) > HELD_ONCE + 1:  # by the loop
+                    self.renew()
+                    break
+        return self.parts
+
+
+class _Holder:
+    __slots__ = ("whole",)
+
+
+def _count_of_one() -> int:
+    """Return what `getrefcount` says of an array that one attribute holds, which differs between Pythons."""
+    holder = _Holder()
+    holder.whole = np.empty(1)  # type: ignore[attr-defined]
+    return getrefcount(holder.whole)  # type: ignore[attr-defined]
+
+
+HELD_ONCE = _count_of_one()
 
 
 def _is_whole(data: Any) -> bool:

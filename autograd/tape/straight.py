@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.graph import Node, Primitive
 
-from .memory import Memory
+from .memory import Lent, Memory
 from .program import Program, Step
 
 __all__ = ["Replay"]
@@ -40,9 +40,14 @@ class Replay:
         The memory it writes into, as bytes.
     """
 
-    def __init__(self, program: Program, names: Sequence[str]) -> None:
+    def __init__(self, program: Program, names: Sequence[str], targets: Sequence[Node] = ()) -> None:
         memory = Memory(program)
         writer = _Writer(program, memory, names)
+        for r, target in zip(program.results[program.outputs :], targets, strict=False):
+            if isinstance(r, Node):
+                writer.titles.setdefault(r, f"d_{target.name or 'leaf'}")
+        if memory.gradients:
+            writer.namespace["gradients"] = Lent([node._data for node in memory.gradients])
         self.blocks = memory.blocks
         self.source = writer.text()
         namespace = writer.namespace
@@ -56,7 +61,8 @@ class _Writer:
     def __init__(self, program: Program, memory: Memory, names: Sequence[str]) -> None:
         self.program, self.memory = program, memory
         self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
-        self.used: set[str] = {"replay", "np", "inf", "nan"}
+        self.used: set[str] = {"replay", "np", "inf", "nan", "gradients", "d"}
+        self.titles: dict[Any, str] = {}  # how a gradient is called
         self.names: dict[Any, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
@@ -110,7 +116,8 @@ class _Writer:
             lines.append(f"    {self._named(leaf, leaf.name)} = {outside}._data{_shape(leaf)}")
         for i, step in enumerate(self.program.steps):
             if i == self.program.backward_from:
-                lines.append("    # backward: the same chain rule, as more operations")
+                lines.append("    # backward: the chain rule, as more operations")
+                lines += ["    d = gradients()  # memory that nobody holds any more"] if self.memory.gradients else []
             lines.append(self._line(step))
             if done := self.memory.released.get(i):
                 lines.append(f"    del {', '.join(self.names[node] for node in done)}")
@@ -129,7 +136,7 @@ class _Writer:
         call = self._call(step)
         if node._data is None:
             return f"    {call}"
-        line = f"    {self._named(node, node.name)} = {call}"
+        line = f"    {self._named(node, node.name or self.titles.get(node, ''))} = {call}"
         return line + (_shape(node) if len(line) < LINE else "")
 
     def _call(self, step: Step) -> str:
@@ -139,7 +146,7 @@ class _Writer:
         args = [self._operand(a) for a in step.args]
         options = [f"{name}={self._operand(value)}" for name, value in node.params.items()]
         out = self.memory.out.get(node)
-        if out is None and op.name in INFIX and not node.params:
+        if out is None and op.name in INFIX and not node.params and node not in self.memory.gradients:
             return INFIX[op.name].format(*args)
         if (text := self._view(step, args)) is not None:
             return text
@@ -148,6 +155,8 @@ class _Writer:
             function = np.dot  # the same product by the same library, with fewer questions first
         if out is not None:
             options.append("out=" + self._bind(out, "buffer"))
+        elif node in self.memory.gradients:
+            options.append(f"out=d[{self.memory.gradients[node]}]")
         return f"{self._function(function, _spoken(op))}({', '.join([*args, *options])})"
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
