@@ -75,9 +75,10 @@ class Memory:
         written = {step.node for step in program.steps if _writes(step) and owners[step.node] == {step.node}}
         found: dict[Node, int] = {}
         for r in program.results[program.outputs :]:
-            if isinstance(r, Node) and r in written and r not in self.copied:
-                if not found or r._data.dtype == next(iter(found))._data.dtype:
-                    found[r] = len(found)
+            if not isinstance(r, Node) or r not in written or r in self.copied:
+                continue
+            if not found or r._data.dtype == next(iter(found))._data.dtype:
+                found[r] = len(found)
         return found
 
     def _place(
