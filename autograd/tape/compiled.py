@@ -173,14 +173,17 @@ class _Call:
         if not program.leaves and not any(call.asking()):  # as the operations themselves: numbers for numbers
             self._kinds = [None] * len(outputs)
         self._guards = recording.guards
-        self._leaves = program.leaves
         self._seen = [_state(x) for x in program.leaves]
 
     def holds(self) -> bool:
         """Whether everything that was looked at while recording is as it was."""
-        if [_state(x) for x in self._leaves] != self._seen:
-            return False
-        return all(question() == answer for question, answer in self._guards)
+        for x, wants, hooks, shape, dtype in self._seen:
+            data = x._data
+            if x._requires_grad is not wants or x.hooks is not hooks:
+                return False
+            if shape is not None and (data.shape != shape or data.dtype != dtype):
+                return False
+        return not self._guards or all(question() == answer for question, answer in self._guards)
 
     def __call__(self, numbers: Sequence[Any], sources: Sequence[Any]) -> Any:
         """Run the program."""
@@ -214,9 +217,8 @@ def _variables(root: Node) -> bool:
 
 def _state(x: Node) -> tuple[Any, ...]:
     data = x._data
-    if type(data) is float:
-        return x._requires_grad, x.hooks
-    return x._requires_grad, x.hooks, data.shape, data.dtype
+    shape, dtype = (None, None) if type(data) is float else (data.shape, data.dtype)
+    return x, x._requires_grad, x.hooks, shape, dtype
 
 
 def _copied(x: Any) -> Any:
