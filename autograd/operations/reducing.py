@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node
+from autograd.modes import keeps_everything
 from autograd.operands import holds_objects
 from autograd.rules import broadcast_to, linear, nondifferentiable, primitive, shape_of
 
 from .comparing import equal, isnan, logical_or
-from .elementwise import exp, where
+from .elementwise import exp, maximum, minimum, where
 from .shaping import axis_number, reshape
 
 Axis = int | tuple[int, ...] | None
@@ -210,6 +211,15 @@ def _require_elements(x: Any, axis: Axis) -> None:
         raise ValueError(f"there is nothing to choose from{along}: the array of shape {np.shape(x)} is empty there")
 
 
+def _of_objects(choose: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Return the extreme of `Value`s by an operation on two, where NumPy would ask each comparison for its truth."""
+    pairwise = np.frompyfunc(choose, 2, 1)
+    axes = range(x.ndim) if axis is None else sorted(i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+    for i in reversed(axes):
+        x = pairwise.reduce(x, axis=i, keepdims=keepdims)
+    return x
+
+
 @primitive(_shared_among_ties)
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Largest along `axis`, or of everything; ties share the gradient equally, as in JAX.
@@ -223,6 +233,8 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     array([0. , 0.5, 0.5])
     """
     _require_elements(x, axis)
+    if holds_objects(x) and keeps_everything():
+        return _of_objects(maximum, x, axis, keepdims)
     return x if type(x) is float else np.max(x, axis=axis, keepdims=keepdims)
 
 
@@ -230,6 +242,8 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Smallest along `axis`, or of everything; ties share the gradient equally."""
     _require_elements(x, axis)
+    if holds_objects(x) and keeps_everything():
+        return _of_objects(minimum, x, axis, keepdims)
     return x if type(x) is float else np.min(x, axis=axis, keepdims=keepdims)
 
 
@@ -264,6 +278,8 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def _finite_peak(x: Any, axis: Axis) -> Any:
     """Return the maximum as a shift against overflow, 0 where it is infinite (`inf - inf` would be nan)."""
+    if holds_objects(x) and keeps_everything():
+        return _of_objects(maximum, x, axis, True)
     peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(peak), peak, 0.0) if peak.dtype != object else peak
 

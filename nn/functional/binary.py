@@ -229,5 +229,5 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     """
     x, t = prediction_and_target("hinge_embedding_loss", input, target)
     require_no_nan("hinge_embedding_loss", t)
-    losses = ag.where(t != 1, ag.relu(margin - x), 0.0) + ag.where(t != -1, x, 0.0)
+    losses = ag.where(ag.not_equal(t, 1), ag.relu(margin - x), 0.0) + ag.where(ag.not_equal(t, -1), x, 0.0)
     return reduced(losses, reduction)

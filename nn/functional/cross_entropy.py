@@ -246,8 +246,9 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     if x.ndim != 2:
         raise ValueError(f"nll_loss: log-probabilities have shape (N, C), not {x.shape}")
     kept = _kept_classes("nll_loss", x, target, ignore_index)
-    w = computed(lambda w, t, kept: w[np.where(kept, t, 0)], _class_weights("nll_loss", weight, x), target, kept)
-    losses = ag.where(kept, -_at_class(x, target, kept) * constant(w, x), 0.0)
+    weights = _class_weights("nll_loss", weight, x)
+    w = computed(lambda w, t, kept: w[np.where(kept, t, 0)], weights, target, kept, like=x)
+    losses = ag.where(computed(lambda kept: kept, kept, like=x), -_at_class(x, target, kept) * constant(w, x), 0.0)
     return _reduced_by_weight("nll_loss", losses, target, kept, weight, reduction)
 
 

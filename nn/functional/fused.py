@@ -190,7 +190,7 @@ def cross_entropy_of_index(z: Any, t: Any) -> Any:
 
 
 def _row_losses(z: Any, q: Any) -> Any:
-    return ag.sum(ag.where(q == 0, 0.0, q * (ag.logsumexp(z, axis=-1, keepdims=True) - z)), axis=-1)
+    return ag.sum(ag.where(ag.equal(q, 0), 0.0, q * (ag.logsumexp(z, axis=-1, keepdims=True) - z)), axis=-1)
 
 
 @primitive(
