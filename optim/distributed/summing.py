@@ -51,6 +51,8 @@ class GradientSum:
         arrays = [np.asarray(p.data) for p in self.parameters]
         self.kind = np.result_type(np.float32, *{a.dtype for a in arrays})
         self.shapes = [a.shape for a in arrays]
+        # The gradient of a number is a float; an array's is of its own type.
+        self.types = [p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters]
         ends = [0, *itertools.accumulate(a.size for a in arrays)]
         self.places = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.end, self.flags = ends[-1], slice(ends[-1], ends[-1] + len(arrays))
@@ -98,13 +100,13 @@ class GradientSum:
         present, (total, *others) = flat[self.flags].tolist(), flat[self.flags.stop :].tolist()
         if divide and total > 0:
             np.divide(flat[: self.end], flat[self.flags.stop], out=flat[: self.end])
-        for i, p in enumerate(self.parameters):
-            if not present[i]:
+        for p, there, view, kind in zip(self.parameters, present, sums.views, self.types, strict=True):
+            if not there:
                 p.grad = None
-            elif isinstance(p.data, np.ndarray):
-                p.grad = sums.views[i].astype(p.data.dtype, copy=False)
+            elif kind is None:
+                p.grad = float(view)
             else:
-                p.grad = float(sums.views[i])
+                p.grad = view if view.dtype == kind else view.astype(kind)
         return total, others
 
     def _free(self) -> Buffer:
@@ -117,17 +119,24 @@ class GradientSum:
 
     def _pack(self, weight: float | None) -> None:
         """Put the gradients into the vector that is sent, and a 1 for each that is there."""
+        there = []
         for i, (p, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
             g = numbers(p.grad)
-            self.send[self.end + i] = g is not None
+            there.append(g is not None)
             if g is None:
                 slot[...] = 0
                 continue
-            if np.shape(g) != slot.shape:
-                if p.data is not None and np.shape(p.data) != slot.shape:
-                    raise ValueError(changed(label(p, i), slot.shape, self.kind, np.asarray(p.data)))
-                raise ValueError(f"{label(p, i)} has shape {slot.shape} but its gradient has shape {np.shape(g)}")
+            if getattr(g, "shape", ()) != slot.shape:
+                self._refuse(i, np.asarray(p.data), g)
             if weight is None:
                 slot[...] = g
             else:
                 np.multiply(g, weight, out=slot, casting="same_kind")
+        self.send[self.flags] = there
+
+    def _refuse(self, i: int, data: Any, g: Any) -> None:
+        """Raise because a gradient, or its parameter by now, has another shape than when this was made."""
+        name, shape = label(self.parameters[i], i), self.shapes[i]
+        if data.shape != shape:
+            raise ValueError(changed(name, shape, self.kind, data))
+        raise ValueError(f"{name} has shape {shape} but its gradient has shape {g.shape}")

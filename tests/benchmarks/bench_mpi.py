@@ -166,14 +166,16 @@ def fitted(points):
 def report(results):
     """Print the tables."""
     counts = list(results)
-    print("| network | batch | " + " | ".join(f"{n} rank(s)" for n in counts) + " | overlapped, " + ", ".join(
-        str(n) for n in counts if n > 1) + " |")  # fmt: skip
-    print("|---" * (len(counts) + 3) + "|")
+    many = ", ".join(str(n) for n in counts if n > 1)
+    ranks = " | ".join(f"{n} rank(s)" for n in counts)
+    print(f"| network | batch | {ranks} | of which adding up, {many} | overlapped, {many} |")
+    print("|---" * (len(counts) + 4) + "|")
     for i, first in enumerate(results[counts[0]]["steps"]):
         row = [results[n]["steps"][i] for n in counts]
         times = [f"{r['blocking'] * 1e6:,.0f} us ({first['blocking'] / r['blocking']:.2f}x)" for r in row]
         over = ", ".join(f"{r['overlapped'] * 1e6:,.0f}" for r in row if "overlapped" in r)
-        print(f"| {'-'.join(map(str, first['sizes']))} | {first['batch']} | {' | '.join(times)} | {over} |")
+        sums = ", ".join(f"{(r['blocking'] - r['alone']) * 1e6:,.0f}" for r in row if "overlapped" in r)
+        print(f"| {'-'.join(map(str, first['sizes']))} | {first['batch']} | {' | '.join(times)} | {sums} | {over} |")
     print("\n| bytes of an Allreduce | " + " | ".join(f"{n} ranks" for n in counts if n > 1) + " |")
     print("|---" * len(counts) + "|")
     for i, (size, _) in enumerate(results[counts[0]]["allreduce"]):
