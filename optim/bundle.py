@@ -125,15 +125,26 @@ class Bundle:
         self.now: Buffer | None = None
         self.spare: Buffer | None = None
         self.inbox: Array | None = None
-        self.pieces: dict[int, tuple[Sequence[Any], int]] = {}
-        self.asked = 0
+        self.pieces: list[Any] = []
+        self.start: int | None = None
+        self.asked = self.first = 0
+        self.complete = False
 
     # -- the four verbs of a step --------------------------------------------------------------------------------
 
     def gradients(self) -> list[Any]:
         """Return the gradient of each member as an array of its shape, or None where there is none."""
-        grads: list[Any] = []
-        for p, shape in zip(self.members, self.shapes):  # noqa: B905 - strict costs 0.2 us in every step
+        self.start, self.complete = None, True
+        if self.pieces:
+            grads = [p.grad for p in self.members]
+            for g, piece in zip(grads, self.pieces):  # noqa: B905 - strict costs 0.2 us in every step
+                if piece() is not g:
+                    break
+            else:
+                self.start = self.first
+                return grads
+        grads = []
+        for p, shape in zip(self.members, self.shapes):  # noqa: B905
             g = p.grad
             if type(g) is not np.ndarray or g.shape != shape:
                 return self.unusual_gradients()
@@ -147,6 +158,7 @@ class Bundle:
 
     def unusual_gradients(self) -> list[Any]:
         """Return the gradients if some are None, nodes or plain numbers; raise if one does not fit."""
+        self.complete = False
         grads = [None if p.grad is None else np.asarray(numbers(p.grad)) for p in self.members]
         for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
             if g is not None and g.shape != shape:
@@ -170,8 +182,10 @@ class Bundle:
 
     def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Return number, place and gradient of every block."""
-        flat = self.joined(grads)
-        if flat is not None:
+        if self.start is None and len(grads) > 1 and (base := grads[0].base) is not None and grads[1].base is base:
+            self.look_for_pieces(grads, base)
+        if self.start is not None:
+            flat = grads[0].base[self.start : self.start + self.slices[-1].stop]
             return [(k, block, flat[block]) for k, block in enumerate(self.blocks)]
         if len(self.blocks) == 1:
             if self.inbox is None:
@@ -183,38 +197,23 @@ class Bundle:
         parts = [g.reshape(-1) for g in self.straight(grads)]
         return ((k, block, self.gathered(parts, block)) for k, block in enumerate(self.blocks))
 
-    def joined(self, grads: list[Any]) -> Array | None:
-        """Return the vector whose pieces, in the members' order, the gradients are, if they are such.
+    def look_for_pieces(self, grads: list[Any], base: Array) -> None:
+        """Find out whether the gradients are, in the members' order, the pieces of one vector, which need no gathering.
 
-        Where an array's numbers lie takes longer to ask than to copy a small one: the same pieces are asked once.
+        To ask where an array's numbers lie takes longer than to copy a small one. So the same pieces are asked once:
+        they are remembered, though not kept alive, and who brings others in every step is soon asked no more.
         """
-        if len(grads) < 2 or (base := grads[0].base) is None or grads[1].base is not base:
-            return None
-        pieces, start = self.pieces.get(id(base), ((), 0))
-        for g, piece in zip(grads, pieces):  # noqa: B905 - as in gradients
-            if piece() is not g:
-                break
-        else:
-            if pieces:
-                return base[start : start + self.slices[-1].stop]  # type: ignore[no-any-return]
-        return self.found_joined(grads, base)
-
-    def found_joined(self, grads: list[Any], base: Array) -> Array | None:
-        """Ask where the gradients lie; remember them, without keeping them, if they are pieces of one vector."""
         self.asked += 1
         if self.asked > 16 + self.t // 16 or base.dtype != self.dtype or base.ndim != 1 or not base.flags.c_contiguous:
-            return None
-        start = (address(grads[0]) - address(base)) // base.itemsize
-        whole = base[start : start + self.slices[-1].stop]
+            return
+        first = (address(grads[0]) - address(base)) // base.itemsize
+        whole = base[first : first + self.slices[-1].stop]
         if whole.size < self.slices[-1].stop:
-            return None
+            return
         for g, piece in zip(grads, self.viewed(whole), strict=True):
             if address(g) != address(piece) or g.strides != piece.strides or g.dtype != piece.dtype:
-                return None
-        if len(self.pieces) > 3:
-            self.pieces.clear()
-        self.pieces[id(base)] = ([weakref.ref(g) for g in grads], start)
-        return whole
+                return
+        self.pieces, self.first, self.start = [weakref.ref(g) for g in grads], first, first
 
     def gathered(self, flat: list[Array], block: slice) -> Array:
         """Return the part of all members' flat arrays that lies in a block."""
@@ -300,4 +299,4 @@ class Bundle:
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies of views are no longer views of the copied vector: a copied bundle gathers its numbers afresh.
-        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": [], "replay": None, "pieces": {}}
+        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": [], "replay": None, "pieces": []}

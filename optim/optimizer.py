@@ -194,7 +194,7 @@ class Optimizer(Options):
         for group, bundles in zip(self.param_groups, self._bundles):  # noqa: B905 - strict costs 0.2 us a step
             for bundle in tuple(bundles):
                 grads = bundle.gradients()
-                present = [g for g in grads if g is not None]
+                present = grads if bundle.complete else [g for g in grads if g is not None]
                 if present and len(present) < len(grads):
                     waiting = self._part(bundle, [i for i, g in enumerate(grads) if g is None])
                     moving = self._part(bundle, [i for i, g in enumerate(grads) if g is not None])
