@@ -55,7 +55,8 @@ def _told(module: Any, when: str, *things: Any) -> None:
             if what and recorded:
                 raise NotReplayable(f"a forward hook {what}")
             if what:
-                raise ag.RecordingError(
+                error: Any = ag.RecordingError
+                raise error(
                     f"a forward hook of {type(module).__name__} {what} while autograd.compile() records: a replay "
                     "calls forward hooks to look, not to change what is computed. Write it as a part of forward(), or "
                     "run the model without compile"

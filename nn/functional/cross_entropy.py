@@ -242,7 +242,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     >>> nll_loss([[-0.5, -2.0]], [1])
     np.float64(2.0)
     """
-    x, _ = as_losses(input), _require_indices("nll_loss", target)
+    x = as_losses(input)
+    _require_indices("nll_loss", target)
     if x.ndim != 2:
         raise ValueError(f"nll_loss: log-probabilities have shape (N, C), not {x.shape}")
     kept = _kept_classes("nll_loss", x, target, ignore_index)
@@ -324,7 +325,8 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p is 1 or 2, not {p}")
-    x, _ = as_losses(input), _require_indices("multi_margin_loss", target)
+    x = as_losses(input)
+    _require_indices("multi_margin_loss", target)
     if x.ndim != 2:
         raise ValueError(f"multi_margin_loss: scores have shape (N, C), not {x.shape}")
     kept = _kept_classes("multi_margin_loss", x, target, -(2**62))

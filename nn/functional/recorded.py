@@ -82,7 +82,7 @@ def _of_nodes(function: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
     parts: list[Any] = []
     shapes: list[tuple[int, ...] | None] = []
     for a in args:
-        array = a if isinstance(a, Node) else np.asarray(a)
+        array: Any = a if isinstance(a, Node) else np.asarray(a)
         one_by_one = holds_values(array)
         parts += list(array.flat) if one_by_one else [array]
         shapes.append(array.shape if one_by_one else None)
