@@ -1,9 +1,9 @@
 """Measure training steps beside NumPy by hand and every peer that is there, each in a process of its own.
 
-    python -m tests.benchmarks                      all workloads, and memory
-    python -m tests.benchmarks tiny small           some
-    python -m tests.benchmarks sizes -o out/sizes.svg   cost against nodes, width, depth and batch
-    python -m tests.benchmarks table                README's figures from tests/benchmarks/results.json
+python -m tests.benchmarks                      all workloads, and memory
+python -m tests.benchmarks tiny small           some
+python -m tests.benchmarks sizes -o out/sizes.svg   cost against nodes, width, depth and batch
+python -m tests.benchmarks table                README's figures from tests/benchmarks/results.json
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def environment(threads: str = "1") -> dict[str, str]:
     return {**kept, **dict.fromkeys(THREADS, threads), "XLA_FLAGS": XLA_FLAGS, "JAX_PLATFORMS": "cpu"}
 
 
-class Failure(RuntimeError):
+class WorkerError(RuntimeError):
     """A worker answered with an error, or not at all."""
 
 
@@ -88,10 +88,10 @@ class Process:
         except OSError:
             line = ""
         if not line:
-            raise Failure(f"the process ended with {self.process.wait()}")
+            raise WorkerError(f"the process ended with {self.process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise Failure(answer["error"])
+            raise WorkerError(answer["error"])
         return answer
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ def workers(
         for contender in contenders:
             try:
                 running[contender.key] = Process(contender, pythons[contender.engine], core)
-            except Failure as failure:
+            except WorkerError as failure:
                 reasons[contender.key] = f"does not start: {failure}"
         yield running
     finally:
@@ -128,7 +128,9 @@ def agreement(found: dict[str, Any], reference: dict[str, Any], dtype: str) -> s
     for name in ("loss", "losses", "gradients"):
         a, b = (x[name] if isinstance(x[name], list) else [x[name]] for x in (found, reference))
         absolute = relative * (scale if name == "gradients" else 1e-3)
-        same = len(a) == len(b) and all(math.isclose(p, q, rel_tol=relative, abs_tol=absolute) for p, q in zip(a, b))
+        same = len(a) == len(b) and all(
+            math.isclose(p, q, rel_tol=relative, abs_tol=absolute) for p, q in zip(a, b, strict=True)
+        )
         if not same:
             return f"another {name} than {reference['name']}"
     return None
@@ -146,7 +148,7 @@ def ready(
                 reasons[key] = answer["skip"]
                 continue
             numbers = {"name": key, **process.ask("check", steps=checked)}
-        except Failure as failure:
+        except WorkerError as failure:
             reasons[key] = f"failed: {failure}"
             continue
         reference = reference or numbers
@@ -184,7 +186,7 @@ def measure(
         for key in keys[start:] + keys[:start]:  # who follows whom changes: nobody always finds a cold cache
             try:
                 samples[key].append(able[key].ask("block", **plan[key]))
-            except Failure as failure:
+            except WorkerError as failure:
                 reasons[key] = f"failed: {failure}"
                 del able[key], samples[key]
     return samples

@@ -41,7 +41,7 @@ def seconds(python: str, statement: str, own: bool, core: int | None) -> tuple[f
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise harness.Failure(f"{statement!r} ended with {process.returncode}")
+        raise harness.WorkerError(f"{statement!r} ended with {process.returncode}")
     return wall, usage.ru_utime + usage.ru_stime
 
 
@@ -60,7 +60,7 @@ def measure(workload: dict[str, Any], options: Any) -> dict[str, Any]:
             try:
                 numpy = seconds(python, "import numpy", own, options.core)
                 both = seconds(python, f"import numpy; {STATEMENTS[key]}", own, options.core)
-            except harness.Failure as failure:
+            except harness.WorkerError as failure:
                 reasons[key] = f"failed: {failure}"
                 samples.pop(key)
                 continue

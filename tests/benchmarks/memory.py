@@ -37,7 +37,7 @@ def measure(options: Any) -> dict[str, Any]:
             for key, process in running.items():
                 try:
                     answer = process.ask("memory", workload=workload)
-                except harness.Failure as failure:
+                except harness.WorkerError as failure:
                     answer = {"skip": f"failed: {failure}"}
                 if "skip" in answer:
                     reasons[key] = answer["skip"]
@@ -58,8 +58,8 @@ def size(count: float) -> str:
 
 def table(results: dict[str, Any]) -> str:
     """Return the bytes as text."""
-    lines = [f"{'memory at the height of a step':<48}" + "".join(f"{BY_KEY[key].title.split(',')[-1].strip():>16}" for key in KEYS)
-             + f"{'data + 4 x weights':>20}"]  # fmt: skip
+    heads = "".join(f"{BY_KEY[key].title.split(',')[-1].strip():>16}" for key in KEYS)
+    lines = [f"{'memory at the height of a step':<48}{heads}{'data + 4 x weights':>20}"]
     for result in results.values():
         cells = "".join(f"{size(result['rows'][k]['peak']) if k in result['rows'] else '-':>16}" for k in KEYS)
         lines.append(f"  {result['workload']['title']:<46}{cells}{size(result['numbers']):>20}")

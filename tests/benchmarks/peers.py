@@ -102,4 +102,3 @@ def pythons(arguments: list[str], wanted: set[str]) -> tuple[dict[str, str], dic
         else:
             missing[name] = f"not installed: `make peers`, or --peer-python {name}=/its/python"
     return found, missing
-

@@ -46,15 +46,15 @@ def chosen(kind: str, only: list[str] | None) -> list[Contender]:
 
 def steps(workload: dict[str, Any], options: Any) -> dict[str, Any]:
     """Return the figures of one workload."""
-    chain, long = workload["kind"] == "chain", workload.get("nodes", 0) > LONG_CHAIN
+    long = workload.get("nodes", 0) > LONG_CHAIN
     contenders = chosen("long chain" if long else workload["kind"], options.only)
     found, missing = pythons(options.peer_python, {c.engine for c in contenders})
     reasons = {c.key: missing[c.engine] for c in contenders if c.engine in missing}
     present = [c for c in contenders if c.engine in found]
-    rounds = min(3, options.rounds) if chain else options.rounds
+    rounds = min({"chain": 3}.get(workload["kind"], options.rounds), options.rounds)
     with harness.workers(present, found, options.core, reasons) as running:
-        able = harness.ready(running, workload, reasons, checked=0 if chain else 3)
-        samples = harness.measure(able, rounds=rounds, seconds=options.seconds, reasons=reasons, once=chain)
+        able = harness.ready(running, workload, reasons, checked=0 if long else 3)
+        samples = harness.measure(able, rounds=rounds, seconds=options.seconds, reasons=reasons, once=long)
         able = {key: process for key, process in able.items() if key in samples}
         parts = {key: process.ask("parts", steps=options.rounds * 5) for key, process in able.items()}
         more = growth(able, samples, workload, rounds) if long else {}
@@ -124,10 +124,9 @@ def table(result: dict[str, Any]) -> str:
         for base in columns:
             value = row["ratios"][base]["median"]
             cells.append(f"{1 / value if base.startswith('chainrule') else value:10.2f}x")
+        times = f"{engineering(row['seconds']):>10}{low + ' .. ' + high:>20}"
         busy = "  (waited)" if row["seconds"] > 1.25 * row["cpu"] else ""
-        lines.append(
-            f"  {BY_KEY[key].title:<{width}}{engineering(row['seconds']):>10}{low + ' .. ' + high:>20}{''.join(cells)}{busy}"
-        )
+        lines.append(f"  {BY_KEY[key].title:<{width}}{times}{''.join(cells)}{busy}")
     lines += [f"  {BY_KEY[key].title:<{width}}  {reason}" for key, reason in result["reasons"].items()]
     shares = [f"    {BY_KEY[k].title}: " + ", ".join(f"{n} {engineering(s)}" for n, s in row["parts"].items())
               for k, row in figures.items() if row["parts"]]  # fmt: skip
@@ -135,4 +134,3 @@ def table(result: dict[str, Any]) -> str:
               + (f", {row['bytes_a_node']:.0f} bytes a node" if "bytes_a_node" in row else "")
               for key, row in figures.items() if "growth" in row]  # fmt: skip
     return "\n".join([*lines, *(["  parts of a step:"] if shares else []), *shares]) + "\n"
-

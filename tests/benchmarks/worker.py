@@ -116,7 +116,7 @@ def main() -> None:
                 answer = worker.version()
             else:
                 answer = getattr(worker, order.pop("do"))(**order)
-        except Exception as error:  # noqa: BLE001 - the parent reports it, whatever it is
+        except Exception as error:
             text = f"{type(error).__name__}: {error}".replace(f"{Path(__file__).parents[2]}{os.sep}", "")
             answer = {"error": text if len(text) < 200 else f"{text[:200]}..."}
         answers.write(json.dumps(answer) + "\n")

@@ -46,7 +46,7 @@ WORKLOADS: dict[str, dict[str, Any]] = {
     },
     "moons": {"title": "scalar moons step, about 65,000 nodes", **moons(True)},
     "moons-gradient": {"title": "scalar moons, loss and gradient only", **moons(False)},
-    "chain-100k": {"title": "chain of 100,000 numbers, forward and backward", **chain(100_000)},
+    "short-chain": {"title": "chain of 10,000 numbers, forward and backward", **chain(10_000)},
     "chain": {"title": "chain of 1,000,000 numbers, forward and backward", **chain(1_000_000)},
     "import": {"title": "import over import numpy", "kind": "import"},
 }
@@ -75,7 +75,9 @@ def moons_data(workload: dict[str, Any]) -> tuple[list[tuple[float, float]], lis
     rng, h = random.Random(0), workload["hidden"]
     points = [(rng.gauss(0, 1), rng.gauss(0, 1)) for _ in range(workload["points"])]
     labels = [1 if x * y > 0 else -1 for x, y in points]
-    neurons = [[*(rng.uniform(-1, 1) for _ in range(n)), 0.0] for n, count in ((2, h), (h, h), (h, 1)) for _ in range(count)]
+    neurons = [
+        [*(rng.uniform(-1, 1) for _ in range(n)), 0.0] for n, count in ((2, h), (h, h), (h, 1)) for _ in range(count)
+    ]
     return points, labels, neurons
 
 

@@ -6,6 +6,7 @@ only, and has no optimizers: Adam is the one with buffers by hand.
 
 from __future__ import annotations
 
+import itertools
 from functools import reduce
 from typing import Any
 
@@ -88,7 +89,7 @@ class Moons:
         p = ca.SX.sym("p", len(numbers))
         x, y = ca.SX.sym("x", len(points), 2), ca.SX.sym("y", len(points))
         starts = np.cumsum([0, *map(len, neurons)])
-        units = [ca.vertsplit(p[int(i) : int(j)]) for i, j in zip(starts[:-1], starts[1:], strict=True)]
+        units = [ca.vertsplit(p[int(i) : int(j)]) for i, j in itertools.pairwise(starts)]
 
         def layer(inputs: list[Any], rows: list[Any], rectified: bool = True) -> list[Any]:
             sums = [reduce(lambda s, wx: s + wx[0] * wx[1], zip(r, inputs, strict=False), r[-1]) for r in rows]

@@ -7,8 +7,9 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd import value_and_grad
 from workloads import CHAIN_A, CHAIN_B, network_data
+
+from autograd import value_and_grad
 
 from .numpy_plain import Adam
 
