@@ -98,14 +98,16 @@ def standardized_over_all(x: Any, comm: Any, eps: float) -> tuple[Any, Any, Any]
         If all ranks together have one number per channel only.
     """
     axes = (0,) if x.ndim == 2 else (0, 2)
-    n = float(all_sum(np.array([x.size / x.shape[1]]), comm=comm)[0])
+    count = np.array([x.size / x.shape[1]])
+    sums = all_sum(ag.concatenate([ag.sum(x, axis=axes), count.astype(x.dtype)]), comm=comm)
+    n = float(_plain(sums)[-1])
     if n <= 1:
         raise ValueError(
             f"BatchNorm1d: the variance of a channel needs more than one number in training, and the {comm.size} ranks "
             f"have {n:.0f} together; use larger batches (drop_last=True)"
         )
     shape = (-1,) if x.ndim == 2 else (-1, 1)
-    mean = all_sum(ag.sum(x, axis=axes), comm=comm) / n
+    mean = sums[:-1] / n
     d = x - ag.reshape(mean, shape)
     var = all_sum(ag.sum(d * d, axis=axes), comm=comm) / n
     y = d / ag.sqrt(ag.reshape(var, shape) + eps)

@@ -130,6 +130,10 @@ class DistributedOptimizer(Wrapper):
         self.step_count = self.inner.step_count
         return loss
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, as the optimizer inside does."""
+        self.inner.zero_grad(set_to_none)
+
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the optimizer inside, the same on all ranks."""
         return self.inner.state_dict()

@@ -12,7 +12,7 @@ JOB = Path(__file__).resolve().parent / "job.py"
 BESIDE = Path(sys.executable).parent / "mpiexec"
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 MISSING = "mpi4py and mpiexec are not installed" if not importlib.util.find_spec("mpi4py") or not MPIEXEC else ""
-SECONDS = 100  # far more than any job here takes, and less than for ever
+SECONDS = 300  # far more than any job here takes, and less than for ever
 
 
 def command(ranks, *program, module=True):
