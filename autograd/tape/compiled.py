@@ -18,10 +18,10 @@ from autograd.tutor import look_at_root
 from autograd.variable import leaf
 
 from . import into  # noqa: F401  (teaches the operations to write in place)
+from .executor import FloatReplay, executor_for
 from .program import Program
 from .recording import Recording, gradients_of, uncollected
 from .signature import Arguments, signature_of
-from .straight import Replay
 
 __all__ = ["Compiled", "compile"]
 
@@ -162,7 +162,8 @@ class _Call:
                 look_at_root(loss)
                 gradients = gradients_of(loss)
         program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
-        self.replay = Replay(program, call.names, list(gradients))
+        self.replay = executor_for(program, call.names, list(gradients))
+        self._floats = self.replay if isinstance(self.replay, FloatReplay) else None
         place = {node: i for i, node in enumerate(call.nodes)}
         # Whose gradient: a variable, or the number of an input.
         self._targets: list[Any] = [place.get(variable, variable) for variable in gradients]
@@ -173,10 +174,14 @@ class _Call:
         if not program.leaves and not any(call.asking()):  # as the operations themselves: numbers for numbers
             self._kinds = [None] * len(outputs)
         self._guards = recording.guards
-        self._seen = [_state(x) for x in program.leaves]
+        self._seen = [] if self._floats else [_state(x) for x in program.leaves]
+        if self._floats:  # which looks at its variables itself, and keeps none alive
+            self._targets, self._asks = [], False
 
     def holds(self) -> bool:
         """Whether everything that was looked at while recording is as it was."""
+        if self._floats is not None and not self._floats.holds():
+            return False
         for x, wants, hooks, shape, dtype in self._seen:
             data = x._data
             if x._requires_grad is not wants or x.hooks is not hooks:
@@ -195,8 +200,11 @@ class _Call:
         assert found is not None
         return self._delivered(found, sources)
 
-    def _delivered(self, found: tuple[Any, ...], sources: Sequence[Any]) -> Any:
+    def _delivered(self, found: Sequence[Any], sources: Sequence[Any]) -> Any:
         count = self._count
+        if self._floats is not None:
+            self._floats.store(found[count:], sources)
+            found = found[:count]
         targets = self._targets
         if self._asks:
             targets = [sources[t] if type(t) is int else t for t in targets]

@@ -24,7 +24,7 @@ from .interpreter import CHAIN, KINDS, NUMBER
 from .program import Program, key_of
 from .recording import Callback
 
-__all__ = ["Encoded", "Levels", "Segment", "encoded"]
+__all__ = ["Encoded", "Levels", "Runner", "Segment", "encoded"]
 
 Array = np.ndarray[Any, Any]
 
@@ -80,14 +80,14 @@ def encoded(program: Program) -> Encoded | None:
     codes: list[int] = []
     columns: tuple[list[int], list[int], list[int]] = ([], [], [])
     xs, ys, zs = columns
-    code_of, constant = writer.code_of, writer.constant
+    code_of, known, constant = writer.code_of, writer.known, writer.constant
     next_place = outside
     try:
         for node, args in steps:
             if type(node._data) is not float:
                 return None
-            codes.append(code_of(node.op, node.params, len(args)))
-            count = len(args)
+            count, code = len(args), known(node.op)
+            codes.append(code_of(node.op, node.params, count) if code is None or node.params else code)
             x = args[0]
             xs.append(place[x] if x.__class__ is node.__class__ or isinstance(x, Node) else constant(x))
             if count == 1:
@@ -99,10 +99,38 @@ def encoded(program: Program) -> Encoded | None:
                 zs.append(-1 if count == 2 else writer.third(args))
             place[node] = next_place
             next_place += 1
-        results = [place[r] if isinstance(r, Node) else constant(r) for r in program.results]
+        results = [place[r] if isinstance(r, Node) else writer.result(r) for r in program.results]
     except _NotOfFloats:
         return None
     return Encoded(codes, columns, outside, writer.constants, results, writer.foreign)
+
+
+class Runner:
+    """What runs levels.
+
+    Parameters
+    ----------
+    levels : Levels
+        The schedule.
+    """
+
+    def __init__(self, levels: Levels) -> None:
+        self.levels = levels
+        self.v = levels.start.copy()
+
+    def run(self, given: Any, numbers: Sequence[float], results: Array) -> list[float]:
+        """Return the numbers at the places `results`, computed from `numbers` at the places `given`.
+
+        Raises `NotReplayable` where an operation of floats would have raised an error.
+        """
+        self.v[given] = numbers
+        self.compute()
+        found: list[float] = self.v.take(results).tolist()
+        return found
+
+    def compute(self) -> None:
+        """Fill in everything from the numbers at the start of `v`."""
+        raise NotImplementedError
 
 
 class _NotOfFloats(Exception):  # noqa: N818  (a finding, caught above)
@@ -118,11 +146,10 @@ class _Places:
         self.foreign: list[Foreign] = []
         self._found: dict[Any, int] = {}
         self._codes: dict[Any, int] = {}
+        self.known = self._codes.get
 
     def code_of(self, op: Primitive, params: Any, arity: int) -> int:
-        code = self._codes.get(op)
-        if code is not None and not params:
-            return code
+        """Return the number of an operation with these parameters."""
         key: Any = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
         code = self._codes.get(key)
         if code is None:
@@ -130,7 +157,7 @@ class _Places:
         return code
 
     def _new_code(self, op: Primitive, params: Any, arity: int) -> int:
-        if isinstance(op, Callback):
+        if isinstance(op, Callback) or op.each is not None:  # each: of any number of operands
             raise _NotOfFloats
         if not params and op.forward.__module__.startswith("autograd."):
             code = PARTS.get(op.name, NUMBER.get(op.name))
@@ -138,6 +165,12 @@ class _Places:
                 return code
         self.foreign.append(Foreign(op.forward, dict(params), arity, op.name))
         return len(KINDS) + len(self.foreign) - 1
+
+    def result(self, x: Any) -> int:
+        """Return the place of a result that is a constant."""
+        if type(x) is not float:  # an int or a string of the function's own, which shall come back as it is
+            raise _NotOfFloats
+        return self.constant(x)
 
     def third(self, args: tuple[Any, ...]) -> int:
         if len(args) > MOST_OPERANDS:

@@ -9,42 +9,28 @@ import numpy as np
 from autograd.modes import NotReplayable
 
 from .interpreter import KINDS, interpreter
-from .levels import Levels
+from .levels import Levels, Runner
 from .numpy_levels import call_foreign
 
 __all__ = ["NumbaLevels"]
 
 
-class NumbaLevels:
-    """Runs the levels of a program.
-
-    Parameters
-    ----------
-    levels : Levels
-        The schedule.
-    interpret : callable, optional
-        What runs it; `interpreter` by default.
-
-    Attributes
-    ----------
-    v : ndarray of float
-        All numbers of the last run; what is given anew stands first.
-    """
+class NumbaLevels(Runner):
+    """Runs levels by machine code (or by `interpret`)."""
 
     def __init__(self, levels: Levels, interpret: Callable[..., bool] | None = None) -> None:
-        self.v = levels.start.copy()
+        super().__init__(levels)
         self._interpret = interpret or interpreter()
-        self._levels = levels
         plan = np.array(levels.segments, np.int64).reshape(-1, 6)
         self._arrays = (self.v, plan, *[np.ascontiguousarray(x, np.int32) for x in (levels.a, levels.b, levels.c)])
         self._stops = [*np.flatnonzero(plan[:, 0] >= len(KINDS)).tolist(), len(plan)]
 
-    def run(self) -> None:
-        """Compute everything from the numbers at the start of `v`."""
+    def compute(self) -> None:
+        """Fill in everything from the numbers at the start of `v`."""
         interpret, arrays, first = self._interpret, self._arrays, 0
         for stop in self._stops:
             if first < stop and not interpret(*arrays, first, stop):
                 raise NotReplayable
-            if stop < len(self._levels.segments):
-                call_foreign(self._levels, self._levels.segments[stop], self.v)
+            if stop < len(self.levels.segments):
+                call_foreign(self.levels, self.levels.segments[stop], self.v)
             first = stop + 1

@@ -12,7 +12,7 @@ from autograd.modes import NotReplayable
 from autograd.rules import PRIMITIVES
 
 from .interpreter import CHAIN, KINDS
-from .levels import ONE, Levels, Segment
+from .levels import ONE, Levels, Runner, Segment
 
 __all__ = ["NumpyLevels", "call_foreign"]
 
@@ -31,28 +31,17 @@ CANNOT_FAIL = frozenset({
 })  # fmt: skip
 
 
-class NumpyLevels:
-    """Runs the levels of a program.
-
-    Parameters
-    ----------
-    levels : Levels
-        The schedule.
-
-    Attributes
-    ----------
-    v : ndarray of float
-        All numbers of the last run; what is given anew stands first.
-    """
+class NumpyLevels(Runner):
+    """Runs levels segment by segment, with a few calls of NumPy for each."""
 
     def __init__(self, levels: Levels) -> None:
-        self.v = levels.start.copy()
+        super().__init__(levels)
         widest = max((s.lanes * s.length for s in levels.segments), default=0)
         self._scratch = [np.empty(widest) for _ in range(3)]
         self._work = [self._call(levels, segment) for segment in levels.segments]
 
-    def run(self) -> None:
-        """Compute everything from the numbers at the start of `v`."""
+    def compute(self) -> None:
+        """Fill in everything from the numbers at the start of `v`."""
         with np.errstate(all="ignore"):  # what must not be is looked for, and done again by the operations themselves
             for work in self._work:
                 work()

@@ -16,6 +16,8 @@ __all__ = ["Program", "Step", "key_of"]
 
 MULTIPLY = PRIMITIVES["multiply"]
 
+_step = tuple.__new__  # the constructor of a named tuple, without the checks
+
 
 class Step(NamedTuple):
     """One operation of a program: `node` is computed from `args`, nodes computed before and constants."""
@@ -64,14 +66,37 @@ class Program:
         self.outputs = forward
         given, own = set(inputs), {*effects, *[r for r in results[:forward] if isinstance(r, Node)]}
         for node in topological_order(*effects, *[r for r in results if isinstance(r, Node)]):
-            if node.op is not None:
-                self._place(node, node.op)
+            op = node.op
+            if op is not None:
+                if type(node._data) is not float or not self._placed_at_once(node, op):
+                    self._place(node, op)
             elif node not in given:
                 self.leaves.append(node)
             if node in own:  # the sort places everything below the first roots before it begins with the next
                 self.backward_from = len(self.steps)
         self.results = [self._stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
         del self._stand_in, self._found
+
+    def _placed_at_once(self, node: Node, op: Primitive) -> bool:
+        """Do what `_place` does, in half the time, if the node is a float made of two nodes, as nearly all are."""
+        args = node.args
+        if len(args) != 2 or node.params or type(op) is Callback:
+            return False
+        x, y = args
+        if not isinstance(x, Node) or not isinstance(y, Node):
+            return False
+        stand_in = self._stand_in
+        a, b = stand_in.get(x, x), stand_in.get(y, y)
+        if a is not x or b is not y:
+            if not isinstance(a, Node) or not isinstance(b, Node):
+                return False
+            args = (a, b)
+        same = self._found.setdefault((op, id(a), id(b)), node)
+        if same is node:
+            self.steps.append(_step(Step, (node, args)))
+        else:
+            stand_in[node] = same
+        return True
 
     def _place(self, node: Node, op: Primitive) -> None:
         """Enter the operation of a node, unless it is known already or a constant."""
