@@ -10,6 +10,7 @@ from nn.ranks import shared
 from nn.utils import assign_grad, bound, clip_grad_norm_, clip_grad_value_, raw
 
 from .evaluating import Totals, parted
+from .passes import Passes
 
 __all__ = ["Stepper"]
 
@@ -32,6 +33,8 @@ class Stepper:
         How many batches make a step.
     ranks : Ranks or None
         With whom the steps are taken.
+    compile : bool or None
+        As for `fit`.
     """
 
     model: Any
@@ -42,6 +45,7 @@ class Stepper:
     l2: float = 0.0
     accumulate: int = 1
     ranks: Any = None
+    compile: bool | None = False
 
     def __post_init__(self) -> None:
         for name in ("clip_grad_norm", "clip_grad_value"):
@@ -60,6 +64,7 @@ class Stepper:
         self.mean = getattr(self.loss, "reduction", "mean") != "sum"
         self.gathered, self.rows, self.losses = 0, 0, 0.0
         self.norms: list[float] = []
+        self.passes = Passes(self.model, self.loss, self.compile)
 
     def forward(self, batch: Any) -> tuple[Any, Any, Any]:
         """Return loss, output and target of a batch."""
@@ -78,12 +83,10 @@ class Stepper:
             return self._by_closure(batch, totals)
         if not self.gathered:
             self.optimizer.zero_grad()
-        loss, output, target = self.forward(batch)
-        rows = len(target)
         summed = self.mean and (self.accumulate > 1 or self.ranks is not None)
-        (loss * float(rows) if summed else loss).backward()
+        value, output, target = self.passes(self.forward, batch, summed)
+        rows = len(target)
         self.gathered, self.rows = self.gathered + 1, self.rows + rows
-        value = float(loss.item())
         self._note(value, output, target, totals)
         if last or self.gathered == self.accumulate:
             if self.ranks is not None:
