@@ -12,12 +12,13 @@ import autograd as ag
 from autograd.extend import NotReplayable, apply, check, elementwise, is_recording, xp
 
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities
-from .fused import cross_entropy_of_index, cross_entropy_of_rows
+from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_entropy_of_index
 from .recorded import computed, holds_values, numbers
 
 __all__ = ["cross_entropy", "kl_div", "multi_margin_loss", "nll_loss"]
 
 OF_INDEX = cross_entropy_of_index.primitive  # type: ignore[attr-defined]
+MEAN_OF_INDEX = mean_cross_entropy_of_index.primitive  # type: ignore[attr-defined]
 
 
 def cross_entropy(
@@ -76,7 +77,10 @@ def cross_entropy(
         if recording:
             check(_require_all_inside, target, z.shape, ignore_index)
         # a Tensor of classes stays a node, so that a recorded step can be repeated with others
-        return reduced(apply(OF_INDEX, (z, target if isinstance(target, ag.Tensor) else t)), reduction)
+        classes = target if isinstance(target, ag.Tensor) else t
+        if reduction == "mean" and len(t):
+            return apply(MEAN_OF_INDEX, (z, classes))
+        return reduced(apply(OF_INDEX, (z, classes)), reduction)
     kept = _kept_classes("cross_entropy", z, target, ignore_index)
     q = computed(_one_hot_rows(z.shape[1]), target, kept, like=z)
     losses = _weighted_rows(z, q, weight, label_smoothing, computed(lambda kept: kept, kept, like=z))

@@ -16,8 +16,9 @@ import autograd as ag
 from autograd.extend import primitive, writes_into
 
 __all__ = [
-    "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows",
-    "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit", "standardized",
+    "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index",
+    "mean_cross_entropy_of_index", "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit",
+    "standardized",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -165,28 +166,57 @@ def mean_logit_cross_entropy(z: Any, t: Any) -> Any:
 # ---------------------------------------------------------------------------- softmax followed by cross-entropy
 
 
-def _log_partition(y: Any, z: Any, t: Any) -> Any:
-    """Return the rows' ``log(sum(exp(z)))``, which the loss ``y = lse - z[t]`` still knows, as a column."""
-    return (y + z[np.arange(len(t)), t])[:, None]
+FEW = 64  # classes
 
 
-def _one_hot(t: Any, like: Any) -> Any:
-    """Return where each row's class stands, by comparison: recorded, where the classes are a node."""
-    return t[:, None] == np.arange(like.shape[1])
+def _peaks(z: Any) -> Any:
+    """Return the largest of each row: of short rows down the columns of a copy, which NumPy does ten times as fast."""
+    return np.maximum.reduce(z.T.copy(), axis=0) if z.shape[1] < FEW else np.maximum.reduce(z, axis=1)
+
+
+def _index_losses(z: Any, t: Any) -> Any:
+    return ag.logsumexp(z, axis=-1) - z[np.arange(len(t)), t]
+
+
+def _pull_excess(g: Any, y: Any, z: Any, t: Any) -> Any:
+    p = ag.softmax(z)
+    return p * (g - ag.sum(g * p, axis=-1, keepdims=True))
+
+
+@fused(lambda z, t: ag.softmax(z) - (t[:, None] == np.arange(z.shape[1])), _pull_excess, None, symbol="softmax - class")
+def excess_of_index(z: Any, t: Any) -> Any:
+    """Softmax of each row of logits z (n, C), less 1 for its class t (n,): the slope of the cross-entropy."""
+    e = z - _peaks(z)[:, None]
+    np.exp(e, out=e)
+    e /= np.add.reduce(e, axis=1)[:, None]
+    e[np.arange(len(t)), t] -= 1.0
+    return e
+
+
+def _index_losses_of_numbers(z: Any, t: Any) -> Any:
+    e = z - _peaks(z)[:, None]
+    true = e[np.arange(len(t)), t]
+    np.exp(e, out=e)
+    losses = np.log(np.add.reduce(e, axis=1))
+    losses -= true
+    return losses
+
+
+@fused(_index_losses, lambda g, y, z, t: excess_of_index(z, t) * g[:, None], None, symbol="cross entropy")
+def cross_entropy_of_index(z: Any, t: Any) -> Any:
+    """Cross-entropy ``log(sum(exp(z))) - z[t]`` of each row of logits z (n, C) with its class t (n,)."""
+    return _index_losses_of_numbers(z, t)
 
 
 @fused(
-    lambda z, t: ag.logsumexp(z, axis=-1) - z[np.arange(len(t)), t],
-    lambda g, y, z, t: (ag.exp(z - _log_partition(y, z, t)) - _one_hot(t, z)) * g[:, None],
+    lambda z, t: ag.mean(_index_losses(z, t)),
+    lambda g, y, z, t: excess_of_index(z, t) * (g / len(t)),
     None,
-    symbol="cross entropy",
+    symbol="mean cross entropy",
 )
-def cross_entropy_of_index(z: Any, t: Any) -> Any:
-    """Cross-entropy ``log(sum(exp(z))) - z[t]`` of each row of logits z (n, C) with its class t (n,)."""
-    peak = np.maximum.reduce(z, axis=1)
-    e = z - peak[:, None]
-    np.exp(e, out=e)
-    return np.log(np.add.reduce(e, axis=1)) + (peak - z[np.arange(len(t)), t])
+def mean_cross_entropy_of_index(z: Any, t: Any) -> Any:
+    """Mean over the rows of `cross_entropy_of_index`."""
+    return np.add.reduce(_index_losses_of_numbers(z, t)) / len(t)
 
 
 def _row_losses(z: Any, q: Any) -> Any:

@@ -300,6 +300,8 @@ whole("mean_of_all", (REAL, (2, 3)))
 whole("mean_squared_error", (REAL, (2, 3)), (REAL, (2, 3)))
 whole("mean_logit_cross_entropy", (REAL, (2, 3)), (REAL, (2, 3)))
 whole("cross_entropy_of_index", (REAL, (3, 4)), (np.array([0, 3, 1]), (3,)))
+whole("mean_cross_entropy_of_index", (REAL, (3, 4)), (np.array([0, 3, 1]), (3,)))
+whole("excess_of_index", (REAL, (3, 4)), (np.array([0, 3, 1]), (3,)))
 whole("cross_entropy_of_rows", (REAL, (3, 4)), ((0.1, 0.6), (3, 4)))
 
 # ---------------------------------------------------------------------------------------- made of primitives

@@ -61,6 +61,10 @@ SPECIFIED = {
         lambda z, t: -ag.mean(t * log(sigmoid(z)) + (1 - t) * log(1 - sigmoid(z))), [X, P], {},
     ),
     "cross_entropy_of_index": (lambda z, t: -log(ag.softmax(z))[np.arange(2), t], [X, CLASSES], {}),
+    "mean_cross_entropy_of_index": (
+        lambda z, t: -ag.mean(log(ag.softmax(z))[np.arange(2), t]), [X, CLASSES], {},
+    ),
+    "excess_of_index": (lambda z, t: ag.softmax(z) - np.eye(z.shape[1])[t], [X, CLASSES], {}),
     "cross_entropy_of_rows": (lambda z, q: -ag.sum(q * log(ag.softmax(z)), axis=-1), [X, P], {}),
 }  # fmt: skip
 
