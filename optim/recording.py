@@ -1,18 +1,25 @@
 """A rule written down once as a list of NumPy calls, and carried out from then on without a temporary array.
 
 A rule is a formula: what it computes depends on its arguments alone. So it is called with letters in place of numbers,
-which remember what is done to them, and becomes two short functions. Of Adam, on float64::
+which remember what is done to them, and becomes two short functions. Of `Momentum`::
 
-    def numbers(t, group, state):                     def arrays(p, after, g, s0, s1, r0, r1, w0, w1):
-        n0, n1 = group['betas']                           multiply(s0, k0, w0)
-        n2 = group['lr']                                  multiply(g, k1, w1)
-        n3 = 1 - n0                                       add(w0, w1, r0)
-        ...                                               ...
-        k0[()] = n0                                       subtract(p, w0, after)
+    def numbers(t, group, state):                     def arrays(p, after, g, s0, r0, w0, w1):
+        n0 = t                                            multiply(k0, s0, w0)
+        n1 = group['weight_decay']                        multiply(k1, g, w1)
+        if group['maximize'] != False: return None        add(w0, w1, r0)
+        if n1: return None                                multiply(k2, r0, w1)
+        n4 = group['lr']                                  subtract(p, w1, after)
+        n5 = group['beta']
+        n6 = 1 - n5
+        k0[()] = n5
+        k1[()] = n6
+        k2[()] = n4
+        return ()
 
 The first works out the plain numbers of a step and puts them where the second reads them, ``k0``, ``k1``, ...: arrays
 of no axes and of the parameters' own type, with which NumPy is twice as quick as with Python's floats. The second is
-run for every block; its results go where the step before the last kept them, what is needed on the way into ``w0``, ...
+run for every block, on parameters, gradient and state ``s0``, ...; the new state goes into ``r0``, ..., where the step
+before the last had kept it, so that a step that fails has changed nothing.
 
 A branch on plain numbers is taken while writing down; ``numbers`` looks whether it would be taken again and says so if
 not. What cannot be written down (a look at an array's numbers or shape, a function of no ufunc) is left to the rule.
@@ -281,8 +288,10 @@ def placed(calls: list[Any], wanted: dict[str, str]) -> tuple[list[Any], list[st
 def is_formula(rule: Callable[..., Any]) -> bool:
     """Whether a rule looks at its arguments only, and not at `self`, as far as its code tells."""
     code = rule.__code__
-    used = [line.argval for line in dis.get_instructions(code) if line.opname.startswith(("LOAD_FAST", "LOAD_DEREF"))]
-    return not code.co_freevars and all(code.co_varnames[0] not in (x if isinstance(x, tuple) else (x,)) for x in used)
+    own = code.co_varnames[0]
+    used = [line.argval for line in dis.get_instructions(code) if "LOAD_FAST" in line.opname]
+    inner = (*code.co_freevars, *code.co_cellvars)  # what functions within it, and super(), look at
+    return not inner and all(own not in (x if isinstance(x, tuple) else (x,)) for x in used)
 
 
 class Replay:

@@ -13,7 +13,7 @@ import pytest
 import optim
 from optim.bundle import BLOCK, LINE, address, aligned
 from optim.options import NonNegative
-from optim.recording import Program
+from optim.recording import Program, is_formula
 
 
 def sibling(name):
@@ -209,6 +209,16 @@ def test_a_rule_that_is_no_formula_is_not_replayed():
     assert not replays(optimizer)
     assert optimizer._bundles[0][0].replay.looks == 40
     assert all(isinstance(g, np.ndarray) for g in calls[-20:]), "after a while nobody writes it down any more"
+
+
+def test_what_a_formula_is():
+    def within(self, g, *, lr):
+        return (lambda: self.factor)() * g, ()
+
+    def plain(self, g, *, lr):
+        return lr * g, ()
+
+    assert [is_formula(rule) for rule in (within, plain, Outside.rule, optim.Adam.rule)] == [False, True, False, True]
 
 
 def test_the_source():
