@@ -36,7 +36,18 @@ GIVEN = "the operation was handed nan or inf from outside: look at the data (np.
 
 
 class AnomalyError(FloatingPointError):
-    """The first nan or inf in a block of `detect_anomaly`, with where and how it came about."""
+    """The first nan or inf in a block of `detect_anomaly`, with where and how it came about.
+
+    Examples
+    --------
+    >>> from autograd import Tensor, log
+    >>> with np.errstate(all="ignore"), detect_anomaly():
+    ...     try:
+    ...         log(Tensor([0.0], requires_grad=True))
+    ...     except AnomalyError as error:
+    ...         print(str(error).splitlines()[0])
+    log gave -inf at [0], from argument 0 = 0.0 there (shape (1,), from 0 to 0)
+    """
 
 
 @contextlib.contextmanager

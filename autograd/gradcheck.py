@@ -25,7 +25,16 @@ TINY = 1e-300
 
 
 class GradcheckError(AssertionError):
-    """An analytic gradient that finite differences contradict; `report` says where."""
+    """An analytic gradient that finite differences contradict; `report` says where.
+
+    Examples
+    --------
+    >>> try:
+    ...     gradcheck(lambda x: x * x.data, 3.0)
+    ... except GradcheckError as error:
+    ...     error.report.worst.analytic, round(error.report.worst.numeric, 6)
+    (3.0, 6.0)
+    """
 
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))

@@ -36,7 +36,18 @@ KINDS: dict[type, tuple[type[Node], Callable[[Any], Any] | None]] = {}
 
 
 class GradientWarning(UserWarning):
-    """Something about gradients that is probably a mistake; the standard filters silence it or make it an error."""
+    """Something about gradients that is probably a mistake; the standard filters silence it or make it an error.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from autograd import Value
+    >>> with warnings.catch_warnings(record=True) as seen:
+    ...     warnings.simplefilter("always")
+    ...     (Value(-2.0) ** Value(2.0)).backward()
+    >>> seen[0].category.__name__
+    'GradientWarning'
+    """
 
 
 class Primitive:
@@ -101,6 +112,14 @@ class Node:
         Keyword parameters of the operation (an axis, a slope).
     name : str
         A label for pictures, explanations and messages.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> a = Value(3.0, name="a")
+    >>> b = a * 2.0
+    >>> b.op.name, b.args[0].name, b.raw
+    ('multiply', 'a', (3.0, 2.0))
     """
 
     __slots__ = (
@@ -208,7 +227,16 @@ def _no_kind(op: Primitive, data: Any) -> TypeError:
 
 
 def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_PARAMS) -> Any:
-    """Compute `op` on floats, arrays and nodes; the result is a node if an argument is one."""
+    """Compute `op` on floats, arrays and nodes; the result is a node if an argument is one.
+
+    Examples
+    --------
+    >>> from autograd import PRIMITIVES, Value
+    >>> apply(PRIMITIVES["multiply"], (2.0, 3.0))
+    6.0
+    >>> apply(PRIMITIVES["multiply"], (Value(2.0), 3.0)).data
+    6.0
+    """
     raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
     try:
         data = op.forward(*raw, **params) if params else op.forward(*raw)

@@ -62,7 +62,11 @@ class Watch:
 
 
 def keeps_everything() -> bool:
-    """Return whether every operation is being recorded, also what needs no gradient."""
+    """Return whether every operation is being recorded, also what needs no gradient.
+
+    >>> keeps_everything()
+    False
+    """
     mode = _mode.get()
     return isinstance(mode, Watch) and mode.everything
 
@@ -128,7 +132,21 @@ def check(function: Callable[..., Any], *args: Any) -> None:
 
 
 class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` answers by computing the call anew)
-    """Raised by a callback that meets numbers for which the recorded operations are not the right ones."""
+    """Raised by a callback that meets numbers for which the recorded operations are not the right ones.
+
+    Examples
+    --------
+    >>> from autograd import Tensor, compile
+    >>> def is_positive(x):
+    ...     if x.min() <= 0:
+    ...         raise NotReplayable("recorded for positive numbers")
+    >>> @compile
+    ... def length(x):
+    ...     check(is_positive, x)
+    ...     return x.sum()
+    >>> length(Tensor([1.0, 2.0])).item()
+    3.0
+    """
 
 
 def peek(x: Any) -> Any:

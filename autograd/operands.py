@@ -69,7 +69,11 @@ SCALAR = SimpleNamespace(
 
 
 def xp(*xs: Any) -> Any:
-    """Return the namespace for these numbers: NumPy if any is an array, the same names on floats if none is."""
+    """Return the namespace for these numbers: NumPy if any is an array, the same names on floats if none is.
+
+    >>> xp(np.zeros(2)) is np, xp(0.25).sqrt(0.25)
+    (True, 0.5)
+    """
     for x in xs:
         if isinstance(x, (np.ndarray, np.generic)):
             return np
@@ -77,7 +81,11 @@ def xp(*xs: Any) -> Any:
 
 
 def shape_of(x: Any) -> tuple[int, ...] | None:
-    """Return the shape of an array or Tensor, and None for a float or Value."""
+    """Return the shape of an array or Tensor, and None for a float or Value.
+
+    >>> shape_of(np.zeros((2, 3))), shape_of(0.5)
+    ((2, 3), None)
+    """
     data = x._data if isinstance(x, Node) else x
     return data.shape if isinstance(data, (np.ndarray, np.generic)) else None
 

@@ -315,7 +315,12 @@ def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
 
 @linear(lambda g, y, x, shape: sum_to(g, shape_of(x)))
 def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
-    """Repeat a number or array to `shape` by NumPy's broadcasting rules (None: to a float)."""
+    """Repeat a number or array to `shape` by NumPy's broadcasting rules (None: to a float).
+
+    >>> broadcast_to([1.0, 2.0], (2, 2))
+    array([[1., 2.],
+           [1., 2.]])
+    """
     if shape is None:
         return float(x)
     whole = np.empty(shape, np.result_type(x))  # numbers of its own: a view of stride 0 slows what comes after

@@ -35,7 +35,22 @@ DEEPEST = 60
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint, is damaged, or does not fit what it is loaded into; names the file."""
+    """A file that is no checkpoint, is damaged, or does not fit what it is loaded into; names the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import nn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "model.npz")
+    ...     _ = path.write_bytes(b"nothing of the kind")
+    ...     try:
+    ...         nn.checkpoint.load(path)
+    ...     except CheckpointError as error:
+    ...         print("model.npz" in str(error))
+    True
+    """
 
 
 # ------------------------------------------------------------------------------------------------- writing

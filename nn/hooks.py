@@ -20,7 +20,17 @@ def passed_through(x: Any) -> Any:
 
 
 class Handle:
-    """Takes a hook away again: by `remove()`, or at the end of a ``with`` block."""
+    """Takes a hook away again: by `remove()`, or at the end of a ``with`` block.
+
+    Examples
+    --------
+    >>> import nn
+    >>> layer = nn.Identity()
+    >>> with layer.register_forward_hook(lambda module, inputs, output: -output):
+    ...     inside = layer(1.0)
+    >>> inside, layer(1.0)
+    (-1.0, 1.0)
+    """
 
     def __init__(self, hooks: list[Hook], hook: Hook) -> None:
         self._hooks = hooks

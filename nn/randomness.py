@@ -111,7 +111,16 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Put the generator of `manual_seed` back into a state of `get_rng_state`."""
+    """Put the generator of `manual_seed` back into a state of `get_rng_state`.
+
+    Examples
+    --------
+    >>> state = get_rng_state()
+    >>> first = as_generator().random()
+    >>> set_rng_state(state)
+    >>> as_generator().random() == first
+    True
+    """
     global _by_seed
     _shared().bit_generator.state = state
     _by_seed = True

@@ -14,11 +14,30 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 class StateDictError(RuntimeError, ValueError):
-    """A `state_dict` that does not fit the module; the message lists every key that is wrong."""
+    """A `state_dict` that does not fit the module; the message lists every key that is wrong.
+
+    Examples
+    --------
+    >>> import nn
+    >>> try:
+    ...     nn.Linear(2, 1).load_state_dict({})
+    ... except StateDictError as error:
+    ...     print(error)
+    this state_dict does not fit Linear, and nothing was loaded:
+      missing key 'weight' of shape (1, 2)
+      missing key 'bias' of shape (1,)
+    """
 
 
 class LoadResult(NamedTuple):
-    """The keys that `load_state_dict(strict=False)` passed over."""
+    """The keys that `load_state_dict(strict=False)` passed over.
+
+    Examples
+    --------
+    >>> import nn
+    >>> nn.Linear(2, 1).load_state_dict({"bias": [0.0], "scale": 1.0}, strict=False)
+    LoadResult(missing_keys=['weight'], unexpected_keys=['scale'])
+    """
 
     missing_keys: list[str]
     unexpected_keys: list[str]

@@ -1,21 +1,4 @@
-"""`Optimizer`: parameter groups, steps and states, around a rule that is a paper's formula.
-
-An optimizer is a class with its options as typed attributes and two methods::
-
-    class Momentum(Optimizer):
-        lr: NonNegative = 1e-3
-        beta: Fraction = 0.9
-
-        def start(self, zero):                      # the state before the first step
-            return (zero,)
-
-        def rule(self, g, v, *, lr, beta):          # gradient and state in; what to subtract, and the new state, out
-            v = beta * v + (1 - beta) * g
-            return lr * v, (v,)
-
-A rule names what it wants: after the gradient come its state's parts, and by keyword any option of the group, the step
-count ``t`` (from 1) and the parameter ``p``. Everything else is here and in `optim.bundle`.
-"""
+"""`Optimizer`: parameter groups, steps and states, around a rule that is a paper's formula."""
 
 from __future__ import annotations
 
@@ -40,6 +23,9 @@ Work = list[tuple[Bundle, list[Any], Group]]
 class Optimizer(Options):
     """Base of all optimizers: owns parameter groups, step counts, weight decay, state and speed.
 
+    A kind of optimizer is options as typed attributes, `start` and `rule`. A rule names what it wants: the gradient, the
+    parts of its state, and by keyword options, the step count ``t`` (from 1) and the parameter ``p``.
+
     Parameters
     ----------
     params : iterable of parameters, of (name, parameter) pairs, or of dicts
@@ -62,6 +48,21 @@ class Optimizer(Options):
         Steps left out because of `skip_nonfinite`.
     culprits : list of str
         The parameters because of which the last of them was.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> class Heavy(Optimizer):
+    ...     lr: float = 0.1
+    ...     def start(self, zero):
+    ...         return (zero,)
+    ...     def rule(self, g, v, *, lr):
+    ...         v = 0.9 * v + g
+    ...         return lr * v, (v,)
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> Heavy([p], lr=0.25).step()
+    >>> p.data
+    0.5
     """
 
     params: Any

@@ -47,7 +47,7 @@ def inside(value: float, interval: str) -> bool:
     return above and (value <= high if interval[-1] == "]" else value < high)
 
 
-def checked(where: str, name: str, value: Any, hint: Any, interval: str = "") -> Any:
+def checked(where: str, name: str, value: Any, hint: Any, interval: str = "(-inf, inf)") -> Any:
     """Return the value of one option as plain Python numbers, or an error that says what is allowed."""
     kind: Any = get_origin(hint)
     if kind is Annotated:

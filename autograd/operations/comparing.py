@@ -12,97 +12,161 @@ from autograd.rules import nondifferentiable, xp
 
 @nondifferentiable(symbol="==")
 def equal(x: Any, y: Any) -> Any:
-    """Whether ``x == y``."""
+    """Whether ``x == y``.
+
+    >>> equal(np.array([1.0, 2.0]), 2.0)
+    array([False,  True])
+    """
     return x == y
 
 
 @nondifferentiable(symbol="!=")
 def not_equal(x: Any, y: Any) -> Any:
-    """Whether ``x != y``."""
+    """Whether ``x != y``.
+
+    >>> not_equal(np.array([1.0, 2.0]), 2.0)
+    array([ True, False])
+    """
     return x != y
 
 
 @nondifferentiable(symbol=">")
 def greater(x: Any, y: Any) -> Any:
-    """Whether ``x > y``."""
+    """Whether ``x > y``.
+
+    >>> greater(np.array([1.0, 2.0]), 1.0)
+    array([False,  True])
+    """
     return x > y
 
 
 @nondifferentiable(symbol=">=")
 def greater_equal(x: Any, y: Any) -> Any:
-    """Whether ``x >= y``."""
+    """Whether ``x >= y``.
+
+    >>> greater_equal(np.array([1.0, 2.0]), 2.0)
+    array([False,  True])
+    """
     return x >= y
 
 
 @nondifferentiable(symbol="<")
 def less(x: Any, y: Any) -> Any:
-    """Whether ``x < y``."""
+    """Whether ``x < y``.
+
+    >>> less(np.array([1.0, 2.0]), 2.0)
+    array([ True, False])
+    """
     return x < y
 
 
 @nondifferentiable(symbol="<=")
 def less_equal(x: Any, y: Any) -> Any:
-    """Whether ``x <= y``."""
+    """Whether ``x <= y``.
+
+    >>> less_equal(np.array([1.0, 2.0]), 1.0)
+    array([ True, False])
+    """
     return x <= y
 
 
 @nondifferentiable()
 def sign(x: Any) -> Any:
-    """Sign: -1, 0 or 1."""
+    """Sign: -1, 0 or 1.
+
+    >>> sign(np.array([-3.0, 0.0, 5.0]))
+    array([-1.,  0.,  1.])
+    """
     return xp(x).sign(x)
 
 
 @nondifferentiable()
 def floor(x: Any) -> Any:
-    """Largest whole number not above `x`."""
+    """Largest whole number not above `x`.
+
+    >>> floor(np.array([-1.5, 1.5]))
+    array([-2.,  1.])
+    """
     return xp(x).floor(x)
 
 
 @nondifferentiable()
 def ceil(x: Any) -> Any:
-    """Smallest whole number not below `x`."""
+    """Smallest whole number not below `x`.
+
+    >>> ceil(np.array([-1.5, 1.5]))
+    array([-1.,  2.])
+    """
     return xp(x).ceil(x)
 
 
 @nondifferentiable()
 def round(x: Any, decimals: int = 0) -> Any:
-    """Nearest number of so many decimals, whole by default; halves go to the even one."""
+    """Nearest number of so many decimals, whole by default; halves go to the even one.
+
+    >>> round(np.array([0.5, 1.5, 2.4]))
+    array([0., 2., 2.])
+    """
     return xp(x).round(x, decimals)
 
 
 @nondifferentiable()
 def isnan(x: Any) -> Any:
-    """Whether `x` is not a number."""
+    """Whether `x` is not a number.
+
+    >>> isnan(np.array([1.0, np.nan]))
+    array([False,  True])
+    """
     return xp(x).isnan(x)
 
 
 @nondifferentiable()
 def isinf(x: Any) -> Any:
-    """Whether `x` is infinite."""
+    """Whether `x` is infinite.
+
+    >>> isinf(np.array([1.0, -np.inf]))
+    array([False,  True])
+    """
     return xp(x).isinf(x)
 
 
 @nondifferentiable()
 def isfinite(x: Any) -> Any:
-    """Whether `x` is neither infinite nor nan."""
+    """Whether `x` is neither infinite nor nan.
+
+    >>> isfinite(np.array([1.0, np.inf, np.nan]))
+    array([ True, False, False])
+    """
     return xp(x).isfinite(x)
 
 
 @nondifferentiable(symbol="not")
 def logical_not(x: Any) -> Any:
-    """Whether `x` is zero or false."""
+    """Whether `x` is zero or false.
+
+    >>> logical_not(np.array([0.0, 2.0]))
+    array([ True, False])
+    """
     return xp(x).logical_not(x)
 
 
 @nondifferentiable(symbol="and")
 def logical_and(x: Any, y: Any) -> Any:
-    """Whether both hold, neither being zero or false."""
+    """Whether both hold, neither being zero or false.
+
+    >>> logical_and(np.array([0.0, 2.0]), 1.0)
+    array([False,  True])
+    """
     return xp(x, y).logical_and(x, y)
 
 
 @nondifferentiable(symbol="or")
 def logical_or(x: Any, y: Any) -> Any:
-    """Whether at least one holds, being neither zero nor false."""
+    """Whether at least one holds, being neither zero nor false.
+
+    >>> logical_or(np.array([0.0, 2.0]), 0.0)
+    array([False,  True])
+    """
     return xp(x, y).logical_or(x, y)
 
 

@@ -24,25 +24,41 @@ from .comparing import greater, greater_equal, less, less_equal, logical_and, lo
 
 @elementwise(1, 1, symbol="+")
 def add(x: Any, y: Any) -> Any:
-    """Sum ``x + y``."""
+    """Sum ``x + y``.
+
+    >>> add(1.0, 2.0)
+    3.0
+    """
     return x + y
 
 
 @elementwise(1, -1, symbol="-")
 def subtract(x: Any, y: Any) -> Any:
-    """Difference ``x - y``."""
+    """Difference ``x - y``.
+
+    >>> subtract(1.0, 3.0)
+    -2.0
+    """
     return x - y
 
 
 @elementwise(lambda z, x, y: y, lambda z, x, y: x, symbol="*")
 def multiply(x: Any, y: Any) -> Any:
-    """Product ``x * y``."""
+    """Product ``x * y``.
+
+    >>> multiply(2.0, 3.0)
+    6.0
+    """
     return x * y
 
 
 @elementwise(lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y, symbol="/")
 def divide(x: Any, y: Any) -> Any:
-    """Quotient ``x / y``."""
+    """Quotient ``x / y``.
+
+    >>> divide(1.0, 4.0)
+    0.25
+    """
     return x / y
 
 
@@ -97,25 +113,41 @@ def power(x: Any, y: Any) -> Any:
 
 @elementwise(-1, symbol="neg")
 def negative(x: Any) -> Any:
-    """Negation ``-x``."""
+    """Negation ``-x``.
+
+    >>> negative(2.0)
+    -2.0
+    """
     return -x
 
 
 @elementwise(lambda y, x: sign(x))
 def absolute(x: Any) -> Any:
-    """Absolute value; its derivative at 0 is 0."""
+    """Absolute value; its derivative at 0 is 0.
+
+    >>> absolute(-2.0)
+    2.0
+    """
     return abs(x)
 
 
 @elementwise(lambda z, x, y: (x > y) + 0.5 * (x == y), lambda z, x, y: (x < y) + 0.5 * (x == y))
 def maximum(x: Any, y: Any) -> Any:
-    """Larger of two; a tie gives half of the gradient to each."""
+    """Larger of two; a tie gives half of the gradient to each.
+
+    >>> maximum(2.0, np.array([1.0, 3.0]))
+    array([2., 3.])
+    """
     return xp(x, y).maximum(x, y)
 
 
 @elementwise(lambda z, x, y: (x < y) + 0.5 * (x == y), lambda z, x, y: (x > y) + 0.5 * (x == y))
 def minimum(x: Any, y: Any) -> Any:
-    """Smaller of two; a tie gives half of the gradient to each."""
+    """Smaller of two; a tie gives half of the gradient to each.
+
+    >>> minimum(2.0, np.array([1.0, 3.0]))
+    array([1., 2.])
+    """
     return xp(x, y).minimum(x, y)
 
 
@@ -184,7 +216,11 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
 
 @elementwise(1, lambda z, x, y: -round((x - z) / y))
 def fmod(x: Any, y: Any) -> Any:
-    """Remainder of ``x / y`` with the sign of `x`, as in C."""
+    """Remainder of ``x / y`` with the sign of `x`, as in C.
+
+    >>> fmod(-7.0, 3.0)
+    -1.0
+    """
     return xp(x, y).fmod(x, y)
 
 
@@ -193,67 +229,111 @@ def fmod(x: Any, y: Any) -> Any:
 
 @elementwise(lambda y, x: y)
 def exp(x: Any) -> Any:
-    """Exponential ``e**x``."""
+    """Exponential ``e**x``.
+
+    >>> exp(0.0)
+    1.0
+    """
     return xp(x).exp(x)
 
 
 @elementwise(lambda y, x: 1.0 / x)
 def log(x: Any) -> Any:
-    """Natural logarithm."""
+    """Natural logarithm.
+
+    >>> log(math.e)
+    1.0
+    """
     return xp(x).log(x)
 
 
 @elementwise(lambda y, x: 0.5 / y)
 def sqrt(x: Any) -> Any:
-    """Square root; its derivative at 0 is infinite, as the mathematics says."""
+    """Square root; its derivative at 0 is infinite, as the mathematics says.
+
+    >>> sqrt(9.0)
+    3.0
+    """
     return xp(x).sqrt(x)
 
 
 @elementwise(lambda y, x: -0.5 * y / x)
 def rsqrt(x: Any) -> Any:
-    """Reciprocal square root ``1 / sqrt(x)``."""
+    """Reciprocal square root ``1 / sqrt(x)``.
+
+    >>> rsqrt(4.0)
+    0.5
+    """
     return 1.0 / xp(x).sqrt(x)
 
 
 @elementwise(lambda y, x: 2.0 * x)
 def square(x: Any) -> Any:
-    """Square ``x * x``."""
+    """Square ``x * x``.
+
+    >>> square(-3.0)
+    9.0
+    """
     return x * x
 
 
 @elementwise(lambda y, x: -y * y)
 def reciprocal(x: Any) -> Any:
-    """Reciprocal ``1 / x``."""
+    """Reciprocal ``1 / x``.
+
+    >>> reciprocal(4.0)
+    0.25
+    """
     return 1.0 / x
 
 
 @elementwise(lambda y, x: y * math.log(2.0))
 def exp2(x: Any) -> Any:
-    """Power of two ``2**x``."""
+    """Power of two ``2**x``.
+
+    >>> exp2(3.0)
+    8.0
+    """
     return xp(x).exp2(x)
 
 
 @elementwise(lambda y, x: exp(x))
 def expm1(x: Any) -> Any:
-    """``e**x - 1``, exact for small `x`."""
+    """``e**x - 1``, exact for small `x`.
+
+    >>> expm1(1e-20)
+    1e-20
+    """
     return xp(x).expm1(x)
 
 
 @elementwise(lambda y, x: 1.0 / (1.0 + x))
 def log1p(x: Any) -> Any:
-    """``log(1 + x)``, exact for small `x`."""
+    """``log(1 + x)``, exact for small `x`.
+
+    >>> log1p(1e-20)
+    1e-20
+    """
     return xp(x).log1p(x)
 
 
 @elementwise(lambda y, x: 1.0 / (x * math.log(2.0)))
 def log2(x: Any) -> Any:
-    """Logarithm to base 2."""
+    """Logarithm to base 2.
+
+    >>> log2(8.0)
+    3.0
+    """
     return xp(x).log2(x)
 
 
 @elementwise(lambda y, x: 1.0 / (x * math.log(10.0)))
 def log10(x: Any) -> Any:
-    """Logarithm to base 10."""
+    """Logarithm to base 10.
+
+    >>> log10(0.01)
+    -2.0
+    """
     return xp(x).log10(x)
 
 
@@ -262,7 +342,11 @@ def log10(x: Any) -> Any:
     lambda z, x, y: sigmoid(where(z == -math.inf, -math.inf, y - x)),
 )
 def logaddexp(x: Any, y: Any) -> Any:
-    """``log(e**x + e**y)``, without overflow; the gradient of two ``-inf`` is 0."""
+    """``log(e**x + e**y)``, without overflow; the gradient of two ``-inf`` is 0.
+
+    >>> logaddexp(1000.0, 0.0)
+    1000.0
+    """
     if xp(x, y) is not SCALAR:
         return np.logaddexp(x, y)
     return x + math.log(2.0) if x == y else SCALAR.maximum(x, y) + math.log1p(math.exp(-abs(x - y)))
@@ -273,7 +357,11 @@ def logaddexp(x: Any, y: Any) -> Any:
 
 @elementwise(lambda y, x: y * (1 - y), symbol="σ")
 def sigmoid(x: Any) -> Any:
-    """Logistic function ``1 / (1 + e**-x)``, without overflow at either end."""
+    """Logistic function ``1 / (1 + e**-x)``, without overflow at either end.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
     if xp(x) is SCALAR:
         e = math.exp(-abs(x))
         return (1.0 if x >= 0 else e) / (1.0 + e)
@@ -283,17 +371,29 @@ def sigmoid(x: Any) -> Any:
 
 @elementwise(lambda y, x: x > 0, symbol="ReLU")
 def relu(x: Any) -> Any:
-    """Rectifier ``max(0, x)``; its derivative at 0 is 0."""
+    """Rectifier ``max(0, x)``; its derivative at 0 is 0.
+
+    >>> relu(np.array([-2.0, 3.0]))
+    array([0., 3.])
+    """
     return xp(x).maximum(x, 0.0)
 
 
 @elementwise(lambda y, x, negative_slope: where(x > 0, 1.0, negative_slope))
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
-    """Rectifier with slope `negative_slope` where ``x <= 0``."""
+    """Rectifier with slope `negative_slope` where ``x <= 0``.
+
+    >>> leaky_relu(np.array([-2.0, 3.0]), negative_slope=0.1)
+    array([-0.2,  3. ])
+    """
     return xp(x).where(x > 0, x, negative_slope * x)
 
 
 @elementwise(lambda y, x: sigmoid(x))
 def softplus(x: Any) -> Any:
-    """Smooth ramp ``log(1 + e**x)``, without overflow."""
+    """Smooth ramp ``log(1 + e**x)``, without overflow.
+
+    >>> softplus(np.array([-1000.0, 1000.0]))
+    array([   0., 1000.])
+    """
     return xp(x).log1p(xp(x).exp(-abs(x))) + xp(x).maximum(x, 0.0)

@@ -46,7 +46,11 @@ def _count(x: Any, axis: Axis) -> int:
 
 @linear(lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)))
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Sum along `axis`, or of everything."""
+    """Sum along `axis`, or of everything.
+
+    >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([4., 6.])
+    """
     return x if type(x) is float else np.sum(x, axis=axis, keepdims=keepdims)
 
 
@@ -54,7 +58,11 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     lambda g, y, x, axis, keepdims: broadcast_to(expanded(g / (_count(x, axis) or 1), x, axis, keepdims), shape_of(x))
 )
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Arithmetic mean along `axis`, or of everything."""
+    """Arithmetic mean along `axis`, or of everything.
+
+    >>> mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    array([1.5, 3.5])
+    """
     return x if type(x) is float else np.mean(x, axis=axis, keepdims=keepdims)
 
 
@@ -240,7 +248,11 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @primitive(_shared_among_ties)
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Smallest along `axis`, or of everything; ties share the gradient equally."""
+    """Smallest along `axis`, or of everything; ties share the gradient equally.
+
+    >>> min([[1.0, 2.0], [4.0, 3.0]], axis=1)
+    array([1., 3.])
+    """
     _require_elements(x, axis)
     if holds_objects(x) and keeps_everything():
         return _of_objects(minimum, x, axis, keepdims)
@@ -249,27 +261,43 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @nondifferentiable()
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Place of the largest along `axis`, or in the flat array; the first of several."""
+    """Place of the largest along `axis`, or in the flat array; the first of several.
+
+    >>> argmax([[1.0, 2.0], [4.0, 3.0]], axis=1)
+    array([1, 0])
+    """
     _require_elements(x, axis)
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
 @nondifferentiable()
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Place of the smallest along `axis`, or in the flat array; the first of several."""
+    """Place of the smallest along `axis`, or in the flat array; the first of several.
+
+    >>> argmin([[1.0, 2.0], [4.0, 3.0]], axis=1)
+    array([0, 1])
+    """
     _require_elements(x, axis)
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
 @nondifferentiable()
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether at least one element along `axis` is not zero or false."""
+    """Whether at least one element along `axis` is not zero or false.
+
+    >>> any([[0.0, 2.0], [0.0, 0.0]], axis=1)
+    array([ True, False])
+    """
     return np.any(x, axis=axis, keepdims=keepdims)
 
 
 @nondifferentiable()
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether no element along `axis` is zero or false."""
+    """Whether no element along `axis` is zero or false.
+
+    >>> all([[1.0, 2.0], [1.0, 0.0]], axis=1)
+    array([ True, False])
+    """
     return np.all(x, axis=axis, keepdims=keepdims)
 
 

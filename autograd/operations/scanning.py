@@ -152,7 +152,11 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @nondifferentiable()
 def argsort(x: Any, axis: int = -1) -> Any:
-    """Places of the elements in ascending order along `axis`; equal elements keep their order."""
+    """Places of the elements in ascending order along `axis`; equal elements keep their order.
+
+    >>> argsort([3.0, 1.0, 2.0])
+    array([1, 2, 0])
+    """
     return np.argsort(x, axis=axis, kind="stable")
 
 

@@ -25,19 +25,33 @@ def axis_number(axis: int, ndim: int) -> int:
 
 @linear(lambda g, y, x, shape: reshape(g, shape_of(x)))
 def reshape(x: Any, shape: Any = ()) -> Any:
-    """Arrange the same numbers in another shape; one length may be -1."""
+    """Arrange the same numbers in another shape; one length may be -1.
+
+    >>> reshape([1.0, 2.0, 3.0, 4.0], (2, -1))
+    array([[1., 2.],
+           [3., 4.]])
+    """
     return float(np.reshape(x, ())) if shape is None else np.reshape(x, shape)
 
 
 @linear(lambda g, y, x, axes: transpose(g, None if axes is None else tuple(np.argsort(axes))))
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """Put the axes in another order, reversed by default."""
+    """Put the axes in another order, reversed by default.
+
+    >>> transpose([[1.0, 2.0], [3.0, 4.0]])
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return np.transpose(x, axes)
 
 
 @linear(lambda g, y, x, axis1, axis2: swapaxes(g, axis1, axis2))
 def swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Any:
-    """Two axes exchanged; by default the matrix transpose of the last two."""
+    """Two axes exchanged; by default the matrix transpose of the last two.
+
+    >>> swapaxes(np.zeros((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
     return np.swapaxes(x, axis1, axis2)
 
 
@@ -197,7 +211,11 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
 @linear(lambda g, y, x, shift, axis: roll(g, tuple(-s for s in np.atleast_1d(shift)), _as_many(axis, shift)))
 def roll(x: Any, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Any:
-    """Shift elements along `axis`, or of the flat array; what leaves at one end enters at the other."""
+    """Shift elements along `axis`, or of the flat array; what leaves at one end enters at the other.
+
+    >>> roll([1.0, 2.0, 3.0])
+    array([3., 1., 2.])
+    """
     return x if type(x) is float else np.roll(x, shift, axis)
 
 
@@ -211,11 +229,21 @@ def _as_many(axis: Any, shift: Any) -> Any:
 
 @linear(lambda g, y, x, k: tril(g, k))
 def tril(x: Any, k: int = 0) -> Any:
-    """Lower triangle of the last two axes, zeros above diagonal `k`."""
+    """Lower triangle of the last two axes, zeros above diagonal `k`.
+
+    >>> tril([[1.0, 2.0], [3.0, 4.0]])
+    array([[1., 0.],
+           [3., 4.]])
+    """
     return np.tril(x, k)
 
 
 @linear(lambda g, y, x, k: triu(g, k))
 def triu(x: Any, k: int = 0) -> Any:
-    """Upper triangle of the last two axes, zeros below diagonal `k`."""
+    """Upper triangle of the last two axes, zeros below diagonal `k`.
+
+    >>> triu([[1.0, 2.0], [3.0, 4.0]])
+    array([[1., 2.],
+           [0., 4.]])
+    """
     return np.triu(x, k)

@@ -18,37 +18,61 @@ from .elementwise import exp, sqrt, where
 
 @elementwise(lambda y, x: cos(x))
 def sin(x: Any) -> Any:
-    """Sine of an angle in radians."""
+    """Sine of an angle in radians.
+
+    >>> sin(0.0)
+    0.0
+    """
     return xp(x).sin(x)
 
 
 @elementwise(lambda y, x: -sin(x))
 def cos(x: Any) -> Any:
-    """Cosine of an angle in radians."""
+    """Cosine of an angle in radians.
+
+    >>> cos(0.0)
+    1.0
+    """
     return xp(x).cos(x)
 
 
 @elementwise(lambda y, x: 1.0 + y * y)
 def tan(x: Any) -> Any:
-    """Tangent of an angle in radians."""
+    """Tangent of an angle in radians.
+
+    >>> tan(0.0)
+    0.0
+    """
     return xp(x).tan(x)
 
 
 @elementwise(lambda y, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)))
 def asin(x: Any) -> Any:
-    """Inverse sine, between -pi/2 and pi/2."""
+    """Inverse sine, between -pi/2 and pi/2.
+
+    >>> asin(1.0) == math.pi / 2
+    True
+    """
     return xp(x).arcsin(x)
 
 
 @elementwise(lambda y, x: -1.0 / sqrt((1.0 - x) * (1.0 + x)))
 def acos(x: Any) -> Any:
-    """Inverse cosine, between 0 and pi."""
+    """Inverse cosine, between 0 and pi.
+
+    >>> acos(0.0) == math.pi / 2
+    True
+    """
     return xp(x).arccos(x)
 
 
 @elementwise(lambda y, x: 1.0 / (1.0 + x * x))
 def atan(x: Any) -> Any:
-    """Inverse tangent, between -pi/2 and pi/2."""
+    """Inverse tangent, between -pi/2 and pi/2.
+
+    >>> atan(1.0) == math.pi / 4
+    True
+    """
     return xp(x).arctan(x)
 
 
@@ -59,7 +83,11 @@ def _or_one(r: Any) -> Any:
 
 @elementwise(lambda z, x, y: x / _or_one(z), lambda z, x, y: y / _or_one(z))
 def hypot(x: Any, y: Any) -> Any:
-    """Length ``sqrt(x**2 + y**2)``, without overflow; its gradient at the origin is 0."""
+    """Length ``sqrt(x**2 + y**2)``, without overflow; its gradient at the origin is 0.
+
+    >>> hypot(3.0, 4.0)
+    5.0
+    """
     return xp(x, y).hypot(x, y)
 
 
@@ -68,7 +96,11 @@ def hypot(x: Any, y: Any) -> Any:
     lambda z, y, x: -y / _or_one(hypot(x, y)) / _or_one(hypot(x, y)),
 )
 def atan2(y: Any, x: Any) -> Any:
-    """Angle of the point ``(x, y)``, between -pi and pi; its gradient at the origin is 0."""
+    """Angle of the point ``(x, y)``, between -pi and pi; its gradient at the origin is 0.
+
+    >>> atan2(1.0, -1.0) == 3 * math.pi / 4
+    True
+    """
     return xp(y, x).arctan2(y, x)
 
 
@@ -77,37 +109,61 @@ def atan2(y: Any, x: Any) -> Any:
 
 @elementwise(lambda y, x: cosh(x))
 def sinh(x: Any) -> Any:
-    """Hyperbolic sine."""
+    """Hyperbolic sine.
+
+    >>> sinh(0.0)
+    0.0
+    """
     return xp(x).sinh(x)
 
 
 @elementwise(lambda y, x: sinh(x))
 def cosh(x: Any) -> Any:
-    """Hyperbolic cosine."""
+    """Hyperbolic cosine.
+
+    >>> cosh(0.0)
+    1.0
+    """
     return xp(x).cosh(x)
 
 
 @elementwise(lambda y, x: 1 - y * y)
 def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    >>> tanh(np.array([-100.0, 0.0, 100.0]))
+    array([-1.,  0.,  1.])
+    """
     return xp(x).tanh(x)
 
 
 @elementwise(lambda y, x: 1.0 / sqrt(1.0 + x * x))
 def asinh(x: Any) -> Any:
-    """Inverse hyperbolic sine."""
+    """Inverse hyperbolic sine.
+
+    >>> asinh(0.0)
+    0.0
+    """
     return xp(x).arcsinh(x)
 
 
 @elementwise(lambda y, x: 1.0 / sqrt((x - 1.0) * (x + 1.0)))
 def acosh(x: Any) -> Any:
-    """Inverse hyperbolic cosine, for ``x >= 1``."""
+    """Inverse hyperbolic cosine, for ``x >= 1``.
+
+    >>> acosh(1.0)
+    0.0
+    """
     return xp(x).arccosh(x)
 
 
 @elementwise(lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)))
 def atanh(x: Any) -> Any:
-    """Inverse hyperbolic tangent, for ``-1 < x < 1``."""
+    """Inverse hyperbolic tangent, for ``-1 < x < 1``.
+
+    >>> atanh(0.0)
+    0.0
+    """
     return xp(x).arctanh(x)
 
 

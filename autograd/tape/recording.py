@@ -16,7 +16,19 @@ __all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
 
 
 class RecordingError(RuntimeError):
-    """Something was asked of a node that a replay could not answer anew, while `compile` records."""
+    """Something was asked of a node that a replay could not answer anew, while `compile` records.
+
+    Examples
+    --------
+    >>> import autograd
+    >>> from autograd import Tensor
+    >>> step = autograd.compile(lambda x: x if x.sum() > 0 else -x)
+    >>> try:
+    ...     step(Tensor([1.0], requires_grad=True))
+    ... except RecordingError as error:
+    ...     print("write where" if "where(" in str(error) else error)
+    write where
+    """
 
 
 class Callback(Primitive):
@@ -52,6 +64,7 @@ class Recording(Watch):
         self.effects: list[Node] = [] if other is None else other.effects
         self.first: list[Node] = [] if other is None else other.first
         self.guards: list[tuple[Callable[[], Any], Any]] = [] if other is None else other.guards
+        self._asked: dict[Any, Any] = {} if other is None else other._asked
 
     def switched(self, recording: bool) -> Recording:
         """Return a recording that goes on with or without gradients."""
@@ -85,7 +98,10 @@ class Recording(Watch):
     def depends(self, question: Callable[[], Any]) -> Any:
         """Return the answer to a question; a replay of this run is good only as long as the answer is the same."""
         answer = question()
-        self.guards.append((question, answer))
+        key = _identity(question)
+        if key not in self._asked or self._asked[key] != answer:  # a neuron asks its question again for each example
+            self._asked[key] = answer
+            self.guards.append((question, answer))
         return answer
 
     def read(self, node: Any, how: str) -> NoReturn:
@@ -98,6 +114,14 @@ class Recording(Watch):
             "again. Choose between numbers with autograd.where(condition, a, b), hand what Python must see to "
             "autograd.extend.callback(function, node), or move it out of the compiled function"
         )
+
+
+def _identity(question: Callable[[], Any]) -> Any:
+    """Return what is the same for a lambda written at the same place about the same objects."""
+    code, closure = getattr(question, "__code__", None), getattr(question, "__closure__", None) or ()
+    if code is None or getattr(question, "__defaults__", None):
+        return id(question)
+    return code, *[id(cell.cell_contents) for cell in closure]
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ NEWLINE, QUOTE, SPACE = 10, 34, 32
 
 
 class CSVIndex(NamedTuple):
-    """Where each block of rows begins in a CSV file.
+    r"""Where each block of rows begins in a CSV file.
 
     Attributes
     ----------
@@ -33,6 +33,18 @@ class CSVIndex(NamedTuple):
         The byte at which a block begins, and where the last one ends.
     lines : ndarray of int, shape (blocks,)
         Lines above a block.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from nn.data import index_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "table.csv")
+    ...     _ = path.write_text("a,b\n1,2\n3,4\n5,6\n")
+    ...     index = index_csv(path, block=2)
+    >>> index.rows, index.offsets
+    (3, array([ 4, 12, 16]))
     """
 
     rows: int

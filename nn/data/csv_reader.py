@@ -25,7 +25,7 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 
 
 class Table(NamedTuple):
-    """What a CSV file holds.
+    r"""What a CSV file holds.
 
     Attributes
     ----------
@@ -37,6 +37,16 @@ class Table(NamedTuple):
         Names of the feature columns; their numbers, from 1, if the file has no header.
     classes : tuple of str, or None
         What the class indices stand for.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "table.csv").write_text("a,b\n1,0\n2,1\n")
+    ...     table = read_csv(Path(folder, "table.csv"), target="b")
+    >>> table.columns, table.X.shape, table.y
+    (('a',), (2, 1), array([0., 1.]))
     """
 
     X: Array

@@ -57,6 +57,20 @@ class Sample:
     layers : dict of str to dict
         Of every watched module's output: mean, std, norm, counts, alive (units that gave anything but 0; rectifiers)
         and saturated (share; squashing functions).
+
+    Examples
+    --------
+    >>> import numpy as np, nn, optim
+    >>> model = nn.Linear(2, 1, rng=0)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+    >>> monitor = nn.Monitor(model, optimizer)
+    >>> loss = nn.MSELoss()(model(np.ones((4, 2))), np.ones((4, 1)))
+    >>> loss.backward()
+    >>> optimizer.step()
+    >>> monitor.step(loss)
+    >>> sample = monitor.samples[0]
+    >>> sample.step, sample.lr, sample.norm.shape
+    (1, 0.1, (3, 2))
     """
 
     step: int

@@ -31,6 +31,12 @@ class Verdict:
         The parameter, module or step it is about.
     evidence, cure : str
         What was measured, and what helps.
+
+    Examples
+    --------
+    >>> print(Verdict("nan", "step 3", "the loss is nan", "lower the learning rate"))
+    Nan (step 3): the loss is nan.
+      Cure: lower the learning rate.
     """
 
     kind: str

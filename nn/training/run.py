@@ -46,6 +46,18 @@ class Run:
         What was measured in the epoch just finished.
     rank : int
         Which of the processes that train together this is; files are written by rank 0.
+
+    Examples
+    --------
+    >>> import numpy as np, nn, optim
+    >>> model, x = nn.Linear(1, 1, rng=0), np.ones((4, 1))
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+    >>> def tell(run):
+    ...     print(f"epoch {run.epoch} of {run.epochs}, step {run.step}")
+    >>> loader = nn.data.DataLoader(nn.data.TensorDataset(x, 2 * x), batch_size=2)
+    >>> _ = nn.training.fit(model, nn.MSELoss(), optimizer, loader, epochs=2, callbacks=[tell], progress=False)
+    epoch 1 of 2, step 2
+    epoch 2 of 2, step 4
     """
 
     def __init__(

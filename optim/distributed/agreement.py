@@ -18,7 +18,13 @@ Fact = tuple[str, Any]
 
 
 class RanksDifferWarning(UserWarning):
-    """Ranks started from different numbers; those of rank 0 were taken."""
+    """Ranks started from different numbers; those of rank 0 were taken.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("error", RanksDifferWarning)  # a run whose ranks start differently stops
+    """
 
 
 def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
@@ -86,6 +92,13 @@ def facts_of(optimizer: Any) -> list[Fact]:
     -------
     list of (str, object)
         For `agree`.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import optim
+    >>> facts_of(optim.SGD([SimpleNamespace(data=1.0, grad=0.0)], lr=0.1))[0]
+    ('the optimizer', 'SGD')
     """
     kinds, inner = [], optimizer
     while inner is not None:
@@ -137,6 +150,12 @@ def broadcast(
     -----
     RanksDifferWarning
         The same, on rank 0, if they differ and are repaired.
+
+    Examples
+    --------
+    >>> from optim.distributed import Alone
+    >>> broadcast(Alone(), [("weight", np.ones(2))]) is None  # nothing to repair
+    True
     """
     digest = hashlib.blake2b(digest_size=16)
     for _, data in named:

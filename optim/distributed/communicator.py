@@ -122,6 +122,12 @@ def checked_comm(comm: Any) -> Any:
     ------
     TypeError
         If something that is needed of it is missing.
+
+    Examples
+    --------
+    >>> checked_comm(None)
+    Traceback (most recent call last):
+    TypeError: comm must be a communicator of mpi4py, such as optim.distributed.world(), not None, ...
     """
     lacking = [name for name in NEEDED if not hasattr(comm, name)]
     if lacking or isinstance(comm, type):
