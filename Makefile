@@ -4,6 +4,8 @@
 #   make test        run every test
 #   make check       everything a change must pass: lint, types, tests with coverage
 #   make pictures    draw the pictures of the demos' contents again
+#   make benchmarks  time training steps beside NumPy by hand and every peer that is installed
+#   make peers       install the peers, each into an environment of its own (large; needs a network)
 #   make clean       remove what the commands above made
 #
 # The first run makes .venv and installs into it; later runs find it done and need no network.
@@ -12,6 +14,15 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 DEMO_EXTRAS := viz,train
 TEST_EXTRAS := viz,train,io,distributed,dev
+
+# The libraries that `make benchmarks` compares with, by the name of their environment.
+PEERS := torch jax hips mygrad casadi micrograd
+PEER_torch := numpy torch --index-url https://download.pytorch.org/whl/cpu
+PEER_jax := jax optax
+PEER_hips := autograd
+PEER_mygrad := mygrad
+PEER_casadi := numpy casadi
+PEER_micrograd := numpy micrograd
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -22,7 +33,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # The packages of this folder, whatever another project has put into the environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test lint check pictures clean
+.PHONY: help demo test lint check pictures benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,8 +56,20 @@ check: lint
 pictures: $(VENV)/.test
 	@$(RUN) demos/pictures.py
 
+benchmarks: $(VENV)/.test
+	@$(RUN) -m tests.benchmarks $(ARGS)
+
+# Environments of their own: HIPS autograd has our import name, and nobody's NumPy shall be changed by another's wishes.
+peers: $(addprefix .venv-peers/,$(addsuffix /.installed,$(PEERS)))
+
+.venv-peers/%/.installed: | $(RUN)
+	@echo "installing $(PEER_$*) into .venv-peers/$*"
+	@"$(PYTHON)" -m venv --clear .venv-peers/$*
+	@.venv-peers/$*/bin/python -m pip --disable-pip-version-check --no-input install --quiet $(PEER_$*)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) .venv-peers out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find autograd nn optim tests demos -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is touched after a complete installation only, so one that was interrupted is taken up again.

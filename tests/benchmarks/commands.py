@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--core", default="idle", help="pin everybody to this core; 'idle' (default) or 'none'")
     top.add_argument("--json", action="store_true", help="print JSON, the tables go to stderr")
     top.add_argument("-o", "--out", type=Path, help="write the JSON there; with sizes the picture, JSON beside it")
+    top.add_argument("--update", action="store_true", help="keep in --out what this run does not measure")
     return top
 
 
@@ -103,6 +104,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def keep(results: dict[str, Any], options: argparse.Namespace, drawn: bool) -> None:
     """Print and write what was asked for."""
+    if options.update and options.out and options.out.exists():
+        old = json.loads(options.out.read_text(encoding="utf-8"))
+        results = {**old, **results, "workloads": {**old["workloads"], **results["workloads"]}}
     text = json.dumps(results, indent=1)
     if options.json:
         print(text)

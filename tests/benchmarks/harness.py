@@ -207,14 +207,23 @@ def summary(samples: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, f
     return found
 
 
-def ratio(samples: dict[str, list[dict[str, float]]], key: str, base: str) -> dict[str, float] | None:
-    """Return how many times as long as `base` it takes: by medians, and as the median of the rounds' own ratios."""
+def waited(row: dict[str, float]) -> bool:
+    """Return whether a contender mostly waited for the processor, so that its wall time says more about others."""
+    return row["seconds"] > 1.25 * row["cpu"]
+
+
+def ratio(samples: dict[str, list[dict[str, float]]], key: str, base: str) -> dict[str, Any] | None:
+    """Return how many times as long as `base` it takes: the median of the rounds' own ratios, and by medians.
+
+    Where one of the two mostly waited for the processor, processor time is compared instead of wall time.
+    """
     if key not in samples or base not in samples:
         return None
-    ours, theirs = ([row["wall"] for row in samples[name]] for name in (key, base))
+    busy = any(map(waited, summary({name: samples[name] for name in (key, base)}).values()))
+    clock = "cpu" if busy else "wall"
+    ours, theirs = ([row[clock] for row in samples[name]] for name in (key, base))
     return {
-        "of_medians": statistics.median(ours) / statistics.median(theirs),
         "median": statistics.median(a / b for a, b in zip(ours, theirs, strict=True)),
-        "of_cpu": statistics.median(row["cpu"] for row in samples[key])
-        / statistics.median(row["cpu"] for row in samples[base]),
+        "of_medians": statistics.median(ours) / statistics.median(theirs),
+        "clock": clock,
     }

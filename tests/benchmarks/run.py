@@ -125,7 +125,7 @@ def table(result: dict[str, Any]) -> str:
             value = row["ratios"][base]["median"]
             cells.append(f"{1 / value if base.startswith('chainrule') else value:10.2f}x")
         times = f"{engineering(row['seconds']):>10}{low + ' .. ' + high:>20}"
-        busy = "  (waited)" if row["seconds"] > 1.25 * row["cpu"] else ""
+        busy = "  (waited: ratios by processor time)" if harness.waited(row) else ""
         lines.append(f"  {BY_KEY[key].title:<{width}}{times}{''.join(cells)}{busy}")
     lines += [f"  {BY_KEY[key].title:<{width}}  {reason}" for key, reason in result["reasons"].items()]
     shares = [f"    {BY_KEY[k].title}: " + ", ".join(f"{n} {engineering(s)}" for n, s in row["parts"].items())

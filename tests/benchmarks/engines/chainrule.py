@@ -45,6 +45,8 @@ class Network:
         self.criterion = nn.BCEWithLogitsLoss() if workload["loss"] == "bce" else nn.CrossEntropyLoss()
         self.optimizer = optim.Adam(self.parameters, lr=LEARNING_RATE, betas=BETAS, eps=EPSILON)
         self.call = checkpointed(self.model, pieces) if pieces else self.model
+        if pieces:
+            self.x = autograd.Tensor(self.x)  # a checkpointed function takes nodes
         self.compiled = autograd.compile(self.compute) if replay else None
 
     def compute(self, x: Any, y: Any) -> Any:
