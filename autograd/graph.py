@@ -126,23 +126,21 @@ class Node:
         "__weakref__",
         "_data",
         "_grad",
+        "_inputs",
         "_requires_grad",
-        "args",
         "hooks",
         "name",
         "op",
         "params",
-        "raw",
         "retains_grad",
         "stamp",
     )
 
     _data: Any
     _grad: Any
+    _inputs: tuple[Any, ...]  # `args` and behind them `raw`: one tuple less for the garbage collector to look through
     _requires_grad: bool
     op: Primitive | None
-    args: tuple[Any, ...]
-    raw: tuple[Any, ...]
     params: Mapping[str, Any]
     name: str
     hooks: tuple[Callable[[Any], Any], ...]
@@ -152,6 +150,16 @@ class Node:
 
     no_gradient: ClassVar[Any] = None  # what `.grad` holds before any backward
     always_retains: ClassVar[bool] = False
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """What the operation was given: nodes and constants."""
+        return self._inputs[: len(self._inputs) // 2]
+
+    @property
+    def raw(self) -> tuple[Any, ...]:
+        """The numbers it saw."""
+        return self._inputs[len(self._inputs) // 2 :]
 
     @property
     def requires_grad(self) -> bool:
@@ -173,7 +181,7 @@ def make_leaf(node: Node, data: Any, requires_grad: bool, name: str) -> None:
     node.retains_grad = kind.always_retains
     node.stamp = 0
     node.op = None
-    node.args = node.raw = node.hooks = ()
+    node._inputs = node.hooks = ()
     node.params = NO_PARAMS
     node.name = name
 
@@ -209,13 +217,12 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
                     connected = True
         if connected:
             node.op = op
-            node.args = args
-            node.raw = raw
+            node._inputs = args + raw
             node.params = params
             node._requires_grad = requires and (not everything or bool(mode))
             return node
     node.op = None
-    node.args = node.raw = ()
+    node._inputs = ()
     node.params = NO_PARAMS
     node._requires_grad = False
     node.stamp = 0
@@ -299,22 +306,24 @@ def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
     order: list[Node] = []
     seen: set[Node] = set()
     open_nodes: list[Node] = []  # the path from the root to here, ...
-    remaining: list[Iterator[Any]] = [iter(roots)]  # ... and the arguments of each that are still to be placed
-    while remaining:
-        for arg in remaining[-1]:
+    waiting: list[Iterator[Any]] = []  # ... and of each but the last the arguments that are still to be placed
+    remaining: Iterator[Any] = iter(roots)
+    while True:
+        for arg in remaining:
             if isinstance(arg, Node) and arg not in seen and (arg._requires_grad or not variables_only):
                 seen.add(arg)
                 if arg.op is None:
                     order.append(arg)
                 else:
                     open_nodes.append(arg)
-                    remaining.append(iter(arg.args))
+                    waiting.append(remaining)
+                    remaining = iter(arg._inputs)  # no node is among the numbers behind the arguments
                     break
         else:
-            remaining.pop()
-            if open_nodes:
-                order.append(open_nodes.pop())
-    return order
+            if not open_nodes:
+                return order
+            order.append(open_nodes.pop())
+            remaining = waiting.pop()
 
 
 class _Modified(Primitive):
@@ -350,9 +359,9 @@ def mark_modified(array: np.ndarray[Any, Any]) -> None:
 
 def refuse_modified(nodes: Iterable[Node]) -> None:
     """Raise if an operation among `nodes` saw an array that has been changed in place since."""
-    changed = [array for ref in list(_modified.values()) if (array := ref()) is not None]
-    if not changed:
+    if not _modified:
         return
+    changed = [array for ref in list(_modified.values()) if (array := ref()) is not None]
     for node in nodes:
         if node.op is None:
             continue

@@ -76,16 +76,16 @@ def _walked(order: Sequence[Node], walk: _Walk, keep: frozenset[Node]) -> dict[N
         if node.hooks:
             g = _after_hooks(node, g)
         op = node.op
-        if op is None or node.retains_grad or (keep and node in keep):
+        if op is None:
             finished[node] = g
-            if op is None:
-                continue
+            continue
+        if node.retains_grad or (keep and node in keep):
+            finished[node] = g
         if not plain or not op.is_binary or type(g) is not float or (maskable and node in maskable):
             walk.through(node, op, g)
             continue
         # The step of `through`, spelled out for two floats: it is all that a graph of `Value`s does.
-        x, y = node.args
-        a, b = node.raw
+        x, y, a, b = node._inputs
         rule_x, rule_y = op.rules
         to_x, to_y = isinstance(x, Node) and x._requires_grad, isinstance(y, Node) and y._requires_grad
         try:
@@ -130,14 +130,16 @@ class _Walk:
 
     def through(self, node: Node, op: Primitive, g: Any) -> None:
         """Pull the complete cotangent `g` of `node` to its arguments."""
-        cotangent, wanted = self.cotangent, self.wanted
-        args, params = node.args, node.params
-        y, inputs = (node, args) if self.create_graph else (node._data, node.raw)
+        cotangent, wanted, visit = self.cotangent, self.wanted, self.visit
+        inputs, params = node._inputs, node.params
+        count = len(inputs) // 2
+        args = inputs[:count]
+        y, inputs = (node, args) if self.create_graph else (node._data, inputs[count:])
         pull = op.pull
-        if op.selects or node in self.maskable:
+        if op.selects or (self.maskable and node in self.maskable):
             self.maskable.update([arg for arg in args if isinstance(arg, Node)])
             pull = op.pull_if_taken
-        for arg, rule in zip(args, op.rules or op.rules_for(len(args)), strict=True):
+        for arg, rule in zip(args, op.rules or op.rules_for(count), strict=True):
             if rule is None or not isinstance(arg, Node):
                 continue
             if not arg._requires_grad if wanted is None else arg not in wanted:
@@ -150,8 +152,8 @@ class _Walk:
                 share = fitted(share, data)
             total = cotangent.get(arg)
             cotangent[arg] = share if total is None else total + share
-            if self.visit is not None:
-                self.visit(node, arg, rule, g, share, cotangent[arg])
+            if visit is not None:
+                visit(node, arg, rule, g, share, cotangent[arg])
 
 
 def fitted(share: Any, data: Any) -> Any:

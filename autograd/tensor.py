@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from . import rules
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified
+from .modes import current_mode
 from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
 from .variable import Variable, leaf, require_float, seen
 from .wording import checked_flag, checked_name, spoken, unknown_attribute
@@ -126,7 +128,9 @@ class Tensor(Variable):
     @property
     def data(self) -> np.ndarray[Any, Any]:
         """The numbers as an ndarray; assign a new array to change them."""
-        seen(self, "the data")
+        mode = current_mode()
+        if mode is not True and mode is not False:  # `seen`, spelled out, since optimizers ask twice in every step
+            mode.read(self, "the data")
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -148,7 +152,7 @@ class Tensor(Variable):
             give_other_data(self, array)
 
     def _checked_grad(self, value: Any) -> Any:
-        if value is None or isinstance(value, Node):
+        if isinstance(value, Node):
             return value
         if not isinstance(value, (np.ndarray, np.generic, float, int)):
             raise TypeError(f"grad must be an ndarray of shape {self.shape} or None, not {type(value).__name__}")
@@ -165,25 +169,11 @@ class Tensor(Variable):
         self.requires_grad = requires_grad
         return self
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length along each axis."""
-        return self._data.shape  # type: ignore[no-any-return]
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the elements."""
-        return self._data.dtype  # type: ignore[no-any-return]
+    # Properties of a C function, which are asked at a fifth of the price of a Python function.
+    shape = property(attrgetter("_data.shape"), doc="Length along each axis.")
+    ndim = property(attrgetter("_data.ndim"), doc="Number of axes.")
+    size = property(attrgetter("_data.size"), doc="Number of elements.")
+    dtype = property(attrgetter("_data.dtype"), doc="Type of the elements.")
 
     @property
     def T(self) -> Any:  # noqa: N802  (NumPy's name)
@@ -211,7 +201,7 @@ class Tensor(Variable):
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a 0-d Tensor has no length")
-        return self.shape[0]
+        return len(self._data)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
@@ -309,11 +299,11 @@ class Tensor(Variable):
 
     def numel(self) -> int:
         """Return the number of elements, as PyTorch calls it."""
-        return self.size
+        return self._data.size  # type: ignore[no-any-return]
 
     def dim(self) -> int:
         """Return the number of axes, as PyTorch calls it."""
-        return self.ndim
+        return self._data.ndim  # type: ignore[no-any-return]
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return a read-only view of the numbers."""

@@ -37,8 +37,7 @@ def _of_one_float(function: Callable[..., Any]) -> Callable[[Any], Any]:
         node._grad = 0.0
         node._requires_grad = node.retains_grad = True
         node.op = op
-        node.args = (self,)
-        node.raw = (x,)
+        node._inputs = (self, x)
         node.params = NO_PARAMS
         node.hooks = ()
         node.name = ""
@@ -72,8 +71,7 @@ def _of_two_floats(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         node._grad = 0.0
         node._requires_grad = node.retains_grad = True
         node.op = op
-        node.args = (self, other)
-        node.raw = (x, y)
+        node._inputs = (self, other, x, y)
         node.params = NO_PARAMS
         node.hooks = ()
         node.name = ""
@@ -162,8 +160,6 @@ class Value(Variable):
             give_other_data(self, number)
 
     def _checked_grad(self, value: Any) -> Any:
-        if value is None:  # what PyTorch's users write for "no gradient yet"
-            return 0.0
         return value if isinstance(value, Node) else _as_float(value)
 
     def retain_grad(self) -> None:

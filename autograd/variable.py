@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -131,14 +132,12 @@ class Variable(Node):
             require_float(self._data)
         self._requires_grad = bool(wanted)
 
-    @property
-    def grad(self) -> Any:
-        """The gradient, as plain numbers of the shape of `data`; assignable."""
-        return self._grad
+    def _set_grad(self, value: Any) -> None:
+        # None is what PyTorch's users write for "no gradient yet", also on a `Value`.
+        self._grad = self.no_gradient if value is None else self._checked_grad(value)
 
-    @grad.setter
-    def grad(self, value: Any) -> None:
-        self._grad = self._checked_grad(value)
+    # Read by a C function: every optimizer asks for every gradient in every step.
+    grad = property(attrgetter("_grad"), _set_grad, doc="The gradient, numbers of the shape of `data`; assignable.")
 
     def _checked_grad(self, value: Any) -> Any:
         raise NotImplementedError

@@ -79,7 +79,7 @@ class Recording(Watch):
         if result is None:
             node = object.__new__(Node)
             make_leaf(node, None, False, "")
-            node.op, node.args, node.raw = op, args, raw
+            node.op, node._inputs = op, args + raw
         else:
             node = record(op, args, raw, {}, result)
         self.effects.append(node)
