@@ -16,7 +16,7 @@ import numpy as np
 from .dataset import Batch, Dataset, fetch
 from .loader import DataLoader
 
-__all__ = ["OwnBatches", "Shard", "data_facts", "piece", "sharded"]
+__all__ = ["OwnBatches", "Shard", "check_shard", "data_facts", "own_shard", "piece", "sharded"]
 
 Array = np.ndarray[Any, Any]
 WHOLE = 2**24  # numbers that are compared in full, in about a tenth of a second; of more than that, SAMPLED rows
@@ -98,12 +98,32 @@ def sharded(loader: DataLoader, comm: Any) -> DataLoader:
     >>> [x.tolist() for (x,) in sharded(DataLoader(TensorDataset(np.arange(7.0)), 4), comm)]
     [[2.0, 3.0], [6.0]]
     """
-    if isinstance(loader.dataset, Shard) or comm.size == 1:
+    if isinstance(loader.dataset, Shard) or comm.size == 1 or own_shard(loader):
         return loader
     own = copy.copy(loader)
     own.rng.bit_generator.state = comm.bcast(own.rng.bit_generator.state, root=0)
     own.dataset = Shard(loader.dataset, comm.rank, comm.size)
     return own
+
+
+def own_shard(loader: Any) -> bool:
+    """Whether a loader deals from a data set that holds a rank's own shard, as ``MappedDataset(..., shard=(0, 4))``."""
+    return int(getattr(getattr(loader, "dataset", None), "shard", (0, 1))[1]) > 1
+
+
+def check_shard(loader: Any, comm: Any) -> None:
+    """Refuse a shard that is not this rank's.
+
+    Raises
+    ------
+    ValueError
+        If the data set of `loader` has a ``shard`` other than ``(comm.rank, comm.size)``.
+    """
+    if own_shard(loader) and tuple(loader.dataset.shard) != (comm.rank, comm.size):
+        raise ValueError(
+            f"rank {comm.rank} of {comm.size} was given shard {tuple(loader.dataset.shard)}; write "
+            "shard=(comm.rank, comm.size)"
+        )
 
 
 class OwnBatches:
@@ -128,6 +148,20 @@ class OwnBatches:
         self.batches, self.comm = batches, comm
         if hasattr(batches, "load_state_dict"):
             self.state_dict, self.load_state_dict = batches.state_dict, batches.load_state_dict
+        self.count: int = max(comm.allgather(len(batches) if hasattr(batches, "__len__") else 0))
+
+    @property
+    def position(self) -> int:
+        """How many batches of the epoch under way were dealt."""
+        return int(getattr(self.batches, "position", 0))
+
+    @property
+    def _resuming(self) -> bool:
+        return bool(getattr(self.batches, "_resuming", False))
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch, that of the rank with most; 0 if it is not known."""
+        return self.count
 
     def __iter__(self) -> Iterator[Any]:
         """Deal this rank's batches, then empty ones."""
@@ -178,6 +212,8 @@ def data_facts(loader: Any, what: str) -> list[tuple[str, Any]]:
         facts.append((f"shape and type of a row of array {i} of the {what} data", (part.shape[1:], part.dtype.name)))
     every = rows if rows * sum(part.size for part in parts) <= WHOLE else min(rows, SAMPLED)
     chosen = np.unique(np.linspace(0, rows - 1, every).astype(np.intp))
+    if own_shard(loader):  # other rows on every rank
+        return facts
     for block in np.array_split(chosen, min(BLOCKS, len(chosen))):
         for i, part in enumerate(fetch(loader.dataset, block)):
             where = f"row {block[0]}" if len(block) == 1 else f"rows {block[0]} to {block[-1]}"

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from nn import checkpoint
-from nn.data.distributed import OwnBatches, data_facts, sharded
+from nn.data.distributed import OwnBatches, check_shard, data_facts, own_shard, sharded
 from nn.data.loader import DataLoader
 from nn.module import Module
+from nn.norm import BatchNorm1d
 from nn.randomness import get_rng_state, set_rng_state
 from optim.distributed import DistributedOptimizer, GradientSum, agree, broadcast, checked_comm, facts_of
 
 from .callbacks import BestModel, Callback, JSONLines, TensorBoard
 from .evaluating import as_loader
 
-__all__ = ["Elsewhere", "Ranks", "unwrapped"]
+__all__ = ["Elsewhere", "Ranks", "self_contained", "unwrapped"]
 
 ALIKE = "start all ranks with the same program, data and options"
 
@@ -34,6 +35,25 @@ def unwrapped(optimizer: Any, comm: Any) -> tuple[Any, Any]:
     if comm is not None and checked_comm(comm).size == 1:
         comm = None
     return optimizer, comm
+
+
+def self_contained(model: Any, loss: Any) -> bool:
+    """Whether a forward pass surely sends no messages, so that a rank may replay it whenever it likes.
+
+    Examples
+    --------
+    >>> import nn
+    >>> self_contained(nn.Sequential(nn.Linear(2, 2, rng=0), nn.Tanh()), nn.MSELoss())
+    True
+    >>> self_contained(nn.Sequential(nn.Linear(2, 2, rng=0), nn.Dropout()), nn.MSELoss())
+    False
+    """
+    if not isinstance(model, Module) or not isinstance(loss, Module):
+        return False
+    modules = [*model.modules(), *loss.modules()]
+    known = all(type(m).__module__.partition(".")[0] == "nn" for m in modules)
+    asking = any(isinstance(m, BatchNorm1d) or hasattr(m, "rng") for m in modules)
+    return known and not asking
 
 
 class Elsewhere(Callback):
@@ -100,6 +120,7 @@ class Ranks:
             facts += [(f"shape and type of {k!r}", (np.shape(a), str(a.dtype))) for k, a in part.state_dict().items()]
         facts += [("the model", repr(self.model)), ("the loss", _called(self.loss)), *facts_of(self.optimizer)]
         facts += [(f"the argument {name} of fit", value) for name, value in options.items()]
+        check_shard(loader, self.comm)
         facts += data_facts(loader, "training")
         if validation is not None:
             facts += data_facts(as_loader(validation, 1, shuffle=False, rng=0), "validation")
@@ -112,7 +133,13 @@ class Ranks:
         broadcast(self.comm, list(_arrays("the optimizer", self.optimizer.state_dict())), repair=False)
         self.take_generators()
         self.sum = GradientSum(self.parameters, self.comm, beside=5)
-        return sharded(loader, self.comm) if isinstance(loader, DataLoader) else OwnBatches(loader, self.comm)
+        if isinstance(loader, DataLoader) and not own_shard(loader):
+            return sharded(loader, self.comm)
+        own = loader if isinstance(loader, OwnBatches) else OwnBatches(loader, self.comm)
+        if isinstance(own.batches, DataLoader):  # one order for all, so that rank 0's state is everybody's
+            generator = own.batches.rng.bit_generator
+            generator.state = self.comm.bcast(generator.state, root=0)
+        return own
 
     def _modules(self) -> list[Any]:
         return [part for part in (self.model, self.loss) if isinstance(part, Module)]

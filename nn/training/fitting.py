@@ -11,7 +11,7 @@ from nn.metrics import named
 
 from .advice import warn_of_strangers
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
-from .distributed import Elsewhere, Ranks, unwrapped
+from .distributed import Elsewhere, Ranks, self_contained, unwrapped
 from .evaluating import as_loader
 from .history import History
 from .run import Run
@@ -103,8 +103,9 @@ def fit(
     compile : bool, optional
         Whether steps are recorded and replayed by `autograd.compile`, which changes nothing but the time they take.  By
         default a shape of batch is recorded when it comes for the 17th time: a recording costs as much as 2 to 15 steps
-        of the engine, and a replay saves a fifth to a half of each.  Never with `comm`, nor for optimizers that compute
-        the loss several times in a step (`optim.LBFGS`, `optim.SAM`).
+        of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
+        several times in a step (`optim.LBFGS`, `optim.SAM`), nor, with `comm`, for models of other layers than this
+        library's, or with layers that ask the other ranks (`BatchNorm1d`, dropout).
 
     Returns
     -------
@@ -149,7 +150,7 @@ def fit(
     optimizer, comm = unwrapped(optimizer, comm)
     if resume and checkpoint is None:
         raise ValueError("resume=True goes on from a file: give checkpoint= its name")
-    replayed = compile if comm is None else False
+    replayed = compile if comm is None or self_contained(model, loss) else False
     stepper = Stepper(model, loss, optimizer, clip_grad_norm, clip_grad_value, l2, accumulate, compile=replayed)
     loader = as_loader(train, batch_size, shuffle=True, rng=rng)
     if comm is not None:

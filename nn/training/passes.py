@@ -82,7 +82,8 @@ class Passes:
             shapes += (part.shape, part.dtype)
         key = tuple(shapes)
         before = self.counts.get(key, 0)
-        if before == 0 and (len(self.counts) == MOST_SHAPES or any(part.dtype.kind not in "biuf" for part in batch)):
+        unfit = any(part.dtype.kind not in "biuf" or not part.size for part in batch)
+        if before == 0 and (len(self.counts) == MOST_SHAPES or unfit):
             return False
         if before < SEEN_BEFORE and not self.always:
             self.counts[key] = before + 1

@@ -14,7 +14,7 @@ import numpy as np
 import autograd
 import nn
 import optim
-from nn.data import DataLoader, TensorDataset
+from nn.data import DataLoader, MappedDataset, TensorDataset
 from nn.data.distributed import sharded
 from nn.training import Callback, fit
 from optim.distributed import Alone, DistributedOptimizer, world
@@ -83,6 +83,12 @@ def equal(comm):
             "history": max(float(np.abs(np.subtract(history[k], plain[k])).max()) for k in plain),
             "histories": len(set(comm.allgather(json.dumps(history)))),
         }
+    plain = CASES["Adam"][0], {"validation": None}
+    replayed = []
+    for compile in (None, False):
+        model, losses, _ = trained(comm, plain[0], model=nn.MLP(4, [8, 2], rng=0), compile=compile, **plain[1])
+        replayed.append([fingerprint(model), *losses])
+    found["replayed"] = {"same": comm.allgather(replayed[0] == replayed[1]), "steps": len(losses)}
     single = {"data": (X.astype(np.float32), Y), "epochs": 6}
     model, losses, _ = trained(comm, CASES["Adam"][0], model=network(np.float32), **single)
     alone = trained(None, CASES["Adam"][0], model=network(np.float32), **single)[1]
@@ -155,6 +161,25 @@ class Stream:
 
     def __iter__(self):
         return ((X[cut], Y[cut]) for cut in self.cuts)
+
+
+def shards(comm, folder):
+    """Each rank maps its own shard of a file; a run that is stopped and resumed against one that is not."""
+    if comm.rank == 0:
+        np.save(Path(folder) / "x.npy", X)
+        np.save(Path(folder) / "y.npy", Y)
+    comm.allgather(0)  # the files are there
+    found = {}
+    for name, epochs in {"whole": (6,), "resumed": (2, 6)}.items():
+        for until in epochs:
+            data = MappedDataset(f"{folder}/x.npy", f"{folder}/y.npy", shard=(comm.rank, comm.size))
+            loader = DataLoader(data, 6, shuffle=True, rng=comm.rank)  # fit makes one order of it
+            model, losses, _ = trained(
+                comm, CASES["Adam"][0], model=nn.MLP(4, [8, 2], rng=0), data=loader, epochs=until, validation=None,
+                checkpoint=f"{folder}/{name}.npz", resume=True, accumulate=2,
+            )  # fmt: skip
+        found[name] = {"hashes": comm.allgather(fingerprint(model)), "steps": len(losses), "last": losses[-1]}
+    return found
 
 
 def streams(comm):

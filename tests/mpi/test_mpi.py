@@ -20,7 +20,9 @@ def found(ranks, *arguments):
 
 
 def test_ranks_compute_what_one_process_computes_of_the_whole_batch():
-    for name, case in found(2, "equal").items():
+    cases = found(2, "equal")
+    assert cases.pop("replayed") == {"same": [True, True], "steps": 200}
+    for name, case in cases.items():
         assert len(set(case["hashes"])) == 1, name
         if name == "float32":
             assert case["type"] == "float32"
@@ -44,6 +46,14 @@ def test_a_loop_by_hand_computes_it_too_also_where_a_rank_has_no_rows():
     for _ in range(3):
         w -= 0.1 * np.mean([2 * k * (w * k - 1) for k in (1, 2, 3)])
     assert cases["Value"] == pytest.approx([w] * 3, rel=1e-14)
+
+
+def test_ranks_may_map_a_shard_each_and_resume(tmp_path):
+    cases = found(2, "shards", tmp_path)
+    assert len(set(cases["whole"]["hashes"])) == 1
+    assert cases["whole"]["hashes"] == cases["resumed"]["hashes"]
+    assert cases["whole"]["last"] == cases["resumed"]["last"]
+    assert (cases["whole"]["steps"], cases["resumed"]["steps"]) == (6 * 3, 4 * 3)  # 25 rows: 5 batches, 3 steps
 
 
 def test_ranks_may_bring_batches_of_their_own():

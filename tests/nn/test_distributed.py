@@ -8,7 +8,7 @@ import pytest
 import nn
 import optim
 from nn.data import DataLoader, Dataset, TensorDataset
-from nn.data.distributed import OwnBatches, Shard, data_facts, piece, sharded
+from nn.data.distributed import OwnBatches, Shard, check_shard, data_facts, own_shard, piece, sharded
 from nn.ranks import drawn_for_all, shared, sharing, standardized_over_all
 from nn.training import BestModel, JSONLines, evaluate, fit
 from nn.training.distributed import Elsewhere, Ranks, unwrapped
@@ -79,12 +79,25 @@ def test_only_own_rows_are_read():
 
 def test_a_rank_whose_batches_are_used_up_is_given_empty_ones():
     more = iter([2, 2, 1, 1, 0])
-    comm = SimpleNamespace(rank=1, size=2, allreduce=lambda has: next(more))
-    batches = list(OwnBatches(iter([(X[:4], Y[:4]), (X[4:6], Y[4:6])]), comm))
+    comm = SimpleNamespace(rank=1, size=2, allreduce=lambda has: next(more), allgather=lambda n: [4, n])
+    own = OwnBatches(iter([(X[:4], Y[:4]), (X[4:6], Y[4:6])]), comm)
+    assert len(own) == 4
+    batches = list(own)
     assert [len(y) for _, y in batches] == [4, 2, 0, 0]
     assert batches[-1][0].shape == (0, 3)
     with pytest.raises(ValueError, match="rank 1 has no batch at all"):
-        list(OwnBatches(iter([]), SimpleNamespace(rank=1, size=2, allreduce=lambda has: 1)))
+        list(OwnBatches(iter([]), SimpleNamespace(rank=1, size=2, allreduce=lambda has: 1, allgather=lambda n: [n])))
+
+
+def test_a_shard_that_is_another_ranks_is_refused(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    loader = DataLoader(nn.data.MappedDataset(tmp_path / "x.npy", shard=(1, 2)), 4)
+    assert own_shard(loader)
+    assert sharded(loader, rank(1, 2)) is loader
+    check_shard(loader, rank(1, 2))
+    with pytest.raises(ValueError, match=r"rank 0 of 2 was given shard \(1, 2\); write shard=\(comm.rank, comm.size\)"):
+        check_shard(loader, rank(0, 2))
+    assert not any("checksum" in name for name, _ in data_facts(loader, "training"))
 
 
 def test_every_number_of_a_small_data_set_is_a_fact():
