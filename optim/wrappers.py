@@ -53,6 +53,10 @@ class Wrapper(Optimizer):
         """Add parameters with options of their own, to the optimizer inside."""
         self.inner.add_param_group(group)
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients; see `Optimizer.zero_grad`."""
+        self.inner.zero_grad(set_to_none)
+
     def trace(self, parameter: Any, index: Any = ()) -> Trace:
         """Print every term of the next update by the optimizer inside."""
         return self.inner.trace(parameter, index)

@@ -239,8 +239,10 @@ def test_zero_grad():
     optimizer.zero_grad(set_to_none=False)
     np.testing.assert_array_equal(p.grad, np.zeros(3))
     assert (q.grad, v.grad) == (None, 0.0)
-    optimizer.zero_grad()
-    assert (p.grad, q.grad, v.grad) == (None, None, 0.0)
+    for wrapped in (optimizer, optim.Lookahead(optimizer), optim.SAM(optimizer), optim.LBFGS([p, q, v])):
+        p.grad, q.grad, v.grad = np.ones(3), np.ones(2), 4.0
+        wrapped.zero_grad()
+        assert (p.grad, q.grad, v.grad) == (None, None, 0.0)
 
 
 def test_histories_part_and_stay_apart():
