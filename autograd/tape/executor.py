@@ -166,7 +166,7 @@ class FloatReplay:
         ]
         left_out = len(levels.segments) - MOST_ROWS
         return "\n".join([
-            f"# {self._operations} operations on floats ({self._forward} of the function, the others of its derivatives)",
+            f"# {self._operations} operations on floats ({self._forward} of the function, the rest of its derivatives)",
             f"# as {len(levels.segments)} segments, each of which computes many numbers of a level at once:",
             f"# {'level':>5}  {'operation':18} {'numbers':>8}",
             *rows,

@@ -25,8 +25,8 @@ Array = np.ndarray[Any, Any]
 KINDS = (
     "chain", "divide", "reciprocal", "absolute", "relu", "maximum", "minimum", "where", "greater", "greater_equal",
     "less", "less_equal", "equal", "not_equal", "logical_not", "logical_and", "logical_or", "sign", "sqrt", "rsqrt",
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-    "tanh", "asinh", "acosh", "atanh", "erf", "sigmoid", "softplus", "power", "atan2",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
+    "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "sigmoid", "softplus", "power", "atan2",
 )  # fmt: skip
 CHAIN = 0
 NUMBER = {name: i for i, name in enumerate(KINDS)}
@@ -155,7 +155,7 @@ def _never_fails(kind: int, x: float, y: float, z: float) -> float:
         return abs(x)
     if kind == _SIGN:
         return x if x != x else (1.0 if x > 0.0 else 0.0) - (1.0 if x < 0.0 else 0.0)
-    if kind == _MAXIMUM or kind == _MINIMUM:
+    if kind in (_MAXIMUM, _MINIMUM):
         if x != x or y != y:
             return x + y
         return (y if y > x else x) if kind == _MAXIMUM else (y if y < x else x)

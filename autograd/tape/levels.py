@@ -1,10 +1,10 @@
-"""A program of floats as arrays: what can be computed at the same time stands side by side.
+r"""A program of floats as arrays: what can be computed at the same time stands side by side.
 
 Most of a scalar graph are sums of products, written one operation at a time: ``act = act + w * x`` in a neuron, ``total
 + g * w`` in the chain rule.  A sum that has one user, which adds to it, is no number anybody else sees, and neither is
 a product that is only added.  So the two kinds of operations become one: a *chain*,
 
-.. math:: s = ((a_1 b_1 + a_2 b_2) + a_3 b_3) + \\dots
+.. math:: s = ((a_1 b_1 + a_2 b_2) + a_3 b_3) + \dots
 
 rounded after every product and after every sum, exactly as it was written.  A lone sum is a chain with factors of 1.
 Everything that depends on nothing but earlier levels is a level (Hu 1961, "Parallel sequencing and assembly line
@@ -148,7 +148,7 @@ class _Places:
         self._codes: dict[Any, int] = {}
         self.known = self._codes.get
 
-    def code_of(self, op: Primitive, params: Any, arity: int) -> int:
+    def code_of(self, op: Any, params: Any, arity: int) -> int:
         """Return the number of an operation with these parameters."""
         key: Any = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
         code = self._codes.get(key)
@@ -358,7 +358,7 @@ class _Chains:
             step = column - outside
             columns.append(np.where((step >= 0) & (step < steps), step, -1).tolist())
         level = [0] * (steps + 1)  # the last belongs to everything that is there before the first step
-        for i, own, p, q, r in zip(range(steps), owner, *columns, strict=True):
+        for own, p, q, r in zip(owner, *columns, strict=True):
             needed = level[own]
             for j in (p, q) if r < 0 else (p, q, r):
                 if level[j] >= needed and (j < 0 or owner[j] != own):

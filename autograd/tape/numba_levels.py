@@ -22,7 +22,8 @@ class NumbaLevels(Runner):
         super().__init__(levels)
         self._interpret = interpret or interpreter()
         plan = np.array(levels.segments, np.int64).reshape(-1, 6)
-        self._arrays = (self.v, plan, *[np.ascontiguousarray(x, np.int32) for x in (levels.a, levels.b, levels.c)])
+        # Unsigned, or numba would ask of each whether it counts from the end.
+        self._arrays = (self.v, plan, *[x.astype(np.uint32) for x in (levels.a, levels.b, levels.c)])
         self._stops = [*np.flatnonzero(plan[:, 0] >= len(KINDS)).tolist(), len(plan)]
 
     def compute(self) -> None:
