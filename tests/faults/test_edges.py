@@ -1,4 +1,4 @@
-"""Values at the ends of their ranges: for each, the result and the gradient, and a warning where neither is a number."""
+"""Values at the ends of their ranges: the result, the gradient, and a warning where neither is a number."""
 
 import math
 

@@ -169,7 +169,7 @@ def test_18_operands_that_are_none(x):
         with raises(TypeError, "add", says):
             x + wrong
     with raises(ValueError, "add", "unequal"):
-        x + [[1.0], [1.0, 2.0]]
+        ag.add(x, [[1.0], [1.0, 2.0]])
 
 
 def test_19_numpy_on_the_left(x):
