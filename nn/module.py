@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -93,6 +93,7 @@ class Module:
     ['factor']
     """
 
+    _of_values: ClassVar[bool] = False  # whether it takes `Value`s and no Tensors
     _hooks: Hooks | None = None
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it is part of state_dict
 

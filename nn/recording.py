@@ -19,9 +19,9 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
     A module of `Value`s is handed `Value`s: what comes in as an array arrives here as a Tensor.
     """
-    if any(map(holds_values, (*args, *vars(module).values()))):
+    if module._of_values or any(map(holds_values, (*args, *vars(module).values()))):
         args = tuple([_of_values(a) for a in args])
-    hooked = setting(lambda: module._hooks is not None and module._hooks.kinds())
+    hooked = setting(lambda: module._hooks.kinds() if module._hooks is not None else ())
     if not hooked:
         return module.forward(*args, **kwargs)
     hooks = module._hooks

@@ -54,6 +54,8 @@ class Neuron(Module):
     3
     """
 
+    _of_values = True
+
     def __init__(self, nin: int, nonlin: bool = True, *, rng: Source = None) -> None:
         super().__init__()
         generator = _source(rng)
@@ -93,6 +95,8 @@ class Layer(Module):
     >>> Layer(2, 2, rng=0)
     Layer of 2 ReLUNeuron(2)
     """
+
+    _of_values = True
 
     def __init__(self, nin: int, nout: int, *, rng: Source = None, **kwargs: Any) -> None:
         super().__init__()
@@ -134,6 +138,8 @@ class MLP(Module):
     >>> len(model.parameters())
     17
     """
+
+    _of_values = True
 
     def __init__(self, nin: int, nouts: Sequence[int], *, rng: Source = None) -> None:
         super().__init__()

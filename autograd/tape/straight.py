@@ -66,6 +66,7 @@ class _Writer:
         self.names: dict[Any, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
+        self.numbers: dict[Any, np.ndarray[Any, Any]] = {}
         self.parameters = [self._named(node, name) for node, name in zip(program.inputs, names, strict=True)]
 
     # ------------------------------------------------------------------------------------------ names
@@ -114,10 +115,14 @@ class _Writer:
         for leaf in self.program.leaves:
             outside = self._bind(leaf, f"the_{leaf.name or 'leaf'}")
             lines.append(f"    {self._named(leaf, leaf.name)} = {outside}._data{_shape(leaf)}")
+        # What hooks of gradients are given is computed before the loss, if they are called before anything else is.
+        first = next((i for i, step in enumerate(self.program.steps) if step.node in self.memory.gradients), -1)
+        first = min(first, self.program.backward_from)
         for i, step in enumerate(self.program.steps):
             if i == self.program.backward_from:
                 lines.append("    # backward: the chain rule, as more operations")
-                lines += ["    d = gradients()  # memory that nobody holds any more"] if self.memory.gradients else []
+            if i == first:
+                lines.append("    d = gradients()  # memory that nobody holds any more")
             lines.append(self._line(step))
             if done := self.memory.released.get(i):
                 lines.append(f"    del {', '.join(self.names[node] for node in done)}")
@@ -153,11 +158,23 @@ class _Writer:
         function = op.forward if op.into is None or type(node._data) is float else op.into
         if function is np.matmul and _of_two_axes(step):
             function = np.dot  # the same product by the same library, with fewer questions first
+        if isinstance(function, np.ufunc) and type(node._data) is np.ndarray:
+            args = [self._converted(a, step, text) for a, text in zip(step.args, args, strict=True)]
         if out is not None:
             options.append("out=" + self._bind(out, "buffer"))
         elif node in self.memory.gradients:
             options.append(f"out=d[{self.memory.gradients[node]}]")
         return f"{self._function(function, _spoken(op))}({', '.join([*args, *options])})"
+
+    def _converted(self, a: Any, step: Step, text: str) -> str:
+        """Return a Python number as an array of no axes: NumPy would convert it again in each call, to the same."""
+        dtypes = {x._data.dtype for x in step.args if isinstance(x, Node) and type(x._data) is np.ndarray}
+        if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":
+            return text
+        key = (float(a).hex(), dtype)
+        if key not in self.numbers:
+            self.numbers[key] = np.array(a, dtype)
+        return self._bind(self.numbers[key], f"c_{a}")
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
         """Return the expression of a look at the same memory, as Python writes it; None for everything else."""

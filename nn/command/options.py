@@ -157,6 +157,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=whole(0), default=0, help="of split, weights and order")
     add("--out", "--output", type=Path, default=Path("run"), metavar="FOLDER", help="where everything goes")
     add("--resume", action="store_true", help="go on from the checkpoint in the folder")
+    add("--no-compile", action="store_true", help="compute each step anew, where the same is replayed otherwise")
     add("--quiet", action="store_true", help="say only the result")
     add("--json", action="store_true", help="print the result as JSON")
 

@@ -118,7 +118,7 @@ class Run:
             clip_grad_norm=args.clip, l2=args.l2,
             early_stopping=EarlyStopping(args.epochs if args.patience is None else args.patience),
             checkpoint=args.out / "checkpoint.npz", resume=args.resume, log=args.out / "log.jsonl",
-            progress="none" if args.quiet or args.json else "auto",
+            progress="none" if args.quiet or args.json else "auto", compile=False if args.no_compile else None,
         )  # fmt: skip
         self.seconds = time.perf_counter() - begin
         self.trained.history = {key: list(values) for key, values in history.items()}

@@ -5,20 +5,12 @@ import zlib
 import numpy as np
 import pytest
 from cases import CASES, drawn
+from replaying import assert_same, eagerly, measured, reseeded
 
 import autograd as ag
 from autograd import Tensor
 from nn.functional import recorded
 from nn.scalar import as_values, numbers_of, scalarize
-
-CLOSE = {"rtol": 1e-12, "atol": 1e-12}
-
-
-def reseeded(module):
-    for part in module.modules():
-        if hasattr(part, "rng"):
-            part.rng = np.random.default_rng(5)
-    return module
 
 
 def drawn_anew(case, n, dtype=np.float64):
@@ -37,35 +29,6 @@ def step_of(module):
         return (output * weights).sum(), output
 
     return step
-
-
-def eagerly(step):
-    def run(*inputs):
-        found = step(*inputs)
-        if found[0].requires_grad:
-            found[0].backward()
-        return found
-
-    return run
-
-
-def measured(module, run, inputs):
-    """What a call returns, what gradients it leaves, and what became of the buffers."""
-    for p in module.parameters():
-        p.grad = None
-    found = run(*inputs)
-    grads = [x.grad for x in (*inputs, *module.parameters()) if isinstance(x, Tensor)]
-    return [getattr(x, "data", x) for x in found], grads, [np.array(b) for b in module.buffers()]
-
-
-def assert_same(ours, theirs, **close):
-    for a, b in zip(ours, theirs, strict=True):
-        assert len(a) == len(b)
-        for x, y in zip(a, b, strict=True):
-            assert (x is None) == (y is None)
-            if x is not None:
-                assert np.asarray(x).dtype == np.asarray(y).dtype
-                np.testing.assert_allclose(x, y, **(close or CLOSE))
 
 
 def both(case, dtype=np.float64):

@@ -1,0 +1,96 @@
+"""What `nn` needs of a recording: checks that come first, hooks in each replay, single numbers that are compared."""
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import Tensor, Value
+from autograd.extend import NotReplayable, callback, check, is_recording
+
+
+def test_what_only_looks_at_inputs_is_asked_before_anything_is_drawn():
+    seen = []
+    w = Tensor([1.0, 2.0], requires_grad=True)
+
+    def refuse_negative(x):
+        seen.append("looked")
+        if (x < 0).any():
+            raise ValueError("negative")
+
+    def unusual(x):
+        if (x > 5).any():
+            raise NotReplayable
+
+    def draw():
+        seen.append("drawn")
+        return np.ones(2)
+
+    def f(x):
+        y = x * w * callback(draw)
+        check(refuse_negative, x)
+        if is_recording():
+            check(unusual, x)
+        check(lambda y: seen.append("waited"), y)
+        return y.sum()
+
+    step = ag.compile(f)
+    step(np.ones(2))
+    assert seen == ["drawn", "looked", "waited"]
+    seen.clear()
+    step(np.ones(2))
+    assert seen == ["looked", "drawn", "waited"]
+    seen.clear()
+    step(np.array([9.0, 1.0]))  # by the engine, and once
+    assert seen == ["looked", "drawn", "looked", "waited"]
+    seen.clear()
+    with pytest.raises(ValueError, match="negative"):
+        step(np.array([-1.0, 1.0]))
+    assert seen[0] == "looked"
+
+
+def test_gradient_hooks_see_numbers_of_their_own_in_each_replay():
+    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    seen = []
+    w.register_hook(seen.append)
+    w.register_hook(lambda g: g * 2.0)
+    step = ag.compile(lambda x: ((x * w) ** 2).sum())
+    for x in (1.0, 2.0, 3.0):
+        w.grad = None
+        step(np.array([x, 1.0]))
+        np.testing.assert_array_equal(w.grad, [4.0 * x * x, 8.0])
+    assert [g.tolist() for g in seen] == [[2.0, 4.0], [8.0, 4.0], [18.0, 4.0]]
+
+
+def test_a_hook_on_a_value():
+    w = Value(2.0)
+    w.register_hook(lambda g: np.float64(10.0) * g)
+    step = ag.compile(lambda x: x * w)
+    for x in (1.0, 3.0):
+        w.zero_grad()
+        step(x)
+        assert w.grad == 10.0 * x
+        assert type(w.grad) is float
+
+
+def test_what_a_callback_does_with_nodes_of_its_own_is_its_own_affair():
+    step = ag.compile(lambda x: x * callback(lambda a: (Tensor(a) * 2.0).data.max(), x))
+    assert [float(step(np.array(x))) for x in (1.0, 3.0)] == [2.0, 18.0]
+
+
+@pytest.mark.parametrize(
+    "reduce", [ag.max, ag.min, ag.logsumexp, lambda x: ag.max(x, axis=(0, 1), keepdims=True)[0, 0]]
+)
+def test_extremes_of_single_numbers_are_chosen_anew(reduce):
+    values = np.array([[Value(v) for v in row] for row in ([1.0, 3.0], [2.0, 0.5])])
+    step = ag.compile(lambda: reduce(values * 1.0))
+    for largest in (3.0, -4.0, 7.0):
+        values[0, 1].data = largest
+        for v in values.flat:
+            v.zero_grad()
+        found = float(step())
+        grads = [v.grad for v in values.flat]
+        for v in values.flat:
+            v.zero_grad()
+        expected = reduce(values * 1.0)
+        expected.backward()
+        np.testing.assert_allclose([found, *grads], [float(expected), *[v.grad for v in values.flat]], rtol=1e-12)
