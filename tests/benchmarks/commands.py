@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks                      all workloads, and memory
 python -m tests.benchmarks tiny small           some
+python -m tests.benchmarks memory               bytes at the height of a step
 python -m tests.benchmarks sizes -o out/sizes.svg   cost against nodes, width, depth and batch
 python -m tests.benchmarks table                README's figures from tests/benchmarks/results.json
 """
@@ -19,7 +20,7 @@ from .peers import BY_KEY, REQUIRES, VARIABLE
 from .run import run
 from .workloads import WORKLOADS
 
-ALONE = ("sizes", "table")
+ALONE = ("memory", "sizes", "table")
 
 
 def core(text: str) -> int | None:
@@ -53,7 +54,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--rounds", type=at_least_one, default=15, help="how often all take their turn (%(default)s)")
     top.add_argument("--seconds", type=float, default=0.05, help="how long a turn lasts (%(default)s)")
-    top.add_argument("--memory", action="store_true", help="measure memory too, as without any WORKLOAD")
     top.add_argument("--quick", action="store_true", help="with sizes: the least sizes alone")
     top.add_argument("--core", default="idle", help="pin everybody to this core; 'idle' (default) or 'none'")
     top.add_argument("--json", action="store_true", help="print JSON, the tables go to stderr")
@@ -90,8 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.core = core(options.core)
         drawn = options.workloads == ["sizes"]
-        options.memory = options.memory or not options.workloads
-        options.workloads = options.workloads or list(WORKLOADS)
+        options.memory = options.workloads in ([], ["memory"])
+        options.workloads = [] if options.workloads == ["memory"] else options.workloads or list(WORKLOADS)
         results = sizes.measure(options, say) if drawn else run(options, say)
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -45,15 +45,15 @@ class Contender:
 
 BOTH, SCALAR, ALL = ("network", "moons"), ("moons", "chain"), ("network", "moons", "chain")
 CONTENDERS = (
-    Contender("numpy_plain", "", "NumPy by hand", (*ALL, "long chain")),
+    Contender("numpy_plain", "", "NumPy by hand", (*ALL, "long chain", "gradient")),
     Contender("numpy_optimised", "", "NumPy by hand, with buffers"),
-    Contender("chainrule", "eager", "chainrule, eager", (*ALL, "long chain")),
+    Contender("chainrule", "eager", "chainrule, eager", (*ALL, "long chain", "gradient")),
     Contender("chainrule", "eager, no collector", "chainrule, eager, collector off", (*SCALAR, "long chain")),
-    Contender("chainrule", "replay", "chainrule, replay", ALL),
-    Contender("chainrule", "replay without numba", "chainrule, replay without numba", SCALAR),
+    Contender("chainrule", "replay", "chainrule, replay", (*ALL, "gradient")),
+    Contender("chainrule", "replay without numba", "chainrule, replay without numba", (*SCALAR, "gradient")),
     Contender("micrograd", "", "micrograd", SCALAR),
     Contender("micrograd", "no collector", "micrograd, collector off", ("moons",)),
-    Contender("casadi", "", "CasADi", BOTH),
+    Contender("casadi", "", "CasADi", (*BOTH, "gradient")),
     Contender("hips", "", "HIPS autograd", ("network", "chain")),
     Contender("mygrad", "", "MyGrad", ("network", "chain")),
     Contender("torch", "eager", "PyTorch, plain Adam"),

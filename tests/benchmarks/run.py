@@ -47,11 +47,12 @@ def chosen(kind: str, only: list[str] | None) -> list[Contender]:
 def steps(workload: dict[str, Any], options: Any) -> dict[str, Any]:
     """Return the figures of one workload."""
     long = workload.get("nodes", 0) > LONG_CHAIN
-    contenders = chosen("long chain" if long else workload["kind"], options.only)
+    alone = workload["kind"] == "moons" and not workload["update"]
+    contenders = chosen("long chain" if long else "gradient" if alone else workload["kind"], options.only)
     found, missing = pythons(options.peer_python, {c.engine for c in contenders})
     reasons = {c.key: missing[c.engine] for c in contenders if c.engine in missing}
     present = [c for c in contenders if c.engine in found]
-    rounds = min({"chain": 3}.get(workload["kind"], options.rounds), options.rounds)
+    rounds = min({"chain": 3, "moons": 9}.get(workload["kind"], options.rounds), options.rounds)
     with harness.workers(present, found, options.core, reasons) as running:
         able = harness.ready(running, workload, reasons, checked=0 if long else 3)
         samples = harness.measure(able, rounds=rounds, seconds=options.seconds, reasons=reasons, once=long)

@@ -84,6 +84,9 @@ class Worker:
 
     def memory(self, workload: dict[str, Any]) -> dict[str, Any]:
         """Return the bytes in use at the height of one step, and those held between steps, data included."""
+        self.load(workload)  # what is imported on the way is no part of it
+        if not isinstance(self.training, str):
+            self.training.step()
         self.training = None
         gc.collect()
         tracemalloc.start()
