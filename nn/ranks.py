@@ -7,6 +7,7 @@ this; in a loop written by hand the forward pass goes inside `shared`::
     with nn.ranks.shared(comm):
         loss = criterion(model(x), y) * len(y)      # sums over rows: what crosses ranks has one weight for all
     loss.backward()
+    optimizer.step(rows=len(y), summed=True)        # of optim.distributed.DistributedOptimizer
 
 A rank without rows takes part with an empty batch.
 """

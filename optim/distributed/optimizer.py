@@ -19,7 +19,7 @@ __all__ = ["DistributedOptimizer"]
 class DistributedOptimizer(Wrapper):
     r"""Any optimizer, stepping with the gradient of all ranks' rows.
 
-    .. math:: g = \sum_r n_r\, g_r \Big/ \sum_r n_r
+    .. math:: g = \frac{\sum_r n_r\, g_r}{\sum_r n_r}
 
     Made on every rank, it compares what the ranks start from, and gives rank 0's parameters to all. With one rank it
     is the optimizer inside, to the bit.
@@ -77,7 +77,7 @@ class DistributedOptimizer(Wrapper):
                 for p, data in zip(self.parameters, found, strict=True):
                     p.data = data
 
-    def reduce(self, rows: float = 1.0, loss: float = 0.0) -> float:
+    def reduce(self, rows: float = 1.0, loss: float = 0.0, *, summed: bool = False) -> float:
         """Give every parameter the gradient of all ranks' rows; every rank must call.
 
         Parameters
@@ -86,6 +86,9 @@ class DistributedOptimizer(Wrapper):
             How many rows this rank's gradients are the mean over; 0 if it had none. Left at 1, ranks count alike.
         loss : float
             This rank's mean loss.
+        summed : bool
+            Gradients are sums over the rows, not means; so it must be where something in the model looks at the rows
+            of other ranks, as batch normalisation inside `nn.ranks.shared` does.
 
         Returns
         -------
@@ -93,21 +96,21 @@ class DistributedOptimizer(Wrapper):
             The mean loss over the rows of all ranks.
         """
         self._reduced = True
-        if self.comm.size == 1:
+        if self.comm.size == 1 and not summed:
             return loss
         if self._sum is None or len(self._sum.parameters) != len(self.parameters):
             self._sum = GradientSum(self.parameters, self.comm, beside=1)
-        total, (losses,) = self._sum(rows, [loss * rows if rows else 0.0], weigh=True)
+        total, (losses,) = self._sum(rows, [loss * rows if rows else 0.0], weigh=not summed)
         return losses / total if total else 0.0
 
-    def step(self, closure: Callable[[], Any] | None = None, *, rows: float = 1.0) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None, *, rows: float = 1.0, summed: bool = False) -> Any:
         """Reduce the gradients, unless that was done since the last step, and move every parameter.
 
         Parameters
         ----------
         closure : callable, optional
             Computes loss and gradients of this rank's rows.
-        rows : float
+        rows, summed
             As for `reduce`.
 
         Returns
@@ -115,15 +118,15 @@ class DistributedOptimizer(Wrapper):
         loss
             What the closure returned, over the rows of all ranks, or None.
         """
-        if closure is None or self.comm.size == 1:
+        if closure is None or (self.comm.size == 1 and not summed):
             if not self._reduced:
-                self.reduce(rows)
+                self.reduce(rows, summed=summed)
             loss = self.inner.step(closure)
         else:
 
             def of_all_ranks() -> float:
                 own = closure()
-                return self.reduce(rows, float(own.item() if hasattr(own, "item") else own))
+                return self.reduce(rows, float(own.item() if hasattr(own, "item") else own), summed=summed)
 
             loss = self.inner.step(of_all_ranks)
         self._reduced = False

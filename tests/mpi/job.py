@@ -16,6 +16,7 @@ import nn
 import optim
 from nn.data import DataLoader, MappedDataset, TensorDataset
 from nn.data.distributed import sharded
+from nn.ranks import shared
 from nn.training import Callback, fit
 from optim.distributed import Alone, DistributedOptimizer, world
 
@@ -127,6 +128,19 @@ def by_hand(comm, make, steps):
     return model, optimizer, losses
 
 
+def normalised_by_hand(comm):
+    """A loop with batch normalisation over all ranks; everything in the model at its end."""
+    model = nn.Sequential(nn.Linear(4, 8, bias=False, rng=0), nn.BatchNorm1d(8), nn.Linear(8, 2, rng=1))
+    optimizer = DistributedOptimizer(optim.SGD(model.parameters(), lr=0.1, momentum=0.9), comm)
+    for x, y in sharded(DataLoader(TensorDataset(X, Y), 11, shuffle=True, rng=0), comm):
+        optimizer.zero_grad()
+        with shared(comm):
+            loss = nn.CrossEntropyLoss()(model(x), y) * len(y)
+        loss.backward()
+        optimizer.step(rows=len(y), summed=True)
+    return list(model.state_dict().values())
+
+
 def loops(comm):
     """The hand-written loop on all ranks and alone."""
     found = {}
@@ -143,6 +157,8 @@ def loops(comm):
             ),
             "state": sorted(optimizer.state_dict()) == sorted(plain.inner.state_dict()),
         }
+    ends = [normalised_by_hand(c) for c in (comm, Alone())]
+    found["BatchNorm"] = float(max(np.abs(a - b).max() for a, b in zip(*ends, strict=True)))
     w = autograd.Value(0.5)
     optimizer = DistributedOptimizer(optim.SGD([w], lr=0.1), comm)
     for _ in range(3):
@@ -251,7 +267,11 @@ def drift(run):
 
 def resumable(comm, path, what=None, step=0):
     """A run of 12 epochs that saves itself after each; something may happen in it."""
-    model = nn.Sequential(nn.Linear(4, 8, bias=False, rng=0), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 2, rng=1))
+    nn.manual_seed(3)
+    model = nn.Sequential(
+        nn.Linear(4, 8, bias=False, rng=0), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.1), nn.Dropout(0.1, rng=4),
+        nn.Linear(8, 2, rng=1),
+    )  # fmt: skip
     losses, acts = Losses(), {"kill": lambda run: os.kill(os.getpid(), signal.SIGKILL), "fail": fail, "drift": drift,
                               "stop": lambda run: run.stop("enough"), "wait": announce}  # fmt: skip
     history = fit(

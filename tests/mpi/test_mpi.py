@@ -42,6 +42,7 @@ def test_a_loop_by_hand_computes_it_too_also_where_a_rank_has_no_rows():
         assert cases[name]["loss"] < NEAR, name
         assert cases[name]["parameters"] < 1e-8, name
         assert cases[name]["state"]
+    assert cases["BatchNorm"] < NEAR
     w = 0.5
     for _ in range(3):
         w -= 0.1 * np.mean([2 * k * (w * k - 1) for k in (1, 2, 3)])
@@ -150,3 +151,13 @@ def test_the_command_of_the_readme_trains_with_two_ranks():
     assert float(re.search(r"accuracy ([\d.]+)%\n2 rank", done.stdout).group(1)) > 94
     hashes = re.search(r"parameters on each: (\w+), (\w+)", done.stdout)
     assert hashes.group(1) == hashes.group(2)
+
+
+def test_the_demo_goes_on_with_another_number_of_ranks(tmp_path):
+    demo, options = ROOT / "demos/train_mpi.py", ["--checkpoint", tmp_path / "run.npz", "--resume"]
+    run(2, demo, "--epochs", 2, *options)
+    done = run(1, demo, "--epochs", 3, *options, module=False)
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("epoch")] == ["3/3"]
+    assert "1 rank(s)" in done.stdout
+    wrong = run(1, demo, "--resume", module=False, check=False)
+    assert "name it by --checkpoint" in wrong.stderr
