@@ -102,8 +102,9 @@ class Compiled(Recorded):
                     except NotReplayable:
                         return self._eagerly(args, kwargs)
                     except (ValueError, TypeError, ArithmeticError, IndexError):
-                        self._eagerly(args, kwargs)  # the same error again, from the line that is to blame
-                        raise
+                        # The same error again, from the line that is to blame; none, if it is a float's derivative that
+                        # is infinite.
+                        return self._eagerly(args, kwargs)
             return self._record(key, args, kwargs, sources)
 
     def _eagerly(self, args: Any, kwargs: Any) -> Any:
@@ -242,4 +243,6 @@ def _wrapped(x: Any, kind: Any) -> Any:
     """Return a result as the function would: a node of its own, or a plain number or array."""
     if kind is None:
         return x[()] if type(x) is np.ndarray and not x.ndim else x
+    if type(x) is bool or type(x) is int:  # the answer to a question about floats
+        return leaf(kind, float(x))
     return leaf(kind, x if type(x) is float else np.asarray(x))

@@ -4,7 +4,7 @@ Most of a scalar graph are sums of products, written one operation at a time: ``
 + g * w`` in the chain rule.  A sum that has one user, which adds to it, is no number anybody else sees, and neither is
 a product that is only added.  So the two kinds of operations become one: a *chain*,
 
-.. math:: s = ((a_1 b_1 + a_2 b_2) + a_3 b_3) + \dots
+.. math:: s = ((a_1 b_1 + a_2 b_2) + a_3 b_3) + \ldots
 
 rounded after every product and after every sum, exactly as it was written.  A lone sum is a chain with factors of 1.
 Everything that depends on nothing but earlier levels is a level (Hu 1961, "Parallel sequencing and assembly line

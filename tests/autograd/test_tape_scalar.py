@@ -1,0 +1,455 @@
+"""Programs of `Value`s: every way of running them gives bit for bit what the engine gives."""
+
+import math
+import random
+import struct
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from samples import CASES
+
+import autograd as ag
+from autograd import Value
+from autograd.extend import NotReplayable, callback, elementwise
+from autograd.tape import compiled, executor
+from autograd.tape.executor import FloatReplay
+from autograd.tape.interpreter import KINDS, _interpret, interpreter
+from autograd.tape.levels import Levels, encoded
+from autograd.tape.list_levels import ListLevels
+from autograd.tape.numba_levels import NumbaLevels
+from autograd.tape.numpy_levels import NumpyLevels
+from autograd.tape.straight import Replay
+from nn.scalar import MLP
+
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+
+
+class InterpretedLevels(NumbaLevels):
+    """The interpreter as Python runs it, without numba."""
+
+    def __init__(self, levels):
+        super().__init__(levels, _interpret)
+
+    def compute(self):
+        try:
+            with np.errstate(all="ignore"):
+                super().compute()
+        except (ValueError, ArithmeticError):  # which machine code does not raise: it makes nan and inf
+            raise NotReplayable from None
+
+
+RUNNERS = [
+    pytest.param(None, id="straight"),
+    pytest.param(NumpyLevels, id="numpy"),
+    pytest.param(ListLevels, id="lists"),
+    pytest.param(InterpretedLevels, id="interpreter"),
+    pytest.param(NumbaLevels, id="numba", marks=needs_numba),
+]
+
+
+@pytest.fixture(params=RUNNERS)
+def runner(request, monkeypatch):
+    """Every program of floats is run this way, however small."""
+    kind = request.param
+
+    def forced(program, names, variables):
+        numbers = encoded(program) if kind and program.steps else None
+        if numbers is None:
+            return Replay(program, names, list(variables))
+        return FloatReplay(program, Levels(numbers), variables, kind)
+
+    monkeypatch.setattr(compiled, "executor_for", forced)
+    return kind
+
+
+def bits(x):
+    return struct.pack("<d", x)
+
+
+def same(found, expected):
+    """Whether two lists of floats are equal in every bit; any nan is as good as another."""
+    assert list(map(type, found)) == [float] * len(found)
+    for x, y in zip(found, expected, strict=True):
+        assert bits(x) == bits(y) or (x != x and y != y), (x, y)
+
+
+def compare(function, leaves, numbers, inputs=((),)):
+    """Compile, then move the leaves: loss and gradients must be those of the engine each time."""
+    step = ag.compile(function)
+    for values in numbers:
+        for call in inputs:
+            found = []
+            for f in (step, function):
+                for leaf, value in zip(leaves, values, strict=True):
+                    leaf.data, leaf.grad = value, 0.0
+                loss = f(*call)
+                if f is function:
+                    loss.backward()
+                found.append([loss.data, *[leaf.grad for leaf in leaves]])
+            same(*found)
+    return step
+
+
+def numbers_for(case, seed):
+    return [float(np.ravel(a)[0]) for a in case.operands(seed=seed)]
+
+
+PER_ELEMENT = {key: case for key, case in CASES.items() if case.per_element}
+
+
+@pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
+def test_every_primitive_of_floats(case, runner):
+    leaves = [Value(0.0) for _ in case.sources]
+
+    def loss():
+        y = case.f(*leaves)
+        return y * 3.0 + sum(leaf * leaf for leaf in leaves)
+
+    compare(loss, leaves, [numbers_for(case, seed) for seed in range(5)])
+
+
+@pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
+def test_every_primitive_where_numbers_are_whole_and_zeros_have_signs(case, runner):
+    """Ties, kinks and signed zeros; what the engine refuses is refused, what is infinite there is so here."""
+    leaves = [Value(0.5) for _ in case.sources]
+
+    def loss():
+        return case.f(*leaves) * -1.0 + 0.0 * leaves[0]
+
+    step = ag.compile(loss)
+    for leaf, value in zip(leaves, numbers_for(case, 0), strict=True):
+        leaf.data = value
+    step()
+    for values in [(0.0, -0.0, 1.0), (-0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (-1.0, 2.0, -2.0), (1e308, 1e308, 1e308)]:
+        found = []
+        for f in (step, loss):
+            for leaf, value in zip(leaves, values, strict=False):
+                leaf.data, leaf.grad = value, 0.0
+            try:
+                y = f()
+                if f is loss and y.requires_grad:
+                    y.backward()
+                found.append([y.data, *[leaf.grad for leaf in leaves]])
+            except (ValueError, ArithmeticError) as error:
+                found.append(f"{type(error).__name__}: {error}")
+        if isinstance(found[1], str):
+            assert found[0] == found[1]
+        else:
+            same(*found)
+
+
+def grown(rng, leaves, count):
+    """A random expression of every shape: shared nodes, sums within sums, products of sums, questions."""
+    pool = list(leaves)
+    for _ in range(count):
+        x, y = rng.choice(pool[-12:]), rng.choice(pool)
+        pool.append(
+            rng.choice([
+                lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: -x, lambda x, y: x * x,
+                lambda x, y: x + x, lambda x, y: y - x * y, lambda x, y: x + 0.5, lambda x, y: 2.0 - x,
+                lambda x, y: (x * 0.1).tanh(), lambda x, y: x.relu(), lambda x, y: ag.where(x > y, x, y * 0.5),
+                lambda x, y: x / (y * y + 1.0), lambda x, y: ag.maximum(x, y), lambda x, y: ag.floor(x) * 0.25,
+                lambda x, y: ag.leaky_relu(x, 0.1), lambda x, y: (x * 0.01) ** 2,
+            ])(x, y) * rng.choice([1.0, 0.5, -0.25])
+        )  # fmt: skip
+    return sum(pool[-8:])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_graphs(seed, runner):
+    rng = random.Random(seed)
+    leaves = [Value(0.0) for _ in range(rng.randint(1, 6))]
+    numbers = [[rng.choice([rng.gauss(0, 1), 0.0, -0.0, 1.0]) for _ in leaves] for _ in range(4)]
+    compare(lambda: grown(random.Random(seed), leaves, rng.randint(5, 5) * (seed + 1)), leaves, numbers)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 8, 9, 17])
+def test_sums_of_all_widths_and_lengths(width, runner):
+    """Chains of different lengths share a segment, and fill it up."""
+    leaves = [Value(0.0) for _ in range(width)]
+
+    def loss():
+        sums = []
+        for i, x in enumerate(leaves):
+            s = -x
+            for k in range(2 * i + 1):
+                s = s + x * leaves[(i + k) % width] if k % 3 else s - x
+            sums.append(s.tanh())
+        return sum(sums)
+
+    rng = random.Random(width)
+    compare(loss, leaves, [[rng.gauss(0, 0.3) for _ in leaves] for _ in range(3)] + [[-0.0] * width])
+
+
+def test_a_sum_of_minus_zeros_keeps_its_sign(runner):
+    x, y = Value(1.0), Value(1.0)
+    step = ag.compile(lambda: x * y + x * y)
+    step()
+    x.data, y.data = -0.0, 0.0
+    assert bits(step().data) == bits(-0.0)
+
+
+def chained(x, a, b, turns):
+    y = x
+    for _ in range(turns):
+        y = y * a + b
+    return y
+
+
+def test_a_deep_chain(runner):
+    if runner is NumpyLevels:
+        pytest.skip("a call of NumPy for each of the numbers: that is why there are lists")
+    x, a, b = Value(1.5), Value(0.999), Value(0.001)
+    compare(lambda: chained(x, a, b, 1_000), [x, a, b], [[1.5, 0.999, 0.001], [-0.5, 1.0001, 0.002]])
+
+
+def test_a_hundred_thousand_numbers_in_a_row():
+    x, a = Value(1.5), Value(0.999)
+    step = ag.compile(lambda: chained(x, a, 0.001, 50_000))
+    first = [step().data, x.grad, a.grad]
+    x.grad = a.grad = 0.0
+    same([step().data, x.grad, a.grad], first)
+
+
+def test_a_wide_sum_with_shared_nodes(runner):
+    leaves = [Value(0.0) for _ in range(300)]
+
+    def loss():
+        squares = [x * x for x in leaves]
+        return sum(squares) * sum(s.tanh() for s in squares)
+
+    compare(loss, leaves, [[math.sin(i + k) for i in range(300)] for k in range(3)])
+
+
+def test_inputs_and_inputs_that_want_gradients(runner):
+    w = Value(2.0)
+    step = ag.compile(lambda x, y: (x * w + y).tanh())
+    for number in (0.1, 0.2, -0.3):
+        x, y = Value(number), Value(number)
+        w.grad = 0.0
+        loss = step(x, 0.5)
+        expected = (y * w + 0.5).tanh()
+        ours, w.grad = w.grad, 0.0
+        expected.backward()
+        same([loss.data, x.grad, ours], [expected.data, y.grad, w.grad])
+
+
+def test_gradients_add_up_and_other_results_come_along(runner):
+    w = Value(3.0)
+    step = ag.compile(lambda x: (w * w * x, {"w": w * x, "larger": w > x}))
+    for _ in range(3):
+        loss, others = step(2.0)
+    assert (w.grad, loss.data) == (36.0, 18.0)
+    assert (others["w"].data, others["larger"].data) == (6.0, 1.0)
+    assert type(others["larger"].data) is float
+
+
+def test_what_is_not_a_float_comes_back_as_it_was(runner):
+    w = Value(3.0)
+    step = ag.compile(lambda: (w * w, 7, "seven", 1.5))
+    for _ in range(2):
+        assert step()[1:] == (7, "seven", 1.5)
+
+
+def test_an_operation_of_ones_own(runner):
+    @elementwise(lambda y, x: 2.0 * x)
+    def squared_here(x):
+        return x * x
+
+    x = Value(0.0)
+    compare(lambda: squared_here(x) * ag.round(x, decimals=1), [x], [[1.26], [-2.0], [0.5]])
+
+
+def test_a_callback_is_called_again(runner):
+    seen, x = [], Value(2.0)
+
+    def noted(number):
+        seen.append(number)
+        return 0.5
+
+    step = ag.compile(lambda: x * callback(noted, x))
+    for number in (2.0, 3.0, 4.0):
+        x.data, x.grad = number, 0.0
+        assert step().data == number * 0.5
+    assert seen == [2.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "good", "bad"),
+    [
+        (lambda x: 1.0 / x, 2.0, 0.0),
+        (lambda x: 1.0 / (1.0 / x), 2.0, 0.0),
+        (lambda x: ag.log(x), 2.0, -1.0),
+        (lambda x: 1.0 / ag.exp(x), 2.0, 1e4),
+        (lambda x: x**-1.5, 2.0, 0.0),
+        (lambda x: ag.sin(x * 1e300), 2.0, 1e300),
+    ],
+)
+def test_the_error_is_the_engines(function, good, bad, runner):
+    """An infinity may vanish again (1 / (1 / 0)): it is looked for where it would arise."""
+    x = Value(good)
+    step = ag.compile(lambda: function(x))
+    step()
+    step()
+    x.data, x.grad = bad, 0.0
+    with pytest.raises((ValueError, ArithmeticError)) as expected:
+        function(x)
+    with pytest.raises(expected.type) as found:
+        step()
+    assert str(found.value) == str(expected.value)
+    assert x.grad == 0.0
+    x.data = good
+    step()
+    assert x.grad != 0.0
+
+
+def test_an_infinite_derivative_of_a_finite_result(runner):
+    x = Value(4.0)
+    step = ag.compile(lambda: ag.sqrt(x))
+    step()
+    x.data, x.grad = 0.0, 0.0
+    assert step().data == 0.0
+    assert x.grad == math.inf
+
+
+def test_sums_that_overflow_do_so_in_silence(runner):
+    x = Value(1.0)
+    compare(lambda: x * 10.0 + x * x, [x], [[1.0], [1e308], [-1e308]])
+
+
+def test_a_network_is_trained_to_the_same_bits(runner):
+    rng = random.Random(0)
+    points = [(rng.gauss(0, 1), rng.gauss(0, 1)) for _ in range(8)]
+    models = [MLP(2, [4, 4, 1], rng=1) for _ in range(2)]
+
+    def loss_of(model):
+        def loss():
+            scores = [model([Value(x), Value(y)]) for x, y in points]
+            losses = [(1 + (-1.0 if x * y > 0 else 1.0) * s).relu() for (x, y), s in zip(points, scores, strict=True)]
+            return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in model.parameters())
+
+        return loss
+
+    step, eager = ag.compile(loss_of(models[0])), loss_of(models[1])
+    for _ in range(50):
+        for model in models:
+            model.zero_grad()
+        ours, theirs = step(), eager()
+        theirs.backward()
+        same([ours.data], [theirs.data])
+        for model in models:
+            for p in model.parameters():
+                p.data -= 0.05 * p.grad
+    same([p.data for p in models[0].parameters()], [p.data for p in models[1].parameters()])
+    assert len(step._programs) == 1
+
+
+def test_variables_that_the_function_makes_are_constants():
+    """Nobody can reach them, so they are neither kept nor given gradients."""
+    w = [Value(0.1 * i) for i in range(20)]
+
+    def loss():
+        return sum((a * Value(float(i)) - b).tanh() for i, a in enumerate(w) for b in w)
+
+    step = compare(loss, w, [[0.1 * i + k for i in range(20)] for k in range(3)])
+    [[call]] = step._programs.values()
+    assert isinstance(call.replay, FloatReplay)
+    assert len(call.replay._leaves.alive) == len(w)
+
+
+def test_a_variable_that_is_frozen_is_recorded_anew():
+    w = [Value(0.1 * i) for i in range(20)]
+    step = ag.compile(lambda: sum((a * b - b).tanh() for a in w for b in w))
+    step()
+    step()
+    w[3].requires_grad = False
+    for x in w:
+        x.grad = 0.0
+    step()
+    assert w[3].grad == 0.0
+    assert w[4].grad != 0.0
+
+
+def test_forgotten_zero_grad_is_noticed():
+    w = [Value(0.1 * i) for i in range(20)]
+    step = ag.compile(lambda: sum((a * b - b).tanh() for a in w for b in w))
+    with pytest.warns(ag.GradientWarning, match="zero_grad"):  # noqa: PT031  (the steps are what is looked at)
+        for _ in range(3):
+            step()
+            for p in w:
+                p.data = p.data - 0.01 * p.grad
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_the_kinds_are_operations(kind):
+    assert ag.extend.PRIMITIVES[kind].forward.__module__.startswith("autograd.")
+
+
+def test_a_long_program_shows_what_it_consists_of():
+    w = [Value(0.1 * i) for i in range(20)]
+    step = ag.compile(lambda: sum((a * b - b).tanh() for a in w for b in w))
+    step()
+    source = step.source()
+    assert "tanh                    400" in source
+    assert "sums of products" in source
+    assert all(line.startswith("#") for line in source.splitlines())
+
+
+def test_narrow_programs_need_no_numpy(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "0")
+    x, a = Value(1.0), Value(0.999)
+    for turns, kind in ((10, Replay), (3_000, Replay), (8_000, FloatReplay)):
+        step = ag.compile(lambda turns=turns: chained(x, a, 0.5, turns))
+        for _ in range(2):
+            x.grad = a.grad = 0.0
+            loss = step()
+        ours, x.grad, a.grad = a.grad, 0.0, 0.0
+        expected = chained(x, a, 0.5, turns)
+        expected.backward()
+        same([loss.data, ours], [expected.data, a.grad])
+        [[call]] = step._programs.values()
+        assert isinstance(call.replay, kind)
+    assert isinstance(call.replay._runner, ListLevels)
+
+
+@needs_numba
+def test_numba_is_loaded_for_large_programs_only():
+    code = """if True:
+        import sys, autograd as ag
+        w = [ag.Value(0.01 * i) for i in range(100)]
+        small = ag.compile(lambda: sum((a * b).tanh() for a in w[:9] for b in w[:9]))
+        small(); small()
+        assert "numba" not in sys.modules
+        large = ag.compile(lambda: sum((a * b).tanh() for a in w for b in w))
+        large(); large()
+        print("numba" in sys.modules)
+    """
+    for setting, expected in (("1", "True"), ("0", "False")):
+        run = subprocess.run(
+            [sys.executable, "-c", code], env={**executor.os.environ, "CHAINRULE_NUMBA": setting},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert run.stdout.strip() == expected
+
+
+def test_without_a_folder_for_machine_code_numpy_takes_over(monkeypatch):
+    def no_folder():
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr("autograd.tape.numba_levels.interpreter", no_folder)
+    monkeypatch.setattr(executor, "_numba_is_there", lambda: True)
+    monkeypatch.setattr(executor, "WORTH_NUMBA", 0.0)
+    w = [Value(0.1 * i) for i in range(20)]
+    step = compare(
+        lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i + k for i in range(20)] for k in (0, 1)]
+    )
+    [[call]] = step._programs.values()
+    assert isinstance(call.replay._runner, NumpyLevels)
+
+
+@needs_numba
+def test_the_interpreter_is_compiled_once():
+    assert interpreter() is interpreter()
