@@ -1,0 +1,190 @@
+"""`fit(..., compile=)`: replayed steps make the training that the engine makes."""
+
+import re
+import signal
+
+import numpy as np
+import pytest
+
+import autograd as ag
+import nn
+import optim
+from nn.__main__ import main
+from nn.training import Callback, fit
+from nn.training.passes import MOST_SHAPES, SEEN_BEFORE, Passes
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(70, 4))
+Y = np.sin(X[:, :2]) + 0.1 * RNG.normal(size=(70, 2))
+CLASSES = (X @ RNG.normal(size=(4, 3))).argmax(axis=1)
+
+
+def training(compile, *, options=None, loss=None, target=Y, outputs=2, **settings):
+    """A training with everything random in it, and what came of it."""
+    nn.manual_seed(1)
+    model = nn.MLP(4, [6, 5, outputs], rng=0, **(options or {"activation": "tanh"}))
+    optimizer = settings.pop("optimizer", optim.Adam)(model.parameters(), lr=0.02)
+    settings = {"epochs": 4, "batch_size": 16, "rng": 0, "progress": False} | settings
+    history = fit(model, loss or nn.MSELoss(), optimizer, (X, target), compile=compile, **settings)
+    history.pop("seconds")
+    return history, model.state_dict()
+
+
+def assert_alike(ours, theirs):
+    assert ours[0].keys() == theirs[0].keys()
+    for name in ours[0]:
+        np.testing.assert_allclose(ours[0][name], theirs[0][name], rtol=1e-12, err_msg=name)
+    for name in ours[1]:
+        np.testing.assert_allclose(ours[1][name], theirs[1][name], rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+SETTINGS = {
+    "plain, with a smaller last batch": {},
+    "regularised and clipped": {"l2": 0.1, "clip_grad_norm": 0.5, "clip_grad_value": 0.1},
+    "accumulated": {"accumulate": 3, "metrics": "r2"},
+    "accumulated sums": {"accumulate": 2, "loss": nn.L1Loss(reduction="sum")},
+    "dropout": {"options": {"dropout": 0.3}, "accumulate": 2},
+    "norms": {"options": {"norm": ["batch", "layer"], "dropout": 0.2}, "validation": (X[:20], Y[:20])},
+    "classes": {
+        "loss": nn.CrossEntropyLoss(label_smoothing=0.1),
+        "target": CLASSES,
+        "outputs": 3,
+        "metrics": "accuracy",
+    },
+    "early stopping": {"early_stopping": 1, "validation": (X[:20], Y[20:40]), "epochs": 40},
+    "momentum": {"optimizer": lambda p, lr: optim.SGD(p, lr=lr, momentum=0.9, nesterov=True)},
+    "closures": {"optimizer": lambda p, lr: optim.LBFGS(p, lr=0.1), "epochs": 1},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_the_trajectory_is_that_of_the_engine(settings):
+    assert_alike(training(True, **settings), training(False, **settings))
+
+
+def test_by_default_a_shape_is_recorded_when_it_has_come_often():
+    assert_alike(
+        training(None, epochs=9, options={"dropout": 0.2}), training(False, epochs=9, options={"dropout": 0.2})
+    )
+    model = nn.Linear(4, 2, rng=0)
+    passes = Passes(model, nn.MSELoss(), None)
+
+    def forward(batch):
+        output = model(batch[0])
+        return nn.MSELoss()(output, batch[1]), output, batch[1]
+
+    for i in range(SEEN_BEFORE + 2):
+        assert len(passes.compiled._programs) == (i > SEEN_BEFORE)
+        passes(forward, (X[:5], Y[:5]), False)
+    for rows in range(1, MOST_SHAPES + 9):  # no end of shapes: most stay with the engine
+        passes(forward, (X[:rows], Y[:rows]), False)
+    assert len(passes.counts) == MOST_SHAPES
+    assert len(passes.compiled._programs) == 1
+    passes(forward, [X[:5].tolist(), Y[:5]], False)  # no arrays
+    assert Passes(model, nn.MSELoss(), False).compiled is None
+    with pytest.raises(TypeError, match="compile is True, False or None, not 'yes'"):
+        training("yes")
+
+
+@pytest.mark.parametrize("compile", [True, None])
+def test_a_resumed_training_goes_on_with_the_same_bits(tmp_path, compile):
+    settings = {"options": {"norm": "batch", "dropout": 0.2}}
+    whole = training(compile, epochs=8, **settings)
+
+    class PressCtrlC(Callback):
+        def __init__(self, step):
+            self.step = step
+
+        def on_step_end(self, run):
+            if run.step == self.step:
+                signal.raise_signal(signal.SIGINT)
+
+    settings["checkpoint"] = tmp_path / "run.npz"
+    first, _ = training(compile, epochs=8, callbacks=PressCtrlC(23), **settings)
+    assert first.stopped == "interrupted"
+    resumed = training(compile, epochs=8, callbacks=PressCtrlC(-1), resume=True, **settings)
+    np.testing.assert_array_equal(whole[0]["loss"], resumed[0]["loss"])
+    for name, array in whole[1].items():
+        np.testing.assert_array_equal(array, resumed[1][name], err_msg=name)
+
+
+class Branching(nn.Module):
+    """Asks for numbers, after it has drawn some and counted a batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.3), nn.Dropout(0.3, rng=3), nn.Linear(4, 2, rng=0))
+
+    def forward(self, x):
+        y = self.body(x)
+        return y * 2.0 if y.sum() > 0 else y
+
+
+def test_a_model_that_asks_for_numbers_is_trained_by_the_engine_with_one_warning():
+    found = []
+    for compile in (True, False):
+        nn.manual_seed(1)
+        model = Branching()
+        optimizer = optim.Adam(model.parameters(), lr=0.02)
+        settings = {"epochs": 3, "batch_size": 16, "rng": 0, "progress": False, "compile": compile}
+        if compile:
+            with pytest.warns(RuntimeWarning) as seen:
+                history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
+            assert len(seen) == 1
+            assert re.match(r"fit computes each step without replays: .*_fit\.py:\d+: the truth", str(seen[0].message))
+            assert seen[0].filename == __file__
+        else:
+            history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
+        history.pop("seconds")
+        found.append((history, model.state_dict()))
+    assert_alike(*found)
+
+
+def test_a_monitor_sees_what_it_saw_before():
+    found = []
+    for compile in (True, False):
+        model = nn.MLP(4, [6, 5, 2], activation="relu", rng=0)
+        monitor = nn.Monitor(model, every=4)
+        optimizer = optim.Adam(model.parameters(), lr=0.02)
+        settings = {"epochs": 6, "batch_size": 16, "rng": 0, "progress": False, "callbacks": monitor}
+        fit(model, nn.MSELoss(), optimizer, (X, Y), compile=compile, **settings)
+        found.append(monitor)
+    ours, theirs = found
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-12)
+    assert len(ours.samples) == len(theirs.samples) == 8
+    for a, b in zip(ours.samples, theirs.samples, strict=True):
+        np.testing.assert_allclose(a.norm, b.norm, rtol=1e-10)
+        np.testing.assert_array_equal(a.counts, b.counts)
+        assert a.layers.keys() == b.layers.keys()
+        for name, layer in a.layers.items():
+            np.testing.assert_allclose(layer["std"], b.layers[name]["std"], rtol=1e-12)
+
+
+def test_layers_frozen_and_freed_in_the_middle():
+    class Freeze(Callback):
+        def on_epoch_begin(self, run):
+            first = next(run.model.parameters())
+            first.requires_grad = run.epoch != 2
+            first.grad = None
+
+    assert_alike(training(True, callbacks=[Freeze()]), training(False, callbacks=[Freeze()]))
+
+
+def test_anomalies_are_found_in_the_engine():
+    with ag.detect_anomaly(), pytest.raises(FloatingPointError, match="nan"):
+        training(True, target=np.where(np.arange(140).reshape(70, 2) == 7, np.inf, Y) * 0.0)
+
+
+def test_the_command_line_replays_unless_told_not_to(tmp_path, monkeypatch):
+    asked = []
+
+    def fit_no_further(*args, compile, **settings):
+        asked.append(compile)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(nn.command.training, "fit", fit_no_further)
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "\n".join(f"{x},{y}" for x, y in X[:, :2].tolist()) + "\n")
+    for flags in ([], ["--no-compile"]):
+        assert main(["train", str(table), "--out", str(tmp_path / "run"), "--quiet", *flags]) == 2
+    assert asked == [None, False]
