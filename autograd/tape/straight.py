@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node, Primitive
+from autograd.rules import Nondifferentiable
 
 from .memory import Lent, Memory
 from .program import Program, Step
@@ -61,7 +62,7 @@ class _Writer:
     def __init__(self, program: Program, memory: Memory, names: Sequence[str]) -> None:
         self.program, self.memory = program, memory
         self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
-        self.used: set[str] = {"replay", "np", "inf", "nan", "gradients", "d"}
+        self.used: set[str] = {"replay", "float", "np", "inf", "nan", "gradients", "d"}
         self.titles: dict[Any, str] = {}  # how a gradient is called
         self.names: dict[Any, str] = {}
         self.bound: dict[int, str] = {}
@@ -139,6 +140,8 @@ class _Writer:
     def _line(self, step: Step) -> str:
         node = step.node
         call = self._call(step)
+        if type(node._data) is float and isinstance(node.op, Nondifferentiable):
+            call = f"float({call})"  # a yes or no is a number of its own, whose zero has a sign
         if node._data is None:
             return f"    {call}"
         line = f"    {self._named(node, node.name or self.titles.get(node, ''))} = {call}"

@@ -152,7 +152,7 @@ def grown(rng, leaves, count):
                 lambda x, y: x + x, lambda x, y: y - x * y, lambda x, y: x + 0.5, lambda x, y: 2.0 - x,
                 lambda x, y: (x * 0.1).tanh(), lambda x, y: x.relu(), lambda x, y: ag.where(x > y, x, y * 0.5),
                 lambda x, y: x / (y * y + 1.0), lambda x, y: ag.maximum(x, y), lambda x, y: ag.floor(x) * 0.25,
-                lambda x, y: ag.leaky_relu(x, 0.1), lambda x, y: (x * 0.01) ** 2,
+                lambda x, y: -(x > y), lambda x, y: (x < y) * (-y), lambda x, y: ag.leaky_relu(x, 0.1), lambda x, y: (x * 0.01) ** 2,
             ])(x, y) * rng.choice([1.0, 0.5, -0.25])
         )  # fmt: skip
     return sum(pool[-8:])
