@@ -93,7 +93,7 @@ class Nondifferentiable(Primitive):
 def elementwise(*partials: Any, symbol: str = "", selects: bool = False) -> Callable[[Operation], Operation]:
     r"""Make an elementwise operation from one partial derivative per argument.
 
-    .. math:: \bar x_i \mathrel{+}= \bar y \cdot \partial y / \partial x_i
+    .. math:: \bar x_i \leftarrow \bar x_i + \bar y \cdot \partial y / \partial x_i
 
     Parameters
     ----------

@@ -54,6 +54,13 @@ def record_module(
     ------
     TypeError
         If no inputs are given.
+
+    Examples
+    --------
+    >>> import nn
+    >>> from autograd import draw
+    >>> "Linear" in draw(nn.Linear(2, 1, rng=0), np.zeros((1, 2))).source
+    True
     """
     if not inputs:
         raise TypeError(f"to draw a {type(model).__name__} it is run: write draw(model, x) with an input x")

@@ -23,7 +23,7 @@ Work = list[tuple[Bundle, list[Any], Group]]
 class Optimizer(Options):
     """Base of all optimizers: owns parameter groups, step counts, weight decay, state and speed.
 
-    A kind of optimizer is options as typed attributes, `start` and `rule`. A rule names what it wants: the gradient, the
+    A kind of optimizer is options as typed attributes, `start` and `rule`. A rule names what it wants: gradient, the
     parts of its state, and by keyword options, the step count ``t`` (from 1) and the parameter ``p``.
 
     Parameters

@@ -59,7 +59,7 @@ def parts(subscripts: str) -> tuple[list[str], str]:
 def einsum(subscripts: str, *operands: Any) -> Any:
     r"""Multiply along named axes and sum over those the result does not name.
 
-    .. math:: \texttt{ij,jk->ik}: \quad z_{ik} = \sum_j x_{ij} y_{jk}
+    .. math:: \mathtt{ij,jk->ik}: \quad z_{ik} = \sum_j x_{ij} y_{jk}
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
 
     Returns
     -------
-    Tensor or ndarray of shape (*input.shape, embedding_dim)
+    Tensor or ndarray of shape ``(*input.shape, embedding_dim)``
         The rows.
 
     Raises

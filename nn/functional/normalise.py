@@ -106,7 +106,7 @@ def layer_norm(
 
     Parameters
     ----------
-    input : Tensor or array_like of shape (..., *normalized_shape)
+    input : Tensor or array_like of shape ``(..., *normalized_shape)``
         The examples.
     normalized_shape : int or sequence of int
         Lengths of the axes to normalise over.
