@@ -12,7 +12,6 @@ import numpy as np
 
 from autograd.rules import PRIMITIVES
 
-
 # Zeros as arrays of no axes: a Python number is converted anew in each call, which takes as long as a small array.
 _ZEROS = {np.dtype(name): np.zeros((), name) for name in ("float16", "float32", "float64")}
 
