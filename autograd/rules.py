@@ -78,7 +78,9 @@ class Pullback(Primitive):
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)
         if type(share) is np.ndarray:  # a gradient is nobody's data, or writing into `.grad` would change the graph
-            for held in (y, *inputs):
+            if share is y:
+                return share.copy()
+            for held in inputs:
                 if share is held:
                     return share.copy()
         return share
