@@ -28,6 +28,7 @@ class Watch:
 
     recording: bool = True
     everything: ClassVar[bool] = False  # whether operations are kept that no gradient passes through, too
+    quiet: ClassVar[bool] = False  # whether it does not look at operations, and a `Value` may be made without a word
 
     def __bool__(self) -> bool:
         return self.recording

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,11 +12,11 @@ from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf
 from .modes import current_mode
 from .operations import elementwise as ew
 from .operations import trigonometry
-from .rules import ONE
+from .rules import ONE, Operation
 from .variable import Variable, seen
 from .wording import checked_flag, checked_name, refuse_recorded
 
-new = object.__new__
+new: Callable[..., Any] = object.__new__
 
 
 def _of_one_float(function: Callable[..., Any]) -> Callable[[Any], Any]:
@@ -30,7 +30,9 @@ def _of_one_float(function: Callable[..., Any]) -> Callable[[Any], Any]:
             data = forward(x)
         except (ValueError, ArithmeticError):
             return function(self)  # the same again, with an error that says what happened
-        if type(data) is not float or rule is None or not self._requires_grad or current_mode() is not True:
+        if type(data) is not float or rule is None or not self._requires_grad:
+            return function(self)
+        if (mode := current_mode()) is not True and not (mode and mode.quiet):
             return function(self)
         node = new(Value)
         node._data = data
@@ -64,7 +66,7 @@ def _of_two_floats(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             data = forward(x, y)
         except (ValueError, ArithmeticError):
             return function(self, other)  # the same again, with an error that says what happened
-        if not self._requires_grad or current_mode() is not True:
+        if not self._requires_grad or ((mode := current_mode()) is not True and not (mode and mode.quiet)):
             return function(self, other)
         node = new(Value)
         node._data = data
@@ -117,19 +119,19 @@ class Value(Variable):
 
     __slots__ = ()
 
-    no_gradient = 0.0
-    always_retains = True
+    no_gradient: ClassVar[Any] = 0.0
+    always_retains: ClassVar[bool] = True
 
-    __add__ = _of_two_floats(ew.add)
-    __sub__ = _of_two_floats(ew.subtract)
-    __mul__ = _of_two_floats(ew.multiply)
-    __truediv__ = _of_two_floats(ew.divide)
+    __add__: Operation = _of_two_floats(ew.add)
+    __sub__: Operation = _of_two_floats(ew.subtract)
+    __mul__: Operation = _of_two_floats(ew.multiply)
+    __truediv__: Operation = _of_two_floats(ew.divide)
 
-    exp = _of_one_float(ew.exp)
-    log = _of_one_float(ew.log)
-    tanh = _of_one_float(trigonometry.tanh)
-    sigmoid = _of_one_float(ew.sigmoid)
-    relu = _of_one_float(ew.relu)
+    exp: Operation = _of_one_float(ew.exp)
+    log: Operation = _of_one_float(ew.log)
+    tanh: Operation = _of_one_float(trigonometry.tanh)
+    sigmoid: Operation = _of_one_float(ew.sigmoid)
+    relu: Operation = _of_one_float(ew.relu)
 
     def __init__(
         self,

@@ -58,6 +58,7 @@ class Recording(Watch):
     """
 
     everything = True
+    quiet = True
 
     def __init__(self, recording: bool = True, other: Recording | None = None) -> None:
         self.recording = recording
