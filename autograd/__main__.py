@@ -126,7 +126,8 @@ def run(options: argparse.Namespace) -> int:
 def given_formula(options: argparse.Namespace) -> Formula:
     """Return the formula from the command line, a file or standard input."""
     text, variables = options.formula, list(options.variables)
-    if re.match(r"\s*\w+\s*=(?!=)", text):  # the formula was left out: this is a number already
+    name, sign, number = text.partition("=")
+    if sign and name.strip().isidentifier() and commands.is_number(number):  # the formula was left out
         text, variables = "-", [text, *variables]
     if text == "-" and sys.stdin.isatty():
         raise UsageError(f'there is no formula; write one, as in: python -m autograd {options.command} "a*b" a=2 b=3')

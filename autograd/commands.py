@@ -112,16 +112,17 @@ def split_lines(text: str) -> tuple[str, str, dict[str, float]]:
     for line in text.lstrip("\ufeff").splitlines():
         line = line.partition("#")[0].strip()
         match = re.fullmatch(r"(\w+)\s*=\s*([^=].*)", line)
-        if match and _is_number(match[2]):
+        if match and is_number(match[2]):
             numbers[match[1]] = float(match[2])
         elif match and match[1].isidentifier():
             name, line = match[1], match[2]
-        if line and not (match and _is_number(match[2])):
+        if line and not (match and is_number(match[2])):
             parts.append(line)
     return name, " ".join(parts), numbers
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number."""
     try:
         return math.isfinite(float(text))
     except ValueError:

@@ -66,7 +66,7 @@ class ExpressionError(ValueError):
         self.message = message
         self.column = column
         start = max(0, min(column - SHOWN // 2, len(source) - SHOWN))
-        self.line = "".join(visible(c) for c in source[start : start + SHOWN].replace("\n", " "))
+        self.line: str = "".join(visible(c) for c in source[start : start + SHOWN].replace("\n", " "))
         self.caret = " " * (column - 1 - start) + "^"
         super().__init__(f"column {column}: {message}")
 
@@ -232,6 +232,9 @@ class _Reader:
                     f"{cut(product[0], 20)!r} is no number; a product is written {cut('*'.join(product.groups()), 20)}"
                 )
                 raise self.error(message, product.start(2) + 1) from None
+            for word in re.finditer(r"([^\W\d]\w*) +(?=[\w.])", self.text):
+                if word[1] in self.functions:
+                    raise self.error(f"{word[1]} is called with parentheses: {word[1]}(...)", word.end() + 1) from None
             message = (error.msg or "invalid syntax").split("(<")[0].strip()
             raise self.error(message, error.offset or len(self.text) + 1) from None
         except (ValueError, MemoryError, RecursionError, OverflowError):
@@ -308,13 +311,15 @@ class _Reader:
         if known is self.variables:
             there = f"there are {', '.join(known)}" if len(known) > 1 else f"the only one is {', '.join(known)}"
             given = f"{there}; " if known else ""
-            return f"; {given}give it a number: {cut(name)}=2"
+            return f"; {given}give it a number: {cut(name)}={getattr(math, name, 2) if name in ('pi', 'e') else 2}"
         return "; `python -m autograd --help` lists them"
 
     def call(self, node: ast.Call) -> Any:
         """Compute a call of an operation."""
         if not isinstance(node.func, ast.Name):
-            raise self.refusal(node.func, "what is called must be the name of an operation")
+            called = getattr(node.func, "attr", "")  # of math.sin, np.sin, torch.sin
+            cure = f"; write {called}" if called in self.functions else ""
+            raise self.refusal(node.func, "what is called must be the name of an operation", cure)
         name = node.func.id
         if name not in self.functions:
             if name.startswith("__"):

@@ -44,6 +44,11 @@ def replays_what_is_replayed(transform: Transform) -> Transform:
     def transformed(f: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(f, Recorded):
             return f.again(transform(f.function, *args, **kwargs))
+        if not callable(f):
+            raise TypeError(
+                f"{transform.__name__}() takes a function of numbers, not {f!r:.60}; for the derivatives of what was "
+                "computed write y.backward() or gradients(y, x)"
+            )
         return transform(f, *args, **kwargs)
 
     return transformed  # type: ignore[return-value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-__all__ = ["checked_flag", "checked_name", "refuse_recorded", "spoken", "unknown_attribute"]
+__all__ = ["checked_flag", "checked_name", "no_node", "refuse_recorded", "spoken", "unknown_attribute"]
 
 IN_PLACE = "a Tensor is not written in place, since a graph may have recorded it: write t = t.{0}(...)"
 ONE_DEVICE = "numbers are on the CPU, and only there: leave it out"
@@ -32,6 +32,18 @@ INSTEAD_SENTENCES = {
     "contiguous": "every operation takes any order in memory: leave it out",
     "is_contiguous": "every operation takes any order in memory: leave it out",
 }  # fmt: skip
+
+
+def no_node(who: str, thing: Any) -> TypeError:
+    """Return the error for what a function of a graph was given in place of its root."""
+    cure = ""
+    if isinstance(thing, str):
+        cure = f"; compute the formula first, {who}(a * b), or type it in a shell: python -m autograd --help"
+    elif isinstance(thing, (int, float)):
+        cure = f"; a number has no history, it begins with a Value: {who}(Value({thing}) * 2)"
+    elif callable(thing):
+        cure = f"; call the function on Values first: {who}(f(Value(1.0)))"
+    return TypeError(f"{who} takes a Value or Tensor, not {thing!r:.60}{cure}")
 
 
 def unknown_attribute(thing: Any, name: str) -> NoReturn:

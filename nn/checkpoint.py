@@ -137,7 +137,10 @@ def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
     if model is None:
         return parts
     if isinstance(model, np.random.Generator) or not hasattr(model, "state_dict"):
-        raise TypeError(f"the second argument is a model, not a {type(model).__name__}; give other parts by name")
+        raise TypeError(
+            f"the second argument is a model, not a {type(model).__name__}; the file comes first, (path, model), and "
+            "other parts have names, as in step=3"
+        )
     if "model" in parts:
         raise TypeError("model is given twice: by position and by name")
     return {"model": model, **parts}

@@ -29,6 +29,7 @@ class Container(Module):
         wanted = self._accepts(item)
         if wanted:
             hint = f"; write {item.__name__}(...)" if isinstance(item, type) else ""
+            hint = f"; unpack it: {type(self).__name__}(*layers)" if isinstance(item, (list, tuple)) else hint
             raise TypeError(f"{type(self).__name__}[{name}] must be {wanted}, not {item!r:.60}{hint}")
         prefix_names(name, item)
         self._items[name] = item
@@ -40,7 +41,8 @@ class Container(Module):
         items = self.__dict__.get("_items", {})
         if name in items:
             return items[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        hint = ": train it by nn.training.fit(model, loss, optimizer, (X, y))" if name == "fit" else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     def __len__(self) -> int:
         return len(self._items)

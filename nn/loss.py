@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .functional.checks import checked_reduction, require_positive
@@ -20,6 +21,11 @@ class Loss(Options):
     """Base of the losses: checks its options once, when it is made."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
+        if sum(hasattr(a, "shape") for a in args) > ("weight" in self._options):
+            kind = type(self).__name__
+            raise TypeError(
+                f"{kind}(...) takes options, not numbers; make the loss first, then call it: {kind}()(x, y)"
+            )
         super().__init__(*args, **settings)
         options = {name: getattr(self, name) for name in self._options}
         if not (options["reduction"] == "batchmean" and isinstance(self, KLDivLoss)):
@@ -40,7 +46,7 @@ class MSELoss(Loss):
     2.0
     """
 
-    function = staticmethod(F.mse_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.mse_loss)
     reduction: str = "mean"
 
 
@@ -53,7 +59,7 @@ class HalfMSELoss(Loss):
     1.0
     """
 
-    function = staticmethod(F.half_mse_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.half_mse_loss)
     reduction: str = "mean"
 
 
@@ -66,7 +72,7 @@ class L1Loss(Loss):
     1.0
     """
 
-    function = staticmethod(F.l1_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.l1_loss)
     reduction: str = "mean"
 
 
@@ -79,7 +85,7 @@ class SmoothL1Loss(Loss):
     0.75
     """
 
-    function = staticmethod(F.smooth_l1_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.smooth_l1_loss)
     reduction: str = "mean"
     beta: float = 1.0
 
@@ -93,7 +99,7 @@ class HuberLoss(Loss):
     0.75
     """
 
-    function = staticmethod(F.huber_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.huber_loss)
     reduction: str = "mean"
     delta: float = 1.0
 
@@ -107,7 +113,7 @@ class LogCoshLoss(Loss):
     0.662501
     """
 
-    function = staticmethod(F.log_cosh_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.log_cosh_loss)
     reduction: str = "mean"
 
 
@@ -120,7 +126,7 @@ class PoissonNLLLoss(Loss):
     0.553669
     """
 
-    function = staticmethod(F.poisson_nll_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.poisson_nll_loss)
     log_input: bool = True
     full: bool = False
     eps: float = 1e-8
@@ -136,7 +142,7 @@ class GaussianNLLLoss(Loss):
     1.193147
     """
 
-    function = staticmethod(F.gaussian_nll_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.gaussian_nll_loss)
     full: bool = False
     eps: float = 1e-6
     reduction: str = "mean"
@@ -151,7 +157,7 @@ class BCELoss(Loss):
     50.346574
     """
 
-    function = staticmethod(F.binary_cross_entropy)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.binary_cross_entropy)
     weight: Any = None
     reduction: str = "mean"
 
@@ -165,7 +171,7 @@ class BCEWithLogitsLoss(Loss):
     0.833612
     """
 
-    function = staticmethod(F.binary_cross_entropy_with_logits)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.binary_cross_entropy_with_logits)
     weight: Any = None
     reduction: str = "mean"
     pos_weight: Any = None
@@ -180,7 +186,7 @@ class FocalLoss(Loss):
     0.275349
     """
 
-    function = staticmethod(F.sigmoid_focal_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.sigmoid_focal_loss)
     alpha: float | None = None
     gamma: float = 2.0
     reduction: str = "mean"
@@ -195,7 +201,7 @@ class HingeLoss(Loss):
     0.75
     """
 
-    function = staticmethod(F.hinge_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.hinge_loss)
     reduction: str = "mean"
 
 
@@ -208,7 +214,7 @@ class SquaredHingeLoss(Loss):
     1.125
     """
 
-    function = staticmethod(F.squared_hinge_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.squared_hinge_loss)
     reduction: str = "mean"
 
 
@@ -221,7 +227,7 @@ class SoftMarginLoss(Loss):
     0.550502
     """
 
-    function = staticmethod(F.soft_margin_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.soft_margin_loss)
     reduction: str = "mean"
 
 
@@ -234,7 +240,7 @@ class HingeEmbeddingLoss(Loss):
     1.25
     """
 
-    function = staticmethod(F.hinge_embedding_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.hinge_embedding_loss)
     margin: float = 1.0
     reduction: str = "mean"
 
@@ -248,7 +254,7 @@ class CrossEntropyLoss(Loss):
     0.126928
     """
 
-    function = staticmethod(F.cross_entropy)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.cross_entropy)
     weight: Any = None
     ignore_index: int = -100
     reduction: str = "mean"
@@ -264,7 +270,7 @@ class NLLLoss(Loss):
     -2.0
     """
 
-    function = staticmethod(F.nll_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.nll_loss)
     weight: Any = None
     ignore_index: int = -100
     reduction: str = "mean"
@@ -279,7 +285,7 @@ class KLDivLoss(Loss):
     0.0
     """
 
-    function = staticmethod(F.kl_div)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.kl_div)
     reduction: str = "mean"
     log_target: bool = False
 
@@ -293,7 +299,7 @@ class MultiMarginLoss(Loss):
     0.0
     """
 
-    function = staticmethod(F.multi_margin_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.multi_margin_loss)
     p: int = 1
     margin: float = 1.0
     weight: Any = None
@@ -309,7 +315,7 @@ class MarginRankingLoss(Loss):
     2.0
     """
 
-    function = staticmethod(F.margin_ranking_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.margin_ranking_loss)
     margin: float = 0.0
     reduction: str = "mean"
 
@@ -323,7 +329,7 @@ class CosineEmbeddingLoss(Loss):
     1.0
     """
 
-    function = staticmethod(F.cosine_embedding_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.cosine_embedding_loss)
     margin: float = 0.0
     reduction: str = "mean"
 
@@ -337,7 +343,7 @@ class TripletMarginLoss(Loss):
     0.0
     """
 
-    function = staticmethod(F.triplet_margin_loss)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.triplet_margin_loss)
     margin: float = 1.0
     p: float = 2.0
     eps: float = 1e-6

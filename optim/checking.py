@@ -31,9 +31,10 @@ def as_groups(params: Any, who: str) -> list[dict[str, Any]]:
             f"{who} needs parameters in a fixed order, which a set does not keep: give a list, or sorted(...)"
         )
     if isinstance(params, (str, bytes, Mapping)) or not isinstance(params, Iterable):
+        cure = "; call it: model.parameters()" if callable(params) else ""
         raise TypeError(
             f"{who} needs a list of parameters or of dicts such as {{'params': [...], 'lr': 0.1}}, "
-            f"got {type(params).__name__}"
+            f"got {type(params).__name__}{cure}"
         )
     entries = list(params)
     if not entries:
@@ -101,7 +102,8 @@ def _check_members(optimizer: Any, who: str, parameters: list[Any]) -> None:
     elsewhere = {id(p): i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
     for i, p in enumerate(parameters):
         if not is_parameter(p):
-            raise TypeError(f"{who}: entry {i} is no parameter but {type(p).__name__}; it needs .data and .grad")
+            cure = "give model.parameters()" if hasattr(p, "parameters") else "it needs .data and .grad"
+            raise TypeError(f"{who}: entry {i} is no parameter but {type(p).__name__}; {cure}")
         if getattr(p, "op", None) is not None:
             raise ValueError(
                 f"{who}: {label(p, i)} is not a leaf: it is computed by {getattr(p.op, 'name', p.op)}, and moving it "

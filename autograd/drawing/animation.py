@@ -12,6 +12,7 @@ from autograd.explaining.expression import names_by_identity
 from autograd.explaining.labels import cut, summary
 from autograd.explaining.steps import Step, backward_steps
 from autograd.graph import Node
+from autograd.wording import no_node
 
 from .annotations import Annotations
 from .clusters import Plan
@@ -130,7 +131,7 @@ def draw_backward(
     """
     check_options(direction=direction, color="kind", zoom=None, limit=None, depth=None)
     if not isinstance(root, Node):
-        raise TypeError(f"draw_backward takes a Value or Tensor, not {root!r:.60}")
+        raise no_node("draw_backward", root)
     graph = Snapshot([root])
     if len(graph.nodes) > MOST:
         raise ValueError(

@@ -13,6 +13,7 @@ from typing import Any
 
 from autograd.explaining.expression import names_by_identity
 from autograd.graph import Node, topological_order
+from autograd.wording import no_node
 
 from .render import replace
 from .tape_of_page import page_data
@@ -79,7 +80,7 @@ def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mappi
     RuntimeError
         If `root` holds several numbers or depends on no variable, as `backward` does.
     ValueError
-        If the graph has more than 400 nodes.
+        If the graph has more than 400 nodes, or the file does not end in ``.html``.
     OSError
         If the folder does not exist or cannot be written to; an old file is left as it was.
 
@@ -96,7 +97,9 @@ def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mappi
     <page of 4 nodes>
     """
     if not isinstance(root, Node):
-        raise TypeError(f"play takes a Value or Tensor, not {root!r:.60}")
+        raise no_node("play", root)
+    if path is not None and Path(path).suffix not in (".html", ".htm"):
+        raise ValueError(f"a page is a file that ends in .html, not {os.fspath(path)!r}")
     count = len(topological_order(root))
     if count > LIMIT:
         raise ValueError(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from autograd.graph import Node
+from autograd.wording import no_node
 
 from .boxes import ascii_only
 from .derivation import Derivation
@@ -159,7 +160,7 @@ def explain(
     ...
     """
     if not isinstance(root, Node):
-        raise TypeError(f"explain takes a Value or Tensor, not {root!r:.60}")
+        raise no_node("explain", root)
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, or None for no limit; it is {limit}")
     given = names_by_identity(names or {})

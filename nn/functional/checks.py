@@ -28,9 +28,11 @@ def as_operand(x: Any) -> Any:
     array = x if type(x) is np.ndarray else np.asarray(x)
     kind = array.dtype.kind
     if kind not in "fiubO" or (kind == "O" and not all(isinstance(v, NUMBERS) for v in array.flat)):
+        model = kind == "O" and any(map(callable, array.flat))  # which is iterable: an array of its layers
         raise TypeError(
             f"numbers are needed here: floats, arrays, Values and Tensors, not {x!r:.60} "
             f"({type(x).__name__}{f' of dtype {array.dtype}' if kind != 'O' else ''})"
+            f"{'; call the model first, model(x)' if model else ''}"
         )
     return array
 

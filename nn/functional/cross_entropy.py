@@ -114,6 +114,7 @@ def _kept(name: str, shape: tuple[int, int], t: Any, ignore_index: int) -> Any:
     if wrong.any():
         row = int(np.argmax(wrong))
         hint = "; for rows without a class pass its number as ignore_index" if t[row] < 0 else ""
+        hint = "; one output per class is needed, or a loss for two of them such as BCE" if classes == 1 else hint
         raise IndexError(f"{name}: class index {int(t[row])} in row {row} is not in [0, {classes}){hint}")
     return kept
 
@@ -168,6 +169,10 @@ def _reduced_by_weight(name: str, losses: Any, target: Any, kept: Any, weight: A
 
 def _probability_rows(z: Any, target: Any, t: Any) -> Any:
     """Return the target as rows of probabilities, or explain what it should have been."""
+    if t.shape == (len(z), 1) != z.shape:
+        raise ValueError(
+            f"cross_entropy: class indices are a row of numbers, not a column {t.shape}: take target[:, 0]"
+        )
     if t.dtype.kind not in "fO":
         raise TypeError(
             f"cross_entropy: a target of dtype {t.dtype} and shape {t.shape} for logits of shape {z.shape}: class "

@@ -128,7 +128,7 @@ def test_56_a_gradient_that_is_not_finite():
     optimizer, before = optim.Adam([p], skip_nonfinite=True), p.data.copy()
     optimizer.step()
     assert p.data.tolist() == before.tolist()
-    assert (optimizer.skipped, optimizer.culprits) == (1, ["w"])
+    assert (optimizer.skipped, optimizer.culprits) == (1, ["parameter 'w'"])
     optim.Adam([p]).step()
     assert np.isnan(p.data).tolist() == [False, True, False]
 
