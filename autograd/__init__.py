@@ -129,8 +129,8 @@ from .verify import verify
 abs = absolute
 
 # The modules of these names are loaded by now, so these stay the classes that a reader of PyTorch calls here.
-tensor = Tensor
-value = Value
+tensor: type[Tensor] = Tensor
+value: type[Value] = Value
 
 __all__ = [
     "PRIMITIVES", "GradientWarning", "Node", "Tensor", "Value", "abs", "absolute", "acos", "acosh", "add", "all",

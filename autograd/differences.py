@@ -41,7 +41,7 @@ class Argument:
         self.name = name
         self.given = given
         self.is_parameter = is_parameter
-        self.is_float = not isinstance(data, np.ndarray)
+        self.is_float: bool = not isinstance(data, np.ndarray)
         self.original = data
         if (
             not self.is_float
@@ -86,8 +86,8 @@ class Subject:
             x if getattr(a.original, "dtype", None) != np.float64 else a.original
             for a, x in zip(self.arguments, self.base, strict=True)
         ]
-        self.outputs = self.values(self.base)
-        self.weights = weights(self.outputs, seed)
+        self.outputs: list[Array] = self.values(self.base)
+        self.weights: list[Array] = weights(self.outputs, seed)
 
     def restore(self) -> None:
         """Put back the data of parameters."""

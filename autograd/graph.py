@@ -68,15 +68,15 @@ class Primitive:
         each: Callable[[int], Any] | None = None,
         selects: bool = False,
     ) -> None:
-        self.name = name
-        self.forward = forward
-        self.rules = rules
-        self.symbol = symbol or name
-        self.each = each  # for a variadic operation: the rule of argument i
+        self.name: str = name
+        self.forward: Callable[..., Any] = forward
+        self.rules: tuple[Any, ...] = rules
+        self.symbol: str = symbol or name
+        self.each: Callable[[int], Any] | None = each  # for a variadic operation: the rule of argument i
         self.into: Callable[..., Any] | None = None  # the same, written into an array; see `rules.writes_into`
-        self.is_binary = False  # elementwise on exactly two operands, which the reverse pass does without a loop
-        self.per_element = False  # each element of the result depends on the elements at its own place only
-        self.selects = selects  # an operation that may leave an argument untaken, as `where` does
+        self.is_binary: bool = False  # elementwise on exactly two operands, which the reverse pass does without a loop
+        self.per_element: bool = False  # each element of the result depends on the elements at its own place only
+        self.selects: bool = selects  # an operation that may leave an argument untaken, as `where` does
 
     def rules_for(self, count: int) -> tuple[Any, ...]:
         """Return one rule per argument, also for an operation of any number of arguments."""

@@ -34,11 +34,11 @@ class Group:
     __slots__ = ("call", "detail", "parent", "path", "title")
 
     def __init__(self, path: str, title: str, detail: str = "", parent: Group | None = None, call: int = 1) -> None:
-        self.path = path
-        self.title = title
-        self.detail = detail
-        self.parent = parent
-        self.call = call
+        self.path: str = path
+        self.title: str = title
+        self.detail: str = detail
+        self.parent: Group | None = parent
+        self.call: int = call
 
     def __repr__(self) -> str:
         return f"<group {self.path or 'whole'}: {self.title}>"

@@ -14,6 +14,7 @@ from . import rules
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified
 from .modes import current_mode
 from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
+from .rules import Operation
 from .variable import Variable, leaf, require_float, seen
 from .wording import checked_flag, checked_name, spoken, unknown_attribute
 
@@ -170,10 +171,10 @@ class Tensor(Variable):
         return self
 
     # Properties of a C function, which are asked at a fifth of the price of a Python function.
-    shape = property(attrgetter("_data.shape"), doc="Length along each axis.")
-    ndim = property(attrgetter("_data.ndim"), doc="Number of axes.")
-    size = property(attrgetter("_data.size"), doc="Number of elements.")
-    dtype = property(attrgetter("_data.dtype"), doc="Type of the elements.")
+    shape: property = property(attrgetter("_data.shape"), doc="Length along each axis.")
+    ndim: property = property(attrgetter("_data.ndim"), doc="Number of axes.")
+    size: property = property(attrgetter("_data.size"), doc="Number of elements.")
+    dtype: property = property(attrgetter("_data.dtype"), doc="Type of the elements.")
 
     @property
     def T(self) -> Any:  # noqa: N802  (NumPy's name)
@@ -185,12 +186,12 @@ class Tensor(Variable):
         """The last two axes exchanged."""
         return shaping.swapaxes(self)
 
-    __matmul__ = linalg.matmul
+    __matmul__: Operation = linalg.matmul
 
     def __rmatmul__(self, other: Any) -> Any:
         return linalg.matmul(other, self)
 
-    __getitem__ = indexing.getitem
+    __getitem__: Operation = indexing.getitem
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -208,53 +209,61 @@ class Tensor(Variable):
             raise TypeError("a 0-d Tensor cannot be iterated over")
         return (self[i] for i in range(len(self)))
 
-    sum = as_method(reducing.sum)
-    mean = as_method(reducing.mean)
-    var = as_method(reducing.var)
-    std = as_method(reducing.std)
-    max = amax = as_method(reducing.max)
-    min = amin = as_method(reducing.min)
-    argmax = as_method(reducing.argmax)
-    argmin = as_method(reducing.argmin)
-    any = as_method(reducing.any)
-    all = as_method(reducing.all)
-    logsumexp = as_method(reducing.logsumexp)
-    softmax = as_method(reducing.softmax)
-    log_softmax = as_method(reducing.log_softmax)
-    prod = as_method(scanning.prod)
-    cumsum = as_method(scanning.cumsum)
-    cumprod = as_method(scanning.cumprod)
-    sort = as_method(scanning.sort)
-    argsort = as_method(scanning.argsort)
-    norm = as_method(linalg.norm)
+    sum: Operation = as_method(reducing.sum)
+    mean: Operation = as_method(reducing.mean)
+    var: Operation = as_method(reducing.var)
+    std: Operation = as_method(reducing.std)
+    max: Operation = as_method(reducing.max)
+    amax: Operation = as_method(reducing.max)
+    min: Operation = as_method(reducing.min)
+    amin: Operation = as_method(reducing.min)
+    argmax: Operation = as_method(reducing.argmax)
+    argmin: Operation = as_method(reducing.argmin)
+    any: Operation = as_method(reducing.any)
+    all: Operation = as_method(reducing.all)
+    logsumexp: Operation = as_method(reducing.logsumexp)
+    softmax: Operation = as_method(reducing.softmax)
+    log_softmax: Operation = as_method(reducing.log_softmax)
+    prod: Operation = as_method(scanning.prod)
+    cumsum: Operation = as_method(scanning.cumsum)
+    cumprod: Operation = as_method(scanning.cumprod)
+    sort: Operation = as_method(scanning.sort)
+    argsort: Operation = as_method(scanning.argsort)
+    norm: Operation = as_method(linalg.norm)
 
-    matmul = mm = linalg.matmul
-    dot = products.dot
-    outer = products.outer
-    trace = linalg.trace
-    inv = inverse = linalg.inv
-    det = linalg.det
-    cholesky = linalg.cholesky
+    matmul: Operation = linalg.matmul
+    mm: Operation = linalg.matmul
+    dot: Operation = products.dot
+    outer: Operation = products.outer
+    trace: Operation = linalg.trace
+    inv: Operation = linalg.inv
+    inverse: Operation = linalg.inv
+    det: Operation = linalg.det
+    cholesky: Operation = linalg.cholesky
 
-    swapaxes = shaping.swapaxes
-    moveaxis = movedim = shaping.moveaxis
-    expand_dims = unsqueeze = as_method(shaping.expand_dims)
-    squeeze = as_method(shaping.squeeze)
-    flatten = ravel = as_method(shaping.flatten)
-    broadcast_to = rules.broadcast_to
-    tile = shaping.tile
-    repeat = repeat_interleave = as_method(joining.repeat)
-    flip = as_method(indexing.flip)
-    roll = as_method(shaping.roll)
-    tril = shaping.tril
-    triu = shaping.triu
-    diag = indexing.diag
-    diagonal = indexing.diagonal
-    split = as_method(joining.split)
-    take = as_method(indexing.take)
-    take_along_axis = as_method(indexing.take_along_axis)
-    index_add = indexing.index_add
-    astype = rules.astype
+    swapaxes: Operation = shaping.swapaxes
+    moveaxis: Operation = shaping.moveaxis
+    movedim: Operation = shaping.moveaxis
+    expand_dims: Operation = as_method(shaping.expand_dims)
+    unsqueeze: Operation = as_method(shaping.expand_dims)
+    squeeze: Operation = as_method(shaping.squeeze)
+    flatten: Operation = as_method(shaping.flatten)
+    ravel: Operation = as_method(shaping.flatten)
+    broadcast_to: Operation = rules.broadcast_to
+    tile: Operation = shaping.tile
+    repeat: Operation = as_method(joining.repeat)
+    repeat_interleave: Operation = as_method(joining.repeat)
+    flip: Operation = as_method(indexing.flip)
+    roll: Operation = as_method(shaping.roll)
+    tril: Operation = shaping.tril
+    triu: Operation = shaping.triu
+    diag: Operation = indexing.diag
+    diagonal: Operation = indexing.diagonal
+    split: Operation = as_method(joining.split)
+    take: Operation = as_method(indexing.take)
+    take_along_axis: Operation = as_method(indexing.take_along_axis)
+    index_add: Operation = indexing.index_add
+    astype: Operation = rules.astype
 
     def float(self) -> Any:
         """Return the numbers as float32, PyTorch's meaning of the word."""
@@ -268,13 +277,13 @@ class Tensor(Variable):
         """Return the same numbers in another shape, given as one tuple or as lengths."""
         return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    view = reshape
+    view: Operation = reshape
 
     def transpose(self, *axes: Any) -> Any:
         """Return the axes in another order as in NumPy, reversed by default."""
         return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
-    permute = transpose
+    permute: Operation = transpose
 
     def t(self) -> Any:
         """Return a matrix transposed, as PyTorch calls it; a vector as it is."""

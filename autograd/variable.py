@@ -14,6 +14,7 @@ from .modes import callback, current_mode, keeps_everything
 from .numpy_protocol import array_function, array_ufunc
 from .operations import comparing, trigonometry
 from .operations import elementwise as ew
+from .rules import Operation
 
 
 class Variable(Node):
@@ -21,20 +22,21 @@ class Variable(Node):
 
     __slots__ = ()
 
-    __add__ = ew.add
-    __sub__ = ew.subtract
-    __mul__ = ew.multiply
-    __truediv__ = ew.divide
-    __pow__ = ew.power
-    __neg__ = ew.negative
-    __abs__ = ew.absolute
-    __eq__ = comparing.equal
-    __ne__ = comparing.not_equal
-    __lt__ = comparing.less
-    __le__ = comparing.less_equal
-    __gt__ = comparing.greater
-    __ge__ = comparing.greater_equal
-    __hash__ = Node.__hash__  # by identity: a comparison is an operation, not a question about sameness
+    __add__: Operation = ew.add
+    __sub__: Operation = ew.subtract
+    __mul__: Operation = ew.multiply
+    __truediv__: Operation = ew.divide
+    __pow__: Operation = ew.power
+    __neg__: Operation = ew.negative
+    __abs__: Operation = ew.absolute
+    __eq__: Operation = comparing.equal
+    __ne__: Operation = comparing.not_equal
+    __lt__: Operation = comparing.less
+    __le__: Operation = comparing.less_equal
+    __gt__: Operation = comparing.greater
+    __ge__: Operation = comparing.greater_equal
+    # by identity: a comparison is an operation, not a question about sameness
+    __hash__: Callable[[], int] = Node.__hash__  # type: ignore[assignment]
 
     def __radd__(self, other: Any) -> Any:
         return ew.add(other, self)
@@ -54,9 +56,14 @@ class Variable(Node):
     def __pos__(self) -> Any:
         return self
 
-    __and__ = comparing.bitwise_and
-    __or__ = comparing.bitwise_or
-    __invert__ = comparing.invert
+    __and__: Operation = comparing.bitwise_and
+    __or__: Operation = comparing.bitwise_or
+    __invert__: Operation = comparing.invert
+
+    def __xor__(self, other: Any) -> Any:
+        raise TypeError("^ is no operation here: a power is written x**y, and masks differ where a != b")
+
+    __rxor__: Operation = __xor__
 
     def __rand__(self, other: Any) -> Any:
         return comparing.bitwise_and(other, self)
@@ -64,57 +71,67 @@ class Variable(Node):
     def __ror__(self, other: Any) -> Any:
         return comparing.bitwise_or(other, self)
 
-    absolute = abs = ew.absolute
-    pow = ew.power
-    exp = ew.exp
-    exp2 = ew.exp2
-    expm1 = ew.expm1
-    log = ew.log
-    log1p = ew.log1p
-    log2 = ew.log2
-    log10 = ew.log10
-    logaddexp = ew.logaddexp
-    sqrt = ew.sqrt
-    rsqrt = ew.rsqrt
-    square = ew.square
-    reciprocal = ew.reciprocal
-    sigmoid = ew.sigmoid
-    relu = ew.relu
-    leaky_relu = ew.leaky_relu
-    softplus = ew.softplus
-    maximum = ew.maximum
-    minimum = ew.minimum
-    fmod = ew.fmod
-    clip = clamp = ew.clip
+    absolute: Operation = ew.absolute
+    abs: Operation = ew.absolute
+    pow: Operation = ew.power
+    exp: Operation = ew.exp
+    exp2: Operation = ew.exp2
+    expm1: Operation = ew.expm1
+    log: Operation = ew.log
+    log1p: Operation = ew.log1p
+    log2: Operation = ew.log2
+    log10: Operation = ew.log10
+    logaddexp: Operation = ew.logaddexp
+    sqrt: Operation = ew.sqrt
+    rsqrt: Operation = ew.rsqrt
+    square: Operation = ew.square
+    reciprocal: Operation = ew.reciprocal
+    sigmoid: Operation = ew.sigmoid
+    relu: Operation = ew.relu
+    leaky_relu: Operation = ew.leaky_relu
+    softplus: Operation = ew.softplus
+    maximum: Operation = ew.maximum
+    minimum: Operation = ew.minimum
+    fmod: Operation = ew.fmod
+    clip: Operation = ew.clip
+    clamp: Operation = ew.clip
     # NumPy calls methods of these names on the elements of an object array.
-    sin = trigonometry.sin
-    cos = trigonometry.cos
-    tan = trigonometry.tan
-    asin = arcsin = trigonometry.asin
-    acos = arccos = trigonometry.acos
-    atan = arctan = trigonometry.atan
-    atan2 = arctan2 = trigonometry.atan2
-    hypot = trigonometry.hypot
-    sinh = trigonometry.sinh
-    cosh = trigonometry.cosh
-    tanh = trigonometry.tanh
-    asinh = arcsinh = trigonometry.asinh
-    acosh = arccosh = trigonometry.acosh
-    atanh = arctanh = trigonometry.atanh
-    erf = trigonometry.erf
-    sign = comparing.sign
-    floor = comparing.floor
-    ceil = comparing.ceil
-    round = rint = comparing.round
-    isnan = comparing.isnan
-    isinf = comparing.isinf
-    isfinite = comparing.isfinite
-    logical_not = comparing.logical_not
-    logical_and = comparing.logical_and
-    logical_or = comparing.logical_or
+    sin: Operation = trigonometry.sin
+    cos: Operation = trigonometry.cos
+    tan: Operation = trigonometry.tan
+    asin: Operation = trigonometry.asin
+    arcsin: Operation = trigonometry.asin
+    acos: Operation = trigonometry.acos
+    arccos: Operation = trigonometry.acos
+    atan: Operation = trigonometry.atan
+    arctan: Operation = trigonometry.atan
+    atan2: Operation = trigonometry.atan2
+    arctan2: Operation = trigonometry.atan2
+    hypot: Operation = trigonometry.hypot
+    sinh: Operation = trigonometry.sinh
+    cosh: Operation = trigonometry.cosh
+    tanh: Operation = trigonometry.tanh
+    asinh: Operation = trigonometry.asinh
+    arcsinh: Operation = trigonometry.asinh
+    acosh: Operation = trigonometry.acosh
+    arccosh: Operation = trigonometry.acosh
+    atanh: Operation = trigonometry.atanh
+    arctanh: Operation = trigonometry.atanh
+    erf: Operation = trigonometry.erf
+    sign: Operation = comparing.sign
+    floor: Operation = comparing.floor
+    ceil: Operation = comparing.ceil
+    round: Operation = comparing.round
+    rint: Operation = comparing.round
+    isnan: Operation = comparing.isnan
+    isinf: Operation = comparing.isinf
+    isfinite: Operation = comparing.isfinite
+    logical_not: Operation = comparing.logical_not
+    logical_and: Operation = comparing.logical_and
+    logical_or: Operation = comparing.logical_or
 
-    __array_ufunc__ = array_ufunc
-    __array_function__ = array_function
+    __array_ufunc__: Operation = array_ufunc
+    __array_function__: Operation = array_function
 
     @property
     def requires_grad(self) -> bool:
@@ -137,7 +154,9 @@ class Variable(Node):
         self._grad = self.no_gradient if value is None else self._checked_grad(value)
 
     # Read by a C function: every optimizer asks for every gradient in every step.
-    grad = property(attrgetter("_grad"), _set_grad, doc="The gradient, numbers of the shape of `data`; assignable.")
+    grad: property = property(
+        attrgetter("_grad"), _set_grad, doc="The gradient, numbers of the shape of `data`; assignable."
+    )
 
     def _checked_grad(self, value: Any) -> Any:
         raise NotImplementedError

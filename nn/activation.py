@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar
+
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .options import Options
 
@@ -22,7 +25,7 @@ class ReLU(Options):
     array([0., 2.])
     """
 
-    function = staticmethod(F.relu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.relu)
 
 
 class ReLU6(Options):
@@ -35,7 +38,7 @@ class ReLU6(Options):
     array([0., 6.])
     """
 
-    function = staticmethod(F.relu6)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.relu6)
 
 
 class LeakyReLU(Options):
@@ -48,7 +51,7 @@ class LeakyReLU(Options):
     array([-0.01,  2.  ])
     """
 
-    function = staticmethod(F.leaky_relu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.leaky_relu)
     negative_slope: float = 0.01
 
 
@@ -62,7 +65,7 @@ class ELU(Options):
     array([0., 2.])
     """
 
-    function = staticmethod(F.elu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.elu)
     alpha: float = 1.0
 
 
@@ -76,7 +79,7 @@ class CELU(Options):
     array([0., 2.])
     """
 
-    function = staticmethod(F.celu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.celu)
     alpha: float = 1.0
 
 
@@ -90,7 +93,7 @@ class SELU(Options):
     array([0.])
     """
 
-    function = staticmethod(F.selu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.selu)
 
 
 class GELU(Options):
@@ -103,7 +106,7 @@ class GELU(Options):
     array([  0., 100.])
     """
 
-    function = staticmethod(F.gelu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.gelu)
     approximate: str = "none"
 
 
@@ -117,7 +120,7 @@ class SiLU(Options):
     array([0.])
     """
 
-    function = staticmethod(F.silu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.silu)
 
 
 class Mish(Options):
@@ -130,7 +133,7 @@ class Mish(Options):
     array([0.])
     """
 
-    function = staticmethod(F.mish)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.mish)
 
 
 class Sigmoid(Options):
@@ -143,7 +146,7 @@ class Sigmoid(Options):
     array([0.5])
     """
 
-    function = staticmethod(F.sigmoid)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.sigmoid)
 
 
 class Tanh(Options):
@@ -156,7 +159,7 @@ class Tanh(Options):
     array([0.])
     """
 
-    function = staticmethod(F.tanh)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.tanh)
 
 
 class Hardtanh(Options):
@@ -169,7 +172,7 @@ class Hardtanh(Options):
     array([-1. ,  0.5])
     """
 
-    function = staticmethod(F.hardtanh)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.hardtanh)
     min_val: float = -1.0
     max_val: float = 1.0
 
@@ -184,7 +187,7 @@ class Hardsigmoid(Options):
     array([0. , 0.5])
     """
 
-    function = staticmethod(F.hardsigmoid)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.hardsigmoid)
 
 
 class Hardswish(Options):
@@ -197,7 +200,7 @@ class Hardswish(Options):
     array([0., 3.])
     """
 
-    function = staticmethod(F.hardswish)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.hardswish)
 
 
 class Softplus(Options):
@@ -210,7 +213,7 @@ class Softplus(Options):
     array([100.])
     """
 
-    function = staticmethod(F.softplus)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.softplus)
     beta: float = 1.0
     threshold: float = 20.0
 
@@ -225,7 +228,7 @@ class Softsign(Options):
     array([-0.5 ,  0.75])
     """
 
-    function = staticmethod(F.softsign)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.softsign)
 
 
 class Tanhshrink(Options):
@@ -238,7 +241,7 @@ class Tanhshrink(Options):
     array([0.])
     """
 
-    function = staticmethod(F.tanhshrink)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.tanhshrink)
 
 
 class Softshrink(Options):
@@ -251,7 +254,7 @@ class Softshrink(Options):
     array([-1.5,  0. ])
     """
 
-    function = staticmethod(F.softshrink)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.softshrink)
     lambd: float = 0.5
 
 
@@ -265,7 +268,7 @@ class Hardshrink(Options):
     array([-2.,  0.])
     """
 
-    function = staticmethod(F.hardshrink)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.hardshrink)
     lambd: float = 0.5
 
 
@@ -279,7 +282,7 @@ class LogSigmoid(Options):
     array([-10000.])
     """
 
-    function = staticmethod(F.logsigmoid)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.logsigmoid)
 
 
 class Softmax(Options):
@@ -292,7 +295,7 @@ class Softmax(Options):
     array([0.5, 0.5])
     """
 
-    function = staticmethod(F.softmax)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.softmax)
     dim: int = -1
 
 
@@ -306,7 +309,7 @@ class Softmin(Options):
     array([0.5, 0.5])
     """
 
-    function = staticmethod(F.softmin)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.softmin)
     dim: int = -1
 
 
@@ -320,7 +323,7 @@ class LogSoftmax(Options):
     array([-10000.,      0.])
     """
 
-    function = staticmethod(F.log_softmax)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.log_softmax)
     dim: int = -1
 
 
@@ -334,7 +337,7 @@ class GLU(Options):
     array([1.])
     """
 
-    function = staticmethod(F.glu)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.glu)
     dim: int = -1
 
 
@@ -348,6 +351,6 @@ class Threshold(Options):
     array([-7.,  2.])
     """
 
-    function = staticmethod(F.threshold)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.threshold)
     threshold: float
     value: float

@@ -42,7 +42,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         super().__init__()
-        self.p = checked_probability(type(self).__name__, p)
+        self.p: float = checked_probability(type(self).__name__, p)
         self.rng = None if rng is None else as_generator(rng)
 
     def forward(self, input: Any) -> Any:

@@ -120,7 +120,7 @@ class _Estimator:
         """Train a new model."""
         rng = self._generator()
         widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
-        self.module_ = MLP(X.shape[1], [*map(int, widths), outputs], activation=self._activation(), rng=rng)
+        self.module_: MLP = MLP(X.shape[1], [*map(int, widths), outputs], activation=self._activation(), rng=rng)
         optimizer = self._optimizer()
         validation = None
         if self.early_stopping:
@@ -135,10 +135,10 @@ class _Estimator:
             rng=rng, l2=float(self.alpha), early_stopping=stop, progress="auto" if self.verbose else "none",
         )  # fmt: skip
         self.history_ = history
-        self.loss_curve_ = history["loss"]
-        self.loss_ = history["loss"][-1] if history["loss"] else float("nan")
-        self.n_iter_ = history.epochs
-        self.n_layers_ = len(widths) + 2
+        self.loss_curve_: list[float] = history["loss"]
+        self.loss_: float = history["loss"][-1] if history["loss"] else float("nan")
+        self.n_iter_: int = history.epochs
+        self.n_layers_: int = len(widths) + 2
 
     def _generator(self) -> np.random.Generator:
         state = self.random_state
@@ -160,7 +160,7 @@ class _Estimator:
         return table[self.solver](self.module_.parameters(), lr=rate)
 
     def _note_inputs(self, X: Any, array: Array) -> None:
-        self.n_features_in_ = array.shape[1]
+        self.n_features_in_: Any = array.shape[1]
         names = feature_names(X)
         if names is not None:
             self.feature_names_in_ = names

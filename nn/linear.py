@@ -67,11 +67,11 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None, rng: Rng = None
     ) -> None:
         super().__init__()
-        self.in_features = checked_size("Linear", "in_features", in_features)
-        self.out_features = checked_size("Linear", "out_features", out_features)
+        self.in_features: int = checked_size("Linear", "in_features", in_features)
+        self.out_features: int = checked_size("Linear", "out_features", out_features)
         dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight = Parameter(np.zeros((self.out_features, self.in_features), dtype))
-        self.bias = Parameter(np.zeros(self.out_features, dtype)) if bias else None
+        self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in_features), dtype))
+        self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
         self.reset_parameters(rng=rng)
 
     def reset_parameters(self, *, rng: Rng = None) -> None:
@@ -140,12 +140,12 @@ class Bilinear(Module):
         rng: Rng = None,
     ) -> None:
         super().__init__()
-        self.in1_features = checked_size("Bilinear", "in1_features", in1_features, 1)
-        self.in2_features = checked_size("Bilinear", "in2_features", in2_features, 1)
-        self.out_features = checked_size("Bilinear", "out_features", out_features, 1)
+        self.in1_features: int = checked_size("Bilinear", "in1_features", in1_features, 1)
+        self.in2_features: int = checked_size("Bilinear", "in2_features", in2_features, 1)
+        self.out_features: int = checked_size("Bilinear", "out_features", out_features, 1)
         dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight = Parameter(np.zeros((self.out_features, self.in1_features, self.in2_features), dtype))
-        self.bias = Parameter(np.zeros(self.out_features, dtype)) if bias else None
+        self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in1_features, self.in2_features), dtype))
+        self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
         generator, bound = as_generator(rng), 1 / math.sqrt(self.in1_features)
         uniform_(self.weight, -bound, bound, rng=generator)
         if self.bias is not None:
@@ -196,13 +196,13 @@ class Embedding(Module):
         rng: Rng = None,
     ) -> None:
         super().__init__()
-        self.num_embeddings = checked_size("Embedding", "num_embeddings", num_embeddings, 1)
-        self.embedding_dim = checked_size("Embedding", "embedding_dim", embedding_dim, 1)
+        self.num_embeddings: int = checked_size("Embedding", "num_embeddings", num_embeddings, 1)
+        self.embedding_dim: int = checked_size("Embedding", "embedding_dim", embedding_dim, 1)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: padding_idx {padding_idx} is no row of a table of {num_embeddings}")
-        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.padding_idx: int | None = None if padding_idx is None else padding_idx % num_embeddings
         shape = (self.num_embeddings, self.embedding_dim)
-        self.weight = Parameter(np.zeros(shape, ag.get_default_dtype() if dtype is None else dtype))
+        self.weight: Parameter = Parameter(np.zeros(shape, ag.get_default_dtype() if dtype is None else dtype))
         normal_(self.weight, rng=rng)
         if self.padding_idx is not None:
             rows = np.arange(num_embeddings) == self.padding_idx
@@ -246,7 +246,8 @@ class Flatten(Module):
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim: int = start_dim
+        self.end_dim: int = end_dim
 
     def forward(self, input: Any) -> Any:
         """Return the input with fewer axes."""

@@ -81,15 +81,17 @@ class BatchNorm1d(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.num_features = checked_size("BatchNorm1d", "num_features", num_features)
+        self.num_features: int = checked_size("BatchNorm1d", "num_features", num_features)
         if not eps >= 0:
             raise ValueError(f"BatchNorm1d: eps is not negative, and it is {eps}")
         if momentum is not None and not 0 <= momentum <= 1:
             raise ValueError(f"BatchNorm1d: momentum is in [0, 1] or None, not {momentum}")
-        self.eps, self.momentum, self.track_running_stats = eps, momentum, track_running_stats
+        self.eps: float = eps
+        self.momentum: float | None = momentum
+        self.track_running_stats: bool = track_running_stats
         dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight = Parameter(np.ones(num_features, dtype)) if affine else None
-        self.bias = Parameter(np.zeros(num_features, dtype)) if affine else None
+        self.weight: Parameter | None = Parameter(np.ones(num_features, dtype)) if affine else None
+        self.bias: Parameter | None = Parameter(np.zeros(num_features, dtype)) if affine else None
         self.register_buffer("running_mean", np.zeros(num_features, dtype) if track_running_stats else None)
         self.register_buffer("running_var", np.ones(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
@@ -199,11 +201,13 @@ class LayerNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = checked_shape("LayerNorm", normalized_shape)
+        self.normalized_shape: tuple[int, ...] = checked_shape("LayerNorm", normalized_shape)
         self.eps = eps
         dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(self.normalized_shape, dtype)) if elementwise_affine and bias else None
+        self.weight: Parameter | None = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
+        self.bias: Parameter | None = (
+            Parameter(np.zeros(self.normalized_shape, dtype)) if elementwise_affine and bias else None
+        )
 
     def forward(self, input: Any) -> Any:
         """Return the normalised examples, of the shape of `input`."""
@@ -252,10 +256,10 @@ class RMSNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = checked_shape("RMSNorm", normalized_shape)
+        self.normalized_shape: tuple[int, ...] = checked_shape("RMSNorm", normalized_shape)
         self.eps = eps
         dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
+        self.weight: Parameter | None = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
 
     def forward(self, input: Any) -> Any:
         """Return the scaled examples, of the shape of `input`."""

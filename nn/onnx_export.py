@@ -186,7 +186,8 @@ class Builder:
     """ONNX nodes and constants so far, and the name under which each node of our graph is found among them."""
 
     def __init__(self, onnx: Any, model: Module) -> None:
-        self.helper, self.numpy_helper = onnx.helper, onnx.numpy_helper
+        self.helper: Any = onnx.helper
+        self.numpy_helper: Any = onnx.numpy_helper
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.known: dict[Node, str] = {}

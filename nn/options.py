@@ -31,7 +31,7 @@ class Options(Module):
 
     def __init_subclass__(cls) -> None:
         # A signature, not a dataclass: that compiles an __init__ for every class: four times the import time.
-        cls._options = tuple(get_annotations(cls))
+        cls._options = tuple(name for name, hint in get_annotations(cls).items() if "ClassVar" not in str(hint))
         cls.__signature__ = Signature(
             [
                 Argument(name, Argument.POSITIONAL_OR_KEYWORD, default=vars(cls).get(name, Argument.empty))

@@ -59,8 +59,8 @@ class Neuron(Module):
     def __init__(self, nin: int, nonlin: bool = True, *, rng: Source = None) -> None:
         super().__init__()
         generator = _source(rng)
-        self.w = [Value(generator.uniform(-1, 1)) for _ in range(nin)]
-        self.b = Value(0.0)
+        self.w: list[Value] = [Value(generator.uniform(-1, 1)) for _ in range(nin)]
+        self.b: Value = Value(0.0)
         self.nonlin = nonlin
 
     def forward(self, x: Sequence[Any]) -> Any:
@@ -101,7 +101,7 @@ class Layer(Module):
     def __init__(self, nin: int, nout: int, *, rng: Source = None, **kwargs: Any) -> None:
         super().__init__()
         generator = _source(rng)
-        self.neurons = [Neuron(nin, rng=generator, **kwargs) for _ in range(nout)]
+        self.neurons: list[Neuron] = [Neuron(nin, rng=generator, **kwargs) for _ in range(nout)]
 
     def forward(self, x: Sequence[Any]) -> Any:
         """Return the activations as a list, or alone if there is one neuron."""
@@ -145,7 +145,7 @@ class MLP(Module):
         super().__init__()
         generator = _source(rng)
         sizes = [nin, *nouts]
-        self.layers = [
+        self.layers: list[Layer] = [
             Layer(sizes[i], sizes[i + 1], nonlin=i != len(nouts) - 1, rng=generator) for i in range(len(nouts))
         ]
 

@@ -42,8 +42,10 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
         super().__init__()
-        self.num_parameters = checked_size("PReLU", "num_parameters", num_parameters, 1)
-        self.weight = Parameter(np.full(self.num_parameters, init, ag.get_default_dtype() if dtype is None else dtype))
+        self.num_parameters: int = checked_size("PReLU", "num_parameters", num_parameters, 1)
+        self.weight: Parameter = Parameter(
+            np.full(self.num_parameters, init, ag.get_default_dtype() if dtype is None else dtype)
+        )
 
     def forward(self, input: Any) -> Any:
         """Return the activation of each element."""
@@ -72,7 +74,8 @@ class RReLU(Module):
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, rng: Rng = None) -> None:
         super().__init__()
-        self.lower, self.upper = lower, upper
+        self.lower: float = lower
+        self.upper: float = upper
         self.rng = None if rng is None else as_generator(rng)
 
     def forward(self, input: Any) -> Any:

@@ -42,9 +42,9 @@ class Summary:
 
     def __init__(self, rows: list[Row], trainable: int, activation_bytes: int) -> None:
         self.rows = rows
-        self.parameters = sum(row.parameters for row in rows)
+        self.parameters: int = sum(row.parameters for row in rows)
         self.trainable = trainable
-        self.parameter_bytes = sum(row.bytes for row in rows)
+        self.parameter_bytes: int = sum(row.bytes for row in rows)
         self.activation_bytes = activation_bytes
 
     def __repr__(self) -> str:

@@ -134,9 +134,9 @@ class AveragedModel:
                 f"avg_fn must be a function of (averaged, new, n), not {avg_fn!r}; "
                 "for an exponential average pass get_ema_avg_fn(0.999)"
             )
-        self.module = copy.deepcopy(model)
+        self.module: Any = copy.deepcopy(model)
         self.n_averaged = 0
-        self.avg_fn = get_swa_avg_fn() if avg_fn is None else avg_fn
+        self.avg_fn: Average = get_swa_avg_fn() if avg_fn is None else avg_fn
         self.use_buffers = use_buffers
 
     def update_parameters(self, model: Any) -> None:

@@ -78,10 +78,10 @@ class Buffer:
     __slots__ = ("alone", "flat", "owner", "views")
 
     def __init__(self, size: int, dtype: Any, views: Callable[[Array], list[Any]]) -> None:
-        self.flat = aligned(size, dtype)
+        self.flat: Array = aligned(size, dtype)
         self.owner = self.flat.base
-        self.views = views(self.flat)
-        self.alone = self.holders()
+        self.views: list[Any] = views(self.flat)
+        self.alone: tuple[Any, Any] = self.holders()
 
     def holders(self) -> tuple[Any, Any]:
         """Count references to what owns the memory, as every view's view has, and to the most referenced view."""
@@ -102,13 +102,15 @@ class Bundle:
     """
 
     def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
-        self.members, self.places, self.t = list(members), list(places), t
+        self.members: list[Any] = list(members)
+        self.places: list[int] = list(places)
+        self.t: int = t
         self.states: list[State] = []
         self.replay: Any = None
         self.forget()
         self.lay_out()
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
-        self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.slices: list[slice[Any, Any, Any]] = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
 
     def lay_out(self) -> None:
@@ -117,8 +119,8 @@ class Bundle:
         self.dtype: Any = arrays[0].dtype
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         # A Fortran-ordered parameter is kept as the transpose of a C-ordered one: its layout survives the step.
-        self.turned = [i for i, a in enumerate(arrays) if a.flags.f_contiguous and not a.flags.c_contiguous]
-        self.inner = [s[::-1] if i in self.turned else s for i, s in enumerate(self.shapes)]
+        self.turned: list[int] = [i for i, a in enumerate(arrays) if a.flags.f_contiguous and not a.flags.c_contiguous]
+        self.inner: list[tuple[int, ...]] = [s[::-1] if i in self.turned else s for i, s in enumerate(self.shapes)]
 
     def forget(self) -> None:
         """Look at every ``.data`` afresh next time."""
@@ -190,7 +192,7 @@ class Bundle:
         if len(self.blocks) == 1:
             if self.inbox is None:
                 self.inbox = aligned(self.slices[-1].stop, self.dtype)
-                self.slots = self.viewed(self.inbox)
+                self.slots: list[Any] = self.viewed(self.inbox)
             for slot, g in zip(self.slots, grads):  # noqa: B905 - as in gradients
                 slot[...] = g
             return [(0, ..., self.inbox)]
@@ -213,7 +215,9 @@ class Bundle:
         for g, piece in zip(grads, self.viewed(whole), strict=True):
             if address(g) != address(piece) or g.strides != piece.strides or g.dtype != piece.dtype:
                 return
-        self.pieces, self.first, self.start = [weakref.ref(g) for g in grads], first, first
+        self.pieces = [weakref.ref(g) for g in grads]
+        self.first = first
+        self.start = first
 
     def gathered(self, flat: list[Array], block: slice) -> Array:
         """Return the part of all members' flat arrays that lies in a block."""

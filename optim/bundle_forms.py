@@ -15,8 +15,8 @@ class FloatBundle(Bundle):
 
     def lay_out(self) -> None:
         """Every member is one number."""
-        self.dtype, self.shapes, self.turned = np.dtype(np.float64), [()] * len(self.members), []
-        self.inner = self.shapes
+        self.dtype, self.turned = np.dtype(np.float64), []
+        self.shapes = self.inner = [()] * len(self.members)
 
     def gradients(self) -> list[Any]:
         """Return the gradient of each member as a float, or None where there is none."""
@@ -58,7 +58,7 @@ class WholeBundle(Bundle):
     def lay_out(self) -> None:
         """Note the number type and the shape."""
         (p,) = self.members
-        self.scalar = not isinstance(p.data, np.ndarray)
+        self.scalar: bool = not isinstance(p.data, np.ndarray)
         a = np.asarray(p.data, dtype=np.float64 if self.scalar else None)
         self.dtype, self.shapes, self.inner, self.turned = a.dtype, [a.shape], [a.shape], []
 

@@ -116,7 +116,8 @@ class LBFGS(Optimizer):
             raise
         if self._skip_nonfinite and not (np.isfinite(f) and np.isfinite(self._read()).all()):
             self._write(before)
-            self.skipped, self.culprits = self.skipped + 1, nonfinite(self.parameters)
+            self.skipped: int = self.skipped + 1
+            self.culprits = nonfinite(self.parameters)
             return returned[0]
         self.memory = memory
         self.step_count += 1

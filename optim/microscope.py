@@ -102,7 +102,8 @@ class Reader:
     """Carries out a function of straight-line code statement by statement, noting every assignment."""
 
     def __init__(self, shape: tuple[int, ...], index: Any) -> None:
-        self.shape, self.index = shape, tuple(np.atleast_1d(np.asarray(index, dtype=int)).tolist())
+        self.shape: tuple[int, ...] = shape
+        self.index: tuple[Any, ...] = tuple(np.atleast_1d(np.asarray(index, dtype=int)).tolist())
         self.terms: list[Term] = []
         if len(self.index) != len(shape) or any(not -n <= i < n for i, n in zip(self.index, shape, strict=True)):
             raise IndexError(f"index {index!r} names no number of a parameter of shape {shape}")
@@ -131,7 +132,10 @@ class Reader:
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
         bound = inspect.signature(function).bind(*given, **options)
         bound.apply_defaults()
-        self.scope = {**getattr(function, "__globals__", {}), "self": getattr(function, "__self__", None)}
+        self.scope: dict[Any, Any] = {
+            **getattr(function, "__globals__", {}),
+            "self": getattr(function, "__self__", None),
+        }
         self.scope.update(bound.arguments)
         end = self.block(tree.body)  # type: ignore[attr-defined]
         value = self.value(end)

@@ -320,10 +320,8 @@ class Optimizer(Options):
             group.clear()
             group.update(options)
         self._bundles = bundles
-        self.step_count, self.skipped = (
-            int(state_dict.get("step_count", 0)),
-            int(state_dict.get("skipped", 0)),
-        )
+        self.step_count = int(state_dict.get("step_count", 0))
+        self.skipped = int(state_dict.get("skipped", 0))
 
     def _bundled(
         self, parameters: list[Any], states: list[dict[str, Any]], group: Group, used: int | None = None

@@ -53,7 +53,9 @@ class Letter:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, recording: Recording, name: str, value: Any = None) -> None:
-        self.recording, self.name, self.value = recording, name, value
+        self.recording: Recording = recording
+        self.name: str = name
+        self.value: Any = value
 
     def __bool__(self) -> bool:
         return self.recording.branch(self)
@@ -95,7 +97,7 @@ class Recording:
     """
 
     def __init__(self, dtype: Any) -> None:
-        self.dtype = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.lines: list[str] = []  # of `numbers`
         self.calls: list[tuple[str, list[str], str]] = []  # of `arrays`: ufunc, operands, result
         self.cells: dict[str, str] = {}  # formula of a number to the cell that holds it
@@ -160,7 +162,8 @@ class Read(dict[str, Any]):
 
     def __init__(self, recording: Recording, group: Mapping[str, Any]) -> None:
         super().__init__()
-        self.recording, self.group = recording, group
+        self.recording: Recording = recording
+        self.group: Mapping[str, Any] = group
 
     def __missing__(self, name: str) -> Any:
         self[name] = self.recording.read(f"group[{name!r}]", self.group[name])
@@ -202,7 +205,7 @@ class Program:
     ) -> None:
         notes = self.notes = Recording(dtype)
         count = notes.read("t", t)
-        self.kept = [j for j, x in enumerate(state) if isinstance(x, np.ndarray)]
+        self.kept: list[int] = [j for j, x in enumerate(state) if isinstance(x, np.ndarray)]
         parts = [
             Letter(notes, f"s{j}") if j in self.kept else x if x is None else notes.read(f"state[{j}]", x)
             for j, x in enumerate(state)
@@ -211,7 +214,7 @@ class Program:
         notes.called(np.subtract, q, step)
         name, operands, _ = notes.calls.pop()
         last = (name, operands, "after")
-        self.returned = self._returned(after, parts)
+        self.returned: list[str] = self._returned(after, parts)
         self.calls, self.scratch = placed([*notes.calls, last], {f"r{j}": after[j].name for j in self.kept})
 
     def _returned(self, after: Sequence[Any], before: Sequence[Any]) -> list[str]:
@@ -303,7 +306,8 @@ class Replay:
 
     def watch(self, formula: Callable[..., Any], bundle: Any, states: list[Any], group: Mapping[str, Any]) -> list[Any]:
         """After a step by the rule itself, write down the next; return the states, moved if it can be replayed."""
-        self.states, self.looks = None, self.looks + 1
+        self.states = None
+        self.looks = self.looks + 1
         if self.looks > 16 + bundle.t // 64:  # it never does the same twice
             return states
         try:
@@ -333,10 +337,11 @@ class Replay:
             [(*old, *new, *[w[:n] for w in scratch]) for old, new, n in zip(*turn, sizes, strict=True)]
             for turn in (both, both[::-1])
         ]
-        self.kept, self.count = kept, len(states[0])
+        self.kept: list[int] = kept
+        self.count: int = len(states[0])
         numbers = tuple([x for j, x in enumerate(states[0]) if j not in kept])
-        self.constant = all(x is None for x in numbers)
-        self.both = [self.joined(rooms, numbers) for rooms in both]
+        self.constant: bool = all(x is None for x in numbers)
+        self.both: list[list[Any]] = [self.joined(rooms, numbers) for rooms in both]
         self.turn, self.states = 0, self.both[0]
         return self.both[0]
 

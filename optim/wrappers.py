@@ -33,7 +33,8 @@ class Wrapper(Optimizer):
                 f"got {type(inner).__name__}"
             )
         self.inner = inner
-        self.param_groups, self.defaults = inner.param_groups, inner.defaults
+        self.param_groups = inner.param_groups
+        self.defaults: dict[str, Any] = inner.defaults
         self._skip_nonfinite = inner._skip_nonfinite
         self.step_count = 0
         for name, value in settings.items():
@@ -80,7 +81,7 @@ class Wrapper(Optimizer):
             raise ValueError(f"not a state_dict of {who}: it lacks {', '.join(map(repr, lacking)) or 'that name'}")
         own = {name: _loaded(who, name, state_dict[name], hint) for name, hint in self.settings.items()}
         self.inner.load_state_dict(state_dict["inner"])
-        self.step_count = int(state_dict["step_count"])
+        self.step_count: int = int(state_dict["step_count"])
         for name, value in own.items():
             setattr(self, name, value)
 

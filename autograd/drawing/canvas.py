@@ -38,12 +38,12 @@ class Canvas:
 
     def __init__(self, name: str, theme: Theme, direction: str = "LR", **attributes: str) -> None:
         self.theme = theme
-        self.stacked = direction in ("LR", "RL")  # there, the fields of a record lie above each other
+        self.stacked: bool = direction in ("LR", "RL")  # there, the fields of a record lie above each other
         self.count = 0
         self.boxes: dict[int | None, list[Line]] = {None: []}
         self.frames: dict[int | None, list[tuple[int, str, bool]]] = {None: []}
         self.rows: list[list[str]] = []  # names that stand in one row, in this order
-        self.dot = graphviz.Digraph(
+        self.dot: Any = graphviz.Digraph(
             name,
             graph_attr={
                 "rankdir": direction,

@@ -83,8 +83,8 @@ class Plan:
         self._inside: dict[int, list[int]] = {}
         if any(self.group):
             self._close(is_open)
-        self.order = self._ordered()
-        self.weight = Counter(self.item)  # how many nodes a box stands for
+        self.order: list[int] = self._ordered()
+        self.weight: Counter[int] = Counter(self.item)  # how many nodes a box stands for
 
     def chain(self, group: Group | None) -> list[Group | None]:
         """Return the levels of a group from the outermost, which is None, to itself."""

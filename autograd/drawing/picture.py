@@ -49,9 +49,9 @@ class Picture:
         self.plan = plan
         self.graph: Snapshot = plan.graph
         self.set = settings
-        self.theme = settings.theme
+        self.theme: Theme = settings.theme
         self.notes = annotations
-        self.canvas = canvas or Canvas("computation", settings.theme, settings.direction)
+        self.canvas: Canvas = canvas or Canvas("computation", settings.theme, settings.direction)
         self.box: dict[int, str] = {}
         self._frames: dict[Frame, int] = {}
         self._drawn: set[tuple[str, str]] = set()

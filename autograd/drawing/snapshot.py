@@ -13,10 +13,10 @@ class Snapshot:
     """The nodes and edges of a graph at one moment: positions, arguments before users."""
 
     def __init__(self, roots: Sequence[Node]) -> None:
-        self.nodes = topological_order(*roots)
-        self.position = {id(node): k for k, node in enumerate(self.nodes)}
+        self.nodes: list[Node] = topological_order(*roots)
+        self.position: dict[int, int] = {id(node): k for k, node in enumerate(self.nodes)}
         self.args = [node.args for node in self.nodes]  # tuples: what is assigned later does not reach them
-        self.roots = {self.position[id(node)] for node in roots}
+        self.roots: set[int] = {self.position[id(node)] for node in roots}
         position = self.position
         self._parents = [[position.get(id(a), -1) for a in args if isinstance(a, Node)] for args in self.args]
         for k, parents in enumerate(self._parents):

@@ -39,7 +39,7 @@ class Derivation(Telling):
 
     def __init__(self, root: Node, wrt: Node | str, given: Mapping[int, str], limit: int | None) -> None:
         super().__init__(root, given, limit)
-        self.wrt = self.found(wrt)
+        self.wrt: Node = self.found(wrt)
         below: set[Node] = {self.wrt}  # the nodes that depend on it
         for node in self.order:
             if any(isinstance(arg, Node) and arg in below for arg in node.args):
@@ -50,7 +50,7 @@ class Derivation(Telling):
                 self.shares.setdefault(step.argument, []).append(step)
         if self.wrt is not root and self.wrt not in self.shares:
             raise ValueError(f"{self.names[root]} does not depend on {self.names[self.wrt]} through a derivative")
-        self.way = [node for node in self.order if node in below and (node in self.shares or node is root)]
+        self.way: list[Node] = [node for node in self.order if node in below and (node in self.shares or node is root)]
 
     def found(self, wrt: Node | str) -> Node:
         """Return the node meant by `wrt`."""

@@ -68,11 +68,11 @@ class Telling:
     def __init__(self, root: Node, given: Mapping[int, str], limit: int | None) -> None:
         self.root = root
         self.limit = limit
-        self.order = topological_order(root)
-        self.names = Names(self.order, given)
-        self.steps = list(backward_steps(root, names=self.names))
-        self.numbers = recorded_numbers(self.order)
-        self.scalar = all(np.ndim(x) == 0 for x in self.numbers.values())
+        self.order: list[Node] = topological_order(root)
+        self.names: Names = Names(self.order, given)
+        self.steps: list[Step] = list(backward_steps(root, names=self.names))
+        self.numbers: dict[Node, Any] = recorded_numbers(self.order)
+        self.scalar: bool = all(np.ndim(x) == 0 for x in self.numbers.values())
 
     def derivative(self, node: Node) -> Term:
         """Return the name of the gradient of a node."""

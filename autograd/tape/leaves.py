@@ -42,7 +42,7 @@ class Leaves:
 
     def __init__(self, leaves: Sequence[Node]) -> None:
         self._references = list(map(weakref.ref, leaves))
-        self.numbers_then = [x._data for x in leaves]
+        self.numbers_then: list[Any] = [x._data for x in leaves]
         self._seen = [(x._requires_grad, x.hooks) for x in leaves]
         self.alive: list[Any] = []
 

@@ -222,7 +222,8 @@ class Levels:
     """
 
     def __init__(self, program: Encoded) -> None:
-        self.outside, self.foreign = program.outside, program.foreign
+        self.outside: int = program.outside
+        self.foreign: list[Foreign] = program.foreign
         code = np.array(program.codes, np.int32)
         x, y, z = (np.array(column, np.int32) for column in program.operands)
         chains = _Chains(code, x, y, z, program)
@@ -260,9 +261,9 @@ class Levels:
         lanes = np.diff(np.append(begins, count))
         longest = np.maximum.reduceat(length, begins) if count else begins
         starts = np.concatenate([[0], np.cumsum(lanes * longest)])
-        self.size = int(starts[-1])
+        self.size: int = int(starts[-1])
         columns = (kind[begins], level[begins], lanes, longest, starts[:-1], self._first + begins)
-        self.segments = [Segment(*row) for row in zip(*[c.tolist() for c in columns], strict=True)]
+        self.segments: list[Segment] = [Segment(*row) for row in zip(*[c.tolist() for c in columns], strict=True)]
         segment = np.repeat(np.arange(len(begins)), lanes)
         self._lane = np.arange(count) - begins[segment]
         self._width, self._from = lanes[segment], starts[:-1][segment]

@@ -58,11 +58,11 @@ class Memory:
         last = _last_use_of_memory(program, owners)
         results = [r for r in program.results if isinstance(r, Node)]
         steps, times = {step.node for step in program.steps}, Counter(map(id, results))
-        self.copied = {
+        self.copied: set[Node] = {
             r for r in results if r not in steps or owners[r] != {r} or times[id(r)] > 1 or not _is_whole(r._data)
         }
         kept = {owner for r in results for owner in owners[r]}
-        self.gradients = self._gradients(program, owners)
+        self.gradients: dict[Node, int] = self._gradients(program, owners)
         ends: dict[int, list[Node]] = {}
         for i, step in enumerate(program.steps):
             self._place(i, step, kept, owners, last)
@@ -139,14 +139,14 @@ class Lent:
     """
 
     def __init__(self, like: Sequence[np.ndarray[Any, Any]]) -> None:
-        self.shapes = [a.shape for a in like]
-        self.dtype = like[0].dtype
+        self.shapes: list[Any] = [a.shape for a in like]
+        self.dtype: Any = like[0].dtype
         self.renew()
 
     def renew(self) -> None:
         """Leave the arrays to those who hold them, and make others."""
         sizes = [math.prod(shape) for shape in self.shapes]
-        self.whole = aligned(sum(sizes), self.dtype)
+        self.whole: np.ndarray[Any, Any] = aligned(sum(sizes), self.dtype)
         ends = itertools.accumulate(sizes)
         self.parts = [
             self.whole[end - size : end].reshape(shape)

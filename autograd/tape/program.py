@@ -55,8 +55,8 @@ class Program:
     """
 
     def __init__(self, inputs: Sequence[Node], results: Sequence[Any], forward: int, effects: Sequence[Node]) -> None:
-        self.inputs = list(inputs)
-        self.effects = set(effects)
+        self.inputs: list[Node] = list(inputs)
+        self.effects: set[Node] = set(effects)
         self.steps: list[Step] = []
         self.leaves: list[Node] = []
         # What a node is replaced by: an equal one that was there before, or a constant.
@@ -65,38 +65,36 @@ class Program:
         self.backward_from = 0
         self.outputs = forward
         given, own = set(inputs), {*effects, *[r for r in results[:forward] if isinstance(r, Node)]}
-        for node in topological_order(*effects, *[r for r in results if isinstance(r, Node)]):
-            op = node.op
-            if op is not None:
-                if type(node._data) is not float or not self._placed_at_once(node, op):
-                    self._place(node, op)
-            elif node not in given:
-                self.leaves.append(node)
-            if node in own:  # the sort places everything below the first roots before it begins with the next
-                self.backward_from = len(self.steps)
-        self.results = [self._stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
+        order = topological_order(*effects, *[r for r in results if isinstance(r, Node)])
+        self._enter(order, given, own)
+        self.results: list[Any] = [self._stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
         del self._stand_in, self._found
 
-    def _placed_at_once(self, node: Node, op: Primitive) -> bool:
-        """Do what `_place` does, in half the time, if the node is a float made of two nodes, as nearly all are."""
-        args = node.args
-        if len(args) != 2 or node.params or type(op) is Callback:
-            return False
-        x, y = args
-        if not isinstance(x, Node) or not isinstance(y, Node):
-            return False
-        stand_in = self._stand_in
-        a, b = stand_in.get(x, x), stand_in.get(y, y)
-        if a is not x or b is not y:
-            if not isinstance(a, Node) or not isinstance(b, Node):
-                return False
-            args = (a, b)
-        same = self._found.setdefault((op, id(a), id(b)), node)
-        if same is node:
-            self.steps.append(_step(Step, (node, args)))
-        else:
-            stand_in[node] = same
-        return True
+    def _enter(self, order: Sequence[Node], given: set[Node], own: set[Node]) -> None:
+        """Enter what there is to do; floats made of two nodes, as nearly all are, without going through `_place`."""
+        steps, known, get = self.steps, self._found.setdefault, self._stand_in.get
+        for node in order:
+            op, inputs = node.op, node._inputs
+            if op is None:
+                if node not in given:
+                    self.leaves.append(node)
+            elif len(inputs) != 4 or type(node._data) is not float or node.params:
+                self._place(node, op)
+            else:
+                x, y = inputs[:2]
+                if isinstance(x, Node) and isinstance(y, Node):
+                    a, b = get(x, x), get(y, y)
+                    moved = a is not x or b is not y
+                if not isinstance(x, Node) or not isinstance(y, Node) or type(op) is Callback or (
+                    moved and not (isinstance(a, Node) and isinstance(b, Node))
+                ):
+                    self._place(node, op)
+                elif (same := known((op, id(a), id(b)), node)) is node:
+                    steps.append(_step(Step, (node, (a, b))))
+                else:
+                    self._stand_in[node] = same
+            if node in own:  # the sort places everything below the first roots before it begins with the next
+                self.backward_from = len(steps)
 
     def _place(self, node: Node, op: Primitive) -> None:
         """Enter the operation of a node, unless it is known already or a constant."""

@@ -49,7 +49,7 @@ class Replay:
                 writer.titles.setdefault(r, f"d_{target.name or 'leaf'}")
         if memory.gradients:
             writer.namespace["gradients"] = Lent([node._data for node in memory.gradients])
-        self.blocks = memory.blocks
+        self.blocks: list[np.ndarray[Any, Any]] = memory.blocks
         self.source = writer.text()
         namespace = writer.namespace
         exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102  (our own text, from our own table)

@@ -36,7 +36,8 @@ class Run:
     """One run of the command."""
 
     def __init__(self, args: argparse.Namespace, say: Any) -> None:
-        self.args, self.say = args, say
+        self.args = args
+        self.say: Any = say
         self.notes: list[str] = []
 
     # ---------------------------------------------------------------------------------------------- the data
@@ -47,7 +48,7 @@ class Run:
         found = read_table(args.table, args.delimiter, False if args.no_header else None)
         self.name, cells, lines, words, place = find_target(found, args.target)
         self.y, self.classes = target_values(found.path, self.name, cells, lines, words, args.task)
-        self.columns = self._columns(found, place)
+        self.columns: Any = self._columns(found, place)
         self.X = encoded(found, self.columns, by_name=False) if found.headed else self._by_place(found)
         if len(self.y) < LEAST_ROWS:
             raise ValueError(
@@ -66,7 +67,7 @@ class Run:
             raise ValueError(f"{self.name!r} cannot be both the target and dropped")
         chosen = [i for i in range(len(found.names)) if i != place and i not in dropped]
         columns, self.notes = code_columns(found, chosen)
-        self.by_name = {found.names[i]: i for i in chosen}
+        self.by_name: dict[str, int] = {found.names[i]: i for i in chosen}
         return columns
 
     def _by_place(self, found: Table) -> Array:
@@ -92,11 +93,13 @@ class Run:
             for name, rows in (("train", train), ("check", check), ("test", test))
         }
         self.test_rows = test
-        self.settings = {key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list)}
+        self.settings: dict[str, str | int | float | list[Any]] = {
+            key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list)
+        }
         self.settings["lr"] = args.lr or default_rate(args.optimizer)
         outputs = 1 if self.classes is None else len(self.classes)
         model = built(self.X.shape[1], outputs, self.settings)
-        self.trained = Trained(
+        self.trained: Trained = Trained(
             model, self.columns, self.name, self.classes, (scale.mean, scale.std), (shift, factor), self.settings
         )
 
@@ -105,9 +108,9 @@ class Run:
     def train(self) -> History:
         """Train, and go back to the epoch that did best on the validation rows."""
         args, model = self.args, self.trained.model
-        self.loss = MSELoss() if self.classes is None else CrossEntropyLoss()
+        self.loss: MSELoss | CrossEntropyLoss = MSELoss() if self.classes is None else CrossEntropyLoss()
         optimizer = OPTIMIZERS[args.optimizer](model.parameters(), lr=self.settings["lr"])
-        self.monitor = Monitor(model, optimizer)
+        self.monitor: Monitor = Monitor(model, optimizer)
         steps = -(-len(self.parts["train"][0]) // args.batch_size)
         self.say(f"{model!r}")
         begin = time.perf_counter()
@@ -120,13 +123,13 @@ class Run:
             checkpoint=args.out / "checkpoint.npz", resume=args.resume, log=args.out / "log.jsonl",
             progress="none" if args.quiet or args.json else "auto", compile=False if args.no_compile else None,
         )  # fmt: skip
-        self.seconds = time.perf_counter() - begin
+        self.seconds: float = time.perf_counter() - begin
         self.trained.history = {key: list(values) for key, values in history.items()}
         return history
 
     def measure(self, history: History) -> dict[str, Any]:
         """Measure the trained model on the test rows, and note the result."""
-        self.predicted = self.trained.outputs(self.parts["test"][0])
+        self.predicted: Array = self.trained.outputs(self.parts["test"][0])
         true = self.y[self.test_rows]
         names = ("r2", "mae", "rmse") if self.classes is None else ("accuracy", "f1")
         test = {name: metrics.named(name)[name](self.predicted, true) for name in names}

@@ -91,20 +91,21 @@ class CSVDataset(Dataset):
         transform: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
-        self.path, self.options = Path(path), Options(target, **options)
+        self.path: Path = Path(path)
+        self.options: Options = Options(target, **options)
         o = self.options
         o.check_for_chunks()
-        self.keep = whole_number(keep, "keep", 1)
-        self.index = index or index_csv(
+        self.keep: int = whole_number(keep, "keep", 1)
+        self.index: CSVIndex = index or index_csv(
             path, block, header=o.header, skip_lines=o.skip_lines, encoding=o.encoding
         )  # also refuses what cannot be read in parts
         self._head = Lines(path, o)
         with contextlib.closing(self._head.cells()) as cells:
             self._head.choose(next(cells))
-        self.columns = tuple(self._head.names[i] for i in self._head.features)
-        self.classes = tuple(self._head.indices) or None
+        self.columns: tuple[str, ...] = tuple(self._head.names[i] for i in self._head.features)
+        self.classes: tuple[str, ...] | None = tuple(self._head.indices) or None
         self._rows = shard_of(self.index.rows, shard)
-        self.shard = (int(shard[0]), int(shard[1]))
+        self.shard: tuple[int, int] = (int(shard[0]), int(shard[1]))
         self.transform = transform
         self._kept: dict[int, Batch] = {}
 

@@ -189,11 +189,19 @@ class Options:
             raise ValueError(f"fill must be a number, 'mean' or 'median', not {fill!r}")
         if classes and target is None:
             raise ValueError("classes were asked for without a target column")
-        self.target, self.columns, self.classes, self.header = target, columns, classes, header
-        self.skip_lines = whole_number(skip_lines, "skip_lines", 0)
-        self.delimiter, self.missing, self.dtype, self.encoding = delimiter, tuple(missing), dtype, encoding
+        self.target: str | int | None = target
+        self.columns: Sequence[str | int] | None = columns
+        self.classes: Sequence[str] | bool = classes
+        self.header: bool = header
+        self.skip_lines: int = whole_number(skip_lines, "skip_lines", 0)
+        self.delimiter: str = delimiter
+        self.missing: tuple[str, ...] = tuple(missing)
+        self.dtype: Any = dtype
+        self.encoding: str = encoding
         self.fill = fill
-        self.instead = math.nan if isinstance(fill, str) else fill  # what a missing cell becomes at once
+        self.instead: float | int | None = (
+            math.nan if isinstance(fill, str) else fill
+        )  # what a missing cell becomes at once
 
     def check_for_chunks(self) -> None:
         """Refuse what needs the whole file at once."""
@@ -209,7 +217,9 @@ class Lines:
     """One pass over a file, which knows where it stands."""
 
     def __init__(self, path: FilePath, options: Options) -> None:
-        self.path, self.options, self.line = os.fspath(path), options, 0
+        self.path: str = os.fspath(path)
+        self.options: Options = options
+        self.line = 0
         self.skip = self.before = options.skip_lines  # what is passed over, and counted, before the first cell
         if not Path(path).is_file():
             raise FileNotFoundError(2, "there is no such CSV file", self.path)
@@ -263,10 +273,10 @@ class Lines:
         o = self.options
         if o.header and all(_number(cell) is not None for cell in first):
             raise self.fault("this line holds numbers, not names of columns; pass header=False")
-        self.names = first if o.header else [str(i + 1) for i in range(len(first))]
-        self.target = None if o.target is None else self.place(o.target)
+        self.names: list[str] = first if o.header else [str(i + 1) for i in range(len(first))]
+        self.target: int | None = None if o.target is None else self.place(o.target)
         given = [i for i in range(len(first)) if i != self.target] if o.columns is None else map(self.place, o.columns)
-        self.features = list(given)
+        self.features: list[int] = list(given)
         if not self.features:
             raise self.fault("no feature column is left beside the target")
         classes = () if isinstance(o.classes, bool) else o.classes

@@ -169,7 +169,7 @@ class Subset(Dataset):
 
     def __init__(self, dataset: Dataset, rows: Any) -> None:
         self.dataset = dataset
-        self.rows = as_rows(rows, len(dataset), "Subset")
+        self.rows: Array = as_rows(rows, len(dataset), "Subset")
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -55,7 +55,9 @@ class Shard(Dataset):
     """
 
     def __init__(self, dataset: Any, rank: int, size: int) -> None:
-        self.dataset, self.rank, self.size = dataset, rank, size
+        self.dataset: Any = dataset
+        self.rank: int = rank
+        self.size: int = size
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -145,9 +147,11 @@ class OwnBatches:
     """
 
     def __init__(self, batches: Any, comm: Any) -> None:
-        self.batches, self.comm = batches, comm
+        self.batches: Any = batches
+        self.comm: Any = comm
         if hasattr(batches, "load_state_dict"):
-            self.state_dict, self.load_state_dict = batches.state_dict, batches.load_state_dict
+            self.state_dict: Any = batches.state_dict
+            self.load_state_dict: Any = batches.load_state_dict
         self.count: int = max(comm.allgather(len(batches) if hasattr(batches, "__len__") else 0))
 
     @property

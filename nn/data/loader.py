@@ -83,8 +83,8 @@ class DataLoader:
         if shuffle and sampler is not None:
             raise ValueError("a sampler decides the order by itself; give either shuffle=True or sampler, not both")
         self.dataset = dataset
-        self.batch_size = whole_number(batch_size, "batch_size", 1)
-        self.drop_last = bool(drop_last)
+        self.batch_size: int = whole_number(batch_size, "batch_size", 1)
+        self.drop_last: bool = bool(drop_last)
         self.rng = as_generator(rng)
         rows = len(dataset)
         if rows == 0:
@@ -170,7 +170,9 @@ class DataLoader:
             self.rng.bit_generator.state = state_dict["rng"]
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(f"the state of the generator does not fit this loader's: {error}") from None
-        self.epoch, self.position, self._key = epoch, position, key
+        self.epoch = epoch
+        self.position = position
+        self._key = key
         self._resuming = position > 0
 
     def __repr__(self) -> str:

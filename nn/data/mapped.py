@@ -151,7 +151,7 @@ class MappedDataset(Dataset):
             each = ", ".join(f"{os.fspath(f.path)} has {n} rows" for f, n in zip(found, counts, strict=True))
             raise ValueError(f"files of one data set need the same number of rows: {each}")
         own = shard_of(counts[0], shard)
-        self.shard = (int(shard[0]), int(shard[1]))
+        self.shard: tuple[int, int] = (int(shard[0]), int(shard[1]))
         size = len(own) * sum(file.row_bytes for file in found)
         most = (None if _fits(size) else WINDOW) if window is None else whole_number(window, "window", 1)
         self._parts = [_Mapped(file, own, most) for file in found]

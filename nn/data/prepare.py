@@ -175,7 +175,7 @@ class Standardizer:
         x = as_array(train, "the training data")
         if x.ndim == 0 or len(x) == 0:
             raise ValueError(f"the training data has shape {x.shape}; statistics need at least one row")
-        self.dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+        self.dtype: Any | np.dtype[np.float64] = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         step = max(1, CHUNK // max(1, x[0].size))
         parts = [x[i : i + step] for i in range(0, len(x), step)]
         first = x[0].astype(np.float64)  # seen from here, a constant column has mean and variance 0 without rounding

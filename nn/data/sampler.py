@@ -38,7 +38,7 @@ class SequentialSampler:
     """
 
     def __init__(self, count: int) -> None:
-        self.count = whole_number(count, "count", 1)
+        self.count: int = whole_number(count, "count", 1)
 
     def __len__(self) -> int:
         return self.count
@@ -63,7 +63,7 @@ class RandomSampler:
     """
 
     def __init__(self, count: int) -> None:
-        self.count = whole_number(count, "count", 1)
+        self.count: int = whole_number(count, "count", 1)
 
     def __len__(self) -> int:
         return self.count
@@ -97,9 +97,10 @@ class BlockSampler:
     """
 
     def __init__(self, count: int, block: int, together: int = 8, *, offset: int = 0) -> None:
-        self.count, self.block = whole_number(count, "count", 1), whole_number(block, "block", 1)
-        self.together = whole_number(together, "together", 1)
-        self.offset = whole_number(offset, "offset", 0)
+        self.count: int = whole_number(count, "count", 1)
+        self.block: int = whole_number(block, "block", 1)
+        self.together: int = whole_number(together, "together", 1)
+        self.offset: int = whole_number(offset, "offset", 0)
         if offset >= block:
             raise ValueError(f"offset is a place in a block of {block} rows, from 0 to {block - 1}, and not {offset}")
 
@@ -155,14 +156,14 @@ class WeightedRandomSampler:
             raise ValueError(f"the weight of row {wrong[0]} is {w[wrong[0]]}; weights must be finite and >= 0")
         if not w.any():
             raise ValueError("all weights are 0, so no row can be drawn")
-        self.num_samples = len(w) if num_samples is None else whole_number(num_samples, "num_samples", 1)
-        self.replacement = bool(replacement)
+        self.num_samples: int = len(w) if num_samples is None else whole_number(num_samples, "num_samples", 1)
+        self.replacement: bool = bool(replacement)
         if not replacement and self.num_samples > np.count_nonzero(w):
             raise ValueError(
                 f"{self.num_samples} rows cannot be drawn without replacement from {np.count_nonzero(w)} rows of "
                 "positive weight; lower num_samples or allow replacement"
             )
-        self.p = w / w.max() / (w / w.max()).sum()  # first to at most 1, so that the sum cannot overflow
+        self.p: Any = w / w.max() / (w / w.max()).sum()  # first to at most 1, so that the sum cannot overflow
 
     @classmethod
     def balanced(cls, labels: Any, num_samples: int | None = None) -> WeightedRandomSampler:

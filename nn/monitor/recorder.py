@@ -136,19 +136,23 @@ class Monitor:
         named = [(name, p) for name, p in model.named_parameters() if np.size(p.data)]
         if not named:
             raise ValueError("the model has no parameters to watch")
-        self.model, self.optimizer, self.every = model, optimizer, every
-        self.names = [name for name, _ in named]
-        self.parameters = [p for _, p in named]
+        self.model: Module = model
+        self.optimizer: Any = optimizer
+        self.every: int = every
+        self.names: list[str] = [name for name, _ in named]
+        self.parameters: list[Any] = [p for _, p in named]
         self.shapes = [np.shape(p.data) for p in self.parameters]
         self.losses: list[float] = []
         self.samples: list[Sample] = []
         self.epochs: list[tuple[int, float, float]] = []
         self.anomaly = ""
         self.first_bad: int | None = None
-        self.layers = _watched(model)
+        self.layers: dict[Module, Layer] = _watched(model)
         self.scales: dict[str, float] = {}  # of the histograms of every module's outputs
         self.units = np.zeros(0)  # and of those of parameters
-        self.shown = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(range(len(self.shapes)))
+        self.shown: list[int] = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(
+            range(len(self.shapes))
+        )
         self._handles: list[Handle] = []
         self._before = [p.data for p in self.parameters]
         self._arm()

@@ -71,7 +71,8 @@ class Report:
     """
 
     def __init__(self, verdicts: list[Verdict], summary: str) -> None:
-        self.verdicts, self.summary = verdicts, summary
+        self.verdicts: list[Verdict] = verdicts
+        self.summary: str = summary
 
     @property
     def kinds(self) -> list[str]:
@@ -101,17 +102,17 @@ class Evidence:
 
     def __init__(self, monitor: Any) -> None:
         self.monitor = monitor
-        self.samples = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
-        self.recent = self.samples[-10:]  # so that one odd batch decides nothing
+        self.samples: list[Any] = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
+        self.recent: list[Any] = self.samples[-10:]  # so that one odd batch decides nothing
         self.names: list[str] = monitor.names
-        self.weights = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1]
+        self.weights: list[int] = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1]
         self.sizes = np.array([math.prod(shape) for shape in monitor.shapes])
         self.losses = np.array(monitor.losses, float)
         finite = self.losses[np.isfinite(self.losses)]
         self.finite = finite
         few = max(1, min(len(finite) // 10, 50))
-        self.first = float(np.median(finite[:few])) if len(finite) else math.nan
-        self.last = float(np.median(finite[-few:])) if len(finite) else math.nan
+        self.first: float = float(np.median(finite[:few])) if len(finite) else math.nan
+        self.last: float = float(np.median(finite[-few:])) if len(finite) else math.nan
 
     def norms(self, row: int, samples: list[Any] | None = None) -> Array:
         """Return the median norm of every parameter (0: weight, 1: gradient, 2: update) over samples."""

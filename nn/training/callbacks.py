@@ -59,7 +59,9 @@ class _Best:
             raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
         if not min_delta >= 0:
             raise ValueError(f"min_delta must not be negative, and is {min_delta!r}")
-        self.watch, self.mode, self.min_delta = watch, mode, float(min_delta)
+        self.watch: str | None = watch
+        self.mode = mode
+        self.min_delta: float = float(min_delta)
         self.value, self.epoch = math.nan, 0
 
     def improved(self, run: Any) -> bool:
@@ -71,7 +73,8 @@ class _Best:
         gain = (self.value - now) if (self.mode or better(key)) == "min" else (now - self.value)
         if math.isnan(now) or (self.epoch and not gain > self.min_delta):
             return False
-        self.value, self.epoch = now, run.epoch
+        self.value = now
+        self.epoch = run.epoch
         return True
 
 
@@ -118,8 +121,9 @@ class EarlyStopping(Callback):
     ) -> None:
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
             raise ValueError(f"patience must be a whole number of epochs, not negative, and is {patience!r}")
-        self.best = _Best(watch, mode, min_delta)
-        self.patience, self.restore = patience, restore
+        self.best: _Best = _Best(watch, mode, min_delta)
+        self.patience: int = patience
+        self.restore: bool = restore
         self.kept: dict[str, Any] | None = None
 
     @property
@@ -172,7 +176,8 @@ class BestModel(Callback):
     def __init__(
         self, path: FilePath, watch: str | None = None, *, min_delta: float = 0.0, mode: str | None = None
     ) -> None:
-        self.path, self.best = Path(path), _Best(watch, mode, min_delta)
+        self.path: Path = Path(path)
+        self.best: _Best = _Best(watch, mode, min_delta)
 
     def on_epoch_end(self, run: Any) -> None:
         """Save the model if it is the best so far."""
@@ -210,7 +215,8 @@ class JSONLines(Callback):
     def __init__(self, path: FilePath, every: int | None = None) -> None:
         if every is not None and every < 1:
             raise ValueError(f"every must be a number of steps above 0, not {every!r}")
-        self.path, self.every = Path(path), every
+        self.path: Path = Path(path)
+        self.every: int | None = every
         self.file: TextIO | None = None
 
     def on_train_begin(self, run: Any) -> None:

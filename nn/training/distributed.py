@@ -90,12 +90,15 @@ class Ranks:
     """
 
     def __init__(self, comm: Any, model: Any, loss: Any, optimizer: Any) -> None:
-        self.comm, self.rank = comm, comm.rank
-        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self.comm: Any = comm
+        self.rank: Any = comm.rank
+        self.model: Any = model
+        self.loss: Any = loss
+        self.optimizer: Any = optimizer
         parameters = [p for p in model.parameters() if p.requires_grad]
         known = {id(p) for p in parameters}
         held = [p for group in optimizer.param_groups for p in group["params"]]
-        self.parameters = parameters + [p for p in held if id(p) not in known]
+        self.parameters: list[Any] = parameters + [p for p in held if id(p) not in known]
         self.sum: GradientSum | None = None
         self.wishes = [0.0, 0.0]  # of this rank: Ctrl-C, and some other reason to stop
         self.heard = self.interrupted = False
@@ -178,7 +181,8 @@ class Ranks:
         """
         assert self.sum is not None
         total, (losses, last, last_rows, ctrl_c, stop) = self.sum(rows, [losses, *latest, *self.wishes], divide=mean)
-        self.interrupted, self.heard = self.interrupted or ctrl_c > 0, stop > 0
+        self.interrupted = self.interrupted or ctrl_c > 0
+        self.heard = stop > 0
         return int(total), losses, last / max(last_rows, 1.0) if mean else last
 
     def wish(self, interrupt: bool, stop: bool) -> None:

@@ -47,8 +47,9 @@ class Totals:
     """
 
     def __init__(self, metrics: Mapping[str, Metric], loss: Any, comm: Any = None) -> None:
-        self.metrics, self.comm = metrics, comm
-        self.mean = getattr(loss, "reduction", "mean") != "sum"
+        self.metrics: Mapping[str, Metric] = metrics
+        self.comm: Any = comm
+        self.mean: Any | bool = getattr(loss, "reduction", "mean") != "sum"
         self.clear()
 
     def clear(self) -> None:
@@ -92,7 +93,8 @@ class Totals:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from sums that `state_dict` returned."""
-        self.loss, self.rows = float(state_dict["loss"]), int(state_dict["rows"])
+        self.loss = float(state_dict["loss"])
+        self.rows = int(state_dict["rows"])
         kept = slice(None) if self.comm is None or self.comm.rank == 0 else slice(0)
         self.outputs, self.targets = (
             [] if state_dict[k] is None else [state_dict[k][kept]] for k in ("outputs", "targets")

@@ -86,7 +86,8 @@ class History(dict[str, list[float]]):
         """Take over what `state_dict` returned."""
         self.clear()
         self.update({str(key): [float(x) for x in values] for key, values in state_dict["numbers"].items()})
-        self.stopped, self.interrupted = "", False
+        self.stopped = ""
+        self.interrupted = False
 
     def plot(self, path: Any = None, title: str = "") -> Any:
         """Draw every quantity by epoch, training and validation in one frame, and return the matplotlib figure.

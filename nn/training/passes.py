@@ -43,7 +43,9 @@ class Passes:
     def __init__(self, model: Any, loss: Any, compile: bool | None) -> None:
         if compile is not None and not isinstance(compile, bool):
             raise TypeError(f"compile is True, False or None, not {compile!r:.60}")
-        self.model, self.loss, self.always = model, loss, compile is True
+        self.model: Any = model
+        self.loss: Any = loss
+        self.always: bool = compile is True
         self.summed = False
         make: Any = None if compile is False else autograd.compile
         self.compiled = make and make(self._of_arrays)

@@ -41,7 +41,8 @@ class Progress:
         choices = ("auto", "bar", "lines", "none")
         if mode not in choices:
             raise ValueError(f"progress must be one of {', '.join(choices)}, True or False, not {mode!r}")
-        self.epochs, self.mode = epochs, mode
+        self.epochs: int = epochs
+        self.mode = mode
         self.bar: Any = None
         if mode == "bar" or (mode == "auto" and sys.stderr is not None and sys.stderr.isatty()):
             self.bar = _bar(epochs, done, required=mode == "bar")

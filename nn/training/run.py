@@ -70,18 +70,24 @@ class Run:
         callbacks: Iterable[Any],
         epochs: int,
     ) -> None:
-        self.ranks = stepper.ranks
+        self.ranks: Any = stepper.ranks
         self.rank = 0 if self.ranks is None else self.ranks.rank
-        self.stepper, self.loader, self.validation = stepper, loader, validation
-        self.model, self.loss, self.optimizer = stepper.model, stepper.loss, stepper.optimizer
-        self.metrics, self.schedules, self.epochs = metrics, schedules, epochs
-        self.callbacks = list(callbacks)
+        self.stepper: Stepper = stepper
+        self.loader: Any = loader
+        self.validation: Any = validation
+        self.model: Any = stepper.model
+        self.loss: Any = stepper.loss
+        self.optimizer: Any = stepper.optimizer
+        self.metrics: dict[str, Metric] = metrics
+        self.schedules: Schedules = schedules
+        self.epochs: int = epochs
+        self.callbacks: list[Any] = list(callbacks)
         for callback in self.callbacks:
             if not callable(callback) and not any(hasattr(callback, hook) for hook in HOOKS):
                 raise TypeError(f"a callback is a function or has one of {', '.join(HOOKS)}, unlike {callback!r:.60}")
-        self.listeners = {hook: self._listening(hook) for hook in HOOKS}
-        self.totals = Totals(metrics, self.loss, self.ranks and self.ranks.comm)
-        self.history = History()
+        self.listeners: dict[str, list[Any]] = {hook: self._listening(hook) for hook in HOOKS}
+        self.totals: Totals = Totals(metrics, self.loss, self.ranks and self.ranks.comm)
+        self.history: History = History()
         self.epoch = self.step = self.done = 0
         self.batch: Any = None
         self.last_loss = math.nan
@@ -284,5 +290,6 @@ class Run:
         set_rng_state(rest["rng"])
         where = rest["progress"]
         self.done = self.epoch = int(where["done"])
-        self.step, self.seconds = int(where["step"]), float(where["seconds"])
+        self.step = int(where["step"])
+        self.seconds = float(where["seconds"])
         self.stepper.norms[:] = where["norms"]

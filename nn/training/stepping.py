@@ -54,17 +54,17 @@ class Stepper:
         bound("l2", self.l2)
         if isinstance(self.accumulate, bool) or not isinstance(self.accumulate, int) or self.accumulate < 1:
             raise ValueError(f"accumulate must be a whole number of batches above 0, not {self.accumulate!r}")
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.weights = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
-        self.closure_wanted = type(self.optimizer).__name__ in NEEDS_CLOSURE
+        self.parameters: list[Any] = [p for p in self.model.parameters() if p.requires_grad]
+        self.weights: list[Any] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
+        self.closure_wanted: bool = type(self.optimizer).__name__ in NEEDS_CLOSURE
         if self.closure_wanted and self.accumulate > 1:
             raise ValueError(
                 f"{type(self.optimizer).__name__} computes its loss several times, which rules out accumulate > 1"
             )
-        self.mean = getattr(self.loss, "reduction", "mean") != "sum"
+        self.mean: Any | bool = getattr(self.loss, "reduction", "mean") != "sum"
         self.gathered, self.rows, self.losses = 0, 0, 0.0
         self.norms: list[float] = []
-        self.passes = Passes(self.model, self.loss, self.compile)
+        self.passes: Passes = Passes(self.model, self.loss, self.compile)
 
     def forward(self, batch: Any) -> tuple[Any, Any, Any]:
         """Return loss, output and target of a batch."""
@@ -95,7 +95,9 @@ class Stepper:
                 self._divide()
             self._adjust()
             self.optimizer.step()
-            self.gathered, self.rows, self.losses = 0, 0, 0.0
+            self.gathered = 0
+            self.rows = 0
+            self.losses = 0.0
         return value
 
     def _note(self, value: float, output: Any, target: Any, totals: Totals) -> None:

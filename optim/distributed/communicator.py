@@ -32,7 +32,8 @@ class Alone:
     ['only me']
     """
 
-    rank, size = 0, 1
+    rank: int = 0
+    size: int = 1
 
     def Allreduce(self, send: Any, recv: Any) -> None:  # noqa: N802 - mpi4py's name
         """Copy: the sum over one rank."""

@@ -66,7 +66,7 @@ class DistributedOptimizer(Wrapper):
 
     def __init__(self, inner: Optimizer, comm: Any = None, *, repair: bool = True) -> None:
         super().__init__(inner)
-        self.comm = world() if comm is None else checked_comm(comm)
+        self.comm: Any = world() if comm is None else checked_comm(comm)
         self._reduced = False
         self._sum: GradientSum | None = None
         if self.comm.size > 1:
@@ -144,7 +144,7 @@ class DistributedOptimizer(Wrapper):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict`, also of an optimizer that was not distributed or had other ranks."""
         self.inner.load_state_dict(state_dict)
-        self.step_count = self.inner.step_count
+        self.step_count: int = self.inner.step_count
 
     def __getattr__(self, name: str) -> Any:  # train() and eval() of the Schedule-Free ones, and their like
         if name == "inner":

@@ -47,18 +47,22 @@ class GradientSum:
     """
 
     def __init__(self, parameters: Sequence[Any], comm: Any, beside: int = 0) -> None:
-        self.parameters, self.comm = list(parameters), comm
+        self.parameters: list[Any] = list(parameters)
+        self.comm: Any = comm
         arrays = [np.asarray(p.data) for p in self.parameters]
-        self.kind = np.result_type(np.float32, *{a.dtype for a in arrays})
+        self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
         self.shapes = [a.shape for a in arrays]
         # The gradient of a number is a float; an array's is of its own type.
-        self.types = [p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters]
+        self.types: list[Any | None] = [
+            p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
+        ]
         ends = [0, *itertools.accumulate(a.size for a in arrays)]
-        self.places = [slice(a, b) for a, b in itertools.pairwise(ends)]
-        self.end, self.flags = ends[-1], slice(ends[-1], ends[-1] + len(arrays))
-        self.length = self.flags.stop + 1 + beside
+        self.places: list[slice[int, int, Any]] = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.end: int = ends[-1]
+        self.flags: slice[int, int, Any] = slice(ends[-1], ends[-1] + len(arrays))
+        self.length: int = self.flags.stop + 1 + beside
         self.send = np.zeros(self.length, self.kind)
-        self.slots = self._views(self.send)
+        self.slots: list[Any] = self._views(self.send)
         self.pool: list[Buffer] = []
 
     def _views(self, flat: Any) -> list[Any]:

@@ -39,8 +39,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: HasGroups, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        self.T_max = whole("T_max", T_max, 1)
-        self.eta_min = real("eta_min", eta_min, "[0, inf)")
+        self.T_max: int = whole("T_max", T_max, 1)
+        self.eta_min: float = real("eta_min", eta_min, "[0, inf)")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -89,8 +89,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self, optimizer: HasGroups, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         self.T_0 = whole("T_0", T_0, 1)
-        self.T_mult = whole("T_mult", T_mult, 1)
-        self.eta_min = real("eta_min", eta_min, "[0, inf)")
+        self.T_mult: int = whole("T_mult", T_mult, 1)
+        self.eta_min: float = real("eta_min", eta_min, "[0, inf)")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -141,8 +141,8 @@ class SWALR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         self.swa_lr = real_per_group("swa_lr", swa_lr, optimizer, "[0, inf)")
-        self.anneal_epochs = whole("anneal_epochs", anneal_epochs, 0)
-        self.anneal_strategy = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
+        self.anneal_epochs: int = whole("anneal_epochs", anneal_epochs, 0)
+        self.anneal_strategy: str = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:

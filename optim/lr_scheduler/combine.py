@@ -38,8 +38,8 @@ class ConstantLR(LRScheduler):
     """
 
     def __init__(self, optimizer: HasGroups, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
-        self.reduced = real("factor", factor, "[0, 1]")
-        self.total_iters = whole("total_iters", total_iters, 0)
+        self.reduced: float = real("factor", factor, "[0, 1]")
+        self.total_iters: int = whole("total_iters", total_iters, 0)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -78,9 +78,9 @@ class LinearLR(LRScheduler):
         total_iters: int = 5,
         last_epoch: int = -1,
     ) -> None:
-        self.start_factor = real("start_factor", start_factor, "(0, 1]")
-        self.end_factor = real("end_factor", end_factor, "[0, 1]")
-        self.total_iters = whole("total_iters", total_iters, 0)
+        self.start_factor: float = real("start_factor", start_factor, "(0, 1]")
+        self.end_factor: float = real("end_factor", end_factor, "[0, 1]")
+        self.total_iters: int = whole("total_iters", total_iters, 0)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -123,10 +123,10 @@ class TrapezoidLR(LRScheduler):
         end_factor: float = 0.0,
         last_epoch: int = -1,
     ) -> None:
-        self.warmup = whole("warmup", warmup, 0)
-        self.stable = whole("stable", stable, 0)
-        self.decay = whole("decay", decay, 0)
-        self.end_factor = real("end_factor", end_factor, "[0, 1]")
+        self.warmup: int = whole("warmup", warmup, 0)
+        self.stable: int = whole("stable", stable, 0)
+        self.decay: int = whole("decay", decay, 0)
+        self.end_factor: float = real("end_factor", end_factor, "[0, 1]")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -240,7 +240,7 @@ class ChainedScheduler(Combined):
         self._schedulers[0]._restart()
         for schedule in self._schedulers[1:]:
             schedule._begin()
-        self.last_epoch = 0
+        self.last_epoch: int = 0
         self._note()
 
 
@@ -284,7 +284,7 @@ class SequentialLR(Combined):
         groups_of(optimizer)
         super().__init__(optimizer, schedulers)
         refuse_plateau("SequentialLR", schedulers)
-        self.milestones = [whole("each of milestones", step, 1) for step in milestones]
+        self.milestones: list[int] = [whole("each of milestones", step, 1) for step in milestones]
         if self.milestones != sorted(self.milestones):
             raise ValueError(f"milestones must be in rising order, not {self.milestones}")
         if len(self.milestones) != len(schedulers) - 1:
@@ -313,7 +313,7 @@ class SequentialLR(Combined):
             self._schedulers[turn]._restart()
         else:
             self._schedulers[turn]._advance()
-        self.last_epoch = t
+        self.last_epoch: int = t
         self._note()
 
 
@@ -342,7 +342,7 @@ class WarmupLR(Combined):
     """
 
     def __init__(self, schedule: LRScheduler, steps: int) -> None:
-        self.steps = whole("steps", steps, 1)
+        self.steps: int = whole("steps", steps, 1)
         if not isinstance(schedule, LRScheduler):
             raise TypeError(
                 f"WarmupLR leads to a schedule, not {type(schedule).__name__}; "
@@ -377,5 +377,5 @@ class WarmupLR(Combined):
     def _restart(self) -> None:
         self._schedulers[0]._restart()
         self._schedulers[1]._begin()
-        self.last_epoch = 0
+        self.last_epoch: int = 0
         self._note()

@@ -29,8 +29,8 @@ class MomentumCycling(LRScheduler):
 
     def _cycle_momentum(self, optimizer: HasGroups, wanted: bool, low: PerGroup, high: PerGroup) -> None:
         self.cycle_momentum = bool(wanted)
-        self.base_momentum = real_per_group("base_momentum", low, optimizer, "[0, 1)")
-        self.max_momentum = real_per_group("max_momentum", high, optimizer, "[0, 1)")
+        self.base_momentum: Any = real_per_group("base_momentum", low, optimizer, "[0, 1)")
+        self.max_momentum: Any = real_per_group("max_momentum", high, optimizer, "[0, 1)")
         for i, group in enumerate(groups_of(optimizer) if wanted else ()):
             if "momentum" not in group and "betas" not in group:
                 raise ValueError(
@@ -132,12 +132,12 @@ class OneCycleLR(MomentumCycling):
             self.total_steps = whole("epochs", epochs, 1) * whole("steps_per_epoch", steps_per_epoch, 1)
         else:
             raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
-        self.max_lr = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
-        self.pct_start = real("pct_start", pct_start, "[0, 1]")
-        self.anneal_strategy = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
-        self.div_factor = real("div_factor", div_factor, "(0, inf)")
-        self.final_div_factor = real("final_div_factor", final_div_factor, "(0, inf)")
-        self.three_phase = bool(three_phase)
+        self.max_lr: Any = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
+        self.pct_start: float = real("pct_start", pct_start, "[0, 1]")
+        self.anneal_strategy: str = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
+        self.div_factor: float = real("div_factor", div_factor, "(0, inf)")
+        self.final_div_factor: float = real("final_div_factor", final_div_factor, "(0, inf)")
+        self.three_phase: bool = bool(three_phase)
         self._cycle_momentum(optimizer, cycle_momentum, base_momentum, max_momentum)
         for i, group in enumerate(groups_of(optimizer) if last_epoch == -1 else ()):
             group["initial_lr"] = pick("max_lr", self.max_lr, i) / self.div_factor
@@ -223,15 +223,15 @@ class CyclicLR(MomentumCycling):
     ) -> None:
         if scale_fn is not None and not callable(scale_fn):
             raise TypeError(f"scale_fn must be a function of the cycle or the step, not {scale_fn!r}")
-        self.base_lr = real_per_group("base_lr", base_lr, optimizer, "[0, inf)")
-        self.max_lr = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
-        self.step_size_up = real("step_size_up", step_size_up, "(0, inf)")
+        self.base_lr: Any = real_per_group("base_lr", base_lr, optimizer, "[0, inf)")
+        self.max_lr: Any = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
+        self.step_size_up: float = real("step_size_up", step_size_up, "(0, inf)")
         down = step_size_up if step_size_down is None else step_size_down
-        self.step_size_down = real("step_size_down", down, "(0, inf)")
-        self.mode = choice("mode", mode, ["triangular", "triangular2", "exp_range"])
-        self.gamma = real("gamma", gamma, "(0, inf)")
+        self.step_size_down: float = real("step_size_down", down, "(0, inf)")
+        self.mode: str = choice("mode", mode, ["triangular", "triangular2", "exp_range"])
+        self.gamma: float = real("gamma", gamma, "(0, inf)")
         self.scale_fn = scale_fn
-        self.scale_mode = choice("scale_mode", scale_mode, ["cycle", "iterations"])
+        self.scale_mode: str = choice("scale_mode", scale_mode, ["cycle", "iterations"])
         self._cycle_momentum(optimizer, cycle_momentum, base_momentum, max_momentum)
         for i, group in enumerate(groups_of(optimizer) if last_epoch == -1 else ()):
             group["lr"] = pick("base_lr", self.base_lr, i)

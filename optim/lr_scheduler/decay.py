@@ -49,8 +49,8 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: HasGroups, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.step_size = whole("step_size", step_size, 1)
-        self.gamma = real("gamma", gamma, "(0, inf)")
+        self.step_size: int = whole("step_size", step_size, 1)
+        self.gamma: float = real("gamma", gamma, "(0, inf)")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -87,8 +87,8 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self, optimizer: HasGroups, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
-        self.milestones = sorted(whole("each of milestones", step, 0) for step in milestones)
-        self.gamma = real("gamma", gamma, "(0, inf)")
+        self.milestones: list[int] = sorted(whole("each of milestones", step, 0) for step in milestones)
+        self.gamma: float = real("gamma", gamma, "(0, inf)")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -120,7 +120,7 @@ class ExponentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: HasGroups, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = real("gamma", gamma, "(0, inf)")
+        self.gamma: float = real("gamma", gamma, "(0, inf)")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -153,7 +153,7 @@ class InverseTimeLR(LRScheduler):
     """
 
     def __init__(self, optimizer: HasGroups, decay: float, last_epoch: int = -1) -> None:
-        self.decay = real("decay", decay, "[0, inf)")
+        self.decay: float = real("decay", decay, "[0, inf)")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -187,8 +187,8 @@ class PolynomialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: HasGroups, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
-        self.total_iters = whole("total_iters", total_iters, 0)
-        self.power = real("power", power, "(0, inf)")
+        self.total_iters: int = whole("total_iters", total_iters, 0)
+        self.power: float = real("power", power, "(0, inf)")
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -223,7 +223,7 @@ class InverseSqrtLR(LRScheduler):
     """
 
     def __init__(self, optimizer: HasGroups, warmup: int, last_epoch: int = -1) -> None:
-        self.warmup = whole("warmup", warmup, 1)
+        self.warmup: int = whole("warmup", warmup, 1)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -271,7 +271,7 @@ class LambdaLR(LRScheduler):
     transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda")
 
     def __init__(self, optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda], last_epoch: int = -1) -> None:
-        self.lr_lambda = checked_lambdas(optimizer, lr_lambda)
+        self.lr_lambda: Any = checked_lambdas(optimizer, lr_lambda)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
@@ -308,7 +308,7 @@ class MultiplicativeLR(LRScheduler):
     transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda", "_products")
 
     def __init__(self, optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda], last_epoch: int = -1) -> None:
-        self.lr_lambda = checked_lambdas(optimizer, lr_lambda)
+        self.lr_lambda: Any = checked_lambdas(optimizer, lr_lambda)
         self._products: dict[int, tuple[int, float]] = {}  # per group: a step and the product up to it
         super().__init__(optimizer, last_epoch)
 

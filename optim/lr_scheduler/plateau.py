@@ -80,14 +80,14 @@ class ReduceLROnPlateau(LRScheduler):
     ) -> None:
         groups = groups_of(optimizer)
         self.optimizer = optimizer
-        self.mode = choice("mode", mode, ["min", "max"])
-        self.reduction = real("factor", factor, "(0, 1)")
-        self.patience = whole("patience", patience, 0)
-        self.threshold = real("threshold", threshold, "[0, inf)")
-        self.threshold_mode = choice("threshold_mode", threshold_mode, ["rel", "abs"])
-        self.cooldown = whole("cooldown", cooldown, 0)
-        self.min_lr = real_per_group("min_lr", min_lr, optimizer, "[0, inf)")
-        self.eps = real("eps", eps, "[0, inf)")
+        self.mode: str = choice("mode", mode, ["min", "max"])
+        self.reduction: float = real("factor", factor, "(0, 1)")
+        self.patience: int = whole("patience", patience, 0)
+        self.threshold: float = real("threshold", threshold, "[0, inf)")
+        self.threshold_mode: str = choice("threshold_mode", threshold_mode, ["rel", "abs"])
+        self.cooldown: int = whole("cooldown", cooldown, 0)
+        self.min_lr: Any = real_per_group("min_lr", min_lr, optimizer, "[0, inf)")
+        self.eps: float = real("eps", eps, "[0, inf)")
         self.last_epoch = 0
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = 0
