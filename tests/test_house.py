@@ -112,6 +112,17 @@ def test_ci_runs_the_test_command():
     assert "\nmake test\n" in text
 
 
+def test_every_exclusion_from_coverage_carries_its_reason():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^exclude_also = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert sorted(PROJECT["tool"]["coverage"]["report"]) == ["exclude_also", "show_missing", "skip_covered"]
+    lines = block.splitlines()
+    for path in (p for package in ("autograd", "nn", "optim") for p in (ROOT / package).rglob("*.py")):
+        lines += [line for line in path.read_text(encoding="utf-8").splitlines() if "pragma: no" in line]
+    for line in lines:
+        assert re.search(r"(# |pragma: no \w+ +\()\w+ \w", line.replace("# pragma", "pragma")), f"say why: {line}"
+
+
 def test_every_lint_exception_carries_its_reason():
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     exceptions = [line for line in lines if re.match(r'\s+"[A-Z]+[0-9]*",', line)]
