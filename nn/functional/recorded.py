@@ -55,7 +55,8 @@ def computed(function: Callable[..., Any], *args: Any, like: Any = None) -> Any:
 
     Examples
     --------
-    >>> computed(np.max, ag.Tensor([1.0, 3.0]))
+    >>> from autograd import Tensor
+    >>> computed(np.max, Tensor([1.0, 3.0]))
     np.float64(3.0)
     """
     if not is_recording():
@@ -117,7 +118,8 @@ def as_values(x: Any) -> Any:
 
     Examples
     --------
-    >>> as_values(ag.Tensor([1.0, 2.0]))[1]
+    >>> from autograd import Tensor
+    >>> as_values(Tensor([1.0, 2.0]))[1]
     Value(data=2.0, grad=0.0)
     """
     array = np.empty(numbers(x).shape, object)
