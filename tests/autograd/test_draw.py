@@ -247,7 +247,7 @@ def test_a_picture_is_of_its_moment(neuron):
     assert draw(neuron).source != source
 
 
-# Row 73: large graphs, cycles, graphs that change.
+# Large graphs, cycles, graphs that change.
 
 
 def chain(length):
@@ -374,7 +374,7 @@ def test_a_graph_that_changes_while_it_is_drawn_does_no_harm(neuron):
     assert before == after
 
 
-# Row 74: the same graph twice.
+# The same graph twice.
 
 
 def test_the_same_graph_gives_the_same_bytes(neuron):
@@ -400,7 +400,7 @@ def test_the_bytes_do_not_depend_on_the_process():
     assert len(sources) == 1
 
 
-# Rows 67-69: hostile labels.
+# Hostile labels.
 
 HOSTILE = [
     'say "hi"', "\\", "ends in \\", '\\"', '" ]; pwn [label="', "<b>bold</b>", "<TABLE/>", "{a|b}", "|", "a<p>b",
@@ -472,7 +472,7 @@ def test_long_names_are_cut():
     assert "x" * 39 + "…" in source
 
 
-# Row 70: numbers.
+# Numbers.
 
 
 @pytest.mark.parametrize(

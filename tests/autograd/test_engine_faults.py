@@ -16,7 +16,7 @@ def tensor(*shape):
 
 # (what, call, type of the error, texts that the message holds)
 FAULTS = [
-    # row 13: shapes that do not fit
+    # shapes that do not fit
     ("add", lambda: tensor(2, 3) + tensor(4), ValueError, ["add", "(2, 3)", "(4,)"]),
     ("where", lambda: ag.where(tensor(2) > 0, tensor(3), 0.0), ValueError, ["where", "(2,)", "(3,)"]),
     ("matmul", lambda: tensor(2, 3) @ tensor(4, 5), ValueError, ["matmul", "(2, 3)", "(4, 5)", "3 long", "4"]),
@@ -43,7 +43,7 @@ FAULTS = [
     ("trace", lambda: ag.trace(tensor(2)), ValueError, ["two axes", "(2,)"]),
     ("index_add", lambda: ag.index_add(tensor(3), [0, 1], tensor(3)), ValueError, ["scatter", "(3,)"]),
     ("take_along_axis", lambda: ag.take_along_axis(tensor(2, 2), [0]), ValueError, ["(1,)", "(2, 2)"]),
-    # row 14: axes and sizes
+    # axes and sizes
     ("reshape", lambda: tensor(2, 3).reshape(4, 2), ValueError, ["reshape", "6", "(4,2)"]),
     ("two unknown lengths", lambda: tensor(2, 3).reshape(-1, -1), ValueError, ["one unknown"]),
     ("sum axis", lambda: tensor(2, 3).sum(2), np.exceptions.AxisError, ["sum", "axis 2", "dimension 2"]),
@@ -67,7 +67,7 @@ FAULTS = [
     ("pad mode", lambda: ag.pad(tensor(5), 1, "mean"), ValueError, ["'mean'", "reflect"]),
     ("axis and dim", lambda: tensor(2).sum(axis=0, dim=0), TypeError, ["axis", "dim"]),
     ("unknown keyword", lambda: tensor(2).sum(axes=0), TypeError, ["sum", "axes"]),
-    # row 15: indices
+    # indices
     ("index", lambda: tensor(3)[5], IndexError, ["5", "size 3"]),
     ("list index", lambda: tensor(3)[[0, 7]], IndexError, ["7", "size 3"]),
     ("too many indices", lambda: tensor(3)[0, 0], IndexError, ["too many", "1-dimensional"]),
@@ -80,19 +80,19 @@ FAULTS = [
     ("take", lambda: ag.take(tensor(3), [4]), IndexError, ["4", "size 3"]),
     ("scatter", lambda: ag.scatter(tensor(1), [4], (3,)), IndexError, ["4", "size 3"]),
     ("assignment", lambda: operator.setitem(tensor(3), 0, 1.0), TypeError, ["where", "index_add"]),
-    # row 16: nothing to choose from
+    # nothing to choose from
     ("max", lambda: tensor(0).max(), ValueError, ["max", "empty"]),
     ("min axis", lambda: tensor(2, 0).min(axis=1), ValueError, ["min", "empty", "axis 1"]),
     ("argmax", lambda: tensor(0).argmax(), ValueError, ["argmax", "empty"]),
     ("argmin", lambda: tensor(0, 3).argmin(axis=0), ValueError, ["argmin", "empty", "axis 0"]),
-    # row 17: numbers from arrays
+    # numbers from arrays
     ("item", lambda: tensor(2).item(), ValueError, ["2", "(2,)"]),
     ("float", lambda: float(tensor(2)), ValueError, ["2"]),
     ("int", lambda: int(tensor(2)), ValueError, ["2"]),
     ("bool", lambda: bool(tensor(2)), ValueError, ["2", "where"]),
     ("len", lambda: len(tensor()), TypeError, ["0-d"]),
     ("iteration", lambda: list(tensor()), TypeError, ["0-d"]),
-    # row 18: what is no operand
+    # what is no operand
     ("text", lambda: tensor(2) + "a", TypeError, ["add", "'a'", "str"]),
     ("text on the left", lambda: "a" * Value(2.0), TypeError, ["multiply", "'a'"]),
     ("None", lambda: Value(1.0) * None, TypeError, ["multiply", "None"]),
@@ -119,25 +119,13 @@ def test_a_fault_is_named(call, kind, texts):
     assert "gufunc" not in str(caught.value)
 
 
-def test_a_domain_error_names_operation_and_argument():
-    with pytest.raises(ValueError, match=r"log\(-1\.0\)"):
-        Value(-1.0).log()
-
-
-# ------------------------------------------------------------------------------ rows 19 to 23: what must work
+# ----------------------------------------------------------------------------------------------- what must work
 
 
 def test_an_index_may_be_a_tensor_of_whole_numbers():
     x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     x[Tensor([0, 2])].sum().backward()
     np.testing.assert_array_equal(x.grad, [1.0, 0.0, 1.0])
-
-
-def test_arrays_of_values_compute():
-    objects = np.array([Value(1.0), Value(2.0)])
-    total = (objects * 2.0 + objects**2).sum()
-    total.backward()
-    assert [v.grad for v in objects] == [4.0, 6.0]
 
 
 @pytest.mark.parametrize(
@@ -190,16 +178,6 @@ def test_what_is_not_finite_flows_through(bad):
     assert not np.isfinite(y.data)
     (x * Tensor([1.0, bad])).sum().backward()
     np.testing.assert_array_equal(x.grad, [1.0, bad])
-
-
-def test_the_gradient_of_a_broadcast_is_an_array_of_its_own():
-    x = Tensor(2.0, requires_grad=True)
-    y = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-    (x + y).sum().backward()
-    assert x.grad.flags.writeable
-    assert y.grad.flags.writeable
-    assert y.grad.flags.c_contiguous
-    assert y.grad.strides == (8,)
 
 
 def test_adding_in_place_binds_a_new_node():

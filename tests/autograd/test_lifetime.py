@@ -175,7 +175,7 @@ class Interrupted(BaseException):
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, RuntimeError, MemoryError, KeyboardInterrupt, Interrupted])
 class TestAfterAFailure:
-    """Row 26 and 33: the error passes through, no gradient has changed, and the graph can be used again."""
+    """The error passes through, no gradient has changed, and the graph can be used again."""
 
     def graph(self):
         x, v = Tensor([1.0, 2.0], requires_grad=True), Value(3.0)

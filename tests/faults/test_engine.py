@@ -1,4 +1,8 @@
-"""Hostile use of the engine: one test per fault, each with its error, its words, and what must be as before."""
+"""Hostile use of the engine: one test per fault, each with its error, its words, and what must be as before.
+
+The numbers of faults run on through the files of this folder; the edges of arithmetic, the surfaces that an attacker
+reaches and the mistakes of newcomers have files of their own.
+"""
 
 import copy
 import gc

@@ -16,7 +16,7 @@ def raises(kind, *pieces):
     return pytest.raises(kind, match="(?s)" + "".join(f"(?=.*{piece})" for piece in pieces))
 
 
-# ----------------------------------------------------------------------------------------------- layers: 35-40
+# ----------------------------------------------------------------------------------------------- layers
 
 
 @pytest.mark.parametrize("x", [np.ones((4, 5)), Tensor(np.ones((4, 5))), np.ones(5), [[1.0] * 5]])
@@ -148,7 +148,7 @@ def test_shapes_of_other_layers():
         nn.GELU("erf")(X)
 
 
-# ----------------------------------------------------------------------------------------------- losses: 41-48
+# ----------------------------------------------------------------------------------------------- losses
 
 
 OF_CLASSES = [nn.CrossEntropyLoss(), nn.CrossEntropyLoss(label_smoothing=0.1), nn.MultiMarginLoss()]

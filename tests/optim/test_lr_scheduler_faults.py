@@ -1,4 +1,4 @@
-"""Rows 61 to 66 of the table of faults: bad schedules are refused by name, and nothing is changed then."""
+"""Bad schedules are refused by name, and nothing is changed then; numbers are those of `tests/faults`."""
 
 import math
 import re
@@ -49,7 +49,7 @@ def sgd():
     return SGD([{"params": [Leaf(2)], "lr": 0.1}, {"params": [Leaf(3)], "lr": 0.01}], lr=0.1, momentum=0.9)
 
 
-# -- row 61 --------------------------------------------------------------------------------------------------
+# -- 61 ------------------------------------------------------------------------------------------------------
 
 
 class Groups:
@@ -99,7 +99,7 @@ def test_61_wrong_counts_of_other_options(sgd):
     assert not any("initial_lr" in group for group in sgd.param_groups)
 
 
-# -- row 62 --------------------------------------------------------------------------------------------------
+# -- 62 ------------------------------------------------------------------------------------------------------
 
 WRONG = [
     (StepLR, {"step_size": 0}, "step_size must be a whole number >= 1, not 0"),
@@ -191,7 +191,7 @@ def test_62_cycle_momentum_needs_a_momentum():
     OneCycleLR(opt, 0.1, 10, cycle_momentum=False)
 
 
-# -- row 63 --------------------------------------------------------------------------------------------------
+# -- 63 ------------------------------------------------------------------------------------------------------
 
 
 def test_63_milestones(sgd):
@@ -231,7 +231,7 @@ def test_63_what_can_be_combined(sgd):
         ChainedScheduler([StepLR(sgd, 3)]).lr_at(3)
 
 
-# -- row 64 --------------------------------------------------------------------------------------------------
+# -- 64 ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_64_past_the_end_of_one_cycle(sgd):
     assert [dict(group) for group in sgd.param_groups] == groups
 
 
-# -- row 65 --------------------------------------------------------------------------------------------------
+# -- 65 ------------------------------------------------------------------------------------------------------
 
 
 def test_65_plateau_without_a_metric(sgd):
@@ -319,7 +319,7 @@ def test_65_plateau_fires_when_bad_epochs_exceed_the_patience():
     assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]
 
 
-# -- row 66 --------------------------------------------------------------------------------------------------
+# -- 66 ------------------------------------------------------------------------------------------------------
 
 
 def test_66_going_on_without_initial_lr(sgd):
