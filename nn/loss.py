@@ -21,7 +21,7 @@ class Loss(Options):
     """Base of the losses: checks its options once, when it is made."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        if sum(hasattr(a, "shape") for a in args) > ("weight" in self._options):
+        if sum(hasattr(a, "shape") for a in args) > sum("weight" in name for name in self._options):
             kind = type(self).__name__
             raise TypeError(
                 f"{kind}(...) takes options, not numbers; make the loss first, then call it: {kind}()(x, y)"
