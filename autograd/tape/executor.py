@@ -50,9 +50,9 @@ def executor_for(program: Program, names: Sequence[str], variables: Sequence[Nod
     variables : sequence of Node
         Whose gradients are the last of the results.
     """
-    if len(program.steps) >= WORTH_LEVELS and (numbers := encoded(program)) is not None:
+    if len(program.nodes) >= WORTH_LEVELS and (numbers := encoded(program)) is not None:
         levels = Levels(numbers)
-        straight = len(program.steps) * STRAIGHT_STEP if len(program.steps) <= MOST_STRAIGHT else np.inf
+        straight = len(program.nodes) * STRAIGHT_STEP if len(program.nodes) <= MOST_STRAIGHT else np.inf
         others = {NumpyLevels: _microseconds_of_numpy(levels), ListLevels: _microseconds_of_lists(levels)}
         runner: type[Runner] = min(others, key=others.__getitem__)
         fastest = min(straight, others[runner])
@@ -107,7 +107,7 @@ class FloatReplay:
         self._levels, self._candidates = levels, [kind for kind in (runner, otherwise) if kind is not None]
         self._runner: Runner | None = None
         self._outputs, self._forward = program.outputs, program.backward_from
-        self._inputs, self._operations = len(program.inputs), len(program.steps)
+        self._inputs, self._operations = len(program.inputs), len(program.nodes)
         self._leaves = Leaves(program.leaves)
         place = {node: i for i, node in enumerate(program.inputs)}
         # Whose gradient: the number of an input, or a variable, which may be gone soon.

@@ -75,28 +75,29 @@ def encoded(program: Program) -> Encoded | None:
         if type(node._data) is not float:
             return None
         place[node] = len(place)
-    outside, steps = len(place), program.steps
-    writer = _Places(place, outside + len(steps))
+    outside = len(place)
+    writer = _Places(program, place)
     codes: list[int] = []
     columns: tuple[list[int], list[int], list[int]] = ([], [], [])
     xs, ys, zs = columns
-    code_of, known, constant = writer.code_of, writer.known, writer.constant
-    next_place = outside
+    code_of, known, at = writer.code_of, writer.known, writer.at
+    next_place, get = outside, place.get
     try:
-        for node, args in steps:
+        for node in program.nodes:
             if type(node._data) is not float:
                 return None
-            count, code = len(args), known(node.op)
+            inputs, code = node._inputs, known(node.op)
+            count = len(inputs) // 2
             codes.append(code_of(node.op, node.params, count) if code is None or node.params else code)
-            x = args[0]
-            xs.append(place[x] if x.__class__ is node.__class__ or isinstance(x, Node) else constant(x))
+            x = inputs[0]
+            xs.append(at(x) if not isinstance(x, Node) or (p := get(x)) is None else p)
             if count == 1:
                 ys.append(-1)
                 zs.append(-1)
             else:
-                y = args[1]
-                ys.append(place[y] if y.__class__ is node.__class__ or isinstance(y, Node) else constant(y))
-                zs.append(-1 if count == 2 else writer.third(args))
+                y = inputs[1]
+                ys.append(at(y) if not isinstance(y, Node) or (p := get(y)) is None else p)
+                zs.append(-1 if count == 2 else writer.third(inputs, count))
             place[node] = next_place
             next_place += 1
         results = [place[r] if isinstance(r, Node) else writer.result(r) for r in program.results]
@@ -116,7 +117,7 @@ class Runner:
 
     def __init__(self, levels: Levels) -> None:
         self.levels = levels
-        self.v = levels.start.copy()
+        self.v: Array = levels.start.copy()
 
     def run(self, given: Any, numbers: Sequence[float], results: Array) -> list[float]:
         """Return the numbers at the places `results`, computed from `numbers` at the places `given`.
@@ -140,8 +141,9 @@ class _NotOfFloats(Exception):  # noqa: N818  (a finding, caught above)
 class _Places:
     """Numbers for constants and for operations."""
 
-    def __init__(self, place: dict[Any, int], first: int) -> None:
-        self.place, self.first = place, first
+    def __init__(self, program: Program, place: dict[Any, int]) -> None:
+        self.place, self.first = place, len(place) + len(program.nodes)
+        self._stand_in = program.stand_in
         self.constants = [1.0, -1.0, -0.0]
         self.foreign: list[Foreign] = []
         self._found: dict[Any, int] = {}
@@ -172,10 +174,22 @@ class _Places:
             raise _NotOfFloats
         return self.constant(x)
 
-    def third(self, args: tuple[Any, ...]) -> int:
-        if len(args) > MOST_OPERANDS:
+    def third(self, inputs: tuple[Any, ...], count: int) -> int:
+        """Return the place of the third operand."""
+        if count > MOST_OPERANDS:
             raise _NotOfFloats
-        return self.place[args[2]] if isinstance(args[2], Node) else self.constant(args[2])
+        return self.at(inputs[2])
+
+    def at(self, x: Any) -> int:
+        """Return the place of an operand."""
+        if isinstance(x, Node):
+            found = self.place.get(x)
+            if found is not None:
+                return found
+            x = self._stand_in[x]
+            if isinstance(x, Node):
+                return self.place[x]
+        return self.constant(x)
 
     def constant(self, x: Any) -> int:
         """Return the place of a plain number."""
@@ -248,9 +262,9 @@ class Levels:
         position[self.outside + steps :] = np.arange(self.outside, first)
         position[self.outside + own] = first + np.arange(len(own))
         self._position = position
-        self.start = np.zeros(first + len(own))
+        self.start: Array = np.zeros(first + len(own))
         self.start[self.outside : first] = program.constants
-        self.results = position[np.array(program.results, np.intp)]
+        self.results: Array = position[np.array(program.results, np.intp)]
         self._first = first
 
     def _cut(self, kind: Array, level: Array, group: Array, length: Array) -> None:
@@ -272,8 +286,9 @@ class Levels:
         """Write down where the operands are."""
         position, one = self._position, self.outside + ONE
         # A chain shorter than the others of its segment ends with terms of -0 * 1, which change no bit of a sum.
-        self.a = np.full(self.size, self.outside + MINUS_ZERO, np.intp)
-        self.b, self.c = np.full(self.size, one, np.intp), np.full(self.size, one, np.intp)
+        self.a: Array = np.full(self.size, self.outside + MINUS_ZERO, np.intp)
+        self.b: Array = np.full(self.size, one, np.intp)
+        self.c: Array = np.full(self.size, one, np.intp)
         single = kind != CHAIN
         at = self._from[single] + self._lane[single]
         for into, column in zip((self.a, self.b, self.c), columns, strict=True):

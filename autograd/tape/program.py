@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,8 +16,6 @@ from .recording import Callback
 __all__ = ["Program", "Step", "key_of"]
 
 MULTIPLY = PRIMITIVES["multiply"]
-
-_step = tuple.__new__  # the constructor of a named tuple, without the checks
 
 
 class Step(NamedTuple):
@@ -42,8 +41,10 @@ class Program:
 
     Attributes
     ----------
-    steps : list of Step
-        What is to be done.
+    nodes : list of Node
+        What is to be computed.
+    stand_in : dict
+        What a node is replaced by in arguments: an equal one that was there before, or a constant.
     leaves : list of Node
         Variables of outside, whose numbers are read at the start of each run.
     results : list
@@ -57,51 +58,53 @@ class Program:
     def __init__(self, inputs: Sequence[Node], results: Sequence[Any], forward: int, effects: Sequence[Node]) -> None:
         self.inputs: list[Node] = list(inputs)
         self.effects: set[Node] = set(effects)
-        self.steps: list[Step] = []
+        self.nodes: list[Node] = []
         self.leaves: list[Node] = []
-        # What a node is replaced by: an equal one that was there before, or a constant.
-        self._stand_in: dict[Node, Any] = {}
+        self.stand_in: dict[Node, Any] = {}
         self._found: dict[Any, Node] = {}
-        self.backward_from = 0
+        self.backward_from: int = 0
         self.outputs = forward
         given, own = set(inputs), {*effects, *[r for r in results[:forward] if isinstance(r, Node)]}
         order = topological_order(*effects, *[r for r in results if isinstance(r, Node)])
         self._enter(order, given, own)
-        self.results: list[Any] = [self._stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
-        del self._stand_in, self._found
+        self.results: list[Any] = [self.stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
+        del self._found
+
+    @functools.cached_property
+    def steps(self) -> list[Step]:
+        """What is to be done; made when it is asked for, since a graph of floats can do without."""
+        get = self.stand_in.get
+        return [Step(node, tuple([get(a, a) if isinstance(a, Node) else a for a in node.args])) for node in self.nodes]
 
     def _enter(self, order: Sequence[Node], given: set[Node], own: set[Node]) -> None:
         """Enter what there is to do; floats made of two nodes, as nearly all are, without going through `_place`."""
-        steps, known, get = self.steps, self._found.setdefault, self._stand_in.get
+        nodes, known, get = self.nodes, self._found.setdefault, self.stand_in.get
         for node in order:
             op, inputs = node.op, node._inputs
             if op is None:
                 if node not in given:
                     self.leaves.append(node)
-            elif len(inputs) != 4 or type(node._data) is not float or node.params:
+            elif len(inputs) != 4 or type(node._data) is not float or node.params or type(op) is Callback:
                 self._place(node, op)
             else:
-                x, y = inputs[:2]
+                x, y = inputs[0], inputs[1]
                 if isinstance(x, Node) and isinstance(y, Node):
-                    a, b = get(x, x), get(y, y)
-                    moved = a is not x or b is not y
-                if not isinstance(x, Node) or not isinstance(y, Node) or type(op) is Callback or (
-                    moved and not (isinstance(a, Node) and isinstance(b, Node))
-                ):
+                    x, y = get(x, x), get(y, y)
+                if not isinstance(x, Node) or not isinstance(y, Node):
                     self._place(node, op)
-                elif (same := known((op, id(a), id(b)), node)) is node:
-                    steps.append(_step(Step, (node, (a, b))))
+                elif (same := known((op, id(x), id(y)), node)) is node:
+                    nodes.append(node)
                 else:
-                    self._stand_in[node] = same
+                    self.stand_in[node] = same
             if node in own:  # the sort places everything below the first roots before it begins with the next
-                self.backward_from = len(steps)
+                self.backward_from = len(nodes)
 
     def _place(self, node: Node, op: Primitive) -> None:
         """Enter the operation of a node, unless it is known already or a constant."""
-        stand_in = self._stand_in
+        stand_in = self.stand_in
         args = tuple([stand_in.get(a, a) if isinstance(a, Node) else a for a in node.args])
         if isinstance(op, Callback):
-            self.steps.append(Step(node, args))
+            self.nodes.append(node)
             return
         same = _unchanged(node, op, args)
         if same is None and not any(isinstance(a, Node) for a in args):
@@ -110,7 +113,7 @@ class Program:
             key = (op, *[key_of(a) for a in args], *_keys(node.params))
             same = self._found.setdefault(key, node)
             if same is node:
-                self.steps.append(Step(node, args))
+                self.nodes.append(node)
                 return
         stand_in[node] = same
 
