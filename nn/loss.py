@@ -28,7 +28,7 @@ class Loss(Options):
             )
         super().__init__(*args, **settings)
         options = {name: getattr(self, name) for name in self._options}
-        if not (options["reduction"] == "batchmean" and isinstance(self, KLDivLoss)):
+        if not (isinstance(self, KLDivLoss) and options["reduction"] == "batchmean"):
             checked_reduction(options["reduction"])
         for option, zero in (("delta", False), ("beta", True), ("gamma", True)):
             if option in options:

@@ -39,10 +39,10 @@ def as_operand(x: Any) -> Any:
 
 def checked_reduction(reduction: str) -> str:
     """Return `reduction` if it is one."""
-    if reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         near = difflib.get_close_matches(str(reduction), REDUCTIONS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}{hint}")
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r:.60}{hint}")
     return reduction
 
 
