@@ -59,9 +59,9 @@ def size(count: float) -> str:
 def table(results: dict[str, Any]) -> str:
     """Return the bytes as text."""
     heads = "".join(f"{BY_KEY[key].title.split(',')[-1].strip():>16}" for key in KEYS)
-    lines = [f"{'memory at the height of a step':<48}{heads}{'data + 4 x weights':>20}"]
+    lines = [f"{'memory at the height of a step':<58}{heads}{'data + 4 x weights':>20}"]
     for result in results.values():
         cells = "".join(f"{size(result['rows'][k]['peak']) if k in result['rows'] else '-':>16}" for k in KEYS)
-        lines.append(f"  {result['workload']['title']:<46}{cells}{size(result['numbers']):>20}")
+        lines.append(f"  {result['workload']['title']:<56}{cells}{size(result['numbers']):>20}")
     reasons = {(BY_KEY[key].title, reason) for result in results.values() for key, reason in result["reasons"].items()}
     return "\n".join([*lines, *(f"  {title}: {reason}" for title, reason in sorted(reasons))]) + "\n"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .harness import waited
 from .peers import ROOT
 from .run import engineering
 
@@ -40,6 +41,11 @@ def least(figures: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any] | No
     return min((figures[key] for key in keys if key in figures), key=lambda row: row["seconds"], default=None)
 
 
+def time(row: dict[str, Any]) -> str:
+    """Return the time of a step, of the processor alone where others used it too."""
+    return engineering(row["cpu"] if waited(row) else row["seconds"])
+
+
 def multiple(row: dict[str, Any] | None) -> str:
     """Return how many times as long as NumPy by hand a step takes."""
     if row is None:
@@ -61,7 +67,7 @@ def networks(workloads: dict[str, Any]) -> list[str]:
     for result in measured:
         figures = result["figures"]
         cells = [multiple(least(figures, keys)) for keys in columns.values()]
-        cells[0] = f"1 ({engineering(figures['numpy_plain']['seconds'])})"
+        cells[0] = f"1 ({time(figures['numpy_plain'])})"
         rows.append([result["workload"]["title"].removeprefix("MLP "), *cells])
     return markdown(["network", *columns], rows)
 
@@ -70,15 +76,15 @@ def scalars(workloads: dict[str, Any]) -> list[str]:
     """Return the table of micrograd's step on single numbers, in time."""
     figures = workloads["moons"]["figures"]
     present = {title: row for title, keys in SCALARS.items() if (row := least(figures, keys))}
-    times = [engineering(row["seconds"]) for row in present.values()]
+    times = [time(row) for row in present.values()]
     return markdown(["micrograd's moons step", *present], [["65,000 nodes", *times]])
 
 
 def block(results: dict[str, Any]) -> str:
     """Return all that stands between the two marks."""
     machine, workloads = results["machine"], results["workloads"]
-    versions = {row["version"] for w in workloads.values() if w["workload"]["kind"] != "import"
-                for row in w["figures"].values()}  # fmt: skip
+    measured = [w for w in workloads.values() if w["workload"]["kind"] != "import"]
+    versions = {v for w in measured for row in w["figures"].values() for v in row["version"].split(", ")}
     imported = workloads["import"]["figures"]["chainrule:eager"]["cpu"]
     long = workloads["chain"]["figures"]["chainrule:eager"]
     return "\n".join(
@@ -91,7 +97,7 @@ def block(results: dict[str, Any]) -> str:
             f" `Value`s goes forward and backward in {engineering(long['cpu'])} of processor time, at"
             f" {long['bytes_a_node']:.0f} bytes a node.",
             "",
-            f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {'; '.join(sorted(versions))};"
+            f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {', '.join(sorted(versions))};"
             f" {machine['date']}.",
         ]
     )
