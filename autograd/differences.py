@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,10 @@ class Subject:
 
     def __init__(self, f: Any, inputs: tuple[Any, ...], parameters: Any, seed: int) -> None:
         self.f = f
+        self.leaves: list[Any]
+        self.rebuild: Callable[..., Any]
         self.leaves, paths, self.rebuild = flatten(inputs)
-        self.arguments = [
+        self.arguments: list[Argument] = [
             Argument(f"input {path[1:].replace(']', '', 1)}", x, False)
             for x, path in zip(self.leaves, paths, strict=True)
             if is_differentiable(x)

@@ -17,7 +17,7 @@ __all__ = [
 # True or False: whether operations are recorded; or a Watch, which says so by its truth.  The plain values are
 # told apart by identity, so that watching costs nothing where nobody watches.
 _mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
-current_mode = _mode.get
+current_mode: Callable[[], bool | Watch] = _mode.get
 
 # The switches this thread or task has entered and not left, each with the mode it found: one may serve several tasks.
 _entered: ContextVar[tuple[tuple[object, bool | Watch], ...]] = ContextVar("entered", default=())
@@ -282,7 +282,9 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
 
 
 _transforming: ContextVar[bool] = ContextVar("transforming", default=False)
-is_transforming = _transforming.get  # whether a function is being run by `grad`, `jacobian` and the like
+is_transforming: Callable[[], bool] = (
+    _transforming.get
+)  # whether a function is being run by `grad`, `jacobian` and the like
 
 
 @contextlib.contextmanager

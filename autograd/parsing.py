@@ -32,7 +32,9 @@ SHOWN = 60  # characters of a line around the place of an error
 
 PRODUCT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d]\w*)")  # of a number, without its *
 
-OPERATORS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power"}
+OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
+}  # fmt: skip
 OF_ARRAYS = {"cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort"}
 SHORT = {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power", "ln": "log"}
 REFUSED: dict[type[ast.AST], str] = {

@@ -65,11 +65,13 @@ class Trace:
         for n in chosen:
             if not -len(args) <= n < len(args):
                 raise ValueError(f"argnums={argnums} but the function was called with {len(args)} positional arguments")
-        self.recording = is_grad_enabled()
+        self.recording: bool = is_grad_enabled()
+        self.inputs: list[Any]
+        self.rebuild: Callable[..., Any]
         self.inputs, paths, self.rebuild = flatten(args[chosen[0]] if single else tuple([args[n] for n in chosen]))
         with enable_grad():
             where = f"argument {chosen[0]}" if single else "arguments "
-            self.nodes = [fresh(x, where + path) for x, path in zip(self.inputs, paths, strict=True)]
+            self.nodes: list[Node] = [fresh(x, where + path) for x, path in zip(self.inputs, paths, strict=True)]
             rebuilt = self.rebuild(iter(self.nodes))
             given = list(args)
             for n, new in zip(chosen, [rebuilt] if single else rebuilt, strict=True):
@@ -79,14 +81,16 @@ class Trace:
         self.out: Any
         self.aux: Any
         self.out, self.aux = pair(out) if has_aux else (out, None)
+        self.outputs: list[Any]
+        self.rebuild_output: Callable[..., Any]
         self.outputs, _, self.rebuild_output = flatten(self.out)
         variables = [y for y in self.outputs if isinstance(y, Node) and y.requires_grad]
-        self.order = topological_order(*variables, variables_only=True)
+        self.order: list[Node] = topological_order(*variables, variables_only=True)
         own = set(self.nodes)
         # Something of outside: an argument that was a node, or a variable the function knows by itself.
         outside = any(node.op is None and node not in own for node in self.order)
-        self.create_graph = keeps_everything() or (self.recording and outside)
-        self.wanted = between(self.order, self.nodes)
+        self.create_graph: bool = keeps_everything() or (self.recording and outside)
+        self.wanted: set[Node] = between(self.order, self.nodes)
 
     def plain(self, tree: Any) -> Any:
         """Return results as nodes if they depend on variables of outside, as numbers if they do not."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from .module import Module, Parameter, is_parameter, prefix_names
+from .recording import note_change
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Residual", "Sequential"]
 
@@ -33,6 +34,12 @@ class Container(Module):
             raise TypeError(f"{type(self).__name__}[{name}] must be {wanted}, not {item!r:.60}{hint}")
         prefix_names(name, item)
         self._items[name] = item
+        self._changed()
+
+    def _changed(self) -> None:
+        """Let what `compile` has recorded be replayed no more: a table is changed without being assigned."""
+        if "_recorded" in vars(self):
+            note_change(self, "_items", None, self._items)
 
     def _accepts(self, item: Any) -> str:
         return "" if isinstance(item, Module) else "a Module"
@@ -160,6 +167,7 @@ class ModuleDict(Container):
 
     def __delitem__(self, name: str) -> None:
         del self._items[name]
+        self._changed()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -242,7 +250,7 @@ class Residual(Module):
         super().__init__()
         if not block or not all(isinstance(part, Module) for part in block):
             raise TypeError(f"Residual takes one or more Modules, not {block!r:.60}")
-        self.block = block[0] if len(block) == 1 else Sequential(*block)
+        self.block: Module | Sequential = block[0] if len(block) == 1 else Sequential(*block)
 
     def forward(self, input: Any) -> Any:
         """Return ``input + block(input)``."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograd.extend import setting
-
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .functional.dropout import checked_probability
 from .module import Module
@@ -43,12 +41,11 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         super().__init__()
         self.p: float = checked_probability(type(self).__name__, p)
-        self.rng = None if rng is None else as_generator(rng)
+        self.rng: Any = None if rng is None else as_generator(rng)
 
     def forward(self, input: Any) -> Any:
         """Return `input` with elements left out, or as it is in evaluation."""
-        p, rng = setting(lambda: (self.p, self.rng))
-        return F.dropout(input, p, self.training, rng=rng)
+        return F.dropout(input, self.p, self.training, rng=self.rng)
 
     def extra_repr(self) -> str:
         """Return the settings."""
@@ -67,5 +64,4 @@ class AlphaDropout(Dropout):
 
     def forward(self, input: Any) -> Any:
         """Return `input` with elements at SELU's floor, or as it is in evaluation."""
-        p, rng = setting(lambda: (self.p, self.rng))
-        return F.alpha_dropout(input, p, self.training, rng=rng)
+        return F.alpha_dropout(input, self.p, self.training, rng=self.rng)

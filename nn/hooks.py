@@ -97,7 +97,7 @@ class _Watch:
         self.hooks = hooks
         self.grad_output: list[Any] = []
         self.grad_input: list[Any] = []
-        self.awaited = 0
+        self.awaited: int = 0
 
     def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         self.grad_input = [None] * len(args)

@@ -12,7 +12,7 @@ from autograd import Tensor, Value
 from autograd.extend import is_recording, setting
 
 from .hooks import Handle, Hooks
-from .recording import recorded_call
+from .recording import note_change, recorded_call
 from .state import LoadResult, checked_state
 
 __all__ = ["Module", "Parameter"]
@@ -44,7 +44,7 @@ class Parameter(Tensor):
         super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad, name, dtype=dtype)
 
 
-PLAIN = {int, float, bool, str, type(None)}  # settings, which the walk passes over quickly
+PLAIN: set[type] = {int, float, bool, str, type(None)}  # settings, which the walk passes over quickly
 
 
 def is_parameter(thing: Any) -> bool:
@@ -129,6 +129,8 @@ class Module:
         if isinstance(old, Module) and not accepted:
             raise TypeError(f"{type(self).__name__}.{name} is a Module and was assigned a {type(value).__name__}")
         object.__setattr__(self, name, value)
+        if value is not old and "_recorded" in self.__dict__:
+            note_change(self, name, old, value)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every module writes its own."""

@@ -144,11 +144,12 @@ class BatchNorm1d(Module):
 
     def _track(self, mean: np.ndarray[Any, Any], var: np.ndarray[Any, Any]) -> None:
         """Move the running averages towards the statistics of a batch."""
-        self.num_batches_tracked = self.num_batches_tracked + 1
+        own = vars(self)  # not by assignment, after which a compiled step would be recorded anew
+        own["num_batches_tracked"] = self.num_batches_tracked + 1
         share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         for name, found in (("running_mean", mean), ("running_var", var)):
-            old = getattr(self, name)
-            setattr(self, name, ((1 - share) * old + share * found).astype(old.dtype, copy=False))
+            old = own[name]
+            own[name] = ((1 - share) * old + share * found).astype(old.dtype, copy=False)
 
     def extra_repr(self) -> str:
         """Return the settings."""

@@ -11,7 +11,9 @@ from autograd.extend import NotReplayable, callback, setting
 
 from .functional.recorded import as_values, holds_values
 
-__all__ = ["recorded_call"]
+__all__ = ["ask_surroundings", "note_change", "recorded_call"]
+
+NUMBERS = (int, float, bool, str, type(None))
 
 
 def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -21,7 +23,10 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     """
     if module._of_values or any(map(holds_values, (*args, *vars(module).values()))):
         args = tuple([_of_values(a) for a in args])
-    hooked = setting(lambda: module._hooks.kinds() if module._hooks is not None else ())
+    changes = vars(module).setdefault("_recorded", [0])
+    _, hooked = setting(lambda: (changes[0], module._hooks.kinds() if module._hooks is not None else ()))
+    if not type(module).__module__.startswith("nn."):
+        ask_surroundings(type(module).forward)
     if not hooked:
         return module.forward(*args, **kwargs)
     hooks = module._hooks
@@ -34,6 +39,35 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if "after" in hooked:
         _told(module, "after", args, output)
     return output if gradients is None else gradients.outputs(output)
+
+
+def note_change(module: Any, name: str, old: Any, value: Any) -> None:
+    """Let what was recorded of a module be replayed no more, since one of its attributes is another now."""
+    if name not in ("training", "_hooks") and not (
+        type(value) in NUMBERS and type(old) is type(value) and value == old
+    ):
+        vars(module)["_recorded"][0] += 1
+
+
+def ask_surroundings(function: Any) -> None:
+    """Let a replay ask whether the plain numbers outside that a function reads by name are as they are now."""
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    outside, cells = function.__globals__, function.__closure__ or ()
+    names = [name for name in code.co_names if type(outside.get(name)) in NUMBERS]
+    if names or cells:
+        setting(lambda: ([outside.get(name) for name in names], [_held(cell) for cell in cells]))
+
+
+def _held(cell: Any) -> Any:
+    """Return what a variable of an enclosing function holds, if it is a plain number."""
+    try:
+        found = cell.cell_contents
+    except ValueError:  # nothing yet
+        return None
+    return found if type(found) in NUMBERS else None
 
 
 def _of_values(a: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd.extend import setting
 
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .linear import checked_size
@@ -76,12 +75,11 @@ class RReLU(Module):
         super().__init__()
         self.lower: float = lower
         self.upper: float = upper
-        self.rng = None if rng is None else as_generator(rng)
+        self.rng: np.random.Generator | None = None if rng is None else as_generator(rng)
 
     def forward(self, input: Any) -> Any:
         """Return the activation of each element."""
-        lower, upper, rng = setting(lambda: (self.lower, self.upper, self.rng))
-        return F.rrelu(input, lower, upper, self.training, rng=rng)
+        return F.rrelu(input, self.lower, self.upper, self.training, rng=self.rng)
 
     def extra_repr(self) -> str:
         """Return the settings."""

@@ -135,7 +135,7 @@ class AveragedModel:
                 "for an exponential average pass get_ema_avg_fn(0.999)"
             )
         self.module: Any = copy.deepcopy(model)
-        self.n_averaged = 0
+        self.n_averaged: int = 0
         self.avg_fn: Average = get_swa_avg_fn() if avg_fn is None else avg_fn
         self.use_buffers = use_buffers
 

@@ -79,7 +79,7 @@ class Buffer:
 
     def __init__(self, size: int, dtype: Any, views: Callable[[Array], list[Any]]) -> None:
         self.flat: Array = aligned(size, dtype)
-        self.owner = self.flat.base
+        self.owner: Array | None = self.flat.base
         self.views: list[Any] = views(self.flat)
         self.alone: tuple[Any, Any] = self.holders()
 
@@ -129,8 +129,10 @@ class Bundle:
         self.inbox: Array | None = None
         self.pieces: list[Any] = []
         self.start: int | None = None
+        self.asked: int
+        self.first: int
         self.asked = self.first = 0
-        self.complete = False
+        self.complete: bool = False
 
     # -- the four verbs of a step --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .bundle import Array, Bundle, changed, numbers
+from .bundle import Array, Bundle, State, changed, numbers
 
 
 class FloatBundle(Bundle):
@@ -15,8 +15,10 @@ class FloatBundle(Bundle):
 
     def lay_out(self) -> None:
         """Every member is one number."""
-        self.dtype, self.turned = np.dtype(np.float64), []
-        self.shapes = self.inner = [()] * len(self.members)
+        self.dtype: Any = np.dtype(np.float64)
+        self.turned: list[int] = []
+        self.shapes: list[tuple[int, ...]] = [()] * len(self.members)
+        self.inner: list[tuple[int, ...]] = self.shapes
 
     def gradients(self) -> list[Any]:
         """Return the gradient of each member as a float, or None where there is none."""
@@ -39,7 +41,7 @@ class FloatBundle(Bundle):
 
     def room(self) -> Array:
         """Return a new vector."""
-        self.after = np.empty(len(self.members), self.dtype)
+        self.after: Array = np.empty(len(self.members), self.dtype)
         return self.after
 
     def write(self) -> None:
@@ -53,14 +55,17 @@ class WholeBundle(Bundle):
 
     def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
         super().__init__(members, places, t)
-        self.blocks = [...]
+        self.blocks: list[Any] = [...]
 
     def lay_out(self) -> None:
         """Note the number type and the shape."""
         (p,) = self.members
         self.scalar: bool = not isinstance(p.data, np.ndarray)
         a = np.asarray(p.data, dtype=np.float64 if self.scalar else None)
-        self.dtype, self.shapes, self.inner, self.turned = a.dtype, [a.shape], [a.shape], []
+        self.dtype: Any = a.dtype
+        self.turned: list[int] = []
+        self.shapes: list[tuple[int, ...]] = [a.shape]
+        self.inner: list[tuple[int, ...]] = [a.shape]
 
     def gradients(self) -> list[Any]:
         """Return the one gradient, or None, in a list."""
@@ -106,4 +111,4 @@ class WholeBundle(Bundle):
 
     def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
         """Take over the state, given as `state_of` gives it."""
-        self.states = [tuple(found[0].get(name) for name in names)]
+        self.states: list[State] = [tuple(found[0].get(name) for name in names)]

@@ -117,10 +117,10 @@ class LBFGS(Optimizer):
         if self._skip_nonfinite and not (np.isfinite(f) and np.isfinite(self._read()).all()):
             self._write(before)
             self.skipped: int = self.skipped + 1
-            self.culprits = nonfinite(self.parameters)
+            self.culprits: list[str] = nonfinite(self.parameters)
             return returned[0]
         self.memory = memory
-        self.step_count += 1
+        self.step_count: int = self.step_count + 1
         return returned[0]
 
     def _descend(self, evaluate: Callable[[], tuple[float, Array]], memory: dict[str, Any]) -> float:

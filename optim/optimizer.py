@@ -99,8 +99,8 @@ class Optimizer(Options):
         self._skip_nonfinite = defaults.pop("skip_nonfinite")
         self.defaults = defaults
         self.param_groups: list[Group] = []
-        self.step_count = 0
-        self.skipped = 0
+        self.step_count: int = 0
+        self.skipped: int = 0
         self.culprits: list[str] = []
         self._bundles: list[list[Bundle]] = []
         self._wants_t, self._wants_p = "t" in self.wanted, "p" in self.wanted

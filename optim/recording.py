@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,7 +39,7 @@ SYMBOLS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=",
 }  # fmt: skip
-UFUNCS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide}
+UFUNCS: dict[str, np.ufunc] = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide}
 
 
 class NotStraightError(Exception):
@@ -50,7 +50,7 @@ class Letter:
     """Stands for a number (which it knows, to take branches) or for an array (of which it knows nothing)."""
 
     __slots__ = ("name", "recording", "value")
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __init__(self, recording: Recording, name: str, value: Any = None) -> None:
         self.recording: Recording = recording
@@ -203,6 +203,7 @@ class Program:
     def __init__(
         self, formula: Callable[..., Any], state: Sequence[Any], group: Mapping[str, Any], t: int, dtype: Any
     ) -> None:
+        self.notes: Recording
         notes = self.notes = Recording(dtype)
         count = notes.read("t", t)
         self.kept: list[int] = [j for j, x in enumerate(state) if isinstance(x, np.ndarray)]
@@ -215,6 +216,8 @@ class Program:
         name, operands, _ = notes.calls.pop()
         last = (name, operands, "after")
         self.returned: list[str] = self._returned(after, parts)
+        self.calls: list[Any]
+        self.scratch: list[str]
         self.calls, self.scratch = placed([*notes.calls, last], {f"r{j}": after[j].name for j in self.kept})
 
     def _returned(self, after: Sequence[Any], before: Sequence[Any]) -> list[str]:
@@ -301,6 +304,8 @@ class Replay:
     """Carries out a bundle's steps by a `Program`, once two steps in a row have written down the same one."""
 
     def __init__(self) -> None:
+        self.seen: str
+        self.looks: int
         self.seen, self.looks = "", 0
         self.states: Any = None
 
@@ -327,13 +332,15 @@ class Replay:
         found = [state[j] for state in states for j in kept]
         if any(a.ndim != 1 or a.dtype != dtype for a in found):
             return states
+        self.numbers: Callable[..., Any]
+        self.arrays: Callable[..., None]
         self.numbers, self.arrays = program.compiled()
         scratch = [aligned(sizes[0], dtype) for _ in program.scratch]
         both = [[tuple([aligned(n, dtype) for _ in kept]) for n in sizes] for _ in range(2)]
         for state, room in zip(states, both[0], strict=True):
             for j, a in zip(kept, room, strict=True):
                 a[...] = state[j]
-        self.rest = [
+        self.rest: list[list[tuple[Any, ...]]] = [
             [(*old, *new, *[w[:n] for w in scratch]) for old, new, n in zip(*turn, sizes, strict=True)]
             for turn in (both, both[::-1])
         ]
@@ -342,6 +349,7 @@ class Replay:
         numbers = tuple([x for j, x in enumerate(states[0]) if j not in kept])
         self.constant: bool = all(x is None for x in numbers)
         self.both: list[list[Any]] = [self.joined(rooms, numbers) for rooms in both]
+        self.turn: int
         self.turn, self.states = 0, self.both[0]
         return self.both[0]
 

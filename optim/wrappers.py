@@ -33,10 +33,10 @@ class Wrapper(Optimizer):
                 f"got {type(inner).__name__}"
             )
         self.inner = inner
-        self.param_groups = inner.param_groups
+        self.param_groups: list[dict[str, Any]] = inner.param_groups
         self.defaults: dict[str, Any] = inner.defaults
         self._skip_nonfinite = inner._skip_nonfinite
-        self.step_count = 0
+        self.step_count: int = 0
         for name, value in settings.items():
             setattr(self, name, checked(type(self).__name__, name, value, self.settings[name]))
 
@@ -81,7 +81,7 @@ class Wrapper(Optimizer):
             raise ValueError(f"not a state_dict of {who}: it lacks {', '.join(map(repr, lacking)) or 'that name'}")
         own = {name: _loaded(who, name, state_dict[name], hint) for name, hint in self.settings.items()}
         self.inner.load_state_dict(state_dict["inner"])
-        self.step_count: int = int(state_dict["step_count"])
+        self.step_count = int(state_dict["step_count"])
         for name, value in own.items():
             setattr(self, name, value)
 
@@ -150,7 +150,7 @@ class Lookahead(Wrapper):
         loss = self.inner.step(closure)
         if self.inner.skipped > before:
             return loss
-        self.step_count += 1
+        self.step_count: int = self.step_count + 1
         if self.step_count % self.k == 0:
             for i, p in enumerate(self.parameters):
                 slow = self.slow[i] + self.alpha * (p.data - self.slow[i])
@@ -257,7 +257,7 @@ class SAM(Wrapper):
                 p.data = data
         skipped = self.inner.skipped
         self.inner.step()
-        self.step_count += self.inner.skipped == skipped
+        self.step_count: int = self.step_count + (self.inner.skipped == skipped)
         return loss
 
     def _climb(self) -> None:

@@ -39,7 +39,7 @@ class Canvas:
     def __init__(self, name: str, theme: Theme, direction: str = "LR", **attributes: str) -> None:
         self.theme = theme
         self.stacked: bool = direction in ("LR", "RL")  # there, the fields of a record lie above each other
-        self.count = 0
+        self.count: int = 0
         self.boxes: dict[int | None, list[Line]] = {None: []}
         self.frames: dict[int | None, list[tuple[int, str, bool]]] = {None: []}
         self.rows: list[list[str]] = []  # names that stand in one row, in this order

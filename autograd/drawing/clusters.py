@@ -76,7 +76,7 @@ class Plan:
         self._frames: dict[Group, Frame] = {}
         self._runs: dict[Element, tuple[Run, ...]] = {}  # those an element is in, outer ones first
         self._run_frames: dict[Run, Frame] = {}
-        self.item = list(range(len(graph.nodes)))
+        self.item: list[int] = list(range(len(graph.nodes)))
         if repeats:
             self._fold(_Levels(self))
         self.closed: dict[int, Group] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from autograd.graph import Node, topological_order
 
@@ -15,7 +16,9 @@ class Snapshot:
     def __init__(self, roots: Sequence[Node]) -> None:
         self.nodes: list[Node] = topological_order(*roots)
         self.position: dict[int, int] = {id(node): k for k, node in enumerate(self.nodes)}
-        self.args = [node.args for node in self.nodes]  # tuples: what is assigned later does not reach them
+        self.args: list[tuple[Any, ...]] = [
+            node.args for node in self.nodes
+        ]  # tuples: what is assigned later does not reach them
         self.roots: set[int] = {self.position[id(node)] for node in roots}
         position = self.position
         self._parents = [[position.get(id(a), -1) for a in args if isinstance(a, Node)] for args in self.args]

@@ -40,7 +40,7 @@ class Explanation:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self.text = document.text()
+        self.text: str = document.text()
 
     @property
     def markdown(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from typing import Any
 
 from .notation import COMPARISONS, Term, array_in_full, array_in_short, needs_parentheses, numeral, numerals, precedence
@@ -124,7 +125,7 @@ def latex(term: Term) -> str:
     )
 
 
-LATEX_ATOMS = {
+LATEX_ATOMS: dict[str, Callable[[Any], str]] = {
     "name": latex_name,
     "raw": lambda text: rf"\text{{{latex_text(text)}}}",
     "number": latex_number,
@@ -245,7 +246,7 @@ def mathml_array(array: Any) -> str:
     return fenced(element("mtable", *cells), "[", "]")
 
 
-MATHML_ATOMS = {
+MATHML_ATOMS: dict[str, Callable[[Any], str]] = {
     "name": mathml_name,
     "raw": lambda text: leaf_of("mtext", text),
     "number": mathml_number,

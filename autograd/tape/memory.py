@@ -148,7 +148,7 @@ class Lent:
         sizes = [math.prod(shape) for shape in self.shapes]
         self.whole: np.ndarray[Any, Any] = aligned(sum(sizes), self.dtype)
         ends = itertools.accumulate(sizes)
-        self.parts = [
+        self.parts: list[np.ndarray[Any, Any]] = [
             self.whole[end - size : end].reshape(shape)
             for end, size, shape in zip(ends, sizes, self.shapes, strict=True)
         ]

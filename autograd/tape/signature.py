@@ -102,6 +102,8 @@ class Arguments:
                 self.names.append(name)
                 self.nodes.append(a)
             given.append(a)
+        self.args: Any
+        self.kwargs: Any
         self.args, self.kwargs = rebuild(iter(given))
 
     def asking(self) -> Iterator[int]:

@@ -50,7 +50,7 @@ class Replay:
         if memory.gradients:
             writer.namespace["gradients"] = Lent([node._data for node in memory.gradients])
         self.blocks: list[np.ndarray[Any, Any]] = memory.blocks
-        self.source = writer.text()
+        self.source: str = writer.text()
         namespace = writer.namespace
         exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102  (our own text, from our own table)
         self.run: Callable[..., tuple[Any, ...]] = namespace["replay"]

@@ -17,7 +17,7 @@ __all__ = ["sweep"]
 
 SHOWN_ROWS = 20
 HOW_READ = ("--target", "--task", "--drop", "--delimiter", "--no-header")
-METRICS = {
+METRICS: dict[str, tuple[str, ...]] = {
     "classification": ("validation accuracy", "validation loss", "test accuracy", "test f1", "accuracy", "loss"),
     "regression": ("validation r2", "validation loss", "test r2", "test mae", "test rmse", "r2", "loss"),
 }

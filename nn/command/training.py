@@ -46,7 +46,10 @@ class Run:
         """Read the table, code its columns, and split its rows."""
         args = self.args
         found = read_table(args.table, args.delimiter, False if args.no_header else None)
+        self.name: str
         self.name, cells, lines, words, place = find_target(found, args.target)
+        self.y: Array
+        self.classes: list[str] | None
         self.y, self.classes = target_values(found.path, self.name, cells, lines, words, args.task)
         self.columns: Any = self._columns(found, place)
         self.X = encoded(found, self.columns, by_name=False) if found.headed else self._by_place(found)
@@ -88,7 +91,7 @@ class Run:
             (float(np.mean(y[train])), float(np.std(y[train])) or 1.0) if self.classes is None else (0.0, 1.0)
         )
         target = y if self.classes is not None else ((y - shift) / factor)[:, None]
-        self.parts = {
+        self.parts: dict[str, tuple[Array, Array]] = {
             name: (scale(self.X[rows]), target[rows])
             for name, rows in (("train", train), ("check", check), ("test", test))
         }

@@ -219,7 +219,9 @@ class Lines:
     def __init__(self, path: FilePath, options: Options) -> None:
         self.path: str = os.fspath(path)
         self.options: Options = options
-        self.line = 0
+        self.line: int = 0
+        self.skip: int
+        self.before: int
         self.skip = self.before = options.skip_lines  # what is passed over, and counted, before the first cell
         if not Path(path).is_file():
             raise FileNotFoundError(2, "there is no such CSV file", self.path)
@@ -280,7 +282,7 @@ class Lines:
         if not self.features:
             raise self.fault("no feature column is left beside the target")
         classes = () if isinstance(o.classes, bool) else o.classes
-        self.indices = {str(label): i for i, label in enumerate(classes)}
+        self.indices: dict[str, int] = {str(label): i for i, label in enumerate(classes)}
 
     def place(self, column: str | int) -> int:
         """Return the position of a column."""

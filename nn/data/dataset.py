@@ -128,7 +128,7 @@ class TensorDataset(Dataset):
 
     def __init__(self, *arrays: Any) -> None:
         # A plain view: indexing a `memmap` itself would wrap every batch once more.
-        self.arrays = tuple(as_array(a, f"array {i}").view(np.ndarray) for i, a in enumerate(arrays))
+        self.arrays: tuple[Array, ...] = tuple(as_array(a, f"array {i}").view(np.ndarray) for i, a in enumerate(arrays))
         self._length = same_length(self.arrays)
         # `take` is twice as fast for rows of several numbers, but copies a whole array that is not laid out plainly.
         self._columns = [

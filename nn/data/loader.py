@@ -85,7 +85,7 @@ class DataLoader:
         self.dataset = dataset
         self.batch_size: int = whole_number(batch_size, "batch_size", 1)
         self.drop_last: bool = bool(drop_last)
-        self.rng = as_generator(rng)
+        self.rng: np.random.Generator = as_generator(rng)
         rows = len(dataset)
         if rows == 0:
             raise ValueError("the data set is empty: there are no rows to deal")
@@ -94,12 +94,14 @@ class DataLoader:
             sampler = shuffled() if shuffle else SequentialSampler(rows)
         if not hasattr(sampler, "__len__"):
             raise TypeError(f"a sampler is a list of rows, or has __call__(rng) and __len__(), unlike {sampler!r:.60}")
-        self.sampler = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")
+        self.sampler: Any = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")
         if len(self) == 0:
             raise ValueError(
                 f"no batch would come out: an epoch of {len(self.sampler)} rows is shorter than batch_size "
                 f"{self.batch_size}, and drop_last leaves out what is shorter"
             )
+        self.epoch: int
+        self.position: int
         self.epoch = self.position = 0
         self._key = 0
         self._resuming = False
@@ -112,7 +114,8 @@ class DataLoader:
     def order(self, key: int) -> Array:
         """Return the rows of the epoch that belongs to a key."""
         if not callable(self.sampler):
-            return self.sampler
+            rows: Array = self.sampler
+            return rows
         rows = as_rows(self.sampler(np.random.default_rng(key)), len(self.dataset), "sampler", copy=False)
         if len(rows) != len(self.sampler):
             raise ValueError(f"the sampler said {len(self.sampler)} rows and returned {len(rows)}")

@@ -188,8 +188,8 @@ class Standardizer:
             raise ValueError(f"{at if column else 'the data'} holds nan or inf; fill or drop these rows first")
         # what rounding leaves of a column that was constant before some arithmetic is no spread
         constant = np.sqrt(variance) <= 8 * np.finfo(self.dtype).eps * np.abs(mean)
-        self.mean = mean.astype(self.dtype)
-        self.std = np.where(constant, 1.0, np.sqrt(variance)).astype(self.dtype)
+        self.mean: Array = mean.astype(self.dtype)
+        self.std: Array = np.where(constant, 1.0, np.sqrt(variance)).astype(self.dtype)
 
     def __call__(self, x: Any) -> Array:
         """Return rows scaled by the training rows' statistics."""

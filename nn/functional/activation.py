@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import autograd as ag
 
 from .rectifiers import (
@@ -39,4 +42,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-relu, sigmoid, tanh, leaky_relu = ag.relu, ag.sigmoid, ag.tanh, ag.leaky_relu
+relu: Callable[..., Any] = ag.relu
+sigmoid: Callable[..., Any] = ag.sigmoid
+tanh: Callable[..., Any] = ag.tanh
+leaky_relu: Callable[..., Any] = ag.leaky_relu

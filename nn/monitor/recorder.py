@@ -141,15 +141,15 @@ class Monitor:
         self.every: int = every
         self.names: list[str] = [name for name, _ in named]
         self.parameters: list[Any] = [p for _, p in named]
-        self.shapes = [np.shape(p.data) for p in self.parameters]
+        self.shapes: list[tuple[int, ...]] = [np.shape(p.data) for p in self.parameters]
         self.losses: list[float] = []
         self.samples: list[Sample] = []
         self.epochs: list[tuple[int, float, float]] = []
-        self.anomaly = ""
+        self.anomaly: str = ""
         self.first_bad: int | None = None
         self.layers: dict[Module, Layer] = _watched(model)
         self.scales: dict[str, float] = {}  # of the histograms of every module's outputs
-        self.units = np.zeros(0)  # and of those of parameters
+        self.units: Array = np.zeros(0)  # and of those of parameters
         self.shown: list[int] = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(
             range(len(self.shapes))
         )

@@ -106,8 +106,8 @@ class Evidence:
         self.recent: list[Any] = self.samples[-10:]  # so that one odd batch decides nothing
         self.names: list[str] = monitor.names
         self.weights: list[int] = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1]
-        self.sizes = np.array([math.prod(shape) for shape in monitor.shapes])
-        self.losses = np.array(monitor.losses, float)
+        self.sizes: Array = np.array([math.prod(shape) for shape in monitor.shapes])
+        self.losses: Array = np.array(monitor.losses, float)
         finite = self.losses[np.isfinite(self.losses)]
         self.finite = finite
         few = max(1, min(len(finite) // 10, 50))

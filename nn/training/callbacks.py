@@ -62,6 +62,8 @@ class _Best:
         self.watch: str | None = watch
         self.mode = mode
         self.min_delta: float = float(min_delta)
+        self.value: float
+        self.epoch: int
         self.value, self.epoch = math.nan, 0
 
     def improved(self, run: Any) -> bool:
@@ -274,7 +276,7 @@ class TensorBoard(Callback):
             raise ImportError(
                 "TensorBoard needs tensorboardX: pip install tensorboardX; JSONLines needs nothing"
             ) from error
-        self.writer = SummaryWriter(os.fspath(folder))
+        self.writer: Any = SummaryWriter(os.fspath(folder))
         self.histograms = histograms
 
     def on_epoch_end(self, run: Any) -> None:

@@ -100,7 +100,9 @@ class Ranks:
         held = [p for group in optimizer.param_groups for p in group["params"]]
         self.parameters: list[Any] = parameters + [p for p in held if id(p) not in known]
         self.sum: GradientSum | None = None
-        self.wishes = [0.0, 0.0]  # of this rank: Ctrl-C, and some other reason to stop
+        self.wishes: list[float] = [0.0, 0.0]  # of this rank: Ctrl-C, and some other reason to stop
+        self.heard: bool
+        self.interrupted: bool
         self.heard = self.interrupted = False
 
     # ------------------------------------------------------------------------------------------- the start

@@ -54,6 +54,8 @@ class Totals:
 
     def clear(self) -> None:
         """Begin a new epoch."""
+        self.loss: float
+        self.rows: int
         self.loss, self.rows = 0.0, 0
         self.outputs: list[Array] = []
         self.targets: list[Array] = []

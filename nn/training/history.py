@@ -34,8 +34,8 @@ class History(dict[str, list[float]]):
 
     def __init__(self, numbers: Mapping[str, list[float]] | None = None) -> None:
         super().__init__({key: list(values) for key, values in (numbers or {}).items()})
-        self.stopped = ""
-        self.interrupted = False
+        self.stopped: str = ""
+        self.interrupted: bool = False
 
     @property
     def epochs(self) -> int:

@@ -23,7 +23,7 @@ class Interrupt:
     """
 
     def __init__(self) -> None:
-        self.wanted = False
+        self.wanted: bool = False
         self._before: Any = None
         self._set = False
 

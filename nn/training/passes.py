@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from typing import Any
 
@@ -13,12 +14,14 @@ from autograd.extend import is_recording
 from nn import checkpoint
 from nn.module import Module
 from nn.randomness import as_generator
+from nn.recording import ask_surroundings
 
 __all__ = ["Passes"]
 
 # Recording costs as much as 2 to 15 steps of the engine, small models the most, and a replay saves a fifth to a half of
 # each: a shape of batch that has come this often has been worth it, or nearly, whenever the training ends.
 SEEN_BEFORE = 16
+MOST_RECORDINGS = 32  # a model that is another in every epoch is left to the engine
 MOST_SHAPES = 16  # where every batch has another shape, replays are rare and recordings in the way
 
 
@@ -46,10 +49,11 @@ class Passes:
         self.model: Any = model
         self.loss: Any = loss
         self.always: bool = compile is True
-        self.summed = False
+        self.summed: bool = False
         make: Any = None if compile is False else autograd.compile
-        self.compiled = make and make(self._of_arrays)
+        self.compiled: Any = make and make(self._of_arrays)
         self.counts: dict[Any, int] = {}
+        self.recordings: int = 0
         self.before: Any = None  # what a recording that fails has to put back
 
     def __call__(self, forward: Any, batch: Any, summed: bool) -> tuple[float, Any, Any]:
@@ -95,8 +99,20 @@ class Passes:
     def _of_arrays(self, *batch: Any) -> tuple[Any, ...]:
         if is_recording():
             self.before = self._drawn_and_counted()
+            if self.recordings == MOST_RECORDINGS:
+                self.compiled = None
+            self.recordings += 1
+            if not isinstance(self.loss, Module):
+                ask_surroundings(self.loss)
+        drawn = (random.getstate(), str(np.random.get_state())) if is_recording() else None
         output = self.model(*batch[:-1])
         loss = self.loss(output, batch[-1])
+        if drawn is not None and drawn != (random.getstate(), str(np.random.get_state())):
+            refusal: Any = autograd.RecordingError
+            raise refusal(
+                "the model draws from `random` or `np.random`, and a replay would repeat what it drew: use "
+                "autograd.extend.callback(draw), or nn.functional.dropout"
+            )
         return (loss * float(len(batch[-1])), loss, output) if self.summed else (loss, output)
 
     def _replayed(self, batch: Any) -> tuple[float, Any, Any] | None:

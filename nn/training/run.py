@@ -88,11 +88,14 @@ class Run:
         self.listeners: dict[str, list[Any]] = {hook: self._listening(hook) for hook in HOOKS}
         self.totals: Totals = Totals(metrics, self.loss, self.ranks and self.ranks.comm)
         self.history: History = History()
+        self.epoch: int
+        self.step: int
+        self.done: int
         self.epoch = self.step = self.done = 0
         self.batch: Any = None
-        self.last_loss = math.nan
+        self.last_loss: float = math.nan
         self.numbers: dict[str, float] = {}
-        self.seconds = 0.0
+        self.seconds: float = 0.0
 
     def _listening(self, hook: str) -> list[Any]:
         found = [getattr(callback, hook) for callback in self.callbacks if hasattr(callback, hook)]
@@ -163,7 +166,10 @@ class Run:
             self._meet(interrupt, drift=True)
             shown(self.epoch, self.numbers)
             ends = self.done == self.epochs or bool(self.history.stopped)
-            if save_to is not None and (ends or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES):
+            due = ends or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES
+            if self.ranks is not None:  # one clock for all: to save is to ask every rank
+                due = self.ranks.comm.bcast(due)
+            if save_to is not None and due:
                 self.save(save_to)
                 saved = time.monotonic()
 

@@ -62,6 +62,9 @@ class Stepper:
                 f"{type(self.optimizer).__name__} computes its loss several times, which rules out accumulate > 1"
             )
         self.mean: Any | bool = getattr(self.loss, "reduction", "mean") != "sum"
+        self.gathered: int
+        self.rows: int
+        self.losses: float
         self.gathered, self.rows, self.losses = 0, 0, 0.0
         self.norms: list[float] = []
         self.passes: Passes = Passes(self.model, self.loss, self.compile)

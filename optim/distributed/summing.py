@@ -51,7 +51,7 @@ class GradientSum:
         self.comm: Any = comm
         arrays = [np.asarray(p.data) for p in self.parameters]
         self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
-        self.shapes = [a.shape for a in arrays]
+        self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         # The gradient of a number is a float; an array's is of its own type.
         self.types: list[Any | None] = [
             p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
@@ -61,7 +61,7 @@ class GradientSum:
         self.end: int = ends[-1]
         self.flags: slice[int, int, Any] = slice(ends[-1], ends[-1] + len(arrays))
         self.length: int = self.flags.stop + 1 + beside
-        self.send = np.zeros(self.length, self.kind)
+        self.send: np.ndarray[Any, Any] = np.zeros(self.length, self.kind)
         self.slots: list[Any] = self._views(self.send)
         self.pool: list[Buffer] = []
 

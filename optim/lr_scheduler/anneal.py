@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from optim.lr_scheduler import functions
 from optim.lr_scheduler.base import HasGroups, LRScheduler, PerGroup, choice, pick, real, real_per_group, whole
@@ -140,7 +140,7 @@ class SWALR(LRScheduler):
         anneal_strategy: Literal["cos", "linear"] = "cos",
         last_epoch: int = -1,
     ) -> None:
-        self.swa_lr = real_per_group("swa_lr", swa_lr, optimizer, "[0, inf)")
+        self.swa_lr: Any = real_per_group("swa_lr", swa_lr, optimizer, "[0, inf)")
         self.anneal_epochs: int = whole("anneal_epochs", anneal_epochs, 0)
         self.anneal_strategy: str = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
         super().__init__(optimizer, last_epoch)

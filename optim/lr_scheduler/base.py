@@ -283,7 +283,7 @@ class LRScheduler:
 
     def _begin(self) -> None:
         """Set the rates of step 0, starting from the rates the groups have now."""
-        self.last_epoch = -1
+        self.last_epoch: int = -1
         self._last_lr = [math.nan] * len(self.base_lrs)
         self._advance()
 

@@ -127,7 +127,7 @@ class OneCycleLR(MomentumCycling):
         last_epoch: int = -1,
     ) -> None:
         if total_steps is not None:
-            self.total_steps = whole("total_steps", total_steps, 1)
+            self.total_steps: int = whole("total_steps", total_steps, 1)
         elif epochs is not None and steps_per_epoch is not None:
             self.total_steps = whole("epochs", epochs, 1) * whole("steps_per_epoch", steps_per_epoch, 1)
         else:

@@ -88,10 +88,10 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown: int = whole("cooldown", cooldown, 0)
         self.min_lr: Any = real_per_group("min_lr", min_lr, optimizer, "[0, inf)")
         self.eps: float = real("eps", eps, "[0, inf)")
-        self.last_epoch = 0
-        self.best = math.inf if mode == "min" else -math.inf
-        self.num_bad_epochs = 0
-        self.cooldown_counter = 0
+        self.last_epoch: int = 0
+        self.best: float = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs: int = 0
+        self.cooldown_counter: int = 0
         self._last_lr = [group["lr"] for group in groups]
 
     @property
