@@ -88,7 +88,7 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
 class _Segment(Pullback):
     """An operation made from one call of a function; its pullback calls the function again."""
 
-    __slots__ = ("arguments", "captured", "f", "kwargs", "live", "rebuild", "rng", "state")
+    __slots__ = ("arguments", "captured", "count", "f", "kwargs", "live", "rebuild", "rng", "state")
 
     state: Any
 
@@ -100,6 +100,7 @@ class _Segment(Pullback):
         self.is_binary = self.per_element = self.selects = False
         leaves, _, self.rebuild = flatten(args)
         self.arguments = [_NODE if isinstance(x, Node) else x for x in leaves]
+        self.count = sum(isinstance(x, Node) for x in leaves)
         self.f, self.kwargs, self.rng = f, kwargs, rng
         self.state = None if rng is None else rng.bit_generator.state
         self.captured: tuple[Node, ...] = ()
@@ -127,7 +128,7 @@ class _Segment(Pullback):
 
     def forward(self, *raw: Any) -> Any:
         """Compute the result from numbers alone."""
-        count = self.arguments.count(_NODE)
+        count = self.count
         with no_grad(), _holding(self.captured, raw[count:]), self.drawing_again():
             outputs, _ = self.run([_linked(x) for x in raw[:count]])
         return self.packed([outputs[i] for i in self.live])
@@ -165,7 +166,7 @@ class _Segment(Pullback):
 
     def pulled(self, g: Any, y: Any, inputs: tuple[Any, ...]) -> list[Any]:
         """Compute the function again on a graph of its own, and return the cotangents of all inputs."""
-        count = self.arguments.count(_NODE)
+        count = self.count
         with enable_grad():
             fresh = [_linked(x) for x in inputs[:count]]
             held = [x._data if isinstance(x, Node) else x for x in inputs[count:]]

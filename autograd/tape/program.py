@@ -65,7 +65,10 @@ class Program:
         self.backward_from: int = 0
         self.outputs = forward
         given, own = set(inputs), {*effects, *[r for r in results[:forward] if isinstance(r, Node)]}
-        order = topological_order(*effects, *[r for r in results if isinstance(r, Node)])
+        # The gradients from the last layer to the first, as the chain rule goes: what a layer needs is then used up
+        # before the next one is looked at.
+        roots = [r for r in (*effects, *results[:forward], *reversed(results[forward:])) if isinstance(r, Node)]
+        order = topological_order(*roots)
         self._enter(order, given, own)
         self.results: list[Any] = [self.stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
         del self._found

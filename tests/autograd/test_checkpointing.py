@@ -174,3 +174,10 @@ def test_integers_pass_through():
 def test_outputs_of_two_dtypes_are_refused():
     with pytest.raises(TypeError, match="float32"):
         checkpoint(lambda x: (x, ag.astype(x, np.float32)))(Tensor(X, requires_grad=True))
+
+
+def test_an_array_among_the_arguments():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    loss = checkpoint(lambda x, w: ag.tanh(x * w).sum())(np.array([0.5, 1.0]), w)
+    loss.backward()
+    assert np.allclose(w.grad, np.array([0.5, 1.0]) / np.cosh([0.5, 2.0]) ** 2)

@@ -618,3 +618,27 @@ def test_hooks_on_a_leaf_added_later_are_seen():
     w.register_hook(lambda g: g * 10.0)
     step(np.array([2.0]))
     assert w.grad.tolist() == [20.0]
+
+
+def test_a_checkpointed_model_keeps_little():
+    """The memory a program writes into grows with the inputs of the parts, not with what is between them."""
+    layers = [Tensor(np.full((50, 50), 0.01), requires_grad=True) for _ in range(12)]
+
+    def block(x, *weights):
+        for w in weights:
+            x = ag.tanh(x @ w)
+        return x
+
+    def deep(x, part):
+        for i in range(0, 12, 4):
+            x = part(x, *layers[i : i + 4])
+        return x.sum()
+
+    x = np.ones((50, 50))
+    blocks = {}
+    for name, part in (("kept", block), ("saved", ag.checkpoint(block))):
+        step = ag.compile(lambda x, part=part: deep(x, part))
+        step(x)
+        blocks[name] = sum(map(len, programs(step)[0].replay.blocks)) / x.nbytes
+    assert blocks["kept"] > 12
+    assert blocks["saved"] < 8
