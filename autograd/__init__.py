@@ -13,6 +13,7 @@ Examples
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from . import extend
 from .anomaly import AnomalyError, detect_anomaly
@@ -125,6 +126,19 @@ from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
 from .transforms import grad, jvp, value_and_grad, vjp
 from .value import Value
 from .verify import verify
+
+if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
+    from .drawing.animation import draw_backward as draw_backward
+    from .drawing.contrast import draw_diff as draw_diff
+    from .drawing.diagrams import neuron_diagram as neuron_diagram
+    from .drawing.diagrams import pass_diagram as pass_diagram
+    from .drawing.drawing import draw as draw
+    from .drawing.player import play as play
+    from .explaining.explanation import explain as explain
+    from .explaining.expression import formula as formula
+    from .explaining.steps import backward_steps as backward_steps
+    from .tape.compiled import compile as compile
+    from .tape.recording import RecordingError as RecordingError
 
 abs = absolute
 
