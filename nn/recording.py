@@ -43,9 +43,8 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def note_change(module: Any, name: str, old: Any, value: Any) -> None:
     """Let what was recorded of a module be replayed no more, since one of its attributes is another now."""
-    if name not in ("training", "_hooks") and not (
-        type(value) in NUMBERS and type(old) is type(value) and value == old
-    ):
+    same = type(value) in NUMBERS and type(old) is type(value) and value == old
+    if not same and name not in ("training", "_hooks"):  # which are asked for by name
         vars(module)["_recorded"][0] += 1
 
 

@@ -105,7 +105,9 @@ def fit(
         default a shape of batch is recorded when it comes for the 17th time: a recording costs as much as 2 to 15 steps
         of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
         several times in a step (`optim.LBFGS`, `optim.SAM`), nor, with `comm`, for models of other layers than this
-        library's, or with layers that ask the other ranks (`BatchNorm1d`, dropout).
+        library's, or with layers that ask the other ranks (`BatchNorm1d`, dropout).  Attributes of modules may be
+        assigned between steps, and so may plain numbers that forward or the loss reads by name; what they find elsewhere
+        (in a list, a dict, another object) is seen once: pass ``compile=False`` if that changes.
 
     Returns
     -------
@@ -156,7 +158,12 @@ def fit(
     if comm is not None:
         stepper.ranks = ranks = Ranks(comm, model, loss, optimizer)
         limits = {"clip_grad_norm": clip_grad_norm, "clip_grad_value": clip_grad_value, "l2": l2}
-        loader = ranks.start(loader, validation, {"epochs": epochs, "accumulate": accumulate, **limits})
+        shared = {
+            "metrics": list(named(metrics)),
+            "resume": resume,
+            "checkpoint (given or not)": checkpoint is not None,
+        }
+        loader = ranks.start(loader, validation, {"epochs": epochs, "accumulate": accumulate, **limits, **shared})
     helpers = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     if early_stopping is not None:
         helpers.append(early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping))

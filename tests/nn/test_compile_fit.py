@@ -1,5 +1,7 @@
 """`fit(..., compile=)`: replayed steps make the training that the engine makes."""
 
+import contextlib
+import random
 import re
 import signal
 
@@ -168,6 +170,84 @@ def test_layers_frozen_and_freed_in_the_middle():
             first.grad = None
 
     assert_alike(training(True, callbacks=[Freeze()]), training(False, callbacks=[Freeze()]))
+
+
+SCALE = 1.0
+
+
+def test_what_the_model_and_the_loss_read_may_change_between_steps(monkeypatch):
+    class Annealed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(4, 4, rng=0), nn.Linear(4, 2, rng=1)])
+            self.noise, self.temperature, self.shift = nn.Dropout(0.1, rng=0), 1.0, np.zeros(2)
+            self.register_buffer("mask", np.ones(4))
+
+        def forward(self, x):
+            x = self.noise(self.layers[0](x * self.mask)) * SCALE
+            return self.layers[1](x) / self.temperature + self.shift
+
+    def annealed(compile):
+        model, beta = Annealed(), 1.0
+        monkeypatch.setitem(globals(), "SCALE", 1.0)
+
+        def change(run):
+            nonlocal beta
+            model.temperature, model.noise.p = 1.0 + run.epoch, 0.1 * run.epoch
+            beta = 1.0 / run.epoch
+            monkeypatch.setitem(globals(), "SCALE", 0.5 * run.epoch)
+            if run.epoch == 3:
+                model.shift = np.array([0.5, -0.5])
+                model.mask = np.array([1.0, 0.0, 1.0, 1.0])
+            if run.epoch == 4:
+                model.layers[0] = nn.Linear(4, 4, rng=7)
+
+        def loss(output, target):
+            return nn.functional.mse_loss(output, target) * beta
+
+        optimizer = optim.SGD(model.parameters(), lr=0.02)
+        settings = {"epochs": 6, "rng": 0, "batch_size": 35, "callbacks": change, "progress": False}
+        history = fit(model, loss, optimizer, (X, Y), compile=compile, **settings)
+        history.pop("seconds")
+        return history, model.state_dict()
+
+    ours = annealed(True)
+    assert_alike(ours, annealed(False))
+    assert len(set(ours[0]["loss"])) == 6
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.random])
+def test_draws_that_a_replay_would_repeat_are_left_to_the_engine(draw):
+    class Noisy(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * (1.0 + draw())
+
+    found = []
+    for compile in (True, False):
+        random.seed(1)
+        np.random.seed(1)
+        model = Noisy(4, 2, rng=0)
+        optimizer = optim.SGD(model.parameters(), lr=0.02)
+        settings = {"epochs": 3, "rng": 0, "compile": compile, "progress": False}
+        with pytest.warns(RuntimeWarning, match="draws from") if compile else contextlib.nullcontext():
+            history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
+        history.pop("seconds")
+        found.append((history, model.state_dict()))
+    assert_alike(*found)
+
+
+def test_a_model_that_is_another_in_every_step_is_left_to_the_engine():
+    model = nn.Sequential(nn.Linear(4, 2, rng=0), nn.Dropout(0.1, rng=0))
+    passes = Passes(model, nn.MSELoss(), True)
+
+    def forward(batch):
+        output = model(batch[0])
+        return nn.MSELoss()(output, batch[1]), output, batch[1]
+
+    for i in range(40):
+        model[1].p = 0.01 * i
+        passes(forward, (X, Y), False)
+    assert passes.compiled is None
 
 
 def test_anomalies_are_found_in_the_engine():
