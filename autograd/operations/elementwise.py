@@ -369,7 +369,7 @@ def sigmoid(x: Any) -> Any:
         return 1.0 / (1.0 + np.exp(-x))
 
 
-@elementwise(lambda y, x: x > 0, symbol="ReLU")
+@elementwise(lambda y, x: y > 0, symbol="ReLU")  # where x > 0, too, and nobody has to keep x
 def relu(x: Any) -> Any:
     """Rectifier ``max(0, x)``; its derivative at 0 is 0.
 

@@ -121,7 +121,7 @@ def test_every_elementwise_rule_reads_as_a_formula():
 
 @pytest.mark.parametrize(
     ("name", "rules"),
-    [("tanh", ("1 - y * y",)), ("divide", ("1 / y", "-z / y")), ("sigmoid", ("y * (1 - y)",)), ("relu", ("[x > 0]",))],
+    [("tanh", ("1 - y * y",)), ("divide", ("1 / y", "-z / y")), ("sigmoid", ("y * (1 - y)",)), ("relu", ("[y > 0]",))],
 )
 def test_a_rule_reads_as_it_is_written(name, rules):
     assert rule_formulas(name) == rules
