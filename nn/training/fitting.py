@@ -106,8 +106,8 @@ def fit(
         of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
         several times in a step (`optim.LBFGS`, `optim.SAM`), nor, with `comm`, for models of other layers than this
         library's, or with layers that ask the other ranks (`BatchNorm1d`, dropout).  Attributes of modules may be
-        assigned between steps, and so may plain numbers that forward or the loss reads by name; what they find elsewhere
-        (in a list, a dict, another object) is seen once: pass ``compile=False`` if that changes.
+        assigned between steps, and so may plain numbers that forward or the loss reads by name; what they find
+        elsewhere (in a list, a dict, another object) is seen once: pass ``compile=False`` if that changes.
 
     Returns
     -------
