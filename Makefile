@@ -2,7 +2,9 @@
 #
 #   make demo        train a network on real digits; pictures and model go to out/
 #   make test        run every test
-#   make check       everything a change must pass: lint, types, tests with coverage
+#   make check       everything a change must pass: lint, types, documentation, tests with coverage
+#   make types       what a type checker sees of the public names: all of it, or it fails
+#   make docs        the API reference, for a browser: build/docs/html/index.html
 #   make pictures    draw the pictures of the demos' contents again
 #   make benchmarks  time training steps beside NumPy by hand and every peer that is installed
 #   make peers       install the peers, each into an environment of its own (large; needs a network)
@@ -33,7 +35,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # The packages of this folder, whatever another project has put into the environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test lint check pictures benchmarks peers clean
+.PHONY: help demo test lint types docs check pictures benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -50,7 +52,19 @@ lint: $(VENV)/.test
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 
-check: lint
+# Not part of lint: pyright brings a node of 60 MB, which a machine that only runs the tests need not fetch.
+types: $(VENV)/.types
+	@for package in autograd nn optim; do \
+		PYTHONPATH="$(CURDIR)" $(RUN) -m pyright --pythonpath $(RUN) --ignoreexternal --verifytypes $$package \
+			> $(VENV)/types.txt || { cat $(VENV)/types.txt; exit 1; }; \
+		echo "$$package: $$(grep 'completeness score' $(VENV)/types.txt)"; done
+
+docs: $(VENV)/.docs
+	@mkdir -p build/docs/pages
+	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -c .docs build/docs/pages build/docs/html
+	@echo "wrote build/docs/html/index.html"
+
+check: lint types $(VENV)/.docs
 	@$(RUN) -m pytest --cov --cov-report=term $(ARGS)
 
 pictures: $(VENV)/.test
@@ -86,6 +100,12 @@ $(VENV)/.demo: pyproject.toml $(CONSTRAINTS) | $(RUN)
 
 $(VENV)/.test: pyproject.toml $(CONSTRAINTS) | $(RUN)
 	$(call install,$(TEST_EXTRAS))
+
+$(VENV)/.docs: pyproject.toml $(CONSTRAINTS) | $(RUN)
+	$(call install,docs)
+
+$(VENV)/.types: pyproject.toml $(CONSTRAINTS) | $(RUN)
+	$(call install,types)
 
 $(RUN):
 	@command -v "$(PYTHON)" >/dev/null || { \

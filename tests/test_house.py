@@ -50,10 +50,10 @@ def fake_python(folder, version_ok, venv_ok=True):
 
 
 @needs_make
-@pytest.mark.parametrize("target", ["demo", "test", "check"])
+@pytest.mark.parametrize("target", ["demo", "test", "types", "docs", "check"])
 def test_a_second_run_installs_nothing(clone, target):
     (clone / ".venv/bin").mkdir(parents=True)
-    for made in (".venv/bin/python", ".venv/.demo", ".venv/.test"):
+    for made in (".venv/bin/python", ".venv/.demo", ".venv/.test", ".venv/.types", ".venv/.docs"):
         (clone / made).touch()
     done = make(clone, "-n", target)
     assert done.returncode == 0, done.stderr
@@ -99,7 +99,7 @@ def test_a_missing_venv_module_says_what_to_install(clone):
 @needs_make
 def test_make_alone_explains_the_targets(clone):
     shown = make(clone).stdout
-    for target in ("demo", "test", "check", "clean"):
+    for target in ("demo", "test", "check", "types", "docs", "clean"):
         assert f"make {target} " in shown
 
 
