@@ -211,17 +211,35 @@ def starts(comm):
     other = comm.rank == 1
     changed = X.copy()
     changed[17, 1] += 1e-12 * other
-    plain = {"hidden": 8, "seed": 0, "lr": 0.01, "dtype": None, "kind": optim.Adam, "X": X, "Y": Y, "batch": 16}
+    plain = {
+        "hidden": 8,
+        "seed": 0,
+        "lr": 0.01,
+        "dtype": None,
+        "kind": optim.Adam,
+        "X": X,
+        "Y": Y,
+        "batch": 16,
+        "checkpoint": None,
+    }
     faults = {
         "shape": {"hidden": 9}, "dtype": {"dtype": np.float32}, "lr": {"lr": 0.02}, "optimizer": {"kind": optim.SGD},
         "rows": {"X": X[:49], "Y": Y[:49]}, "data": {"X": changed}, "batch": {"batch": 8}, "numbers": {"seed": 1},
+        "file": {"checkpoint": "run.npz"},
     }  # fmt: skip
     found = {}
     for name, fault in faults.items():
         o = plain | (fault if other else {})
         model = nn.MLP(4, [o["hidden"], 2], rng=o["seed"], dtype=o["dtype"])
         optimizer = o["kind"](model.parameters(), lr=o["lr"])
-        data = {"batch_size": o["batch"], "rng": 0, "progress": False, "epochs": 2, "comm": comm}
+        data = {
+            "batch_size": o["batch"],
+            "rng": 0,
+            "progress": False,
+            "epochs": 2,
+            "comm": comm,
+            "checkpoint": o["checkpoint"],
+        }
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             try:
