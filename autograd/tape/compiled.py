@@ -58,6 +58,10 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
     No derivative is known here: the chain rule runs once, on nodes, and what it computes is replayed.
 
+    Graphs of many `Value`s become arrays: all numbers that can be computed at the same time are, by numba where it is
+    installed (``pip install chainrule[fast]``), else by NumPy.  The environment variable ``CHAINRULE_NUMBA=0`` does
+    without numba; its machine code is kept beside the package, or where ``NUMBA_CACHE_DIR`` says.
+
     Examples
     --------
     >>> import numpy as np
