@@ -58,8 +58,11 @@ class Memory:
         last = _last_use_of_memory(program, owners)
         results = [r for r in program.results if isinstance(r, Node)]
         steps, times = {step.node for step in program.steps}, Counter(map(id, results))
+        single = {r for r in program.results[: program.outputs] if isinstance(r, Node) and np.ndim(r._data) == 0}
         self.copied: set[Node] = {
-            r for r in results if r not in steps or owners[r] != {r} or times[id(r)] > 1 or not _is_whole(r._data)
+            r
+            for r in results
+            if r not in steps or owners[r] != {r} or times[id(r)] > 1 or not (r in single or _is_whole(r._data))
         }
         kept = {owner for r in results for owner in owners[r]}
         self.gradients: dict[Node, int] = self._gradients(program, owners)
