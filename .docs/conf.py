@@ -18,8 +18,8 @@ LOGGER = logging.getLogger(__name__)
 
 PAGES = (
     "autograd", "autograd.extend",
-    "nn", "nn.functional", "nn.init", "nn.data", "nn.training", "nn.metrics", "nn.utils", "nn.checkpoint", "nn.exchange",
-    "nn.monitor", "nn.scalar", "nn.drawing",
+    "nn", "nn.functional", "nn.init", "nn.data", "nn.training", "nn.metrics", "nn.utils", "nn.checkpoint",
+    "nn.exchange", "nn.monitor", "nn.scalar", "nn.drawing",
     "optim", "optim.lr_scheduler", "optim.distributed",
 )  # fmt: skip
 WITH_INHERITED = ("autograd.Tensor", "autograd.Value")  # an ndarray's methods come from a base that has no name outside
@@ -53,20 +53,20 @@ def heading(text, line):
 
 def entry(full, thing, home):
     """Return the directive for one name; `home` is where the same thing is already described."""
+    module, _, short = full.rpartition(".")
     if home != full:
-        return f".. py:data:: {full}\n   :no-typesetting:\n\n``{full}`` is :py:obj:`{home}`.\n\n"
+        return f".. py:data:: {short}\n   :module: {module}\n\n   Another name of :py:obj:`{home}`.\n\n"
     if inspect.isclass(thing):
         inherited = "   :inherited-members:\n" if full in WITH_INHERITED else ""
         return f".. autoclass:: {full}\n   :members:\n{inherited}\n"
     if inspect.isroutine(thing):
         return f".. autofunction:: {full}\n\n"
-    return f".. py:data:: {full}\n\n   {WORDS[full]}\n\n"
+    return f".. py:data:: {short}\n   :module: {module}\n\n   {WORDS[short]}\n\n"
 
 
 WORDS = {
-    "autograd.PRIMITIVES": "The table of all operations by name, a read-only mapping.",
-    "autograd.extend.PRIMITIVES": "The table of all operations by name, a read-only mapping.",
-    "nn.metrics.Metric": "A function of a model's output and the target, which returns a number.",
+    "PRIMITIVES": "The table of all operations by name.",
+    "Metric": "A function of a model's output and the target, which returns a number.",
 }
 
 
