@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node
+from autograd.modes import NotReplayable
 
 from .interpreter import CHAIN, KINDS
 from .leaves import Leaves, store_floats
@@ -109,6 +111,8 @@ class FloatReplay:
         self._outputs, self._forward = program.outputs, program.backward_from
         self._inputs, self._operations = len(program.inputs), len(program.nodes)
         self._leaves = Leaves(program.leaves)
+        self._numbers_then = [x._data for x in program.inputs]
+        self._results_then = [getattr(r, "_data", r) for r in program.results]
         place = {node: i for i, node in enumerate(program.inputs)}
         # Whose gradient: the number of an input, or a variable, which may be gone soon.
         self._targets: list[Any] = [place.get(variable, weakref.ref(variable)) for variable in variables]
@@ -146,13 +150,22 @@ class FloatReplay:
         self._asks = any(type(target) is int for target in self._targets)
         kept = [i for i, target in enumerate(held) if target is not None]
         self._results = levels.results[[*range(self._outputs), *[self._outputs + i for i in kept]]]
-        for kind in self._candidates:
-            try:
-                return kind(levels)
-            except (ImportError, RuntimeError):  # numba is broken, or has no folder for its machine code
-                if kind is self._candidates[-1]:
-                    raise
-        raise AssertionError("a program has a runner")
+        for kind in self._candidates[:-1]:
+            with contextlib.suppress(ImportError, RuntimeError, OSError):  # broken, or no folder for its machine code
+                runner = kind(levels)
+                if self._agrees(runner):
+                    return runner
+        return self._candidates[-1](levels)
+
+    def _agrees(self, runner: Runner) -> bool:
+        """Whether machine code finds the recorded results: a numba with mathematics of its own may not, to the bit."""
+        levels = self._levels
+        given = [*self._numbers_then, *self._leaves.numbers_then]
+        try:
+            found = runner.run(slice(0, levels.outside), given, levels.results)
+        except NotReplayable:  # the record is of numbers that only the engine can deal with
+            return True
+        return np.array_equal(found, self._results_then, equal_nan=True)
 
     @property
     def source(self) -> str:

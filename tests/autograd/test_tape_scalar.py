@@ -152,7 +152,8 @@ def grown(rng, leaves, count):
                 lambda x, y: x + x, lambda x, y: y - x * y, lambda x, y: x + 0.5, lambda x, y: 2.0 - x,
                 lambda x, y: (x * 0.1).tanh(), lambda x, y: x.relu(), lambda x, y: ag.where(x > y, x, y * 0.5),
                 lambda x, y: x / (y * y + 1.0), lambda x, y: ag.maximum(x, y), lambda x, y: ag.floor(x) * 0.25,
-                lambda x, y: -(x > y), lambda x, y: (x < y) * (-y), lambda x, y: ag.leaky_relu(x, 0.1), lambda x, y: (x * 0.01) ** 2,
+                lambda x, y: -(x > y), lambda x, y: (x < y) * (-y), lambda x, y: ag.leaky_relu(x, 0.1),
+                lambda x, y: (x * 0.01) ** 2,
             ])(x, y) * rng.choice([1.0, 0.5, -0.25])
         )  # fmt: skip
     return sum(pool[-8:])
@@ -446,6 +447,23 @@ def test_without_a_folder_for_machine_code_numpy_takes_over(monkeypatch):
     step = compare(
         lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i + k for i in range(20)] for k in (0, 1)]
     )
+    [[call]] = step._programs.values()
+    assert isinstance(call.replay._runner, NumpyLevels)
+
+
+def test_machine_code_of_other_mathematics_is_not_used(monkeypatch):
+    """Intel's tanh, say, which differs in the last bit."""
+
+    def other(v, *rest):
+        _interpret(v, *rest)
+        v[-1] = np.nextafter(v[-1], 9.0)
+        return True
+
+    monkeypatch.setattr("autograd.tape.numba_levels.interpreter", lambda: other)
+    monkeypatch.setattr(executor, "_numba_is_there", lambda: True)
+    monkeypatch.setattr(executor, "WORTH_NUMBA", 0.0)
+    w = [Value(0.1 * i) for i in range(20)]
+    step = compare(lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i] * 20 for i in range(3)])
     [[call]] = step._programs.values()
     assert isinstance(call.replay._runner, NumpyLevels)
 
