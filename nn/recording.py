@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import autograd as ag
@@ -24,7 +25,8 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if module._of_values or any(map(holds_values, (*args, *vars(module).values()))):
         args = tuple([_of_values(a) for a in args])
     changes = vars(module).setdefault("_recorded", [0])
-    _, hooked = setting(lambda: (changes[0], module._hooks.kinds() if module._hooks is not None else ()))
+    setting(partial(changes.__getitem__, 0))
+    hooked = () if module._hooks is None else setting(module._hooks.kinds)
     if not type(module).__module__.startswith("nn."):
         ask_surroundings(type(module).forward)
     if not hooked:
@@ -44,7 +46,7 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 def note_change(module: Any, name: str, old: Any, value: Any) -> None:
     """Let what was recorded of a module be replayed no more, since one of its attributes is another now."""
     same = type(value) in NUMBERS and type(old) is type(value) and value == old
-    if not same and name not in ("training", "_hooks"):  # which are asked for by name
+    if not same and name != "training":  # which is asked for by name
         vars(module)["_recorded"][0] += 1
 
 
