@@ -26,6 +26,7 @@ from .signature import Arguments, signature_of
 __all__ = ["Compiled", "compile"]
 
 MOST_PROGRAMS = 64  # signatures kept; the oldest are forgotten
+MOST_SETTINGS = 8  # programs of one signature kept, for as many settings
 
 
 def compile(function: Callable[..., Any]) -> Compiled:
@@ -127,7 +128,9 @@ class Compiled(Recorded):
                 program = _Call(self.function, Arguments(self.function, args, kwargs), bool(current_mode()))
         except NotReplayable:
             return self._eagerly(args, kwargs)
-        self._programs.setdefault(key, []).append(program)
+        kept = self._programs.setdefault(key, [])
+        del kept[: len(kept) + 1 - MOST_SETTINGS]
+        kept.append(program)
         return program.first_results(sources)
 
     def again(self, function: Callable[..., Any]) -> Compiled:

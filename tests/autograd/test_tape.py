@@ -207,6 +207,15 @@ def test_settings_are_asked_again():
     assert len(programs(step)) == 2
 
 
+def test_settings_that_never_return_are_forgotten():
+    state = {"k": 0}
+    step = ag.compile(lambda x: x * float(setting(lambda: state["k"])))
+    for k in range(20):
+        state["k"] = k
+        assert step(np.ones(1))[0] == k
+    assert len(programs(step)) == 8
+
+
 def test_freezing_a_parameter_records_again():
     a, b = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
     step = ag.compile(lambda x: (a * b * x).sum())
