@@ -129,7 +129,7 @@ class Compiled(Recorded):
         except NotReplayable:
             return self._eagerly(args, kwargs)
         kept = self._programs.setdefault(key, [])
-        del kept[: len(kept) + 1 - MOST_SETTINGS]
+        del kept[: max(0, len(kept) + 1 - MOST_SETTINGS)]
         kept.append(program)
         return program.first_results(sources)
 
