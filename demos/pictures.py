@@ -1,4 +1,4 @@
-"""Draw the graphs of the walkthrough again, for its table of contents.
+"""Draw the graphs of the walkthrough and of a small network again, for the tables of contents.
 
     python demos/pictures.py            write demos/pictures/*.svg
     python demos/pictures.py --check    only say whether they are current; exit 1 if not
@@ -19,6 +19,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
+import nn
+from autograd import draw
+
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "pictures"
 
@@ -38,6 +43,16 @@ def drawings() -> dict[str, object]:
     return found
 
 
+def networks() -> dict[str, object]:
+    """Return one step of a training, as a graph of layers and as a pass there and back."""
+    model, criterion = nn.MLP(2, [3, 1], activation="tanh", rng=1), nn.BCEWithLogitsLoss()
+    x, y = np.array([[0.5, -1.0], [1.0, 2.0]]), np.array([[1.0], [0.0]])
+    return {
+        "layers": draw(model, x, loss=lambda z: criterion(z, y), zoom="layers"),
+        "passes": nn.draw_passes(model, x, loss=lambda z: criterion(z, y)),
+    }
+
+
 def fingerprint(drawing) -> str:
     """Return the mark that a picture of this drawing carries."""
     return f"<!-- drawn from {hashlib.sha256(drawing.source.encode()).hexdigest()[:16]} -->"
@@ -50,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     sys.path.insert(0, str(HERE))
     stale = []
-    for name, drawing in drawings().items():
+    for name, drawing in {**drawings(), **networks()}.items():
         path = FOLDER / f"{name}.svg"
         if args.check:
             if not path.exists() or fingerprint(drawing) not in path.read_text(encoding="utf-8"):
