@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -118,7 +119,11 @@ class Recording(Watch):
 
 
 def _identity(question: Callable[[], Any]) -> Any:
-    """Return what is the same for a lambda written at the same place about the same objects."""
+    """Return what is the same for two questions about the same objects, such as lambdas written at the same place."""
+    if isinstance(question, functools.partial) and not question.keywords:
+        return _identity(question.func), *map(id, question.args)
+    if (owner := getattr(question, "__self__", None)) is not None:
+        return id(owner), question.__name__
     code, closure = getattr(question, "__code__", None), getattr(question, "__closure__", None) or ()
     if code is None or getattr(question, "__defaults__", None):
         return id(question)

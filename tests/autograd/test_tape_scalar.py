@@ -5,6 +5,7 @@ import random
 import struct
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,7 +14,7 @@ from samples import CASES
 
 import autograd as ag
 from autograd import Value
-from autograd.extend import NotReplayable, callback, elementwise
+from autograd.extend import NotReplayable, callback, elementwise, setting
 from autograd.tape import compiled, executor
 from autograd.tape.executor import FloatReplay
 from autograd.tape.interpreter import KINDS, _interpret, interpreter
@@ -348,6 +349,26 @@ def test_a_network_is_trained_to_the_same_bits(runner):
     assert len(step._programs) == 1
 
 
+def test_a_question_is_asked_again_once():
+    """However often it was asked while recording: a neuron asks for each example."""
+    about, x = [1], Value(2.0)
+
+    def loss():
+        for _ in range(5):
+            setting(lambda: about[0])
+            setting(partial(about.__getitem__, 0))
+            setting(about.copy)
+        return x * x
+
+    step = ag.compile(loss)
+    step()
+    [[call]] = step._programs.values()
+    assert len(call._guards) == 3
+    about[0] = 2
+    step()
+    assert len(step._programs[next(iter(step._programs))]) == 2
+
+
 def test_variables_that_the_function_makes_are_constants():
     """Nobody can reach them, so they are neither kept nor given gradients."""
     w = [Value(0.1 * i) for i in range(20)]
@@ -428,9 +449,9 @@ def test_numba_is_loaded_for_large_programs_only():
         large(); large()
         print("numba" in sys.modules)
     """
-    for setting, expected in (("1", "True"), ("0", "False")):
+    for numba, expected in (("1", "True"), ("0", "False")):
         run = subprocess.run(
-            [sys.executable, "-c", code], env={**executor.os.environ, "CHAINRULE_NUMBA": setting},
+            [sys.executable, "-c", code], env={**executor.os.environ, "CHAINRULE_NUMBA": numba},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert run.stdout.strip() == expected
