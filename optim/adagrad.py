@@ -25,7 +25,7 @@ class RMSprop(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     alpha : float
         Weight of the past in s.
     eps, eps_root : float
@@ -96,7 +96,7 @@ class Adagrad(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     lr_decay : float
         How fast `lr` falls with the step count.
     weight_decay : float
@@ -150,7 +150,7 @@ class Adadelta(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     rho : float
         Weight of the past in both averages.
     eps : float
@@ -202,7 +202,7 @@ class Ftrl(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     initial_accumulator_value : float
         What n starts from.
     l1, l2 : float

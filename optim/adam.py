@@ -25,7 +25,7 @@ class Adam(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in m and v, each in [0, 1).
     eps, eps_root : float

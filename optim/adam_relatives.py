@@ -25,7 +25,7 @@ class Adamax(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     eps : float
@@ -78,7 +78,7 @@ class NAdam(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     eps : float
@@ -145,7 +145,7 @@ class RAdam(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     eps : float
@@ -207,7 +207,7 @@ class AdaBelief(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     eps, eps_root : float
@@ -266,7 +266,7 @@ class Yogi(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     eps : float

@@ -36,7 +36,7 @@ class LARS(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     weight_decay : float
         L2 regularisation, inside the layer's step length.
     trust_coefficient : float
@@ -101,7 +101,7 @@ class LAMB(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     eps, eps_root : float
@@ -163,7 +163,7 @@ class NovoGrad(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     eps, eps_root : float

@@ -32,7 +32,7 @@ class LBFGS(Optimizer):
     params : iterable
         Parameters; one group only.
     lr : float
-        Step length, or the line search's first guess.
+        Learning rate, or the line search's first guess.
     max_iter, max_eval : int
         Most steps and evaluations per call; evaluations: None means 5/4 of the steps.
     tolerance_grad, tolerance_change : float

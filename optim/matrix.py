@@ -27,7 +27,7 @@ class Adafactor(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     beta2_decay : float
         Power with which the weight of a new gradient falls, at most 0.
     eps : tuple of float
@@ -111,7 +111,7 @@ class Muon(Optimizer):
     params : iterable
         Matrices; give vectors and numbers to another optimizer, such as AdamW.
     lr : float
-        Step length.
+        Learning rate.
     weight_decay : float
         Decoupled: ``p -= lr * weight_decay * p``.
     momentum : float

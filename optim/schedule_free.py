@@ -94,7 +94,7 @@ class ScheduleFreeSGD(ScheduleFree):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     momentum : float
         Weight of x in y, in (0, 1).
     weight_decay : float
@@ -151,7 +151,7 @@ class ScheduleFreeAdamW(ScheduleFree):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weight of x in y, in (0, 1), and of the past in v.
     eps : float
@@ -216,7 +216,7 @@ class Prodigy(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     beta3 : float

@@ -24,7 +24,7 @@ class SGD(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     momentum, dampening : float
         Weight of the steps before, and how much less than 1 the new gradient weighs.
     weight_decay : float
@@ -90,7 +90,7 @@ class Momentum(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     beta : float
         Weight of the past, in [0, 1).
     weight_decay : float

@@ -24,7 +24,7 @@ class Lion(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     betas : tuple of float
         Weights of the past in the two averages, each in [0, 1).
     weight_decay : float
@@ -137,7 +137,7 @@ class ASGD(Optimizer):
     params : iterable
         Parameters, (name, parameter) pairs, or dicts of groups.
     lr : float
-        Step length.
+        Learning rate.
     lambd : float
         Decay of the parameters and of the step length.
     alpha : float
