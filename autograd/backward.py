@@ -1,4 +1,4 @@
-"""`backward` and `gradients`: where a reverse pass starts, and what becomes of its result."""
+"""`backward` and `gradients`: where a backward pass starts, and what becomes of its result."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class _Segment(Pullback):
                 outputs, _ = self.run(fresh)
             variables = [outputs[i] for i in self.live]
             self.must_repeat(variables, y)
-            # The inputs belong to the graph around, whose own reverse pass goes through them, with their hooks: stop.
+            # The inputs belong to the graph around, whose own backward pass goes through them, with their hooks: stop.
             inner = (*fresh, *self.captured)
             stop = set(inner)
             order = [node for node in topological_order(*variables, variables_only=True) if node not in stop]

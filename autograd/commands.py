@@ -146,7 +146,7 @@ def leaf_named(formula: Formula, name: str, option: str) -> Node:
 
 
 def steps_for_programs(formula: Formula) -> dict[str, Any]:
-    """Return the reverse pass as plain data."""
+    """Return the backward pass as plain data."""
     order = topological_order(formula.root, variables_only=True)
     names = None
     rows = []

@@ -109,7 +109,7 @@ class Subject:
         return [np.asarray(y._data if isinstance(y, Node) else y) for y in self.call(numbers)[1]]
 
     def gradient(self, numbers: Sequence[Any]) -> list[Array]:
-        """Return the gradient of the weighed sum of the outputs, by the reverse pass."""
+        """Return the gradient of the weighed sum of the outputs, by the backward pass."""
         nodes, outputs = self.call(numbers)
         roots = [(y, w) for y, w in zip(outputs, self.weights, strict=True) if isinstance(y, Node) and y.requires_grad]
         found: Sequence[Any] = [None] * len(nodes)

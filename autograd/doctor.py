@@ -25,7 +25,7 @@ USEFUL = {
     "tqdm": "progress bars",
     "safetensors": "checkpoints to and from PyTorch",
     "onnx": "models for other programs",
-    "numba": "a faster tape",
+    "numba": "faster replays of programs of floats",
     "threadpoolctl": "one BLAS thread for small models",
 }
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")

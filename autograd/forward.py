@@ -1,7 +1,7 @@
 """Forward mode: the same table of derivatives, walked from arguments to users.
 
 An elementwise operation multiplies tangents with its partials, a linear one is applied to the tangents, and a
-pullback is transposed: it is linear in the cotangent, so its own reverse pass turns it round.
+pullback is transposed: it is linear in the cotangent, so its own backward pass turns it round.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> A
 
 
 def _transposed(node: Node, i: int, t: Any, y: Any, inputs: tuple[Any, ...], rule: Any, create_graph: bool) -> Any:
-    """Return the Jacobian of a pullback operation times `t`, by the pullback's own reverse pass.
+    """Return the Jacobian of a pullback operation times `t`, by the pullback's own backward pass.
 
     The pullback is ``g -> J^T g``; its gradient against `t` with respect to `g` is ``J t``.
     """

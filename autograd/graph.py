@@ -74,7 +74,7 @@ class Primitive:
         self.symbol: str = symbol or name
         self.each: Callable[[int], Any] | None = each  # for a variadic operation: the rule of argument i
         self.into: Callable[..., Any] | None = None  # the same, written into an array; see `rules.writes_into`
-        self.is_binary: bool = False  # elementwise on exactly two operands, which the reverse pass does without a loop
+        self.is_binary: bool = False  # elementwise on exactly two operands, which the backward pass does without a loop
         self.per_element: bool = False  # each element of the result depends on the elements at its own place only
         self.selects: bool = selects  # an operation that may leave an argument untaken, as `where` does
 

@@ -132,7 +132,7 @@ def _size(x: Any) -> int:
 
 
 def _rows(trace: Trace) -> list[list[Any]]:
-    """Return the blocks of a Jacobian by one reverse pass per output number."""
+    """Return the blocks of a Jacobian by one backward pass per output number."""
     blocks = []
     for k, y in enumerate(trace.outputs):
         shape = np.shape(data_of(y))

@@ -44,7 +44,7 @@ class Watch:
         """See an operation that raised `error`."""
 
     def pulled(self, node: Any, arg: Any, g: Any, share: Any) -> None:
-        """See the share of the cotangent `g` of `node` that a reverse pass has given to its argument `arg`."""
+        """See the share of the cotangent `g` of `node` that a backward pass has given to its argument `arg`."""
 
     def read(self, node: Any, how: str) -> None:
         """See that the program takes numbers out of a node, with which it may go on unseen."""

@@ -115,7 +115,7 @@ def _watched(watch: Watch, visit: Visit | None) -> Visit:
 
 
 class _Walk:
-    """The state of one reverse pass, and its step from a node to its arguments."""
+    """The state of one backward pass, and its step from a node to its arguments."""
 
     __slots__ = ("cotangent", "create_graph", "maskable", "visit", "wanted")
 

@@ -79,7 +79,7 @@ def verify(loss: Node, *, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0,
     Returns
     -------
     Verification
-        For each variable the slope by the reverse pass, by forward mode, by central differences of the replayed
+        For each variable the slope by the backward pass, by forward mode, by central differences of the replayed
         graph, and, if there are at most 20,000 paths, by the sum over all paths. Printed, a table.
 
     Raises

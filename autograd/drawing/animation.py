@@ -1,4 +1,4 @@
-"""The reverse pass as a film: one frame for each edge, as an animated GIF."""
+"""The backward pass as a film: one frame for each edge, as an animated GIF."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def draw_backward(
     theme: str = "light",
     names: Mapping[str, Any] | None = None,
 ) -> Animation:
-    """Draw the reverse pass step by step: gradients appear where they arrive.
+    """Draw the backward pass step by step: gradients appear where they arrive.
 
     Along the edge of each step stands its local derivative, below the picture the product.
 

@@ -46,7 +46,7 @@ class Annotations:
 
     @cached_property
     def steps(self) -> list[Step]:
-        """The edges of the reverse pass from the sum of the results."""
+        """The edges of the backward pass from the sum of the results."""
         found: list[Step] = []
         for root in self._roots:
             found += backward_steps(root, ones(root), names=self.names)

@@ -97,7 +97,7 @@ def derivative_program(node: Node, position: int) -> Any:
 
 
 def below_a_choice(order: list[Node]) -> set[Node]:
-    """Return the nodes where a zero gradient may mean *not taken*, as the reverse pass keeps them."""
+    """Return the nodes where a zero gradient may mean *not taken*, as the backward pass keeps them."""
     found: set[Node] = set()
     for node in reversed(order):
         if node.op is not None and (node.op.selects or node in found):
@@ -168,7 +168,7 @@ def node_data(telling: Telling, place: Any, node: Node) -> dict[str, Any]:
 
 
 def step_data(telling: Telling, step: Step, index: Mapping[Node, int], edges: Mapping[Any, int]) -> dict[str, Any]:
-    """Return what the page says about one step of the reverse pass."""
+    """Return what the page says about one step of the backward pass."""
     data: dict[str, Any] = {"edge": edges[index[step.node], step.position]}
     if telling.scalar:
         rule = local_term(step)

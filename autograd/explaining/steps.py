@@ -1,4 +1,4 @@
-"""The reverse pass, one edge at a time."""
+"""The backward pass, one edge at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Step", "backward_steps", "count_paths"]
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One edge of the reverse pass: what arrives at a node, and what goes on to one of its arguments.
+    """One edge of the backward pass: what arrives at a node, and what goes on to one of its arguments.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class Step:
 def backward_steps(
     root: Node, gradient: Any = None, *, names: Mapping[int, str] | Names | None = None
 ) -> Iterator[Step]:
-    """Go through the reverse pass edge by edge, as `backward` does it, without touching any `.grad`.
+    """Go through the backward pass edge by edge, as `backward` does it, without touching any `.grad`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The reverse pass: what it sums, what it stores, what it refuses."""
+"""The backward pass: what it sums, what it stores, what it refuses."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Two graphs compared, the reverse pass as a film, neurons, and both passes."""
+"""Two graphs compared, the backward pass as a film, neurons, and both passes."""
 
 import io
 import re
