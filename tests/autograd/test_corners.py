@@ -1,0 +1,119 @@
+"""Corners of the engine that no other test turns."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import autograd as ag
+from autograd import Tensor, Value, gradients
+from autograd.__main__ import main
+from autograd.extend import primitive
+
+
+class Rows(np.ndarray):
+    """An array of a class of its own, as other libraries have them."""
+
+
+def test_the_default_dtype_is_a_float():
+    with pytest.raises(TypeError, match=r"floating-point, such as float32 or float64, not int64"):
+        ag.set_default_dtype(np.int64)
+    assert ag.get_default_dtype() == np.float64
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Tensor(Value(1.0)), "numbers, not nodes"),
+        (lambda: Tensor(["cat"]), "encode text as class indices"),
+        (lambda: Value(Value(1.0)), "a number, not a node"),
+        (lambda: Value("2"), "a number, not '2'"),
+    ],
+    ids=["a node", "text", "a node as a Value", "text as a Value"],
+)
+def test_what_a_variable_cannot_hold(make, says):
+    with pytest.raises(TypeError, match=says):
+        make()
+
+
+def test_a_tensor_is_shared_as_it_is():
+    t = Tensor([1.0])
+    assert ag.as_tensor(t) is t
+    assert t.requires_grad_() is t
+    assert t.requires_grad
+
+
+def test_integers_may_not_be_put_where_gradients_flow():
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match="float"):
+        t.data = np.array([1, 2])
+    assert t.data.tolist() == [1.0, 2.0]
+
+
+def test_the_numbers_of_a_value_as_an_array():
+    assert Value(2.5).numpy().tolist() == 2.5
+
+
+def test_arrays_of_other_classes_are_arrays():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = x * np.array([3.0, 4.0]).view(Rows)
+    assert type(y.data) is np.ndarray
+    np.testing.assert_array_equal(gradients(y.sum(), x), [3.0, 4.0])
+
+
+def test_a_matrix_on_the_left_of_a_tensor():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = [[1.0, 2.0], [3.0, 4.0]] @ x
+    np.testing.assert_array_equal(y.data, [5.0, 11.0])
+    np.testing.assert_array_equal(gradients(y.sum(), x), [4.0, 6.0])
+
+
+def test_the_product_of_one_number():
+    x = Tensor(3.0, requires_grad=True)
+    ag.prod(x).backward()
+    assert x.grad == 1.0
+    v = Value(3.0)
+    ag.prod(v).backward()
+    assert v.grad == 1.0
+
+
+def test_factors_with_axes_to_themselves():
+    with pytest.raises(ValueError, match="as many axes of one factor as of the other, not 2 and 1"):
+        ag.tensordot(Tensor(np.ones((2, 2))), np.ones((2, 2)), ([0, 1], [0]))
+
+
+def test_an_argument_left_out_has_no_gradient():
+    f = ag.grad(lambda p: p["w"] ** 2)
+    assert f({"w": 3.0, "b": None}) == {"w": 6.0, "b": None}
+
+
+def test_a_pullback_that_returns_the_result_does_not_lend_it():
+    @primitive(lambda g, y, x: y)
+    def growing(x):
+        return x * 2.0
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = growing(x)
+    y.backward(gradient=np.ones(2))
+    x.grad[:] = 0.0
+    assert y.data.tolist() == [2.0, 4.0]
+
+
+def test_a_word_too_many_for_doctor(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor", "a*b"])
+    assert stopped.value.code == 2
+    assert "unrecognized arguments: a*b" in capsys.readouterr().err
+
+
+def test_a_page_is_announced(capsys, tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["play", "a*a", "a=2", "-o", str(page)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert page.stat().st_size > 1_000
+
+
+def test_an_output_that_was_closed_is_no_fault(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["grad", "a*a", "a=2"]) == 0
+    sys.stdout.close()
