@@ -174,6 +174,12 @@ def _peaks(z: Any) -> Any:
     return np.maximum.reduce(z.T.copy(), axis=0) if z.shape[1] < FEW else np.maximum.reduce(z, axis=1)
 
 
+@functools.lru_cache(maxsize=64)
+def _places(count: int) -> np.ndarray[Any, Any]:
+    """Return the numbers of the rows."""
+    return np.arange(count)
+
+
 def _index_losses(z: Any, t: Any) -> Any:
     return ag.logsumexp(z, axis=-1) - z[np.arange(len(t)), t]
 
@@ -188,16 +194,16 @@ def excess_of_index(z: Any, t: Any) -> Any:
     """Softmax of each row of logits z (n, C), less 1 for its class t (n,): the slope of the cross-entropy."""
     e = z - _peaks(z)[:, None]
     np.exp(e, out=e)
-    e /= np.add.reduce(e, axis=1)[:, None]
-    e[np.arange(len(t)), t] -= 1.0
+    e /= np.dot(e, _ones(e.shape[1], e.dtype))[:, None]
+    e[_places(len(t)), t] -= 1.0
     return e
 
 
 def _index_losses_of_numbers(z: Any, t: Any) -> Any:
     e = z - _peaks(z)[:, None]
-    true = e[np.arange(len(t)), t]
+    true = e[_places(len(t)), t]
     np.exp(e, out=e)
-    losses = np.log(np.add.reduce(e, axis=1))
+    losses = np.log(np.dot(e, _ones(e.shape[1], e.dtype)))
     losses -= true
     return losses
 
