@@ -128,7 +128,7 @@ def test_an_output_that_is_a_file_is_refused_before_the_training(option, name, s
 
 
 def test_a_training_that_diverges_ends_with_one_line(tmp_path):
-    done = run("train_digits.py", tmp_path, "--lr", "1e6", "--epochs", "2", check=False)
+    done = run("train_digits.py", tmp_path, "--lr", "1e12", "--epochs", "2", check=False)
     assert done.returncode == 1
     assert done.stderr == "error: the loss is nan after epoch 1; try a smaller --lr, such as 0.002\n"
 
