@@ -112,3 +112,138 @@ def test_a_product_of_factors_may_be_asked_for_an_earlier_step():
 def test_a_cubic_through_one_point_or_without_a_minimum_is_least_in_the_middle():
     rising = Point(1.0, 1.0, 1.0, None)
     assert cubic_minimum(rising, rising, 0.0, 4.0) == 2.0
+
+
+# ------------------------------------------------------------------------------------- rules that are not replayed
+
+
+class Plain(optim.Momentum):
+    """A rule of somebody else, which replays as long as it computes with arrays and numbers alone."""
+
+
+def options_of_a_ufunc(g):
+    return np.add(g, g, dtype=g.dtype) if isinstance(g, np.ndarray) else np.add(g, g, dtype=float)
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        options_of_a_ufunc,
+        lambda g: g * 2 if g[0] > -9 else g,
+        lambda g: np.where(np.isnan(g), g, g * 2),
+        lambda g: g * np.sqrt(4.0) if float(np.sum(g)) < 1e9 else g,
+        lambda g: g * np.float64(2.0),
+        lambda g: g * np.float16(2.0),
+    ],
+    ids=["options", "a look inside", "a mask", "a sum", "a number of NumPy", "a short number of NumPy"],
+)
+def test_a_rule_that_cannot_be_written_down_is_carried_out(twice):
+    class Doubled(Plain):
+        def rule(self, g, v, *, lr, beta):
+            return super().rule(twice(g) / 2, v, lr=lr, beta=beta)
+
+    leaves = [Leaf() for _ in range(2)]
+    optimizers = [kind([leaf], lr=0.5) for kind, leaf in zip((Doubled, Plain), leaves, strict=True)]
+    for _ in range(5):
+        for optimizer in optimizers:
+            optimizer.step()
+    np.testing.assert_array_equal(leaves[0].data, leaves[1].data)
+
+
+def test_a_state_that_changes_its_kind_is_carried_out():
+    class Forgetful(Plain):
+        def rule(self, g, v, *, t, lr, beta):
+            return lr * g, (None if v is not None else g,)
+
+    leaf = Leaf()
+    optimizer = Forgetful([leaf], lr=0.25)
+    for _ in range(6):
+        optimizer.step()
+    assert leaf.data.tolist() == [-0.5, -0.5]
+
+
+# ------------------------------------------------------------------------------------------- states and groups
+
+
+def test_a_group_may_be_one_parameter():
+    optimizer = optim.SGD([{"params": Leaf(), "lr": 0.1}])
+    assert len(optimizer.param_groups[0]["params"]) == 1
+    state = optimizer.state_dict()
+    with pytest.raises(ValueError, match="group 0 of the state_dict has no list 'params'"):
+        optimizer.load_state_dict({**state, "param_groups": [{"lr": 0.1}]})
+
+
+def test_lbfgs_holds_one_group_and_loads_its_own_state_only():
+    with pytest.raises(ValueError, match="one group"):
+        optim.LBFGS([{"params": [Leaf()]}, {"params": [Leaf()]}])
+    leaf = Leaf()
+    optimizer = optim.LBFGS([leaf], lr=0.5, max_iter=2)
+
+    def closure():
+        leaf.grad = leaf.data**3
+        return float((leaf.data**4).sum() / 4)
+
+    optimizer.step(closure)
+    good = optimizer.state_dict()
+    before = repr(good)
+    for change, says in (
+        (lambda s: s.pop("t"), "lacks 't'"),
+        (lambda s: s.update(d=np.ones(5)), r"'d' is for \(5,\) numbers.*\(2,\)"),
+    ):
+        bad = {**good, "state": {0: dict(good["state"][0])}}
+        change(bad["state"][0])
+        with pytest.raises(ValueError, match=says):
+            optimizer.load_state_dict(bad)
+        assert repr(optimizer.state_dict()) == before
+
+
+def test_lookahead_shows_itself_and_refuses_slow_weights_of_another_shape():
+    leaf = Leaf()
+    optimizer = optim.Lookahead(optim.SGD([leaf], lr=0.5))
+    assert repr(optimizer).startswith("Lookahead(k=")
+    assert str(optimizer.trace(leaf, 0)).endswith("p - step")
+    optimizer.step()
+    state = optimizer.state_dict()
+    before = repr(state)
+    for change, says in (
+        ({"slow": {0: np.ones(3)}}, r"slow parameter 0 has shape \(3,\).*\(2,\)"),
+        ({"k": "five"}, "k must be"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            optimizer.load_state_dict({**state, **change})
+        assert repr(optimizer.state_dict()) == before
+
+
+def test_matrices_forget_their_gradients():
+    leaf = Leaf()
+    leaf.data, leaf.grad = np.eye(2), np.eye(2)
+    optimizer = optim.Muon([leaf])
+    optimizer.step()
+    optimizer.zero_grad()
+    assert leaf.grad is None
+
+
+def test_terms_of_a_step_by_place_and_by_name():
+    leaf = Leaf()
+    trace = optim.Adam([leaf], lr=0.5).trace(leaf, 0)
+    assert trace[0].name == "p"
+    assert trace["p"] == trace[-1].value
+
+
+def test_a_rule_with_a_loop_has_no_terms():
+    class Looping(Plain):
+        def rule(self, g, v, *, lr, beta):
+            for _ in range(2):
+                g = g / 2
+            return lr * g, (v,)
+
+    leaf = Leaf()
+    with pytest.raises(TypeError, match="assignments, if and return; found 'for"):
+        Looping([leaf]).trace(leaf, 0)
+
+
+def test_a_curve_without_matplotlib_names_what_needs_nothing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match="pip install matplotlib.*sparkline"):
+        optim.lr_scheduler.curve.plot([1.0, 0.5])
