@@ -22,6 +22,11 @@ PAGES = (
     "nn.exchange", "nn.monitor", "nn.scalar", "nn.drawing",
     "optim", "optim.lr_scheduler", "optim.distributed",
 )  # fmt: skip
+FIRST = (  # what a reader looks for first; other modules follow in the order of their names
+    "autograd.value", "autograd.tensor", "autograd.backward", "autograd.transforms", "autograd.tape.compiled",
+    "autograd.explaining.explanation", "autograd.drawing.drawing", "nn.module", "nn.mlp", "nn.linear", "nn.activation",
+    "nn.loss", "optim.sgd", "optim.adam",
+)  # fmt: skip
 WITH_INHERITED = ("autograd.Tensor", "autograd.Value")  # an ndarray's methods come from a base that has no name outside
 
 project = "chainrule"
@@ -87,7 +92,8 @@ def page(name, homes):
         defined = name if plain else thing.__module__
         sections.setdefault(defined, []).append(entry(f"{name}.{short}", thing, home))
     text = heading(name, "=") + f".. automodule:: {name}\n   :no-members:\n\n"
-    for defined, entries in sections.items():
+    ranked = sorted(sections, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    for defined, entries in [(name, sections[name]) for name in ranked]:
         text += heading(first_sentence(defined), "-") if len(sections) > 1 else heading("Names", "-")
         text += "".join(entries)
     return text
