@@ -92,9 +92,10 @@ def page(name, homes):
         defined = name if plain else thing.__module__
         sections.setdefault(defined, []).append(entry(f"{name}.{short}", thing, home))
     text = heading(name, "=") + f".. automodule:: {name}\n   :no-members:\n\n"
-    ranked = sorted(sections, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    ranked = sorted(sections, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST) + (name in PAGES), name))
     for defined, entries in [(name, sections[name]) for name in ranked]:
-        text += heading(first_sentence(defined), "-") if len(sections) > 1 else heading("Names", "-")
+        title = "Names" if len(sections) == 1 else "Also" if defined == name else first_sentence(defined)
+        text += heading(title, "-")
         text += "".join(entries)
     return text
 
