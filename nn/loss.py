@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .functional.checks import checked_reduction, require_positive
 from .options import Options
@@ -35,6 +37,27 @@ class Loss(Options):
                 require_positive(type(self).__name__, option, options[option], zero)
         if not 0.0 <= (smoothing := options.get("label_smoothing", 0.0)) <= 1.0:
             raise ValueError(f"{type(self).__name__}: label_smoothing is a fraction in [0, 1], not {smoothing}")
+
+    def divisor(self, target: Any) -> float:
+        """Return what a mean over these targets divides by, which is its weight among those of other batches.
+
+        It is the number of rows, and of losses with `ignore_index` the weights of the classes that occur.
+
+        Examples
+        --------
+        >>> MSELoss().divisor([1.0, 2.0]), CrossEntropyLoss([1.0, 0.5], ignore_index=9).divisor([0, 1, 1, 9])
+        (2.0, 2.0)
+        """
+        if "ignore_index" not in self._options:
+            return float(len(target))
+        t = np.asarray(target if isinstance(target, np.ndarray) else getattr(target, "data", target))
+        if t.dtype.kind not in "iu":  # of probabilities all rows count alike
+            return float(len(t))
+        weight, kept = getattr(self, "weight", None), t != getattr(self, "ignore_index", None)
+        if weight is None:
+            return float(np.count_nonzero(kept))
+        # a class that is not there is for the loss to name
+        return float(np.asarray(getattr(weight, "data", weight), float).take(t[kept], mode="clip").sum())
 
 
 class MSELoss(Loss):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -164,15 +165,15 @@ class Ranks:
 
     # -------------------------------------------------------------------------------------------- a step
 
-    def add_up(self, rows: int, losses: float, latest: tuple[float, int], mean: bool) -> tuple[int, float, float]:
+    def add_up(self, rows: float, losses: float, latest: tuple[float, float], mean: bool) -> tuple[float, float, float]:
         """Give the parameters the gradients of all ranks' rows.
 
         Parameters
         ----------
         rows, losses
-            Of this rank in this step: how many rows, and the sum of their losses.
-        latest : (float, int)
-            The same of the latest batch, if several make a step.
+            Of this rank in this step: how many rows, or their weight, and the sum of their losses.
+        latest : (float, float)
+            Losses and rows of the latest batch, if several make a step.
         mean : bool
             Whether the gradient is that of the mean over all rows, or of the sum.
 
@@ -185,7 +186,8 @@ class Ranks:
         total, (losses, last, last_rows, ctrl_c, stop) = self.sum(rows, [losses, *latest, *self.wishes], divide=mean)
         self.interrupted = self.interrupted or ctrl_c > 0
         self.heard = stop > 0
-        return int(total), losses, last / max(last_rows, 1.0) if mean else last
+        value = last / last_rows if last_rows else math.nan
+        return total, losses, value if mean else last
 
     def wish(self, interrupt: bool, stop: bool) -> None:
         """Say what the others are to hear with the next step."""

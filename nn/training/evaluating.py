@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from nn.data.distributed import sharded
 from nn.metrics import Metric, named
 from nn.ranks import shared
 
-__all__ = ["Totals", "as_loader", "evaluate", "in_order"]
+__all__ = ["Totals", "as_loader", "evaluate", "in_order", "weight_of"]
 
 Array = np.ndarray[Any, Any]
 EVALUATED_TOGETHER = 1024  # rows; large enough for matrix products, small enough for memory
@@ -40,6 +41,20 @@ def parted(batch: Any) -> tuple[tuple[Any, ...], Any]:
     return tuple(batch[:-1]), batch[-1]
 
 
+def weight_of(loss: Any, target: Any) -> float:
+    """Return how much the loss of a batch counts among others: rows, or what else its mean divides by.
+
+    Examples
+    --------
+    >>> import nn
+    >>> weight_of(nn.MSELoss(), [1.0, 2.0]), weight_of(nn.CrossEntropyLoss(ignore_index=1), [0, 1])
+    (2.0, 1.0)
+    """
+    divisor: Any = getattr(loss, "divisor", None)
+    plain = divisor is None or getattr(loss, "reduction", "mean") == "sum"
+    return float(len(target)) if plain else float(divisor(target))
+
+
 class Totals:
     """Sums over the batches of an epoch: the mean loss, and outputs for metrics that need all rows.
 
@@ -55,18 +70,18 @@ class Totals:
     def clear(self) -> None:
         """Begin a new epoch."""
         self.loss: float
-        self.rows: int
-        self.loss, self.rows = 0.0, 0
+        self.rows: float
+        self.loss, self.rows = 0.0, 0.0
         self.outputs: list[Array] = []
         self.targets: list[Array] = []
 
-    def add(self, loss: float, output: Any, target: Any, rows: int) -> None:
-        """Take in a batch."""
+    def add(self, loss: float, output: Any, target: Any, rows: float) -> None:
+        """Take in a batch; `rows` is its weight, as from `weight_of`."""
         self.add_losses(loss * rows if self.mean else loss, rows)
         self.keep(output, target)
 
-    def add_losses(self, losses: float, rows: int) -> None:
-        """Take in the sum of the losses of some rows."""
+    def add_losses(self, losses: float, rows: float) -> None:
+        """Take in the sum of the losses of some rows, and their weight."""
         self.loss += losses
         self.rows += rows
 
@@ -80,7 +95,7 @@ class Totals:
 
     def numbers(self, prefix: str = "") -> dict[str, float]:
         """Return the mean loss and every metric, under names with a prefix."""
-        found = {f"{prefix}loss": self.loss / max(self.rows, 1)}
+        found = {f"{prefix}loss": self.loss / self.rows if self.rows else math.nan}
         outputs, targets = self._joined()
         if self.metrics and outputs:
             output, target = np.concatenate(outputs), np.concatenate(targets)
@@ -96,7 +111,7 @@ class Totals:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from sums that `state_dict` returned."""
         self.loss = float(state_dict["loss"])
-        self.rows = int(state_dict["rows"])
+        self.rows = float(state_dict["rows"])
         kept = slice(None) if self.comm is None or self.comm.rank == 0 else slice(0)
         self.outputs, self.targets = (
             [] if state_dict[k] is None else [state_dict[k][kept]] for k in ("outputs", "targets")
@@ -167,8 +182,8 @@ def evaluate(
             for batch in loader:
                 inputs, target = parted(batch)
                 output = model(*inputs)
-                # of a rank without rows, only the shape of the outputs is wanted
-                totals.add(float(loss(output, target)) if len(target) else 0.0, output, target, len(target))
+                weight = weight_of(loss, target)  # 0 on a rank without rows, of which only the outputs' shape is wanted
+                totals.add(float(loss(output, target)) if weight else 0.0, output, target, weight)
     finally:
         model.train(was_training)
     if comm is not None:

@@ -79,7 +79,7 @@ def fit(
     clip_grad_norm, clip_grad_value : float, optional
         Bounds of the gradient (`nn.utils.clip_grad_norm_`, `clip_grad_value_`).
     accumulate : int
-        Batches in a step.  The gradient is the mean over their rows: four batches of 8 make the step of one of 32.
+        Batches in a step.  The gradient is that of the mean over all: four batches of 8 make the step of one of 32.
     l2 : float
         Add ``l2 / 2 * ||W||**2`` of all weights, not of biases, to what is minimised; the loss is shown without.
     early_stopping : int or EarlyStopping, optional
@@ -132,8 +132,10 @@ def fit(
     raises KeyboardInterrupt at once.  A loss of nan or inf ends the training with a RuntimeWarning.
 
     With `comm`, losses, metrics, gradient norms and statistics of batches are those of all ranks' rows, callbacks run
-    on every rank (``run.rank``), and what fit writes is written by rank 0.  A mean loss is weighted by rows, also one
-    that divides by something else, as class weights and ``ignore_index`` do.
+    on every rank (``run.rank``), and what fit writes is written by rank 0.
+
+    Mean losses of several batches, or of several ranks' parts of one, are joined by what each divides by: the rows, or
+    what ``loss.divisor(target)`` returns, as the losses of `nn` with class weights or ``ignore_index`` do.
 
     Examples
     --------

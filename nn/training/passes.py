@@ -58,7 +58,7 @@ class Passes:
         self.recordings: int = 0
         self.before: Any = None  # what a recording that fails has to put back
 
-    def __call__(self, forward: Any, batch: Any, summed: bool) -> tuple[float, Any, Any]:
+    def __call__(self, forward: Any, batch: Any, weight: float | None) -> tuple[float, Any, Any]:
         """Return the loss of a batch, its output and its target, after a pass forward and one backward.
 
         Parameters
@@ -67,16 +67,17 @@ class Passes:
             Computes loss, output and target of a batch, where nothing is replayed.
         batch : tuple of arrays
             Inputs and target.
-        summed : bool
-            Whether the loss is differentiated times the rows of the batch; the same in each call.
+        weight : float or None
+            What the loss is multiplied by before it is differentiated, if anything; one or the other in all calls.
         """
-        if self.compiled is not None and self._pays(batch):
-            self.summed = summed
+        # a recording knows one weight: the rows of the batch
+        if self.compiled is not None and (weight is None or weight == len(batch[-1])) and self._pays(batch):
+            self.summed = weight is not None
             found = self._replayed(batch)
             if found is not None:
                 return found
         loss, output, target = forward(batch)
-        (loss * float(len(target)) if summed else loss).backward()
+        (loss if weight is None else loss * weight).backward()
         return float(loss.item()), output, target
 
     def _pays(self, batch: Any) -> bool:

@@ -9,7 +9,7 @@ import autograd
 from nn.ranks import shared
 from nn.utils import assign_grad, bound, clip_grad_norm_, clip_grad_value_, raw
 
-from .evaluating import Totals, parted
+from .evaluating import Totals, parted, weight_of
 from .passes import Passes
 
 __all__ = ["Stepper"]
@@ -63,9 +63,9 @@ class Stepper:
             )
         self.mean: Any | bool = getattr(self.loss, "reduction", "mean") != "sum"
         self.gathered: int
-        self.rows: int
+        self.rows: float
         self.losses: float
-        self.gathered, self.rows, self.losses = 0, 0, 0.0
+        self.gathered, self.rows, self.losses = 0, 0.0, 0.0
         self.norms: list[float] = []
         self.passes: Passes = Passes(self.model, self.loss, self.compile)
 
@@ -77,8 +77,9 @@ class Stepper:
             return self.loss(output, target), output, target
         with shared(self.ranks.comm):
             output = self.model(*inputs)
-            # A rank without rows has no loss, but its gradients, all zero, take part in what the ranks share.
-            return self.loss(output, target) if len(target) else autograd.sum(output), output, target
+            # A rank without rows that count has no loss, but its gradients, all zero, take part in what ranks share.
+            counted = weight_of(self.loss, target)
+            return self.loss(output, target) if counted else autograd.sum(output), output, target
 
     def take(self, batch: Any, totals: Totals, last: bool) -> float:
         """Take in a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
@@ -87,10 +88,10 @@ class Stepper:
         if not self.gathered:
             self.optimizer.zero_grad()
         summed = self.mean and (self.accumulate > 1 or self.ranks is not None)
-        value, output, target = self.passes(self.forward, batch, summed)
-        rows = len(target)
+        rows = weight_of(self.loss, parted(batch)[1])
+        value, output, target = self.passes(self.forward, batch, rows if summed else None)
         self.gathered, self.rows = self.gathered + 1, self.rows + rows
-        self._note(value, output, target, totals)
+        self._note(value, output, target, totals, rows)
         if last or self.gathered == self.accumulate:
             if self.ranks is not None:
                 value = self._of_all_ranks(totals, value, rows)
@@ -99,19 +100,19 @@ class Stepper:
             self._adjust()
             self.optimizer.step()
             self.gathered = 0
-            self.rows = 0
+            self.rows = 0.0
             self.losses = 0.0
         return value
 
-    def _note(self, value: float, output: Any, target: Any, totals: Totals) -> None:
+    def _note(self, value: float, output: Any, target: Any, totals: Totals, rows: float) -> None:
         """Add a batch to the epoch's account: its loss now, or with other ranks when theirs is known."""
         if self.ranks is None:
-            totals.add(value, output, target, len(target))
+            totals.add(value, output, target, rows)
         else:
-            self.losses += value * len(target) if self.mean else value
+            self.losses += value * rows if self.mean else value
             totals.keep(output, target)
 
-    def _of_all_ranks(self, totals: Totals, value: float, rows: int) -> float:
+    def _of_all_ranks(self, totals: Totals, value: float, rows: float) -> float:
         """Take the gradient of all ranks' rows, and return the loss of the batch over all of them."""
         latest = (value * rows if self.mean else value, rows)
         whole, losses, value = self.ranks.add_up(self.rows, self.losses, latest, self.mean)
@@ -126,7 +127,7 @@ class Stepper:
             seen[:] = self.forward(batch)
             if self.ranks is None:
                 seen[0].backward()
-                whole, found = len(seen[2]), seen[0]
+                whole, found = weight_of(self.loss, seen[2]), seen[0]
             else:
                 whole, found = self._closed_over_ranks(*seen)
             self._adjust()
@@ -139,10 +140,10 @@ class Stepper:
         totals.add_losses(value * seen[3] if self.mean else value, seen[3])
         return value
 
-    def _closed_over_ranks(self, loss: Any, output: Any, target: Any) -> tuple[int, float]:
+    def _closed_over_ranks(self, loss: Any, output: Any, target: Any) -> tuple[float, float]:
         """Differentiate a loss, add the gradients of all ranks up, and return rows and loss of all of them."""
-        rows, value = len(target), float(loss.item())
-        (loss * float(rows) if self.mean else loss).backward()
+        rows, value = weight_of(self.loss, target), float(loss.item())
+        (loss * rows if self.mean else loss).backward()
         total = value * rows if self.mean else value
         whole, _, found = self.ranks.add_up(rows, total, (total, rows), self.mean)
         return whole, found

@@ -83,7 +83,8 @@ class DistributedOptimizer(Wrapper):
         Parameters
         ----------
         rows : float
-            How many rows this rank's gradients are the mean over; 0 if it had none. Left at 1, ranks count alike.
+            How many rows this rank's gradients are the mean over, or what else the loss divides by, such as
+            ``criterion.divisor(y)`` of class weights; 0 if it had none. Left at 1, ranks count alike.
         loss : float
             This rank's mean loss.
         summed : bool

@@ -35,6 +35,14 @@ def test_ranks_compute_what_one_process_computes_of_the_whole_batch():
             assert case["steps"] == 200
 
 
+def test_four_ranks_have_the_same_bits_after_two_hundred_steps():
+    case = found(4, "many")
+    assert case["steps"] == 200
+    assert len(case["hashes"]) == 4
+    assert len(set(case["hashes"])) == 1
+    assert max(case["loss"], case["history"]) < NEAR
+
+
 def test_a_loop_by_hand_computes_it_too_also_where_a_rank_has_no_rows():
     cases = found(3, "loops")
     for name in ("Adam", "LBFGS"):

@@ -77,12 +77,12 @@ def test_by_default_a_shape_is_recorded_when_it_has_come_often():
 
     for i in range(SEEN_BEFORE + 2):
         assert len(passes.compiled._programs) == (i > SEEN_BEFORE)
-        passes(forward, (X[:5], Y[:5]), False)
+        passes(forward, (X[:5], Y[:5]), None)
     for rows in range(1, MOST_SHAPES + 9):  # no end of shapes: most stay with the engine
-        passes(forward, (X[:rows], Y[:rows]), False)
+        passes(forward, (X[:rows], Y[:rows]), None)
     assert len(passes.counts) == MOST_SHAPES
     assert len(passes.compiled._programs) == 1
-    passes(forward, [X[:5].tolist(), Y[:5]], False)  # no arrays
+    passes(forward, [X[:5].tolist(), Y[:5]], None)  # no arrays
     assert Passes(model, nn.MSELoss(), False).compiled is None
     with pytest.raises(TypeError, match="compile is True, False or None, not 'yes'"):
         training("yes")
@@ -246,7 +246,7 @@ def test_a_model_that_is_another_in_every_step_is_left_to_the_engine():
 
     for i in range(40):
         model[1].p = 0.01 * i
-        passes(forward, (X, Y), False)
+        passes(forward, (X, Y), None)
     assert passes.compiled is None
 
 

@@ -100,6 +100,31 @@ def test_accumulated_batches_make_the_step_of_one_large_batch():
         np.testing.assert_allclose(a.data, b.data, rtol=1e-12, atol=1e-14)
 
 
+def test_batches_count_by_what_the_mean_of_the_loss_divides_by():
+    loss, found = nn.CrossEntropyLoss(weight=[0.1, 2.0], ignore_index=7), []
+    targets = np.where(np.arange(64) % 3, Y[:64], 7)
+    targets[8:16] = 7  # the second of eight batches counts for nothing
+    assert loss.divisor(targets) == pytest.approx(0.1 * np.sum(targets == 0) + 2.0 * np.sum(targets == 1))
+    assert nn.CrossEntropyLoss().divisor(np.full((4, 2), 0.5)) == 4.0
+    for rows in (64, 8):
+        data = nn.data.DataLoader(nn.data.TensorDataset(X[:64], targets), rows)
+        found.append(evaluate(nn.MLP(3, [2], rng=0), loss, data)["loss"])
+    assert found[1] == pytest.approx(found[0], rel=1e-12)
+    targets[8:16] = 1
+    for rows, accumulate in ((32, 1), (8, 4)):
+        model, _, optimizer = parts(optimizer=optim.SGD)
+        data = nn.data.DataLoader(nn.data.TensorDataset(X[:64], targets), rows)
+        history = quiet(model, loss, optimizer, data, epochs=2, accumulate=accumulate)
+        found.append(np.r_[history["loss"], model[0].weight.data.ravel()])
+    np.testing.assert_allclose(found[3], found[2], rtol=1e-12)
+
+
+def test_a_class_that_is_not_there_is_named_by_the_loss():
+    model, _, optimizer = parts()
+    with pytest.raises(IndexError, match=r"class index 5 in row \d is not in \[0, 2\)"):
+        quiet(model, nn.CrossEntropyLoss([1.0, 2.0]), optimizer, (X[:4], np.array([0, 1, 1, 5])), rng=0, epochs=1)
+
+
 def test_a_sum_is_accumulated_as_a_sum():
     ends = []
     for size, accumulate in ((16, 1), (8, 2)):
