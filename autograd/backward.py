@@ -13,9 +13,9 @@ from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
 from .tutor import accumulated, advise_zero_grad, look_at_root
 
-__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store"]
+__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
 
-_storing = threading.RLock()  # several threads may add to the gradient of one leaf
+storing = threading.RLock()  # several threads may add to the gradient of one leaf
 
 
 def seed_of(root: Node, gradient: Any) -> Any:
@@ -122,7 +122,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     if create_graph:
         _refuse_updated(order)
     found = reverse_pass(order, {root: start}, create_graph=create_graph)
-    with _storing:
+    with storing:
         store(found, create_graph)
 
 

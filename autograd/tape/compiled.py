@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import backward, store
+from autograd.backward import backward, store, storing
 from autograd.graph import Node, topological_order
 from autograd.modes import NotReplayable, current_mode, is_transforming, keeps_everything, watching
 from autograd.nested import flatten, mapped
@@ -213,20 +213,28 @@ class _Call:
 
     def _delivered(self, found: Sequence[Any], sources: Sequence[Any]) -> Any:
         count = self._count
-        if self._floats is not None:
-            self._floats.store(found[count:], sources)
-            found = found[:count]
-        targets = self._targets
-        if self._asks:
-            targets = [sources[t] if type(t) is int else t for t in targets]
-        if [x for x in targets if x._grad is not None]:
-            store(dict(zip(targets, found[count:], strict=True)), False)
-        else:  # the arrays belong to nobody else: the program has made them so
-            for x, g in zip(targets, found[count:], strict=True):
-                x._grad, x.stamp = g, id(x._data)
+        with storing:
+            if self._floats is None:
+                self._store(found[count:], sources)
+            else:
+                self._floats.store(found[count:], sources)
         if count == 1:
             return self._rebuild(iter((_wrapped(found[0], self._kinds[0]),)))
         return self._rebuild(iter([_wrapped(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
+
+    def _store(self, gradients: Sequence[Any], sources: Sequence[Any]) -> None:
+        targets = self._targets
+        if self._asks:
+            targets = [sources[t] if type(t) is int else t for t in targets]
+            if len({*targets}) < len(targets):  # an argument that was given twice, or that the function knows anyway
+                for x, g in zip(targets, gradients, strict=True):
+                    store({x: g}, False)
+                return
+        if [x for x in targets if x._grad is not None]:
+            store(dict(zip(targets, gradients, strict=True)), False)
+        else:  # the arrays belong to nobody else: the program has made them so
+            for x, g in zip(targets, gradients, strict=True):
+                x._grad, x.stamp = g, id(x._data)
 
 
 def _variables(root: Node) -> bool:

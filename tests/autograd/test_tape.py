@@ -146,6 +146,20 @@ def test_an_input_may_need_a_gradient_itself():
         step(x * 2)
 
 
+def test_an_argument_given_twice_gets_the_sum_of_its_gradients():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    twice = ag.compile(lambda x, y: (x * y * y).sum())
+    known_anyway = ag.compile(lambda x: (x * w * w).sum())
+    for times in (1.0, 2.0, 3.0):
+        twice(w, w)
+        assert w.grad.tolist() == [3.0 * times, 12.0 * times]
+    for step in (lambda: twice(w, w), lambda: known_anyway(w)):
+        for _ in range(2):
+            w.zero_grad()
+            step()
+            assert w.grad.tolist() == [3.0, 12.0]
+
+
 def test_numbers_for_numbers_where_no_node_takes_part():
     step = ag.compile(lambda x, y: {"sum": ag.sum(x) + y, "both": (x * y, 1, "text")})
     for _ in range(2):
