@@ -80,6 +80,11 @@ def first_sentence(module):
     return inspect.getdoc(importlib.import_module(module)).split("\n")[0].rstrip(".").replace("`", "")
 
 
+def rank(module):
+    """Return what sorts modules: those in `FIRST`, the others, and last what a page says of itself."""
+    return FIRST.index(module) if module in FIRST else len(FIRST) + (module in PAGES), module
+
+
 def page(name, homes):
     """Return the page of one public module, and remember in `homes` where each thing is described."""
     module, sections = importlib.import_module(name), {}
@@ -92,8 +97,7 @@ def page(name, homes):
         defined = name if plain else thing.__module__
         sections.setdefault(defined, []).append(entry(f"{name}.{short}", thing, home))
     text = heading(name, "=") + f".. automodule:: {name}\n   :no-members:\n\n"
-    ranked = sorted(sections, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST) + (name in PAGES), name))
-    for defined, entries in [(name, sections[name]) for name in ranked]:
+    for defined, entries in sorted(sections.items(), key=lambda section: rank(section[0])):
         title = "Names" if len(sections) == 1 else "Also" if defined == name else first_sentence(defined)
         text += heading(title, "-")
         text += "".join(entries)
