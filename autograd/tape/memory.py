@@ -149,37 +149,29 @@ class Lent:
     def renew(self) -> None:
         """Leave the arrays to those who hold them, and make others."""
         sizes = [math.prod(shape) for shape in self.shapes]
-        self.whole: np.ndarray[Any, Any] = aligned(sum(sizes), self.dtype)
+        whole = aligned(sum(sizes), self.dtype)
+        self._whole = [whole]
         ends = itertools.accumulate(sizes)
         self.parts: list[np.ndarray[Any, Any]] = [
-            self.whole[end - size : end].reshape(shape)
-            for end, size, shape in zip(ends, sizes, self.shapes, strict=True)
+            whole[end - size : end].reshape(shape) for end, size, shape in zip(ends, sizes, self.shapes, strict=True)
         ]
 
     def __call__(self) -> list[np.ndarray[Any, Any]]:
         """Return arrays that nobody else holds, nor looks into."""
-        if getrefcount(self.whole) > HELD_ONCE + len(self.parts):
+        if _most_holders(self.parts) > HELD_ONCE or _most_holders(self._whole) > HELD_ONCE + len(self.parts):
             self.renew()
-        else:
-            for part in self.parts:
-                if getrefcount(part) > HELD_ONCE + 1:  # by the loop
-                    self.renew()
-                    break
         return self.parts
 
 
-class _Holder:
-    __slots__ = ("whole",)
+def _most_holders(arrays: list[np.ndarray[Any, Any]]) -> int:
+    """Return the most that `getrefcount` says of one of the arrays in a list.
+
+    It counts who asks, too, and bytecode of some Pythons asks without holding: so C code goes through the list.
+    """
+    return max(map(getrefcount, arrays))
 
 
-def _count_of_one() -> int:
-    """Return what `getrefcount` says of an array that one attribute holds, which differs between Pythons."""
-    holder = _Holder()
-    holder.whole = np.empty(1)  # type: ignore[attr-defined]
-    return getrefcount(holder.whole)  # type: ignore[attr-defined]
-
-
-HELD_ONCE = _count_of_one()
+HELD_ONCE = _most_holders([np.empty(1)])
 
 
 def _is_whole(data: Any) -> bool:
