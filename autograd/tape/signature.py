@@ -32,7 +32,7 @@ def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool)
 
 def _of_anything(args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool) -> tuple[Key, list[Any], list[Any]]:
     leaves, paths, _ = flatten((args, kwargs))
-    kinds: list[Any] = [recording, tuple(paths)]
+    kinds: list[Any] = [recording, tuple(paths), _nest_of(args), _nest_of(kwargs)]
     numbers: list[Any] = []
     sources: list[Any] = []
     for a, path in zip(leaves, paths, strict=True):
@@ -48,8 +48,17 @@ def _of_anything(args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool)
         sources.append(a)
         kinds.append(float if type(number) is float else (number.shape, number.dtype))
         if isinstance(a, Node):
-            kinds += (type(a), _asks_for_gradient(a, path))
+            kinds += (type(a), _asks_for_gradient(a, path), a.hooks)
     return tuple(kinds), numbers, sources
+
+
+def _nest_of(tree: Any) -> Any:
+    """Return what tells a list from a tuple or dict with the same leaves, and None from nothing at all."""
+    if isinstance(tree, dict):
+        return type(tree), tuple(map(_nest_of, tree.values()))
+    if isinstance(tree, (list, tuple)):
+        return type(tree), tuple(map(_nest_of, tree))
+    return tree is None
 
 
 def as_number(a: Any) -> Any:
@@ -117,8 +126,11 @@ def _input(number: Any, a: Any, name: str) -> Node:
             f"argument {name} of a compiled function is an array of dtype {number.dtype}; give it numbers. An array of "
             "Values belongs to the function itself, as the parameters of a model do"
         )
-    kind = type(a) if isinstance(a, Node) else KINDS[type(number)][0]
-    node: Node = leaf(kind, number, isinstance(a, Node) and a._requires_grad, name)
+    if not isinstance(a, Node):
+        return leaf(KINDS[type(number)][0], number, False, name)  # type: ignore[no-any-return]
+    node: Node = leaf(type(a), number, a._requires_grad, name)
+    if a._requires_grad:
+        node.hooks = a.hooks
     return node
 
 

@@ -161,6 +161,31 @@ def test_an_argument_given_twice_gets_the_sum_of_its_gradients():
             assert w.grad.tolist() == [3.0, 12.0]
 
 
+def test_hooks_of_an_argument_are_called():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    step = ag.compile(lambda x: (x * x).sum())
+    step(w)
+    remove = w.register_hook(lambda g: 10.0 * g)
+    for factor in (10.0, 10.0, 1.0):
+        w.zero_grad()
+        if factor == 1.0:
+            remove()
+        step(w)
+        assert w.grad.tolist() == [2.0 * factor, 4.0 * factor]
+
+
+def test_arguments_of_another_structure_record_again():
+    def f(x, n=3):
+        if n is None:
+            return x * 7
+        return x[0] * n if isinstance(x, list) else x * n if not isinstance(x, (tuple, dict)) else x[0] * 10
+
+    step = ag.compile(f)
+    given = ((2.0,), (2.0, None), ([2.0],), ((2.0,),), ({0: 2.0},))
+    for _ in range(2):
+        assert [step(*args) for args in given] == [f(*args) for args in given]
+
+
 def test_numbers_for_numbers_where_no_node_takes_part():
     step = ag.compile(lambda x, y: {"sum": ag.sum(x) + y, "both": (x * y, 1, "text")})
     for _ in range(2):
