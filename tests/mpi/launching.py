@@ -3,16 +3,17 @@
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = Path(__file__).resolve().parent / "job.py"
 BESIDE = Path(sys.executable).parent / "mpiexec"
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 MISSING = "mpi4py and mpiexec are not installed" if not importlib.util.find_spec("mpi4py") or not MPIEXEC else ""
-SECONDS = 300  # far more than any job here takes, and less than for ever
+SECONDS = 120  # far more than any job here takes, and less than for ever
 
 
 def command(ranks, *program, module=True):
@@ -27,10 +28,7 @@ def environment(**more):
 
 def run(ranks, *program, module=True, check=True, cwd=None):
     """Run a job to its end."""
-    done = subprocess.run(
-        command(ranks, *program, module=module), env=environment(), cwd=cwd, capture_output=True, text=True,
-        timeout=SECONDS, check=False,
-    )  # fmt: skip
+    done = processes.run(command(ranks, *program, module=module), SECONDS, env=environment(), cwd=cwd)
     if check:
         assert done.returncode == 0, done.stderr
     return done

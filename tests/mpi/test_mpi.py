@@ -5,9 +5,9 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 
 import numpy as np
+import processes
 import pytest
 from launching import JOB, MISSING, ROOT, SECONDS, command, environment, run
 
@@ -126,16 +126,15 @@ def test_a_stop_on_one_rank_is_heard_by_all_with_the_next_step(tmp_path):
 
 def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_path):
     arguments = (JOB, "resumable", tmp_path / "run.npz")
-    with subprocess.Popen(
-        command(2, *arguments, "wait", 10), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as job:
+    with processes.start(command(2, *arguments, "wait", 10), env=environment()) as job:
         try:
             while "ready" not in job.stdout.readline():
                 assert job.poll() is None
             job.send_signal(signal.SIGINT)
-            printed, errors = job.communicate(timeout=SECONDS)
-        finally:
+        except BaseException:
             job.kill()
+            raise
+        printed, errors = processes.ended(job, SECONDS)
     case = json.loads(printed.splitlines()[-1])
     assert case["stopped"] == ["interrupted", "interrupted"], errors
     assert 10 <= case["steps"] <= 12

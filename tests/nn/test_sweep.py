@@ -5,11 +5,11 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import processes
 import pytest
 
 from nn.__main__ import main
@@ -155,16 +155,30 @@ def test_no_process_is_left_when_the_caller_breaks_off():
         os.kill(pid, 0)
 
 
-def start(*arguments):
-    command = [sys.executable, "-m", "nn", "sweep", *map(str, arguments)]
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start():
+    """Start a sweep; none is left when the test has ended, however it did."""
+    started = []
+
+    def sweep(*arguments):
+        command = [sys.executable, "-m", "nn", "sweep", *map(str, arguments)]
+        started.append(processes.start(command, env=ENVIRONMENT))
+        return started[-1]
+
+    yield sweep
+    for process in started:
+        process.kill()  # its workers end with it
+        process.communicate(timeout=60)
 
 
 def until(true, process=None, seconds=60):
     deadline = time.monotonic() + seconds
     while not true() and (process is None or process.poll() is None) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert true(), process and process.communicate()
+    if not true() and process is not None:
+        process.kill()
+        raise AssertionError(process.communicate(timeout=60))
+    assert true()
 
 
 def workers_of(process):
@@ -184,7 +198,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds p
 
 
 @linux
-def test_a_killed_worker_is_reported_and_the_rest_go_on():
+def test_a_killed_worker_is_reported_and_the_rest_go_on(start):
     name = configured(grid={"epochs": [100_000, 2]})
     process = start(name, "--workers", 1)
     until(lambda: list(Path("sweep").glob("*/checkpoint.npz")), process)
@@ -196,7 +210,7 @@ def test_a_killed_worker_is_reported_and_the_rest_go_on():
 
 
 @linux
-def test_a_killed_sweep_goes_on_to_the_same_numbers():
+def test_a_killed_sweep_goes_on_to_the_same_numbers(start):
     name = configured(grid={"epochs": [2, 200]})
     process = start(name, "--workers", 1)
     until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
@@ -218,7 +232,7 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers():
     assert not list(Path("sweep").glob("*/checkpoint.npz"))
 
 
-def test_ctrl_c_ends_the_sweep_and_says_how_to_go_on():
+def test_ctrl_c_ends_the_sweep_and_says_how_to_go_on(start):
     process = start(configured(grid={"epochs": [2, 100_000]}), "--workers", 1)
     until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
     process.send_signal(signal.SIGINT)
@@ -233,7 +247,7 @@ def test_ranks_of_mpi_find_what_processes_find(capsys):
     pytest.importorskip("mpi4py")
     name = configured(grid={"lr": [0.01, 0.02, 0.03]})
     command = [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py.futures", "-m", "nn", "sweep", name, "-o", "ranks"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+    done = processes.run(command, env=ENVIRONMENT)
     assert (done.returncode, done.stderr) == (0, "")
     assert said(capsys, name, "-o", "processes", "--workers", 2)[0] == 0
     assert Path("ranks/table.csv").read_text() == Path("processes/table.csv").read_text()
