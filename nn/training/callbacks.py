@@ -266,7 +266,10 @@ class TensorBoard(Callback):
 
     Examples
     --------
-    >>> callback = TensorBoard("runs/first")  # doctest: +SKIP
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     callback = TensorBoard(folder)
+    ...     callback.writer.close()
     """
 
     def __init__(self, folder: FilePath, histograms: bool = True) -> None:

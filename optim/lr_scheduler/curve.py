@@ -129,7 +129,9 @@ def plot(curves: Sequence[float] | Mapping[str, Sequence[float]], title: str = "
     Examples
     --------
     >>> from optim.lr_scheduler import StepLR
-    >>> figure = plot({"steps": preview(StepLR, 50, lr=0.1, step_size=20)})  # doctest: +SKIP
+    >>> figure = plot({"steps": preview(StepLR, 50, lr=0.1, step_size=20)})
+    >>> figure.axes[0].get_ylabel()
+    'learning rate'
     """
     try:
         from matplotlib.figure import Figure
