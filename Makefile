@@ -56,7 +56,7 @@ lint: $(VENV)/.test
 types: $(VENV)/.types
 	@for package in autograd nn optim; do \
 		PYTHONPATH="$(CURDIR)" $(RUN) -m pyright --pythonpath $(RUN) --ignoreexternal --verifytypes $$package \
-			> $(VENV)/types.txt || { cat $(VENV)/types.txt; exit 1; }; \
+			> $(VENV)/types.txt || { grep -B1 -A1 ' error: ' $(VENV)/types.txt; exit 1; }; \
 		echo "$$package: $$(grep 'completeness score' $(VENV)/types.txt)"; done
 
 docs: $(VENV)/.docs

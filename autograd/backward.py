@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .tutor import accumulated, advise_zero_grad, look_at_root
 
 __all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
 
-storing = threading.RLock()  # several threads may add to the gradient of one leaf
+storing: AbstractContextManager[Any] = threading.RLock()  # several threads may add to the gradient of one leaf
 
 
 def seed_of(root: Node, gradient: Any) -> Any:
