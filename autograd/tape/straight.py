@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.graph import Node, Primitive
+from autograd.graph import KINDS, Node, Primitive
+from autograd.modes import NotReplayable
 from autograd.rules import Nondifferentiable
 
 from .memory import Lent, Memory
 from .program import Program, Step
+from .recording import Callback
 
 __all__ = ["Replay"]
 
@@ -161,6 +163,8 @@ class _Writer:
         function = op.forward if op.into is None or type(node._data) is float else op.into
         if function is np.matmul and _of_two_axes(step):
             function = np.dot  # the same product by the same library, with fewer questions first
+        if _shape_may_change(step):
+            function = _like_recorded(function, node._data)
         if isinstance(function, np.ufunc) and type(node._data) is np.ndarray:
             args = [self._converted(a, step, text) for a, text in zip(step.args, args, strict=True)]
         if out is not None:
@@ -205,6 +209,34 @@ def _spoken(op: Primitive | None) -> str:
 def _of_two_axes(step: Step) -> bool:
     x, y = [getattr(a, "_data", a) for a in step.args]
     return {np.ndim(x), np.ndim(y)} <= {1, 2} and x.dtype == y.dtype and x.dtype.kind == "f"
+
+
+def _shape_may_change(step: Step) -> bool:
+    """Whether the numbers decide how many numbers come out: of a Python function, or of those that a mask selects."""
+    node, op = step.node, step.node.op
+    if isinstance(op, Callback):
+        return node._data is not None
+    masks = step.args[1:] if op.name == "getitem" else ()  # type: ignore[union-attr]
+    return any(isinstance(mask, Node) and np.asarray(mask._data).dtype.kind == "b" for mask in masks)
+
+
+def _like_recorded(function: Callable[..., Any], like: Any) -> Callable[..., Any]:
+    """Let a function refuse to be replayed where its result is not of the recorded kind, shape and dtype."""
+    expected = _shape_and_dtype(like)
+
+    def function_like_recorded(*args: Any) -> Any:
+        found = function(*args)
+        convert = KINDS.get(type(found), (None, None))[1]
+        found = found if convert is None else convert(found)
+        if _shape_and_dtype(found) != expected:
+            raise NotReplayable(f"recorded with a result of {expected}, not of {_shape_and_dtype(found)}")
+        return found
+
+    return function_like_recorded
+
+
+def _shape_and_dtype(x: Any) -> Any:
+    return (x.shape, x.dtype) if type(x) is np.ndarray else type(x)
 
 
 def _index(part: Any) -> str:

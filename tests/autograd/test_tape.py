@@ -380,6 +380,32 @@ def test_random_numbers_are_drawn_afresh_in_their_order():
         assert np.array_equal(step(x), x * twin.random(2) + twin.random(2))
 
 
+MASKED = {
+    "mask": lambda x, m: ((x[m] * 2.0) * 3.0 + 1.0).sum(),
+    "mean by size": lambda x, m: ag.sum(x[m]) / x[m].size,
+    "own mask": lambda x, m: ag.sum(x[x > 1.5]) / x[x > 1.5].size,
+    "callback": lambda x, m: ag.sum(x[(i := callback(np.flatnonzero, m))]) / i.size,
+    "numbers": lambda x, m: (
+        ag.sum(v := callback(lambda m: m * (1.0 if m.all() else np.float32(1.0)), m)) / v.size + x.sum()
+    ),
+}
+
+
+@pytest.mark.parametrize("f", MASKED.values(), ids=MASKED)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_how_many_numbers_are_chosen_may_change(f, wanted):
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=wanted)
+    step = ag.compile(f)
+    for mask in ([True, True, True], [True, False, False], [False, True, True], [True, True, True]):
+        twin = Tensor(x.data * sum(mask), requires_grad=wanted)
+        x.data, x.grad = twin.data, None
+        expected = f(twin, np.array(mask))
+        assert ag.extend.peek(step(x, np.array(mask))) == ag.extend.peek(expected)
+        if wanted:
+            expected.backward()
+            assert x.grad.tolist() == twin.grad.tolist()
+
+
 def test_callbacks_without_a_result_are_called_each_time_in_order():
     seen = []
     step = ag.compile(lambda x: (callback(lambda a: seen.append(a.tolist()), x * 2.0), callback(seen.append, 7), x)[2])
