@@ -9,6 +9,7 @@ import autograd as ag
 from autograd import Tensor, Value, gradients
 from autograd.__main__ import main
 from autograd.extend import primitive
+from autograd.parsing import ExpressionError, parse
 
 
 class Rows(np.ndarray):
@@ -117,3 +118,43 @@ def test_an_output_that_was_closed_is_no_fault(monkeypatch):
     monkeypatch.setattr("sys.stdout", None)
     assert main(["grad", "a*a", "a=2"]) == 0
     sys.stdout.close()
+
+
+def test_a_gradient_may_be_assigned_as_a_node():
+    x, g = Tensor([1.0], requires_grad=True), Tensor([2.0])
+    x.grad = g
+    assert x.grad is g
+
+
+def test_a_plus_in_front_changes_nothing():
+    x = Value(2.0)
+    assert +x is x
+    assert parse("+a * 2", {"a": 3.0}).data == 6.0
+
+
+def test_masks_meet_arrays_of_bools_on_either_side():
+    mask = Tensor([1.0, -1.0]) > 0
+    assert (True & mask).tolist() == [True, False]
+    assert (False | mask).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("call", [lambda x: x ^ 2, lambda x: 2 ^ x], ids=["left", "right"])
+@pytest.mark.parametrize("kind", [Value, Tensor])
+def test_a_hat_is_no_power(call, kind):
+    with pytest.raises(TypeError, match=r"a power is written x\*\*y"):
+        call(kind(3.0))
+
+
+def test_a_formula_that_is_wide_is_refused_as_one_that_is_deep():
+    terms = ["a"] * 512
+    while len(terms) > 1:
+        terms = [f"({x}+{y})" for x, y in zip(terms[::2], terms[1::2], strict=True)]
+    with pytest.raises(ExpressionError, match=r"more than 2,000|at most 2,000|more than 500 operations"):
+        parse(terms[0], {"a": 1.0})
+    products = ["a*a"] * 256
+    while len(products) > 1:
+        products = [
+            f"{x}+{y}" if len(x) < 9 else f"({x})-({y})" for x, y in zip(products[::2], products[1::2], strict=True)
+        ]
+    with pytest.raises(ExpressionError, match="more than 500 operations and operands"):
+        parse(products[0], {"a": 1.0})
