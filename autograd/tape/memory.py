@@ -65,10 +65,13 @@ class Memory:
             if r not in steps or owners[r] != {r} or times[id(r)] > 1 or not (r in single or _is_whole(r._data))
         }
         kept = {owner for r in results for owner in owners[r]}
+        shown = [a for step in program.steps if isinstance(step.node.op, Callback) for a in step.args]
+        # What Python functions are given they may keep, or return.
+        fresh = kept.union(*[owners[a] for a in shown if isinstance(a, Node)])
         self.gradients: dict[Node, int] = self._gradients(program, owners)
         ends: dict[int, list[Node]] = {}
         for i, step in enumerate(program.steps):
-            self._place(i, step, kept, owners, last)
+            self._place(i, step, fresh, owners, last)
             ends.setdefault(last.get(step.node, i), []).append(step.node)
             for node in ends.pop(i, ()):
                 self._end(i, node, kept)
@@ -87,11 +90,11 @@ class Memory:
         return found
 
     def _place(
-        self, i: int, step: Step, kept: set[Node], owners: dict[Node, frozenset[Node]], last: dict[Node, int]
+        self, i: int, step: Step, fresh: set[Node], owners: dict[Node, frozenset[Node]], last: dict[Node, int]
     ) -> None:
         """Choose where the result of step `i` is written."""
         node, data = step.node, step.node._data
-        if node in kept or not _writes(step):  # `gradients` are among those that are kept
+        if node in fresh or not _writes(step):  # `gradients` are among those that are fresh
             return
         assert node.op is not None
         for arg in step.args if node.op.per_element else ():

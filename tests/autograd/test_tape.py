@@ -380,6 +380,25 @@ def test_random_numbers_are_drawn_afresh_in_their_order():
         assert np.array_equal(step(x), x * twin.random(2) + twin.random(2))
 
 
+def test_callbacks_may_keep_and_return_what_they_are_given():
+    w, kept = Tensor(np.arange(1.0, 5.0), requires_grad=True), []
+
+    def same_or_copy(a):
+        kept.append(a)
+        return a.copy() if len(kept) == 1 else a
+
+    def loss(x):
+        h = w * x * 1.5
+        c = callback(same_or_copy, h)
+        return ((ag.tanh(h * 2.0) + ag.exp(h * 0.1) * 3.0) * c).sum()
+
+    step = ag.compile(loss)
+    for k in (1.0, 2.0, 3.0):
+        found = step(np.full(4, k))
+        assert found.item() == loss(np.full(4, k)).item()
+    assert [a[0] for a in kept[::2]] == [1.5, 3.0, 4.5]
+
+
 MASKED = {
     "mask": lambda x, m: ((x[m] * 2.0) * 3.0 + 1.0).sum(),
     "mean by size": lambda x, m: ag.sum(x[m]) / x[m].size,
