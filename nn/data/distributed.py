@@ -211,6 +211,9 @@ def data_facts(loader: Any, what: str) -> list[tuple[str, Any]]:
         (f"the number of batches of the {what} loader", len(loader)),
         (f"the sampler of the {what} loader", type(loader.sampler).__name__),
     ]
+    if not own_shard(loader):
+        order = np.asarray(loader.order(0), order="C")
+        facts.append((f"the order of the {what} data (a checksum)", f"{zlib.crc32(order.tobytes()):08x}"))
     parts = fetch(loader.dataset, np.arange(1))
     for i, part in enumerate(parts):
         facts.append((f"shape and type of a row of array {i} of the {what} data", (part.shape[1:], part.dtype.name)))

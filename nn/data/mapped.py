@@ -120,8 +120,8 @@ class MappedDataset(Dataset):
     windows, `BlockSampler` is the faster order: 38,000 rows of 784 numbers a second where a random one gave 23,000,
     in a training on 4 GB under a limit of 1 GiB.
 
-    With ``fit(..., comm=comm)``, a loader of one rank's shard is given as ``nn.data.distributed.OwnBatches(loader,
-    comm)``: any other loader is taken for one of the whole set, which `fit` divides itself.
+    With ``fit(..., comm=comm)``, a loader of ``shard=(comm.rank, comm.size)`` deals what it has to its rank, and
+    `batch_size` is that of each rank; a loader of the whole set is divided by `fit`.
     A file that is cut while it is mapped ends the process, as every mapping does.
 
     Examples

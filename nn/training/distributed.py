@@ -124,6 +124,8 @@ class Ranks:
         facts: list[tuple[str, Any]] = []
         for part in self._modules():
             facts += [(f"shape and type of {k!r}", (np.shape(a), str(a.dtype))) for k, a in part.state_dict().items()]
+        frozen = [name for name, p in self.model.named_parameters() if not p.requires_grad]
+        facts += [("what of the model does not learn", frozen)]
         facts += [("the model", repr(self.model)), ("the loss", _called(self.loss)), *facts_of(self.optimizer)]
         facts += [(f"the argument {name} of fit", value) for name, value in options.items()]
         check_shard(loader, self.comm)

@@ -164,6 +164,8 @@ def fit(
             "metrics": list(named(metrics)),
             "resume": resume,
             "checkpoint (given or not)": checkpoint is not None,
+            "validation (given or not)": validation is not None,
+            "scheduler": Schedules(scheduler).facts(),
         }
         loader = ranks.start(loader, validation, {"epochs": epochs, "accumulate": accumulate, **limits, **shared})
     helpers = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]

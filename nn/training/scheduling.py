@@ -68,6 +68,10 @@ class Schedules:
             else:
                 schedule.step()
 
+    def facts(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return kind and state of each, for ranks to compare."""
+        return [(type(schedule).__name__, schedule.state_dict()) for schedule in self.all]
+
     def state_dict(self) -> list[dict[str, Any]]:
         """Return the state of each."""
         return [schedule.state_dict() for schedule in self.all]

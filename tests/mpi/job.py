@@ -227,39 +227,31 @@ def starts(comm):
     other = comm.rank == 1
     changed = X.copy()
     changed[17, 1] += 1e-12 * other
+    rows = np.arange(50)
     plain = {
-        "hidden": 8,
-        "seed": 0,
-        "lr": 0.01,
-        "dtype": None,
-        "kind": optim.Adam,
-        "X": X,
-        "Y": Y,
-        "batch": 16,
-        "checkpoint": None,
-    }
+        "hidden": 8, "seed": 0, "lr": 0.01, "dtype": None, "kind": optim.Adam, "X": X, "Y": Y, "batch": 16,
+        "frozen": False, "gamma": 0.9, "sampler": rows, "fit": {},
+    }  # fmt: skip
     faults = {
         "shape": {"hidden": 9}, "dtype": {"dtype": np.float32}, "lr": {"lr": 0.02}, "optimizer": {"kind": optim.SGD},
-        "rows": {"X": X[:49], "Y": Y[:49]}, "data": {"X": changed}, "batch": {"batch": 8}, "numbers": {"seed": 1},
-        "file": {"checkpoint": "run.npz"},
+        "rows": {"X": X[:49], "Y": Y[:49], "sampler": rows[:49]}, "data": {"X": changed}, "batch": {"batch": 8},
+        "numbers": {"seed": 1}, "file": {"fit": {"checkpoint": "run.npz"}},
+        "validation": {"fit": {"validation": (X, Y)}},
+        "frozen": {"frozen": True}, "scheduler": {"gamma": 0.8}, "order": {"sampler": rows[::-1]},
     }  # fmt: skip
     found = {}
     for name, fault in faults.items():
         o = plain | (fault if other else {})
         model = nn.MLP(4, [o["hidden"], 2], rng=o["seed"], dtype=o["dtype"])
+        model[0].bias.requires_grad = not o["frozen"]
         optimizer = o["kind"](model.parameters(), lr=o["lr"])
-        data = {
-            "batch_size": o["batch"],
-            "rng": 0,
-            "progress": False,
-            "epochs": 2,
-            "comm": comm,
-            "checkpoint": o["checkpoint"],
-        }
+        loader = DataLoader(TensorDataset(o["X"], o["Y"]), o["batch"], sampler=o["sampler"])
+        scheduler = optim.lr_scheduler.ExponentialLR(optimizer, o["gamma"])
+        data = {"progress": False, "epochs": 2, "comm": comm, "scheduler": scheduler, **o["fit"]}
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             try:
-                fit(model, nn.CrossEntropyLoss(), optimizer, (o["X"], o["Y"]), **data)
+                fit(model, nn.CrossEntropyLoss(), optimizer, loader, **data)
                 said = " ".join(str(w.message) for w in seen)
             except ValueError as error:
                 said = str(error)
