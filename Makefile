@@ -15,7 +15,8 @@
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 DEMO_EXTRAS := viz,train
-TEST_EXTRAS := viz,train,io,distributed,dev
+# What only runs where numba is (the extra `fast`, 200 MB) is skipped without it, with that reason.
+TEST_EXTRAS ?= viz,train,io,distributed,dev
 
 # The libraries that `make benchmarks` compares with, by the name of their environment.
 PEERS := torch jax hips mygrad casadi micrograd
