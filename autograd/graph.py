@@ -25,6 +25,7 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "record",
+    "seen",
     "topological_order",
 ]
 
@@ -227,6 +228,13 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     node._requires_grad = False
     node.stamp = 0
     return node
+
+
+def seen(node: Node, how: str) -> None:
+    """Tell who watches that numbers leave the graph."""
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.read(node, how)
 
 
 def _no_kind(op: Primitive, data: Any) -> TypeError:

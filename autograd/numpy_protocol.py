@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import rules
-from .graph import Node
+from .graph import Node, seen
 from .operands import boxed
 from .operations import (
     comparing,
@@ -56,6 +56,8 @@ _WITHOUT_GRADIENT = {
     "empty_like", "full_like", "isclose", "may_share_memory", "ndim", "ones_like", "result_type", "shape",
     "shares_memory", "size", "zeros_like",
 }  # fmt: skip
+# Those of them that look at more than shapes and dtypes, except to show them.
+_ABOUT_NUMBERS = {"allclose", "array_equal", "array_equiv", "count_nonzero", "isclose"}
 
 
 def _counterpart(name: str) -> Callable[..., Any] | None:
@@ -110,6 +112,8 @@ def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) ->
     """Answer NumPy's `__array_function__` protocol with the operation of the same name."""
     spelled = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
     if func.__module__ == "numpy" and func.__name__ in _WITHOUT_GRADIENT:
+        if func.__name__ in _ABOUT_NUMBERS:
+            seen(self, f"{spelled}()")
         plain = {name: _numbers(value) for name, value in kwargs.items()}
         return func(*map(_numbers, args), **plain)
     known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ in _LINALG)

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from . import rules
-from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified
+from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, seen
 from .modes import current_mode
 from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
 from .rules import Operation
-from .variable import Variable, leaf, require_float, seen
+from .variable import Variable, leaf, require_float
 from .wording import checked_flag, checked_name, spoken, unknown_attribute
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)

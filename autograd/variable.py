@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .backward import backward
-from .graph import Node, make_leaf
-from .modes import callback, current_mode, keeps_everything
+from .graph import Node, make_leaf, seen
+from .modes import callback, keeps_everything
 from .numpy_protocol import array_function, array_ufunc
 from .operations import comparing, trigonometry
 from .operations import elementwise as ew
@@ -255,6 +255,7 @@ class Variable(Node):
         return copied
 
     def __reduce__(self) -> Any:
+        seen(self, "a copy or pickle")
         if self.op is not None:
             raise TypeError(
                 f"this node was computed by {self.op.name} and carries its graph, which is not copied or pickled; "
@@ -262,13 +263,6 @@ class Variable(Node):
             )
         grad = None if isinstance(self._grad, Node) else self._grad
         return _restored, (type(self), self._data, self._requires_grad, self.name, grad)
-
-
-def seen(node: Node, how: str) -> None:
-    """Tell who watches that numbers leave the graph."""
-    mode = current_mode()
-    if mode is not True and mode is not False:
-        mode.read(node, how)
 
 
 def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:

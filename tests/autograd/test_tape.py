@@ -1,6 +1,8 @@
 """`compile`: what is recorded once must be, on other numbers, what the engine computes on them."""
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
 
@@ -335,12 +337,22 @@ def _smallest(x):
     return min(x[0], x[1])
 
 
-@pytest.mark.parametrize("f", [_item, _truth, _shortcut, _data, _array, _listed, _smallest])
+def _close(x):
+    return x if np.allclose(x, 1.0) else x * 2.0
+
+
+@pytest.mark.parametrize("f", [_item, _truth, _shortcut, _data, _array, _listed, _smallest, _close])
 def test_asking_for_numbers_names_the_line(f):
     line = f.__code__.co_firstlineno + 1
     with pytest.raises(RecordingError, match=rf"test_tape\.py:{line}: .*where\(condition, a, b\)"):
         ag.compile(f)(np.array([1.0, 2.0]))
     assert ag.is_grad_enabled()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_copies_are_refused_as_they_would_stay_as_they_were(copied):
+    with pytest.raises(RecordingError, match="a copy or pickle of 'x'"):
+        ag.compile(lambda x: (x, copied(x)))(1.0)
 
 
 def test_a_failed_recording_leaves_nothing():
