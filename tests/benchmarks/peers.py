@@ -1,7 +1,7 @@
 """Who is compared: our variants, NumPy by hand, and the peers with the Python each of them lives in.
 
 A peer is looked for in the Python named on the command line (`--peer-python torch=/path/to/python`), in the environment
-variable CHAINRULE_PEERS (`torch=/path jax=/path`), in `.venv-peers/NAME` (made by `make peers`), and last in the
+variable CHAINRULE_PEERS (`torch=/path,jax=/path`), in `.venv-peers/NAME` (made by `make peers`), and last in the
 Python that runs the benchmarks.
 """
 
@@ -68,7 +68,8 @@ BY_KEY = {contender.key: contender for contender in CONTENDERS}
 def named_pythons(arguments: list[str]) -> dict[str, str]:
     """Return the interpreters named in the environment and, before those, on the command line."""
     found = {}
-    for text in [*os.environ.get(VARIABLE, "").replace(",", " ").split(), *arguments]:
+    given = [part.strip() for part in os.environ.get(VARIABLE, "").split(",")]
+    for text in [*filter(None, given), *arguments]:
         name, equals, path = text.partition("=")
         if name not in REQUIRES or not equals or not Path(path).exists():
             raise ValueError(f"{text!r}: write NAME=/path/to/python, with a name of {', '.join(REQUIRES)}")
