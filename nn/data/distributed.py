@@ -109,8 +109,19 @@ def sharded(loader: DataLoader, comm: Any) -> DataLoader:
 
 
 def own_shard(loader: Any) -> bool:
-    """Whether a loader deals from a data set that holds a rank's own shard, as ``MappedDataset(..., shard=(0, 4))``."""
-    return int(getattr(getattr(loader, "dataset", None), "shard", (0, 1))[1]) > 1
+    """Whether a loader deals from a rank's own shard, as of ``MappedDataset(..., shard=(0, 4))``, or from a part of it."""
+    return _shard(loader)[1] > 1
+
+
+def _shard(loader: Any) -> tuple[int, int]:
+    """Return rank and size of the shard that a loader deals from; (0, 1) if it deals from the whole."""
+    dataset = getattr(loader, "dataset", None)
+    while dataset is not None:
+        rank, size = getattr(dataset, "shard", (0, 1))
+        if size > 1:
+            return int(rank), int(size)
+        dataset = getattr(dataset, "dataset", None)  # what a `Subset` chooses from
+    return 0, 1
 
 
 def check_shard(loader: Any, comm: Any) -> None:
@@ -119,13 +130,11 @@ def check_shard(loader: Any, comm: Any) -> None:
     Raises
     ------
     ValueError
-        If the data set of `loader` has a ``shard`` other than ``(comm.rank, comm.size)``.
+        If `loader` deals from a ``shard`` other than ``(comm.rank, comm.size)``.
     """
-    if own_shard(loader) and tuple(loader.dataset.shard) != (comm.rank, comm.size):
-        raise ValueError(
-            f"rank {comm.rank} of {comm.size} was given shard {tuple(loader.dataset.shard)}; write "
-            "shard=(comm.rank, comm.size)"
-        )
+    shard = _shard(loader)
+    if shard[1] > 1 and shard != (comm.rank, comm.size):
+        raise ValueError(f"rank {comm.rank} of {comm.size} was given shard {shard}; write shard=(comm.rank, comm.size)")
 
 
 class OwnBatches:

@@ -131,7 +131,9 @@ class Ranks:
         check_shard(loader, self.comm)
         facts += data_facts(loader, "training")
         if validation is not None:
-            facts += data_facts(as_loader(validation, 1, shuffle=False, rng=0), "validation")
+            measured = as_loader(validation, 1, shuffle=False, rng=0)
+            check_shard(measured, self.comm)
+            facts += data_facts(measured, "validation")
         agree(self.comm, facts, ALIKE)
         for part in self._modules():
             state = part.state_dict()

@@ -7,7 +7,7 @@ import pytest
 
 import nn
 import optim
-from nn.data import DataLoader, Dataset, TensorDataset
+from nn.data import DataLoader, Dataset, Subset, TensorDataset
 from nn.data.distributed import OwnBatches, Shard, check_shard, data_facts, own_shard, piece, sharded
 from nn.ranks import drawn_for_all, shared, sharing, standardized_over_all
 from nn.training import BestModel, JSONLines, evaluate, fit
@@ -98,6 +98,10 @@ def test_a_shard_that_is_another_ranks_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"rank 0 of 2 was given shard \(1, 2\); write shard=\(comm.rank, comm.size\)"):
         check_shard(loader, rank(0, 2))
     assert not any("checksum" in name for name, _ in data_facts(loader, "training"))
+    part = DataLoader(Subset(loader.dataset, [3, 1, 2]), 2)
+    assert own_shard(part)
+    assert sharded(part, rank(1, 2)) is part
+    assert not own_shard(DataLoader(Subset(TensorDataset(X), [1]), 1))
 
 
 def test_every_number_of_a_small_data_set_is_a_fact():
