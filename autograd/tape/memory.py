@@ -185,9 +185,15 @@ def _is_whole(data: Any) -> bool:
 
 
 def _writes(step: Step) -> bool:
-    """Whether the operation can write into an array: it has a way to, and makes one of at least one axis."""
-    data = step.node._data
-    return type(data) is np.ndarray and data.ndim > 0 and data.size > 0 and step.node.op.into is not None  # type: ignore[union-attr]
+    """Whether the operation can write into an array: it has a way to, and makes one of at least one axis.
+
+    What is more than one call of NumPy has to compute in the dtype of its result, or it rounds and overflows otherwise.
+    """
+    data, into = step.node._data, step.node.op.into  # type: ignore[union-attr]
+    if type(data) is not np.ndarray or not data.ndim or not data.size or into is None:
+        return False
+    arrays = [x for a in step.args if type(x := getattr(a, "_data", a)) is np.ndarray]
+    return isinstance(into, np.ufunc) or all(x.dtype == data.dtype for x in arrays)
 
 
 def _owners(program: Program) -> dict[Node, frozenset[Node]]:
@@ -197,10 +203,9 @@ def _owners(program: Program) -> dict[Node, frozenset[Node]]:
         node, op = step.node, step.node.op
         assert op is not None
         lent: set[Node] = set()
-        if op.into is None:
-            for k, arg in enumerate(step.args):
-                if isinstance(arg, Node) and _may_lie_in(node, arg, op.name in VIEWS and k == 0):
-                    lent |= owners[arg]
+        for k, arg in enumerate(step.args):
+            if isinstance(arg, Node) and _may_lie_in(node, arg, op.name in VIEWS and k == 0):
+                lent |= owners[arg]
         owners[node] = frozenset(lent or [node])
         if isinstance(op, Callback):  # nobody knows what else holds it
             owners[node] |= {node, *program.inputs}

@@ -160,7 +160,8 @@ class _Writer:
             return INFIX[op.name].format(*args)
         if (text := self._view(step, args)) is not None:
             return text
-        function = op.forward if op.into is None or type(node._data) is float else op.into
+        written = out is not None or node in self.memory.gradients
+        function = op.into if op.into is not None and (written or _is_fast(op.into, node)) else op.forward
         if function is np.matmul and _of_two_axes(step):
             function = np.dot  # the same product by the same library, with fewer questions first
         if _shape_may_change(step):
@@ -209,6 +210,11 @@ def _spoken(op: Primitive | None) -> str:
 def _of_two_axes(step: Step) -> bool:
     x, y = [getattr(a, "_data", a) for a in step.args]
     return {np.ndim(x), np.ndim(y)} <= {1, 2} and x.dtype == y.dtype and x.dtype.kind == "f"
+
+
+def _is_fast(into: Callable[..., Any], node: Node) -> bool:
+    """Whether a way to write into an array is a fast way to make one, too."""
+    return isinstance(into, np.ufunc) and type(node._data) is not float
 
 
 def _shape_may_change(step: Step) -> bool:

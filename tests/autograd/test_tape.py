@@ -381,6 +381,26 @@ def test_arguments_that_nothing_can_be_kept_under():
         step.source()
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "float16", "float32"])
+@pytest.mark.parametrize("op", [ag.sigmoid, ag.softplus, ag.relu, ag.reciprocal, ag.square])
+@pytest.mark.parametrize("shape", [(), (0,), (4,)])
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_operations_of_several_calls_compute_in_the_dtypes_of_the_engine(op, dtype, shape):
+    calls = []
+
+    def f(x):
+        calls.append(x)
+        return ag.sum(op(x) * 3)
+
+    step = ag.compile(f)
+    for k in (100, 3, 1):
+        x = Tensor(np.full(shape, k, dtype))
+        found, expected = np.asarray(step(x)), f(x)
+        assert found.dtype == expected.dtype
+        assert found.tobytes() == expected.data.tobytes()
+    assert len(calls) == 4  # three by the engine here, one to record, and no replay was given up
+
+
 # ------------------------------------------------------------------------------------------------- callbacks
 
 
