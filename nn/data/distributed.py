@@ -109,7 +109,7 @@ def sharded(loader: DataLoader, comm: Any) -> DataLoader:
 
 
 def own_shard(loader: Any) -> bool:
-    """Whether a loader deals from a rank's own shard, as of ``MappedDataset(..., shard=(0, 4))``, or from a part of it."""
+    """Whether a loader deals from a rank's own shard, as ``MappedDataset(..., shard=(0, 4))`` is, or a part of it."""
     return _shard(loader)[1] > 1
 
 
