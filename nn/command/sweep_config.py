@@ -23,6 +23,7 @@ PARTS = ("table", "base", "grid", "random", "list", "seeds", "metric")
 NOT_SETTINGS = ("help", "table", "seed", "out", "resume", "quiet", "json")  # these are the sweep's own business
 RANGES = ("uniform", "log", "integers")
 MOST_TRIALS = 100_000
+LARGEST = 1e300  # bound of a range, whose width must be a number, too
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> Any:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _whole(value: Any, least: int = -(2**62), most: int = 2**62) -> bool:

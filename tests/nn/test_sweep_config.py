@@ -104,6 +104,14 @@ def test_a_trial_is_the_same_by_its_settings_and_its_data_not_by_its_place():
         ('{"table": "t.csv", "random": {"trials": 0}}', ['"random" must say how many']),
         ('{"table": "t.csv", "random": {"trials": 1, "lr": {"log": [0, 1]}}}', ["lr cannot be drawn"]),
         ('{"table": "t.csv", "random": {"trials": 1, "lr": {"uniform": [2, 1]}}}', ["lr cannot be drawn"]),
+        (
+            '{"table": "t.csv", "random": {"trials": 1, "lr": {"uniform": [-1e308, 1e308]}}}',
+            ["must be a list, or one of"],
+        ),
+        (
+            '{"table": "t.csv", "random": {"trials": 1, "lr": {"log": [1, 1' + "0" * 400 + "]}}}",
+            ["must be a list, or one of"],
+        ),
         ('{"table": "t.csv", "random": {"trials": 1, "epochs": {"integers": [1, 2.5]}}}', ["cannot be drawn"]),
         ('{"table": "t.csv", "random": {"trials": 1, "lr": {"normal": [0, 1]}}}', ["must be a list, or one of"]),
         ('{"table": "t.csv", "random": {"trials": 1, "lr": 3}}', ["must be a list, or one of"]),
