@@ -48,14 +48,16 @@ def compile(function: Callable[..., Any]) -> Compiled:
     Raises
     ------
     RecordingError
-        While recording, if Python asks for numbers (``if loss < 1``, ``float(loss)``, ``loss.data``).
+        While recording, if Python asks for numbers (``if loss < 1``, ``float(loss)``, ``loss.data``), or draws from
+        `random` or `np.random`.
 
     Notes
     -----
     A program is recorded for each combination of shapes and dtypes, of arguments that are no numbers, and of settings
     such as a module's training mode.  Variables are read afresh on each call, so that an optimizer may do its work in
     between; random numbers are drawn afresh, running averages move on.  What else Python sees while recording, such as
-    an attribute or a plain array of outside, stays as it was then.
+    an attribute, a `.grad`, a plain array of outside or a draw from a generator of one's own, stays as it was then:
+    `autograd.extend.callback` calls a function anew in each replay.
 
     No derivative is known here: the chain rule runs once, on nodes, and what it computes is replayed.
 
@@ -169,6 +171,7 @@ class _Call:
             if isinstance(loss, Node) and _variables(loss):
                 look_at_root(loss)
                 gradients = gradients_of(loss)
+        recording.refuse_draws()
         program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
         self.replay = executor_for(program, call.names, list(gradients))
         self._floats = self.replay if isinstance(self.replay, FloatReplay) else None

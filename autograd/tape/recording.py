@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import pickle
+import random
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
+
+import numpy as np
 
 from autograd.backward import pulled_to, seed_of
 from autograd.graph import Node, Primitive, make_leaf, record, topological_order
@@ -67,6 +71,8 @@ class Recording(Watch):
         self.first: list[Node] = [] if other is None else other.first
         self.guards: list[tuple[Callable[[], Any], Any]] = [] if other is None else other.guards
         self._asked: dict[Any, Any] = {} if other is None else other._asked
+        # The two generators that everybody shares: as they were at first, and as they should be now.
+        self._shared: list[bytes] = [_shared_generators()] * 2 if other is None else other._shared
 
     def switched(self, recording: bool) -> Recording:
         """Return a recording that goes on with or without gradients."""
@@ -75,8 +81,10 @@ class Recording(Watch):
     def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Call a function of numbers, now and in each replay; its result is a node if it is a number or an array."""
         raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
+        self.refuse_draws()
         with watching(self.recording):  # as in a replay: what it does with nodes of its own is nothing to record
             result = function(*raw)
+        self._shared[1] = _shared_generators()
         op = Callback(function)
         if result is None:
             node = object.__new__(Node)
@@ -106,6 +114,20 @@ class Recording(Watch):
             self.guards.append((question, answer))
         return answer
 
+    def refuse_draws(self) -> None:
+        """Raise if something was drawn from `random` or `np.random` outside of `callback`, after taking it back."""
+        first, now = self._shared
+        if _shared_generators() == now:
+            return
+        python, numpy = pickle.loads(first)  # noqa: S301  (our own bytes, of a moment ago)
+        random.setstate(python)
+        np.random.set_state(numpy)
+        raise RecordingError(
+            "something was drawn from `random` or `np.random` while autograd.compile() records, and a replay would "
+            "repeat what was drawn: draw in a function and call it by autograd.extend.callback(function), as in "
+            "callback(lambda: np.random.normal(size=3)). If another thread has drawn, call again"
+        )
+
     def read(self, node: Any, how: str) -> NoReturn:
         """Refuse to give away the numbers of a node."""
         line = user_line()
@@ -116,6 +138,10 @@ class Recording(Watch):
             "again. Choose between numbers with autograd.where(condition, a, b), hand what Python must see to "
             "autograd.extend.callback(function, node), or move it out of the compiled function"
         )
+
+
+def _shared_generators() -> bytes:
+    return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))
 
 
 def _identity(question: Callable[[], Any]) -> Any:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -107,9 +104,8 @@ class Passes:
             self.recordings += 1
             if not isinstance(self.loss, Module):
                 ask_surroundings(self.loss)
-        with _nothing_drawn() if is_recording() else contextlib.nullcontext():
-            output = self.model(*batch[:-1])
-            loss = self.loss(output, batch[-1])
+        output = self.model(*batch[:-1])
+        loss = self.loss(output, batch[-1])
         return (loss * float(len(batch[-1])), loss, output) if self.summed else (loss, output)
 
     def _replayed(self, batch: Any) -> tuple[float, Any, Any] | None:
@@ -136,21 +132,6 @@ class Passes:
         states = [(g.bit_generator, "state", g.bit_generator.state) for g in generators]
         places = [place for part in parts for place in part._buffer_places()]
         return [*states, *[(owner, name, getattr(owner, name)) for _, owner, name in places]]
-
-
-@contextlib.contextmanager
-def _nothing_drawn() -> Iterator[None]:
-    """Refuse draws that no callback makes, from the two generators that everybody shares."""
-    python, legacy = random.getstate(), np.random.get_state()
-    yield
-    if random.getstate() != python or repr(np.random.get_state()) != repr(legacy):  # which tells its place
-        random.setstate(python)
-        np.random.set_state(legacy)
-        refusal: Any = autograd.RecordingError
-        raise refusal(
-            "the model or the loss draws from `random` or `np.random`, and a replay would repeat what was drawn while "
-            "recording: draw in a function and call it by autograd.extend.callback(function)"
-        )
 
 
 def _is_refusal(error: RuntimeError) -> bool:

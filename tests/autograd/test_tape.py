@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import random
 import threading
 import weakref
 
@@ -455,6 +456,22 @@ def test_how_many_numbers_are_chosen_may_change(f, wanted):
         if wanted:
             expected.backward()
             assert x.grad.tolist() == twin.grad.tolist()
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.random])
+def test_draws_that_a_replay_would_repeat_are_refused(draw):
+    random.seed(3)
+    np.random.seed(3)
+    first = draw()
+    random.seed(3)
+    np.random.seed(3)
+    with pytest.raises(RecordingError, match=r"drawn from `random`.*callback\(function\)"):
+        ag.compile(lambda x: x * draw())(2.0)
+    with pytest.raises(RecordingError, match=r"drawn from `random`"):
+        ag.compile(lambda x: x * draw() * callback(draw))(2.0)
+    step = ag.compile(lambda x: x * callback(draw))
+    assert step(2.0) == 2.0 * first
+    assert step(2.0) != 2.0 * first
 
 
 def test_callbacks_without_a_result_are_called_each_time_in_order():
