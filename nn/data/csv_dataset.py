@@ -225,5 +225,8 @@ class _Block(Lines):
             return None
         if rows.shape[1] != len(self.names) or not np.isfinite(rows).all():
             return None
-        X = np.ascontiguousarray(rows[:, self.features], o.dtype)
-        return (X,) if target is None else (X, rows[:, target].astype(np.int64 if o.classes else o.dtype))
+        X = self.typed(rows[:, self.features], [self.names[i] for i in self.features])
+        if target is None:
+            return (X,)
+        y = rows[:, target]
+        return X, y.astype(np.int64) if o.classes else self.typed(y, [self.names[target]])

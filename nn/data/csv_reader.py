@@ -92,7 +92,7 @@ def read_csv(
     fill : float or {'mean', 'median'}, optional
         What missing features become; nan is allowed.  By default they are refused.  A missing target always is.
     dtype : dtype
-        Number type of `X` and of a target without classes.
+        Number type of `X` and of a target without classes; a number that it cannot hold is refused, not cut.
     encoding : str
         How text is coded; the default passes over a byte order mark.
 
@@ -342,17 +342,36 @@ class Lines:
     def table(self, rows: list[tuple[list[float], Any]]) -> Table:
         """Return parsed lines as arrays."""
         o, names = self.options, tuple(self.names[i] for i in self.features)
-        X = np.array([numbers for numbers, _ in rows], o.dtype)
+        X = self.typed(np.array([numbers for numbers, _ in rows]), names)
         if self.target is None:
             return Table(X, None, names, None)
         found = [wanted for _, wanted in rows]
         if o.classes is False:
-            return Table(X, np.array(found, o.dtype), names, None)
+            return Table(X, self.typed(np.array(found), (self.names[self.target],)), names, None)
         if o.classes is True:
             labels = set(found)
             by_value = all(_number(label) is not None for label in labels)
             self.indices = {label: i for i, label in enumerate(sorted(labels, key=float if by_value else None))}
         return Table(X, np.array([self.indices[label] for label in found], np.int64), names, tuple(self.indices))
+
+    def typed(self, numbers: Array, names: Sequence[str]) -> Array:
+        """Return numbers of columns as the type asked for, if it holds them."""
+        with np.errstate(all="ignore"):
+            found = np.ascontiguousarray(numbers, self.options.dtype)
+        if found.dtype == numbers.dtype:
+            return found
+        if found.dtype.kind == "f":
+            lost = np.isfinite(numbers) & ~np.isfinite(found)
+        else:
+            lost = found != numbers
+        if lost.any():
+            place = np.argwhere(lost)[0]
+            name = names[place[-1] if numbers.ndim > 1 else 0]
+            raise ValueError(
+                f"{self.path}: column {name!r} holds {float(numbers[tuple(place)])!r}, which no {found.dtype} can be; "
+                "give another dtype"
+            )
+        return found
 
     def fault(self, what: str, column: int | None = None) -> ValueError:
         """Return an error that names the place of a fault."""

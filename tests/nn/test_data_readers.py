@@ -3,6 +3,7 @@
 import csv
 import gzip
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
-from nn.data import open_npy, read_csv, read_csv_chunks, read_idx, read_mnist
+from nn.data import CSVDataset, open_npy, read_csv, read_csv_chunks, read_idx, read_mnist
 
 DATA = Path(__file__).resolve().parents[2] / "demos/data"
 
@@ -69,6 +70,17 @@ def test_header_target_and_names(write):
     assert read_csv(path, columns=["c", 0], dtype=np.float32).X.tolist() == [[3, 1], [6, 4]]
     assert read_csv(path, columns=["c"], dtype=np.float32).X.dtype == np.float32
     assert read_csv(path, target=-1).columns == ("a", "b")
+
+
+@pytest.mark.parametrize(("cell", "dtype"), [("1.5", "i4"), ("3e9", "i4"), ("-1", "u1"), ("1e39", "f4"), ("2", "?")])
+def test_a_number_that_the_type_cannot_hold_is_refused(tmp_path, cell, dtype):
+    path = tmp_path / "table.csv"
+    path.write_text(f"a,b\n1,1\n0,{cell}\n")
+    data = CSVDataset(path, target="b", dtype=dtype)
+    for read in (lambda: read_csv(path, dtype=dtype), lambda: read_csv(path, "b", dtype=dtype), lambda: data[:]):
+        with pytest.raises(ValueError, match=rf"table.csv: column 'b' holds {re.escape(repr(float(cell)))}, which no "):
+            read()
+    assert read_csv(path, columns=["a"], dtype=dtype).X.tolist() == [[1], [0]]
 
 
 @pytest.mark.parametrize(
