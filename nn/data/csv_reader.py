@@ -360,10 +360,7 @@ class Lines:
             found = np.ascontiguousarray(numbers, self.options.dtype)
         if found.dtype == numbers.dtype:
             return found
-        if found.dtype.kind == "f":
-            lost = np.isfinite(numbers) & ~np.isfinite(found)
-        else:
-            lost = found != numbers
+        lost = np.isfinite(numbers) & ~np.isfinite(found) if found.dtype.kind == "f" else found != numbers
         if lost.any():
             place = np.argwhere(lost)[0]
             name = names[place[-1] if numbers.ndim > 1 else 0]

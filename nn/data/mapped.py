@@ -122,7 +122,8 @@ class MappedDataset(Dataset):
 
     With ``fit(..., comm=comm)``, a loader of ``shard=(comm.rank, comm.size)`` deals what it has to its rank, and
     `batch_size` is that of each rank; a loader of the whole set is divided by `fit`.
-    A file that is cut while it is mapped ends the process, as every mapping does.
+    A file that was cut after it was mapped is refused when a batch is dealt; one that is cut at that very moment ends
+    the process, as every mapping does.
 
     Examples
     --------
@@ -188,7 +189,10 @@ class _Mapped:
         self.row_bytes, self.count = file.row_bytes, len(rows)
         self.begin = file.offset + rows.start * self.row_bytes
         self.each = self.count if window is None else min(max(1, window // max(1, self.row_bytes)), self.count)
-        self.kept: dict[int, Array] = {}
+        self.kept: dict[int, tuple[Array, mmap.mmap | None]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "kept": {}}  # a copy maps for itself
 
     def take(self, rows: Array) -> Array:
         """Return some of the rows, in the order given."""
@@ -205,27 +209,32 @@ class _Mapped:
 
     def window(self, number: int) -> Array:
         """Return a window's rows; the one that was asked for longest ago makes room."""
-        array = self.kept.pop(number, None)
-        if array is None:
+        found = self.kept.pop(number, None)
+        if found is None:
             while len(self.kept) >= KEPT:
                 del self.kept[next(iter(self.kept))]
-            array = self._map(number)
-        self.kept[number] = array
-        return array
+            found = self._map(number)
+        elif found[1] is not None and found[1].size() < self.begin + self.count * self.row_bytes:
+            raise self._shorter()  # to read what was cut off would end the process, or give zeros
+        self.kept[number] = found
+        return found[0]
 
-    def _map(self, number: int) -> Array:
+    def _shorter(self) -> ValueError:
+        return ValueError(f"{self.path} has become shorter than it was")
+
+    def _map(self, number: int) -> tuple[Array, mmap.mmap | None]:
         count = min(self.each, self.count - number * self.each)
         begin, size = self.begin + number * self.each * self.row_bytes, count * self.row_bytes
         if size == 0:
-            return np.empty((count, *self.shape), self.dtype)
+            return np.empty((count, *self.shape), self.dtype), None
         more = begin % mmap.ALLOCATIONGRANULARITY  # a mapping begins at a page
         with self.path.open("rb") as file:
             try:
                 view = mmap.mmap(file.fileno(), size + more, access=mmap.ACCESS_READ, offset=begin - more)
             except ValueError:
-                raise ValueError(f"{self.path} has become shorter than it was") from None
+                raise self._shorter() from None
         flat = np.frombuffer(view, np.uint8, size, more).view(self.dtype)
-        return np.asarray(flat.reshape(count, *self.shape))
+        return np.asarray(flat.reshape(count, *self.shape)), view
 
 
 def _taken(array: Array, rows: Array) -> Array:
@@ -269,7 +278,7 @@ def _rows(file: RawFile) -> int:
         raise FileNotFoundError(2, "there is no such file", name)
     if np.dtype(file.dtype).kind not in "biufc":
         raise ValueError(f"{name}: {file.dtype} is no type of numbers")
-    if file.row_bytes == 0 or file.rows == 0:
+    if file.row_bytes == 0 or (file.rows is not None and file.rows < 1):
         raise ValueError(f"{name} holds no numbers: {file.rows or 'its'} rows of shape {file.shape}")
     size = Path(file.path).stat().st_size - file.offset
     if file.rows is not None and size < file.rows * file.row_bytes:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -110,7 +111,7 @@ def test_a_shard_is_its_rows_and_maps_no_others():
         data = MappedDataset("x.npy", "y.npy", shard=(rank, 4))
         equal(data[:], (X[own.start : own.stop], y[own.start : own.stop]))
         assert f"shard=({rank}, 4)" in repr(data)
-        assert len(data._parts[0].kept[0]) == len(own) == 6
+        assert len(data._parts[0].kept[0][0]) == len(own) == 6
 
 
 @pytest.mark.parametrize(
@@ -344,6 +345,18 @@ def test_numpys_parser_and_ours_agree_to_the_bit(rows, block):
     name = written(text, "bits.csv")
     (X,) = CSVDataset(name, block=block)[:]
     assert X.tobytes() == np.array(rows).tobytes() == read_csv(name).X.tobytes()
+
+
+@pytest.mark.parametrize("window", [None, 100])
+def test_a_file_that_was_cut_after_it_was_mapped_is_refused(tmp_path, window):
+    path = tmp_path / "x.npy"
+    np.save(path, np.ones((1000, 4)))
+    data = MappedDataset(path, window=window)
+    assert data[:2][0].sum() == pickle.loads(pickle.dumps(data))[:2][0].sum() == 8
+    os.truncate(path, 20_000)  # the pages are still there, with zeros; or not, and to read them would be the end
+    for rows in (slice(0, 2), slice(998, 1000)):
+        with pytest.raises(ValueError, match=r"x\.npy has become shorter than it was"):
+            data[rows]
 
 
 def test_csv_becomes_files_to_map():
