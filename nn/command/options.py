@@ -97,7 +97,11 @@ def widths(text: str) -> list[int]:
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the description as it stands."""
+    """Shows defaults that say something, and the description as it stands."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        says_nothing = action.default is None or action.default is False or action.default == []
+        return action.help if says_nothing else super()._get_help_string(action)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -143,8 +147,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--delimiter", help="what separates cells; found out if not given")
     add("--no-header", action="store_true", help="the first line is data")
     add("--hidden", type=widths, default="32,32", metavar="N,N", help="widths of hidden layers; empty: a linear model")
-    add("--activation", type=str.lower, choices=ACTIVATIONS, default="relu", metavar="NAME", help="between the layers")
-    add("--optimizer", type=str.lower, choices=sorted(OPTIMIZERS), default="adam", metavar="NAME", help="update rule")
+    several = "such as {}; a wrong name lists all"
+    function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
+    lower: dict[str, Any] = {"type": str.lower, "metavar": "NAME"}
+    add("--activation", choices=ACTIVATIONS, default="relu", help="between the layers, " + function, **lower)
+    add("--optimizer", choices=sorted(OPTIMIZERS), default="adam", help="update rule, " + rule, **lower)
     add("--lr", type=real(0, math.inf), help="learning rate; a usual one of the optimizer if not given")
     add("--schedule", choices=SCHEDULES, default="cosine", help="how the learning rate falls")
     add("--epochs", type=whole(1), default=100, help="passes over the training rows")

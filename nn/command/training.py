@@ -240,15 +240,18 @@ def train(args: argparse.Namespace, say: Any, out: Any) -> int:
     make_folder(args.out)
     history = run.train()
     result = run.measure(history)
+    if not args.json:  # before the pictures, which take longer than many a training
+        test = ", ".join(
+            f"{k} {v:.1%}" if k in ("accuracy", "f1") else f"{k} {v:.4g}" for k, v in result["test"].items()
+        )
+        out(
+            f"on {len(run.test_rows)} test rows after {history.epochs} epoch{'s' * (history.epochs != 1)} in {run.seconds:.1f} s: {test}"
+        )
+        run.say(str(run.monitor.report()))
     written = run.write(history)
     if args.json:
         out(json.dumps({**result, "files": [str(path) for path in written]}, indent=2))
     else:
-        test = ", ".join(
-            f"{k} {v:.1%}" if k in ("accuracy", "f1") else f"{k} {v:.4g}" for k, v in result["test"].items()
-        )
-        out(f"on {len(run.test_rows)} test rows after {history.epochs} epochs in {run.seconds:.1f} s: {test}")
-        run.say(str(run.monitor.report()))
         out(f"wrote {args.out}/: " + ", ".join(path.name for path in written))
         if history.interrupted:
             out("to go on from there, give the same command with --resume")

@@ -286,6 +286,13 @@ def test_help_shows_every_option(capsys):
         status, out, _ = said(capsys, command, "--help")
         assert status == 0
         assert all(option in out for option in options)
+        assert not any(f"(default: {nothing})" in out for nothing in ("None", "False", "[]"))
+
+
+def test_the_result_is_said_before_the_pictures_are_drawn(capsys):
+    status, out, _ = said(capsys, "train", DATA / "iris.csv", "--epochs", 1)
+    assert status == 0
+    assert out.index("test rows after 1 epoch in") < out.index("Nothing alarming") < out.index("wrote run/")
 
 
 # ----------------------------------------------------------------------------------------- interrupt and resume
