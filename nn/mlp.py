@@ -151,6 +151,8 @@ class MLP(Sequential):
         widths = [checked_size("MLP", "in_features", in_features, 1)]
         widths += [checked_size("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
         count, hidden = len(widths) - 1, len(widths) - 2
+        if not hidden and isinstance(activation, str):
+            _maker("activation", activation, ACTIVATIONS)  # a misspelt name is refused, though nothing uses it
         choices = zip(
             [*_one_each("activation", activation, hidden), output_activation],
             [*_one_each("norm", norm, hidden), None],

@@ -63,6 +63,12 @@ def test_every_activation_by_name(name):
         assert nn.MLP(2, [4, 1], name, rng=0)(np.ones((3, 2))).shape == (3, 1)
 
 
+@pytest.mark.parametrize("sizes", [[3, 1], [1]], ids=["hidden", "nothing hidden"])
+def test_a_misspelt_activation_is_refused_with_all_names(sizes):
+    with pytest.raises(ValueError, match=r"unknown activation 'rellu'; choose from .*relu"):
+        nn.MLP(2, sizes, activation="rellu")
+
+
 def test_he_for_rectifiers_xavier_for_others_lecun_for_selu():
     wide = {"relu": 2 / 400, "gelu": 2 / 400, "selu": 1 / 400, "tanh": 2 / 700, "sigmoid": 2 / 700}
     for activation, variance in wide.items():
