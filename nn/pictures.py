@@ -98,11 +98,8 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None
     other = drawable(history.get(f"validation {name}", ()))
     if len(other):
         axes.plot(epochs, other, color=ORANGE, marker=marker, label="validation")
-        at = int(np.nanargmin(other) if "loss" in name else np.nanargmax(other)) if np.isfinite(other).any() else None
-        if at is not None:
-            axes.plot(epochs[at], other[at], "o", color=ORANGE, markersize=5)
-            axes.annotate(f"best: epoch {epochs[at]}", (epochs[at], other[at]), xytext=(0, 7), fontsize=8,
-                          textcoords="offset points", ha="center", color=ORANGE)  # fmt: skip
+        if np.isfinite(other).any():
+            _mark_best(axes, epochs, other, lower="loss" in name)
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", title=name)
     values = np.concatenate([mine, other])
@@ -110,6 +107,15 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None
     if "loss" in name and len(values) and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
     plain(axes)
+
+
+def _mark_best(axes: Any, epochs: np.ndarray[Any, Any], values: np.ndarray[Any, Any], *, lower: bool) -> None:
+    """Mark the best of a curve, with the words on the side where the curve itself is not."""
+    at = int(np.nanargmin(values) if lower else np.nanargmax(values))
+    axes.plot(epochs[at], values[at], "o", color=ORANGE, markersize=5)
+    axes.annotate(f"best: epoch {epochs[at]}", (epochs[at], values[at]), xytext=(0, -7 if lower else 7), fontsize=8,
+                  textcoords="offset points", ha="center", va="top" if lower else "bottom", color=ORANGE)  # fmt: skip
+    axes.margins(y=0.12)  # room for the words
 
 
 def confusion_figure(counts: np.ndarray[Any, Any], labels: Sequence[str], title: str = "") -> Any:
