@@ -54,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--wrt", metavar="NAME", help="derive the gradient of this variable only")
         if name == "draw":
             add_looks(command)
-    doctor = subparsers.add_parser("doctor", help="what this machine has and lacks")
+    doctor = subparsers.add_parser(
+        "doctor", help="what this machine has and lacks", description="What this machine has and lacks."
+    )
     doctor.add_argument("--json", action="store_true", help="print for a program to read")
     doctor.add_argument("extra", nargs="*", help=argparse.SUPPRESS)  # to be refused with the usage of doctor
     doctor.set_defaults(refuse=doctor.error)

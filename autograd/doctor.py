@@ -25,6 +25,7 @@ USEFUL = {
     "tqdm": "progress bars",
     "safetensors": "checkpoints to and from PyTorch",
     "onnx": "models for other programs",
+    "mpi4py": "several processes, with an MPI such as mpich",
     "numba": "faster replays of programs of floats",
     "threadpoolctl": "one BLAS thread for small models",
 }
