@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import partial
+from operator import is_
 from typing import Any
 
 import autograd as ag
@@ -13,6 +15,8 @@ from autograd.extend import NotReplayable, callback, setting
 from .functional.recorded import as_values, holds_values
 
 __all__ = ["ask_surroundings", "note_change", "recorded_call"]
+
+_inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether a module that is recorded calls another
 
 NUMBERS = (int, float, bool, str, type(None))
 
@@ -24,8 +28,22 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     """
     if module._of_values or any(map(holds_values, (*args, *vars(module).values()))):
         args = tuple([_of_values(a) for a in args])
-    changes = vars(module).setdefault("_recorded", [0])
-    setting(partial(changes.__getitem__, 0))
+    if _inside.get():
+        _ask_about(module)
+        return _recorded(module, args, kwargs)
+    for part in module.modules():  # also those that are never called, as a ModuleList, or a layer that lends its weight
+        _ask_about(part)
+        if not type(part).__module__.startswith("nn.") and _lists_of_parts(part):
+            setting(partial(_listed, part))
+    token = _inside.set(True)
+    try:
+        return _recorded(module, args, kwargs)
+    finally:
+        _inside.reset(token)
+
+
+def _recorded(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run `forward`, and the hooks."""
     hooked = () if module._hooks is None else setting(module._hooks.kinds)
     if not type(module).__module__.startswith("nn."):
         ask_surroundings(type(module).forward)
@@ -48,6 +66,42 @@ def note_change(module: Any, name: str, old: Any, value: Any) -> None:
     same = type(value) in NUMBERS and type(old) is type(value) and value == old
     if not same and name != "training":  # which is asked for by name
         vars(module)["_recorded"][0] += 1
+
+
+class _Same(list[Any]):
+    """A list that equals another if it holds the same objects: to compare Tensors would be an operation."""
+
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and len(self) == len(other) and all(map(is_, self, other))
+
+
+def _ask_about(module: Any) -> None:
+    """Let a replay ask whether an attribute of a module is another now."""
+    changes = vars(module).setdefault("_recorded", [0])
+    setting(partial(changes.__getitem__, 0))
+
+
+def _lists_of_parts(module: Any) -> list[Any]:
+    """Return the lists and dicts of parameters and modules, or of nothing yet, among the attributes."""
+    found = [x for name, x in vars(module).items() if type(x) in (list, dict) and not name.startswith("_")]
+    return [x for x in found if not x or any(isinstance(part, Node) or hasattr(part, "modules") for part in _leaves(x))]
+
+
+def _listed(module: Any) -> _Same:
+    """Return what these hold."""
+    return _Same(_leaves(_lists_of_parts(module)))
+
+
+def _leaves(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, (list, tuple)):
+        for part in thing:
+            yield from _leaves(part)
+    elif isinstance(thing, dict):
+        yield from _leaves([*thing, *thing.values()])
+    else:
+        yield thing
 
 
 def ask_surroundings(function: Any) -> None:

@@ -104,6 +104,38 @@ def test_frozen_layers_and_shared_weights():
         assert (models[0].first.bias.grad is None) == (i % 3 == 1)
 
 
+def test_layers_in_lists_that_come_and_go():
+    class Lists(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(3, 3, rng=0)])
+            self.choice = nn.ModuleDict({"act": nn.Tanh()})
+            self.plain = [nn.Linear(3, 3, rng=1)]
+            self.none_yet = []
+            self.lender = nn.Linear(3, 3, rng=2)
+
+        def forward(self, x):
+            for layer in (*self.layers, *self.plain, *self.none_yet):
+                x = layer(x)
+            return self.choice["act"](x) @ self.lender.weight
+
+    model, x = Lists(), np.random.default_rng(0).normal(size=(4, 3))
+    step = ag.compile(lambda x: model(x).sum())
+    changes = (
+        lambda: None,
+        lambda: model.layers.append(nn.Linear(3, 3, rng=3)),
+        lambda: model.choice.update({"act": nn.ReLU()}),
+        lambda: model.plain.__setitem__(0, nn.Linear(3, 3, rng=4)),
+        lambda: model.none_yet.append(nn.Sigmoid()),
+        lambda: setattr(model.lender, "weight", nn.Parameter(np.ones((3, 3)))),
+    )
+    for change in changes:
+        change()
+        for _ in range(2):
+            assert step(x).item() == pytest.approx(model(x).sum().item(), rel=1e-12)
+    assert len(step._programs) == 1
+
+
 def test_dropout_draws_from_the_generator_it_has_now():
     models, calls = twins(lambda: nn.Dropout(0.5))
     x = np.ones((4, 3))
