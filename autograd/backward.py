@@ -57,7 +57,8 @@ def _require_variable(root: Node) -> None:
     if not root._requires_grad:
         raise RuntimeError(
             "this node has no requires_grad input, so there is nothing to differentiate: mark one before computing, "
-            "as in Tensor(..., requires_grad=True), and compute outside no_grad()"
+            "as in Tensor(..., requires_grad=True), and compute outside no_grad(). A result of autograd.compile() "
+            "needs no backward(): the call has left the gradients in .grad"
         )
 
 

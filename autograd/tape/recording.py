@@ -134,9 +134,9 @@ class Recording(Watch):
         where = f"{line[0]}:{line[1]}: " if line else ""
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
-            f"{where}{how} of {what} while autograd.compile() records: a replay repeats operations and would not ask "
-            "again. Choose between numbers with autograd.where(condition, a, b), hand what Python must see to "
-            "autograd.extend.callback(function, node), or move it out of the compiled function"
+            f"{where}cannot give {how} of {what} while autograd.compile() records: a replay repeats operations and "
+            "would not ask again. Choose between numbers with autograd.where(condition, a, b), hand what Python must see "
+            "to autograd.extend.callback(function, node), or move it out of the compiled function"
         )
 
 

@@ -206,6 +206,28 @@ def test_of_floats():
         assert type(step(a, b)) is float
 
 
+def test_a_compiled_method():
+    class Scale:
+        def __init__(self, factor):
+            self.factor = Tensor(factor, requires_grad=True)
+
+        @ag.compile
+        def loss(self, x):
+            return (self.factor * x).sum()
+
+    scales = Scale(2.0), Scale(3.0)
+    for _ in range(2):
+        assert [scale.loss(np.ones(2)).item() for scale in scales] == [4.0, 6.0]
+    assert [scale.factor.grad.item() for scale in scales] == [4.0, 4.0]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda step: pickle.loads(pickle.dumps(step))])
+def test_copies_of_a_compiled_function_record_for_themselves(copied):
+    step = ag.compile(ag.sin)
+    assert step(1.0) == copied(step)(1.0) == ag.sin(1.0)
+    assert not programs(copied(step))
+
+
 def test_keywords_and_nests():
     step = ag.compile(lambda batch, *, scale=1.0: batch["x"] * scale + batch["y"][0])
     for k in (1.0, 2.0):
@@ -287,9 +309,20 @@ def test_no_grad_only_computes():
             y = predict(np.array([k, k]))
             assert y.data.tolist() == [k, 2 * k]
             assert not y.requires_grad
-    with pytest.raises(RuntimeError, match="starts from a scalar"):
+    with pytest.raises(RuntimeError, match=r"starts from a scalar.*shape \(2,\).*inside autograd.no_grad\(\)"):
         predict(np.array([1.0, 1.0]))
     assert w.grad is None
+
+
+def test_a_second_backward_is_told_that_the_call_has_done_it():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    step = ag.compile(lambda x: (w * x).sum())
+    assert repr(step).endswith("<lambda>, programs recorded: 0>")
+    loss = step(np.ones(2))
+    with pytest.raises(RuntimeError, match=r"compile\(\) needs no backward\(\)"):
+        loss.backward()
+    assert w.grad.tolist() == [1.0, 1.0]
+    assert repr(step).endswith("<lambda>, programs recorded: 1>")
 
 
 def test_detached_parts_are_replayed_without_gradient():
