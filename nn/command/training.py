@@ -244,9 +244,8 @@ def train(args: argparse.Namespace, say: Any, out: Any) -> int:
         test = ", ".join(
             f"{k} {v:.1%}" if k in ("accuracy", "f1") else f"{k} {v:.4g}" for k, v in result["test"].items()
         )
-        out(
-            f"on {len(run.test_rows)} test rows after {history.epochs} epoch{'s' * (history.epochs != 1)} in {run.seconds:.1f} s: {test}"
-        )
+        epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
+        out(f"on {len(run.test_rows)} test rows after {epochs} in {run.seconds:.1f} s: {test}")
         run.say(str(run.monitor.report()))
     written = run.write(history)
     if args.json:
