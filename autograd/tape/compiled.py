@@ -115,6 +115,10 @@ class Compiled(Recorded):
                         return self._eagerly(args, kwargs)
             return self._record(key, args, kwargs, sources)
 
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return f"<compiled {name}, programs recorded: {sum(map(len, self._programs.values()))}>"
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Return this as a method of an object, which is a setting of the call, as other hashable arguments are."""
         return self if instance is None else types.MethodType(self, instance)
@@ -127,6 +131,7 @@ class Compiled(Recorded):
         result = self.function(*args, **kwargs)
         first = next(iter(flatten(result)[0]), None)
         if current_mode() and isinstance(first, Node) and _variables(first):
+            _require_loss(first)
             backward(first)
         return mapped(_detached, result)
 
@@ -177,6 +182,7 @@ class _Call:
             loss = outputs[0] if outputs and with_gradients else None
             gradients: dict[Node, Any] = {}
             if isinstance(loss, Node) and _variables(loss):
+                _require_loss(loss)
                 look_at_root(loss)
                 gradients = gradients_of(loss)
         recording.refuse_draws()
@@ -251,6 +257,15 @@ class _Call:
 def _variables(root: Node) -> bool:
     """Whether a gradient of `root` would reach a leaf."""
     return root._requires_grad and any(node.op is None for node in topological_order(root, variables_only=True))
+
+
+def _require_loss(first: Node) -> None:
+    if isinstance(first._data, np.ndarray) and first._data.size != 1:
+        raise RuntimeError(
+            "backward() starts from a scalar, and a compiled function runs it from its first result, which has shape "
+            f"{first._data.shape} here. Return a loss first, as .sum() or .mean() makes one, or call the function "
+            "inside autograd.no_grad() for its results alone"
+        )
 
 
 def _state(x: Node) -> tuple[Any, ...]:

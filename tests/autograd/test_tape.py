@@ -228,28 +228,6 @@ def test_copies_of_a_compiled_function_record_for_themselves(copied):
     assert not programs(copied(step))
 
 
-def test_a_compiled_method():
-    class Scale:
-        def __init__(self, factor):
-            self.factor = Tensor(factor, requires_grad=True)
-
-        @ag.compile
-        def loss(self, x):
-            return (self.factor * x).sum()
-
-    scales = Scale(2.0), Scale(3.0)
-    for _ in range(2):
-        assert [scale.loss(np.ones(2)).item() for scale in scales] == [4.0, 6.0]
-    assert [scale.factor.grad.item() for scale in scales] == [4.0, 4.0]
-
-
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda step: pickle.loads(pickle.dumps(step))])
-def test_copies_of_a_compiled_function_record_for_themselves(copied):
-    step = ag.compile(ag.sin)
-    assert step(1.0) == copied(step)(1.0) == ag.sin(1.0)
-    assert not programs(copied(step))
-
-
 def test_keywords_and_nests():
     step = ag.compile(lambda batch, *, scale=1.0: batch["x"] * scale + batch["y"][0])
     for k in (1.0, 2.0):
