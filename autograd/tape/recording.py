@@ -135,8 +135,8 @@ class Recording(Watch):
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
             f"{where}cannot give {how} of {what} while autograd.compile() records: a replay repeats operations and "
-            "would not ask again. Choose between numbers with autograd.where(condition, a, b), hand what Python must see "
-            "to autograd.extend.callback(function, node), or move it out of the compiled function"
+            "would not ask again. Choose between numbers with autograd.where(condition, a, b), hand what Python must "
+            "see to autograd.extend.callback(function, node), or move it out of the compiled function"
         )
 
 
