@@ -200,7 +200,7 @@ accuracy or R2 on the validation rows.
 
 Trials that are finished are not run again: the same command goes on after Ctrl-C, a kill or a failure of power, and one
 with more in its lists runs only those.  Under mpiexec -n N python -m mpi4py.futures -m nn sweep ..., rank 0 hands the
-trials to the other ranks.
+trials to the other ranks; one of them that is killed ends the job, as MPI has it, and the same command goes on.
 
 Exit status: 0, 1 if a trial failed, 2 for a wrong option or configuration, 130 after Ctrl-C."""
 

@@ -103,8 +103,15 @@ def test_a_rank_that_raises_ends_the_job_with_its_traceback(tmp_path, what, said
     assert said in done.stderr
 
 
-def test_a_killed_rank_ends_the_job_which_resumes_to_the_same_bits(tmp_path):
-    whole = found(2, "resumable", tmp_path / "whole.npz")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of two ranks that nothing befell, and the lines it logged."""
+    folder = tmp_path_factory.mktemp("whole")
+    log = folder / "run.log"
+    return {**found(2, "resumable", folder / "run.npz"), "log": [json.loads(s) for s in log.read_text().splitlines()]}
+
+
+def test_a_killed_rank_ends_the_job_which_resumes_to_the_same_bits(tmp_path, whole):
     killed = run(2, JOB, "resumable", tmp_path / "run.npz", "kill", 30, check=False)
     assert killed.returncode != 0
     shutil.copy(tmp_path / "run.npz", tmp_path / "other.npz")
@@ -116,8 +123,7 @@ def test_a_killed_rank_ends_the_job_which_resumes_to_the_same_bits(tmp_path):
     assert len(set(other["hashes"])) == 1
     assert other["losses"] == pytest.approx(whole["losses"], abs=NEAR)
     assert other["accuracy"] == whole["accuracy"]
-    log = [json.loads(line) for line in (tmp_path / "whole.log").read_text().splitlines()]
-    assert [line["epoch"] for line in log] == list(range(1, 13))  # written by one rank only
+    assert [line["epoch"] for line in whole["log"]] == list(range(1, 13))  # written by one rank only
 
 
 def test_a_stop_on_one_rank_is_heard_by_all_with_the_next_step(tmp_path):
@@ -126,7 +132,7 @@ def test_a_stop_on_one_rank_is_heard_by_all_with_the_next_step(tmp_path):
     assert case["steps"] == 11
 
 
-def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_path):
+def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_path, whole):
     arguments = (JOB, "resumable", tmp_path / "run.npz")
     with processes.start(command(2, *arguments, "wait", 10), env=environment()) as job:
         try:
@@ -140,7 +146,7 @@ def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_pat
     case = json.loads(printed.splitlines()[-1])
     assert case["stopped"] == ["interrupted", "interrupted"], errors
     assert 10 <= case["steps"] <= 12
-    whole, resumed = found(2, "resumable", tmp_path / "whole.npz"), found(2, "resumable", tmp_path / "run.npz")
+    resumed = found(2, "resumable", tmp_path / "run.npz")
     assert resumed["hashes"] == whole["hashes"]
     assert resumed["losses"] == whole["losses"]
     assert resumed["accuracy"] == whole["accuracy"]
