@@ -119,7 +119,7 @@ class FloatReplay:
 
     def holds(self) -> bool:
         """Whether the variables are as they were when they were recorded."""
-        return self._runner is None or self._leaves.hold()
+        return self._leaves.hold()
 
     def run(self, *numbers: float) -> list[float]:
         """Return the results for these inputs."""

@@ -51,13 +51,14 @@ class Leaves:
         held = [reference() for reference in self._references]
         places = [i for i, leaf in enumerate(held) if leaf is not None]
         self.alive = [held[i] for i in places]
-        self._seen = [self._seen[i] for i in places]
+        self._seen, self._references = [self._seen[i] for i in places], []
         return places
 
     def hold(self) -> bool:
         """Return whether the same variables want gradients and have the same hooks as when they were recorded."""
-        for x, (wanted, hooks) in zip(self.alive, self._seen, strict=True):
-            if x._requires_grad is not wanted or x.hooks is not hooks:
+        held = self.alive or [reference() for reference in self._references]
+        for x, (wanted, hooks) in zip(held, self._seen, strict=True):
+            if x is not None and (x._requires_grad is not wanted or x.hooks is not hooks):
                 return False
         return True
 
