@@ -113,7 +113,8 @@ class Canvas:
     def edge(self, tail: str, head: str, text: str = "", **attributes: str) -> None:
         """Add an arrow between two names that the methods below returned."""
         if text:
-            attributes["label"] = graphviz.nohtml(escaped(text))
+            padding = "" if self.stacked else "  "  # beside an arrow that goes down, not on it
+            attributes["label"] = graphviz.nohtml(padding + escaped(text) + padding[1:])
         self.edges.append((tail, head, attributes))
 
     def add(self, label: str, frame: int | None = None, **attributes: str) -> str:

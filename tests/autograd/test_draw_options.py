@@ -320,3 +320,9 @@ def test_operands_lie_in_their_order_in_frames_too(engine):
         svg = ET.fromstring(engine(source, "svg", 30))
         height = {t.text: float(t.get("y")) for t in svg.iter("{http://www.w3.org/2000/svg}text")}
         assert height[second.name] < height[first.name]
+
+
+@pytest.mark.parametrize(("direction", "label"), [("LR", "=-3]"), ("TB", '="  -3 "]'), ("BT", '="  -3 "]')])
+def test_words_stand_beside_an_arrow_that_goes_down(direction, label):
+    picture = ag.draw(Value(2.0) * Value(-3.0), partials=True, direction=direction)
+    assert f"[label{label}" in picture.source
