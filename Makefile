@@ -5,7 +5,7 @@
 #   make check       everything a change must pass: lint, types, documentation, tests with coverage
 #   make types       what a type checker sees of the public names: all of it, or it fails
 #   make docs        the API reference, for a browser: build/docs/html/index.html
-#   make pictures    draw the pictures of the demos' contents again
+#   make pictures    draw the pictures of the demos' contents again, where the demos have changed
 #   make benchmarks  time training steps beside NumPy by hand and every peer that is installed
 #   make peers       install the peers, each into an environment of its own (large; needs a network)
 #   make clean       remove what the commands above made

@@ -1,6 +1,6 @@
 """Draw the graphs of the walkthrough and of a small network again, for the tables of contents.
 
-    python demos/pictures.py            write demos/pictures/*.svg
+    python demos/pictures.py            write demos/pictures/*.svg, those that are not current
     python demos/pictures.py --check    only say whether they are current; exit 1 if not
 
 A picture is current if the graph that its demo builds now is the one it was drawn from: each SVG carries a
@@ -67,9 +67,11 @@ def main(argv: list[str] | None = None) -> int:
     stale = []
     for name, drawing in {**drawings(), **networks()}.items():
         path = FOLDER / f"{name}.svg"
-        if args.check:
-            if not path.exists() or fingerprint(drawing) not in path.read_text(encoding="utf-8"):
-                stale.append(path.name)
+        if path.exists() and fingerprint(drawing) in path.read_text(encoding="utf-8"):
+            if not args.check:
+                print(f"{path.relative_to(HERE.parent)} is current")
+        elif args.check:
+            stale.append(path.name)
         else:
             FOLDER.mkdir(exist_ok=True)
             path.write_text(f"{drawing.svg().rstrip()}\n{fingerprint(drawing)}\n", encoding="utf-8")
