@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, refuse_modified, topological_order
+from .graph import Node, changed, refuse_modified, topological_order
+from .modes import callback, keeps_everything
 from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
 from .tutor import accumulated, advise_zero_grad, look_at_root
@@ -114,6 +115,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     >>> a.grad, b.grad
     (-2.0, 2.0)
     """
+    changed("calls backward()")
     _require_node(root)
     _require_variable(root)
     start = seed_of(root, gradient)
@@ -221,7 +223,10 @@ def gradients(
     for root, seed in zip(roots, seeds, strict=True):
         start = seed_of(root, seed)
         cotangent[root] = cotangent[root] + start if root in cotangent else start
-    found = pulled_to(targets, cotangent, order, between(order, targets), create_graph)
+    recorded = keeps_everything()  # a replay computes them again, even if no gradient flows on through them
+    found = pulled_to(targets, cotangent, order, between(order, targets), create_graph or recorded)
+    if recorded and not create_graph:
+        found = [g if g is None else callback(lambda numbers: numbers, g) for g in found]
     for i, (target, g) in enumerate(zip(targets, found, strict=True)):
         if g is None and not allow_unused:
             name = f" {target.name!r}" if target.name else ""

@@ -21,6 +21,7 @@ __all__ = [
     "Primitive",
     "Watch",
     "apply",
+    "changed",
     "enable_grad",
     "is_grad_enabled",
     "no_grad",
@@ -235,6 +236,13 @@ def seen(node: Node, how: str) -> None:
     mode = current_mode()
     if mode is not True and mode is not False:
         mode.read(node, how)
+
+
+def changed(how: str) -> None:
+    """Tell who watches that gradients held by leaves change."""
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.changed(how)
 
 
 def _no_kind(op: Primitive, data: Any) -> TypeError:

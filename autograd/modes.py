@@ -49,6 +49,9 @@ class Watch:
     def read(self, node: Any, how: str) -> None:
         """See that the program takes numbers out of a node, with which it may go on unseen."""
 
+    def changed(self, how: str) -> None:
+        """See that the program changes the gradients that leaves hold, which is no operation."""
+
     def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Call a function of numbers for the program; see `callback`."""
         return function(*[getattr(a, "_data", a) for a in args])

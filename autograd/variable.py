@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .backward import backward
-from .graph import Node, make_leaf, seen
-from .modes import callback, keeps_everything
+from .graph import Node, changed, make_leaf, seen
+from .modes import callback, current_mode, keeps_everything
 from .numpy_protocol import array_function, array_ufunc
 from .operations import comparing, trigonometry
 from .operations import elementwise as ew
@@ -150,6 +150,9 @@ class Variable(Node):
         self._requires_grad = bool(wanted)
 
     def _set_grad(self, value: Any) -> None:
+        mode = current_mode()
+        if mode is not True and mode is not False:  # `changed`, spelled out, since optimizers do this in every step
+            mode.changed("assigns to .grad")
         # None is what PyTorch's users write for "no gradient yet", also on a `Value`.
         self._grad = self.no_gradient if value is None else self._checked_grad(value)
 
@@ -167,6 +170,7 @@ class Variable(Node):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient: 0.0 on a `Value`; None, or zeros if not `set_to_none`, on a `Tensor`."""
+        changed("calls zero_grad()")
         self._grad = self.no_gradient if set_to_none else self._data * 0.0
 
     def detach(self) -> Any:

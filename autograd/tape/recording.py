@@ -128,16 +128,27 @@ class Recording(Watch):
             "callback(lambda: np.random.normal(size=3)). If another thread has drawn, call again"
         )
 
+    def changed(self, how: str) -> NoReturn:
+        """Refuse to change gradients that leaves hold."""
+        raise RecordingError(
+            f"{_here()}the function {how} while autograd.compile() records, and a replay would not: a call leaves the "
+            "gradients of the first result in .grad by itself. Call zero_grad() and optimizer.step() around the "
+            "compiled function, and write no backward()"
+        )
+
     def read(self, node: Any, how: str) -> NoReturn:
         """Refuse to give away the numbers of a node."""
-        line = user_line()
-        where = f"{line[0]}:{line[1]}: " if line else ""
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
-            f"{where}cannot give {how} of {what} while autograd.compile() records: a replay repeats operations and "
+            f"{_here()}cannot give {how} of {what} while autograd.compile() records: a replay repeats operations and "
             "would not ask again. Choose between numbers with autograd.where(condition, a, b), hand what Python must "
             "see to autograd.extend.callback(function, node), or move it out of the compiled function"
         )
+
+
+def _here() -> str:
+    line = user_line()
+    return f"{line[0]}:{line[1]}: " if line else ""
 
 
 def _shared_generators() -> bytes:

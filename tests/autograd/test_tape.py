@@ -383,6 +383,49 @@ def test_asking_for_numbers_names_the_line(f):
     assert ag.is_grad_enabled()
 
 
+W = Tensor([1.0, 2.0], requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "called"),
+    [
+        (lambda loss: loss.backward(), r"calls backward\(\)"),
+        (lambda loss: W.zero_grad(), r"calls zero_grad\(\)"),
+        (lambda loss: setattr(W, "grad", None), r"assigns to \.grad"),
+    ],
+)
+def test_what_belongs_around_a_compiled_function_is_refused_in_it(change, called):
+    def step(x):
+        loss = (W * x).sum()
+        change(loss)
+        return loss
+
+    with pytest.raises(
+        RecordingError, match=rf"test_tape\.py:\d+: the function {called}.*around the compiled function"
+    ):
+        ag.compile(step)(np.ones(2))
+    assert W.grad is None
+
+
+@pytest.mark.parametrize("create_graph", [True, False])
+def test_gradients_within_a_compiled_function(create_graph):
+    w = Tensor([1.0, 2.0], requires_grad=True)
+
+    def loss(x):
+        first = (w * w * w * x).sum()
+        return first * ag.sum(ag.gradients(first, w, create_graph=create_graph))
+
+    step = ag.compile(loss)
+    for k in (1.0, 2.0, 3.0):
+        w.zero_grad()
+        found = step(np.full(2, k)), w.grad
+        w.zero_grad()
+        expected = loss(np.full(2, k))
+        expected.backward()
+        near(found[0].item(), expected.item())
+        near(found[1], w.grad)
+
+
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_copies_are_refused_as_they_would_stay_as_they_were(copied):
     with pytest.raises(RecordingError, match="a copy or pickle of 'x'"):
@@ -581,6 +624,60 @@ def test_what_no_result_needs_is_left_out():
 def test_equal_subexpressions_are_computed_once():
     _, source = program_of(lambda x: ag.exp(x) * ag.exp(x) + ag.exp(-0.0 * x) + ag.exp(0.0 * x), np.ones(3))
     assert source.count("np.exp(") == 3
+
+
+def test_what_only_looks_equal_is_kept_apart():
+    ones, mixed = np.ones(5000), np.ones(5000)
+    mixed[2500] = 7.0  # of which a printed array shows nothing
+
+    def f(x):
+        wide = ag.reshape(x, (2, 2500)) * ag.reshape(ag.reshape(x, (2500, 2)), (2, 2500))
+        return (x * ones).sum() + (x * mixed).sum() * 2.0 + (x[0:2] * x[1:3]).sum() + wide.sum()
+
+    step = ag.compile(f)
+    for k in (1.0, 2.0):
+        x = np.arange(5000.0) * k
+        near(step(x), f(x))
+
+
+def test_only_a_product_with_one_that_changes_nothing_is_left_out():
+    x = np.array([1.0, 2.0, 3.0])
+    cases = {
+        "same": (np.ones(()), 0), "shape": (np.ones((1, 1)), 1), "dtype": (np.ones((), np.longdouble), 1),
+        "two": (np.array([2.0]), 1), "array": (np.ones(3), 1),
+    }  # fmt: skip
+    for one, count in cases.values():
+        with ag.no_grad():
+            _, source = program_of(lambda x, one=one: ag.exp(x) * one, x)
+            found = ag.compile(lambda x, one=one: ag.exp(x) * one)
+            for k in (1.0, 2.0):
+                y = np.exp(x * k) * one
+                assert found(x * k).shape == y.shape
+                assert found(x * k).dtype == y.dtype
+                near(found(x * k), y)
+        assert source.count("*") + source.count("np.multiply") == count
+
+
+def test_what_is_smaller_than_the_result_is_not_written_over():
+    step = ag.compile(lambda x, y: (ag.exp(x) + y, ag.exp(y) > 2.0, (ag.exp(x) > 1.0) * 1.0))
+    for k in (0.5, 2.0):
+        x, y = np.arange(3.0) * k, np.arange(6.0).reshape(2, 3) * k
+        first, second, third = step(x, y)
+        near(first, np.exp(x) + y)
+        assert second.dtype == bool
+        assert np.array_equal(second, np.exp(y) > 2.0)
+        assert np.array_equal(third, (np.exp(x) > 1.0) * 1.0)
+
+
+def test_large_arrays_that_nothing_is_written_into_are_let_go():
+    def f(x):
+        return ag.where(x > 0, x, 0.5).sum() + ag.sort(x).mean()
+
+    with ag.no_grad():
+        _, source = program_of(f, np.ones(1000))
+        assert source.count("del ") == 2
+        _, source = program_of(f, np.ones(100))
+        assert source.count("del ") == 0
 
 
 def test_memory_is_shared_by_what_never_lives_together():
