@@ -44,7 +44,7 @@ class Program:
     nodes : list of Node
         What is to be computed.
     stand_in : dict
-        What a node is replaced by in arguments: an equal one that was there before, or a constant.
+        What a node is replaced by in arguments: an equal one that was there before.
     leaves : list of Node
         Variables of outside, whose numbers are read at the start of each run.
     results : list
@@ -103,15 +103,13 @@ class Program:
                 self.backward_from = len(nodes)
 
     def _place(self, node: Node, op: Primitive) -> None:
-        """Enter the operation of a node, unless it is known already or a constant."""
+        """Enter the operation of a node, unless it is known already; of constants alone nothing was recorded."""
         stand_in = self.stand_in
         args = tuple([stand_in.get(a, a) if isinstance(a, Node) else a for a in node.args])
         if isinstance(op, Callback):
             self.nodes.append(node)
             return
         same = _unchanged(node, op, args)
-        if same is None and not any(isinstance(a, Node) for a in args):
-            same = node._data
         if same is None:
             key = (op, *[key_of(a) for a in args], *_keys(node.params))
             same = self._found.setdefault(key, node)
@@ -144,7 +142,7 @@ def _unchanged(node: Node, op: Primitive, args: tuple[Any, ...]) -> Any:
 
 
 def _is_one(x: Any) -> bool:
-    return bool(x == 1) if type(x) is not np.ndarray else x.size == 1 and bool(x.all() and x.reshape(()) == 1)
+    return bool(np.size(x) == 1 and np.reshape(x, ()) == 1)
 
 
 def key_of(a: Any) -> Any:
