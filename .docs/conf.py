@@ -69,6 +69,11 @@ def entry(full, thing, home):
     return f".. py:data:: {short}\n   :module: {module}\n\n   {WORDS[short]}\n\n"
 
 
+WELCOME = """Automatic differentiation and multi-layer perceptrons on NumPy: every public name, with an example.
+New here?  ``README.md`` shows the three uses, and ``demos/README.md`` leads from one slope to a training step.
+
+"""
+
 WORDS = {
     "PRIMITIVES": "The table of all operations by name.",
     "Metric": "A function of a model's output and the target, which returns a number.",
@@ -109,7 +114,9 @@ def write_pages(app):
     homes, folder = {}, Path(app.srcdir)
     pages = {name: page(name, homes) for name in PAGES}
     contents = "".join(f"   {name}\n" for name in PAGES)
-    pages["index"] = heading("chainrule", "=") + f".. toctree::\n   :maxdepth: 2\n\n{contents}\n:ref:`genindex`\n"
+    pages["index"] = (
+        heading("chainrule", "=") + WELCOME + f".. toctree::\n   :maxdepth: 2\n\n{contents}\n:ref:`genindex`\n"
+    )
     for old in folder.glob("*.rst"):
         if old.stem not in pages:
             old.unlink()

@@ -230,7 +230,10 @@ def run(root: Any, inputs: Sequence[Any], zoom: str | None, loss: Any) -> tuple[
         return roots, Recorder()
     found = recorded(root, inputs, scalars=zoom == "scalars", loss=loss)
     if found is None:
-        raise TypeError(f"draw takes a Value or Tensor, a list of them, or a model and its inputs, not {root!r:.60}")
+        raise TypeError(
+            f"draw takes a Value or Tensor, a list of them, or a model and its inputs, not {root!r:.60}; what is "
+            "computed has a graph if it begins with a Value or a Tensor: draw(Value(3.0) * 2)"
+        )
     if not found[0] or not all(isinstance(node, Node) for node in found[0]):
         raise TypeError(f"{type(root).__name__} made no Value or Tensor of these inputs, so there is nothing to draw")
     return found
