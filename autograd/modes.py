@@ -93,6 +93,11 @@ def callback(function: Callable[..., Any], *args: Any) -> Any:
     float, ndarray or None
         What the function returned; a node while `compile` records.
 
+    Notes
+    -----
+    A replay that meets an error, or numbers of another shape than the recorded ones, is given up and computed by the
+    engine: then the functions it had called before are called once more.
+
     Examples
     --------
     >>> from autograd import Tensor
