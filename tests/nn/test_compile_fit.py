@@ -133,7 +133,8 @@ def test_a_model_that_asks_for_numbers_is_trained_by_the_engine_with_one_warning
             with pytest.warns(RuntimeWarning) as seen:
                 history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
             assert len(seen) == 1
-            assert re.match(r"fit computes each step without replays: .*_fit\.py:\d+: cannot give the truth", str(seen[0].message))
+            said = r"fit computes each step without replays: .*_fit\.py:\d+: cannot give the truth"
+            assert re.match(said, str(seen[0].message))
             assert seen[0].filename == __file__
         else:
             history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
