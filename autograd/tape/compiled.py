@@ -97,10 +97,10 @@ class Compiled(Recorded):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, and leave the gradients of a loss in `.grad`."""
         mode = current_mode()
-        if is_transforming() or keeps_everything():  # a part of something larger
-            return self.function(*args, **kwargs)
         if mode is not True and mode is not False:  # whoever watches shall see every operation
-            return self._eagerly(args, kwargs)
+            return self.function(*args, **kwargs) if keeps_everything() else self._eagerly(args, kwargs)
+        if is_transforming():  # a part of something larger, as it is of a recording
+            return self.function(*args, **kwargs)
         key, numbers, sources = signature_of(args, kwargs, mode)
         with self._lock:
             for program in self._programs.get(key, ()):
@@ -211,7 +211,7 @@ class _Call:
             data = x._data
             if x._requires_grad is not wants or x.hooks is not hooks:
                 return False
-            if shape is not None and (data.shape != shape or data.dtype != dtype):
+            if shape is not None and (data.shape != shape or (data.dtype is not dtype and data.dtype != dtype)):
                 return False
         for question, answer in self._guards:  # noqa: SIM110  (a generator takes as long as two questions)
             if question() != answer:
