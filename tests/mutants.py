@@ -28,21 +28,26 @@ ENGINE = ["autograd/graph.py", "autograd/rules.py", "autograd/reverse.py", "auto
 CORE = [
     "test_backward", "test_graph", "test_modes", "test_transforms", "test_micrograd", "test_gradcheck",
     "test_lifetime", "test_object_arrays", "test_checkpointing", "test_anomaly", "test_tutor", "test_verify",
+    "test_kinks", "test_tape", "test_tape_nn",
 ]  # fmt: skip
-TESTS = dict.fromkeys(
-    ("graph", "rules", "reverse", "backward", "modes", "value", "forward", "tracing", "operands"), CORE
-) | {
-    "rules": [*CORE, "test_primitives"],
-    "transforms": ["test_transforms"],
-    "jacobians": ["test_transforms"],
-    "nested": ["test_transforms", "test_gradcheck"],
-    "gradcheck": ["test_gradcheck"],
-    "differences": ["test_gradcheck"],
-    "verify": ["test_verify"],
-    "anomaly": ["test_anomaly"],
-    "checkpointing": ["test_checkpointing", "test_lifetime"],
-    "tutor": ["test_tutor"],
-}
+TESTS = (
+    dict.fromkeys(("graph", "rules", "reverse", "backward", "modes", "value", "forward", "tracing", "operands"), CORE)
+    | {
+        "rules": [*CORE, "test_primitives"],
+        "transforms": ["test_transforms"],
+        "jacobians": ["test_transforms"],
+        "nested": ["test_transforms", "test_gradcheck"],
+        "gradcheck": ["test_gradcheck"],
+        "differences": ["test_gradcheck"],
+        "verify": ["test_verify"],
+        "anomaly": ["test_anomaly"],
+        "checkpointing": ["test_checkpointing", "test_lifetime"],
+        "tutor": ["test_tutor"],
+    }
+    | dict.fromkeys(
+        ("recording", "program", "memory", "straight", "signature", "compiled", "into"), ["test_tape", "test_tape_nn"]
+    )
+)
 OPERATIONS = ["test_primitives", "test_values", "test_kinks", "test_backward", "test_transforms"]
 SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
 
