@@ -30,6 +30,7 @@ CORE = [
     "test_lifetime", "test_object_arrays", "test_checkpointing", "test_anomaly", "test_tutor", "test_verify",
     "test_kinks", "test_tape", "test_tape_nn",
 ]  # fmt: skip
+TAPE = ["test_tape", "test_tape_nn"]
 TESTS = (
     dict.fromkeys(("graph", "rules", "reverse", "backward", "modes", "value", "forward", "tracing", "operands"), CORE)
     | {
@@ -44,9 +45,7 @@ TESTS = (
         "checkpointing": ["test_checkpointing", "test_lifetime"],
         "tutor": ["test_tutor"],
     }
-    | dict.fromkeys(
-        ("recording", "program", "memory", "straight", "signature", "compiled", "into"), ["test_tape", "test_tape_nn"]
-    )
+    | dict.fromkeys(("recording", "program", "memory", "straight", "signature", "compiled", "into"), TAPE)
 )
 OPERATIONS = ["test_primitives", "test_values", "test_kinks", "test_backward", "test_transforms"]
 SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
