@@ -97,10 +97,10 @@ class Compiled(Recorded):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, and leave the gradients of a loss in `.grad`."""
         mode = current_mode()
-        if mode is not True and mode is not False:  # whoever watches shall see every operation
-            return self.function(*args, **kwargs) if keeps_everything() else self._eagerly(args, kwargs)
-        if is_transforming():  # a part of something larger, as it is of a recording
+        if is_transforming() or keeps_everything():  # a part of something larger
             return self.function(*args, **kwargs)
+        if mode is not True and mode is not False:  # whoever watches shall see every operation
+            return self._eagerly(args, kwargs)
         key, numbers, sources = signature_of(args, kwargs, mode)
         with self._lock:
             for program in self._programs.get(key, ()):

@@ -770,6 +770,12 @@ def test_inside_another_compiled_function_and_inside_transforms():
     near(ag.grad(lambda x: inner(x) * 2.0)(0.7), 2 * (np.cos(0.7) * 0.7 + np.sin(0.7)))
 
 
+def test_inside_a_transform_that_is_watched():
+    inner = ag.compile(lambda x: ag.sin(x) * x)
+    with ag.detect_anomaly():
+        near(ag.grad(lambda x: inner(x) * 2.0)(0.7), 2 * (np.cos(0.7) * 0.7 + np.sin(0.7)))
+
+
 def f_of_vector(x):
     return (ag.sin(x) * x).sum() + ag.exp(x[0] * x[1])
 
