@@ -54,7 +54,7 @@ class Watch:
 
     def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Call a function of numbers for the program; see `callback`."""
-        return function(*[getattr(a, "_data", a) for a in args])
+        return function(*map(peek, args))
 
     def checked(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Let a function look at numbers; see `check`."""
@@ -107,7 +107,7 @@ def callback(function: Callable[..., Any], *args: Any) -> Any:
     mode = _mode.get()
     if isinstance(mode, Watch):
         return mode.called(function, args)
-    return function(*[getattr(a, "_data", a) for a in args])
+    return function(*map(peek, args))
 
 
 def check(function: Callable[..., Any], *args: Any) -> None:
@@ -137,7 +137,7 @@ def check(function: Callable[..., Any], *args: Any) -> None:
     if isinstance(mode, Watch):
         mode.checked(function, args)
     else:
-        function(*[getattr(a, "_data", a) for a in args])
+        function(*map(peek, args))
 
 
 class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` answers by computing the call anew)
@@ -289,10 +289,9 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
     recording = True
 
 
+# Whether a function is being run by `grad`, `jacobian` and the like.
 _transforming: ContextVar[bool] = ContextVar("transforming", default=False)
-is_transforming: Callable[[], bool] = (
-    _transforming.get
-)  # whether a function is being run by `grad`, `jacobian` and the like
+is_transforming: Callable[[], bool] = _transforming.get
 
 
 @contextlib.contextmanager

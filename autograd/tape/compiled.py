@@ -107,11 +107,9 @@ class Compiled(Recorded):
                 if program.holds():
                     try:
                         return program(numbers, sources)
-                    except NotReplayable:
-                        return self._eagerly(args, kwargs)
-                    except (ValueError, TypeError, ArithmeticError, IndexError):
-                        # The same error again, from the line that is to blame; none, if it is a float's derivative that
-                        # is infinite.
+                    except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
+                        # The same error again, from the line that is to blame; none, if only a replay cannot go on, as
+                        # where a float's derivative is infinite.
                         return self._eagerly(args, kwargs)
             return self._record(key, args, kwargs, sources)
 

@@ -1,6 +1,7 @@
-"""How operations write into an array that is there already (``out=None``: into a new one).
+"""How operations write into an array that is there already.
 
-Each function takes ``(*arguments, out, **parameters)`` and gives bit for bit what the operation gives.
+Each function takes ``(*arguments, out, **parameters)`` and gives bit for bit what the operation gives; those that are
+more than one call of NumPy are used only where all arrays have the dtype of the result.
 """
 
 from __future__ import annotations
@@ -16,36 +17,36 @@ from autograd.rules import PRIMITIVES
 _ZEROS = {np.dtype(name): np.zeros((), name) for name in ("float16", "float32", "float64")}
 
 
-def relu(x: Any, out: Any = None) -> Any:
+def relu(x: Any, out: Any) -> Any:
     """Write ``max(0, x)``."""
     return np.maximum(x, _ZEROS.get(x.dtype, 0.0), out=out)
 
 
-def sigmoid(x: Any, out: Any = None) -> Any:
+def sigmoid(x: Any, out: Any) -> Any:
     """Write ``1 / (1 + e**-x)``, step by step as the operation does."""
-    out = np.negative(x, out)
+    np.negative(x, out)
     with np.errstate(over="ignore"):
         np.exp(out, out)
     np.add(out, 1.0, out)
     return np.divide(1.0, out, out)
 
 
-def reciprocal(x: Any, out: Any = None) -> Any:
+def reciprocal(x: Any, out: Any) -> Any:
     """Write ``1 / x``."""
     return np.divide(1.0, x, out)
 
 
-def softplus(x: Any, out: Any = None) -> Any:
+def softplus(x: Any, out: Any) -> Any:
     """Write ``log(1 + e**x)``, step by step as the operation does."""
     ramp = np.maximum(x, 0.0)
-    out = np.absolute(x, out)
+    np.absolute(x, out)
     np.negative(out, out)
     np.exp(out, out)
     np.log1p(out, out)
     return np.add(out, ramp, out)
 
 
-def total(x: Any, out: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def total(x: Any, out: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Write a sum over axes."""
     return np.add.reduce(x, axis=axis, out=out, keepdims=keepdims)
 

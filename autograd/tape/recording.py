@@ -184,6 +184,5 @@ def gradients_of(root: Node) -> dict[Node, Any]:
     """Return the gradient of `root` for every leaf it depends on, recorded as operations."""
     order = topological_order(root, variables_only=True)
     leaves = [node for node in order if node.op is None]
-    wanted = {node for node in order if node.op is not None} | set(leaves)
-    found = pulled_to(leaves, {root: seed_of(root, None)}, order, wanted, create_graph=True)
+    found = pulled_to(leaves, {root: seed_of(root, None)}, order, set(order), create_graph=True)
     return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}

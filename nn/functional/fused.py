@@ -77,9 +77,9 @@ def affine(x: Any, W: Any, b: Any) -> Any:
 
 
 @writes_into(affine)
-def _affine_into(x: Any, W: Any, b: Any, out: Any = None) -> Any:
-    out = np.dot(x, W.T, out=out) if x.ndim == 2 and x.dtype == W.dtype else np.matmul(x, W.T, out=out)
-    return np.add(out, b, out=out) if out.dtype == b.dtype and out.ndim else out + b
+def _affine_into(x: Any, W: Any, b: Any, out: Any) -> Any:
+    (np.dot if x.ndim == 2 else np.matmul)(x, W.T, out=out)
+    return np.add(out, b, out=out)
 
 
 COMPOSITIONS["affine"] = lambda x, W, b: x @ W.T + b

@@ -88,7 +88,7 @@ class Passes:
             shapes += (part.shape, part.dtype)
         key = tuple(shapes)
         before = self.counts.get(key, 0)
-        unfit = any(part.dtype.kind not in "biuf" or not part.size for part in batch)
+        unfit = any(part.dtype.kind not in "biuf" for part in batch)
         if before == 0 and (len(self.counts) == MOST_SHAPES or unfit):
             return False
         if before < SEEN_BEFORE and not self.always:
