@@ -1,7 +1,6 @@
 """The chain rule in words: steps, pages in four forms, derivations, and what a reader may do to them."""
 
 import html.parser
-import importlib.util
 import io
 import math
 import re
@@ -11,6 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import explained_examples as examples
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,11 +21,6 @@ from autograd.explaining.boxes import ascii_only
 from autograd.explaining.explanation import explain
 from autograd.explaining.steps import backward_steps
 from autograd.extend import PRIMITIVES, primitive
-
-# the examples stand beside this file, which is not in a package
-_spec = importlib.util.spec_from_file_location("explained_examples", Path(__file__).with_name("explained_examples.py"))
-examples = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(examples)
 
 HOSTILE = "</script><b>{a|b}$x_1$ \\input{/etc/passwd} %&# \x00\ud800\u202e\n'\""
 

@@ -1,14 +1,13 @@
 """The interactive page: what is in the file, what its evaluator computes, and what a browser makes of it."""
 
 import html
-import importlib.util
 import json
 import math
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
+import explained_examples as examples
 import numpy as np
 import pytest
 
@@ -20,10 +19,6 @@ from autograd.extend import elementwise, primitive
 from autograd.graph import apply
 from autograd.parsing import parse
 from autograd.rules import Elementwise
-
-_spec = importlib.util.spec_from_file_location("explained_examples", Path(__file__).with_name("explained_examples.py"))
-examples = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(examples)
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&{{data}}\u2028\x00\ud800"
 FORMULA = "tanh(w1*x1 + w2*x2 + b)**2 + 0.1*(w1**2 + w2**2) + relu(w1 - x2) * sigmoid(b) + log(1 + exp(w2))"

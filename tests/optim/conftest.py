@@ -1,3 +1,11 @@
-"""Scripts that record other libraries' numbers need those libraries; they are no tests."""
+"""Make `optimizer_problem` and `schedule_cases` importable by the tests of this folder.
+
+Scripts that record other libraries' numbers need those libraries; they are no tests.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
 
 collect_ignore_glob = ["record_*.py"]

@@ -1,7 +1,6 @@
 """Schedules: PyTorch's numbers over 200 steps, resumed at every step, previewed and drawn."""
 
 import gzip
-import importlib.util
 import inspect
 import json
 import math
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import schedule_cases as cases
 
 from optim import lr_scheduler
 from optim.lr_scheduler import functions, plot, preview, sparkline
@@ -19,19 +19,11 @@ HERE = Path(__file__).parent
 
 
 @cache
-def cases():
-    spec = importlib.util.spec_from_file_location("schedule_cases", HERE / "schedule_cases.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
 def recorded():
     return json.loads(gzip.decompress((HERE / "schedules_torch.json.gz").read_bytes()))["curves"]
 
 
-STEPS, LRS = cases().STEPS, cases().LRS
+STEPS, LRS = cases.STEPS, cases.LRS
 
 # What PyTorch does not have, so that resuming and previewing are tested for all.
 OURS = {
@@ -49,7 +41,7 @@ OURS = {
         "SequentialLR(opt, [WarmupLR(StepLR(opt, 20), 5), WarmupLR(ExponentialLR(opt, 0.9), 7)], [40])"
     ),
 }
-EVERY = {**cases().CASES, **OURS}
+EVERY = {**cases.CASES, **OURS}
 
 
 def optimizer(name):
@@ -86,26 +78,26 @@ def agree(name, rows):
         np.testing.assert_allclose(ours, wanted, rtol=1e-12, atol=1e-15 * np.abs(wanted).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("name", cases().CASES)
+@pytest.mark.parametrize("name", cases.CASES)
 def test_200_steps_are_pytorchs(name):
     opt = optimizer(name)
-    schedule = made(cases().CASES[name], opt)
+    schedule = made(cases.CASES[name], opt)
     assert schedule.get_last_lr() == seen(opt)[:2]
     agree(name, walk(opt, lambda t: schedule.step()))
     assert schedule.last_epoch == STEPS
     assert schedule.get_last_lr() == seen(opt)[:2]
 
 
-@pytest.mark.parametrize("name", cases().STACKS)
+@pytest.mark.parametrize("name", cases.STACKS)
 def test_schedules_stepped_one_after_the_other_multiply_as_pytorchs(name):
     opt = optimizer(name)
-    first, second = (made(text, opt) for text in cases().STACKS[name])
+    first, second = (made(text, opt) for text in cases.STACKS[name])
     agree(name, walk(opt, lambda t: (first.step(), second.step())))
 
 
-@pytest.mark.parametrize("name", cases().BY_HAND)
+@pytest.mark.parametrize("name", cases.BY_HAND)
 def test_a_rate_changed_by_hand_is_treated_as_by_pytorch(name):
-    text, when = cases().BY_HAND[name]
+    text, when = cases.BY_HAND[name]
     opt = optimizer(name)
     schedule = made(text, opt)
 
@@ -117,13 +109,13 @@ def test_a_rate_changed_by_hand_is_treated_as_by_pytorch(name):
     agree(name, walk(opt, step))
 
 
-@pytest.mark.parametrize("name", cases().PLATEAUS)
+@pytest.mark.parametrize("name", cases.PLATEAUS)
 def test_plateau_is_pytorchs(name):
     opt = optimizer(name)
-    schedule = lr_scheduler.ReduceLROnPlateau(opt, **cases().PLATEAUS[name])
+    schedule = lr_scheduler.ReduceLROnPlateau(opt, **cases.PLATEAUS[name])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the metric is nan once, on purpose
-        agree(name, walk(opt, lambda t: schedule.step(cases().metric(t))))
+        agree(name, walk(opt, lambda t: schedule.step(cases.metric(t))))
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -163,11 +155,11 @@ def test_plateau_resumes(at):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for t in range(1, at + 1):
-            schedule.step(cases().metric(t))
+            schedule.step(cases.metric(t))
         resumed.load_state_dict(schedule.state_dict())
         for t in range(at + 1, STEPS + 1):
-            schedule.step(cases().metric(t))
-            resumed.step(cases().metric(t))
+            schedule.step(cases.metric(t))
+            resumed.step(cases.metric(t))
             assert seen(other) == seen(opt)
 
 

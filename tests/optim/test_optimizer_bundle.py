@@ -1,26 +1,15 @@
 """What the base class does for the rules: flat vectors, blocks, copies, histories that part, the trace."""
 
 import copy
-import importlib.util
 import inspect
-from pathlib import Path
 
 import numpy as np
 import pytest
+from optimizer_problem import Parameter
 
 import optim
 from autograd import Tensor, Value
 from optim.bundle import BLOCK
-
-
-def sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-Parameter = sibling("optimizer_problem").Parameter
 
 
 def array(shape, seed=0, dtype=np.float64, name=""):

@@ -3,23 +3,11 @@
 The numbers are chosen so that every line can be checked with a pencil: powers of two, 3-4-5 triangles.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from optimizer_problem import Parameter
 
 import optim
-
-
-def sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-Parameter = sibling("optimizer_problem").Parameter
 
 
 def walk(make, start, grads):

@@ -1,27 +1,15 @@
 """One table of tests over all optimizers: each must pass every one of them."""
 
 import copy
-import importlib.util
 import inspect
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from optimizer_problem import Parameter
 
 import optim
 from autograd import Tensor, Value
-
-
-def sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-Parameter = sibling("optimizer_problem").Parameter
-
 
 # name: step length on the quadratic, on Rosenbrock's function, and options for both
 TABLE = {

@@ -1,25 +1,15 @@
 """Every optimizer that PyTorch or optax has, against numbers recorded from them."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
+import optimizer_problem as problem
 import pytest
 
 import optim
 from optim.line_search import Point, strong_wolfe
 
 HERE = Path(__file__).parent
-
-
-def sibling(name):
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-problem = sibling("optimizer_problem")
 
 
 def recorded(name):

@@ -2,28 +2,17 @@
 
 import copy
 import gc
-import importlib.util
 import inspect
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
+from optimizer_problem import Parameter
 
 import optim
 from optim.bundle import BLOCK, LINE, address, aligned
 from optim.options import NonNegative
 from optim.recording import Program, is_formula
-
-
-def sibling(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-Parameter = sibling("optimizer_problem").Parameter
 
 
 def array(shape, seed=0, dtype=np.float64):
