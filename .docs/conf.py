@@ -19,12 +19,14 @@ LOGGER = logging.getLogger(__name__)
 PAGES = (
     "autograd", "autograd.extend",
     "nn", "nn.functional", "nn.init", "nn.data", "nn.training", "nn.metrics", "nn.utils", "nn.checkpoint",
-    "nn.exchange", "nn.monitor", "nn.scalar", "nn.drawing",
+    "nn.exchange", "nn.training.monitor", "nn.scalar", "nn.show.graphs",
     "optim", "optim.lr_scheduler", "optim.distributed",
 )  # fmt: skip
 FIRST = (  # what a reader looks for first; other modules follow in the order of their names
-    "autograd.value", "autograd.tensor", "autograd.backward", "autograd.transforms", "autograd.tape.compiled",
-    "autograd.explaining.explanation", "autograd.drawing.drawing", "nn.module", "nn.mlp", "nn.linear", "nn.activation",
+    "autograd.value", "autograd.tensor", "autograd.backward", "autograd.transforms.functional",
+    "autograd.tape.compiled",
+    "autograd.explaining.explanation", "autograd.drawing.drawing", "nn.module", "nn.layers.mlp", "nn.layers.linear",
+    "nn.layers.activation",
     "nn.loss", "optim.sgd", "optim.adam",
 )  # fmt: skip
 WITH_INHERITED = ("autograd.Tensor", "autograd.Value")  # an ndarray's methods come from a base that has no name outside

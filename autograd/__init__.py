@@ -16,13 +16,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 from . import extend
-from .anomaly import AnomalyError, detect_anomaly
 from .backward import backward, gradients
+from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .checking.verify import verify
 from .checkpointing import checkpoint
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .diagnostics.anomaly import AnomalyError, detect_anomaly
 from .graph import GradientWarning, Node, topological_order
-from .jacobians import hessian, hvp, jacobian
-from .modes import enable_grad, is_grad_enabled, no_grad
 from .operations.comparing import (
     ceil,
     equal,
@@ -121,17 +120,18 @@ from .operations.trigonometry import (
     tan,
     tanh,
 )
+from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES, astype, broadcast_to
 from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
-from .transforms import grad, jvp, value_and_grad, vjp
+from .transforms.functional import grad, jvp, value_and_grad, vjp
+from .transforms.jacobians import hessian, hvp, jacobian
 from .value import Value
-from .verify import verify
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .drawing.animation import draw_backward as draw_backward
-    from .drawing.contrast import draw_diff as draw_diff
     from .drawing.diagrams import neuron_diagram as neuron_diagram
     from .drawing.diagrams import pass_diagram as pass_diagram
+    from .drawing.diff import draw_diff as draw_diff
     from .drawing.drawing import draw as draw
     from .drawing.player import play as play
     from .explaining.explanation import explain as explain
@@ -171,7 +171,7 @@ _LAZY = {
     "RecordingError": "tape.recording",
     "backward_steps": "explaining.steps", "compile": "tape.compiled", "draw": "drawing.drawing",
     "draw_backward": "drawing.animation",
-    "draw_diff": "drawing.contrast", "explain": "explaining.explanation", "formula": "explaining.expression",
+    "draw_diff": "drawing.diff", "explain": "explaining.explanation", "formula": "explaining.expression",
     "neuron_diagram": "drawing.diagrams", "pass_diagram": "drawing.diagrams", "play": "drawing.player",
 }  # fmt: skip
 

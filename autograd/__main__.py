@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import commands
-from .commands import Formula, UsageError
-from .doctor import examine, report
+from .cli import commands
+from .cli.commands import Formula, UsageError
+from .cli.doctor import examine, report
+from .cli.parsing import ExpressionError, functions
 from .drawing.drawing import DIRECTIONS
 from .drawing.render import RenderError
 from .explaining.explanation import fitting, wants_color
 from .explaining.labels import cut, visible
-from .parsing import ExpressionError, functions
 
 FORMULA_HELP = (
     "such as 'tanh(a*b + c)'; or a file that ends in .txt; or - for standard input, which is read also when the "

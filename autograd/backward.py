@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from .diagnostics.mistakes import accumulated, advise_zero_grad, look_at_root
 from .graph import Node, changed, refuse_modified, topological_order
-from .modes import callback, keeps_everything
+from .recording import callback, keeps_everything
 from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
-from .tutor import accumulated, advise_zero_grad, look_at_root
 
 __all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
 

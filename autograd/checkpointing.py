@@ -11,11 +11,11 @@ import numpy as np
 
 from .backward import between, reverse_pass
 from .graph import KINDS, Node, record, topological_order
-from .modes import enable_grad, is_grad_enabled, keeps_everything, no_grad, watching
-from .nested import flatten
 from .operations.indexing import getitem
 from .operations.shaping import reshape
+from .recording import enable_grad, is_grad_enabled, keeps_everything, no_grad, watching
 from .rules import Pullback
+from .transforms.nested import flatten
 from .variable import leaf
 
 __all__ = ["checkpoint"]

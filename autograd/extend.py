@@ -62,7 +62,7 @@ Check the rule against differences before trusting it; a wrong one is named:
 ...     return xp(x).exp(-0.5 * x * x)
 >>> ag.gradcheck(wrong_bump, 1.0)
 Traceback (most recent call last):
-autograd.gradcheck.GradcheckError: gradcheck: 1 of 1 derivatives disagree; worst input 0: ... likely cause: a sign
+autograd.checking.gradcheck.GradcheckError: gradcheck: 1 of 1 derivatives disagree; ... likely cause: a sign
 
 Pictures know it too:
 
@@ -85,9 +85,9 @@ array([0.6, 0.8])
 """
 
 from .graph import apply
-from .modes import NotReplayable, callback, check, peek, setting
-from .modes import keeps_everything as is_recording
-from .recorder import drawn_by
+from .groups import drawn_by
+from .recording import NotReplayable, callback, check, peek, setting
+from .recording import keeps_everything as is_recording
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, writes_into, xp
 
 __all__ = [

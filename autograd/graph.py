@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .modes import Watch, current_mode, enable_grad, is_grad_enabled, no_grad
+from .recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad
 
 __all__ = [
     "KINDS",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, Primitive, make_leaf
-from .modes import NotReplayable, Watch, callback, current_mode, enable_grad, keeps_everything, peek
+from .recording import NotReplayable, Watch, callback, current_mode, enable_grad, keeps_everything, peek
 from .rules import ONE, astype, shape_of, sum_to
 
 __all__ = ["Visit", "fitted", "owned", "reverse_pass"]

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import rules
+from .diagnostics.messages import checked_flag, checked_name, spoken, unknown_attribute
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, seen
-from .modes import current_mode
 from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
+from .recording import current_mode
 from .rules import Operation
 from .variable import Variable, leaf, require_float
-from .wording import checked_flag, checked_name, spoken, unknown_attribute
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
 

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .diagnostics.messages import checked_flag, checked_name, refuse_recorded
 from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf, seen
-from .modes import current_mode
 from .operations import elementwise as ew
 from .operations import trigonometry
+from .recording import current_mode
 from .rules import ONE, Operation
 from .variable import Variable
-from .wording import checked_flag, checked_name, refuse_recorded
 
 new: Callable[..., Any] = object.__new__
 

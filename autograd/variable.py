@@ -10,10 +10,10 @@ import numpy as np
 
 from .backward import backward
 from .graph import Node, changed, make_leaf, seen
-from .modes import callback, current_mode, keeps_everything
 from .numpy_protocol import array_function, array_ufunc
 from .operations import comparing, trigonometry
 from .operations import elementwise as ew
+from .recording import callback, current_mode, keeps_everything
 from .rules import Operation
 
 

@@ -12,8 +12,8 @@ Examples
 import importlib
 from typing import TYPE_CHECKING
 
-from . import _check, checkpoint, data, drawing, functional, init, metrics, scalar, utils  # noqa: F401  (_check comes first; drawing registers)
-from .activation import (
+from . import _check, checkpoint, data, functional, init, metrics, scalar, utils  # noqa: F401  (_check comes first)
+from .layers.activation import (
     CELU,
     ELU,
     GELU,
@@ -40,10 +40,12 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
-from .container import ModuleDict, ModuleList, ParameterList, Residual, Sequential
-from .dropout import AlphaDropout, Dropout
-from .hooks import Handle
-from .linear import Bilinear, Embedding, Flatten, Identity, Linear
+from .layers.container import ModuleDict, ModuleList, ParameterList, Residual, Sequential
+from .layers.dropout import AlphaDropout, Dropout
+from .layers.linear import Bilinear, Embedding, Flatten, Identity, Linear
+from .layers.mlp import MLP
+from .layers.norm import BatchNorm1d, LayerNorm, RMSNorm
+from .layers.slopes import PReLU, RReLU
 from .loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -68,20 +70,19 @@ from .loss import (
     SquaredHingeLoss,
     TripletMarginLoss,
 )
-from .mlp import MLP
 from .module import Module, Parameter
-from .norm import BatchNorm1d, LayerNorm, RMSNorm
-from .randomness import get_rng_state, manual_seed, set_rng_state
-from .slopes import PReLU, RReLU
-from .state import LoadResult, StateDictError
+from .module.hooks import Handle
+from .module.state_dict import LoadResult, StateDictError
+from .random import get_rng_state, manual_seed, set_rng_state
+from .show import graphs as _graphs  # noqa: F401  (registers modules with autograd.draw)
 
 if TYPE_CHECKING:
-    from . import drawing, exchange, monitor, training
-    from .diagrams import draw_neurons, draw_passes
-    from .estimator import MLPClassifier, MLPRegressor
-    from .lr_finder import find_lr
-    from .monitor import Monitor
-    from .summarize import summary
+    from . import exchange, training
+    from .show.networks import draw_neurons, draw_passes
+    from .show.summary import summary
+    from .training.estimators import MLPClassifier, MLPRegressor
+    from .training.lr_finder import find_lr
+    from .training.monitor import Monitor
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "MLP", "SELU", "AlphaDropout", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
@@ -93,17 +94,18 @@ __all__ = [
     "PReLU", "Parameter", "ParameterList", "PoissonNLLLoss", "RMSNorm", "RReLU", "ReLU", "ReLU6", "Residual",
     "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmin", "Softplus",
     "Softshrink", "Softsign", "SquaredHingeLoss", "StateDictError", "Tanh", "Tanhshrink", "Threshold",
-    "TripletMarginLoss", "checkpoint", "data", "draw_neurons", "draw_passes", "drawing", "exchange",
-    "find_lr", "functional", "get_rng_state", "init", "manual_seed", "metrics", "monitor", "scalar",
+    "TripletMarginLoss", "checkpoint", "data", "draw_neurons", "draw_passes", "exchange",
+    "find_lr", "functional", "get_rng_state", "init", "manual_seed", "metrics", "scalar",
     "set_rng_state", "summary", "training", "utils",
 ]  # fmt: skip
 
 # What a script that only builds and trains does not need is loaded when first asked for.
 _LAZY = {
-    "MLPClassifier": "estimator", "MLPRegressor": "estimator", "Monitor": "monitor", "draw_neurons": "diagrams",
-    "draw_passes": "diagrams", "find_lr": "lr_finder", "summary": "summarize",
+    "MLPClassifier": "training.estimators", "MLPRegressor": "training.estimators", "Monitor": "training.monitor",
+    "draw_neurons": "show.networks", "draw_passes": "show.networks", "find_lr": "training.lr_finder",
+    "summary": "show.summary",
 }  # fmt: skip
-_LAZY_MODULES = ("drawing", "exchange", "monitor", "training")
+_LAZY_MODULES = ("exchange", "training")
 
 
 def __getattr__(name: str) -> object:

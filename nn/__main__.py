@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 import sys
 
-from nn.command.options import arguments
-from nn.command.sweep import sweep
-from nn.command.training import train
-from nn.command.using import predict, report
+from .cli.options import arguments
+from .cli.sweep import sweep
+from .cli.training import train
+from .cli.using import predict, report
 
 COMMANDS = {"train": train, "predict": predict, "report": report, "sweep": sweep}
 

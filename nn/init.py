@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import Tensor
 
-from .randomness import Rng, as_generator
+from .random import Rng, as_generator
 
 __all__ = [
     "calculate_gain", "constant_", "eye_", "he_normal_", "he_uniform_", "kaiming_normal_", "kaiming_uniform_",

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from .functional.checks import checked_reduction, require_positive
-from .options import Options
+from .layers.options import Options
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "FocalLoss", "GaussianNLLLoss",

@@ -12,7 +12,7 @@ import numpy as np
 from autograd import Node, Value
 
 from .module import Module, Parameter, index_text
-from .randomness import Rng, as_generator, is_seeded
+from .random import Rng, as_generator, is_seeded
 
 __all__ = ["MLP", "Layer", "Neuron", "as_values", "gradients_of", "numbers_of", "scalarize"]
 

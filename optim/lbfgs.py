@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from .bundle import Array, numbers
+from .flat_params import Array, numbers
 from .line_search import Point, strong_wolfe
-from .microscope import Trace
 from .optimizer import Group, Optimizer, nonfinite
 from .options import Count, NonNegative
+from .trace import Trace
 
 NUMBERS = ("n", "t", "scale")
 ARRAYS = ("d", "previous_gradient")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .bundle import Array
+from .flat_params import Array
 
 
 class Point(NamedTuple):

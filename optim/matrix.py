@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from .bundle import State, label
+from .flat_params import State, label
 from .layerwise import norm
 from .optimizer import Group, Optimizer
 from .options import NonNegative, Positive

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .bundle import Array, Bundle, State, label, numbers
-from .bundle_forms import FloatBundle, WholeBundle
-from .checking import as_groups, checked_entries, checked_state_dict
 from .decay import descent, shrunk
-from .microscope import Trace, look
+from .flat_forms import FloatBundle, WholeBundle
+from .flat_params import Array, Bundle, State, label, numbers
 from .options import Options
 from .recording import Replay, is_formula
+from .trace import Trace, look
+from .validation import as_groups, checked_entries, checked_state_dict
 
 Group = dict[str, Any]
 Work = list[tuple[Bundle, list[Any], Group]]

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from .bundle import State
 from .decay import descent
+from .flat_params import State
 from .optimizer import Group, Optimizer, Work
 from .options import Betas, NonNegative, Positive
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .bundle import State
+from .flat_params import State
 from .optimizer import Optimizer
 from .options import Fraction, NonNegative, Number
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from .bundle import State
+from .flat_params import State
 from .optimizer import Group, Optimizer
 from .options import Betas, NonNegative, Number
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from .bundle import label, numbers
-from .microscope import Trace
+from .flat_params import label, numbers
 from .optimizer import Optimizer, nonfinite
 from .options import checked
+from .trace import Trace
 
 
 class Wrapper(Optimizer):

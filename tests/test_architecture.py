@@ -13,60 +13,26 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("autograd", "nn", "optim")
 
-# A module of autograd imports only from rows above its own.  A module in a room is named by its stem, or by room and
-# stem ("tape/replay") where the stem alone is taken; a room that is written here itself ("tape") is the row of those of
-# its modules that have none of their own.
-ROWS = (
-    {"modes", "nested", "provenance", "wording"},
-    {"graph"},
-    {"recorder"},
-    {"operands"},
-    {"rules", "tutor"},
-    {"comparing", "shaping", "reverse"},
-    {"elementwise", "backward"},
-    {"trigonometry", "indexing"},
-    {"reducing", "joining", "forward"},
-    {"scanning", "linalg"},
-    {"products"},
-    {"numpy_protocol"},
-    {"variable"},
-    {"value", "tensor"},
-    {"labels", "themes", "render", "differences", "tracing"},
-    {"transforms", "gradcheck", "anomaly", "checkpointing", "notation", "extend"},
-    {"recording", "into", "signature", "interpreter", "leaves"},
-    {"program"},
-    {"memory", "levels"},
-    {"straight", "list_levels", "numpy_levels"},
-    {"numba_levels"},
-    {"executor"},
-    {"compiled"},
-    {"jacobians", "verify"},
-    {"boxes", "typeset", "layout", "parsing", "doctor"},
-    {"document", "expression", "snapshot", "canvas"},
-    {"reading"},
-    {"steps", "clusters"},
-    {"annotations"},
-    {"picture"},
-    {"drawing/drawing"},
-    {"animation", "contrast", "diagrams", "narrative"},
-    {"derivation", "tape_of_page"},
-    {"explanation", "player"},
-    {"commands"},
-    {"__init__"},
-    {"__main__"},
-)
-ROW = {name: number for number, row in enumerate(ROWS) for name in row}
-# Folders of autograd, each with what it may import of the others; the engine at the top imports operations only.
-ROOMS = {
-    "operations": set(),
-    "explaining": {"operations"},
-    "drawing": {"operations", "explaining"},
-    "tape": {"operations"},
-}
-DOORS = {"__init__", "__main__", "commands", "parsing"}  # modules at the top that open a room for the reader
+# The modules and folders at the root of each package, in the order in which they import one another: each imports only
+# those before it.
+ORDER = {
+    "autograd": (
+        "recording", "graph", "diagnostics", "groups", "operands", "rules", "extend", "operations", "reverse",
+        "numpy_protocol", "backward", "variable", "tensor", "value", "transforms", "checkpointing", "checking", "tape",
+        "explaining", "drawing", "cli", "__init__", "__main__",
+    ),
+    "nn": (
+        "_check", "metrics", "utils", "random", "ranks", "init", "functional", "module", "checkpoint", "layers",
+        "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
+    ),
+    "optim": (
+        "options", "averaging", "flat_params", "decay", "lr_scheduler", "flat_forms", "line_search", "recording",
+        "trace", "validation", "optimizer", "adagrad", "adam", "adam_relatives", "layerwise", "lbfgs", "schedule_free",
+        "sgd", "sign", "wrappers", "matrix", "distributed", "__init__",
+    ),
+}  # fmt: skip
 # not loaded by `import autograd`
-LEAVES = ("autograd.__main__", "autograd.commands", "autograd.doctor", "autograd.parsing", "autograd.explaining",
-          "autograd.drawing")  # fmt: skip
+LEAVES = ("autograd.__main__", "autograd.cli", "autograd.explaining", "autograd.drawing")  # fmt: skip
 
 MAX_FILE = 400
 MAX_FUNCTION = 40
@@ -117,54 +83,28 @@ def imports(path):
     return found
 
 
-def room_of(module):
-    """autograd.drawing.themes -> drawing, autograd.graph -> ''."""
-    return ".".join(module.split(".")[1:-1])
+@pytest.mark.parametrize("package", PACKAGES)
+def test_modules_import_only_what_comes_before_them_in_the_order(package):
+    order = ORDER[package]
+    for path in sources(package):
+        own = dotted(path).split(".")[1]
+        assert own in order, f"add {own} to ORDER[{package!r}], after everything it imports"
+        for line, module, _ in imports(path):
+            if module.startswith(f"{package}."):
+                used = module.split(".")[1]
+                assert used == own or order.index(used) < order.index(own), f"{dotted(path)}:{line} imports {module}"
 
 
-def row_of(module):
-    """The number of a module's row, None if it has none; the first page of a room imports nothing and is above all."""
-    room, stem = room_of(module), module.rpartition(".")[2]
-    if not room:
-        return ROW.get(stem)
-    if stem == "__init__":
-        return -1
-    return ROW.get(f"{room}/{stem}", ROW.get(stem, ROW.get(room)))
-
-
-def test_every_module_of_autograd_has_a_row():
-    unknown = [dotted(path) for path in sources("autograd") if row_of(dotted(path)) is None]
-    assert not unknown, f"give {unknown} a row in ROWS, above everything that imports it"
-
-
-def test_a_row_means_one_module():
-    stems = [path.stem for path in sources("autograd") if f"{path.parent.name}/{path.stem}" not in ROW]
-    twice = {stem for stem in stems if stems.count(stem) > 1} - {"__init__"}
-    assert not twice, f"several files are called {sorted(twice)}; name those in rooms as room/stem in ROWS"
+@pytest.mark.parametrize("path", sources("autograd"), ids=dotted)
+def test_autograd_imports_neither_nn_nor_optim(path):
+    for line, module, _ in imports(path):
+        assert module.startswith("autograd."), f"{path.name}:{line} imports {module}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "autograd").glob("*/__init__.py")), ids=dotted)
-def test_a_room_says_what_it_holds_and_imports_nothing(path):
-    assert path.parent.name in ROOMS
+def test_a_folder_of_autograd_has_a_docstring_and_imports_nothing(path):
     (sentence,) = ast.parse(path.read_text(encoding="utf-8")).body
     assert isinstance(ast.literal_eval(sentence.value), str)
-
-
-@pytest.mark.parametrize("path", sources("autograd"), ids=dotted)
-def test_a_room_imports_only_rooms_below_it(path):
-    room = room_of(dotted(path))
-    if room or path.stem not in DOORS:
-        allowed = {"", room, *(ROOMS[room] if room else ("operations",))}
-        assert {room_of(module) for _, module, _ in imports(path)} <= allowed
-
-
-@pytest.mark.parametrize("path", sources("autograd"), ids=dotted)
-def test_autograd_imports_only_from_rows_above(path):
-    own = row_of(dotted(path))
-    for line, module, _ in imports(path):
-        known = module.startswith("autograd.")
-        assert known, f"{path.name}:{line} imports {module}: autograd knows neither nn nor optim"
-        assert row_of(module) < own, f"{path.name}:{line} imports {module}, which is not in a row above it"
 
 
 @pytest.mark.parametrize("path", sources("nn"), ids=dotted)
@@ -172,7 +112,7 @@ def test_nn_uses_only_public_names_of_autograd(path):
     for line, module, _ in imports(path):
         allowed = module.startswith("nn.") or module in ("autograd.__init__", "autograd.extend")
         # a whole training in one call has to choose an optimizer; layers and losses know none
-        allowed |= module == "optim.__init__" and dotted(path).startswith(("nn.estimator", "nn.command."))
+        allowed |= module == "optim.__init__" and dotted(path).startswith(("nn.training.estimators", "nn.cli."))
         # and adding up the gradients of all ranks is the same for every optimizer
         allowed |= (dotted(path), module) == ("nn.training.distributed", "optim.distributed.__init__")
         assert allowed, f"{dotted(path)}:{line} imports {module}; nn uses only what `import autograd` offers"

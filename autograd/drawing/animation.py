@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autograd.diagnostics.messages import no_node
 from autograd.explaining.expression import names_by_identity
 from autograd.explaining.labels import cut, summary
 from autograd.explaining.steps import Step, backward_steps
 from autograd.graph import Node
-from autograd.wording import no_node
 
 from .annotations import Annotations
 from .clusters import Plan

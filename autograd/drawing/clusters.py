@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd.graph import Node
-from autograd.recorder import Group
+from autograd.groups import Group
 
 from .snapshot import Snapshot
 

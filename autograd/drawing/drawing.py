@@ -16,7 +16,7 @@ import numpy as np
 from autograd.explaining.expression import names_by_identity
 from autograd.explaining.labels import number
 from autograd.graph import Node
-from autograd.recorder import Group, Recorder, recorded
+from autograd.groups import Group, Recorder, recorded
 
 from .annotations import Annotations, on_the_way
 from .clusters import Plan

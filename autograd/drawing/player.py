@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autograd.diagnostics.messages import no_node
 from autograd.explaining.expression import names_by_identity
 from autograd.graph import Node, topological_order
-from autograd.wording import no_node
 
+from .player_program import page_data
 from .render import replace
-from .tape_of_page import page_data
 
 __all__ = ["Page", "play"]
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from autograd.diagnostics.messages import no_node
 from autograd.graph import Node
-from autograd.wording import no_node
 
 from .boxes import ascii_only
 from .derivation import Derivation

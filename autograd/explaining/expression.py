@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.diagnostics.messages import spoken
 from autograd.graph import Node, Primitive, topological_order
 from autograd.rules import shape_of
-from autograd.wording import spoken
 
 from .boxes import flattened
 from .labels import constant

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node
-from autograd.modes import keeps_everything
 from autograd.operands import holds_objects
+from autograd.recording import keeps_everything
 from autograd.rules import broadcast_to, linear, nondifferentiable, primitive, shape_of
 
 from .comparing import equal, isnan, logical_or

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from autograd.backward import backward, store, storing
+from autograd.diagnostics.mistakes import look_at_root
 from autograd.graph import Node, topological_order
-from autograd.modes import NotReplayable, current_mode, is_transforming, keeps_everything, watching
-from autograd.nested import flatten, mapped
-from autograd.tracing import Recorded
-from autograd.tutor import look_at_root
+from autograd.recording import NotReplayable, current_mode, is_transforming, keeps_everything, watching
+from autograd.transforms.nested import flatten, mapped
+from autograd.transforms.tracing import Recorded
 from autograd.variable import leaf
 
 from . import into  # noqa: F401  (teaches the operations to write in place)

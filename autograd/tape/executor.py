@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node
-from autograd.modes import NotReplayable
+from autograd.recording import NotReplayable
 
 from .interpreter import CHAIN, KINDS
 from .leaves import Leaves, store_floats

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from autograd.modes import NotReplayable
+from autograd.recording import NotReplayable
 from autograd.rules import PRIMITIVES
 
 from .interpreter import CHAIN, KINDS

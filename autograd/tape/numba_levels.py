@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from autograd.modes import NotReplayable
+from autograd.recording import NotReplayable
 
 from .interpreter import KINDS, interpreter
 from .levels import Levels, Runner

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.modes import NotReplayable
+from autograd.recording import NotReplayable
 from autograd.rules import PRIMITIVES
 
 from .interpreter import CHAIN, KINDS

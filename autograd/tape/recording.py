@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from autograd.backward import pulled_to, seed_of
+from autograd.diagnostics.provenance import user_line
 from autograd.graph import Node, Primitive, make_leaf, record, topological_order
-from autograd.modes import Watch, watching
-from autograd.provenance import user_line
+from autograd.recording import Watch, watching
 
 __all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
 

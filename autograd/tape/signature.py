@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import KINDS, Node
-from autograd.nested import flatten
+from autograd.transforms.nested import flatten
 from autograd.variable import leaf
 
 __all__ = ["Arguments", "signature_of"]

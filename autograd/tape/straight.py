@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import KINDS, Node, Primitive
-from autograd.modes import NotReplayable
+from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
 
 from .memory import Lent, Memory

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nn.files import FilePath
+from nn.checkpoint.files import FilePath
 
 __all__ = ["open_npy", "read_idx", "read_mnist"]
 

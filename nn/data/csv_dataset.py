@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.files import FilePath, replacing
+from nn.checkpoint.files import FilePath, replacing
 
 from .csv_index import CSVIndex, index_csv
 from .csv_reader import Lines, Options

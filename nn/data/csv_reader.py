@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nn.files import FilePath
+from nn.checkpoint.files import FilePath
 
 from .sampler import whole_number
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.randomness import as_generator
+from nn.random import as_generator
 
 from .dataset import Batch, as_rows, fetch
 from .sampler import RandomSampler, SequentialSampler, whole_number

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.files import FilePath
+from nn.checkpoint.files import FilePath
 
 from .dataset import Batch, Dataset, as_batch, as_rows
 from .sampler import whole_number

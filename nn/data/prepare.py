@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.randomness import as_generator
+from nn.random import as_generator
 
 from .dataset import Dataset, Subset, as_array, same_length
 from .sampler import whole_number

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.randomness import Rng, as_generator
+from nn.random import Rng, as_generator
 from nn.ranks import drawn_for_all
 
 from .checks import as_operand

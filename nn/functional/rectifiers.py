@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import absolute, greater, less, where
 from autograd.extend import elementwise, xp
-from nn.randomness import Rng, as_generator
+from nn.random import Rng, as_generator
 from nn.ranks import drawn_for_all
 
 from .checks import as_operand

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from nn import checkpoint
-from nn.files import FilePath
+from nn.checkpoint.files import FilePath
 
 from .history import better
 

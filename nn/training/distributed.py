@@ -16,9 +16,9 @@ import numpy as np
 from nn import checkpoint
 from nn.data.distributed import OwnBatches, check_shard, data_facts, own_shard, sharded
 from nn.data.loader import DataLoader
+from nn.layers.norm import BatchNorm1d
 from nn.module import Module
-from nn.norm import BatchNorm1d
-from nn.randomness import get_rng_state, set_rng_state
+from nn.random import get_rng_state, set_rng_state
 from optim.distributed import DistributedOptimizer, GradientSum, agree, broadcast, checked_comm, facts_of
 
 from .callbacks import BestModel, Callback, JSONLines, TensorBoard

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nn.files import FilePath
+from nn.checkpoint.files import FilePath
 from nn.metrics import named
 
 from .advice import warn_of_strangers

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nn.pictures import history_figure, saved
+from nn.show.plotting import history_figure, saved
 
 __all__ = ["History"]
 

@@ -12,8 +12,8 @@ from autograd import Tensor
 from autograd.extend import is_recording
 from nn import checkpoint
 from nn.module import Module
-from nn.randomness import as_generator
-from nn.recording import ask_surroundings
+from nn.module.recording import ask_surroundings
+from nn.random import as_generator
 
 __all__ = ["Passes"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nn import checkpoint
 from nn.metrics import Metric
-from nn.randomness import get_rng_state, set_rng_state
+from nn.random import get_rng_state, set_rng_state
 
 from .advice import warn_of_unreached
 from .evaluating import Totals, evaluate

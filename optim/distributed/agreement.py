@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optim.bundle import label
+from optim.flat_params import label
 
 __all__ = ["RanksDifferWarning", "agree", "broadcast", "facts_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optim.bundle import label
+from optim.flat_params import label
 from optim.optimizer import Optimizer
 from optim.wrappers import Wrapper
 

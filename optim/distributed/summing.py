@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optim.bundle import Buffer, changed, label, numbers
+from optim.flat_params import Buffer, changed, label, numbers
 
 __all__ = ["GradientSum"]
 

@@ -11,10 +11,10 @@
 `functions` holds the curves, `preview`, `sparkline` and `plot` show one without an optimizer.
 """
 
-from optim.lr_scheduler import functions
-from optim.lr_scheduler.anneal import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
-from optim.lr_scheduler.base import LRScheduler, Rates
-from optim.lr_scheduler.combine import (
+from . import functions
+from .anneal import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from .base import LRScheduler, Rates
+from .combine import (
     ChainedScheduler,
     ConstantLR,
     LinearLR,
@@ -22,9 +22,9 @@ from optim.lr_scheduler.combine import (
     TrapezoidLR,
     WarmupLR,
 )
-from optim.lr_scheduler.curve import plot, preview, sparkline
-from optim.lr_scheduler.cycle import CyclicLR, OneCycleLR
-from optim.lr_scheduler.decay import (
+from .curve import plot, preview, sparkline
+from .cycle import CyclicLR, OneCycleLR
+from .decay import (
     ExponentialLR,
     InverseSqrtLR,
     InverseTimeLR,
@@ -34,7 +34,7 @@ from optim.lr_scheduler.decay import (
     PolynomialLR,
     StepLR,
 )
-from optim.lr_scheduler.plateau import ReduceLROnPlateau
+from .plateau import ReduceLROnPlateau
 
 __all__ = [
     "SWALR",

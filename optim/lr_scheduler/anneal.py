@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from optim.lr_scheduler import functions
-from optim.lr_scheduler.base import HasGroups, LRScheduler, PerGroup, choice, pick, real, real_per_group, whole
+from . import functions
+from .base import HasGroups, LRScheduler, PerGroup, choice, pick, real, real_per_group, whole
 
 __all__ = ["SWALR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from optim.lr_scheduler import functions
-from optim.lr_scheduler.base import HasGroups, LRScheduler, groups_of, real, steps_taken, whole
-from optim.lr_scheduler.plateau import ReduceLROnPlateau
+from . import functions
+from .base import HasGroups, LRScheduler, groups_of, real, steps_taken, whole
+from .plateau import ReduceLROnPlateau
 
 __all__ = ["ChainedScheduler", "ConstantLR", "LinearLR", "SequentialLR", "TrapezoidLR", "WarmupLR"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
-from optim.lr_scheduler.base import LRScheduler, Rates, whole
+from .base import LRScheduler, Rates, whole
 
 __all__ = ["plot", "preview", "sparkline"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
-from optim.lr_scheduler import functions
-from optim.lr_scheduler.base import (
+from . import functions
+from .base import (
     HasGroups,
     LRScheduler,
     PerGroup,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
-from optim.lr_scheduler import functions
-from optim.lr_scheduler.base import HasGroups, LRScheduler, per_group, pick, real, whole
+from . import functions
+from .base import HasGroups, LRScheduler, per_group, pick, real, whole
 
 __all__ = [
     "ExponentialLR",

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import Any, Literal
 
-from optim.lr_scheduler.base import (
+from .base import (
     HasGroups,
     LRScheduler,
     PerGroup,

@@ -23,7 +23,7 @@ import numpy as np
 
 import autograd as ag
 import nn.functional
-import nn.hooks  # noqa: F401
+import nn.module.hooks  # noqa: F401
 from autograd.extend import PRIMITIVES, apply
 from nn.functional.recorded import number_at
 

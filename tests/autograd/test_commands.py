@@ -2,8 +2,8 @@
 
 import pytest
 
-from autograd.commands import UsageError, drawn, explained, read_formula
-from autograd.parsing import ExpressionError, names_in
+from autograd.cli.commands import UsageError, drawn, explained, read_formula
+from autograd.cli.parsing import ExpressionError, names_in
 
 
 def test_a_number_that_the_formula_does_not_use_is_named():

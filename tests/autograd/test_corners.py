@@ -8,8 +8,8 @@ import pytest
 import autograd as ag
 from autograd import Tensor, Value, gradients
 from autograd.__main__ import main
+from autograd.cli.parsing import ExpressionError, parse
 from autograd.extend import primitive
-from autograd.parsing import ExpressionError, parse
 
 
 class Rows(np.ndarray):

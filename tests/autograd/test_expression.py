@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
+from autograd.cli.parsing import ExpressionError, FormulaArithmeticError, functions, parse, variables_of
 from autograd.explaining.boxes import flattened
 from autograd.explaining.expression import formula
 from autograd.explaining.notation import Term, named, number, tidy
 from autograd.explaining.reading import rule_formulas
 from autograd.explaining.typeset import latex, mathml
 from autograd.graph import GradientWarning
-from autograd.parsing import ExpressionError, FormulaArithmeticError, functions, parse, variables_of
 from autograd.rules import Elementwise
 
 GIVEN = {"a": 2.0, "b": -3.0, "c": 10.0}

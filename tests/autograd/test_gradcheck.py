@@ -7,7 +7,7 @@ import pytest
 
 import autograd as ag
 from autograd import GradientWarning, Tensor, Value
-from autograd.gradcheck import GradcheckError, Report, gradcheck, gradgradcheck
+from autograd.checking.gradcheck import GradcheckError, Report, gradcheck, gradgradcheck
 from autograd.graph import apply
 from autograd.rules import Elementwise, Linear
 

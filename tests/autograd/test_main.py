@@ -11,7 +11,7 @@ import pytest
 
 import autograd.__main__ as command_line
 from autograd.__main__ import main
-from autograd.doctor import Finding, examine, report
+from autograd.cli.doctor import Finding, examine, report
 
 ROOT = Path(__file__).resolve().parents[2]
 NEURON = ["tanh(a*b + c)", "a=2", "b=-3", "c=10"]
@@ -318,7 +318,7 @@ def test_doctor_finds_what_is_needed(run, monkeypatch):
 
 
 def test_doctor_fails_where_something_needed_is_missing(run, monkeypatch):
-    monkeypatch.setattr("autograd.doctor.NEEDED", {"numpy": "999.0", "no-such-package": "1.0"})
+    monkeypatch.setattr("autograd.cli.doctor.NEEDED", {"numpy": "999.0", "no-such-package": "1.0"})
     code, out, _ = run("doctor")
     assert code == 1
     assert "too old" in out

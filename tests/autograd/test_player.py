@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from autograd import PRIMITIVES, Value, where
+from autograd.cli.parsing import parse
 from autograd.drawing.layout import HEIGHT, layout
 from autograd.drawing.player import LIMIT, TEMPLATE, play
-from autograd.drawing.tape_of_page import EVALUATED, page_data
+from autograd.drawing.player_program import EVALUATED, page_data
 from autograd.extend import elementwise, primitive
 from autograd.graph import apply
-from autograd.parsing import parse
 from autograd.rules import Elementwise
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&{{data}}\u2028\x00\ud800"
@@ -149,7 +149,7 @@ def test_what_the_page_cannot_compute_is_named(monkeypatch):
     hooked.register_hook(lambda g: None)
     try:
         assert page_data(squared_in_a_test(Value(2.0)), {})["why"] == "it does not know the operation squared_in_a_test"
-        monkeypatch.setattr("autograd.drawing.tape_of_page.EVALUATED", EVALUATED | {"squared_by_a_pullback"})
+        monkeypatch.setattr("autograd.drawing.player_program.EVALUATED", EVALUATED | {"squared_by_a_pullback"})
         assert "own operations" in page_data(squared_by_a_pullback(Value(2.0)), {})["why"]
         assert page_data(hooked * 2.0, {})["why"] == "h has a hook"
     finally:

@@ -225,7 +225,7 @@ def test_jacobian_chooses_the_cheaper_mode():
         jacobian(f)(x)
         return {k: passes[k] - before[k] for k in passes}
 
-    import autograd.tracing as tracing
+    import autograd.transforms.tracing as tracing
 
     push, pull = tracing.Trace.push, tracing.Trace.pull
 

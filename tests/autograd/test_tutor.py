@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import autograd as ag
-from autograd import GradientWarning, Tensor, Value, tutor
+from autograd import GradientWarning, Tensor, Value
+from autograd.diagnostics import mistakes as tutor
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from autograd.__main__ import main as autograd_command
 from autograd.drawing.player import play
 from nn import checkpoint
 from nn.__main__ import main as nn_command
-from nn.command.options import train_parser
+from nn.cli.options import train_parser
 from nn.data import DataLoader
 from nn.training import fit
 

@@ -13,9 +13,9 @@ import pytest
 import nn
 import optim
 from autograd import Value, draw, explain
+from autograd.cli.parsing import ExpressionError, parse
 from autograd.drawing import render as r
 from autograd.drawing.player import play
-from autograd.parsing import ExpressionError, parse
 from nn import checkpoint
 
 NASTY = [

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import nn
 import optim
 from nn import checkpoint
-from nn.archive import _Reader, write_tree
 from nn.checkpoint import CheckpointError
+from nn.checkpoint.archive import _Reader, write_tree
 from optim.averaging import AveragedModel
 from optim.lr_scheduler import StepLR
 

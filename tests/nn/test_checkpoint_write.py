@@ -13,7 +13,7 @@ import pytest
 
 import nn
 from nn import checkpoint
-from nn.files import replacing
+from nn.checkpoint.files import replacing
 
 SCRIPT = Path(__file__).with_name("killed_saves.py")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks of POSIX systems")

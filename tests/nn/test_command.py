@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nn.__main__ import main
-from nn.command.options import arguments, widths
-from nn.command.training import make_folder
+from nn.cli.options import arguments, widths
+from nn.cli.training import make_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 IRIS = str(ROOT / "demos/data/iris.csv")

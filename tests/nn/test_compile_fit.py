@@ -263,7 +263,7 @@ def test_the_command_line_replays_unless_told_not_to(tmp_path, monkeypatch):
         asked.append(compile)
         raise ValueError("enough")
 
-    monkeypatch.setattr(nn.command.training, "fit", fit_no_further)
+    monkeypatch.setattr(nn.cli.training, "fit", fit_no_further)
     table = tmp_path / "t.csv"
     table.write_text("a,b\n" + "\n".join(f"{x},{y}" for x, y in X[:, :2].tolist()) + "\n")
     for flags in ([], ["--no-compile"]):

@@ -149,7 +149,7 @@ def test_dropout_draws_from_the_generator_it_has_now():
         nn.manual_seed(3)
         models[0].rng = models[1].rng = None
         call(x, x)
-    assert nn.get_rng_state() == nn.randomness.as_generator().bit_generator.state
+    assert nn.get_rng_state() == nn.random.as_generator().bit_generator.state
 
 
 def test_a_batch_norm_in_evaluation_reads_the_statistics_of_now():

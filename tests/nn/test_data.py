@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import nn.randomness
+import nn.random
 from autograd import Tensor
 from nn.data import DataLoader, Dataset, RandomSampler, Subset, TensorDataset, WeightedRandomSampler
 
@@ -149,7 +149,7 @@ def test_the_order_of_a_seed_is_the_same_everywhere():
 def test_without_a_generator_the_one_of_manual_seed_is_used():
     orders = []
     for _ in range(2):
-        nn.randomness.manual_seed(5)
+        nn.random.manual_seed(5)
         orders.append(rows_of(DataLoader(counting(30), 30, shuffle=True)))
     assert orders[0] == orders[1]
 

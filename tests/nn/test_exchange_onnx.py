@@ -13,7 +13,7 @@ import autograd as ag
 import nn
 from autograd import PRIMITIVES, Tensor
 from nn.exchange import export_onnx
-from nn.onnx_operations import COMPOSED, NATIVE
+from nn.exchange.onnx_operations import COMPOSED, NATIVE
 
 onnx = pytest.importorskip("onnx", reason="the extra io is large; make it with pip install 'chainrule[io]'")
 reference = pytest.importorskip("onnx.reference")
@@ -159,13 +159,13 @@ def test_numbers_of_mixed_types(path):
 
 # ------------------------------------------------------------------------------------------------- modules
 
-ACTIVATIONS = [name for name in nn.activation.__all__ if name not in ("GLU", "Threshold", "PReLU", "RReLU")]
+ACTIVATIONS = [name for name in nn.layers.activation.__all__ if name not in ("GLU", "Threshold", "PReLU", "RReLU")]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_network_with_every_activation(name, path):
     x = np.random.default_rng(0).normal(size=(5, 4)) * 3
-    model = nn.Sequential(nn.Linear(4, 6, rng=0), getattr(nn.activation, name)(), nn.Linear(6, 3, rng=1))
+    model = nn.Sequential(nn.Linear(4, 6, rng=0), getattr(nn.layers.activation, name)(), nn.Linear(6, 3, rng=1))
     proto = export_onnx(path, model, x)
     more = np.vstack([x, 2 * x])
     assert np.allclose(run(path, more)[0], model(more).data, 1e-12, 1e-13)

@@ -51,7 +51,7 @@ def test_probabilities_0_and_1():
     np.testing.assert_array_equal(x.grad, [-1e12, 0.0, 0.0, 1e12])
 
 
-@pytest.mark.parametrize("name", [n for n in nn.activation.__all__ if n not in ("GLU", "Threshold")])
+@pytest.mark.parametrize("name", [n for n in nn.layers.activation.__all__ if n not in ("GLU", "Threshold")])
 def test_activations_of_large_numbers_are_finite(name):
     x = Tensor(np.array([[-1e4, -750.0, -40.0, 40.0, 750.0, 1e4]]), requires_grad=True)
     with warnings.catch_warnings():
@@ -99,8 +99,8 @@ def test_equal_points_in_distances():
 
 def test_float32_stays_float32_through_every_layer_and_loss():
     x = Tensor(np.random.default_rng(0).random((4, 4)).astype(np.float32), requires_grad=True)
-    for name, cls in inspect.getmembers(nn.activation, inspect.isclass):
-        if name in nn.activation.__all__ and name != "Threshold":
+    for name, cls in inspect.getmembers(nn.layers.activation, inspect.isclass):
+        if name in nn.layers.activation.__all__ and name != "Threshold":
             assert cls()(x).dtype == np.float32, name
     for layer in (nn.BatchNorm1d(4), nn.LayerNorm(4), nn.RMSNorm(4), nn.Linear(4, 2), nn.PReLU()):
         assert layer.to(np.float32)(x).dtype == np.float32

@@ -243,7 +243,7 @@ def test_padding_row_gets_no_gradient():
 
 # ------------------------------------------------------------------------------------- defaults stand in two places
 
-WITH_OPTIONS = [c for c in vars(nn).values() if isinstance(c, type) and issubclass(c, nn.options.Options)]
+WITH_OPTIONS = [c for c in vars(nn).values() if isinstance(c, type) and issubclass(c, nn.layers.options.Options)]
 
 
 @pytest.mark.parametrize("kind", WITH_OPTIONS)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from nn.__main__ import main
-from nn.command.folder import load_run
-from nn.command.options import OPTIMIZERS, SCHEDULES
-from nn.command.tables import read_table
+from nn.cli.folder import load_run
+from nn.cli.options import OPTIMIZERS, SCHEDULES
+from nn.cli.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "demos/data"
@@ -32,7 +32,7 @@ def here(tmp_path, monkeypatch):
 def no_pictures(monkeypatch):
     """Drawing takes longer than all the rest, and one test that draws everything is enough."""
     monkeypatch.setattr(
-        "nn.command.training.Run.write", lambda self, history: self.trained.save(Path("run/model.npz")) or []
+        "nn.cli.training.Run.write", lambda self, history: self.trained.save(Path("run/model.npz")) or []
     )
 
 

@@ -175,7 +175,7 @@ def micrograd_step(model, points, k):
 
 
 def test_pythons_seed_repeats_the_losses_of_micrograd(monkeypatch):
-    monkeypatch.setattr("nn.randomness._by_seed", False)
+    monkeypatch.setattr("nn.random._by_seed", False)
     state = random.getstate()
     try:
         random.seed(1337)
@@ -191,7 +191,7 @@ def test_pythons_seed_repeats_the_losses_of_micrograd(monkeypatch):
 
 
 def test_our_own_seed_is_obeyed_once_it_was_set(monkeypatch):
-    monkeypatch.setattr("nn.randomness._by_seed", False)
+    monkeypatch.setattr("nn.random._by_seed", False)
     before = nn.get_rng_state()
     drawn = []
     for python_seed in (0, 1):

@@ -29,7 +29,7 @@ def test_summary_is_a_table_and_leaves_the_model_alone():
     nn.manual_seed(3)
     expected = np.random.default_rng(3).random()
     table = nn.summary(model, 4)
-    assert nn.randomness.as_generator().random() == expected
+    assert nn.random.as_generator().random() == expected
     assert not model[0][0].block[1].num_batches_tracked
     lines = repr(table).splitlines()
     assert lines[0].split() == ["layer", "output", "shape", "parameters", "memory"]

@@ -13,10 +13,10 @@ import processes
 import pytest
 
 from nn.__main__ import main
-from nn.command.folder import load_run
-from nn.command.sweep_pool import finished
-from nn.command.sweep_results import Records, aligned
-from nn.command.sweep_worker import run_trial
+from nn.cli.folder import load_run
+from nn.cli.sweep_pool import finished
+from nn.cli.sweep_results import Records, aligned
+from nn.cli.sweep_worker import run_trial
 
 ROOT = Path(__file__).resolve().parents[2]
 IRIS = str(ROOT / "demos/data/iris.csv")

@@ -348,7 +348,7 @@ def test_the_shared_generator_goes_on_where_it_stood(tmp_path):
         for seed, number in enumerate(epochs):
             nn.manual_seed(seed)  # a second process starts elsewhere
             model, *rest = parts()
-            draw = lambda run: kept.append(nn.randomness.as_generator().random())  # noqa: E731
+            draw = lambda run: kept.append(nn.random.as_generator().random())  # noqa: E731
             quiet(model, *rest, TRAIN, epochs=number, checkpoint=tmp_path / name, resume=True, callbacks=draw, rng=0)
         return kept
 

@@ -9,7 +9,7 @@ from optimizer_problem import Parameter
 
 import optim
 from autograd import Tensor, Value
-from optim.bundle import BLOCK
+from optim.flat_params import BLOCK
 
 
 def array(shape, seed=0, dtype=np.float64, name=""):

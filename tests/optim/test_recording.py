@@ -10,7 +10,7 @@ import pytest
 from optimizer_problem import Parameter
 
 import optim
-from optim.bundle import BLOCK, LINE, address, aligned
+from optim.flat_params import BLOCK, LINE, address, aligned
 from optim.options import NonNegative
 from optim.recording import Program, is_formula
 

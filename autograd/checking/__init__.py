@@ -1,0 +1,1 @@
+"""Numerical checks of derivatives: `gradcheck`, `gradgradcheck` and `verify`."""

@@ -1,0 +1,227 @@
+"""`verify`: one derivative four ways, and the first edge of the graph where they part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd.backward import fitted, gradients
+from autograd.graph import Node, topological_order
+from autograd.transforms.forward import forward_pass
+
+from .differences import STEP
+from .gradcheck import GradcheckError, Report
+
+__all__ = ["Verification", "Way", "verify"]
+
+MOST_PATHS = 20_000
+
+
+@dataclass(frozen=True)
+class Way:
+    """The slope of the loss along one random direction of one variable, four ways; paths is None if too many."""
+
+    variable: str
+    reverse: float
+    forward: float
+    numerical: float
+    paths: float | None
+
+    def agrees(self, rtol: float, atol: float) -> bool:
+        """Return whether all four are the same to within the tolerances."""
+        found = [self.forward, self.numerical] + ([] if self.paths is None else [self.paths])
+        return all(abs(x - self.reverse) <= atol + rtol * abs(self.reverse) for x in found)
+
+
+@dataclass
+class Verification(Report):
+    """What `verify` found; true if the four ways agree for every variable.
+
+    Attributes
+    ----------
+    ways : list of Way
+        One per variable.
+    first_edge : str
+        The first edge, arguments before users, whose derivative rule contradicts finite differences; empty if none.
+    """
+
+    ways: list[Way] = field(default_factory=list)
+    first_edge: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{'variable':<16} {'reverse':>15} {'forward':>15} {'numerical':>15} {'sum of paths':>15}"]
+        for w in self.ways:
+            numbers = (w.reverse, w.forward, w.numerical, math.nan if w.paths is None else w.paths)
+            lines.append(f"{w.variable:<16} " + " ".join(f"{'-' if x != x else f'{x:.9g}':>15}" for x in numbers))
+        return "\n".join(lines + self.problems)
+
+
+def verify(loss: Node, *, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0, raise_exception: bool = True) -> Verification:  # fmt: skip # noqa: E501
+    r"""Compare four ways to differentiate a recorded graph, and name the first edge that disagrees.
+
+    .. math:: \frac{\partial L}{\partial x} = \sum_{\text{paths } x \to L} \ \prod_{\text{edges}}
+              \frac{\partial\,\text{user}}{\partial\,\text{argument}}
+
+    Parameters
+    ----------
+    loss : Node
+        One number, with its graph.
+    rtol, atol : float
+        How far apart the ways may be.
+    seed : int
+        For the direction in which each array is varied.
+    raise_exception : bool
+        Raise if they disagree; otherwise only report.
+
+    Returns
+    -------
+    Verification
+        For each variable the slope by the backward pass, by forward mode, by central differences of the replayed
+        graph, and, if there are at most 20,000 paths, by the sum over all paths. Printed, a table.
+
+    Raises
+    ------
+    GradcheckError
+        If they disagree; the message names the first edge whose own derivative is wrong.
+    RuntimeError, ValueError
+        If `loss` depends on no variable or is not one number.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> a, b = Value(2.0, name="a"), Value(3.0, name="b")
+    >>> print(verify(a * b + a))
+    variable                 reverse         forward       numerical    sum of paths
+    a                              4               4               4               4
+    b                              2               2               2               2
+    """
+    order = topological_order(loss)
+    leaves = [node for node in order if node.op is None and node._requires_grad]
+    found = gradients(loss, leaves, allow_unused=True)
+    rng = np.random.default_rng(seed)
+    report = Verification()
+    paths = _path_counts(order, loss)
+    for i, (x, g) in enumerate(zip(leaves, found, strict=True)):
+        v = _direction(rng, x)
+        tangent = forward_pass(order, {x: v}).get(loss, 0.0)
+        way = Way(
+            x.name or f"variable {i}",
+            0.0 if g is None else float(np.sum(g * v)),
+            float(np.sum(tangent)),
+            _numerical(order, loss, x, v),
+            _along_paths(order, loss, x, v) if paths[x] <= MOST_PATHS else None,
+        )
+        report.ways.append(way)
+        report.checked += 1
+        if not way.agrees(rtol, atol):
+            report.problems.append(f"verify: the four ways disagree for {way.variable}")
+    if report.problems:
+        report.first_edge = first_wrong_edge(order, rng, rtol, atol)
+        report.problems.append(
+            f"verify: the first edge that disagrees is {report.first_edge}"
+            if report.first_edge
+            else "verify: every edge agrees by itself, so cotangents were changed (a hook?) or summed wrongly"
+        )
+        if raise_exception:
+            raise GradcheckError(report)
+    return report
+
+
+def _direction(rng: np.random.Generator, x: Node) -> Any:
+    if np.size(x._data) == 1:
+        return 1.0 if type(x._data) is float else np.ones_like(x._data)
+    return rng.choice([-1.0, 1.0], x._data.shape) * rng.uniform(0.5, 1.5, x._data.shape)
+
+
+def _numerical(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
+    """Return the slope along `v` by replaying the graph with `x` moved to both sides."""
+    h = STEP * max(1.0, float(np.max(np.abs(x._data), initial=0.0)))
+    up, down = x._data + h * v, x._data - h * v
+    length = math.sqrt(float(np.sum((up - down) ** 2))) / math.sqrt(float(np.sum(v * v)))
+    return float(np.sum(_replayed(order, {x: up})[loss] - _replayed(order, {x: down})[loss])) / length
+
+
+def _replayed(order: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
+    """Return the numbers of every node if some of the leaves held others."""
+    numbers = dict(given)
+    for node in order:
+        if node.op is not None and node not in given:
+            raw = [
+                numbers[arg] if isinstance(arg, Node) and arg in numbers else seen
+                for arg, seen in zip(node.args, node.raw, strict=True)
+            ]
+            if any(a is not b for a, b in zip(raw, node.raw, strict=True)):
+                data = node.op.forward(*raw, **node.params)
+                numbers[node] = np.asarray(data) if isinstance(node._data, np.ndarray) else float(data)
+            else:
+                numbers[node] = node._data
+    return numbers
+
+
+def _edges(node: Node) -> list[tuple[int, Node, Any]]:
+    """Return position, node and rule of each argument that gradients flow to."""
+    assert node.op is not None
+    rules = node.op.rules or node.op.rules_for(len(node.args))
+    return [
+        (i, arg, rule)
+        for i, (arg, rule) in enumerate(zip(node.args, rules, strict=True))
+        if rule is not None and isinstance(arg, Node) and arg._requires_grad
+    ]
+
+
+def _path_counts(order: Sequence[Node], loss: Node) -> dict[Node, int]:
+    """Return how many paths lead from each node to the loss."""
+    count = dict.fromkeys(order, 0)
+    count[loss] = 1
+    for node in reversed(order):
+        if node.op is not None and count[node]:
+            for _, arg, _ in _edges(node):
+                count[arg] += count[node]
+    return count
+
+
+def _share(node: Node, rule: Any, g: Any, arg: Node) -> Any:
+    """Return what one edge passes on of the cotangent `g` of `node`."""
+    assert node.op is not None
+    return fitted(g if rule == 1 else node.op.pull(rule, g, node._data, node.raw, node.params), arg._data)
+
+
+def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
+    """Return the slope along `v` as a sum with one term per path, each multiplied out by itself."""
+    leads = {x}
+    for node in order:
+        if node.op is not None and any(arg in leads for _, arg, _ in _edges(node)):
+            leads.add(node)
+    one = 1.0 if type(loss._data) is float else np.ones_like(loss._data)
+    waiting, terms = [(loss, one)] if loss in leads else [], []
+    while waiting:
+        node, g = waiting.pop()
+        if node is x:
+            terms.append(float(np.sum(g * v)))
+        else:
+            waiting += [(arg, _share(node, rule, g, arg)) for _, arg, rule in _edges(node) if arg in leads]
+    return math.fsum(terms)
+
+
+def first_wrong_edge(order: Sequence[Node], rng: np.random.Generator, rtol: float, atol: float) -> str:
+    """Return the first edge whose rule contradicts differences of its own operation, empty if there is none."""
+    for node in order:
+        if node.op is None:
+            continue
+        for i, arg, rule in _edges(node):
+            w, v = _direction(rng, node), _direction(rng, arg)
+            analytic = float(np.sum(_share(node, rule, w, arg) * v))
+            h = STEP * max(1.0, float(np.max(np.abs(node.raw[i]), initial=0.0)))
+            sides = [node.op.forward(*node.raw[:i], node.raw[i] + s * v, *node.raw[i + 1 :], **node.params) for s in (h, -h)]  # fmt: skip # noqa: E501
+            numerical = float(np.sum(w * (sides[0] - sides[1]))) / (2 * h)
+            if not abs(analytic - numerical) <= atol + 10 * rtol * abs(numerical):
+                name = arg.name or f"argument {i}"
+                return (
+                    f"{name} -> {node.op.name}{f' ({node.name})' if node.name else ''}: its rule gives {analytic:.9g}, "
+                    f"differences {numerical:.9g}"
+                )
+    return ""

@@ -1,0 +1,350 @@
+"""A formula typed by a user, as a recorded graph.
+
+The text is parsed by `ast` and walked over the table of primitives.  Nothing is ever evaluated as Python: what is
+not a number, a given name, ``+ - * / **`` or a call of an operation in the table is refused where it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import keyword
+import math
+import re
+import unicodedata
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from autograd.explaining.labels import cut, visible
+from autograd.graph import Node, Primitive, apply
+from autograd.operations.elementwise import power
+from autograd.rules import PRIMITIVES, Elementwise, Nondifferentiable
+from autograd.value import Value
+
+__all__ = ["ExpressionError", "FormulaArithmeticError", "functions", "names_in", "parse", "variables_of"]
+
+LONGEST = 2000  # characters
+MOST_NODES = 500
+DEEPEST = 100
+SHOWN = 60  # characters of a line around the place of an error
+
+PRODUCT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d]\w*)")  # of a number, without its *
+
+OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
+}  # fmt: skip
+OF_ARRAYS = {"cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort"}
+SHORT = {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power", "ln": "log"}
+REFUSED: dict[type[ast.AST], str] = {
+    ast.Attribute: "an attribute", ast.Subscript: "an index", ast.Lambda: "a lambda", ast.NamedExpr: "an assignment",
+    ast.JoinedStr: "a formatted string", ast.Compare: "a comparison", ast.BoolOp: "and/or", ast.IfExp: "if/else",
+    ast.ListComp: "a comprehension", ast.SetComp: "a comprehension", ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension", ast.List: "a list", ast.Tuple: "a tuple", ast.Dict: "a dict",
+    ast.Set: "a set", ast.Await: "await", ast.Yield: "yield", ast.Starred: "a star",
+}  # fmt: skip
+INSTEAD: dict[type[ast.AST], str] = {
+    ast.BitXor: "; a power is written **",
+    ast.Compare: "; write greater(a, b), less(a, b) or where(greater(a, b), x, y)",
+    ast.MatMult: "; the variables here are single numbers",
+}
+
+
+class ExpressionError(ValueError):
+    """A formula that is not one, with the place where it goes wrong.
+
+    Attributes
+    ----------
+    message : str
+        What is wrong, in one line.
+    line : str
+        The formula, as far as it fits on a line.
+    column : int
+        Where it goes wrong, from 1.
+    """
+
+    def __init__(self, message: str, source: str, column: int) -> None:
+        self.message = message
+        self.column = column
+        start = max(0, min(column - SHOWN // 2, len(source) - SHOWN))
+        self.line: str = "".join(visible(c) for c in source[start : start + SHOWN].replace("\n", " "))
+        self.caret = " " * (column - 1 - start) + "^"
+        super().__init__(f"column {column}: {message}")
+
+
+class FormulaArithmeticError(ArithmeticError):
+    """A formula whose numbers cannot be computed."""
+
+
+def functions() -> dict[str, Primitive]:
+    """Return the operations a formula may call, by name.
+
+    Examples
+    --------
+    >>> "tanh" in functions(), "matmul" in functions()
+    (True, False)
+    """
+    table = {
+        name: op
+        for name, op in PRIMITIVES.items()
+        if (isinstance(op, (Elementwise, Nondifferentiable)) or name == "where")
+        and op.each is None
+        and name not in OF_ARRAYS
+        and not name.endswith("_if_taken")
+    }
+    return table | {short: table[name] for short, name in SHORT.items() if name in table}
+
+
+def signature(name: str, op: Primitive) -> str:
+    """Return how an operation is called."""
+    parameters = inspect.signature(op.forward).parameters.values()
+    written = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters]
+    return f"{name}({', '.join(written)})"
+
+
+def parse(text: str, variables: Mapping[str, Any], *, name: str = "f") -> Any:
+    """Compute a formula on given numbers, and record it.
+
+    Parameters
+    ----------
+    text : str
+        The formula, as in ``"tanh(a*b + c)"``: numbers, names, ``+ - * / **``, and operations of the table.
+    variables : mapping of str to float or Node
+        The names it may use; a number becomes a `Value` of that name.
+    name : str
+        The name of the result, where no variable has it.
+
+    Returns
+    -------
+    Value or float
+        The result with its graph; a plain float if no variable occurs.
+
+    Raises
+    ------
+    ExpressionError
+        If the text is too long, too deep, not a formula, or uses what is not allowed or not given.
+    ArithmeticError or ValueError
+        If its numbers cannot be computed: a division by zero, a logarithm of a negative number.
+
+    Examples
+    --------
+    >>> f = parse("tanh(a*b + c)", {"a": 2.0, "b": -3.0, "c": 10.0})
+    >>> f.backward()
+    >>> f
+    Value(data=0.999329299739067, grad=1.0, name='f')
+    """
+    leaves = {
+        unicodedata.normalize("NFKC", key): value if isinstance(value, Node) else Value(value, name=key)
+        for key, value in variables.items()
+    }
+    result = _Reader(text, leaves).read()
+    if isinstance(result, Node) and result.op is not None and name not in leaves:
+        result.name = name
+    return result
+
+
+def variables_of(assignments: list[str]) -> dict[str, float]:
+    """Return the numbers in assignments such as ``["a=2", "b=-3"]``.
+
+    Raises
+    ------
+    ValueError
+        If one is not ``name=number``, or a name is given twice.
+
+    Examples
+    --------
+    >>> variables_of(["a=2", "b=-3e-1"])
+    {'a': 2.0, 'b': -0.3}
+    """
+    found: dict[str, float] = {}
+    for text in assignments:
+        name, sign, number = text.partition("=")
+        name = unicodedata.normalize("NFKC", name.strip())
+        if not sign or not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError(f"{cut(text)!r} is not a variable; write name=number, as in a=2")
+        if name in found:
+            raise ValueError(f"the variable {name!r} is given twice")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise ValueError(f"the variable {name!r} needs a number, not {cut(number)!r}; write {name}=2") from None
+        if not math.isfinite(found[name]):
+            raise ValueError(f"the variable {name!r} must be a finite number, not {cut(number)!r}")
+    return found
+
+
+def names_in(text: str) -> set[str]:
+    """Return the names that occur in a formula which `parse` has read.
+
+    Examples
+    --------
+    >>> sorted(names_in("tanh(a*b)"))
+    ['a', 'b', 'tanh']
+    """
+    return {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
+
+
+class _Reader:
+    """Walks the syntax tree of one formula."""
+
+    def __init__(self, text: str, variables: Mapping[str, Node]) -> None:
+        self.text = text
+        self.variables = variables
+        self.functions = functions()
+
+    def error(self, message: str, column: int = 1) -> ExpressionError:
+        """Return the error for what stands at a column, from 1."""
+        return ExpressionError(message, self.text, max(1, min(column, len(self.text) + 1)))
+
+    def column(self, node: ast.AST) -> int:
+        """Return where a piece of syntax starts, in characters; `ast` counts bytes."""
+        offset = getattr(node, "col_offset", 0)
+        return len(self.text.encode("utf-8")[:offset].decode("utf-8", "ignore")) + 1
+
+    def refusal(self, node: ast.AST, what: str, instead: str = "") -> ExpressionError:
+        """Return the error for a piece of syntax that a formula has no use for."""
+        piece = ast.get_source_segment(self.text, node) or what
+        return self.error(f"{cut(piece)!r} is not allowed ({what}){instead}", self.column(node))
+
+    def read(self) -> Any:
+        """Check the text as a whole, then compute it."""
+        if not self.text.strip():
+            raise self.error("the formula is empty; write one such as tanh(a*b + c)")
+        if len(self.text) > LONGEST:
+            length = f"{len(self.text):,} characters; at most {LONGEST:,} are read"
+            raise self.error(f"the formula has {length}", LONGEST + 1)
+        self.text = self.text.lstrip()  # Python takes leading spaces for indentation
+        for place, character in enumerate(self.text, 1):
+            if visible(character) != character or character == "\n":
+                raise self.error(f"the character {character!a} is not allowed", place)
+        tree = self.tree()
+        self.measure(tree)
+        return self.value(tree.body)
+
+    def tree(self) -> ast.Expression:
+        """Return the syntax tree."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such as "'int' object is not callable; perhaps you missed a comma?"
+                return ast.parse(self.text, mode="eval")
+        except SyntaxError as error:
+            if product := PRODUCT.search(self.text):
+                message = (
+                    f"{cut(product[0], 20)!r} is no number; a product is written {cut('*'.join(product.groups()), 20)}"
+                )
+                raise self.error(message, product.start(2) + 1) from None
+            for word in re.finditer(r"([^\W\d]\w*) +(?=[\w.])", self.text):
+                if word[1] in self.functions:
+                    raise self.error(f"{word[1]} is called with parentheses: {word[1]}(...)", word.end() + 1) from None
+            message = (error.msg or "invalid syntax").split("(<")[0].strip()
+            raise self.error(message, error.offset or len(self.text) + 1) from None
+        except (ValueError, MemoryError, RecursionError, OverflowError):
+            raise self.error("the formula is nested too deeply to be read") from None
+
+    def measure(self, tree: ast.Expression) -> None:
+        """Raise if there is too much of the tree, without recursion."""
+        count, level, depth = 0, [tree.body], 0
+        while level:
+            depth += 1
+            terms: list[Any] = [node for node in level if isinstance(node, ast.expr)]
+            count += len(terms)
+            if count > MOST_NODES:
+                message = f"the formula has more than {MOST_NODES} operations and operands"
+                raise self.error(message, self.column(terms[-1]))
+            if depth > DEEPEST:
+                raise self.error(f"the formula is nested more than {DEEPEST} deep", self.column(terms[0]))
+            level = [child for node in terms for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+
+    def value(self, node: ast.expr) -> Any:
+        """Compute one piece of syntax."""
+        match node:
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                return self.constant(number, node)
+            case ast.Name():
+                return self.variable(node)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant()):
+                return -self.value(node.operand)
+            case ast.UnaryOp(op=ast.USub()):
+                return self.applied(PRIMITIVES["negative"], (self.value(node.operand),), {})
+            case ast.UnaryOp(op=ast.UAdd()):
+                return self.value(node.operand)
+            case ast.BinOp() if type(node.op) in OPERATORS:
+                operands = self.value(node.left), self.value(node.right)
+                return self.applied(PRIMITIVES[OPERATORS[type(node.op)]], operands, {})
+            case ast.BinOp() | ast.UnaryOp():
+                raise self.refusal(node, "its operator", INSTEAD.get(type(node.op), "; there are + - * / **"))
+            case ast.Call():
+                return self.call(node)
+            case ast.Constant():
+                raise self.refusal(node, f"a {type(node.value).__name__}, not a number")
+            case _:
+                raise self.refusal(node, REFUSED.get(type(node), type(node).__name__), INSTEAD.get(type(node), ""))
+
+    def constant(self, number: float, node: ast.expr) -> float:
+        """Return a number of the text as a float."""
+        try:
+            value = float(number)
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            piece = ast.get_source_segment(self.text, node) or str(number)
+            raise FormulaArithmeticError(f"the number {cut(piece, 20)} is too large for a float, the result is inf")
+        return value
+
+    def variable(self, node: ast.Name) -> Node:
+        """Return the node of a name."""
+        if node.id in self.variables:
+            return self.variables[node.id]
+        if node.id.startswith("__"):
+            raise self.refusal(node, "a name of Python")
+        if node.id in self.functions:
+            raise self.error(
+                f"{node.id} is an operation; call it: {signature(node.id, self.functions[node.id])}", self.column(node)
+            )
+        message = f"there is no variable {cut(node.id)!r}{self.nearest(node.id, self.variables)}"
+        raise self.error(message, self.column(node))
+
+    def nearest(self, name: str, known: Mapping[str, Any]) -> str:
+        """Return what may have been meant by a name."""
+        close = difflib.get_close_matches(name, known, 3, 0.5)
+        if close:
+            return f"; did you mean {' or '.join(close)}?"
+        if known is self.variables:
+            there = f"there are {', '.join(known)}" if len(known) > 1 else f"the only one is {', '.join(known)}"
+            given = f"{there}; " if known else ""
+            return f"; {given}give it a number: {cut(name)}={getattr(math, name, 2) if name in ('pi', 'e') else 2}"
+        return "; `python -m autograd --help` lists them"
+
+    def call(self, node: ast.Call) -> Any:
+        """Compute a call of an operation."""
+        if not isinstance(node.func, ast.Name):
+            called = getattr(node.func, "attr", "")  # of math.sin, np.sin, torch.sin
+            cure = f"; write {called}" if called in self.functions else ""
+            raise self.refusal(node.func, "what is called must be the name of an operation", cure)
+        name = node.func.id
+        if name not in self.functions:
+            if name.startswith("__"):
+                raise self.refusal(node, "a name of Python")
+            message = f"there is no operation {cut(name)!r}{self.nearest(name, self.functions)}"
+            raise self.error(message, self.column(node))
+        op = self.functions[name]
+        if node.keywords:
+            raise self.refusal(node.keywords[0], "arguments are given by position")
+        parameters = inspect.signature(op.forward).parameters.values()
+        needed = [p.name for p in parameters if p.default is p.empty]
+        options = {p.name: p.default for p in parameters if p.default is not p.empty}
+        if not len(needed) <= len(node.args) <= len(needed) + len(options):
+            given = f"{len(node.args)} argument{'s' * (len(node.args) != 1)}"
+            raise self.error(f"{signature(name, op)} was called with {given}", self.column(node))
+        for argument in node.args[len(needed) :]:
+            if not isinstance(argument, (ast.Constant, ast.UnaryOp)):
+                raise self.refusal(argument, "an option must be a number")
+        values = [self.value(argument) for argument in node.args]
+        given_options = dict(zip(options, values[len(needed) :], strict=False))
+        return self.applied(op, tuple(values[: len(needed)]), options | given_options)
+
+    def applied(self, op: Primitive, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        """Apply an operation; a comparison of numbers alone counts as 0 or 1."""
+        result = power(*operands) if op.name == "power" else apply(op, operands, params)  # the one that may warn
+        return float(result) if isinstance(result, (bool, int)) else result

@@ -1,0 +1,1 @@
+"""Error messages, warnings for common mistakes, and `detect_anomaly`."""

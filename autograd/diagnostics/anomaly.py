@@ -1,0 +1,170 @@
+"""`detect_anomaly`: the first nan or inf stops the program and says where it was born."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import Node, Primitive
+from autograd.recording import Watch, current_mode, watching
+
+from .provenance import Line, user_line, written
+
+__all__ = ["AnomalyError", "detect_anomaly"]
+
+CURES = {
+    "log": "log(0) is -inf: log1p(x) for log(1 + x), log_softmax or CrossEntropyLoss for the log of a softmax, "
+    "BCEWithLogitsLoss for the log of a sigmoid, or log(x + eps)",
+    "exp": "exp overflows beyond 709 (88 in float32): logsumexp, softmax and softplus shift it safely, or clip x",
+    "divide": "keep the denominator from 0 by an eps: x / (y + eps)",
+    "reciprocal": "keep the denominator from 0 by an eps: 1 / (x + eps)",
+    "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + eps), or norm() and std(), which know what to do there",
+    "power": "a fractional or negative power of 0 or of a negative base: add an eps to the base, or use abs()",
+    "acos": "the slope at -1 and 1 is infinite: clip the argument to (-1 + eps, 1 - eps)",
+    "asin": "the slope at -1 and 1 is infinite: clip the argument to (-1 + eps, 1 - eps)",
+}
+CURES |= {"log2": CURES["log"], "log10": CURES["log"], "rsqrt": CURES["sqrt"], "expm1": CURES["exp"]}
+CURES |= {"exp2": CURES["exp"], "log1p": "log1p(-1) is -inf: keep the argument above -1"}
+GROWN = (
+    "numbers this large usually come from training that diverges: lower the learning rate, clip gradients "
+    "(nn.utils.clip_grad_norm_), or scale the inputs"
+)
+GIVEN = "the operation was handed nan or inf from outside: look at the data (np.isfinite) and at the parameters"
+
+
+class AnomalyError(FloatingPointError):
+    """The first nan or inf in a block of `detect_anomaly`, with where and how it came about.
+
+    Examples
+    --------
+    >>> from autograd import Tensor, log
+    >>> with np.errstate(all="ignore"), detect_anomaly():
+    ...     try:
+    ...         log(Tensor([0.0], requires_grad=True))
+    ...     except AnomalyError as error:
+    ...         print(str(error).splitlines()[0])
+    log gave -inf at [0], from argument 0 = 0.0 there (shape (1,), from 0 to 0)
+    """
+
+
+@contextlib.contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise at the first nan or inf that an operation gives, forward or backward.
+
+    A context manager, also usable as a decorator.  It holds for this thread or task only and costs nothing outside; in
+    it every operation is looked at and remembers its line, which makes a step several times slower.
+
+    Raises
+    ------
+    AnomalyError
+        A `FloatingPointError` that names the operation, the values it saw, the file and line of the code that
+        called it, and the usual cure.
+
+    Notes
+    -----
+    Inside, a `Value` outside an operation's domain raises this error too, instead of ValueError, and NumPy's own
+    floating-point warnings are silent.  A nan whose graph was recorded before the block is found in the backward
+    pass, but without its line.
+
+    Examples
+    --------
+    >>> from autograd import Tensor, log
+    >>> x = Tensor([1.0, 0.0], requires_grad=True, name="x")
+    >>> with detect_anomaly():
+    ...     log(x)
+    Traceback (most recent call last):
+    autograd.diagnostics.anomaly.AnomalyError: log gave -inf at [1], from x = 0.0 there (shape (2,), from 0 to 1)
+      made at ...
+      cure: log(0) is -inf: ...
+    """
+    with watching(_Detector(bool(current_mode()), {})), np.errstate(all="ignore"):
+        yield
+
+
+class _Detector(Watch):
+    """Looks at every result and every share of a gradient, and remembers the line of every node."""
+
+    def __init__(self, recording: bool, lines: dict[int, tuple[weakref.ref[Node], Line | None]]) -> None:
+        self.recording = recording
+        self.lines = lines
+
+    def switched(self, recording: bool) -> _Detector:
+        return _Detector(recording, self.lines)
+
+    def made(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], node: Node) -> None:
+        line = user_line()
+        bad = _first_bad(node._data)
+        if bad is not None:
+            raise AnomalyError(_told(f"{op.name} gave {_at(node._data, bad)}", op, args, raw, bad, line))
+        key, lines = id(node), self.lines
+        lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
+
+    def failed(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
+        if isinstance(error, (ValueError, ArithmeticError)) and all(type(a) in (float, int, bool) for a in raw):
+            raise AnomalyError(_told(f"{op.name} failed ({error})", op, args, raw, (), user_line())) from error
+
+    def pulled(self, node: Node, arg: Node, g: Any, share: Any) -> None:
+        numbers, cotangent = (x._data if isinstance(x, Node) else x for x in (share, g))
+        bad = _first_bad(numbers)
+        if bad is None:
+            return
+        place = next(i for i, a in enumerate(node.args) if a is arg)
+        assert node.op is not None
+        what = f"the backward pass of {node.op.name} gave {_at(numbers, bad)} for {_name(arg, place)}"
+        if _first_bad(cotangent) is not None:
+            what += ", because a gradient of nan or inf was passed to it"
+        reference, line = self.lines.get(id(node), (None, None))
+        if reference is None or reference() is not node:
+            line = None
+        raise AnomalyError(_told(what, node.op, node.args, node.raw, bad, line))
+
+
+def _first_bad(data: Any) -> tuple[int, ...] | None:
+    """Return the index of the first nan or inf, None if there is none."""
+    if type(data) is float:
+        return None if data - data == 0.0 else ()
+    array = np.asarray(data)
+    if array.dtype.kind != "f":
+        return None
+    finite = np.isfinite(array)
+    return None if finite.all() else tuple(int(i) for i in np.argwhere(~finite)[0])
+
+
+def _at(data: Any, index: tuple[int, ...]) -> str:
+    return f"{np.asarray(data)[index]}" + (f" at {[*index]}" if index else "")
+
+
+def _name(arg: Any, place: int) -> str:
+    return arg.name if isinstance(arg, Node) and arg.name else f"argument {place}"
+
+
+def _told(
+    what: str, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], bad: tuple[int, ...], line: Line | None
+) -> str:
+    """Return the whole message: what, from which inputs, where, and what helps."""
+    seen = ", ".join(f"{_name(a, i)} = {_shown(x, bad)}" for i, (a, x) in enumerate(zip(args, raw, strict=True)))
+    at = f"made at {written(line)}" if line else "made before detect_anomaly() was entered, so its line is unknown"
+    if any(_first_bad(x) is not None for x in raw if isinstance(x, (float, np.ndarray))):
+        cure = GIVEN
+    else:
+        cure = CURES.get(op.name, GROWN)
+    return f"{what}, from {seen}\n  {at}\n  cure: {cure}"
+
+
+def _shown(x: Any, bad: tuple[int, ...]) -> str:
+    """Return a number as itself; of an array its value at the bad place, if it has one, and its range."""
+    if not isinstance(x, np.ndarray):
+        return repr(x) if isinstance(x, (float, int, slice, type(None))) else type(x).__name__
+    if not x.size or x.dtype.kind not in "biuf":
+        return f"an array of shape {x.shape}"
+    here = (
+        f"{x[bad]} there "
+        if bad and len(bad) == x.ndim and all(i < n for i, n in zip(bad, x.shape, strict=True))
+        else ""
+    )
+    spread = f"shape {x.shape}, from {np.nanmin(x):g} to {np.nanmax(x):g}" if not np.isnan(x).all() else "all nan"
+    return f"{here}({spread})" if here else spread

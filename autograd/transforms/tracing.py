@@ -1,0 +1,191 @@
+"""One evaluation of a function on fresh nodes: what every transform starts with."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from autograd.backward import between, pulled_to
+from autograd.graph import Node, topological_order
+from autograd.operations.shaping import reshape
+from autograd.recording import enable_grad, is_grad_enabled, keeps_everything, transforming
+from autograd.tensor import Tensor
+from autograd.value import Value
+from autograd.variable import leaf
+
+from .forward import forward_pass
+from .nested import flatten, mapped
+
+Transform = TypeVar("Transform", bound=Callable[..., Any])
+
+
+class Recorded:
+    """A function that is replayed; a transform of it is replayed, too.
+
+    Attributes
+    ----------
+    function : callable
+        What is recorded.
+    """
+
+    function: Callable[..., Any]
+
+    def again(self, function: Callable[..., Any]) -> Recorded:
+        """Return another function that is replayed in the same way."""
+        raise NotImplementedError
+
+
+def replays_what_is_replayed(transform: Transform) -> Transform:
+    """Let a transform of a compiled function give a compiled function."""
+
+    @functools.wraps(transform)
+    def transformed(f: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(f, Recorded):
+            return f.again(transform(f.function, *args, **kwargs))
+        if not callable(f):
+            raise TypeError(
+                f"{transform.__name__}() takes a function of numbers, not {f!r:.60}; for the derivatives of what was "
+                "computed write y.backward() or gradients(y, x)"
+            )
+        return transform(f, *args, **kwargs)
+
+    return transformed  # type: ignore[return-value]
+
+
+class Trace:
+    """One evaluation of a function on fresh nodes."""
+
+    def __init__(
+        self, f: Callable[..., Any], args: Sequence[Any], argnums: int | Sequence[int], kwargs: Any, has_aux: bool
+    ):
+        single = isinstance(argnums, int)
+        chosen = [argnums] if isinstance(argnums, int) else list(argnums)
+        for n in chosen:
+            if not -len(args) <= n < len(args):
+                raise ValueError(f"argnums={argnums} but the function was called with {len(args)} positional arguments")
+        self.recording: bool = is_grad_enabled()
+        self.inputs: list[Any]
+        self.rebuild: Callable[..., Any]
+        self.inputs, paths, self.rebuild = flatten(args[chosen[0]] if single else tuple([args[n] for n in chosen]))
+        with enable_grad():
+            where = f"argument {chosen[0]}" if single else "arguments "
+            self.nodes: list[Node] = [fresh(x, where + path) for x, path in zip(self.inputs, paths, strict=True)]
+            rebuilt = self.rebuild(iter(self.nodes))
+            given = list(args)
+            for n, new in zip(chosen, [rebuilt] if single else rebuilt, strict=True):
+                given[n] = new
+            with transforming():
+                out = f(*given, **kwargs)
+        self.out: Any
+        self.aux: Any
+        self.out, self.aux = pair(out) if has_aux else (out, None)
+        self.outputs: list[Any]
+        self.rebuild_output: Callable[..., Any]
+        self.outputs, _, self.rebuild_output = flatten(self.out)
+        variables = [y for y in self.outputs if isinstance(y, Node) and y.requires_grad]
+        self.order: list[Node] = topological_order(*variables, variables_only=True)
+        own = set(self.nodes)
+        # Something of outside: an argument that was a node, or a variable the function knows by itself.
+        outside = any(node.op is None and node not in own for node in self.order)
+        self.create_graph: bool = keeps_everything() or (self.recording and outside)
+        self.wanted: set[Node] = between(self.order, self.nodes)
+
+    def plain(self, tree: Any) -> Any:
+        """Return results as nodes if they depend on variables of outside, as numbers if they do not."""
+        if self.create_graph:
+            return tree
+        return mapped(lambda x: x._data if isinstance(x, Node) else x, tree)
+
+    def pull(self, cotangents: Sequence[Any], create_graph: bool) -> list[Any]:
+        """Return the gradient for each input of the outputs, weighed with cotangents (None: zero)."""
+        seeds: dict[Node, Any] = {}
+        for y, g in zip(self.outputs, cotangents, strict=True):
+            if g is not None and isinstance(y, Node) and y.requires_grad:
+                seeds[y] = seeds[y] + g if y in seeds else g
+        with enable_grad():
+            found = pulled_to(self.nodes, seeds, self.order, self.wanted, create_graph)
+        return [zero(x) if g is None else g for x, g in zip(self.nodes, found, strict=True)]
+
+    def push(self, tangents: Sequence[Any], create_graph: bool) -> list[Any]:
+        """Return the tangent of each output, given those of the inputs (None: zero)."""
+        start = {x: t for x, t in zip(self.nodes, tangents, strict=True) if t is not None}
+        with enable_grad():
+            reached = forward_pass(self.order, start, create_graph=create_graph)
+        found = [reached.get(y) if isinstance(y, Node) else None for y in self.outputs]
+        return [zero(y) if t is None else t for y, t in zip(self.outputs, found, strict=True)]
+
+    def scalar(self) -> Any:
+        """Return the one output, which must be one number."""
+        if len(self.outputs) != 1 or np.size(data_of(self.outputs[0])) != 1:
+            shapes = [np.shape(data_of(y)) for y in self.outputs]
+            raise ValueError(
+                f"grad() needs a function that returns one number, not {len(shapes)} of shapes {shapes}; reduce it "
+                "with .sum() or .mean(), or use jacobian() or vjp()"
+            )
+        return self.outputs[0]
+
+
+def data_of(x: Any) -> Any:
+    """Return the numbers of a node, and anything else as it is."""
+    return x._data if isinstance(x, Node) else x
+
+
+def zero(x: Any) -> Any:
+    """Return the zero of the same kind and shape."""
+    data = data_of(x)
+    return np.zeros_like(data) if isinstance(data, np.ndarray) else 0.0
+
+
+def pair(out: Any) -> tuple[Any, Any]:
+    """Return what a function with `has_aux` returned, which must be a pair."""
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TypeError(f"with has_aux=True the function returns a pair (output, aux), not {type(out).__name__}")
+    return out
+
+
+def fresh(x: Any, where: str) -> Node:
+    """Return a node of its own for an input, linked to it if the input is itself a variable or recorded."""
+    data: Any = data_of(x)
+    if isinstance(data, (bool, np.bool_)) or not isinstance(data, (float, int, np.ndarray, np.generic)):
+        raise TypeError(f"{where} is {x!r:.60}, not a float, a float array, a node or a nest of these")
+    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind != "f":
+        raise TypeError(
+            f"{where} has dtype {data.dtype}, which has no derivatives; convert it to float, or choose other argnums"
+        )
+    if isinstance(x, Node) and (x.requires_grad or keeps_everything()):
+        linked: Node = reshape(x, data.shape if isinstance(data, np.ndarray) else None)
+        linked._requires_grad = True
+        return linked
+    if isinstance(data, np.ndarray):
+        # a copy, since a pullback may be called when the caller has changed the array
+        return leaf(Tensor, np.array(data), True)  # type: ignore[no-any-return]
+    return Value(data)
+
+
+def matching(given: Any, like: Any, leaves: Sequence[Any], what: str, whose: str) -> list[Any]:
+    """Return the leaves of `given` in the kind and dtype of `leaves`, which must have their shapes."""
+    found, paths, _ = flatten(given, what)
+    if len(found) != len(leaves):
+        raise ValueError(f"{len(found)} {what}(s) were given for {len(leaves)} {whose}(s); they have one structure")
+    made = []
+    for t, x, path in zip(found, leaves, paths, strict=True):
+        data = data_of(x)
+        if np.shape(data_of(t)) != np.shape(data):
+            raise ValueError(f"{path} has shape {np.shape(data_of(t))}, but the {whose} it belongs to {np.shape(data)}")
+        if not isinstance(t, Node):
+            t = np.array(t, dtype=data.dtype) if isinstance(data, np.ndarray) else float(t)
+        made.append(t)
+    return made
+
+
+def one_hot(x: Any, index: tuple[int, ...] = ()) -> Any:
+    """Return a float or array like `x` that is 1 at one place and 0 elsewhere."""
+    data = data_of(x)
+    if not isinstance(data, np.ndarray):
+        return 1.0
+    e = np.zeros_like(data)
+    e[index if index or not data.ndim else ...] = 1
+    return e

@@ -1,0 +1,213 @@
+"""Saving and resuming: model, optimizer, schedule, data order, generators and numbers in one file.
+
+`save` takes whatever makes up a run, under names of your choice; `load` puts it back.  A run that continues in a new
+process computes the same bits as one that never stopped.
+
+Examples
+--------
+>>> import tempfile, numpy as np
+>>> from nn import checkpoint
+>>> from nn.module import Module, Parameter
+>>> class Scale(Module):
+...     def __init__(self, factor):
+...         super().__init__()
+...         self.factor = Parameter(factor)
+>>> with tempfile.TemporaryDirectory() as folder:
+...     checkpoint.save(f"{folder}/run.npz", model=Scale(3.0), rng=np.random.default_rng(0), step=120)
+...     model, rng = Scale(1.0), np.random.default_rng()
+...     checkpoint.load(f"{folder}/run.npz", model=model, rng=rng)
+{'step': 120}
+>>> model.factor, bool(rng.random() == np.random.default_rng(0).random())
+(Tensor(3., requires_grad=True, name='factor'), True)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+from typing import Any
+
+import numpy as np
+
+from nn.module import Module
+from nn.random import as_generator
+
+from .archive import CheckpointError, read_tree, write_tree
+from .files import FilePath, replacing
+
+__all__ = ["CheckpointError", "load", "save"]
+
+State = tuple[Any, dict[str, Any]]  # of a part: plain data, and what it is
+
+
+def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
+    """Write parts of a run to one `.npz` file; what was there before stays whole until the new file is.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to; the name is used as it is.
+    model : object with ``state_dict()``, optional
+        Short for ``model=model``.
+    **parts
+        Each under a name that `load` will ask for: an object with ``state_dict()`` (model, optimizer, scheduler,
+        averaged model, `DataLoader`), a `numpy.random.Generator`, or plain data: numbers, strings, None, arrays of
+        numbers, and dicts, lists and tuples of these.  Generators that layers of a model draw from are saved with it:
+        their own, or that of `nn.manual_seed`.
+
+    Raises
+    ------
+    TypeError
+        If a part, or something inside plain data, is none of these.
+    ValueError
+        If an array holds objects or text, or `path` is a directory.
+    OSError
+        If the file cannot be written; the previous one is as it was.
+
+    Notes
+    -----
+    The contents go to a temporary file in the same folder, are flushed to the disk, and take the name in one step.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/run.npz", step=3, metrics={"loss": [0.5, 0.25]})
+    ...     load(f"{folder}/run.npz")
+    {'step': 3, 'metrics': {'loss': [0.5, 0.25]}}
+    """
+    states = {name: _state(part) for name, part in _named(model, parts).items()}
+    values, about = ({name: state[i] for name, state in states.items()} for i in (0, 1))
+    with replacing(path) as file:
+        write_tree(file, values, about)
+
+
+def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
+    """Put the parts of a run back, all of them or, if anything is wrong, none.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of `save`.
+    model : object with ``load_state_dict()``, optional
+        Short for ``model=model``.
+    **parts
+        Objects with ``load_state_dict()`` and generators, under the names they were saved by; changed in place.
+
+    Returns
+    -------
+    dict
+        Everything in the file that was not put back into a part: ``load(path, model=model)["step"]``.
+
+    Raises
+    ------
+    CheckpointError
+        A `ValueError`: the file is no checkpoint, damaged, of a newer version, lacks a part, or does not fit one.
+        No object was changed.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/run.npz", rng=np.random.default_rng(0), step=3)
+    ...     load(f"{folder}/run.npz", rng=np.random.default_rng(1))["step"]
+    3
+    """
+    targets = {name: part for name, part in _named(model, parts).items() if part is not None}
+    for name, part in targets.items():
+        if not (isinstance(part, np.random.Generator) or hasattr(part, "load_state_dict")):
+            raise TypeError(
+                f"{name} is a {type(part).__name__}, which cannot be changed in place; leave it out and take "
+                f"load(...)[{name!r}]"
+            )
+    values, about = read_tree(path)
+    try:
+        if set(values) != set(about) or not all(isinstance(note, dict) and "kind" in note for note in about.values()):
+            raise CheckpointError("not a checkpoint: its parts are not described")
+        _restore_all(targets, {name: (value, about[name]) for name, value in values.items()})
+    except CheckpointError as error:
+        raise CheckpointError(f"{os.fspath(path)}: {error}; nothing was loaded") from error.__cause__
+    return {name: value for name, value in values.items() if name not in targets}
+
+
+def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
+    """Put a model given by position under its name, first."""
+    if model is None:
+        return parts
+    if isinstance(model, np.random.Generator) or not hasattr(model, "state_dict"):
+        raise TypeError(
+            f"the second argument is a model, not a {type(model).__name__}; the file comes first, (path, model), and "
+            "other parts have names, as in step=3"
+        )
+    if "model" in parts:
+        raise TypeError("model is given twice: by position and by name")
+    return {"model": model, **parts}
+
+
+# -------------------------------------------------------------------------------------------------- one part
+
+
+def _state(part: Any) -> State:
+    """Return a part as plain data, and what it is."""
+    if isinstance(part, np.random.Generator):
+        return part.bit_generator.state, {"kind": "generator"}
+    if isinstance(part, type) or not hasattr(part, "state_dict"):
+        return part, {"kind": "data"}
+    own = {place: generator.bit_generator.state for place, generator in _generators(part).items()}
+    return part.state_dict(), {"kind": "state", "class": type(part).__name__, "generators": own}
+
+
+def _generators(part: Any) -> dict[str, np.random.Generator]:
+    """Return the generators that the modules of a model draw from, by path."""
+    found: dict[str, np.random.Generator] = {}
+    if isinstance(part, Module):
+        for path, module in part.named_modules():
+            for name, thing in vars(module).items():
+                if name == "rng" and thing is None:  # a layer that draws from the generator of `manual_seed`
+                    thing = as_generator()
+                if isinstance(thing, np.random.Generator):
+                    found[f"{path}.{name}" if path else name] = thing
+    return found
+
+
+def _restore_all(targets: dict[str, Any], found: dict[str, State]) -> None:
+    """Put every part back; after a failure, put back what was there before."""
+    for name, part in targets.items():
+        _look(name, part, found)
+    with contextlib.ExitStack() as undo:
+        for name, part in targets.items():
+            undo.callback(_restore, part, copy.deepcopy(_state(part)))
+            try:
+                _restore(part, found[name])
+            except (ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError) as error:
+                was = found[name][1].get("class", "generator")
+                raise CheckpointError(f"{name} was saved from a {was} and does not fit this one: {error}") from error
+        undo.pop_all()
+
+
+def _look(name: str, part: Any, found: dict[str, State]) -> None:
+    """Refuse a part that the file does not have, or has as something else."""
+    if name not in found:
+        raise CheckpointError(f"it has no part {name!r}, only {', '.join(map(repr, found)) or 'nothing'}")
+    about, wanted = found[name][1], "generator" if isinstance(part, np.random.Generator) else "state"
+    if about["kind"] != wanted:
+        raise CheckpointError(f"its part {name!r} is {about['kind']}, and a {type(part).__name__} needs {wanted}")
+    saved = about.get("generators")
+    missing = [place for place in _generators(part) if not isinstance(saved, dict) or place not in saved]
+    if missing:
+        raise CheckpointError(f"{name} was saved without the generators that this one has at {missing}")
+
+
+def _restore(part: Any, saved: State) -> None:
+    state, about = saved
+    if isinstance(part, np.random.Generator):
+        part.bit_generator.state = state
+    elif isinstance(part, Module):
+        part.load_state_dict(state, allow_nan=True)  # a run that met nan is kept as it was
+        for place, generator in _generators(part).items():
+            generator.bit_generator.state = about["generators"][place]
+    else:
+        part.load_state_dict(state)

@@ -1,0 +1,69 @@
+"""``python -m nn predict`` and ``python -m nn report``: what a run left is used."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+from nn.checkpoint.files import replacing
+
+from .folder import load_run
+from .tables import encoded, read_table
+
+__all__ = ["predict", "report"]
+
+
+def predict(args: argparse.Namespace, say: Any, out: Any) -> int:
+    """Write a prediction for every row of a table: the class and its probabilities, or the number."""
+    run = load_run(args.run)
+    found = read_table(args.table, args.delimiter, False if args.no_header else None)
+    values = run.outputs(run.inputs(encoded(found, run.columns, by_name=True)))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if run.classes is None:
+        writer.writerow([run.target])
+        writer.writerows([[f"{value:.6g}"] for value in values])
+    else:
+        writer.writerow([run.target, *(f"p({label})" for label in run.classes)])
+        for row in values:
+            writer.writerow([run.classes[int(np.argmax(row))], *(f"{share:.4f}" for share in row)])
+    if args.output is None:
+        out(text.getvalue().rstrip("\n"))
+    else:
+        with replacing(args.output) as file:
+            file.write(text.getvalue().encode("utf-8"))
+        say(f"wrote {args.output}: {len(values)} predictions of {run.target}")
+    return 0
+
+
+def report(args: argparse.Namespace, say: Any, out: Any) -> int:
+    """Say how a training went: data, model, result, diagnosis and files."""
+    run = load_run(args.run)
+    result, settings = run.result, run.settings
+    if args.json:
+        out(json.dumps({"settings": settings, **result}, indent=2))
+        return 0
+    lines = [
+        f"{result['task']} of {run.target} from {result['table']}, {result['rows']} rows, {len(run.columns)} columns",
+        f"hidden layers {settings['hidden']}, {settings['activation']}; {settings['optimizer']} at {settings['lr']:g}, "
+        f"{settings['schedule']} schedule, {result['epochs']} epochs in {result['seconds']:.1f} s",
+        "test: " + ", ".join(f"{key} {value:.4g}" for key, value in result["test"].items()),
+    ]
+    if result["stopped"]:
+        lines.append(f"ended early: {result['stopped']}")
+    last = {key: values[-1] for key, values in run.history.items() if values}
+    lines.append("last epoch: " + ", ".join(f"{key} {value:.4g}" for key, value in last.items()))
+    lines += (
+        [f"In {result['summary']}", *result["verdicts"]]
+        if result["verdicts"]
+        else [f"Nothing alarming in {result['summary']}"]
+    )
+    files = sorted(path.name for path in args.run.iterdir() if path.is_file())
+    lines.append(f"{args.run}/: " + ", ".join(files))
+    out("\n".join(lines))
+    return 0

@@ -1,0 +1,257 @@
+"""A model as an ONNX file: its recorded graph, node by node, in the words of that format."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import autograd as ag
+from autograd import Node, Tensor, Value, topological_order
+from nn.checkpoint.files import FilePath, replacing
+from nn.module import Module
+
+from .onnx_operations import COMPOSED, NATIVE
+
+__all__ = ["export_onnx"]
+
+Array = np.ndarray[Any, Any]
+OPSET, IR_VERSION = 18, 8  # of 2023, which every runtime in use reads
+TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2}
+
+
+def _library() -> Any:
+    try:
+        import onnx
+        import onnx.reference
+    except ImportError:
+        raise ImportError("ONNX files need the package onnx: pip install 'chainrule[io]'") from None
+    return onnx
+
+
+def export_onnx(path: FilePath, model: Module, *examples: Any) -> Any:
+    """Write a model, as it computes in evaluation mode, as an ONNX file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to; an old file stays whole until the new one is.
+    model : Module
+        Anything whose `forward` takes arrays and returns a `Tensor` or a tuple of them.
+    *examples : array_like
+        One for each argument of `forward`, of the shape and dtype the file is for.  Its number of rows stays open if
+        the graph of twice as many rows is the same.
+
+    Returns
+    -------
+    onnx.ModelProto
+        What was written.
+
+    Raises
+    ------
+    ValueError
+        If an operation has no form in ONNX, the output does not depend on the examples, or the file would compute
+        other numbers (because `forward` takes them out of the graph, or draws some).  Nothing is written then.
+    ImportError
+        If the extra ``chainrule[io]`` is not installed.
+
+    Notes
+    -----
+    The graph is the one that `autograd` records, so whatever `forward` does is exported: layers, functions, operators.
+    Fused operations are written as their compositions.  The result has passed ``onnx.checker`` with shape inference,
+    and ``onnx.reference`` computed the model's own numbers from it, for the examples and for their rows in reverse.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import nn
+    >>> model = nn.Sequential(nn.Linear(4, 3, rng=0), nn.ReLU())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     proto = export_onnx(f"{folder}/model.onnx", model, np.ones((2, 4)))
+    >>> len(proto.graph.node) > 0
+    True
+    """
+    onnx = _library()
+    inputs = [_example(x) for x in examples]
+    if not inputs:
+        raise ValueError("give one example for each argument of forward: export_onnx(path, model, x)")
+    with _evaluating(model):
+        proto = _model(onnx, model, inputs, _open_rows(onnx, model, inputs))
+        onnx.checker.check_model(proto, full_check=True)
+        runner = onnx.reference.ReferenceEvaluator(proto)
+        for arguments in (inputs, [x[::-1] if x.ndim else x for x in inputs]):
+            _compare(runner, model, arguments)
+    with replacing(path) as file:
+        file.write(proto.SerializeToString())
+    return proto
+
+
+def _example(x: Any) -> Array:
+    array = _numbers(x).copy()
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"an example is an array of numbers, not {array.dtype}")
+    return array
+
+
+def _numbers(thing: Any) -> Array:
+    """Return the numbers of a node, or what was given, as an array."""
+    return np.asarray(thing.data if isinstance(thing, (Tensor, Value)) else thing)
+
+
+@contextlib.contextmanager
+def _evaluating(model: Module) -> Iterator[None]:
+    """Switch to evaluation, and give every module its own mode back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _traced(model: Module, inputs: list[Array]) -> tuple[list[Tensor], list[Tensor]]:
+    """Run the model; return its inputs and outputs as nodes."""
+    nodes = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
+    made = model(*nodes)
+    return nodes, list(made) if isinstance(made, (tuple, list)) else [made]
+
+
+def _model(onnx: Any, model: Module, inputs: list[Array], open_rows: list[Any]) -> Any:
+    """Return the model as ONNX has it, the first axes of inputs and outputs as said or as they are."""
+    nodes, outputs = _traced(model, inputs)
+    builder = Builder(onnx, model)
+    several = len(nodes) > 1
+    for i, node in enumerate(nodes):
+        builder.known[node] = f"input_{i}" if several else "input"
+    reached = set(topological_order(*[out for out in outputs if isinstance(out, Node)]))
+    if not reached & set(nodes):
+        raise ValueError("the output does not depend on the examples by any recorded operation")
+    names = []
+    for i, output in enumerate(outputs):
+        names.append(f"output_{i}" if len(outputs) > 1 else "output")
+        builder.add("Identity", builder.value(output), into=names[-1])
+
+    def described(name: str, node: Any, first: list[Any]) -> Any:
+        array = _numbers(node)
+        kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+        return onnx.helper.make_tensor_value_info(name, kind, [*first, *array.shape[len(first) :]])
+
+    graph = onnx.helper.make_graph(
+        builder.nodes,
+        type(model).__name__,
+        [described(builder.known[node], node, ["rows"] if open_rows else []) for node in nodes],
+        [described(*out) for out in zip(names, outputs, open_rows or [[]] * len(names), strict=True)],
+        list(builder.constants.values()),
+    )
+    opset = [onnx.helper.make_opsetid("", OPSET)]
+    return onnx.helper.make_model(graph, producer_name="chainrule", ir_version=IR_VERSION, opset_imports=opset)
+
+
+def _open_rows(onnx: Any, model: Module, inputs: list[Array]) -> list[Any]:
+    """Return the first axis of each output, if the graph is the same for twice as many rows; else an empty list."""
+    if any(x.ndim == 0 for x in inputs):
+        return []
+    try:
+        one, two = (_model(onnx, model, [np.concatenate([x] * n) for x in inputs], []).graph for n in (1, 2))
+    except (ValueError, IndexError, TypeError):
+        return []
+    if list(one.node) != list(two.node) or list(one.initializer) != list(two.initializer):
+        return []
+    first = []
+    for outputs in zip(one.output, two.output, strict=True):
+        rows, more = ([d.dim_value for d in out.type.tensor_type.shape.dim[:1]] for out in outputs)
+        first.append(rows if rows == more else ["rows"] if more == [2 * n for n in rows] else [None])
+    return first
+
+
+def _compare(runner: Any, model: Module, inputs: list[Array]) -> None:
+    """Raise if the exported model computes other numbers than the model."""
+    _, outputs = _traced(model, inputs)
+    # onnx computes erf in float32, whatever it is given
+    rough = any(node.op_type == "Erf" for node in runner.proto_.graph.node)
+    found = runner.run(None, dict(zip(runner.input_names, inputs, strict=True)))
+    for name, ours, theirs in zip(runner.output_names, outputs, found, strict=True):
+        wanted = np.asarray(ours.data)
+        near = max(TOLERANCE.get(wanted.dtype.name, 0.0), 1e-5 * rough)
+        scale = np.max(np.abs(wanted), initial=1.0, where=np.isfinite(wanted))
+        if theirs.shape != wanted.shape or not np.allclose(theirs, wanted, near, near * scale, equal_nan=True):
+            raise ValueError(
+                f"the exported model computes another {name!r} than {type(model).__name__}; does forward take numbers "
+                "out of the graph by .data, .item() or float(), or draw random ones in evaluation mode?"
+            )
+
+
+class Builder:
+    """ONNX nodes and constants so far, and the name under which each node of our graph is found among them."""
+
+    def __init__(self, onnx: Any, model: Module) -> None:
+        self.helper: Any = onnx.helper
+        self.numpy_helper: Any = onnx.numpy_helper
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
+        self.known: dict[Node, str] = {}
+        self.shared: dict[Any, str] = {}
+        self.names: dict[int, str] = {id(p): name for name, p in model.named_parameters()}
+        self.names |= {id(array): name for name, array in model.named_buffers()}
+
+    def add(self, kind: str, *inputs: str, into: str = "", **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
+        name = into or f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(self.helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, array: Any, name: str = "") -> str:
+        """Return the name of a constant array; equal ones are kept once."""
+        array = np.asarray(array)
+        key = name or (array.dtype.str, array.shape, array.tobytes())
+        if key not in self.shared:
+            self.shared[key] = name or f"constant_{len(self.constants)}"
+            tensor = self.numpy_helper.from_array(
+                array.astype(array.dtype.newbyteorder("="), order="C"), self.shared[key]
+            )
+            self.constants[self.shared[key]] = tensor
+        return self.shared[key]
+
+    def integers(self, *numbers: int) -> str:
+        """Return the name of a list of whole numbers: axes, a shape."""
+        return self.constant(np.array(numbers, np.int64))
+
+    def value(self, thing: Any, dtype: Any = None) -> str:
+        """Return the name of a node's or a constant's value, cast to `dtype` if that is another one."""
+        if not isinstance(thing, Node):
+            return self.constant(np.asarray(thing, dtype), "" if dtype else self.names.get(id(thing), ""))
+        if thing not in self.known:
+            self.walk(thing)
+        name, has = self.known[thing], _numbers(thing).dtype
+        return name if dtype is None or has == dtype else self.cast(name, dtype)
+
+    def cast(self, name: str, dtype: Any) -> str:
+        """Return the name of a value in another number type."""
+        return self.add("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def walk(self, root: Node) -> None:
+        """Translate everything a node depends on, arguments first."""
+        for node in topological_order(root):
+            if node not in self.known:
+                self.known[node] = self.translated(node)
+
+    def translated(self, node: Any) -> str:
+        """Return the name of the value of one node, whose arguments are known."""
+        if node.op is None:
+            return self.constant(node.data, self.names.get(id(node), ""))
+        if node.op.name in NATIVE:
+            return str(NATIVE[node.op.name](self, node))
+        if node.op.name not in COMPOSED:
+            raise ValueError(f"the operation {node.op.name!r} has no form in ONNX, so the model cannot be exported")
+        fresh = []
+        for arg in node.args:
+            if isinstance(arg, Node):
+                name = self.value(arg)
+                data = _numbers(arg)
+                arg = ag.as_tensor(data) if data.dtype.kind != "f" else Tensor(data, requires_grad=True)
+                self.known[arg] = name
+            fresh.append(arg)
+        return self.value(COMPOSED[node.op.name](*fresh, **node.params))

@@ -1,0 +1,1 @@
+"""The layers, each with PyTorch's name and arguments."""

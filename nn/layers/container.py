@@ -1,0 +1,263 @@
+"""Modules that hold modules or parameters under names of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from nn.module import Module, Parameter, is_parameter, prefix_names
+from nn.module.recording import note_change
+
+__all__ = ["ModuleDict", "ModuleList", "ParameterList", "Residual", "Sequential"]
+
+
+class Container(Module):
+    """An ordered table of modules (or parameters), which is what the walk over attributes finds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._items: dict[str, Any] = {}
+
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
+        yield from self._items.items()
+        for name, thing in super()._attributes():
+            if not name.startswith("_items."):  # the table again, as an attribute
+                yield name, thing
+
+    def _put(self, name: str, item: Any) -> None:
+        wanted = self._accepts(item)
+        if wanted:
+            hint = f"; write {item.__name__}(...)" if isinstance(item, type) else ""
+            hint = f"; unpack it: {type(self).__name__}(*layers)" if isinstance(item, (list, tuple)) else hint
+            raise TypeError(f"{type(self).__name__}[{name}] must be {wanted}, not {item!r:.60}{hint}")
+        prefix_names(name, item)
+        self._items[name] = item
+        self._changed()
+
+    def _changed(self) -> None:
+        """Let what `compile` has recorded be replayed no more: a table is changed without being assigned."""
+        if "_recorded" in vars(self):
+            note_change(self, "_items", None, self._items)
+
+    def _accepts(self, item: Any) -> str:
+        return "" if isinstance(item, Module) else "a Module"
+
+    def __getattr__(self, name: str) -> Any:
+        items = self.__dict__.get("_items", {})
+        if name in items:
+            return items[name]
+        hint = ": train it by nn.training.fit(model, loss, optimizer, (X, y))" if name == "fit" else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items.values())
+
+    def _key(self, index: int) -> str:
+        keys = list(self._items)
+        if not -len(keys) <= index < len(keys):
+            raise IndexError(f"{type(self).__name__} holds {len(keys)} items and has no item {index}")
+        return keys[index]
+
+
+class List(Container):
+    """A container whose names are the numbers 0, 1, 2, ..."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        super().__init__()
+        self.extend(items)
+
+    def append(self, item: Any) -> Self:
+        """Add one at the end; returns the container."""
+        self._put(str(len(self._items)), item)
+        return self
+
+    def extend(self, items: Iterable[Any]) -> Self:
+        """Add several at the end; returns the container."""
+        for item in items:
+            self.append(item)
+        return self
+
+    def insert(self, index: int, item: Any) -> Self:
+        """Put one before position `index`; returns the container."""
+        items = list(self._items.values())
+        items.insert(index, item)
+        return self._renumbered(items)
+
+    def _renumbered(self, items: list[Any]) -> Self:
+        self._items = {}
+        return self.extend(items)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return type(self)(list(self._items.values())[index])
+        return self._items[self._key(index)]
+
+    def __setitem__(self, index: int, item: Any) -> None:
+        self._put(self._key(index), item)
+
+    def __delitem__(self, index: int) -> None:
+        del self._items[self._key(index)]
+        self._renumbered(list(self._items.values()))
+
+
+class ModuleList(List):
+    """A list of modules.
+
+    Examples
+    --------
+    >>> from nn import Tanh
+    >>> layers = ModuleList([Tanh(), Tanh()])
+    >>> len(layers)
+    2
+    """
+
+
+class ParameterList(List):
+    """A list of parameters; arrays and Tensors are wrapped.
+
+    Examples
+    --------
+    >>> scales = ParameterList([Parameter([1.0]), np.zeros(2)])
+    >>> [name for name, _ in scales.named_parameters()]
+    ['0', '1']
+    """
+
+    def _put(self, name: str, item: Any) -> None:
+        plain = not is_parameter(item) and (isinstance(item, np.ndarray) or hasattr(item, "requires_grad"))
+        super()._put(name, Parameter(item) if plain else item)
+
+    def _accepts(self, item: Any) -> str:
+        return "" if is_parameter(item) else "a Parameter"
+
+
+class ModuleDict(Container):
+    """Modules by name.
+
+    Examples
+    --------
+    >>> from nn import ReLU, Tanh
+    >>> choices = ModuleDict({"relu": ReLU(), "tanh": Tanh()})
+    >>> list(choices)
+    ['relu', 'tanh']
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        super().__init__()
+        self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace several."""
+        for name, module in dict(modules).items():
+            self[name] = module
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise KeyError(f"a module's name is a string without dots, not {name!r}")
+        self._put(name, module)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._items:
+            raise KeyError(f"no module {name!r} here; there are {', '.join(self._items) or 'none'}")
+        return self._items[name]
+
+    def __delitem__(self, name: str) -> None:
+        del self._items[name]
+        self._changed()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def keys(self) -> Iterable[str]:
+        """Return the names."""
+        return self._items.keys()
+
+    def values(self) -> Iterable[Module]:
+        """Return the modules."""
+        return self._items.values()
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """Return (name, module) pairs."""
+        return self._items.items()
+
+
+class Sequential(List):
+    """Modules one after the other: ``y = f_n(... f_2(f_1(x)))``.
+
+    Parameters
+    ----------
+    *modules : Module
+        In order; or one mapping from names to modules.
+
+    Examples
+    --------
+    >>> from nn import Linear, Tanh
+    >>> model = Sequential(Linear(2, 3, rng=0), Tanh(), Linear(3, 1, rng=1))
+    >>> list(model.state_dict())
+    ['0.weight', '0.bias', '2.weight', '2.bias']
+    >>> model(np.zeros((4, 2))).shape
+    (4, 1)
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            super().__init__()
+            for name, module in modules[0].items():
+                self._put(name, module)
+        else:
+            super().__init__(modules)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Sequential(*list(self._items.values())[index])
+        return super().__getitem__(index)
+
+    def forward(self, input: Any) -> Any:
+        """Return what the last module makes of what the one before made, and so on."""
+        for module in self._items.values():
+            input = module(input)
+        return input
+
+
+class Residual(Module):
+    """Skip connection ``x + block(x)`` (He et al. 2016, eq. 1).
+
+    Parameters
+    ----------
+    block : Module or several
+        Input and output have one shape; several are put in a `Sequential`.
+
+    Raises
+    ------
+    ValueError
+        If the block changes the shape.
+
+    Examples
+    --------
+    >>> from nn import Tanh
+    >>> Residual(Tanh())(np.array([0.0, 100.0]))
+    array([  0., 101.])
+    """
+
+    def __init__(self, *block: Module) -> None:
+        super().__init__()
+        if not block or not all(isinstance(part, Module) for part in block):
+            raise TypeError(f"Residual takes one or more Modules, not {block!r:.60}")
+        self.block: Module | Sequential = block[0] if len(block) == 1 else Sequential(*block)
+
+    def forward(self, input: Any) -> Any:
+        """Return ``input + block(input)``."""
+        output = self.block(input)
+        if output.shape != input.shape:
+            raise ValueError(
+                f"Residual: the block made shape {output.shape} of {input.shape}, and both are added; let it keep the "
+                "shape"
+            )
+        return input + output

@@ -1,0 +1,261 @@
+"""Layers that multiply by a weight or look up in one, and those that only pass on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import autograd as ag
+from autograd import Node
+from autograd.extend import apply
+from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn.functional.checks import as_operand
+from nn.functional.fused import AFFINE
+from nn.init import normal_, uniform_
+from nn.module import Module, Parameter
+from nn.random import Rng, as_generator
+
+__all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear"]
+
+
+def checked_size(owner: str, name: str, value: Any, least: int = 0) -> int:
+    """Return a length as an int, or say what is wrong with it."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{owner}: {name} is an integer, not {value!r:.60} ({type(value).__name__})")
+    if value < least:
+        raise ValueError(f"{owner}: {name} is at least {least}, not {value}")
+    return int(value)
+
+
+class Linear(Module):
+    r"""Affine layer :math:`y = x W^\top + b`.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Widths of input and output.
+    bias : bool
+        Whether `b` is added.
+    dtype : dtype, optional
+        Type of the parameters; the default dtype if not given.
+    rng : Generator, int or None
+        Where the first weights are drawn from.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (out_features, in_features)
+        PyTorch's layout; first drawn from :math:`U(-1/\sqrt{in}, 1/\sqrt{in})`, as PyTorch does.
+    bias : Parameter of shape (out_features,) or None
+        First drawn from the same distribution.
+
+    Raises
+    ------
+    ValueError
+        If an input of another width arrives.
+
+    Examples
+    --------
+    >>> layer = Linear(3, 2, rng=0)
+    >>> layer(np.ones((5, 3))).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None, rng: Rng = None
+    ) -> None:
+        super().__init__()
+        self.in_features: int = checked_size("Linear", "in_features", in_features)
+        self.out_features: int = checked_size("Linear", "out_features", out_features)
+        dtype = ag.get_default_dtype() if dtype is None else dtype
+        self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in_features), dtype))
+        self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
+        self.reset_parameters(rng=rng)
+
+    def reset_parameters(self, *, rng: Rng = None) -> None:
+        """Draw weight and bias anew."""
+        generator = as_generator(rng)
+        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+        uniform_(self.weight, -bound, bound, rng=generator)
+        if self.bias is not None:
+            uniform_(self.bias, -bound, bound, rng=generator)
+
+    def forward(self, input: Any) -> Any:
+        """Return ``input @ weight.T + bias`` for input of shape (..., in_features)."""
+        if not isinstance(input, Node):
+            input = as_operand(input)
+        shape = input.shape
+        if not shape or shape[-1] != self.in_features:
+            raise ValueError(
+                f"Linear(in_features={self.in_features}, out_features={self.out_features}) got an input of shape "
+                f"{shape}: its last axis is {shape[-1] if shape else 'missing'}, and {self.in_features} is wanted"
+            )
+        if self.bias is None:
+            return input @ self.weight.T
+        return apply(AFFINE, (input, self.weight, self.bias))
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        bias = "" if self.bias is not None else ", bias=False"
+        return f"in_features={self.in_features}, out_features={self.out_features}{bias}"
+
+
+class Bilinear(Module):
+    r"""Bilinear layer :math:`y_o = x_1^\top W_o x_2 + b_o`.
+
+    Parameters
+    ----------
+    in1_features, in2_features, out_features : int
+        Widths of the inputs and of the output.
+    bias : bool
+        Whether `b` is added.
+    dtype : dtype, optional
+        Type of the parameters; the default dtype if not given.
+    rng : Generator, int or None
+        Where the first weights are drawn from.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (out_features, in1_features, in2_features)
+        First drawn from :math:`U(-1/\sqrt{in1}, 1/\sqrt{in1})`.
+    bias : Parameter of shape (out_features,) or None
+        First drawn from the same distribution.
+
+    Examples
+    --------
+    >>> Bilinear(3, 4, 2, rng=0)(np.ones((5, 3)), np.ones((5, 4))).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        rng: Rng = None,
+    ) -> None:
+        super().__init__()
+        self.in1_features: int = checked_size("Bilinear", "in1_features", in1_features, 1)
+        self.in2_features: int = checked_size("Bilinear", "in2_features", in2_features, 1)
+        self.out_features: int = checked_size("Bilinear", "out_features", out_features, 1)
+        dtype = ag.get_default_dtype() if dtype is None else dtype
+        self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in1_features, self.in2_features), dtype))
+        self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
+        generator, bound = as_generator(rng), 1 / math.sqrt(self.in1_features)
+        uniform_(self.weight, -bound, bound, rng=generator)
+        if self.bias is not None:
+            uniform_(self.bias, -bound, bound, rng=generator)
+
+    def forward(self, input1: Any, input2: Any) -> Any:
+        """Return the outputs for inputs of shapes (..., in1_features) and (..., in2_features)."""
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        widths = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
+        return f"{widths}, out_features={self.out_features}{'' if self.bias is not None else ', bias=False'}"
+
+
+class Embedding(Module):
+    """A table of vectors, looked up by index.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+        Rows of the table, and their width.
+    padding_idx : int, optional
+        Row that starts at 0 and receives no gradient.
+    dtype : dtype, optional
+        Type of the table; the default dtype if not given.
+    rng : Generator, int or None
+        Where the first rows are drawn from.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (num_embeddings, embedding_dim)
+        First drawn from the standard normal distribution.
+
+    Examples
+    --------
+    >>> Embedding(10, 3, rng=0)([[1, 2], [9, 9]]).shape
+    (2, 2, 3)
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        dtype: Any = None,
+        rng: Rng = None,
+    ) -> None:
+        super().__init__()
+        self.num_embeddings: int = checked_size("Embedding", "num_embeddings", num_embeddings, 1)
+        self.embedding_dim: int = checked_size("Embedding", "embedding_dim", embedding_dim, 1)
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(f"Embedding: padding_idx {padding_idx} is no row of a table of {num_embeddings}")
+        self.padding_idx: int | None = None if padding_idx is None else padding_idx % num_embeddings
+        shape = (self.num_embeddings, self.embedding_dim)
+        self.weight: Parameter = Parameter(np.zeros(shape, ag.get_default_dtype() if dtype is None else dtype))
+        normal_(self.weight, rng=rng)
+        if self.padding_idx is not None:
+            rows = np.arange(num_embeddings) == self.padding_idx
+            self.weight.data = np.where(rows[:, None], 0.0, self.weight.data).astype(self.weight.dtype)
+
+    def forward(self, input: Any) -> Any:
+        """Return the rows of the given indices."""
+        return F.embedding(input, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class Identity(Module):
+    """What comes in goes out; takes and ignores any arguments.
+
+    Examples
+    --------
+    >>> Identity(54, unused=True)(np.array([1.0]))
+    array([1.])
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Any) -> Any:
+        """Return the input."""
+        return input
+
+
+class Flatten(Module):
+    """Axes from `start_dim` to `end_dim` joined into one; by default all but the batch.
+
+    Examples
+    --------
+    >>> Flatten()(np.zeros((5, 2, 3))).shape
+    (5, 6)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim: int = start_dim
+        self.end_dim: int = end_dim
+
+    def forward(self, input: Any) -> Any:
+        """Return the input with fewer axes."""
+        x = as_operand(input)
+        first, last = self.start_dim % max(x.ndim, 1), self.end_dim % max(x.ndim, 1)
+        if first > last or not -x.ndim <= self.start_dim < x.ndim or not -x.ndim <= self.end_dim < x.ndim:
+            raise IndexError(f"Flatten({self.start_dim}, {self.end_dim}) does not fit an input of shape {x.shape}")
+        return ag.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -1,0 +1,188 @@
+"""`MLP`: a multi-layer perceptron in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nn.init import kaiming_normal_, lecun_normal_, xavier_uniform_, zeros_
+from nn.module import Module
+from nn.random import Rng, as_generator
+
+from . import activation as activations
+from . import slopes
+from .container import Residual, Sequential
+from .dropout import AlphaDropout, Dropout
+from .linear import Linear, checked_size
+from .norm import BatchNorm1d, LayerNorm, RMSNorm
+
+__all__ = ["MLP"]
+
+ACTIVATIONS: dict[str, Callable[..., Module]] = {
+    name.lower(): getattr(module, name) for module in (activations, slopes) for name in module.__all__
+}
+NORMS: dict[str, Callable[..., Module]] = {
+    "batch": BatchNorm1d, "batchnorm1d": BatchNorm1d, "layer": LayerNorm, "layernorm": LayerNorm, "rms": RMSNorm,
+    "rmsnorm": RMSNorm,
+}  # fmt: skip
+
+# The rectifier and its kin, for which He's initialiser is meant.
+RECTIFIERS = (
+    activations.CELU, activations.ELU, activations.GELU, activations.Hardshrink, activations.Hardswish,
+    activations.LeakyReLU, activations.Mish, activations.ReLU, activations.ReLU6, activations.SiLU,
+    activations.Softplus, activations.Softshrink, activations.Threshold, slopes.PReLU, slopes.RReLU,
+)  # fmt: skip
+
+Maker = Callable[..., Module]
+
+
+def _maker(what: str, given: Any, table: dict[str, Maker]) -> Maker | None:
+    """Return what makes the module called `given`: a name in any case, a class or a function; None for none."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        key = given.lower().replace("_", "")
+        if key not in table:
+            raise ValueError(f"MLP: unknown {what} {given!r}; choose from {', '.join(sorted(table))}")
+        return table[key]
+    if isinstance(given, Module) or not callable(given):
+        raise TypeError(f"MLP: {what} is a name or a class that makes a Module for each layer, not {given!r:.60}")
+    return given  # type: ignore[no-any-return]
+
+
+def _one_each(what: str, given: Any, count: int) -> list[Any]:
+    """Return an option for every layer: a list has one for each, anything else holds for all."""
+    if not isinstance(given, (list, tuple)):
+        return [given] * count
+    if len(given) != count:
+        raise ValueError(f"MLP: {what} has {len(given)} entries for {count} layers; give one value or one for each")
+    return list(given)
+
+
+def _initialise(layer: Linear, init: Any, activation: Module | None, rng: Any) -> None:
+    """Draw weights as `init` says, by default to suit the activation that follows; biases are 0."""
+    if callable(init):
+        init(layer.weight, rng=rng)
+    elif init == "default":
+        return
+    elif init == "he" or (init is None and isinstance(activation, RECTIFIERS)):
+        kaiming_normal_(layer.weight, a=getattr(activation, "negative_slope", 0.0), rng=rng)
+    elif init == "lecun" or (init is None and isinstance(activation, activations.SELU)):
+        lecun_normal_(layer.weight, rng=rng)
+    elif init == "xavier" or init is None:
+        xavier_uniform_(layer.weight, rng=rng)
+    else:
+        raise ValueError(f"MLP: unknown init {init!r}; choose from he, xavier, lecun, default, or pass a function")
+    if layer.bias is not None:
+        zeros_(layer.bias)
+
+
+class MLP(Sequential):
+    """Multi-layer perceptron: affine layers, each but the last followed by an activation.
+
+    Parameters
+    ----------
+    in_features : int
+        Width of the input.
+    sizes : sequence of int
+        Widths of the layers; the last is the output.
+    activation : str, class or None
+        After every hidden layer: 'relu', 'tanh', any other activation's name in any case, or a class.
+    norm : {'batch', 'layer', 'rms'}, class or None
+        Normalisation between every hidden layer and its activation.
+    dropout : float
+        Probability after every hidden activation; with 'selu' it is `AlphaDropout`.
+    residual : bool
+        A skip connection around every hidden layer whose input is as wide as its output.
+    output_activation : str, class or None
+        After the last layer.
+    bias : bool
+        Whether the layers have one.
+    init : {'he', 'xavier', 'lecun', 'default'} or function
+        How weights are first drawn (a function takes the weight and ``rng=``); None chooses for each layer, see
+        Notes.
+    dtype : dtype, optional
+        Type of the parameters; the default dtype if not given.
+    rng : Generator, int or None
+        Where the first weights, and the choices of dropout, are drawn from.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a list of another length than the layers, or a residual list that asks for a skip
+        connection between different widths.
+
+    Notes
+    -----
+    `activation`, `norm`, `dropout` and `residual` may be lists with one entry for each hidden layer, `bias` and `init`
+    with one for each layer.
+
+    Weights before a rectifier or its smooth kin are drawn by He's initialiser (normal, He et al. 2015), before SELU by
+    LeCun's, before all others (tanh, sigmoid, none) by Xavier's (uniform, Glorot & Bengio 2010); biases start at 0.
+    ``init='default'`` is that of `Linear`.  Without norm, dropout and residual the `state_dict` keys are those of a
+    ``torch.nn.Sequential`` of linear layers and activations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = MLP(2, [16, 16, 1], activation="tanh", rng=0)
+    >>> model(np.zeros((5, 2))).shape
+    (5, 1)
+    >>> sum(p.size for p in model.parameters())
+    337
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        sizes: Sequence[int],
+        activation: Any = "relu",
+        *,
+        norm: Any = None,
+        dropout: Any = 0.0,
+        residual: Any = False,
+        output_activation: Any = None,
+        bias: Any = True,
+        init: Any = None,
+        dtype: Any = None,
+        rng: Rng = None,
+    ) -> None:
+        super().__init__()
+        generator = as_generator(rng)
+        widths = [checked_size("MLP", "in_features", in_features, 1)]
+        widths += [checked_size("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
+        count, hidden = len(widths) - 1, len(widths) - 2
+        if not hidden and isinstance(activation, str):
+            _maker("activation", activation, ACTIVATIONS)  # a misspelt name is refused, though nothing uses it
+        choices = zip(
+            [*_one_each("activation", activation, hidden), output_activation],
+            [*_one_each("norm", norm, hidden), None],
+            [*_one_each("dropout", dropout, hidden), 0.0],
+            [*_one_each("residual", residual, hidden), False],
+            _one_each("bias", bias, count),
+            _one_each("init", init, count),
+            strict=True,
+        )
+        for n, (act, normal, p, skip, has_bias, how) in enumerate(choices):
+            layer = Linear(widths[n], widths[n + 1], has_bias, dtype=dtype, rng=generator)
+            make_act, make_norm = _maker("activation", act, ACTIVATIONS), _maker("norm", normal, NORMS)
+            after = None if make_act is None else make_act()
+            _initialise(layer, how, after, generator)
+            parts: list[Module | None] = [layer, None if make_norm is None else make_norm(widths[n + 1]), after]
+            if p:
+                kind = AlphaDropout if isinstance(after, activations.SELU) else Dropout
+                parts.append(kind(p, rng=None if rng is None else generator))
+            block = [part if dtype is None else part.to(dtype) for part in parts if part is not None]
+            if skip and widths[n] != widths[n + 1] and isinstance(residual, (list, tuple)):
+                raise ValueError(f"MLP: no skip connection leads from width {widths[n]} to width {widths[n + 1]}")
+            self.extend([Residual(*block)] if skip and widths[n] == widths[n + 1] else block)
+
+
+def _as_sizes(sizes: Any) -> list[Any]:
+    """Return the widths of the layers as a list; there is at least one."""
+    if isinstance(sizes, (int, str)) or not hasattr(sizes, "__iter__"):
+        raise TypeError(f"MLP: sizes is a list of widths such as [16, 16, 1], not {sizes!r:.60}")
+    found = list(sizes)
+    if not found:
+        raise ValueError("MLP: sizes is empty; its last entry is the width of the output, as in [16, 16, 1]")
+    return found

@@ -1,0 +1,277 @@
+"""Layers that normalise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import autograd as ag
+from autograd.extend import is_recording
+from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn.functional.checks import as_operand
+from nn.functional.recorded import checked, computed
+from nn.module import Module, Parameter
+from nn.ranks import sharing, standardized_over_all
+
+from .linear import checked_size
+
+__all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
+
+
+class BatchNorm1d(Module):
+    r"""Batch normalisation :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every channel.
+
+    In training with the batch's mean and biased variance, in evaluation with running averages of the mean and of the
+    unbiased variance, :math:`r \leftarrow (1 - momentum)\, r + momentum \cdot s`. Ranks that share a batch
+    (`nn.ranks.shared`) take the statistics of all its rows.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels `C`: inputs are (N, C) or (N, C, L).
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        Weight of the newest batch in the running averages; None averages all batches alike.
+    affine : bool
+        Whether there are a scale and a shift.
+    track_running_stats : bool
+        False takes the batch's statistics also in evaluation.
+    dtype : dtype, optional
+        Type of parameters and averages; the default dtype if not given.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape (C,) or None
+        Scale :math:`\gamma`, first 1, and shift :math:`\beta`, first 0.
+    running_mean, running_var : ndarray of shape (C,) or None
+        First 0 and 1.
+    num_batches_tracked : ndarray of shape () or None
+        How many batches the averages have seen.
+
+    Raises
+    ------
+    ValueError
+        If a training batch has one number per channel only, or the number of channels is another.
+    RuntimeError
+        In evaluation before any training, when the averages are still those of the start.
+
+    Notes
+    -----
+    Ioffe & Szegedy 2015, Algorithms 1 and 2.
+
+    Examples
+    --------
+    >>> layer = BatchNorm1d(1)
+    >>> layer(np.array([[1.0], [3.0]])).numpy().round(3)
+    array([[-1.],
+           [ 1.]])
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.num_features: int = checked_size("BatchNorm1d", "num_features", num_features)
+        if not eps >= 0:
+            raise ValueError(f"BatchNorm1d: eps is not negative, and it is {eps}")
+        if momentum is not None and not 0 <= momentum <= 1:
+            raise ValueError(f"BatchNorm1d: momentum is in [0, 1] or None, not {momentum}")
+        self.eps: float = eps
+        self.momentum: float | None = momentum
+        self.track_running_stats: bool = track_running_stats
+        dtype = ag.get_default_dtype() if dtype is None else dtype
+        self.weight: Parameter | None = Parameter(np.ones(num_features, dtype)) if affine else None
+        self.bias: Parameter | None = Parameter(np.zeros(num_features, dtype)) if affine else None
+        self.register_buffer("running_mean", np.zeros(num_features, dtype) if track_running_stats else None)
+        self.register_buffer("running_var", np.ones(num_features, dtype) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
+
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
+    def forward(self, input: Any) -> Any:
+        """Return the normalised batch, of the shape of `input`."""
+        x = as_operand(input)
+        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
+            raise ValueError(
+                f"BatchNorm1d({self.num_features}) takes an input of shape (N, {self.num_features}) or "
+                f"(N, {self.num_features}, L), not {x.shape}"
+            )
+        training, tracked = self.training, self.track_running_stats
+        if not training and tracked:
+            checked(self._require_statistics)
+        comm = sharing()
+        if comm is not None and (training or not tracked):
+            return self._with_other_ranks(x, comm)
+        mean, var = self.running_mean, self.running_var
+        if tracked and not training and is_recording():  # read again in each replay
+            mean, var = computed(lambda: self.running_mean), computed(lambda: self.running_var)
+        y = F.batch_norm(x, mean, var, self.weight, self.bias, training, eps=self.eps)
+        if training and tracked:
+            computed(self._track_batch, x)
+        return y
+
+    def _require_statistics(self) -> None:
+        if not self.num_batches_tracked:
+            raise RuntimeError(
+                "BatchNorm1d in evaluation has no running statistics: it has seen no batch in training yet. Train "
+                "first, load_state_dict of a trained model, or make it with track_running_stats=False"
+            )
+
+    def _track_batch(self, x: np.ndarray[Any, Any]) -> None:
+        axes = (0,) if x.ndim == 2 else (0, 2)
+        self._track(x.mean(axis=axes), x.var(axis=axes, ddof=1))
+
+    def _with_other_ranks(self, x: Any, comm: Any) -> Any:
+        """Normalise by the statistics of all ranks' rows."""
+        y, mean, var = standardized_over_all(x, comm, self.eps)
+        if self.training and self.track_running_stats:
+            self._track(mean, var)
+        shape = (-1,) if x.ndim == 2 else (-1, 1)
+        y = y if self.weight is None else y * self.weight.reshape(shape)
+        return y if self.bias is None else y + self.bias.reshape(shape)
+
+    def _track(self, mean: np.ndarray[Any, Any], var: np.ndarray[Any, Any]) -> None:
+        """Move the running averages towards the statistics of a batch."""
+        own = vars(self)  # not by assignment, after which a compiled step would be recorded anew
+        own["num_batches_tracked"] = self.num_batches_tracked + 1
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        for name, found in (("running_mean", mean), ("running_var", var)):
+            old = own[name]
+            own[name] = ((1 - share) * old + share * found).astype(old.dtype, copy=False)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+class LayerNorm(Module):
+    r"""Layer normalisation :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every example.
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+        Lengths of the last axes, over which mean and biased variance are taken.
+    eps : float
+        Added to the variance.
+    elementwise_affine : bool
+        Whether there is a scale.
+    bias : bool
+        Whether there is a shift, if there is a scale.
+    dtype : dtype, optional
+        Type of the parameters; the default dtype if not given.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape normalized_shape or None
+        Scale, first 1, and shift, first 0.
+
+    Raises
+    ------
+    ValueError
+        If the last lengths of an input are others.
+
+    Notes
+    -----
+    Ba, Kiros & Hinton 2016.
+
+    Examples
+    --------
+    >>> LayerNorm(2)(np.array([[1.0, 3.0]])).numpy().round(3)
+    array([[-1.,  1.]])
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape: tuple[int, ...] = checked_shape("LayerNorm", normalized_shape)
+        self.eps = eps
+        dtype = ag.get_default_dtype() if dtype is None else dtype
+        self.weight: Parameter | None = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
+        self.bias: Parameter | None = (
+            Parameter(np.zeros(self.normalized_shape, dtype)) if elementwise_affine and bias else None
+        )
+
+    def forward(self, input: Any) -> Any:
+        """Return the normalised examples, of the shape of `input`."""
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"{self.normalized_shape}, eps={self.eps}"
+
+
+class RMSNorm(Module):
+    r"""Root mean square normalisation :math:`\gamma x / \sqrt{\overline{x^2} + \epsilon}` of every example.
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+        Lengths of the last axes, over which the mean is taken.
+    eps : float, optional
+        Added to the mean square; by default the machine epsilon of the dtype, as in PyTorch.
+    elementwise_affine : bool
+        Whether there is a scale.
+    dtype : dtype, optional
+        Type of the parameter; the default dtype if not given.
+
+    Attributes
+    ----------
+    weight : Parameter of shape normalized_shape or None
+        Scale, first 1.
+
+    Notes
+    -----
+    Zhang & Sennrich 2019, eq. 4.
+
+    Examples
+    --------
+    >>> RMSNorm(2)(np.array([[1.0, -1.0]])).numpy()
+    array([[ 1., -1.]])
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        *,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape: tuple[int, ...] = checked_shape("RMSNorm", normalized_shape)
+        self.eps = eps
+        dtype = ag.get_default_dtype() if dtype is None else dtype
+        self.weight: Parameter | None = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
+
+    def forward(self, input: Any) -> Any:
+        """Return the scaled examples, of the shape of `input`."""
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        """Return the settings."""
+        return f"{self.normalized_shape}, eps={self.eps}"
+
+
+def checked_shape(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
+    """Return lengths as a tuple of int."""
+    lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple(checked_size(owner, "normalized_shape", length, 1) for length in lengths)

@@ -1,0 +1,391 @@
+"""`Module`: data plus `forward`; parameters are found by an ordered walk over attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from autograd import Tensor, Value
+from autograd.extend import is_recording, setting
+
+from .hooks import Handle, Hooks
+from .recording import note_change, recorded_call
+from .state_dict import LoadResult, checked_state
+
+__all__ = ["Module", "Parameter"]
+
+
+class Parameter(Tensor):
+    """A `Tensor` that a `Module` finds among its attributes and an optimizer updates.
+
+    Parameters
+    ----------
+    data : array_like
+        The numbers; copied.
+    requires_grad : bool
+        Whether it is trained; a frozen parameter is still part of `state_dict`.
+    name : str, optional
+        How pictures and messages call it; a module gives it the attribute's name.
+    dtype : dtype, optional
+        Convert to this dtype.
+
+    Examples
+    --------
+    >>> Parameter([1.0, 2.0])
+    Tensor([1., 2.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, name: str = "", *, dtype: Any = None) -> None:
+        super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad, name, dtype=dtype)
+
+
+PLAIN: set[type] = {int, float, bool, str, type(None)}  # settings, which the walk passes over quickly
+
+
+def is_parameter(thing: Any) -> bool:
+    """Whether a module treats this attribute as trainable numbers: a `Parameter`, a `Value`, an array of `Value`s."""
+    return isinstance(thing, (Parameter, Value)) or (type(thing) is np.ndarray and thing.dtype == object)
+
+
+def _members(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters and modules in one attribute, looking into lists, tuples and dicts."""
+    if isinstance(thing, Module) or is_parameter(thing):
+        yield name, thing
+    elif isinstance(thing, (list, tuple)):
+        for i, part in enumerate(thing):
+            yield from _members(f"{name}.{i}", part)
+    elif isinstance(thing, dict):
+        for key, part in thing.items():
+            yield from _members(f"{name}.{key}", part)
+
+
+class Module:
+    """Base of all layers and models: attributes that hold parameters and modules, and a `forward`.
+
+    Attributes
+    ----------
+    training : bool
+        True after `train()`, False after `eval()`; dropout and batch normalisation look at it.
+
+    Notes
+    -----
+    Parameters, modules and lists, tuples and dicts of them are found in the order in which they were assigned; a
+    parameter that is reached twice is reported once, under its first name.  Names, `state_dict` keys and hooks
+    are PyTorch's.
+
+    Examples
+    --------
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = Parameter(2.0)
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> model = Scale()
+    >>> model(np.array([1.0, 3.0]))
+    Tensor([2., 6.], op=multiply)
+    >>> [name for name, _ in model.named_parameters()]
+    ['factor']
+    """
+
+    _of_values: ClassVar[bool] = False  # whether it takes `Value`s and no Tensors
+    _hooks: Hooks | None = None
+    _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it is part of state_dict
+
+    def __init__(self) -> None:
+        self._buffers = {}
+
+    @property
+    def training(self) -> bool:
+        """True after `train()`, False after `eval()`; who asks while `compile` records is asked again in each call."""
+        mode: bool = self.__dict__.get("training", True)
+        return setting(lambda: self.__dict__.get("training", True)) if is_recording() else mode
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self.__dict__["training"] = mode
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        old = self.__dict__.get(name)
+        if type(value) not in PLAIN:
+            for path, thing in _members(name, value):
+                if "_buffers" not in self.__dict__:
+                    raise AttributeError(
+                        f"{type(self).__name__}.{name} was assigned before Module.__init__() ran: write "
+                        "`super().__init__()` as the first line of __init__"
+                    )
+                prefix_names(path, thing)
+        accepted = value is None or isinstance(value, (Parameter, Module))
+        if isinstance(old, Parameter) and not accepted:
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter and was assigned a {type(value).__name__}: wrap it, "
+                f"`.{name} = Parameter(...)`, or change its numbers, `.{name}.data = array`"
+            )
+        if isinstance(old, Module) and not accepted:
+            raise TypeError(f"{type(self).__name__}.{name} is a Module and was assigned a {type(value).__name__}")
+        object.__setattr__(self, name, value)
+        if value is not old and "_recorded" in self.__dict__:
+            note_change(self, name, old, value)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; every module writes its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward: write `def forward(self, x): ...` in it")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run `forward`, and the hooks if there are any."""
+        if is_recording():
+            return recorded_call(self, args, kwargs)
+        if self._hooks is None:
+            return self.forward(*args, **kwargs)
+        return self._hooks.around(self, args, kwargs)
+
+    # ------------------------------------------------------------------------------------------- the walk
+
+    def _attributes(self) -> Iterator[tuple[str, Any]]:
+        """Yield (name, parameter or module) in the order of assignment."""
+        for name, thing in self.__dict__.items():
+            kind = type(thing)
+            if kind is Parameter:
+                yield name, thing
+            elif kind not in PLAIN and name not in self._buffers:
+                yield from _members(name, thing)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield (name, module) for the modules directly inside this one, each once."""
+        seen: set[int] = set()
+        for name, thing in self._attributes():
+            if isinstance(thing, Module) and id(thing) not in seen:
+                seen.add(id(thing))
+                yield name, thing
+
+    def children(self) -> Iterator[Module]:
+        """Yield the modules directly inside this one."""
+        return (child for _, child in self.named_children())
+
+    def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
+        """Yield (path, module) for this module and all below, outer ones first, each once."""
+        seen = set() if _seen is None else _seen
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield prefix, self
+            for name, child in self.named_children():
+                yield from child.named_modules(f"{prefix}.{name}" if prefix else name, seen)
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all below, outer ones first."""
+        return (module for _, module in self.named_modules())
+
+    def _entries(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield (path, parameter) for every place that holds one, also for one held in several places."""
+        for name, thing in self._attributes():
+            path = f"{prefix}{name}"
+            if isinstance(thing, Module):
+                yield from thing._entries(f"{path}.")
+            else:
+                yield path, thing
+
+    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+        """Yield (path, parameter), shared ones once; of an array of `Value`s every `Value`."""
+        seen: set[int] = set()
+        for path, thing in self._entries():
+            if type(thing) is np.ndarray:
+                parts = [(path + index_text(i), thing[i]) for i in np.ndindex(thing.shape)]
+            else:
+                parts = [(path, thing)]
+            for name, part in parts:
+                if id(part) not in seen:
+                    seen.add(id(part))
+                    yield name, part
+
+    def parameters(self) -> Iterator[Any]:
+        """Yield every parameter of this module and all below, shared ones once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Any]]:
+        """Yield (path, array) for the numbers that are kept but not trained, such as running statistics."""
+        for path, owner, name in self._buffer_places():
+            if (array := getattr(owner, name)) is not None:
+                yield path, array
+
+    def buffers(self) -> Iterator[Any]:
+        """Yield the arrays of `named_buffers`."""
+        return (array for _, array in self.named_buffers())
+
+    def _buffer_places(self, persistent_only: bool = False) -> Iterator[tuple[str, Module, str]]:
+        for path, module in self.named_modules():
+            for name, persistent in module._buffers.items():
+                if persistent or not persistent_only:
+                    yield f"{path}.{name}" if path else name, module, name
+
+    def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
+        """Keep numbers that are not trained under an attribute, and in `state_dict` if `persistent`."""
+        self._buffers = {**self._buffers, name: persistent}
+        setattr(self, name, array)
+
+    # ---------------------------------------------------------------------------------- state and settings
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode here and below; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set evaluation mode here and below: no dropout, running statistics; returns the module."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze or unfreeze every parameter here and below; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every parameter's gradient."""
+        for parameter in self.parameters():
+            parameter.zero_grad(set_to_none)
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call `function` on every module below and then on this one; returns the module."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def to(self, dtype: Any) -> Self:
+        """Convert every floating-point parameter and buffer to `dtype`; returns the module."""
+        wanted = np.dtype(dtype)
+        if wanted.kind != "f":
+            raise TypeError(f"a module's numbers are floats: float32 or float64, not {wanted}")
+        for parameter in self.parameters():
+            if isinstance(parameter, Tensor):
+                grad = parameter.grad
+                parameter.data = parameter.data.astype(wanted)
+                parameter.grad = grad
+        for _, owner, name in self._buffer_places():
+            array = getattr(owner, name)
+            if array is not None and array.dtype.kind == "f":
+                setattr(owner, name, array.astype(wanted))
+        return self
+
+    def float(self) -> Self:
+        """Convert to float32; returns the module."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Convert to float64; returns the module."""
+        return self.to(np.float64)
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return copies of all parameters and persistent buffers by path, with PyTorch's keys and layout."""
+        state = {path: _numbers(thing) for path, thing in self._entries()}
+        for path, owner, name in self._buffer_places(persistent_only=True):
+            if (array := getattr(owner, name)) is not None:
+                state[path] = np.array(array)
+        return state
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, *, allow_nan: bool = False
+    ) -> LoadResult:
+        """Copy numbers into parameters and buffers: all of them, or after an error none.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to array_like
+            As from `state_dict`; numbers are converted to each parameter's dtype.
+        strict : bool
+            Refuse missing and unexpected keys; otherwise they are reported in the result.
+        allow_nan : bool
+            Accept nan, which is otherwise refused as the trace of a diverged run.
+
+        Returns
+        -------
+        LoadResult
+            Named tuple of `missing_keys` and `unexpected_keys`.
+
+        Raises
+        ------
+        StateDictError
+            A `RuntimeError` and a `ValueError`: lists every key that does not fit, with both shapes.
+        TypeError
+            If `state_dict` is not a mapping.
+        """
+        current = self.state_dict()
+        arrays, result = checked_state(type(self).__name__, current, state_dict, strict, allow_nan)
+        for path, thing in self._entries():
+            if path in arrays:
+                _assign(thing, arrays[path])
+        for path, owner, name in self._buffer_places(persistent_only=True):
+            if path in arrays:
+                setattr(owner, name, arrays[path])
+        return result
+
+    # ------------------------------------------------------------------------------------------------ hooks
+
+    def _own_hooks(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
+
+    def register_forward_pre_hook(self, hook: Callable[[Any, Any], Any]) -> Handle:
+        """Call ``hook(module, args)`` before `forward`; what it returns, if not None, replaces the arguments."""
+        return self._own_hooks().add("before", hook)
+
+    def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> Handle:
+        """Call ``hook(module, args, output)`` after `forward`; what it returns, if not None, replaces the output."""
+        return self._own_hooks().add("after", hook)
+
+    def register_full_backward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> Handle:
+        """Call ``hook(module, grad_input, grad_output)`` in backward; a returned tuple replaces `grad_input`."""
+        return self._own_hooks().add("backward", hook)
+
+    # -------------------------------------------------------------------------------------------------- text
+
+    def extra_repr(self) -> str:
+        """Return what stands between the parentheses of `repr`: the settings of this layer."""
+        return ""
+
+    def __repr__(self) -> str:
+        count = sum(np.size(p.data) for p in self.parameters())
+        note = f"  # {count:,} parameter{'s' * (count != 1)}" if count else ""
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        return "\n".join([head + note, *lines, ")"]) if lines else f"{head}){note}"
+
+
+def index_text(index: tuple[int, ...]) -> str:
+    """Return an index as it is written behind a name; of an array without axes it is empty."""
+    return f"[{', '.join(map(str, index))}]" if index else ""
+
+
+def prefix_names(name: str, thing: Any) -> None:
+    """Give parameters the path under which they are now reached, unless somebody named them."""
+    if isinstance(thing, Parameter):
+        thing.name = thing.name or name
+    elif isinstance(thing, Module):
+        for path, parameter in thing._entries():
+            if isinstance(parameter, Parameter) and parameter.name == path:
+                parameter.name = f"{name}.{path}"
+
+
+def _numbers(thing: Any) -> np.ndarray[Any, Any]:
+    """Return a copy of the numbers of a parameter, also of an array of `Value`s."""
+    if type(thing) is not np.ndarray:
+        return np.array(thing.data)
+    numbers = np.empty(thing.shape)
+    for i in np.ndindex(thing.shape):
+        numbers[i] = thing[i].data
+    return numbers
+
+
+def _assign(thing: Any, array: np.ndarray[Any, Any]) -> None:
+    if isinstance(thing, (Tensor, Value)):
+        thing.data = array if isinstance(thing, Tensor) else float(array)
+    else:
+        for i in np.ndindex(thing.shape):
+            thing[i].data = float(array[i])

@@ -1,0 +1,129 @@
+"""How a model is run for a picture: every module is a frame, and nothing of the model changes.
+
+`autograd.draw` knows no modules; it asks the function below, which is registered for them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import Node, Tensor, Value
+from autograd.extend import drawn_by
+from nn.module import Module
+from nn.random import get_rng_state, set_rng_state
+from nn.scalar import as_values, scalarize
+
+__all__ = ["record_module"]
+
+
+@drawn_by(Module)
+def record_module(
+    model: Module,
+    inputs: Sequence[Any],
+    recorder: Any,
+    *,
+    scalars: bool = False,
+    loss: Callable[[Any], Any] | None = None,
+) -> list[Node]:
+    """Run a copy of a model, number by number if `scalars`, and tell the recorder which module is at work.
+
+    Parameters
+    ----------
+    model : Module
+        The model.
+    inputs : sequence of array_like
+        What it is called on.
+    recorder : Recorder
+        Told where each call of a module begins and ends.
+    scalars : bool
+        Whether single numbers are recorded instead of arrays.
+    loss : callable, optional
+        Applied to the output.
+
+    Returns
+    -------
+    list of Node
+        The results.
+
+    Raises
+    ------
+    TypeError
+        If no inputs are given.
+
+    Examples
+    --------
+    >>> import nn
+    >>> from autograd import draw
+    >>> "Linear" in draw(nn.Linear(2, 1, rng=0), np.zeros((1, 2))).source
+    True
+    """
+    if not inputs:
+        raise TypeError(f"to draw a {type(model).__name__} it is run: write draw(model, x) with an input x")
+    scalars = scalars or any(isinstance(p, Value) for p in model.parameters())
+    twin = scalarize(model) if scalars else copy.deepcopy(model)
+    for (_, own), (_, stand_in) in zip(model._entries(), twin._entries(), strict=True):
+        recorder.stands_for[id(own)] = tuple(nodes_in(stand_in))
+        if isinstance(own, (Tensor, Value)) and isinstance(stand_in, (Tensor, Value)):
+            stand_in.grad = copy.copy(own.grad)
+    state = get_rng_state()
+    for path, module in twin.named_modules():
+        watch(module, path, recorder)
+    try:
+        given = [leaf(x, "x" if len(inputs) == 1 else f"x{i}", scalars) for i, x in enumerate(inputs, 1)]
+        recorder.inputs.extend(nodes_in(given))
+        output = twin(*given)
+        return list(nodes_in(output if loss is None else loss(output)))
+    finally:
+        set_rng_state(state)
+
+
+def watch(module: Module, path: str, recorder: Any) -> None:
+    """Tell the recorder when a module begins and ends."""
+    own = [thing for _, thing in module._attributes() if not isinstance(thing, Module)]
+    leaves = [node for thing in own for node in nodes_in(thing)]
+
+    def begin(module: Module, args: Any) -> None:
+        recorder.enter(path, type(module).__name__, settings(module), leaves)
+
+    def end(module: Module, args: Any, output: Any) -> None:
+        recorder.leave()
+
+    module.register_forward_pre_hook(begin)
+    module._own_hooks().after.insert(0, end)
+
+
+def settings(module: Module) -> str:
+    """Return the settings of a layer, in short."""
+    widths = [getattr(module, name, None) for name in ("in_features", "out_features")]
+    return f"{widths[0]} → {widths[1]}" if None not in widths else module.extra_repr()
+
+
+def leaf(x: Any, name: str, scalars: bool) -> Any:
+    """Return an input as a node with a name, so that it has a box; integers are places in a table, and stay.
+
+    It takes gradients, because what is computed of data alone is not recorded.
+    """
+    if scalars:
+        return as_values(x.data if isinstance(x, Tensor) else x, name)
+    if isinstance(x, Node) and (x.requires_grad or not isinstance(x, Tensor)):
+        return x
+    array = np.asarray(x.data if isinstance(x, Tensor) else x)
+    named = (x.name if isinstance(x, Tensor) else "") or name
+    return Tensor(array, requires_grad=True, name=named) if array.dtype.kind == "f" else x
+
+
+def nodes_in(thing: Any) -> Iterator[Node]:
+    """Yield the nodes in an output: in lists, tuples, dicts and arrays of numbers."""
+    if isinstance(thing, Node):
+        yield thing
+    elif isinstance(thing, (list, tuple)):
+        for part in thing:
+            yield from nodes_in(part)
+    elif isinstance(thing, dict):
+        yield from nodes_in(list(thing.values()))
+    elif isinstance(thing, np.ndarray) and thing.dtype == object:
+        yield from nodes_in(list(thing.flat))

@@ -1,0 +1,210 @@
+"""Drawings of a model that are not its graph: its neurons, and both passes through its layers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+import autograd as ag
+from autograd import Tensor
+from nn.layers.container import Sequential
+from nn.layers.linear import Linear
+from nn.module import Module
+from nn.random import get_rng_state, set_rng_state
+from nn.scalar import MLP, Layer, numbers_of
+
+from .graphs import settings
+
+__all__ = ["draw_neurons", "draw_passes"]
+
+SHORT = {"weight": "W", "bias": "b"}
+
+
+def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | None = None, theme: str = "light") -> Any:
+    """Draw a chain of layers: the forward pass along the top, the backward pass along the bottom.
+
+    Parameters
+    ----------
+    model : Sequential
+        The layers; the model is not changed.
+    x : array_like, optional
+        An input; without one the drawing has no shapes and numbers.
+    loss : callable, optional
+        Applied to the output; its gradients are those along the bottom.
+    theme : {'light', 'dark', 'print'}
+        The colours.
+
+    Returns
+    -------
+    Drawing
+        With `.source`, `.svg()` and `.save(path)`.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no `Sequential`.
+    ValueError
+        If it is empty, or `loss` is given without an input.
+
+    Examples
+    --------
+    >>> from nn import MLP
+    >>> draw_passes(MLP(2, [3, 1], rng=0), np.zeros((4, 2)), loss=lambda y: (y * y).mean())
+    <drawing of 9 nodes>
+    """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"draw_passes takes a Sequential, not {type(model).__name__}: for others, draw(model, x)")
+    if not len(model):
+        raise ValueError("this Sequential is empty, so there is nothing to draw")
+    if x is None and loss is not None:
+        raise ValueError("draw_passes: to apply the loss it needs an input, draw_passes(model, x, loss=...)")
+    twin = copy.deepcopy(model)
+    state = get_rng_state()
+    try:
+        outputs = list(run(twin, x)) if x is not None else [None] * (len(twin) + 1)
+    finally:
+        set_rng_state(state)
+    total = None if loss is None else loss(outputs[-1])
+    gradient = gradients_of_pass(total, outputs, twin)
+    stages, weighted = [], 0
+    names = ["x", *(f"a{i}" for i in range(1, len(twin))), "ŷ"]
+    for i, module in enumerate(twin, 1):
+        parameters = [(name, p) for name, p in module.named_parameters() if isinstance(p, Tensor)]
+        weighted += bool(parameters)
+        stages.append(
+            (
+                [f"{i} {type(module).__name__}", *filter(None, [settings(module)])],
+                [(f"∂L/∂{SHORT.get(n, n)}{weighted}", gradient.get(id(p))) for n, p in parameters[:4]],
+                (names[i], outputs[i]),
+                (f"∂L/∂{names[i]}", gradient.get(id(outputs[i]))),
+            )
+        )
+    stages.append((["loss"], [], ("L", total), ("∂L/∂L", None if total is None else 1.0)))
+    first = ("x", outputs[0]), ("∂L/∂x", gradient.get(id(outputs[0])))
+    draw: Any = ag.pass_diagram  # loaded, with its tools, when first asked for
+    return draw(first, stages, theme=theme)
+
+
+def run(model: Sequential, x: Any) -> Iterator[Any]:
+    """Yield the input as a node that takes gradients, and the output of each layer."""
+    data = x.data if isinstance(x, Tensor) else np.asarray(x)
+    at: Any = Tensor(data, requires_grad=data.dtype.kind == "f", name="x")
+    yield at
+    for module in model:
+        at = module(at)
+        yield at
+
+
+def gradients_of_pass(total: Any, outputs: list[Any], model: Module) -> dict[int, Any]:
+    """Return by identity the gradients of all outputs and parameters."""
+    if total is None:
+        return {}
+    wanted = [node for node in [*outputs, *model.parameters()] if isinstance(node, Tensor) and node.requires_grad]
+    wanted = list({id(node): node for node in wanted}.values())
+    found = ag.gradients(total, wanted, allow_unused=True)
+    return {id(node): g for node, g in zip(wanted, found, strict=True) if g is not None}
+
+
+def draw_neurons(model: Module, x: Any = None, *, theme: str = "light", limit: int | None = 12) -> Any:
+    """Draw the neurons of a small perceptron: a weight's magnitude is the width of its line, its sign the colour.
+
+    Parameters
+    ----------
+    model : Module
+        Holds `Linear` layers that follow each other, or is an `MLP` or `Layer` of `nn.scalar`.
+    x : array_like of shape (in_features,), optional
+        One example: what every neuron then puts out stands in its circle.
+    theme : {'light', 'dark', 'print'}
+        The colours.
+    limit : int, optional
+        Of a wider layer only so many neurons are drawn; None draws all.
+
+    Returns
+    -------
+    Drawing
+        With `.source`, `.svg()` and `.save(path)`.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no Module.
+    ValueError
+        If it has no such layers, they do not follow each other, or `x` is not one example.
+
+    Examples
+    --------
+    >>> import nn
+    >>> draw_neurons(nn.MLP(2, [4, 1], rng=0), [1.0, -1.0])
+    <drawing of 7 nodes>
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"draw_neurons takes a Module, not {type(model).__name__}")
+    columns = scalar_columns(model, x) if isinstance(model, (MLP, Layer)) else linear_columns(model, x)
+    draw: Any = ag.neuron_diagram
+    return draw(columns, theme=theme, limit=limit if limit is not None else 10**9)
+
+
+def linear_columns(model: Module, x: Any) -> list[Any]:
+    """Return the columns of the `Linear` layers, each with the activation after it."""
+    twin = copy.deepcopy(model).eval()
+    values: list[Any] = []
+    found: list[tuple[Linear, str]] = []
+    for module in twin.modules():
+        if isinstance(module, Linear):
+            found.append((module, ""))
+            module.register_forward_pre_hook(lambda module, args: values.append(row(args[0])))
+        elif found and not list(module.children()):
+            found[-1] = found[-1][0], f"{found[-1][1]} {type(module).__name__}".strip()
+    if not found:
+        raise ValueError(f"{type(model).__name__} holds no Linear layer, so it has no neurons to draw")
+    for (a, _), (b, _) in pairwise(found):
+        if a.out_features != b.in_features:
+            raise ValueError(f"layers of {a.out_features} and {b.in_features} do not follow each other; draw(model, x)")
+    if x is not None:
+        with ag.no_grad():
+            values.append(row(twin(example(x, found[0][0].in_features)[None])))
+        if len(values) != len(found) + 1:
+            raise ValueError("draw_neurons: these layers are not called one after the other; use draw(model, x)")
+    values = values or [None] * (len(found) + 1)
+    columns: list[Any] = [("input", found[0][0].in_features, None, values[0])]
+    for n, (layer, activation) in enumerate(found, 1):
+        title = "\n".join(filter(None, ["output" if n == len(found) else f"layer {n}", activation]))
+        bias = None if layer.bias is None else layer.bias.data
+        columns.append((title, layer.out_features, layer.weight.data, values[n], bias))
+    return columns
+
+
+def scalar_columns(model: MLP | Layer, x: Any) -> list[Any]:
+    """Return the columns of micrograd's classes."""
+    layers = model.layers if isinstance(model, MLP) else [model]
+    at: Any = None if x is None else example(x, len(layers[0].neurons[0].w))
+    columns: list[Any] = [("input", len(layers[0].neurons[0].w), None, at)]
+    for n, layer in enumerate(layers, 1):
+        if at is not None:
+            with ag.no_grad():
+                out = layer(list(at))
+            at = numbers_of(out if isinstance(out, list) else [out])
+        weights = [numbers_of(neuron.w) for neuron in layer.neurons]
+        biases = [neuron.b.data for neuron in layer.neurons]
+        title = "output" if n == len(layers) else f"layer {n}"
+        title += "\nReLU" if layer.neurons[0].nonlin else ""
+        columns.append((title, len(layer.neurons), weights, at, biases))
+    return columns
+
+
+def example(x: Any, width: int) -> np.ndarray[Any, Any]:
+    """Return one example as an array, or raise ValueError."""
+    array = np.asarray(x.data if isinstance(x, Tensor) else x, dtype=float)
+    array = array[0] if array.ndim == 2 and len(array) == 1 else array
+    if array.shape != (width,):
+        raise ValueError(f"draw_neurons shows one example of {width} numbers; x has shape {array.shape}")
+    return array
+
+
+def row(output: Any) -> np.ndarray[Any, Any]:
+    """Return the numbers of an output for the only example."""
+    return np.ravel(output.data if isinstance(output, Tensor) else output)

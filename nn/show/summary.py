@@ -1,0 +1,158 @@
+"""`summary`: a model as a table."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import autograd as ag
+from nn.module import Module
+from nn.random import get_rng_state, set_rng_state
+
+__all__ = ["Summary", "summary"]
+
+BATCH = 2  # examples that are sent through; batch normalisation needs more than one
+
+
+class Row(NamedTuple):
+    """One module of the table."""
+
+    path: str
+    layer: str
+    output_shape: tuple[Any, ...] | None
+    parameters: int
+    bytes: int
+
+
+class Summary:
+    """The table of a model; print it.
+
+    Attributes
+    ----------
+    rows : list of Row
+        One for each module: path, layer, output shape, own parameters, and the bytes of parameters and buffers.
+    parameters, trainable : int
+        All parameters, shared ones once, and those that require a gradient.
+    parameter_bytes, activation_bytes : int
+        Memory of parameters and buffers, and of all layers' outputs for one example.
+    """
+
+    def __init__(self, rows: list[Row], trainable: int, activation_bytes: int) -> None:
+        self.rows = rows
+        self.parameters: int = sum(row.parameters for row in rows)
+        self.trainable = trainable
+        self.parameter_bytes: int = sum(row.bytes for row in rows)
+        self.activation_bytes = activation_bytes
+
+    def __repr__(self) -> str:
+        table = [("layer", "output shape", "parameters", "memory")]
+        for row in self.rows:
+            indent = "  " * (row.path.count(".") + 1 if row.path else 0)
+            label = f"{indent}{row.path.rpartition('.')[2]}{': ' if row.path else ''}{row.layer}"
+            shape = "-" if row.output_shape is None else f"({', '.join(map(str, row.output_shape))})"
+            own = f"{row.parameters:,}" if row.parameters else "-"
+            table.append((label, shape, own, size_text(row.bytes) if row.bytes else "-"))
+        widths = [max(len(line[i]) for line in table) for i in range(4)]
+        lines = [
+            f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}".rstrip() for a, b, c, d in table
+        ]
+        rule = "-" * max(map(len, lines))
+        frozen = self.parameters - self.trainable
+        foot = [
+            f"parameters   {self.parameters:,}" + (f" ({frozen:,} frozen)" if frozen else ""),
+            f"memory       {size_text(self.parameter_bytes)}, and {size_text(self.activation_bytes)} of layers' "
+            "outputs for each example",
+        ]
+        return "\n".join([lines[0], rule, *lines[1:], rule, *foot])
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes in the unit that reads best."""
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = None) -> Summary:
+    """Return a table of layers, output shapes, parameters and memory.
+
+    Parameters
+    ----------
+    model : Module
+        It is not changed: a copy is run on zeros.
+    *input_shape : int or tuple of int
+        Shape of one example of the input, without the batch, or of each input if there are several.
+    dtype : dtype, optional
+        Type of the inputs: integers for an `Embedding`; by default that of the parameters.
+
+    Returns
+    -------
+    Summary
+        Prints as a table; ``N`` is the batch.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no Module.
+    ValueError
+        If the input does not fit, as the layer says.
+
+    Examples
+    --------
+    >>> from nn import MLP
+    >>> summary(MLP(4, [8, 3], rng=0), 4)
+    layer        output shape  parameters  memory
+    ---------------------------------------------
+    MLP          (N, 3)                 -       -
+      0: Linear  (N, 8)                40   320 B
+      1: ReLU    (N, 8)                 -       -
+      2: Linear  (N, 3)                27   216 B
+    ---------------------------------------------
+    parameters   67
+    memory       536 B, and 152 B of layers' outputs for each example
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"summary takes a Module, not {type(model).__name__}")
+    twin = copy.deepcopy(model).train()
+    if dtype is None:
+        dtype = next((p.dtype for p in twin.parameters() if hasattr(p, "dtype")), ag.get_default_dtype())
+    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in input_shape]
+    outputs: dict[int, Any] = {}
+    for part in twin.modules():
+        part.register_forward_hook(lambda module, args, output: outputs.update({id(module): output}))
+    state = get_rng_state()
+    try:
+        with ag.no_grad():
+            twin(*(np.zeros((BATCH, *shape), dtype) for shape in shapes))
+    finally:
+        set_rng_state(state)
+    seen: set[int] = set()
+    rows = [_row(path, module, outputs.get(id(module)), seen) for path, module in twin.named_modules()]
+    trainable = sum(int(np.size(p.data)) for p in model.parameters() if p.requires_grad)
+    leaves = [outputs[id(m)] for m in twin.modules() if id(m) in outputs and not list(m.children())]
+    return Summary(rows, trainable, sum(_bytes(output) for output in leaves) // BATCH)
+
+
+def _row(path: str, module: Module, output: Any, seen: set[int]) -> Row:
+    """Return the line of one module, with the parameters that no line above has counted."""
+    held = [thing for name, thing in module._attributes() if not isinstance(thing, Module)]
+    own = [thing for thing in held if id(thing) not in seen]
+    seen.update(map(id, own))
+    arrays = [thing if isinstance(thing, np.ndarray) else np.asarray(thing.data) for thing in own]
+    buffers = [a for name in module._buffers if (a := getattr(module, name)) is not None]
+    shape = None if output is None else tuple(np.shape(output.data if hasattr(output, "op") else output))
+    if shape and shape[0] == BATCH:
+        shown: tuple[Any, ...] | None = ("N", *shape[1:])
+    else:
+        shown = shape
+    count = sum(a.size for a in arrays)
+    return Row(path, type(module).__name__, shown, count, sum(a.nbytes for a in [*arrays, *buffers]))
+
+
+def _bytes(output: Any) -> int:
+    return int(np.asarray(output.data if hasattr(output, "op") else output).nbytes)

@@ -1,0 +1,373 @@
+"""`Monitor`: watches a training, a sample every few steps, and keeps what a diagnosis needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd import detect_anomaly
+from nn.module import Module
+from nn.module.hooks import Handle
+from nn.utils import raw
+
+from .diagnosis import Report, diagnose
+from .page import page
+from .plots import monitor_figure
+from .statistics import bin_edges, flattened, histograms, moments, norm_of, spots
+
+__all__ = ["Monitor", "Sample"]
+
+Array = np.ndarray[Any, Any]
+SILENT = ("Dropout", "AlphaDropout", "Flatten", "Identity")  # modules whose outputs tell nothing new
+RECTIFIERS = ("ReLU", "ReLU6", "Threshold")
+SQUASHERS = {"Sigmoid": (0.03, 0.97), "Tanh": (-0.97, 0.97), "Hardtanh": (-0.99, 0.99), "Softsign": (-0.97, 0.97)}
+
+
+@dataclass
+class Layer:
+    """A module whose outputs are watched, and its latest output."""
+
+    name: str
+    kind: str
+    output: Array | None = None
+
+
+@dataclass
+class Sample:
+    """What was measured in one step; columns are parameters.
+
+    Attributes
+    ----------
+    step : int
+        From 1.
+    lr : float
+        The first group's learning rate.
+    mean, std : ndarray, shape (2, parameters)
+        Of every parameter and its gradient.
+    norm : ndarray, shape (3, parameters)
+        Of every parameter, its gradient and the update it was given.
+    used : ndarray of bool, shape (parameters,)
+        Whether there was a gradient.
+    counts : ndarray, shape (2, weights, BINS)
+        Histograms of parameters and gradients, of those with two or more axes; biases are too few numbers for one.
+    layers : dict of str to dict
+        Of every watched module's output: mean, std, norm, counts, alive (units that gave anything but 0; rectifiers)
+        and saturated (share; squashing functions).
+
+    Examples
+    --------
+    >>> import numpy as np, nn, optim
+    >>> model = nn.Linear(2, 1, rng=0)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+    >>> monitor = nn.Monitor(model, optimizer)
+    >>> loss = nn.MSELoss()(model(np.ones((4, 2))), np.ones((4, 1)))
+    >>> loss.backward()
+    >>> optimizer.step()
+    >>> monitor.step(loss)
+    >>> sample = monitor.samples[0]
+    >>> sample.step, sample.lr, sample.norm.shape
+    (1, 0.1, (3, 2))
+    """
+
+    step: int
+    lr: float
+    mean: Array
+    std: Array
+    norm: Array
+    used: Array
+    counts: Array
+    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Monitor:
+    """Watch weights, gradients, updates, activations and the loss of a training, and say what is wrong with it.
+
+    Parameters
+    ----------
+    model : Module
+        What is trained.
+    optimizer : Optimizer, optional
+        What trains it; its learning rate is noted, and which parameters it holds.
+    every : int
+        Look at every so many steps, the first included; the loss is noted at each.
+
+    Attributes
+    ----------
+    losses : list of float
+        One per step.
+    samples : list of Sample
+        One per look.
+    epochs : list of tuple
+        (step, training loss, validation loss), from `epoch`.
+    anomaly : str
+        Where the first nan or inf was born, if there was one and it could be told.
+
+    Notes
+    -----
+    Between two looks the model runs as if there were no monitor.  As a callback of `nn.training.fit` it needs no
+    further lines; in a loop of your own, call `step` after ``optimizer.step()`` and before the gradients are cleared.
+
+    Examples
+    --------
+    >>> import numpy as np, nn, optim
+    >>> X = np.linspace(-1, 1, 64)[:, None]
+    >>> model = nn.MLP(1, [16, 1], activation="tanh", rng=0)
+    >>> optimizer = optim.Adam(model.parameters(), lr=0.01)
+    >>> monitor = Monitor(model, optimizer)
+    >>> for _ in range(200):
+    ...     optimizer.zero_grad()
+    ...     loss = nn.MSELoss()(model(X), X**3)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     monitor.step(loss)
+    >>> print(monitor.report())
+    Nothing alarming in 200 steps: the loss went from ... to ...
+    """
+
+    def __init__(self, model: Module, optimizer: Any = None, every: int = 10) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"Monitor watches an nn.Module, not {type(model).__name__}")
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"every must be a whole number of steps above 0, not {every!r}")
+        named = [(name, p) for name, p in model.named_parameters() if np.size(p.data)]
+        if not named:
+            raise ValueError("the model has no parameters to watch")
+        self.model: Module = model
+        self.optimizer: Any = optimizer
+        self.every: int = every
+        self.names: list[str] = [name for name, _ in named]
+        self.parameters: list[Any] = [p for _, p in named]
+        self.shapes: list[tuple[int, ...]] = [np.shape(p.data) for p in self.parameters]
+        self.losses: list[float] = []
+        self.samples: list[Sample] = []
+        self.epochs: list[tuple[int, float, float]] = []
+        self.anomaly: str = ""
+        self.first_bad: int | None = None
+        self.layers: dict[Module, Layer] = _watched(model)
+        self.scales: dict[str, float] = {}  # of the histograms of every module's outputs
+        self.units: Array = np.zeros(0)  # and of those of parameters
+        self.shown: list[int] = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(
+            range(len(self.shapes))
+        )
+        self._handles: list[Handle] = []
+        self._before = [p.data for p in self.parameters]
+        self._arm()
+
+    @property
+    def held(self) -> list[bool]:
+        """Whether the optimizer holds each parameter; True of all if there is no optimizer."""
+        if self.optimizer is None:
+            return [True] * len(self.names)
+        held = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
+        return [id(p) in held for p in self.parameters]
+
+    # ------------------------------------------------------------------------------------------------ watching
+
+    def step(self, loss: Any, closure: Callable[[], Any] | None = None) -> None:
+        """Note a step that was just taken.
+
+        Parameters
+        ----------
+        loss : Tensor or float
+            What was minimised.
+        closure : callable, optional
+            Computes the loss again and calls ``backward()``; used once, if the loss is nan or inf, to find out by
+            `autograd.detect_anomaly` where it was born.
+        """
+        value = float(loss.item() if hasattr(loss, "item") else loss)
+        self.losses.append(value)
+        if value - value != 0.0 and self.first_bad is None:
+            self.first_bad = len(self.losses)
+            self.anomaly = self._provenance(closure)
+        if self._handles:
+            self._look()
+        if len(self.losses) % self.every == 0:
+            self._arm()
+        self._before = [p.data for p in self.parameters]
+
+    def epoch(self, loss: float, validation_loss: float = math.nan) -> None:
+        """Note the losses of an epoch that was just finished."""
+        self.epochs.append((len(self.losses), float(loss), float(validation_loss)))
+
+    def on_step_end(self, run: Any) -> None:
+        """As a callback of `fit`: note the step."""
+        self.step(run.last_loss, lambda: run.stepper.forward(run.batch)[0].backward())
+
+    def on_epoch_end(self, run: Any) -> None:
+        """As a callback of `fit`: note the epoch."""
+        self.epoch(run.numbers["loss"], run.numbers.get("validation loss", math.nan))
+
+    def on_train_end(self, run: Any) -> None:
+        """As a callback of `fit`: take the hooks out of the model."""
+        self.close()
+
+    def close(self) -> None:
+        """Take the hooks out of the model; the next `step` puts them back when it is time."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        for layer in self.layers.values():
+            layer.output = None
+
+    def _arm(self) -> None:
+        self.close()
+        for module, layer in self.layers.items():
+            self._handles.append(module.register_forward_hook(_remember(layer)))
+
+    def _look(self) -> None:
+        weights = [flattened(before) for before in self._before]
+        grads = [None if p.grad is None else flattened(raw(p.grad)) for p in self.parameters]
+        with np.errstate(all="ignore"):
+            updates = [p.data - before for p, before in zip(self.parameters, self._before, strict=True)]
+            slopes = [np.zeros(1) if g is None else g for g in grads]
+            found = np.array([[moments(a) for a in row] for row in (weights, slopes)])
+            moved = [norm_of(flattened(a)) for a in updates]
+            outputs = [layer for layer in self.layers.values() if layer.output is not None and layer.output.size]
+            flat = [flattened(layer.output) for layer in outputs]
+            layers = {layer.name: _activity(layer, a) for layer, a in zip(outputs, flat, strict=True)}
+            shown = [spots(row[i]) for row in (weights, slopes) for i in self.shown] + [spots(a) for a in flat]
+            counts = self._counted(np.array(shown), found[..., 1], layers)
+        lr = math.nan if self.optimizer is None else float(self.optimizer.param_groups[0].get("lr", math.nan))
+        used = np.array([g is not None for g in grads])
+        norm = np.array([*found[..., 2], moved])
+        self.samples.append(Sample(len(self.losses), lr, found[..., 0], found[..., 1], norm, used, counts, layers))
+        self.close()
+
+    def _counted(self, numbers: Array, std: Array, layers: dict[str, Any]) -> Array:
+        """Return the histograms of parameters, and put those of outputs into their entries."""
+        if not len(self.units):
+            self.units = np.array([_unit(x) for x in std[:, self.shown].ravel()])
+        for name, found in layers.items():
+            if name not in self.scales:
+                self.scales[name] = _unit(found["std"] or abs(found["mean"]))
+        counts = histograms(numbers, np.concatenate([self.units, [self.scales[name] for name in layers]]))
+        for i, found in enumerate(layers.values(), start=len(self.units)):
+            found["counts"] = counts[i]
+        return counts[: len(self.units)].reshape(2, len(self.shown), -1)
+
+    def _provenance(self, closure: Callable[[], Any] | None) -> str:
+        """Return where a nan or inf was born, by computing the step again with the parameters it started from."""
+        bad = [name for name, p in zip(self.names, self._before, strict=True) if not np.isfinite(p).all()]
+        if bad:
+            return f"{bad[0]} held nan or inf before this step already: an earlier step's gradient was not finite"
+        if closure is None:
+            return ""
+        kept = [(p.data, p.grad) for p in self.parameters]
+        try:
+            for p, before in zip(self.parameters, self._before, strict=True):
+                p.data = before
+            with detect_anomaly():
+                closure()
+        except FloatingPointError as error:
+            return str(error)
+        finally:
+            for p, (data, grad) in zip(self.parameters, kept, strict=True):
+                p.data, p.grad = data, grad
+        return ""
+
+    # ------------------------------------------------------------------------------------------------- telling
+
+    def series(self, name: str, what: str = "gradient", statistic: str = "norm") -> tuple[Array, Array]:
+        """Return the steps that were looked at, and a statistic of a parameter or of a module's output there.
+
+        Parameters
+        ----------
+        name : str
+            A parameter's name, or for outputs a module's.
+        what : {'weight', 'gradient', 'update', 'output'}
+            Of which numbers.
+        statistic : {'mean', 'std', 'norm', 'ratio'}
+            'ratio' is the norm of the update over that of the weight.
+
+        Raises
+        ------
+        KeyError
+            If there is no such parameter or module.
+        """
+        steps = np.array([sample.step for sample in self.samples])
+        if what == "output":
+            if not any(name in sample.layers for sample in self.samples):
+                raise KeyError(
+                    f"no output of {name!r} was seen; watched are {', '.join(la.name for la in self.layers.values())}"
+                )
+            seen = [sample for sample in self.samples if name in sample.layers]
+            return np.array([s.step for s in seen]), np.array([s.layers[name][statistic] for s in seen])
+        if name not in self.names:
+            raise KeyError(f"there is no parameter {name!r}; there are {', '.join(self.names)}")
+        i = self.names.index(name)
+        if statistic == "ratio":
+            return steps, np.array([s.norm[2, i] / max(s.norm[0, i], 1e-300) for s in self.samples])
+        row = ("weight", "gradient", "update").index(what)
+        if row == 2 and statistic != "norm":
+            raise KeyError("of updates only the norm is kept")
+        return steps, np.array([getattr(s, statistic)[row, i] for s in self.samples])
+
+    def histogram(self, name: str, what: str = "output", at: int = -1) -> tuple[Array, Array]:
+        """Return counts and bin edges of a parameter, its gradient, or a module's output, in one sample."""
+        sample = self.samples[at]
+        if what == "output":
+            return sample.layers[name]["counts"], bin_edges(self.scales[name])
+        row, i = ("weight", "gradient").index(what), self.shown.index(self.names.index(name))
+        return sample.counts[row, i], bin_edges(float(self.units[row * len(self.shown) + i]))
+
+    def report(self) -> Report:
+        """Return what is wrong with the training, in plain words with evidence and cure."""
+        return diagnose(self)
+
+    def plot(self, path: Any = None) -> Any:
+        """Draw loss, gradient flow, activations and update ratios, and return the matplotlib figure.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to save it as well; the suffix says the format.
+        """
+        return monitor_figure(self, path)
+
+    def save_html(self, path: Any, title: str = "Training report") -> None:
+        """Write the report with its pictures as one HTML file that needs nothing else."""
+        page(self, path, title)
+
+
+def _watched(model: Module) -> dict[Module, Layer]:
+    """Return the modules whose outputs are looked at: activations and what else has no parameters, and the last."""
+    leaves = [(name, m) for name, m in model.named_modules() if not any(True for _ in m.children())]
+    chosen = {
+        m: Layer(name or type(m).__name__, type(m).__name__)
+        for i, (name, m) in enumerate(leaves)
+        if type(m).__name__ not in SILENT and (i == len(leaves) - 1 or not any(True for _ in m.parameters()))
+    }
+    return chosen if len(chosen) > 1 else {m: Layer(name or type(m).__name__, type(m).__name__) for name, m in leaves}
+
+
+def _remember(layer: Layer) -> Callable[[Any, Any, Any], None]:
+    """Return a hook that keeps the output of a training pass."""
+
+    def hook(module: Any, args: Any, output: Any) -> None:
+        if module.training and hasattr(output, "data"):
+            layer.output = np.asarray(raw(output))
+
+    return hook
+
+
+def _unit(spread: float) -> float:
+    """Return a spread that histograms can divide by."""
+    return float(spread) if spread > 0 and math.isfinite(spread) else 1.0
+
+
+def _activity(layer: Layer, flat: Array) -> dict[str, Any]:
+    """Return the statistics of an output."""
+    a = layer.output
+    assert a is not None
+    mean, std, norm = moments(flat)
+    found: dict[str, Any] = {"mean": mean, "std": std, "norm": norm, "rows": len(a) if a.ndim > 1 else 1}
+    if layer.kind in RECTIFIERS:
+        found["alive"] = (a != 0).reshape(-1, a.shape[-1] if a.ndim else 1).any(axis=0)
+    if layer.kind in SQUASHERS:
+        low, high = SQUASHERS[layer.kind]
+        found["saturated"] = (np.count_nonzero(flat < low) + np.count_nonzero(flat > high)) / flat.size
+    return found

@@ -1,0 +1,125 @@
+"""The report of a training as one HTML file: verdicts, pictures and numbers, with nothing to load from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nn.checkpoint.files import replacing
+from nn.show.plotting import svg
+
+from .plots import monitor_figure
+
+__all__ = ["document", "page"]
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:1060px;margin:2rem auto;padding:0 1rem;color:#1d2733;background:#fff}
+h1{font-size:1.5rem;margin-bottom:.2rem} h2{font-size:1.1rem;margin:1.8rem 0 .5rem}
+.summary{color:#55606e;margin-top:0}
+.verdict{border-left:4px solid #c8402f;background:#fdf3f1;padding:.5rem .9rem;margin:.6rem 0}
+.verdict b{color:#a52d1e} .good{border-color:#2e9e5b;background:#f0f9f3} .good b{color:#1f7a43}
+.cure{color:#3d4855}
+svg{max-width:100%;height:auto} table{border-collapse:collapse;font-size:13px;margin:.4rem 0}
+td,th{padding:.2rem .8rem;border-bottom:1px solid #e3e7ec;text-align:right}
+td:first-child,th:first-child{text-align:left}
+pre{background:#f4f6f8;padding:.7rem .9rem;overflow-x:auto;font-size:13px}
+"""
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """Return a whole page; the parts are HTML already."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body>\n<h1>{html.escape(title)}</h1>\n"
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
+
+
+def verdicts(report: Any) -> str:
+    """Return the findings as HTML."""
+    e = html.escape
+    head = f'<p class="summary">{e(report.summary)}</p>'
+    if not report.verdicts:
+        return head + '<div class="verdict good"><b>Nothing alarming.</b></div>'
+    found = [
+        f'<div class="verdict"><b>{e(v.kind.capitalize())}</b>{f" ({e(v.where)})" if v.where else ""}: {e(v.evidence)}.'
+        f'<div class="cure">Cure: {e(v.cure)}.</div></div>'
+        for v in report
+    ]
+    return head + "\n".join(found)
+
+
+def number(value: float) -> str:
+    """Return a number for a table."""
+    return f"{value:.3g}" if math.isfinite(value) else str(value)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table as HTML."""
+    cells = ["".join(f"<td>{html.escape(c if isinstance(c, str) else number(c))}</td>" for c in row) for row in rows]
+    top = "".join(f"<th>{html.escape(h)}</th>" for h in head)
+    return f"<table><tr>{top}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+
+def parameters(monitor: Any) -> str:
+    """Return the latest statistics of every parameter as a table."""
+    if not monitor.samples:
+        return ""
+    last = monitor.samples[-1]
+    rows = [
+        [
+            name, "\u00d7".join(map(str, monitor.shapes[i])) or "1", last.norm[0, i], last.mean[0, i], last.std[0, i],
+            last.norm[1, i], last.std[1, i], last.norm[2, i] / max(last.norm[0, i], 1e-300),
+        ]
+        for i, name in enumerate(monitor.names)
+    ]  # fmt: skip
+    head = ["parameter", "shape", "norm", "mean", "std", "gradient norm", "gradient std", "update / weight"]
+    return f"<h2>Parameters in step {last.step}</h2>" + table(head, rows)
+
+
+def outputs(monitor: Any) -> str:
+    """Return the latest statistics of every watched module's output as a table."""
+    last = next((s for s in reversed(monitor.samples) if s.layers), None)
+    if last is None:
+        return ""
+    rows = []
+    for name, a in last.layers.items():
+        dead = f"{1 - a['alive'].mean():.0%}" if "alive" in a else ""
+        saturated = f"{a['saturated']:.0%}" if "saturated" in a else ""
+        rows.append([name, a["mean"], a["std"], a["norm"], dead, saturated])
+    return f"<h2>Outputs in step {last.step}</h2>" + table(["module", "mean", "std", "norm", "dead", "saturated"], rows)
+
+
+def monitored(monitor: Any) -> list[str]:
+    """Return everything a monitor has to say, as parts of a page."""
+    return [
+        verdicts(monitor.report()),
+        "<h2>Pictures</h2>",
+        svg(monitor_figure(monitor)),
+        parameters(monitor),
+        outputs(monitor),
+    ]
+
+
+def write(path: Any, text: str) -> None:
+    """Write a page in place of the one that was there."""
+    with replacing(Path(path)) as file:
+        file.write(text.encode("utf-8"))
+
+
+def facts(entries: Mapping[str, Any]) -> str:
+    """Return names and values as a table of two columns."""
+    rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(str(v))}</td></tr>" for k, v in entries.items())
+    return f"<table>{rows}</table>"
+
+
+def page(monitor: Any, path: Any, title: str = "Training report") -> None:
+    """Write the report of a monitor to a file."""
+    write(path, document(title, monitored(monitor)))

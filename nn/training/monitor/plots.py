@@ -1,0 +1,171 @@
+"""The picture of a monitored training: loss, gradient flow, activations over time, sizes of updates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
+
+from .statistics import BINS, bin_edges
+
+__all__ = ["monitor_figure"]
+
+MOST = 6  # frames of activations; of more layers, some evenly spread over the depth
+
+
+def monitor_figure(monitor: Any, path: Any = None) -> Any:
+    """Draw everything a monitor saw, save it if a path is given, and return the figure."""
+    layers = shown_layers(monitor)
+    rows = 2 + (len(layers) > 0)
+    figure = new_figure(11, 3.6 * rows)
+    grid = figure.add_gridspec(rows, 1)
+    top = grid[0].subgridspec(1, 2)
+    middle = grid[1].subgridspec(1, 2)
+    losses(figure.add_subplot(top[0]), monitor)
+    gradient_flow(figure.add_subplot(top[1]), monitor)
+    update_ratios(figure.add_subplot(middle[0]), monitor)
+    gradient_norms(figure.add_subplot(middle[1]), monitor)
+    if layers:
+        frames = grid[2].subgridspec(1, len(layers))
+        for i, name in enumerate(layers):
+            activations(figure.add_subplot(frames[i]), monitor, name, first=i == 0)
+    return saved(figure, path)
+
+
+def shown_layers(monitor: Any) -> list[str]:
+    """Return the modules whose outputs get a frame."""
+    names = list(dict.fromkeys(n for s in monitor.samples for n in s.layers))
+    if len(names) <= MOST:
+        return names
+    return [names[i] for i in np.linspace(0, len(names) - 1, MOST).astype(int)]
+
+
+def losses(axes: Any, monitor: Any) -> None:
+    """Draw the loss of every step, its running mean, and the epochs' validation losses."""
+    values = drawable(monitor.losses)
+    steps = np.arange(1, len(values) + 1)
+    axes.plot(steps, values, color=BLUE, alpha=0.3, linewidth=0.8, label="each step")
+    width = max(1, len(values) // 50)
+    if width > 1:
+        means = np.convolve(values, np.ones(width) / width, "valid")
+        axes.plot(steps[width - 1 :] - width // 2, means, color=BLUE, label=f"mean of {width}")
+    checked = [(step, other) for step, _, other in monitor.epochs if abs(other) < 1e60]
+    if checked:
+        axes.plot(*zip(*checked, strict=True), color=ORANGE, marker=".", markersize=4, label="validation")
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > 10 * finite.min():
+        axes.set_yscale("log")
+    axes.set(title="loss", xlabel="step")
+    axes.legend(frameon=False, fontsize=8)
+    plain(axes)
+
+
+def weights_of(monitor: Any) -> list[int]:
+    return [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1] or list(range(len(monitor.names)))
+
+
+def gradient_flow(axes: Any, monitor: Any) -> None:
+    """Draw the typical gradient in every layer, from the first to the last, early steps pale and late ones dark."""
+    from matplotlib import colormaps
+
+    chosen = weights_of(monitor)
+    sizes = np.sqrt([math.prod(monitor.shapes[i]) for i in chosen])
+    places = np.arange(len(chosen))
+    at: Any = np.unique(np.linspace(0, len(monitor.samples) - 1, 8).astype(int)) if monitor.samples else []
+    for i in at:
+        sample = monitor.samples[i]
+        typical = sample.norm[1][chosen] / sizes
+        color = colormaps["viridis_r"](0.1 + 0.9 * i / max(len(monitor.samples) - 1, 1))
+        label = f"step {sample.step}" if i in (at[0], at[-1]) else None
+        axes.plot(
+            places, drawable(np.where(typical > 0, typical, np.nan)), marker="o", markersize=3, color=color, label=label
+        )
+    step = -(-len(chosen) // 12)
+    names = [monitor.names[i].removesuffix(".weight") for i in chosen]
+    axes.set_xticks(places[::step], names[::step], rotation=30 if max(map(len, names)) > 3 else 0)
+    log_if_positive(axes, monitor.samples)
+    axes.set(title="gradient flow: typical gradient by layer", xlabel="layer, from input to output")
+    if len(at):
+        axes.legend(frameon=False, fontsize=8)
+    plain(axes)
+
+
+def log_if_positive(axes: Any, samples: Any) -> None:
+    if any(np.any(s.norm[1] > 0) for s in samples):
+        axes.set_yscale("log")
+
+
+def lines_over_time(axes: Any, monitor: Any, values_of: Any) -> None:
+    """Draw one line per weight matrix, first layers dark and last ones light."""
+    from matplotlib import colormaps
+
+    chosen = weights_of(monitor)
+    steps = [s.step for s in monitor.samples]
+    for k, i in enumerate(chosen):
+        values = drawable([values_of(s, i) for s in monitor.samples])
+        color = colormaps["plasma"](0.85 * k / max(len(chosen) - 1, 1))
+        label = monitor.names[i] if len(chosen) <= 8 or k in (0, len(chosen) - 1) else None
+        axes.plot(steps, np.where(values > 0, values, np.nan), color=color, linewidth=1.2, label=label)
+    log_if_positive(axes, monitor.samples)
+    axes.set_xlabel("step")
+    if steps:
+        axes.legend(frameon=False, fontsize=8)
+    plain(axes)
+
+
+def update_ratios(axes: Any, monitor: Any) -> None:
+    """Draw how much of itself a weight moves in a step, with the band that is usual."""
+    axes.axhspan(1e-4, 1e-2, color="#2e9e5b", alpha=0.10, linewidth=0)
+    axes.axhline(1e-3, color="#2e9e5b", linewidth=0.8, linestyle="--")
+    axes.annotate(
+        "usual", (0.995, 1e-3), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="#2e9e5b"
+    )
+    lines_over_time(axes, monitor, lambda s, i: s.norm[2, i] / max(s.norm[0, i], 1e-300))
+    axes.set_title("update ratio: step / weight")
+
+
+def gradient_norms(axes: Any, monitor: Any) -> None:
+    """Draw the norm of every layer's gradient by step."""
+    lines_over_time(axes, monitor, lambda s, i: s.norm[1, i])
+    axes.set_title("gradient norm")
+
+
+def activations(axes: Any, monitor: Any, name: str, first: bool) -> None:
+    """Draw how a module's outputs are spread, a column per sample, more of them darker."""
+    seen = [s for s in monitor.samples if name in s.layers]
+    counts = np.array([s.layers[name]["counts"] for s in seen], float).T
+    edges = bin_edges(monitor.scales[name])
+    some = np.flatnonzero(counts.sum(axis=1))
+    low, high = max(some[0] - 1, 0), min(some[-1] + 2, BINS)
+    steps = np.array([s.step for s in seen])
+    share = counts[low:high] / counts.sum(axis=0)
+    if len(steps) == 1:
+        bounds = np.array([steps[0] - 0.5, steps[0] + 0.5])
+    else:
+        bounds = np.concatenate([steps, [2 * steps[-1] - steps[-2]]])
+    axes.pcolormesh(bounds, np.arange(low, high + 1), share**0.5, cmap="Blues", vmin=0, vmax=1)
+    middles = np.linspace(low, high - 1, 5).astype(int)
+    axes.set_yticks([i + 0.5 for i in middles], [short((edges[i] + edges[i + 1]) / 2) for i in middles], fontsize=8)
+    last = seen[-1].layers[name]
+    note = f"{1 - last['alive'].mean():.0%} dead" if "alive" in last else ""
+    note = f"{last['saturated']:.0%} saturated" if "saturated" in last else note
+    kind = next(layer.kind for layer in monitor.layers.values() if layer.name == name)
+    axes.set_title(f"{name}: {kind}" + (f"\n{note}" if note else ""), fontsize=9)
+    axes.set_xlabel("step")
+    axes.spines[:].set_color(GREY)
+    if first:
+        axes.set_ylabel("outputs")
+
+
+def short(number: float) -> str:
+    """Return a number in few characters.
+
+    Examples
+    --------
+    >>> short(0.0000001), short(-1.2345), short(1e-12)
+    ('1e-07', '-1.2', '0')
+    """
+    return "0" if abs(number) < 1e-9 else f"{number:.2g}"
