@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .diagnostics.mistakes import accumulated, advise_zero_grad, look_at_root
-from .graph import Node, changed, refuse_modified, topological_order
-from .recording import callback, keeps_everything
+from .graph import Node, notify_write, refuse_modified, topological_order
+from .recording import callback, is_recording
 from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
 
@@ -115,7 +115,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     >>> a.grad, b.grad
     (-2.0, 2.0)
     """
-    changed("calls backward()")
+    notify_write("calls backward()")
     _require_node(root)
     _require_variable(root)
     start = seed_of(root, gradient)
@@ -223,7 +223,7 @@ def gradients(
     for root, seed in zip(roots, seeds, strict=True):
         start = seed_of(root, seed)
         cotangent[root] = cotangent[root] + start if root in cotangent else start
-    recorded = keeps_everything()  # a replay computes them again, even if no gradient flows on through them
+    recorded = is_recording()  # a replay computes them again, even if no gradient flows on through them
     found = pulled_to(targets, cotangent, order, between(order, targets), create_graph or recorded)
     if recorded and not create_graph:
         found = [g if g is None else callback(lambda numbers: numbers, g) for g in found]

@@ -13,7 +13,7 @@ from .backward import between, reverse_pass
 from .graph import KINDS, Node, record, topological_order
 from .operations.indexing import getitem
 from .operations.shaping import reshape
-from .recording import enable_grad, is_grad_enabled, keeps_everything, no_grad, watching
+from .recording import enable_grad, is_grad_enabled, is_recording, no_grad, watching
 from .rules import Pullback
 from .transforms.nested import flatten
 from .variable import leaf
@@ -62,13 +62,13 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        if not is_grad_enabled() or (rng is not None and keeps_everything()):  # a replay draws anew, and once
+        if not is_grad_enabled() or (rng is not None and is_recording()):  # a replay draws anew, and once
             return f(*args, **kwargs)
         segment = _Segment(f, args, kwargs, rng)
         nodes = [x for x in flatten(args)[0] if isinstance(x, Node)]
         inside = [leaf(type(x), x._data, x._requires_grad, x.name) for x in nodes]
         # Nothing of this run is kept, so nobody has to record it.
-        with watching(True) if keeps_everything() else nullcontext():
+        with watching(True) if is_recording() else nullcontext():
             outputs, rebuild = segment.run(inside)
         variables = segment.select(outputs)
         if not variables:
@@ -217,7 +217,7 @@ def _holding(nodes: Sequence[Node], numbers: Sequence[Any]) -> Iterator[None]:
 
 def _linked(x: Any) -> Node:
     """Return a fresh node with the numbers of `x`, linked to `x` if that is a variable itself, or recorded."""
-    if isinstance(x, Node) and (x._requires_grad or keeps_everything()):
+    if isinstance(x, Node) and (x._requires_grad or is_recording()):
         return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
     data = x._data if isinstance(x, Node) else x
     floating = type(data) is float or data.dtype.kind == "f"

@@ -1,6 +1,6 @@
 r"""The public door for operations of your own: the same four decorators that make the built-in ones.
 
-`drawn_by` teaches pictures a class of your own; `callback`, `check` and `setting` say what a replay does or asks again.
+`drawn_by` teaches pictures a class of your own; `callback`, `check` and `guard` say what a replay does or asks again.
 
 An operation is its forward on plain numbers and, on the line above, its derivatives.  Choose by what it is:
 
@@ -86,11 +86,10 @@ array([0.6, 0.8])
 
 from .graph import apply
 from .groups import drawn_by
-from .recording import NotReplayable, callback, check, peek, setting
-from .recording import keeps_everything as is_recording
+from .recording import NotReplayable, callback, check, guard, is_recording, raw_data
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, writes_into, xp
 
 __all__ = [
-    "PRIMITIVES", "NotReplayable", "apply", "callback", "check", "drawn_by", "elementwise", "is_recording", "linear",
-    "nondifferentiable", "peek", "primitive", "setting", "shape_of", "writes_into", "xp",
+    "PRIMITIVES", "NotReplayable", "apply", "callback", "check", "drawn_by", "elementwise", "guard",
+    "is_recording", "linear", "nondifferentiable", "primitive", "raw_data", "shape_of", "writes_into", "xp",
 ]  # fmt: skip

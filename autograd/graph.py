@@ -21,12 +21,12 @@ __all__ = [
     "Primitive",
     "Watch",
     "apply",
-    "changed",
     "enable_grad",
     "is_grad_enabled",
     "no_grad",
+    "notify_read",
+    "notify_write",
     "record",
-    "seen",
     "topological_order",
 ]
 
@@ -203,8 +203,8 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     mode = current_mode()
     everything = False
     if mode is not True and mode is not False:
-        mode.made(op, args, raw, node)
-        everything = mode.everything
+        mode.on_record(op, args, raw, node)
+        everything = mode.records_all
     if mode or everything:
         rules = op.rules
         requires, connected = False, everything
@@ -231,18 +231,18 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     return node
 
 
-def seen(node: Node, how: str) -> None:
+def notify_read(node: Node, how: str) -> None:
     """Tell who watches that numbers leave the graph."""
     mode = current_mode()
     if mode is not True and mode is not False:
-        mode.read(node, how)
+        mode.on_read(node, how)
 
 
-def changed(how: str) -> None:
+def notify_write(how: str) -> None:
     """Tell who watches that gradients held by leaves change."""
     mode = current_mode()
     if mode is not True and mode is not False:
-        mode.changed(how)
+        mode.on_write(how)
 
 
 def _no_kind(op: Primitive, data: Any) -> TypeError:
@@ -266,7 +266,7 @@ def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_P
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:
         mode = current_mode()
         if isinstance(mode, Watch):
-            mode.failed(op, args, raw, error)
+            mode.on_error(op, args, raw, error)
         raise explained(op, raw, error) from error
     for arg in args:
         if isinstance(arg, Node):

@@ -64,13 +64,13 @@ class Recorder(Watch):
         self._open: list[Group] = [] if other is None else other._open
         self._calls: dict[str, int] = {} if other is None else other._calls
 
-    def switched(self, recording: bool) -> Recorder:
+    def with_grad(self, recording: bool) -> Recorder:
         """Return what goes on noting while operations are, or are not, recorded."""
         twin = Recorder(self)
-        twin.recording = recording
+        twin.grad_enabled = recording
         return twin
 
-    def made(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
+    def on_record(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
         """Note the group of a new node."""
         if self._open:
             self.group_of[node] = self._open[-1]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import rules
-from .graph import Node, seen
+from .graph import Node, notify_read
 from .operands import boxed
 from .operations import (
     comparing,
@@ -113,7 +113,7 @@ def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) ->
     spelled = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
     if func.__module__ == "numpy" and func.__name__ in _WITHOUT_GRADIENT:
         if func.__name__ in _ABOUT_NUMBERS:
-            seen(self, f"{spelled}()")
+            notify_read(self, f"{spelled}()")
         plain = {name: _numbers(value) for name, value in kwargs.items()}
         return func(*map(_numbers, args), **plain)
     known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ in _LINALG)

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 __all__ = [
-    "NotReplayable", "Watch", "callback", "check", "current_mode", "enable_grad", "is_grad_enabled", "is_transforming",
-    "keeps_everything", "no_grad", "peek", "setting", "transforming", "watching",
+    "NotReplayable", "Watch", "callback", "check", "current_mode", "enable_grad", "guard", "is_grad_enabled",
+    "is_recording", "is_transforming", "no_grad", "raw_data", "transforming", "watching",
 ]  # fmt: skip
 
 # True or False: whether operations are recorded; or a Watch, which says so by its truth.  The plain values are
@@ -26,53 +26,53 @@ _entered: ContextVar[tuple[tuple[object, bool | Watch], ...]] = ContextVar("ente
 class Watch:
     """One who looks at every operation of this thread or task, forward and backward: see `watching`."""
 
-    recording: bool = True
-    everything: ClassVar[bool] = False  # whether operations are kept that no gradient passes through, too
-    quiet: ClassVar[bool] = False  # whether it does not look at operations, and a `Value` may be made without a word
+    grad_enabled: bool = True
+    records_all: ClassVar[bool] = False  # whether operations without a gradient are recorded too
+    allows_fast_floats: ClassVar[bool] = False  # whether a `Value` may be made without calling `on_record`
 
     def __bool__(self) -> bool:
-        return self.recording
+        return self.grad_enabled
 
-    def switched(self, recording: bool) -> Watch:
+    def with_grad(self, recording: bool) -> Watch:
         """Return what goes on watching while operations are, or are not, recorded."""
         raise NotImplementedError
 
-    def made(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
+    def on_record(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
         """See a node that `op` has just made from `args`, which held the numbers `raw`."""
 
-    def failed(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
+    def on_error(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
         """See an operation that raised `error`."""
 
-    def pulled(self, node: Any, arg: Any, g: Any, share: Any) -> None:
+    def on_pull(self, node: Any, arg: Any, g: Any, share: Any) -> None:
         """See the share of the cotangent `g` of `node` that a backward pass has given to its argument `arg`."""
 
-    def read(self, node: Any, how: str) -> None:
+    def on_read(self, node: Any, how: str) -> None:
         """See that the program takes numbers out of a node, with which it may go on unseen."""
 
-    def changed(self, how: str) -> None:
+    def on_write(self, how: str) -> None:
         """See that the program changes the gradients that leaves hold, which is no operation."""
 
-    def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def callback(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Call a function of numbers for the program; see `callback`."""
-        return function(*map(peek, args))
+        return function(*map(raw_data, args))
 
-    def checked(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def check(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Let a function look at numbers; see `check`."""
-        self.called(function, args)
+        self.callback(function, args)
 
-    def depends(self, question: Callable[[], Any]) -> Any:
-        """Answer a question of the program about something that is no number; see `setting`."""
+    def guard(self, question: Callable[[], Any]) -> Any:
+        """Answer a question of the program about something that is no number; see `guard`."""
         return question()
 
 
-def keeps_everything() -> bool:
+def is_recording() -> bool:
     """Return whether every operation is being recorded, also what needs no gradient.
 
-    >>> keeps_everything()
+    >>> is_recording()
     False
     """
     mode = _mode.get()
-    return isinstance(mode, Watch) and mode.everything
+    return isinstance(mode, Watch) and mode.records_all
 
 
 def callback(function: Callable[..., Any], *args: Any) -> Any:
@@ -106,8 +106,8 @@ def callback(function: Callable[..., Any], *args: Any) -> Any:
     """
     mode = _mode.get()
     if isinstance(mode, Watch):
-        return mode.called(function, args)
-    return function(*map(peek, args))
+        return mode.callback(function, args)
+    return function(*map(raw_data, args))
 
 
 def check(function: Callable[..., Any], *args: Any) -> None:
@@ -135,9 +135,9 @@ def check(function: Callable[..., Any], *args: Any) -> None:
     """
     mode = _mode.get()
     if isinstance(mode, Watch):
-        mode.checked(function, args)
+        mode.check(function, args)
     else:
-        function(*map(peek, args))
+        function(*map(raw_data, args))
 
 
 class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` answers by computing the call anew)
@@ -158,30 +158,30 @@ class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` ans
     """
 
 
-def peek(x: Any) -> Any:
+def raw_data(x: Any) -> Any:
     """Return the numbers of a node for a look at what no replay can change, such as their shape and dtype.
 
     Examples
     --------
     >>> from autograd import Tensor
-    >>> peek(Tensor([1.0, 2.0])).nbytes
+    >>> raw_data(Tensor([1.0, 2.0])).nbytes
     16
     """
     return getattr(x, "_data", x)
 
 
-def setting(question: Callable[[], Any]) -> Any:
+def guard(question: Callable[[], Any]) -> Any:
     """Return the answer to a question about something that is no number, such as whether a module is in training.
 
     What `compile` has recorded is replayed only as long as the answer stays the same.
 
     Examples
     --------
-    >>> setting(lambda: True)
+    >>> guard(lambda: True)
     True
     """
     mode = _mode.get()
-    return mode.depends(question) if isinstance(mode, Watch) else question()
+    return mode.guard(question) if isinstance(mode, Watch) else question()
 
 
 def is_grad_enabled() -> bool:
@@ -203,7 +203,7 @@ class _Switch(contextlib.ContextDecorator):
     def __enter__(self) -> Any:
         found = current_mode()
         _entered.set((*_entered.get(), (self, found)))
-        _mode.set(found.switched(self.recording) if isinstance(found, Watch) else self.recording)
+        _mode.set(found.with_grad(self.recording) if isinstance(found, Watch) else self.recording)
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, Primitive, make_leaf
-from .recording import NotReplayable, Watch, callback, current_mode, enable_grad, keeps_everything, peek
+from .recording import NotReplayable, Watch, callback, current_mode, enable_grad, is_recording, raw_data
 from .rules import ONE, astype, shape_of, sum_to
 
 __all__ = ["Visit", "fitted", "owned", "reverse_pass"]
@@ -57,7 +57,7 @@ def reverse_pass(
     if create_graph and not mode:  # asked for inside no_grad
         with enable_grad():
             return reverse_pass(order, cotangent, wanted, create_graph=True, keep=keep, visit=visit)
-    if isinstance(mode, Watch) and type(mode).pulled is not Watch.pulled:  # or every edge would cost a call
+    if isinstance(mode, Watch) and type(mode).on_pull is not Watch.on_pull:  # or every edge would cost a call
         visit = _watched(mode, visit)
     finished = _walked(order, _Walk(cotangent, wanted, create_graph, visit), keep)
     return {node: _as_node(g, node) for node, g in finished.items()} if create_graph else finished
@@ -107,7 +107,7 @@ def _watched(watch: Watch, visit: Visit | None) -> Visit:
     """Return a visitor that also tells those who watch this thread."""
 
     def told(node: Node, arg: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
-        watch.pulled(node, arg, g, share)
+        watch.on_pull(node, arg, g, share)
         if visit is not None:
             visit(node, arg, rule, g, share, total)
 
@@ -168,7 +168,7 @@ def fitted(share: Any, data: Any) -> Any:
 
 def _after_hooks(node: Node, g: Any) -> Any:
     for hook in node.hooks:
-        changed = _called_again(hook, g) if keeps_everything() else hook(g)
+        changed = _called_again(hook, g) if is_recording() else hook(g)
         if changed is not None:
             changed = changed if isinstance(changed, (Node, float)) else np.asarray(changed)
             if (shape_of(changed) or ()) != (shape_of(g) or ()):  # any one number will do for a float
@@ -190,7 +190,7 @@ def _called_again(hook: Callable[[Any], Any], g: Any) -> Any:
             changes.append(changed is not None)
         if changes[0] != (changed is not None):
             raise NotReplayable("a gradient hook returned nothing in one pass and something in another")
-        found = None if changed is None else np.asarray(peek(changed))
+        found = None if changed is None else np.asarray(raw_data(changed))
         return float(found) if found is not None and type(numbers) is float and found.size == 1 else found
 
     return callback(hooked, g)

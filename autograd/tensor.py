@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import rules
 from .diagnostics.messages import checked_flag, checked_name, spoken, unknown_attribute
-from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, seen
+from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, notify_read
 from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
 from .recording import current_mode
 from .rules import Operation
@@ -130,8 +130,8 @@ class Tensor(Variable):
     def data(self) -> np.ndarray[Any, Any]:
         """The numbers as an ndarray; assign a new array to change them."""
         mode = current_mode()
-        if mode is not True and mode is not False:  # `seen`, spelled out, since optimizers ask twice in every step
-            mode.read(self, "the data")
+        if mode is not True and mode is not False:  # `notify_read` inlined: optimizers read twice per step
+            mode.on_read(self, "the data")
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -316,14 +316,14 @@ class Tensor(Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return a read-only view of the numbers."""
-        seen(self, "numpy()")
+        notify_read(self, "numpy()")
         view = self._data.view()
         view.flags.writeable = False
         return view  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         """Return the numbers as nested lists."""
-        seen(self, "tolist()")
+        notify_read(self, "tolist()")
         return self._data.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -332,7 +332,7 @@ class Tensor(Variable):
                 "a Tensor that requires gradients is not turned into an array silently, which would cut the graph: use "
                 ".numpy() or .detach() for its numbers"
             )
-        seen(self, "an array")
+        notify_read(self, "an array")
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .diagnostics.messages import checked_flag, checked_name, refuse_recorded
-from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf, seen
+from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf, notify_read
 from .operations import elementwise as ew
 from .operations import trigonometry
 from .recording import current_mode
@@ -32,7 +32,7 @@ def _of_one_float(function: Callable[..., Any]) -> Callable[[Any], Any]:
             return function(self)  # the same again, with an error that says what happened
         if type(data) is not float or rule is None or not self._requires_grad:
             return function(self)
-        if (mode := current_mode()) is not True and not (mode and mode.quiet):
+        if (mode := current_mode()) is not True and not (mode and mode.allows_fast_floats):
             return function(self)
         node = new(Value)
         node._data = data
@@ -66,7 +66,7 @@ def _of_two_floats(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             data = forward(x, y)
         except (ValueError, ArithmeticError):
             return function(self, other)  # the same again, with an error that says what happened
-        if not self._requires_grad or ((mode := current_mode()) is not True and not (mode and mode.quiet)):
+        if not self._requires_grad or ((mode := current_mode()) is not True and not (mode and mode.allows_fast_floats)):
             return function(self, other)
         node = new(Value)
         node._data = data
@@ -150,7 +150,7 @@ class Value(Variable):
     @property
     def data(self) -> float:
         """The number."""
-        seen(self, "the data")
+        notify_read(self, "the data")
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -169,7 +169,7 @@ class Value(Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the number as a 0-d array."""
-        seen(self, "numpy()")
+        notify_read(self, "numpy()")
         return np.array(self._data)
 
     def _backward(self) -> None:

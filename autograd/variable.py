@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from .backward import backward
-from .graph import Node, changed, make_leaf, seen
+from .graph import Node, make_leaf, notify_read, notify_write
 from .numpy_protocol import array_function, array_ufunc
 from .operations import comparing, trigonometry
 from .operations import elementwise as ew
-from .recording import callback, current_mode, keeps_everything
+from .recording import callback, current_mode, is_recording
 from .rules import Operation
 
 
@@ -152,7 +152,7 @@ class Variable(Node):
     def _set_grad(self, value: Any) -> None:
         mode = current_mode()
         if mode is not True and mode is not False:  # `changed`, spelled out, since optimizers do this in every step
-            mode.changed("assigns to .grad")
+            mode.on_write("assigns to .grad")
         # None is what PyTorch's users write for "no gradient yet", also on a `Value`.
         self._grad = self.no_gradient if value is None else self._checked_grad(value)
 
@@ -170,12 +170,12 @@ class Variable(Node):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient: 0.0 on a `Value`; None, or zeros if not `set_to_none`, on a `Tensor`."""
-        changed("calls zero_grad()")
+        notify_write("calls zero_grad()")
         self._grad = self.no_gradient if set_to_none else self._data * 0.0
 
     def detach(self) -> Any:
         """Return a leaf with the same numbers (shared) that no gradient flows through."""
-        if keeps_everything():
+        if is_recording():
             return callback(lambda numbers: numbers, self)
         return leaf(type(self), self._data, False, self.name)
 
@@ -204,7 +204,7 @@ class Variable(Node):
 
     def item(self) -> float:
         """Return the one number this node holds."""
-        seen(self, "item(), float() or int()")
+        notify_read(self, "item(), float() or int()")
         if np.size(self._data) != 1:
             raise ValueError(
                 f"item() needs one number; this node holds {np.size(self._data)} (shape {np.shape(self._data)})"
@@ -218,7 +218,7 @@ class Variable(Node):
         return int(self.item())
 
     def __bool__(self) -> bool:
-        seen(self, "the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())")
+        notify_read(self, "the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())")
         if np.size(self._data) != 1:
             raise ValueError(
                 f"the truth of {np.size(self._data)} numbers (shape {np.shape(self._data)}) is ambiguous; reduce them "
@@ -259,7 +259,7 @@ class Variable(Node):
         return copied
 
     def __reduce__(self) -> Any:
-        seen(self, "a copy or pickle")
+        notify_read(self, "a copy or pickle")
         if self.op is not None:
             raise TypeError(
                 f"this node was computed by {self.op.name} and carries its graph, which is not copied or pickled; "

@@ -89,13 +89,13 @@ class _Detector(Watch):
     """Looks at every result and every share of a gradient, and remembers the line of every node."""
 
     def __init__(self, recording: bool, lines: dict[int, tuple[weakref.ref[Node], Line | None]]) -> None:
-        self.recording = recording
+        self.grad_enabled = recording
         self.lines = lines
 
-    def switched(self, recording: bool) -> _Detector:
+    def with_grad(self, recording: bool) -> _Detector:
         return _Detector(recording, self.lines)
 
-    def made(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], node: Node) -> None:
+    def on_record(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], node: Node) -> None:
         line = user_line()
         bad = _first_bad(node._data)
         if bad is not None:
@@ -103,11 +103,11 @@ class _Detector(Watch):
         key, lines = id(node), self.lines
         lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
 
-    def failed(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
+    def on_error(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
         if isinstance(error, (ValueError, ArithmeticError)) and all(type(a) in (float, int, bool) for a in raw):
             raise AnomalyError(_told(f"{op.name} failed ({error})", op, args, raw, (), user_line())) from error
 
-    def pulled(self, node: Node, arg: Node, g: Any, share: Any) -> None:
+    def on_pull(self, node: Node, arg: Node, g: Any, share: Any) -> None:
         numbers, cotangent = (x._data if isinstance(x, Node) else x for x in (share, g))
         bad = _first_bad(numbers)
         if bad is None:

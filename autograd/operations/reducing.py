@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.graph import Node
 from autograd.operands import holds_objects
-from autograd.recording import keeps_everything
+from autograd.recording import is_recording
 from autograd.rules import broadcast_to, linear, nondifferentiable, primitive, shape_of
 
 from .comparing import equal, isnan, logical_or
@@ -244,7 +244,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     array([0. , 0.5, 0.5])
     """
     _require_elements(x, axis)
-    if holds_objects(x) and keeps_everything():
+    if holds_objects(x) and is_recording():
         return _of_objects(maximum, x, axis, keepdims)
     return x if type(x) is float else np.max(x, axis=axis, keepdims=keepdims)
 
@@ -257,7 +257,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     array([1., 3.])
     """
     _require_elements(x, axis)
-    if holds_objects(x) and keeps_everything():
+    if holds_objects(x) and is_recording():
         return _of_objects(minimum, x, axis, keepdims)
     return x if type(x) is float else np.min(x, axis=axis, keepdims=keepdims)
 
@@ -309,7 +309,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def _finite_peak(x: Any, axis: Axis) -> Any:
     """Return the maximum as a shift against overflow, 0 where it is infinite (`inf - inf` would be nan)."""
-    if holds_objects(x) and keeps_everything():
+    if holds_objects(x) and is_recording():
         return _of_objects(maximum, x, axis, True)
     peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(peak), peak, 0.0) if peak.dtype != object else peak

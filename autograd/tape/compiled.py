@@ -13,7 +13,7 @@ import numpy as np
 from autograd.backward import backward, store, storing
 from autograd.diagnostics.mistakes import look_at_root
 from autograd.graph import Node, topological_order
-from autograd.recording import NotReplayable, current_mode, is_transforming, keeps_everything, watching
+from autograd.recording import NotReplayable, current_mode, is_recording, is_transforming, watching
 from autograd.transforms.nested import flatten, mapped
 from autograd.transforms.tracing import Recorded
 from autograd.variable import leaf
@@ -97,7 +97,7 @@ class Compiled(Recorded):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, and leave the gradients of a loss in `.grad`."""
         mode = current_mode()
-        if is_transforming() or keeps_everything():  # a part of something larger
+        if is_transforming() or is_recording():  # a part of something larger
             return self.function(*args, **kwargs)
         if mode is not True and mode is not False:  # whoever watches shall see every operation
             return self._eagerly(args, kwargs)

@@ -16,7 +16,7 @@ from autograd.graph import Node
 from .program import Program, Step
 from .recording import Callback
 
-__all__ = ["Lent", "Memory"]
+__all__ = ["Memory", "OutputPool"]
 
 # The result may lie in the memory of the first argument, depending on how that is laid out.
 VIEWS = frozenset({"reshape", "transpose", "swapaxes", "getitem", "flip", "diagonal"})
@@ -45,7 +45,7 @@ class Memory:
     copied : set of Node
         Results that must be copied before they are given away, since others may hold their memory.
     gradients : dict of Node to int
-        Gradients that are written into memory of `Lent`, each with its place there.
+        Gradients that are written into memory of `OutputPool`, each with its place there.
     """
 
     def __init__(self, program: Program) -> None:
@@ -135,7 +135,7 @@ def aligned(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(spare.data, dtype, size, start)
 
 
-class Lent:
+class OutputPool:
     """Arrays that a program gives away, side by side in one, and takes back once nobody holds them any more.
 
     Parameters

@@ -62,11 +62,11 @@ class Recording(Watch):
         What the run looked at beside numbers, such as a module's training mode, and what it saw.
     """
 
-    everything = True
-    quiet = True
+    records_all = True
+    allows_fast_floats = True
 
     def __init__(self, recording: bool = True, other: Recording | None = None) -> None:
-        self.recording = recording
+        self.grad_enabled = recording
         self.effects: list[Node] = [] if other is None else other.effects
         self.first: list[Node] = [] if other is None else other.first
         self.guards: list[tuple[Callable[[], Any], Any]] = [] if other is None else other.guards
@@ -74,15 +74,15 @@ class Recording(Watch):
         # The two generators that everybody shares: as they were at first, and as they should be now.
         self._shared: list[bytes] = [_shared_generators()] * 2 if other is None else other._shared
 
-    def switched(self, recording: bool) -> Recording:
+    def with_grad(self, recording: bool) -> Recording:
         """Return a recording that goes on with or without gradients."""
         return Recording(recording, self)
 
-    def called(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def callback(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Call a function of numbers, now and in each replay; its result is a node if it is a number or an array."""
         raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
         self.refuse_draws()
-        with watching(self.recording):  # as in a replay: what it does with nodes of its own is nothing to record
+        with watching(self.grad_enabled):  # as in a replay: what it does with nodes of its own is nothing to record
             result = function(*raw)
         self._shared[1] = _shared_generators()
         op = Callback(function)
@@ -95,9 +95,9 @@ class Recording(Watch):
         self.effects.append(node)
         return None if result is None else node
 
-    def checked(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def check(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Let a function look at numbers, now and in each replay, there before other functions are called if it can."""
-        self.called(function, args)
+        self.callback(function, args)
         node = self.effects[-1]
         below = topological_order(*[arg for arg in args if isinstance(arg, Node)])
         if not any(isinstance(other.op, Callback) for other in below):  # what it looks at waits for no other function
@@ -105,7 +105,7 @@ class Recording(Watch):
             self.effects.insert(len(self.first), node)
             self.first.append(node)
 
-    def depends(self, question: Callable[[], Any]) -> Any:
+    def guard(self, question: Callable[[], Any]) -> Any:
         """Return the answer to a question; a replay of this run is good only as long as the answer is the same."""
         answer = question()
         key = _identity(question)
@@ -128,7 +128,7 @@ class Recording(Watch):
             "callback(lambda: np.random.normal(size=3)). If another thread has drawn, call again"
         )
 
-    def changed(self, how: str) -> NoReturn:
+    def on_write(self, how: str) -> NoReturn:
         """Refuse to change gradients that leaves hold."""
         raise RecordingError(
             f"{_here()}the function {how} while autograd.compile() records, and a replay would not: a call leaves the "
@@ -136,7 +136,7 @@ class Recording(Watch):
             "compiled function, and write no backward()"
         )
 
-    def read(self, node: Any, how: str) -> NoReturn:
+    def on_read(self, node: Any, how: str) -> NoReturn:
         """Refuse to give away the numbers of a node."""
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(

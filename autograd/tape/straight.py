@@ -14,7 +14,7 @@ from autograd.graph import KINDS, Node, Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
 
-from .memory import Lent, Memory
+from .memory import Memory, OutputPool
 from .program import Program, Step
 from .recording import Callback
 
@@ -50,7 +50,7 @@ class Replay:
             if isinstance(r, Node):
                 writer.titles.setdefault(r, f"d_{target.name or 'leaf'}")
         if memory.gradients:
-            writer.namespace["gradients"] = Lent([node._data for node in memory.gradients])
+            writer.namespace["gradients"] = OutputPool([node._data for node in memory.gradients])
         self.blocks: list[np.ndarray[Any, Any]] = memory.blocks
         self.source: str = writer.text()
         namespace = writer.namespace

@@ -11,7 +11,7 @@ import numpy as np
 from autograd.backward import between, pulled_to
 from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
-from autograd.recording import enable_grad, is_grad_enabled, keeps_everything, transforming
+from autograd.recording import enable_grad, is_grad_enabled, is_recording, transforming
 from autograd.tensor import Tensor
 from autograd.value import Value
 from autograd.variable import leaf
@@ -90,7 +90,7 @@ class Trace:
         own = set(self.nodes)
         # Something of outside: an argument that was a node, or a variable the function knows by itself.
         outside = any(node.op is None and node not in own for node in self.order)
-        self.create_graph: bool = keeps_everything() or (self.recording and outside)
+        self.create_graph: bool = is_recording() or (self.recording and outside)
         self.wanted: set[Node] = between(self.order, self.nodes)
 
     def plain(self, tree: Any) -> Any:
@@ -155,7 +155,7 @@ def fresh(x: Any, where: str) -> Node:
         raise TypeError(
             f"{where} has dtype {data.dtype}, which has no derivatives; convert it to float, or choose other argnums"
         )
-    if isinstance(x, Node) and (x.requires_grad or keeps_everything()):
+    if isinstance(x, Node) and (x.requires_grad or is_recording()):
         linked: Node = reshape(x, data.shape if isinstance(data, np.ndarray) else None)
         linked._requires_grad = True
         return linked

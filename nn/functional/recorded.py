@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from autograd import Node
-from autograd.extend import callback, check, is_recording, peek, primitive
+from autograd.extend import callback, check, is_recording, primitive, raw_data
 
 __all__ = ["as_values", "checked", "computed", "floats", "holds_values", "numbers"]
 
 
 def numbers(x: Any) -> Any:
     """Return the plain numbers of a node, an array or a list, for a look at their shape and dtype."""
-    return peek(x) if isinstance(x, Node) else np.asarray(x)
+    return raw_data(x) if isinstance(x, Node) else np.asarray(x)
 
 
 def floats(x: Any) -> Any:
@@ -28,7 +28,7 @@ def floats(x: Any) -> Any:
     array = np.asarray(numbers(x))
     if array.dtype != object:
         return array
-    return np.array([float(peek(v)) for v in array.flat]).reshape(array.shape)
+    return np.array([float(raw_data(v)) for v in array.flat]).reshape(array.shape)
 
 
 def holds_values(x: Any) -> bool:
@@ -102,7 +102,7 @@ def _of_nodes(function: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
 
 
 def _pull_number(g: Any, y: Any, x: Any, index: tuple[int, ...]) -> Any:
-    there = np.zeros(np.shape(peek(x)))
+    there = np.zeros(np.shape(raw_data(x)))
     there[index] = 1.0
     return g * there
 

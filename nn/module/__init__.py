@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from autograd import Tensor, Value
-from autograd.extend import is_recording, setting
+from autograd.extend import guard, is_recording
 
 from .hooks import Handle, Hooks
 from .recording import note_change, recorded_call
@@ -104,7 +104,7 @@ class Module:
     def training(self) -> bool:
         """True after `train()`, False after `eval()`; who asks while `compile` records is asked again in each call."""
         mode: bool = self.__dict__.get("training", True)
-        return setting(lambda: self.__dict__.get("training", True)) if is_recording() else mode
+        return guard(lambda: self.__dict__.get("training", True)) if is_recording() else mode
 
     @training.setter
     def training(self, mode: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import autograd as ag
 from autograd import Node, Tensor
-from autograd.extend import NotReplayable, callback, setting
+from autograd.extend import NotReplayable, callback, guard
 from nn.functional.recorded import as_values, holds_values
 
 __all__ = ["ask_surroundings", "note_change", "recorded_call"]
@@ -33,7 +33,7 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     for part in module.modules():  # also those that are never called, as a ModuleList, or a layer that lends its weight
         _ask_about(part)
         if not type(part).__module__.startswith("nn.") and _lists_of_parts(part):
-            setting(partial(_listed, part))
+            guard(partial(_listed, part))
     token = _inside.set(True)
     try:
         return _recorded(module, args, kwargs)
@@ -43,7 +43,7 @@ def recorded_call(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def _recorded(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run `forward`, and the hooks."""
-    hooked = () if module._hooks is None else setting(module._hooks.kinds)
+    hooked = () if module._hooks is None else guard(module._hooks.kinds)
     if not type(module).__module__.startswith("nn."):
         ask_surroundings(type(module).forward)
     if not hooked:
@@ -79,7 +79,7 @@ class _Same(list[Any]):
 def _ask_about(module: Any) -> None:
     """Let a replay ask whether an attribute of a module is another now."""
     changes = vars(module).setdefault("_recorded", [0])
-    setting(partial(changes.__getitem__, 0))
+    guard(partial(changes.__getitem__, 0))
 
 
 def _lists_of_parts(module: Any) -> list[Any]:
@@ -112,7 +112,7 @@ def ask_surroundings(function: Any) -> None:
     outside, cells = function.__globals__, function.__closure__ or ()
     names = [name for name in code.co_names if type(outside.get(name)) in NUMBERS]
     if names or cells:
-        setting(lambda: ([outside.get(name) for name in names], [_held(cell) for cell in cells]))
+        guard(lambda: ([outside.get(name) for name in names], [_held(cell) for cell in cells]))
 
 
 def _held(cell: Any) -> Any:

@@ -13,8 +13,8 @@ from samples import CASES
 
 import autograd as ag
 from autograd import Tensor, Value
-from autograd.extend import NotReplayable, callback, setting, writes_into
-from autograd.tape.memory import Lent
+from autograd.extend import NotReplayable, callback, guard, writes_into
+from autograd.tape.memory import OutputPool
 from autograd.tape.recording import RecordingError
 
 
@@ -48,7 +48,7 @@ def test_every_primitive_on_other_numbers(case):
         expected = loss(*theirs)
         if getattr(expected, "requires_grad", False):
             expected.backward()
-        near(np.asarray(ag.extend.peek(step(*ours))), np.asarray(ag.extend.peek(expected)))
+        near(np.asarray(ag.extend.raw_data(step(*ours))), np.asarray(ag.extend.raw_data(expected)))
         for i in case.differentiable:
             assert (ours[i].grad is None) == (theirs[i].grad is None)
             if theirs[i].grad is not None:
@@ -262,7 +262,7 @@ def test_a_shape_that_was_forgotten_is_recorded_again():
 
 def test_settings_are_asked_again():
     mode = {"training": True}
-    step = ag.compile(lambda x: x * 2.0 if setting(lambda: mode["training"]) else x)
+    step = ag.compile(lambda x: x * 2.0 if guard(lambda: mode["training"]) else x)
     x = np.array([1.0])
     assert [step(x)[0], step(x)[0]] == [2.0, 2.0]
     mode["training"] = False
@@ -274,7 +274,7 @@ def test_settings_are_asked_again():
 
 def test_settings_that_never_return_are_forgotten():
     state = {"k": 0}
-    step = ag.compile(lambda x: x * float(setting(lambda: state["k"])))
+    step = ag.compile(lambda x: x * float(guard(lambda: state["k"])))
     for k in range(20):
         state["k"] = k
         assert step(np.ones(1))[0] == k
@@ -528,7 +528,7 @@ def test_how_many_numbers_are_chosen_may_change(f, wanted):
         twin = Tensor(x.data * sum(mask), requires_grad=wanted)
         x.data, x.grad = twin.data, None
         expected = f(twin, np.array(mask))
-        assert ag.extend.peek(step(x, np.array(mask))) == ag.extend.peek(expected)
+        assert ag.extend.raw_data(step(x, np.array(mask))) == ag.extend.raw_data(expected)
         if wanted:
             expected.backward()
             assert x.grad.tolist() == twin.grad.tolist()
@@ -796,7 +796,7 @@ def test_transforms_are_compiled(f):
     step = ag.compile(f)
     for seed in (0, 1, 2):
         x = np.random.default_rng(seed).normal(size=3)
-        found, expected = ag.extend.peek(step(x)), f(x)
+        found, expected = ag.extend.raw_data(step(x)), f(x)
         if not isinstance(expected, tuple):
             found, expected = (found,), (expected,)
         for a, b in zip(found, expected, strict=True):
@@ -927,7 +927,7 @@ def test_a_checkpointed_model_keeps_little():
 
 def test_any_holder_of_lent_memory_is_noticed():
     """In each of the ways in which Python can hold an array; how they are counted differs between its versions."""
-    lent = Lent([np.zeros(2), np.zeros(3)])
+    lent = OutputPool([np.zeros(2), np.zeros(3)])
     free = lent()
     del free
     place = lent()[1].ctypes.data

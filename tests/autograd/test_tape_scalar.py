@@ -14,7 +14,7 @@ from samples import CASES
 
 import autograd as ag
 from autograd import Value
-from autograd.extend import NotReplayable, callback, elementwise, setting
+from autograd.extend import NotReplayable, callback, elementwise, guard
 from autograd.tape import compiled, executor
 from autograd.tape.executor import FloatReplay
 from autograd.tape.interpreter import KINDS, _interpret, interpreter
@@ -355,9 +355,9 @@ def test_a_question_is_asked_again_once():
 
     def loss():
         for _ in range(5):
-            setting(lambda: about[0])
-            setting(partial(about.__getitem__, 0))
-            setting(about.copy)
+            guard(lambda: about[0])
+            guard(partial(about.__getitem__, 0))
+            guard(about.copy)
         return x * x
 
     step = ag.compile(loss)
