@@ -8,7 +8,7 @@ import numpy as np
 
 from .flat_params import State
 from .optimizer import Optimizer
-from .options import NonNegative, Portion, Positive
+from .options import NonNegative, Portion
 
 
 class RMSprop(Optimizer):
@@ -194,8 +194,8 @@ class Ftrl(Optimizer):
 
     ::
 
-        sigma = (sqrt(n + g**2) - sqrt(n)) / lr;    z += g - sigma * p;    n += g**2
-        p = 0 if |z| <= l1 else -(z - sign(z) * l1) / ((beta + sqrt(n)) / lr + l2)
+        sigma = sqrt(n + g**2) - sqrt(n);    z += lr * g - sigma * p;    n += g**2
+        p = 0 if |z| <= lr * l1 else -(z - sign(z) * lr * l1) / (beta + sqrt(n) + lr * l2)
 
     Parameters
     ----------
@@ -212,9 +212,11 @@ class Ftrl(Optimizer):
 
     Notes
     -----
-    McMahan et al. 2013, "Ad Click Prediction: a View from the Trenches", Algorithm 1 with alpha = lr. There all
-    parameters start at 0; here z starts so that the rule gives back the parameters as they are, which for zeros is the
-    same. Keras starts z at 0, whatever the parameters, and doubles l2. PyTorch and optax have no FTRL.
+    McMahan et al. 2013, "Ad Click Prediction: a View from the Trenches", Algorithm 1 with alpha = lr. Here sigma and z
+    are those of the paper times lr: the same for a constant rate, while a schedule may change the rate, or end at 0,
+    without moving the parameters by itself. In the paper all parameters start at 0; here z starts at the value for
+    which the rule returns the initial parameters, which for zeros is the same. Keras starts z at 0, divides by the
+    current rate and doubles l2. PyTorch and optax have no FTRL.
 
     Examples
     --------
@@ -225,7 +227,7 @@ class Ftrl(Optimizer):
     0.92
     """
 
-    lr: Positive = 1e-3
+    lr: NonNegative = 1e-3
     initial_accumulator_value: NonNegative = 0.1
     l1: NonNegative = 0.0
     l2: NonNegative = 0.0
@@ -234,14 +236,14 @@ class Ftrl(Optimizer):
     def start(
         self, zero: Any, *, p: Any, lr: float, initial_accumulator_value: float, l1: float, l2: float, beta: float
     ) -> State:
-        """Begin with the z that says where the parameters are now."""
+        """Begin with the z for which the rule returns the initial parameters."""
         n = zero + initial_accumulator_value
-        return -p * ((beta + np.sqrt(n)) / lr + l2) - np.sign(p) * l1, n
+        return -p * (beta + np.sqrt(n) + lr * l2) - np.sign(p) * lr * l1, n
 
     def rule(self, g: Any, z: Any, n: Any, *, p: Any, lr: float, l1: float, l2: float, beta: float) -> Any:
         """Take one step; see the class."""
-        sigma = (np.sqrt(n + g * g) - np.sqrt(n)) / lr
-        z = z + g - sigma * p
+        sigma = np.sqrt(n + g * g) - np.sqrt(n)
+        z = z + lr * g - sigma * p
         n = n + g * g
-        leader = np.where(abs(z) <= l1, 0 * z, -(z - np.sign(z) * l1) / ((beta + np.sqrt(n)) / lr + l2))
-        return p - leader, (z, n)
+        w = np.where(abs(z) <= lr * l1, 0 * z, -(z - np.sign(z) * lr * l1) / (beta + np.sqrt(n) + lr * l2))
+        return p - w, (z, n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -68,6 +68,7 @@ class LBFGS(Optimizer):
     tolerance_change: NonNegative = 1e-9
     history_size: Count = 100
     line_search_fn: Literal["strong_wolfe"] | None = None
+    needs_closure: ClassVar[bool] = True
 
     def __init__(self, params: Any, *args: Any, **options: Any) -> None:
         super().__init__(params, *args, **options)

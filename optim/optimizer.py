@@ -74,6 +74,8 @@ class Optimizer(Options):
     """Whether the rule treats every number by itself; if not, it is given each parameter in its own shape."""
     own_decay: ClassVar[bool] = False
     """Whether the rule applies ``weight_decay`` itself."""
+    needs_closure: ClassVar[bool] = False
+    """Whether `step` evaluates the loss several times and therefore needs a closure."""
     decoupled_decay: ClassVar[bool] = False
     """Whether ``weight_decay`` shrinks the parameter instead of joining the gradient, whatever the group says."""
     kept: ClassVar[dict[str, Any]] = {}

@@ -41,6 +41,11 @@ class Wrapper(Optimizer):
             setattr(self, name, checked(type(self).__name__, name, value, self.settings[name]))
 
     @property
+    def needs_closure(self) -> bool:  # type: ignore[override]
+        """Whether `step` needs a closure: if the inner optimizer does."""
+        return self.inner.needs_closure
+
+    @property
     def skipped(self) -> int:  # type: ignore[override]
         """Steps left out because of nan or inf, counted by the optimizer inside."""
         return self.inner.skipped
@@ -223,6 +228,7 @@ class SAM(Wrapper):
     """
 
     settings: ClassVar[dict[str, Any]] = {"rho": Annotated[float, "[0, inf)"], "adaptive": bool}
+    needs_closure: ClassVar[bool] = True
     rho: ClassVar[float]
     adaptive: ClassVar[bool]
 

@@ -88,6 +88,18 @@ def groups_of(optimizer: Any) -> list[Group]:
     return groups
 
 
+def initial_rates(optimizer: HasGroups) -> list[float]:
+    """Return the initial rate of each group: ``initial_lr``, or the present rate where no schedule has set it."""
+    return [group["initial_lr" if "initial_lr" in group else "lr"] for group in optimizer.param_groups]
+
+
+def checked_metric(metric: Any) -> float:
+    """Return a metric as a float."""
+    if metric is None:
+        raise TypeError("ReduceLROnPlateau.step needs the metric it watches: scheduler.step(loss)")
+    return float(metric)
+
+
 def steps_taken(optimizer: Any) -> int | None:
     """Return how often the optimizer was stepped, those it skipped included; None if it does not count."""
     count = getattr(optimizer, "step_count", None)
@@ -169,7 +181,9 @@ class LRScheduler:
     [0.4]
     """
 
-    absolute: ClassVar[bool] = False  # overwrite what others did to the rate
+    absolute: ClassVar[bool] = False  # overwrite changes made by others
+    steps_per_batch: ClassVar[bool] = False  # counted in batches, not in epochs
+    needs_metric: ClassVar[bool] = False  # step() takes the metric of the epoch
     # What state_dict leaves out.
     transient: ClassVar[tuple[str, ...]] = ("optimizer", "_steps_at_start", "_schedulers")
     _schedulers: Sequence[LRScheduler] = ()
@@ -189,7 +203,7 @@ class LRScheduler:
         self.base_lrs: list[float] = [group["initial_lr"] for group in groups]
         self._bases = list(self.base_lrs)  # the initial rates, with the changes that others made
         self._last_lr: list[float] = []
-        self._steps_at_start = steps_taken(optimizer)
+        self._steps_at_start: int | None = steps_taken(optimizer)
         if last_epoch == -1:
             self._begin()
         else:
@@ -239,6 +253,8 @@ class LRScheduler:
         """
         self._check_state(state_dict)
         self._load(state_dict)
+        if self.last_epoch > 0:
+            self._steps_at_start = None
         for group, saved in zip(self.optimizer.param_groups, state_dict["groups"], strict=True):
             for key, value in saved.items():
                 group[key] = tuple(value) if isinstance(value, list) else value
@@ -272,10 +288,10 @@ class LRScheduler:
             schedule._load(inner)
 
     def _check_order(self) -> None:
-        counted = steps_taken(self.optimizer)
-        if self.last_epoch == 0 and counted is not None and counted == self._steps_at_start:
+        steps_at_start, self._steps_at_start = self._steps_at_start, None  # checked on the first step only
+        if steps_at_start is not None and steps_at_start == steps_taken(self.optimizer):
             warnings.warn(
-                f"{type(self).__name__}.step() came before optimizer.step(), so the first rate of the schedule "
+                f"{type(self).__name__}.step() came before optimizer.step(), so the rate that the schedule set first "
                 "was never used; the order is optimizer.step(), then scheduler.step()",
                 UserWarning,
                 stacklevel=3,
@@ -298,7 +314,7 @@ class LRScheduler:
         """Set the rates of step 0 when a sequence comes to this schedule."""
         self._jump(0)
 
-    def _advance(self) -> None:
+    def _advance(self, metrics: Any = None) -> None:
         """Set the rates of the next step; a refusal leaves everything as it was."""
         before = self.last_epoch, list(self.base_lrs), list(self._bases), list(self._last_lr)
         try:

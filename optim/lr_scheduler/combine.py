@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from . import functions
-from .base import HasGroups, LRScheduler, groups_of, real, steps_taken, whole
-from .plateau import ReduceLROnPlateau
+from .base import HasGroups, LRScheduler, checked_metric, groups_of, initial_rates, real, steps_taken, whole
 
 __all__ = ["ChainedScheduler", "ConstantLR", "LinearLR", "SequentialLR", "TrapezoidLR", "WarmupLR"]
 
@@ -171,28 +170,28 @@ class Combined(LRScheduler):
         """Refuse: a combination has no formula of its own; `optim.lr_scheduler.preview` walks it."""
         raise NotImplementedError(f"{type(self).__name__} has no closed form; use preview(schedule, steps)")
 
+    @property
+    def steps_per_batch(self) -> bool:  # type: ignore[override]
+        """Whether a part is counted in batches."""
+        return any(schedule.steps_per_batch for schedule in self._schedulers)
+
+    @property
+    def needs_metric(self) -> bool:  # type: ignore[override]
+        """Whether a part needs a metric."""
+        return any(schedule.needs_metric for schedule in self._schedulers)
+
+    def step(self, metrics: Any = None) -> None:
+        """Go to the next step; `metrics` is forwarded to the parts that need it, such as `ReduceLROnPlateau`."""
+        self._check_order()
+        self._advance(metrics)
+
     def _note(self) -> None:
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     @property
     def base_lrs(self) -> list[float]:  # type: ignore[override]
-        """The initial rates, those of the first schedule."""
-        return self._schedulers[0].base_lrs
-
-
-def refuse_plateau(name: str, schedulers: Sequence[LRScheduler]) -> None:
-    """Say that a schedule which waits for a metric cannot be stepped without one."""
-    for i, schedule in enumerate(schedulers):
-        if waits_for_metric(schedule):
-            raise ValueError(
-                f"{name} steps without a metric, and item {i} needs one (ReduceLROnPlateau); "
-                "step that one by itself, after this one"
-            )
-
-
-def waits_for_metric(schedule: LRScheduler) -> bool:
-    """Return whether a schedule is ReduceLROnPlateau, or leads to one."""
-    return isinstance(schedule, ReduceLROnPlateau) or any(map(waits_for_metric, schedule._schedulers))
+        """The initial rates."""
+        return initial_rates(self.optimizer)
 
 
 class ChainedScheduler(Combined):
@@ -222,11 +221,12 @@ class ChainedScheduler(Combined):
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: HasGroups | None = None) -> None:
         super().__init__(optimizer, schedulers)
-        refuse_plateau("ChainedScheduler", schedulers)
 
-    def _advance(self) -> None:
+    def _advance(self, metrics: Any = None) -> None:
+        if self.needs_metric:
+            metrics = checked_metric(metrics)  # before any part has changed
         for schedule in self._schedulers:
-            schedule._advance()
+            schedule._advance(metrics)
         self.last_epoch += 1
         self._note()
 
@@ -283,7 +283,6 @@ class SequentialLR(Combined):
             raise ValueError(f"SequentialLR starts at last_epoch=-1, not {last_epoch!r}; see load_state_dict")
         groups_of(optimizer)
         super().__init__(optimizer, schedulers)
-        refuse_plateau("SequentialLR", schedulers)
         self.milestones: list[int] = [whole("each of milestones", step, 1) for step in milestones]
         if self.milestones != sorted(self.milestones):
             raise ValueError(f"milestones must be in rising order, not {self.milestones}")
@@ -292,8 +291,8 @@ class SequentialLR(Combined):
                 f"{len(schedulers)} schedules take turns at {len(schedulers) - 1} milestones, "
                 f"and {len(self.milestones)} were given: {self.milestones}"
             )
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+        for group, rate in zip(optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = rate
         self._begin()
 
     def _begin(self) -> None:
@@ -306,13 +305,13 @@ class SequentialLR(Combined):
         self.last_epoch = 0
         self._note()
 
-    def _advance(self) -> None:
+    def _advance(self, metrics: Any = None) -> None:
         t = self.last_epoch + 1
         turn = sum(step <= t for step in self.milestones)
         if turn > 0 and self.milestones[turn - 1] == t:
             self._schedulers[turn]._restart()
         else:
-            self._schedulers[turn]._advance()
+            self._schedulers[turn]._advance(metrics)
         self.last_epoch: int = t
         self._note()
 
@@ -352,19 +351,12 @@ class WarmupLR(Combined):
         self._schedulers.append(Ramp(self.optimizer, self.steps))
         self._note()
 
-    def step(self, metrics: float | None = None) -> None:
-        """Go to the next step; `metrics` is for a schedule that wants one, once the warm-up is over."""
-        self._check_order()
-        self._advance(metrics)
-
-    def _advance(self, metrics: float | None = None) -> None:
+    def _advance(self, metrics: Any = None) -> None:
         schedule, ramp = self._schedulers
         if self.last_epoch < self.steps:
             ramp._advance()
-        elif isinstance(schedule, ReduceLROnPlateau | WarmupLR):
-            schedule._advance(metrics)
         else:
-            schedule._advance()
+            schedule._advance(metrics)
         self.last_epoch += 1
         self._note()
 

@@ -25,6 +25,7 @@ class MomentumCycling(LRScheduler):
     """A schedule that also moves the momentum, against the rate: 'momentum', or the first of 'betas'."""
 
     absolute = True
+    steps_per_batch = True
     cycle_momentum: bool
 
     def _cycle_momentum(self, optimizer: HasGroups, wanted: bool, low: PerGroup, high: PerGroup) -> None:

@@ -10,8 +10,10 @@ from .base import (
     HasGroups,
     LRScheduler,
     PerGroup,
+    checked_metric,
     choice,
     groups_of,
+    initial_rates,
     pick,
     real,
     real_per_group,
@@ -66,6 +68,8 @@ class ReduceLROnPlateau(LRScheduler):
     [0.4]
     """
 
+    needs_metric = True
+
     def __init__(
         self,
         optimizer: HasGroups,
@@ -115,9 +119,7 @@ class ReduceLROnPlateau(LRScheduler):
         TypeError
             If no metric is given, or it is no single number.
         """
-        if metrics is None:
-            raise TypeError("ReduceLROnPlateau.step needs the metric it watches: scheduler.step(loss)")
-        metric = float(metrics)
+        metric = checked_metric(metrics)
         if math.isnan(metric):
             warnings.warn(
                 f"the metric is nan at epoch {self.last_epoch + 1}; it counts as no improvement",
@@ -143,3 +145,9 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _advance(self, metrics: Any = None) -> None:
         self.step(metrics)
+
+    def _begin(self) -> None:
+        self._set([group["lr"] for group in self.optimizer.param_groups])
+
+    def _restart(self) -> None:
+        self._set(initial_rates(self.optimizer))

@@ -313,6 +313,30 @@ def test_warmups_can_be_nested_before_a_plateau():
     np.testing.assert_allclose(rates, [0.025, 0.05, 0.05, 0.1, 0.1, 0.1, 0.05], rtol=1e-15)
 
 
+def test_combined_schedules_forward_the_metric_to_a_plateau():
+    plateau = "ReduceLROnPlateau(opt, factor=0.5, patience=0)"
+    for text, expected in (
+        (f"ChainedScheduler([ConstantLR(opt, factor=0.5, total_iters=1), {plateau}])", [0.05, 0.1, 0.05, 0.025]),
+        (f"SequentialLR(opt, [ConstantLR(opt, factor=0.5), {plateau}], [2])", [0.05, 0.05, 0.1, 0.1, 0.05]),
+        (f"SequentialLR(opt, [WarmupLR({plateau}, steps=2)], [])", [0.05, 0.1, 0.1, 0.1, 0.05]),
+    ):
+        opt = optimizer("")
+        schedule = made(text, opt)
+        rates = [seen(opt)[0]]
+        for _ in expected[1:]:
+            schedule.step(1.0)
+            rates.append(seen(opt)[0])
+        np.testing.assert_allclose(rates, expected, rtol=1e-15, err_msg=text)
+
+
+def test_combined_schedules_step_per_batch_or_need_a_metric_as_their_parts_do():
+    one_cycle, plateau = "OneCycleLR(opt, 0.1, total_steps=9)", "ReduceLROnPlateau(opt)"
+    for inner, flags in ((one_cycle, (True, False)), (plateau, (False, True)), ("StepLR(opt, 3)", (False, False))):
+        for around in ("{}", "WarmupLR({}, 2)", "ChainedScheduler([{}])", "SequentialLR(opt, [{}], [])"):
+            schedule = made(around.format(inner), optimizer(""))
+            assert (schedule.steps_per_batch, schedule.needs_metric) == flags, around.format(inner)
+
+
 BETTER = [  # mode, threshold mode, threshold, best, the value that is just not better
     ("min", "rel", 0.25, 2.0, 1.5),
     ("max", "rel", 0.25, 2.0, 2.5),

@@ -133,6 +133,18 @@ def test_ftrl_starts_where_the_parameters_are(options):
     close(places, [[0.75, -2.0]])
 
 
+def test_ftrl_under_a_falling_rate_moves_by_the_current_rate_only():
+    # without l1 and l2 it is Adagrad's step: p -= lr * g / (beta + sqrt(n))
+    p = Parameter(1.0)
+    optimizer = optim.Ftrl([p], lr=0.5, initial_accumulator_value=9.0)
+    expected = 1.0
+    for lr, g, n in ((0.5, 4.0, 25.0), (0.25, 12.0, 169.0), (0.0, 1.0, 170.0), (0.0, 0.0, 170.0)):
+        optimizer.param_groups[0]["lr"], p.grad = lr, g
+        optimizer.step()
+        expected -= lr * g / np.sqrt(n)
+        close(p.data, expected)
+
+
 def test_prodigy():
     # d0 = 1/2, betas (0, 0): m = d g, v = (d g)^2, no correction of bias; beta3 = 0
     # step 1: k = d lr = 1/2; p0 = p, so r = 0 and d stays; p = 4 - 1/2 * sign = 3.5

@@ -148,7 +148,7 @@ BAD_OPTIONS = [
     ("LBFGS", "max_iter", 0, r"max_iter must be in \[1, inf\)"),
     ("LBFGS", "history_size", 0, "history_size"),
     ("LBFGS", "line_search_fn", "wolfe", "line_search_fn must be one of 'strong_wolfe'"),
-    ("Ftrl", "lr", 0.0, r"lr must be in \(0, inf\)"),
+    ("Ftrl", "lr", -1.0, r"lr must be in \[0, inf\)"),
     ("Prodigy", "d0", 0.0, "d0"),
     ("ScheduleFreeSGD", "momentum", 0.0, r"momentum must be in \(0, 1\)"),
 ]

@@ -65,6 +65,14 @@ def test_the_table_holds_every_optimizer():
     assert classes - {"Optimizer"} == set(TABLE)
 
 
+def test_needs_closure_is_true_of_lbfgs_sam_and_wrappers_of_them():
+    assert {name for name in NAMES if made(name, some()).needs_closure} == NEED_CLOSURE
+    for name, needed in (("SGD", False), ("SAM", True), ("LBFGS", True)):
+        inner = made(name, some())
+        around = (optim.Lookahead(inner), optim.distributed.DistributedOptimizer(inner, optim.distributed.Alone()))
+        assert [wrapper.needs_closure for wrapper in around] == [needed, needed]
+
+
 def quadratic(sign=1.0):
     a = Parameter(np.array([[3.0, -2.0], [0.5, 1.0], [2.0, -1.0]]))
     b = Parameter(np.array([[1.5, -1.0], [-2.0, 2.5]]))
