@@ -34,6 +34,11 @@ def chain(nodes: int) -> dict[str, Any]:
     return {"kind": "chain", "nodes": nodes}
 
 
+def gpt(tokens: list[int], embed: int = 16, heads: int = 4, vocabulary: int = 27) -> dict[str, Any]:
+    """Describe a step of a one-layer transformer on single values: forward, backward, Adam written by hand."""
+    return {"kind": "gpt", "tokens": tokens, "embed": embed, "heads": heads, "vocabulary": vocabulary}
+
+
 WORKLOADS: dict[str, dict[str, Any]] = {
     "tiny": {"title": "MLP 2-16-16-1, batch 32, float64, BCE", **network([2, 16, 16, 1], 32, "float64", "bce")},
     "small": {
@@ -48,6 +53,7 @@ WORKLOADS: dict[str, dict[str, Any]] = {
     "moons-gradient": {"title": "scalar moons, loss and gradient only", **moons(False)},
     "short-chain": {"title": "chain of 10,000 numbers, forward and backward", **chain(10_000)},
     "chain": {"title": "chain of 1,000,000 numbers, forward and backward", **chain(1_000_000)},
+    "gpt": {"title": "scalar transformer step, about 33,000 nodes", **gpt([0, 5, 13, 13, 1, 0])},
     "import": {"title": "import over import numpy", "kind": "import"},
 }
 

@@ -18,7 +18,7 @@ import nn
 import optim
 from nn.scalar import MLP
 
-from .scalar import Chain, Moons
+from .scalar import GPT, Chain, Moons
 
 NO_COMPILE = "autograd.compile does not exist yet"
 
@@ -135,4 +135,6 @@ def build(workload: dict[str, Any], variant: str) -> Any:
     compiler = autograd.compile if replay else None
     if workload["kind"] == "chain":
         return Chain(workload, autograd.Value, compiler)
+    if workload["kind"] == "gpt":
+        return GPT(workload, autograd.Value)
     return Moons(workload, autograd.Value, MLP, compiler)
