@@ -22,6 +22,7 @@ from .checking.verify import verify
 from .checkpointing import checkpoint
 from .diagnostics.anomaly import AnomalyError, detect_anomaly
 from .graph import GradientWarning, Node, topological_order
+from .operations.broadcasting import astype, broadcast_to
 from .operations.comparing import (
     ceil,
     equal,
@@ -121,7 +122,7 @@ from .operations.trigonometry import (
     tanh,
 )
 from .recording import enable_grad, is_grad_enabled, no_grad
-from .rules import PRIMITIVES, astype, broadcast_to
+from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
 from .transforms.functional import grad, jvp, value_and_grad, vjp
 from .transforms.jacobians import hessian, hvp, jacobian

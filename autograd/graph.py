@@ -88,10 +88,6 @@ class Primitive:
         """Return the share of the cotangent `g` of `y` that belongs to the argument `rule` stands for."""
         raise NotImplementedError
 
-    def pull_if_taken(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        """Return the same below an operation that selects, where a zero in `g` may mean *not taken*."""
-        return self.pull(rule, g, y, inputs, params)
-
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 

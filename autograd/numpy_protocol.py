@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import rules
 from .graph import Node, notify_read
 from .operands import boxed
 from .operations import (
+    broadcasting,
     comparing,
     elementwise,
     indexing,
@@ -29,7 +29,8 @@ from .operations import (
 )
 
 _MODULES = (
-    comparing, elementwise, trigonometry, rules, shaping, indexing, joining, reducing, scanning, linalg, products,
+    comparing, elementwise, trigonometry, broadcasting, shaping, indexing, joining, reducing, scanning, linalg,
+    products,
 )  # fmt: skip
 
 # Where NumPy's name differs from ours, of functions and of their arguments.

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, Primitive, make_leaf
+from .operations.broadcasting import astype, product_if_taken, sum_to
 from .recording import NotReplayable, Watch, callback, current_mode, enable_grad, is_recording, raw_data
-from .rules import ONE, astype, shape_of, sum_to
+from .rules import ONE, Elementwise, shape_of
 
 __all__ = ["Visit", "fitted", "owned", "reverse_pass"]
 
@@ -135,16 +136,18 @@ class _Walk:
         count = len(inputs) // 2
         args = inputs[:count]
         y, inputs = (node, args) if self.create_graph else (node._data, inputs[count:])
-        pull = op.pull
-        if op.selects or (self.maskable and node in self.maskable):
+        masked = op.selects or (bool(self.maskable) and node in self.maskable)
+        if masked:
             self.maskable.update([arg for arg in args if isinstance(arg, Node)])
-            pull = op.pull_if_taken
         for arg, rule in zip(args, op.rules or op.rules_for(count), strict=True):
             if rule is None or not isinstance(arg, Node):
                 continue
             if not arg._requires_grad if wanted is None else arg not in wanted:
                 continue
-            share = g if rule is ONE else pull(rule, g, y, inputs, params)
+            if masked and isinstance(op, Elementwise):
+                share = product_if_taken(g, op.partial(rule, y, inputs, params))
+            else:
+                share = g if rule is ONE else op.pull(rule, g, y, inputs, params)
             data = arg._data
             if type(share) is not type(data) or (
                 type(data) is not float and (share.shape != data.shape or share.dtype is not data.dtype)

@@ -17,8 +17,7 @@ from .graph import NO_PARAMS, Node, Primitive, apply
 from .operands import compute, operand, shape_of, xp
 
 __all__ = [
-    "PRIMITIVES", "astype", "broadcast_to", "elementwise", "linear", "nondifferentiable", "operand", "primitive",
-    "product_if_taken", "shape_of", "sum_to", "writes_into", "xp",
+    "PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of", "writes_into", "xp",
 ]  # fmt: skip
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -42,9 +41,6 @@ class Elementwise(Primitive):
             return g * (rule(y, inputs[0]) if len(inputs) == 1 else rule(y, inputs[0], inputs[1]))
         except (ValueError, ArithmeticError):
             return g * self.partial(rule, y, inputs, params)
-
-    def pull_if_taken(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        return product_if_taken(g, self.partial(rule, y, inputs, params))
 
     def partial(self, rule: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         """Return the partial derivative; where a float has none, what IEEE arithmetic says (inf or nan)."""
@@ -288,84 +284,3 @@ def _caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool)
     if defaults or variadic or arity > 2:
         return many
     return one if arity == 1 else two
-
-
-def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
-    lead = len(shape) - len(target)
-    return (*range(lead), *(i + lead for i, n in enumerate(target) if n == 1 and shape[i + lead] != 1))
-
-
-@linear(
-    lambda c, y, g, x: product_if_taken(c, x),
-    lambda c, y, g, x: product_if_taken(g, c),  # what was not taken has no derivative in `x` either
-    symbol="*",
-    selects=True,
-)
-def product_if_taken(g: Any, x: Any) -> Any:
-    """Product ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or undefined."""
-    return xp(g, x).where(g == 0, 0.0, x) * g
-
-
-@linear(lambda g, y, x, shape: broadcast_to(g, shape_of(x)))
-def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
-    """Sum away what broadcasting added, down to `shape` (None: to a float): the adjoint of `broadcast_to`."""
-    if shape is None:
-        return float(np.sum(x))
-    axes = _leading_and_stretched(np.shape(x), shape)
-    return np.sum(x, axis=axes, keepdims=True).reshape(shape) if axes else np.reshape(x, shape)
-
-
-@linear(lambda g, y, x, shape: sum_to(g, shape_of(x)))
-def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
-    """Repeat a number or array to `shape` by NumPy's broadcasting rules (None: to a float).
-
-    >>> broadcast_to([1.0, 2.0], (2, 2))
-    array([[1., 2.],
-           [1., 2.]])
-    """
-    if shape is None:
-        return float(x)
-    whole = np.empty(shape, np.result_type(x))  # numbers of its own: a view of stride 0 slows what comes after
-    whole[...] = x
-    return whole
-
-
-@linear(lambda g, y, x, dtype: astype(g, getattr(x, "dtype", np.float64)))
-def _astype(x: Any, dtype: Any = np.float64) -> Any:
-    """Convert to another floating-point dtype."""
-    return x if type(x) is float else np.asarray(x).astype(dtype)
-
-
-@nondifferentiable()
-def _cast(x: Any, dtype: Any = np.int64) -> Any:
-    """Convert to integers or bools, which have no gradient."""
-    return np.asarray(x).astype(dtype)
-
-
-def astype(x: Any, dtype: Any) -> Any:
-    """Convert to another dtype; gradients pass between floating-point dtypes and come back in that of `x`.
-
-    Parameters
-    ----------
-    x : array_like, Tensor or Value
-        What to convert; a float has one dtype only and stays as it is.
-    dtype : dtype
-        A floating-point, integer or bool dtype; integers and bools cut the gradient.
-
-    Returns
-    -------
-    ndarray, Tensor, float or Value
-        The same numbers, as far as `dtype` can hold them.
-
-    Examples
-    --------
-    >>> from autograd import Tensor
-    >>> x = Tensor(np.float32([1.0, 2.0]), requires_grad=True)
-    >>> astype(x, np.float64).sum().backward()
-    >>> x.grad.dtype
-    dtype('float32')
-    """
-    wanted = np.dtype(dtype)
-    if wanted.kind not in "fiub":
-        raise TypeError(f"astype() converts to float, integer and bool dtypes, not {wanted}")
-    return (_astype if wanted.kind == "f" else _cast)(x, dtype=wanted)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from . import rules
 from .diagnostics.messages import checked_flag, checked_name, spoken, unknown_attribute
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, notify_read
-from .operations import elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
+from .operations import broadcasting, elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
 from .recording import current_mode
 from .rules import Operation
 from .variable import Variable, leaf, require_float
@@ -249,7 +248,7 @@ class Tensor(Variable):
     squeeze: Operation = as_method(shaping.squeeze)
     flatten: Operation = as_method(shaping.flatten)
     ravel: Operation = as_method(shaping.flatten)
-    broadcast_to: Operation = rules.broadcast_to
+    broadcast_to: Operation = broadcasting.broadcast_to
     tile: Operation = shaping.tile
     repeat: Operation = as_method(joining.repeat)
     repeat_interleave: Operation = as_method(joining.repeat)
@@ -263,15 +262,15 @@ class Tensor(Variable):
     take: Operation = as_method(indexing.take)
     take_along_axis: Operation = as_method(indexing.take_along_axis)
     index_add: Operation = indexing.index_add
-    astype: Operation = rules.astype
+    astype: Operation = broadcasting.astype
 
     def float(self) -> Any:
         """Return the numbers as float32, PyTorch's meaning of the word."""
-        return rules.astype(self, np.float32)
+        return broadcasting.astype(self, np.float32)
 
     def double(self) -> Any:
         """Return the numbers as float64."""
-        return rules.astype(self, np.float64)
+        return broadcasting.astype(self, np.float64)
 
     def reshape(self, *shape: Any) -> Any:
         """Return the same numbers in another shape, given as one tuple or as lengths."""
@@ -296,11 +295,11 @@ class Tensor(Variable):
         wanted = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
         held = (None,) * (len(wanted) - self.ndim) + self.shape
         pairs = zip(wanted, held, strict=False)  # too few sizes are for broadcast_to to refuse
-        return rules.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
+        return broadcasting.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
 
     def clone(self) -> Any:
         """Return a recorded copy of the numbers, through which gradients pass."""
-        return rules.astype(self, self.dtype)
+        return broadcasting.astype(self, self.dtype)
 
     def masked_fill(self, mask: Any, value: Any) -> Any:
         """Return `value` where `mask` holds, and these numbers elsewhere."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.rules import broadcast_to, linear, shape_of
+from autograd.rules import linear, shape_of
 
+from .broadcasting import broadcast_to
 from .elementwise import where
 from .indexing import getitem, take
 from .shaping import axis_number, expand_dims, reshape, shape_tuple

@@ -11,8 +11,9 @@ import numpy as np
 from autograd.graph import Node
 from autograd.operands import holds_objects
 from autograd.recording import is_recording
-from autograd.rules import broadcast_to, linear, nondifferentiable, primitive, shape_of
+from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
+from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or
 from .elementwise import exp, maximum, minimum, where
 from .shaping import axis_number, reshape

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node
-from autograd.rules import broadcast_to, linear, shape_of
+from autograd.rules import linear, shape_of
+
+from .broadcasting import broadcast_to
 
 
 def shape_tuple(x: Any) -> tuple[int, ...]:

@@ -13,8 +13,9 @@ import numpy as np
 
 from autograd.backward import fitted, gradients
 from autograd.graph import KINDS, Node, apply, make_leaf
+from autograd.operations.broadcasting import broadcast_to, product_if_taken
 from autograd.recording import enable_grad
-from autograd.rules import ONE, Elementwise, Linear, broadcast_to, product_if_taken, shape_of
+from autograd.rules import ONE, Elementwise, Linear, shape_of
 
 __all__ = ["forward_pass", "pushed"]
 

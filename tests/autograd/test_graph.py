@@ -10,7 +10,8 @@ import autograd as ag
 from autograd import Node, Tensor, Value, no_grad, topological_order
 from autograd.extend import apply
 from autograd.graph import Primitive, description, record
-from autograd.rules import PRIMITIVES, Elementwise, sum_to
+from autograd.operations.broadcasting import sum_to
+from autograd.rules import PRIMITIVES, Elementwise
 
 
 def names(order):

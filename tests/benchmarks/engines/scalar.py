@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import random
+from typing import Any
 
 from workloads import BETAS, CHAIN_A, CHAIN_B, EPSILON, LEARNING_RATE, MOONS_L2, MOONS_RATE, moons_data
 
