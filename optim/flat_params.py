@@ -106,7 +106,6 @@ class Bundle:
         self.places: list[int] = list(places)
         self.t: int = t
         self.states: list[State] = []
-        self.replay: Any = None
         self.forget()
         self.lay_out()
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
@@ -305,4 +304,4 @@ class Bundle:
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies of views are no longer views of the copied vector: a copied bundle gathers its numbers afresh.
-        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": [], "replay": None, "pieces": []}
+        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": [], "pieces": []}

@@ -12,7 +12,6 @@ from .decay import descent, shrunk
 from .flat_forms import FloatBundle, WholeBundle
 from .flat_params import Array, Bundle, State, label, numbers
 from .options import Options
-from .recording import Replay, is_formula
 from .trace import Trace, look
 from .validation import as_groups, checked_entries, checked_state_dict
 
@@ -107,7 +106,6 @@ class Optimizer(Options):
         self._bundles: list[list[Bundle]] = []
         self._wants_t, self._wants_p = "t" in self.wanted, "p" in self.wanted
         self._wants = [name for name in self.wanted if name not in ("t", "p")]
-        self._straight = self.elementwise and hasattr(self, "rule") and is_formula(self.rule)
         for group in as_groups(params, type(self).__name__):
             self.add_param_group(group)
 
@@ -217,10 +215,6 @@ class Optimizer(Options):
 
     def _advanced(self, bundle: Bundle, grads: list[Any], group: Group) -> list[State]:
         """Work out a bundle's numbers after one step, into its spare room, and its states."""
-        if bundle.replay is not None:
-            done = bundle.replay.step(bundle, grads, group)
-            if done is not None:
-                return done  # type: ignore[no-any-return]
         states = self._begun(bundle, group)
         p, after, fresh = bundle.read(), bundle.room(), []
         if p.size == 0:
@@ -232,13 +226,10 @@ class Optimizer(Options):
                 if part is given:  # not the rule's to keep: the caller's own array, or room for the next gradient
                     state = tuple([+part if part is given else part for part in state])
             fresh.append(state)
-        if self._straight:
-            bundle.replay = bundle.replay or Replay()
-            fresh = bundle.replay.watch(self.formula, bundle, fresh, group)
         return fresh
 
     def formula(self, p: Any, g: Any, state: State, group: Mapping[str, Any], t: int) -> tuple[Any, Any, State]:
-        """Return what a step is taken from, the step, and the new state; of arrays, or of a recording's letters."""
+        """Return what a step is taken from, the step, and the new state."""
         coupled, decoupled = self.decay(group)
         maximize = group["maximize"]
         if maximize or coupled:

@@ -26,7 +26,7 @@ ORDER = {
         "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
     ),
     "optim": (
-        "options", "averaging", "flat_params", "decay", "lr_scheduler", "flat_forms", "line_search", "recording",
+        "options", "averaging", "flat_params", "decay", "lr_scheduler", "flat_forms", "line_search",
         "trace", "validation", "optimizer", "adagrad", "adam", "adam_relatives", "layerwise", "lbfgs", "schedule_free",
         "sgd", "sign", "wrappers", "matrix", "distributed", "__init__",
     ),
