@@ -13,6 +13,7 @@ import numpy as np
 from autograd import Tensor
 
 from .random import Rng, as_generator
+from .validation import checked_range
 
 __all__ = [
     "calculate_gain", "constant_", "eye_", "he_normal_", "he_uniform_", "kaiming_normal_", "kaiming_uniform_",
@@ -149,8 +150,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Rng = N
     >>> bool(abs(normal_(Tensor(np.zeros(10_000)), std=2.0, rng=0).data.std() - 2.0) < 0.05)
     True
     """
-    if not std >= 0:
-        raise ValueError(f"a standard deviation is not negative: std={std}")
+    checked_range("normal_", "std", std)
     return _set(tensor, mean + std * as_generator(rng).standard_normal(tensor.shape))
 
 
@@ -304,8 +304,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, *, rng: Rng = No
     """
     if tensor.ndim != 2:
         raise ValueError(f"sparse_ needs a matrix, not shape {tensor.shape}")
-    if not 0 <= sparsity <= 1:
-        raise ValueError(f"sparsity is a fraction in [0, 1], not {sparsity}")
+    checked_range("sparse_", "sparsity", sparsity, high=1.0)
     generator = as_generator(rng)
     array = std * generator.standard_normal(tensor.shape)
     zeros = math.ceil(sparsity * tensor.shape[0])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
+from autograd.extend import raw_data
+
 from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
-from .functional.checks import checked_reduction, require_positive
+from .functional.checks import checked_reduction
 from .layers.options import Options
+from .validation import checked_range
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "FocalLoss", "GaussianNLLLoss",
@@ -32,11 +36,9 @@ class Loss(Options):
         options = {name: getattr(self, name) for name in self._options}
         if not (isinstance(self, KLDivLoss) and options["reduction"] == "batchmean"):
             checked_reduction(options["reduction"])
-        for option, zero in (("delta", False), ("beta", True), ("gamma", True)):
+        for option, high in (("delta", math.inf), ("beta", math.inf), ("gamma", math.inf), ("label_smoothing", 1.0)):
             if option in options:
-                require_positive(type(self).__name__, option, options[option], zero)
-        if not 0.0 <= (smoothing := options.get("label_smoothing", 0.0)) <= 1.0:
-            raise ValueError(f"{type(self).__name__}: label_smoothing is a fraction in [0, 1], not {smoothing}")
+                checked_range(type(self).__name__, option, options[option], high=high, exclude_low=option == "delta")
 
     def divisor(self, target: Any) -> float:
         """Return what a mean over these targets divides by, which is its weight among those of other batches.
@@ -50,14 +52,14 @@ class Loss(Options):
         """
         if "ignore_index" not in self._options:
             return float(len(target))
-        t = np.asarray(target if isinstance(target, np.ndarray) else getattr(target, "data", target))
+        t = np.asarray(raw_data(target))
         if t.dtype.kind not in "iu":  # of probabilities all rows count alike
             return float(len(t))
         weight, kept = getattr(self, "weight", None), t != getattr(self, "ignore_index", None)
         if weight is None:
             return float(np.count_nonzero(kept))
         # a class that is not there is for the loss to name
-        return float(np.asarray(getattr(weight, "data", weight), float).take(t[kept], mode="clip").sum())
+        return float(np.asarray(raw_data(weight), float).take(t[kept], mode="clip").sum())
 
 
 class MSELoss(Loss):

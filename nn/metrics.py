@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.extend import raw_data
+
 __all__ = [
     "Metric",
     "accuracy",
@@ -25,10 +27,6 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 Metric = Callable[[Any, Any], float]
-
-
-def _array(numbers: Any) -> Array:
-    return np.asarray(getattr(numbers, "data", numbers) if not isinstance(numbers, np.ndarray) else numbers)
 
 
 def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
@@ -59,7 +57,7 @@ def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
     >>> predicted_classes([-1.5, 0.2])
     array([0, 1])
     """
-    scores = _array(output)
+    scores = np.asarray(raw_data(output))
     if scores.ndim == 2 and scores.shape[1] > 1:
         return np.asarray(scores.argmax(axis=1))
     if scores.ndim not in (1, 2):
@@ -70,11 +68,11 @@ def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
 
 def _classes(output: Any, target: Any) -> tuple[Array, Array]:
     """Return predicted and true classes; true ones may be rows of probabilities."""
-    predicted, true = predicted_classes(output), _array(target)
+    predicted, true = predicted_classes(output), np.asarray(raw_data(target))
     if true.ndim == 2:
         true = true.argmax(axis=1) if true.shape[1] > 1 else true[:, 0]
     if true.shape != predicted.shape:
-        raise ValueError(f"{len(predicted)} predictions were given for targets of shape {_array(target).shape}")
+        raise ValueError(f"got {len(predicted)} predictions for targets of shape {np.shape(raw_data(target))}")
     if not len(true):
         raise ValueError("there are no rows to measure: outputs and targets are empty")
     return predicted, true.astype(np.int64)
@@ -140,7 +138,7 @@ def confusion_matrix(output: Any, target: Any, classes: int | None = None) -> Ar
            [0, 2]])
     """
     predicted, true = _classes(output, target)
-    scores = _array(output)
+    scores = np.asarray(raw_data(output))
     columns = scores.shape[1] if scores.ndim == 2 else 0
     largest = int(max(predicted.max(), true.max())) + 1
     count = max(largest, columns) if classes is None else int(classes)
@@ -170,7 +168,7 @@ def f1_score(output: Any, target: Any) -> float:
 
 def _columns(output: Any, target: Any) -> tuple[Array, Array]:
     """Return predictions and targets of one shape."""
-    a, y = _array(output).astype(np.float64), _array(target).astype(np.float64)
+    a, y = (np.asarray(raw_data(x), np.float64) for x in (output, target))
     if a.shape != y.shape and a.size == y.size and len(a) == len(y):
         a = a.reshape(y.shape)
     if a.shape != y.shape:

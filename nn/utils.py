@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator
-from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from autograd.extend import raw_data
+
+from .validation import checked_range
 
 __all__ = [
     "clip_grad_norm_",
@@ -21,11 +24,6 @@ __all__ = [
     "parameters_to_vector",
     "vector_to_parameters",
 ]
-
-
-def raw(number: Any) -> Any:
-    """Return the numbers of a node, or `number` itself: `.grad` is a node after ``create_graph=True``."""
-    return number if isinstance(number, np.ndarray | Real) else number.data
 
 
 def listed(parameters: Any, what: str = "parameters") -> list[Any]:
@@ -45,24 +43,13 @@ def listed(parameters: Any, what: str = "parameters") -> list[Any]:
 
 def with_gradient(parameters: Any) -> list[tuple[Any, Any]]:
     """Return each parameter that has a gradient, and the gradient's numbers."""
-    return [(p, raw(p.grad)) for p in listed(parameters) if p.grad is not None]
+    return [(p, raw_data(p.grad)) for p in listed(parameters) if p.grad is not None]
 
 
 def assign_grad(parameter: Any, grad: Any) -> None:
     """Give a parameter a gradient of the kind and dtype of its data."""
     data = parameter.data
     parameter.grad = np.asarray(grad, dtype=data.dtype) if isinstance(data, np.ndarray) else float(grad)
-
-
-def bound(name: str, value: Any, positive: bool = False) -> float:
-    """Return `value` as a float, if it is a number that gradients can be held to."""
-    interval = "(0, inf]" if positive else "[0, inf]"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number in {interval}, not {value!r} ({type(value).__name__})")
-    number = float(value)
-    if not (number > 0.0 if positive else number >= 0.0):
-        raise ValueError(f"{name} must lie in {interval}, not {value!r}")
-    return number
 
 
 def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> float:
@@ -101,8 +88,8 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
     >>> get_total_norm([3.0, -4.0], norm_type=math.inf)
     4.0
     """
-    p = bound("norm_type", norm_type, positive=True)
-    arrays = [np.abs(np.asarray(raw(t), dtype=np.float64)) for t in tensors]
+    p = checked_range("get_total_norm", "norm_type", norm_type, exclude_low=True)
+    arrays = [np.abs(np.asarray(raw_data(t), dtype=np.float64)) for t in tensors]
     largest = max((float(np.max(a, initial=0.0)) for a in arrays), key=_nan_first, default=0.0)
     norm = largest
     if math.isfinite(largest) and largest > 0.0 and not math.isinf(p):
@@ -166,7 +153,7 @@ def clip_grad_norm_(
     >>> round(x.grad, 6), round(y.grad, 6)
     (0.6, 0.8)
     """
-    longest = bound("max_norm", max_norm)
+    longest = checked_range("clip_grad_norm_", "max_norm", max_norm)
     empty = isinstance(parameters, Iterator)
     pairs = with_gradient(parameters := listed(parameters))
     if empty and not parameters:
@@ -203,7 +190,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     >>> w.grad
     array([-1. ,  0.5,  1. ])
     """
-    limit = bound("clip_value", clip_value)
+    limit = checked_range("clip_grad_value_", "clip_value", clip_value)
     for parameter, grad in with_gradient(parameters):
         assign_grad(parameter, np.clip(grad, -limit, limit))
 
@@ -261,7 +248,7 @@ def vector_to_parameters(vec: Any, parameters: Any) -> None:
            [7., 8.]]), 9.0)
     """
     wanted = listed(parameters)
-    numbers = np.asarray(vec if isinstance(vec, np.ndarray | list | tuple) else raw(vec))
+    numbers = np.asarray(raw_data(vec))
     sizes = [int(np.size(p.data)) for p in wanted]
     if numbers.ndim != 1 or numbers.size != sum(sizes):
         raise ValueError(

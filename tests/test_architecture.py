@@ -22,8 +22,8 @@ ORDER = {
         "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
-        "_check", "metrics", "utils", "random", "ranks", "init", "functional", "module", "checkpoint", "layers",
-        "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
+        "_check", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module", "checkpoint",
+        "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
     ),
     "optim": (
         "options", "averaging", "flat_params", "decay", "lr_scheduler", "flat_forms", "line_search",

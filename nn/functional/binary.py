@@ -11,6 +11,7 @@ from typing import Any
 import autograd as ag
 from autograd import maximum, sigmoid
 from autograd.extend import apply, elementwise, xp
+from nn.validation import checked_range
 
 from .checks import (
     fitted_weight,
@@ -18,7 +19,6 @@ from .checks import (
     reduced,
     refuse_nan,
     require_no_nan,
-    require_positive,
     require_probabilities,
 )
 from .fused import mean_logit_cross_entropy
@@ -169,9 +169,9 @@ def sigmoid_focal_loss(
     >>> round(float(sigmoid_focal_loss([0.0], [1.0])), 6)
     0.173287
     """
-    require_positive("sigmoid_focal_loss", "gamma", gamma, zero=True)
-    if alpha is not None and not 0 <= alpha <= 1:
-        raise ValueError(f"sigmoid_focal_loss: alpha is a weight in [0, 1], not {alpha}")
+    checked_range("sigmoid_focal_loss", "gamma", gamma)
+    if alpha is not None:
+        checked_range("sigmoid_focal_loss", "alpha", alpha, high=1.0)
     z, t = prediction_and_target("sigmoid_focal_loss", input, target)
     require_probabilities("sigmoid_focal_loss", "targets", t)
     p = sigmoid(z)

@@ -59,6 +59,11 @@ def reduced(losses: Any, reduction: str) -> Any:
     return losses
 
 
+def row_count(x: Any) -> int:
+    """Return the number of rows of a batch; an operand without axes is one row."""
+    return x.shape[0] if x.shape else 1
+
+
 def warn_empty() -> None:
     """Warn that the mean of nothing is nan."""
     warnings.warn("the batch is empty, and the mean of no losses is nan", stacklevel=4)
@@ -74,11 +79,8 @@ def prediction_and_target(name: str, input: Any, target: Any) -> tuple[Any, Any]
             f"{name}: the target has shape {t.shape} and the prediction {x.shape}; they would broadcast to something "
             "else than one loss per prediction. Reshape one of them, as in target.reshape(prediction.shape)"
         )
-    if t.dtype is not x.dtype and x.dtype.kind == "f" and t.dtype.kind in "biuf":
-        if type(t) is np.ndarray:
-            t = t.astype(x.dtype)
-        elif is_recording() and not t.requires_grad:  # an array, before it was an argument of a compiled function
-            t = ag.astype(t, x.dtype)
+    if t.dtype is not x.dtype and t.dtype != x.dtype and x.dtype.kind == "f" and t.dtype.kind in "biuf":
+        t = t.astype(x.dtype) if type(t) is np.ndarray else ag.astype(t, x.dtype)
     return x, t
 
 
@@ -92,14 +94,11 @@ def as_losses(x: Any) -> Any:
 
 def constant(weight: Any, x: Any) -> Any:
     """Return weights as an operand in the float type of `x`."""
-    if isinstance(weight, Node):
-        if is_recording() and not weight.requires_grad and x.dtype.kind == "f" and numbers(weight).dtype != x.dtype:
-            return ag.astype(weight, x.dtype)  # an array, before it was an argument of a compiled function
-        return weight
-    array = np.asarray(weight)
-    if array.dtype == object:
-        return array
-    return array.astype(x.dtype if x.dtype.kind == "f" else float, copy=False)
+    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
+    if isinstance(weight, Tensor):
+        return weight if weight.dtype == dtype or x.dtype.kind != "f" else ag.astype(weight, dtype)
+    array = weight if isinstance(weight, Value) else np.asarray(weight)
+    return array if isinstance(array, Value) or array.dtype == object else array.astype(dtype, copy=False)
 
 
 def fitted_weight(name: str, what: str, weight: Any, x: Any) -> Any:
@@ -110,12 +109,6 @@ def fitted_weight(name: str, what: str, weight: Any, x: Any) -> Any:
     except ValueError:
         raise ValueError(f"{name}: {what} of shape {np.shape(w)} does not fit losses of shape {x.shape}") from None
     return w
-
-
-def require_positive(name: str, what: str, value: float, zero: bool = False) -> None:
-    """Raise unless an option is positive, or 0 where that is allowed; nan is neither."""
-    if not (value > 0 or (zero and value == 0)):
-        raise ValueError(f"{name}: {what} must be {'at least' if zero else 'greater than'} 0, not {value}")
 
 
 def refuse_nan(name: str, loss: Any, target: Any) -> Any:

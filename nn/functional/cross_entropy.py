@@ -11,7 +11,7 @@ import numpy as np
 import autograd as ag
 from autograd.extend import NotReplayable, apply, check, elementwise, is_recording, xp
 
-from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities
+from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities, row_count
 from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_entropy_of_index
 from .recorded import computed, holds_values, numbers
 
@@ -69,6 +69,11 @@ def cross_entropy(
     if z.ndim != 2:
         return _of_other_shape(z, target, weight, ignore_index, reduction, label_smoothing)
     if t.dtype.kind not in "iu" or t.ndim != 1:
+        if ignore_index != -100:  # the default
+            raise ValueError(
+                f"cross_entropy: ignore_index={ignore_index} needs class indices, got a target of probabilities; set "
+                "the rows to ignore to zero instead"
+            )
         q = _probability_rows(z, target, t)
         return reduced(_weighted_rows(z, q, weight, label_smoothing), reduction)
     recording = is_recording()
@@ -297,7 +302,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     x, t = prediction_and_target("kl_div", input, target)
     losses = ag.exp(t) * (t - x) if log_target else x_log_x(t) - t * x
     if reduction == "batchmean":
-        loss = ag.sum(losses) / len(x) if losses.size else reduced(losses, "mean")
+        loss = ag.sum(losses) / row_count(x) if losses.size else reduced(losses, "mean")
     else:
         loss = reduced(losses, reduction)
     return refuse_nan("kl_div", loss, t)

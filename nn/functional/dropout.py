@@ -9,6 +9,7 @@ import numpy as np
 
 from nn.random import Rng, as_generator
 from nn.ranks import drawn_for_all
+from nn.validation import checked_range
 
 from .checks import as_operand
 from .recorded import computed
@@ -16,15 +17,6 @@ from .recorded import computed
 __all__ = ["alpha_dropout", "dropout"]
 
 SELU_FLOOR = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717  # what SELU tends to at -inf
-
-
-def checked_probability(name: str, p: Any) -> float:
-    """Return a probability as a float, or say what is wrong with it."""
-    if isinstance(p, (bool, str)) or not isinstance(p, (int, float, np.number)):
-        raise TypeError(f"{name}: p is a probability in [0, 1], not {p!r:.60} ({type(p).__name__})")
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name}: p is a probability in [0, 1], not {p}")
-    return float(p)
 
 
 def _kept(x: Any, p: float, rng: Rng) -> Any:
@@ -71,7 +63,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = Non
     >>> dropout(np.ones(4), 0.5, rng=0)
     array([2., 0., 0., 0.])
     """
-    p = checked_probability("dropout", p)
+    p = checked_range("dropout", "p", p, high=1.0)
     x = as_operand(input)
     if not training or p == 0:
         return x
@@ -95,7 +87,7 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, *, rng: Rn
     >>> alpha_dropout(np.zeros(2), 0.5, training=False)
     array([0., 0.])
     """
-    p = checked_probability("alpha_dropout", p)
+    p = checked_range("alpha_dropout", "p", p, high=1.0)
     x = as_operand(input)
     if not training or p == 0:
         return x

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd import Tensor, tanh
+from autograd import greater, log, maximum, tanh, where
 from autograd.extend import apply, elementwise, xp
+from nn.validation import checked_range
 
-from .checks import constant, prediction_and_target, reduced, refuse_nan, require_positive
+from .checks import constant, prediction_and_target, reduced, refuse_nan, row_count
 from .fused import mean_squared_error
 from .recorded import checked, computed
 from .rectifiers import hardtanh
@@ -48,6 +49,14 @@ def log_cosh(d: Any) -> Any:
     """Logarithm of the hyperbolic cosine, without overflow."""
     a = abs(d)
     return a + xp(d).log1p(xp(d).exp(-2.0 * a)) - math.log(2.0)
+
+
+@elementwise(lambda y, t: where(greater(t, 1.0), log(maximum(t, 1.0)) + 0.5 / maximum(t, 1.0), 0.0))
+def log_factorial(t: Any) -> Any:
+    """Stirling's approximation of ``log(t!)`` where ``t > 1``, else 0."""
+    n = xp(t).maximum(t, 1.0)
+    stirling = n * xp(t).log(n) - n + 0.5 * xp(t).log(2.0 * math.pi * n)
+    return xp(t).where(t > 1.0, stirling, 0.0 * t)
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -111,7 +120,7 @@ def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """
     x, t = prediction_and_target("half_mse_loss", input, target)
     losses = 0.5 * squared_error(x, t)
-    loss = ag.sum(losses) / len(x) if reduction == "mean" and losses.size else reduced(losses, reduction)
+    loss = ag.sum(losses) / row_count(x) if reduction == "mean" and losses.size else reduced(losses, reduction)
     return refuse_nan("half_mse_loss", loss, t)
 
 
@@ -139,7 +148,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     >>> huber_loss([1.0, 9.0], [2.0, 4.0], "none")
     array([0.5, 4.5])
     """
-    require_positive("huber_loss", "delta", delta)
+    checked_range("huber_loss", "delta", delta, exclude_low=True)
     x, t = prediction_and_target("huber_loss", input, target)
     return refuse_nan("huber_loss", reduced(huber_of_difference(x - t, delta), reduction), t)
 
@@ -154,7 +163,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     >>> smooth_l1_loss([1.0, 9.0], [2.0, 4.0], "none")
     array([0.5, 4.5])
     """
-    require_positive("smooth_l1_loss", "beta", beta, zero=True)
+    checked_range("smooth_l1_loss", "beta", beta)
     x, t = prediction_and_target("smooth_l1_loss", input, target)
     d = x - t
     losses = huber_of_difference(d, beta) / beta if beta else ag.absolute(d)
@@ -206,14 +215,8 @@ def poisson_nll_loss(
     x, t = prediction_and_target("poisson_nll_loss", input, target)
     losses = ag.exp(x) - t * x if log_input else x - t * ag.log(x + eps)
     if full:
-        losses = losses + constant(computed(_log_factorial, t, like=x), x)
+        losses = losses + log_factorial(t)
     return refuse_nan("poisson_nll_loss", reduced(losses, reduction), t)
-
-
-def _log_factorial(y: Any) -> Any:
-    """Return Stirling's approximation of ``log(y!)`` where ``y > 1``, else 0."""
-    safe = np.where(y > 1, y, 1)
-    return np.where(y > 1, safe * np.log(safe) - safe + 0.5 * np.log(2 * math.pi * safe), 0)
 
 
 def gaussian_nll_loss(
@@ -248,9 +251,9 @@ def gaussian_nll_loss(
     >>> round(float(gaussian_nll_loss([1.0], [3.0], [4.0])), 6)
     1.193147
     """
-    require_positive("gaussian_nll_loss", "eps", eps)
+    checked_range("gaussian_nll_loss", "eps", eps, exclude_low=True)
     x, t = prediction_and_target("gaussian_nll_loss", input, target)
-    v = var if isinstance(var, Tensor) else np.asarray(var)
+    v = constant(var, x)
     if v.shape == x.shape[:-1] and v.shape != x.shape:
         v = ag.reshape(v, (*v.shape, 1))
     if v.shape not in (x.shape, (*x.shape[:-1], 1)):

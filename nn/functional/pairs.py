@@ -8,6 +8,7 @@ import numpy as np
 
 import autograd as ag
 from autograd import maximum, minimum
+from nn.validation import checked_range
 
 from .checks import as_losses, prediction_and_target, reduced, refuse_nan, require_no_nan
 from .recorded import computed, numbers
@@ -43,8 +44,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     >>> pairwise_distance([3.0, 0.0], [0.0, 4.0], eps=0.0)
     5.0
     """
-    if not p >= 1:
-        raise ValueError(f"pairwise_distance: p is at least 1, not {p}")
+    checked_range("pairwise_distance", "p", p, low=1.0)
     d = as_losses(x1) - as_losses(x2) + eps
     if p == 2.0:
         return ag.sqrt(ag.sum(d * d, axis=-1, keepdims=keepdim))
@@ -67,6 +67,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     array([0.70710678])
     """
     a, b = as_losses(x1), as_losses(x2)
+    a, b = (ag.broadcast_to(x, np.broadcast_shapes(a.shape, b.shape)) for x in (a, b))
     square_a, square_b = (maximum(ag.sum(x * x, axis=dim), eps * eps) for x in (a, b))
     return ag.sum(a * b, axis=dim) / (ag.sqrt(square_a) * ag.sqrt(square_b))
 
@@ -105,8 +106,7 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     >>> cosine_embedding_loss([[1.0, 0.0]], [[0.0, 1.0]], [1])
     np.float64(1.0)
     """
-    if not -1 <= margin <= 1:
-        raise ValueError(f"cosine_embedding_loss: margin is a cosine in [-1, 1], not {margin}")
+    checked_range("cosine_embedding_loss", "margin", margin, -1.0, 1.0)
     a, b = prediction_and_target("cosine_embedding_loss", input1, input2)
     shape = np.shape(numbers(target))
     if shape != a.shape[:-1]:
@@ -154,8 +154,7 @@ def triplet_margin_loss(
     >>> triplet_margin_loss([[0.0]], [[1.0]], [[3.0]], margin=5.0)
     np.float64(3.0)
     """
-    if not margin > 0:
-        raise ValueError(f"triplet_margin_loss: margin must be greater than 0, not {margin}")
+    checked_range("triplet_margin_loss", "margin", margin, exclude_low=True)
     a, b = prediction_and_target("triplet_margin_loss", anchor, positive)
     a, c = prediction_and_target("triplet_margin_loss", a, negative)
     far = pairwise_distance(a, c, p, eps)

@@ -155,8 +155,8 @@ def prelu(input: Any, weight: Any) -> Any:
     channels = x.shape[1] if x.ndim > 1 else x.shape[0] if x.ndim == 1 else 1
     if a.size not in (1, channels):
         raise ValueError(f"prelu: {a.size} slopes for {channels} channels (input of shape {x.shape}); give 1 or all")
-    if a.size > 1 and x.ndim > 2:
-        a = a.reshape((a.size,) + (1,) * (x.ndim - 2))
+    if x.ndim != 2:
+        a = a.reshape((a.size,) + (1,) * (x.ndim - 2) if x.ndim else ())
     return slope_where_negative(x, a)
 
 

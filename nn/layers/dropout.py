@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
-from nn.functional.dropout import checked_probability
 from nn.module import Module
 from nn.random import Rng, as_generator
+from nn.validation import checked_range
 
 __all__ = ["AlphaDropout", "Dropout"]
 
@@ -40,7 +40,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         super().__init__()
-        self.p: float = checked_probability(type(self).__name__, p)
+        self.p: float = checked_range(type(self).__name__, "p", p, high=1.0)
         self.rng: Any = None if rng is None else as_generator(rng)
 
     def forward(self, input: Any) -> Any:

@@ -16,17 +16,9 @@ from nn.functional.fused import AFFINE
 from nn.init import normal_, uniform_
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
+from nn.validation import checked_integer
 
 __all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear"]
-
-
-def checked_size(owner: str, name: str, value: Any, least: int = 0) -> int:
-    """Return a length as an int, or say what is wrong with it."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{owner}: {name} is an integer, not {value!r:.60} ({type(value).__name__})")
-    if value < least:
-        raise ValueError(f"{owner}: {name} is at least {least}, not {value}")
-    return int(value)
 
 
 class Linear(Module):
@@ -66,8 +58,8 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None, rng: Rng = None
     ) -> None:
         super().__init__()
-        self.in_features: int = checked_size("Linear", "in_features", in_features)
-        self.out_features: int = checked_size("Linear", "out_features", out_features)
+        self.in_features: int = checked_integer("Linear", "in_features", in_features)
+        self.out_features: int = checked_integer("Linear", "out_features", out_features)
         dtype = ag.get_default_dtype() if dtype is None else dtype
         self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in_features), dtype))
         self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
@@ -139,9 +131,9 @@ class Bilinear(Module):
         rng: Rng = None,
     ) -> None:
         super().__init__()
-        self.in1_features: int = checked_size("Bilinear", "in1_features", in1_features, 1)
-        self.in2_features: int = checked_size("Bilinear", "in2_features", in2_features, 1)
-        self.out_features: int = checked_size("Bilinear", "out_features", out_features, 1)
+        self.in1_features: int = checked_integer("Bilinear", "in1_features", in1_features, 1)
+        self.in2_features: int = checked_integer("Bilinear", "in2_features", in2_features, 1)
+        self.out_features: int = checked_integer("Bilinear", "out_features", out_features, 1)
         dtype = ag.get_default_dtype() if dtype is None else dtype
         self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in1_features, self.in2_features), dtype))
         self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
@@ -195,8 +187,8 @@ class Embedding(Module):
         rng: Rng = None,
     ) -> None:
         super().__init__()
-        self.num_embeddings: int = checked_size("Embedding", "num_embeddings", num_embeddings, 1)
-        self.embedding_dim: int = checked_size("Embedding", "embedding_dim", embedding_dim, 1)
+        self.num_embeddings: int = checked_integer("Embedding", "num_embeddings", num_embeddings, 1)
+        self.embedding_dim: int = checked_integer("Embedding", "embedding_dim", embedding_dim, 1)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: padding_idx {padding_idx} is no row of a table of {num_embeddings}")
         self.padding_idx: int | None = None if padding_idx is None else padding_idx % num_embeddings

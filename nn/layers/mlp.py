@@ -8,12 +8,13 @@ from typing import Any
 from nn.init import kaiming_normal_, lecun_normal_, xavier_uniform_, zeros_
 from nn.module import Module
 from nn.random import Rng, as_generator
+from nn.validation import checked_integer
 
 from . import activation as activations
 from . import slopes
 from .container import Residual, Sequential
 from .dropout import AlphaDropout, Dropout
-from .linear import Linear, checked_size
+from .linear import Linear
 from .norm import BatchNorm1d, LayerNorm, RMSNorm
 
 __all__ = ["MLP"]
@@ -149,8 +150,8 @@ class MLP(Sequential):
     ) -> None:
         super().__init__()
         generator = as_generator(rng)
-        widths = [checked_size("MLP", "in_features", in_features, 1)]
-        widths += [checked_size("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
+        widths = [checked_integer("MLP", "in_features", in_features, 1)]
+        widths += [checked_integer("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
         count, hidden = len(widths) - 1, len(widths) - 2
         if not hidden and isinstance(activation, str):
             _maker("activation", activation, ACTIVATIONS)  # a misspelt name is refused, though nothing uses it

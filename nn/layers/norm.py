@@ -14,8 +14,7 @@ from nn.functional.checks import as_operand
 from nn.functional.recorded import checked, computed
 from nn.module import Module, Parameter
 from nn.ranks import sharing, standardized_over_all
-
-from .linear import checked_size
+from nn.validation import checked_integer, checked_range
 
 __all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
 
@@ -81,13 +80,11 @@ class BatchNorm1d(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.num_features: int = checked_size("BatchNorm1d", "num_features", num_features)
-        if not eps >= 0:
-            raise ValueError(f"BatchNorm1d: eps is not negative, and it is {eps}")
-        if momentum is not None and not 0 <= momentum <= 1:
-            raise ValueError(f"BatchNorm1d: momentum is in [0, 1] or None, not {momentum}")
-        self.eps: float = eps
-        self.momentum: float | None = momentum
+        self.num_features: int = checked_integer("BatchNorm1d", "num_features", num_features)
+        self.eps: float = checked_range("BatchNorm1d", "eps", eps)
+        self.momentum: float | None = (
+            None if momentum is None else checked_range("BatchNorm1d", "momentum", momentum, high=1.0)
+        )
         self.track_running_stats: bool = track_running_stats
         dtype = ag.get_default_dtype() if dtype is None else dtype
         self.weight: Parameter | None = Parameter(np.ones(num_features, dtype)) if affine else None
@@ -274,4 +271,4 @@ class RMSNorm(Module):
 def checked_shape(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
     """Return lengths as a tuple of int."""
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    return tuple(checked_size(owner, "normalized_shape", length, 1) for length in lengths)
+    return tuple(checked_integer(owner, "normalized_shape", length, 1) for length in lengths)

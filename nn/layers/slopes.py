@@ -10,8 +10,7 @@ import autograd as ag
 from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
-
-from .linear import checked_size
+from nn.validation import checked_integer
 
 __all__ = ["PReLU", "RReLU"]
 
@@ -41,7 +40,7 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
         super().__init__()
-        self.num_parameters: int = checked_size("PReLU", "num_parameters", num_parameters, 1)
+        self.num_parameters: int = checked_integer("PReLU", "num_parameters", num_parameters, 1)
         self.weight: Parameter = Parameter(
             np.full(self.num_parameters, init, ag.get_default_dtype() if dtype is None else dtype)
         )

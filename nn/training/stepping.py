@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import autograd
+from autograd.extend import raw_data
 from nn.ranks import shared
-from nn.utils import assign_grad, bound, clip_grad_norm_, clip_grad_value_, raw
+from nn.utils import assign_grad, clip_grad_norm_, clip_grad_value_
+from nn.validation import checked_range
 
 from .evaluating import Totals, parted, weight_of
 from .passes import Passes
@@ -50,8 +52,8 @@ class Stepper:
     def __post_init__(self) -> None:
         for name in ("clip_grad_norm", "clip_grad_value"):
             if getattr(self, name) is not None:
-                bound(name, getattr(self, name))
-        bound("l2", self.l2)
+                checked_range("fit", name, getattr(self, name))
+        checked_range("fit", "l2", self.l2)
         if isinstance(self.accumulate, bool) or not isinstance(self.accumulate, int) or self.accumulate < 1:
             raise ValueError(f"accumulate must be a whole number of batches above 0, not {self.accumulate!r}")
         self.parameters: list[Any] = [p for p in self.model.parameters() if p.requires_grad]
@@ -152,13 +154,13 @@ class Stepper:
         """Make sums over rows the mean over them, so that n batches give the gradient of one n times as large."""
         for p in self.parameters:
             if p.grad is not None:
-                assign_grad(p, raw(p.grad) / self.rows)
+                assign_grad(p, raw_data(p.grad) / self.rows)
 
     def _adjust(self) -> None:
         if self.l2:
             for p in self.weights:
                 if p.grad is not None:
-                    assign_grad(p, raw(p.grad) + self.l2 * p.data)
+                    assign_grad(p, raw_data(p.grad) + self.l2 * p.data)
         if self.clip_grad_norm is not None:
             self.norms.append(clip_grad_norm_(self.parameters, self.clip_grad_norm))
         if self.clip_grad_value is not None:

@@ -63,7 +63,7 @@ IN_PYTHON = {
         (lambda: mlp()(X[:, :2]), ValueError, ["last axis is 2, and 3 is wanted"]),
         (lambda: nn.Sequential([nn.Linear(3, 1)]), TypeError, ["Sequential(*layers)"]),
         (lambda: nn.Sequential(nn.Linear(3, 1), nn.ReLU), TypeError, ["write ReLU(...)"]),
-        (lambda: nn.Dropout(50), ValueError, ["a probability in [0, 1]"]),
+        (lambda: nn.Dropout(50), ValueError, ["p must be in [0, 1], got 50"]),
         (lambda: mlp().fit(X, Y), AttributeError, ["nn.training.fit(model, loss, optimizer, (X, y))"]),
     ],
     "losses": [

@@ -167,6 +167,7 @@ for reduction in REDUCTIONS:
     add("HuberLoss", real((3, 4), (3, 4)), delta=0.3, **r)
     add("PoissonNLLLoss", [("real", (3, 4)), ("counts", (3, 4))], fixed=(1,), **r)
     add("PoissonNLLLoss", [("real", (3, 4)), ("counts", (3, 4))], fixed=(1,), full=True, **r)
+    add("PoissonNLLLoss", [("real", (3, 4)), ("positive", (3, 4))], full=True, key=" positive", in_torch=False, **r)
     add("PoissonNLLLoss", [("positive", (3, 4)), ("counts", (3, 4))], fixed=(1,), log_input=False, **r)
     for shape in ((3, 4), (3, 1), (3,)):
         spec = [*real((3, 4), (3, 4)), ("positive", shape)]

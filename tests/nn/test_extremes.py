@@ -107,15 +107,22 @@ def test_float32_stays_float32_through_every_layer_and_loss():
     for layer in (nn.Dropout(0.5), nn.AlphaDropout(0.5), nn.RReLU()):
         assert layer(x).dtype == np.float32
     for name in ELEMENTWISE:
-        loss = getattr(nn, name)()(x, np.full((4, 4), 0.5))  # float64 labels do not widen the model
-        assert loss.dtype == np.float32, name
-        loss.backward()
-        assert x.grad.dtype == np.float32
+        for target in (np.full((4, 4), 0.5), Tensor(np.full((4, 4), 0.5)), np.full((4, 4), 0.5).tolist()):
+            loss = getattr(nn, name)()(x, target)  # float64 targets do not widen the model
+            assert loss.dtype == np.float32, name
+            loss.backward()
+            assert x.grad.dtype == np.float32
     labels = np.array([0, 1, 2, 3])
     for loss in (nn.CrossEntropyLoss(weight=np.ones(4), label_smoothing=0.1), nn.NLLLoss(weight=np.ones(4)),
                  nn.CrossEntropyLoss(), nn.MultiMarginLoss(weight=np.ones(4))):  # fmt: skip
         assert loss(x, labels).dtype == np.float32
-    assert nn.CrossEntropyLoss()(x, np.eye(4)).dtype == np.float32
+    for rows in (np.eye(4), Tensor(np.eye(4))):
+        assert nn.CrossEntropyLoss()(x, rows).dtype == np.float32
+    for variance in (np.ones((4, 4)), Tensor(np.ones((4, 4)))):
+        assert nn.GaussianNLLLoss()(x, np.ones((4, 4)), variance).dtype == np.float32
+    target = Tensor(np.full((4, 4), 0.5), requires_grad=True)
+    nn.MSELoss()(x, target).backward()
+    assert target.grad.dtype == np.float64
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64])

@@ -249,6 +249,11 @@ def test_the_worst_probability_is_the_one_farthest_out():
         nn.BCELoss()(np.array([-0.1, 0.0, 1.0, 1.4, -0.3]), np.ones(5))
 
 
+def test_ignore_index_with_probabilities_is_refused():
+    with raises(ValueError, "ignore_index=1", "class indices", "probabilities"):
+        nn.CrossEntropyLoss(ignore_index=1)(np.zeros((1, 2)), np.array([[0.5, 0.5]]))
+
+
 def test_labels_of_the_wrong_kind():
     with raises(TypeError, "float64", "astype"):
         nn.CrossEntropyLoss()(Z, T.astype(float))
@@ -278,7 +283,7 @@ def test_labels_of_the_wrong_kind():
         (lambda: nn.GaussianNLLLoss(eps=0.0)(X, X, X), ["eps", "0.0"]),
         (lambda: nn.CosineEmbeddingLoss(margin=2.0)(X, X, np.ones(4)), ["margin", "2.0"]),
         (lambda: nn.TripletMarginLoss(margin=-1.0)(X, X, X), ["margin", "-1.0"]),
-        (lambda: nn.TripletMarginLoss(p=0.5)(X, X, X), ["p is", "0.5"]),
+        (lambda: nn.TripletMarginLoss(p=0.5)(X, X, X), ["p must be", "0.5"]),
         (lambda: nn.MultiMarginLoss(p=3)(Z, T), ["p is 1 or 2", "3"]),
         (lambda: nn.CrossEntropyLoss(weight=np.ones(2))(Z, T), [r"\(2,\)", "3 classes"]),
         (lambda: nn.NLLLoss(weight=np.ones(4))(Z, T), [r"\(4,\)", "3 classes"]),

@@ -290,6 +290,33 @@ def test_pairwise_distance_and_cosine_similarity():
     assert not F.cosine_similarity(0.0 * A, Y).any()
 
 
+def test_cosine_similarity_of_inputs_that_broadcast_along_the_axis_uses_the_common_shape():
+    a, b = RNG.normal(size=(1, 2, 3)), RNG.normal(size=(2, 1, 3))
+    wide_a, wide_b = np.broadcast_arrays(a, b)
+    expected = (wide_a * wide_b).sum(-2) / np.linalg.norm(wide_a, axis=-2) / np.linalg.norm(wide_b, axis=-2)
+    x = Tensor(a, requires_grad=True)
+    found = F.cosine_similarity(x, b, dim=-2)
+    np.testing.assert_allclose(found.data, expected, rtol=1e-12)
+    found.sum().backward()
+    assert x.grad.shape == a.shape
+
+
+def test_inputs_without_axes_keep_their_shape():
+    assert F.prelu(Tensor(-2.0), np.array([0.5])).shape == ()
+    assert nn.PReLU()(Tensor(-2.0)).item() == -0.5
+    for reduction in ("mean", "batchmean", "sum", "none"):
+        loss = F.kl_div(Tensor(-0.5), Tensor(0.25), reduction)
+        assert loss.shape == ()
+        assert loss.item() == pytest.approx(0.25 * (np.log(0.25) + 0.5))
+    assert F.half_mse_loss(Tensor(1.0), Tensor(4.0)).item() == 4.5
+
+
+def test_poisson_loss_passes_the_gradient_of_stirlings_term_to_the_target():
+    t = Tensor([0.5, 3.0], requires_grad=True)
+    F.poisson_nll_loss(np.array([0.2, 0.2]), t, full=True, reduction="sum").backward()
+    np.testing.assert_allclose(t.grad, [-0.2, -0.2 + np.log(3.0) + 0.5 / 3.0], rtol=1e-12)
+
+
 def test_options_at_the_ends_of_their_ranges():
     z, t = np.array([0.3, -0.2]), np.array([1.0, 0.0])
     for alpha in (0.0, 1.0):

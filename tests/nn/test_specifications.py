@@ -50,6 +50,9 @@ SPECIFIED = {
     "huber_of_difference": (
         lambda d: where(ag.abs(d) < 1, d * d / 2, ag.abs(d) - 0.5), [X], {"delta": 1.0},
     ),
+    "log_factorial": (
+        lambda t: where(t > 1, t * log(t) - t + log(2 * math.pi * t) / 2, 0.0), [np.abs(X)], {},
+    ),
     "log_cosh": (lambda d: log((exp(d) + exp(-d)) / 2), [X], {}),
     "all_sum": (lambda x: x + 0.0, [X], {"comm": None}),
     "affine": (COMPOSITIONS["affine"], [X, P[:, :4], np.array([0.5, -0.5])], {}),

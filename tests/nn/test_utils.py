@@ -133,11 +133,11 @@ def test_a_norm_does_not_overflow_before_it_must():
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
-        (lambda p: clip_grad_norm_(p, -1.0), ValueError, r"max_norm must lie in \[0, inf\], not -1.0"),
-        (lambda p: clip_grad_norm_(p, math.nan), ValueError, r"max_norm .* not nan"),
-        (lambda p: clip_grad_norm_(p, "1"), TypeError, r"max_norm must be a number .* not '1' \(str\)"),
-        (lambda p: clip_grad_norm_(p, 1.0, 0.0), ValueError, r"norm_type must lie in \(0, inf\], not 0.0"),
-        (lambda p: clip_grad_value_(p, -1), ValueError, r"clip_value must lie in \[0, inf\], not -1"),
+        (lambda p: clip_grad_norm_(p, -1.0), ValueError, r"max_norm must be in \[0, inf\], got -1.0"),
+        (lambda p: clip_grad_norm_(p, math.nan), ValueError, r"max_norm .* got nan"),
+        (lambda p: clip_grad_norm_(p, "1"), TypeError, r"max_norm must be a number .* got '1' \(str\)"),
+        (lambda p: clip_grad_norm_(p, 1.0, 0.0), ValueError, r"norm_type must be in \(0, inf\], got 0.0"),
+        (lambda p: clip_grad_value_(p, -1), ValueError, r"clip_value must be in \[0, inf\], got -1"),
         (lambda p: clip_grad_value_(p, None), TypeError, r"clip_value must be a number"),
         (lambda p: clip_grad_norm_(3.0, 1.0), TypeError, r"such as model.parameters\(\), not float"),
         (lambda p: clip_grad_norm_(np.ones(3), 1.0), TypeError, r"not ndarray"),

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograd import detect_anomaly
+from autograd.extend import raw_data
 from nn.module import Module
 from nn.module.hooks import Handle
-from nn.utils import raw
 
 from .diagnosis import Report, diagnose
 from .page import page
@@ -220,7 +220,7 @@ class Monitor:
 
     def _look(self) -> None:
         weights = [flattened(before) for before in self._before]
-        grads = [None if p.grad is None else flattened(raw(p.grad)) for p in self.parameters]
+        grads = [None if p.grad is None else flattened(raw_data(p.grad)) for p in self.parameters]
         with np.errstate(all="ignore"):
             updates = [p.data - before for p, before in zip(self.parameters, self._before, strict=True)]
             slopes = [np.zeros(1) if g is None else g for g in grads]
@@ -349,7 +349,7 @@ def _remember(layer: Layer) -> Callable[[Any, Any, Any], None]:
 
     def hook(module: Any, args: Any, output: Any) -> None:
         if module.training and hasattr(output, "data"):
-            layer.output = np.asarray(raw(output))
+            layer.output = np.asarray(raw_data(output))
 
     return hook
 
