@@ -91,7 +91,7 @@ clean:
 # Without build isolation the build tools come from .venv too: a second installation needs no network.
 define install
 	@echo "installing chainrule[$(1)] into $(VENV) (once; some minutes on a slow line)"
-	@$(PIP) "setuptools>=77" || { echo "error: pip could not install into $(VENV); the first run needs a network" >&2; exit 1; }
+	@$(PIP) "hatchling>=1.27" || { echo "error: pip could not install into $(VENV); the first run needs a network" >&2; exit 1; }
 	@$(PIP) --no-build-isolation --constraint $(CONSTRAINTS) --editable ".[$(1)]"
 	@touch $@
 endef

@@ -147,6 +147,8 @@ abs = absolute
 tensor: type[Tensor] = Tensor
 value: type[Value] = Value
 
+__version__ = "0.1.0"
+
 __all__ = [
     "PRIMITIVES", "GradientWarning", "Node", "Tensor", "Value", "abs", "absolute", "acos", "acosh", "add", "all",
     "any", "argmax", "argmin", "argsort", "as_tensor", "asin", "asinh", "astype", "atan", "atan2", "atanh",

@@ -5,15 +5,21 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import autograd
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DOCUMENTS = sorted(p for folder in (".", "demos", "demos/data") for p in (ROOT / folder).glob("*.md"))
+CACHES = {"__pycache__", ".hypothesis"}
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -135,7 +141,6 @@ def test_every_package_is_typed_and_shipped():
     for package in ("autograd", "nn", "optim"):
         assert (ROOT / package / "__init__.py").exists()
         assert (ROOT / package / "py.typed").exists()
-        assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"][package]
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"])
@@ -149,8 +154,43 @@ def test_readme_names_the_two_commands():
     assert "make test" in text
 
 
-def test_changelog_has_this_version():
-    assert PROJECT["project"]["version"] in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_changelog_describes_the_current_version():
+    assert f"## {autograd.__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    """Build the source distribution and the wheel, and return their paths."""
+    folder = tmp_path_factory.mktemp("distributions")
+    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    (source,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return source, wheel
+
+
+def files_below(*folders):
+    paths = (path for folder in folders for path in (ROOT / folder).rglob("*"))
+    return {name_of(path) for path in paths if path.is_file() and not CACHES & set(path.parts)}
+
+
+def test_source_distribution_contains_the_whole_project(distributions):
+    with tarfile.open(distributions[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    documents = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "constraints.txt"}
+    assert not {*documents, *files_below(".ci", ".docs", "autograd", "demos", "nn", "optim", "tests")} - names
+
+
+def test_wheel_contains_the_packages_and_runs_from_anywhere(distributions, tmp_path):
+    with zipfile.ZipFile(distributions[1]) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        archive.extractall(tmp_path)
+    assert names == files_below("autograd", "nn", "optim")
+    code = "import autograd, nn, optim; print(autograd.__version__, nn.MLP(2, [1]).training, autograd.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == [autograd.__version__, "True", str(tmp_path / "autograd/__init__.py")]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
