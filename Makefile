@@ -1,24 +1,25 @@
-# Two commands for a stranger, and some for a developer; every path is relative, so any folder will do.
+# Two commands for users and some for developers; all paths are relative, so the project works in any folder.
 #
-#   make demo        train a network on real digits; pictures and model go to out/
+#   make demo        train a network on real digits; write pictures and the model to out/
 #   make test        run every test
-#   make check       everything a change must pass: lint, types, documentation, tests with coverage
-#   make types       what a type checker sees of the public names: all of it, or it fails
-#   make docs        the API reference, for a browser: build/docs/html/index.html
-#   make pictures    draw the pictures of the demos' contents again, where the demos have changed
-#   make benchmarks  time training steps beside NumPy by hand and every peer that is installed
-#   make peers       install the peers, each into an environment of its own (large; needs a network)
-#   make clean       remove what the commands above made
+#   make check       run everything a change must pass: lint, types, documentation, tests with coverage
+#   make types       check that the types of all public names are complete
+#   make docs        build the API reference, build/docs/html/index.html, and check its links
+#   make mutants     change the core line by line and check that a test notices each change (an hour)
+#   make pictures    redraw the pictures of demos/README.md that have changed
+#   make benchmarks  time training steps beside hand-written NumPy and all installed peers
+#   make peers       install the peers, each into its own environment (large; needs a network)
+#   make clean       remove all files that these commands created
 #
-# The first run makes .venv and installs into it; later runs find it done and need no network.
+# The first run creates .venv and installs into it; later runs need no network.
 
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 DEMO_EXTRAS := viz,train
-# What only runs where numba is (the extra `fast`, 200 MB) is skipped without it, with that reason.
-TEST_EXTRAS ?= viz,train,io,distributed,dev
+# With these extras no test is skipped for lack of a Python package.
+TEST_EXTRAS ?= viz,train,io,fast,distributed,browser,dev
 
-# The libraries that `make benchmarks` compares with, by the name of their environment.
+# The libraries that `make benchmarks` compares with: name of the environment, arguments of pip.
 PEERS := torch jax hips mygrad casadi micrograd
 PEER_torch := numpy torch --index-url https://download.pytorch.org/whl/cpu
 PEER_jax := jax optax
@@ -31,12 +32,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --no-input install --quiet
 
-# One thread is fastest for networks of this size, and two commands side by side then do not fight.
+# One BLAS thread is fastest for networks of this size.
 export OPENBLAS_NUM_THREADS ?= 1
-# The packages of this folder, whatever another project has put into the environment.
+# Import the packages of this folder, independently of the user's environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test lint types docs check pictures benchmarks peers clean
+.PHONY: help demo test lint types docs check mutants pictures benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -53,7 +54,7 @@ lint: $(VENV)/.test
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 
-# Not part of lint: pyright brings a node of 60 MB, which a machine that only runs the tests need not fetch.
+# Separate from lint because pyright downloads 60 MB of Node.js.
 types: $(VENV)/.types
 	@for package in autograd nn optim; do \
 		PYTHONPATH="$(CURDIR)" $(RUN) -m pyright --pythonpath $(RUN) --ignoreexternal --verifytypes $$package \
@@ -63,10 +64,14 @@ types: $(VENV)/.types
 docs: $(VENV)/.docs
 	@mkdir -p build/docs/pages
 	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -c .docs build/docs/pages build/docs/html
+	@PYTHONPATH=.:.docs $(RUN) -m pytest -q .docs/test_reference.py
 	@echo "wrote build/docs/html/index.html"
 
-check: lint types $(VENV)/.docs
+check: lint types docs
 	@$(RUN) -m pytest --cov --cov-report=term $(ARGS)
+
+mutants: $(VENV)/.test
+	@$(RUN) tests/mutants.py $(ARGS)
 
 pictures: $(VENV)/.test
 	@$(RUN) demos/pictures.py
@@ -74,7 +79,7 @@ pictures: $(VENV)/.test
 benchmarks: $(VENV)/.test
 	@$(RUN) -m tests.benchmarks $(ARGS)
 
-# Environments of their own: HIPS autograd has our import name, and nobody's NumPy shall be changed by another's wishes.
+# Separate environments: HIPS autograd has the same import name, and the peers require different versions of NumPy.
 peers: $(addprefix .venv-peers/,$(addsuffix /.installed,$(PEERS)))
 
 .venv-peers/%/.installed: | $(RUN)
@@ -87,8 +92,8 @@ clean:
 	rm -rf $(VENV) .venv-peers out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find autograd nn optim tests demos -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp is touched after a complete installation only, so one that was interrupted is taken up again.
-# Without build isolation the build tools come from .venv too: a second installation needs no network.
+# The stamp file is touched after a complete installation, so an interrupted installation is repeated.
+# Without build isolation the build tools are installed in .venv, and a second installation needs no network.
 define install
 	@echo "installing chainrule[$(1)] into $(VENV) (once; some minutes on a slow line)"
 	@$(PIP) "hatchling>=1.27" || { echo "error: pip could not install into $(VENV); the first run needs a network" >&2; exit 1; }
@@ -110,8 +115,8 @@ $(VENV)/.types: pyproject.toml $(CONSTRAINTS) | $(RUN)
 
 $(RUN):
 	@command -v "$(PYTHON)" >/dev/null || { \
-		echo "error: there is no $(PYTHON); install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+		echo "error: $(PYTHON) was not found; install Python 3.11 or newer, or choose one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "error: chainrule needs Python 3.11 or newer, and $(PYTHON) is $$("$(PYTHON)" -V 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
+		echo "error: chainrule needs Python 3.11 or newer, and $(PYTHON) is $$("$(PYTHON)" -V 2>&1); choose another: make PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); \
-		echo "error: $(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+		echo "error: $(PYTHON) could not create a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }

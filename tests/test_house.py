@@ -90,7 +90,7 @@ def test_a_python_too_old_is_named(clone):
 def test_a_missing_python_is_named(clone):
     done = make(clone, "test", "PYTHON=no-such-python")
     assert done.returncode != 0
-    assert "there is no no-such-python" in done.stderr
+    assert "no-such-python was not found" in done.stderr
 
 
 @needs_make
@@ -109,13 +109,14 @@ def test_make_alone_explains_the_targets(clone):
         assert f"make {target} " in shown
 
 
-def test_ci_runs_the_test_command():
+def test_ci_runs_tests_lint_types_and_docs():
     script = ROOT / ".ci/run"
     text = script.read_text(encoding="utf-8")
     assert os.access(script, os.X_OK)
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in text
-    assert "\nmake test\n" in text
+    for target in ("test", "lint", "types", "docs"):
+        assert f"\nmake {target}\n" in text
 
 
 def test_every_exclusion_from_coverage_carries_its_reason():
