@@ -1,6 +1,7 @@
-"""What all tests share: one BLAS thread, and property tests that draw the same examples every time."""
+"""Settings for all tests: one BLAS thread, reproducible property tests, Ctrl-C enabled."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("repeatable")
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # for what tests of several folders import: processes.py
+# Shells start background jobs with SIGINT ignored. The tests of Ctrl-C and the processes they start need the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Scripts that record reference numbers need the libraries they record from; no test imports them.
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # modules shared by tests of several folders: processes.py
+
+# Scripts that record reference values need the libraries they record from; no test imports them.
 collect_ignore_glob = ["**/record_*.py"]
