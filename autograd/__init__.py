@@ -44,7 +44,6 @@ from .operations.comparing import (
 from .operations.elementwise import (
     absolute,
     add,
-    clip,
     divide,
     exp,
     exp2,
@@ -56,8 +55,6 @@ from .operations.elementwise import (
     log2,
     log10,
     logaddexp,
-    maximum,
-    minimum,
     multiply,
     negative,
     power,
@@ -69,7 +66,6 @@ from .operations.elementwise import (
     sqrt,
     square,
     subtract,
-    where,
 )  # fmt: skip
 from .operations.indexing import diag, diagonal, flip, getitem, index_add, scatter, take, take_along_axis
 from .operations.joining import concatenate, pad, repeat, split, stack
@@ -91,6 +87,7 @@ from .operations.reducing import (
     var,
 )
 from .operations.scanning import argsort, cumprod, cumsum, prod, sort
+from .operations.selecting import clip, maximum, minimum, where
 from .operations.shaping import (
     expand_dims,
     flatten,

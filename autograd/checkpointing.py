@@ -96,7 +96,7 @@ class _Segment(Pullback):
         # Not the base class's constructor: it would store methods of this object in it, a cycle.
         self.name = self.symbol = "checkpoint"
         self.rules = ()
-        self.into = None
+        self.forms = {}
         self.is_binary = self.per_element = self.selects = False
         leaves, _, self.rebuild = flatten(args)
         self.arguments = [_NODE if isinstance(x, Node) else x for x in leaves]

@@ -58,7 +58,7 @@ class Primitive:
     Subclasses say how a rule turns the cotangent of the result into that of an argument (`pull`).
     """
 
-    __slots__ = ("each", "forward", "into", "is_binary", "name", "per_element", "rules", "selects", "symbol")
+    __slots__ = ("each", "forms", "forward", "is_binary", "name", "per_element", "rules", "selects", "symbol")
 
     def __init__(
         self,
@@ -69,13 +69,14 @@ class Primitive:
         symbol: str = "",
         each: Callable[[int], Any] | None = None,
         selects: bool = False,
+        forms: Mapping[str, Any] = NO_PARAMS,
     ) -> None:
         self.name: str = name
         self.forward: Callable[..., Any] = forward
         self.rules: tuple[Any, ...] = rules
         self.symbol: str = symbol or name
         self.each: Callable[[int], Any] | None = each  # for a variadic operation: the rule of argument i
-        self.into: Callable[..., Any] | None = None  # the same, written into an array; see `rules.writes_into`
+        self.forms: Mapping[str, Any] = forms  # other forms of the operation; see `rules.elementwise`
         self.is_binary: bool = False  # elementwise on exactly two operands, which the backward pass does without a loop
         self.per_element: bool = False  # each element of the result depends on the elements at its own place only
         self.selects: bool = selects  # an operation that may leave an argument untaken, as `where` does

@@ -24,13 +24,14 @@ from .operations import (
     products,
     reducing,
     scanning,
+    selecting,
     shaping,
     trigonometry,
 )
 
 _MODULES = (
-    comparing, elementwise, trigonometry, broadcasting, shaping, indexing, joining, reducing, scanning, linalg,
-    products,
+    comparing, selecting, elementwise, trigonometry, broadcasting, shaping, indexing, joining, reducing, scanning,
+    linalg, products,
 )  # fmt: skip
 
 # Where NumPy's name differs from ours, of functions and of their arguments.

@@ -69,15 +69,20 @@ SCALAR = SimpleNamespace(
 
 
 def xp(*xs: Any) -> Any:
-    """Return the namespace for these numbers: NumPy if any is an array, the same names on floats if none is.
+    """Return NumPy if one of the operands is an array, else a namespace with the same functions of Python floats.
 
     >>> xp(np.zeros(2)) is np, xp(0.25).sqrt(0.25)
     (True, 0.5)
     """
     for x in xs:
-        if isinstance(x, (np.ndarray, np.generic)):
+        if type(x) not in _NUMBERS:  # an array, or a node, on which NumPy's functions record
             return np
     return SCALAR
+
+
+def as_real(x: Any) -> Any:
+    """Return an array of integers or booleans as float64, in which it does not overflow; anything else unchanged."""
+    return x.astype(np.float64) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biu" else x
 
 
 def shape_of(x: Any) -> tuple[int, ...] | None:

@@ -21,6 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 PRIMITIVES: dict[str, Primitive] = {}
+FORMS = frozenset({"composition", "into", "onnx", "sample", "scalar"})
 
 Operation = Callable[..., Any]
 
@@ -88,7 +89,7 @@ class Nondifferentiable(Primitive):
     __slots__ = ()
 
 
-def elementwise(*partials: Any, symbol: str = "", selects: bool = False) -> Callable[[Operation], Operation]:
+def elementwise(*partials: Any, symbol: str = "", **forms: Any) -> Callable[[Operation], Operation]:
     r"""Make an elementwise operation from one partial derivative per argument.
 
     .. math:: \bar x_i \leftarrow \bar x_i + \bar y \cdot \partial y / \partial x_i
@@ -100,13 +101,21 @@ def elementwise(*partials: Any, symbol: str = "", selects: bool = False) -> Call
         number where it is constant; None where no gradient passes.
     symbol : str, optional
         How pictures and formulas show the operation; its name by default.
-    selects : bool
-        As in `linear`.
+    **forms
+        What else is known of the operation; every decorator accepts it, and each part of the library reads its own:
+
+        * ``scalar``: the value for floats as an expression of the argument names, operators, `abs`, `maximum`,
+          `minimum`, ``where(condition, x, y)`` and functions of `math`. Compiled programs of floats and the
+          interactive page are made from it, so it must be valid both in Python and in JavaScript.
+        * ``into``: the function that writes the result into an existing array; see `writes_into`.
+        * ``onnx``: the name of the ONNX operator.
+        * ``composition``: the same function composed of other operations, for what has no ONNX operator.
+        * ``sample``: the interval from which tests draw the arguments, or one interval for each argument.
 
     Examples
     --------
     >>> from autograd import Value
-    >>> @elementwise(lambda y, x: 3 * x * x)
+    >>> @elementwise(lambda y, x: 3 * x * x, scalar="x * x * x")
     ... def cube(x):
     ...     return x * x * x
     >>> x = Value(2.0)
@@ -114,7 +123,7 @@ def elementwise(*partials: Any, symbol: str = "", selects: bool = False) -> Call
     >>> x.grad
     12.0
     """
-    return functools.partial(_define, Elementwise, partials, symbol=symbol, selects=selects)
+    return functools.partial(_define, Elementwise, partials, symbol=symbol, forms=forms)
 
 
 def linear(
@@ -123,6 +132,7 @@ def linear(
     each: Callable[[int], Any] | None = None,
     joint: bool = False,
     selects: bool = False,
+    **forms: Any,
 ) -> Callable[[Operation], Operation]:
     r"""Make a linear operation from one adjoint per argument.
 
@@ -142,6 +152,8 @@ def linear(
     selects : bool
         True if elements of an argument may be left out for a mask, as `where` does; a zero cotangent above then
         means *not taken*, and no infinite partial below can turn it into nan.
+    **forms
+        As in `elementwise`.
 
     Examples
     --------
@@ -154,11 +166,13 @@ def linear(
     >>> x.grad
     array([20., 10.])
     """
-    return functools.partial(_define, Linear, adjoints, symbol=symbol, each=each, joint=joint, selects=selects)
+    return functools.partial(
+        _define, Linear, adjoints, symbol=symbol, each=each, joint=joint, selects=selects, forms=forms
+    )
 
 
 def primitive(
-    *pullbacks: Any, symbol: str = "", each: Callable[[int], Any] | None = None
+    *pullbacks: Any, symbol: str = "", each: Callable[[int], Any] | None = None, **forms: Any
 ) -> Callable[[Operation], Operation]:
     """Make any other operation from one pullback ``(g, y, *inputs, **params)`` per argument.
 
@@ -173,10 +187,10 @@ def primitive(
     >>> x.grad
     array([2., 4.])
     """
-    return functools.partial(_define, Pullback, pullbacks, symbol=symbol, each=each)
+    return functools.partial(_define, Pullback, pullbacks, symbol=symbol, each=each, forms=forms)
 
 
-def nondifferentiable(*, symbol: str = "") -> Callable[[Operation], Operation]:
+def nondifferentiable(*, symbol: str = "", **forms: Any) -> Callable[[Operation], Operation]:
     """Make an operation through which no gradient passes (a comparison, `sign`, `argmax`).
 
     Examples
@@ -185,11 +199,11 @@ def nondifferentiable(*, symbol: str = "") -> Callable[[Operation], Operation]:
     >>> sign(Value(-2.0)).requires_grad
     False
     """
-    return functools.partial(_define, Nondifferentiable, (), symbol=symbol)
+    return functools.partial(_define, Nondifferentiable, (), symbol=symbol, forms=forms)
 
 
 def writes_into(operation: Operation) -> Callable[[Operation], Operation]:
-    """Say how an operation writes its result into an array that is there already, as a replay of `compile` does.
+    """Declare how an operation writes its result into an existing array, which compiled programs do.
 
     The decorated function takes ``(*inputs, out, **params)``, where no input shares memory with `out` unless the
     operation is elementwise, and does bit for bit what the operation does.
@@ -205,7 +219,7 @@ def writes_into(operation: Operation) -> Callable[[Operation], Operation]:
     """
 
     def register(function: Operation) -> Operation:
-        operation.primitive.into = function  # type: ignore[attr-defined]
+        operation.primitive.forms["into"] = function  # type: ignore[attr-defined]
         return function
 
     return register
@@ -216,6 +230,8 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
     name = forward.__name__.strip("_")
     if name in PRIMITIVES and PRIMITIVES[name].forward.__module__ != forward.__module__:
         raise ValueError(f"there is already a primitive named {name!r}; give the new operation another name")
+    if unknown := options["forms"].keys() - FORMS:
+        raise TypeError(f"{name}: unknown option {min(unknown)!r}; the forms of an operation are {sorted(FORMS)}")
     joint = options.pop("joint", False)
     parameters = inspect.signature(forward).parameters.values()
     operands = [

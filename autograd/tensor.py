@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .diagnostics.messages import checked_flag, checked_name, spoken, unknown_attribute
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, notify_read
-from .operations import broadcasting, elementwise, indexing, joining, linalg, products, reducing, scanning, shaping
+from .operations import broadcasting, indexing, joining, linalg, products, reducing, scanning, selecting, shaping
 from .recording import current_mode
 from .rules import Operation
 from .variable import Variable, leaf, require_float
@@ -303,7 +303,7 @@ class Tensor(Variable):
 
     def masked_fill(self, mask: Any, value: Any) -> Any:
         """Return `value` where `mask` holds, and these numbers elsewhere."""
-        return elementwise.where(mask, value, self)
+        return selecting.where(mask, value, self)
 
     def numel(self) -> int:
         """Return the number of elements, as PyTorch calls it."""

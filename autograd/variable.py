@@ -11,7 +11,7 @@ import numpy as np
 from .backward import backward
 from .graph import Node, make_leaf, notify_read, notify_write
 from .numpy_protocol import array_function, array_ufunc
-from .operations import comparing, trigonometry
+from .operations import comparing, selecting, trigonometry
 from .operations import elementwise as ew
 from .recording import callback, current_mode, is_recording
 from .rules import Operation
@@ -90,11 +90,11 @@ class Variable(Node):
     relu: Operation = ew.relu
     leaky_relu: Operation = ew.leaky_relu
     softplus: Operation = ew.softplus
-    maximum: Operation = ew.maximum
-    minimum: Operation = ew.minimum
+    maximum: Operation = selecting.maximum
+    minimum: Operation = selecting.minimum
     fmod: Operation = ew.fmod
-    clip: Operation = ew.clip
-    clamp: Operation = ew.clip
+    clip: Operation = selecting.clip
+    clamp: Operation = selecting.clip
     # NumPy calls methods of these names on the elements of an object array.
     sin: Operation = trigonometry.sin
     cos: Operation = trigonometry.cos

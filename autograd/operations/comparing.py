@@ -1,4 +1,4 @@
-"""Questions about numbers, and their whole parts: operations through which no gradient passes."""
+"""Comparisons, rounding and logical operations, through which no gradient passes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from autograd.graph import Node
 from autograd.rules import nondifferentiable, xp
 
 
-@nondifferentiable(symbol="==")
+@nondifferentiable(symbol="==", scalar="x == y", into=np.equal, onnx="Equal")
 def equal(x: Any, y: Any) -> Any:
-    """Whether ``x == y``.
+    """Return whether ``x == y``.
 
     >>> equal(np.array([1.0, 2.0]), 2.0)
     array([False,  True])
@@ -20,9 +20,9 @@ def equal(x: Any, y: Any) -> Any:
     return x == y
 
 
-@nondifferentiable(symbol="!=")
+@nondifferentiable(symbol="!=", scalar="x != y", into=np.not_equal, composition=lambda x, y: logical_not(equal(x, y)))
 def not_equal(x: Any, y: Any) -> Any:
-    """Whether ``x != y``.
+    """Return whether ``x != y``.
 
     >>> not_equal(np.array([1.0, 2.0]), 2.0)
     array([ True, False])
@@ -30,9 +30,9 @@ def not_equal(x: Any, y: Any) -> Any:
     return x != y
 
 
-@nondifferentiable(symbol=">")
+@nondifferentiable(symbol=">", scalar="x > y", into=np.greater, onnx="Greater")
 def greater(x: Any, y: Any) -> Any:
-    """Whether ``x > y``.
+    """Return whether ``x > y``.
 
     >>> greater(np.array([1.0, 2.0]), 1.0)
     array([False,  True])
@@ -40,9 +40,9 @@ def greater(x: Any, y: Any) -> Any:
     return x > y
 
 
-@nondifferentiable(symbol=">=")
+@nondifferentiable(symbol=">=", scalar="x >= y", into=np.greater_equal, onnx="GreaterOrEqual")
 def greater_equal(x: Any, y: Any) -> Any:
-    """Whether ``x >= y``.
+    """Return whether ``x >= y``.
 
     >>> greater_equal(np.array([1.0, 2.0]), 2.0)
     array([False,  True])
@@ -50,9 +50,9 @@ def greater_equal(x: Any, y: Any) -> Any:
     return x >= y
 
 
-@nondifferentiable(symbol="<")
+@nondifferentiable(symbol="<", scalar="x < y", into=np.less, onnx="Less")
 def less(x: Any, y: Any) -> Any:
-    """Whether ``x < y``.
+    """Return whether ``x < y``.
 
     >>> less(np.array([1.0, 2.0]), 2.0)
     array([ True, False])
@@ -60,9 +60,9 @@ def less(x: Any, y: Any) -> Any:
     return x < y
 
 
-@nondifferentiable(symbol="<=")
+@nondifferentiable(symbol="<=", scalar="x <= y", into=np.less_equal, onnx="LessOrEqual")
 def less_equal(x: Any, y: Any) -> Any:
-    """Whether ``x <= y``.
+    """Return whether ``x <= y``.
 
     >>> less_equal(np.array([1.0, 2.0]), 1.0)
     array([ True, False])
@@ -70,9 +70,9 @@ def less_equal(x: Any, y: Any) -> Any:
     return x <= y
 
 
-@nondifferentiable()
+@nondifferentiable(scalar="where(x != x, x, where(x > 0.0, 1.0, 0.0) - where(x < 0.0, 1.0, 0.0))", onnx="Sign")
 def sign(x: Any) -> Any:
-    """Sign: -1, 0 or 1.
+    """Return the sign: -1, 0 or 1.
 
     >>> sign(np.array([-3.0, 0.0, 5.0]))
     array([-1.,  0.,  1.])
@@ -80,9 +80,9 @@ def sign(x: Any) -> Any:
     return xp(x).sign(x)
 
 
-@nondifferentiable()
+@nondifferentiable(scalar="where(abs(x) < 2.0**52, math.floor(x), x)", onnx="Floor")
 def floor(x: Any) -> Any:
-    """Largest whole number not above `x`.
+    """Return the largest integer not above `x`.
 
     >>> floor(np.array([-1.5, 1.5]))
     array([-2.,  1.])
@@ -90,9 +90,9 @@ def floor(x: Any) -> Any:
     return xp(x).floor(x)
 
 
-@nondifferentiable()
+@nondifferentiable(scalar="where(abs(x) < 2.0**52, math.ceil(x), x)", onnx="Ceil")
 def ceil(x: Any) -> Any:
-    """Smallest whole number not below `x`.
+    """Return the smallest integer not below `x`.
 
     >>> ceil(np.array([-1.5, 1.5]))
     array([-1.,  2.])
@@ -100,9 +100,9 @@ def ceil(x: Any) -> Any:
     return xp(x).ceil(x)
 
 
-@nondifferentiable()
+@nondifferentiable(scalar="round(x * 10.0**decimals) / 10.0**decimals", onnx="Round")
 def round(x: Any, decimals: int = 0) -> Any:
-    """Nearest number of so many decimals, whole by default; halves go to the even one.
+    """Round to a number of decimals; halves are rounded to even.
 
     >>> round(np.array([0.5, 1.5, 2.4]))
     array([0., 2., 2.])
@@ -110,9 +110,9 @@ def round(x: Any, decimals: int = 0) -> Any:
     return xp(x).round(x, decimals)
 
 
-@nondifferentiable()
+@nondifferentiable(scalar="x != x", onnx="IsNaN")
 def isnan(x: Any) -> Any:
-    """Whether `x` is not a number.
+    """Return whether `x` is nan.
 
     >>> isnan(np.array([1.0, np.nan]))
     array([False,  True])
@@ -120,9 +120,9 @@ def isnan(x: Any) -> Any:
     return xp(x).isnan(x)
 
 
-@nondifferentiable()
+@nondifferentiable(scalar="abs(x) == math.inf", onnx="IsInf")
 def isinf(x: Any) -> Any:
-    """Whether `x` is infinite.
+    """Return whether `x` is infinite.
 
     >>> isinf(np.array([1.0, -np.inf]))
     array([False,  True])
@@ -130,9 +130,9 @@ def isinf(x: Any) -> Any:
     return xp(x).isinf(x)
 
 
-@nondifferentiable()
+@nondifferentiable(scalar="x - x == 0.0", composition=lambda x: equal(x - x, 0.0))
 def isfinite(x: Any) -> Any:
-    """Whether `x` is neither infinite nor nan.
+    """Return whether `x` is neither infinite nor nan.
 
     >>> isfinite(np.array([1.0, np.inf, np.nan]))
     array([ True, False, False])
@@ -140,9 +140,9 @@ def isfinite(x: Any) -> Any:
     return xp(x).isfinite(x)
 
 
-@nondifferentiable(symbol="not")
+@nondifferentiable(symbol="not", scalar="x == 0.0", onnx="Not")
 def logical_not(x: Any) -> Any:
-    """Whether `x` is zero or false.
+    """Return whether `x` is zero or false.
 
     >>> logical_not(np.array([0.0, 2.0]))
     array([ True, False])
@@ -150,9 +150,9 @@ def logical_not(x: Any) -> Any:
     return xp(x).logical_not(x)
 
 
-@nondifferentiable(symbol="and")
+@nondifferentiable(symbol="and", scalar="(x != 0.0) & (y != 0.0)", onnx="And")
 def logical_and(x: Any, y: Any) -> Any:
-    """Whether both hold, neither being zero or false.
+    """Return whether both `x` and `y` are nonzero or true.
 
     >>> logical_and(np.array([0.0, 2.0]), 1.0)
     array([False,  True])
@@ -160,9 +160,9 @@ def logical_and(x: Any, y: Any) -> Any:
     return xp(x, y).logical_and(x, y)
 
 
-@nondifferentiable(symbol="or")
+@nondifferentiable(symbol="or", scalar="(x != 0.0) | (y != 0.0)", onnx="Or")
 def logical_or(x: Any, y: Any) -> Any:
-    """Whether at least one holds, being neither zero nor false.
+    """Return whether at least one of `x` and `y` is nonzero or true.
 
     >>> logical_or(np.array([0.0, 2.0]), 0.0)
     array([False,  True])
@@ -171,16 +171,16 @@ def logical_or(x: Any, y: Any) -> Any:
 
 
 def _mask(x: Any, symbol: str) -> Any:
-    """Return `x` if it answers a question; & | and ~ on numbers would mean their bits."""
+    """Return `x` if its dtype is bool; on numbers, ``&``, ``|`` and ``~`` would be bitwise."""
     data = x._data if isinstance(x, Node) else x
     kind = np.dtype(bool) if type(data) is float else np.asarray(data).dtype
     if kind.kind != "b":
-        raise TypeError(f"{symbol} joins masks such as x > 0, not dtype {kind}; see logical_and and its kin")
+        raise TypeError(f"{symbol} expected boolean masks such as x > 0, got dtype {kind}; use logical_and or the like")
     return x
 
 
 def bitwise_and(x: Any, y: Any) -> Any:
-    """Return the mask that holds where both masks do: ``x & y``.
+    """Return ``x & y``, true where both masks are.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def bitwise_and(x: Any, y: Any) -> Any:
     Returns
     -------
     ndarray, Tensor or Value
-        The joint mask.
+        The combined mask.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def bitwise_and(x: Any, y: Any) -> Any:
 
 
 def bitwise_or(x: Any, y: Any) -> Any:
-    """Return the mask that holds where at least one of two masks does: ``x | y``.
+    """Return ``x | y``, true where at least one mask is.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def bitwise_or(x: Any, y: Any) -> Any:
     Returns
     -------
     ndarray, Tensor or Value
-        The joint mask.
+        The combined mask.
 
     Examples
     --------
@@ -222,7 +222,7 @@ def bitwise_or(x: Any, y: Any) -> Any:
 
 
 def invert(x: Any) -> Any:
-    """Return the mask that holds where `x` does not: ``~x``.
+    """Return ``~x``, true where the mask `x` is not.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def invert(x: Any) -> Any:
     Returns
     -------
     ndarray, Tensor or Value
-        The opposite.
+        The inverted mask.
 
     Examples
     --------

@@ -1,8 +1,7 @@
-"""Elementwise operations: each is its value and, on the line above, its partial derivatives.
+"""Elementwise operations, each with its partial derivatives on the line above.
 
-A partial is written from ``(y, *inputs)`` in the library's own operations, so one line serves a float, an array
-and a graph node, at any order.  Kinks follow Bertoin et al. 2021: ``relu'(0) = abs'(0) = 0``; tied `maximum` and
-`minimum` give half to each side.
+A partial derivative is a function of ``(y, *inputs)`` written in the library's own operations, so one line serves
+floats, arrays and graph nodes, at any order.  `relu` and `absolute` have the derivative 0 at 0 (Bertoin et al. 2021).
 """
 
 from __future__ import annotations
@@ -14,17 +13,18 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import GradientWarning, Node
-from autograd.operands import SCALAR
-from autograd.rules import elementwise, linear, xp
+from autograd.operands import SCALAR, as_real
+from autograd.rules import elementwise, writes_into, xp
 
-from .comparing import greater, greater_equal, less, less_equal, logical_and, logical_or, round, sign
+from .comparing import round, sign
+from .selecting import maximum, where
 
 # ---------------------------------------------------------------------------------------------- arithmetic
 
 
-@elementwise(1, 1, symbol="+")
+@elementwise(1, 1, symbol="+", scalar="x + y", into=np.add, onnx="Add")
 def add(x: Any, y: Any) -> Any:
-    """Sum ``x + y``.
+    """Return the sum ``x + y``.
 
     >>> add(1.0, 2.0)
     3.0
@@ -32,9 +32,9 @@ def add(x: Any, y: Any) -> Any:
     return x + y
 
 
-@elementwise(1, -1, symbol="-")
+@elementwise(1, -1, symbol="-", scalar="x - y", into=np.subtract, onnx="Sub")
 def subtract(x: Any, y: Any) -> Any:
-    """Difference ``x - y``.
+    """Return the difference ``x - y``.
 
     >>> subtract(1.0, 3.0)
     -2.0
@@ -42,9 +42,9 @@ def subtract(x: Any, y: Any) -> Any:
     return x - y
 
 
-@elementwise(lambda z, x, y: y, lambda z, x, y: x, symbol="*")
+@elementwise(lambda z, x, y: y, lambda z, x, y: x, symbol="*", scalar="x * y", into=np.multiply, onnx="Mul")
 def multiply(x: Any, y: Any) -> Any:
-    """Product ``x * y``.
+    """Return the product ``x * y``.
 
     >>> multiply(2.0, 3.0)
     6.0
@@ -52,9 +52,13 @@ def multiply(x: Any, y: Any) -> Any:
     return x * y
 
 
-@elementwise(lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y, symbol="/")
+@elementwise(
+    lambda z, x, y: 1.0 / y,
+    lambda z, x, y: -z / y,
+    symbol="/", scalar="x / y", into=np.divide, onnx="Div", sample=((-2.0, 2.0), (0.5, 2.0)),
+)  # fmt: skip
 def divide(x: Any, y: Any) -> Any:
-    """Quotient ``x / y``.
+    """Return the quotient ``x / y``.
 
     >>> divide(1.0, 4.0)
     0.25
@@ -63,22 +67,22 @@ def divide(x: Any, y: Any) -> Any:
 
 
 def _lowered(x: Any, y: Any) -> Any:
-    """Return the exponent ``y - 1`` of the derivative, and 1 at ``0 ** 0``, where that is 0."""
+    """Return the exponent ``y - 1`` of the derivative; 1 for ``0 ** 0``, whose derivative is 0."""
     return y - 1 if type(y) in (int, float) and y else where((x == 0) & (y == 0), 1.0, y - 1)
 
 
 @elementwise(
     lambda z, x, y: y * power(x, _lowered(x, y)),
     lambda z, x, y: z * log(where(x > 0, x, where(x == 0, 1.0, float("nan")))),
-    symbol="**",
-)
+    symbol="**", scalar="math.pow(x, y)", onnx="Pow", sample=((0.3, 2.0), (-2.0, 2.0)),
+)  # fmt: skip
 def _power(x: Any, y: Any) -> Any:
-    """Power ``x ** y``."""
+    """Return the power ``x ** y``."""
     return math.pow(x, y) if xp(x, y) is SCALAR else x**y
 
 
 def power(x: Any, y: Any) -> Any:
-    """Power ``x ** y``; ``0 ** 0`` is 1, and a negative base has a derivative in `x` only.
+    """Return the power ``x ** y``; ``0 ** 0`` is 1, and a negative base has a derivative with respect to `x` only.
 
     Parameters
     ----------
@@ -93,7 +97,7 @@ def power(x: Any, y: Any) -> Any:
     Warns
     -----
     GradientWarning
-        If an exponent that needs a gradient meets a negative base: its gradient there is nan.
+        If the exponent requires a gradient and a base is negative: the gradient of the exponent is nan there.
 
     Examples
     --------
@@ -111,9 +115,9 @@ def power(x: Any, y: Any) -> Any:
     return _power(x, y)
 
 
-@elementwise(-1, symbol="neg")
+@elementwise(-1, symbol="neg", scalar="-x", into=np.negative, onnx="Neg")
 def negative(x: Any) -> Any:
-    """Negation ``-x``.
+    """Return ``-x``.
 
     >>> negative(2.0)
     -2.0
@@ -121,9 +125,9 @@ def negative(x: Any) -> Any:
     return -x
 
 
-@elementwise(lambda y, x: sign(x))
+@elementwise(lambda y, x: sign(x), scalar="abs(x)", into=np.absolute, onnx="Abs")
 def absolute(x: Any) -> Any:
-    """Absolute value; its derivative at 0 is 0.
+    """Return the absolute value; its derivative at 0 is 0.
 
     >>> absolute(-2.0)
     2.0
@@ -131,92 +135,13 @@ def absolute(x: Any) -> Any:
     return abs(x)
 
 
-@elementwise(lambda z, x, y: (x > y) + 0.5 * (x == y), lambda z, x, y: (x < y) + 0.5 * (x == y))
-def maximum(x: Any, y: Any) -> Any:
-    """Larger of two; a tie gives half of the gradient to each.
-
-    >>> maximum(2.0, np.array([1.0, 3.0]))
-    array([2., 3.])
-    """
-    return xp(x, y).maximum(x, y)
-
-
-@elementwise(lambda z, x, y: (x < y) + 0.5 * (x == y), lambda z, x, y: (x > y) + 0.5 * (x == y))
-def minimum(x: Any, y: Any) -> Any:
-    """Smaller of two; a tie gives half of the gradient to each.
-
-    >>> minimum(2.0, np.array([1.0, 3.0]))
-    array([1., 2.])
-    """
-    return xp(x, y).minimum(x, y)
-
-
-@linear(
-    None,
-    lambda g, z, mask, x, y: where(mask, g, 0.0),
-    lambda g, z, mask, x, y: where(mask, 0.0, g),
-    joint=True,
-    selects=True,
-)
-def where(mask: Any, x: Any, y: Any) -> Any:
-    """Choose `x` where `mask` holds and `y` elsewhere; what is not taken cannot spoil the gradient.
-
-    Examples
-    --------
-    >>> from autograd import Tensor
-    >>> x = Tensor([0.0, 4.0], requires_grad=True)
-    >>> with np.errstate(divide="ignore"):
-    ...     where(x > 0, log(x), 0.0).sum().backward()
-    >>> x.grad
-    array([0.  , 0.25])
-    """
-    return xp(mask, x, y).where(mask, x, y)
-
-
 @elementwise(
-    lambda y, x, low, high: logical_and(greater_equal(x, low), less_equal(x, high)),
-    lambda y, x, low, high: logical_and(less(x, low), less_equal(low, high)),
-    lambda y, x, low, high: logical_or(greater(x, high), greater(low, high)),
-)
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    """Nearest number between `low` and `high`."""
-    space = xp(x, low, high)
-    return space.minimum(space.maximum(x, low), high)
-
-
-def clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    """Return the number nearest to `x` between two bounds.
-
-    Parameters
-    ----------
-    x : float, array_like, Value or Tensor
-        What to limit.
-    min, max : float, array_like, Value or Tensor, optional
-        The bounds, which may need gradients themselves; None for no bound.
-
-    Returns
-    -------
-    float, ndarray, Value or Tensor
-        The limited numbers. At a bound the derivative in `x` is 1, as in PyTorch.
-
-    Examples
-    --------
-    >>> from autograd import Tensor
-    >>> x = Tensor([-2.0, 1.0, 3.0], requires_grad=True)
-    >>> clip(x, -1.0, 1.0).sum().backward()
-    >>> x.grad
-    array([0., 1., 0.])
-    """
-    data = x._data if isinstance(x, Node) else np.asarray(x)
-    limits = np.iinfo(data.dtype) if getattr(data, "dtype", np.dtype(float)).kind in "iu" else None
-    low = min if min is not None else -math.inf if limits is None else limits.min
-    high = max if max is not None else math.inf if limits is None else limits.max
-    return _clip(x, low, high)
-
-
-@elementwise(1, lambda z, x, y: -round((x - z) / y))
+    1,
+    lambda z, x, y: -round((x - z) / y),
+    scalar="math.fmod(x, y)", sample=((2.1, 2.9), (0.8, 1.0)),
+)  # fmt: skip
 def fmod(x: Any, y: Any) -> Any:
-    """Remainder of ``x / y`` with the sign of `x`, as in C.
+    """Return the remainder of ``x / y`` with the sign of `x`, as in C.
 
     >>> fmod(-7.0, 3.0)
     -1.0
@@ -226,10 +151,12 @@ def fmod(x: Any, y: Any) -> Any:
 
 # ---------------------------------------------------------------------------- powers, exponentials, logarithms
 
+POSITIVE = (0.3, 3.0)
 
-@elementwise(lambda y, x: y)
+
+@elementwise(lambda y, x: y, scalar="math.exp(x)", into=np.exp, onnx="Exp")
 def exp(x: Any) -> Any:
-    """Exponential ``e**x``.
+    """Return the exponential ``e**x``.
 
     >>> exp(0.0)
     1.0
@@ -237,9 +164,9 @@ def exp(x: Any) -> Any:
     return xp(x).exp(x)
 
 
-@elementwise(lambda y, x: 1.0 / x)
+@elementwise(lambda y, x: 1.0 / x, scalar="math.log(x)", into=np.log, onnx="Log", sample=POSITIVE)
 def log(x: Any) -> Any:
-    """Natural logarithm.
+    """Return the natural logarithm.
 
     >>> log(math.e)
     1.0
@@ -247,9 +174,9 @@ def log(x: Any) -> Any:
     return xp(x).log(x)
 
 
-@elementwise(lambda y, x: 0.5 / y)
+@elementwise(lambda y, x: 0.5 / y, scalar="math.sqrt(x)", into=np.sqrt, onnx="Sqrt", sample=POSITIVE)
 def sqrt(x: Any) -> Any:
-    """Square root; its derivative at 0 is infinite, as the mathematics says.
+    """Return the square root; its derivative at 0 is infinite.
 
     >>> sqrt(9.0)
     3.0
@@ -257,9 +184,12 @@ def sqrt(x: Any) -> Any:
     return xp(x).sqrt(x)
 
 
-@elementwise(lambda y, x: -0.5 * y / x)
+@elementwise(
+    lambda y, x: -0.5 * y / x,
+    scalar="1.0 / math.sqrt(x)", composition=lambda x: 1.0 / sqrt(x), sample=POSITIVE,
+)  # fmt: skip
 def rsqrt(x: Any) -> Any:
-    """Reciprocal square root ``1 / sqrt(x)``.
+    """Return the reciprocal square root ``1 / sqrt(x)``.
 
     >>> rsqrt(4.0)
     0.5
@@ -267,9 +197,9 @@ def rsqrt(x: Any) -> Any:
     return 1.0 / xp(x).sqrt(x)
 
 
-@elementwise(lambda y, x: 2.0 * x)
+@elementwise(lambda y, x: 2.0 * x, scalar="x * x", into=np.square)
 def square(x: Any) -> Any:
-    """Square ``x * x``.
+    """Return the square ``x * x``.
 
     >>> square(-3.0)
     9.0
@@ -277,9 +207,9 @@ def square(x: Any) -> Any:
     return x * x
 
 
-@elementwise(lambda y, x: -y * y)
+@elementwise(lambda y, x: -y * y, scalar="1.0 / x", onnx="Reciprocal", sample=(0.5, 2.0))
 def reciprocal(x: Any) -> Any:
-    """Reciprocal ``1 / x``.
+    """Return the reciprocal ``1 / x``.
 
     >>> reciprocal(4.0)
     0.25
@@ -287,9 +217,14 @@ def reciprocal(x: Any) -> Any:
     return 1.0 / x
 
 
-@elementwise(lambda y, x: y * math.log(2.0))
+@writes_into(reciprocal)
+def _reciprocal_into(x: Any, out: Any) -> Any:
+    return np.divide(1.0, x, out)
+
+
+@elementwise(lambda y, x: y * math.log(2.0), scalar="math.exp2(x)", composition=lambda x: exp(x * math.log(2.0)))
 def exp2(x: Any) -> Any:
-    """Power of two ``2**x``.
+    """Return the power of two ``2**x``.
 
     >>> exp2(3.0)
     8.0
@@ -297,9 +232,9 @@ def exp2(x: Any) -> Any:
     return xp(x).exp2(x)
 
 
-@elementwise(lambda y, x: exp(x))
+@elementwise(lambda y, x: exp(x), scalar="math.expm1(x)", into=np.expm1, composition=lambda x: exp(x) - 1.0)
 def expm1(x: Any) -> Any:
-    """``e**x - 1``, exact for small `x`.
+    """Return ``e**x - 1``, exact for small `x`.
 
     >>> expm1(1e-20)
     1e-20
@@ -307,9 +242,12 @@ def expm1(x: Any) -> Any:
     return xp(x).expm1(x)
 
 
-@elementwise(lambda y, x: 1.0 / (1.0 + x))
+@elementwise(
+    lambda y, x: 1.0 / (1.0 + x),
+    scalar="math.log1p(x)", into=np.log1p, composition=lambda x: log(1.0 + x), sample=POSITIVE,
+)  # fmt: skip
 def log1p(x: Any) -> Any:
-    """``log(1 + x)``, exact for small `x`.
+    """Return ``log(1 + x)``, exact for small `x`.
 
     >>> log1p(1e-20)
     1e-20
@@ -317,9 +255,12 @@ def log1p(x: Any) -> Any:
     return xp(x).log1p(x)
 
 
-@elementwise(lambda y, x: 1.0 / (x * math.log(2.0)))
+@elementwise(
+    lambda y, x: 1.0 / (x * math.log(2.0)),
+    scalar="math.log2(x)", composition=lambda x: log(x) / math.log(2.0), sample=POSITIVE,
+)  # fmt: skip
 def log2(x: Any) -> Any:
-    """Logarithm to base 2.
+    """Return the logarithm to base 2.
 
     >>> log2(8.0)
     3.0
@@ -327,9 +268,12 @@ def log2(x: Any) -> Any:
     return xp(x).log2(x)
 
 
-@elementwise(lambda y, x: 1.0 / (x * math.log(10.0)))
+@elementwise(
+    lambda y, x: 1.0 / (x * math.log(10.0)),
+    scalar="math.log10(x)", composition=lambda x: log(x) / math.log(10.0), sample=POSITIVE,
+)  # fmt: skip
 def log10(x: Any) -> Any:
-    """Logarithm to base 10.
+    """Return the logarithm to base 10.
 
     >>> log10(0.01)
     -2.0
@@ -340,9 +284,11 @@ def log10(x: Any) -> Any:
 @elementwise(
     lambda z, x, y: sigmoid(where(z == -math.inf, -math.inf, x - y)),
     lambda z, x, y: sigmoid(where(z == -math.inf, -math.inf, y - x)),
+    scalar="maximum(x, y) + math.log1p(math.exp(-abs(x - y)))",
+    composition=lambda x, y: maximum(x, y) + log1p(exp(-absolute(x - y))),
 )
 def logaddexp(x: Any, y: Any) -> Any:
-    """``log(e**x + e**y)``, without overflow; the gradient of two ``-inf`` is 0.
+    """Return ``log(e**x + e**y)`` without overflow; the gradient of two ``-inf`` is 0.
 
     >>> logaddexp(1000.0, 0.0)
     1000.0
@@ -355,9 +301,13 @@ def logaddexp(x: Any, y: Any) -> Any:
 # --------------------------------------------------------------------------------------------- activations
 
 
-@elementwise(lambda y, x: y * (1 - y), symbol="σ")
+@elementwise(
+    lambda y, x: y * (1 - y),
+    symbol="σ", onnx="Sigmoid", sample=(-4.0, 4.0),
+    scalar="where(x >= 0.0, 1.0, math.exp(-abs(x))) / (1.0 + math.exp(-abs(x)))",
+)  # fmt: skip
 def sigmoid(x: Any) -> Any:
-    """Logistic function ``1 / (1 + e**-x)``, without overflow at either end.
+    """Return the logistic function ``1 / (1 + e**-x)`` without overflow.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
@@ -365,13 +315,22 @@ def sigmoid(x: Any) -> Any:
     if xp(x) is SCALAR:
         e = math.exp(-abs(x))
         return (1.0 if x >= 0 else e) / (1.0 + e)
-    with np.errstate(over="ignore"):  # 1 / inf is the right 0
-        return 1.0 / (1.0 + np.exp(-x))
+    with np.errstate(over="ignore"):  # 1 / inf is the correct 0
+        return 1.0 / (1.0 + np.exp(-as_real(x)))
 
 
-@elementwise(lambda y, x: y > 0, symbol="ReLU")  # where x > 0, too, and nobody has to keep x
+@writes_into(sigmoid)
+def _sigmoid_into(x: Any, out: Any) -> Any:
+    np.negative(x, out)
+    with np.errstate(over="ignore"):
+        np.exp(out, out)
+    np.add(out, 1.0, out)
+    return np.divide(1.0, out, out)
+
+
+@elementwise(lambda y, x: y > 0, symbol="ReLU", scalar="maximum(x, 0.0)", onnx="Relu")  # y > 0 where x > 0: x is freed
 def relu(x: Any) -> Any:
-    """Rectifier ``max(0, x)``; its derivative at 0 is 0.
+    """Return the rectifier ``max(0, x)``; its derivative at 0 is 0.
 
     >>> relu(np.array([-2.0, 3.0]))
     array([0., 3.])
@@ -379,9 +338,21 @@ def relu(x: Any) -> Any:
     return xp(x).maximum(x, 0.0)
 
 
-@elementwise(lambda y, x, negative_slope: where(x > 0, 1.0, negative_slope))
+# Zeros of no axes: converting a Python number in each call takes as long as a small array.
+_ZEROS = {np.dtype(name): np.zeros((), name) for name in ("float16", "float32", "float64")}
+
+
+@writes_into(relu)
+def _relu_into(x: Any, out: Any) -> Any:
+    return np.maximum(x, _ZEROS.get(x.dtype, 0.0), out=out)
+
+
+@elementwise(
+    lambda y, x, negative_slope: where(x > 0, 1.0, negative_slope),
+    scalar="where(x > 0.0, x, negative_slope * x)",
+)
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
-    """Rectifier with slope `negative_slope` where ``x <= 0``.
+    """Return the rectifier with slope `negative_slope` where ``x <= 0``.
 
     >>> leaky_relu(np.array([-2.0, 3.0]), negative_slope=0.1)
     array([-0.2,  3. ])
@@ -389,11 +360,22 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     return xp(x).where(x > 0, x, negative_slope * x)
 
 
-@elementwise(lambda y, x: sigmoid(x))
+@elementwise(lambda y, x: sigmoid(x), scalar="math.log1p(math.exp(-abs(x))) + maximum(x, 0.0)", sample=(-4.0, 4.0))
 def softplus(x: Any) -> Any:
-    """Smooth ramp ``log(1 + e**x)``, without overflow.
+    """Return the smooth rectifier ``log(1 + e**x)`` without overflow.
 
     >>> softplus(np.array([-1000.0, 1000.0]))
     array([   0., 1000.])
     """
+    x = as_real(x)
     return xp(x).log1p(xp(x).exp(-abs(x))) + xp(x).maximum(x, 0.0)
+
+
+@writes_into(softplus)
+def _softplus_into(x: Any, out: Any) -> Any:
+    ramp = np.maximum(x, 0.0)
+    np.absolute(x, out)
+    np.negative(out, out)
+    np.exp(out, out)
+    np.log1p(out, out)
+    return np.add(out, ramp, out)

@@ -10,8 +10,8 @@ import numpy as np
 from autograd.rules import linear, shape_of
 
 from .broadcasting import broadcast_to
-from .elementwise import where
 from .indexing import getitem, take
+from .selecting import where
 from .shaping import axis_number, expand_dims, reshape, shape_tuple
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
 from .comparing import equal, isnan, logical_or, sign
-from .elementwise import absolute, power, where
+from .elementwise import absolute, power
 from .indexing import diagonal, getitem
 from .reducing import Axis, expanded, or_one, root_of_squares, sum
+from .selecting import where
 from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
 
@@ -44,7 +45,7 @@ def _drop_unit(x: Any, axis: int) -> Any:
     return reshape(x, tuple(shape))
 
 
-@linear(_left, _right, symbol="@")
+@linear(_left, _right, symbol="@", into=np.matmul, onnx="MatMul")
 def matmul(x: Any, y: Any) -> Any:
     r"""Matrix product of (..., n, k) and (..., k, m); a vector on either side is a row or a column.
 

@@ -11,11 +11,12 @@ import numpy as np
 from autograd.graph import Node
 from autograd.operands import holds_objects
 from autograd.recording import is_recording
-from autograd.rules import linear, nondifferentiable, primitive, shape_of
+from autograd.rules import linear, nondifferentiable, primitive, shape_of, writes_into
 
 from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or
-from .elementwise import exp, maximum, minimum, where
+from .elementwise import exp
+from .selecting import maximum, minimum, where
 from .shaping import axis_number, reshape
 
 Axis = int | tuple[int, ...] | None
@@ -56,6 +57,11 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     array([4., 6.])
     """
     return x if type(x) is float else _total(x, axis=axis, keepdims=keepdims)
+
+
+@writes_into(sum)
+def _sum_into(x: Any, out: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return _total(x, axis=axis, out=out, keepdims=keepdims)
 
 
 @linear(

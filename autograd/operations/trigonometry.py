@@ -1,4 +1,4 @@
-"""Circular and hyperbolic functions, their inverses, and the error function."""
+"""Trigonometric and hyperbolic functions, their inverses, and the error function."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from autograd.operands import SCALAR
+from autograd.operands import SCALAR, as_real
 from autograd.rules import elementwise, xp
 
 from .comparing import equal
-from .elementwise import exp, sqrt, where
+from .elementwise import exp, sqrt
+from .selecting import where
 
-# ------------------------------------------------------------------------------------------------ circular
+# ------------------------------------------------------------------------------------------- trigonometric
 
 
-@elementwise(lambda y, x: cos(x))
+@elementwise(lambda y, x: cos(x), scalar="math.sin(x)", into=np.sin, onnx="Sin")
 def sin(x: Any) -> Any:
-    """Sine of an angle in radians.
+    """Return the sine of an angle in radians.
 
     >>> sin(0.0)
     0.0
@@ -26,9 +27,9 @@ def sin(x: Any) -> Any:
     return xp(x).sin(x)
 
 
-@elementwise(lambda y, x: -sin(x))
+@elementwise(lambda y, x: -sin(x), scalar="math.cos(x)", into=np.cos, onnx="Cos")
 def cos(x: Any) -> Any:
-    """Cosine of an angle in radians.
+    """Return the cosine of an angle in radians.
 
     >>> cos(0.0)
     1.0
@@ -36,9 +37,9 @@ def cos(x: Any) -> Any:
     return xp(x).cos(x)
 
 
-@elementwise(lambda y, x: 1.0 + y * y)
+@elementwise(lambda y, x: 1.0 + y * y, scalar="math.tan(x)", onnx="Tan", sample=(-1.2, 1.2))
 def tan(x: Any) -> Any:
-    """Tangent of an angle in radians.
+    """Return the tangent of an angle in radians.
 
     >>> tan(0.0)
     0.0
@@ -46,9 +47,9 @@ def tan(x: Any) -> Any:
     return xp(x).tan(x)
 
 
-@elementwise(lambda y, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)))
+@elementwise(lambda y, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar="math.asin(x)", onnx="Asin", sample=(-0.8, 0.8))
 def asin(x: Any) -> Any:
-    """Inverse sine, between -pi/2 and pi/2.
+    """Return the inverse sine, between -pi/2 and pi/2.
 
     >>> asin(1.0) == math.pi / 2
     True
@@ -56,9 +57,9 @@ def asin(x: Any) -> Any:
     return xp(x).arcsin(x)
 
 
-@elementwise(lambda y, x: -1.0 / sqrt((1.0 - x) * (1.0 + x)))
+@elementwise(lambda y, x: -1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar="math.acos(x)", onnx="Acos", sample=(-0.8, 0.8))
 def acos(x: Any) -> Any:
-    """Inverse cosine, between 0 and pi.
+    """Return the inverse cosine, between 0 and pi.
 
     >>> acos(0.0) == math.pi / 2
     True
@@ -66,9 +67,9 @@ def acos(x: Any) -> Any:
     return xp(x).arccos(x)
 
 
-@elementwise(lambda y, x: 1.0 / (1.0 + x * x))
+@elementwise(lambda y, x: 1.0 / (1.0 + x * x), scalar="math.atan(x)", onnx="Atan")
 def atan(x: Any) -> Any:
-    """Inverse tangent, between -pi/2 and pi/2.
+    """Return the inverse tangent, between -pi/2 and pi/2.
 
     >>> atan(1.0) == math.pi / 4
     True
@@ -77,13 +78,17 @@ def atan(x: Any) -> Any:
 
 
 def _or_one(r: Any) -> Any:
-    """Return a distance to divide by, with 1 for 0: what is divided by it is 0 there."""
+    """Replace a radius of 0, whose numerators are 0 as well, by 1."""
     return where(equal(r, 0), 1.0, r)
 
 
-@elementwise(lambda z, x, y: x / _or_one(z), lambda z, x, y: y / _or_one(z))
+@elementwise(
+    lambda z, x, y: x / _or_one(z),
+    lambda z, x, y: y / _or_one(z),
+    scalar="math.hypot(x, y)", composition=lambda x, y: sqrt(x * x + y * y),
+)  # fmt: skip
 def hypot(x: Any, y: Any) -> Any:
-    """Length ``sqrt(x**2 + y**2)``, without overflow; its gradient at the origin is 0.
+    """Return the length ``sqrt(x**2 + y**2)`` without overflow; its gradient at the origin is 0.
 
     >>> hypot(3.0, 4.0)
     5.0
@@ -91,12 +96,17 @@ def hypot(x: Any, y: Any) -> Any:
     return xp(x, y).hypot(x, y)
 
 
+def _angle(y: Any, x: Any) -> Any:
+    return atan(y / x) + where(x < 0, where(y < 0, -math.pi, math.pi), 0.0)
+
+
 @elementwise(
     lambda z, y, x: x / _or_one(hypot(x, y)) / _or_one(hypot(x, y)),
     lambda z, y, x: -y / _or_one(hypot(x, y)) / _or_one(hypot(x, y)),
-)
+    scalar="math.atan2(y, x)", composition=_angle,
+)  # fmt: skip
 def atan2(y: Any, x: Any) -> Any:
-    """Angle of the point ``(x, y)``, between -pi and pi; its gradient at the origin is 0.
+    """Return the angle of the point ``(x, y)``, between -pi and pi; its gradient at the origin is 0.
 
     >>> atan2(1.0, -1.0) == 3 * math.pi / 4
     True
@@ -107,9 +117,9 @@ def atan2(y: Any, x: Any) -> Any:
 # ---------------------------------------------------------------------------------------------- hyperbolic
 
 
-@elementwise(lambda y, x: cosh(x))
+@elementwise(lambda y, x: cosh(x), scalar="math.sinh(x)", onnx="Sinh")
 def sinh(x: Any) -> Any:
-    """Hyperbolic sine.
+    """Return the hyperbolic sine.
 
     >>> sinh(0.0)
     0.0
@@ -117,9 +127,9 @@ def sinh(x: Any) -> Any:
     return xp(x).sinh(x)
 
 
-@elementwise(lambda y, x: sinh(x))
+@elementwise(lambda y, x: sinh(x), scalar="math.cosh(x)", onnx="Cosh")
 def cosh(x: Any) -> Any:
-    """Hyperbolic cosine.
+    """Return the hyperbolic cosine.
 
     >>> cosh(0.0)
     1.0
@@ -127,9 +137,9 @@ def cosh(x: Any) -> Any:
     return xp(x).cosh(x)
 
 
-@elementwise(lambda y, x: 1 - y * y)
+@elementwise(lambda y, x: 1 - y * y, scalar="math.tanh(x)", into=np.tanh, onnx="Tanh")
 def tanh(x: Any) -> Any:
-    """Hyperbolic tangent.
+    """Return the hyperbolic tangent.
 
     >>> tanh(np.array([-100.0, 0.0, 100.0]))
     array([-1.,  0.,  1.])
@@ -137,9 +147,9 @@ def tanh(x: Any) -> Any:
     return xp(x).tanh(x)
 
 
-@elementwise(lambda y, x: 1.0 / sqrt(1.0 + x * x))
+@elementwise(lambda y, x: 1.0 / sqrt(1.0 + x * x), scalar="math.asinh(x)", onnx="Asinh")
 def asinh(x: Any) -> Any:
-    """Inverse hyperbolic sine.
+    """Return the inverse hyperbolic sine.
 
     >>> asinh(0.0)
     0.0
@@ -147,9 +157,9 @@ def asinh(x: Any) -> Any:
     return xp(x).arcsinh(x)
 
 
-@elementwise(lambda y, x: 1.0 / sqrt((x - 1.0) * (x + 1.0)))
+@elementwise(lambda y, x: 1.0 / sqrt((x - 1.0) * (x + 1.0)), scalar="math.acosh(x)", onnx="Acosh", sample=(1.3, 4.0))
 def acosh(x: Any) -> Any:
-    """Inverse hyperbolic cosine, for ``x >= 1``.
+    """Return the inverse hyperbolic cosine, for ``x >= 1``.
 
     >>> acosh(1.0)
     0.0
@@ -157,9 +167,9 @@ def acosh(x: Any) -> Any:
     return xp(x).arccosh(x)
 
 
-@elementwise(lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)))
+@elementwise(lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)), scalar="math.atanh(x)", onnx="Atanh", sample=(-0.8, 0.8))
 def atanh(x: Any) -> Any:
-    """Inverse hyperbolic tangent, for ``-1 < x < 1``.
+    """Return the inverse hyperbolic tangent, for ``-1 < x < 1``.
 
     >>> atanh(0.0)
     0.0
@@ -170,13 +180,13 @@ def atanh(x: Any) -> Any:
 # ------------------------------------------------------------------------------------------- error function
 
 
-@elementwise(lambda y, x: 2.0 / math.sqrt(math.pi) * exp(-x * x))
+@elementwise(lambda y, x: 2.0 / math.sqrt(math.pi) * exp(-x * x), scalar="math.erf(x)", onnx="Erf", sample=(-3.0, 3.0))
 def erf(x: Any) -> Any:
-    r"""Error function :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt`.
+    r"""Return the error function :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt`.
 
-    For arrays two polynomials, interpolated at Chebyshev points: ``erf(x) / x`` in ``x**2`` up to 1, and beyond it
-    ``e**(x**2) erfc(x)`` in ``(x - 3) / (x + 3)``, the variable of Shepherd and Laframboise 1981.  Together they
-    are within two units in the last place of a float64.
+    Arrays are evaluated with two polynomials, interpolated at Chebyshev points: ``erf(x) / x`` in ``x**2`` up to 1, and
+    ``e**(x**2) erfc(x)`` in ``(x - 3) / (x + 3)``, the variable of Shepherd and Laframboise 1981, beyond.  The error is
+    at most two units in the last place of a float64.
 
     Examples
     --------
@@ -187,9 +197,10 @@ def erf(x: Any) -> Any:
     """
     if xp(x) is SCALAR:
         return math.erf(x)
+    x = as_real(x)
     a = np.abs(x)
     near = x * _polynomial(_NEAR, np.square(np.minimum(a, 1.0)))
-    a = np.clip(a, 1.0, 6.0)  # 1 - erf(6) is below the last place of 1
+    a = np.clip(a, 1.0, 6.0)  # erf(6) rounds to 1
     far = 1.0 - np.exp(-a * a) * _polynomial(_FAR, (a - 3.0) / (a + 3.0))
     return np.where(np.abs(x) <= 1.0, near, np.copysign(far, x))
 

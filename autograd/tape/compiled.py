@@ -18,7 +18,6 @@ from autograd.transforms.nested import flatten, mapped
 from autograd.transforms.tracing import Recorded
 from autograd.variable import leaf
 
-from . import into  # noqa: F401  (teaches the operations to write in place)
 from .executor import FloatReplay, executor_for
 from .program import Program
 from .recording import Recording, gradients_of, uncollected

@@ -189,7 +189,7 @@ def _writes(step: Step) -> bool:
 
     What is more than one call of NumPy has to compute in the dtype of its result, or it rounds and overflows otherwise.
     """
-    data, into = step.node._data, step.node.op.into  # type: ignore[union-attr]
+    data, into = step.node._data, step.node.op.forms.get("into")  # type: ignore[union-attr]
     if type(data) is not np.ndarray or not data.ndim or not data.size or into is None:
         return False
     arrays = [x for a in step.args if type(x := getattr(a, "_data", a)) is np.ndarray]

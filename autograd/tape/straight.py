@@ -161,7 +161,8 @@ class _Writer:
         if (text := self._view(step, args)) is not None:
             return text
         written = out is not None or node in self.memory.gradients
-        function = op.into if op.into is not None and (written or _is_fast(op.into, node)) else op.forward
+        into = op.forms.get("into")
+        function = into if into is not None and (written or _is_fast(into, node)) else op.forward
         if function is np.matmul and _of_two_axes(step):
             function = np.dot  # the same product by the same library, with fewer questions first
         if _shape_may_change(step):

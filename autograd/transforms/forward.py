@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd.backward import fitted, gradients
 from autograd.graph import KINDS, Node, apply, make_leaf
-from autograd.operations.broadcasting import broadcast_to, product_if_taken
+from autograd.operations.broadcasting import broadcast_to
 from autograd.recording import enable_grad
 from autograd.rules import ONE, Elementwise, Linear, shape_of
 
@@ -80,7 +80,7 @@ def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> A
             share = t
             if rules[i] is not ONE:
                 partial = op.partial(rules[i], y, inputs, node.params)
-                share = product_if_taken(t, partial) if op.selects else t * partial
+                share = t * partial
         elif isinstance(op, Linear):
             share = apply(op, (*inputs[:i], t, *inputs[i + 1 :]), node.params)
         else:
