@@ -12,64 +12,9 @@ Examples
 import importlib
 from typing import TYPE_CHECKING
 
-from . import _check, checkpoint, data, functional, init, metrics, scalar, utils  # noqa: F401  (_check comes first)
-from .layers.activation import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmin,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
-)
-from .layers.container import ModuleDict, ModuleList, ParameterList, Residual, Sequential
-from .layers.dropout import AlphaDropout, Dropout
-from .layers.linear import Bilinear, Embedding, Flatten, Identity, Linear
-from .layers.mlp import MLP
-from .layers.norm import BatchNorm1d, LayerNorm, RMSNorm
-from .layers.slopes import PReLU, RReLU
-from .loss import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CosineEmbeddingLoss,
-    CrossEntropyLoss,
-    FocalLoss,
-    GaussianNLLLoss,
-    HalfMSELoss,
-    HingeEmbeddingLoss,
-    HingeLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    LogCoshLoss,
-    MarginRankingLoss,
-    MSELoss,
-    MultiMarginLoss,
-    NLLLoss,
-    PoissonNLLLoss,
-    SmoothL1Loss,
-    SoftMarginLoss,
-    SquaredHingeLoss,
-    TripletMarginLoss,
-)
+from . import _check, checkpoint, data, functional, init, layers, loss, metrics, scalar, utils  # noqa: F401  (_check is first)
+from .layers import *
+from .loss import *
 from .module import Module, Parameter
 from .module.hooks import Handle
 from .module.state_dict import LoadResult, StateDictError
@@ -85,19 +30,12 @@ if TYPE_CHECKING:
     from .training.monitor import Monitor
 
 __all__ = [
-    "CELU", "ELU", "GELU", "GLU", "MLP", "SELU", "AlphaDropout", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
-    "Bilinear", "CosineEmbeddingLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "FocalLoss",
-    "GaussianNLLLoss", "HalfMSELoss", "Handle", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
-    "HingeEmbeddingLoss", "HingeLoss", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LayerNorm", "LeakyReLU",
-    "Linear", "LoadResult", "LogCoshLoss", "LogSigmoid", "LogSoftmax", "MLPClassifier", "MLPRegressor", "MSELoss",
-    "MarginRankingLoss", "Mish", "Module", "ModuleDict", "ModuleList", "Monitor", "MultiMarginLoss", "NLLLoss",
-    "PReLU", "Parameter", "ParameterList", "PoissonNLLLoss", "RMSNorm", "RReLU", "ReLU", "ReLU6", "Residual",
-    "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmin", "Softplus",
-    "Softshrink", "Softsign", "SquaredHingeLoss", "StateDictError", "Tanh", "Tanhshrink", "Threshold",
-    "TripletMarginLoss", "checkpoint", "data", "draw_neurons", "draw_passes", "exchange",
-    "find_lr", "functional", "get_rng_state", "init", "manual_seed", "metrics", "scalar",
-    "set_rng_state", "summary", "training", "utils",
+    "Handle", "LoadResult", "MLPClassifier", "MLPRegressor", "Module", "Monitor", "Parameter", "StateDictError",
+    "checkpoint", "data", "draw_neurons", "draw_passes", "exchange", "find_lr", "functional", "get_rng_state", "init",
+    "manual_seed", "metrics", "scalar", "set_rng_state", "summary", "training", "utils",
 ]  # fmt: skip
+__all__ += layers.__all__
+__all__ += loss.__all__
 
 # What a script that only builds and trains does not need is loaded when first asked for.
 _LAZY = {

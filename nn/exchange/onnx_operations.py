@@ -353,6 +353,9 @@ COMPOSED: dict[str, Callable[..., Any]] = {
     "huber_of_difference": lambda d, delta: ag.where(
         ag.absolute(d) <= delta, 0.5 * d * d, delta * (ag.absolute(d) - 0.5 * delta)
     ),
+    "log_factorial": lambda t: ag.where(
+        t > 1.0, (t + 0.5) * ag.log(ag.maximum(t, 1.0)) - t + 0.5 * math.log(2.0 * math.pi), 0.0
+    ),
     "log_cosh": lambda d: ag.absolute(d) + ag.log(1.0 + ag.exp(-2.0 * ag.absolute(d))) - math.log(2.0),
     "squared_error": lambda x, t: (x - t) * (x - t),
     "logit_cross_entropy": lambda z, t: _softplus(z) - t * z,

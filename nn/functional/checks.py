@@ -37,12 +37,13 @@ def as_operand(x: Any) -> Any:
     return array
 
 
-def checked_reduction(reduction: str) -> str:
-    """Return `reduction` if it is one."""
-    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
-        near = difflib.get_close_matches(str(reduction), REDUCTIONS, 1)
+def checked_reduction(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> str:
+    """Return `reduction` if it is allowed."""
+    if not isinstance(reduction, str) or reduction not in allowed:
+        near = difflib.get_close_matches(str(reduction), allowed, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r:.60}{hint}")
+        names = ", ".join(map(repr, allowed))
+        raise ValueError(f"reduction must be one of {names}, got {reduction!r:.60}{hint}")
     return reduction
 
 

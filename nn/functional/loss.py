@@ -54,9 +54,8 @@ def log_cosh(d: Any) -> Any:
 @elementwise(lambda y, t: where(greater(t, 1.0), log(maximum(t, 1.0)) + 0.5 / maximum(t, 1.0), 0.0))
 def log_factorial(t: Any) -> Any:
     """Stirling's approximation of ``log(t!)`` where ``t > 1``, else 0."""
-    n = xp(t).maximum(t, 1.0)
-    stirling = n * xp(t).log(n) - n + 0.5 * xp(t).log(2.0 * math.pi * n)
-    return xp(t).where(t > 1.0, stirling, 0.0 * t)
+    stirling = (t + 0.5) * xp(t).log(xp(t).maximum(t, 1.0)) - t + 0.5 * math.log(2.0 * math.pi)
+    return xp(t).where(t > 1.0, stirling, 0.0)
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:

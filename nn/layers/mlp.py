@@ -11,7 +11,6 @@ from nn.random import Rng, as_generator
 from nn.validation import checked_integer
 
 from . import activation as activations
-from . import slopes
 from .container import Residual, Sequential
 from .dropout import AlphaDropout, Dropout
 from .linear import Linear
@@ -20,19 +19,12 @@ from .norm import BatchNorm1d, LayerNorm, RMSNorm
 __all__ = ["MLP"]
 
 ACTIVATIONS: dict[str, Callable[..., Module]] = {
-    name.lower(): getattr(module, name) for module in (activations, slopes) for name in module.__all__
+    name.lower(): getattr(activations, name) for name in activations.__all__
 }
 NORMS: dict[str, Callable[..., Module]] = {
     "batch": BatchNorm1d, "batchnorm1d": BatchNorm1d, "layer": LayerNorm, "layernorm": LayerNorm, "rms": RMSNorm,
     "rmsnorm": RMSNorm,
 }  # fmt: skip
-
-# The rectifier and its kin, for which He's initialiser is meant.
-RECTIFIERS = (
-    activations.CELU, activations.ELU, activations.GELU, activations.Hardshrink, activations.Hardswish,
-    activations.LeakyReLU, activations.Mish, activations.ReLU, activations.ReLU6, activations.SiLU,
-    activations.Softplus, activations.Softshrink, activations.Threshold, slopes.PReLU, slopes.RReLU,
-)  # fmt: skip
 
 Maker = Callable[..., Module]
 
@@ -60,21 +52,21 @@ def _one_each(what: str, given: Any, count: int) -> list[Any]:
     return list(given)
 
 
-def _initialise(layer: Linear, init: Any, activation: Module | None, rng: Any) -> None:
-    """Draw weights as `init` says, by default to suit the activation that follows; biases are 0."""
+def _initialize(layer: Linear, init: Any, activation: Module | None, rng: Any) -> None:
+    """Draw the weights by `init`, which by default suits the activation that follows; biases are 0."""
+    if init is None:
+        init = getattr(activation, "weight_init", "xavier")
     if callable(init):
         init(layer.weight, rng=rng)
-    elif init == "default":
-        return
-    elif init == "he" or (init is None and isinstance(activation, RECTIFIERS)):
+    elif init == "he":
         kaiming_normal_(layer.weight, a=getattr(activation, "negative_slope", 0.0), rng=rng)
-    elif init == "lecun" or (init is None and isinstance(activation, activations.SELU)):
+    elif init == "lecun":
         lecun_normal_(layer.weight, rng=rng)
-    elif init == "xavier" or init is None:
+    elif init == "xavier":
         xavier_uniform_(layer.weight, rng=rng)
-    else:
+    elif init != "default":
         raise ValueError(f"MLP: unknown init {init!r}; choose from he, xavier, lecun, default, or pass a function")
-    if layer.bias is not None:
+    if layer.bias is not None and init != "default":
         zeros_(layer.bias)
 
 
@@ -168,7 +160,7 @@ class MLP(Sequential):
             layer = Linear(widths[n], widths[n + 1], has_bias, dtype=dtype, rng=generator)
             make_act, make_norm = _maker("activation", act, ACTIVATIONS), _maker("norm", normal, NORMS)
             after = None if make_act is None else make_act()
-            _initialise(layer, how, after, generator)
+            _initialize(layer, how, after, generator)
             parts: list[Module | None] = [layer, None if make_norm is None else make_norm(widths[n + 1]), after]
             if p:
                 kind = AlphaDropout if isinstance(after, activations.SELU) else Dropout

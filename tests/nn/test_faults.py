@@ -269,7 +269,7 @@ def test_labels_of_the_wrong_kind():
 @pytest.mark.parametrize(
     ("make", "pieces"),
     [
-        (lambda: nn.MSELoss("men"), ["'men'", "'mean', 'sum' or 'none'", "did you mean 'mean'"]),
+        (lambda: nn.MSELoss("men"), ["'men'", "'mean', 'sum', 'none'", "did you mean 'mean'"]),
         (lambda: nn.MSELoss("batchmean"), ["batchmean"]),
         (lambda: F.mse_loss(X, X, "average"), ["average"]),
         (lambda: nn.CrossEntropyLoss(label_smoothing=1.5), ["label_smoothing", "1.5"]),

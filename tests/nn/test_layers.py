@@ -1,6 +1,8 @@
 """What layers and losses of ours promise beyond PyTorch's numbers: statistics, randomness, relations, own formulas."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -241,18 +243,45 @@ def test_padding_row_gets_no_gradient():
     np.testing.assert_array_equal(table.weight.grad, [[1, 1], [2, 2], [0, 0], [0, 0]])
 
 
-# ------------------------------------------------------------------------------------- defaults stand in two places
+# --------------------------------------------------------------------------- modules derived from their function
 
-WITH_OPTIONS = [c for c in vars(nn).values() if isinstance(c, type) and issubclass(c, nn.layers.options.Options)]
+DERIVED = [c for c in vars(nn).values() if isinstance(c, type) and hasattr(c, "function")]
 
 
-@pytest.mark.parametrize("kind", WITH_OPTIONS)
-def test_module_and_function_have_the_same_defaults(kind):
+@pytest.mark.parametrize("kind", DERIVED)
+def test_derived_module_has_the_options_defaults_and_summary_of_its_function(kind):
     function = inspect.signature(kind.function).parameters
     module = inspect.signature(kind).parameters
-    assert module.keys() <= function.keys()
-    for name, parameter in module.items():
-        assert parameter.default == function[name].default, name
+    assert list(function)[-len(module) :] == list(module) or not module
+    assert all(parameter.default == function[name].default for name, parameter in module.items())
+    assert kind.__doc__.split("\n")[0] == inspect.getdoc(kind.function).split("\n")[0]
+    assert f">>> {kind.__name__}(" in kind.__doc__ or f"({kind.__name__}(" in kind.__doc__
+
+
+def test_derived_documentation_lists_options_without_inputs_and_moves_them_in_examples():
+    lines = nn.KLDivLoss.__doc__.split("\n")
+    assert [line for line in lines if " : " in line] == [
+        "reduction : {'mean', 'batchmean', 'sum', 'none'}", "log_target : bool",
+    ]  # fmt: skip
+    assert '>>> KLDivLoss("batchmean")([[-0.5, -1.0]], [[0.0, 1.0]])' in lines
+    assert ">>> round(float(CrossEntropyLoss()([[0.0, 0.0]], [1])), 6)" in nn.CrossEntropyLoss.__doc__.split("\n")
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))])
+def test_derived_module_survives_copy_and_pickle(duplicate):
+    made = nn.CrossEntropyLoss(weight=np.array([1.0, 2.0, 0.5]), label_smoothing=0.1)
+    twin = duplicate(made)
+    assert type(twin) is nn.CrossEntropyLoss
+    assert twin(A, [0, 1, 2, 1, 0]) == made(A, [0, 1, 2, 1, 0])
+    assert repr(duplicate(nn.Hardtanh(max_val=2.0))) == "Hardtanh(min_val=-1.0, max_val=2.0)"
+
+
+def test_subclass_of_a_derived_module_keeps_its_options():
+    class Scaled(nn.HuberLoss):
+        def forward(self, input, target):
+            return 2.0 * super().forward(input, target)
+
+    assert Scaled(delta=0.5)(A, Y) == 2.0 * nn.HuberLoss(delta=0.5)(A, Y)
 
 
 def test_defaults_of_functions_whose_modules_hold_state_are_torchs():

@@ -1,0 +1,105 @@
+"""Base of the modules that apply a function of `nn.functional`: most activations and all losses."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from nn.module import Module
+
+__all__ = ["FunctionModule"]
+
+
+class FunctionModule(Module):
+    """A module without parameters that applies one function and stores the options of the call.
+
+    A subclass names the function in its class statement.  The signature of the constructor, the documentation and the
+    examples are derived from the function, so that each option is declared once.
+
+    Examples
+    --------
+    >>> def power(x, exponent=2.0):
+    ...     "Raise to a power."
+    ...     return x**exponent
+    >>> class Power(FunctionModule, function=power): ...
+    >>> Power(3.0)(2.0), Power()
+    (8.0, Power(exponent=2.0))
+    """
+
+    function: ClassVar[Callable[..., Any]]
+    __signature__: ClassVar[inspect.Signature] = inspect.Signature()
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, inputs: int | None = None) -> None:
+        """Derive the class from `function`, whose first `inputs` parameters (those without a default) are inputs."""
+        if function is None:  # a subclass of a derived class, or another base
+            return
+        parameters = list(inspect.signature(function).parameters.values())
+        count = sum(p.default is p.empty for p in parameters) if inputs is None else inputs
+        cls.function = staticmethod(function)
+        cls.__signature__ = inspect.Signature([p.replace(annotation=p.empty) for p in parameters[count:]])
+        cls.__doc__ = _Documentation(count)  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__()
+        try:
+            bound = self.__signature__.bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}{self.__signature__}: {error}") from None
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            setattr(self, name, value)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the function, by name."""
+        return {name: getattr(self, name) for name in self.__signature__.parameters}
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the function to the inputs."""
+        return self.function(*args, **kwargs, **self.options)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.options.items() if value is not None)
+
+
+class _Documentation:
+    """The `__doc__` of a class, derived when it is read, since deriving all of them would slow down `import nn`."""
+
+    def __init__(self, inputs: int) -> None:
+        self.inputs = inputs
+
+    def __get__(self, instance: object, owner: type[FunctionModule]) -> str:
+        return _class_doc(owner.__name__, owner.function, self.inputs, list(owner.__signature__.parameters))
+
+
+def _class_doc(name: str, function: Callable[..., Any], inputs: int, options: Sequence[str]) -> str:
+    """Return the documentation of a class: that of its function, with the options as parameters."""
+    summary, *sections = re.split(r"\n\n(?=[A-Z]\w+\n---|>>>)", inspect.getdoc(function) or "")
+    kept = [f"{summary}\n\nModule form of `{function.__name__}`, whose documentation describes the inputs."]
+    for section in sections:
+        title, body = section.split("\n", 2)[::2] if section[0] != ">" else ("Examples", section)
+        if title == "Parameters":
+            entries = [(entry.partition(" :"), entry) for entry in re.split(r"\n(?=\S)", body)]
+            body = "\n".join(entry for (names, *_), entry in entries if set(names.split(", ")) & set(options))
+        elif title == "Examples":
+            body = "\n".join(_module_call(line, name, function.__name__, inputs) for line in body.split("\n"))
+        if body and title != "Returns":
+            kept.append(f"{title}\n{'-' * len(title)}\n{body}")
+    return "\n\n".join(kept)
+
+
+def _module_call(line: str, name: str, function: str, inputs: int) -> str:
+    """Return a line of an example with ``function(inputs, options)`` written as ``Name(options)(inputs)``."""
+    if not line.startswith(">>> "):
+        return line
+    source = line[4:]
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == function:
+            arguments = [str(ast.get_source_segment(source, part)) for part in (*call.args, *call.keywords)]
+            module = f"{name}({', '.join(arguments[inputs:])})({', '.join(arguments[:inputs])})"
+            line = line.replace(str(ast.get_source_segment(source, call)), module)
+    return line
