@@ -16,6 +16,7 @@ from autograd.extend import raw_data
 __all__ = [
     "Metric",
     "accuracy",
+    "better",
     "confusion_matrix",
     "f1_score",
     "mean_absolute_error",
@@ -237,6 +238,8 @@ def root_mean_squared_error(output: Any, target: Any) -> float:
     return float(np.sqrt(((a - y) ** 2).mean()))
 
 
+mean_absolute_error.better = root_mean_squared_error.better = "lower"  # type: ignore[attr-defined]
+
 BY_NAME: dict[str, Metric] = {
     "accuracy": accuracy,
     "f1": f1_score,
@@ -244,6 +247,18 @@ BY_NAME: dict[str, Metric] = {
     "mae": mean_absolute_error,
     "rmse": root_mean_squared_error,
 }
+
+
+def better(metric: Metric | str) -> str:
+    """Return 'lower' for the loss and for metrics whose attribute `better` is 'lower', else 'higher'.
+
+    Examples
+    --------
+    >>> better("loss"), better("rmse"), better(accuracy)
+    ('lower', 'lower', 'higher')
+    """
+    found = BY_NAME.get(metric) if isinstance(metric, str) else metric
+    return "lower" if metric == "loss" else getattr(found, "better", "higher")
 
 
 def named(metrics: Any) -> dict[str, Metric]:

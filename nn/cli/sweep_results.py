@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from nn.checkpoint.files import replacing
-from nn.training.history import better
+from nn.metrics import better
 
 from .sweep_config import Sweep, Trial
 
@@ -126,7 +126,7 @@ def rank(value: float | None, metric: str) -> float:
     """Return what sorts the best first, and what is no number last."""
     if value is None or math.isnan(value):
         return math.inf
-    return value if better(metric) == "min" else -value
+    return value if better(metric.split()[-1]) == "lower" else -value
 
 
 def shown(value: Any) -> Any:

@@ -19,7 +19,7 @@ from nn.loss import CrossEntropyLoss, MSELoss
 from nn.show.plotting import confusion_figure, history_figure, saved, scatter_figure, svg
 from nn.training import EarlyStopping, History, fit
 from nn.training.monitor import Monitor
-from nn.training.monitor.page import document, facts, monitored, table, write
+from nn.training.monitor.html_report import document, facts, monitored, table, write
 
 from .folder import Trained, built
 from .options import OPTIMIZERS, default_rate, scheduled

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from nn.metrics import better
+
 __all__ = [
     "BLUE",
     "GREY",
@@ -83,13 +85,13 @@ def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> A
     names = quantities(history)
     figure = new_figure(4.6 * max(len(names), 1) + 0.6, 3.8)
     for axes, name in zip(np.ravel(figure.subplots(1, max(len(names), 1))), names, strict=False):
-        curves(axes, history, name)
+        curves(axes, history, name, lower=getattr(history, "better", better)(name) == "lower")
     if title:
         figure.suptitle(title)
     return figure
 
 
-def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None:
+def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str, *, lower: bool) -> None:
     """Draw one quantity by epoch, in training and in validation, and mark where validation was best."""
     epochs = np.arange(1, len(history[name]) + 1)
     marker = "o" if len(epochs) < 3 else None
@@ -99,12 +101,12 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str) -> None
     if len(other):
         axes.plot(epochs, other, color=ORANGE, marker=marker, label="validation")
         if np.isfinite(other).any():
-            _mark_best(axes, epochs, other, lower="loss" in name)
+            _mark_best(axes, epochs, other, lower=lower)
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", title=name)
     values = np.concatenate([mine, other])
     values = values[np.isfinite(values)]
-    if "loss" in name and len(values) and values.min() > 0 and values.max() > 20 * values.min():
+    if lower and len(values) and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
     plain(axes)
 

@@ -1,6 +1,6 @@
-"""Training: `fit` does what a loop written by hand would do, and what one usually leaves out.
+"""Training: `fit` is the loop below with progress, history, validation, early stopping, checkpoints and logs.
 
-The loop written by hand stays the first-class way::
+The loop written by hand::
 
     for epoch in range(20):
         for x, y in loader:
@@ -9,7 +9,7 @@ The loop written by hand stays the first-class way::
             loss.backward()
             optimizer.step()
 
-and this is the same with progress, history, validation, early stopping, checkpoints and logs:
+and the same by `fit`:
 
 >>> import numpy as np, nn, optim
 >>> from nn.training import fit
@@ -24,7 +24,7 @@ True
 """
 
 from .callbacks import BestModel, Callback, EarlyStopping, JSONLines, TensorBoard
-from .evaluating import evaluate
+from .evaluation import evaluate
 from .fitting import fit
 from .history import History
 from .run import Run

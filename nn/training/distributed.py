@@ -1,36 +1,37 @@
-"""What a training has to do with the other ranks: start alike, add gradients up, stop and measure together.
-
-`fit(..., comm=comm)` makes a `Ranks` where there is more than one; with one rank none of this is done.
-"""
+"""Training on several ranks: `fit(..., comm=comm)` uses a `DistributedStepper` if there is more than one."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import autograd
 from nn import checkpoint
 from nn.data.distributed import OwnBatches, check_shard, data_facts, own_shard, sharded
 from nn.data.loader import DataLoader
 from nn.layers.norm import BatchNorm1d
 from nn.module import Module
 from nn.random import get_rng_state, set_rng_state
+from nn.ranks import shared
 from optim.distributed import DistributedOptimizer, GradientSum, agree, broadcast, checked_comm, facts_of
 
 from .callbacks import BestModel, Callback, JSONLines, TensorBoard
-from .evaluating import as_loader
+from .evaluation import as_loader, split_batch, weight_of
+from .stepping import Stepper
 
-__all__ = ["Elsewhere", "Ranks", "self_contained", "unwrapped"]
+__all__ = ["DistributedStepper", "RankZeroOnly", "self_contained", "unwrapped"]
 
-ALIKE = "start all ranks with the same program, data and options"
+ADVICE = "start all ranks with the same program, data and options"
 
 
 def unwrapped(optimizer: Any, comm: Any) -> tuple[Any, Any]:
-    """Return the optimizer that moves the parameters, and the communicator, None if there is one rank only."""
+    """Return the optimizer inside a `DistributedOptimizer`, and the communicator; None if it has one rank only."""
     if isinstance(optimizer, DistributedOptimizer):
         optimizer, comm = optimizer.inner, optimizer.comm if comm is None else comm
     if comm is not None and checked_comm(comm).size == 1:
@@ -39,7 +40,7 @@ def unwrapped(optimizer: Any, comm: Any) -> tuple[Any, Any]:
 
 
 def self_contained(model: Any, loss: Any) -> bool:
-    """Whether a forward pass surely sends no messages, so that a rank may replay it whenever it likes.
+    """Return whether a forward pass is known to send no messages, so that each rank may replay it on its own.
 
     Examples
     --------
@@ -53,63 +54,52 @@ def self_contained(model: Any, loss: Any) -> bool:
         return False
     modules = [*model.modules(), *loss.modules()]
     known = all(type(m).__module__.partition(".")[0] == "nn" for m in modules)
-    asking = any(isinstance(m, BatchNorm1d) or hasattr(m, "rng") for m in modules)
-    return known and not asking
+    return known and not any(isinstance(m, BatchNorm1d) or hasattr(m, "rng") for m in modules)
 
 
-class Elsewhere(Callback):
-    """Stands on the other ranks for a callback that writes files, which rank 0 does for all.
+class RankZeroOnly(Callback):
+    """Replace, on the other ranks, a callback that writes files: rank 0 writes for all.
 
     Examples
     --------
-    >>> Elsewhere().state_dict()
+    >>> RankZeroOnly().state_dict()
     {}
     """
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: what rank 0 says is saved."""
+        """Return an empty state: rank 0's is saved."""
         return {}
 
-    def load_state_dict(self, state_dict: Any) -> None:
-        """Nothing: rank 0 goes on."""
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Ignore the state, which is rank 0's."""
 
 
-class Ranks:
-    """The ranks of a training, as one of them sees them.
+@dataclass
+class DistributedStepper(Stepper):
+    """Take each step on all ranks of a communicator: start alike, add gradients up, stop and save together.
 
     Parameters
     ----------
-    comm : communicator
-        Of more than one rank.
-    model, loss, optimizer
-        As for `fit`.
-
-    Attributes
-    ----------
-    interrupted : bool
-        Whether Ctrl-C was heard on some rank, and all know of it.
+    ...
+        As for `Stepper`; `comm` has more than one rank.
     """
 
-    def __init__(self, comm: Any, model: Any, loss: Any, optimizer: Any) -> None:
-        self.comm: Any = comm
-        self.rank: Any = comm.rank
-        self.model: Any = model
-        self.loss: Any = loss
-        self.optimizer: Any = optimizer
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        known = {id(p) for p in parameters}
-        held = [p for group in optimizer.param_groups for p in group["params"]]
-        self.parameters: list[Any] = parameters + [p for p in held if id(p) not in known]
-        self.sum: GradientSum | None = None
-        self.wishes: list[float] = [0.0, 0.0]  # of this rank: Ctrl-C, and some other reason to stop
-        self.heard: bool
-        self.interrupted: bool
-        self.heard = self.interrupted = False
+    def __post_init__(self) -> None:
+        self.compile = self.compile if self_contained(self.model, self.loss) else False
+        super().__post_init__()
+        self.summed = self.mean
+        known = {id(p) for p in self.parameters}
+        held = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.parameters += [p for p in held if id(p) not in known]
+        self.modules: list[Module] = [part for part in (self.model, self.loss) if isinstance(part, Module)]
+        self.announced: list[float] = [0.0, 0.0]  # by this rank: Ctrl-C, and another reason to stop
+        self.stop_received: bool = False
+        self.interrupt_received: bool = False
 
     # ------------------------------------------------------------------------------------------- the start
 
-    def start(self, loader: Any, validation: Any, options: dict[str, Any]) -> Any:
-        """Compare what all ranks start from, give them rank 0's numbers, and return this rank's loader.
+    def start(self, loader: Any, validation: Any, options: Mapping[str, Any]) -> Any:
+        """Compare the initial state of all ranks, copy rank 0's values to the others, and return this rank's loader.
 
         Raises
         ------
@@ -119,43 +109,39 @@ class Ranks:
         Warns
         -----
         RanksDifferWarning
-            If parameters differ in their numbers only; rank 0's are taken.
+            If parameters differ in their values only; rank 0's are taken.
         """
         facts: list[tuple[str, Any]] = []
-        for part in self._modules():
+        for part in self.modules:
             facts += [(f"shape and type of {k!r}", (np.shape(a), str(a.dtype))) for k, a in part.state_dict().items()]
         frozen = [name for name, p in self.model.named_parameters() if not p.requires_grad]
-        facts += [("what of the model does not learn", frozen)]
-        facts += [("the model", repr(self.model)), ("the loss", _called(self.loss)), *facts_of(self.optimizer)]
+        facts += [("the frozen parameters of the model", frozen), ("the model", repr(self.model))]
+        facts += [("the loss", _name_of(self.loss)), *facts_of(self.optimizer)]
         facts += [(f"the argument {name} of fit", value) for name, value in options.items()]
-        check_shard(loader, self.comm)
-        facts += data_facts(loader, "training")
-        if validation is not None:
-            measured = as_loader(validation, 1, shuffle=False, rng=0)
-            check_shard(measured, self.comm)
-            facts += data_facts(measured, "validation")
-        agree(self.comm, facts, ALIKE)
-        for part in self._modules():
+        for what, data in (("training", loader), ("validation", validation)):
+            if data is not None:
+                measured = as_loader(data, 1, shuffle=False, rng=0)
+                check_shard(measured, self.comm)
+                facts += data_facts(measured, what)
+        agree(self.comm, facts, ADVICE)
+        for part in self.modules:
             state = part.state_dict()
             found = broadcast(self.comm, list(state.items()), stacklevel=4)
             if found is not None and self.rank:
                 part.load_state_dict(dict(zip(state, found, strict=True)), allow_nan=True)
         broadcast(self.comm, list(_arrays("the optimizer", self.optimizer.state_dict())), repair=False)
-        self.take_generators()
-        self.sum = GradientSum(self.parameters, self.comm, beside=5)
+        self._copy_generators()
+        self.add_up = GradientSum(self.parameters, self.comm, beside=4)
         if isinstance(loader, DataLoader) and not own_shard(loader):
             return sharded(loader, self.comm)
         own = loader if isinstance(loader, OwnBatches) else OwnBatches(loader, self.comm)
-        if isinstance(own.batches, DataLoader):  # one order for all, so that rank 0's state is everybody's
+        if isinstance(own.batches, DataLoader):  # one order for all, so that a checkpoint holds every rank's state
             generator = own.batches.rng.bit_generator
             generator.state = self.comm.bcast(generator.state, root=0)
         return own
 
-    def _modules(self) -> list[Any]:
-        return [part for part in (self.model, self.loss) if isinstance(part, Module)]
-
-    def take_generators(self) -> None:
-        """Put every generator into the state of rank 0's: from then on all draw alike."""
+    def _copy_generators(self) -> None:
+        """Put every generator into the state of rank 0's, so that all ranks draw the same values."""
         set_rng_state(self.comm.bcast(get_rng_state(), root=0))
         generators = checkpoint._generators(self.model)
         states = self.comm.bcast([g.bit_generator.state for g in generators.values()], root=0)
@@ -163,68 +149,72 @@ class Ranks:
             generator.bit_generator.state = state
 
     def callbacks(self, given: Sequence[Any]) -> list[Any]:
-        """Return what of the callbacks this rank runs: those that write files are rank 0's."""
+        """Return the callbacks that run on this rank: those that write files run on rank 0."""
         writing = (BestModel, JSONLines, TensorBoard)
-        return [Elsewhere() if self.rank and isinstance(c, writing) else c for c in given]
+        return [RankZeroOnly() if self.rank and isinstance(c, writing) else c for c in given]
 
     # -------------------------------------------------------------------------------------------- a step
 
-    def add_up(self, rows: float, losses: float, latest: tuple[float, float], mean: bool) -> tuple[float, float, float]:
-        """Give the parameters the gradients of all ranks' rows.
+    def forward(self, batch: Any) -> tuple[Any, Any, Any]:
+        """Return loss, output and target of this rank's rows of a batch."""
+        with shared(self.comm):
+            inputs, target = split_batch(batch)
+            output = self.model(*inputs)
+            # A rank without rows that count has no loss, but its gradients, all zero, take part in the sum.
+            counted = weight_of(self.loss, target)
+            return self.loss(output, target) if counted else autograd.sum(output), output, target
 
-        Parameters
-        ----------
-        rows, losses
-            Of this rank in this step: how many rows, or their weight, and the sum of their losses.
-        latest : (float, float)
-            Losses and rows of the latest batch, if several make a step.
-        mean : bool
-            Whether the gradient is that of the mean over all rows, or of the sum.
+    def _reduce(self, value: float, rows: float) -> float:
+        """Add up the gradients of all ranks, and return the loss of the latest batch over the rows of all ranks."""
+        latest = [value * rows if self.mean else value, rows]
+        _, (losses, total, interrupts, stops) = self.add_up(self.rows, [*latest, *self.announced], divide=self.mean)
+        self.interrupt_received = self.interrupt_received or interrupts > 0
+        self.stop_received = stops > 0
+        if not self.mean:
+            return losses
+        return losses / total if total else math.nan
 
-        Returns
-        -------
-        rows, losses, value
-            Rows and sum of losses of all ranks, and the loss of the latest batch.
-        """
-        assert self.sum is not None
-        total, (losses, last, last_rows, ctrl_c, stop) = self.sum(rows, [losses, *latest, *self.wishes], divide=mean)
-        self.interrupted = self.interrupted or ctrl_c > 0
-        self.heard = stop > 0
-        value = last / last_rows if last_rows else math.nan
-        return total, losses, value if mean else last
+    def announce(self, interrupted: bool, stopped: bool) -> None:
+        """Send with the next step whether Ctrl-C was pressed, and whether there is another reason to stop."""
+        self.announced = [float(interrupted), float(stopped)]
 
-    def wish(self, interrupt: bool, stop: bool) -> None:
-        """Say what the others are to hear with the next step."""
-        self.wishes = [float(interrupt), float(stop)]
+    def interrupted(self, interrupted: bool) -> bool:
+        """Return whether all ranks know that Ctrl-C was pressed on one of them."""
+        return self.interrupt_received
+
+    def ends(self, interrupted: bool, stopped: bool, value: float) -> bool:
+        """Return whether the step just finished is the last, for a reason that all ranks know."""
+        return self.interrupt_received or self.stop_received or not math.isfinite(value)
 
     # ------------------------------------------------------------------------------------- between epochs
 
-    def meet(self, interrupt: bool, stopped: str, drift: bool = False) -> str:
-        """Agree on whether to stop, and return the reason, the same on all ranks.
+    def agree(self, interrupted: bool, stopped: str, compare: bool = False) -> str:
+        """Return the reason to stop, the same on all ranks.
 
         Raises
         ------
         RuntimeError
-            If `drift` is asked for, and the ranks' parameters are no longer the same.
+            If `compare` is true and the ranks' parameters differ.
         """
-        digest = ""
-        if drift:
-            numbers = hashlib.blake2b(digest_size=16)
-            for p in self.parameters:
-                numbers.update(np.asarray(p.data, order="C").tobytes())
-            digest = numbers.hexdigest()
-        everybody = self.comm.allgather((interrupt, stopped, digest))
-        for rank, (_, _, other) in enumerate(everybody):
-            if other != everybody[0][2]:
+        digest = hashlib.blake2b(digest_size=16)
+        for p in self.parameters if compare else ():
+            digest.update(np.asarray(p.data, order="C").tobytes())
+        ranks = self.comm.allgather((interrupted, stopped, digest.hexdigest()))
+        for rank, (_, _, other) in enumerate(ranks):
+            if other != ranks[0][2]:
                 raise RuntimeError(
-                    f"the parameters of rank {rank} are no longer those of rank 0: did a callback change them, or "
-                    "another random choice, on one rank only?"
+                    f"the parameters of rank {rank} differ from those of rank 0: did a callback change them on one "
+                    "rank only, or draw other random values?"
                 )
-        self.interrupted = self.interrupted or any(wanted for wanted, _, _ in everybody)
-        return next((reason for _, reason, _ in everybody if reason), "")
+        self.interrupt_received = self.interrupt_received or any(pressed for pressed, _, _ in ranks)
+        return next((reason for _, reason, _ in ranks if reason), "")
 
-    def load(self, path: Path, parts: dict[str, Any]) -> dict[str, Any] | None:
-        """Read a checkpoint on rank 0 and put its parts back on every rank; None if there is no such file.
+    def broadcast(self, value: Any) -> Any:
+        """Return rank 0's value."""
+        return self.comm.bcast(value)
+
+    def load(self, path: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Load a checkpoint on rank 0, copy its parts to every rank, and return its other contents.
 
         Raises
         ------
@@ -233,9 +223,9 @@ class Ranks:
         """
         rest: Any = None
         error: Exception | None = None
-        if not self.rank and path.exists():
+        if not self.rank:
             try:
-                rest = checkpoint.load(path, **parts)
+                rest = super().load(path, parts)
             except (ValueError, OSError) as reason:
                 error = reason
         rest, error = self.comm.bcast((rest, error), root=0)
@@ -248,19 +238,18 @@ class Ranks:
             for name, part in parts.items():
                 options = {"allow_nan": True} if isinstance(part, Module) else {}
                 part.load_state_dict(states[name], **options)
-        self.take_generators()
+        self._copy_generators()
         return dict(rest)
 
 
-def _called(loss: Any) -> str:
+def _name_of(loss: Any) -> str:
     return repr(loss) if isinstance(loss, Module) else getattr(loss, "__qualname__", type(loss).__name__)
 
 
-def _arrays(name: str, thing: Any) -> Any:
-    """Yield the arrays inside dicts and lists, each with the way to it."""
-    if isinstance(thing, np.ndarray):
-        yield name, thing
-    elif isinstance(thing, dict | list | tuple):
-        pairs = thing.items() if isinstance(thing, dict) else enumerate(thing)
-        for key, value in pairs:
+def _arrays(name: str, tree: Any) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """Yield the arrays inside dicts and lists, each with its path."""
+    if isinstance(tree, np.ndarray):
+        yield name, tree
+    elif isinstance(tree, dict | list | tuple):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
             yield from _arrays(f"{name}[{key!r}]", value)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from autograd import GradientWarning
 from nn.checkpoint.files import FilePath
+from nn.data.sampler import whole_number
 from nn.metrics import named
 
-from .advice import warn_of_strangers
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
-from .distributed import Elsewhere, Ranks, self_contained, unwrapped
-from .evaluating import as_loader
+from .distributed import DistributedStepper, unwrapped
+from .evaluation import as_loader
 from .history import History
 from .run import Run
-from .scheduling import Schedules
-from .stepping import Stepper
+from .stepping import Schedules, Stepper
 
 __all__ = ["fit"]
 
@@ -48,50 +49,51 @@ def fit(
     comm: Any = None,
     compile: bool | None = None,
 ) -> History:
-    """Train a model, and return what was measured in every epoch.
+    """Train a model, and return the measurements of every epoch.
 
     Parameters
     ----------
     model : Module
-        What is trained, in place.
+        Trained in place.  A submodule in evaluation mode stays so if the model is in training mode.
     loss : callable
-        ``loss(output, target)`` gives a single number.
+        ``loss(output, target)`` returns a scalar.
     optimizer : Optimizer
         Made with the model's parameters.
     train : DataLoader, Dataset or (X, y)
-        What it learns from; all but a DataLoader is dealt in shuffled batches.
+        The training data; all but a DataLoader is dealt in shuffled batches.
     validation : DataLoader, Dataset or (X, y), optional
-        Measured after every epoch, in evaluation mode.
+        Evaluated after every epoch.
     epochs : int
-        How many passes over the training data, in all: a resumed run does those that are left.
+        The total number of passes over the training data: a resumed run does those that remain.
     scheduler : scheduler, list, or mapping, optional
-        ``{"step": warmup, "epoch": plateau}`` says what steps when.  Without a mapping `OneCycleLR` and `CyclicLR` step
-        after every step and others after every epoch; `ReduceLROnPlateau` is given the validation loss, or the loss.
+        ``{"step": warmup, "epoch": plateau}`` determines which steps when.  Without a mapping `OneCycleLR` and
+        `CyclicLR` step after every step and others after every epoch; `ReduceLROnPlateau` receives the validation
+        loss, or without validation data the loss.
     callbacks : object, function, or list of them
-        See `Callback`; a function is called with the run after every epoch; `nn.Monitor` is one.
+        See `Callback`; a function is called with the run after every epoch; `nn.Monitor` is a callback.
     metrics : names, functions or mapping
-        Measured on training and validation data, as for `nn.metrics.named`.  Training values are those of the outputs
-        that the steps were made from, as the loss is.
+        Measured on training and validation data, as for `nn.metrics.named`.  Training values use the outputs of the
+        steps, as the loss does.
     batch_size : int
-        Rows in a batch, if `train` is no DataLoader.
+        Rows in a batch, if `train` is not a DataLoader.
     rng : Generator or int, optional
-        Where the order of the rows comes from, if `train` is no DataLoader.
+        The source of the order of the rows, if `train` is not a DataLoader.
     clip_grad_norm, clip_grad_value : float, optional
         Bounds of the gradient (`nn.utils.clip_grad_norm_`, `clip_grad_value_`).
     accumulate : int
         Batches in a step.  The gradient is that of the mean over all: four batches of 8 make the step of one of 32.
     l2 : float
-        Add ``l2 / 2 * ||W||**2`` of all weights, not of biases, to what is minimised; the loss is shown without.
+        Add ``l2 / 2 * ||W||**2`` of all weights, not of biases, to the objective; the reported loss excludes it.
     early_stopping : int or EarlyStopping, optional
-        Epochs without improvement that are borne; then the best model is restored.
+        The patience in epochs; at the end the best model is restored.
     best : str or Path, optional
-        Where the best model so far is kept.
+        A file for the best model so far.
     checkpoint : str or Path, optional
-        Where the whole run is saved: after every epoch, but not twice in a second, at the end and at Ctrl-C.
+        A file for the state of the run, saved after every epoch (at most once per second), at the end and at Ctrl-C.
     resume : bool
-        Go on from `checkpoint` if it exists; every later number has the same bits as in a run that never stopped.
+        Continue from `checkpoint` if it exists; all results have the same bits as in a run that never stopped.
     log : str or Path, optional
-        A line of JSON per epoch.
+        A file for a line of JSON per epoch.
     tensorboard : str or Path, optional
         A folder for TensorBoard, if tensorboardX is installed.
     progress : bool or {'auto', 'bar', 'lines', 'none'}
@@ -99,15 +101,15 @@ def fit(
     comm : communicator, optional
         Train on all of its ranks, each with its piece of every batch, as one process would on the whole: pass
         ``optim.distributed.world()``, with the same program and data on every rank. `batch_size` is that of all ranks
-        together. An iterable that is no DataLoader is taken for the rank's own part of the data.
+        together. An iterable that is not a DataLoader is the rank's own part of the data.
     compile : bool, optional
-        Whether steps are recorded and replayed by `autograd.compile`, which changes nothing but the time they take.  By
-        default a shape of batch is recorded when it comes for the 17th time: a recording costs as much as 2 to 15 steps
-        of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
+        Whether steps are recorded and replayed by `autograd.compile`, which affects only the time they take.  By
+        default a shape of batch is recorded when it occurs for the 17th time: a recording costs as much as 2 to 15
+        steps of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
         several times in a step (`optim.LBFGS`, `optim.SAM`), nor, with `comm`, for models of other layers than this
-        library's, or with layers that ask the other ranks (`BatchNorm1d`, dropout).  Attributes of modules may be
-        assigned between steps, and so may plain numbers that forward or the loss reads by name; what they find
-        elsewhere (in a list, a dict, another object) is seen once: pass ``compile=False`` if that changes.
+        library's, or with layers that exchange messages (`BatchNorm1d`, dropout).  Attributes of modules may be
+        assigned between steps, and so may plain numbers that forward or the loss reads by name; values in other
+        places (a list, a dict, another object) are read once: pass ``compile=False`` if they change.
 
     Returns
     -------
@@ -117,25 +119,25 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of the above, or, with `comm`, is another on some rank; nothing has changed then.
+        If an argument is none of the above, or with `comm` differs between ranks; nothing has changed then.
 
     Warns
     -----
     GradientWarning
         If the optimizer holds tensors that the model does not have, or a parameter got no gradient in the first epoch.
     RuntimeWarning
-        If steps cannot be replayed, since the model asks for numbers (`autograd.RecordingError`); names the line.
+        If steps cannot be replayed, since the model reads values (`autograd.RecordingError`); names the line.
 
     Notes
     -----
-    Ctrl-C ends the run after the present step, saves the checkpoint and returns the history so far; a second one
+    Ctrl-C ends the run after the current step, saves the checkpoint and returns the history so far; a second one
     raises KeyboardInterrupt at once.  A loss of nan or inf ends the training with a RuntimeWarning.
 
-    With `comm`, losses, metrics, gradient norms and statistics of batches are those of all ranks' rows, callbacks run
-    on every rank (``run.rank``), and what fit writes is written by rank 0.
+    With `comm`, losses, metrics, gradient norms and batch statistics are those of all ranks' rows, callbacks run on
+    every rank (``run.rank``), and rank 0 writes the files.
 
-    Mean losses of several batches, or of several ranks' parts of one, are joined by what each divides by: the rows, or
-    what ``loss.divisor(target)`` returns, as the losses of `nn` with class weights or ``ignore_index`` do.
+    Mean losses of several batches, or of several ranks' parts of one, are combined by their divisors: the rows, or the
+    value of ``loss.divisor(target)``, as the losses of `nn` with class weights or ``ignore_index`` define it.
 
     Examples
     --------
@@ -147,48 +149,41 @@ def fit(
     >>> history.epochs, history["loss"][-1] < 1e-3
     (40, True)
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number above 0, not {value!r}")
+    whole_number(epochs, "epochs", 1)
+    whole_number(batch_size, "batch_size", 1)
     _check(model, loss, optimizer)
     optimizer, comm = unwrapped(optimizer, comm)
     if resume and checkpoint is None:
-        raise ValueError("resume=True goes on from a file: give checkpoint= its name")
-    replayed = compile if comm is None or self_contained(model, loss) else False
-    stepper = Stepper(model, loss, optimizer, clip_grad_norm, clip_grad_value, l2, accumulate, compile=replayed)
-    loader = as_loader(train, batch_size, shuffle=True, rng=rng)
-    if comm is not None:
-        stepper.ranks = ranks = Ranks(comm, model, loss, optimizer)
-        limits = {"clip_grad_norm": clip_grad_norm, "clip_grad_value": clip_grad_value, "l2": l2}
-        shared = {
-            "metrics": list(named(metrics)),
-            "resume": resume,
-            "checkpoint (given or not)": checkpoint is not None,
-            "validation (given or not)": validation is not None,
-            "scheduler": Schedules(scheduler).facts(),
-        }
-        loader = ranks.start(loader, validation, {"epochs": epochs, "accumulate": accumulate, **limits, **shared})
-    helpers = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+        raise ValueError("resume=True needs the name of a file: pass checkpoint=")
+    kind = Stepper if comm is None else DistributedStepper
+    stepper = kind(model, loss, optimizer, clip_grad_norm, clip_grad_value, l2, accumulate, compile, comm)
+    loader = as_loader(train, batch_size, shuffle=True, rng=rng, epochs=epochs)
+    if validation is not None:
+        as_loader(validation, 1, shuffle=False, rng=0, what="validation", epochs=epochs)
+    measured, schedules = named(metrics), Schedules(scheduler)
+    options = {
+        "epochs": epochs, "accumulate": accumulate, "clip_grad_norm": clip_grad_norm,
+        "clip_grad_value": clip_grad_value, "l2": l2, "metrics": list(measured), "resume": resume,
+        "checkpoint (given or not)": checkpoint is not None, "validation (given or not)": validation is not None,
+        "scheduler": schedules.facts(),
+    }  # fmt: skip
+    loader = stepper.start(loader, validation, options)
+    chosen = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     if early_stopping is not None:
-        helpers.append(early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping))
-    if best is not None:
-        helpers.append(BestModel(best))
-    if log is not None:
-        helpers.append(JSONLines(log))
-    if tensorboard is not None:
-        helpers.append(TensorBoard(tensorboard) if comm is None or not comm.rank else Elsewhere())
-    if comm is not None:
-        helpers = ranks.callbacks(helpers)
-    run = Run(stepper, loader, validation, named(metrics), Schedules(scheduler), helpers, epochs)
-    path = None if checkpoint is None else Path(checkpoint)
-    if resume and path is not None:
-        run.resume(path)
-    shown = {True: "auto", False: "none"}.get(progress, progress) if isinstance(progress, bool) else progress
-    return run.train(path, str(shown))
+        chosen.append(early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping))
+    for callback, path in ((BestModel, best), (JSONLines, log), (TensorBoard, tensorboard)):
+        if path is not None:
+            chosen.append(callback(path))
+    run = Run(stepper, loader, validation, measured, schedules, stepper.callbacks(chosen), epochs)
+    save_to = None if checkpoint is None else Path(checkpoint)
+    if resume and save_to is not None:
+        run.resume(save_to)
+    mode = progress if isinstance(progress, str) else "auto" if progress else "none"
+    return run.train(save_to, mode)
 
 
 def _check(model: Any, loss: Any, optimizer: Any) -> None:
-    """Refuse what cannot be trained, and an optimizer of somebody else's parameters."""
+    """Raise if the arguments cannot be trained; warn if the optimizer holds tensors that the model does not have."""
     if not hasattr(model, "parameters") or not hasattr(model, "state_dict"):
         raise TypeError(f"model must be an nn.Module, not {type(model).__name__}")
     if isinstance(loss, type) or not callable(loss):
@@ -198,9 +193,17 @@ def _check(model: Any, loss: Any, optimizer: Any) -> None:
         raise TypeError(
             f"optimizer must have step() and param_groups, as optim.Adam(model.parameters()), not {optimizer!r:.60}"
         )
-    own = {id(p) for p in model.parameters()}
-    if own and not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
-        raise ValueError(
-            "the optimizer holds no parameter of this model: make it from model.parameters(), after the model"
+    own = {id(p) for part in (model, loss) if hasattr(part, "parameters") for p in part.parameters()}
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    other = [p for p in held if id(p) not in own]
+    if len(other) == len(held) and any(True for _ in model.parameters()):
+        raise ValueError("the optimizer does not own this model's parameters: make it from model.parameters()")
+    if other:
+        names = ", ".join(sorted({repr(p.name) for p in other[:3] if getattr(p, "name", "")}))
+        warnings.warn(
+            f"the optimizer holds {len(other)} of {len(held)} tensor(s) that the model does not have"
+            f"{f' ({names})' if names else ''}, and cannot train their replacements: make the optimizer from "
+            "model.parameters() after the last change to the model",
+            GradientWarning,
+            stacklevel=3,
         )
-    warn_of_strangers(model, loss, optimizer)

@@ -1,18 +1,31 @@
-"""`History`: one list of numbers per quantity, an entry per epoch, and how the training ended."""
+"""`History`, the measurements of every epoch, and `Progress`, which prints them while training runs."""
 
 from __future__ import annotations
 
 import math
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+from nn.metrics import Metric, better
 from nn.show.plotting import history_figure, saved
 
-__all__ = ["History"]
+__all__ = ["History", "Progress", "format_numbers"]
+
+MAX_LINES = 20  # printed for a long training, besides the last
+CHOICES = ("auto", "bar", "lines", "none")
 
 
 class History(dict[str, list[float]]):
-    """What `fit` measured: ``history["validation loss"][3]`` is that of the fourth epoch.
+    """Measurements by name: ``history["validation loss"][3]`` is that of the fourth epoch.
+
+    Parameters
+    ----------
+    numbers : mapping of str to list of float, optional
+        Measurements so far.
+    metrics : mapping of str to function, optional
+        The metrics by name; their attribute `better` decides what `best` means.
 
     Attributes
     ----------
@@ -32,18 +45,21 @@ class History(dict[str, list[float]]):
     (2, 0.8)
     """
 
-    def __init__(self, numbers: Mapping[str, list[float]] | None = None) -> None:
+    def __init__(
+        self, numbers: Mapping[str, list[float]] | None = None, metrics: Mapping[str, Metric] | None = None
+    ) -> None:
         super().__init__({key: list(values) for key, values in (numbers or {}).items()})
+        self.metrics: Mapping[str, Metric] = metrics or {}
         self.stopped: str = ""
         self.interrupted: bool = False
 
     @property
     def epochs(self) -> int:
-        """How many epochs were completed."""
+        """The number of completed epochs."""
         return max(map(len, self.values()), default=0)
 
     def add(self, numbers: Mapping[str, float]) -> None:
-        """Append the numbers of one epoch; a quantity that was not there before starts with nan."""
+        """Append the measurements of one epoch; a new name is filled with nan for the epochs before."""
         done = self.epochs
         for key, value in numbers.items():
             column = self.setdefault(key, [])
@@ -52,30 +68,35 @@ class History(dict[str, list[float]]):
         for column in self.values():
             column += [math.nan] * (done + 1 - len(column))
 
+    def better(self, key: str) -> str:
+        """Return 'lower' or 'higher': the `better` attribute of the metric called `key`."""
+        name = key.removeprefix("validation ")
+        return better(self.metrics.get(name, name))
+
     def best(self, key: str = "validation loss", mode: str | None = None) -> tuple[int, float]:
-        """Return (epoch, value) of the best entry, epochs counted from 1.
+        """Return (epoch, value) of the best entry; epochs count from 1.
 
         Parameters
         ----------
         key : str
-            Which quantity.
+            The name of the measurement.
         mode : {'min', 'max'}, optional
-            What is best; by default the least of a loss or an error and the largest of anything else.
+            By default 'min' for the loss and for metrics whose attribute `better` is 'lower', else 'max'.
 
         Raises
         ------
         KeyError
-            If there is no such quantity.
+            If nothing was measured under this name.
         """
         if key not in self or not self[key]:
-            raise KeyError(f"the history has no {key!r}, only {', '.join(self) or 'nothing'}")
-        sign = 1.0 if (mode or better(key)) == "min" else -1.0
+            raise KeyError(f"the history does not contain {key!r}, only {', '.join(self) or 'nothing'}")
+        sign = 1.0 if (mode == "min" if mode else self.better(key) == "lower") else -1.0
         ranked = [math.inf if math.isnan(x) else sign * x for x in self[key]]
         epoch = min(range(len(ranked)), key=ranked.__getitem__)
         return epoch + 1, self[key][epoch]
 
     def last(self) -> dict[str, float]:
-        """Return the numbers of the latest epoch."""
+        """Return the measurements of the latest epoch."""
         return {key: values[-1] for key, values in self.items() if values}
 
     def state_dict(self) -> dict[str, Any]:
@@ -83,19 +104,19 @@ class History(dict[str, list[float]]):
         return {"numbers": {key: list(values) for key, values in self.items()}, "stopped": self.stopped}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
+        """Replace the contents by those of a `state_dict`."""
         self.clear()
         self.update({str(key): [float(x) for x in values] for key, values in state_dict["numbers"].items()})
         self.stopped = ""
         self.interrupted = False
 
     def plot(self, path: Any = None, title: str = "") -> Any:
-        """Draw every quantity by epoch, training and validation in one frame, and return the matplotlib figure.
+        """Draw every measurement by epoch, training and validation in one frame, and return the matplotlib figure.
 
         Parameters
         ----------
         path : str or Path, optional
-            Where to save it as well; the suffix says the format.
+            Where to save the figure; the suffix determines the format.
         title : str
             The heading.
 
@@ -107,13 +128,68 @@ class History(dict[str, list[float]]):
         return saved(history_figure(self, title), path)
 
 
-def better(key: str) -> str:
-    """Return 'min' for what should fall (losses and errors), 'max' for what should rise.
+def format_numbers(numbers: Mapping[str, float]) -> str:
+    """Return measurements as text: names and values with four digits, accuracies in percent.
 
     Examples
     --------
-    >>> better("validation loss"), better("rmse"), better("accuracy")
-    ('min', 'min', 'max')
+    >>> format_numbers({"loss": 0.25, "validation accuracy": 0.975, "lr": 0.001})
+    'loss 0.25, validation accuracy 97.5%, lr 0.001'
     """
-    falls = ("loss", "error", "mae", "rmse", "mse", "perplexity")
-    return "min" if any(word in key.lower() for word in falls) else "max"
+    return ", ".join(f"{k} {v:.1%}" if k.endswith(("accuracy", "f1")) else f"{k} {v:.4g}" for k, v in numbers.items())
+
+
+class Progress:
+    """Report every epoch of a training: a bar on a terminal, plain lines elsewhere.
+
+    Parameters
+    ----------
+    epochs : int
+        The number of epochs.
+    mode : {'auto', 'bar', 'lines', 'none'}
+        'auto' is a bar (tqdm) if standard error is a terminal and tqdm is installed, else lines on standard output.
+    done : int
+        The number of epochs completed by an earlier run.
+    """
+
+    def __init__(self, epochs: int, mode: str = "auto", done: int = 0) -> None:
+        if mode not in CHOICES:
+            raise ValueError(f"progress must be one of {', '.join(CHOICES)}, True or False, not {mode!r}")
+        self.epochs: int = epochs
+        self.mode = mode
+        self.bar: Any = None
+        if mode == "bar" or (mode == "auto" and sys.stderr is not None and sys.stderr.isatty()):
+            self.bar = _bar(epochs, done, required=mode == "bar")
+
+    def __call__(self, epoch: int, numbers: Mapping[str, float]) -> None:
+        """Report a completed epoch."""
+        text = format_numbers({k: v for k, v in numbers.items() if k not in ("lr", "seconds", "gradient norm")})
+        if self.bar is not None:
+            self.bar.set_postfix_str(text)
+            self.bar.update()
+        elif epoch in (1, self.epochs) or epoch % -(-self.epochs // MAX_LINES) == 0:
+            self.write(f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}  {text}")
+
+    def write(self, text: str) -> None:
+        """Print a line of text above the bar, if there is one."""
+        if self.bar is not None:
+            self.bar.write(text, file=sys.stderr)
+        elif self.mode != "none":
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        """Finish the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _bar(epochs: int, done: int, required: bool) -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        if required:
+            raise ImportError("progress='bar' needs tqdm: pip install tqdm, or pass progress='lines'") from None
+        return None
+    width = shutil.get_terminal_size().columns  # 80 where the terminal does not report a width
+    return tqdm(total=epochs, initial=done, unit="epoch", ncols=width)

@@ -1,4 +1,4 @@
-"""Finding a learning rate: raise it from step to step, and see where the loss falls and where it explodes."""
+"""The learning rate range test: raise the rate from step to step, and record where the loss falls and diverges."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from nn.data.sampler import whole_number
 from nn.random import get_rng_state, set_rng_state
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
 
-from .evaluating import as_loader
+from .evaluation import Totals, as_loader, preserved_modes
 from .stepping import Stepper
 
 __all__ = ["LRCurve", "find_lr"]
@@ -20,16 +21,16 @@ __all__ = ["LRCurve", "find_lr"]
 
 @dataclass
 class LRCurve:
-    """The loss by learning rate.
+    """The loss as a function of the learning rate.
 
     Attributes
     ----------
     rates, losses : ndarray
-        Of every step; the losses as they came.
+        The rate and the loss of every step.
     smooth : ndarray
-        The losses as running means.
+        Running means of the losses.
     suggestion : float
-        A tenth of the rate at which the smooth loss was least: there it still falls, with room to the edge.
+        A tenth of the rate with the smallest smooth loss: there the loss still falls, far from divergence.
     """
 
     rates: np.ndarray[Any, Any]
@@ -43,7 +44,7 @@ class LRCurve:
         Parameters
         ----------
         path : str or Path, optional
-            Where to save it as well.
+            Where to save the figure.
         """
         figure = new_figure(6.4, 4)
         axes = figure.subplots()
@@ -70,36 +71,36 @@ def find_lr(
     batch_size: int = 32,
     rng: Any = None,
 ) -> LRCurve:
-    r"""Raise the learning rate exponentially over some steps, and suggest a tenth of where the loss was least.
+    r"""Raise the learning rate exponentially, and suggest a tenth of the rate with the smallest loss.
 
     .. math:: \eta_t = \eta_\text{start} (\eta_\text{end} / \eta_\text{start})^{t / (T - 1)}
 
     Parameters
     ----------
     model, loss, optimizer, train
-        As for `nn.training.fit`; model and optimizer are put back as they were.
+        As for `nn.training.fit`; model and optimizer are restored afterwards.
     start, end : float
-        Between which rates.
+        The first and the last rate.
     steps : int
-        How many; it ends sooner when the loss explodes.
+        The number of steps; fewer if the loss diverges.
     batch_size, rng
-        If `train` is no DataLoader.
+        Used if `train` is not a DataLoader.
 
     Returns
     -------
     LRCurve
-        Its `suggestion` is a rate to start from, ``plot(path)`` shows why.
+        `suggestion` is a rate to start from; ``plot(path)`` draws the curve.
 
     Raises
     ------
     ValueError
-        If the rates or the number of steps make no sense, or the loss is not finite from the start.
+        If the rates do not rise from above 0, there are fewer than 10 steps, or the loss is not finite at the start.
 
     Notes
     -----
     Smith 2017, *Cyclical learning rates for training neural networks*, section 3.3; smoothed and stopped as in fastai:
     a running mean with weight 0.9 on the past, corrected for its start, and four times the best loss as the end.
-    The steepest point, which Smith reads off by eye, is at the mercy of noise; a tenth of the minimum (Howard & Gugger
+    The steepest point, which Smith determines by eye, is sensitive to noise; a tenth of the minimum (Howard & Gugger
     2020, chapter 5) is not.
 
     Examples
@@ -113,36 +114,36 @@ def find_lr(
     """
     if not 0 < start < end < math.inf:
         raise ValueError(f"rates must rise from start to end, both above 0: start={start!r}, end={end!r}")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 10:
-        raise ValueError(f"steps must be a whole number of at least 10, not {steps!r}")
+    whole_number(steps, "steps", 10)
     stepper = Stepper(model, loss, optimizer)
-    loader = as_loader(train, batch_size, shuffle=True, rng=rng)
-    before = model.state_dict(), copy.deepcopy(optimizer.state_dict()), get_rng_state(), model.training
+    loader = as_loader(train, batch_size, shuffle=True, rng=rng, epochs=steps)
+    before = model.state_dict(), copy.deepcopy(optimizer.state_dict()), get_rng_state()
     place = copy.deepcopy(loader.state_dict()) if hasattr(loader, "state_dict") else None
     try:
-        model.train()
-        with np.errstate(all="ignore"):
-            rates, losses, smooth = _raised(stepper, loader, np.geomspace(start, end, steps))
+        with preserved_modes(model), np.errstate(all="ignore"):
+            if not model.training:
+                model.train()
+            rates, losses, smooth = _range_test(stepper, loader, np.geomspace(start, end, steps))
     finally:
         model.load_state_dict(before[0], allow_nan=True)
         optimizer.load_state_dict(before[1])
         set_rng_state(before[2])
-        model.train(before[3])
         if place is not None:
             loader.load_state_dict(place)
     if len(rates) < 5:
         raise ValueError(
-            f"the loss was {losses[-1] if losses else 'not finite'} after {len(rates)} steps; give a smaller start"
+            f"the loss was {losses[-1] if losses else 'not finite'} after {len(rates)} steps; pass a smaller start"
         )
     return LRCurve(np.array(rates), np.array(losses), np.array(smooth), rates[int(np.argmin(smooth))] / 10)
 
 
-def _raised(stepper: Stepper, loader: Any, schedule: Any) -> tuple[list[float], list[float], list[float]]:
+def _range_test(stepper: Stepper, loader: Any, schedule: Any) -> tuple[list[float], list[float], list[float]]:
     """Take a step at every rate; return rates, losses and smooth losses."""
     rates: list[float] = []
     losses: list[float] = []
     smooth: list[float] = []
     mean = 0.0
+    totals = Totals({}, stepper.loss)
     batches = iter(loader)
     for rate in schedule:
         for group in stepper.optimizer.param_groups:
@@ -151,17 +152,13 @@ def _raised(stepper: Stepper, loader: Any, schedule: Any) -> tuple[list[float], 
         if batch is None:
             batches = iter(loader)
             batch = next(batches)
-        stepper.optimizer.zero_grad()
-        value, _, _ = stepper.forward(batch)
-        number = float(value.item())
-        if not math.isfinite(number):
+        value = stepper.take(batch, totals, last=True)
+        if not math.isfinite(value):
             break
-        mean = 0.9 * mean + 0.1 * number
+        mean = 0.9 * mean + 0.1 * value
         rates.append(float(rate))
-        losses.append(number)
+        losses.append(value)
         smooth.append(mean / (1 - 0.9 ** len(rates)))
         if len(rates) > 10 and smooth[-1] > 4 * min(smooth) + 1e-12:
             break
-        value.backward()
-        stepper.optimizer.step()
     return rates, losses, smooth

@@ -1,27 +1,27 @@
-"""`Run`: a training under way, which knows where it stands, can be saved at any step and taken up again."""
+"""`Run`: a training in progress, which can be saved after any step and resumed."""
 
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, Self
 
 import numpy as np
 
+from autograd import GradientWarning
 from nn import checkpoint
 from nn.metrics import Metric
 from nn.random import get_rng_state, set_rng_state
 
-from .advice import warn_of_unreached
-from .evaluating import Totals, evaluate
-from .history import History
-from .interrupt import Interrupt
-from .progress import Progress
-from .scheduling import Schedules
-from .stepping import Stepper
+from .evaluation import Totals, evaluate, preserved_modes
+from .history import History, Progress
+from .stepping import Schedules, Stepper
 
 __all__ = ["Run"]
 
@@ -29,33 +29,66 @@ SECONDS_BETWEEN_SAVES = 1.0  # a save waits for the disk, which may take longer 
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_train_end")
 
 
+class Interrupt:
+    """Defer Ctrl-C to the end of the current step: the first sets `pressed`, the second raises KeyboardInterrupt.
+
+    Outside the main thread, where Python allows no signal handlers, it does nothing.
+
+    Examples
+    --------
+    >>> with Interrupt() as interrupt:
+    ...     interrupt.pressed
+    False
+    """
+
+    def __init__(self) -> None:
+        self.pressed: bool = False
+        self._previous: Any = None
+
+    def __enter__(self) -> Self:
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._previous = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+
 class Run:
-    """A training under way; what callbacks are given.
+    """A training in progress; callbacks receive it.
 
     Attributes
     ----------
     model, loss, optimizer, loader
-        What is trained, by what, on what.
+        As passed to `fit`.
     history : History
-        What was measured so far.
+        The measurements so far.
     epoch, epochs, step : int
-        The present epoch and their number; the step just finished, counted over all epochs; all from 1.
+        The current epoch and the number of epochs; the step just finished, counted over all epochs; all from 1.
     batch, last_loss
         Of the step just finished.
     numbers : dict
-        What was measured in the epoch just finished.
+        The measurements of the epoch just finished.
     rank : int
-        Which of the processes that train together this is; files are written by rank 0.
+        This process among those that train together; rank 0 writes the files.
 
     Examples
     --------
     >>> import numpy as np, nn, optim
     >>> model, x = nn.Linear(1, 1, rng=0), np.ones((4, 1))
     >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
-    >>> def tell(run):
+    >>> def show(run):
     ...     print(f"epoch {run.epoch} of {run.epochs}, step {run.step}")
     >>> loader = nn.data.DataLoader(nn.data.TensorDataset(x, 2 * x), batch_size=2)
-    >>> _ = nn.training.fit(model, nn.MSELoss(), optimizer, loader, epochs=2, callbacks=[tell], progress=False)
+    >>> _ = nn.training.fit(model, nn.MSELoss(), optimizer, loader, epochs=2, callbacks=[show], progress=False)
     epoch 1 of 2, step 2
     epoch 2 of 2, step 4
     """
@@ -70,9 +103,8 @@ class Run:
         callbacks: Iterable[Any],
         epochs: int,
     ) -> None:
-        self.ranks: Any = stepper.ranks
-        self.rank = 0 if self.ranks is None else self.ranks.rank
         self.stepper: Stepper = stepper
+        self.rank: int = stepper.rank
         self.loader: Any = loader
         self.validation: Any = validation
         self.model: Any = stepper.model
@@ -84,167 +116,147 @@ class Run:
         self.callbacks: list[Any] = list(callbacks)
         for callback in self.callbacks:
             if not callable(callback) and not any(hasattr(callback, hook) for hook in HOOKS):
-                raise TypeError(f"a callback is a function or has one of {', '.join(HOOKS)}, unlike {callback!r:.60}")
-        self.listeners: dict[str, list[Any]] = {hook: self._listening(hook) for hook in HOOKS}
-        self.totals: Totals = Totals(metrics, self.loss, self.ranks and self.ranks.comm)
-        self.history: History = History()
-        self.epoch: int
-        self.step: int
-        self.done: int
-        self.epoch = self.step = self.done = 0
+                raise TypeError(
+                    f"a callback must be a function or have any of {', '.join(HOOKS)}, not {callback!r:.60}"
+                )
+        self.methods: dict[str, list[Any]] = {hook: self._methods(hook) for hook in HOOKS}
+        self.totals: Totals = Totals(metrics, self.loss, stepper.comm)
+        self.history: History = History(metrics=metrics)
+        self.epoch: int = 0
+        self.step: int = 0
+        self.done: int = 0
         self.batch: Any = None
         self.last_loss: float = math.nan
         self.numbers: dict[str, float] = {}
         self.seconds: float = 0.0
 
-    def _listening(self, hook: str) -> list[Any]:
+    def _methods(self, hook: str) -> list[Any]:
         found = [getattr(callback, hook) for callback in self.callbacks if hasattr(callback, hook)]
-        if hook == "on_epoch_end":  # a plain function has no other name
+        if hook == "on_epoch_end":
             found += [c for c in self.callbacks if callable(c) and not any(hasattr(c, other) for other in HOOKS)]
         return found
 
-    def tell(self, hook: str) -> None:
+    def notify(self, hook: str) -> None:
         """Call one method of every callback that has it."""
-        for listener in self.listeners[hook]:
-            listener(self)
+        for method in self.methods[hook]:
+            method(self)
 
     def stop(self, reason: str) -> None:
-        """End the training after the present step, or if an epoch just ended, now.
+        """End the training after the current step, or now if an epoch just ended.
 
-        Of several ranks one is enough; all of them then end after the next step.
+        If one of several ranks calls this, all of them end after the next step.
         """
         self.history.stopped = self.history.stopped or reason
 
     # ------------------------------------------------------------------------------------------- the training
 
     def train(self, save_to: Path | None, progress: str) -> History:
-        """Train the epochs that are left, and return the history."""
-        shown = Progress(self.epochs, "none" if self.rank else progress, self.done)
-        was_training = self.model.training
+        """Train the remaining epochs, and return the history."""
+        display = Progress(self.epochs, "none" if self.rank else progress, self.done)
+        # a submodule that is in evaluation mode while the model is not, stays so: its statistics are frozen
+        self.modes = [(module, module.training or not self.model.training) for module in self.model.modules()]
         try:
-            with Interrupt() as interrupt:
-                self.tell("on_train_begin")
-                self._epochs(interrupt, save_to, shown)
-                if self._wanted(interrupt):
-                    self._interrupted(save_to, shown)
+            with preserved_modes(self.model), Interrupt() as interrupt:
+                self.notify("on_train_begin")
+                self._epochs(interrupt, save_to, display)
+                if self.stepper.interrupted(interrupt.pressed):
+                    self._end_interrupted(save_to, display)
         except KeyboardInterrupt:
-            if interrupt.wanted or self.ranks is not None:  # the second Ctrl-C: now
+            if interrupt.pressed or self.stepper.comm is not None:  # pressed twice: end at once
                 raise
-            self._interrupted(save_to, shown)
+            self._end_interrupted(save_to, display)
         finally:
-            self.model.train(was_training)
-            self._mode("eval")
+            self._optimizer_mode("eval")
             try:
-                self.tell("on_train_end")
+                self.notify("on_train_end")
             finally:
-                shown.close()
+                display.close()
         if self.history.stopped.startswith("the loss is") and not self.rank:
             warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=4)
         return self.history
 
-    def _interrupted(self, save_to: Path | None, shown: Progress) -> None:
+    def _end_interrupted(self, save_to: Path | None, display: Progress) -> None:
         self.history.interrupted = True
         self.stop("interrupted")
         saved = ""
         if save_to is not None:
             self.save(save_to)
-            saved = f"; saved to {save_to}, from which it can be resumed"
-        shown.say(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
+            saved = f"; saved to {save_to}, pass resume=True to continue"
+        display.write(f"interrupted in epoch {self.epoch} after step {self.step}{saved}")
 
-    def _epochs(self, interrupt: Interrupt, save_to: Path | None, shown: Progress) -> None:
+    def _epochs(self, interrupt: Interrupt, save_to: Path | None, display: Progress) -> None:
         saved = -math.inf
         while self.done < self.epochs and not self.history.stopped:
             self.epoch = self.done + 1
-            self.tell("on_epoch_begin")
+            self.notify("on_epoch_begin")
             begin = time.perf_counter() - self.seconds
             self._steps(interrupt)
             self.seconds = time.perf_counter() - begin
-            self._meet(interrupt)
-            if self._wanted(interrupt):
+            self.history.stopped = self.stepper.agree(interrupt.pressed, self.history.stopped)
+            if self.stepper.interrupted(interrupt.pressed):
                 return
             self._end_epoch()
-            self._meet(interrupt, drift=True)
-            shown(self.epoch, self.numbers)
-            ends = self.done == self.epochs or bool(self.history.stopped)
-            due = ends or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES
-            if self.ranks is not None:  # one clock for all: to save is to ask every rank
-                due = self.ranks.comm.bcast(due)
+            self.history.stopped = self.stepper.agree(interrupt.pressed, self.history.stopped, compare=True)
+            display(self.epoch, self.numbers)
+            last = self.done == self.epochs or bool(self.history.stopped)
+            due = self.stepper.broadcast(last or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES)
             if save_to is not None and due:
                 self.save(save_to)
                 saved = time.monotonic()
 
-    def _wanted(self, interrupt: Interrupt) -> bool:
-        """Whether Ctrl-C was heard; with other ranks, whether all know that it was."""
-        return interrupt.wanted if self.ranks is None else bool(self.ranks.interrupted)
-
-    def _meet(self, interrupt: Interrupt, drift: bool = False) -> None:
-        """Agree with the other ranks, if there are any, on whether to go on."""
-        if self.ranks is not None:
-            self.history.stopped = self.ranks.meet(interrupt.wanted, self.history.stopped, drift)
-
     def _steps(self, interrupt: Interrupt) -> None:
-        self.model.train()
-        self._mode("train")
-        stepper, listeners, per_step = self.stepper, self.listeners["on_step_end"], self.schedules.step
+        if not self.model.training:
+            for module, training in self.modes:
+                module.training = training
+        self._optimizer_mode("train")
+        stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.step
         count = len(self.loader) if hasattr(self.loader, "__len__") else math.inf
-        place = getattr(self.loader, "position", 0) if getattr(self.loader, "_resuming", False) else 0
-        for place, batch in enumerate(self.loader, place + 1):  # noqa: B020 - the batches before were dealt already
-            if self.ranks is not None:
-                self.ranks.wish(interrupt.wanted, bool(self.history.stopped))
+        place = first = getattr(self.loader, "position", 0) if getattr(self.loader, "_resuming", False) else 0
+        for place, batch in enumerate(self.loader, first + 1):
+            stepper.announce(interrupt.pressed, bool(self.history.stopped))
             self.last_loss = value = stepper.take(batch, self.totals, place == count)
             if stepper.gathered:
                 continue
             self.batch = batch
             self.step += 1
-            for listener in listeners:
-                listener(self)
-            if per_step:
-                self.schedules.advance(per_step, value)
+            for method in methods:
+                method(self)
+            if schedules:
+                self.schedules.advance(schedules, value)
             if value - value != 0.0:
                 self.stop(
                     f"the loss is {value} in epoch {self.epoch}, step {self.step}: lower the learning rate, clip "
-                    "gradients, scale the inputs; autograd.detect_anomaly() says where it was born"
+                    "gradients, or scale the inputs; autograd.detect_anomaly() locates the operation"
                 )
-            if self._ends(interrupt, value):
+            if stepper.ends(interrupt.pressed, bool(self.history.stopped), value):
                 return
-
-    def _ends(self, interrupt: Interrupt, value: float) -> bool:
-        """Whether the step just finished is the last; with other ranks, only for what all of them know."""
-        if self.ranks is None:
-            return interrupt.wanted or bool(self.history.stopped)
-        return bool(self.ranks.interrupted or self.ranks.heard) or value - value != 0.0
+        if not place:
+            raise ValueError(f"the training data yielded no batch in epoch {self.epoch}; is it an exhausted iterator?")
 
     def _end_epoch(self) -> None:
-        """Measure, tell everybody, and begin a new account."""
+        """Measure the epoch, call the callbacks, and step the schedules."""
         self.numbers = self.totals.numbers()
         if self.stepper.norms:
             self.numbers["gradient norm"] = float(np.mean(self.stepper.norms))
         if self.validation is not None:
-            self._mode("eval")
+            self._optimizer_mode("eval")
             self.numbers |= evaluate(
-                self.model,
-                self.loss,
-                self.validation,
-                self.metrics,
-                prefix="validation ",
-                comm=self.ranks and self.ranks.comm,
+                self.model, self.loss, self.validation, self.metrics, prefix="validation ", comm=self.stepper.comm
             )
         self.numbers["lr"] = float(self.optimizer.param_groups[0].get("lr", math.nan))
-        self.numbers["seconds"] = self.seconds if self.ranks is None else self.ranks.comm.bcast(self.seconds)
+        self.numbers["seconds"] = self.stepper.broadcast(self.seconds)
         self.history.add(self.numbers)
         self.done, self.seconds = self.epoch, 0.0
-        # steps were taken, and not all by the run that is resumed
+        # only if this run took steps: gradients of the run that was resumed are unknown
         if self.done == 1 and self.batch is not None and not self.rank:
-            warn_of_unreached(self.model)
+            _warn_without_gradient(self.model)
         self.totals.clear()
         self.stepper.norms.clear()
-        self.tell("on_epoch_end")
-        metric = self.numbers.get("validation loss", self.numbers["loss"])
-        if self.schedules.epoch and not math.isnan(metric):
-            self.schedules.advance(self.schedules.epoch, metric)
+        self.notify("on_epoch_end")
+        self.schedules.advance(self.schedules.epoch, self.numbers.get("validation loss", self.numbers["loss"]))
 
-    def _mode(self, mode: str) -> None:
-        """Tell an optimizer that keeps two sets of parameters (Schedule-Free) which are wanted."""
+    def _optimizer_mode(self, mode: str) -> None:
+        """Switch an optimizer that keeps two sets of parameters (Schedule-Free) to those for `mode`."""
         switch = getattr(self.optimizer, mode, None)
         if callable(switch):
             switch()
@@ -255,13 +267,10 @@ class Run:
         parts = {"model": self.model, "optimizer": self.optimizer}
         return parts | ({"loader": self.loader} if hasattr(self.loader, "load_state_dict") else {})
 
-    def _states(self) -> list[Any]:
-        return [c.state_dict() if hasattr(c, "load_state_dict") else None for c in self.callbacks]
-
     def save(self, path: Path) -> None:
-        """Write everything needed to go on from this step, bit for bit; of several ranks, rank 0 writes."""
-        self._mode("train")
-        totals = self.totals.state_dict()  # of all ranks: all must ask
+        """Write everything needed to continue from this step, bit for bit; every rank must call, rank 0 writes."""
+        self._optimizer_mode("train")
+        totals = self.totals.state_dict()
         if self.rank:
             return
         checkpoint.save(
@@ -271,22 +280,17 @@ class Run:
             history=self.history.state_dict(),
             totals=totals,
             progress={"done": self.done, "step": self.step, "seconds": self.seconds, "norms": self.stepper.norms},
-            callbacks=self._states(),
+            callbacks=[c.state_dict() if hasattr(c, "load_state_dict") else None for c in self.callbacks],
             rng=get_rng_state(),
         )
 
     def resume(self, path: Path) -> None:
-        """Stand where the run that `save` wrote stood, if it wrote one."""
-        if self.ranks is not None:
-            rest = self.ranks.load(path, self._parts())
-        else:
-            rest = checkpoint.load(path, **self._parts()) if path.exists() else None
+        """Continue from the state that `save` wrote, if the file exists."""
+        rest = self.stepper.load(path, self._parts())
         if rest is None:
             return
         if len(rest["callbacks"]) != len(self.callbacks):
-            raise ValueError(
-                f"{path}: saved with {len(rest['callbacks'])} callbacks, and there are {len(self.callbacks)} now"
-            )
+            raise ValueError(f"{path} has {len(rest['callbacks'])} callbacks, but fit was given {len(self.callbacks)}")
         self.schedules.load_state_dict(rest["schedules"])
         self.history.load_state_dict(rest["history"])
         self.totals.load_state_dict(rest["totals"])
@@ -294,8 +298,24 @@ class Run:
             if state is not None:
                 callback.load_state_dict(state)
         set_rng_state(rest["rng"])
-        where = rest["progress"]
-        self.done = self.epoch = int(where["done"])
-        self.step = int(where["step"])
-        self.seconds = float(where["seconds"])
-        self.stepper.norms[:] = where["norms"]
+        progress = rest["progress"]
+        self.done = self.epoch = int(progress["done"])
+        self.step = int(progress["step"])
+        self.seconds = float(progress["seconds"])
+        self.stepper.norms[:] = progress["norms"]
+
+
+def _warn_without_gradient(model: Any) -> None:
+    """Warn if, after an epoch, some parameters of the model never got a gradient."""
+    trained = [(name, p) for name, p in model.named_parameters() if getattr(p, "requires_grad", True)]
+    without = [name for name, p in trained if p.grad is None]
+    if without:
+        found = f"{len(without)} of {len(trained)} parameters got no gradient in the first epoch"
+        if len(without) == len(trained):
+            found = "backward() reaches no parameter"
+        warnings.warn(
+            f"{found} ({', '.join(without[:3])}): use the layer in forward(), and do not cut the graph by .data, "
+            ".numpy() or detach(); set requires_grad to False on parameters that are frozen on purpose",
+            GradientWarning,
+            stacklevel=6,
+        )

@@ -1,27 +1,29 @@
-"""One step of training: gradients of one batch or of several, regularised and clipped, then the optimizer's step."""
+"""One step of training: gradients of one or several batches, regularisation, clipping, optimizer and schedules."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import autograd
 from autograd.extend import raw_data
-from nn.ranks import shared
+from nn import checkpoint
+from nn.data.sampler import whole_number
 from nn.utils import assign_grad, clip_grad_norm_, clip_grad_value_
 from nn.validation import checked_range
 
-from .evaluating import Totals, parted, weight_of
+from .evaluation import Totals, split_batch, weight_of
 from .passes import Passes
 
-__all__ = ["Stepper"]
+__all__ = ["Schedules", "Stepper"]
 
-NEEDS_CLOSURE = ("LBFGS", "SAM")  # they compute the loss several times in a step
+WHEN = ("step", "epoch")
 
 
 @dataclass
 class Stepper:
-    """Turns batches into steps.
+    """Turn batches into steps, in a single process; `DistributedStepper` does so on several ranks.
 
     Parameters
     ----------
@@ -32,9 +34,7 @@ class Stepper:
     l2 : float
         ``l2 * p`` is added to the gradient of every parameter of two or more axes.
     accumulate : int
-        How many batches make a step.
-    ranks : Ranks or None
-        With whom the steps are taken.
+        The number of batches in a step.
     compile : bool or None
         As for `fit`.
     """
@@ -46,96 +46,78 @@ class Stepper:
     clip_grad_value: float | None = None
     l2: float = 0.0
     accumulate: int = 1
-    ranks: Any = None
     compile: bool | None = False
+    comm: Any = None
 
     def __post_init__(self) -> None:
         for name in ("clip_grad_norm", "clip_grad_value"):
             if getattr(self, name) is not None:
                 checked_range("fit", name, getattr(self, name))
         checked_range("fit", "l2", self.l2)
-        if isinstance(self.accumulate, bool) or not isinstance(self.accumulate, int) or self.accumulate < 1:
-            raise ValueError(f"accumulate must be a whole number of batches above 0, not {self.accumulate!r}")
+        whole_number(self.accumulate, "accumulate", 1)
+        self.rank: int = 0 if self.comm is None else self.comm.rank
         self.parameters: list[Any] = [p for p in self.model.parameters() if p.requires_grad]
         self.weights: list[Any] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
-        self.closure_wanted: bool = type(self.optimizer).__name__ in NEEDS_CLOSURE
-        if self.closure_wanted and self.accumulate > 1:
+        self.needs_closure: bool = getattr(self.optimizer, "needs_closure", False)
+        if self.needs_closure and self.accumulate > 1:
             raise ValueError(
-                f"{type(self.optimizer).__name__} computes its loss several times, which rules out accumulate > 1"
+                f"{type(self.optimizer).__name__} evaluates the loss several times in a step; accumulate must be 1"
             )
-        self.mean: Any | bool = getattr(self.loss, "reduction", "mean") != "sum"
-        self.gathered: int
-        self.rows: float
-        self.losses: float
-        self.gathered, self.rows, self.losses = 0, 0.0, 0.0
+        self.mean: bool = getattr(self.loss, "reduction", "mean") != "sum"
+        self.summed: bool = self.mean and self.accumulate > 1  # gradients are sums over rows until the step
+        self.gathered: int = 0
+        self.rows: float = 0.0
         self.norms: list[float] = []
         self.passes: Passes = Passes(self.model, self.loss, self.compile)
 
+    # ---------------------------------------------------------------------------------------------- a step
+
     def forward(self, batch: Any) -> tuple[Any, Any, Any]:
         """Return loss, output and target of a batch."""
-        inputs, target = parted(batch)
-        if self.ranks is None:
-            output = self.model(*inputs)
-            return self.loss(output, target), output, target
-        with shared(self.ranks.comm):
-            output = self.model(*inputs)
-            # A rank without rows that count has no loss, but its gradients, all zero, take part in what ranks share.
-            counted = weight_of(self.loss, target)
-            return self.loss(output, target) if counted else autograd.sum(output), output, target
+        inputs, target = split_batch(batch)
+        output = self.model(*inputs)
+        return self.loss(output, target), output, target
 
     def take(self, batch: Any, totals: Totals, last: bool) -> float:
-        """Take in a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
-        if self.closure_wanted:
+        """Process a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
+        if self.needs_closure:
             return self._by_closure(batch, totals)
         if not self.gathered:
             self.optimizer.zero_grad()
-        summed = self.mean and (self.accumulate > 1 or self.ranks is not None)
-        rows = weight_of(self.loss, parted(batch)[1])
-        value, output, target = self.passes(self.forward, batch, rows if summed else None)
+        rows = weight_of(self.loss, split_batch(batch)[1])
+        value, output, target = self.passes(self.forward, batch, rows if self.summed else None)
+        totals.add(value, output, target, rows)
         self.gathered, self.rows = self.gathered + 1, self.rows + rows
-        self._note(value, output, target, totals, rows)
         if last or self.gathered == self.accumulate:
-            if self.ranks is not None:
-                value = self._of_all_ranks(totals, value, rows)
-            elif summed:
-                self._divide()
+            value = self._reduce(value, rows)
             self._adjust()
             self.optimizer.step()
             self.gathered = 0
             self.rows = 0.0
-            self.losses = 0.0
         return value
 
-    def _note(self, value: float, output: Any, target: Any, totals: Totals, rows: float) -> None:
-        """Add a batch to the epoch's account: its loss now, or with other ranks when theirs is known."""
-        if self.ranks is None:
-            totals.add(value, output, target, rows)
-        else:
-            self.losses += value * rows if self.mean else value
-            totals.keep(output, target)
-
-    def _of_all_ranks(self, totals: Totals, value: float, rows: float) -> float:
-        """Take the gradient of all ranks' rows, and return the loss of the batch over all of them."""
-        latest = (value * rows if self.mean else value, rows)
-        whole, losses, value = self.ranks.add_up(self.rows, self.losses, latest, self.mean)
-        totals.add_losses(losses, whole)
+    def _reduce(self, value: float, rows: float) -> float:
+        """Divide sums over the rows of a step by their number, and return the loss of the latest batch."""
+        if self.summed:
+            for p in self.parameters:
+                if p.grad is not None:
+                    assign_grad(p, raw_data(p.grad) / self.rows)
         return value
 
     def _by_closure(self, batch: Any, totals: Totals) -> float:
-        seen: list[Any] = []
+        first: list[Any] = []
 
         def closure() -> Any:
             self.optimizer.zero_grad()
-            seen[:] = self.forward(batch)
-            if self.ranks is None:
-                seen[0].backward()
-                whole, found = weight_of(self.loss, seen[2]), seen[0]
-            else:
-                whole, found = self._closed_over_ranks(*seen)
+            loss, output, target = self.forward(batch)
+            self.rows = weight_of(self.loss, target)
+            first[:] = first or [float(loss.item()), output, target, self.rows]
+            (loss * self.rows if self.summed else loss).backward()
+            value = self._reduce(float(loss.item()), self.rows)
             self._adjust()
-            seen.append(whole)
-            return found
+            return value
 
+<<<<<<< HEAD
         first = self.optimizer.step(closure)
         value = float(first.item() if hasattr(first, "item") else first)
         totals.keep(seen[1], seen[2])
@@ -155,8 +137,14 @@ class Stepper:
         for p in self.parameters:
             if p.grad is not None:
                 assign_grad(p, raw_data(p.grad) / self.rows)
+=======
+        value = self.optimizer.step(closure)
+        totals.add(*first)
+        return float(value.item() if hasattr(value, "item") else value)
+>>>>>>> 77da6ba (Give trainings on several ranks a stepper of their own, reset callbacks)
 
     def _adjust(self) -> None:
+        """Add the gradient of the penalty, and clip."""
         if self.l2:
             for p in self.weights:
                 if p.grad is not None:
@@ -165,3 +153,106 @@ class Stepper:
             self.norms.append(clip_grad_norm_(self.parameters, self.clip_grad_norm))
         if self.clip_grad_value is not None:
             clip_grad_value_(self.parameters, self.clip_grad_value)
+
+    # ------------------------------------------- what a training shares with other ranks, of which there are none
+
+    def start(self, loader: Any, validation: Any, options: Mapping[str, Any]) -> Any:
+        """Return the loader of this rank's batches."""
+        return loader
+
+    def callbacks(self, given: Sequence[Any]) -> list[Any]:
+        """Return the callbacks that run on this rank."""
+        return list(given)
+
+    def announce(self, interrupted: bool, stopped: bool) -> None:
+        """Send with the next step whether Ctrl-C was pressed, and whether there is another reason to stop."""
+
+    def interrupted(self, interrupted: bool) -> bool:
+        """Return whether all ranks know that Ctrl-C was pressed on one of them."""
+        return interrupted
+
+    def ends(self, interrupted: bool, stopped: bool, value: float) -> bool:
+        """Return whether the step just finished is the last, for a reason that all ranks know."""
+        return interrupted or stopped
+
+    def agree(self, interrupted: bool, stopped: str, compare: bool = False) -> str:
+        """Return the reason to stop, the same on all ranks; `compare` also checks that their parameters are equal."""
+        return stopped
+
+    def broadcast(self, value: Any) -> Any:
+        """Return rank 0's value."""
+        return value
+
+    def load(self, path: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Load a checkpoint into `parts` and return its other contents; None if the file does not exist."""
+        return checkpoint.load(path, **parts) if path.exists() else None
+
+
+class Schedules:
+    """Schedules by when they step.
+
+    Parameters
+    ----------
+    given : scheduler, list of them, mapping from 'step' and 'epoch' to either, or None
+        Without a mapping, a schedule whose attribute `steps_per_batch` is true (`OneCycleLR`, `CyclicLR`) steps after
+        every step, and all others after every epoch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a schedule does not have ``step()``, or a key is neither 'step' nor 'epoch'.
+
+    Examples
+    --------
+    >>> from optim import lr_scheduler
+    >>> rates = lr_scheduler.Rates(0.1)
+    >>> schedules = Schedules({"step": lr_scheduler.LinearLR(rates), "epoch": lr_scheduler.ReduceLROnPlateau(rates)})
+    >>> len(schedules.step), len(schedules.epoch)
+    (1, 1)
+    """
+
+    def __init__(self, given: Any) -> None:
+        self.step: list[Any] = []
+        self.epoch: list[Any] = []
+        if isinstance(given, Mapping):
+            wrong = [key for key in given if key not in WHEN]
+            if wrong:
+                raise ValueError(f"scheduler as a mapping has the keys 'step' and 'epoch', not {wrong[0]!r}")
+            for when in WHEN:
+                getattr(self, when).extend(_as_schedules(given.get(when)))
+        else:
+            for schedule in _as_schedules(given):
+                (self.step if getattr(schedule, "steps_per_batch", False) else self.epoch).append(schedule)
+        self.all: list[Any] = self.step + self.epoch
+
+    @staticmethod
+    def advance(schedules: Sequence[Any], metric: float) -> None:
+        """Step some of them; one that needs a metric (`ReduceLROnPlateau`) is skipped while it is nan."""
+        for schedule in schedules:
+            if not getattr(schedule, "needs_metric", False):
+                schedule.step()
+            elif metric == metric:
+                schedule.step(metric)
+
+    def facts(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return type and state of each, for ranks to compare."""
+        return [(type(schedule).__name__, schedule.state_dict()) for schedule in self.all]
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Return the state of each."""
+        return [schedule.state_dict() for schedule in self.all]
+
+    def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Continue from the states that `state_dict` returned."""
+        if len(states) != len(self.all):
+            raise ValueError(f"expected the states of {len(self.all)} schedules, got {len(states)}")
+        for schedule, state in zip(self.all, states, strict=True):
+            schedule.load_state_dict(state)
+
+
+def _as_schedules(given: Any) -> list[Any]:
+    found = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
+    for schedule in found:
+        if not hasattr(schedule, "step") or not hasattr(schedule, "get_last_lr"):
+            raise TypeError(f"a scheduler must have step() and get_last_lr(), got {schedule!r:.60}")
+    return found

@@ -11,7 +11,7 @@ from nn.data import DataLoader, Dataset, Subset, TensorDataset
 from nn.data.distributed import OwnBatches, Shard, check_shard, data_facts, own_shard, piece, sharded
 from nn.ranks import drawn_for_all, shared, sharing, standardized_over_all
 from nn.training import BestModel, JSONLines, evaluate, fit
-from nn.training.distributed import Elsewhere, Ranks, unwrapped
+from nn.training.distributed import DistributedStepper, RankZeroOnly, unwrapped
 from optim.distributed import Alone, DistributedOptimizer
 
 X = np.random.default_rng(0).normal(size=(23, 3))
@@ -187,8 +187,9 @@ def test_files_are_written_by_rank_0_only(tmp_path):
     model = nn.MLP(3, [2], rng=0)
     writing, own = [JSONLines(tmp_path / "log"), BestModel(tmp_path / "best.npz")], nn.Monitor(model)
     for number in (0, 1):
-        ranks = Ranks(rank(number, 2), model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()))
-        kept = ranks.callbacks([*writing, own])
+        comm = rank(number, 2)
+        stepper = DistributedStepper(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()), comm=comm)
+        kept = stepper.callbacks([*writing, own])
         assert kept[2] is own
-        assert [type(c) is Elsewhere for c in kept[:2]] == [number == 1] * 2
-    Elsewhere().load_state_dict({"value": 1.0})
+        assert [type(c) is RankZeroOnly for c in kept[:2]] == [number == 1] * 2
+    RankZeroOnly().load_state_dict({"value": 1.0})

@@ -59,3 +59,12 @@ def test_a_loss_that_is_nan_at_once_is_refused():
     model, criterion, optimizer = parts()
     with pytest.raises(ValueError, match="smaller start"):
         nn.find_lr(model, criterion, optimizer, (X * np.nan, Y), rng=0)
+
+
+@pytest.mark.parametrize("make", [optim.LBFGS, lambda p, lr: optim.SAM(optim.SGD(p, lr=lr))])
+def test_an_optimizer_that_needs_a_closure_is_tested_too(make):
+    model = nn.Sequential(nn.Linear(1, 4, rng=0), nn.Dropout(0.1).eval(), nn.Linear(4, 1, rng=1))
+    X = np.linspace(-1, 1, 32)[:, None]
+    curve = nn.find_lr(model, nn.MSELoss(), make(model.parameters(), lr=0.1), (X, X**2), start=1e-3, steps=10, rng=0)
+    assert len(curve.rates) >= 5
+    assert [m.training for m in model.modules()] == [True, True, False, True]

@@ -350,3 +350,18 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path):
     assert not re.search(r"""(src|href)=["']https?:""", page)
     assert "<script" not in page
     assert "<b>Vanishing</b>" in page
+
+
+def test_a_frozen_first_layer_is_not_a_vanishing_gradient():
+    model = nn.MLP(8, [16, 16, 3], rng=0)
+    model[0].requires_grad_(False)
+    optimizer = optim.Adam([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    monitor = nn.Monitor(model, optimizer, every=1)
+    X = np.random.default_rng(0).normal(size=(64, 8))
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = nn.CrossEntropyLoss()(model(X), np.arange(64) % 3)
+        loss.backward()
+        optimizer.step()
+        monitor.step(loss)
+    assert "vanishing" not in monitor.report()

@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -188,6 +189,39 @@ def test_schedules_step_per_step_or_per_epoch():
     assert one.last_epoch == 8
 
 
+class OwnPlateau(optim.lr_scheduler.ReduceLROnPlateau):
+    """A subclass with another name."""
+
+
+class OwnCycle(optim.lr_scheduler.OneCycleLR):
+    """A subclass with another name."""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [OwnPlateau, lambda o, patience: optim.lr_scheduler.WarmupLR(optim.lr_scheduler.ReduceLROnPlateau(o), patience)],
+)
+def test_a_wrapped_or_derived_plateau_schedule_receives_the_loss(make):
+    model, criterion, optimizer = parts()
+    history = quiet(model, criterion, optimizer, loader(), epochs=3, scheduler=make(optimizer, patience=2))
+    assert history.epochs == 3
+
+
+@pytest.mark.parametrize("make", [OwnCycle, lambda *a, **k: optim.lr_scheduler.ChainedScheduler([OwnCycle(*a, **k)])])
+def test_a_wrapped_or_derived_cycle_steps_per_batch(make):
+    rates = []
+    for kind in (make, optim.lr_scheduler.OneCycleLR):
+        model, criterion, optimizer = parts(optimizer=optim.SGD)
+        schedule = kind(optimizer, max_lr=0.1, total_steps=8, cycle_momentum=False)
+        rates.append(quiet(model, criterion, optimizer, loader(), epochs=2, scheduler=schedule)["lr"])
+    assert rates[0] == rates[1]
+
+
+def test_a_wrapped_optimizer_that_needs_a_closure_gets_one():
+    model, criterion, optimizer = parts(optimizer=lambda p, lr: optim.Lookahead(optim.SAM(optim.SGD(p, lr=lr))))
+    assert quiet(model, criterion, optimizer, TRAIN, epochs=1, rng=0).epochs == 1
+
+
 def test_a_plateau_schedule_is_given_the_validation_loss():
     model, criterion, optimizer = parts(optimizer=optim.SGD, lr=1e-12)
     plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1, eps=0.0)
@@ -294,6 +328,69 @@ def test_callbacks_are_told_the_end_when_something_fails():
         quiet(model, *rest, TRAIN, epochs=2, callbacks=Failing())
     assert ended == [True]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_callbacks_used_for_a_second_training_start_anew(tmp_path):
+    stop, best = EarlyStopping(3), BestModel(tmp_path / "best.npz")
+    noise, models, epochs = RNG.integers(0, 2, 64), [], []
+    for target in (TRAIN[1], noise):
+        model, *rest = parts()
+        (tmp_path / "best.npz").unlink(missing_ok=True)
+        history = quiet(model, *rest, (TRAIN[0], target), epochs=4, early_stopping=stop, callbacks=best, rng=0)
+        models.append(model)
+        epochs.append((stop.epoch, stop.value))
+        assert (stop.epoch, stop.value) == (best.epoch, best.value) == history.best("loss")
+        assert (tmp_path / "best.npz").exists()
+    assert not same(*models)
+    assert epochs[0] != epochs[1]
+
+
+def test_a_monitor_used_for_a_second_training_starts_anew():
+    model, *rest = parts()
+    monitor = nn.Monitor(model, every=1)
+    for _ in range(2):
+        quiet(model, *rest, loader(), epochs=2, callbacks=monitor)
+        assert [len(part) for part in (monitor.losses, monitor.samples, monitor.epochs)] == [8, 8, 2]
+
+
+def test_fit_keeps_a_submodule_in_evaluation_mode():
+    model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.BatchNorm1d(4), nn.Linear(4, 2, rng=1))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    quiet(model, nn.CrossEntropyLoss(), optimizer, TRAIN, epochs=1, rng=0)
+    before = model[1].running_mean.copy()
+    model[1].eval()
+    quiet(model, nn.CrossEntropyLoss(), optimizer, TRAIN, validation=VALIDATION, epochs=2, rng=0)
+    np.testing.assert_array_equal(model[1].running_mean, before)
+    assert [m.training for m in model.modules()] == [True, True, False, True]
+    model.eval()
+    quiet(model, nn.CrossEntropyLoss(), optimizer, TRAIN, epochs=1, rng=0)  # trains all of it
+    assert not np.array_equal(model[1].running_mean, before)
+    assert not any(m.training for m in model.modules())
+
+
+def test_evaluate_restores_the_mode_of_every_submodule_also_after_an_error():
+    model = nn.Sequential(nn.Linear(3, 2, rng=0), nn.Dropout().eval())
+    evaluate(model, nn.CrossEntropyLoss(), VALIDATION)
+    with pytest.raises(ValueError, match="4"):
+        evaluate(model, nn.CrossEntropyLoss(), (np.ones((2, 4)), np.zeros(2, int)))
+    assert [m.training for m in model.modules()] == [True, True, False]
+
+
+def test_the_attribute_better_of_a_metric_decides_what_is_best(tmp_path):
+    def shortfall(output, target):
+        return values.pop()
+
+    values = [1.0, 3.0, 2.0]
+    shortfall.better = "lower"
+    model, *rest = parts()
+    stop = EarlyStopping(5, "shortfall")
+    history = quiet(model, *rest, TRAIN, epochs=3, metrics=[shortfall], early_stopping=stop, rng=0)
+    assert history["shortfall"] == [2.0, 3.0, 1.0]
+    assert stop.epoch == 3
+    assert history.best("shortfall") == (3, 1.0)
+    assert (history.better("validation loss"), history.better("rmse"), history.better("r2")) == (
+        "lower", "lower", "higher",
+    )  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------- interrupt and resume
@@ -434,8 +531,11 @@ def test_tensorboard_gets_what_was_measured(tmp_path):
     model, *rest = parts()
     callback = TensorBoard(tmp_path / "runs")
     seen = []
-    callback.writer.add_scalar = lambda name, value, epoch: seen.append((name, epoch))
-    quiet(model, *rest, TRAIN, validation=VALIDATION, epochs=2, callbacks=callback, rng=0)
+
+    def record(run):
+        callback.writer.add_scalar = lambda name, value, epoch: seen.append((name, epoch))
+
+    quiet(model, *rest, TRAIN, validation=VALIDATION, epochs=2, callbacks=[callback, SimpleNamespace(on_train_begin=record)], rng=0)
     assert ("loss/training", 1) in seen
     assert ("loss/validation", 2) in seen
     assert list((tmp_path / "runs").iterdir())
@@ -502,6 +602,8 @@ def test_history_finds_its_best_and_draws_itself(tmp_path):
         ({"train": X}, TypeError, "Dataset"),
         ({"train": (X,)}, ValueError, r"\(X, y\)"),
         ({"train": (X, Y[:5])}, ValueError, "5"),
+        ({"train": iter([TRAIN])}, TypeError, "train is a list_iterator, which is exhausted after one epoch"),
+        ({"validation": (batch for batch in [TRAIN])}, TypeError, "validation is a generator"),
         ({"train": (X[:0], Y[:0])}, ValueError, "empty|no rows|least"),
     ],
 )
@@ -514,9 +616,27 @@ def test_wrong_arguments_are_refused_and_change_nothing(options, error, said):
     assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
 
 
+def test_an_iterator_is_enough_for_one_epoch():
+    model, *rest = parts()
+    history = quiet(model, *rest, iter([TRAIN, VALIDATION]), epochs=1)
+    assert history["loss"][0] > 0
+
+
+def test_an_epoch_without_batches_is_an_error():
+    class Once:
+        batches = iter([TRAIN])
+
+        def __iter__(self):
+            yield from self.batches
+
+    model, *rest = parts()
+    with pytest.raises(ValueError, match="no batch in epoch 2"):
+        quiet(model, *rest, Once(), epochs=3)
+
+
 def test_the_optimizer_of_another_model_is_refused():
     model, criterion, _ = parts()
-    with pytest.raises(ValueError, match="no parameter of this model"):
+    with pytest.raises(ValueError, match="does not own this model's parameters"):
         quiet(model, criterion, parts()[2], TRAIN)
 
 

@@ -105,7 +105,8 @@ class Evidence:
         self.samples: list[Any] = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
         self.recent: list[Any] = self.samples[-10:]  # so that one odd batch decides nothing
         self.names: list[str] = monitor.names
-        self.weights: list[int] = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1]
+        trained = [p.requires_grad for p in monitor.parameters]  # a frozen weight has no gradient to diagnose
+        self.weights: list[int] = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1 and trained[i]]
         self.sizes: Array = np.array([math.prod(shape) for shape in monitor.shapes])
         self.losses: Array = np.array(monitor.losses, float)
         finite = self.losses[np.isfinite(self.losses)]

@@ -11,11 +11,12 @@ import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
+from nn.data.sampler import whole_number
 from nn.module import Module
 from nn.module.hooks import Handle
 
 from .diagnosis import Report, diagnose
-from .page import page
+from .html_report import page
 from .plots import monitor_figure
 from .statistics import bin_edges, flattened, histograms, moments, norm_of, spots
 
@@ -131,29 +132,31 @@ class Monitor:
     def __init__(self, model: Module, optimizer: Any = None, every: int = 10) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"Monitor watches an nn.Module, not {type(model).__name__}")
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"every must be a whole number of steps above 0, not {every!r}")
         named = [(name, p) for name, p in model.named_parameters() if np.size(p.data)]
         if not named:
             raise ValueError("the model has no parameters to watch")
         self.model: Module = model
         self.optimizer: Any = optimizer
-        self.every: int = every
+        self.every: int = whole_number(every, "every", 1)
         self.names: list[str] = [name for name, _ in named]
         self.parameters: list[Any] = [p for _, p in named]
         self.shapes: list[tuple[int, ...]] = [np.shape(p.data) for p in self.parameters]
+        self.layers: dict[Module, Layer] = _watched(model)
+        self.shown: list[int] = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(
+            range(len(self.shapes))
+        )
+        self._handles: list[Handle] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Discard all measurements, and watch from the next step on."""
         self.losses: list[float] = []
         self.samples: list[Sample] = []
         self.epochs: list[tuple[int, float, float]] = []
         self.anomaly: str = ""
         self.first_bad: int | None = None
-        self.layers: dict[Module, Layer] = _watched(model)
         self.scales: dict[str, float] = {}  # of the histograms of every module's outputs
         self.units: Array = np.zeros(0)  # and of those of parameters
-        self.shown: list[int] = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(
-            range(len(self.shapes))
-        )
-        self._handles: list[Handle] = []
         self._before = [p.data for p in self.parameters]
         self._arm()
 
@@ -192,6 +195,11 @@ class Monitor:
     def epoch(self, loss: float, validation_loss: float = math.nan) -> None:
         """Note the losses of an epoch that was just finished."""
         self.epochs.append((len(self.losses), float(loss), float(validation_loss)))
+
+    def on_train_begin(self, run: Any) -> None:
+        """As a callback of `fit`: discard the measurements of an earlier training, unless this one is resumed."""
+        if not run.step:
+            self.reset()
 
     def on_step_end(self, run: Any) -> None:
         """As a callback of `fit`: note the step."""

@@ -16,9 +16,9 @@ from autograd import no_grad
 from nn.layers.mlp import MLP
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.metrics import accuracy, r2_score
+from nn.training import EarlyStopping, fit
 
-from . import EarlyStopping, fit
-from .inputs import as_target_numbers, checked_inputs, checked_labels, checked_rows, feature_names
+from .validation import as_target_numbers, checked_inputs, checked_labels, checked_rows, feature_names
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 

@@ -1,0 +1,206 @@
+"""Measure a model on data: loss and metrics, in evaluation mode and without recording a graph."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd import no_grad
+from nn.data import DataLoader, TensorDataset
+from nn.data.distributed import sharded
+from nn.metrics import Metric, named
+from nn.ranks import shared
+
+__all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "preserved_modes", "weight_of"]
+
+Array = np.ndarray[Any, Any]
+EVALUATION_BATCH = 1024  # rows; large enough for matrix products, small enough for memory
+
+
+def as_loader(data: Any, batch_size: int, shuffle: bool, rng: Any = None, what: str = "train", epochs: int = 1) -> Any:
+    """Return a loader unchanged, and wrap a data set or a tuple of arrays in one.
+
+    Raises
+    ------
+    TypeError
+        If `data` is none of these, or an iterator, which more than one of the `epochs` would need.
+    """
+    if isinstance(data, DataLoader) or (isinstance(data, Iterable) and not hasattr(data, "__getitem__")):
+        if epochs > 1 and isinstance(data, Iterator):
+            raise TypeError(
+                f"{what} is a {type(data).__name__}, which is exhausted after one epoch; pass a DataLoader, (X, y), "
+                "or an object whose __iter__ starts a new epoch"
+            )
+        return data
+    if isinstance(data, tuple | list):
+        if len(data) < 2:
+            raise ValueError(f"{what} must be (X, y) if given as arrays, got {len(data)} array(s)")
+        data = TensorDataset(*data)
+    elif isinstance(data, np.ndarray) or not hasattr(data, "__getitem__"):
+        raise TypeError(f"{what} must be a DataLoader, a Dataset or (X, y), not {type(data).__name__}")
+    return DataLoader(data, batch_size=batch_size, shuffle=shuffle, rng=rng)
+
+
+def split_batch(batch: Any) -> tuple[tuple[Any, ...], Any]:
+    """Return the inputs and the target of a batch."""
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        raise ValueError("a batch must be (input, target): give the data set inputs and targets")
+    return tuple(batch[:-1]), batch[-1]
+
+
+def weight_of(loss: Any, target: Any) -> float:
+    """Return the weight of a batch in a mean over batches: its rows, or whatever else its mean divides by.
+
+    Examples
+    --------
+    >>> import nn
+    >>> weight_of(nn.MSELoss(), [1.0, 2.0]), weight_of(nn.CrossEntropyLoss(ignore_index=1), [0, 1])
+    (2.0, 1.0)
+    """
+    divisor: Any = getattr(loss, "divisor", None)
+    plain = divisor is None or getattr(loss, "reduction", "mean") == "sum"
+    return float(len(target)) if plain else float(divisor(target))
+
+
+class Totals:
+    """Sums over the batches of an epoch: the mean loss, and outputs for metrics that need all rows.
+
+    With a communicator the sums are those of this rank's rows; `numbers` and `state_dict` combine all ranks.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], loss: Any, comm: Any = None) -> None:
+        self.metrics: Mapping[str, Metric] = metrics
+        self.comm: Any = comm
+        self.mean: bool = getattr(loss, "reduction", "mean") != "sum"
+        self.clear()
+
+    def clear(self) -> None:
+        """Start a new epoch."""
+        self.loss: float = 0.0
+        self.rows: float = 0.0
+        self.outputs: list[Array] = []
+        self.targets: list[Array] = []
+
+    def add(self, loss: float, output: Any, target: Any, rows: float) -> None:
+        """Add a batch; `rows` is its weight, as from `weight_of`."""
+        self.loss += loss * rows if self.mean else loss
+        self.rows += rows
+        if self.metrics:
+            self.outputs.append(np.asarray(output.data))
+            self.targets.append(
+                target if isinstance(target, np.ndarray) else np.asarray(getattr(target, "data", target))
+            )
+
+    def numbers(self, prefix: str = "") -> dict[str, float]:
+        """Return the mean loss and every metric, under names with a prefix."""
+        total = self.state_dict()
+        rows = sum(total["rows"])
+        found = {f"{prefix}loss": sum(total["loss"]) / rows if rows else math.nan}
+        if total["outputs"] is not None:
+            for name, metric in self.metrics.items():
+                found[f"{prefix}{name}"] = float(metric(total["outputs"], total["targets"]))
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums of each rank, and the outputs and targets of all; every rank must call."""
+        own = (self.loss, self.rows, self.outputs, self.targets)
+        losses, rows, outputs, targets = zip(*([own] if self.comm is None else self.comm.allgather(own)), strict=True)
+        arrays = [in_batch_order(outputs), in_batch_order(targets)]
+        output, target = (np.concatenate(parts) if parts else None for parts in arrays)
+        return {"loss": list(losses), "rows": list(rows), "outputs": output, "targets": target}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict`: each rank from its own sums, or rank 0 from all if their number differs."""
+        self.clear()
+        rank, size = (0, 1) if self.comm is None else (self.comm.rank, self.comm.size)
+        losses, rows = (list(map(float, np.ravel(state_dict[name]))) for name in ("loss", "rows"))
+        if len(losses) == size:
+            self.loss, self.rows = losses[rank], rows[rank]
+        elif rank == 0:
+            self.loss, self.rows = sum(losses), sum(rows)
+        if rank == 0 and state_dict["outputs"] is not None:
+            self.outputs, self.targets = [state_dict["outputs"]], [state_dict["targets"]]
+
+
+def in_batch_order(ranks: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return each rank's parts of the batches in the order of a single process: batch by batch, rank by rank.
+
+    Examples
+    --------
+    >>> in_batch_order([["a0", "b0"], ["a1", "b1"]])
+    ['a0', 'a1', 'b0', 'b1']
+    """
+    return [part for batch in itertools.zip_longest(*ranks) for part in batch if part is not None]
+
+
+@contextlib.contextmanager
+def preserved_modes(model: Any) -> Iterator[None]:
+    """Restore the training or evaluation mode of every submodule at the end.
+
+    Examples
+    --------
+    >>> import nn
+    >>> model = nn.Sequential(nn.Linear(1, 1, rng=0), nn.Dropout().eval())
+    >>> with preserved_modes(model):
+    ...     _ = model.train()
+    >>> model.training, model[1].training
+    (True, False)
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def evaluate(
+    model: Any, loss: Any, data: Any, metrics: Any = (), *, prefix: str = "", comm: Any = None
+) -> dict[str, float]:
+    """Return a model's loss and metrics on data, measured in evaluation mode and without recording a graph.
+
+    Parameters
+    ----------
+    model : Module
+        Put into evaluation mode; afterwards every submodule is in its previous mode again.
+    loss : callable
+        ``loss(output, target)``.
+    data : DataLoader, Dataset or tuple of arrays
+        The data to measure on.
+    metrics : names, functions, or mapping
+        As for `nn.metrics.named`.
+    prefix : str
+        Put before every name.
+    comm : communicator, optional
+        Each of its ranks evaluates a part of the data, and all return the result for the whole.
+
+    Returns
+    -------
+    dict of str to float
+        ``{"loss": ..., "accuracy": ...}``.
+
+    Examples
+    --------
+    >>> import numpy as np, nn
+    >>> model = nn.MLP(1, [1], rng=0)
+    >>> evaluate(model, nn.MSELoss(), (np.zeros((3, 1)), np.zeros((3, 1))), metrics=["mae"])
+    {'loss': 0.0, 'mae': 0.0}
+    """
+    comm = None if comm is None or comm.size == 1 else comm
+    totals = Totals(named(metrics), loss, comm)
+    loader = as_loader(data, EVALUATION_BATCH, shuffle=False, rng=0, what="data")
+    if comm is not None and isinstance(loader, DataLoader):
+        loader = sharded(loader, comm)
+    with preserved_modes(model), no_grad(), shared(comm):
+        model.eval()
+        for batch in loader:
+            inputs, target = split_batch(batch)
+            output = model(*inputs)
+            weight = weight_of(loss, target)  # 0 on a rank without rows, which contributes the outputs' shape only
+            totals.add(float(loss(output, target)) if weight else 0.0, output, target, weight)
+    return totals.numbers(prefix)
