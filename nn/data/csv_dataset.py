@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from nn.checkpoint.files import FilePath, replacing
+from nn.validation import checked_integer
 
 from .csv_index import CSVIndex, index_csv
 from .csv_reader import Lines, Options
 from .dataset import Batch, Dataset, as_batch, as_rows
 from .mapped import shard_of
-from .sampler import BlockSampler, whole_number
+from .sampler import BlockSampler
 
 __all__ = ["CSVDataset"]
 
@@ -95,7 +96,7 @@ class CSVDataset(Dataset):
         self.options: Options = Options(target, **options)
         o = self.options
         o.check_for_chunks()
-        self.keep: int = whole_number(keep, "keep", 1)
+        self.keep: int = checked_integer("CSVDataset", "keep", keep, 1)
         self.index: CSVIndex = index or index_csv(
             path, block, header=o.header, skip_lines=o.skip_lines, encoding=o.encoding
         )  # also refuses what cannot be read in parts

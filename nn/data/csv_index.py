@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nn.checkpoint.files import FilePath
-
-from .sampler import whole_number
+from nn.validation import checked_integer
 
 __all__ = ["CSVIndex", "index_csv"]
 
@@ -89,7 +88,7 @@ def index_csv(
     ...     index_csv(file, block=2)
     CSVIndex(5 rows in 3 blocks of 2)
     """
-    name, block = os.fspath(path), whole_number(block, "block", 1)
+    name, block = os.fspath(path), checked_integer("index_csv", "block", block, 1)
     if not Path(path).is_file():
         raise FileNotFoundError(2, "there is no such CSV file", name)
     if Path(path).suffix == ".gz":
@@ -98,7 +97,7 @@ def index_csv(
         raise ValueError(f"{name}: rows cannot be found in {encoding}; write the file as UTF-8")
     wanted = int(header)  # records above the first row
     rows, end, offsets, lines = -wanted, 0, list[int](), list[int]()
-    for starts, above, end in _records(Path(path), whole_number(skip_lines, "skip_lines", 0)):  # noqa: B007 - the last
+    for starts, above, end in _records(Path(path), checked_integer("index_csv", "skip_lines", skip_lines, 0)):  # noqa: B007 - the last
         first = (-rows) % block if rows > 0 else -rows  # in this piece, the first record that begins a block
         offsets += starts[first::block].tolist()
         lines += above[first::block].tolist()

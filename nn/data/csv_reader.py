@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nn.checkpoint.files import FilePath
-
-from .sampler import whole_number
+from nn.validation import checked_integer
 
 __all__ = ["MISSING", "Lines", "Options", "Table", "read_csv", "read_csv_chunks"]
 
@@ -164,7 +163,7 @@ def read_csv_chunks(
     """
     settings = Options(target, **options)
     settings.check_for_chunks()
-    return Lines(path, settings).tables(whole_number(rows, "rows", 1))
+    return Lines(path, settings).tables(checked_integer("read_csv", "rows", rows, 1))
 
 
 class Options:
@@ -193,7 +192,7 @@ class Options:
         self.columns: Sequence[str | int] | None = columns
         self.classes: Sequence[str] | bool = classes
         self.header: bool = header
-        self.skip_lines: int = whole_number(skip_lines, "skip_lines", 0)
+        self.skip_lines: int = checked_integer("read_csv", "skip_lines", skip_lines, 0)
         self.delimiter: str = delimiter
         self.missing: tuple[str, ...] = tuple(missing)
         self.dtype: Any = dtype

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from nn.random import as_generator
+from nn.validation import checked_integer
 
 from .dataset import Batch, as_rows, fetch
-from .sampler import RandomSampler, SequentialSampler, whole_number
+from .sampler import RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader"]
 
@@ -83,7 +84,7 @@ class DataLoader:
         if shuffle and sampler is not None:
             raise ValueError("a sampler decides the order by itself; give either shuffle=True or sampler, not both")
         self.dataset = dataset
-        self.batch_size: int = whole_number(batch_size, "batch_size", 1)
+        self.batch_size: int = checked_integer("DataLoader", "batch_size", batch_size, 1)
         self.drop_last: bool = bool(drop_last)
         self.rng: np.random.Generator = as_generator(rng)
         rows = len(dataset)
@@ -165,8 +166,9 @@ class DataLoader:
         for name, own in (("rows", len(self.sampler)), ("batch_size", self.batch_size)):
             if state_dict[name] != own:
                 raise ValueError(f"the state is of a loader with {name} {state_dict[name]}, and this one has {own}")
-        position = whole_number(state_dict["position"], "position", 0)
-        epoch, key = whole_number(state_dict["epoch"], "epoch", 0), whole_number(state_dict["key"], "key", 0)
+        position, epoch, key = (
+            checked_integer("DataLoader", name, state_dict[name]) for name in ("position", "epoch", "key")
+        )
         if position > len(self):
             raise ValueError(f"position {position} lies past the {len(self)} batches of an epoch")
         try:

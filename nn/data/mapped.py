@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from nn.checkpoint.files import FilePath
+from nn.validation import checked_integer
 
 from .dataset import Batch, Dataset, as_batch, as_rows
-from .sampler import whole_number
 
 try:
     import resource
@@ -78,7 +78,10 @@ def shard_of(count: int, shard: Any) -> range:
     """
     if not isinstance(shard, tuple | list) or len(shard) != 2:
         raise TypeError(f"shard is (rank, size), as in shard=(comm.rank, comm.size), not {shard!r:.60}")
-    rank, size = whole_number(shard[0], "the rank of a shard", 0), whole_number(shard[1], "the size of a shard", 1)
+    rank, size = (
+        checked_integer("MappedDataset", "the rank of a shard", shard[0], 0),
+        checked_integer("MappedDataset", "the size of a shard", shard[1], 1),
+    )
     if rank >= size:
         raise ValueError(f"there is no shard {rank} of {size}; ranks count from 0")
     each = -(-count // size)
@@ -154,7 +157,11 @@ class MappedDataset(Dataset):
         own = shard_of(counts[0], shard)
         self.shard: tuple[int, int] = (int(shard[0]), int(shard[1]))
         size = len(own) * sum(file.row_bytes for file in found)
-        most = (None if _fits(size) else WINDOW) if window is None else whole_number(window, "window", 1)
+        most = (
+            (None if _fits(size) else WINDOW)
+            if window is None
+            else checked_integer("MappedDataset", "window", window, 1)
+        )
         self._parts = [_Mapped(file, own, most) for file in found]
         self._length = len(own)
         self.transform = transform

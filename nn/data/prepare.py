@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nn.random import as_generator
+from nn.validation import checked_integer
 
 from .dataset import Dataset, Subset, as_array, same_length
-from .sampler import whole_number
 
 __all__ = ["Standardizer", "one_hot", "random_split", "standardize", "train_test_split"]
 
@@ -24,7 +24,7 @@ def _counts(lengths: Sequence[Any], total: int) -> list[int]:
     if not given:
         raise ValueError("lengths is empty; give a count or a fraction per part, as in [0.8, 0.2]")
     if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in given):
-        counts = [whole_number(n, "a length", 0) for n in given]
+        counts = [checked_integer("random_split", "a length", n, 0) for n in given]
         if sum(counts) != total:
             raise ValueError(f"the lengths {counts} add up to {sum(counts)}, but the set has {total} rows")
         return counts
@@ -75,7 +75,7 @@ def _test_count(size: Any, total: int) -> int:
             raise ValueError(f"test_size as a fraction must lie between 0 and 1, not {size}")
         count = int(np.rint(size * total))
     else:
-        count = whole_number(size, "test_size", 1)
+        count = checked_integer("train_test_split", "test_size", size, 1)
     if not 0 < count < total:
         raise ValueError(f"test_size {size} leaves {count} rows to test and {total - count} to train, out of {total}")
     return count
@@ -273,7 +273,7 @@ def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> A
         if index.size == 0:
             raise ValueError("there are no labels to count the classes of; give num_classes")
         num_classes = int(index.max()) + 1
-    count = whole_number(num_classes, "num_classes", 1)
+    count = checked_integer("one_hot", "num_classes", num_classes, 1)
     wrong = np.argwhere((index < 0) | (index >= count))
     if len(wrong):
         at = tuple(int(i) for i in wrong[0])

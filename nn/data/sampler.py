@@ -6,21 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from nn.validation import checked_integer
+
 from .dataset import as_array
 
-__all__ = ["BlockSampler", "RandomSampler", "SequentialSampler", "WeightedRandomSampler", "whole_number"]
+__all__ = ["BlockSampler", "RandomSampler", "SequentialSampler", "WeightedRandomSampler"]
 
 Array = np.ndarray[Any, Any]
-
-
-def whole_number(value: Any, name: str, least: int) -> int:
-    """Return `value` as int if it is a whole number of at least `least`."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        kind = ValueError if isinstance(value, (float, np.floating)) else TypeError
-        raise kind(f"{name} must be a whole number >= {least}, not {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be >= {least}, not {value}")
-    return int(value)
 
 
 class SequentialSampler:
@@ -38,7 +30,7 @@ class SequentialSampler:
     """
 
     def __init__(self, count: int) -> None:
-        self.count: int = whole_number(count, "count", 1)
+        self.count: int = checked_integer("SequentialSampler", "count", count, 1)
 
     def __len__(self) -> int:
         return self.count
@@ -63,7 +55,7 @@ class RandomSampler:
     """
 
     def __init__(self, count: int) -> None:
-        self.count: int = whole_number(count, "count", 1)
+        self.count: int = checked_integer("RandomSampler", "count", count, 1)
 
     def __len__(self) -> int:
         return self.count
@@ -97,10 +89,10 @@ class BlockSampler:
     """
 
     def __init__(self, count: int, block: int, together: int = 8, *, offset: int = 0) -> None:
-        self.count: int = whole_number(count, "count", 1)
-        self.block: int = whole_number(block, "block", 1)
-        self.together: int = whole_number(together, "together", 1)
-        self.offset: int = whole_number(offset, "offset", 0)
+        self.count: int = checked_integer("BlockSampler", "count", count, 1)
+        self.block: int = checked_integer("BlockSampler", "block", block, 1)
+        self.together: int = checked_integer("BlockSampler", "together", together, 1)
+        self.offset: int = checked_integer("BlockSampler", "offset", offset, 0)
         if offset >= block:
             raise ValueError(f"offset is a place in a block of {block} rows, from 0 to {block - 1}, and not {offset}")
 
@@ -156,7 +148,9 @@ class WeightedRandomSampler:
             raise ValueError(f"the weight of row {wrong[0]} is {w[wrong[0]]}; weights must be finite and >= 0")
         if not w.any():
             raise ValueError("all weights are 0, so no row can be drawn")
-        self.num_samples: int = len(w) if num_samples is None else whole_number(num_samples, "num_samples", 1)
+        self.num_samples: int = (
+            len(w) if num_samples is None else checked_integer("WeightedRandomSampler", "num_samples", num_samples, 1)
+        )
         self.replacement: bool = bool(replacement)
         if not replacement and self.num_samples > np.count_nonzero(w):
             raise ValueError(

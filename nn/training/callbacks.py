@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from nn import checkpoint
 from nn.checkpoint.files import FilePath
-from nn.data.sampler import whole_number
+from nn.validation import checked_integer
 
 __all__ = ["BestModel", "Callback", "EarlyStopping", "JSONLines", "TensorBoard"]
 
@@ -134,7 +134,7 @@ class EarlyStopping(_BestEpoch):
         restore: bool = True,
     ) -> None:
         super().__init__(watch, mode, min_delta)
-        self.patience: int = whole_number(patience, "patience", 0)
+        self.patience: int = checked_integer("EarlyStopping", "patience", patience, 0)
         self.restore: bool = restore
         self.kept: dict[str, Any] | None = None
 
@@ -213,7 +213,7 @@ class JSONLines(Callback):
     """
 
     def __init__(self, path: FilePath, every: int | None = None) -> None:
-        self.every: int | None = None if every is None else whole_number(every, "every", 1)
+        self.every: int | None = None if every is None else checked_integer("JSONLines", "every", every, 1)
         self.path: Path = Path(path)
         self.file: TextIO | None = None
 

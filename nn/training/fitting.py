@@ -9,8 +9,8 @@ from typing import Any
 
 from autograd import GradientWarning
 from nn.checkpoint.files import FilePath
-from nn.data.sampler import whole_number
 from nn.metrics import named
+from nn.validation import checked_integer
 
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
 from .distributed import DistributedStepper, unwrapped
@@ -149,8 +149,8 @@ def fit(
     >>> history.epochs, history["loss"][-1] < 1e-3
     (40, True)
     """
-    whole_number(epochs, "epochs", 1)
-    whole_number(batch_size, "batch_size", 1)
+    checked_integer("fit", "epochs", epochs, 1)
+    checked_integer("fit", "batch_size", batch_size, 1)
     _check(model, loss, optimizer)
     optimizer, comm = unwrapped(optimizer, comm)
     if resume and checkpoint is None:

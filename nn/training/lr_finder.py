@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nn.data.sampler import whole_number
 from nn.random import get_rng_state, set_rng_state
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
+from nn.validation import checked_integer
 
 from .evaluation import Totals, as_loader, preserved_modes
 from .stepping import Stepper
@@ -114,7 +114,7 @@ def find_lr(
     """
     if not 0 < start < end < math.inf:
         raise ValueError(f"rates must rise from start to end, both above 0: start={start!r}, end={end!r}")
-    whole_number(steps, "steps", 10)
+    checked_integer("find_lr", "steps", steps, 10)
     stepper = Stepper(model, loss, optimizer)
     loader = as_loader(train, batch_size, shuffle=True, rng=rng, epochs=steps)
     before = model.state_dict(), copy.deepcopy(optimizer.state_dict()), get_rng_state()

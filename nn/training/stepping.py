@@ -9,9 +9,8 @@ from typing import Any
 
 from autograd.extend import raw_data
 from nn import checkpoint
-from nn.data.sampler import whole_number
 from nn.utils import assign_grad, clip_grad_norm_, clip_grad_value_
-from nn.validation import checked_range
+from nn.validation import checked_integer, checked_range
 
 from .evaluation import Totals, split_batch, weight_of
 from .passes import Passes
@@ -54,7 +53,7 @@ class Stepper:
             if getattr(self, name) is not None:
                 checked_range("fit", name, getattr(self, name))
         checked_range("fit", "l2", self.l2)
-        whole_number(self.accumulate, "accumulate", 1)
+        checked_integer("fit", "accumulate", self.accumulate, 1)
         self.rank: int = 0 if self.comm is None else self.comm.rank
         self.parameters: list[Any] = [p for p in self.model.parameters() if p.requires_grad]
         self.weights: list[Any] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
@@ -117,31 +116,9 @@ class Stepper:
             self._adjust()
             return value
 
-<<<<<<< HEAD
-        first = self.optimizer.step(closure)
-        value = float(first.item() if hasattr(first, "item") else first)
-        totals.keep(seen[1], seen[2])
-        totals.add_losses(value * seen[3] if self.mean else value, seen[3])
-        return value
-
-    def _closed_over_ranks(self, loss: Any, output: Any, target: Any) -> tuple[float, float]:
-        """Differentiate a loss, add the gradients of all ranks up, and return rows and loss of all of them."""
-        rows, value = weight_of(self.loss, target), float(loss.item())
-        (loss * rows if self.mean else loss).backward()
-        total = value * rows if self.mean else value
-        whole, _, found = self.ranks.add_up(rows, total, (total, rows), self.mean)
-        return whole, found
-
-    def _divide(self) -> None:
-        """Make sums over rows the mean over them, so that n batches give the gradient of one n times as large."""
-        for p in self.parameters:
-            if p.grad is not None:
-                assign_grad(p, raw_data(p.grad) / self.rows)
-=======
         value = self.optimizer.step(closure)
         totals.add(*first)
         return float(value.item() if hasattr(value, "item") else value)
->>>>>>> 77da6ba (Give trainings on several ranks a stepper of their own, reset callbacks)
 
     def _adjust(self) -> None:
         """Add the gradient of the penalty, and clip."""

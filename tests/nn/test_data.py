@@ -163,7 +163,7 @@ def test_one_number_is_drawn_per_epoch_and_only_then():
 
 
 @pytest.mark.parametrize(
-    ("size", "error"), [(0, ValueError), (-1, ValueError), (2.5, ValueError), ("3", TypeError), (True, TypeError)]
+    ("size", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError), ("3", TypeError), (True, TypeError)]
 )
 def test_a_batch_size_that_is_no_count_is_named(size, error):
     with pytest.raises(error, match=f"batch_size.*{str(size).replace('.', '[.]')}"):
@@ -241,7 +241,7 @@ def test_without_replacement_no_row_comes_twice():
         (([],), "flat list"),
         (([[1.0]],), "flat list"),
         (([1.0, 0.0], 2, False), "without replacement"),
-        (([1.0], 0), "num_samples must be >= 1"),
+        (([1.0], 0), "num_samples must be at least 1"),
     ],
 )
 def test_weights_that_cannot_be_drawn_by_are_refused(arguments, words):

@@ -176,7 +176,7 @@ def test_one_hot_rows():
         ([0.0, 1.0], 2, TypeError, "whole numbers"),
         ([], None, ValueError, "num_classes"),
         ([0], 0, ValueError, "num_classes"),
-        ([0], 2.0, ValueError, "num_classes"),
+        ([0], 2.0, TypeError, "num_classes"),
     ],
 )
 def test_labels_that_are_no_classes_are_refused(labels, classes, error, words):

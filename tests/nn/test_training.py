@@ -535,7 +535,15 @@ def test_tensorboard_gets_what_was_measured(tmp_path):
     def record(run):
         callback.writer.add_scalar = lambda name, value, epoch: seen.append((name, epoch))
 
-    quiet(model, *rest, TRAIN, validation=VALIDATION, epochs=2, callbacks=[callback, SimpleNamespace(on_train_begin=record)], rng=0)
+    quiet(
+        model,
+        *rest,
+        TRAIN,
+        validation=VALIDATION,
+        epochs=2,
+        callbacks=[callback, SimpleNamespace(on_train_begin=record)],
+        rng=0,
+    )
     assert ("loss/training", 1) in seen
     assert ("loss/validation", 2) in seen
     assert list((tmp_path / "runs").iterdir())
@@ -584,7 +592,7 @@ def test_history_finds_its_best_and_draws_itself(tmp_path):
     ("options", "error", "said"),
     [
         ({"epochs": 0}, ValueError, "epochs"),
-        ({"epochs": 2.5}, ValueError, "epochs"),
+        ({"epochs": 2.5}, TypeError, "epochs"),
         ({"batch_size": 0}, ValueError, "batch_size"),
         ({"accumulate": 0}, ValueError, "accumulate"),
         ({"clip_grad_norm": -1.0}, ValueError, "clip_grad_norm"),

@@ -11,9 +11,9 @@ import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
-from nn.data.sampler import whole_number
 from nn.module import Module
 from nn.module.hooks import Handle
+from nn.validation import checked_integer
 
 from .diagnosis import Report, diagnose
 from .html_report import page
@@ -137,7 +137,7 @@ class Monitor:
             raise ValueError("the model has no parameters to watch")
         self.model: Module = model
         self.optimizer: Any = optimizer
-        self.every: int = whole_number(every, "every", 1)
+        self.every: int = checked_integer("Monitor", "every", every, 1)
         self.names: list[str] = [name for name, _ in named]
         self.parameters: list[Any] = [p for _, p in named]
         self.shapes: list[tuple[int, ...]] = [np.shape(p.data) for p in self.parameters]
