@@ -197,7 +197,9 @@ def _check(model: Any, loss: Any, optimizer: Any) -> None:
     held = [p for group in optimizer.param_groups for p in group["params"]]
     other = [p for p in held if id(p) not in own]
     if len(other) == len(held) and any(True for _ in model.parameters()):
-        raise ValueError("the optimizer does not own this model's parameters: make it from model.parameters()")
+        raise ValueError(
+            "the optimizer does not own this model's parameters: make it from model.parameters() after the model"
+        )
     if other:
         names = ", ".join(sorted({repr(p.name) for p in other[:3] if getattr(p, "name", "")}))
         warnings.warn(

@@ -11,8 +11,8 @@ def test_88_rows_and_batches_that_do_not_fit():
     data = TensorDataset(np.arange(5.0).reshape(5, 1), np.arange(5))
     with pytest.raises(ValueError, match=r"has 5 rows, .* 3 rows"):
         TensorDataset(np.zeros((5, 1)), np.zeros(3))
-    for size in (0, -1, 2.5):
-        with pytest.raises(ValueError, match=f"batch_size.*{size}"):
+    for size, error in ((0, ValueError), (-1, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match=f"batch_size.*{size}"):
             DataLoader(data, batch_size=size)
     with pytest.raises(ValueError, match="empty"):
         DataLoader(TensorDataset(np.zeros((0, 1))))
