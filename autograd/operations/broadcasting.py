@@ -19,9 +19,8 @@ def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> t
 @linear(
     lambda c, y, g, x: product_if_taken(c, x),
     lambda c, y, g, x: product_if_taken(g, c),  # what was not taken has no derivative in `x` either
-    symbol="*",
-    selects=True,
-)
+    symbol="*", selects=True, scalar="where(g == 0.0, 0.0, x) * g", sample=((0.2, 2.0), (-2.0, 2.0)),
+)  # fmt: skip
 def product_if_taken(g: Any, x: Any) -> Any:
     """Product ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or undefined."""
     return xp(g, x).where(g == 0, 0.0, x) * g

@@ -1,57 +1,102 @@
-"""The levels of a program of floats run by one small interpreter, which numba compiles once per installation.
+"""One small interpreter for the levels of a program of floats, which numba compiles once per installation.
 
-It decides what to do once for each segment, not for each number, and calls the functions of the C library that Python's
-own `math` calls, so that every bit is the same.  Products and sums are rounded one by one: numba is not allowed to
-contract or to reorder them (no ``fastmath``).
+Its functions are generated from the `scalar` forms in the table of operations.  They call the functions of the C
+library that Python's own `math` calls, so the results agree bit for bit; numba must not contract or reorder products
+and sums (no ``fastmath``).
 
-The machine code is kept in the ``__pycache__`` beside this file, or, where that cannot be written to, in numba's folder
-for the user; the environment variable ``NUMBA_CACHE_DIR`` names another.  ``CHAINRULE_NUMBA=0`` does without numba.
+The machine code is cached in the ``__pycache__`` beside this file or, if that is read-only, in numba's cache folder of
+the user; the environment variable ``NUMBA_CACHE_DIR`` sets another folder.  ``CHAINRULE_NUMBA=0`` disables numba.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import inspect
 import math
+import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["CHAIN", "KINDS", "NUMBER", "interpreter"]
+from autograd.graph import Primitive
+from autograd.rules import PRIMITIVES
+
+__all__ = ["CHAIN", "KINDS", "NUMBER", "expression", "interpreter", "may_fail"]
 
 Array = np.ndarray[Any, Any]
-# What a segment does, by the number that stands for it; whatever is not listed is called as Python on each float.
-KINDS = (
-    "chain", "divide", "reciprocal", "absolute", "relu", "maximum", "minimum", "where", "greater", "greater_equal",
-    "less", "less_equal", "equal", "not_equal", "logical_not", "logical_and", "logical_or", "sign", "sqrt", "rsqrt",
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
-    "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "sigmoid", "softplus", "power", "atan2",
-)  # fmt: skip
+
+
+def _options(op: Primitive) -> list[str]:
+    """Return the names of the arguments that are no operands."""
+    return list(inspect.signature(op.forward).parameters)[len(op.rules) :]
+
+
+def expression(op: Primitive, operands: Sequence[str]) -> str:
+    """Return the `scalar` form of an operation with these texts as operands.
+
+    >>> expression(PRIMITIVES["atan2"], ["a", "b"])
+    'math.atan2(a, b)'
+    """
+    texts = dict(zip(inspect.signature(op.forward).parameters, operands, strict=False))
+    return re.sub(r"(?<![.\w])[a-z]\w*", lambda name: texts.get(name[0], name[0]), op.forms["scalar"])
+
+
+def may_fail(op: Primitive) -> bool:
+    """Return whether Python raises an error for some floats, where C computes inf or nan."""
+    return "math." in op.forms["scalar"] or "/" in op.forms["scalar"]
+
+
+NOT_COMPILED = ("fmod", "hypot")  # numba has no `math.fmod`, and C's hypot rounds differently from Python's
+_COMPILED = [
+    name for name, op in PRIMITIVES.items() if "scalar" in op.forms and not _options(op) and name not in NOT_COMPILED
+]
+# The kinds of segments; an operation that is not among them is called as a Python function for each float.
 CHAIN = 0
+KINDS: tuple[str, ...] = ("chain", *sorted(_COMPILED, key=lambda name: may_fail(PRIMITIVES[name])))
 NUMBER = {name: i for i, name in enumerate(KINDS)}
-
-# numba takes these for constants
-_DIVIDE, _RECIPROCAL, _ABSOLUTE = NUMBER["divide"], NUMBER["reciprocal"], NUMBER["absolute"]
-_RELU, _MAXIMUM, _MINIMUM, _WHERE = NUMBER["relu"], NUMBER["maximum"], NUMBER["minimum"], NUMBER["where"]
-_GREATER, _GREATER_EQUAL = NUMBER["greater"], NUMBER["greater_equal"]
-_LESS, _LESS_EQUAL, _EQUAL, _NOT_EQUAL = NUMBER["less"], NUMBER["less_equal"], NUMBER["equal"], NUMBER["not_equal"]
-_NOT, _AND, _OR, _SIGN = NUMBER["logical_not"], NUMBER["logical_and"], NUMBER["logical_or"], NUMBER["sign"]
-_SQRT, _RSQRT, _EXP, _EXP2, _EXPM1 = NUMBER["sqrt"], NUMBER["rsqrt"], NUMBER["exp"], NUMBER["exp2"], NUMBER["expm1"]
-_LOG, _LOG2, _LOG10, _LOG1P = NUMBER["log"], NUMBER["log2"], NUMBER["log10"], NUMBER["log1p"]
-_SIN, _COS, _TAN, _ASIN = NUMBER["sin"], NUMBER["cos"], NUMBER["tan"], NUMBER["asin"]
-_ACOS, _ATAN, _SINH, _COSH = NUMBER["acos"], NUMBER["atan"], NUMBER["sinh"], NUMBER["cosh"]
-_TANH, _ASINH, _ACOSH, _ATANH = NUMBER["tanh"], NUMBER["asinh"], NUMBER["acosh"], NUMBER["atanh"]
-_ERF, _SIGMOID, _SOFTPLUS = NUMBER["erf"], NUMBER["sigmoid"], NUMBER["softplus"]
-_POWER, _ATAN2 = NUMBER["power"], NUMBER["atan2"]
-_FOREIGN = len(KINDS)
+_FALLIBLE = 1 + sum(not may_fail(PRIMITIVES[name]) for name in _COMPILED)
 
 
-def _chains(v: Array, a: Array, b: Array, start: int, lanes: int, length: int, out: int) -> None:
-    """Compute a segment of chains, eight at a time: a processor goes on while it waits for a sum."""
+def source() -> str:
+    """Return the source of the function that computes one float of a given kind."""
+    lines = ["def compute(kind, x, y, z):"]
+    for number, name in enumerate(KINDS[1:], 1):
+        op = PRIMITIVES[name]
+        lines += [
+            f"    if kind == {number}:",
+            f"        return -0.0 + ({expression(op, 'xyz'[: len(op.rules)])})",  # makes a float of a bool or an int
+        ]
+    return "\n".join([*lines, "    return math.nan", ""])
+
+
+def compute(kind: int, x: float, y: float, z: float) -> float:
+    """Compute one float of a given kind; `interpreter` generates this function from `source`."""
+    raise NotImplementedError
+
+
+def where(condition: bool, x: float, y: float) -> float:
+    """Return `x` if the condition holds, else `y`."""
+    return x if condition else y
+
+
+def maximum(x: float, y: float) -> float:
+    """Return the larger of two floats, nan if one is nan."""
+    return x + y if x != x or y != y else y if y > x else x
+
+
+def minimum(x: float, y: float) -> float:
+    """Return the smaller of two floats, nan if one is nan."""
+    return x + y if x != x or y != y else y if y < x else x
+
+
+def chains(v: Array, a: Array, b: Array, start: int, lanes: int, length: int, out: int) -> None:
+    """Compute a segment of chains, eight at a time, so that the processor need not wait for each sum."""
     lane = 0
     while lane + 8 <= lanes:
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = -0.0  # the number that changes no other by being added
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = -0.0  # adding -0.0 changes no value
         i = start + lane
         for _ in range(length):
             s0 += v[a[i]] * v[b[i]]
@@ -77,154 +122,42 @@ def _chains(v: Array, a: Array, b: Array, start: int, lanes: int, length: int, o
         lane += 1
 
 
-def _of_one(kind: int, x: float) -> float:
-    """Compute a function of one number as `autograd.operands.SCALAR` does; the compiler makes a table of it."""
-    if kind == _TANH:
-        y = math.tanh(x)
-    elif kind == _EXP:
-        y = math.exp(x)
-    elif kind == _LOG:
-        y = math.log(x)
-    elif kind == _SIGMOID:
-        e = math.exp(-abs(x))
-        y = (1.0 if x >= 0.0 else e) / (1.0 + e)
-    elif kind == _SOFTPLUS:
-        y = math.log1p(math.exp(-abs(x))) + (0.0 if x < 0.0 else x)
-    elif kind == _SQRT:
-        y = math.sqrt(x)
-    elif kind == _RSQRT:
-        y = 1.0 / math.sqrt(x)
-    elif kind == _RECIPROCAL:
-        y = 1.0 / x
-    elif kind == _SIN:
-        y = math.sin(x)
-    elif kind == _COS:
-        y = math.cos(x)
-    else:
-        y = _of_one_rarely(kind, x)
-    return y
-
-
-def _of_one_rarely(kind: int, x: float) -> float:
-    """Continue `_of_one`."""
-    if kind == _EXP2:
-        y = math.exp2(x)
-    elif kind == _EXPM1:
-        y = math.expm1(x)
-    elif kind == _LOG2:
-        y = math.log2(x)
-    elif kind == _LOG10:
-        y = math.log10(x)
-    elif kind == _LOG1P:
-        y = math.log1p(x)
-    elif kind == _TAN:
-        y = math.tan(x)
-    elif kind == _ASIN:
-        y = math.asin(x)
-    elif kind == _ACOS:
-        y = math.acos(x)
-    elif kind == _ATAN:
-        y = math.atan(x)
-    elif kind == _SINH:
-        y = math.sinh(x)
-    elif kind == _COSH:
-        y = math.cosh(x)
-    elif kind == _ASINH:
-        y = math.asinh(x)
-    elif kind == _ACOSH:
-        y = math.acosh(x)
-    elif kind == _ATANH:
-        y = math.atanh(x)
-    else:
-        y = math.erf(x)
-    return y
-
-
-def _of_two(kind: int, x: float, y: float) -> float:
-    """Compute a function of two numbers that raises where its result is not finite."""
-    if kind == _DIVIDE:
-        return x / y
-    return math.pow(x, y) if kind == _POWER else math.atan2(x, y)
-
-
-def _never_fails(kind: int, x: float, y: float, z: float) -> float:
-    """Compute a question, a choice or a whole part; a yes is 1.0."""
-    if kind == _WHERE:
-        return y if x != 0.0 else z
-    if kind == _ABSOLUTE:
-        return abs(x)
-    if kind == _SIGN:
-        return x if x != x else (1.0 if x > 0.0 else 0.0) - (1.0 if x < 0.0 else 0.0)
-    if kind in (_MAXIMUM, _MINIMUM):
-        if x != x or y != y:
-            return x + y
-        return (y if y > x else x) if kind == _MAXIMUM else (y if y < x else x)
-    return 1.0 if _holds(kind, x, y) else 0.0
-
-
-def _holds(kind: int, x: float, y: float) -> bool:
-    if kind == _GREATER:
-        return x > y
-    if kind == _GREATER_EQUAL:
-        return x >= y
-    if kind == _LESS:
-        return x < y
-    if kind == _LESS_EQUAL:
-        return x <= y
-    if kind == _EQUAL:
-        return x == y
-    if kind == _NOT_EQUAL:
-        return x != y
-    if kind == _NOT:
-        return x == 0.0
-    return (x != 0.0 and y != 0.0) if kind == _AND else (x != 0.0 or y != 0.0)
-
-
-def _interpret(v: Array, plan: Array, a: Array, b: Array, c: Array, first: int, last: int) -> bool:
-    """Run the segments from `first` to before `last`; False if an operation would have raised."""
+def interpret(v: Array, plan: Array, a: Array, b: Array, c: Array, first: int, last: int) -> bool:
+    """Run the segments from `first` to before `last`; return False if an operation would have raised an error."""
     for segment in range(first, last):
         kind, lanes, length = plan[segment, 0], plan[segment, 2], plan[segment, 3]
         start, out = plan[segment, 4], plan[segment, 5]
         if kind == 0:
-            _chains(v, a, b, start, lanes, length, out)
-        elif kind == _RELU:
-            for i in range(lanes):
-                x = v[a[start + i]]
-                v[out + i] = 0.0 if x < 0.0 else x
-        elif kind == _DIVIDE or kind >= _POWER:
-            for i in range(lanes):
-                y = _of_two(kind, v[a[start + i]], v[b[start + i]])
-                v[out + i] = y
-                if not math.isfinite(y):
-                    return False
-        elif kind == _RECIPROCAL or kind >= _SQRT:
-            for i in range(lanes):
-                y = _of_one(kind, v[a[start + i]])
-                v[out + i] = y
-                if not math.isfinite(y):
-                    return False
+            chains(v, a, b, start, lanes, length, out)
         else:
-            for i in range(start, start + lanes):
-                v[out + i - start] = _never_fails(kind, v[a[i]], v[b[i]], v[c[i]])
+            for i in range(lanes):
+                y = compute(kind, v[a[start + i]], v[b[start + i]], v[c[start + i]])
+                v[out + i] = y
+                if kind >= _FALLIBLE and not math.isfinite(y):
+                    return False
     return True
 
 
 @functools.cache
-def interpreter() -> Callable[..., bool]:
-    """Return the interpreter as machine code.
+def interpreter(machine_code: bool = True) -> Callable[..., bool]:
+    """Return the interpreter, as machine code or as Python.
 
     Raises
     ------
     ImportError
         If numba is not installed.
     RuntimeError
-        If there is no folder to keep the machine code in: it would be compiled in every process, for seconds.
+        If no folder can be written to: compiling takes seconds, too long for every process.
     """
-    import numba
+    text, names = source(), dict(globals())
+    exec(compile(text, __file__, "exec"), names)  # noqa: S102  (made from the table of operations)
+    for name in ("where", "maximum", "minimum", "chains", "compute", "interpret"):
+        names[name] = function = types.FunctionType(names[name].__code__, names, name)
+        if machine_code:
+            import numba
 
-    names = dict(globals())
-    for function in (_chains, _of_one_rarely, _of_one, _of_two, _holds, _never_fails, _interpret):
-        twin = types.FunctionType(function.__code__, names, function.__name__)  # one that calls the compiled others
-        names[function.__name__] = numba.njit(cache=function is _interpret, error_model="numpy")(twin)
-    compiled: Callable[..., bool] = names["_interpret"]
+            # numba's cache compares neither constants nor names: the digest changes with the operations
+            function.__qualname__ += "_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+            names[name] = numba.njit(cache=name == "interpret", error_model="numpy")(function)
+    compiled: Callable[..., bool] = names["interpret"]
     return compiled

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from autograd.graph import Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import PRIMITIVES
 
-from .interpreter import CHAIN, KINDS
+from .interpreter import CHAIN, KINDS, expression, may_fail
 from .levels import ONE, Levels, Runner, Segment
 
 __all__ = ["NumpyLevels", "call_foreign"]
 
 Array = np.ndarray[Any, Any]
 
-# What NumPy rounds as Python does: exact operations, and those that IEEE 754 asks to be rounded correctly.
+
+def _on_arrays(op: Primitive) -> Callable[..., Any]:
+    """Return the `scalar` form of an operation as a function of arrays."""
+    xyz = "xyz"[: len(op.rules)]
+    text = f"lambda {', '.join(xyz)}: {expression(op, xyz)}"
+    function: Callable[..., Any] = eval(text, {"math": np, "where": np.where})  # noqa: S307  (from the table)
+    return function
+
+
+# Operations that NumPy rounds as Python does: exact ones, and those that IEEE 754 requires to be rounded correctly.
 EXACT: dict[str, Callable[..., Any]] = {
-    "divide": np.divide, "reciprocal": partial(np.divide, 1.0), "absolute": np.absolute, "sqrt": np.sqrt,
-    "greater": np.greater, "greater_equal": np.greater_equal, "less": np.less, "less_equal": np.less_equal,
-    "equal": np.equal, "not_equal": np.not_equal, "logical_not": np.logical_not, "logical_and": np.logical_and,
-    "logical_or": np.logical_or,
-}  # fmt: skip
-CANNOT_FAIL = frozenset({
-    "absolute", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "logical_not", "logical_and",
-    "logical_or",
-})  # fmt: skip
+    name: _on_arrays(PRIMITIVES[name])
+    for name in KINDS[1:]
+    if not re.search(r"math\.(?!sqrt)|maximum|minimum", PRIMITIVES[name].forms["scalar"])
+}
 
 
 class NumpyLevels(Runner):
@@ -63,7 +69,7 @@ class NumpyLevels(Runner):
             return partial(self._relu, places[0], into)
         arity = len(op.rules)
         if name in EXACT:
-            return partial(self._exact, EXACT[name], places[:arity], into, name not in CANNOT_FAIL)
+            return partial(self._exact, EXACT[name], places[:arity], into, may_fail(op))
         return partial(_each, op.forward, self.v, places[:arity], into)
 
     def _taken(self, at: Array, i: int) -> Array:

@@ -14,19 +14,15 @@ from autograd.graph import KINDS, Node, Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
 
+from .interpreter import expression
 from .memory import Memory, OutputPool
 from .program import Program, Step
 from .recording import Callback
 
 __all__ = ["Replay"]
 
-# How Python writes these operations; on floats, and on arrays where nothing is written into.
-INFIX = {
-    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "negative": "-{}",
-    "greater": "{} > {}", "greater_equal": "{} >= {}", "less": "{} < {}", "less_equal": "{} <= {}",
-    "square": "{0} * {0}",
-}  # fmt: skip
-
+# A `scalar` form of one operator, which Python also understands for arrays.
+ONE_OPERATOR = re.compile(r"-\w+|[\w.]+ [-+*/<>=!]+ [\w.]+")
 LINE = 100
 
 
@@ -156,8 +152,11 @@ class _Writer:
         args = [self._operand(a) for a in step.args]
         options = [f"{name}={self._operand(value)}" for name, value in node.params.items()]
         out = self.memory.out.get(node)
-        if out is None and op.name in INFIX and not node.params and node not in self.memory.gradients:
-            return INFIX[op.name].format(*args)
+        if (
+            out is None and not node.params and node not in self.memory.gradients
+            and ONE_OPERATOR.fullmatch(op.forms.get("scalar", ""))
+        ):  # fmt: skip
+            return expression(op, args)
         if (text := self._view(step, args)) is not None:
             return text
         written = out is not None or node in self.memory.gradients

@@ -17,7 +17,7 @@ from autograd import Value
 from autograd.extend import NotReplayable, callback, elementwise, guard
 from autograd.tape import compiled, executor
 from autograd.tape.executor import FloatReplay
-from autograd.tape.interpreter import KINDS, _interpret, interpreter
+from autograd.tape.interpreter import KINDS, interpreter
 from autograd.tape.levels import Levels, encoded
 from autograd.tape.list_levels import ListLevels
 from autograd.tape.numba_levels import NumbaLevels
@@ -32,7 +32,7 @@ class InterpretedLevels(NumbaLevels):
     """The interpreter as Python runs it, without numba."""
 
     def __init__(self, levels):
-        super().__init__(levels, _interpret)
+        super().__init__(levels, interpreter(machine_code=False))
 
     def compute(self):
         try:
@@ -477,7 +477,7 @@ def test_machine_code_of_other_mathematics_is_not_used(monkeypatch):
     """Intel's tanh, say, which differs in the last bit."""
 
     def other(v, *rest):
-        _interpret(v, *rest)
+        interpreter(machine_code=False)(v, *rest)
         v[-1] = np.nextafter(v[-1], 9.0)
         return True
 
