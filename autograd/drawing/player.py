@@ -15,7 +15,7 @@ from autograd.diagnostics.messages import no_node
 from autograd.explaining.expression import names_by_identity
 from autograd.graph import Node, topological_order
 
-from .player_program import page_data
+from .player_program import operations_script, page_data
 from .render import replace
 
 __all__ = ["Page", "play"]
@@ -118,7 +118,8 @@ def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mappi
 def filled(data: dict[str, Any]) -> str:
     """Return the page around its data; nothing in a name can end the element that holds it."""
     embedded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    before, after = TEMPLATE.read_text(encoding="utf-8").split("{{data}}")
+    template = TEMPLATE.read_text(encoding="utf-8").replace("{{operations}}", operations_script(embedded))
+    before, after = template.split("{{data}}")
     script = after.partition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return before.replace("{{script-hash}}", f"sha256-{digest}") + embedded + after

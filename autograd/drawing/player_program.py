@@ -6,6 +6,7 @@ table record.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -20,22 +21,28 @@ from autograd.explaining.notation import Term, array_in_full, array_in_short, nu
 from autograd.explaining.reading import record_rule
 from autograd.explaining.steps import Step, pulled_positions
 from autograd.graph import Node, topological_order
-from autograd.rules import ONE, Elementwise
+from autograd.rules import ONE, PRIMITIVES, Elementwise
+from autograd.tape.interpreter import expression
 
 from .layout import HEIGHT, layout
 
-__all__ = ["EVALUATED", "page_data"]
+__all__ = ["operations_script", "page_data"]
 
-# The operations that the page computes itself, on numbers; its script has one function of each name.
-EVALUATED = frozenset({
-    "absolute", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "cos", "cosh",
-    "divide", "equal", "erf", "exp", "exp2", "expm1", "floor", "fmod", "greater", "greater_equal", "hypot", "isfinite",
-    "isinf", "isnan", "leaky_relu", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logical_and",
-    "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "power",
-    "product_if_taken", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt",
-    "square", "subtract", "tan", "tanh", "where",
-})  # fmt: skip
 LETTER = 7.4  # pixels of a character in a box
+
+
+def operations_script(data: str) -> str:
+    """Return a JavaScript object with a function for each operation that the data of a page names."""
+    lines: list[str] = []
+    for name, op in PRIMITIVES.items():
+        if "scalar" in op.forms and f'"{name}"' in data:
+            parameters = inspect.signature(op.forward).parameters.values()
+            names = "xyzuvw"[: len(parameters)]
+            given = [
+                x if p.default is p.empty else f"{x} = {p.default}" for x, p in zip(names, parameters, strict=True)
+            ]
+            lines.append(f"{name}: ({', '.join(given)}) => +({expression(op, names)}),")
+    return "\n".join(["{", *lines, "}"])
 
 
 def plain_number(x: Any) -> Any:
@@ -76,7 +83,7 @@ def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
         if node.op is None:
             done[node] = plain_number(node._data)
             continue
-        if node.op.name not in EVALUATED:
+        if "scalar" not in node.op.forms:
             raise Unsupported(f"it does not know the operation {node.op.name}")
         operands = [done[a] if isinstance(a, Node) else program(a, {}) for a in node.args]
         done[node] = [node.op.name, operands, [plain_number(x) for x in node.params.values()]]
@@ -119,7 +126,7 @@ def tape_of(telling: Telling) -> list[Any]:
             raise Unsupported(f"{telling.names[node]} has a hook")
         if node.op is None:
             continue
-        if node.op.name not in EVALUATED:
+        if "scalar" not in node.op.forms:
             raise Unsupported(f"it does not know the operation {node.op.name}")
         operands = [[index[a]] if isinstance(a, Node) else program(a, {}) for a in node.args]
         pulls = [
