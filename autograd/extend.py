@@ -1,8 +1,9 @@
-r"""The public door for operations of your own: the same four decorators that make the built-in ones.
+r"""Define operations of your own, with the same four decorators that define the built-in ones.
 
-`drawn_by` teaches pictures a class of your own; `callback`, `check` and `guard` say what a replay does or asks again.
+`drawn_by` registers a class with `draw`.  `callback`, `guard` and `observe` are for Python code that a compiled
+function must repeat in each replay.
 
-An operation is its forward on plain numbers and, on the line above, its derivatives.  Choose by what it is:
+An operation is a forward function of floats and arrays and, on the line above, its derivatives:
 
 ============================ =================================================== ====================================
 decorator                    the operation                                       a rule per argument
@@ -86,10 +87,10 @@ array([0.6, 0.8])
 
 from .graph import apply
 from .groups import drawn_by
-from .recording import NotReplayable, callback, check, guard, is_recording, raw_data
+from .recording import NotReplayable, add_guards, callback, guard, observe, raw_data
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, writes_into, xp
 
 __all__ = [
-    "PRIMITIVES", "NotReplayable", "apply", "callback", "check", "drawn_by", "elementwise", "guard",
-    "is_recording", "linear", "nondifferentiable", "primitive", "raw_data", "shape_of", "writes_into", "xp",
+    "PRIMITIVES", "NotReplayable", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard", "linear",
+    "nondifferentiable", "observe", "primitive", "raw_data", "shape_of", "writes_into", "xp",
 ]  # fmt: skip

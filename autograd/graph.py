@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad
+from .recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad, settled_mode
 
 __all__ = [
     "KINDS",
@@ -197,7 +197,7 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     node.retains_grad = kind.always_retains
     node.name = ""
     node.hooks = ()
-    mode = current_mode()
+    mode = current_mode() or settled_mode()
     everything = False
     if mode is not True and mode is not False:
         mode.on_record(op, args, raw, node)

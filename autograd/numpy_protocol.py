@@ -81,7 +81,7 @@ def _unsupported(spelled: str) -> TypeError:
 def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Answer NumPy's `__array_ufunc__` protocol with the operation of the same name."""
     if any(isinstance(a, np.ndarray) and a.dtype == object for a in inputs):
-        return _over_objects(ufunc, method, inputs, kwargs)
+        return getattr(ufunc, method)(*map(boxed, inputs), **kwargs)
     if ufunc is np.positive and not kwargs:
         return self
     given = {name: value for name, value in kwargs.items() if value is not None}
@@ -98,16 +98,6 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs
     if given:
         raise TypeError(f"np.{ufunc.__name__} on nodes takes no {', '.join(given)}: results are always new nodes")
     return function(*inputs)
-
-
-def _over_objects(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Any) -> Any:
-    """Apply a ufunc to arrays of `Value`s, element by element."""
-    if any(isinstance(a, Node) and np.ndim(a._data) for a in inputs):
-        raise TypeError(
-            f"np.{ufunc.__name__} got an object array together with a Tensor; use an array of floats, or "
-            "stack(...) the nodes into a Tensor"
-        )
-    return getattr(ufunc, method)(*map(boxed, inputs), **kwargs)
 
 
 def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) -> Any:

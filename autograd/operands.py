@@ -119,14 +119,8 @@ def holds_objects(a: Any) -> bool:
 
 def over_objects(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
     """Apply `op` to object arrays: to each element if it is elementwise, by NumPy's own rules if it is not."""
-    for a in args:
-        if isinstance(a, Node) and (np.ndim(a._data) or not op.per_element):
-            raise TypeError(
-                f"{op.name} got an object array together with a {type(a).__name__}; use an array of floats, or "
-                "stack(...) the nodes into a Tensor"
-            )
     if not op.per_element:
-        return apply(op, args, params)
+        return apply(op, tuple(map(boxed, args)), params)
 
     def of_elements(*elements: Any) -> Any:
         return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in elements]), params)
@@ -135,9 +129,5 @@ def over_objects(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]
 
 
 def boxed(a: Any) -> Any:
-    """Return a node as an object array of no axes, which NumPy takes for one element; anything else as it is."""
-    if not isinstance(a, Node):
-        return a
-    box = np.empty((), object)
-    box[()] = a
-    return box
+    """Return the elements of a node as an object array, and anything else unchanged."""
+    return a.elements() if isinstance(a, Node) else a  # type: ignore[attr-defined]

@@ -1,30 +1,32 @@
-"""Whether operations are recorded, and who watches them: per thread and per asynchronous task."""
+"""Grad modes, and the watchers that follow operations: per thread and per asynchronous task."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
+import numpy as np
+
 __all__ = [
-    "NotReplayable", "Watch", "callback", "check", "current_mode", "enable_grad", "guard", "is_grad_enabled",
-    "is_recording", "is_transforming", "no_grad", "raw_data", "transforming", "watching",
+    "NotReplayable", "Watch", "add_guards", "callback", "current_mode", "enable_grad", "guard", "is_grad_enabled",
+    "is_recording", "is_transforming", "no_grad", "observe", "raw_data", "settled_mode", "transforming", "watching",
 ]  # fmt: skip
 
-# True or False: whether operations are recorded; or a Watch, which says so by its truth.  The plain values are
-# told apart by identity, so that watching costs nothing where nobody watches.
+# True or False: whether operations are recorded; or a Watch, whose truth value says the same.  True and False are
+# compared by identity, so that watchers cost nothing where there are none.
 _mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
 current_mode: Callable[[], bool | Watch] = _mode.get
 
-# The switches this thread or task has entered and not left, each with the mode it found: one may serve several tasks.
-_entered: ContextVar[tuple[tuple[object, bool | Watch], ...]] = ContextVar("entered", default=())
+# The blocks that this thread or task is inside of, innermost last.
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("blocks", default=())
 
 
 class Watch:
-    """One who looks at every operation of this thread or task, forward and backward: see `watching`."""
+    """Base class of watchers, which are notified of the operations of this thread or task; see `watching`."""
 
     grad_enabled: bool = True
     records_all: ClassVar[bool] = False  # whether operations without a gradient are recorded too
@@ -33,40 +35,43 @@ class Watch:
     def __bool__(self) -> bool:
         return self.grad_enabled
 
-    def with_grad(self, recording: bool) -> Watch:
-        """Return what goes on watching while operations are, or are not, recorded."""
+    def with_grad(self, enabled: bool) -> Watch:
+        """Return the watcher for a block inside which gradients are, or are not, recorded."""
         raise NotImplementedError
 
     def on_record(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
-        """See a node that `op` has just made from `args`, which held the numbers `raw`."""
+        """Handle a new node, computed by `op` from `args`, whose data were `raw`."""
 
     def on_error(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
-        """See an operation that raised `error`."""
+        """Handle an operation that raised `error`."""
 
     def on_pull(self, node: Any, arg: Any, g: Any, share: Any) -> None:
-        """See the share of the cotangent `g` of `node` that a backward pass has given to its argument `arg`."""
+        """Handle one step of a backward pass: `arg` received `share` of the cotangent `g` of `node`."""
 
     def on_read(self, node: Any, how: str) -> None:
-        """See that the program takes numbers out of a node, with which it may go on unseen."""
+        """Handle a read of a node's data by Python code."""
 
     def on_write(self, how: str) -> None:
-        """See that the program changes the gradients that leaves hold, which is no operation."""
+        """Handle a change of the gradients of leaves."""
 
     def callback(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Call a function of numbers for the program; see `callback`."""
+        """Implement `callback`."""
         return function(*map(raw_data, args))
 
-    def check(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Let a function look at numbers; see `check`."""
-        self.callback(function, args)
+    def guard(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Implement `guard`."""
+        return function(*map(raw_data, args))
 
-    def guard(self, question: Callable[[], Any]) -> Any:
-        """Answer a question of the program about something that is no number; see `guard`."""
-        return question()
+    def observe(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Implement `observe`."""
+        return function(*args)
+
+    def add_guards(self, guards: Iterable[tuple[Any, ...]]) -> None:
+        """Implement `add_guards`."""
 
 
 def is_recording() -> bool:
-    """Return whether every operation is being recorded, also what needs no gradient.
+    """Return whether `compile` is recording, which keeps operations without a gradient, too.
 
     >>> is_recording()
     False
@@ -75,28 +80,44 @@ def is_recording() -> bool:
     return isinstance(mode, Watch) and mode.records_all
 
 
-def callback(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a Python function of plain numbers in the middle of a computation, and again in each replay of it.
+def raw_data(x: Any) -> Any:
+    """Return the data of a node or of an array of `Value`s as a float or array; anything else unchanged.
 
-    What `compile` repeats are operations; whatever else a function does with numbers (draw some, look at them, keep an
-    average of them) goes through this door, or it would happen once and never again.
+    Reading the data this way is not noticed by `compile`.
+
+    Examples
+    --------
+    >>> from autograd import Tensor, Value
+    >>> raw_data(Tensor([1.0, 2.0])), raw_data(np.array([Value(3.0)]))
+    (array([1., 2.]), array([3.]))
+    """
+    if type(x) is np.ndarray:
+        return x if x.dtype.char != "O" else np.array([float(raw_data(v)) for v in x.flat]).reshape(x.shape)
+    return getattr(x, "_data", x)
+
+
+def callback(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a Python function on the data of `args`, now and in each replay of a compiled function.
+
+    `compile` repeats operations only.  Anything else that must happen in each call, such as drawing random numbers or
+    updating running statistics, goes through this function.
 
     Parameters
     ----------
     function : callable
-        Takes the numbers of `args`, returns a float, an array, or None; no gradient passes through it.
+        Takes the data of `args`, returns a float, an array, or None.  No gradient passes through it.
     *args : object
-        What it is called with; nodes are handed over as floats and arrays.
+        Nodes are passed as floats and arrays, arrays of `Value`s as float arrays, anything else unchanged.
 
     Returns
     -------
     float, ndarray or None
-        What the function returned; a node while `compile` records.
+        The result of the function; a node while `compile` records.
 
     Notes
     -----
-    A replay that meets an error, or numbers of another shape than the recorded ones, is given up and computed by the
-    engine: then the functions it had called before are called once more.
+    A replay that raises an error, or gets data of another shape than the recorded ones, is abandoned and the call is
+    computed eagerly, which repeats the callbacks that had already run.
 
     Examples
     --------
@@ -105,83 +126,126 @@ def callback(function: Callable[..., Any], *args: Any) -> Any:
     np.float64(3.0)
     """
     mode = _mode.get()
-    if isinstance(mode, Watch):
-        return mode.callback(function, args)
-    return function(*map(raw_data, args))
+    return mode.callback(function, args) if isinstance(mode, Watch) else function(*map(raw_data, args))
 
 
-def check(function: Callable[..., Any], *args: Any) -> None:
-    """Let a Python function look at numbers and raise if they are wrong; again in each replay, as early as can be.
+def guard(function: Callable[..., Any], *args: Any) -> Any:
+    """Return ``function(*args)``; `compile` replays what it recorded only while the result stays the same.
 
-    A `callback` that changes nothing and returns nothing: what only looks at the inputs is asked before anything is
-    drawn or counted, so that a call that is refused has left no trace.
+    Use it for Python branches and for checks.  A function of nodes is evaluated on their data in each replay, before
+    callbacks run if that is possible, so that a check that raises leaves no trace.  A function of other things, such
+    as a module's training mode, is evaluated before the replay.
 
     Parameters
     ----------
     function : callable
-        Takes the numbers of `args`; raises an error, or `NotReplayable`.
+        Has no side effects; returns something that can be compared by ``==``, or raises.
     *args : object
         As for `callback`.
 
     Examples
     --------
-    >>> from autograd import Tensor
-    >>> def no_negative(x):
-    ...     if (x < 0).any():
-    ...         raise ValueError(f"the least number is {x.min()}")
-    >>> check(no_negative, Tensor([1.0, -3.0]))
-    Traceback (most recent call last):
-    ValueError: the least number is -3.0
+    >>> from autograd import Tensor, compile
+    >>> @compile
+    ... def halve_if_large(x):
+    ...     return x / 2 if guard(lambda x: bool(x > 10), x) else x
+    >>> [halve_if_large(x).item() for x in (Tensor(3.0), Tensor(30.0))]
+    [3.0, 15.0]
+    """
+    mode = _mode.get()
+    return mode.guard(function, args) if isinstance(mode, Watch) else function(*map(raw_data, args))
+
+
+def observe(function: Callable[..., Any], *args: Any) -> Any:
+    """Return ``function(*args)``; each replay of a compiled function calls it again, with new nodes.
+
+    While `compile` records, and in replays, the function gets nodes of its own that hold the data of the call.  It may
+    read them freely, but must return None.
+
+    Parameters
+    ----------
+    function : callable
+        A hook, for example.
+    *args : object
+        Nodes, nests of nodes, and anything else.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> observe(lambda x: print(x.data), Value(3.0))
+    3.0
+    """
+    mode = _mode.get()
+    return mode.observe(function, args) if isinstance(mode, Watch) else function(*args)
+
+
+def add_guards(guards: Callable[..., Iterable[tuple[Any, ...]]], *args: Any) -> None:
+    """Guard every ``(function, *arguments)`` that ``guards(*args)`` yields, if `compile` is recording.
+
+    Otherwise nothing is called, so that it costs next to nothing.
+
+    Examples
+    --------
+    >>> add_guards(lambda settings: [(settings.get, "scale")], {"scale": 1.0})
     """
     mode = _mode.get()
     if isinstance(mode, Watch):
-        mode.check(function, args)
-    else:
-        function(*map(raw_data, args))
+        mode.add_guards(guards(*args))
 
 
-class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` answers by computing the call anew)
-    """Raised by a callback that meets numbers for which the recorded operations are not the right ones.
+class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` handles by computing the call eagerly)
+    """Raised by a callback in a replay if the recorded operations are wrong for its data.
 
     Examples
     --------
     >>> from autograd import Tensor, compile
-    >>> def is_positive(x):
-    ...     if x.min() <= 0:
-    ...         raise NotReplayable("recorded for positive numbers")
-    >>> @compile
-    ... def length(x):
-    ...     check(is_positive, x)
-    ...     return x.sum()
-    >>> length(Tensor([1.0, 2.0])).item()
-    3.0
+    >>> def largest(x):
+    ...     if x.max() > 10.0:
+    ...         raise NotReplayable("recorded for small values")
+    ...     return x.max()
+    >>> compile(lambda x: x / callback(largest, x))(Tensor([1.0, 2.0]))
+    array([0.5, 1. ])
     """
 
 
-def raw_data(x: Any) -> Any:
-    """Return the numbers of a node for a look at what no replay can change, such as their shape and dtype.
+class _Block:
+    """A block in which a mode holds.
 
-    Examples
-    --------
-    >>> from autograd import Tensor
-    >>> raw_data(Tensor([1.0, 2.0])).nbytes
-    16
+    Attributes
+    ----------
+    switch : object
+        The `no_grad` or `enable_grad` that began it, if any.
+    outer : bool or Watch
+        The mode around it.
+    ended : bool
+        Whether it was left.  Another task or thread may do that, such as the one that closes an abandoned asynchronous
+        generator; the mode around is then restored when it is next needed.
     """
-    return getattr(x, "_data", x)
+
+    __slots__ = ("ended", "outer", "switch")
+
+    def __init__(self, mode: bool | Watch, switch: object = None) -> None:
+        self.switch = switch
+        self.outer = settled_mode()
+        self.ended = False
+        _blocks.set((*_blocks.get(), self))
+        _mode.set(mode)
+
+    def end(self) -> None:
+        """Leave the block: restore the mode around it, unless a block that began inside goes on."""
+        self.ended = True
+        settled_mode()
 
 
-def guard(question: Callable[[], Any]) -> Any:
-    """Return the answer to a question about something that is no number, such as whether a module is in training.
-
-    What `compile` has recorded is replayed only as long as the answer stays the same.
-
-    Examples
-    --------
-    >>> guard(lambda: True)
-    True
-    """
-    mode = _mode.get()
-    return mode.guard(question) if isinstance(mode, Watch) else question()
+def settled_mode() -> bool | Watch:
+    """Return the current mode, after leaving the blocks that were ended elsewhere."""
+    blocks = _blocks.get()
+    if blocks and blocks[-1].ended:
+        while blocks and blocks[-1].ended:
+            _mode.set(blocks[-1].outer)
+            blocks = blocks[:-1]
+        _blocks.set(blocks)
+    return _mode.get()
 
 
 def is_grad_enabled() -> bool:
@@ -192,25 +256,27 @@ def is_grad_enabled() -> bool:
     >>> is_grad_enabled()
     True
     """
-    return bool(current_mode())
+    return bool(settled_mode())
 
 
 class _Switch(contextlib.ContextDecorator):
-    """Turn recording off or on for a block or a function, in this thread or task."""
+    """Base class of `no_grad` and `enable_grad`."""
 
-    recording: ClassVar[bool]
+    enabled: ClassVar[bool]
+
+    def __init__(self) -> None:
+        self._open: list[_Block] = []  # of all threads and tasks; the same object may be entered several times
 
     def __enter__(self) -> Any:
-        found = current_mode()
-        _entered.set((*_entered.get(), (self, found)))
-        _mode.set(found.with_grad(self.recording) if isinstance(found, Watch) else self.recording)
+        outer = settled_mode()
+        self._open.append(_Block(outer.with_grad(self.enabled) if isinstance(outer, Watch) else self.enabled, self))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        entered = _entered.get()
-        at = max(i for i, (switch, _) in enumerate(entered) if switch is self)  # a generator may be left out of turn
-        _mode.set(entered[at][1])
-        _entered.set(entered[:at] + entered[at + 1 :])
+        own = [block for block in _blocks.get() if block.switch is self and not block.ended]
+        block = own[-1] if own else self._open[-1]
+        self._open.remove(block)
+        block.end()
 
     def _recreate_cm(self) -> Any:
         return type(self)()
@@ -218,7 +284,9 @@ class _Switch(contextlib.ContextDecorator):
     def __call__(self, func: Any) -> Any:
         """Decorate a function, coroutine or generator so that its body runs in this mode, and its caller does not."""
         if inspect.isasyncgenfunction(func):
-            raise TypeError(f"an asynchronous generator is not decorated; write `with {type(self).__name__}():` inside")
+            raise TypeError(
+                f"an asynchronous generator cannot be decorated; write `with {type(self).__name__}():` inside"
+            )
         if inspect.iscoroutinefunction(func):
 
             @functools.wraps(func)
@@ -230,7 +298,7 @@ class _Switch(contextlib.ContextDecorator):
         return self._resumed(func) if inspect.isgeneratorfunction(func) else super().__call__(func)
 
     def _resumed(self, func: Any) -> Any:
-        """Return a generator function that is switched at each resume, and back at each yield."""
+        """Return a generator function that enters the mode at each resume and leaves it at each yield."""
 
         @functools.wraps(func)
         def resumed(*args: Any, **kwargs: Any) -> Any:
@@ -257,8 +325,9 @@ class _Switch(contextlib.ContextDecorator):
 class no_grad(_Switch):  # noqa: N801  (PyTorch's name)
     """Stop recording: results computed inside are leaves without gradient.
 
-    A context manager and a decorator; it holds for this thread or task only, and the mode found is restored
-    whatever happens inside.  A decorated generator is switched at each resume.
+    A context manager and a decorator.  It holds for this thread or task, and for tasks started inside; the mode around
+    it is restored whatever happens inside, and wherever it is left.  A decorated generator is in this mode while it
+    runs, its caller is not.
 
     Examples
     --------
@@ -270,7 +339,7 @@ class no_grad(_Switch):  # noqa: N801  (PyTorch's name)
     False
     """
 
-    recording = False
+    enabled = False
 
 
 class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
@@ -286,7 +355,7 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
     True
     """
 
-    recording = True
+    enabled = True
 
 
 # Whether a function is being run by `grad`, `jacobian` and the like.
@@ -306,9 +375,9 @@ def transforming() -> Iterator[None]:
 
 @contextlib.contextmanager
 def watching(watch: Watch | bool) -> Iterator[Watch | bool]:
-    """Let `watch` see every operation of the block, in this thread or task; True records without being watched."""
-    token = _mode.set(watch)
+    """Notify `watch` of the operations in a block, in this thread or task; True and False are plain grad modes."""
+    block = _Block(watch)
     try:
         yield watch
     finally:
-        _mode.reset(token)
+        block.end()

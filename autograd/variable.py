@@ -11,7 +11,7 @@ import numpy as np
 from .backward import backward
 from .graph import Node, make_leaf, notify_read, notify_write
 from .numpy_protocol import array_function, array_ufunc
-from .operations import comparing, selecting, trigonometry
+from .operations import comparing, indexing, selecting, trigonometry
 from .operations import elementwise as ew
 from .recording import callback, current_mode, is_recording
 from .rules import Operation
@@ -118,6 +118,7 @@ class Variable(Node):
     atanh: Operation = trigonometry.atanh
     arctanh: Operation = trigonometry.atanh
     erf: Operation = trigonometry.erf
+    elements: Operation = indexing.elements
     sign: Operation = comparing.sign
     floor: Operation = comparing.floor
     ceil: Operation = comparing.ceil

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from autograd import Node, Value
+from autograd import Node, Tensor, Value
 
 from .module import Module, Parameter, index_text
 from .random import Rng, as_generator, is_seeded
@@ -54,8 +54,6 @@ class Neuron(Module):
     3
     """
 
-    _of_values = True
-
     def __init__(self, nin: int, nonlin: bool = True, *, rng: Source = None) -> None:
         super().__init__()
         generator = _source(rng)
@@ -65,6 +63,7 @@ class Neuron(Module):
 
     def forward(self, x: Sequence[Any]) -> Any:
         """Return the activation for one example of `nin` numbers or Values."""
+        x = _elements(x)
         if len(x) != len(self.w):
             raise ValueError(f"this Neuron takes {len(self.w)} inputs and was given {len(x)}")
         act = self.b
@@ -96,8 +95,6 @@ class Layer(Module):
     Layer of 2 ReLUNeuron(2)
     """
 
-    _of_values = True
-
     def __init__(self, nin: int, nout: int, *, rng: Source = None, **kwargs: Any) -> None:
         super().__init__()
         generator = _source(rng)
@@ -105,6 +102,7 @@ class Layer(Module):
 
     def forward(self, x: Sequence[Any]) -> Any:
         """Return the activations as a list, or alone if there is one neuron."""
+        x = _elements(x)
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
@@ -139,8 +137,6 @@ class MLP(Module):
     17
     """
 
-    _of_values = True
-
     def __init__(self, nin: int, nouts: Sequence[int], *, rng: Source = None) -> None:
         super().__init__()
         generator = _source(rng)
@@ -161,6 +157,11 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+def _elements(x: Any) -> Any:
+    """Return a Tensor as an array of Values, and anything else unchanged."""
+    return x.elements() if isinstance(x, Tensor) else x
 
 
 def as_values(array: Any, name: str = "", requires_grad: bool = True) -> Array:

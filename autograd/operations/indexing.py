@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.graph import Node, apply
 from autograd.operands import holds_objects, operand
-from autograd.rules import PRIMITIVES, linear, shape_of
+from autograd.rules import PRIMITIVES, linear, primitive, shape_of
 
 from .elementwise import add
 from .shaping import axis_number, moveaxis, reshape, shape_tuple
@@ -85,6 +85,34 @@ def getitem(x: Any, index: Any) -> Any:
     if holds_objects(x):
         return x[tuple([_whole(p._data if isinstance(p, Node) else p) for p in parts])]
     return apply(op, (x, *parts))
+
+
+@primitive(lambda g, y, x, index: scatter(g, index, shape_of(x)), symbol="[]")
+def element(x: Any, index: tuple[int, ...] = ()) -> float:
+    """One element of an array as a float.
+
+    >>> element([[1.0, 2.0]], index=(0, 1))
+    2.0
+    """
+    return float(x[index])
+
+
+def elements(x: Any) -> np.ndarray[Any, Any]:
+    """Return the elements of a node as an object array of `Value`s, through which gradients pass.
+
+    Operations do this with a Tensor that meets an array of `Value`s.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> elements(Tensor([1.0, 2.0]))[1]
+    Value(data=2.0, grad=0.0)
+    """
+    shape = shape_of(x)
+    found = np.empty(shape or (), object)
+    for index in np.ndindex(found.shape):
+        found[index] = x if shape is None else element(x, index=index)
+    return found
 
 
 def _scattered(g: Any, y: Any, x: Any, *index: Any) -> Any:

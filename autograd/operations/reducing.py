@@ -10,7 +10,6 @@ import numpy as np
 
 from autograd.graph import Node
 from autograd.operands import holds_objects
-from autograd.recording import is_recording
 from autograd.rules import linear, nondifferentiable, primitive, shape_of, writes_into
 
 from .broadcasting import broadcast_to
@@ -230,7 +229,7 @@ def _require_elements(x: Any, axis: Axis) -> None:
 
 
 def _of_objects(choose: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Return the extreme of `Value`s by an operation on two, where NumPy would ask each comparison for its truth."""
+    """Return the extreme of an array of `Value`s, by an operation on two of them."""
     pairwise = np.frompyfunc(choose, 2, 1)
     axes = range(x.ndim) if axis is None else sorted(i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
     for i in reversed(axes):
@@ -251,7 +250,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     array([0. , 0.5, 0.5])
     """
     _require_elements(x, axis)
-    if holds_objects(x) and is_recording():
+    if holds_objects(x):
         return _of_objects(maximum, x, axis, keepdims)
     return x if type(x) is float else np.max(x, axis=axis, keepdims=keepdims)
 
@@ -264,7 +263,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     array([1., 3.])
     """
     _require_elements(x, axis)
-    if holds_objects(x) and is_recording():
+    if holds_objects(x):
         return _of_objects(minimum, x, axis, keepdims)
     return x if type(x) is float else np.min(x, axis=axis, keepdims=keepdims)
 
@@ -316,10 +315,10 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def _finite_peak(x: Any, axis: Axis) -> Any:
     """Return the maximum as a shift against overflow, 0 where it is infinite (`inf - inf` would be nan)."""
-    if holds_objects(x) and is_recording():
+    if holds_objects(x):
         return _of_objects(maximum, x, axis, True)
     peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(peak), peak, 0.0) if peak.dtype != object else peak
+    return np.where(np.isfinite(peak), peak, 0.0)
 
 
 def _softmax_of_logsumexp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:

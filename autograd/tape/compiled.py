@@ -13,7 +13,7 @@ import numpy as np
 from autograd.backward import backward, store, storing
 from autograd.diagnostics.mistakes import look_at_root
 from autograd.graph import Node, topological_order
-from autograd.recording import NotReplayable, current_mode, is_recording, is_transforming, watching
+from autograd.recording import NotReplayable, current_mode, is_recording, is_transforming, settled_mode, watching
 from autograd.transforms.nested import flatten, mapped
 from autograd.transforms.tracing import Recorded
 from autograd.variable import leaf
@@ -95,7 +95,7 @@ class Compiled(Recorded):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, and leave the gradients of a loss in `.grad`."""
-        mode = current_mode()
+        mode = settled_mode()
         if is_transforming() or is_recording():  # a part of something larger
             return self.function(*args, **kwargs)
         if mode is not True and mode is not False:  # whoever watches shall see every operation
@@ -210,8 +210,8 @@ class _Call:
                 return False
             if shape is not None and (data.shape != shape or (data.dtype is not dtype and data.dtype != dtype)):
                 return False
-        for question, answer in self._guards:  # noqa: SIM110  (a generator takes as long as two questions)
-            if question() != answer:
+        for function, args, answer in self._guards:  # noqa: SIM110  (a generator takes as long as two guards)
+            if function(*args) != answer:
                 return False
         return True
 

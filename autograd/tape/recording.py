@@ -1,27 +1,30 @@
-"""One run of a function in which every operation is kept, and the gradients of its result as more operations."""
+"""The recording of one call of a function: its operations, its callbacks, and its gradients as more operations."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
+import math
 import pickle
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
 from autograd.backward import pulled_to, seed_of
 from autograd.diagnostics.provenance import user_line
-from autograd.graph import Node, Primitive, make_leaf, record, topological_order
-from autograd.recording import Watch, watching
+from autograd.graph import KINDS, Node, Primitive, make_leaf, record, topological_order
+from autograd.operands import holds_objects
+from autograd.recording import NotReplayable, Watch, raw_data, watching
+from autograd.transforms.nested import flatten
+from autograd.variable import leaf
 
 __all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
 
 
 class RecordingError(RuntimeError):
-    """Something was asked of a node that a replay could not answer anew, while `compile` records.
+    """The function read or changed something that a replay cannot repeat, while `compile` was recording.
 
     Examples
     --------
@@ -37,7 +40,7 @@ class RecordingError(RuntimeError):
 
 
 class Callback(Primitive):
-    """A Python function of numbers that every replay calls again: a draw, a check, a running average."""
+    """A Python function that every replay calls again, such as a draw, a check or a running average."""
 
     __slots__ = ()
 
@@ -50,41 +53,43 @@ class Callback(Primitive):
 
 
 class Recording(Watch):
-    """Keeps every operation, also those that need no gradient, and refuses to give away numbers.
+    """Records every operation, including those without a gradient, and refuses to give data to Python.
 
     Attributes
     ----------
     effects : list of Node
-        The calls of Python functions, in order, those in `first` first; each replay makes them all again.
+        The callbacks, in order, those in `first` first; each replay calls all of them.
     first : list of Node
-        Those of them that only look at inputs, and are asked before something is drawn or counted.
-    guards : list of (callable, object)
-        What the run looked at beside numbers, such as a module's training mode, and what it saw.
+        The guards that depend on inputs only, and are evaluated before anything is drawn or counted.
+    guards : list of (callable, tuple, object)
+        Functions of Python state such as a module's training mode, their arguments, and what they returned.
     """
 
     records_all = True
     allows_fast_floats = True
 
-    def __init__(self, recording: bool = True, other: Recording | None = None) -> None:
-        self.grad_enabled = recording
+    def __init__(self, grad_enabled: bool = True, other: Recording | None = None) -> None:
+        self.grad_enabled = grad_enabled
         self.effects: list[Node] = [] if other is None else other.effects
         self.first: list[Node] = [] if other is None else other.first
-        self.guards: list[tuple[Callable[[], Any], Any]] = [] if other is None else other.guards
-        self._asked: dict[Any, Any] = {} if other is None else other._asked
-        # The two generators that everybody shares: as they were at first, and as they should be now.
-        self._shared: list[bytes] = [_shared_generators()] * 2 if other is None else other._shared
+        self.guards: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [] if other is None else other.guards
+        self._answers: dict[Any, Any] = {} if other is None else other._answers
+        # The states of the two global generators: when recording began, and after the last callback.
+        self._generators: list[bytes] = [_global_generators()] * 2 if other is None else other._generators
 
-    def with_grad(self, recording: bool) -> Recording:
-        """Return a recording that goes on with or without gradients."""
-        return Recording(recording, self)
+    def with_grad(self, enabled: bool) -> Recording:
+        """Return the same recording with or without gradients."""
+        return Recording(enabled, self)
 
     def callback(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Call a function of numbers, now and in each replay; its result is a node if it is a number or an array."""
-        raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
+        """Call a function now and in each replay; its result is a node unless it is None."""
+        if any(map(holds_objects, args)):
+            function, args = _of_elements(function, args)
+        raw = tuple(map(raw_data, args))
         self.refuse_draws()
-        with watching(self.grad_enabled):  # as in a replay: what it does with nodes of its own is nothing to record
+        with watching(self.grad_enabled):  # as in a replay: operations on nodes of its own are not recorded
             result = function(*raw)
-        self._shared[1] = _shared_generators()
+        self._generators[1] = _global_generators()
         op = Callback(function)
         if result is None:
             node = object.__new__(Node)
@@ -95,41 +100,80 @@ class Recording(Watch):
         self.effects.append(node)
         return None if result is None else node
 
-    def check(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Let a function look at numbers, now and in each replay, there before other functions are called if it can."""
-        self.callback(function, args)
+    def guard(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Return a function's answer; replay only while it stays the same."""
+        if any(isinstance(arg, Node) or holds_objects(arg) for arg in args):
+            return self._guard_data(function, args)
+        answer, key = function(*args), (function, *map(id, args))
+        if key not in self._answers or self._answers[key] != answer:  # a neuron repeats its guards for each example
+            self._answers[key] = answer
+            self.guards.append((function, args, answer))
+        return answer
+
+    def _guard_data(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        answers: list[Any] = []
+
+        def guarded(*raw: Any) -> None:
+            answer = function(*raw)
+            if not answers:
+                answers.append(answer)
+            elif answer != answers[0]:
+                raise NotReplayable(f"{function.__name__} returned {answers[0]!r:.60} when the call was recorded")
+
+        guarded.__name__ = getattr(function, "__name__", "guard")
+        self.callback(guarded, args)
         node = self.effects[-1]
-        below = topological_order(*[arg for arg in args if isinstance(arg, Node)])
-        if not any(isinstance(other.op, Callback) for other in below):  # what it looks at waits for no other function
+        below = topological_order(*[arg for arg in node.args if isinstance(arg, Node)])
+        if not any(isinstance(other.op, Callback) for other in below):
             del self.effects[-1]
             self.effects.insert(len(self.first), node)
             self.first.append(node)
+        return answers[0]
 
-    def guard(self, question: Callable[[], Any]) -> Any:
-        """Return the answer to a question; a replay of this run is good only as long as the answer is the same."""
-        answer = question()
-        key = _identity(question)
-        if key not in self._asked or self._asked[key] != answer:  # a neuron asks its question again for each example
-            self._asked[key] = answer
-            self.guards.append((question, answer))
-        return answer
+    def add_guards(self, guards: Iterable[tuple[Any, ...]]) -> None:
+        """Guard each function of Python state."""
+        for function, *args in guards:
+            self.guard(function, tuple(args))
+
+    def observe(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Call a function of nodes now and in each replay, with nodes of its own."""
+        leaves, _, rebuild = flatten(args)
+        kinds = [_kind_of(x) for x in leaves]
+        constants = [x if kind is None else None for x, kind in zip(leaves, kinds, strict=True)]
+        errors: list[type[Exception]] = [RecordingError]
+        line = _here()
+
+        def observed(*raw: Any) -> None:
+            rest = iter(raw)
+            given = [x if kind is None else kind(next(rest)) for x, kind in zip(constants, kinds, strict=True)]
+            what = "" if function(*rebuild(iter(given))) is None else "returned a value"
+            if any(isinstance(x, Node) and x.hooks for x in given):
+                what = "registered a hook on a node"
+            if what:
+                raise errors[-1](
+                    f"{line}a hook {what} while autograd.compile() records: a replay calls hooks to look at data, and "
+                    "cannot use what they change. Write it as a part of forward(), or run the model without compile"
+                )
+            errors.append(NotReplayable)
+
+        self.callback(observed, tuple([x for x, kind in zip(leaves, kinds, strict=True) if kind is not None]))
 
     def refuse_draws(self) -> None:
         """Raise if something was drawn from `random` or `np.random` outside of `callback`, after taking it back."""
-        first, now = self._shared
-        if _shared_generators() == now:
+        first, now = self._generators
+        if _global_generators() == now:
             return
         python, numpy = pickle.loads(first)  # noqa: S301  (our own bytes, of a moment ago)
         random.setstate(python)
         np.random.set_state(numpy)
         raise RecordingError(
-            "something was drawn from `random` or `np.random` while autograd.compile() records, and a replay would "
-            "repeat what was drawn: draw in a function and call it by autograd.extend.callback(function), as in "
-            "callback(lambda: np.random.normal(size=3)). If another thread has drawn, call again"
+            "the function drew from `random` or `np.random` while autograd.compile() records, and a replay would "
+            "repeat the same values: draw in a callback, as in autograd.extend.callback(lambda: "
+            "np.random.normal(size=3)). If another thread has drawn, call again"
         )
 
     def on_write(self, how: str) -> NoReturn:
-        """Refuse to change gradients that leaves hold."""
+        """Refuse to change the gradients of leaves."""
         raise RecordingError(
             f"{_here()}the function {how} while autograd.compile() records, and a replay would not: a call leaves the "
             "gradients of the first result in .grad by itself. Call zero_grad() and optimizer.step() around the "
@@ -137,12 +181,13 @@ class Recording(Watch):
         )
 
     def on_read(self, node: Any, how: str) -> NoReturn:
-        """Refuse to give away the numbers of a node."""
+        """Refuse to give the data of a node to Python."""
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
             f"{_here()}cannot give {how} of {what} while autograd.compile() records: a replay repeats operations and "
-            "would not ask again. Choose between numbers with autograd.where(condition, a, b), hand what Python must "
-            "see to autograd.extend.callback(function, node), or move it out of the compiled function"
+            "would not read it again. Choose between values with autograd.where(condition, a, b), branch with "
+            "autograd.extend.guard(function, node), pass data to Python with autograd.extend.callback(function, node), "
+            "or move it out of the compiled function"
         )
 
 
@@ -151,25 +196,41 @@ def _here() -> str:
     return f"{line[0]}:{line[1]}: " if line else ""
 
 
-def _shared_generators() -> bytes:
+def _global_generators() -> bytes:
     return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))
 
 
-def _identity(question: Callable[[], Any]) -> Any:
-    """Return what is the same for two questions about the same objects, such as lambdas written at the same place."""
-    if isinstance(question, functools.partial) and not question.keywords:
-        return _identity(question.func), *map(id, question.args)
-    if (owner := getattr(question, "__self__", None)) is not None:
-        return id(owner), question.__name__
-    code, closure = getattr(question, "__code__", None), getattr(question, "__closure__", None) or ()
-    if code is None or getattr(question, "__defaults__", None):
-        return id(question)
-    return code, *[id(cell.cell_contents) for cell in closure]
+def _of_elements(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Return a function of the elements of object arrays, and its arguments with these elements one by one."""
+    parts = [x for arg in args for x in (arg.flat if holds_objects(arg) else (arg,))]
+    shapes = [arg.shape if holds_objects(arg) else None for arg in args]
+
+    def of_elements(*raw: Any) -> Any:
+        rest = iter(raw)
+        given = []
+        for shape in shapes:
+            one = [next(rest) for _ in range(math.prod(shape or ()))]
+            given.append(one[0] if shape is None else np.array(one, float).reshape(shape))
+        return function(*given)
+
+    of_elements.__name__ = getattr(function, "__name__", "callback")
+    return of_elements, tuple(parts)
+
+
+def _kind_of(x: Any) -> Callable[[Any], Any] | None:
+    """Return what makes a node (or an array of `Value`s) like `x` from data; None for anything else."""
+    if isinstance(x, Node):
+        kind = KINDS[type(x._data)][0]
+        return lambda data: leaf(kind, data)
+    if holds_objects(x):
+        value = KINDS[float][0]
+        return lambda data: np.frompyfunc(value, 1, 1)(data)
+    return None
 
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep the garbage collector from walking a growing graph again and again."""
+    """Switch off the garbage collector, which would traverse the growing graph again and again."""
     if not gc.isenabled():
         yield
         return

@@ -1,4 +1,4 @@
-"""What functions and losses ask of their arguments, and how they say no."""
+"""Check the arguments of functions and losses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value
-from autograd.extend import apply, is_recording
+from autograd.extend import apply, guard, raw_data
 
 from .fused import mean_of_all
-from .recorded import checked, floats, numbers
 
 MEAN = mean_of_all.primitive  # type: ignore[attr-defined]
 
@@ -106,43 +105,41 @@ def fitted_weight(name: str, what: str, weight: Any, x: Any) -> Any:
     """Return weights in the float type of `x`, which they must not enlarge by broadcasting."""
     w = constant(weight, x)
     try:
-        np.broadcast_to(numbers(w), x.shape)
+        np.broadcast_to(raw_data(w), x.shape)
     except ValueError:
         raise ValueError(f"{name}: {what} of shape {np.shape(w)} does not fit losses of shape {x.shape}") from None
     return w
 
 
 def refuse_nan(name: str, loss: Any, target: Any) -> Any:
-    """Return the loss, or raise if it is nan because the target holds nan.
+    """Return the loss; raise if it is nan because the target contains nan."""
 
-    Looking at the loss first makes the check free for a loss that is a number.
-    """
-    if is_recording():
-        require_no_nan(name, target)  # at the start of each replay, before anything is drawn or counted
-        return loss
-    found = numbers(loss) if isinstance(loss, Node) else loss
-    if np.isnan(floats(found)).any() if np.ndim(found) else found != found:
-        require_no_nan(name, target)
+    def refuse(loss: Any, target: Any) -> None:
+        if np.isnan(loss).any() if np.ndim(loss) else loss != loss:
+            no_nan(name, target)
+
+    guard(refuse, loss, target)
     return loss
 
 
 def require_no_nan(name: str, target: Any) -> None:
-    """Raise if a target holds nan, naming the first place."""
+    """Raise if a target contains nan."""
+    guard(lambda target: no_nan(name, target), target)
 
-    def no_nan(t: Any) -> None:
-        if t.size and (greatest := np.maximum.reduce(t, axis=None)) != greatest:  # nan wins
-            missing = np.isnan(t)
-            place = tuple(int(i) for i in np.argwhere(missing)[0])
-            raise ValueError(
-                f"{name}: the target holds nan ({int(missing.sum())} of {missing.size}), first at index {place}; "
-                "remove these rows or fill them before training"
-            )
 
-    checked(no_nan, target)
+def no_nan(name: str, target: Any) -> None:
+    """Raise if an array contains nan, with the place of the first one."""
+    if np.size(target) and (greatest := np.maximum.reduce(target, axis=None)) != greatest:  # nan propagates
+        missing = np.isnan(target)
+        place = tuple(int(i) for i in np.argwhere(missing)[0])
+        raise ValueError(
+            f"{name}: the target contains nan ({int(missing.sum())} of {missing.size}), first at index {place}; "
+            "remove or fill these rows before training"
+        )
 
 
 def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> None:
-    """Raise unless all numbers lie in [0, 1]; nan does not."""
+    """Raise unless all elements are in [0, 1]."""
 
     def in_unit_interval(p: Any) -> None:
         if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
@@ -153,4 +150,4 @@ def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> N
                 f"{worst}{hint}"
             )
 
-    checked(in_unit_interval, array)
+    guard(in_unit_interval, array)

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd.extend import NotReplayable, apply, check, elementwise, is_recording, xp
+from autograd.extend import apply, callback, elementwise, guard, raw_data, xp
 
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities, row_count
 from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_entropy_of_index
-from .recorded import computed, holds_values, numbers
 
 __all__ = ["cross_entropy", "kl_div", "multi_margin_loss", "nll_loss"]
 
@@ -65,7 +64,8 @@ def cross_entropy(
     >>> round(float(cross_entropy([[0.0, 0.0]], [1])), 6)
     0.693147
     """
-    z, t = as_losses(input), numbers(target)
+    z, target = as_losses(input), target if isinstance(target, ag.Node) else np.asarray(target)
+    t = raw_data(target)
     if z.ndim != 2:
         return _of_other_shape(z, target, weight, ignore_index, reduction, label_smoothing)
     if t.dtype.kind not in "iu" or t.ndim != 1:
@@ -76,38 +76,26 @@ def cross_entropy(
             )
         q = _probability_rows(z, target, t)
         return reduced(_weighted_rows(z, q, weight, label_smoothing), reduction)
-    recording = is_recording()
-    plain = weight is None and not label_smoothing and not 0 <= ignore_index < z.shape[1]
-    if plain and len(t) == len(z) and _all_inside(t, z.shape[1]) and not (recording and holds_values(z)):
-        if recording:
-            check(_require_all_inside, target, z.shape, ignore_index)
-        # a Tensor of classes stays a node, so that a recorded step can be repeated with others
-        classes = target if isinstance(target, ag.Tensor) else t
+    plain = weight is None and not label_smoothing and not 0 <= ignore_index < z.shape[1] and z.dtype != object
+    if plain and guard(_all_valid, target, *z.shape):
         if reduction == "mean" and len(t):
-            return apply(MEAN_OF_INDEX, (z, classes))
-        return reduced(apply(OF_INDEX, (z, classes)), reduction)
+            return apply(MEAN_OF_INDEX, (z, target))
+        return reduced(apply(OF_INDEX, (z, target)), reduction)
     kept = _kept_classes("cross_entropy", z, target, ignore_index)
-    q = computed(_one_hot_rows(z.shape[1]), target, kept, like=z)
-    losses = _weighted_rows(z, q, weight, label_smoothing, computed(lambda kept: kept, kept, like=z))
+    q = callback(_one_hot_rows(z.shape[1]), target, kept)
+    losses = _weighted_rows(z, q, weight, label_smoothing, kept)
     return _reduced_by_weight("cross_entropy", losses, target, kept, weight, reduction)
 
 
-def _all_inside(t: Any, classes: int) -> bool:
-    """Whether every index lies in [0, classes): a negative one is huge when read without its sign."""
-    return not len(t) or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes)
-
-
-def _require_all_inside(t: Any, shape: tuple[int, int], ignore_index: int) -> None:
-    """Refuse classes for which the short way is wrong."""
-    if not _all_inside(t, shape[1]):
-        _kept("cross_entropy", shape, t, ignore_index)
-        raise NotReplayable("a class is ignore_index, and none was when the call was recorded")
+def _all_valid(t: Any, rows: int, classes: int) -> bool:
+    """Return whether there is one index in [0, classes) per row: a negative one is huge when read as unsigned."""
+    return len(t) == rows and (not rows or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes))
 
 
 def _kept_classes(name: str, z: Any, target: Any, ignore_index: int) -> Any:
-    """Return which rows count, after a look at every class index."""
+    """Return a mask of the rows whose class is not `ignore_index`; raise if a class index is out of range."""
     shape = z.shape
-    return computed(lambda t: _kept(name, shape, t, ignore_index), target)
+    return callback(lambda t: _kept(name, shape, t, ignore_index), target)
 
 
 def _kept(name: str, shape: tuple[int, int], t: Any, ignore_index: int) -> Any:
@@ -136,20 +124,19 @@ def _one_hot_rows(classes: int) -> Any:
 
 
 def _at_class(x: Any, target: Any, kept: Any) -> Any:
-    """Return the number of each row that stands at its class, any number where no class counts."""
-    if holds_values(x) and is_recording():  # an array of Values is not indexed by an operation
-        hot = computed(_one_hot_rows(x.shape[1]), target, kept, like=x)
-        return ag.sum(ag.where(hot, x, 0.0), axis=1)
-    return x[np.arange(len(x)), computed(lambda t, kept: np.where(kept, t, 0), target, kept)]
+    """Return the element of each row at its class; any element of rows that are not kept."""
+    if type(x) is np.ndarray and x.dtype == object:  # which NumPy does not index by a node
+        return ag.sum(ag.where(callback(_one_hot_rows(x.shape[1]), target, kept), x, 0.0), axis=1)
+    return x[np.arange(len(x)), callback(lambda t, kept: np.where(kept, t, 0), target, kept)]
 
 
 def _class_weights(name: str, weight: Any, z: Any) -> Any:
     """Return one weight for each class."""
     classes = z.shape[-1]
-    shape = (classes,) if weight is None else np.shape(numbers(weight))
+    shape = (classes,) if weight is None else np.shape(weight)
     if shape != (classes,):
         raise ValueError(f"{name}: weight has shape {shape}, and {classes} classes need ({classes},)")
-    return np.ones(classes) if weight is None else computed(lambda w: np.asarray(w, float), weight, like=z)
+    return np.ones(classes) if weight is None else callback(lambda w: np.asarray(w, float), weight)
 
 
 def _reduced_by_weight(name: str, losses: Any, target: Any, kept: Any, weight: Any, reduction: str) -> Any:
@@ -158,7 +145,7 @@ def _reduced_by_weight(name: str, losses: Any, target: Any, kept: Any, weight: A
         return reduced(losses, reduction)
 
     def total(t: Any, kept: Any, *weights: Any) -> float:
-        found = float(np.sum(weights[0][t[kept]] if weights else kept))
+        found = float(np.sum(np.asarray(weights[0])[t[kept]] if weights else kept))
         if not found:
             why = "the weights of all targets are zero" if kept.any() else "every target is ignore_index"
             why = why if len(t) else "the batch is empty"
@@ -166,8 +153,8 @@ def _reduced_by_weight(name: str, losses: Any, target: Any, kept: Any, weight: A
         # As in PyTorch: weights of zero give a nan gradient, no examples at all a gradient of zero.
         return found or (math.nan if kept.any() else math.inf)
 
-    divisor = computed(total, target, kept, *([] if weight is None else [weight]))
-    nothing = computed(lambda d: math.nan if d == math.inf else 0.0, divisor)
+    divisor = callback(total, target, kept, *([] if weight is None else [weight]))
+    nothing = callback(lambda d: math.nan if d == math.inf else 0.0, divisor)
     mean = ag.sum(losses) / divisor
     return mean if type(nothing) is float and not nothing else mean + nothing
 
@@ -190,8 +177,8 @@ def _probability_rows(z: Any, target: Any, t: Any) -> Any:
         )
     if t.shape != z.shape:
         raise ValueError(f"cross_entropy: probabilities of shape {t.shape} do not fit logits of shape {z.shape}")
-    require_probabilities("cross_entropy", "target probabilities", t)
-    return target if isinstance(target, ag.Node) else t
+    require_probabilities("cross_entropy", "target probabilities", target)
+    return target
 
 
 def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: Any = None) -> Any:
@@ -208,7 +195,7 @@ def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: An
 
 def _of_other_shape(z: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
     """Return the loss of one row of logits, or of logits with further axes behind the classes."""
-    t = numbers(target)
+    t = raw_data(target)
     if z.ndim == 0:
         raise ValueError("cross_entropy: logits need an axis of classes, and this is a single number")
     is_index = t.dtype.kind in "iu" and t.ndim == z.ndim - 1
@@ -218,8 +205,7 @@ def _of_other_shape(z: Any, target: Any, weight: Any, ignore_index: int, reducti
             f"cross_entropy: targets of shape {t.shape} do not fit logits of shape {z.shape}: class indices have "
             f"shape {expected}, probabilities the logits' shape"
         )
-    t = target if isinstance(target, ag.Node) else t
-    rows = ag.reshape(t, (-1,)) if is_index else _classes_last(t)
+    rows = ag.reshape(target, (-1,)) if is_index else _classes_last(target)
     loss = cross_entropy(_classes_last(z), rows, weight, ignore_index, reduction, smoothing)
     if reduction != "none":
         return loss
@@ -257,20 +243,22 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     np.float64(2.0)
     """
     x = as_losses(input)
-    _require_indices("nll_loss", target)
+    target = _class_indices("nll_loss", target)
     if x.ndim != 2:
         raise ValueError(f"nll_loss: log-probabilities have shape (N, C), not {x.shape}")
     kept = _kept_classes("nll_loss", x, target, ignore_index)
     weights = _class_weights("nll_loss", weight, x)
-    w = computed(lambda w, t, kept: w[np.where(kept, t, 0)], weights, target, kept, like=x)
-    losses = ag.where(computed(lambda kept: kept, kept, like=x), -_at_class(x, target, kept) * constant(w, x), 0.0)
+    w = callback(lambda w, t, kept: w[np.where(kept, t, 0)], weights, target, kept)
+    losses = ag.where(kept, -_at_class(x, target, kept) * constant(w, x), 0.0)
     return _reduced_by_weight("nll_loss", losses, target, kept, weight, reduction)
 
 
-def _require_indices(name: str, target: Any) -> None:
-    dtype = numbers(target).dtype
-    if dtype.kind not in "iu":
-        raise TypeError(f"{name}: class indices are integers, and these are {dtype}; convert with .astype(int)")
+def _class_indices(name: str, target: Any) -> Any:
+    """Return class indices as a node or an array, or raise if they are not integers."""
+    target = target if isinstance(target, ag.Tensor) else np.asarray(target)
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"{name}: class indices are integers, and these are {target.dtype}; convert with .astype(int)")
+    return target
 
 
 @elementwise(lambda y, x: ag.where(ag.greater(x, 0), ag.log(ag.where(ag.greater(x, 0), x, 1.0)) + 1.0, 0.0))
@@ -340,7 +328,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p is 1 or 2, not {p}")
     x = as_losses(input)
-    _require_indices("multi_margin_loss", target)
+    target = _class_indices("multi_margin_loss", target)
     if x.ndim != 2:
         raise ValueError(f"multi_margin_loss: scores have shape (N, C), not {x.shape}")
     kept = _kept_classes("multi_margin_loss", x, target, -(2**62))
@@ -350,6 +338,6 @@ def multi_margin_loss(
         others[np.arange(len(t)), t] = 0.0
         return others * w[t][:, None] / len(w)
 
-    scale = computed(share_of_others, target, _class_weights("multi_margin_loss", weight, x), like=x)
+    scale = callback(share_of_others, target, _class_weights("multi_margin_loss", weight, x))
     hinge = ag.relu(margin - _at_class(x, target, kept)[:, None] + x)
     return reduced(ag.sum((hinge if p == 1 else hinge * hinge) * constant(scale, x), axis=1), reduction)

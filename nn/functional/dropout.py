@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd.extend import callback
 from nn.random import Rng, as_generator
 from nn.ranks import drawn_for_all
 from nn.validation import checked_range
 
 from .checks import as_operand
-from .recorded import computed
 
 __all__ = ["alpha_dropout", "dropout"]
 
@@ -27,7 +27,7 @@ def _kept(x: Any, p: float, rng: Rng) -> Any:
         generator = as_generator(rng)
         return np.asarray(drawn_for_all(lambda shape: generator.random(shape, kind), shape) >= p, kind)
 
-    return computed(kept, like=x)
+    return callback(kept)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Any:

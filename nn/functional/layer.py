@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd.extend import apply, shape_of
+from autograd.extend import apply, callback, guard, raw_data, shape_of
 
 from .checks import as_operand
 from .fused import AFFINE
-from .recorded import checked, computed, holds_values, numbers
 
 __all__ = ["bilinear", "embedding", "linear"]
 
@@ -126,7 +125,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     array([[1. , 1.5],
            [0. , 0.5]])
     """
-    table, dtype = as_operand(weight), np.asarray(numbers(input)).dtype
+    table, dtype = as_operand(weight), np.asarray(raw_data(input)).dtype
     if dtype.kind not in "iu":
         raise TypeError(f"embedding: indices are integers, and these are {dtype}; convert with .astype(int)")
     rows = table.shape[0]
@@ -137,12 +136,12 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
             raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows}), the size of the table")
 
     index = input if isinstance(input, ag.Tensor) else np.asarray(input)
-    checked(in_table, index)
-    if isinstance(index, ag.Tensor) and holds_values(table):
-        found = computed(lambda i: np.eye(rows)[i], index, like=table) @ table  # a row of Values chosen by numbers
+    guard(in_table, index)
+    if isinstance(index, ag.Tensor) and type(table) is np.ndarray:  # which NumPy does not index by a node
+        found = callback(lambda i: np.eye(rows)[i], index) @ table
     else:
         found = table[index]
     if padding_idx is None:
         return found
-    padding = computed(lambda i: (i == padding_idx % rows)[..., None], index, like=table)
-    return ag.where(padding, computed(lambda f: f, found, like=table), found)
+    padding = callback(lambda i: (i == padding_idx % rows)[..., None], index)
+    return ag.where(padding, callback(lambda rows: rows, found), found)

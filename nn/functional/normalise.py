@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd.extend import callback
+
 from .checks import as_operand, constant
 from .fused import scaled_to_unit, standardized
-from .recorded import computed
 
 __all__ = ["batch_norm", "layer_norm", "rms_norm"]
 
@@ -72,8 +73,8 @@ def batch_norm(
             )
         y = standardized(x, axis=(0,) if x.ndim == 2 else (0, 2), eps=eps)
     else:
-        shift = computed(lambda mean: mean, running_mean, like=x)
-        scale = computed(lambda var: 1.0 / np.sqrt(var + eps), running_var, like=x)
+        shift = callback(lambda mean: mean, running_mean)
+        scale = callback(lambda var: 1.0 / np.sqrt(var + eps), running_var)
         mean, scale = (_channels(constant(a, x), x.ndim) for a in (shift, scale))
         y = (x - mean) * scale
     return _scaled_and_shifted(y, *(None if a is None else _channels(a, x.ndim) for a in (weight, bias)))

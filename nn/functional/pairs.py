@@ -8,10 +8,10 @@ import numpy as np
 
 import autograd as ag
 from autograd import maximum, minimum
+from autograd.extend import callback, raw_data
 from nn.validation import checked_range
 
 from .checks import as_losses, prediction_and_target, reduced, refuse_nan, require_no_nan
-from .recorded import computed, numbers
 
 __all__ = [
     "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "pairwise_distance", "triplet_margin_loss",
@@ -108,14 +108,14 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     """
     checked_range("cosine_embedding_loss", "margin", margin, -1.0, 1.0)
     a, b = prediction_and_target("cosine_embedding_loss", input1, input2)
-    shape = np.shape(numbers(target))
+    shape = np.shape(raw_data(target))
     if shape != a.shape[:-1]:
         raise ValueError(f"cosine_embedding_loss: targets of shape {shape} do not fit pairs of shape {a.shape}")
     require_no_nan("cosine_embedding_loss", target)
     squares = (ag.sum(a * a, axis=-1) + LEAST_SQUARE) * (ag.sum(b * b, axis=-1) + LEAST_SQUARE)
     cosine = as_losses(ag.sum(a * b, axis=-1) / ag.sqrt(squares))
     dtype = a.dtype if a.dtype.kind == "f" else float
-    near, far = (computed(lambda t, s=s: np.asarray(t == s, dtype), target, like=a) for s in (1, -1))
+    near, far = (callback(lambda t, s=s: np.asarray(t == s, dtype), target) for s in (1, -1))
     losses = near * (1.0 - cosine) + far * ag.relu(cosine - margin)
     return reduced(losses, reduction)
 

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from autograd import absolute, greater, less, where
-from autograd.extend import elementwise, xp
+from autograd.extend import callback, elementwise, xp
 from nn.random import Rng, as_generator
 from nn.ranks import drawn_for_all
 
 from .checks import as_operand
-from .recorded import computed
 
 __all__ = [
     "celu", "elu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "prelu", "relu6", "rrelu", "selu",
@@ -187,7 +186,7 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
         generator = as_generator(rng)
         return np.asarray(drawn_for_all(lambda shape: generator.uniform(lower, upper, shape), shape), dtype)
 
-    return slope_where_negative(x, computed(slopes, like=x))
+    return slope_where_negative(x, callback(slopes))
 
 
 @elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))

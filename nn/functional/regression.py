@@ -12,12 +12,11 @@ import numpy as np
 
 import autograd as ag
 from autograd import greater, log, maximum, tanh, where
-from autograd.extend import apply, elementwise, xp
+from autograd.extend import apply, callback, elementwise, guard, xp
 from nn.validation import checked_range
 
 from .checks import constant, prediction_and_target, reduced, refuse_nan, row_count
 from .fused import mean_squared_error
-from .recorded import checked, computed
 from .rectifiers import hardtanh
 
 __all__ = [
@@ -76,7 +75,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Raises
     ------
     ValueError
-        If the shapes differ or the target holds nan.
+        If the shapes differ or the target contains nan.
 
     Examples
     --------
@@ -110,7 +109,7 @@ def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Raises
     ------
     ValueError
-        If the shapes differ or the target holds nan.
+        If the shapes differ or the target contains nan.
 
     Examples
     --------
@@ -257,8 +256,8 @@ def gaussian_nll_loss(
         v = ag.reshape(v, (*v.shape, 1))
     if v.shape not in (x.shape, (*x.shape[:-1], 1)):
         raise ValueError(f"gaussian_nll_loss: var of shape {v.shape} does not fit a prediction of shape {x.shape}")
-    checked(_not_negative, v)
-    v = v + constant(computed(lambda found: np.maximum(eps - found, 0.0), v, like=v), x)
+    guard(_not_negative, v)
+    v = v + constant(callback(lambda found: np.maximum(eps - found, 0.0), v), x)
     losses = 0.5 * (ag.log(v) + squared_error(x, t) / v)
     if full:
         losses = losses + 0.5 * math.log(2 * math.pi)

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 
 from nn.module import Module, Parameter, is_parameter, prefix_names
-from nn.module.recording import note_change
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Residual", "Sequential"]
 
@@ -35,11 +34,6 @@ class Container(Module):
         prefix_names(name, item)
         self._items[name] = item
         self._changed()
-
-    def _changed(self) -> None:
-        """Let what `compile` has recorded be replayed no more: a table is changed without being assigned."""
-        if "_recorded" in vars(self):
-            note_change(self, "_items", None, self._items)
 
     def _accepts(self, item: Any) -> str:
         return "" if isinstance(item, Module) else "a Module"

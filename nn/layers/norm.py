@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd.extend import is_recording
+from autograd.extend import callback, guard
 from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from nn.functional.checks import as_operand
-from nn.functional.recorded import checked, computed
 from nn.module import Module, Parameter
 from nn.ranks import sharing, standardized_over_all
 from nn.validation import checked_integer, checked_range
@@ -107,16 +106,16 @@ class BatchNorm1d(Module):
             )
         training, tracked = self.training, self.track_running_stats
         if not training and tracked:
-            checked(self._require_statistics)
+            guard(self._require_statistics)
         comm = sharing()
         if comm is not None and (training or not tracked):
             return self._with_other_ranks(x, comm)
         mean, var = self.running_mean, self.running_var
-        if tracked and not training and is_recording():  # read again in each replay
-            mean, var = computed(lambda: self.running_mean), computed(lambda: self.running_var)
+        if tracked and not training:  # a replay reads them again
+            mean, var = callback(getattr, self, "running_mean"), callback(getattr, self, "running_var")
         y = F.batch_norm(x, mean, var, self.weight, self.bias, training, eps=self.eps)
         if training and tracked:
-            computed(self._track_batch, x)
+            callback(self._track_batch, x)
         return y
 
     def _require_statistics(self) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
 from autograd import Tensor, Value
-from autograd.extend import guard, is_recording
+from autograd.extend import add_guards, guard
 
+from .guards import module_guards
 from .hooks import Handle, Hooks
-from .recording import note_change, recorded_call
 from .state_dict import LoadResult, checked_state
 
 __all__ = ["Module", "Parameter"]
@@ -93,7 +93,6 @@ class Module:
     ['factor']
     """
 
-    _of_values: ClassVar[bool] = False  # whether it takes `Value`s and no Tensors
     _hooks: Hooks | None = None
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it is part of state_dict
 
@@ -102,9 +101,8 @@ class Module:
 
     @property
     def training(self) -> bool:
-        """True after `train()`, False after `eval()`; who asks while `compile` records is asked again in each call."""
-        mode: bool = self.__dict__.get("training", True)
-        return guard(lambda: self.__dict__.get("training", True)) if is_recording() else mode
+        """True after `train()`, False after `eval()`; `compile` records a program for each."""
+        return guard(_is_training, self)  # type: ignore[no-any-return]
 
     @training.setter
     def training(self, mode: bool) -> None:
@@ -129,8 +127,14 @@ class Module:
         if isinstance(old, Module) and not accepted:
             raise TypeError(f"{type(self).__name__}.{name} is a Module and was assigned a {type(value).__name__}")
         object.__setattr__(self, name, value)
-        if value is not old and "_recorded" in self.__dict__:
-            note_change(self, name, old, value)
+        equal = value is old or (type(value) in PLAIN and type(old) is type(value) and value == old)
+        if not equal and name != "training":  # which has a guard of its own
+            self._changed()
+
+    def _changed(self) -> None:
+        """Invalidate what `compile` has recorded of this module."""
+        if "_changes" in self.__dict__:
+            self.__dict__["_changes"][0] += 1
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every module writes its own."""
@@ -138,8 +142,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`, and the hooks if there are any."""
-        if is_recording():
-            return recorded_call(self, args, kwargs)
+        add_guards(module_guards, self)
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return self._hooks.around(self, args, kwargs)
@@ -356,6 +359,10 @@ class Module:
         head = f"{type(self).__name__}({self.extra_repr()}"
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         return "\n".join([head + note, *lines, ")"]) if lines else f"{head}){note}"
+
+
+def _is_training(module: Module) -> bool:
+    return module.__dict__.get("training", True)  # type: ignore[no-any-return]
 
 
 def index_text(index: tuple[int, ...]) -> str:

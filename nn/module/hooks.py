@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from autograd import Node
-from autograd.extend import elementwise, is_recording
+from autograd.extend import elementwise, guard, observe
 
 __all__ = ["Handle", "Hooks"]
 
@@ -15,12 +15,12 @@ Hook = Callable[..., Any]
 
 @elementwise(1)
 def passed_through(x: Any) -> Any:
-    """Identity: the same numbers as a node of its own, so that a hook sees what arrives at this very place."""
+    """Return `x` as a new node, whose hooks receive only the gradient that passes through this place."""
     return x
 
 
 class Handle:
-    """Takes a hook away again: by `remove()`, or at the end of a ``with`` block.
+    """Removes a hook, by `remove()` or at the end of a ``with`` block.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class Handle:
         self._hook = hook
 
     def remove(self) -> None:
-        """Take the hook away; a second call does nothing."""
+        """Remove the hook; a second call does nothing."""
         self._hooks[:] = [hook for hook in self._hooks if hook is not self._hook]
 
     def __enter__(self) -> Handle:
@@ -56,7 +56,7 @@ class Hooks:
         self.backward: list[Hook] = []
 
     def add(self, when: str, hook: Hook) -> Handle:
-        """Add a hook to be called `when`: before, after or backward."""
+        """Add a hook to the list `when`: before, after or backward."""
         if not callable(hook):
             raise TypeError(f"a hook must be callable, not {hook!r:.60}")
         hooks: list[Hook] = getattr(self, when)
@@ -64,35 +64,43 @@ class Hooks:
         hooks.append(entry)
         return Handle(hooks, entry)
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return when there are hooks to call."""
-        return tuple([when for when in ("before", "after", "backward") if getattr(self, when)])
-
-    def gradients(self, module: Any) -> _Watch:
-        """Return what waits for the gradients of one call of the module, and in replays for those of each."""
-        return _Watch(module, self.backward if is_recording() else tuple(self.backward))
-
     def around(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Run `module.forward` with every hook in its place."""
-        for hook in tuple(self.before):
-            changed = hook(module, args)
-            if changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        watch = self.gradients(module) if self.backward else None
+        """Run `module.forward` with all hooks."""
+        if guard(bool, self.before):
+            args = observe(self._call_before, module, args) or args
+        backward = guard(tuple, self.backward)
+        watch = _Watch(module, backward) if backward else None
         if watch is not None:
             args = watch.inputs(args)
         output = module.forward(*args, **kwargs)
+        if guard(bool, self.after):
+            changed = observe(self._call_after, module, args, output)
+            output = output if changed is None else changed
+        return output if watch is None else watch.outputs(output)
+
+    def _call_before(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Return the arguments that the hooks put in place of `args`, if any."""
+        result = None
+        for hook in tuple(self.before):
+            changed = hook(module, args)
+            if changed is not None:
+                result = args = changed if isinstance(changed, tuple) else (changed,)
+        return result
+
+    def _call_after(self, module: Any, args: tuple[Any, ...], output: Any) -> Any:
+        """Return what the hooks put in place of `output`, if anything."""
+        result = None
         for hook in tuple(self.after):
             changed = hook(module, args, output)
             if changed is not None:
-                output = changed
-        return output if watch is None else watch.outputs(output)
+                result = output = changed
+        return result
 
 
 class _Watch:
-    """One call of a module, waiting for the gradients of its output and of its inputs."""
+    """Collects the gradients of the output and the inputs of one call, for backward hooks."""
 
-    def __init__(self, module: Any, hooks: Sequence[Hook]) -> None:
+    def __init__(self, module: Any, hooks: tuple[Hook, ...]) -> None:
         self.module = module
         self.hooks = hooks
         self.grad_output: list[Any] = []
@@ -105,7 +113,7 @@ class _Watch:
         for i, arg in enumerate(args):
             if isinstance(arg, Node) and arg.requires_grad:
                 arg = passed_through(arg)
-                arg.register_hook(lambda g, i=i: self.arrived(i, g))
+                arg.register_hook(lambda g, i=i: self.on_grad_input(i, g))
                 self.awaited += 1
             watched.append(arg)
         return tuple(watched)
@@ -116,15 +124,15 @@ class _Watch:
         for i, part in enumerate(parts):
             if isinstance(part, Node) and part.requires_grad:
                 parts[i] = passed_through(part)
-                parts[i].register_hook(lambda g, i=i: self.left(i, g))
+                parts[i].register_hook(lambda g, i=i: self.on_grad_output(i, g))
         return tuple(parts) if isinstance(output, tuple) else parts[0]
 
-    def left(self, i: int, g: Any) -> None:
+    def on_grad_output(self, i: int, g: Any) -> None:
         self.grad_output[i] = g
-        if not self.awaited:  # no input needs a gradient, so this is all there will be
+        if not self.awaited:  # no input needs a gradient
             self.call()
 
-    def arrived(self, i: int, g: Any) -> Any:
+    def on_grad_input(self, i: int, g: Any) -> Any:
         self.grad_input[i] = g
         if sum(found is not None for found in self.grad_input) < self.awaited:
             return None
@@ -134,14 +142,14 @@ class _Watch:
             return None
         if self.awaited > 1:
             raise RuntimeError(
-                f"a backward hook of {type(self.module).__name__} returned new gradients, but it has {self.awaited} "
-                "inputs that need one: register_hook on each input instead"
+                f"a backward hook of {type(self.module).__name__} returned new gradients, but {self.awaited} inputs "
+                "need one: call register_hook on each input instead"
             )
         return changed[i] if isinstance(changed, tuple) else changed
 
     def call(self) -> Any:
         result = None
-        for hook in tuple(self.hooks):
+        for hook in self.hooks:
             changed = hook(self.module, tuple(self.grad_input), tuple(self.grad_output))
             if changed is not None:
                 result = changed

@@ -9,10 +9,10 @@ import numpy as np
 
 import autograd
 from autograd import Tensor
-from autograd.extend import is_recording
+from autograd.extend import add_guards
 from nn import checkpoint
 from nn.module import Module
-from nn.module.recording import ask_surroundings
+from nn.module.guards import surroundings
 from nn.random import as_generator
 
 __all__ = ["Passes"]
@@ -97,13 +97,12 @@ class Passes:
         return True
 
     def _of_arrays(self, *batch: Any) -> tuple[Any, ...]:
-        if is_recording():
-            self.before = self._drawn_and_counted()
-            if self.recordings == MOST_RECORDINGS:
-                self.compiled = None
-            self.recordings += 1
-            if not isinstance(self.loss, Module):
-                ask_surroundings(self.loss)
+        self.before = self._drawn_and_counted()
+        if self.recordings == MOST_RECORDINGS:
+            self.compiled = None
+        self.recordings += 1
+        if not isinstance(self.loss, Module):
+            add_guards(surroundings, self.loss)
         output = self.model(*batch[:-1])
         loss = self.loss(output, batch[-1])
         return (loss * float(len(batch[-1])), loss, output) if self.summed else (loss, output)

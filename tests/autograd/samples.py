@@ -25,7 +25,7 @@ import autograd as ag
 import nn.functional
 import nn.module.hooks  # noqa: F401
 from autograd.extend import PRIMITIVES, apply
-from nn.functional.recorded import number_at
+from autograd.operations.indexing import element
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ each("squared_error", REAL, REAL)
 each("huber_of_difference", REAL, delta=0.8)
 whole("passed_through", (REAL, (2, 3)))
 whole("all_sum", (REAL, (2, 3)))
-whole("number_at", (REAL, (2, 3)), f=lambda x: number_at(x, index=(1, 2)) * np.ones(2, x.dtype))
+whole("element", (REAL, (2, 3)), f=lambda x: element(x, index=(1, 2)) * np.ones(2, x.dtype))
 whole("affine", (REAL, (2, 3)), (REAL, (4, 3)), (REAL, (4,)), empty=((0, 3), (4, 3), (4,)))
 whole("standardized", (REAL, (2, 4)), empty=((0, 4),))
 whole("scaled_to_unit", (REAL, (2, 4)), empty=((0, 4),))

@@ -541,9 +541,9 @@ def test_draws_that_a_replay_would_repeat_are_refused(draw):
     first = draw()
     random.seed(3)
     np.random.seed(3)
-    with pytest.raises(RecordingError, match=r"drawn from `random`.*callback\(function\)"):
+    with pytest.raises(RecordingError, match=r"drew from `random`.*callback"):
         ag.compile(lambda x: x * draw())(2.0)
-    with pytest.raises(RecordingError, match=r"drawn from `random`"):
+    with pytest.raises(RecordingError, match=r"drew from `random`"):
         ag.compile(lambda x: x * draw() * callback(draw))(2.0)
     step = ag.compile(lambda x: x * callback(draw))
     assert step(2.0) == 2.0 * first
@@ -588,7 +588,7 @@ def test_what_cannot_be_replayed_is_computed_by_the_engine():
 
     def loss(x):
         calls.append(1)
-        if ag.extend.is_recording():
+        if len(calls) == 1:
             callback(unless_zero, x)
         return (w * x).sum()
 

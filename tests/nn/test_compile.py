@@ -9,7 +9,6 @@ from replaying import assert_same, eagerly, measured, reseeded
 
 import autograd as ag
 from autograd import Tensor
-from nn.functional import recorded
 from nn.scalar import as_values, numbers_of, scalarize
 
 
@@ -102,4 +101,4 @@ def test_modules_of_values_take_arrays(key):
 
 
 def values_of(x):
-    return recorded.as_values(x) if isinstance(x, Tensor) else as_values(x, requires_grad=False)
+    return x.elements() if isinstance(x, Tensor) else as_values(x, requires_grad=False)

@@ -230,7 +230,7 @@ def test_draws_that_a_replay_would_repeat_are_left_to_the_engine(draw):
         model = Noisy(4, 2, rng=0)
         optimizer = optim.SGD(model.parameters(), lr=0.02)
         settings = {"epochs": 3, "rng": 0, "compile": compile, "progress": False}
-        with pytest.warns(RuntimeWarning, match="drawn from") if compile else contextlib.nullcontext():
+        with pytest.warns(RuntimeWarning, match="drew from") if compile else contextlib.nullcontext():
             history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
         history.pop("seconds")
         found.append((history, model.state_dict()))

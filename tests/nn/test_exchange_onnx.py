@@ -30,7 +30,7 @@ def samples():
 
 CASES = samples()
 # ONNX has no such operation: linear solves, products along an axis, orders, adjoints of indexing, floats of arrays.
-WITHOUT = {"all_sum", "argsort", "cholesky", "cumprod", "inv", "number_at", "recurrence", "scatter", "solve"}
+WITHOUT = {"all_sum", "argsort", "cholesky", "cumprod", "element", "inv", "recurrence", "scatter", "solve"}
 
 
 class Function(nn.Module):

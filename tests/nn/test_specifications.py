@@ -73,7 +73,7 @@ SPECIFIED = {
 
 
 def test_every_primitive_is_specified():
-    assert set(NAMES) - {"number_at"} == set(SPECIFIED)  # which makes floats of arrays, and is what indexing does
+    assert set(NAMES) == set(SPECIFIED)
     assert COMPOSITIONS.keys() <= SPECIFIED.keys()
 
 
