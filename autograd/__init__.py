@@ -68,7 +68,7 @@ from .operations.elementwise import (
     subtract,
 )  # fmt: skip
 from .operations.indexing import diag, diagonal, flip, getitem, index_add, scatter, take, take_along_axis
-from .operations.joining import concatenate, pad, repeat, split, stack
+from .operations.joining import concatenate, pad, repeat, roll, split, stack
 from .operations.linalg import cholesky, det, inv, matmul, norm, slogdet, solve, trace
 from .operations.products import dot, einsum, outer, tensordot
 from .operations.reducing import (
@@ -93,7 +93,6 @@ from .operations.shaping import (
     flatten,
     moveaxis,
     reshape,
-    roll,
     squeeze,
     swapaxes,
     tile,

@@ -253,7 +253,7 @@ class Tensor(Variable):
     repeat: Operation = as_method(joining.repeat)
     repeat_interleave: Operation = as_method(joining.repeat)
     flip: Operation = as_method(indexing.flip)
-    roll: Operation = as_method(shaping.roll)
+    roll: Operation = as_method(joining.roll)
     tril: Operation = shaping.tril
     triu: Operation = shaping.triu
     diag: Operation = indexing.diag

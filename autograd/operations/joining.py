@@ -166,6 +166,34 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     return reshape(spread, (*shape[:axis], shape[axis] * repeats, *after))
 
 
+def _rolled(x: Any, shift: Any, axis: Any) -> Any:
+    """Return the same as `roll`, composed of slices."""
+    if axis is None:
+        return reshape(_rolled(reshape(x, (-1,)), shift, 0), shape_tuple(x))
+    for by, a in np.broadcast(shift, axis):
+        before, cut = (slice(None),) * (a % x.ndim), -by % x.shape[a]
+        x = _concatenate(getitem(x, (*before, slice(cut, None))), getitem(x, (*before, slice(None, cut))), axis=int(a))
+    return x
+
+
+@linear(
+    lambda g, y, x, shift, axis: roll(g, tuple(-s for s in np.atleast_1d(shift)), _as_many(axis, shift)),
+    composition=_rolled,
+)
+def roll(x: Any, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Any:
+    """Shift elements along `axis`, or of the flat array; what leaves at one end enters at the other.
+
+    >>> roll([1.0, 2.0, 3.0])
+    array([3., 1., 2.])
+    """
+    return x if type(x) is float else np.roll(x, shift, axis)
+
+
+def _as_many(axis: Any, shift: Any) -> Any:
+    """Return one axis per shift, as `np.roll` wants them when the shifts are a tuple."""
+    return axis if axis is None or np.ndim(axis) else (axis,) * np.size(shift)
+
+
 def _without_border(g: Any, y: Any, x: Any, width: tuple[tuple[int, int], ...]) -> Any:
     return getitem(g, tuple(slice(a, n - b) for n, (a, b) in zip(shape_tuple(y), width, strict=True)))
 

@@ -10,9 +10,9 @@ import numpy as np
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
 from .comparing import equal, isnan, logical_or, sign
-from .elementwise import absolute, power
+from .elementwise import absolute, log, power
 from .indexing import diagonal, getitem
-from .reducing import Axis, expanded, or_one, root_of_squares, sum
+from .reducing import Axis, expanded, max, or_one, root_of_squares, sum
 from .selecting import where
 from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
@@ -115,7 +115,14 @@ def _norm_pullback(g: Any, y: Any, x: Any, ord: float, axis: Axis, keepdims: boo
     return g * sign(x) * power(ratio, ord - 1.0)
 
 
-@primitive(_norm_pullback)
+def _sum_of_powers(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    size = absolute(x)
+    if ord == math.inf:
+        return max(size, axis, keepdims)
+    return sum(size**ord, axis, keepdims) ** (1.0 / ord)
+
+
+@primitive(_norm_pullback, composition=_sum_of_powers)
 def _norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
     """Length of vectors."""
     if type(x) is float:
@@ -237,7 +244,7 @@ def _cofactors(y: Any, x: Any) -> Any:
     return det(minors) * (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
 
 
-@primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * _cofactors(y, x))
+@primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * _cofactors(y, x), onnx="Det")
 def det(x: Any) -> Any:
     r"""Return the determinant of square matrices; its gradient is the matrix of cofactors, also of a singular matrix.
 
@@ -255,13 +262,13 @@ def det(x: Any) -> Any:
     return np.linalg.det(_square(x))
 
 
-@primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * swapaxes(inv(x)))
+@primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * swapaxes(inv(x)), composition=lambda x: log(absolute(det(x))))
 def log_abs_det(x: Any) -> Any:
     """Logarithm of the absolute value of the determinant, without overflow."""
     return np.linalg.slogdet(_square(x)).logabsdet
 
 
-@nondifferentiable()
+@nondifferentiable(composition=lambda x: sign(det(x)))
 def sign_of_det(x: Any) -> Any:
     """Sign of the determinant: -1, 0 or 1."""
     return np.linalg.slogdet(_square(x)).sign

@@ -14,7 +14,7 @@ from autograd.rules import linear, nondifferentiable, primitive, shape_of, write
 
 from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or
-from .elementwise import exp
+from .elementwise import exp, sqrt
 from .selecting import maximum, minimum, where
 from .shaping import axis_number, reshape
 
@@ -48,7 +48,7 @@ def _count(x: Any, axis: Axis) -> int:
 _total: Any = np.add.reduce  # what np.sum asks, with less ado
 
 
-@linear(lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)))
+@linear(lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)), onnx="ReduceSum")
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Sum along `axis`, or of everything.
 
@@ -64,7 +64,8 @@ def _sum_into(x: Any, out: Any, axis: Axis = None, keepdims: bool = False) -> An
 
 
 @linear(
-    lambda g, y, x, axis, keepdims: broadcast_to(expanded(g / (_count(x, axis) or 1), x, axis, keepdims), shape_of(x))
+    lambda g, y, x, axis, keepdims: broadcast_to(expanded(g / (_count(x, axis) or 1), x, axis, keepdims), shape_of(x)),
+    onnx="ReduceMean",
 )
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Arithmetic mean along `axis`, or of everything.
@@ -98,9 +99,12 @@ def _var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> 
     return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / _freedom(x, axis, ddof)
 
 
-@primitive(lambda g, y, x, axis, keepdims, ddof: (
-    expanded(g / (_freedom(x, axis, ddof) * or_one(y)), x, axis, keepdims) * _deviation(x, axis)
-))  # fmt: skip
+@primitive(
+    lambda g, y, x, axis, keepdims, ddof: (
+        expanded(g / (_freedom(x, axis, ddof) * or_one(y)), x, axis, keepdims) * _deviation(x, axis)
+    ),
+    composition=lambda x, axis, keepdims, ddof: sqrt(_var(x, axis, keepdims, ddof)),
+)
 def _std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Any:
     """Root of the mean squared deviation from the mean."""
     if type(x) is float:
@@ -237,7 +241,7 @@ def _of_objects(choose: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return x
 
 
-@primitive(_shared_among_ties)
+@primitive(_shared_among_ties, onnx="ReduceMax")
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Largest along `axis`, or of everything; ties share the gradient equally, as in JAX.
 
@@ -255,7 +259,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return x if type(x) is float else np.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(_shared_among_ties)
+@primitive(_shared_among_ties, onnx="ReduceMin")
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Smallest along `axis`, or of everything; ties share the gradient equally.
 
@@ -268,7 +272,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return x if type(x) is float else np.min(x, axis=axis, keepdims=keepdims)
 
 
-@nondifferentiable()
+@nondifferentiable(onnx="ArgMax")
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Place of the largest along `axis`, or in the flat array; the first of several.
 
@@ -279,7 +283,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@nondifferentiable()
+@nondifferentiable(onnx="ArgMin")
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Place of the smallest along `axis`, or in the flat array; the first of several.
 
@@ -290,7 +294,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
-@nondifferentiable()
+@nondifferentiable(onnx="ReduceMax")
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether at least one element along `axis` is not zero or false.
 
@@ -300,7 +304,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return np.any(x, axis=axis, keepdims=keepdims)
 
 
-@nondifferentiable()
+@nondifferentiable(onnx="ReduceMin")
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether no element along `axis` is zero or false.
 
@@ -326,7 +330,7 @@ def _softmax_of_logsumexp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) ->
     return g * exp(x - where(equal(y, -np.inf), 0.0, y))
 
 
-@primitive(_softmax_of_logsumexp)
+@primitive(_softmax_of_logsumexp, onnx="ReduceLogSumExp")
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     r"""Logarithm of a sum of exponentials along `axis`, without overflow; its gradient is the softmax.
 
@@ -345,7 +349,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return y if keepdims else np.squeeze(y, axis=axis)[()]
 
 
-@primitive(lambda g, y, x, axis: y * (g - sum(g * y, axis, True)))
+@primitive(lambda g, y, x, axis: y * (g - sum(g * y, axis, True)), onnx="Softmax")
 def softmax(x: Any, axis: int = -1) -> Any:
     r"""Softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `axis`, without overflow.
 
@@ -360,7 +364,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
-@primitive(lambda g, y, x, axis: g - exp(y) * sum(g, axis, True))
+@primitive(lambda g, y, x, axis: g - exp(y) * sum(g, axis, True), onnx="LogSoftmax")
 def log_softmax(x: Any, axis: int = -1) -> Any:
     r"""Logarithm of the softmax along `axis`, exact where the softmax underflows.
 

@@ -130,7 +130,9 @@ def _product_of_others(x: Any, axis: Axis) -> Any:
     return transpose(reshape(before * after, moved), tuple(np.argsort(order)))
 
 
-@primitive(lambda g, y, x, axis, keepdims: expanded(g, x, axis, keepdims) * _product_of_others(x, axis))
+@primitive(
+    lambda g, y, x, axis, keepdims: expanded(g, x, axis, keepdims) * _product_of_others(x, axis), onnx="ReduceProd"
+)
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Product along `axis`, or of everything; its derivative never divides, so zeros are no exception.
 

@@ -211,21 +211,6 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     return reshape(spread, tuple(r * n for r, n in zip(times, shape, strict=True)))
 
 
-@linear(lambda g, y, x, shift, axis: roll(g, tuple(-s for s in np.atleast_1d(shift)), _as_many(axis, shift)))
-def roll(x: Any, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Any:
-    """Shift elements along `axis`, or of the flat array; what leaves at one end enters at the other.
-
-    >>> roll([1.0, 2.0, 3.0])
-    array([3., 1., 2.])
-    """
-    return x if type(x) is float else np.roll(x, shift, axis)
-
-
-def _as_many(axis: Any, shift: Any) -> Any:
-    """Return one axis per shift, as `np.roll` wants them when the shifts are a tuple."""
-    return axis if axis is None or np.ndim(axis) else (axis,) * np.size(shift)
-
-
 # ------------------------------------------------------------------------------------------- parts of matrices
 
 

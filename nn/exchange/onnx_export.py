@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from autograd import Node, Tensor, Value, topological_order
 from nn.checkpoint.files import FilePath, replacing
 from nn.module import Module
 
-from .onnx_operations import COMPOSED, NATIVE
+from .onnx_operations import FORMS, operator
 
 __all__ = ["export_onnx"]
 
@@ -242,16 +242,26 @@ class Builder:
         """Return the name of the value of one node, whose arguments are known."""
         if node.op is None:
             return self.constant(node.data, self.names.get(id(node), ""))
-        if node.op.name in NATIVE:
-            return str(NATIVE[node.op.name](self, node))
-        if node.op.name not in COMPOSED:
-            raise ValueError(f"the operation {node.op.name!r} has no form in ONNX, so the model cannot be exported")
+        op = node.op
+        if op.name in FORMS:
+            return str(FORMS[op.name](self, node))
+        if "onnx" in op.forms:
+            return str(operator(self, node, op.forms["onnx"]))
+        return self.composed(node, op.forms.get("composition", op.forward))
+
+    def composed(self, node: Any, function: Callable[..., Any]) -> str:
+        """Return the name of the value of a node, computed by a function of other operations."""
         fresh = []
         for arg in node.args:
             if isinstance(arg, Node):
-                name = self.value(arg)
-                data = _numbers(arg)
+                name, data = self.value(arg), _numbers(arg)
                 arg = ag.as_tensor(data) if data.dtype.kind != "f" else Tensor(data, requires_grad=True)
                 self.known[arg] = name
             fresh.append(arg)
-        return self.value(COMPOSED[node.op.name](*fresh, **node.params))
+        try:
+            result = function(*fresh, **node.params)
+        except TypeError:  # it converts a Tensor to a number
+            result = None
+        if not isinstance(result, Node) or result.op in (None, node.op):
+            raise ValueError(f"the operation {node.op.name!r} has no form in ONNX, so the model cannot be exported")
+        return self.value(result)

@@ -16,15 +16,12 @@ import autograd as ag
 from autograd.extend import primitive, writes_into
 
 __all__ = [
-    "AFFINE", "COMPOSITIONS", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index",
+    "AFFINE", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index",
     "mean_cross_entropy_of_index", "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit",
     "standardized",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
-
-# The name of a fused primitive -> the same function of elementary operations.
-COMPOSITIONS: dict[str, Function] = {}
 
 
 def fused(composition: Function, *pullbacks: Function | None, symbol: str = "") -> Callable[[Function], Function]:
@@ -41,8 +38,7 @@ def fused(composition: Function, *pullbacks: Function | None, symbol: str = "") 
                     return composition(*args, **params)
             return forward(*args, **params)
 
-        COMPOSITIONS[forward.__name__] = composition
-        return primitive(*pullbacks, symbol=symbol)(of_arrays_or_values)
+        return primitive(*pullbacks, symbol=symbol, composition=composition)(of_arrays_or_values)
 
     return decorate
 
@@ -66,6 +62,7 @@ def _ones(count: int, dtype: Any) -> np.ndarray[Any, Any]:
     lambda g, y, x, W, b: _rows(g).T @ _rows(x),
     lambda g, y, x, W, b: _ones(g.size // g.shape[-1], g.dtype) @ _rows(g),
     symbol="xWᵀ+b",
+    composition=lambda x, W, b: x @ W.T + b,
 )
 def affine(x: Any, W: Any, b: Any) -> Any:
     """Affine map ``x @ W.T + b`` of (..., in) by W (out, in) and b (out,) to (..., out)."""
@@ -82,7 +79,6 @@ def _affine_into(x: Any, W: Any, b: Any, out: Any) -> Any:
     return np.add(out, b, out=out)
 
 
-COMPOSITIONS["affine"] = lambda x, W, b: x @ W.T + b
 AFFINE = affine.primitive  # type: ignore[attr-defined]
 
 
@@ -233,10 +229,8 @@ def _row_losses(z: Any, q: Any) -> Any:
     lambda g, y, z, q: (ag.softmax(z) * ag.sum(q, axis=-1, keepdims=True) - q) * g[..., None],
     lambda g, y, z, q: -ag.log_softmax(z) * g[..., None],
     symbol="cross entropy",
+    composition=_row_losses,
 )
 def cross_entropy_of_rows(z: Any, q: Any) -> Any:
     """Cross-entropy ``-sum(q * log_softmax(z))`` of each row of logits with a row of class weights q (..., C)."""
     return _row_losses(z, q)
-
-
-COMPOSITIONS["cross_entropy_of_rows"] = _row_losses
