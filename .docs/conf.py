@@ -25,7 +25,7 @@ PAGES = (
 FIRST = (  # what a reader looks for first; other modules follow in the order of their names
     "autograd.value", "autograd.tensor", "autograd.backward", "autograd.transforms.functional",
     "autograd.tape.compiled",
-    "autograd.explaining.explanation", "autograd.drawing.drawing", "nn.module", "nn.layers.mlp", "nn.layers.linear",
+    "autograd.explaining.explanation", "autograd.drawing.draw", "nn.module", "nn.layers.mlp", "nn.layers.linear",
     "nn.layers.activation",
     "nn.loss", "optim.sgd", "optim.adam",
 )  # fmt: skip

@@ -126,13 +126,13 @@ from .value import Value
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .drawing.animation import draw_backward as draw_backward
-    from .drawing.diagrams import neuron_diagram as neuron_diagram
-    from .drawing.diagrams import pass_diagram as pass_diagram
     from .drawing.diff import draw_diff as draw_diff
-    from .drawing.drawing import draw as draw
+    from .drawing.draw import draw as draw
+    from .drawing.networks import neuron_diagram as neuron_diagram
+    from .drawing.networks import pass_diagram as pass_diagram
     from .drawing.player import play as play
     from .explaining.explanation import explain as explain
-    from .explaining.expression import formula as formula
+    from .explaining.formula import formula as formula
     from .explaining.steps import backward_steps as backward_steps
     from .tape.compiled import compile as compile
     from .tape.recording import RecordingError as RecordingError
@@ -168,10 +168,10 @@ __all__ += [
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
     "RecordingError": "tape.recording",
-    "backward_steps": "explaining.steps", "compile": "tape.compiled", "draw": "drawing.drawing",
+    "backward_steps": "explaining.steps", "compile": "tape.compiled", "draw": "drawing.draw",
     "draw_backward": "drawing.animation",
-    "draw_diff": "drawing.diff", "explain": "explaining.explanation", "formula": "explaining.expression",
-    "neuron_diagram": "drawing.diagrams", "pass_diagram": "drawing.diagrams", "play": "drawing.player",
+    "draw_diff": "drawing.diff", "explain": "explaining.explanation", "formula": "explaining.formula",
+    "neuron_diagram": "drawing.networks", "pass_diagram": "drawing.networks", "play": "drawing.player",
 }  # fmt: skip
 
 

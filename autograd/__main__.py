@@ -17,10 +17,10 @@ from .cli import commands
 from .cli.commands import Formula, UsageError
 from .cli.doctor import examine, report
 from .cli.parsing import ExpressionError, functions
-from .drawing.drawing import DIRECTIONS
+from .drawing.draw import DIRECTIONS
 from .drawing.render import RenderError
-from .explaining.explanation import fitting, wants_color
-from .explaining.labels import cut, visible
+from .explaining.explanation import for_output, wants_color
+from .explaining.formatting import cut, visible
 
 FORMULA_HELP = (
     "such as 'tanh(a*b + c)'; or a file that ends in .txt; or - for standard input, which is read also when the "
@@ -108,12 +108,12 @@ def complain(message: str, code: int) -> int:
     first, *rest = message.split("\n")
     text = "\n".join(["error: " + "".join(map(visible, cut(first, 400))), *rest])
     with contextlib.suppress(OSError):
-        print(fitting(text, sys.stderr), file=sys.stderr)
+        print(for_output(text, sys.stderr), file=sys.stderr)
     return code
 
 
 def _one_line_warning(message: Any, *rest: Any) -> None:
-    print(fitting(f"warning: {message}", sys.stderr), file=sys.stderr)
+    print(for_output(f"warning: {message}", sys.stderr), file=sys.stderr)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -156,7 +156,7 @@ def read_text(data: bytes, source: str) -> str:
 
 def show(text: str) -> None:
     """Print text, in ASCII where the output knows no more."""
-    sys.stdout.write(fitting(text, sys.stdout))
+    sys.stdout.write(for_output(text, sys.stdout))
 
 
 def show_json(data: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from .diagnostics.messages import checked_flag, checked_name, spoken, unknown_attribute
+from .diagnostics.messages import checked_flag, checked_name, display_name, unknown_attribute
 from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, notify_read
 from .operations import broadcasting, indexing, joining, linalg, products, reducing, scanning, selecting, shaping
 from .recording import current_mode
@@ -338,7 +338,7 @@ class Tensor(Variable):
         text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)
         notes = "" if self._data.dtype == _default_dtype else f", dtype={self._data.dtype}"
         if self.op is not None:
-            notes += f", op={spoken(self.op)}"
+            notes += f", op={display_name(self.op)}"
         elif self._requires_grad:
             notes += ", requires_grad=True"
         return f"Tensor({text}{notes}{f', name={self.name!r}' if self.name else ''})"

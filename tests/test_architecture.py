@@ -168,9 +168,9 @@ def test_importing_a_package_loads_numpy_and_the_standard_library_only(packages)
         assert not [name for name in loaded if name.startswith(LEAVES)]
 
 
-@pytest.mark.parametrize("statement", ["import autograd.drawing.drawing, autograd", "import autograd; autograd.draw"])
+@pytest.mark.parametrize("statement", ["import autograd.drawing.draw, autograd", "import autograd; autograd.draw"])
 def test_draw_is_a_function_after_every_kind_of_import(statement):
-    same = "autograd.draw is autograd.drawing.drawing.draw"
+    same = "autograd.draw is autograd.drawing.draw.draw"
     assert run(f"{statement}; print(callable(autograd.draw), {same})") == ["True"] * 2
 
 

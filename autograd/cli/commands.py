@@ -12,12 +12,11 @@ from typing import Any
 from autograd.backward import gradients
 from autograd.checking.differences import STEP
 from autograd.checking.gradcheck import gradcheck
-from autograd.drawing.drawing import draw
+from autograd.drawing.draw import draw
 from autograd.drawing.player import play
-from autograd.drawing.render import replace
-from autograd.explaining.boxes import width
+from autograd.drawing.render import write_atomically
 from autograd.explaining.explanation import Explanation, explain
-from autograd.explaining.notation import numeral
+from autograd.explaining.formatting import format_number, width
 from autograd.explaining.steps import backward_steps, count_paths
 from autograd.graph import Node, topological_order
 
@@ -96,10 +95,10 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
     variables = numbers | given
     result = parse(formula, variables, name=name)
     used_names = names_in(formula)
-    if unused := [f"{key}={numeral(number)}" for key, number in given.items() if key not in used_names]:
+    if unused := [f"{key}={format_number(number, 6)}" for key, number in given.items() if key not in used_names]:
         raise UsageError(f"{', '.join(unused)}: the formula does not use {'it' if len(unused) == 1 else 'them'}")
     if not isinstance(result, Node):
-        raise UsageError(f"the formula is the number {numeral(result)}: it has no variable; write one, as in x**2 x=3")
+        raise UsageError(f"the formula is {format_number(result, 6)}, without a variable; write one, as in x**2 x=3")
     leaves = {node.name: node for node in topological_order(result) if node.op is None}
     if not result.requires_grad:
         raise UsageError(f"no gradient passes through {result.op.name if result.op else 'it'}: its derivative is 0")
@@ -195,7 +194,7 @@ def save_explanation(page: Explanation, path: Path) -> None:
     }
     if path.suffix not in whole:
         raise UsageError(f"-o {path}: end its name in {', '.join(whole)}")
-    replace(path, whole[path.suffix]().encode("utf-8"))
+    write_atomically(path, whole[path.suffix]().encode("utf-8"))
 
 
 def graded(formula: Formula) -> str:
@@ -282,5 +281,5 @@ def plain_data(thing: Any) -> Any:
     if isinstance(thing, (list, tuple)):
         return [plain_data(value) for value in thing]
     if isinstance(thing, float) and not math.isfinite(thing):
-        return numeral(thing)
+        return format_number(thing, 6)
     return thing

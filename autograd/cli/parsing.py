@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from autograd.explaining.labels import cut, visible
+from autograd.explaining.formatting import cut, visible
 from autograd.graph import Node, Primitive, apply
 from autograd.operations.elementwise import power
 from autograd.rules import PRIMITIVES, Elementwise, Nondifferentiable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-__all__ = ["checked_flag", "checked_name", "no_node", "refuse_recorded", "spoken", "unknown_attribute"]
+__all__ = ["checked_flag", "checked_name", "display_name", "not_a_node", "refuse_recorded", "unknown_attribute"]
 
 IN_PLACE = "a Tensor is not written in place, since a graph may have recorded it: write t = t.{0}(...)"
 ONE_DEVICE = "numbers are on the CPU, and only there: leave it out"
@@ -34,7 +34,7 @@ INSTEAD_SENTENCES = {
 }  # fmt: skip
 
 
-def no_node(who: str, thing: Any) -> TypeError:
+def not_a_node(who: str, thing: Any) -> TypeError:
     """Return the error for what a function of a graph was given in place of its root."""
     cure = ""
     if isinstance(thing, str):
@@ -75,7 +75,7 @@ def unknown_attribute(thing: Any, name: str) -> NoReturn:
     raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{hint}", name=name, obj=thing)
 
 
-def spoken(op: Any) -> str:
+def display_name(op: Any) -> str:
     """Return how text calls an operation: its name, or its symbol where only the name's maker knows the name.
 
     The library's own operations are called by their names, under which a reader finds them.  One from elsewhere,

@@ -1,4 +1,4 @@
-"""The backward pass as a film: one frame for each edge, as an animated GIF."""
+"""`draw_backward`: the backward pass as an animated GIF with one frame for each edge."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograd.diagnostics.messages import no_node
-from autograd.explaining.expression import names_by_identity
-from autograd.explaining.labels import cut, summary
+from autograd.diagnostics.messages import not_a_node
+from autograd.explaining.formatting import cut, format_array
+from autograd.explaining.formula import names_by_identity
 from autograd.explaining.steps import Step, backward_steps
 from autograd.graph import Node
 
 from .annotations import Annotations
-from .clusters import Plan
-from .drawing import check_options
-from .picture import Picture, Settings, variable_rows
-from .render import render, replace
-from .snapshot import Snapshot
+from .draw import check_options
+from .folding import Folding, Snapshot
+from .graph_to_dot import GraphToDot, Style, variable_rows
+from .render import render, target_path, write_atomically
 from .themes import theme_named
 
 __all__ = ["Animation", "draw_backward"]
 
-MOST = 60  # nodes: more are too small to be read, and the file is large
+MOST_NODES = 60  # more would be too small to read, and the file large
 
 
 class Animation:
-    """Pictures that follow each other, as `draw_backward` returns them.
+    """A sequence of drawings, the result of `draw_backward`.
 
     Attributes
     ----------
     frames : list of str
-        Each in the DOT language; all have their boxes in the same places.
+        Drawings in the DOT language, all with their boxes at the same positions.
     """
 
     def __init__(self, frames: list[str], background: str) -> None:
@@ -41,31 +40,27 @@ class Animation:
         self._background = background
 
     def save(self, path: str | os.PathLike[str], *, seconds: float = 1.2) -> Path:
-        """Write an animated GIF, which begins again at its end, and return its path.
+        """Write an animated GIF, which repeats for ever, and return its path.
 
         Parameters
         ----------
         path : str or path
             Ends in ``.gif``.
         seconds : float
-            How long a frame stands; the last stands three times as long.
+            Duration of a frame; the last one takes three times as long.
 
         Raises
         ------
         ValueError
-            If the suffix is another.
+            If the suffix is another one.
         ImportError
             If Pillow is not installed.
         RenderError
-            If no drawing engine is.
+            If no drawing engine is installed.
         """
-        path = Path(path)
-        if path.suffix.lower() != ".gif":
-            raise ValueError(f"cannot write an animation to {str(path)!r}: end its name in .gif")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot write to {str(path)!r}: there is no folder {str(path.parent)!r}")
-        replace(path, self.gif(seconds))
-        return path
+        target = target_path(path, ("gif",))
+        write_atomically(target, self.gif(seconds))
+        return target
 
     def gif(self, seconds: float = 1.2) -> bytes:
         """Return the contents of an animated GIF."""
@@ -73,17 +68,17 @@ class Animation:
             from PIL import Image
         except ImportError as error:
             raise ImportError("an animation needs Pillow: pip install 'chainrule[viz]'") from error
-        pictures = [Image.open(io.BytesIO(render(frame, "png"))).convert("RGB") for frame in self.frames]
-        size = max(p.width for p in pictures), max(p.height for p in pictures)
-        sheets = []
-        for picture in pictures:
-            sheet = Image.new("RGB", size, self._background)
-            sheet.paste(picture)
-            sheets.append(sheet.quantize(64))
-        times = [round(1000 * seconds)] * len(sheets)
+        drawings = [Image.open(io.BytesIO(render(frame, "png"))).convert("RGB") for frame in self.frames]
+        size = max(p.width for p in drawings), max(p.height for p in drawings)
+        images = []
+        for drawing in drawings:
+            image = Image.new("RGB", size, self._background)
+            image.paste(drawing)
+            images.append(image.quantize(64))
+        times = [round(1000 * seconds)] * len(images)
         times[-1] *= 3
         out = io.BytesIO()
-        sheets[0].save(out, "GIF", save_all=True, append_images=sheets[1:], duration=times, loop=0, optimize=True)
+        images[0].save(out, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0, optimize=True)
         return out.getvalue()
 
     def __repr__(self) -> str:
@@ -91,22 +86,18 @@ class Animation:
 
 
 def draw_backward(
-    root: Node,
-    *,
-    direction: str = "LR",
-    theme: str = "light",
-    names: Mapping[str, Any] | None = None,
+    root: Node, *, direction: str = "LR", theme: str = "light", names: Mapping[str, Any] | None = None
 ) -> Animation:
-    """Draw the backward pass step by step: gradients appear where they arrive.
+    """Draw the backward pass step by step, each gradient in the frame in which it is computed.
 
-    Along the edge of each step stands its local derivative, below the picture the product.
+    The edge of each step is labelled with its local derivative, and the product is written below the graph.
 
     Parameters
     ----------
     root : Node
-        A result of one number.
+        A result of one element.
     direction : {'LR', 'TB', 'RL', 'BT'}
-        Where the arrows of the forward pass go.
+        Direction of the forward pass.
     theme : {'light', 'dark', 'print'}
         The colours.
     names : mapping of str to object, optional
@@ -120,7 +111,7 @@ def draw_backward(
     Raises
     ------
     ValueError
-        If the graph has more than 60 nodes, or an option is none of these.
+        If the graph has more than 60 nodes, or an option is invalid.
 
     Examples
     --------
@@ -129,58 +120,55 @@ def draw_backward(
     >>> draw_backward((a * b).tanh())
     <animation of 6 frames>
     """
-    check_options(direction=direction, color="kind", zoom=None, limit=None, depth=None)
+    check_options(direction=direction)
     if not isinstance(root, Node):
-        raise no_node("draw_backward", root)
+        raise not_a_node("draw_backward", root)
     graph = Snapshot([root])
-    if len(graph.nodes) > MOST:
+    if len(graph.nodes) > MOST_NODES:
         raise ValueError(
-            f"this graph has {len(graph.nodes):,} nodes, and an animation is readable up to {MOST}: draw a part of "
-            "the computation, or use draw(loss)"
+            f"this graph has {len(graph.nodes):,} nodes, and an animation may have {MOST_NODES} at most: draw a part "
+            "of the computation, or use draw(loss)"
         )
     notes = Annotations(graph, names_by_identity(names or {}))
-    look = Settings(theme_named(theme), direction, partials=True, pending=True, names=dict(notes.given))
+    style = Style(theme_named(theme), direction, partials=True, pending=True, names=dict(notes.given))
     steps = list(backward_steps(root, names=notes.names))
-    moments: list[tuple[dict[Node, Any], Step | None, str]] = [({}, None, "forward: every box has its value")]
+    moments: list[tuple[dict[Node, Any], Step | None, str]] = [({}, None, "forward: every node has its value")]
     moments.append(({root: 1.0}, None, f"backward begins: ∂{notes.names[root]}/∂{notes.names[root]} = 1"))
     for step in steps:
         known = moments[-1][0] | {step.argument: step.total}
         moments.append((known, step, caption(step, len(steps))))
     moments.append((moments[-1][0], None, "every gradient is complete"))
-    look.widths = widths(graph, look, [known for known, *_ in moments])
-    return Animation([frame(graph, look, notes, *moment) for moment in moments], look.theme.background)
+    style.widths = widths(graph, style, [known for known, *_ in moments])
+    return Animation([frame(graph, style, notes, *moment) for moment in moments], style.theme.background)
 
 
 def caption(step: Step, count: int) -> str:
-    """Return what happens in one step."""
+    """Return one step of the chain rule as text."""
     names, root = step.names, step.names[step.root]
-    by = step.formula if step.local is None else summary(step.local)
+    by = step.formula if step.local is None else format_array(step.local)
     if step.local is not None and step.formula not in (by, "1"):
         by += f" ({step.formula})"
-    product = f"{summary(step.upstream)} · {by} = {summary(step.contribution)}"
+    product = f"{format_array(step.upstream)} · {by} = {format_array(step.contribution)}"
     sign = "=" if step.first else "+="
     return f"step {step.number} of {count}:  ∂{root}/∂{cut(names[step.argument], 12)} {sign} {cut(product, 80)}"
 
 
-def widths(graph: Snapshot, look: Settings, moments: list[dict[Node, Any]]) -> dict[int, float]:
-    """Return for each box a width in inches that holds its texts in all frames, so that none ever moves."""
-    found = {}
-    for k, node in enumerate(graph.nodes):
-        longest = 0
-        for known in moments:
-            look.grads = known
-            longest = max(longest, *map(len, variable_rows(node, look)))
-        found[k] = 0.3 + 0.088 * longest
-    return found
+def widths(graph: Snapshot, style: Style, moments: list[dict[Node, Any]]) -> dict[int, float]:
+    """Return for each box a width in inches that fits its text in every frame, so that no box moves."""
+    longest = dict.fromkeys(range(len(graph.nodes)), 0)
+    for style.grads in moments:
+        for k, node in enumerate(graph.nodes):
+            longest[k] = max(longest[k], *map(len, variable_rows(node, style)))
+    return {k: 0.3 + 0.088 * length for k, length in longest.items()}
 
 
 def frame(
-    graph: Snapshot, look: Settings, notes: Annotations, known: dict[Node, Any], step: Step | None, text: str
+    graph: Snapshot, style: Style, notes: Annotations, known: dict[Node, Any], step: Step | None, text: str
 ) -> str:
     """Return one frame in the DOT language."""
-    look.grads = known
-    look.active = None if step is None else (step.node, step.position)
-    look.way = set() if step is None else {graph.position[id(step.argument)]}
-    picture = Picture(Plan(graph, {}, lambda group: True, False), look, notes)
-    picture.canvas.dot.attr(labeljust="l", fontsize="13", fontcolor=look.theme.ink)
-    return picture.source(set(range(len(graph.nodes))), text)
+    style.grads = known
+    style.active = None if step is None else (step.node, step.position)
+    style.highlighted = set() if step is None else {graph.position[id(step.argument)]}
+    drawing = GraphToDot(Folding(graph, {}, lambda group: True, False), style, notes)
+    drawing.dot.dot.attr(labeljust="l", fontsize="13", fontcolor=style.theme.ink)
+    return drawing.source(set(range(len(graph.nodes))), text)

@@ -1,4 +1,4 @@
-"""Two graphs side by side, with what differs in colour."""
+"""`draw_diff`: two graphs side by side, with the differences in colour."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd.explaining.expression import names_by_identity
+from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node
 
 from .annotations import Annotations
-from .canvas import Canvas
-from .clusters import Plan
-from .drawing import DEEPEST, LIMIT, Drawing, check_options
-from .picture import Picture, Settings
-from .snapshot import Snapshot, nearest
+from .dot import DotGraph
+from .draw import DEEPEST, LIMIT, Drawing, check_options
+from .folding import Folding, Snapshot, nearest
+from .graph_to_dot import GraphToDot, Style
 from .themes import theme_named
 
 __all__ = ["draw_diff"]
@@ -33,27 +32,27 @@ def draw_diff(
     names: Mapping[str, Any] | None = None,
     limit: int | None = LIMIT,
 ) -> Drawing:
-    """Draw two computations side by side, with what differs in colour.
+    """Draw two computations side by side, with the differences in colour.
 
-    Red is what only the first has, green what only the second has, amber what both have with different numbers; the
-    rest is the same in both.
+    Nodes that only the first graph contains are red, those that only the second contains are green, and those of both
+    whose values differ are amber.
 
     Parameters
     ----------
     a, b : Node
         The results of the two computations.
     titles : tuple of str
-        What stands above them.
+        Their titles.
     values, gradients : bool
-        Whether to show the numbers, and the gradients of the last `backward`.
+        Show data, and the gradients of the last `backward`.
     direction : {'TB', 'LR', 'RL', 'BT'}
-        Where the arrows go; the graphs stand beside each other across it.
+        Direction of the arrows; the graphs are arranged across it.
     theme : {'light', 'dark', 'print'}
         The colours.
     names : mapping of str to object, optional
         Names for nodes, for instance ``locals()``.
     limit : int, optional
-        The most boxes of each graph; None draws all.
+        Maximum number of boxes of each graph; None draws all.
 
     Returns
     -------
@@ -63,14 +62,14 @@ def draw_diff(
     Raises
     ------
     TypeError
-        If one of them is no node.
+        If `a` or `b` is not a node.
     ValueError
-        If an option is none of these.
+        If an option is invalid.
 
     Notes
     -----
-    Nodes are matched from the leaves up where everything below is the same, then from the results down where the
-    operation is; an operation that was put between two others is stepped over.
+    Nodes with equal subgraphs are matched first, then nodes with the same operation from the results down; an
+    operation that was inserted between two others is skipped.
 
     Examples
     --------
@@ -81,38 +80,37 @@ def draw_diff(
     """
     for node in (a, b):
         if not isinstance(node, Node):
-            raise TypeError(f"draw_diff takes two Values or Tensors, not {node!r:.60}")
-    check_options(direction=direction, color="kind", zoom=None, limit=limit, depth=None)
-    look, given = theme_named(theme), names_by_identity(names or {})
+            raise TypeError(f"draw_diff takes two Values or Tensors, got {node!r:.60}")
+    check_options(direction=direction, limit=limit)
+    colours, given = theme_named(theme), names_by_identity(names or {})
     graphs = Snapshot([a]), Snapshot([b])
     pairs = matched(*graphs, given)
-    canvas = Canvas("comparison", look, direction, nodesep="0.3")
+    dot = DotGraph("comparison", colours, direction, nodesep="0.3")
     hidden = 0
-    # Across the arrows the first frame comes first; with arrows from left to right the engine stacks them upwards.
+    # With arrows from left to right the engine stacks frames from bottom to top.
     for side in (0, 1) if direction in ("TB", "BT") else (1, 0):
         graph = graphs[side]
         partner = {pair[side]: pair[1 - side] for pair in pairs}
         fills = {}
         for k, node in enumerate(graph.nodes):
             if k not in partner:
-                fills[k] = look.sides[side]
-            elif not same_numbers(node, graphs[1 - side].nodes[partner[k]]):
-                fills[k] = look.changed
+                fills[k] = colours.sides[side]
             else:
-                fills[k] = look.inner
-        plan = Plan(graph, {}, lambda group: True, False)
-        settings = Settings(look, direction, values, gradients, names=given, fills=fills)
-        shown = nearest(plan.order, plan.parents, limit, None, DEEPEST)
+                same = same_data(node, graphs[1 - side].nodes[partner[k]])
+                fills[k] = colours.inner if same else colours.changed
+        folding = Folding(graph, {}, lambda group: True, False)
+        style = Style(colours, direction, values, gradients, names=given, fills=fills)
+        shown = nearest(folding.order, folding.parents, limit, None, DEEPEST)
         hidden += len(graph.nodes) - len(shown)
-        Picture(plan, settings, Annotations(graph, given), canvas).write(shown, canvas.frame(titles[side]))
+        GraphToDot(folding, style, Annotations(graph, given), dot).write(shown, dot.frame(titles[side]))
     message = f"{hidden:,} nodes are not shown; draw_diff(..., limit=None) shows all of them" if hidden else ""
-    return Drawing(canvas.source(message), message, sum(len(graph.nodes) for graph in graphs))
+    return Drawing(dot.source(message), message, sum(len(graph.nodes) for graph in graphs))
 
 
 def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> list[tuple[int, int]]:
-    """Return which positions of the two graphs belong together."""
-    numbers: dict[Any, int] = {}
-    signs = [signatures(graph, numbers, names) for graph in (a, b)]
+    """Return the pairs of positions in the two graphs that correspond."""
+    known: dict[Any, int] = {}
+    signs = [signatures(graph, known, names) for graph in (a, b)]
     pairs: dict[int, int] = {}
     taken: set[int] = set()
     waiting: dict[int, list[int]] = {}
@@ -139,8 +137,8 @@ def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> list[tuple[in
     return sorted(pairs.items())
 
 
-def signatures(graph: Snapshot, numbers: dict[Any, int], names: Mapping[int, str]) -> list[int]:
-    """Return for each node a number that is the same for nodes that were computed in the same way."""
+def signatures(graph: Snapshot, known: dict[Any, int], names: Mapping[int, str]) -> list[int]:
+    """Return for each node an integer that is equal for nodes that were computed in the same way."""
     found: list[int] = []
     for node, args in zip(graph.nodes, graph.args, strict=True):
         if node.op is None:
@@ -149,18 +147,18 @@ def signatures(graph: Snapshot, numbers: dict[Any, int], names: Mapping[int, str
         else:
             parts = [found[graph.position[id(x)]] if isinstance(x, Node) else f"constant {x!r:.200}" for x in args]
             key = (node.op.name, str(node.params), *parts)
-        found.append(numbers.setdefault(key, len(numbers)))
+        found.append(known.setdefault(key, len(known)))
     return found
 
 
 def alike(a: Snapshot, k: int, b: Snapshot, j: int) -> bool:
-    """Return whether two nodes were made by the same operation."""
+    """Return whether two nodes were computed by the same operation."""
     one, other = a.nodes[k].op, b.nodes[j].op
     return one is not None and one is other and len(a.args[k]) == len(b.args[j])
 
 
-def same_numbers(node: Node, other: Node) -> bool:
-    """Return whether two nodes hold the same, up to rounding."""
+def same_data(node: Node, other: Node) -> bool:
+    """Return whether the data of two nodes is equal up to rounding."""
     one, two = np.asarray(node._data), np.asarray(other._data)
     if one.shape != two.shape or one.dtype.kind not in "biuf" or two.dtype.kind not in "biuf":
         return bool(one.shape == two.shape and np.array_equal(one, two))

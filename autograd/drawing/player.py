@@ -1,4 +1,4 @@
-"""The interactive page: forward and backward through one graph, step by step, in a file that needs nothing else."""
+"""`play`: a self-contained interactive page of the forward and backward pass through one graph."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograd.diagnostics.messages import no_node
-from autograd.explaining.expression import names_by_identity
+from autograd.diagnostics.messages import not_a_node
+from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node, topological_order
 
 from .player_program import operations_script, page_data
-from .render import replace
+from .render import target_path, write_atomically
 
 __all__ = ["Page", "play"]
 
-LIMIT = 400  # nodes: a page with more is no longer read
+LIMIT = 400  # nodes; a page of more would be unreadable
 TEMPLATE = Path(__file__).with_name("player.html")
 
 
 class Page:
-    """An interactive page, as `play` returns it; a notebook shows it by itself.
+    """An interactive page, the result of `play`; notebooks display it.
 
     Attributes
     ----------
     html : str
         The whole page.
     path : Path or None
-        Where it was written.
+        The file it was written to.
     """
 
     def __init__(self, text: str, path: Path | None, nodes: int) -> None:
@@ -52,42 +52,42 @@ class Page:
 
 
 def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mapping[str, Any] | None = None) -> Page:
-    """Make an interactive page of the forward and the backward pass of a graph.
+    """Create an interactive page of the forward and the backward pass of a graph.
 
-    It shows the graph; buttons, a slider and the arrow keys go through the operations forward and the edges
-    backward, with *upstream times local is contribution* on the edge at work.  A node that is pointed at or
-    focused shows its derivation.  Where all numbers are single numbers, sliders change the leaves and the page
-    computes everything again; a button takes steps of gradient descent.
+    Buttons, a slider and the arrow keys step through the operations of the forward pass and the edges of the backward
+    pass; the current edge is labelled with *upstream times local equals contribution*.  A node under the pointer or
+    with the focus shows its derivation.  In a graph of scalars, sliders change the leaves, the page recomputes
+    everything, and a button takes steps of gradient descent.
 
     Parameters
     ----------
     root : Node
-        The result, of one number.
+        The result, of one element.
     path : str or path, optional
         The file to write; none by default.
     names : mapping of str to object, optional
-        Names for nodes, for instance ``locals()``; a list of nodes or a module in it names what it holds.
+        Names for nodes, for instance ``locals()``; lists of nodes and modules give names to the nodes in them.
 
     Returns
     -------
     Page
-        With `.html`; a notebook shows it by itself.
+        With `.html`; notebooks display it.
 
     Raises
     ------
     TypeError
         If `root` is not a node.
     RuntimeError
-        If `root` holds several numbers or depends on no variable, as `backward` does.
+        If `root` has several elements or does not depend on a variable, as in `backward`.
     ValueError
         If the graph has more than 400 nodes, or the file does not end in ``.html``.
     OSError
-        If the folder does not exist or cannot be written to; an old file is left as it was.
+        If the folder does not exist or cannot be written to; an existing file is then unchanged.
 
     Notes
     -----
-    The page is one file: it asks for nothing, from nobody, and its content security policy forbids that it
-    should.  It computes the operations themselves; their derivatives it gets from the rules of the table.
+    The page is one file without external resources; its content security policy blocks all requests.  It implements
+    the operations; the derivatives are generated from the rules of the table.
 
     Examples
     --------
@@ -97,26 +97,21 @@ def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mappi
     <page of 4 nodes>
     """
     if not isinstance(root, Node):
-        raise no_node("play", root)
-    if path is not None and Path(path).suffix not in (".html", ".htm"):
-        raise ValueError(f"a page is a file that ends in .html, not {os.fspath(path)!r}")
+        raise not_a_node("play", root)
+    target = None if path is None else target_path(path, ("html", "htm"))
     count = len(topological_order(root))
     if count > LIMIT:
         raise ValueError(
-            f"the graph has {count:,} nodes, and a page shows {LIMIT} at most; play a smaller part of it, or draw() it"
+            f"the graph has {count:,} nodes, and a page can show {LIMIT} at most; play a part of it, or use draw()"
         )
     text = filled(page_data(root, names_by_identity(names or {})))
-    target = None
-    if path is not None:
-        target = Path(path)
-        if not target.parent.is_dir():
-            raise FileNotFoundError(f"cannot write {str(target)!r}: there is no folder {str(target.parent)!r}")
-        replace(target, text.encode("utf-8"))
+    if target is not None:
+        write_atomically(target, text.encode("utf-8"))
     return Page(text, target, count)
 
 
 def filled(data: dict[str, Any]) -> str:
-    """Return the page around its data; nothing in a name can end the element that holds it."""
+    """Return the template with the data, escaped so that a name cannot close the script element."""
     embedded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     template = TEMPLATE.read_text(encoding="utf-8").replace("{{operations}}", operations_script(embedded))
     before, after = template.split("{{data}}")

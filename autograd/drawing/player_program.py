@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.explaining.boxes import flattened, width
-from autograd.explaining.expression import Names, last_operation, whole_term
-from autograd.explaining.labels import cut
-from autograd.explaining.narrative import Telling, local_term
-from autograd.explaining.notation import Term, array_in_full, array_in_short, numeral, numerals
-from autograd.explaining.reading import record_rule
-from autograd.explaining.steps import Step, pulled_positions
+from autograd.explaining.formatting import cut, format_number, width
+from autograd.explaining.formula import Names, last_operation
+from autograd.explaining.recorded_pass import RecordedPass, local_term
+from autograd.explaining.rule_formulas import record_rule
+from autograd.explaining.steps import Step, differentiable_positions
+from autograd.explaining.terms import Term, is_written_out, rows_of, shortened
+from autograd.explaining.typeset import flattened
 from autograd.graph import Node, topological_order
 from autograd.rules import ONE, PRIMITIVES, Elementwise
 from autograd.tape.interpreter import expression
@@ -48,7 +48,7 @@ def operations_script(data: str) -> str:
 def plain_number(x: Any) -> Any:
     """Return a number as JSON takes it: nan and infinities as words."""
     value = float(x)
-    return value if math.isfinite(value) else numeral(value)
+    return value if math.isfinite(value) else format_number(value)
 
 
 def plain_term(term: Term) -> list[Any]:
@@ -57,7 +57,7 @@ def plain_term(term: Term) -> list[Any]:
         return ["number", plain_number(term.parts[0])]
     if term.head == "array":
         array = term.parts[0]
-        return ["array", numerals(array)] if array_in_full(array) else ["raw", array_in_short(array)]
+        return ["array", rows_of(array)] if is_written_out(array) else ["raw", shortened(array)]
     return [term.head, *(plain_term(p) if isinstance(p, Term) else p for p in term.parts)]
 
 
@@ -112,7 +112,7 @@ def below_a_choice(order: list[Node]) -> set[Node]:
     return found
 
 
-def tape_of(telling: Telling) -> list[Any]:
+def tape_of(telling: RecordedPass) -> list[Any]:
     """Return, for each computed node, what the page needs to compute it and its share of the gradient again.
 
     Each entry is ``[node, operation, operands, parameters, pulls, masked]``; an operand is ``[node]`` or a number, a
@@ -131,7 +131,7 @@ def tape_of(telling: Telling) -> list[Any]:
         operands = [[index[a]] if isinstance(a, Node) else program(a, {}) for a in node.args]
         pulls = [
             [i, derivative_program(node, i), int(isinstance(node.op, Elementwise) or _passes(node, i))]
-            for i in pulled_positions(node)
+            for i in differentiable_positions(node)
         ]
         parameters = [plain_number(x) for x in node.params.values()]
         taken = int(node.op.selects or node in masked)
@@ -155,26 +155,26 @@ def box_width(name: str, made: str) -> float:
     return max(124.0, 20 + LETTER * (width(name) + (width(made) + 3 if made else 0)))
 
 
-def node_data(telling: Telling, place: Any, node: Node) -> dict[str, Any]:
+def node_data(telling: RecordedPass, place: Any, node: Node) -> dict[str, Any]:
     """Return what the page knows of one node."""
     name, made = box_texts(node, telling.names)
     data: dict[str, Any] = {
         "name": telling.names[node],
         "short": name,
         "made": made,
-        "value": plain_value(telling.numbers[node]),
+        "value": plain_value(telling.data[node]),
         "box": [round(place.x, 1), round(place.y, 1), round(place.width, 1)],
         "kind": "op" if node.op is not None else "leaf" if node.requires_grad else "data",
         "grad": int(node.requires_grad),
     }
     if node.op is not None:
         data["term"] = plain_term(last_operation(node, telling.names))
-    if np.ndim(telling.numbers[node]):
-        data["full"] = plain_term(Term("array", (np.asarray(telling.numbers[node]),)))
+    if np.ndim(telling.data[node]):
+        data["full"] = plain_term(Term("array", (np.asarray(telling.data[node]),)))
     return data
 
 
-def step_data(telling: Telling, step: Step, index: Mapping[Node, int], edges: Mapping[Any, int]) -> dict[str, Any]:
+def step_data(telling: RecordedPass, step: Step, index: Mapping[Node, int], edges: Mapping[Any, int]) -> dict[str, Any]:
     """Return what the page says about one step of the backward pass."""
     data: dict[str, Any] = {"edge": edges[index[step.node], step.position]}
     if telling.scalar:
@@ -204,7 +204,7 @@ def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
     dict
         Ready for JSON: ``nodes``, ``edges``, ``steps``, ``tape`` (None if the page cannot compute, and ``why``).
     """
-    telling = Telling(root, given, None)
+    telling = RecordedPass(root, given, None)
     index = {node: k for k, node in enumerate(telling.order)}
     pairs = [
         (index[node], i, index[arg])
@@ -222,9 +222,7 @@ def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
     except Unsupported as reason:
         why = str(reason)
     edges = {(user, i): e for e, (user, i, _) in enumerate(pairs)}
-    title = (
-        Term("=", (telling.names.term(root), whole_term(root, telling.names))) if root.op else telling.names.term(root)
-    )
+    title = telling.title()
     return {
         "title": flattened(title),
         "term": plain_term(title),

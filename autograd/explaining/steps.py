@@ -14,38 +14,38 @@ from autograd.backward import _require_variable, reverse_pass, seed_of
 from autograd.graph import Node, refuse_modified, topological_order
 from autograd.rules import ONE, Elementwise, shape_of
 
-from .boxes import flattened
-from .expression import Names
-from .notation import Term
-from .reading import Rule, local_rule
+from .formula import Names
+from .rule_formulas import RuleFormula, local_rule
+from .terms import Term
+from .typeset import flattened
 
-__all__ = ["Step", "backward_steps", "count_paths"]
+__all__ = ["Step", "backward_steps", "count_paths", "differentiable_positions"]
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One edge of the backward pass: what arrives at a node, and what goes on to one of its arguments.
+    """One edge of the backward pass: the gradient of a node, and its contribution to one of the arguments.
 
     Attributes
     ----------
     number : int
-        Its place in the pass, from 1.
+        Position in the pass, from 1.
     node, argument : Node
-        The ends of the edge: the result, and the argument that gets a share.
+        The ends of the edge: the result, and the argument that receives a contribution.
     position : int
-        Which argument of the node it is, from 0.
+        Index of the argument among those of the node, from 0.
     operation : str
-        The symbol of the operation that made the node.
+        The symbol of the operation that computed the node.
     upstream : float or ndarray
         The complete gradient of the node.
     local : float, ndarray or None
-        The local derivative as numbers; None for an operation on arrays that is not elementwise.
+        The value of the local derivative; None for an operation on arrays that is not elementwise.
     formula : str
-        The local derivative as the rule states it, in the names of the nodes.
+        The derivative rule in the names of the nodes.
     contribution : float or ndarray
-        What goes to the argument: upstream times local.
+        The contribution to the gradient of the argument: upstream times local.
     total : float or ndarray
-        The running sum at the argument, this contribution included.
+        The running sum at the argument, including this contribution.
     first : bool
         Whether this is the first contribution to the argument.
     """
@@ -65,32 +65,32 @@ class Step:
 
     @cached_property
     def local(self) -> Any:
-        """The local derivative as numbers, where the operation has one per element."""
+        """The value of the local derivative, if the operation has one per element."""
         op, node = self.node.op, self.node
         assert op is not None
         if isinstance(op, Elementwise):
             return op.partial(self.rule, node._data, node.raw, node.params)
         if self.rule is ONE:
             return 1.0
-        if shape_of(node) in (None, ()) and shape_of(self.argument) in (None, ()):  # one number to one
+        if shape_of(node) in (None, ()) and shape_of(self.argument) in (None, ()):  # from one number to one number
             one = 1.0 if shape_of(node) is None else np.ones_like(node._data)
             return op.pull(self.rule, one, node._data, node.raw, node.params)
         return None
 
     @property
     def upstream_term(self) -> Term:
-        """The name of the upstream gradient."""
+        """The upstream gradient as a term."""
         return Term("d", (self.names.term(self.root), self.names.term(self.node)))
 
     @cached_property
-    def read(self) -> Rule:
-        """The rule of this edge, read off the table."""
-        return local_rule(self.node, self.position, self.names, self.upstream_term)
+    def rule_formula(self) -> RuleFormula:
+        """The derivative rule of this edge as a formula."""
+        return local_rule(self.node, self.position, self.names.term, self.upstream_term)
 
     @property
     def formula(self) -> str:
-        """The local derivative as text."""
-        return flattened(self.read.term) if self.read.term else f"(the rule of {self.operation})"
+        """The derivative rule as text."""
+        return flattened(self.rule_formula.term) if self.rule_formula.term else f"(the rule of {self.operation})"
 
     def __repr__(self) -> str:
         edge = f"{self.names[self.node]} -> {self.names[self.argument]}"
@@ -100,12 +100,12 @@ class Step:
 def backward_steps(
     root: Node, gradient: Any = None, *, names: Mapping[int, str] | Names | None = None
 ) -> Iterator[Step]:
-    """Go through the backward pass edge by edge, as `backward` does it, without touching any `.grad`.
+    """Iterate over the edges of the backward pass in the order of `backward`; no `.grad` changes.
 
     Parameters
     ----------
     root : Node
-        A loss of one number, or any node if `gradient` is given.
+        A loss of one element, or any node if `gradient` is given.
     gradient : float, array_like or Node, optional
         The cotangent of `root`; 1 by default.
     names : mapping of int to str, optional
@@ -123,7 +123,7 @@ def backward_steps(
 
     Notes
     -----
-    These are the steps of `reverse_pass` itself, seen by its visitor: the last `total` of a leaf is its
+    These are the steps of `reverse_pass` itself, observed by its visitor: the last `total` of a leaf equals its
     gradient bit for bit.
 
     Examples
@@ -141,52 +141,42 @@ def backward_steps(
     refuse_modified(order)
     if not isinstance(names, Names):
         names = Names(topological_order(root), names)
-    seen: list[tuple[Node, Node, Any, Any, Any, Any]] = []
-
-    def visit(node: Node, argument: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
-        seen.append((node, argument, rule, g, share, total))
-
-    reverse_pass(order, {root: seed_of(root, gradient)}, visit=visit)
-    yield from _numbered(seen, names, root)
-
-
-def _numbered(seen: list[tuple[Node, Node, Any, Any, Any, Any]], names: Names, root: Node) -> Iterator[Step]:
-    """Turn what the visitor saw into steps, and find which argument each edge belongs to."""
+    edges: list[tuple[Node, Node, Any, Any, Any, Any]] = []
+    reverse_pass(order, {root: seed_of(root, gradient)}, visit=lambda *edge: edges.append(edge))
     reached: set[Node] = set()
     last: Node | None = None
-    open_positions: Iterator[int] = iter(())  # the edges of one node come together, in the order of its arguments
-    for count, (node, argument, rule, g, share, total) in enumerate(seen, 1):
+    positions: Iterator[int] = iter(())  # the edges of one node follow each other, in the order of its arguments
+    for count, (node, argument, rule, g, share, total) in enumerate(edges, 1):
         if node is not last:
-            last, open_positions = node, iter(pulled_positions(node))
-        position = next(open_positions)
+            last, positions = node, iter(differentiable_positions(node))
         first = argument not in reached
         reached.add(argument)
         symbol = node.op.symbol if node.op is not None else ""
-        yield Step(count, node, argument, position, symbol, g, share, total, first, rule, names, root)
+        yield Step(count, node, argument, next(positions), symbol, g, share, total, first, rule, names, root)
 
 
-def pulled_positions(node: Node) -> list[int]:
-    """Return which arguments of a node a gradient is pulled to."""
-    if node.op is None:
-        return []
-    rules = node.op.rules_for(len(node.args))
+def differentiable_positions(node: Node) -> list[int]:
+    """Return the positions of the arguments to which the gradient of a node flows."""
+    rules = node.op.rules_for(len(node.args)) if node.op is not None else ()
     return [
-        i for i, arg in enumerate(node.args) if isinstance(arg, Node) and arg._requires_grad and rules[i] is not None
+        i
+        for i, (arg, rule) in enumerate(zip(node.args, rules, strict=True))
+        if isinstance(arg, Node) and arg._requires_grad and rule is not None
     ]
 
 
 def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
-    """Count the ways along which the last node of `order` depends on its variables.
+    """Count the paths from the last node of `order` to its variables.
 
     Parameters
     ----------
     order : sequence of Node
-        Nodes through which gradients pass, arguments before users, the root last.
+        Nodes through which gradients flow, arguments before users, the root last.
 
     Returns
     -------
     exact : int or None
-        The number of paths from the root to the leaves; None from a million million million on.
+        The number of paths from the root to the leaves; None from 10**18 on.
     log10 : float
         Its decimal logarithm.
 
@@ -202,15 +192,11 @@ def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
     (None, 60.2)
     """
     logs: dict[Node, float] = {}
-    counts: dict[Node, int] = {}
+    counts: dict[Node, int] = {}  # capped: exact counts of a deep graph would have as many digits as it has nodes
     for node in order:
-        below = [node.args[i] for i in pulled_positions(node)]
-        below = [arg for arg in below if arg in logs]
-        if not below:
-            logs[node], counts[node] = 0.0, 1
-            continue
-        peak = max(logs[arg] for arg in below)
-        logs[node] = peak + math.log10(sum(10.0 ** (logs[arg] - peak) for arg in below))
-        counts[node] = min(sum(counts[arg] for arg in below), 10**18)
+        below = [arg for i in differentiable_positions(node) if (arg := node.args[i]) in logs]
+        largest = max((logs[arg] for arg in below), default=0.0)
+        logs[node] = largest + math.log10(sum(10.0 ** (logs[arg] - largest) for arg in below) or 1.0)
+        counts[node] = min(sum(counts[arg] for arg in below) or 1, 10**18)
     root = order[-1]
     return (counts[root] if counts[root] < 10**18 else None), logs[root]

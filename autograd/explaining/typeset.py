@@ -1,15 +1,193 @@
-"""Terms as LaTeX, for a plain `amsmath` document, and as MathML, for a page without scripts."""
+r"""Write terms as plain text, LaTeX or MathML.
+
+A notation is a table of templates, in which ``#1`` and ``#2`` stand for the parts, as in a TeX macro.
+"""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
-from .notation import COMPARISONS, Term, array_in_full, array_in_short, needs_parentheses, numeral, numerals, precedence
+from .formatting import format_number, width
+from .terms import COMPARISONS, Term, is_written_out, needs_parentheses, precedence, rows_of, shortened
 
-__all__ = ["latex", "latex_text", "mathml"]
+__all__ = ["Box", "ascii_only", "box", "flattened", "joined", "latex", "latex_text", "mathml"]
+
+T = TypeVar("T")
+
+DIGITS = 6  # significant digits: enough to follow a product by hand
+# The first operand of these is put in parentheses if it binds less tightly than this.
+TIGHT = {"neg": 20, "transpose": 99, "index": 99, "**": 99}
+
+
+@dataclass(frozen=True)
+class Notation(Generic[T]):
+    """Templates for every kind of term, and how pieces are set beside each other."""
+
+    atoms: Mapping[str, Callable[[Any], T]]
+    function: Callable[[str], T]
+    templates: Mapping[str, str]
+    signs: Mapping[str, str]
+    join: Callable[[Sequence[T | str]], T]
+    calls: Mapping[str, str] = field(default_factory=dict)  # functions with a notation of their own
+    fence: str = "(#1)"
+    call: str = "#1(#2)"
+    comma: str = ", "
+    row: str = "#1"
+
+    def fill(self, template: str, *parts: T) -> T:
+        """Return a template with its parts filled in."""
+        pieces = re.split(r"#(\d)", template)
+        return self.join([parts[int(p) - 1] if i % 2 else p for i, p in enumerate(pieces)])
+
+    def separated(self, separator: str, parts: Sequence[T]) -> T:
+        """Return parts with a separator between them."""
+        return self.join([piece for part in parts for piece in (separator, part)][1:])
+
+    def write(self, term: Term) -> T:
+        """Return a term in this notation."""
+        head, parts = term.head, term.parts
+        if head in self.atoms:
+            return self.atoms[head](parts[0])
+        if head == "call":
+            arguments = [self.write(part) for part in parts[1:]]
+            if parts[0] in self.calls:
+                return self.fill(self.calls[parts[0]], *arguments)
+            return self.fill(self.call, self.function(parts[0]), self.separated(self.comma, arguments))
+        inner = [self.write(p) if isinstance(p, Term) else self.atoms["raw"](str(p)) for p in parts]
+        if head in self.templates:
+            if precedence(parts[0]) < TIGHT.get(head, 0):
+                inner[0] = self.fill(self.fence, inner[0])
+            return self.fill(self.templates[head], *inner)
+        operands = [
+            self.fill(self.fence, x) if needs_parentheses(head, part, i) else x
+            for i, (x, part) in enumerate(zip(inner, parts, strict=True))
+        ]
+        return self.fill(self.row, self.separated(self.signs[head], operands))
+
+
+# ------------------------------------------------------------------------------------------------ plain text
+
+# ASCII for the signs of an explanation.
+PLAIN = {
+    "∂": "d", "×": "*", "⊙": "*", "ᵀ": ".T", "→": "->", "←": "<-", "−": "-", "·": "*", "…": "...", "σ": "sigmoid",
+    "⎡": "[", "⎢": "[", "⎣": "[", "⎤": "]", "⎥": "]", "⎦": "]", "≠": "!=", "≥": ">=", "≤": "<=", "─": "-", "═": "=",
+    "Σ": "sum", "✓": "ok", "✗": "X", "—": "-", "–": "-", "’": "'",
+}  # fmt: skip
+
+
+def ascii_only(text: str) -> str:
+    r"""Return text in ASCII; characters without an ASCII form become escapes.
+
+    Examples
+    --------
+    >>> ascii_only("∂f/∂a × β")
+    'df/da * \\u03b2'
+    """
+    return "".join(PLAIN.get(c, c) for c in text).encode("ascii", "backslashreplace").decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Lines of text of one width, one of which is level with the neighbouring boxes."""
+
+    lines: tuple[str, ...]
+    level: int = 0
+
+    @property
+    def width(self) -> int:
+        """Columns the box takes."""
+        return max(map(width, self.lines))
+
+    def __add__(self, other: Box) -> Box:
+        level = max(self.level, other.level)
+        below = max(len(self.lines) - self.level, len(other.lines) - other.level)
+        left, right = (b._padded(level - b.level, level + below) for b in (self, other))
+        space = self.width
+        return Box(tuple(a + " " * (space - width(a)) + b for a, b in zip(left, right, strict=True)), level)
+
+    def _padded(self, above: int, total: int) -> list[str]:
+        return [""] * above + list(self.lines) + [""] * (total - above - len(self.lines))
+
+
+def joined(pieces: Sequence[Box | str]) -> Box:
+    """Set boxes and texts side by side."""
+    whole = Box(("",))
+    for piece in pieces:
+        if piece == "ᵀ":  # stands at the top of its operand
+            whole += Box(("ᵀ", *[""] * (len(whole.lines) - 1)), whole.level)
+        else:
+            whole += Box((piece,)) if isinstance(piece, str) else piece
+    return whole
+
+
+def array_box(array: Any) -> Box:
+    """Return an array in brackets with its columns aligned; a large one as its shape."""
+    if not is_written_out(array):
+        return Box((shortened(array),))
+    rows = rows_of(array)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    if len(lines) == 1:
+        return Box((f"[ {lines[0]} ]" if array.ndim == 2 else f"[{lines[0]}]",))
+    brackets = ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
+    return Box(tuple(f"{b[0]} {line} {b[1]}" for b, line in zip(brackets, lines, strict=True)), (len(lines) - 1) // 2)
+
+
+def text_box(text: Any) -> Box:
+    """Return one line of text as a box."""
+    return Box((str(text),))
+
+
+TEXT = Notation(
+    atoms={
+        "name": text_box,
+        "raw": text_box,
+        "number": lambda x: text_box(format_number(x, DIGITS)),
+        "array": array_box,
+    },
+    function=text_box,
+    templates={"d": "d#1/d#2", "partial": "∂#1/∂#2", "neg": "-#1", "transpose": "#1ᵀ", "index": "#1[#2]"}
+    | {head: f"[#1 {head} #2]" for head in COMPARISONS},
+    signs={head: f" {head} " for head in "=+-*/@"} | {"times": " × ", "odot": " ⊙ ", "**": "**"},
+    join=joined,
+)
+
+
+def box(term: Term) -> Box:
+    """Return a term as lines of text.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd.explaining.terms import Term, named, number
+    >>> for line in box(Term("@", (number(np.eye(2)), named("x")))).lines:
+    ...     print(line.rstrip())
+    ⎡ 1  0 ⎤ @ x
+    ⎣ 0  1 ⎦
+    """
+    return TEXT.write(term)
+
+
+def flattened(term: Term) -> str:
+    """Return a term on one line, with arrays by their shape.
+
+    Examples
+    --------
+    >>> from autograd.explaining.terms import Term, named, number
+    >>> y = named("y")
+    >>> flattened(Term("-", (number(1), Term("*", (y, y)))))
+    '1 - y * y'
+    """
+    return FLAT.write(term).lines[0]
+
+
+FLAT = replace(TEXT, atoms={**TEXT.atoms, "array": lambda array: text_box(shortened(array))})
+
+# ----------------------------------------------------------------------------------------------------- LaTeX
 
 GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -18,59 +196,40 @@ GREEK = {
     "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "ι": "iota", "υ": "upsilon",
 }  # fmt: skip
 LETTERS = {word: letter for letter, word in GREEK.items()}
+NAME = re.compile(r"([A-Za-z]+|[α-ωΑ-Ω])(?:_?(\d+))?")  # letters, then perhaps an index
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''",
     "→": r"$\to$", "×": r"$\times$", "∂": r"$\partial$", "…": r"\dots{}", "−": "$-$", "⊙": r"$\odot$", "·": r"$\cdot$",
     "—": "---", "–": "--", "`": "`", "’": "'",
 }  # fmt: skip
-LATEX_SIGNS = {
-    "=": " = ", "+": " + ", "-": " - ", "*": r" \cdot ", "@": r" \, ", "times": r" \times ", "odot": r" \odot ",
-}  # fmt: skip
-LATEX_FUNCTIONS = {"tanh", "sin", "cos", "tan", "log", "sinh", "cosh", "arcsin", "arccos", "arctan", "max", "min"}
-MATHML_SIGNS = {"*": "·", "@": "\u2062", "times": "×", "odot": "⊙", "-": "−"}
+SPECIAL |= {letter: f"$\\{word}$" for letter, word in GREEK.items()}
 
 
 def latex_text(text: str) -> str:
-    r"""Return plain text as LaTeX shows it literally, outside mathematics; what pdflatex cannot set as its code.
+    r"""Return plain text as literal LaTeX, outside mathematics; a character that pdflatex lacks as its code point.
 
     Examples
     --------
     >>> print(latex_text("50% of a_1 & β"))
     50\% of a\_1 \& $\beta$
     """
-    return "".join(_latex_character(c) for c in text)
-
-
-def _latex_character(c: str) -> str:
-    if c in SPECIAL:
-        return SPECIAL[c]
-    if c in GREEK:
-        return f"$\\{GREEK[c]}$"
-    return c if c.isascii() else f"[U+{ord(c):04X}]"
+    return "".join(SPECIAL.get(c) or (c if c.isascii() else f"[U+{ord(c):04X}]") for c in text)
 
 
 def latex_name(name: str) -> str:
-    """Return a name as LaTeX: Greek by its word, trailing digits as an index, words upright."""
-    match = re.fullmatch(r"([A-Za-z]+|[α-ωΑ-Ω])(?:_?(\d+))?", name)
+    """Return a name as LaTeX: Greek by its word, trailing digits as an index, several letters as one word."""
+    match = NAME.fullmatch(name)
     if not match:
         return rf"\text{{{latex_text(name)}}}"
     letters, index = match[1], match[2]
     word = GREEK.get(letters, letters)
-    if word in LETTERS:
-        letters = f"\\{word}"
-    elif len(letters) > 1:
-        letters = rf"\mathit{{{letters}}}"
+    letters = f"\\{word}" if word in LETTERS else letters if len(letters) == 1 else rf"\mathit{{{letters}}}"
     return f"{letters}_{{{index}}}" if index else letters
 
 
-def latex_number(x: Any) -> str:
-    """Return a number as LaTeX, with powers of ten written as such."""
-    return latex_digits(numeral(x))
-
-
-def latex_digits(text: str) -> str:
-    """Return a number that is written already as LaTeX."""
+def latex_number(text: str) -> str:
+    """Return a formatted number as LaTeX, with a power of ten for its exponent."""
     if text.lstrip("-") in ("nan", "inf"):
         return {"nan": r"\text{nan}", "inf": r"\infty"}.get(text, r"-\infty")
     digits, _, power = text.partition("e")
@@ -79,13 +238,39 @@ def latex_digits(text: str) -> str:
 
 def latex_array(array: Any) -> str:
     """Return a small array as a matrix, a large one as its shape."""
-    if not array_in_full(array):
-        return rf"\text{{{latex_text(array_in_short(array))}}}"
-    return (
-        r"\begin{bmatrix} "
-        + r" \\ ".join(" & ".join(map(latex_digits, row)) for row in numerals(array))
-        + r" \end{bmatrix}"
-    )
+    if not is_written_out(array):
+        return rf"\text{{{latex_text(shortened(array))}}}"
+    rows = r" \\ ".join(" & ".join(map(latex_number, row)) for row in rows_of(array))
+    return rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
+
+
+def latex_function(name: str) -> str:
+    """Return the name of a function as LaTeX."""
+    if name in {"tanh", "sin", "cos", "tan", "log", "sinh", "cosh", "arcsin", "arccos", "arctan", "max", "min"}:
+        return f"\\{name}"
+    return r"\sigma" if name == "sigmoid" else rf"\operatorname{{{latex_text(name)}}}"
+
+
+LATEX = Notation(
+    atoms={
+        "name": latex_name,
+        "raw": lambda text: rf"\text{{{latex_text(text)}}}",
+        "number": lambda x: latex_number(format_number(x, DIGITS)),
+        "array": latex_array,
+    },
+    function=latex_function,
+    templates={
+        "d": r"\frac{\mathrm{d} #1}{\mathrm{d} #2}", "partial": r"\frac{\partial #1}{\partial #2}",
+        "/": r"\frac{#1}{#2}", "neg": "-#1", "transpose": r"#1^{\top}", "index": "#1_{[#2]}", "**": "{#1}^{#2}",
+        "==": r"\left[#1 = #2\right]", "!=": r"\left[#1 \ne #2\right]", ">": r"\left[#1 > #2\right]",
+        ">=": r"\left[#1 \ge #2\right]", "<": r"\left[#1 < #2\right]", "<=": r"\left[#1 \le #2\right]",
+    },
+    signs={"=": " = ", "+": " + ", "-": " - ", "*": r" \cdot ", "@": r" \, ", "times": r" \times ", "odot": r" \odot "},
+    join="".join,
+    calls={"exp": "e^{#1}", "sqrt": r"\sqrt{#1}", "absolute": r"\left|#1\right|"},
+    fence=r"\left(#1\right)",
+    call=r"#1\left(#2\right)",
+)  # fmt: skip
 
 
 def latex(term: Term) -> str:
@@ -93,173 +278,94 @@ def latex(term: Term) -> str:
 
     Examples
     --------
-    >>> from autograd.explaining.notation import Term, named, number
+    >>> from autograd.explaining.terms import Term, named, number
     >>> print(latex(Term("=", (Term("partial", (named("y"), named("w1"))), number(2.5e-6)))))
     \frac{\partial y}{\partial w_{1}} = 2.5 \times 10^{-6}
     """
-    head, parts = term.head, term.parts
-    if head in LATEX_ATOMS:
-        return LATEX_ATOMS[head](parts[0])
-    inner = [latex(p) if isinstance(p, Term) else rf"\text{{{latex_text(str(p))}}}" for p in parts]
-    if head in ("d", "partial"):
-        sign = r"\mathrm{d}" if head == "d" else r"\partial"
-        return rf"\frac{{{sign} {inner[0]}}}{{{sign} {inner[1]}}}"
-    if head == "/":
-        return rf"\frac{{{inner[0]}}}{{{inner[1]}}}"
-    if head == "call":
-        return _latex_call(parts[0], inner[1:])
-    tight = precedence(parts[0]) >= 99
-    if head == "neg":
-        return f"-{inner[0]}" if precedence(parts[0]) >= 20 else rf"-\left({inner[0]}\right)"
-    if head in ("transpose", "index", "**"):
-        base = inner[0] if tight else rf"\left({inner[0]}\right)"
-        if head == "index":
-            return rf"{base}_{{[{inner[1]}]}}"
-        return rf"{base}^{{\top}}" if head == "transpose" else f"{{{base}}}^{{{inner[1]}}}"
-    if head in COMPARISONS:
-        sign = {"≠": r"\ne", "≥": r"\ge", "≤": r"\le"}.get(COMPARISONS[head], COMPARISONS[head])
-        return rf"\left[{inner[0]} {sign} {inner[1]}\right]"
-    return LATEX_SIGNS[head].join(
-        rf"\left({text}\right)" if needs_parentheses(head, part, i) else text
-        for i, (text, part) in enumerate(zip(inner, parts, strict=True))
-    )
-
-
-LATEX_ATOMS: dict[str, Callable[[Any], str]] = {
-    "name": latex_name,
-    "raw": lambda text: rf"\text{{{latex_text(text)}}}",
-    "number": latex_number,
-    "array": latex_array,
-}
-
-
-def _latex_call(function: str, arguments: list[str]) -> str:
-    if function == "exp":
-        return f"e^{{{arguments[0]}}}"
-    if function == "sqrt":
-        return rf"\sqrt{{{arguments[0]}}}"
-    if function == "absolute":
-        return rf"\left|{arguments[0]}\right|"
-    name = (
-        f"\\{function}"
-        if function in LATEX_FUNCTIONS
-        else r"\sigma"
-        if function == "sigmoid"
-        else rf"\operatorname{{{latex_text(function)}}}"
-    )
-    return rf"{name}\left({', '.join(arguments)}\right)"
+    return LATEX.write(term)
 
 
 # ---------------------------------------------------------------------------------------------------- MathML
 
 
-def element(tag: str, *children: str, **attributes: str) -> str:
-    """Return an element around children that are markup already."""
-    given = "".join(f' {k}="{html.escape(v)}"' for k, v in attributes.items())
-    return f"<{tag}{given}>{''.join(children)}</{tag}>"
-
-
-def leaf_of(tag: str, text: str) -> str:
+def element(tag: str, text: str) -> str:
     """Return an element around plain text."""
-    return element(tag, html.escape(text))
+    return f"<{tag}>{html.escape(text)}</{tag}>"
 
 
-def mathml(term: Term, *, display: bool = False) -> str:
-    """Return a term as a MathML element, which browsers show without a script.
-
-    Examples
-    --------
-    >>> from autograd.explaining.notation import named
-    >>> mathml(named("x1"))
-    '<math><msub><mi>x</mi><mn>1</mn></msub></math>'
-    """
-    return element("math", inner_mathml(term), **({"display": "block"} if display else {}))
+def fence(left: str, right: str) -> str:
+    """Return a template with brackets around its part."""
+    return f'<mrow><mo lspace="0" rspace="0">{left}</mo>#1<mo lspace="0" rspace="0">{right}</mo></mrow>'
 
 
-def inner_mathml(term: Term) -> str:
-    """Return a term as MathML inside a `math` element."""
-    head, parts = term.head, term.parts
-    if head in MATHML_ATOMS:
-        return MATHML_ATOMS[head](parts[0])
-    inner = [inner_mathml(p) if isinstance(p, Term) else leaf_of("mtext", str(p)) for p in parts]
-    if head in ("d", "partial"):
-        sign = leaf_of("mi", "d" if head == "d" else "∂")
-        return element("mfrac", element("mrow", sign, inner[0]), element("mrow", sign, inner[1]))
-    if head == "/":
-        return element("mfrac", inner[0], inner[1])
-    if head == "call":
-        return _mathml_call(parts[0], inner[1:])
-    if head == "neg":
-        bare = precedence(parts[0]) >= 20
-        return element("mrow", leaf_of("mo", "−"), inner[0] if bare else fenced(inner[0]))
-    if head in ("transpose", "index", "**"):
-        base = inner[0] if precedence(parts[0]) >= 99 else fenced(inner[0])
-        if head == "index":
-            return element("msub", base, element("mrow", leaf_of("mo", "["), inner[1], leaf_of("mo", "]")))
-        return element("msup", base, leaf_of("mi", "⊤") if head == "transpose" else inner[1])
-    if head in COMPARISONS:
-        return fenced(element("mrow", inner[0], leaf_of("mo", COMPARISONS[head]), inner[1]), "[", "]")
-    sign = leaf_of("mo", MATHML_SIGNS.get(head, head))
-    operands = [
-        fenced(text) if needs_parentheses(head, part, i) else text
-        for i, (text, part) in enumerate(zip(inner, parts, strict=True))
-    ]
-    return element("mrow", sign.join(operands))
-
-
-def fenced(inner: str, left: str = "(", right: str = ")") -> str:
-    """Return markup in brackets."""
-    tight = {"lspace": "0", "rspace": "0"}
-    return element("mrow", element("mo", left, **tight), inner, element("mo", right, **tight))
+def fraction(sign: str) -> str:
+    """Return the template of a derivative."""
+    return f"<mfrac><mrow><mi>{sign}</mi>#1</mrow><mrow><mi>{sign}</mi>#2</mrow></mfrac>"
 
 
 def mathml_name(name: str) -> str:
-    """Return a name; trailing digits become an index, Greek words letters."""
-    match = re.fullmatch(r"([A-Za-z]+|[α-ωΑ-Ω])_?(\d+)", name)
-    if not match:
-        return leaf_of("mi", LETTERS.get(name, name))
-    return element("msub", leaf_of("mi", LETTERS.get(match[1], match[1])), leaf_of("mn", match[2]))
+    """Return a name as MathML, with trailing digits as an index and Greek words as letters."""
+    letters, index = match.groups() if (match := NAME.fullmatch(name)) else (name, None)
+    letter = element("mi", LETTERS.get(letters, letters))
+    return f"<msub>{letter}{element('mn', index)}</msub>" if index else letter
 
 
-def mathml_number(x: Any) -> str:
-    """Return a number; a minus sign and a power of ten are set as such."""
-    return mathml_digits(numeral(x))
-
-
-def mathml_digits(text: str) -> str:
-    """Return a number that is written already as MathML."""
+def mathml_number(text: str) -> str:
+    """Return a formatted number as MathML, with a power of ten for its exponent."""
     if text.lstrip("-") in ("nan", "inf"):
-        return leaf_of("mi", {"nan": "nan", "inf": "∞"}.get(text, "−∞"))
+        return element("mi", {"nan": "nan", "inf": "∞"}.get(text, "−∞"))
     digits, _, power = text.partition("e")
-    mantissa = leaf_of("mn", digits.replace("-", "−"))
+    mantissa = element("mn", digits.replace("-", "−"))
     if not power:
         return mantissa
-    ten = element("msup", leaf_of("mn", "10"), leaf_of("mn", str(int(power)).replace("-", "−")))
-    return element("mrow", mantissa, leaf_of("mo", "×"), ten)
+    exponent = element("mn", str(int(power)).replace("-", "−"))
+    return f"<mrow>{mantissa}<mo>×</mo><msup><mn>10</mn>{exponent}</msup></mrow>"
 
 
 def mathml_array(array: Any) -> str:
     """Return a small array as a matrix, a large one as its shape."""
-    if not array_in_full(array):
-        return leaf_of("mtext", array_in_short(array))
-    cells = (element("mtr", *(element("mtd", mathml_digits(x)) for x in row)) for row in numerals(array))
-    return fenced(element("mtable", *cells), "[", "]")
+    if not is_written_out(array):
+        return element("mtext", shortened(array))
+    rows = ("".join(f"<mtd>{mathml_number(x)}</mtd>" for x in row) for row in rows_of(array))
+    return fence("[", "]").replace("#1", f"<mtable>{''.join(f'<mtr>{row}</mtr>' for row in rows)}</mtable>")
 
 
-MATHML_ATOMS: dict[str, Callable[[Any], str]] = {
-    "name": mathml_name,
-    "raw": lambda text: leaf_of("mtext", text),
-    "number": mathml_number,
-    "array": mathml_array,
-}
+MATHML = Notation(
+    atoms={
+        "name": mathml_name,
+        "raw": lambda text: element("mtext", text),
+        "number": lambda x: mathml_number(format_number(x, DIGITS)),
+        "array": mathml_array,
+    },
+    function=lambda name: element("mi", "σ" if name == "sigmoid" else name),
+    templates={
+        "d": fraction("d"), "partial": fraction("∂"), "/": "<mfrac>#1#2</mfrac>",
+        "neg": "<mrow><mo>−</mo>#1</mrow>", "transpose": "<msup>#1<mi>⊤</mi></msup>", "**": "<msup>#1#2</msup>",
+        "index": "<msub>#1<mrow><mo>[</mo>#2<mo>]</mo></mrow></msub>",
+    } | {
+        head: fence("[", "]").replace("#1", f"<mrow>#1{element('mo', sign)}#2</mrow>")
+        for head, sign in COMPARISONS.items()
+    },
+    signs={
+        head: f"<mo>{sign}</mo>"
+        for head, sign in {"=": "=", "+": "+", "-": "−", "*": "·", "@": "\u2062", "times": "×", "odot": "⊙"}.items()
+    },
+    join="".join,
+    calls={"exp": "<msup><mi>e</mi><mrow>#1</mrow></msup>", "sqrt": "<msqrt>#1</msqrt>", "absolute": fence("|", "|")},
+    fence=fence("(", ")"),
+    call="<mrow>#1" + fence("(", ")").replace("#1", "#2") + "</mrow>",
+    comma="<mo>,</mo>",
+    row="<mrow>#1</mrow>",
+)  # fmt: skip
 
 
-def _mathml_call(function: str, arguments: list[str]) -> str:
-    if function == "exp":
-        return element("msup", leaf_of("mi", "e"), element("mrow", arguments[0]))
-    if function == "sqrt":
-        return element("msqrt", arguments[0])
-    if function == "absolute":
-        return fenced(arguments[0], "|", "|")
-    name = leaf_of("mi", "σ" if function == "sigmoid" else function)
-    return element("mrow", name, fenced(leaf_of("mo", ",").join(arguments)))
+def mathml(term: Term) -> str:
+    """Return a term as a MathML element, which browsers show without a script.
+
+    Examples
+    --------
+    >>> from autograd.explaining.terms import named
+    >>> mathml(named("x1"))
+    '<math><msub><mi>x</mi><mn>1</mn></msub></math>'
+    """
+    return f"<math>{MATHML.write(term)}</math>"

@@ -19,12 +19,12 @@ import autograd as ag
 from autograd import Tensor, Value
 from autograd.drawing import render as r
 from autograd.drawing.annotations import Annotations
-from autograd.drawing.clusters import Plan
-from autograd.drawing.drawing import draw
-from autograd.drawing.picture import Picture, Settings
-from autograd.drawing.snapshot import Snapshot, nearest
+from autograd.drawing.dot import escaped
+from autograd.drawing.draw import draw
+from autograd.drawing.folding import Folding, Snapshot, nearest
+from autograd.drawing.graph_to_dot import GraphToDot, Style
 from autograd.drawing.themes import THEMES
-from autograd.explaining.labels import cut, escaped, number, summary, visible
+from autograd.explaining.formatting import cut, format_array, format_number, visible
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -216,8 +216,8 @@ def test_every_direction_and_theme_draws(neuron, direction, theme):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"direction": "up"}, "'up'.*LR, TB, RL, BT"),
-        ({"theme": "pink"}, "'pink'.*light, dark, print"),
+        ({"direction": "up"}, "LR, TB, RL, BT, got 'up'"),
+        ({"theme": "pink"}, "light, dark, print, got 'pink'"),
         ({"limit": 0}, "limit must be at least 1.*0"),
         ({"depth": -1}, "depth must be at least 1.*-1"),
     ],
@@ -291,7 +291,7 @@ def test_a_loop_is_drawn_once():
     assert "× 4,999" in picture.source
     assert "5001|grad\\ 0" in labels(picture.source)
     assert picture.message == (
-        "4,998 of 5,001 nodes repeat what is marked ×; draw(..., limit=None, depth=None) shows all of them"
+        "4,998 of 5,001 nodes are repetitions, marked ×; draw(..., limit=None, depth=None) shows all of them"
     )
 
 
@@ -310,7 +310,7 @@ def test_a_hundred_thousand_nodes_are_folded():
         total = total + xs[i % 200]
     picture = draw(total)
     assert len(picture.source) < 200_000
-    assert picture.message.startswith("99,997 of 100,200 nodes repeat what is marked ×; 197 of 100,200 nodes are not")
+    assert picture.message.startswith("99,997 of 100,200 nodes are repetitions, marked ×; 197 of 100,200 nodes are not")
     picture = draw(irregular(20_000))
     assert len(picture.source) < 200_000
     assert "of 20,0" in picture.message
@@ -364,8 +364,8 @@ def test_a_graph_that_changes_while_it_is_drawn_does_no_harm(neuron):
     graph = Snapshot([neuron])
 
     def source():
-        plan = Plan(graph, {}, lambda group: True, False)
-        return Picture(plan, Settings(THEMES["light"]), Annotations(graph, {})).source(set(range(6)))
+        folding = Folding(graph, {}, lambda group: True, False)
+        return GraphToDot(folding, Style(THEMES["light"]), Annotations(graph, {})).source(set(range(6)))
 
     before = source()
     neuron.args[0]._inputs = (neuron, neuron) * 2
@@ -383,7 +383,7 @@ def test_the_same_graph_gives_the_same_bytes(neuron):
 
 def test_the_bytes_do_not_depend_on_the_process():
     code = (
-        "from autograd import Value; from autograd.drawing.drawing import draw\n"
+        "from autograd import Value; from autograd.drawing.draw import draw\n"
         "a, b, c = (Value(float(i), name=n) for i, n in enumerate('abc'))\n"
         "print(draw((a * b + c) * (a + b) / (c - a + 1)).source)"
     )
@@ -490,7 +490,7 @@ def test_long_names_are_cut():
     ],
 )
 def test_numbers_are_short(x, text):
-    assert number(x) == text
+    assert format_number(x) == text
 
 
 @pytest.mark.parametrize(
@@ -511,7 +511,7 @@ def test_numbers_are_short(x, text):
     ],
 )
 def test_arrays_are_summed_up(array, text):
-    assert summary(array) == text
+    assert format_array(array) == text
 
 
 def test_float32_is_named():

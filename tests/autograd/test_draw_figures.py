@@ -113,7 +113,7 @@ def test_comparisons_draw_with_any_titles(engine, theme):
 def test_a_comparison_takes_two_nodes():
     with pytest.raises(TypeError, match="two Values or Tensors"):
         ag.draw_diff(Value(1.0), 2.0)
-    with pytest.raises(ValueError, match="no theme"):
+    with pytest.raises(ValueError, match="theme must be one of"):
         ag.draw_diff(Value(1.0), Value(1.0), theme="pink")
 
 
@@ -132,7 +132,7 @@ def texts(frame):
 
 def test_there_is_a_frame_for_every_step(film):
     assert [texts(frame) for frame in film.frames] == [
-        "forward: every box has its value",
+        "forward: every node has its value",
         "backward begins: ∂L/∂L = 1",
         "step 1 of 4:  ∂L/∂v1 = 1 · 1 = 1",
         "step 2 of 4:  ∂L/∂a = 1 · 1 = 1",
@@ -178,7 +178,7 @@ def test_a_film_is_a_gif_that_repeats(tmp_path, film):
 def test_a_film_is_saved_as_gif_only(film, tmp_path):
     with pytest.raises(ValueError, match=r"\.gif"):
         film.save(tmp_path / "pass.mp4")
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         film.save(tmp_path / "none" / "pass.gif")
     assert repr(film) == "<animation of 7 frames>"
     assert isinstance(film, Animation)

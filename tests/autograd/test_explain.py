@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Tensor, Value, log_softmax, logsumexp, no_grad, where
-from autograd.explaining.boxes import ascii_only
 from autograd.explaining.explanation import explain
 from autograd.explaining.steps import backward_steps
+from autograd.explaining.typeset import ascii_only
 from autograd.extend import PRIMITIVES, primitive
 
 HOSTILE = "</script><b>{a|b}$x_1$ \\input{/etc/passwd} %&# \x00\ud800\u202e\n'\""
@@ -141,7 +141,7 @@ def test_paths_of_a_ladder_are_counted_without_walking_them():
 def test_a_derivation_is_a_sum_over_users_and_over_paths():
     x = Value(3.0, name="x")
     text = explain(x * x + x, wrt=x, names={"x": x}).text
-    assert "x is used 3 times and acts on L along 3 paths" in text
+    assert "x is used 3 times and affects L along 3 paths" in text
     assert "= 1 + 3 + 3" in text
     assert text.rstrip().endswith("= 7")
 
@@ -227,7 +227,7 @@ def test_batched_and_broadcast_operations_are_explained():
     x = Tensor(np.ones((2, 3)), requires_grad=True, name="x")
     text = explain((logsumexp(x * Tensor(2.0, requires_grad=True, name="s"), 1) + x[0, 1:].sum()).mean()).text
     assert "sum_to(" in text
-    assert "so summed back" in text
+    assert "so the gradient is summed" in text
 
 
 def test_tensors_of_one_number_are_explained_as_numbers():
@@ -285,7 +285,7 @@ def test_a_hostile_name_stays_text_in_every_form():
 def test_any_name_gives_well_formed_html_and_one_line(name):
     page = explain(Value(1.0, name=name) * 2.0)
     ET.fromstring(page.html)
-    assert len(page.text.splitlines()) == 39
+    assert len(page.text.splitlines()) == 38
 
 
 pdflatex = shutil.which("pdflatex")

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
 from autograd.cli.parsing import ExpressionError, FormulaArithmeticError, functions, parse, variables_of
-from autograd.explaining.boxes import flattened
-from autograd.explaining.expression import formula
-from autograd.explaining.notation import Term, named, number, tidy
-from autograd.explaining.reading import rule_formulas
-from autograd.explaining.typeset import latex, mathml
+from autograd.explaining.formula import formula
+from autograd.explaining.rule_formulas import rule_formulas
+from autograd.explaining.terms import Term, named, number, tidy
+from autograd.explaining.typeset import flattened, latex, mathml
 from autograd.graph import GradientWarning
 from autograd.rules import Elementwise
 

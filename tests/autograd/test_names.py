@@ -10,7 +10,7 @@ import pytest
 import autograd as ag
 import nn
 from autograd import Node, Tensor, Value, tensor, value
-from autograd.diagnostics.messages import INSTEAD, INSTEAD_SENTENCES, spoken
+from autograd.diagnostics.messages import INSTEAD, INSTEAD_SENTENCES, display_name
 
 
 def test_the_small_names_make_nodes_and_hide_no_module():
@@ -122,4 +122,9 @@ def test_fused_losses_are_shown_by_words():
 
 def test_own_operations_are_called_by_their_names():
     a = Tensor([1.0], requires_grad=True)
-    assert [spoken(x.op) for x in (a * a, a.relu(), -a, a.sigmoid())] == ["multiply", "relu", "negative", "sigmoid"]
+    assert [display_name(x.op) for x in (a * a, a.relu(), -a, a.sigmoid())] == [
+        "multiply",
+        "relu",
+        "negative",
+        "sigmoid",
+    ]

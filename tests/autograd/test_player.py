@@ -73,7 +73,7 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path):
     page = play(examples.neuron(), file)
     assert file.read_text(encoding="utf-8") == page.html
     assert page.path == file
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         play(examples.neuron(), tmp_path / "none" / "page.html")
     assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
 
@@ -379,7 +379,8 @@ def test_buttons_keys_and_slider_step_through_the_pass(opened):
 
 def test_play_runs_to_the_end_and_pauses(opened):
     page = opened(examples.neuron())
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)  # from here on only run_for advances the time
     page.click("#play")
     assert page.inner_text("#play") == "Pause"
     page.clock.run_for(3000)

@@ -54,7 +54,11 @@ IN_PYTHON = {
         (lambda: draw("loss"), TypeError, ["Value or Tensor", "a model and its inputs"]),
         (lambda: draw(mlp(), np.ones((2, 5))), ValueError, ["last axis is 5, and 3 is wanted"]),
         (lambda: draw(Value(1.0) * 2).save("graph.jpg"), ValueError, [".svg, .png, .pdf, .dot"]),
-        (lambda: draw(Value(1.0) * 2).save("pictures/graph.svg"), OSError, ["no folder 'pictures'; create it"]),
+        (
+            lambda: draw(Value(1.0) * 2).save("pictures/graph.svg"),
+            OSError,
+            ["folder 'pictures' does not exist; create it"],
+        ),
         (lambda: draw(Value(1.0) * 2, direction="down"), ValueError, ["LR, TB, RL, BT"]),
     ],
     "models": [

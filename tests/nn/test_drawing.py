@@ -198,7 +198,7 @@ def test_integers_stay_places_in_a_table():
 
 def test_large_models_fold_by_themselves():
     picture = ag.draw(nn.MLP(64, [32, 10], rng=0), np.ones((1, 64)), zoom="scalars")
-    assert "repeat what is marked ×" in picture.message
+    assert "are repetitions, marked ×" in picture.message
     assert len(labels(picture.source)) < 150
 
 

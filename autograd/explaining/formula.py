@@ -1,34 +1,34 @@
-"""A recorded graph as a formula: what its nodes are called, and how its operations are written."""
+"""Formulas of recorded graphs: the names of the nodes, and the operations as terms."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from autograd.diagnostics.messages import spoken
+from autograd.diagnostics.messages import display_name
 from autograd.graph import Node, Primitive, topological_order
 from autograd.rules import shape_of
 
-from .boxes import flattened
-from .labels import constant
-from .notation import COMPARISONS, Term, called, named, number
-from .typeset import latex
+from .formatting import format_constant
+from .terms import COMPARISONS, Term, called, named, number
+from .typeset import flattened, latex
 
-__all__ = ["Names", "formula", "last_operation", "names_by_identity", "operation_term", "term_of", "whole_term"]
+__all__ = ["Names", "formula", "full_term", "last_operation", "names_by_identity", "operation_term", "term_of"]
 
-LONGEST = 60  # terms of a formula that is written in one piece
+LONGEST = 60  # nodes of a formula that is written in one piece
 INFIX = {"+", "-", "*", "/", "**", "@"}
 HIDDEN = {"keepdims"}  # parameters that matter to arrays but not to the mathematics
 
 
 class Names:
-    """What the nodes of one graph are called: no two alike.
+    """Unique names for the nodes of one graph.
 
     A node keeps its own name, or the one given for it; other leaves are ``x1, x2, ...``, other results
-    ``v1, v2, ...``, and the last of all ``L``.
+    ``v1, v2, ...``, and the last one ``L``.
 
     Parameters
     ----------
@@ -39,72 +39,63 @@ class Names:
     """
 
     def __init__(self, order: Sequence[Node], given: Mapping[int, str] | None = None) -> None:
-        self._text: dict[Node, str] = {}
+        self._names: dict[Node, str] = {}
         taken: set[str] = set()
-        own = {node: str((given or {}).get(id(node)) or node.name or "") for node in order}
-        for node, wanted in own.items():
+        for node in order:
+            wanted = str((given or {}).get(id(node)) or node.name or "")
             if wanted.strip():
                 shown = named(wanted).parts[0]
-                text, copies = shown, 1
-                while text in taken:
-                    copies += 1
-                    text = f"{shown}'{copies}"
+                text = next(t for copy in count(1) if (t := shown if copy == 1 else f"{shown}'{copy}") not in taken)
                 taken.add(text)
-                self._text[node] = text
-        counts = {"x": 0, "v": 0}
+                self._names[node] = text
+        counters = {"x": count(1), "v": count(1)}
         for node in order:
-            if node in self._text:
-                continue
-            letter = "x" if node.op is None else "v"
-            if node is order[-1] and letter == "v" and "L" not in taken:
-                self._text[node] = "L"
-                continue
-            while True:
-                counts[letter] += 1
-                if f"{letter}{counts[letter]}" not in taken:
-                    break
-            self._text[node] = f"{letter}{counts[letter]}"
+            if node not in self._names:
+                letter = "x" if node.op is None else "v"
+                if node is order[-1] and letter == "v" and "L" not in taken:
+                    self._names[node] = "L"
+                else:
+                    self._names[node] = next(t for i in counters[letter] if (t := f"{letter}{i}") not in taken)
 
     def __getitem__(self, node: Node) -> str:
-        return self._text[node]
+        return self._names[node]
 
     def term(self, arg: Any) -> Term:
-        """Return a node by its name, and a constant as it is."""
-        return self._term_of_node(arg) if isinstance(arg, Node) else constant_term(arg)
-
-    def _term_of_node(self, node: Node) -> Term:
-        return Term("name", (self._text[node],)) if node in self._text else number(node._data)
+        """Return a node as its name, a constant as its value."""
+        if not isinstance(arg, Node):
+            return constant_term(arg)
+        return Term("name", (self._names[arg],)) if arg in self._names else number(arg._data)
 
 
 def names_by_identity(names: Mapping[str, Any]) -> dict[int, str]:
-    """Return names by the identity of the node, also of those in lists and modules; the first one wins.
+    """Return names by the identity of the node, also for nodes in lists and modules; the first name wins.
 
     Parameters
     ----------
     names : mapping of str to object
-        For instance ``locals()``; what begins with an underscore is left out, as a notebook keeps its history there.
+        For instance ``locals()``. Names that begin with an underscore are ignored: notebooks keep their history there.
     """
     found: dict[int, str] = {}
-    for name, thing in list(names.items()):
+    for name, value in list(names.items()):
         if name.startswith("_"):
             continue
-        if isinstance(thing, Node):
-            found.setdefault(id(thing), name)
-        elif isinstance(thing, (list, tuple)):
-            for i, item in enumerate(thing):
+        if isinstance(value, Node):
+            found.setdefault(id(value), name)
+        elif isinstance(value, (list, tuple)):
+            for i, item in enumerate(value):
                 if isinstance(item, Node):
                     found.setdefault(id(item), f"{name}[{i}]")
-        elif callable(walk := getattr(thing, "named_parameters", None)) and not isinstance(thing, type):
-            for inner, node in walk():
-                found.setdefault(id(node), f"{name}.{inner}")
+        elif callable(walk := getattr(value, "named_parameters", None)) and not isinstance(value, type):
+            for path, node in walk():
+                found.setdefault(id(node), f"{name}.{path}")
     return found
 
 
-def constant_term(thing: Any) -> Term:
+def constant_term(constant: Any) -> Term:
     """Return a constant argument as a term: a number, an array, or a piece of an index."""
-    if isinstance(thing, (int, float, np.ndarray, np.generic)):
-        return number(thing)
-    return Term("raw", (constant(thing),))
+    if isinstance(constant, (int, float, np.ndarray, np.generic)):
+        return number(constant)
+    return Term("raw", (format_constant(constant),))
 
 
 def operation_term(op: Primitive, args: Sequence[Any], params: Mapping[str, Any], operands: Sequence[Term]) -> Term:
@@ -119,24 +110,22 @@ def operation_term(op: Primitive, args: Sequence[Any], params: Mapping[str, Any]
     params : mapping
         Its keyword parameters.
     operands : sequence of Term
-        How the arguments are written.
+        The arguments as terms.
     """
-    if len(operands) == 2 and op.symbol in INFIX:
-        return Term(op.symbol, tuple(operands))
-    if len(operands) == 2 and op.symbol in COMPARISONS:
+    if len(operands) == 2 and (op.symbol in INFIX or op.symbol in COMPARISONS):
         return Term(op.symbol, tuple(operands))
     if op.symbol == "neg":
         return Term("neg", (operands[0],))
     if op.symbol == "[]":
         return Term("index", (operands[0], ", ".join(map(index_text, args[1:], operands[1:]))))
-    flips = op.name == "transpose" and params.get("axes") is None and len(shape_of(args[0]) or ()) <= 2
-    if flips or (op.name == "swapaxes" and {params["axis1"], params["axis2"]} == {-1, -2}):
+    reverses = op.name == "transpose" and params.get("axes") is None and len(shape_of(args[0]) or ()) <= 2
+    if reverses or (op.name == "swapaxes" and {params["axis1"], params["axis2"]} == {-1, -2}):
         return Term("transpose", (operands[0],))
-    return called(spoken(op), *operands, *parameter_terms(op, params))
+    return called(display_name(op), *operands, *parameter_terms(op, params))
 
 
 def index_text(part: Any, written: Term) -> str:
-    """Return one part of an index; short lists of places in full."""
+    """Return one part of an index; a short array of indices in full."""
     return str(part.tolist()) if isinstance(part, np.ndarray) and 0 < part.size <= 8 else flattened(written)
 
 
@@ -146,15 +135,13 @@ def parameter_terms(op: Primitive, params: Mapping[str, Any]) -> list[Term]:
     shown = []
     for key, value in params.items():
         default = signature[key].default if key in signature else inspect.Parameter.empty
-        if key in HIDDEN or value is None or (type(value) is type(default) and value == default):
-            continue
-        is_shape = key == "shape"
-        shown.append(Term("raw", (str(value) if is_shape else f"{key}={constant(value)}",)))
+        if key not in HIDDEN and value is not None and not (type(value) is type(default) and value == default):
+            shown.append(Term("raw", (str(value) if key == "shape" else f"{key}={format_constant(value)}",)))
     return shown
 
 
 def term_of(root: Any, known: Mapping[Node, Term], longest: int = LONGEST) -> Term | None:
-    """Return what a node was computed from as one term, down to the `known` nodes; None if that is too long."""
+    """Return the formula of a node in terms of the `known` nodes; None if it is too long."""
     if not isinstance(root, Node):
         return constant_term(root)
     terms: dict[Node, Term] = {}
@@ -173,7 +160,7 @@ def term_of(root: Any, known: Mapping[Node, Term], longest: int = LONGEST) -> Te
 
 
 def _order_down_to(root: Node, known: Mapping[Node, Term]) -> Iterable[Node]:
-    """Return the nodes under `root` that its formula needs, arguments first, without looking below known ones."""
+    """Return the nodes that the formula of `root` needs, arguments first; those below known nodes are skipped."""
     order: list[Node] = []
     needed = {root}
     for node in reversed(topological_order(root)):
@@ -185,26 +172,26 @@ def _order_down_to(root: Node, known: Mapping[Node, Term]) -> Iterable[Node]:
 
 
 def formula(root: Node, *, names: Mapping[str, Node] | None = None, style: str = "text") -> str:
-    r"""Return the expression a node was computed from.
+    r"""Return the expression from which a node was computed.
 
     Parameters
     ----------
     root : Node
-        A result of operations.
+        The result of an operation.
     names : mapping of str to Node, optional
-        Names for nodes, for instance ``{"a": a}``; nodes under their own names need none.
+        Names for nodes, for instance ``{"a": a}``; not needed for nodes that have a name of their own.
     style : {'text', 'latex'}
-        Plain text in Python's spelling, or LaTeX to stand between dollar signs.
+        Plain text in Python's notation, or LaTeX to stand between dollar signs.
 
     Returns
     -------
     str
-        The formula down to the leaves; of one with more than some 60 terms, only the last operation.
+        The formula in terms of the leaves; only the last operation if that has more than some 60 nodes.
 
     Raises
     ------
     ValueError
-        If `style` is neither of these.
+        If `style` is unknown.
 
     Examples
     --------
@@ -216,14 +203,14 @@ def formula(root: Node, *, names: Mapping[str, Node] | None = None, style: str =
     \frac{a \cdot b + c}{b}
     """
     if style not in ("text", "latex"):
-        raise ValueError(f"there is no style {style!r}; choose 'text' or 'latex'")
+        raise ValueError(f"style must be 'text' or 'latex', got {style!r}")
     given = {id(node): name for name, node in (names or {}).items()}
-    term = whole_term(root, Names(topological_order(root), given))
+    term = full_term(root, Names(topological_order(root), given))
     return flattened(term) if style == "text" else latex(term)
 
 
-def whole_term(root: Node, names: Names) -> Term:
-    """Return a node down to its leaves if that is short, else its last operation."""
+def full_term(root: Node, names: Names) -> Term:
+    """Return the formula of a node in terms of the leaves if that is short, else its last operation."""
     if root.op is None:
         return names.term(root)
     order = topological_order(root)
@@ -232,6 +219,6 @@ def whole_term(root: Node, names: Names) -> Term:
 
 
 def last_operation(node: Node, names: Names) -> Term:
-    """Return the operation that made a node, on the names of its arguments."""
+    """Return the operation that computed a node, applied to the names of its arguments."""
     assert node.op is not None
     return operation_term(node.op, node.args, node.params, [names.term(a) for a in node.args])

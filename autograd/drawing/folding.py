@@ -1,33 +1,93 @@
-"""Which boxes a picture has: nodes, groups drawn as one box, and one instance of what is repeated.
+"""Choose the boxes of a drawing: nodes, closed groups, and one instance of each repetition.
 
-A graph is divided into levels, one for each group and one for what is outside of all.  The elements of a level are
-its nodes and the groups inside it, in order; where the same few elements, wired in the same way, follow each other
-several times, the first time stands for all.
+A graph is divided into levels: one for each group, and one for the nodes outside of all groups.  The elements of a
+level are its nodes and the groups in it, in order.  If the same few elements, connected in the same way, follow each
+other several times, only the first instance is drawn.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd.graph import Node
+from autograd.graph import Node, topological_order
 from autograd.groups import Group
 
-from .snapshot import Snapshot
-
-__all__ = ["Frame", "Plan"]
+__all__ = ["Folding", "Frame", "Snapshot", "hidden_behind", "nearest"]
 
 FEWEST = 3  # repetitions that are folded
-LONGEST = 400  # elements of what is repeated, such as one example in a loop over scalar networks
-CANDIDATES = 64  # lengths that are tried at each place
+LONGEST = 400  # elements of one repetition, such as one example in a loop over scalar networks
+CANDIDATES = 64  # lengths of a repetition that are tried at each position
 Element = int | Group
+
+
+class Snapshot:
+    """The nodes and edges of a graph at one moment, by position: arguments before users."""
+
+    def __init__(self, roots: Sequence[Node]) -> None:
+        self.nodes: list[Node] = topological_order(*roots)
+        self.position: dict[int, int] = {id(node): k for k, node in enumerate(self.nodes)}
+        self.args: list[tuple[Any, ...]] = [node.args for node in self.nodes]  # unaffected by later assignments
+        self.roots: set[int] = {self.position[id(node)] for node in roots}
+        self._parents = [[self.position.get(id(a), -1) for a in args if isinstance(a, Node)] for args in self.args]
+        for k, parents in enumerate(self._parents):
+            if parents and not -1 < min(parents) <= max(parents) < k:
+                raise ValueError(
+                    f"the graph of {len(self.nodes):,} nodes has a cycle through {self.nodes[k].op}, or "
+                    "changed while it was drawn; a result cannot be its own argument"
+                )
+
+    def parents(self, k: int) -> list[int]:
+        """Return the positions of the arguments of node `k`, in order."""
+        return self._parents[k]
+
+    def dependents(self, starts: Iterable[int]) -> set[int]:
+        """Return the positions of all nodes that depend on one of `starts`, including these."""
+        reached = set(starts)
+        for k in range(len(self.nodes)):
+            if k not in reached and not reached.isdisjoint(self.parents(k)):
+                reached.add(k)
+        return reached
+
+
+def nearest(
+    order: Sequence[int], parents: Callable[[int], Iterable[int]], limit: int | None, depth: int | None, deepest: int
+) -> set[int]:
+    """Return the elements of `order` nearest to the results, measured along the longest path.
+
+    Along the longest path an argument is always farther than its user, so that no argument is shown of which a user
+    is hidden.  If there are more than `limit`, those farther than `deepest` are left out.
+    """
+    distance = dict.fromkeys(order, 0)
+    for k in reversed(order):
+        for parent in parents(k):
+            distance[parent] = max(distance[parent], distance[k] + 1)
+    near = [k for k in order if depth is None or distance[k] <= depth]
+    if limit is None or len(near) <= limit:
+        return set(near)
+    place = {k: i for i, k in enumerate(order)}
+    near = [k for k in near if distance[k] <= deepest]
+    return set(sorted(near, key=lambda k: (distance[k], -place[k]))[:limit])
+
+
+def hidden_behind(k: int, parents: Callable[[int], Iterable[int]], shown: set[int], counted: set[int]) -> set[int]:
+    """Return the hidden ancestors of `k` that are not in `counted`, and add them to it."""
+    found: set[int] = set()
+    stack = [k]
+    while stack:
+        for parent in parents(stack.pop()):
+            if parent not in shown and parent not in counted:
+                counted.add(parent)
+                found.add(parent)
+                stack.append(parent)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A frame around boxes: a group, or what is repeated `times`."""
+    """A frame around boxes: a group, or a part that is repeated `times`."""
 
     parent: Frame | None
     group: Group | None = None
@@ -36,35 +96,35 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What is repeated."""
+    """A repetition."""
 
     times: int
 
 
-class Plan:
-    """What is drawn of a graph.
+class Folding:
+    """The boxes of a drawing, and the nodes that each of them represents.
 
     Parameters
     ----------
     graph : Snapshot
         The graph.
     group_of : mapping of Node to Group
-        Where each node was made; nodes outside of all groups are missing.
+        The group in which each node was created; nodes outside of all groups are missing.
     is_open : callable
-        Whether a group is drawn as a frame with what is in it, and not as one box.
+        Returns whether a group is drawn as a frame around its contents, rather than as one box.
     repeats : bool
-        Whether what is repeated is drawn once.
+        Whether repetitions are drawn once.
 
     Attributes
     ----------
     item : list of int
-        For each node the position of the node that stands for its box.
+        For each node the position of the node that represents its box.
     order : list of int
         The boxes, arguments before users.
     closed : dict of int to Group
-        The boxes that stand for a whole group.
+        The boxes that represent a whole group.
     weight : Counter
-        How many nodes each box stands for.
+        The number of nodes that each box represents.
     """
 
     def __init__(
@@ -74,33 +134,33 @@ class Plan:
         self.group: list[Group | None] = [group_of.get(node) for node in graph.nodes]
         self._chains: dict[Group | None, list[Group | None]] = {}
         self._frames: dict[Group, Frame] = {}
-        self._runs: dict[Element, tuple[Run, ...]] = {}  # those an element is in, outer ones first
+        self._runs: dict[Element, tuple[Run, ...]] = {}  # the runs around an element, outer ones first
         self._run_frames: dict[Run, Frame] = {}
         self.item: list[int] = list(range(len(graph.nodes)))
         if repeats:
-            self._fold(_Levels(self))
+            self._fold(Levels(self))
         self.closed: dict[int, Group] = {}
         self._inside: dict[int, list[int]] = {}
         if any(self.group):
             self._close(is_open)
         self.order: list[int] = self._ordered()
-        self.weight: Counter[int] = Counter(self.item)  # how many nodes a box stands for
+        self.weight: Counter[int] = Counter(self.item)
 
     def chain(self, group: Group | None) -> list[Group | None]:
-        """Return the levels of a group from the outermost, which is None, to itself."""
+        """Return the levels from the outermost, which is None, to a group."""
         if group not in self._chains:
             self._chains[group] = [None] if group is None else [*self.chain(group.parent), group]
         return self._chains[group]
 
     def parents(self, item: int) -> list[int]:
-        """Return the boxes from which arrows lead to this one, in order."""
+        """Return the boxes whose arrows point to this one, in order."""
         if item not in self.closed:
             return [box for p in self.graph.parents(item) if (box := self.item[p]) != item]
         found = (self.item[p] for k in self._inside[item] for p in self.graph.parents(k))
         return list(dict.fromkeys(p for p in found if p != item))
 
     def inside(self, item: int) -> list[int]:
-        """Return the positions of the nodes of a box, without those of its repetitions."""
+        """Return the positions of the nodes in a box, without those of its repetitions."""
         return self._inside.get(item, [item])
 
     def frame(self, item: int) -> Frame | None:
@@ -120,23 +180,23 @@ class Plan:
             self._frames[group] = Frame(self._around(group, group.parent), group)
         return self._frames[group]
 
-    def _fold(self, levels: _Levels) -> None:
-        """Let the first of equal runs of elements stand for the others."""
+    def _fold(self, levels: Levels) -> None:
+        """Represent equal runs of elements by the first."""
         roots = {element for k in self.graph.roots for element in (k, *self.chain(self.group[k]))}
         for elements in levels.elements.values():
             self._fold_row(levels, elements, roots, ())
-        for k, stands in enumerate(self.item):  # what stands for others may be folded itself, inside its group
+        for k, stands in enumerate(self.item):  # the representative may itself be folded, inside its group
             while self.item[stands] != stands:
                 stands = self.item[stands]
             self.item[k] = stands
 
     def _fold_row(
-        self, levels: _Levels, elements: list[Element], roots: set[Element | None], around: tuple[Run, ...]
+        self, levels: Levels, elements: list[Element], roots: set[Element | None], around: tuple[Run, ...]
     ) -> None:
-        """Fold what is repeated among some elements, and then what is repeated within the first time."""
+        """Fold the repetitions among some elements, then those within the first instance."""
         for start, length, times in runs([levels.sign[e] for e in elements]):
             last = elements[start + (times - 1) * length : start + times * length]
-            if not roots.isdisjoint(last):  # a result is drawn itself
+            if not roots.isdisjoint(last):  # a result is always drawn
                 times -= 1
             if times < FEWEST:
                 continue
@@ -149,7 +209,7 @@ class Plan:
             self._fold_row(levels, once, roots, inside)
 
     def _close(self, is_open: Callable[[Group], bool]) -> None:
-        """Let one node stand for all of a group that is not open."""
+        """Represent each group that is not open by one node."""
         outermost: dict[Group | None, Group | None] = {}
         stands: dict[Group, int] = {}
         for k, group in enumerate(self.group):
@@ -182,29 +242,29 @@ class Plan:
         return order
 
 
-class _Levels:
-    """The elements of each level, each with a number that is the same for those that look alike."""
+class Levels:
+    """The elements of each level, each with an integer that is equal for elements that look the same."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, folding: Folding) -> None:
+        self.folding = folding
         self.elements: dict[Group | None, list[Element]] = {}
         self.place: dict[Element, int] = {}
         self._wires: dict[Element, set[int]] = {}
-        self._numbers: dict[Any, int] = {}
+        self._signatures: dict[Any, int] = {}
         for k in self._sequence():
             self._put(k)
         for k, place in [(e, p) for e, p in self.place.items() if isinstance(e, int)]:
-            for parent in plan.graph.parents(k):
+            for parent in folding.graph.parents(k):
                 self._wire(parent, k, place)
         self.sign: dict[Element, int] = {}
-        # Inner levels were entered after their outer ones, so that backwards every group finds its parts signed.
+        # Inner levels were added after their outer ones: in reverse order the parts of a group come before the group.
         for level in reversed(self.elements):
             for element in self.elements[level]:
-                self.sign[element] = self._number(element)
+                self.sign[element] = self._signature(element)
 
     def _sequence(self) -> Iterator[int]:
-        """Yield positions in order, a leaf before the only operation that uses it; others are no elements."""
-        graph = self.plan.graph
+        """Yield positions in order, a leaf before its only user; leaves with several users are left out."""
+        graph = self.folding.graph
         uses = [0] * len(graph.nodes)
         for k in range(len(graph.nodes)):
             for parent in graph.parents(k):
@@ -215,7 +275,7 @@ class _Levels:
                 yield k
 
     def _put(self, element: Element) -> None:
-        level = self.plan.group[element] if isinstance(element, int) else element.parent
+        level = self.folding.group[element] if isinstance(element, int) else element.parent
         if level is not None and level not in self.place:
             self._put(level)
         row = self.elements.setdefault(level, [])
@@ -225,31 +285,31 @@ class _Levels:
             self.elements.setdefault(element, [])
 
     def _wire(self, parent: int, k: int, place: int) -> None:
-        """Note how far apart the ends of an arrow are, at the level where they are in different elements."""
-        if self.plan.group[parent] is self.plan.group[k]:
+        """Store the distance between the ends of an edge, at the level where they are in different elements."""
+        if self.folding.group[parent] is self.folding.group[k]:
             ends: tuple[Element, Element] = (parent, k)
         else:
-            a, b = self.plan.chain(self.plan.group[parent]), self.plan.chain(self.plan.group[k])
+            a, b = self.folding.chain(self.folding.group[parent]), self.folding.chain(self.folding.group[k])
             depth = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x is not y), min(len(a), len(b)))
             ends = a[depth] if depth < len(a) else parent, b[depth] if depth < len(b) else k  # type: ignore[assignment]
-        far = self.place[ends[1]] - self.place[ends[0]] if ends[0] in self.place else 0  # 0: used all over
+        far = self.place[ends[1]] - self.place[ends[0]] if ends[0] in self.place else 0  # 0: used in many places
         self._wires.setdefault(ends[1], set()).add(far if far <= LONGEST else LONGEST + 1)
 
-    def _number(self, element: Element) -> int:
+    def _signature(self, element: Element) -> int:
         wires = tuple(sorted(self._wires.get(element, ())))
         if isinstance(element, Group):
             parts = tuple(self.sign[e] for e in self.elements[element])
-            # The first of a row of layers is fed from outside, the others by the one before.
+            # The first of several layers has its input from outside, the others from the layer before.
             key: Any = (element.title, element.detail, parts, *(far for far in wires if far != 1))
         else:
-            node = self.plan.graph.nodes[element]
+            node = self.folding.graph.nodes[element]
             shape = getattr(node._data, "shape", None)
-            exactly = node.op is not None and node.op.symbol == "**"  # a square is no cube
-            others = [a for a in self.plan.graph.args[element] if not isinstance(a, Node)]
-            constants = [str(a) if exactly else plain(a) for a in others]
+            exactly = node.op is not None and node.op.symbol == "**"  # a square is not a cube
+            others = [a for a in self.folding.graph.args[element] if not isinstance(a, Node)]
+            constants = [str(a) if exactly else constant_kind(a) for a in others]
             params = str(node.params) if node.params else ""
             key = (node.op and node.op.name, node.requires_grad, shape, wires, params, *constants)
-        return self._numbers.setdefault(key, len(self._numbers))
+        return self._signatures.setdefault(key, len(self._signatures))
 
     def members(self, element: Element) -> list[int]:
         """Return the positions of all nodes of an element."""
@@ -258,13 +318,13 @@ class _Levels:
         return [k for part in self.elements[element] for k in self.members(part)]
 
 
-def plain(constant: Any) -> Any:
-    """Return what is to be compared of a constant: not a number, which may be of an example in a loop."""
+def constant_kind(constant: Any) -> Any:
+    """Return the part of a constant that must be equal in repetitions: not a number, which may be data of a loop."""
     return str(constant) if isinstance(constant, (str, slice, tuple, type(None), type(...))) else type(constant)
 
 
 def runs(signs: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield (start, length, times) of what follows itself several times, the longest stretches first found.
+    """Yield (start, length, times) of each sequence that repeats at least three times, from left to right.
 
     Examples
     --------
@@ -272,7 +332,7 @@ def runs(signs: list[int]) -> Iterator[tuple[int, int, int]]:
     [(1, 2, 3)]
     """
     start, count = 0, len(signs)
-    following = [count] * count  # where the same sign comes next
+    following = [count] * count  # position of the next equal sign
     latest: dict[int, int] = {}
     for i in range(count - 1, -1, -1):
         following[i] = latest.get(signs[i], count)
@@ -285,7 +345,7 @@ def runs(signs: list[int]) -> Iterator[tuple[int, int, int]]:
             if p > LONGEST or start + FEWEST * p > count:
                 break
             t = 1
-            if signs[at - 1] == signs[at + p - 1] and signs[at + p // 2] == signs[start + p // 2]:  # else not worth it
+            if signs[at - 1] == signs[at + p - 1] and signs[at + p // 2] == signs[start + p // 2]:
                 once = signs[start:at]
                 while signs[start + t * p : start + (t + 1) * p] == once:
                     t += 1

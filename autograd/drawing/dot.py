@@ -1,7 +1,7 @@
-"""Boxes, ovals, arrows and nested frames in the DOT language, through the package graphviz; nothing of graphs.
+"""Write boxes, ovals, arrows and nested frames in the DOT language, through the package graphviz.
 
-Every name is our own (``n0, n1, ...``) and every label goes through `escaped`, so that no text can become more than
-text.  The same calls give the same bytes.
+Names in the text are our own (``n0, n1, ...``) and every label is escaped, so that a label cannot become markup.
+The same calls give the same text.
 """
 
 from __future__ import annotations
@@ -11,76 +11,87 @@ from typing import Any
 
 import graphviz
 
-from autograd.explaining.labels import cut, escaped
+from autograd.explaining.formatting import cut, visible
 
 from .themes import Theme
 
-__all__ = ["Canvas"]
+__all__ = ["DotGraph", "escaped"]
 
-MANY = 300  # boxes: of more, the layout is made in fewer rounds, which is much faster and looks the same
-Line = tuple[str, str, dict[str, str]]
+MANY = 300  # boxes; the layout of more uses fewer iterations, which is much faster and looks the same
+GRAPH = {
+    "nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "fontname": "Helvetica", "fontsize": "11",
+}  # fmt: skip
+NODE = {
+    "shape": "record", "style": "filled,rounded", "fontname": "Helvetica", "fontsize": "11", "height": "0.3",
+    "margin": "0.14,0.05",
+}  # fmt: skip
+EDGE = {"arrowsize": "0.6", "penwidth": "0.9", "fontname": "Helvetica", "fontsize": "9"}
 
 
-class Canvas:
-    """A picture in the making.
+def escaped(text: str, *, record: bool = False) -> str:
+    r"""Return `text` as literal DOT, for a plain label or for one field of a record.
+
+    Parameters
+    ----------
+    text : str
+        Any text; a line break is kept, other control characters become U+FFFD.
+    record : bool
+        Also escape the characters that separate the fields of a record.
+
+    Notes
+    -----
+    The package graphviz quotes the result.  `dot` decodes entities, so ``&`` is replaced by one; it expands ``\N`` and
+    the like, so a backslash is doubled; a record is split at ``{ } | < >`` and loses spaces, so these are escaped.
+
+    Examples
+    --------
+    >>> print(escaped(r"x & \N"))
+    x &amp; \\N
+    >>> print(escaped("{a|b}", record=True))
+    \{a\|b\}
+    """
+    text = "".join(map(visible, text.strip())).replace("&", "&amp;").replace("\\", "\\\\")
+    if record:
+        for special in "{}|<> ":
+            text = text.replace(special, "\\" + special)
+    # An empty line corrupts the memory of the embedded Graphviz: the second graph after it fails, or worse.
+    return "\\n".join(line for line in text.split("\n") if line)
+
+
+class DotGraph:
+    """A graph to be written as DOT.
 
     Parameters
     ----------
     name : str
-        A word of ours for the graph.
+        Name of the graph in the text.
     theme : Theme
         Its colours.
     direction : {'LR', 'TB', 'RL', 'BT'}
-        Where the arrows go.
+        Direction of the arrows.
     **attributes
-        Of the graph, in DOT, instead of the usual ones.
+        DOT attributes of the graph that replace the default ones.
     """
 
     def __init__(self, name: str, theme: Theme, direction: str = "LR", **attributes: str) -> None:
         self.theme = theme
-        self.stacked: bool = direction in ("LR", "RL")  # there, the fields of a record lie above each other
+        self.stacked: bool = direction in ("LR", "RL")  # fields of a record are then above each other
         self.count: int = 0
-        self.boxes: dict[int | None, list[Line]] = {None: []}
+        self.boxes: dict[int | None, list[tuple[str, str, dict[str, str]]]] = {None: []}
         self.frames: dict[int | None, list[tuple[int, str, bool]]] = {None: []}
-        self.rows: list[list[str]] = []  # names that stand in one row, in this order
-        self.dot: Any = graphviz.Digraph(
-            name,
-            graph_attr={
-                "rankdir": direction,
-                "bgcolor": theme.background,
-                "nodesep": "0.22",
-                "ranksep": "0.32",
-                "pad": "0.2",
-                "fontname": "Helvetica",
-                "fontsize": "11",
-                "fontcolor": theme.faint,
-                **attributes,
-            },
-            node_attr={
-                "shape": "record",
-                "style": "filled,rounded",
-                "fontname": "Helvetica",
-                "fontsize": "11",
-                "fontcolor": theme.ink,
-                "height": "0.3",
-                "margin": "0.14,0.05",
-            },
-            edge_attr={
-                "color": theme.faint,
-                "arrowsize": "0.6",
-                "penwidth": "0.9",
-                "fontname": "Helvetica",
-                "fontsize": "9",
-                "fontcolor": theme.ink,
-            },
-        )
+        self.rows: list[list[str]] = []  # names on one rank, in this order
         self.edges: list[tuple[str, str, dict[str, str]]] = []
+        graph = {"rankdir": direction, "bgcolor": theme.background, **GRAPH, "fontcolor": theme.faint, **attributes}
+        edge = {"color": theme.faint, **EDGE, "fontcolor": theme.ink}
+        self.dot: Any = graphviz.Digraph(
+            name, graph_attr=graph, node_attr={**NODE, "fontcolor": theme.ink}, edge_attr=edge
+        )
 
     def source(self, message: str = "") -> str:
-        """Return the DOT text, with a message under the picture."""
+        """Return the DOT text, with a message below the drawing."""
         if self.count > MANY:
             self.dot.graph_attr["nslimit"] = "2"
-        if self.frames[None]:  # the older way to rank frames fails on some graphs, with or without `ordering`
+        if self.frames[None]:  # the default ranking of frames fails on some graphs, with or without `ordering`
             self.dot.graph_attr["newrank"] = "true"
         self._emit(self.dot, None, 0)
         for tail, head, attributes in self.edges:
@@ -98,27 +109,27 @@ class Canvas:
             dot.node(name, graphviz.nohtml(label), **attributes)
         for number, label, dashed in self.frames[frame]:
             looks = {"style": "rounded,dashed" if dashed else "rounded,filled", "color": self.theme.data[1]}
-            looks |= {"fillcolor": self.theme.clusters[depth % 2], "labeljust": "l", "fontcolor": self.theme.faint}
+            looks |= {"fillcolor": self.theme.frames[depth % 2], "labeljust": "l", "fontcolor": self.theme.faint}
             with dot.subgraph(name=f"cluster_{number}", graph_attr=looks | {"penwidth": "0.9", "margin": "9"}) as inner:
                 inner.attr(label=graphviz.nohtml(escaped(cut(label))))
                 self._emit(inner, number, depth + (not dashed))
 
     def frame(self, label: str, around: int | None = None, dashed: bool = False) -> int:
-        """Add a frame, inside another one or not, and return its number."""
+        """Add a frame, perhaps inside the frame `around`, and return its number."""
         number = len(self.boxes) - 1
         self.boxes[number], self.frames[number] = [], []
         self.frames[around].append((number, label, dashed))
         return number
 
     def edge(self, tail: str, head: str, text: str = "", **attributes: str) -> None:
-        """Add an arrow between two names that the methods below returned."""
+        """Add an arrow between two boxes, given by their names."""
         if text:
-            padding = "" if self.stacked else "  "  # beside an arrow that goes down, not on it
+            padding = "" if self.stacked else "  "  # so that the label stands beside a vertical arrow, not on it
             attributes["label"] = graphviz.nohtml(padding + escaped(text) + padding[1:])
         self.edges.append((tail, head, attributes))
 
     def add(self, label: str, frame: int | None = None, **attributes: str) -> str:
-        """Add a box whose label is DOT-escaped already, under a name of our own."""
+        """Add a box whose label is escaped already, and return its name."""
         name = f"n{self.count}"
         self.count += 1
         self.boxes[frame].append((name, label, attributes))
@@ -139,6 +150,6 @@ class Canvas:
         return self.add(escaped(text), frame, shape="plaintext", style="", **small)
 
     def dashed(self, text: str, frame: int | None = None) -> str:
-        """Add a box that stands for what is not shown."""
+        """Add a dashed box for nodes that are not shown."""
         looks = {"color": self.theme.faint, "fontcolor": self.theme.faint}
         return self.add(escaped(text), frame, shape="box", style="dashed,rounded", **looks)

@@ -1,0 +1,289 @@
+"""`draw`: a computation graph with a box for every variable and an oval for every operation.
+
+`folding` chooses the boxes, `graph_to_dot` writes them as DOT text, and `render` turns the text into an image.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograd.explaining.formatting import format_number
+from autograd.explaining.formula import names_by_identity
+from autograd.graph import Node
+from autograd.groups import Group, Recorder, recorded
+
+from .annotations import Annotations
+from .folding import Folding, Snapshot, nearest
+from .graph_to_dot import GraphToDot, Style
+from .render import TIMEOUT, RenderError, render, save
+from .themes import theme_named
+
+__all__ = ["Drawing", "draw"]
+
+DIRECTIONS = ("LR", "TB", "RL", "BT")
+ZOOMS = ("layers", "tensors", "scalars")
+LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
+DEEPEST = 24  # operations along a path that are shown of a large graph
+
+
+class Drawing:
+    """A drawing of a graph, the result of `draw`; notebooks display it.
+
+    Attributes
+    ----------
+    source : str
+        The drawing in the DOT language, always the same for the same graph.
+    message : str
+        The number of nodes left out, and how to draw them; empty if all are shown.
+    """
+
+    def __init__(self, source: str, message: str, nodes: int) -> None:
+        self.source = source
+        self.message = message
+        self._nodes = nodes
+
+    def svg(self) -> str:
+        """Return the drawing as SVG text.
+
+        Raises
+        ------
+        RenderError
+            If no drawing engine is installed; the message names those that can be.
+        """
+        return render(self.source, "svg").decode("utf-8")
+
+    def save(self, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
+        """Write the drawing to a file in the format of its suffix, and return the path.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz) or ``.dot``.
+        timeout : float
+            Seconds after which the layout is abandoned.
+
+        Raises
+        ------
+        ValueError
+            If the suffix is not one of these.
+        OSError
+            If the folder does not exist or cannot be written to; an existing file is then unchanged.
+        RenderError
+            If the drawing cannot be rendered; the DOT text is then written beside the file.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from autograd import Value
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     draw(Value(2.0) * 3.0).save(f"{folder}/product.dot").name
+        'product.dot'
+        """
+        return save(self.source, path, timeout=timeout)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return the SVG for a notebook, or text if it cannot be rendered."""
+        bundle = {"text/plain": repr(self)}
+        try:
+            bundle["image/svg+xml"] = self.svg()
+        except RenderError as error:
+            bundle["text/plain"] += f"\n{error}"
+        return bundle
+
+    def __repr__(self) -> str:
+        return f"<drawing of {self._nodes:,} nodes{': ' if self.message else ''}{self.message}>"
+
+
+def draw(
+    root: Any,
+    *inputs: Any,
+    values: bool = True,
+    gradients: bool = True,
+    partials: bool = False,
+    formulas: bool = False,
+    path: Node | Sequence[Node] | None = None,
+    color: str = "kind",
+    direction: str = "LR",
+    theme: str = "light",
+    names: Mapping[str, Any] | None = None,
+    limit: int | None = LIMIT,
+    depth: int | None = None,
+    zoom: str | None = None,
+    expand: bool | int | str | Sequence[str] | None = None,
+    loss: Callable[[Any], Any] | None = None,
+) -> Drawing:
+    """Draw the computation graph of a node or of a model.
+
+    Every variable is a box with its name, its data or shape, and its gradient if there is one.  Every operation is an
+    oval; its operands enter it in the order in which they were written, and constants are small text.  Leaves with
+    gradients are blue, data is grey, and the result is amber.  The parts of a model are frames or violet boxes;
+    repetitions are drawn once, in a dashed frame.
+
+    Parameters
+    ----------
+    root : Node, sequence of Node, or model
+        One or several results; or a model, which is called on the inputs.
+    *inputs
+        Arguments of the model.
+    values, gradients : bool
+        Show data, and the gradients of the last `backward`.
+    partials : bool
+        Label every arrow into an operation with the derivative of the operation by that operand.
+    formulas : bool
+        Write into every box the formula of its value, and with `partials` also the formulas of the derivatives.
+    path : Node or sequence of Node, optional
+        Highlight every path from these nodes to the result.
+    color : {'kind', 'gradient'}
+        Fill the boxes by kind, or by the magnitude of the derivative of the result.
+    direction : {'LR', 'TB', 'RL', 'BT'}
+        From left to right, from top to bottom, or reversed.
+    theme : {'light', 'dark', 'print'}
+        The colours; ``'print'`` is black and white.
+    names : mapping of str to object, optional
+        Names for nodes, for instance ``locals()``; lists of nodes and modules give names to the nodes in them.
+    limit : int, optional
+        A larger graph is folded: repetitions are drawn once, and at most this many boxes, the nearest to the
+        result.  None draws all.
+    depth : int, optional
+        Draw only nodes at most this many operations away from the result.
+    zoom : {'layers', 'tensors', 'scalars'}, optional
+        Detail of a model: its innermost parts as boxes (the default), every array operation, or every scalar.
+    expand : int, str, sequence of str or bool, optional
+        Parts of a model to open: the number of levels, or the paths of further parts (``*`` matches anything); True
+        opens everything, including repetitions.
+    loss : callable, optional
+        Applied to the output of a model; the gradients shown are then those of the loss, and no `.grad` changes.
+
+    Returns
+    -------
+    Drawing
+        With `.source`, `.svg()` and `.save(path)`; notebooks display it.
+
+    Raises
+    ------
+    TypeError
+        If `root` is neither a node nor a model.
+    ValueError
+        If an option is invalid, or the graph has a cycle.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> drawing = draw((a * b).tanh(), names={"a": a, "b": b})
+    >>> drawing
+    <drawing of 4 nodes>
+    >>> "label=tanh" in drawing.source
+    True
+    """
+    check_options(direction=direction, color=color, zoom=zoom, limit=limit, depth=depth)
+    style = Style(theme_named(theme), direction, values, gradients, partials, formulas, color == "gradient")
+    roots, recorder = run(root, inputs, zoom, loss)
+    graph = Snapshot(roots)
+    copies = {key: id(nodes[0]) for key, nodes in recorder.stands_for.items() if len(nodes) == 1}
+    style.names = {copies.get(key, key): name for key, name in names_by_identity(names or {}).items()}
+    notes = Annotations(graph, style.names)
+    grouped = bool(recorder.group_of)
+    if loss is not None or (grouped and sum(np.size(node._data) for node in roots) == 1):
+        style.grads = notes.gradients
+    elif zoom == "scalars":
+        style.grads = {}
+    style.highlighted = on_paths(graph, path, recorder)
+    style.fills = {k: style.theme.data for node in recorder.inputs if (k := graph.position.get(id(node))) is not None}
+    large = limit is not None and len(graph.nodes) > limit
+    repeats = expand is not True and (large or (grouped and zoom != "scalars"))
+    folding = Folding(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
+    shown = nearest(folding.order, folding.parents, limit, depth, DEEPEST)
+    message = left_out(folding, shown, silent=grouped and not (large and zoom == "scalars"))
+    legend = f"fill: magnitude of the gradient, at most {format_number(notes.largest)}" if style.shaded else ""
+    source = GraphToDot(folding, style, notes).source(shown, "\n".join(filter(None, (legend, message))))
+    return Drawing(source, message, len(graph.nodes))
+
+
+def check_options(
+    *,
+    direction: str,
+    color: str = "kind",
+    zoom: str | None = None,
+    limit: int | None = None,
+    depth: int | None = None,
+) -> None:
+    """Raise ValueError for an invalid option."""
+    for option, given, choices in (
+        ("direction", direction, DIRECTIONS), ("color", color, ("kind", "gradient")), ("zoom", zoom or "layers", ZOOMS),
+    ):  # fmt: skip
+        if given not in choices:
+            raise ValueError(f"{option} must be one of {', '.join(choices)}, got {given!r}")
+    for option, least in (("limit", limit), ("depth", depth)):
+        if least is not None and least < 1:
+            raise ValueError(f"{option} must be at least 1, or None for no {option}, got {least}")
+
+
+def run(root: Any, inputs: Sequence[Any], zoom: str | None, loss: Any) -> tuple[list[Node], Recorder]:
+    """Return the results to draw, and the groups in which their nodes were created if a model was called."""
+    roots = [root] if isinstance(root, Node) else list(root) if isinstance(root, (list, tuple)) else []
+    if roots and all(isinstance(node, Node) for node in roots):
+        if inputs or zoom or loss is not None:
+            raise TypeError("inputs, zoom= and loss= are for draw(model, x); draw(result) does not take them")
+        return roots, Recorder()
+    found = recorded(root, inputs, scalars=zoom == "scalars", loss=loss)
+    if found is None:
+        raise TypeError(
+            f"draw takes a Value or Tensor, a list of them, or a model and its inputs, got {root!r:.60}; a graph is "
+            "recorded by operations on a Value or Tensor: draw(Value(3.0) * 2)"
+        )
+    if not found[0] or not all(isinstance(node, Node) for node in found[0]):
+        raise TypeError(f"{type(root).__name__} did not return a Value or Tensor for these inputs; nothing to draw")
+    return found
+
+
+def opener(recorder: Recorder, zoom: str | None, expand: Any) -> Callable[[Group], bool]:
+    """Return the predicate for groups that are drawn as a frame around their contents."""
+    patterns = [expand] if isinstance(expand, str) else list(expand) if isinstance(expand, Iterable) else []
+    with_parts = {outer for group in set(recorder.group_of.values()) for outer in ancestors(group)}
+
+    def is_open(group: Group) -> bool:
+        if isinstance(expand, int):  # True included
+            return expand is True or sum(1 for _ in ancestors(group)) < expand
+        if zoom in ("tensors", "scalars") or group in with_parts:
+            return True
+        return any(fnmatch.fnmatchcase(group.path, pattern) for pattern in patterns)
+
+    return is_open
+
+
+def ancestors(group: Group) -> Iterable[Group]:
+    """Yield the groups around a group."""
+    while group.parent is not None:
+        group = group.parent
+        yield group
+
+
+def on_paths(graph: Snapshot, path: Any, recorder: Recorder) -> set[int]:
+    """Return the positions of the nodes on the paths to highlight."""
+    starts = [] if path is None else [path] if isinstance(path, Node) else list(path)
+    starts = [copy for node in starts for copy in recorder.stands_for.get(id(node), (node,))]
+    if any(id(node) not in graph.position for node in starts):
+        raise ValueError("the result does not depend on a node of path=; give leaves or other nodes of its graph")
+    return graph.dependents(graph.position[id(node)] for node in starts)
+
+
+def left_out(folding: Folding, shown: set[int], silent: bool) -> str:
+    """Return how many nodes are left out, and the call that draws them."""
+    count = len(folding.item)
+    drawn = sum(len(folding.inside(k)) for k in shown)
+    hidden = sum(item not in shown for item in folding.item)
+    folded = 0 if silent else count - hidden - drawn
+    parts = []
+    if folded:
+        parts.append(f"{folded:,} of {count:,} nodes are repetitions, marked ×")
+    if hidden:
+        parts.append(f"{hidden:,} of {count:,} nodes are not shown")
+    every = "expand=True, limit=None" if any(folding.group) else "limit=None, depth=None"
+    return "; ".join([*parts, f"draw(..., {every}) shows all of them"]) if parts else ""

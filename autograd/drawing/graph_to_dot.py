@@ -1,0 +1,215 @@
+"""Write the boxes, operations and arrows of a computation graph as DOT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd.explaining.formatting import cut, format_array, format_constant, format_shape
+from autograd.graph import Node
+
+from .annotations import Annotations, magnitude
+from .dot import DotGraph
+from .folding import Folding, Frame, Snapshot, hidden_behind
+from .themes import Theme
+
+__all__ = ["GraphToDot", "Style", "variable_rows"]
+
+MANY = 8  # constants of one operation that are drawn separately
+
+
+@dataclass
+class Style:
+    """The contents and colours of the boxes."""
+
+    theme: Theme
+    direction: str = "LR"
+    values: bool = True
+    gradients: bool = True
+    partials: bool = False
+    formulas: bool = False
+    shaded: bool = False  # colour boxes by the magnitude of their gradient
+    names: dict[int, str] = field(default_factory=dict)
+    grads: Mapping[Node, Any] | None = None  # replace the `.grad` of the nodes
+    highlighted: set[int] = field(default_factory=set)  # positions
+    fills: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # colours of some boxes, by position
+    widths: Mapping[int, float] = field(default_factory=dict)  # least widths in inches, by position
+    pending: bool = False  # reserve a line for a gradient that is not computed yet
+    active: tuple[Node, int] | None = None  # edge along which a gradient flows: a node, and the index of its argument
+
+
+class GraphToDot:
+    """Writes the boxes of a folded graph as DOT."""
+
+    def __init__(self, folding: Folding, style: Style, notes: Annotations, dot: DotGraph | None = None) -> None:
+        self.folding = folding
+        self.graph: Snapshot = folding.graph
+        self.style = style
+        self.theme: Theme = style.theme
+        self.accent = {"color": style.theme.accent, "penwidth": "2.2"}
+        self.notes = notes
+        self.dot: DotGraph = dot or DotGraph("computation", style.theme, style.direction)
+        self.box: dict[int, str] = {}
+        self._frames: dict[Frame, int] = {}
+        self._drawn: set[tuple[str, str]] = set()
+
+    def source(self, shown: set[int], message: str = "") -> str:
+        """Return the DOT text of the boxes shown, with dashed boxes for hidden ancestors."""
+        self.write(shown)
+        return self.dot.source(message)
+
+    def write(self, shown: set[int], outer: int | None = None) -> None:
+        """Add the boxes to the DOT graph, inside the frame `outer` if given."""
+        counted: set[int] = set()
+        for item in self.folding.order:
+            if item not in shown:
+                continue
+            frame = self.frame(self.folding.frame(item), outer)
+            if item in self.folding.closed:
+                self.box[item] = entry = self.group(item, frame)
+                self.arrows_into(item, entry)
+            else:
+                self.box[item] = self.variable(item, frame)
+                if self.graph.nodes[item].op is None:
+                    continue
+                entry = self.operation(item, frame)
+                self.dot.edge(entry, self.box[item], weight="4", **self.highlight(item, item))
+            if any(parent not in shown for parent in self.folding.parents(item)):
+                hidden = sum(
+                    self.folding.weight[k] for k in hidden_behind(item, self.folding.parents, shown, counted)
+                )  # those behind another box already are not counted twice
+                text = f"… {hidden:,} more node{'s' * (hidden != 1)}" if hidden else "…"
+                self.dot.edge(self.dot.dashed(text, frame), entry)
+
+    def frame(self, frame: Frame | None, outer: int | None) -> int | None:
+        """Return the number of a frame in the DOT graph; add it and those around it if necessary."""
+        if frame is None:
+            return outer
+        if frame not in self._frames:
+            around = self.frame(frame.parent, outer)
+            group = frame.group
+            label = f"× {frame.times:,}" if group is None else " ".join(filter(None, (group.path, group.title)))
+            self._frames[frame] = self.dot.frame(label, around, dashed=group is None)
+        return self._frames[frame]
+
+    def variable(self, k: int, frame: int | None) -> str:
+        """Add the box of a variable: name, formula, data or shape, gradient."""
+        node, style = self.graph.nodes[k], self.style
+        kind = "inner" if node.op is not None else "parameter" if node.requires_grad else "data"
+        kind = "root" if k in self.graph.roots else kind
+        fill, border = style.fills.get(k) or getattr(self.theme, kind)
+        if style.shaded:
+            g = self.notes.gradients.get(node)
+            fill = self.theme.inner[0] if g is None else self.theme.shade(magnitude(g) / (self.notes.largest or 1.0))
+        looks = {"color": border} | ({"penwidth": "1.8"} if kind == "root" else {})
+        if k in style.highlighted:
+            looks = dict(self.accent)
+        if k in style.widths:
+            looks["width"] = f"{style.widths[k]:.2f}"
+        rows = variable_rows(node, style)
+        if style.formulas:
+            named = bool(style.names.get(id(node)) or node.name)
+            rows = [self.notes.names[node], self.notes.formula(node), *(row for row in rows[named:] if row.strip())]
+        return self.dot.record([row for row in rows if row], frame, fillcolor=fill, **looks)
+
+    def group(self, item: int, frame: int | None) -> str:
+        """Add the box of a closed group: title, settings, number of parameters, results."""
+        group, inside = self.folding.closed[item], self.folding.inside(item)
+        nodes = [self.graph.nodes[k] for k in inside]
+        count = sum(np.size(n._data) for n in nodes if n.op is None and n.requires_grad)
+        title = " ".join(filter(None, (group.path.rpartition(".")[2], group.title)))
+        rows = [title + (f" (call {group.call})" if group.call > 1 else ""), cut(group.detail)]
+        if count:
+            rows.append(f"{count:,} parameter{'s' * (count != 1)}")
+        fill, border = self.theme.module
+        if results := [k for k in inside if k in self.graph.roots]:  # these do not leave by an arrow with a shape
+            rows += [f"→ {self.shape(k) or format_array(self.graph.nodes[k]._data)}" for k in results[:MANY]]
+            border = self.theme.root[1]
+        if self.style.shaded:
+            sizes = [magnitude(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
+            fill = self.theme.shade(max(sizes, default=0.0) / (self.notes.largest or 1.0))
+        looks = {"color": border} if self.style.highlighted.isdisjoint(inside) else self.accent
+        return self.dot.record([r for r in rows if r], frame, fillcolor=fill, **looks)
+
+    def arrows_into(self, item: int, entry: str) -> None:
+        """Add the arrows into the box of a group, with the shapes of its inputs."""
+        for k in self.folding.inside(item):
+            for p in self.graph.parents(k):
+                source = self.folding.item[p]
+                if source != item and source in self.box and (self.box[source], entry) not in self._drawn:
+                    self._drawn.add((self.box[source], entry))
+                    text = self.shape(p) if source in self.folding.closed else ""
+                    self.dot.edge(self.box[source], entry, text, **self.highlight(p, k))
+
+    def shape(self, k: int) -> str:
+        """Return the shape of an array; empty for a float."""
+        data = self.graph.nodes[k]._data
+        return format_shape(data) if isinstance(data, np.ndarray) else ""
+
+    def highlight(self, tail: int, head: int) -> dict[str, str]:
+        """Return the attributes of an arrow that may be highlighted."""
+        return self.accent if {tail, head} <= self.style.highlighted and self.style.active is None else {}
+
+    def operation(self, k: int, frame: int | None) -> str:
+        """Add the oval of an operation and its operands, in order."""
+        node, args = self.graph.nodes[k], self.graph.args[k]
+        fill, border = self.style.fills.get(k) or self.theme.op
+        if fill == self.theme.changed[0]:  # shown by the box of the result
+            fill, border = self.theme.inner
+        is_index = node.op is not None and node.op.symbol == "[]"  # constants are then part of the text
+        constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
+        several = {"ordering": "in"} if len(args) > 1 else {}
+        op = self.dot.oval(operation_text(node, args), frame, fillcolor=fill, color=border, **several)
+        if len(constants) > MANY:
+            self.dot.edge(self.dot.small(f"{len(constants):,} constants", frame), op)
+        alike = len({self.folding.item[self.graph.position[id(a)]] for a in args if isinstance(a, Node)}) == 1
+        for position, arg in enumerate(args):
+            if isinstance(arg, Node):
+                self.operand(k, position, op, folded=alike and len(args) > MANY)
+            elif 0 < len(constants) <= MANY:
+                self.dot.edge(self.dot.small(format_constant(arg), frame), op)
+        return op
+
+    def operand(self, k: int, position: int, op: str, folded: bool) -> None:
+        """Add the arrow of one operand, with its derivative; only one for many equal operands."""
+        node = self.graph.nodes[k]
+        p = self.graph.position[id(self.graph.args[k][position])]
+        source = self.folding.item[p]
+        if source not in self.box or (folded and (self.box[source], op) in self._drawn):
+            return
+        self._drawn.add((self.box[source], op))
+        text = self.shape(p) if source in self.folding.closed else ""
+        if self.style.partials:
+            text = self.notes.partial(node, position, self.style.formulas) or text
+        looks = self.highlight(p, k)
+        active = self.style.active
+        if active is not None and active[0] is node and active[1] == position:
+            looks = {**self.accent, "dir": "back", "fontcolor": self.theme.accent}
+        self.dot.edge(self.box[source], op, text, **looks)
+
+
+def variable_rows(node: Node, style: Style) -> list[str]:
+    """Return the lines of a variable's box: name, shape, data, gradient."""
+    data = node._data
+    grad = node._grad if style.grads is None else style.grads.get(node)
+    grad = grad._data if isinstance(grad, Node) else grad
+    rows = [cut(str(style.names.get(id(node)) or node.name))]
+    if isinstance(data, np.ndarray) and data.ndim:
+        rows.append(format_shape(data))
+    if style.values:
+        rows.append(format_array(data))
+    if style.gradients and node.requires_grad and (grad is not None or style.pending):
+        rows.append("grad" if grad is None else f"grad {format_array(grad)}")
+    return [row for row in rows if row] or [" "]
+
+
+def operation_text(node: Node, args: tuple[Any, ...]) -> str:
+    """Return the symbol of an operation, with its parameters on a second line."""
+    assert node.op is not None
+    if node.op.symbol == "[]":
+        return cut(f"[{', '.join('·' if isinstance(a, Node) else format_constant(a) for a in args[1:])}]", 24)
+    given = [f"{k}={format_constant(v)}" for k, v in node.params.items() if v is not None and v is not False]
+    return cut(node.op.symbol, 24) + (f"\n{cut(', '.join(given), 32)}" if given else "")

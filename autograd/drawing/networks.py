@@ -1,0 +1,218 @@
+"""Two diagrams of a network: its neurons and weights, and both passes through its layers.
+
+They are drawn from plain arrays and texts, which `nn` collects from modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.explaining.formatting import cut, format_array, format_shape
+from autograd.graph import Node
+
+from .dot import DotGraph, escaped
+from .draw import Drawing
+from .themes import theme_named
+
+__all__ = ["neuron_diagram", "pass_diagram"]
+
+MOST_STAGES = 8
+BLANK = "\u00a0"  # an empty line would crash the embedded engine
+WIDEST = 4.0  # points, for the largest weight
+THINNEST = 0.25
+LABEL = {"penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
+NEURON = {"shape": "circle", "style": "filled", "fontsize": "8", "fixedsize": "true", "width": "0.46", "height": "0.46"}
+
+
+class Flow(NamedTuple):
+    """A label between two layers: a name, and the data of a node or array if known."""
+
+    name: str
+    data: Any = None
+
+    def rows(self) -> list[str]:
+        """Return the lines of text."""
+        if self.data is None:
+            return [self.name]
+        data = np.asarray(self.data._data if isinstance(self.data, Node) else self.data)
+        return [self.name, *([format_shape(data)] if data.ndim else []), format_array(data)]
+
+
+class Stage(NamedTuple):
+    """One layer: its lines of text, the gradients of its parameters, its output and the gradient of that."""
+
+    rows: Sequence[str]
+    parameters: Sequence[tuple[str, Any]]
+    output: tuple[str, Any]
+    gradient: tuple[str, Any]
+
+
+class Column(NamedTuple):
+    """One layer of neurons; all but the first have weights of shape (neurons, neurons before)."""
+
+    title: str
+    neurons: int
+    weights: Any = None
+    values: Any = None
+    biases: Any = None
+
+
+def pass_diagram(first: tuple[Any, Any], stages: Sequence[Any], *, theme: str = "light") -> Drawing:
+    """Draw a chain of layers, the forward pass along the top and the backward pass along the bottom.
+
+    Parameters
+    ----------
+    first : tuple
+        The input and its gradient: each a name, and an array or None.
+    stages : sequence of tuple
+        The layers in order, the loss last: lines of text, (name, array or None) for the gradient of each parameter,
+        (name, array or None) for the output, and the same for the gradient of the output.
+    theme : {'light', 'dark', 'print'}
+        The colours.
+
+    Returns
+    -------
+    Drawing
+        With `.source`, `.svg()` and `.save(path)`.
+
+    Examples
+    --------
+    >>> layer = (["Linear", "2 → 1"], [("∂L/∂W", None)], ("a", np.ones(3)), ("∂L/∂a", None))
+    >>> pass_diagram((("x", None), ("∂L/∂x", None)), [layer])
+    <drawing of 3 nodes>
+    """
+    dot = DotGraph("passes", theme_named(theme), nodesep="0.35", ranksep="0.35")
+    lines = max((len(Stage(*stage).parameters) for stage in stages), default=1)
+    column = add_flows(dot, *first)
+    skipped = range(MOST_STAGES // 2, len(stages) - MOST_STAGES // 2 + 1) if len(stages) > MOST_STAGES else range(0)
+    for i, stage in enumerate(Stage(*stage) for stage in stages):
+        if i in skipped:
+            if i == skipped.start:
+                box = dot.dashed(f"{len(skipped)} more\nlayers")
+                column = connect(dot, column, (box, box), Stage([], [], ("…", None), ("…", None)))
+            continue
+        box = add_stage(dot, stage, lines)
+        column = connect(dot, column, (f"{box}:f", f"{box}:b"), stage)
+    message = f"{len(skipped)} of {len(stages)} layers are not shown" if skipped else ""
+    return Drawing(dot.source(message), message, 2 * len(stages) + 1)
+
+
+def add_stage(dot: DotGraph, stage: Stage, lines: int) -> str:
+    """Add the box of a layer; the forward pass enters at its top, the backward pass at its bottom."""
+    title, settings = [*stage.rows, "", ""][:2]
+    below = [cut(" ".join(Flow(*flow).rows()[::2])) for flow in stage.parameters]
+    below += [BLANK] * (lines - len(below))  # the same number of lines in every box keeps the passes straight
+    middle = escaped(cut(settings), record=True) or BLANK
+    text = "\\n".join(escaped(line, record=True) or BLANK for line in below)
+    label = f"<f> {escaped(cut(title), record=True)}|{middle}|<b> {text}"
+    fill, border = dot.theme.module
+    return dot.add(label, fillcolor=fill, color=border, height="1.35")
+
+
+def add_flows(dot: DotGraph, forward: Any, backward: Any) -> tuple[str, str]:
+    """Add the label of a value and, below it, that of its gradient; return both names."""
+    theme = dot.theme
+    names = []
+    for flow, color in ((forward, theme.forward), (backward, theme.accent)):
+        text = escaped("\n".join(map(cut, Flow(*flow).rows())))
+        names.append(dot.add(text, None, fillcolor=theme.background, fontcolor=color, **LABEL))
+    dot.rows.append(names)
+    dot.edge(*names, style="invis")
+    return names[0], names[1]
+
+
+def connect(dot: DotGraph, before: tuple[str, str], ports: tuple[str, str], stage: Stage) -> tuple[str, str]:
+    """Connect a layer with the labels before and after it; return the latter."""
+    theme = dot.theme
+    after = add_flows(dot, stage.output, stage.gradient)
+    line = "solid" if theme.accent != theme.forward else "dashed"
+    forward = {"color": theme.forward, "penwidth": "1.4", "weight": "8"}
+    backward = {"color": theme.accent, "penwidth": "1.4", "weight": "8", "dir": "back", "style": line}
+    for attributes, k in ((forward, 0), (backward, 1)):
+        dot.edge(before[k], ports[k], **attributes)
+        dot.edge(ports[k], after[k], **attributes)
+    return after
+
+
+def neuron_diagram(columns: Sequence[Any], *, theme: str = "light", limit: int = 12) -> Drawing:
+    """Draw neurons as circles and weights as lines, whose width is the magnitude and whose colour is the sign.
+
+    Parameters
+    ----------
+    columns : sequence of tuple
+        The layers in order, the input first: a title, the number of neurons, their weights of shape (neurons, neurons
+        before), their outputs, and their biases; all but the first two may be None or left out.
+    theme : {'light', 'dark', 'print'}
+        The colours; positive weights are blue, negative ones red.
+    limit : int
+        Maximum number of neurons of a layer that are drawn.
+
+    Returns
+    -------
+    Drawing
+        With `.source`, `.svg()` and `.save(path)`.
+
+    Raises
+    ------
+    ValueError
+        If `limit` is less than 2.
+
+    Examples
+    --------
+    >>> neuron_diagram([("input", 2), ("output", 1, [[0.5, -1.0]])])
+    <drawing of 3 nodes>
+    """
+    if limit < 2:
+        raise ValueError(f"limit must be at least 2 neurons, got {limit}")
+    dot = DotGraph("neurons", theme_named(theme), nodesep="0.12", ranksep="1.5", splines="line")
+    layers = [Column(*column) for column in columns]
+    before: dict[int, str] = {}
+    hidden = 0
+    for column in layers:
+        names = add_neurons(dot, column, limit)
+        hidden += column.neurons - len(names)
+        if column.weights is not None:
+            add_weights(dot, np.asarray(column.weights, dtype=float), before, names)
+        before = names
+    total = sum(column.neurons for column in layers)
+    message = f"{hidden:,} of {total:,} neurons are not shown; limit=None shows all" if hidden else ""
+    sign = "positive weights black, negative ones grey" if theme == "print" else "blue: positive weights, red: negative"
+    return Drawing(dot.source("\n".join(filter(None, (sign, message)))), message, total)
+
+
+def add_neurons(dot: DotGraph, column: Column, limit: int) -> dict[int, str]:
+    """Add one layer of neurons below its title; return the names of those drawn."""
+    theme, count = dot.theme, column.neurons
+    gap = count > limit
+    places = [*range((limit + 1) // 2), *range(count - limit // 2, count)] if gap else list(range(count))
+    row = [dot.add(escaped(column.title), shape="plaintext", style="", fontcolor=theme.faint)]
+    names: dict[int, str] = {}
+    fill, border = theme.data if column.weights is None else theme.parameter
+    for i in places:
+        if gap and i == count - limit // 2:
+            row.append(dot.small(f"⋮\n{count - limit:,} more"))
+        text = "" if column.values is None else f"{float(column.values[i]):.2g}"
+        looks = {"fillcolor": fill, "color": border, **NEURON}
+        if column.biases is not None and (bias := float(column.biases[i])) != 0:
+            looks |= {"color": theme.signs[bias > 0], "penwidth": "1.6"}
+        names[i] = dot.add(escaped(text) or " ", None, **looks)
+        row.append(names[i])
+    dot.rows.append(row)
+    for above, below in pairwise(row):
+        dot.edge(above, below, style="invis")
+    return names
+
+
+def add_weights(dot: DotGraph, weights: Any, before: dict[int, str], names: dict[int, str]) -> None:
+    """Add the weights between two layers in order of magnitude, so that the large ones are on top."""
+    sizes = np.where(np.isfinite(weights), np.abs(weights), np.inf)
+    largest = float(sizes[np.isfinite(sizes)].max(initial=0.0)) or 1.0
+    for i, j in sorted(((i, j) for i in names for j in before), key=lambda line: sizes[line]):
+        fraction = min(sizes[i, j] / largest, 1.0)
+        color = dot.theme.signs[int(weights[i, j] >= 0)] + f"{round(70 + 185 * fraction):02x}"
+        width = THINNEST + (WIDEST - THINNEST) * fraction
+        dot.edge(before[j], names[i], color=color, penwidth=f"{width:.2f}", arrowhead="none")

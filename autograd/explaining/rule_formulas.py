@@ -1,0 +1,185 @@
+"""Formulas of the derivative rules, generated from the table of primitives.
+
+A rule is called with named nodes, and the operations that it records are its formula: no rule is written twice.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import Node, Primitive
+from autograd.rules import ONE, PRIMITIVES, Elementwise, shape_of
+from autograd.tensor import Tensor
+from autograd.value import Value
+from autograd.variable import leaf
+
+from .formula import term_of
+from .terms import Term, named, number, tidy
+from .typeset import flattened
+
+__all__ = ["RuleFormula", "local_rule", "record_rule", "rule_formulas"]
+
+
+@dataclass(frozen=True)
+class RuleFormula:
+    """The derivative rule of one edge as a formula.
+
+    Attributes
+    ----------
+    term : Term or None
+        The formula; None if the rule does not use the library's own operations.
+    takes_upstream : bool
+        Whether it is the complete contribution (an adjoint or pullback) rather than a partial derivative.
+    shape : tuple of int or None
+        The shape of the formula's value.
+    """
+
+    term: Term | None
+    takes_upstream: bool
+    shape: tuple[int, ...] | None = None
+
+
+def local_rule(node: Node, position: int, written: Callable[[Any], Term], upstream: Term) -> RuleFormula:
+    """Return the derivative rule of one edge as a formula.
+
+    Parameters
+    ----------
+    node : Node
+        A computed node.
+    position : int
+        Index of the argument.
+    written : callable
+        Returns a node as a term, as `Names.term` does.
+    upstream : Term
+        The upstream gradient, for rules that take it as an argument.
+    """
+    assert node.op is not None
+    arguments = [written(a) if isinstance(a, Node) else None for a in node.args]
+    return _rule_formula(node.op, position, node._data, node.raw, node.params, arguments, written(node), upstream)
+
+
+def _rule_formula(
+    op: Primitive, position: int, data: Any, raw: Sequence[Any], params: Mapping[str, Any], *terms: Any
+) -> RuleFormula:
+    if op.rules_for(len(raw))[position] is ONE:
+        return RuleFormula(number(1), False, shape_of(data))
+    takes_upstream = not isinstance(op, Elementwise)
+    recorded, known = record_rule(op, position, data, raw, params, *terms)
+    if known is None:
+        return RuleFormula(None, takes_upstream)
+    term = term_of(recorded, known)
+    return RuleFormula(tidy(term) if term else None, takes_upstream, shape_of(recorded))
+
+
+def record_rule(
+    op: Primitive,
+    position: int,
+    data: Any,
+    raw: Sequence[Any],
+    params: Mapping[str, Any],
+    arguments: Sequence[Any],
+    output: Any,
+    upstream: Any,
+) -> tuple[Any, dict[Node, Any] | None]:
+    """Call one rule with labelled nodes.
+
+    Parameters
+    ----------
+    op : Primitive
+        The operation.
+    position : int
+        Index of the argument.
+    data : float or ndarray
+        The result of the operation.
+    raw : sequence
+        Its operands.
+    params : mapping
+        Its keyword parameters.
+    arguments, output, upstream : object
+        Labels of the arguments (None for a constant), of the result and of its gradient.
+
+    Returns
+    -------
+    recorded : Node or number
+        The value of the rule; its graph is the formula.
+    known : dict or None
+        The labels of the leaves of that graph; None if the rule does not accept nodes.
+    """
+    rule = op.rules_for(len(raw))[position]
+    for prepared in PREPARED:
+        known: dict[Node, Any] = {}
+
+        def symbol(x: Any, label: Any, prepared: Any = prepared, known: dict[Node, Any] = known) -> Node:
+            made: Node = leaf(Tensor if isinstance(x, np.ndarray) else Value, prepared(x), True)
+            known[made] = label
+            return made
+
+        inputs = [x if label is None else symbol(x, label) for x, label in zip(raw, arguments, strict=True)]
+        y, g = symbol(data, output), symbol(data, upstream)
+        try:  # in a context of its own, where operations are recorded even if the caller disabled recording
+            return contextvars.Context().run(_call_silently, op, rule, g, y, inputs, params), known
+        except Exception:  # noqa: S112  (a rule in plain NumPy rejects nodes with an error of its own)
+            continue
+    return None, None
+
+
+def _call_silently(op: Primitive, rule: Any, g: Any, y: Any, inputs: list[Any], params: Mapping[str, Any]) -> Any:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return rule(y, *inputs, **params) if isinstance(op, Elementwise) else rule(g, y, *inputs, **params)
+
+
+def _filled_with(number: float) -> Callable[[Any], Any]:
+    return lambda data: np.full(data.shape, number) if isinstance(data, np.ndarray) else number
+
+
+# A rule is evaluated at the recorded values, or at others where these are outside its domain (1 / x at 0).
+PREPARED: tuple[Callable[[Any], Any], ...] = (lambda data: data, _filled_with(0.5), _filled_with(2.0))
+
+
+def rule_formulas(name: str) -> tuple[str | None, ...]:
+    """Return the derivative rules of a primitive as formulas, one for each argument.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PRIMITIVES`, of an elementwise operation.
+
+    Returns
+    -------
+    tuple of str or None
+        The partial derivatives in the names of the arguments, with ``y`` (or ``z``) for the result; None for an
+        argument without a gradient.
+
+    Raises
+    ------
+    KeyError
+        If there is no such primitive.
+    TypeError
+        If its rules are not partial derivatives.
+
+    Examples
+    --------
+    >>> rule_formulas("tanh"), rule_formulas("multiply")
+    (('1 - y * y',), ('y', 'x'))
+    """
+    op = PRIMITIVES[name]
+    if not isinstance(op, Elementwise):
+        raise TypeError(f"{name} is not elementwise: its rules are adjoints or pullbacks, not partial derivatives")
+    parameters = inspect.signature(op.forward).parameters.values()
+    operands = [named(p.name) for p in parameters if p.default is p.empty]
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    output = named("z" if named("y") in operands else "y")
+    raw = [0.5] * len(operands)
+    terms = [
+        None if rule is None else _rule_formula(op, i, 0.5, raw, defaults, operands, output, named("g")).term
+        for i, rule in enumerate(op.rules_for(len(raw)))
+    ]
+    return tuple(flattened(term) if term else None for term in terms)
