@@ -1,8 +1,4 @@
-"""Losses of two classes, without state.
-
-Labels are 0 and 1 for the cross-entropies and -1 and 1 for the margins.  All take a `reduction`: 'mean', 'sum' or
-'none'.
-"""
+"""Losses for two classes, without state: cross-entropies of labels 0 and 1, margins of labels -1 and 1."""
 
 from __future__ import annotations
 
@@ -33,7 +29,7 @@ __all__ = [
 
 @elementwise(lambda y, p: 1.0 / maximum(p, 1e-12), symbol="log")
 def clamped_log(p: Any) -> Any:
-    """Logarithm of a probability, -100 at least."""
+    """Logarithm of a probability, at least -100."""
     if isinstance(p, float):
         return xp(p).log(p) if p > 1e-43 else -100.0
     tiny = p <= 1e-43
@@ -67,14 +63,14 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     target : Tensor or array_like of the same shape
         Probabilities `y` in [0, 1], mostly 0 or 1.
     weight : array_like, optional
-        Scales each loss; broadcasts against `input`.
+        Weight of each loss; broadcasts against `input`.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the elements.
+        Reduction over the elements.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or a number lies outside [0, 1].
+        If the shapes differ, or an element is not in [0, 1].
 
     Notes
     -----
@@ -104,25 +100,25 @@ def binary_cross_entropy_with_logits(
     Parameters
     ----------
     input : Tensor or array_like
-        Logits `z`, any finite numbers.
+        Logits `z`.
     target : Tensor or array_like of the same shape
         Probabilities `y` of the positive class, in [0, 1].
     weight : array_like, optional
-        Scales each loss; broadcasts against `input`.
+        Weight of each loss; broadcasts against `input`.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the elements.
+        Reduction over the elements.
     pos_weight : array_like, optional
-        Scales the loss of the positive class, `q`; broadcasts against `input`.
+        Weight `q` of the positive class; broadcasts against `input`.
 
     Returns
     -------
     Tensor, ndarray or Value
-        The loss; its gradient is :math:`(\sigma(z) - y) / n` without weights.
+        The loss; without weights its gradient is :math:`(\sigma(z) - y) / n`.
 
     Raises
     ------
     ValueError
-        If the shapes differ or a target lies outside [0, 1].
+        If the shapes differ or a target is not in [0, 1].
 
     Examples
     --------
@@ -145,7 +141,7 @@ def binary_cross_entropy_with_logits(
 def sigmoid_focal_loss(
     input: Any, target: Any, alpha: float | None = None, gamma: float = 2.0, reduction: str = "mean"
 ) -> Any:
-    r"""Focal loss :math:`-\alpha_t (1 - p_t)^\gamma \log p_t` on logits: what is already right counts little.
+    r"""Focal loss :math:`-\alpha_t (1 - p_t)^\gamma \log p_t` on logits, with less weight on well-classified examples.
 
     Parameters
     ----------
@@ -154,11 +150,11 @@ def sigmoid_focal_loss(
     target : Tensor or array_like of the same shape
         Probabilities of the positive class, in [0, 1].
     alpha : float, optional
-        Weight of the positive class, and 1 - alpha of the negative; None weighs both with 1, as Keras does.
+        Weight of the positive class; the negative class has 1 - alpha. With None both have weight 1, as in Keras.
     gamma : float
-        How much the well-classified are played down; 0 is cross-entropy.
+        Exponent of the factor that reduces well-classified examples; 0 is cross-entropy.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the elements.
+        Reduction over the elements.
 
     Notes
     -----
@@ -182,7 +178,7 @@ def sigmoid_focal_loss(
 
 
 def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    r"""Hinge :math:`\max(0, 1 - y a)` for labels -1 and 1: the maximum-margin loss of micrograd's demo and of Keras.
+    r"""Hinge :math:`\max(0, 1 - y a)` for labels -1 and 1 (Keras; the maximum-margin loss of micrograd's demo).
 
     Examples
     --------
@@ -220,7 +216,7 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
-    r"""Distance `a` itself for pairs that belong together (1), :math:`\max(0, margin - a)` for others (-1).
+    r"""Distance `a` of similar pairs (1), :math:`\max(0, margin - a)` of dissimilar pairs (-1).
 
     Examples
     --------

@@ -21,15 +21,15 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def as_operand(x: Any) -> Any:
-    """Return `x` as a node or an array of numbers or `Value`s."""
+    """Return `x` as a node, a numeric array or an array of `Value`s."""
     if isinstance(x, Node):
         return x
     array = x if type(x) is np.ndarray else np.asarray(x)
     kind = array.dtype.kind
     if kind not in "fiubO" or (kind == "O" and not all(isinstance(v, NUMBERS) for v in array.flat)):
-        model = kind == "O" and any(map(callable, array.flat))  # which is iterable: an array of its layers
+        model = kind == "O" and any(map(callable, array.flat))  # np.asarray(model) contains its layers
         raise TypeError(
-            f"numbers are needed here: floats, arrays, Values and Tensors, not {x!r:.60} "
+            f"expected floats, arrays, Values or Tensors, got {x!r:.60} "
             f"({type(x).__name__}{f' of dtype {array.dtype}' if kind != 'O' else ''})"
             f"{'; call the model first, model(x)' if model else ''}"
         )
@@ -47,7 +47,7 @@ def checked_reduction(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> 
 
 
 def reduced(losses: Any, reduction: str) -> Any:
-    """Return the mean, the sum or every one of the losses."""
+    """Return the mean or the sum of the losses, or the losses themselves."""
     if reduction == "mean":
         if losses.size:
             return apply(MEAN, (losses,))
@@ -65,44 +65,42 @@ def row_count(x: Any) -> int:
 
 
 def warn_empty() -> None:
-    """Warn that the mean of nothing is nan."""
-    warnings.warn("the batch is empty, and the mean of no losses is nan", stacklevel=4)
+    """Warn that the mean of an empty batch is nan."""
+    warnings.warn("the batch is empty, so the mean of its losses is nan", stacklevel=4)
 
 
 def prediction_and_target(name: str, input: Any, target: Any) -> tuple[Any, Any]:
-    """Return both as operands of one shape, the target in the float type of the prediction; refuse to broadcast."""
-    x, t = as_losses(input), as_losses(target)
+    """Return both as operands of one shape, the target in the dtype of the prediction."""
+    x = as_losses(input)
+    t = constant(target, x)
     if isinstance(input, Value) and not t.ndim:
         t = t.reshape(1)
     if x.shape != t.shape:
         raise ValueError(
-            f"{name}: the target has shape {t.shape} and the prediction {x.shape}; they would broadcast to something "
-            "else than one loss per prediction. Reshape one of them, as in target.reshape(prediction.shape)"
+            f"{name}: the target has shape {t.shape} and the prediction {x.shape}, which would broadcast to more than "
+            "one loss per prediction; reshape one of them, as in target.reshape(prediction.shape)"
         )
-    if t.dtype is not x.dtype and t.dtype != x.dtype and x.dtype.kind == "f" and t.dtype.kind in "biuf":
-        t = t.astype(x.dtype) if type(t) is np.ndarray else ag.astype(t, x.dtype)
     return x, t
 
 
 def as_losses(x: Any) -> Any:
-    """Return `x` as a Tensor or an array with at least one axis; a lone `Value` is an array of one."""
+    """Return `x` as a Tensor or an array; a single `Value` becomes an array of one."""
     if isinstance(x, Tensor):
         return x
     array = as_operand(np.asarray(x))
     return array if array.ndim or array.dtype != object else array.reshape(1)
 
 
-def constant(weight: Any, x: Any) -> Any:
-    """Return weights as an operand in the float type of `x`."""
-    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
-    if isinstance(weight, Tensor):
-        return weight if weight.dtype == dtype or x.dtype.kind != "f" else ag.astype(weight, dtype)
-    array = weight if isinstance(weight, Value) else np.asarray(weight)
-    return array if isinstance(array, Value) or array.dtype == object else array.astype(dtype, copy=False)
+def constant(x: Any, like: Any) -> Any:
+    """Return an operand in the float dtype of another, so that targets and weights do not change the dtype."""
+    x, dtype = as_losses(x), like.dtype if like.dtype.kind == "f" else np.dtype(float)
+    if x.dtype is dtype or x.dtype == dtype or x.dtype == object:
+        return x
+    return x.astype(dtype) if isinstance(x, np.ndarray) else ag.astype(x, dtype)
 
 
 def fitted_weight(name: str, what: str, weight: Any, x: Any) -> Any:
-    """Return weights in the float type of `x`, which they must not enlarge by broadcasting."""
+    """Return weights in the dtype of `x` if they broadcast to its shape."""
     w = constant(weight, x)
     try:
         np.broadcast_to(raw_data(w), x.shape)
@@ -146,7 +144,7 @@ def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> N
             wrong = ~((p >= 0) & (p <= 1))
             worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]
             raise ValueError(
-                f"{name}: {what} must lie in [0, 1], and {int(wrong.sum())} of {p.size} do not, the worst being "
+                f"{name}: {what} must be in [0, 1], but {int(wrong.sum())} of {p.size} are not; the farthest is "
                 f"{worst}{hint}"
             )
 

@@ -1,4 +1,4 @@
-"""Dropout, without state but for the generator."""
+"""Dropout, without state other than the generator."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .checks import as_operand
 
 __all__ = ["alpha_dropout", "dropout"]
 
-SELU_FLOOR = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717  # what SELU tends to at -inf
+SELU_FLOOR = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717  # limit of SELU at -inf
 
 
 def _kept(x: Any, p: float, rng: Rng) -> Any:
-    """Return an array of 0 and 1 in the float type of `x`, 0 with probability `p`."""
+    """Return an array of the shape of `x` that is 0 with probability `p` and else 1."""
     kind, shape = np.float32 if x.dtype == np.float32 else np.float64, x.shape
 
     def kept() -> Any:
@@ -40,23 +40,23 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = Non
     p : float
         Probability in [0, 1].
     training : bool
-        Outside training nothing happens.
+        In evaluation the input is returned unchanged.
     rng : Generator, int or None
-        Where the choice is drawn from.
+        Source of the mask; None is the generator of `manual_seed`.
 
     Returns
     -------
     Tensor or ndarray of the shape of `input`
-        Its expectation is `input`.
+        An array whose expected value is `input`.
 
     Raises
     ------
     ValueError
-        If `p` is no probability.
+        If `p` is not in [0, 1].
 
     Notes
     -----
-    Srivastava et al. 2014, in the inverted form, which leaves evaluation as it is.
+    Srivastava et al. 2014, in the inverted form, which needs no scaling in evaluation.
 
     Examples
     --------
@@ -71,10 +71,10 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = Non
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, *, rng: Rng = None) -> Any:
-    r"""Dropout that keeps mean 0 and variance 1, for networks of SELUs.
+    r"""Dropout that preserves mean 0 and variance 1, for networks of SELUs.
 
-    Elements are set to SELU's floor :math:`\alpha' = -\lambda \alpha` with probability `p`, and all are then mapped by
-    :math:`a x + b` with :math:`a = ((1 - p)(1 + p \alpha'^2))^{-1/2}` and :math:`b = -a p \alpha'`.
+    With probability `p` an element becomes the limit of SELU, :math:`\alpha' = -\lambda \alpha`; then all are mapped
+    by :math:`a x + b` with :math:`a = ((1 - p)(1 + p \alpha'^2))^{-1/2}` and :math:`b = -a p \alpha'`.
 
     Arguments as in `dropout`.
 

@@ -1,4 +1,4 @@
-"""What layers compute, without state."""
+"""Linear maps and lookup tables, without state."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     weight : Tensor or ndarray of shape (out, in)
         PyTorch's layout.
     bias : Tensor or ndarray of shape (out,), optional
-        Left out by default.
+        Not added by default.
 
     Returns
     -------
     Tensor or ndarray of shape (..., out)
-        One node of the graph if there is a bias.
+        The output; with a bias it is one node of the graph.
 
     Raises
     ------
     ValueError
-        If the widths differ.
+        If the shapes do not fit.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     weight : Tensor or ndarray of shape (out, in1, in2)
         One matrix for each output.
     bias : Tensor or ndarray of shape (out,), optional
-        Left out by default.
+        Not added by default.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
-    """Rows of `weight` chosen by index.
+    """Rows of `weight` at the given indices.
 
     Parameters
     ----------
@@ -127,17 +127,17 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """
     table, dtype = as_operand(weight), np.asarray(raw_data(input)).dtype
     if dtype.kind not in "iu":
-        raise TypeError(f"embedding: indices are integers, and these are {dtype}; convert with .astype(int)")
+        raise TypeError(f"embedding: indices must be integers, got {dtype}; convert with .astype(int)")
     rows = table.shape[0]
 
     def in_table(index: Any) -> None:
         if index.size and not (index.min() >= 0 and index.max() < rows):
             wrong = index[(index < 0) | (index >= rows)]
-            raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows}), the size of the table")
+            raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows})")
 
     index = input if isinstance(input, ag.Tensor) else np.asarray(input)
     guard(in_table, index)
-    if isinstance(index, ag.Tensor) and type(table) is np.ndarray:  # which NumPy does not index by a node
+    if isinstance(index, ag.Tensor) and type(table) is np.ndarray:  # NumPy arrays cannot be indexed by a node
         found = callback(lambda i: np.eye(rows)[i], index) @ table
     else:
         found = table[index]

@@ -1,4 +1,4 @@
-"""Normalisation, without state."""
+"""Normalization of batches and of examples, without state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.extend import callback
+import autograd as ag
 
 from .checks import as_operand, constant
 from .fused import scaled_to_unit, standardized
@@ -25,31 +25,30 @@ def batch_norm(
     *,
     eps: float = 1e-5,
 ) -> Any:
-    r"""Normalise every channel over the batch: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+    r"""Normalize every channel over the batch: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
 
     Parameters
     ----------
     input : Tensor or array_like of shape (N, C) or (N, C, L)
         Channels are the second axis.
     running_mean, running_var : array_like of shape (C,) or None
-        What to normalise with outside training; None takes the batch always.  They are not updated here:
-        `BatchNorm1d` does that.
+        Statistics used in evaluation; with None those of the batch are used.  `BatchNorm1d` updates them.
     weight, bias : Tensor or ndarray of shape (C,), optional
         Scale and shift.
     training : bool
-        Whether the batch's own mean and (biased) variance are taken.
+        Use the mean and the (biased) variance of the batch.
     eps : float
         Added to the variance.
 
     Returns
     -------
     Tensor or ndarray of the shape of `input`
-        The normalised batch.
+        The normalized batch.
 
     Raises
     ------
     ValueError
-        If the shape is another, or a training batch has one number per channel only.
+        If the shape does not fit, or a training batch has a single element per channel.
 
     Notes
     -----
@@ -63,25 +62,23 @@ def batch_norm(
     """
     x = as_operand(input)
     if x.ndim not in (2, 3):
-        raise ValueError(f"batch_norm: an input has shape (N, C) or (N, C, L), not {x.shape}")
+        raise ValueError(f"batch_norm: expected input of shape (N, C) or (N, C, L), got {x.shape}")
     if training or running_mean is None or running_var is None:
         count = x.size // max(x.shape[1], 1)
         if training and count <= 1:
             raise ValueError(
-                f"batch_norm: the variance of a channel needs more than one number in training, and this batch of "
-                f"shape {x.shape} has {count}; use larger batches (drop_last=True), or eval() for single examples"
+                f"batch_norm: training needs more than one element per channel, but this batch of shape {x.shape} has "
+                f"{count}; use larger batches (drop_last=True), or eval() for single examples"
             )
         y = standardized(x, axis=(0,) if x.ndim == 2 else (0, 2), eps=eps)
     else:
-        shift = callback(lambda mean: mean, running_mean)
-        scale = callback(lambda var: 1.0 / np.sqrt(var + eps), running_var)
-        mean, scale = (_channels(constant(a, x), x.ndim) for a in (shift, scale))
-        y = (x - mean) * scale
+        mean, var = (_channels(constant(a, x), x.ndim) for a in (running_mean, running_var))
+        y = (x - mean) * (1.0 / ag.sqrt(var + eps))
     return _scaled_and_shifted(y, *(None if a is None else _channels(a, x.ndim) for a in (weight, bias)))
 
 
 def _channels(a: Any, ndim: int) -> Any:
-    """Return one number per channel ready to broadcast against (N, C) or (N, C, L)."""
+    """Return an array of shape (C,) in the shape that broadcasts against (N, C) or (N, C, L)."""
     return a.reshape(-1, 1) if ndim == 3 else a
 
 
@@ -91,26 +88,24 @@ def _scaled_and_shifted(y: Any, weight: Any, bias: Any) -> Any:
 
 
 def _last_axes(name: str, x: Any, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the axes to normalise over, counted from the end, after a look at their lengths."""
+    """Return the axes to normalize over, counted from the end, if their lengths fit."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
-        raise ValueError(
-            f"{name}: normalized_shape {shape} must be the last lengths of the input, whose shape is {x.shape}"
-        )
+        raise ValueError(f"{name}: expected input of shape (..., {', '.join(map(str, shape))}), got {x.shape}")
     return tuple(range(-len(shape), 0))
 
 
 def layer_norm(
     input: Any, normalized_shape: int | Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
-    r"""Normalise every example over its last axes: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+    r"""Normalize every example over its last axes: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
 
     Parameters
     ----------
     input : Tensor or array_like of shape ``(..., *normalized_shape)``
         The examples.
     normalized_shape : int or sequence of int
-        Lengths of the axes to normalise over.
+        Lengths of the axes to normalize over.
     weight, bias : Tensor or ndarray of shape normalized_shape, optional
         Scale and shift.
     eps : float
@@ -119,12 +114,12 @@ def layer_norm(
     Returns
     -------
     Tensor or ndarray of the shape of `input`
-        The normalised examples.
+        The normalized examples.
 
     Raises
     ------
     ValueError
-        If the last lengths of `input` are others.
+        If the last axes of `input` have other lengths.
 
     Notes
     -----
@@ -149,7 +144,7 @@ def rms_norm(input: Any, normalized_shape: int | Sequence[int], weight: Any = No
     input, normalized_shape, weight
         As in `layer_norm`.
     eps : float, optional
-        Added to the mean square; by default the distance from 1 to the next float of the dtype, as in PyTorch.
+        Added to the mean square; by default the machine epsilon of the dtype, as in PyTorch.
 
     Notes
     -----

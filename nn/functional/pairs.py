@@ -1,4 +1,4 @@
-"""Losses that compare two or three inputs with each other, without state."""
+"""Losses that compare two or three inputs, without state."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 
 import autograd as ag
 from autograd import maximum, minimum
-from autograd.extend import callback, raw_data
 from nn.validation import checked_range
 
-from .checks import as_losses, prediction_and_target, reduced, refuse_nan, require_no_nan
+from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_no_nan
 
 __all__ = [
     "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "pairwise_distance", "triplet_margin_loss",
@@ -26,13 +25,13 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     Parameters
     ----------
     x1, x2 : Tensor or array_like of shape (..., D)
-        They may broadcast.
+        Points; the shapes may broadcast.
     p : float
-        At least 1.
+        Order of the norm, at least 1.
     eps : float
-        Keeps the derivative at equal points finite.
+        Added to the difference, so that the derivative at equal points is finite.
     keepdim : bool
-        Keep the last axis as 1.
+        Keep the last axis, with length 1.
 
     Returns
     -------
@@ -57,7 +56,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    r"""Cosine of the angle along an axis, with lengths of at least `eps`.
+    r"""Cosine of the angle between vectors along the axis `dim` of the broadcast inputs.
 
     .. math:: \frac{x_1 \cdot x_2}{\max(\lVert x_1 \rVert, \epsilon) \max(\lVert x_2 \rVert, \epsilon)}
 
@@ -73,7 +72,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
 
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    r"""Ranking loss :math:`\max(0, -y (x_1 - x_2) + margin)`: `y` is 1 if the first should rank higher, else -1.
+    r"""Ranking loss :math:`\max(0, -y (x_1 - x_2) + margin)`, with `y` = 1 if the first should rank higher, else -1.
 
     Examples
     --------
@@ -86,7 +85,7 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
 
 
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    r"""Cosine distance of pairs that belong together (1), and cosine beyond a margin of others (-1).
+    r"""Cosine distance of similar pairs (1), cosine above a margin of dissimilar pairs (-1).
 
     .. math:: 1 - \cos(x_1, x_2) \text{ for } 1, \quad \max(0, \cos(x_1, x_2) - margin) \text{ for } -1
 
@@ -97,9 +96,9 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     target : array_like of shape (N,) or ()
         1 or -1.
     margin : float
-        Cosine up to which others cost nothing; in [-1, 1].
+        Cosine below which dissimilar pairs have no loss; in [-1, 1].
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the pairs.
+        Reduction over the pairs.
 
     Examples
     --------
@@ -108,16 +107,14 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     """
     checked_range("cosine_embedding_loss", "margin", margin, -1.0, 1.0)
     a, b = prediction_and_target("cosine_embedding_loss", input1, input2)
-    shape = np.shape(raw_data(target))
-    if shape != a.shape[:-1]:
-        raise ValueError(f"cosine_embedding_loss: targets of shape {shape} do not fit pairs of shape {a.shape}")
-    require_no_nan("cosine_embedding_loss", target)
+    t = constant(target, a)
+    if t.shape != a.shape[:-1]:
+        raise ValueError(f"cosine_embedding_loss: targets of shape {t.shape} do not fit pairs of shape {a.shape}")
+    require_no_nan("cosine_embedding_loss", t)
     squares = (ag.sum(a * a, axis=-1) + LEAST_SQUARE) * (ag.sum(b * b, axis=-1) + LEAST_SQUARE)
     cosine = as_losses(ag.sum(a * b, axis=-1) / ag.sqrt(squares))
-    dtype = a.dtype if a.dtype.kind == "f" else float
-    near, far = (callback(lambda t, s=s: np.asarray(t == s, dtype), target) for s in (1, -1))
-    losses = near * (1.0 - cosine) + far * ag.relu(cosine - margin)
-    return reduced(losses, reduction)
+    far = ag.where(ag.equal(t, -1), ag.relu(cosine - margin), 0.0)
+    return reduced(as_losses(ag.where(ag.equal(t, 1), 1.0 - cosine, far)), reduction)
 
 
 def triplet_margin_loss(
@@ -130,20 +127,20 @@ def triplet_margin_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Any:
-    r"""Triplet loss :math:`\max(0, d(a, p) - d(a, n) + margin)`: the positive shall be nearer than the negative.
+    r"""Triplet loss :math:`\max(0, d(a, p) - d(a, n) + margin)` of anchor, positive and negative.
 
     Parameters
     ----------
     anchor, positive, negative : Tensor or array_like of shape (N, D) or (D,)
         Embeddings.
     margin : float
-        By how much; positive.
+        Required difference between the two distances; positive.
     p, eps : float
         As in `pairwise_distance`.
     swap : bool
-        Take the smaller of d(a, n) and d(p, n) (Balntas et al. 2016, section 3.3).
+        Use the smaller of d(a, n) and d(p, n) (Balntas et al. 2016, section 3.3).
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the triplets.
+        Reduction over the triplets.
 
     Notes
     -----

@@ -1,7 +1,7 @@
-"""Rectifiers and other activations in pieces, each with its derivative on the line above.
+"""Rectifiers and other piecewise activations, each with its derivative on the line above.
 
-At a kink the derivative is PyTorch's: 0 for `relu`, `relu6`, `hardtanh`, `hardsigmoid` and the shrinks, the left one
-for `leaky_relu`, `prelu` and `elu`.
+At a kink the derivative is that of PyTorch: 0 for `relu`, `relu6`, `hardtanh`, `hardsigmoid` and the shrinkage
+functions, the left derivative for `leaky_relu`, `prelu` and `elu`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 @elementwise(lambda y, x, min_val, max_val: greater(x, min_val) * less(x, max_val))
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """Identity cut off at `min_val` and `max_val`; the derivative at both is 0.
+    """Identity clipped to [`min_val`, `max_val`]; the derivative at both bounds is 0.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 
 def relu6(input: Any) -> Any:
-    r"""Rectifier cut off at 6, :math:`\min(\max(0, x), 6)` (Krizhevsky 2010).
+    r"""Rectifier clipped at 6, :math:`\min(\max(0, x), 6)` (Krizhevsky 2010).
 
     Examples
     --------
@@ -53,7 +53,7 @@ def relu6(input: Any) -> Any:
 
 @elementwise(lambda y, x: (1.0 / 6.0) * (greater(x, -3.0) * less(x, 3.0)))
 def hardsigmoid(x: Any) -> Any:
-    r"""Sigmoid in three pieces, :math:`\mathrm{relu6}(x + 3) / 6` (Howard et al. 2019).
+    r"""Piecewise linear sigmoid :math:`\mathrm{relu6}(x + 3) / 6` (Howard et al. 2019).
 
     Examples
     --------
@@ -66,7 +66,7 @@ def hardsigmoid(x: Any) -> Any:
 
 @elementwise(lambda y, x: where(greater(x, -3.0), where(less(x, 3.0), x / 3.0 + 0.5, 1.0), 0.0))
 def hardswish(x: Any) -> Any:
-    r"""SiLU in three pieces, :math:`x \cdot \mathrm{relu6}(x + 3) / 6` (Howard et al. 2019, section 5.2).
+    r"""Piecewise approximation of SiLU, :math:`x \cdot \mathrm{relu6}(x + 3) / 6` (Howard et al. 2019, section 5.2).
 
     Examples
     --------
@@ -107,7 +107,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 def selu(x: Any) -> Any:
     r"""Self-normalising ELU: :math:`\lambda x` if positive, else :math:`\lambda \alpha (e^x - 1)`.
 
-    The two constants keep mean 0 and variance 1 from layer to layer (Klambauer et al. 2017, eqs. 2 and 14).
+    The constants preserve mean 0 and variance 1 from layer to layer (Klambauer et al. 2017, eqs. 2 and 14); use it with
+    `init.lecun_normal_` and `AlphaDropout`.
 
     Examples
     --------
@@ -120,7 +121,7 @@ def selu(x: Any) -> Any:
 
 @elementwise(lambda y, x, a: where(greater(x, 0), 1.0, a), lambda y, x, a: where(greater(x, 0), 0.0, x))
 def slope_where_negative(x: Any, a: Any) -> Any:
-    """Rectifier ``x`` or ``a x`` with a slope of its own for every element."""
+    """Rectifier ``x`` or ``a x`` with one slope per element."""
     return xp(x, a).where(x > 0, x, a * x)
 
 
@@ -130,9 +131,9 @@ def prelu(input: Any, weight: Any) -> Any:
     Parameters
     ----------
     input : Tensor or array_like of shape (N, C, ...) or any other
-        Channels are the second axis, as in PyTorch.
+        The second axis contains the channels, as in PyTorch.
     weight : Tensor or ndarray of shape (1,) or (C,)
-        One slope, or one for each channel.
+        One slope, or one per channel.
 
     Returns
     -------
@@ -142,7 +143,7 @@ def prelu(input: Any, weight: Any) -> Any:
     Raises
     ------
     ValueError
-        If there are neither one nor C slopes.
+        If the number of slopes is neither 1 nor C.
 
     Examples
     --------
@@ -153,16 +154,16 @@ def prelu(input: Any, weight: Any) -> Any:
     x, a = as_operand(input), as_operand(weight)
     channels = x.shape[1] if x.ndim > 1 else x.shape[0] if x.ndim == 1 else 1
     if a.size not in (1, channels):
-        raise ValueError(f"prelu: {a.size} slopes for {channels} channels (input of shape {x.shape}); give 1 or all")
+        raise ValueError(f"prelu: expected 1 or {channels} slopes for input of shape {x.shape}, got {a.size}")
     if x.ndim != 2:
         a = a.reshape((a.size,) + (1,) * (x.ndim - 2) if x.ndim else ())
     return slope_where_negative(x, a)
 
 
 def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *, rng: Rng = None) -> Any:
-    r"""Rectifier whose negative slope is drawn from U(lower, upper) in training, and is their mean otherwise.
+    r"""Rectifier with negative slopes from U(lower, upper) in training and their mean in evaluation (Xu et al. 2015).
 
-    The slope of every element is a constant of the graph (Xu et al. 2015).
+    In training each element has its own slope, which is a constant of the graph.
 
     Raises
     ------
@@ -176,7 +177,7 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
     array([-0.5])
     """
     if not lower <= upper:
-        raise ValueError(f"rrelu: lower must not exceed upper, and lower={lower}, upper={upper}")
+        raise ValueError(f"rrelu: lower must not exceed upper, got lower={lower}, upper={upper}")
     x = as_operand(input)
     if not training:
         return slope_where_negative(x, (lower + upper) / 2)
@@ -191,7 +192,7 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
 
 @elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
 def softshrink(x: Any, lambd: float = 0.5) -> Any:
-    r"""Shrink towards 0 by :math:`\lambda`: what soft thresholding does in the lasso (Donoho 1995).
+    r"""Soft thresholding: shrink towards 0 by `lambd`, as in the lasso (Donoho 1995).
 
     Examples
     --------
@@ -204,7 +205,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
 
 @elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
-    r"""Identity, but 0 where :math:`|x| \le \lambda`.
+    r"""Hard thresholding: 0 where :math:`|x| \le` `lambd`, else the identity.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""Losses of regression, without state.
-
-All take a `reduction`: 'mean' over all elements, 'sum', or 'none' for one number per element.
-"""
+"""Losses for regression, without state."""
 
 from __future__ import annotations
 
@@ -63,14 +60,14 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Parameters
     ----------
     input, target : Tensor or array_like of one shape
-        Prediction and truth.
+        Prediction and target.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the elements.
+        Reduction over the elements.
 
     Returns
     -------
     Tensor, ndarray or Value
-        One number, or with 'none' one per element.
+        The loss; with 'none' one per element.
 
     Raises
     ------
@@ -91,15 +88,15 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     r"""Half the squared distance per example, :math:`\frac 1 {2m} \sum_i \lVert a_i - y_i \rVert^2`.
 
-    The mean is taken over the `m` rows of the batch, not over all elements, so that the gradient is
-    :math:`(a - y) / m`, as in textbook derivations of backpropagation.
+    The mean is over the `m` rows of the batch, not over all elements, so that the gradient is :math:`(a - y) / m`, as
+    in textbook derivations of backpropagation.
 
     Parameters
     ----------
     input, target : Tensor or array_like of one shape
-        Prediction and truth; the first axis is the batch.
+        Prediction and target; the first axis is the batch.
     reduction : {'mean', 'sum', 'none'}
-        'none' gives one number per element.
+        Reduction over the elements.
 
     Returns
     -------
@@ -135,11 +132,11 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
-    r"""Squared error near 0, absolute far out, with the corner `delta`.
+    r"""Squared error up to `delta`, absolute error beyond (Huber 1964).
 
     .. math:: \tfrac12 d^2 \text{ for } |d| \le \delta, \text{ else } \delta (|d| - \tfrac12 \delta)
 
-    Arguments as in `mse_loss`; `delta` must be positive (Huber 1964).
+    Arguments as in `mse_loss`; `delta` must be positive.
 
     Examples
     --------
@@ -152,7 +149,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
-    r"""Huber's loss divided by its corner `beta`; with ``beta=0`` the absolute error (Girshick 2015).
+    r"""Huber loss divided by its threshold `beta`; with ``beta=0`` the absolute error (Girshick 2015).
 
     Arguments as in `mse_loss`; `beta` must not be negative.
 
@@ -171,7 +168,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     r"""Logarithm of the hyperbolic cosine of the error, :math:`\log \cosh (a - y)`: Keras's smooth absolute error.
 
-    Arguments as in `mse_loss`; finite however large the error.
+    Arguments as in `mse_loss`; finite for errors of any size.
 
     Examples
     --------
@@ -184,7 +181,7 @@ def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 def _not_negative(v: Any) -> None:
     if not (v >= 0).all():
-        raise ValueError(f"gaussian_nll_loss: a variance is not negative and not nan, the least here is {v.min()}")
+        raise ValueError(f"gaussian_nll_loss: a variance must be in [0, inf], got {v.min()}")
 
 
 def poisson_nll_loss(
@@ -195,15 +192,15 @@ def poisson_nll_loss(
     Parameters
     ----------
     input, target : Tensor or array_like of one shape
-        Logarithm of the rate, and the count.
+        Logarithm of the rate, and count.
     log_input : bool
-        False if `input` is the rate itself: :math:`x - y \log(x + eps)`.
+        If False, `input` is the rate itself: :math:`x - y \log(x + eps)`.
     full : bool
         Add Stirling's approximation of :math:`\log y!`, :math:`y \log y - y + \frac12 \log 2 \pi y`, where y > 1.
     eps : float
-        Keeps the logarithm of a rate of 0 finite.
+        Added to the rate before its logarithm.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the elements.
+        Reduction over the elements.
 
     Examples
     --------
@@ -225,15 +222,15 @@ def gaussian_nll_loss(
     Parameters
     ----------
     input, target : Tensor or array_like of one shape
-        Mean of the distribution, and the truth.
+        Mean of the distribution, and target.
     var : Tensor or array_like
-        Variance `v`, of the shape of `input`, or without its last axis, or with 1 there.
+        Variance `v`, of the shape of `input`, optionally with a last axis of length 1 or without it.
     full : bool
         Add :math:`\frac12 \log 2 \pi`.
     eps : float
-        Smaller variances count as this; the gradient passes as if they did not, as in PyTorch.
+        Lower bound of the variance; the gradient ignores the bound, as in PyTorch.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the elements.
+        Reduction over the elements.
 
     Raises
     ------
@@ -257,7 +254,7 @@ def gaussian_nll_loss(
     if v.shape not in (x.shape, (*x.shape[:-1], 1)):
         raise ValueError(f"gaussian_nll_loss: var of shape {v.shape} does not fit a prediction of shape {x.shape}")
     guard(_not_negative, v)
-    v = v + constant(callback(lambda found: np.maximum(eps - found, 0.0), v), x)
+    v = v + constant(callback(lambda v: np.maximum(eps - v, 0.0), v), x)
     losses = 0.5 * (ag.log(v) + squared_error(x, t) / v)
     if full:
         losses = losses + 0.5 * math.log(2 * math.pi)

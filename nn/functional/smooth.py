@@ -1,4 +1,4 @@
-"""Smooth activations, each with its derivative on the line above, and those that look along an axis."""
+"""Smooth activations, each with its derivative on the line above, and activations along an axis."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def _gelu_by_tanh(x: Any) -> Any:
 
 
 def gelu(input: Any, approximate: str = "none") -> Any:
-    r"""Gaussian error linear unit :math:`x \Phi(x)`, with the normal distribution function :math:`\Phi`.
+    r"""Gaussian error linear unit :math:`x \Phi(x)`, where :math:`\Phi` is the normal distribution function.
 
     Parameters
     ----------
     input : float, array_like, Value or Tensor
         Any shape.
     approximate : {'none', 'tanh'}
-        :math:`\Phi` by the error function, or by
+        Compute :math:`\Phi` by the error function, or approximate it by
         :math:`\frac12 (1 + \tanh(\sqrt{2/\pi} (x + 0.044715 x^3)))`.
 
     Returns
@@ -59,7 +59,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     Raises
     ------
     ValueError
-        For another `approximate`.
+        If `approximate` is neither of them.
 
     Notes
     -----
@@ -72,7 +72,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     array([  0., 100.])
     """
     if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     return _gelu(input) if approximate == "none" else _gelu_by_tanh(input)
 
 
@@ -114,14 +114,14 @@ def mish(x: Any) -> Any:
 
 @elementwise(lambda y, x, beta, threshold: where(greater(beta * x, threshold), 1.0, sigmoid(beta * x)))
 def _softplus_up_to(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """Softplus that is the identity beyond a threshold."""
+    """Softplus, replaced by the identity beyond a threshold."""
     return xp(x).where(beta * x > threshold, x, ag.softplus(beta * x) / beta)
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     r"""Smooth rectifier :math:`\frac 1 \beta \log(1 + e^{\beta x})`, the identity where :math:`\beta x` > `threshold`.
 
-    The threshold is PyTorch's; `autograd.softplus` is exact without one.
+    PyTorch has this threshold; `autograd.softplus` is exact without one.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def _tanhshrink_slope(y: Any, x: Any) -> Any:
 
 @elementwise(_tanhshrink_slope)
 def tanhshrink(x: Any) -> Any:
-    r"""Tanh shrinkage, what tanh takes away: :math:`x - \tanh x`.
+    r"""Tanh shrinkage :math:`x - \tanh x`.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def softmax(input: Any, dim: int = -1) -> Any:
 
 
 def softmin(input: Any, dim: int = -1) -> Any:
-    """Softmax of ``-x``: the smallest gets the most.
+    """Softmax of ``-x``, largest for the smallest element.
 
     Examples
     --------
@@ -233,9 +233,9 @@ def glu(input: Any, dim: int = -1) -> Any:
     """
     x = as_operand(input)
     if not -x.ndim <= dim < x.ndim:
-        raise IndexError(f"glu: an input of shape {x.shape} has no axis {dim}")
+        raise IndexError(f"glu: axis {dim} is out of range for input of shape {x.shape}")
     length = x.shape[dim]
     if length % 2:
-        raise ValueError(f"glu: axis {dim} of shape {x.shape} must have an even length, to be split into two halves")
+        raise ValueError(f"glu: expected an even length along axis {dim}, got shape {x.shape}")
     before = (slice(None),) * (dim % x.ndim)
     return x[(*before, slice(length // 2))] * sigmoid(x[(*before, slice(length // 2, None))])

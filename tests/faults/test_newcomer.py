@@ -75,7 +75,7 @@ IN_PYTHON = {
         (lambda: nn.MSELoss(mlp()(X), Y), TypeError, ["MSELoss()(x, y)"]),
         (lambda: nn.CrossEntropyLoss(mlp(4, 2)(X), LABELS), TypeError, ["CrossEntropyLoss()(x, y)"]),
         (lambda: nn.BCEWithLogitsLoss(mlp()(X), Y), ValueError, ["'mean', 'sum', 'none'"]),
-        (lambda: nn.CrossEntropyLoss()(mlp(4, 2)(X), LABELS[:, None]), ValueError, ["take target[:, 0]"]),
+        (lambda: nn.CrossEntropyLoss()(mlp(4, 2)(X), LABELS[:, None]), ValueError, ["use target[:, 0]"]),
         (lambda: nn.CrossEntropyLoss()(mlp()(X), LABELS), IndexError, ["one output per class", "BCE"]),
         (lambda: nn.CrossEntropyLoss()(mlp(4, 2)(X), LABELS * 1.0), TypeError, ["astype(int)"]),
         (lambda: nn.BCELoss()(mlp()(X) * 9, LABELS[:, None]), ValueError, ["with_logits"]),

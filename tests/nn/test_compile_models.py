@@ -184,7 +184,7 @@ def test_replays_raise_the_errors_of_eager_and_leave_no_trace():
         (nn.NLLLoss(), np.array([0, 9, 2, 3, 0]), IndexError, "class index 9 in row 1"),
         (nn.MultiMarginLoss(), np.array([0, 9, 2, 3, 0]), IndexError, "class index 9 in row 1"),
         (nn.MSELoss(), np.where(np.arange(20).reshape(5, 4) == 3, np.nan, 0.0), ValueError, r"nan .* index \(0, 3\)"),
-        (nn.BCEWithLogitsLoss(), np.full((5, 4), 1.5), ValueError, "20 of 20 do not"),
+        (nn.BCEWithLogitsLoss(), np.full((5, 4), 1.5), ValueError, "20 of 20 are not"),
     ]:
         step = ag.compile(trained(model, loss))
         good = t if wrong.ndim == 1 else np.zeros((5, 4))

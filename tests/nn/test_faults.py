@@ -29,9 +29,9 @@ def test_wrong_input_width(x):
 def test_inputs_that_are_no_numbers(wrong):
     for layer in (nn.Linear(3, 2), nn.BatchNorm1d(3), nn.LayerNorm(3), nn.Dropout(0.5), nn.MSELoss(), nn.BCELoss(),
                   nn.CrossEntropyLoss(), nn.Softmax(), nn.PReLU()):  # fmt: skip
-        with raises(TypeError, "numbers are needed|takes floats"):
+        with raises(TypeError, "expected floats|takes floats"):
             layer(*[wrong, wrong][: 1 + isinstance(layer, nn.loss.Loss)])
-    with raises(TypeError, "numbers are needed"):
+    with raises(TypeError, "expected floats"):
         nn.MSELoss()(np.zeros(2), None)
 
 
@@ -112,9 +112,9 @@ def test_batch_norm_in_evaluation_before_any_training():
 
 
 def test_layer_norm_shapes():
-    with raises(ValueError, r"\(4,\)", r"\(4, 3\)"):
+    with raises(ValueError, r"\(..., 4\)", r"\(4, 3\)"):
         nn.LayerNorm(4)(X)
-    with raises(ValueError, r"rms_norm", r"\(5, 3\)", r"\(4, 3\)"):
+    with raises(ValueError, r"rms_norm", r"\(..., 5, 3\)", r"\(4, 3\)"):
         nn.RMSNorm((5, 3))(X)
 
 
@@ -140,7 +140,7 @@ def test_shapes_of_other_layers():
         nn.GLU(2)(X)
     with raises(IndexError, r"Flatten\(1, -1\)", r"\(3,\)"):
         nn.Flatten()(np.ones(3))
-    with raises(ValueError, "2 slopes for 3 channels"):
+    with raises(ValueError, "expected 1 or 3 slopes", "got 2"):
         nn.PReLU(2)(X)
     with raises(ValueError, "lower=0.5", "upper=0.1"):
         nn.RReLU(0.5, 0.1)(X)
@@ -188,7 +188,7 @@ def test_batch_sizes_differ():
         nn.CrossEntropyLoss()(np.zeros(3), [1])
     with raises(ValueError, "single number"):
         nn.CrossEntropyLoss()(np.array(1.0), 0)
-    with raises(ValueError, r"\(3,\)", r"\(4, 3\)"):
+    with raises(ValueError, "4 rows", r"\(3,\)"):
         nn.NLLLoss()(Z, T[:3])
     for loss in (nn.NLLLoss(), nn.MultiMarginLoss()):
         with raises(ValueError, r"\(N, C\)", r"\(3,\)"):
@@ -245,7 +245,7 @@ def test_probabilities_outside_0_1(wrong):
 
 
 def test_the_worst_probability_is_the_one_farthest_out():
-    with raises(ValueError, "3 of 5", "worst being 1.4"):
+    with raises(ValueError, "3 of 5", "farthest is 1.4"):
         nn.BCELoss()(np.array([-0.1, 0.0, 1.0, 1.4, -0.3]), np.ones(5))
 
 
@@ -284,7 +284,7 @@ def test_labels_of_the_wrong_kind():
         (lambda: nn.CosineEmbeddingLoss(margin=2.0)(X, X, np.ones(4)), ["margin", "2.0"]),
         (lambda: nn.TripletMarginLoss(margin=-1.0)(X, X, X), ["margin", "-1.0"]),
         (lambda: nn.TripletMarginLoss(p=0.5)(X, X, X), ["p must be", "0.5"]),
-        (lambda: nn.MultiMarginLoss(p=3)(Z, T), ["p is 1 or 2", "3"]),
+        (lambda: nn.MultiMarginLoss(p=3)(Z, T), ["p must be 1 or 2", "3"]),
         (lambda: nn.CrossEntropyLoss(weight=np.ones(2))(Z, T), [r"\(2,\)", "3 classes"]),
         (lambda: nn.NLLLoss(weight=np.ones(4))(Z, T), [r"\(4,\)", "3 classes"]),
         (lambda: nn.MultiMarginLoss(weight=np.ones(4))(Z, T), [r"\(4,\)", "3 classes"]),
