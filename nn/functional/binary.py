@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@elementwise(lambda y, p: 1.0 / maximum(p, 1e-12), symbol="log")
+@elementwise(lambda y, p: 1.0 / maximum(p, 1e-12), symbol="log", sample=(0.1, 0.9))
 def clamped_log(p: Any) -> Any:
     """Logarithm of a probability, at least -100."""
     if isinstance(p, float):
@@ -40,13 +40,16 @@ def clamped_log(p: Any) -> Any:
     lambda y, p, t: (p - t) / maximum(p * (1.0 - p), 1e-12),
     lambda y, p, t: clamped_log(1.0 - p) - clamped_log(p),
     symbol="BCE",
+    sample=(0.2, 0.8),
 )
 def probability_cross_entropy(p: Any, t: Any) -> Any:
     """Cross-entropy of a probability with a target, each logarithm at least -100."""
     return -(t * clamped_log(p) + (1.0 - t) * clamped_log(1.0 - p))
 
 
-@elementwise(lambda y, z, t: sigmoid(z) - t, lambda y, z, t: -z, symbol="BCE with logits")
+@elementwise(
+    lambda y, z, t: sigmoid(z) - t, lambda y, z, t: -z, symbol="BCE with logits", sample=((-2.0, 2.0), (0.0, 1.0))
+)
 def logit_cross_entropy(z: Any, t: Any) -> Any:
     """Cross-entropy of the probability ``sigmoid(z)`` with a target, without overflow: ``softplus(z) - t z``."""
     softplus_of_minus = xp(z).log1p(xp(z).exp(-abs(z)))

@@ -232,7 +232,9 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     return _weighted_mean("nll_loss", losses, hot, kept, weight, reduction)
 
 
-@elementwise(lambda y, x: ag.where(ag.greater(x, 0), ag.log(ag.where(ag.greater(x, 0), x, 1.0)) + 1.0, 0.0))
+@elementwise(
+    lambda y, x: ag.where(ag.greater(x, 0), ag.log(ag.where(ag.greater(x, 0), x, 1.0)) + 1.0, 0.0), sample=(0.3, 3.0)
+)
 def x_log_x(x: Any) -> Any:
     """Product ``x log x``, 0 at 0."""
     positive = x > 0

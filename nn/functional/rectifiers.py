@@ -51,7 +51,7 @@ def relu6(input: Any) -> Any:
     return hardtanh(input, 0.0, 6.0)
 
 
-@elementwise(lambda y, x: (1.0 / 6.0) * (greater(x, -3.0) * less(x, 3.0)))
+@elementwise(lambda y, x: (1.0 / 6.0) * (greater(x, -3.0) * less(x, 3.0)), sample=(-4.0, 4.0))
 def hardsigmoid(x: Any) -> Any:
     r"""Piecewise linear sigmoid :math:`\mathrm{relu6}(x + 3) / 6` (Howard et al. 2019).
 
@@ -64,7 +64,7 @@ def hardsigmoid(x: Any) -> Any:
     return xp(x).minimum(xp(x).maximum(x + 3.0, 0.0), 6.0) / 6.0
 
 
-@elementwise(lambda y, x: where(greater(x, -3.0), where(less(x, 3.0), x / 3.0 + 0.5, 1.0), 0.0))
+@elementwise(lambda y, x: where(greater(x, -3.0), where(less(x, 3.0), x / 3.0 + 0.5, 1.0), 0.0), sample=(-4.0, 4.0))
 def hardswish(x: Any) -> Any:
     r"""Piecewise approximation of SiLU, :math:`x \cdot \mathrm{relu6}(x + 3) / 6` (Howard et al. 2019, section 5.2).
 
@@ -119,7 +119,11 @@ def selu(x: Any) -> Any:
     return SELU_SCALE * xp(x).where(x > 0, x, SELU_ALPHA * xp(x).expm1(xp(x).minimum(x, 0.0)))
 
 
-@elementwise(lambda y, x, a: where(greater(x, 0), 1.0, a), lambda y, x, a: where(greater(x, 0), 0.0, x))
+@elementwise(
+    lambda y, x, a: where(greater(x, 0), 1.0, a),
+    lambda y, x, a: where(greater(x, 0), 0.0, x),
+    sample=((-2.0, 2.0), (0.3, 3.0)),
+)
 def slope_where_negative(x: Any, a: Any) -> Any:
     """Rectifier ``x`` or ``a x`` with one slope per element."""
     return xp(x, a).where(x > 0, x, a * x)

@@ -47,7 +47,7 @@ def log_cosh(d: Any) -> Any:
     return a + xp(d).log1p(xp(d).exp(-2.0 * a)) - math.log(2.0)
 
 
-@elementwise(lambda y, t: where(greater(t, 1.0), log(maximum(t, 1.0)) + 0.5 / maximum(t, 1.0), 0.0))
+@elementwise(lambda y, t: where(greater(t, 1.0), log(maximum(t, 1.0)) + 0.5 / maximum(t, 1.0), 0.0), sample=(1.2, 4.0))
 def log_factorial(t: Any) -> Any:
     """Stirling's approximation of ``log(t!)`` where ``t > 1``, else 0."""
     stirling = (t + 0.5) * xp(t).log(xp(t).maximum(t, 1.0)) - t + 0.5 * math.log(2.0 * math.pi)

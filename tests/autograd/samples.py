@@ -1,8 +1,9 @@
-"""A sample of every primitive: operands away from kinks, and parameters.
+"""Samples of every primitive: operands away from kinks, and parameters.
 
-`SAMPLES` maps the name of a primitive to one or more samples; `COMPOSED` does the same for the plain functions
-made of primitives.  A sample is a function of its operands, ``sample.f(*operands)``, that works on floats, arrays,
-`Value`s and `Tensor`s, and knows which operands are differentiated:
+`SAMPLES` maps the name of a primitive to one or more samples.  Elementwise operations have one each, drawn from the
+interval in their decorator; the others are entered here.  `COMPOSED` does the same for plain functions made of
+primitives.  A sample is a function of its operands, ``sample.f(*operands)``, that works on floats, arrays, `Value`s and
+`Tensor`s:
 
 >>> sample = SAMPLES["multiply"][0]
 >>> x, y = sample.operands()
@@ -26,6 +27,7 @@ import nn.functional
 import nn.module.hooks  # noqa: F401
 from autograd.extend import PRIMITIVES, apply
 from autograd.operations.indexing import element
+from autograd.rules import Elementwise
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,14 @@ SAMPLES: dict[str, list[Sample]] = {}
 COMPOSED: dict[str, list[Sample]] = {}
 
 
-def each(name: str, *sources: Any, analytic: bool = False, **params: Any) -> None:
+def each(name: str, *sources: Any) -> None:
     """Enter an elementwise primitive; None among its rules marks a constant."""
     rules = PRIMITIVES[name].rules
     SAMPLES.setdefault(name, []).append(
         Sample(
-            name, _caller(name, params), sources, ((2, 3),) * len(sources), params,
+            name, _caller(name, {}), sources, ((2, 3),) * len(sources),
             constant=tuple(i for i, rule in enumerate(rules) if rule is None),
-            per_element=True, analytic=analytic, empty=((2, 0),) * len(sources),
+            per_element=True, analytic=name in ANALYTIC, empty=((2, 0),) * len(sources),
         )
     )  # fmt: skip
 
@@ -142,38 +144,21 @@ REAL, POSITIVE = (-2.0, 2.0), (0.3, 3.0)
 
 # ------------------------------------------------------------------------------------------------ elementwise
 
-for _name in ("add", "subtract", "multiply"):
-    each(_name, REAL, REAL, analytic=True)
-each("divide", REAL, signed(0.5, 2.0), analytic=True)
-each("power", (0.3, 2.0), REAL, analytic=True)
-each("product_if_taken", signed(0.2, 2.0), REAL)
-for _name in (
-    "exp", "exp2", "expm1", "sin", "cos", "sinh", "cosh", "tanh", "asinh", "square", "negative", "atan",
-):  # fmt: skip
-    each(_name, REAL, analytic=_name != "exp2")
-for _name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt"):
-    each(_name, POSITIVE, analytic=True)
-each("reciprocal", signed(0.5, 2.0), analytic=True)
-for _name in ("asin", "acos", "atanh"):
-    each(_name, (-0.8, 0.8), analytic=True)
-each("tan", (-1.2, 1.2), analytic=True)
-each("acosh", (1.3, 4.0), analytic=True)
-each("erf", (-3.0, 3.0))
-each("sigmoid", (-4.0, 4.0))
-each("softplus", (-4.0, 4.0))
-for _name in ("absolute", "relu"):
-    each(_name, signed(0.2, 2.0))
-each("leaky_relu", signed(0.2, 2.0), negative_slope=0.2)
-for _name in ("maximum", "minimum", "logaddexp", "hypot", "atan2"):
-    each(_name, REAL, REAL)
-each("fmod", (2.1, 2.9), (0.8, 1.0))
+# The forward functions of these accept complex numbers and are analytic.
+ANALYTIC = {
+    "acos", "acosh", "add", "asin", "asinh", "atan", "atanh", "cos", "cosh", "divide", "exp", "expm1", "log", "log10",
+    "log1p", "log2", "multiply", "negative", "power", "reciprocal", "rsqrt", "sin", "sinh", "sqrt", "square",
+    "subtract", "tan", "tanh",
+}  # fmt: skip
+
+for _name, _op in PRIMITIVES.items():
+    if (isinstance(_op, Elementwise) or "scalar" in _op.forms) and not _op.forward.__code__.co_filename.startswith("<"):
+        _sample = _op.forms.get("sample", REAL)
+        each(_name, *(_sample if isinstance(_sample[0], tuple) else [_sample] * len(_op.rules)))
+each("divide", REAL, (-2.0, -0.5))
+each("reciprocal", (-2.0, -0.5))
 each("fmod", (-2.9, -2.1), (0.8, 1.0))
 each("where", mask, REAL, REAL)
-each("clip", REAL, (-1.0, -0.5), (0.5, 1.0))
-for _name in ("equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "logical_and", "logical_or"):
-    each(_name, REAL, REAL)
-for _name in ("sign", "floor", "ceil", "round", "isnan", "isinf", "isfinite", "logical_not"):
-    each(_name, REAL)
 
 # ------------------------------------------------------------------------------------ dtype, broadcasting, shape
 
@@ -269,29 +254,6 @@ whole("cholesky", (positive_definite, (2, 1, 3, 3)), empty=((0, 2, 2),))
 
 # ------------------------------------------------------------------------------ the fused operations of layers
 
-each("hardtanh", REAL, min_val=-1.0, max_val=1.2)
-for _name in ("hardsigmoid", "hardswish"):
-    each(_name, (-4.0, 4.0))
-for _name in ("elu", "celu"):
-    each(_name, signed(0.2, 2.0), alpha=0.7)
-each("selu", signed(0.2, 2.0))
-each("slope_where_negative", signed(0.2, 2.0), POSITIVE)
-for _name in ("softshrink", "hardshrink"):
-    each(_name, signed(0.1, 0.45))
-    each(_name, signed(0.55, 2.0))
-each("hard_threshold", signed(0.2, 2.0), threshold=0.1, value=0.5)
-for _name in ("gelu", "gelu_by_tanh", "silu", "mish", "tanhshrink", "logsigmoid", "log_cosh"):
-    each(_name, REAL)
-each("softplus_up_to", (-2.0, 2.0), beta=1.5, threshold=20.0)
-each("softsign", signed(0.2, 2.0))
-each("clamped_log", (0.1, 0.9))
-each("probability_cross_entropy", (0.2, 0.8), (0.2, 0.8))
-each("logit_cross_entropy", signed(0.2, 2.0), (0.0, 1.0))
-each("x_log_x", POSITIVE)
-each("log_factorial", (1.2, 4.0))
-each("squared_error", REAL, REAL)
-each("huber_of_difference", REAL, delta=0.8)
-whole("passed_through", (REAL, (2, 3)))
 whole("all_sum", (REAL, (2, 3)))
 whole("element", (REAL, (2, 3)), f=lambda x: element(x, index=(1, 2)) * np.ones(2, x.dtype))
 whole("affine", (REAL, (2, 3)), (REAL, (4, 3)), (REAL, (4,)), empty=((0, 3), (4, 3), (4,)))

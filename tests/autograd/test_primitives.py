@@ -1,11 +1,14 @@
 """Every primitive in the table, one enumerated test for each property that all of them share."""
 
+import inspect
+
 import numpy as np
 import pytest
 from samples import CASES, SAMPLES
 
 import autograd as ag
 from autograd import PRIMITIVES, Tensor, Value, gradients, topological_order
+from autograd.tape import interpreter
 
 OURS = sorted(n for n, op in PRIMITIVES.items() if op.forward.__module__.startswith(("autograd.", "nn.")))
 SMOOTH = {key: case for key, case in CASES.items() if case.differentiable}
@@ -263,3 +266,53 @@ def test_float32_stays_float32(case):
     _, single = gradients_of(case, arrays)
     for g, e in zip(single, expected, strict=True):
         np.testing.assert_allclose(g, e, rtol=2e-4, atol=2e-5)
+
+
+# --------------------------------------------------------------------------------------------- declared forms
+
+
+def declared(form):
+    """Every sample of a primitive that declares a form: (primitive, its parameters, operands)."""
+    for name, samples in SAMPLES.items():
+        op = PRIMITIVES[name]
+        options = inspect.signature(op.forward).parameters.values()
+        defaults = {p.name: p.default for p in options if p.default is not p.empty}
+        for sample in samples if form in op.forms else ():
+            yield op, defaults | sample.params, sample.operands()
+
+
+def test_scalar_form_equals_the_operation_on_floats():
+    functions = {name: getattr(interpreter, name) for name in ("math", "maximum", "minimum", "where")}
+    for op, params, arrays in declared("scalar"):
+        for floats in zip(*[a.ravel().tolist() for a in arrays], strict=True):
+            text = interpreter.expression(op, [f"({x!r})" for x in [*floats, *params.values()]])
+            assert eval(text, functions) == op.forward(*floats, **params), text
+
+
+def test_scalar_form_of_where_does_not_fail_beside_the_untaken_value():
+    for x in (-800.0, 800.0):
+        assert 0.0 <= eval(interpreter.expression(PRIMITIVES["sigmoid"], [f"({x})"]), vars(interpreter)) <= 1.0
+
+
+def test_writing_into_an_array_equals_the_operation():
+    for op, params, arrays in declared("into"):
+        expected = op.forward(*arrays, **params)
+        if np.ndim(expected):
+            out = np.full_like(expected, 7)
+            op.forms["into"](*arrays, out=out, **params)
+            np.testing.assert_array_equal(out, expected, err_msg=op.name)
+
+
+def test_composition_equals_the_operation():
+    for op, params, arrays in declared("composition"):
+        composed = op.forms["composition"](*[Tensor(a) if a.dtype.kind == "f" else a for a in arrays], **params)
+        expected = op.forward(*arrays, **params)
+        np.testing.assert_allclose(composed.data, expected, rtol=1e-12, atol=1e-14, err_msg=op.name)
+
+
+def test_unknown_form_is_refused():
+    with pytest.raises(TypeError, match="unknown option 'onxx'"):
+
+        @ag.extend.elementwise(1, onxx="Identity")
+        def misspelt(x):
+            return x
