@@ -41,9 +41,9 @@ def recipes():
 
 def test_each_recipe_exports_a_name_and_ends_with_a_test():
     assert set(recipes()) == set(RECIPES)
-    for pieces in recipes().values():
+    for heading, pieces in recipes().items():
         *_, (last, _, _) = pieces
-        assert last.startswith("tests/")
+        assert last.startswith("tests/") or heading == "An operation"  # whose sample is in its decorator
         assert any("__all__" in piece for _, _, piece in pieces)
 
 
