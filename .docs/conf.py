@@ -27,7 +27,7 @@ FIRST = (  # what a reader looks for first; other modules follow in the order of
     "autograd.tape.compiled",
     "autograd.explaining.explanation", "autograd.drawing.draw", "nn.module", "nn.layers.mlp", "nn.layers.linear",
     "nn.layers.activation",
-    "nn.loss", "optim.sgd", "optim.adam",
+    "nn.loss", "optim.algorithms.sgd", "optim.algorithms.adam",
 )  # fmt: skip
 WITH_INHERITED = ("autograd.Tensor", "autograd.Value")  # an ndarray's methods come from a base that has no name outside
 

@@ -4,18 +4,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 from . import lr_scheduler
-from .adagrad import Adadelta, Adagrad, Ftrl, RMSprop
-from .adam import Adam, AdamW
-from .adam_relatives import AdaBelief, Adamax, NAdam, RAdam, Yogi
+from .algorithms.adagrad import Adadelta, Adagrad, Ftrl, RMSprop
+from .algorithms.adam import Adam, AdamW
+from .algorithms.adam_variants import AdaBelief, Adamax, NAdam, RAdam, Yogi
+from .algorithms.layerwise import LAMB, LARS, NovoGrad
+from .algorithms.lbfgs import LBFGS
+from .algorithms.matrix import Adafactor, Muon
+from .algorithms.schedule_free import Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from .algorithms.sgd import SGD, Momentum, Signum
+from .algorithms.sign import ASGD, Lion, Rprop
+from .algorithms.wrappers import SAM, Lookahead
 from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
-from .layerwise import LAMB, LARS, NovoGrad
-from .lbfgs import LBFGS
-from .matrix import Adafactor, Muon
 from .optimizer import Optimizer
-from .schedule_free import Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
-from .sgd import SGD, Momentum, Signum
-from .sign import ASGD, Lion, Rprop
-from .wrappers import SAM, Lookahead
 
 if TYPE_CHECKING:
     from . import distributed

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from optim.options import Portion, checked
 
 __all__ = ["AveragedModel", "get_ema_avg_fn", "get_swa_avg_fn", "update_bn"]
 
@@ -54,17 +55,8 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     >>> average(2.0, 8.0, 2)
     3.5
     """
-    weight = portion("decay", decay)
+    weight = checked("get_ema_avg_fn", "decay", decay, Portion)
     return lambda averaged, new, n: weight * averaged + (1.0 - weight) * new
-
-
-def portion(name: str, value: Any) -> float:
-    """Return `value` if it lies in [0, 1]."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number in [0, 1], not {value!r} ({type(value).__name__})")
-    if not 0.0 <= float(value) <= 1.0:
-        raise ValueError(f"{name} must lie in [0, 1], not {value!r}")
-    return float(value)
 
 
 def like(number: Any, wanted: Any) -> Any:

@@ -1,17 +1,18 @@
-"""Parameters that take their steps together.
+"""Parameters that are updated together.
 
-All parameters of a group that hold the same type of number and have the same history form one bundle. For an
-elementwise rule the bundle is one flat vector, walked in blocks small enough to stay in cache; for a rule that looks
-at shapes every parameter is a bundle of its own. Neither the rules nor the optimizer know which.
+All parameters of a group with the same dtype and the same number of steps form one `FlatParams`: for an elementwise
+rule one flat vector, processed in blocks that fit into the cache. `FlatFloats` does the same for `Value`s, and
+`SingleParam` holds one parameter in its own shape, for rules that depend on shapes. The rules see arrays only.
 
-Numbers are never written into an array somebody else may hold: every step fills a new vector and rebinds ``.data`` of
-each parameter to a view of it, so a recorded graph keeps the numbers it saw.
+A step never writes into an array that others may reference: it fills another vector and rebinds ``.data`` of each
+parameter to a view of it, so a recorded graph keeps the values of its forward pass.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import operator
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -23,44 +24,51 @@ Array = np.ndarray[Any, Any]
 State = tuple[Any, ...]
 
 BLOCK = 32_768
-"""Numbers per block: all that a rule makes of so many stays in a second-level cache."""
+"""Elements per block: the temporary arrays of a rule then stay in the second-level cache."""
 
 LINE = 64
-"""Bytes of a line of the cache, and of the widest registers."""
+"""Bytes per cache line, and of the widest vector registers."""
 
 
-# Elsewhere than in CPython there may be no such count: no two answers are then equal, and nothing is used twice.
+# Other interpreters than CPython may lack reference counts: nan is unequal to itself, so no buffer is reused there.
 getrefcount: Callable[[Any], Any] = getattr(sys, "getrefcount", lambda _: float("nan"))
 
 
-def numbers(gradient: Any) -> Any:
-    """Return a gradient as plain numbers; after ``backward(create_graph=True)`` that is its node's ``data``."""
+def raw_gradient(gradient: Any) -> Any:
+    """Return a gradient as float or array; after ``backward(create_graph=True)`` it is the ``data`` of a node."""
     if gradient is None or isinstance(gradient, (np.ndarray, np.generic, float, int)):
         return gradient
     return gradient.data
 
 
 def label(parameter: Any, position: int) -> str:
-    """How messages call a parameter: by its name, or by its position if it has none."""
+    """Return what messages call a parameter: its name, or its position if it has none."""
     name = getattr(parameter, "name", "")
     return f"parameter {name!r}" if name else f"parameter {position}"
 
 
-def changed(name: str, shape: tuple[int, ...], dtype: Any, a: Array) -> str:
-    """Return the message about a parameter that is not what it was."""
-    return (
-        f"{name} was {shape} {dtype} when the optimizer was made and is {a.shape} {a.dtype} now: "
-        "make a new optimizer after changing shapes or number types"
-    )
+def check_unchanged(a: Array, shape: tuple[int, ...], dtype: Any, name: str) -> None:
+    """Raise ValueError if a parameter has another shape or dtype than when the optimizer was made."""
+    if a.shape != shape or a.dtype != dtype:
+        raise ValueError(
+            f"{name} was {shape} {dtype} when the optimizer was made and is {a.shape} {a.dtype} now: "
+            "make a new optimizer after changing shapes or dtypes"
+        )
+
+
+def check_gradient(g: Any, shape: tuple[int, ...], name: str) -> None:
+    """Raise ValueError if a gradient has another shape than its parameter."""
+    if np.shape(g) != shape:
+        raise ValueError(f"{name} has shape {shape} but its gradient has shape {np.shape(g)}")
 
 
 def address(a: Array) -> int:
-    """Return where an array's first number lies."""
+    """Return the memory address of the first element."""
     return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
 
 
 def aligned(size: int, dtype: Any) -> Array:
-    """Return a vector that begins where a line of the cache does: there, wide registers are filled twice as fast."""
+    """Return an empty vector that begins at a cache line, where vector registers are filled twice as fast."""
     item = np.dtype(dtype).itemsize
     whole: Array = np.empty(size + LINE // item, dtype)
     skip = -address(whole) % LINE // item
@@ -68,28 +76,32 @@ def aligned(size: int, dtype: Any) -> Array:
 
 
 class Buffer:
-    """A flat vector, the members' views of it, and whether anybody else holds a piece of it.
+    """A flat vector with one view per parameter that can be reused once its views are referenced nowhere else.
 
-    A parameter's numbers alternate between two buffers. The one not in use is filled again only if nobody but this
-    object refers to it or to any view of it (a recorded graph would); otherwise it is left to its holder. How a
-    reference count looks when there is no other holder is measured, not assumed.
+    The values of the parameters alternate between two buffers. The idle one is overwritten only if no other object,
+    such as a recorded graph, references it or a view of it; otherwise a new buffer is made. The reference count of an
+    unreferenced buffer is measured at construction.
     """
 
-    __slots__ = ("alone", "flat", "owner", "views")
+    __slots__ = ("flat", "initial_counts", "owner", "views")
 
     def __init__(self, size: int, dtype: Any, views: Callable[[Array], list[Any]]) -> None:
         self.flat: Array = aligned(size, dtype)
         self.owner: Array | None = self.flat.base
         self.views: list[Any] = views(self.flat)
-        self.alone: tuple[Any, Any] = self.holders()
+        self.initial_counts: tuple[Any, Any] = self._counts()
 
-    def holders(self) -> tuple[Any, Any]:
-        """Count references to what owns the memory, as every view's view has, and to the most referenced view."""
+    def _counts(self) -> tuple[Any, Any]:
+        """Return the reference counts of the memory's owner, the base of all views, and of the most used view."""
         return getrefcount(self.owner), max(map(getrefcount, self.views))
 
+    def is_free(self) -> bool:
+        """Return whether no other object references the buffer."""
+        return self._counts() == self.initial_counts
 
-class Bundle:
-    """Several array parameters as one flat vector of numbers, with the optimizer's state for it.
+
+class FlatParams:
+    """Array parameters as one flat vector, with the optimizer's state for it.
 
     Parameters
     ----------
@@ -106,121 +118,110 @@ class Bundle:
         self.places: list[int] = list(places)
         self.t: int = t
         self.states: list[State] = []
-        self.forget()
-        self.lay_out()
+        self._forget_buffers()
+        self._lay_out()
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
         self.slices: list[slice[Any, Any, Any]] = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
 
-    def lay_out(self) -> None:
-        """Note the members' number type and shapes."""
+    def _lay_out(self) -> None:
+        """Set dtype and shapes."""
         arrays = [p.data for p in self.members]
         self.dtype: Any = arrays[0].dtype
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
-        # A Fortran-ordered parameter is kept as the transpose of a C-ordered one: its layout survives the step.
-        self.turned: list[int] = [i for i, a in enumerate(arrays) if a.flags.f_contiguous and not a.flags.c_contiguous]
-        self.inner: list[tuple[int, ...]] = [s[::-1] if i in self.turned else s for i, s in enumerate(self.shapes)]
+        # A Fortran-ordered parameter is stored as the transpose of a C-ordered one, so a step keeps its layout.
+        self.fortran: list[int] = [i for i, a in enumerate(arrays) if a.flags.f_contiguous and not a.flags.c_contiguous]
 
-    def forget(self) -> None:
-        """Look at every ``.data`` afresh next time."""
-        self.now: Buffer | None = None
+    def _forget_buffers(self) -> None:
+        """Drop everything derived from the members' present arrays."""
+        self.current: Buffer | None = None
         self.spare: Buffer | None = None
-        self.inbox: Array | None = None
-        self.pieces: list[Any] = []
-        self.start: int | None = None
-        self.asked: int
-        self.first: int
-        self.asked = self.first = 0
+        self.gathered: Buffer | None = None
+        self.known_slices: list[Any] = []
+        self.known_offset: int = 0
+        self.searches: int = 0
+        self.offset: int | None = None
         self.complete: bool = False
 
-    # -- the four verbs of a step --------------------------------------------------------------------------------
+    # -- the operations of a step --------------------------------------------------------------------------------
 
     def gradients(self) -> list[Any]:
-        """Return the gradient of each member as an array of its shape, or None where there is none."""
-        self.start, self.complete = None, True
-        if self.pieces:
-            grads = [p.grad for p in self.members]
-            for g, piece in zip(grads, self.pieces):  # noqa: B905 - strict costs 0.2 us in every step
-                if piece() is not g:
-                    break
-            else:
-                self.start = self.first
-                return grads
-        grads = []
-        for p, shape in zip(self.members, self.shapes):  # noqa: B905
-            g = p.grad
+        """Return the gradient of each member as an array of its shape, or None where it is missing."""
+        self.offset, self.complete = None, True
+        grads = [p.grad for p in self.members]
+        if self.known_slices and all(map(operator.is_, (known() for known in self.known_slices), grads)):
+            self.offset = self.known_offset
+            return grads
+        for g, shape in zip(grads, self.shapes):  # noqa: B905 - strict costs 0.2 us in every step
             if type(g) is not np.ndarray or g.shape != shape:
-                return self.unusual_gradients()
-            grads.append(g)
+                return self._converted(grads)
         return grads
 
-    def forget_gradients(self) -> None:
-        """Leave no gradient: None."""
+    def _converted(self, grads: list[Any]) -> list[Any]:
+        """Return gradients of which some are None, nodes or floats as arrays."""
+        self.complete = False
+        grads = [None if g is None else np.asarray(raw_gradient(g)) for g in grads]
+        for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
+            if g is not None:
+                check_gradient(g, shape, name)
+        return grads
+
+    def clear_gradients(self) -> None:
+        """Set all gradients to None."""
         for p in self.members:
             p.grad = None
 
-    def unusual_gradients(self) -> list[Any]:
-        """Return the gradients if some are None, nodes or plain numbers; raise if one does not fit."""
-        self.complete = False
-        grads = [None if p.grad is None else np.asarray(numbers(p.grad)) for p in self.members]
-        for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
-            if g is not None and g.shape != shape:
-                raise ValueError(f"{name} has shape {shape} but its gradient has shape {g.shape}")
-        return grads
-
     def read(self) -> Array:
-        """Return the members' numbers as one vector: last step's own, unless ``.data`` was assigned to since."""
-        if self.now is not None:
-            for p, view in zip(self.members, self.now.views):  # noqa: B905 - as in gradients
+        """Return the members' values as one vector: that of the last step, unless ``.data`` was reassigned."""
+        if self.current is not None:
+            for p, view in zip(self.members, self.current.views):  # noqa: B905
                 if p.data is not view:
-                    self.forget()
+                    self._forget_buffers()
                     break
             else:
-                return self.now.flat
+                return self.current.flat
         arrays = [p.data for p in self.members]
         for a, shape, name in zip(arrays, self.shapes, self.labels(), strict=True):
-            if a.shape != shape or a.dtype != self.dtype:
-                raise ValueError(changed(name, shape, self.dtype, a))
-        return np.concatenate(self.straight(arrays), axis=None)
+            check_unchanged(a, shape, self.dtype, name)
+        return np.concatenate(self.transposed(arrays), axis=None)
 
     def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
-        """Return number, place and gradient of every block."""
-        if self.start is None and len(grads) > 1 and (base := grads[0].base) is not None and grads[1].base is base:
-            self.look_for_pieces(grads, base)
-        if self.start is not None:
-            flat = grads[0].base[self.start : self.start + self.slices[-1].stop]
+        """Return index, slice and gradient of every block."""
+        if self.offset is None and len(grads) > 1 and (base := grads[0].base) is not None and grads[1].base is base:
+            self._find_slices(grads, base)
+        if self.offset is not None:
+            flat = grads[0].base[self.offset : self.offset + self.slices[-1].stop]
             return [(k, block, flat[block]) for k, block in enumerate(self.blocks)]
         if len(self.blocks) == 1:
-            if self.inbox is None:
-                self.inbox = aligned(self.slices[-1].stop, self.dtype)
-                self.slots: list[Any] = self.viewed(self.inbox)
-            for slot, g in zip(self.slots, grads):  # noqa: B905 - as in gradients
-                slot[...] = g
-            return [(0, ..., self.inbox)]
-        parts = [g.reshape(-1) for g in self.straight(grads)]
-        return ((k, block, self.gathered(parts, block)) for k, block in enumerate(self.blocks))
+            if self.gathered is None:
+                self.gathered = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
+            for view, g in zip(self.gathered.views, grads):  # noqa: B905
+                view[...] = g
+            return [(0, ..., self.gathered.flat)]
+        parts = [g.reshape(-1) for g in self.transposed(grads)]
+        return ((k, block, self._concatenated(parts, block)) for k, block in enumerate(self.blocks))
 
-    def look_for_pieces(self, grads: list[Any], base: Array) -> None:
-        """Find out whether the gradients are, in the members' order, the pieces of one vector, which need no gathering.
+    def _find_slices(self, grads: list[Any], base: Array) -> None:
+        """Set `offset` if the gradients are consecutive slices of one vector, which then need not be gathered.
 
-        To ask where an array's numbers lie takes longer than to copy a small one. So the same pieces are asked once:
-        they are remembered, though not kept alive, and who brings others in every step is soon asked no more.
+        Comparing addresses takes longer than copying a small array. Therefore the slices that were found are
+        remembered, by weak references, and the search stops if each step brings new arrays.
         """
-        self.asked += 1
-        if self.asked > 16 + self.t // 16 or base.dtype != self.dtype or base.ndim != 1 or not base.flags.c_contiguous:
+        self.searches += 1
+        stop = self.searches > 16 + self.t // 16
+        if stop or base.dtype != self.dtype or base.ndim != 1 or not base.flags.c_contiguous:
             return
-        first = (address(grads[0]) - address(base)) // base.itemsize
-        whole = base[first : first + self.slices[-1].stop]
+        offset = (address(grads[0]) - address(base)) // base.itemsize
+        whole = base[offset : offset + self.slices[-1].stop]
         if whole.size < self.slices[-1].stop:
             return
-        for g, piece in zip(grads, self.viewed(whole), strict=True):
-            if address(g) != address(piece) or g.strides != piece.strides or g.dtype != piece.dtype:
+        for g, view in zip(grads, self.viewed(whole), strict=True):
+            if address(g) != address(view) or g.strides != view.strides or g.dtype != view.dtype:
                 return
-        self.pieces = [weakref.ref(g) for g in grads]
-        self.first = first
-        self.start = first
+        self.known_slices = [weakref.ref(g) for g in grads]
+        self.known_offset = self.offset = offset
 
-    def gathered(self, flat: list[Array], block: slice) -> Array:
+    def _concatenated(self, flat: list[Array], block: slice) -> Array:
         """Return the part of all members' flat arrays that lies in a block."""
         parts = [
             a[max(block.start - own.start, 0) : block.stop - own.start]
@@ -231,77 +232,166 @@ class Bundle:
         return a if a.dtype == self.dtype else a.astype(self.dtype)
 
     def room(self) -> Array:
-        """Return a vector for the numbers after a step, which no graph and nobody else looks at."""
-        spare = self.spare
-        if spare is None or spare.holders() != spare.alone:
-            spare = self.spare = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
-        return spare.flat
+        """Return a vector for the new values that no other object references."""
+        if self.spare is None or not self.spare.is_free():
+            self.spare = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
+        return self.spare.flat
 
     def write(self) -> None:
-        """Rebind every member to its part of the vector that `room` gave."""
-        self.now, self.spare = self.spare, self.now
-        for p, view in zip(self.members, self.now.views):  # type: ignore[union-attr] # noqa: B905 - as in gradients
+        """Rebind every member to its part of the vector returned by `room`."""
+        self.current, self.spare = self.spare, self.current
+        for p, view in zip(self.members, self.current.views):  # type: ignore[union-attr] # noqa: B905
             p.data = view
-
-    def viewed(self, flat: Array) -> list[Any]:
-        """Return the members' views of a vector."""
-        views: list[Any] = [flat[s].reshape(shape) for s, shape in zip(self.slices, self.inner, strict=True)]
-        return self.straight(views)
 
     # -- layout ------------------------------------------------------------------------------------------------------
 
     def labels(self) -> list[str]:
-        """How messages call the members."""
+        """Return what messages call the members."""
         return [label(p, place) for p, place in zip(self.members, self.places, strict=True)]
 
-    def straight(self, arrays: Sequence[Any]) -> list[Any]:
-        """Return the members' arrays in the order in which the flat vector holds them."""
-        if not self.turned:
-            return list(arrays)
-        return [a.T if i in self.turned else a for i, a in enumerate(arrays)]
+    def viewed(self, flat: Array) -> list[Any]:
+        """Return the members' views of a vector."""
+        return [self.shaped(i, flat[s]) for i, s in enumerate(self.slices)]
 
     def shaped(self, i: int, flat: Array) -> Array:
-        """Flat numbers in the shape of member i."""
-        shaped = flat.reshape(self.inner[i])
-        return shaped.T if i in self.turned else shaped
+        """Return flat values in the shape of member i."""
+        shape = self.shapes[i]
+        return flat.reshape(shape[::-1]).T if i in self.fortran else flat.reshape(shape)
 
-    # -- the state of single members: for state_dict, for `trace`, and when histories part --------------------------
+    def transposed(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return the members' arrays in the order in which the flat vector stores them."""
+        return [a.T if i in self.fortran else a for i, a in enumerate(arrays)] if self.fortran else list(arrays)
+
+    # -- the state of single members: for state_dict, for `trace`, and when step counts differ -----------------------
 
     def begin(self, start: Callable[[Array], State]) -> None:
-        """Give every block the state a rule starts from."""
+        """Set the initial state of every block."""
         p = self.read()
         self.states = [start(p[block].copy()) for block in self.blocks]
 
     def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
-        """Step count and state of member i: plain numbers, and arrays of its shape that nobody else holds."""
+        """Return step count and state of member i: plain values, and copies of arrays in its shape."""
         own, found = self.slices[i], {"step": self.t}
-        inside = [k for k, b in enumerate(self.blocks) if own.start < b.stop and own.stop > b.start]
+        inside = [k for k, b in enumerate(self.blocks) if own.start < b.stop and own.stop > b.start] or [0]
         for j, name in enumerate(names if self.states else ()):
-            value = self.states[inside[0] if inside else 0][j]
+            value = self.states[inside[0]][j]
             if isinstance(value, np.ndarray):
-                value = self.shaped(i, np.concatenate([self.states[k][j][self.part(i, k)] for k in inside or [0]]))
+                value = self.shaped(i, np.concatenate([self.states[k][j][self._part(i, k)] for k in inside]))
             if value is not None:
                 found[name] = value
         return found
 
-    def part(self, i: int, k: int) -> slice:
-        """Where member i lies in block k."""
+    def _part(self, i: int, k: int) -> slice:
+        """Return the slice of block k that belongs to member i."""
         own, block = self.slices[i], self.blocks[k]
         return slice(max(own.start - block.start, 0), max(min(own.stop, block.stop) - block.start, 0))
 
     def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
-        """Take over the members' states, given as `state_of` gives them."""
+        """Set the members' states, given in the form that `state_of` returns."""
         columns = []
         for name in names:
             values = [state.get(name) for state in found]
             if isinstance(values[0], np.ndarray):
-                arrays: list[Any] = self.straight(values)
-                whole = np.concatenate(arrays, axis=None, dtype=self.dtype)
+                whole = np.concatenate(self.transposed(values), axis=None, dtype=self.dtype)
                 columns.append([whole[block].copy() for block in self.blocks])
             else:
                 columns.append([values[0]] * len(self.blocks))
         self.states = list(zip(*columns, strict=True)) if columns else [()] * len(self.blocks)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Copies of views are no longer views of the copied vector: a copied bundle gathers its numbers afresh.
-        return {**self.__dict__, "now": None, "spare": None, "inbox": None, "slots": [], "pieces": []}
+        # A copied view is no longer a view of the copied vector.
+        return {**self.__dict__, "current": None, "spare": None, "gathered": None, "known_slices": []}
+
+
+class FlatFloats(FlatParams):
+    """Scalar parameters, `Value`s whose data are floats, as one float64 vector."""
+
+    def _lay_out(self) -> None:
+        self.dtype: Any = np.dtype(np.float64)
+        self.fortran: list[int] = []
+        self.shapes: list[tuple[int, ...]] = [()] * len(self.members)
+
+    def gradients(self) -> list[Any]:
+        """Return the gradient of each member as a float, or None where it is missing."""
+        grads = [p.grad for p in self.members]
+        return [g if type(g) is float or g is None else float(raw_gradient(g)) for g in grads]
+
+    def clear_gradients(self) -> None:
+        """Set all gradients to 0.0."""
+        for p in self.members:
+            p.grad = 0.0
+
+    def read(self) -> Array:
+        """Return the members' values as one vector."""
+        return np.array([p.data for p in self.members], dtype=self.dtype)
+
+    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+        """Return index, slice and gradient of every block."""
+        g = np.array(grads, dtype=self.dtype)
+        return [(k, block, g[block]) for k, block in enumerate(self.blocks)]
+
+    def room(self) -> Array:
+        """Return a new vector."""
+        self.new: Array = np.empty(len(self.members), self.dtype)
+        return self.new
+
+    def write(self) -> None:
+        """Assign the new values to the members."""
+        for p, x in zip(self.members, self.new.tolist(), strict=True):
+            p.data = x
+
+
+class SingleParam(FlatParams):
+    """One parameter in its own shape, for rules that depend on shapes; a `Value` is a 0-d array."""
+
+    def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
+        super().__init__(members, places, t)
+        self.blocks: list[Any] = [...]
+
+    def _lay_out(self) -> None:
+        (p,) = self.members
+        self.scalar: bool = not isinstance(p.data, np.ndarray)
+        a = np.asarray(p.data, dtype=np.float64 if self.scalar else None)
+        self.dtype: Any = a.dtype
+        self.fortran: list[int] = []
+        self.shapes: list[tuple[int, ...]] = [a.shape]
+
+    def gradients(self) -> list[Any]:
+        """Return the gradient, or None, in a list."""
+        grads = self._converted([self.members[0].grad])
+        return [g if g is None else g.astype(self.dtype, copy=False) for g in grads]
+
+    def clear_gradients(self) -> None:
+        """Set the gradient to None, that of a float to 0.0."""
+        self.members[0].grad = 0.0 if self.scalar else None
+
+    def read(self) -> Array:
+        """Return the parameter's array."""
+        a = np.asarray(self.members[0].data)
+        check_unchanged(a, self.shapes[0], self.dtype, self.labels()[0])
+        return a
+
+    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+        """Return the whole parameter as one block."""
+        return [(0, ..., grads[0])]
+
+    def room(self) -> Array:
+        """Return a new array of the parameter's shape and layout."""
+        self.new: Array = np.empty_like(self.members[0].data, dtype=self.dtype)
+        return self.new
+
+    def write(self) -> None:
+        """Rebind the parameter to its new array."""
+        self.members[0].data = float(self.new) if self.scalar else self.new
+
+    def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
+        """Return step count and state: plain values and copies of arrays."""
+        found: dict[str, Any] = {"step": self.t}
+        for name, value in zip(names, self.states[0] if self.states else (), strict=False):
+            if value is not None:
+                found[name] = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value
+        return found
+
+    def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+        """Set the state, given in the form that `state_of` returns."""
+        self.states: list[State] = [tuple(found[0].get(name) for name in names)]

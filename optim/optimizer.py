@@ -1,4 +1,4 @@
-"""`Optimizer`: parameter groups, steps and states, around a rule that is a paper's formula."""
+"""`Optimizer`: parameter groups, step counts, weight decay and state around an update rule."""
 
 from __future__ import annotations
 
@@ -8,45 +8,46 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .decay import descent, shrunk
-from .flat_forms import FloatBundle, WholeBundle
-from .flat_params import Array, Bundle, State, label, numbers
+from .checks import as_groups, checked_entries, checked_state_dict
+from .flat_params import Array, FlatFloats, FlatParams, SingleParam, State, label, raw_gradient
 from .options import Options
-from .trace import Trace, look
-from .validation import as_groups, checked_entries, checked_state_dict
+from .trace import Trace, trace_update
 
 Group = dict[str, Any]
-Work = list[tuple[Bundle, list[Any], Group]]
+Work = list[tuple[FlatParams, list[Any], Group]]
+Update = tuple[Any, State]
 
 
 class Optimizer(Options):
-    """Base of all optimizers: owns parameter groups, step counts, weight decay, state and speed.
+    """Base class of all optimizers.
 
-    A kind of optimizer is options as typed attributes, `start` and `rule`. A rule names what it wants: gradient, the
-    parts of its state, and by keyword options, the step count ``t`` (from 1) and the parameter ``p``.
+    A subclass declares its options as typed attributes and defines two methods: `start` returns the initial state of a
+    parameter, and `rule` maps gradient and state to (update, new state); the update is subtracted from the parameter.
+    The positional arguments of `rule` are the gradient and the parts of the state, the keyword-only arguments the
+    options it uses, the step count ``t`` (from 1) and the parameter ``p``.
 
     Parameters
     ----------
     params : iterable of parameters, of (name, parameter) pairs, or of dicts
-        Leaves with ``.data`` and ``.grad``: `Tensor`s of any shape and float type, or `Value`s. Dicts are groups with
+        Leaves with ``.data`` and ``.grad``: `Tensor`s of any shape and float dtype, or `Value`s. Dicts are groups with
         options of their own, ``{"params": [...], "lr": 0.1}``.
     maximize : bool
-        Climb instead of descend.
+        Maximize the loss instead of minimizing it.
     skip_nonfinite : bool
-        Leave everything untouched in a step in which some gradient holds nan or inf; `skipped` counts these steps.
+        Skip steps in which a gradient contains nan or inf; `skipped` counts these steps.
 
     Attributes
     ----------
     param_groups : list of dict
-        Options and ``'params'`` of every group; what a schedule changes.
+        Options and ``'params'`` of every group; schedules change them.
     defaults : dict
-        Options of a group that does not say otherwise.
+        Default options of a group.
     step_count : int
-        Calls of `step` that moved something or could have.
+        Completed calls of `step`.
     skipped : int
-        Steps left out because of `skip_nonfinite`.
+        Steps skipped because of `skip_nonfinite`.
     culprits : list of str
-        The parameters because of which the last of them was.
+        The parameters with nonfinite gradients in the last skipped step.
 
     Examples
     --------
@@ -64,48 +65,42 @@ class Optimizer(Options):
     0.5
     """
 
+    first: ClassVar[str] = "params"
     params: Any
     _: KW_ONLY
     maximize: bool = False
     skip_nonfinite: bool = False
 
     elementwise: ClassVar[bool] = True
-    """Whether the rule treats every number by itself; if not, it is given each parameter in its own shape."""
+    """Whether the rule treats every element independently; if not, it is given each parameter in its own shape."""
     own_decay: ClassVar[bool] = False
     """Whether the rule applies ``weight_decay`` itself."""
     needs_closure: ClassVar[bool] = False
     """Whether `step` evaluates the loss several times and therefore needs a closure."""
     decoupled_decay: ClassVar[bool] = False
-    """Whether ``weight_decay`` shrinks the parameter instead of joining the gradient, whatever the group says."""
+    """Whether ``weight_decay`` always shrinks the parameter instead of being added to the gradient."""
     kept: ClassVar[dict[str, Any]] = {}
-    """Numbers that the optimizer itself keeps in every group, beside the options, and what they start from."""
+    """Values that the optimizer itself keeps in every group beside the options, with their initial values."""
     start: ClassVar[Callable[..., State]]
-    rule: ClassVar[Callable[..., tuple[Any, State]]]
+    rule: ClassVar[Callable[..., Update]]
+    state_names: ClassVar[list[str]] = []
+    rule_options: ClassVar[list[str]] = []
+    start_options: ClassVar[list[str]] = []
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "rule"):
-            code, start = cls.rule.__code__, cls.start.__code__
-            asked = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-            cls.state_names, cls.wanted = list(asked[2 : code.co_argcount]), list(asked[code.co_argcount :])
-            names = start.co_varnames[: start.co_argcount + start.co_kwonlyargcount]
-            cls.wanted_at_start = list(names[start.co_argcount :])
-
-    state_names: ClassVar[list[str]] = []
-    wanted: ClassVar[list[str]] = []
-    wanted_at_start: ClassVar[list[str]] = []
+            positional, cls.rule_options = _argument_names(cls.rule)
+            cls.state_names, cls.start_options = positional[1:], _argument_names(cls.start)[1]
 
     def __init__(self, params: Any, *args: Any, **options: Any) -> None:
-        defaults = self.collected(args, options)
-        self._skip_nonfinite = defaults.pop("skip_nonfinite")
-        self.defaults = defaults
+        self.defaults = self.collected(args, options)
+        self._skip_nonfinite = self.defaults.pop("skip_nonfinite")
         self.param_groups: list[Group] = []
         self.step_count: int = 0
         self.skipped: int = 0
         self.culprits: list[str] = []
-        self._bundles: list[list[Bundle]] = []
-        self._wants_t, self._wants_p = "t" in self.wanted, "p" in self.wanted
-        self._wants = [name for name in self.wanted if name not in ("t", "p")]
+        self._flat: list[list[FlatParams]] = []
         for group in as_groups(params, type(self).__name__):
             self.add_param_group(group)
 
@@ -120,10 +115,11 @@ class Optimizer(Options):
         Raises
         ------
         TypeError, ValueError
-            If an entry is no leaf parameter, is in a group already, or an option is unknown or out of range.
+            If an entry is not a leaf parameter or already belongs to a group, or an option is unknown or out of range.
         """
         entries = checked_entries(self, group)
-        self._bundles.append(self._bundled(entries["params"], [{"step": 0} for _ in entries["params"]], entries))
+        states = [{"step": 0} for _ in entries["params"]]
+        self._flat.append(self._flattened(entries["params"], states, len(self.parameters)))
         self.param_groups.append(entries)
 
     @property
@@ -132,28 +128,24 @@ class Optimizer(Options):
         return [p for group in self.param_groups for p in group["params"]]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients.
+        """Clear all gradients.
 
         Parameters
         ----------
         set_to_none : bool
-            Leave None, so that a parameter the next loss does not use is skipped; else zeros. A `Value` gets 0.0.
+            Set gradients to None, so that parameters not used by the next loss are skipped; otherwise to zeros. The
+            gradient of a `Value` is always set to 0.0.
         """
-        for bundles in self._bundles:
-            for bundle in bundles:
-                if set_to_none:
-                    bundle.forget_gradients()
-                    continue
-                for p in bundle.members:
-                    if type(p.data) is float:
-                        p.grad = 0.0
-                    elif p.grad is not None:
-                        p.grad = np.zeros_like(p.data)
+        for flat in (flat for flats in self._flat for flat in flats):
+            kept = [(p, p.grad) for p in flat.members if not set_to_none and isinstance(p.data, np.ndarray)]
+            flat.clear_gradients()
+            for p, grad in kept:
+                p.grad = None if grad is None else np.zeros_like(p.data)
 
     # -- the step ------------------------------------------------------------------------------------------------
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every parameter that has a gradient, all of them or, if anything fails, none.
+        """Update all parameters that have a gradient, atomically.
 
         Parameters
         ----------
@@ -163,7 +155,7 @@ class Optimizer(Options):
         Returns
         -------
         loss
-            What the closure returned, or None.
+            The value returned by the closure, or None.
         """
         loss = None if closure is None else closure()
         work = self.work()
@@ -171,11 +163,11 @@ class Optimizer(Options):
             self.skipped, self.culprits = self.skipped + 1, found
             return loss
         kept = self.survey(work)
-        done = [self._advanced(bundle, grads, {**group, **kept} if kept else group) for bundle, grads, group in work]
-        for (bundle, _, _), states in zip(work, done):  # noqa: B905 - strict costs 0.2 us a step
-            bundle.write()
-            bundle.states = states
-            bundle.t += 1
+        done = [self._advanced(flat, grads, {**group, **kept} if kept else group) for flat, grads, group in work]
+        for (flat, _, _), states in zip(work, done):  # noqa: B905 - strict costs 0.2 us a step
+            flat.write()
+            flat.states = states
+            flat.t += 1
         if kept:
             for group in self.param_groups:
                 group.update(kept)
@@ -183,80 +175,78 @@ class Optimizer(Options):
         return loss
 
     def check_group(self, group: Group) -> None:
-        """Raise ValueError if the options of a group, each fine by itself, do not go together."""
+        """Raise ValueError if the options of a group are incompatible with each other."""
 
     def survey(self, work: Work) -> dict[str, Any]:
-        """Return numbers about all gradients together, to be `kept` in every group; for the rules that need some."""
+        """Return values computed from all gradients together, to be stored in every group under the names in `kept`."""
         return {}
 
     def work(self) -> Work:
-        """Return what is to be moved: bundles, gradients, options. Splits a bundle whose members' histories part."""
+        """Return flat parameters, gradients and options of a step; split flat parameters if some gradients are None."""
         work = []
-        for group, bundles in zip(self.param_groups, self._bundles):  # noqa: B905 - strict costs 0.2 us a step
-            for bundle in tuple(bundles):
-                grads = bundle.gradients()
-                present = grads if bundle.complete else [g for g in grads if g is not None]
+        for group, flats in zip(self.param_groups, self._flat):  # noqa: B905 - strict costs 0.2 us a step
+            for flat in tuple(flats):
+                grads = flat.gradients()
+                present = grads if flat.complete else [g for g in grads if g is not None]
                 if present and len(present) < len(grads):
-                    waiting = self._part(bundle, [i for i, g in enumerate(grads) if g is None])
-                    moving = self._part(bundle, [i for i, g in enumerate(grads) if g is not None])
-                    at = bundles.index(bundle)
-                    bundles[at : at + 1] = [moving, waiting]
-                    bundle = moving
+                    moving, waiting = (
+                        self._subset(flat, [i for i, g in enumerate(grads) if (g is None) == missing])
+                        for missing in (False, True)
+                    )
+                    at = flats.index(flat)
+                    flats[at : at + 1] = [moving, waiting]
+                    flat = moving
                 if present:
-                    work.append((bundle, present, group))
+                    work.append((flat, present, group))
         return work
 
-    def _part(self, bundle: Bundle, chosen: list[int]) -> Bundle:
-        """Return some members of a bundle, with their states, as a bundle of their own."""
-        part = type(bundle)([bundle.members[i] for i in chosen], [bundle.places[i] for i in chosen], bundle.t)
-        if bundle.states:
-            part.adopt([bundle.state_of(i, self.state_names) for i in chosen], self.state_names)
+    def _subset(self, flat: FlatParams, chosen: list[int]) -> FlatParams:
+        """Return some members of flat parameters, with their states."""
+        part = type(flat)([flat.members[i] for i in chosen], [flat.places[i] for i in chosen], flat.t)
+        if flat.states:
+            part.adopt([flat.state_of(i, self.state_names) for i in chosen], self.state_names)
         return part
 
-    def _advanced(self, bundle: Bundle, grads: list[Any], group: Group) -> list[State]:
-        """Work out a bundle's numbers after one step, into its spare room, and its states."""
-        states = self._begun(bundle, group)
-        p, after, fresh = bundle.read(), bundle.room(), []
+    def _advanced(self, flat: FlatParams, grads: list[Any], group: Group) -> list[State]:
+        """Compute the values after a step, into the vector returned by ``flat.room()``, and return the new states."""
+        states = self._begun(flat, group)
+        p, after, new = flat.read(), flat.room(), []
         if p.size == 0:
             return states
-        for k, block, given in bundle.cut(grads):
-            q, step, state = self.formula(p[block], given, states[k], group, bundle.t + 1)
-            np.subtract(q, step, out=after[block])
-            for part in state:
-                if part is given:  # not the rule's to keep: the caller's own array, or room for the next gradient
-                    state = tuple([+part if part is given else part for part in state])
-            fresh.append(state)
-        return fresh
+        for k, block, grad in flat.cut(grads):
+            q, update, state = self._updated(p[block], grad, states[k], group, flat.t + 1)
+            np.subtract(q, update, out=after[block])
+            # A rule may return the gradient itself as state, whose memory belongs to others.
+            new.append(tuple([+part if part is grad else part for part in state]))
+        return new
 
-    def formula(self, p: Any, g: Any, state: State, group: Mapping[str, Any], t: int) -> tuple[Any, Any, State]:
-        """Return what a step is taken from, the step, and the new state."""
+    def _updated(self, p: Array, g: Array, state: State, group: Group, t: int) -> tuple[Array, Array, State]:
+        """Return the values from which the update is subtracted, the update, and the new state."""
         coupled, decoupled = self.decay(group)
-        maximize = group["maximize"]
-        if maximize or coupled:
-            g = descent(g, p, maximize=maximize, weight_decay=coupled)
-        options = {name: group[name] for name in self._wants}
-        if self._wants_t:
-            options["t"] = t
-        if self._wants_p:
-            options["p"] = p
-        step, state = self.rule(g, *state, **options)
+        if coupled or group["maximize"]:
+            g = descent(g, p, maximize=group["maximize"], weight_decay=coupled)
+        update, state = self.rule(g, *state, **self.arguments(self.rule_options, group, p, t))
         if decoupled:
             p = shrunk(p, lr=group["lr"], weight_decay=decoupled)
-        return p, step, state
+        return p, update, state
 
-    def _begun(self, bundle: Bundle, group: Group) -> list[State]:
-        """Return the states of a bundle's blocks, made if this is the first step."""
-        if not bundle.states:
-            bundle.begin(lambda p: self.first_state(p, group))
-        return bundle.states
+    @staticmethod
+    def arguments(names: list[str], group: Group, p: Array, t: int) -> dict[str, Any]:
+        """Return the keyword arguments of a rule."""
+        return {name: p if name == "p" else t if name == "t" else group[name] for name in names}
+
+    def _begun(self, flat: FlatParams, group: Group) -> list[State]:
+        """Return the states of all blocks, initialized if this is the first step."""
+        if not flat.states:
+            flat.begin(lambda p: self.first_state(p, group))
+        return flat.states
 
     def first_state(self, p: Array, group: Group) -> State:
-        """Return the state a rule starts from for some numbers."""
-        given = {name: p if name == "p" else group[name] for name in self.wanted_at_start}
-        return self.start(np.zeros_like(p), **given)
+        """Return the initial state for some values."""
+        return self.start(np.zeros_like(p), **self.arguments(self.start_options, group, p, 0))
 
-    def decay(self, group: Mapping[str, Any]) -> tuple[float, float]:
-        """Weight decay to be added to the gradient, and to be taken from the parameter."""
+    def decay(self, group: Group) -> tuple[float, float]:
+        """Return the weight decay added to the gradient, and the one applied to the parameter."""
         weight_decay = 0.0 if self.own_decay else group.get("weight_decay", 0.0)
         decoupled = self.decoupled_decay or group.get("decoupled_weight_decay")
         return (0.0, weight_decay) if decoupled else (weight_decay, 0.0)
@@ -264,21 +254,21 @@ class Optimizer(Options):
     # -- state ---------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to continue bit for bit: arrays, numbers and strings, shared with nothing.
+        """Return a copy of everything needed to continue bit for bit.
 
         Returns
         -------
         dict
             ``'optimizer'`` (the class name), ``'step_count'``, ``'skipped'``, ``'state'`` (position of the parameter to
-            its step count and the parts of its state under the rule's own names) and ``'param_groups'`` (options, and
-            positions as ``'params'``).
+            its step count and the parts of its state under the names used by the rule) and ``'param_groups'`` (options,
+            and positions as ``'params'``).
         """
         state = {
-            place: _plain(p, bundle.state_of(i, self.state_names))
-            for bundles in self._bundles
-            for bundle in bundles
-            for i, (p, place) in enumerate(zip(bundle.members, bundle.places, strict=True))
-            if bundle.t
+            place: _plain(p, flat.state_of(i, self.state_names))
+            for flats in self._flat
+            for flat in flats
+            for i, (p, place) in enumerate(zip(flat.members, flat.places, strict=True))
+            if flat.t
         }
         places = iter(range(len(self.parameters)))
         groups = [{**group, "params": [next(places) for _ in group["params"]]} for group in self.param_groups]
@@ -291,12 +281,12 @@ class Optimizer(Options):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a `state_dict`, which is copied; loads all of it or, if anything is wrong, nothing.
+        """Restore a copy of a `state_dict`, atomically.
 
         Parameters
         ----------
         state_dict : dict
-            From `state_dict`; a trip through JSON (lists for arrays and tuples, strings for positions) does no harm.
+            From `state_dict`; also after conversion to JSON (lists for arrays and tuples, strings for positions).
 
         Raises
         ------
@@ -304,68 +294,62 @@ class Optimizer(Options):
             If it belongs to another optimizer or to other parameters.
         """
         groups, states = checked_state_dict(self, state_dict)
-        bundles, used = [], 0
+        remaining, flat, used = iter(states), [], 0
         for group, options in zip(self.param_groups, groups, strict=True):
-            count = len(group["params"])
-            bundles.append(self._bundled(group["params"], states[used : used + count], options, used))
-            used += count
-        for group, options in zip(self.param_groups, groups, strict=True):
+            flat.append(self._flattened(group["params"], [next(remaining) for _ in group["params"]], used))
+            used += len(group["params"])
             group.clear()
             group.update(options)
-        self._bundles = bundles
+        self._flat = flat
         self.step_count = int(state_dict.get("step_count", 0))
         self.skipped = int(state_dict.get("skipped", 0))
 
-    def _bundled(
-        self, parameters: list[Any], states: list[dict[str, Any]], group: Group, used: int | None = None
-    ) -> list[Bundle]:
-        """Bundles of parameters: those of one number type and one history together."""
-        first = len(self.parameters) if used is None else used
+    def _flattened(self, parameters: list[Any], states: list[dict[str, Any]], used: int) -> list[FlatParams]:
+        """Return parameters with states grouped by dtype and history; `used` is the position of the first."""
         together: dict[Any, list[int]] = {}
         for i, (p, state) in enumerate(zip(parameters, states, strict=True)):
             kind = p.data.dtype if isinstance(p.data, np.ndarray) else float
             history = tuple((n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None)
             together.setdefault((kind, history) if self.elementwise else i, []).append(i)
-        bundles = []
+        flats = []
         for chosen in together.values():
-            data = parameters[chosen[0]].data
-            kind = WholeBundle if not self.elementwise else Bundle if isinstance(data, np.ndarray) else FloatBundle
-            t = int(states[chosen[0]]["step"])
-            bundle = kind([parameters[i] for i in chosen], [first + i for i in chosen], t)
+            data, t = parameters[chosen[0]].data, int(states[chosen[0]]["step"])
+            kind = SingleParam if not self.elementwise else FlatParams if isinstance(data, np.ndarray) else FlatFloats
+            flat = kind([parameters[i] for i in chosen], [used + i for i in chosen], t)
             if t:
-                bundle.adopt([states[i] for i in chosen], self.state_names)
-            bundles.append(bundle)
-        return bundles
+                flat.adopt([states[i] for i in chosen], self.state_names)
+            flats.append(flat)
+        return flats
 
-    # -- looking at it -------------------------------------------------------------------------------------------
+    # -- inspection ----------------------------------------------------------------------------------------------
 
     def trace(self, parameter: Any, index: Any = ()) -> Trace:
-        """Print every term of the next update of one number, in the words of the rule itself.
+        """Print every term of the next update of one element, with the names used by the rule.
 
         Parameters
         ----------
         parameter : parameter
-            One that this optimizer moves and that has a gradient.
+            A parameter of this optimizer that has a gradient.
         index : int or tuple of int
-            Which of its numbers; nothing for a `Value`.
+            Index of the element; empty for a `Value`.
 
         Returns
         -------
         Trace
             The printed table, as a list of terms (name, formula, value).
         """
-        found = look(self, parameter, index, descent, shrunk)
+        found = trace_update(self, parameter, index, descent, shrunk)
         print(found)  # noqa: T201
         return found
 
-    def find(self, parameter: Any) -> tuple[Bundle, int, Group]:
-        """Return the bundle, the position in it and the group of a parameter."""
-        for group, bundles in zip(self.param_groups, self._bundles, strict=True):
-            for bundle in bundles:
-                for i, p in enumerate(bundle.members):
+    def find(self, parameter: Any) -> tuple[FlatParams, int, Group]:
+        """Return the flat parameters, the position in them and the group of a parameter."""
+        for group, flats in zip(self.param_groups, self._flat, strict=True):
+            for flat in flats:
+                for i, p in enumerate(flat.members):
                     if p is parameter:
-                        return bundle, i, group
-        raise ValueError(f"{type(self).__name__} does not move this parameter: {parameter!r}")
+                        return flat, i, group
+        raise ValueError(f"{type(self).__name__} does not update this parameter: {parameter!r}")
 
     def __repr__(self) -> str:
         lines = []
@@ -375,14 +359,36 @@ class Optimizer(Options):
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 
+def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
+    """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularisation."""
+    if maximize:
+        g = -g
+    if weight_decay:
+        g = g + weight_decay * p
+    return g
+
+
+def shrunk(p: Any, *, lr: float, weight_decay: float) -> Any:
+    """Apply decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2; scaled by lr as in PyTorch)."""
+    p = (1 - lr * weight_decay) * p
+    return p  # noqa: RET504 - named, so that `trace` shows it
+
+
 def nonfinite(parameters: Iterable[Any]) -> list[str]:
-    """Return what messages call the parameters whose gradients hold nan or inf."""
+    """Return the labels of the parameters whose gradients contain nan or inf."""
     found = [(i, p) for i, p in enumerate(parameters) if p.grad is not None]
-    return [label(p, i) for i, p in found if not np.isfinite(numbers(p.grad)).all()]
+    return [label(p, i) for i, p in found if not np.isfinite(raw_gradient(p.grad)).all()]
+
+
+def _argument_names(method: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    """Return the names of the positional arguments after self, and of the keyword-only ones."""
+    code = method.__code__
+    names = code.co_varnames
+    return list(names[1 : code.co_argcount]), list(names[code.co_argcount :][: code.co_kwonlyargcount])
 
 
 def _plain(p: Any, state: dict[str, Any]) -> dict[str, Any]:
-    """Return a state as plain data: of a `Value`, numbers instead of arrays without axes."""
+    """Return the state of a `Value` with floats instead of 0-d arrays, and that of an array as it is."""
     if isinstance(p.data, np.ndarray):
         return state
     return {name: v.item() if isinstance(v, np.ndarray) and v.ndim == 0 else v for name, v in state.items()}

@@ -1,21 +1,19 @@
-"""The options of an optimizer: declared as typed class attributes, checked by one function.
+"""Options of optimizers and schedules: typed class attributes that are checked by one function.
 
-An optimizer says what it accepts the way it would be said on paper::
+The annotation of an option carries its allowed range, and the class body reads like a dataclass::
 
     class Momentum(Optimizer):
         lr: NonNegative = 1e-3
         beta: Fraction = 0.9
 
-The annotation carries the allowed range, the order is the order of the constructor's arguments, and a type checker
-reads the same lines (`typing.dataclass_transform`). The attributes are taken off the class once read: the numbers an
-optimizer works with live in ``optimizer.param_groups`` and nowhere else.
+The options of a subclass come before those of its base class. The attributes are removed from the class: an optimizer
+keeps the values in ``param_groups``, a schedule or a wrapper as attributes of the instance.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, cast, dataclass_transform, get_args, get_origin
@@ -25,13 +23,18 @@ NonNegative = Annotated[float, "[0, inf)"]
 Positive = Annotated[float, "(0, inf)"]
 Fraction = Annotated[float, "[0, 1)"]
 Portion = Annotated[float, "[0, 1]"]
+Inner = Annotated[float, "(0, 1)"]
 Betas = Annotated[tuple[float, float], "[0, 1)"]
 Count = Annotated[int, "[1, inf)"]
+Whole = Annotated[int, "[0, inf)"]
+
+KEYWORD_ONLY = ("maximize", "skip_nonfinite")
+REQUIRED: Any = inspect.Parameter.empty
 
 
 def near(word: object, known: Iterable[str]) -> str:
-    """Return the end of an error message: what was probably meant, or all there is to choose from."""
-    import difflib  # an error may take its 3 ms, every start of a program need not
+    """Return the end of an error message: similar names, or all valid names."""
+    import difflib  # takes 3 ms to load, and is needed for errors only
 
     choices = list(known)
     close = difflib.get_close_matches(str(word), choices, n=2, cutoff=0.6)
@@ -40,94 +43,98 @@ def near(word: object, known: Iterable[str]) -> str:
     return f"choose from {', '.join(choices)}"
 
 
-def inside(value: float, interval: str) -> bool:
-    """Whether a number lies in an interval written as ``"[0, 1)"``; nan lies in none."""
-    low, high = (float(end) for end in interval[1:-1].split(","))
-    above = value >= low if interval[0] == "[" else value > low
-    return above and (value <= high if interval[-1] == "]" else value < high)
-
-
 def checked(where: str, name: str, value: Any, hint: Any, interval: str = "(-inf, inf)") -> Any:
-    """Return the value of one option as plain Python numbers, or an error that says what is allowed."""
+    """Return an option as plain Python data if it satisfies its annotation; raise an error otherwise."""
     kind: Any = get_origin(hint)
     if kind is Annotated:
         hint, interval = get_args(hint)
         kind = get_origin(hint)
     inner = get_args(hint)
     if kind in (Union, UnionType):
-        if value is None:
+        if value is None and NoneType in inner:
             return None
-        return checked(where, name, value, next(h for h in inner if h is not NoneType), interval)
+        several = [h for h in inner if get_origin(h) is list]
+        if several and isinstance(value, (list, tuple)):
+            return checked(where, name, value, several[0], interval)
+        return checked(where, name, value, inner[0], interval)
     if kind is Literal:
         if value not in inner:
             raise ValueError(f"{where}: {name} must be one of {', '.join(map(repr, inner))}, got {value!r}")
         return value
+    if kind is Callable:
+        if not callable(value):
+            raise TypeError(f"{where}: {name} must be a function such as lambda t: 0.95**t, got {value!r}")
+        return value
+    if kind is list:
+        return [checked(where, f"{name}[{i}]", item, inner[0], interval) for i, item in enumerate(value)]
     if kind is tuple:
         if not isinstance(value, (tuple, list)) or len(value) != len(inner):
-            wanted = f"{where}: {name} must be {len(inner)} numbers in {interval}, got {value!r}"
-            raise (ValueError if isinstance(value, (tuple, list)) else TypeError)(wanted)
+            message = f"{where}: {name} must be {len(inner)} values in {interval}, got {value!r}"
+            raise (ValueError if isinstance(value, (tuple, list)) else TypeError)(message)
         return tuple(
             checked(where, f"{name}[{i}]", item, h, interval)
             for i, (item, h) in enumerate(zip(value, inner, strict=True))
         )
-    return _checked_number(where, name, value, hint, interval)
+    return _checked_scalar(where, name, value, hint, interval)
 
 
-def _checked_number(where: str, name: str, value: Any, hint: Any, interval: str) -> Any:
+def _checked_scalar(where: str, name: str, value: Any, hint: Any, interval: str) -> Any:
     if hint is bool:
         if not isinstance(value, bool):
             raise TypeError(f"{where}: {name} must be True or False, got {value!r}")
         return value
-    wanted: Any = Integral if hint is int else Real
-    if isinstance(value, bool) or not isinstance(value, wanted):
-        what = "a whole number" if hint is int else "a number"
-        raise TypeError(f"{where}: {name} must be {what} in {interval}, got {value!r} ({type(value).__name__})")
-    if not inside(float(value), interval) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, Integral if hint is int else Real):
+        kind = "an integer" if hint is int else "a number"
+        raise TypeError(f"{where}: {name} must be {kind} in {interval}, got {value!r} ({type(value).__name__})")
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    x = float(value)
+    above, below = x >= low if interval[0] == "[" else x > low, x <= high if interval[-1] == "]" else x < high
+    if not (above and below):  # nan is outside of every interval
         raise ValueError(f"{where}: {name} must be in {interval}, got {value!r}")
     return hint(value)
 
 
-def is_class_variable(hint: Any) -> bool:
-    """Whether an annotation says ``ClassVar``: no option then, but something about the optimizer itself."""
-    return get_origin(hint) is cast(Any, ClassVar)
-
-
-class Arguments:
-    """The signature that `help` and editors show of an optimizer, made when it is asked for."""
+class Signature:
+    """The signature that `help` and editors show of a class whose constructor takes options."""
 
     def __get__(self, instance: Any, owner: type[Options]) -> inspect.Signature:
-        keyword, place = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-        given = [inspect.Parameter("params", place)]
-        given += [inspect.Parameter(n, place, default=owner.options[n]) for n in owner._positional()]
-        given += [inspect.Parameter(n, keyword, default=owner.options[n]) for n in COMMON]
-        return inspect.Signature(given)
+        if not owner.__init__.__code__.co_flags & inspect.CO_VARARGS:
+            raise AttributeError("__signature__")  # the constructor lists its arguments itself
+        kinds: dict[str, Any] = dict.fromkeys([owner.first, *owner.options], inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        kinds |= {name: inspect.Parameter.KEYWORD_ONLY for name in KEYWORD_ONLY if name in kinds}
+        return inspect.Signature(
+            [inspect.Parameter(n, kind, default=owner.options.get(n, REQUIRED)) for n, kind in kinds.items()]
+        )
 
 
 @dataclass_transform()
 class Options:
-    """Reads the typed class attributes of an optimizer into ``options`` (name to default) and checks values."""
+    """Collects the typed class attributes of a subclass into `options` (name to default) and checks values."""
 
+    first: ClassVar[str]
+    """Name of the constructor's first argument, which precedes the options."""
     options: ClassVar[dict[str, Any]] = {}
     hints: ClassVar[dict[str, Any]] = {}
-    __signature__: ClassVar[Any] = Arguments()
+    __signature__: ClassVar[Any] = Signature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        hints = inspect.get_annotations(cls, eval_str=True)
-        own = {n: h for n, h in hints.items() if n in cls.__dict__ and not is_class_variable(h)}
-        cls.hints = {**cls.hints, **own}
-        cls.options = {**cls.options, **{name: cls.__dict__[name] for name in own}}
-        for name in own:
+        annotated = inspect.get_annotations(cls, eval_str=True)
+        own = {
+            name: hint
+            for name, hint in annotated.items()
+            if name != cls.first and name[0] != "_" and get_origin(hint) is not cast(Any, ClassVar)
+        }
+        defaults = {name: cls.__dict__.get(name, REQUIRED) for name in own}
+        new = {name: default for name, default in defaults.items() if name not in cls.options}
+        cls.options, cls.hints = {**new, **cls.options, **defaults}, {**cls.hints, **own}
+        for name in own.keys() & cls.__dict__.keys():
             delattr(cls, name)
-
-    @classmethod
-    def _positional(cls) -> list[str]:
-        return [name for name in cls.options if name not in COMMON]
 
     @classmethod
     def collected(cls, args: tuple[Any, ...], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return constructor arguments as a complete, checked dictionary of options."""
-        places = cls._positional()
+        places = [name for name in cls.options if name not in KEYWORD_ONLY]
         if len(args) > len(places):
             raise TypeError(f"{cls.__name__} takes at most {len(places)} options by position, got {len(args)}")
         named = dict(zip(places, args, strict=False))
@@ -136,13 +143,13 @@ class Options:
                 raise TypeError(f"{cls.__name__} has no option {name!r}: {near(name, cls.options)}")
             if name in named:
                 raise TypeError(f"{cls.__name__} got {name!r} twice: by position and by name")
-        return {**cls.options, **cls.checked_options({**named, **given}, cls.__name__)}
+        found = {**cls.options, **cls.checked_options({**named, **given}, cls.__name__)}
+        missing = [name for name, value in found.items() if value is REQUIRED]
+        if missing:
+            raise TypeError(f"{cls.__name__} needs the option {missing[0]!r}")
+        return found
 
     @classmethod
     def checked_options(cls, given: Mapping[str, Any], where: str) -> dict[str, Any]:
         """Return the given options, each checked against its annotation."""
         return {name: checked(where, name, value, cls.hints[name]) for name, value in given.items()}
-
-
-COMMON = ("maximize", "skip_nonfinite")
-"""Options every optimizer has; they come last and by name only."""

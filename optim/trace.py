@@ -1,8 +1,7 @@
-"""The optimizer microscope: the next update of one number, term by term, read from the rule itself.
+"""Trace of the next update of one element, term by term, generated from the source of the rule.
 
-Nothing is written twice. The source of a rule is parsed and its statements are carried out one at a time on the
-parameter's own numbers; each assignment is a term: its name, its formula as it stands in the source, and its value at
-the chosen index.
+The source of a rule is parsed and its statements are executed one at a time on the parameter's own values. Each
+assignment is a term: its name, its formula as written in the source, and its value at the chosen index.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .flat_params import label, numbers
+from .flat_params import label, raw_gradient
 
 Rule = Callable[..., Any]
 
 
 class Term(NamedTuple):
-    """One line of a trace: a name, the formula it comes from, its value."""
+    """One line of a trace: name, formula and value."""
 
     name: str
     formula: str
@@ -29,14 +28,14 @@ class Term(NamedTuple):
 
 
 class Trace(list[Term]):
-    """The terms of one update, in the order in which they are computed; ``str`` lays them out as a table."""
+    """The terms of one update, in the order in which they are computed; ``str`` formats them as a table."""
 
     def __init__(self, title: str, terms: list[Term]) -> None:
         super().__init__(terms)
         self.title = title
 
     def __getitem__(self, key: Any) -> Any:
-        """Return the value a name has at the end, or the term at a position."""
+        """Return the last value of a name, or the term at a position."""
         if not isinstance(key, str):
             return super().__getitem__(key)
         values = [term.value for term in self if term.name == key]
@@ -60,56 +59,56 @@ def _short(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def look(optimizer: Any, parameter: Any, index: Any, descent: Rule, shrunk: Rule) -> Trace:
-    """Return the trace of one number's next update; nothing is moved.
+def trace_update(optimizer: Any, parameter: Any, index: Any, descent: Rule, shrunk: Rule) -> Trace:
+    """Return the trace of the next update of one element, without updating anything.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose `rule` is read.
+        Its `rule` is traced.
     parameter, index : parameter, int or tuple of int
-        Which number.
+        The element.
     descent, shrunk : callable
-        What happens to the gradient before the rule, and to the parameter before the step.
+        Functions applied to the gradient before the rule, and to the parameter before the step.
     """
-    bundle, i, group = optimizer.find(parameter)
-    name = label(parameter, bundle.places[i])
+    flat, i, group = optimizer.find(parameter)
+    name = label(parameter, flat.places[i])
     if parameter.grad is None:
         raise ValueError(f"{name} has no gradient, a step would skip it: call backward() first")
     group = {**group, **optimizer.survey(optimizer.work())}
-    bundle, i, _ = optimizer.find(parameter)
+    flat, i, _ = optimizer.find(parameter)
     p = np.array(parameter.data)
-    g = np.asarray(numbers(parameter.grad), dtype=p.dtype)
-    t, names = bundle.t + 1, optimizer.state_names
-    held = bundle.state_of(i, names)
-    state = [held.get(n) for n in names] if bundle.states else optimizer.first_state(p, group)
+    g = np.asarray(raw_gradient(parameter.grad), dtype=p.dtype)
+    t, names = flat.t + 1, optimizer.state_names
+    saved = flat.state_of(i, names)
+    state = [saved.get(n) for n in names] if flat.states else optimizer.first_state(p, group)
     coupled, decoupled = optimizer.decay(group)
     reader = Reader(p.shape, index)
     for known, value in [("p", p), ("g", g), *zip(names, state, strict=True)]:
-        reader.note(known, "before the step", value)
+        reader.add(known, "before the step", value)
     if group["maximize"] or coupled:
         g = reader.run(descent, [g, p], {"maximize": group["maximize"], "weight_decay": coupled})
-    options = {n: p if n == "p" else t if n == "t" else group[n] for n in optimizer.wanted}
+    options = optimizer.arguments(optimizer.rule_options, group, p, t)
     step, _ = reader.run(optimizer.rule, [g, *state], options, ("step",))
     if decoupled:
         p = reader.run(shrunk, [p], {"lr": group["lr"], "weight_decay": decoupled})
-    reader.note("p", "p - step", p - step)
+    reader.add("p", "p - step", p - step)
     where = f"[{', '.join(map(str, np.atleast_1d(index)))}]" if p.shape else ""
     return Trace(f"{type(optimizer).__name__}, step {t}, {name}{where}", reader.terms)
 
 
 class Reader:
-    """Carries out a function of straight-line code statement by statement, noting every assignment."""
+    """Executes a function of straight-line code statement by statement and records every assignment."""
 
     def __init__(self, shape: tuple[int, ...], index: Any) -> None:
         self.shape: tuple[int, ...] = shape
         self.index: tuple[Any, ...] = tuple(np.atleast_1d(np.asarray(index, dtype=int)).tolist())
         self.terms: list[Term] = []
         if len(self.index) != len(shape) or any(not -n <= i < n for i, n in zip(self.index, shape, strict=True)):
-            raise IndexError(f"index {index!r} names no number of a parameter of shape {shape}")
+            raise IndexError(f"index {index!r} is out of bounds for a parameter of shape {shape}")
 
-    def note(self, name: str, formula: str, value: Any) -> None:
-        """Add a term, of an array the number at the index; what is neither number nor array is left out."""
+    def add(self, name: str, formula: str, value: Any) -> None:
+        """Add a term, of an array the element at the index; ignore values that are neither scalars nor such arrays."""
         if isinstance(value, np.ndarray):
             if value.shape != self.shape:
                 return
@@ -118,7 +117,7 @@ class Reader:
             self.terms.append(Term(name, formula, float(value)))
 
     def run(self, function: Rule, given: list[Any], options: dict[str, Any], returned: tuple[str, ...] = ()) -> Any:
-        """Return what a function returns, with each of its assignments noted on the way.
+        """Return the value of a function, and add each of its assignments as a term.
 
         Parameters
         ----------
@@ -127,7 +126,7 @@ class Reader:
         given, options : list, dict
             Its arguments by position and by keyword.
         returned : tuple of str
-            Names for the first parts of what it returns, to be noted as well.
+            Names for the first returned values, which are added as terms as well.
         """
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
         bound = inspect.signature(function).bind(*given, **options)
@@ -142,7 +141,7 @@ class Reader:
         parts = end.elts if isinstance(end, ast.Tuple) else [end]
         for name, part in zip(returned, parts, strict=False):
             if not (isinstance(part, ast.Name) and part.id == name):
-                self.note(name, ast.unparse(part), self.value(part))
+                self.add(name, ast.unparse(part), self.value(part))
         return value
 
     def value(self, expression: Any) -> Any:
@@ -151,7 +150,7 @@ class Reader:
         return eval(code, self.scope)  # noqa: S307 - the library's own source, or the user's own rule
 
     def block(self, statements: list[ast.stmt]) -> Any:
-        """Carry out statements up to a return, whose expression is the result; None if there was none."""
+        """Execute statements up to a return and return its expression, or None if there was none."""
         for statement in statements:
             if isinstance(statement, ast.Return):
                 return statement.value
@@ -163,14 +162,14 @@ class Reader:
                 exec(compile(ast.Module([statement], []), "<rule>", "exec"), self.scope)  # noqa: S102 - as above
                 self.assigned(statement)
             elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
-                raise TypeError(f"a rule is made of assignments, if and return; found {ast.unparse(statement)!r}")
+                raise TypeError(f"trace supports assignments, if and return in a rule, got {ast.unparse(statement)!r}")
         return None
 
     def assigned(self, statement: ast.Assign) -> None:
-        """Note every name an assignment binds; of ``a, b = x, y`` each with its own formula."""
+        """Add every name that an assignment binds; of ``a, b = x, y`` each with its own formula."""
         (target,), source = statement.targets, statement.value
         names = target.elts if isinstance(target, ast.Tuple) else [target]
         paired = isinstance(target, ast.Tuple) and isinstance(source, ast.Tuple)
         formulas = source.elts if paired else [source] * len(names)  # type: ignore[attr-defined]
         for name, formula in zip(names, formulas, strict=True):
-            self.note(ast.unparse(name), ast.unparse(formula), self.scope[ast.unparse(name)])
+            self.add(ast.unparse(name), ast.unparse(formula), self.scope[ast.unparse(name)])

@@ -26,9 +26,8 @@ ORDER = {
         "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
     ),
     "optim": (
-        "options", "averaging", "flat_params", "decay", "lr_scheduler", "flat_forms", "line_search",
-        "trace", "validation", "optimizer", "adagrad", "adam", "adam_relatives", "layerwise", "lbfgs", "schedule_free",
-        "sgd", "sign", "wrappers", "matrix", "distributed", "__init__",
+        "options", "averaging", "flat_params", "lr_scheduler", "trace", "checks", "optimizer", "algorithms",
+        "distributed", "__init__",
     ),
 }  # fmt: skip
 # not loaded by `import autograd`

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from optim.algorithms.wrappers import Wrapper
 from optim.flat_params import label
 from optim.optimizer import Optimizer
-from optim.wrappers import Wrapper
 
 from .agreement import agree, broadcast, facts_of
 from .communicator import checked_comm, world

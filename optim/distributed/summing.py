@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optim.flat_params import Buffer, changed, label, numbers
+from optim.flat_params import Buffer, check_gradient, check_unchanged, label, raw_gradient
 
 __all__ = ["GradientSum"]
 
@@ -50,10 +50,10 @@ class GradientSum:
         self.parameters: list[Any] = list(parameters)
         self.comm: Any = comm
         arrays = [np.asarray(p.data) for p in self.parameters]
-        self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
+        self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
         # The gradient of a number is a float; an array's is of its own type.
-        self.types: list[Any | None] = [
+        self.dtypes: list[Any | None] = [
             p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
         ]
         ends = [0, *itertools.accumulate(a.size for a in arrays)]
@@ -104,7 +104,7 @@ class GradientSum:
         present, (total, *others) = flat[self.flags].tolist(), flat[self.flags.stop :].tolist()
         if divide and total > 0:
             np.divide(flat[: self.end], flat[self.flags.stop], out=flat[: self.end])
-        for p, there, view, kind in zip(self.parameters, present, sums.views, self.types, strict=True):
+        for p, there, view, kind in zip(self.parameters, present, sums.views, self.dtypes, strict=True):
             if not there:
                 p.grad = None
             elif kind is None:
@@ -116,7 +116,7 @@ class GradientSum:
     def _free(self) -> Buffer:
         """Return a buffer of which nobody else holds a piece; two take turns if somebody keeps the last gradients."""
         for buffer in self.pool:
-            if buffer.holders() == buffer.alone:
+            if buffer.is_free():
                 return buffer
         self.pool = [*self.pool[-1:], Buffer(self.length, self.kind, self._views)]
         return self.pool[-1]
@@ -125,22 +125,17 @@ class GradientSum:
         """Put the gradients into the vector that is sent, and a 1 for each that is there."""
         there = []
         for i, (p, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
-            g = numbers(p.grad)
+            g = raw_gradient(p.grad)
             there.append(g is not None)
             if g is None:
                 slot[...] = 0
                 continue
-            if getattr(g, "shape", ()) != slot.shape:
-                self._refuse(i, np.asarray(p.data), g)
+            if np.shape(g) != slot.shape:
+                name = label(p, i)
+                check_unchanged(np.asarray(p.data), slot.shape, self.dtypes[i] or np.float64, name)
+                check_gradient(g, slot.shape, name)
             if weight is None:
                 slot[...] = g
             else:
                 np.multiply(g, weight, out=slot, casting="same_kind")
         self.send[self.flags] = there
-
-    def _refuse(self, i: int, data: Any, g: Any) -> None:
-        """Raise because a gradient, or its parameter by now, has another shape than when this was made."""
-        name, shape = label(self.parameters[i], i), self.shapes[i]
-        if data.shape != shape:
-            raise ValueError(changed(name, shape, self.kind, data))
-        raise ValueError(f"{name} has shape {shape} but its gradient has shape {g.shape}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
+
+from optim.options import Count, NonNegative, Whole
 
 from . import functions
-from .base import HasGroups, LRScheduler, PerGroup, choice, pick, real, real_per_group, whole
+from .base import LRScheduler, PerGroup
 
 __all__ = ["SWALR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
 
@@ -38,14 +40,9 @@ class CosineAnnealingLR(LRScheduler):
     [1.0, 0.75, 0.5, 0.75, 1.0]
     """
 
-    def __init__(self, optimizer: HasGroups, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        self.T_max: int = whole("T_max", T_max, 1)
-        self.eta_min: float = real("eta_min", eta_min, "[0, inf)")
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``(1 + cos(pi t / T_max)) / 2``."""
-        return functions.cosine(t, self.T_max)
+    T_max: Count
+    eta_min: NonNegative = 0.0
+    curve = staticmethod(functions.cosine)
 
     def floor(self, i: int) -> float:
         """Return `eta_min`."""
@@ -83,19 +80,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     [1.0, 0.75, 1.0, 0.75, 1.0]
     """
 
+    T_0: Count
+    T_mult: Count = 1
+    eta_min: NonNegative = 0.0
     absolute = True
-
-    def __init__(
-        self, optimizer: HasGroups, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
-        self.T_0 = whole("T_0", T_0, 1)
-        self.T_mult: int = whole("T_mult", T_mult, 1)
-        self.eta_min: float = real("eta_min", eta_min, "[0, inf)")
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``(1 + cos(pi T_cur / T_i)) / 2``."""
-        return functions.cosine_restarts(t, self.T_0, self.T_mult)
+    curve = staticmethod(functions.cosine_restarts)
 
     def floor(self, i: int) -> float:
         """Return `eta_min`."""
@@ -132,26 +121,17 @@ class SWALR(LRScheduler):
     [1.0, 0.75, 0.5, 0.5]
     """
 
-    def __init__(
-        self,
-        optimizer: HasGroups,
-        swa_lr: PerGroup,
-        anneal_epochs: int = 10,
-        anneal_strategy: Literal["cos", "linear"] = "cos",
-        last_epoch: int = -1,
-    ) -> None:
-        self.swa_lr: Any = real_per_group("swa_lr", swa_lr, optimizer, "[0, inf)")
-        self.anneal_epochs: int = whole("anneal_epochs", anneal_epochs, 0)
-        self.anneal_strategy: str = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
-        super().__init__(optimizer, last_epoch)
+    swa_lr: PerGroup
+    anneal_epochs: Whole = 10
+    anneal_strategy: Literal["cos", "linear"] = "cos"
 
     def factor(self, t: int, i: int) -> float:
-        """Return what is left of the way, from 1 to 0."""
+        """Return `functions.swa_annealing` with this schedule's options."""
         return functions.swa_annealing(t, self.anneal_epochs, self.anneal_strategy)
 
     def floor(self, i: int) -> float:
         """Return `swa_lr`."""
-        return float(pick("swa_lr", self.swa_lr, i))
+        return float(self.of_group("swa_lr", i))
 
     def _restart(self) -> None:
-        self._begin()  # after another schedule it anneals from where that one ended
+        self._begin()  # anneal from the last rate of the schedule before

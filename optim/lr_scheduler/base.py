@@ -12,16 +12,17 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar, Protocol, get_origin
 
-from optim.options import inside
+from optim.options import Fraction, NonNegative, Options
 
 __all__ = ["LRScheduler", "Rates"]
 
 Group = dict[str, Any]
-PerGroup = float | Sequence[float]
+PerGroup = NonNegative | list[NonNegative]
+Momenta = Fraction | list[Fraction]
 
 
 class HasGroups(Protocol):
@@ -49,32 +50,6 @@ class Rates:
 
     def __init__(self, *lrs: float) -> None:
         self.param_groups: list[Group] = [{"lr": lr, "momentum": 0.0} for lr in lrs]
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """Return `value` if it is a whole number of at least `least`; refuse it by name otherwise."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a whole number >= {least}, not {value!r} ({type(value).__name__})")
-    if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number >= {least}, not {value!r}")
-    return int(value)
-
-
-def real(name: str, value: Any, interval: str) -> float:
-    """Return `value` if it lies in `interval`, written as in mathematics: ``"(0, 1]"``."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number in {interval}, not {value!r} ({type(value).__name__})")
-    number = float(value)
-    if not inside(number, interval):
-        raise ValueError(f"{name} must lie in {interval}, not {value!r}")
-    return number
-
-
-def choice(name: str, value: Any, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
-    return str(value)
 
 
 def groups_of(optimizer: Any) -> list[Group]:
@@ -106,37 +81,7 @@ def steps_taken(optimizer: Any) -> int | None:
     return None if count is None else int(count) + int(getattr(optimizer, "skipped", 0))
 
 
-def per_group(name: str, values: Any, optimizer: Any) -> Any:
-    """Return `values`, one for all groups or a list of one per group, after counting them."""
-    count = len(groups_of(optimizer))
-    if not isinstance(values, list | tuple):
-        return values
-    if len(values) != count:
-        raise ValueError(f"{name} has {len(values)} values for {count} parameter groups; give each one, or one for all")
-    return list(values)
-
-
-def real_per_group(name: str, values: PerGroup, optimizer: HasGroups, interval: str) -> Any:
-    """Return `values` as one checked number, or a list of one per group."""
-    values = per_group(name, values, optimizer)
-    if isinstance(values, list):
-        return [real(f"{name}[{i}]", value, interval) for i, value in enumerate(values)]
-    return real(name, values, interval)
-
-
-def pick(name: str, values: Any, i: int) -> Any:
-    """Return the value of group `i` from what `per_group` returned."""
-    if not isinstance(values, list):
-        return values
-    if i >= len(values):
-        raise ValueError(
-            f"{name} was given for {len(values)} parameter groups, and group {i} was added later; "
-            f"give one {name} for all groups, or make the schedule after the last add_param_group"
-        )
-    return values[i]
-
-
-class LRScheduler:
+class LRScheduler(Options):
     """A learning rate that follows a function of the step count, in every parameter group.
 
     A subclass says `factor`, and `floor` where its curve does not run to 0::
@@ -181,27 +126,32 @@ class LRScheduler:
     [0.4]
     """
 
+    first: ClassVar[str] = "optimizer"
+    optimizer: HasGroups
+    _: KW_ONLY
+    last_epoch: Annotated[int, "[-1, inf)"] = -1
+
+    curve: ClassVar[Callable[..., float] | None] = None  # function of the step and of options of the same names
     absolute: ClassVar[bool] = False  # overwrite changes made by others
     steps_per_batch: ClassVar[bool] = False  # counted in batches, not in epochs
     needs_metric: ClassVar[bool] = False  # step() takes the metric of the epoch
-    # What state_dict leaves out.
-    transient: ClassVar[tuple[str, ...]] = ("optimizer", "_steps_at_start", "_schedulers")
-    _schedulers: Sequence[LRScheduler] = ()
+    transient: ClassVar[tuple[str, ...]] = ("optimizer", "_steps_at_start", "_schedulers")  # not in state_dict
+    _schedulers: Sequence[Any] = ()
 
-    def __init__(self, optimizer: HasGroups, last_epoch: int = -1) -> None:
-        groups = groups_of(optimizer)
-        whole("last_epoch", last_epoch, -1)
-        for i, group in enumerate(groups):
-            if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
-            elif "initial_lr" not in group:
+    def __init__(self, optimizer: HasGroups, *args: Any, **options: Any) -> None:
+        last_epoch = self._set_options(optimizer, args, options)
+        groups = optimizer.param_groups
+        for i, group in enumerate(groups if last_epoch >= 0 else ()):
+            if "initial_lr" not in group:
                 raise KeyError(
                     f"parameter group {i} has no 'initial_lr', which last_epoch={last_epoch} starts from; "
                     "load the optimizer's state_dict first, or leave last_epoch=-1"
                 )
-        self.optimizer = optimizer
+        self.prepare(groups, last_epoch == -1)
+        for group in groups:
+            group.setdefault("initial_lr", group["lr"])
         self.base_lrs: list[float] = [group["initial_lr"] for group in groups]
-        self._bases = list(self.base_lrs)  # the initial rates, with the changes that others made
+        self._bases = list(self.base_lrs)  # the initial rates, with the changes made by others
         self._last_lr: list[float] = []
         self._steps_at_start: int | None = steps_taken(optimizer)
         if last_epoch == -1:
@@ -209,9 +159,41 @@ class LRScheduler:
         else:
             self._jump(last_epoch + 1)
 
+    def _set_options(self, optimizer: HasGroups, args: tuple[Any, ...], options: dict[str, Any]) -> int:
+        """Store the optimizer and the checked options as attributes, and return `last_epoch`."""
+        groups = groups_of(optimizer)
+        found = self.collected(args, options)
+        last_epoch = found.pop("last_epoch")
+        for name, values in found.items():
+            if isinstance(values, list) and get_origin(self.hints[name]) is not list and len(values) != len(groups):
+                raise ValueError(
+                    f"{name} has {len(values)} values for {len(groups)} parameter groups; "
+                    "pass one per group, or one for all"
+                )
+        vars(self).update(found, optimizer=optimizer)
+        return int(last_epoch)
+
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Check options together and, if the schedule is `fresh`, set initial rates of its own."""
+
     def factor(self, t: int, i: int) -> float:
-        """Return the share of the initial rate of group `i` that is left at step `t`."""
-        raise NotImplementedError(f"{type(self).__name__} must define factor(t, i)")
+        """Return the factor of the initial rate of group `i` at step `t`: by default the `curve` of the class."""
+        if self.curve is None:
+            raise NotImplementedError(f"{type(self).__name__} must define factor(t, i)")
+        names = self.curve.__code__.co_varnames[1 : self.curve.__code__.co_argcount]
+        return self.curve(t, *[getattr(self, name) for name in names])
+
+    def of_group(self, name: str, i: int) -> Any:
+        """Return the value of an option for group `i`."""
+        values = getattr(self, name)
+        if not isinstance(values, list):
+            return values
+        if i >= len(values):
+            raise ValueError(
+                f"{name} was given for {len(values)} parameter groups, and group {i} was added later; "
+                f"give one {name} for all groups, or make the schedule after the last add_param_group"
+            )
+        return values[i]
 
     def floor(self, i: int) -> float:
         """Return the rate of group `i` at which a factor of 0 leaves it."""
@@ -299,7 +281,7 @@ class LRScheduler:
 
     def _begin(self) -> None:
         """Set the rates of step 0, starting from the rates the groups have now."""
-        self.last_epoch: int = -1
+        self.last_epoch = -1
         self._last_lr = [math.nan] * len(self.base_lrs)
         self._advance()
 

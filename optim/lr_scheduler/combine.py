@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
+
+from optim.options import Count, Portion, Whole, checked
 
 from . import functions
-from .base import HasGroups, LRScheduler, checked_metric, groups_of, initial_rates, real, steps_taken, whole
+from .base import HasGroups, LRScheduler, checked_metric, groups_of, initial_rates, steps_taken
 
 __all__ = ["ChainedScheduler", "ConstantLR", "LinearLR", "SequentialLR", "TrapezoidLR", "WarmupLR"]
 
@@ -36,13 +38,15 @@ class ConstantLR(LRScheduler):
     [0.4, 0.4, 0.8, 0.8]
     """
 
+    reduced: Portion = 1 / 3
+    total_iters: Whole = 5
+
     def __init__(self, optimizer: HasGroups, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
-        self.reduced: float = real("factor", factor, "[0, 1]")
-        self.total_iters: int = whole("total_iters", total_iters, 0)
-        super().__init__(optimizer, last_epoch)
+        reduced = checked("ConstantLR", "factor", factor, Portion)  # `factor` is a method
+        super().__init__(optimizer, reduced, total_iters, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
-        """Return the reduced factor, or 1 after `total_iters` steps."""
+        """Return `functions.constant` with this schedule's options."""
         return functions.constant(t, self.reduced, self.total_iters)
 
 
@@ -69,22 +73,10 @@ class LinearLR(LRScheduler):
     [0.5, 0.75, 1.0, 1.0]
     """
 
-    def __init__(
-        self,
-        optimizer: HasGroups,
-        start_factor: float = 1 / 3,
-        end_factor: float = 1.0,
-        total_iters: int = 5,
-        last_epoch: int = -1,
-    ) -> None:
-        self.start_factor: float = real("start_factor", start_factor, "(0, 1]")
-        self.end_factor: float = real("end_factor", end_factor, "[0, 1]")
-        self.total_iters: int = whole("total_iters", total_iters, 0)
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return the point of the line."""
-        return functions.linear(t, self.start_factor, self.end_factor, self.total_iters)
+    start_factor: Annotated[float, "(0, 1]"] = 1 / 3
+    end_factor: Portion = 1.0
+    total_iters: Whole = 5
+    curve = staticmethod(functions.linear)
 
 
 class TrapezoidLR(LRScheduler):
@@ -113,36 +105,18 @@ class TrapezoidLR(LRScheduler):
     [0.4, 0.8, 0.8, 0.8, 0.8, 0.4, 0.0, 0.0]
     """
 
-    def __init__(
-        self,
-        optimizer: HasGroups,
-        warmup: int,
-        stable: int,
-        decay: int,
-        end_factor: float = 0.0,
-        last_epoch: int = -1,
-    ) -> None:
-        self.warmup: int = whole("warmup", warmup, 0)
-        self.stable: int = whole("stable", stable, 0)
-        self.decay: int = whole("decay", decay, 0)
-        self.end_factor: float = real("end_factor", end_factor, "[0, 1]")
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return the height of the trapezoid."""
-        return functions.trapezoid(t, self.warmup, self.stable, self.decay, self.end_factor)
+    warmup: Whole
+    stable: Whole
+    decay: Whole
+    end_factor: Portion = 0.0
+    curve = staticmethod(functions.trapezoid)
 
 
 class Ramp(LRScheduler):
-    """The rising part of `WarmupLR`: ``eta_t = eta_0 * min(1, (t + 1) / steps)``."""
+    """The rising part of `WarmupLR`."""
 
-    def __init__(self, optimizer: HasGroups, steps: int) -> None:
-        self.steps = steps
-        super().__init__(optimizer)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``(t + 1) / steps``, at most 1."""
-        return functions.warmup(t, self.steps)
+    steps: Count
+    curve = staticmethod(functions.warmup)
 
 
 class Combined(LRScheduler):
@@ -283,7 +257,7 @@ class SequentialLR(Combined):
             raise ValueError(f"SequentialLR starts at last_epoch=-1, not {last_epoch!r}; see load_state_dict")
         groups_of(optimizer)
         super().__init__(optimizer, schedulers)
-        self.milestones: list[int] = [whole("each of milestones", step, 1) for step in milestones]
+        self.milestones: list[int] = checked("SequentialLR", "milestones", milestones, list[Count])
         if self.milestones != sorted(self.milestones):
             raise ValueError(f"milestones must be in rising order, not {self.milestones}")
         if len(self.milestones) != len(schedulers) - 1:
@@ -341,7 +315,7 @@ class WarmupLR(Combined):
     """
 
     def __init__(self, schedule: LRScheduler, steps: int) -> None:
-        self.steps: int = whole("steps", steps, 1)
+        self.steps: int = checked("WarmupLR", "steps", steps, Count)
         if not isinstance(schedule, LRScheduler):
             raise TypeError(
                 f"WarmupLR leads to a schedule, not {type(schedule).__name__}; "

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
-from .base import LRScheduler, Rates, whole
+from optim.options import Count, checked
+
+from .base import LRScheduler, Rates
 
 __all__ = ["plot", "preview", "sparkline"]
 
@@ -57,7 +59,7 @@ def preview(
     >>> preview(lambda t: 1 / (1 + t), 3)
     [1.0, 0.5, 0.333...]
     """
-    whole("steps", steps, 1)
+    checked("preview", "steps", steps, Count)
     if isinstance(schedule, type) and issubclass(schedule, LRScheduler):
         rates = Rates(lr)
         runner = schedule(rates, **options)
@@ -100,7 +102,7 @@ def sparkline(curve: Sequence[float], width: int = 60) -> str:
     >>> sparkline(preview(CosineAnnealingLR, 100, T_max=50), width=20)
     '██▇▆▅▄▃▂▁▁▁▁▂▃▄▅▆▇██'
     """
-    whole("width", width, 1)
+    checked("sparkline", "width", width, Count)
     values = [float(value) for value in curve]
     if len(values) > width:
         edges = [round(i * len(values) / width) for i in range(width + 1)]

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
+from optim.options import Count, Portion, Positive
+
 from . import functions
-from .base import (
-    HasGroups,
-    LRScheduler,
-    PerGroup,
-    choice,
-    groups_of,
-    pick,
-    real,
-    real_per_group,
-    whole,
-)
+from .base import Group, LRScheduler, Momenta, PerGroup
 
 __all__ = ["CyclicLR", "OneCycleLR"]
 
@@ -26,17 +18,19 @@ class MomentumCycling(LRScheduler):
 
     absolute = True
     steps_per_batch = True
-    cycle_momentum: bool
 
-    def _cycle_momentum(self, optimizer: HasGroups, wanted: bool, low: PerGroup, high: PerGroup) -> None:
-        self.cycle_momentum = bool(wanted)
-        self.base_momentum: Any = real_per_group("base_momentum", low, optimizer, "[0, 1)")
-        self.max_momentum: Any = real_per_group("max_momentum", high, optimizer, "[0, 1)")
-        for i, group in enumerate(groups_of(optimizer) if wanted else ()):
+    @property
+    def _cycled(self) -> list[Group]:
+        """The groups whose momentum is cycled: all, or none if ``cycle_momentum=False``."""
+        return self.optimizer.param_groups if self.of_group("cycle_momentum", 0) else []
+
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Raise ValueError if a group has no momentum to cycle."""
+        for i, group in enumerate(self._cycled):
             if "momentum" not in group and "betas" not in group:
                 raise ValueError(
                     f"cycle_momentum=True needs 'momentum' or 'betas' in parameter group {i} of "
-                    f"{type(optimizer).__name__}; pass cycle_momentum=False"
+                    f"{type(self.optimizer).__name__}; pass cycle_momentum=False"
                 )
 
     def momentum_at(self, t: int, i: int = 0) -> float:
@@ -44,19 +38,16 @@ class MomentumCycling(LRScheduler):
         raise NotImplementedError
 
     def _set(self, rates: Sequence[float]) -> None:
-        groups = self.optimizer.param_groups if self.cycle_momentum else []
-        momenta = [self.momentum_at(self.last_epoch, i) for i in range(len(groups))]
+        momenta = [self.momentum_at(self.last_epoch, i) for i in range(len(self._cycled))]
         super()._set(rates)
-        for group, momentum in zip(groups, momenta, strict=True):
+        for group, momentum in zip(self._cycled, momenta, strict=True):
             if "betas" in group:
                 group["betas"] = (momentum, *group["betas"][1:])
             else:
                 group["momentum"] = momentum
 
     def _driven(self) -> list[str]:
-        if not self.cycle_momentum:
-            return ["lr"]
-        return ["lr", "betas" if "betas" in self.optimizer.param_groups[0] else "momentum"]
+        return ["lr", *["betas" if "betas" in group else "momentum" for group in self._cycled[:1]]]
 
 
 class OneCycleLR(MomentumCycling):
@@ -110,57 +101,48 @@ class OneCycleLR(MomentumCycling):
     [0.25, 0.625, 1.0, 0.857, 0.714, 0.571, 0.429, 0.286, 0.143, 0.0]
     """
 
-    def __init__(
-        self,
-        optimizer: HasGroups,
-        max_lr: PerGroup,
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: Literal["cos", "linear"] = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: PerGroup = 0.85,
-        max_momentum: PerGroup = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-        three_phase: bool = False,
-        last_epoch: int = -1,
-    ) -> None:
-        if total_steps is not None:
-            self.total_steps: int = whole("total_steps", total_steps, 1)
-        elif epochs is not None and steps_per_epoch is not None:
-            self.total_steps = whole("epochs", epochs, 1) * whole("steps_per_epoch", steps_per_epoch, 1)
-        else:
-            raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
-        self.max_lr: Any = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
-        self.pct_start: float = real("pct_start", pct_start, "[0, 1]")
-        self.anneal_strategy: str = choice("anneal_strategy", anneal_strategy, ["cos", "linear"])
-        self.div_factor: float = real("div_factor", div_factor, "(0, inf)")
-        self.final_div_factor: float = real("final_div_factor", final_div_factor, "(0, inf)")
-        self.three_phase: bool = bool(three_phase)
-        self._cycle_momentum(optimizer, cycle_momentum, base_momentum, max_momentum)
-        for i, group in enumerate(groups_of(optimizer) if last_epoch == -1 else ()):
-            group["initial_lr"] = pick("max_lr", self.max_lr, i) / self.div_factor
-        super().__init__(optimizer, last_epoch)
+    max_lr: PerGroup
+    total_steps: Count | None = None
+    epochs: Count | None = None
+    steps_per_epoch: Count | None = None
+    pct_start: Portion = 0.3
+    anneal_strategy: Literal["cos", "linear"] = "cos"
+    cycle_momentum: bool = True
+    base_momentum: Momenta = 0.85
+    max_momentum: Momenta = 0.95
+    div_factor: Positive = 25.0
+    final_div_factor: Positive = 1e4
+    three_phase: bool = False
+
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Compute `total_steps`, and set the initial rates."""
+        super().prepare(groups, fresh)
+        if self.total_steps is None:
+            if self.epochs is None or self.steps_per_epoch is None:
+                raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
+            self.total_steps = self.epochs * self.steps_per_epoch
+        del self.epochs, self.steps_per_epoch
+        for i, group in enumerate(groups if fresh else ()):
+            group["initial_lr"] = self.of_group("max_lr", i) / self.div_factor
 
     def _between(self, t: int, start: float, peak: float, end: float) -> float:
+        assert self.total_steps is not None  # set by `prepare`
         if t > self.total_steps:
-            raise ValueError(f"OneCycleLR was made for total_steps={self.total_steps} and asked for step {t}")
+            raise ValueError(f"OneCycleLR was made for total_steps={self.total_steps}, got step {t}")
         shape: dict[str, Any] = {"pct_start": self.pct_start, "strategy": self.anneal_strategy}
         shape["three_phase"] = self.three_phase
         return functions.one_cycle(t, self.total_steps, start, peak, end, **shape)
 
     def lr_at(self, t: int, i: int = 0) -> float:
         """Return the learning rate of group `i` at step `t`."""
-        peak = pick("max_lr", self.max_lr, i)
+        peak = self.of_group("max_lr", i)
         start = peak / self.div_factor
         return self._between(t, start, peak, start / self.final_div_factor)
 
     def momentum_at(self, t: int, i: int = 0) -> float:
         """Return the momentum of group `i` at step `t`."""
-        high = pick("max_momentum", self.max_momentum, i)
-        return self._between(t, high, pick("base_momentum", self.base_momentum, i), high)
+        high = self.of_group("max_momentum", i)
+        return self._between(t, high, self.of_group("base_momentum", i), high)
 
 
 class CyclicLR(MomentumCycling):
@@ -204,43 +186,29 @@ class CyclicLR(MomentumCycling):
     [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
     """
 
+    base_lr: PerGroup
+    max_lr: PerGroup
+    step_size_up: Positive = 2000.0
+    step_size_down: Positive | None = None
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    gamma: Positive = 1.0
+    scale_fn: Callable[[int], float] | None = None
+    scale_mode: Literal["cycle", "iterations"] = "cycle"
+    cycle_momentum: bool = True
+    base_momentum: Momenta = 0.8
+    max_momentum: Momenta = 0.9
     transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "scale_fn")
 
-    def __init__(
-        self,
-        optimizer: HasGroups,
-        base_lr: PerGroup,
-        max_lr: PerGroup,
-        step_size_up: float = 2000,
-        step_size_down: float | None = None,
-        mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
-        gamma: float = 1.0,
-        scale_fn: Callable[[int], float] | None = None,
-        scale_mode: Literal["cycle", "iterations"] = "cycle",
-        cycle_momentum: bool = True,
-        base_momentum: PerGroup = 0.8,
-        max_momentum: PerGroup = 0.9,
-        last_epoch: int = -1,
-    ) -> None:
-        if scale_fn is not None and not callable(scale_fn):
-            raise TypeError(f"scale_fn must be a function of the cycle or the step, not {scale_fn!r}")
-        self.base_lr: Any = real_per_group("base_lr", base_lr, optimizer, "[0, inf)")
-        self.max_lr: Any = real_per_group("max_lr", max_lr, optimizer, "[0, inf)")
-        self.step_size_up: float = real("step_size_up", step_size_up, "(0, inf)")
-        down = step_size_up if step_size_down is None else step_size_down
-        self.step_size_down: float = real("step_size_down", down, "(0, inf)")
-        self.mode: str = choice("mode", mode, ["triangular", "triangular2", "exp_range"])
-        self.gamma: float = real("gamma", gamma, "(0, inf)")
-        self.scale_fn = scale_fn
-        self.scale_mode: str = choice("scale_mode", scale_mode, ["cycle", "iterations"])
-        self._cycle_momentum(optimizer, cycle_momentum, base_momentum, max_momentum)
-        for i, group in enumerate(groups_of(optimizer) if last_epoch == -1 else ()):
-            group["lr"] = pick("base_lr", self.base_lr, i)
-        super().__init__(optimizer, last_epoch)
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Set `step_size_down` and the rates to their defaults."""
+        super().prepare(groups, fresh)
+        self.step_size_down = self.step_size_down or self.step_size_up
+        for i, group in enumerate(groups if fresh else ()):
+            group["lr"] = self.of_group("base_lr", i)
 
     def factor(self, t: int, i: int) -> float:
         """Return the height of the wave at step `t`, its scale included."""
-        cycle, height = functions.triangle(t, self.step_size_up, self.step_size_down)
+        cycle, height = functions.triangle(t, self.step_size_up, self.step_size_down or self.step_size_up)
         if self.scale_fn is not None:
             return height * float(self.scale_fn(cycle if self.scale_mode == "cycle" else t))
         if self.mode == "exp_range":
@@ -249,10 +217,10 @@ class CyclicLR(MomentumCycling):
 
     def lr_at(self, t: int, i: int = 0) -> float:
         """Return the learning rate of group `i` at step `t`."""
-        low = pick("base_lr", self.base_lr, i)
-        return float(low + (pick("max_lr", self.max_lr, i) - low) * self.factor(t, i))
+        low = self.of_group("base_lr", i)
+        return float(low + (self.of_group("max_lr", i) - low) * self.factor(t, i))
 
     def momentum_at(self, t: int, i: int = 0) -> float:
         """Return the momentum of group `i` at step `t`."""
-        high = pick("max_momentum", self.max_momentum, i)
-        return float(high - (high - pick("base_momentum", self.base_momentum, i)) * self.factor(t, i))
+        high = self.of_group("max_momentum", i)
+        return float(high - (high - self.of_group("base_momentum", i)) * self.factor(t, i))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
+
+from optim.options import Count, NonNegative, Positive, Whole
 
 from . import functions
-from .base import HasGroups, LRScheduler, per_group, pick, real, whole
+from .base import Group, LRScheduler
 
 __all__ = [
     "ExponentialLR",
@@ -48,14 +50,9 @@ class StepLR(LRScheduler):
     [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]
     """
 
-    def __init__(self, optimizer: HasGroups, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.step_size: int = whole("step_size", step_size, 1)
-        self.gamma: float = real("gamma", gamma, "(0, inf)")
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``gamma ** floor(t / step_size)``."""
-        return functions.step_decay(t, self.step_size, self.gamma)
+    step_size: Count
+    gamma: Positive = 0.1
+    curve = staticmethod(functions.step_decay)
 
 
 class MultiStepLR(LRScheduler):
@@ -84,16 +81,13 @@ class MultiStepLR(LRScheduler):
     [0.8, 0.4, 0.4, 0.4, 0.2]
     """
 
-    def __init__(
-        self, optimizer: HasGroups, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
-    ) -> None:
-        self.milestones: list[int] = sorted(whole("each of milestones", step, 0) for step in milestones)
-        self.gamma: float = real("gamma", gamma, "(0, inf)")
-        super().__init__(optimizer, last_epoch)
+    milestones: list[Whole]
+    gamma: Positive = 0.1
+    curve = staticmethod(functions.multistep_decay)
 
-    def factor(self, t: int, i: int) -> float:
-        """Return ``gamma`` to the number of milestones reached."""
-        return functions.multistep_decay(t, self.milestones, self.gamma)
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Sort the milestones."""
+        self.milestones.sort()
 
 
 class ExponentialLR(LRScheduler):
@@ -119,13 +113,8 @@ class ExponentialLR(LRScheduler):
     [0.8, 0.4, 0.2, 0.1]
     """
 
-    def __init__(self, optimizer: HasGroups, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma: float = real("gamma", gamma, "(0, inf)")
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``gamma ** t``."""
-        return functions.exponential_decay(t, self.gamma)
+    gamma: Positive
+    curve = staticmethod(functions.exponential_decay)
 
 
 class InverseTimeLR(LRScheduler):
@@ -152,13 +141,8 @@ class InverseTimeLR(LRScheduler):
     [12.0, 6.0, 4.0, 3.0]
     """
 
-    def __init__(self, optimizer: HasGroups, decay: float, last_epoch: int = -1) -> None:
-        self.decay: float = real("decay", decay, "[0, inf)")
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``1 / (1 + decay * t)``."""
-        return functions.inverse_time_decay(t, self.decay)
+    decay: NonNegative
+    curve = staticmethod(functions.inverse_time_decay)
 
 
 class PolynomialLR(LRScheduler):
@@ -186,14 +170,9 @@ class PolynomialLR(LRScheduler):
     [0.8, 0.45, 0.2, 0.05, 0.0, 0.0]
     """
 
-    def __init__(self, optimizer: HasGroups, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
-        self.total_iters: int = whole("total_iters", total_iters, 0)
-        self.power: float = real("power", power, "(0, inf)")
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``(1 - t / total_iters) ** power``, 0 after the end."""
-        return functions.polynomial(t, self.total_iters, self.power)
+    total_iters: Whole = 5
+    power: Positive = 1.0
+    curve = staticmethod(functions.polynomial)
 
 
 class InverseSqrtLR(LRScheduler):
@@ -222,25 +201,8 @@ class InverseSqrtLR(LRScheduler):
     (0.2, 0.8, 0.4)
     """
 
-    def __init__(self, optimizer: HasGroups, warmup: int, last_epoch: int = -1) -> None:
-        self.warmup: int = whole("warmup", warmup, 1)
-        super().__init__(optimizer, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return ``min(s / warmup, sqrt(warmup / s))`` with ``s = t + 1``."""
-        return functions.inverse_sqrt(t, self.warmup)
-
-
-def checked_lambdas(optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda]) -> Any:
-    """Return one function, or a list of one per group."""
-    lambdas = per_group("lr_lambda", lr_lambda, optimizer)
-    for function in lambdas if isinstance(lambdas, list) else [lambdas]:
-        if not callable(function):
-            raise TypeError(
-                f"lr_lambda must be a function of the step, such as lambda t: 0.95 ** t, "
-                f"not {function!r} of type {type(function).__name__}"
-            )
-    return lambdas
+    warmup: Count
+    curve = staticmethod(functions.inverse_sqrt)
 
 
 class LambdaLR(LRScheduler):
@@ -267,16 +229,13 @@ class LambdaLR(LRScheduler):
     [0.8, 0.4, 0.2, 0.1]
     """
 
+    lr_lambda: Lambda | list[Lambda]
     absolute = True
     transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda")
 
-    def __init__(self, optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda], last_epoch: int = -1) -> None:
-        self.lr_lambda: Any = checked_lambdas(optimizer, lr_lambda)
-        super().__init__(optimizer, last_epoch)
-
     def factor(self, t: int, i: int) -> float:
         """Return ``lr_lambda(t)``."""
-        return float(pick("lr_lambda", self.lr_lambda, i)(t))
+        return float(self.of_group("lr_lambda", i)(t))
 
 
 class MultiplicativeLR(LRScheduler):
@@ -305,16 +264,16 @@ class MultiplicativeLR(LRScheduler):
     [0.8, 0.4, 0.2, 0.1]
     """
 
+    lr_lambda: Lambda | list[Lambda]
     transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda", "_products")
 
-    def __init__(self, optimizer: HasGroups, lr_lambda: Lambda | Sequence[Lambda], last_epoch: int = -1) -> None:
-        self.lr_lambda: Any = checked_lambdas(optimizer, lr_lambda)
+    def prepare(self, groups: list[Group], fresh: bool) -> None:
+        """Begin with empty products."""
         self._products: dict[int, tuple[int, float]] = {}  # per group: a step and the product up to it
-        super().__init__(optimizer, last_epoch)
 
     def factor(self, t: int, i: int) -> float:
         """Return ``lr_lambda(1) * ... * lr_lambda(t)``."""
-        function = pick("lr_lambda", self.lr_lambda, i)
+        function = self.of_group("lr_lambda", i)
         reached, product = self._products.get(i, (0, 1.0))
         if reached > t:
             reached, product = 0, 1.0
@@ -325,5 +284,5 @@ class MultiplicativeLR(LRScheduler):
 
     def _restart(self) -> None:
         for i, group in enumerate(self.optimizer.param_groups):
-            group["lr"] *= float(pick("lr_lambda", self.lr_lambda, i)(0))
+            group["lr"] *= float(self.of_group("lr_lambda", i)(0))
         self._begin()

@@ -6,19 +6,9 @@ import math
 import warnings
 from typing import Any, Literal
 
-from .base import (
-    HasGroups,
-    LRScheduler,
-    PerGroup,
-    checked_metric,
-    choice,
-    groups_of,
-    initial_rates,
-    pick,
-    real,
-    real_per_group,
-    whole,
-)
+from optim.options import Inner, NonNegative, Whole
+
+from .base import HasGroups, LRScheduler, PerGroup, checked_metric, initial_rates
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -68,35 +58,24 @@ class ReduceLROnPlateau(LRScheduler):
     [0.4]
     """
 
+    mode: Literal["min", "max"] = "min"
+    factor: Inner = 0.1  # type: ignore[assignment] # this schedule has no function of the step
+    patience: Whole = 10
+    threshold: NonNegative = 1e-4
+    threshold_mode: Literal["rel", "abs"] = "rel"
+    cooldown: Whole = 0
+    min_lr: PerGroup = 0.0
+    eps: NonNegative = 1e-8
     needs_metric = True
 
-    def __init__(
-        self,
-        optimizer: HasGroups,
-        mode: Literal["min", "max"] = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: Literal["rel", "abs"] = "rel",
-        cooldown: int = 0,
-        min_lr: PerGroup = 0.0,
-        eps: float = 1e-8,
-    ) -> None:
-        groups = groups_of(optimizer)
-        self.optimizer = optimizer
-        self.mode: str = choice("mode", mode, ["min", "max"])
-        self.reduction: float = real("factor", factor, "(0, 1)")
-        self.patience: int = whole("patience", patience, 0)
-        self.threshold: float = real("threshold", threshold, "[0, inf)")
-        self.threshold_mode: str = choice("threshold_mode", threshold_mode, ["rel", "abs"])
-        self.cooldown: int = whole("cooldown", cooldown, 0)
-        self.min_lr: Any = real_per_group("min_lr", min_lr, optimizer, "[0, inf)")
-        self.eps: float = real("eps", eps, "[0, inf)")
-        self.last_epoch: int = 0
-        self.best: float = math.inf if mode == "min" else -math.inf
+    def __init__(self, optimizer: HasGroups, *args: Any, **options: Any) -> None:
+        if self._set_options(optimizer, args, options) != -1:
+            raise ValueError("ReduceLROnPlateau has no last_epoch; use load_state_dict to resume")
+        self.last_epoch = 0
+        self.best: float = math.inf if self.mode == "min" else -math.inf
         self.num_bad_epochs: int = 0
         self.cooldown_counter: int = 0
-        self._last_lr = [group["lr"] for group in groups]
+        self._begin()
 
     @property
     def in_cooldown(self) -> bool:
@@ -140,7 +119,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown_counter = self.cooldown if fires else max(0, self.cooldown_counter - 1)
 
     def _reduced(self, i: int, rate: float) -> float:
-        lower = max(rate * self.reduction, pick("min_lr", self.min_lr, i))
+        lower = max(rate * self.factor, self.of_group("min_lr", i))
         return lower if rate - lower > self.eps else rate
 
     def _advance(self, metrics: Any = None) -> None:

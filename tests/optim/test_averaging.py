@@ -228,9 +228,9 @@ def test_an_average_of_another_shape_changes_nothing():
     [
         (lambda: AveragedModel([1.0]), TypeError, r"a module with parameters\(\), not list"),
         (lambda: AveragedModel(Affine(), 0.999), TypeError, r"pass get_ema_avg_fn\(0.999\)"),
-        (lambda: get_ema_avg_fn(1.5), ValueError, r"decay must lie in \[0, 1\], not 1.5"),
-        (lambda: get_ema_avg_fn(float("nan")), ValueError, r"not nan"),
-        (lambda: get_ema_avg_fn("0.9"), TypeError, r"not '0.9' \(str\)"),
+        (lambda: get_ema_avg_fn(1.5), ValueError, r"decay must be in \[0, 1\], got 1.5"),
+        (lambda: get_ema_avg_fn(float("nan")), ValueError, r"got nan"),
+        (lambda: get_ema_avg_fn("0.9"), TypeError, r"got '0.9' \(str\)"),
     ],
 )
 def test_bad_arguments(make, error, says):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import optim
+from optim.algorithms.line_search import Point, cubic_minimum
 from optim.distributed import Alone, DistributedOptimizer, world
 from optim.distributed.communicator import LAUNCHERS
-from optim.line_search import Point, cubic_minimum
 from optim.lr_scheduler import ChainedScheduler, ExponentialLR, MultiplicativeLR, Rates, StepLR
 
 
@@ -190,7 +190,7 @@ def test_a_rule_with_a_loop_has_no_terms():
             return lr * g, (v,)
 
     leaf = Leaf()
-    with pytest.raises(TypeError, match="assignments, if and return; found 'for"):
+    with pytest.raises(TypeError, match="assignments, if and return in a rule, got 'for"):
         Looping([leaf]).trace(leaf, 0)
 
 

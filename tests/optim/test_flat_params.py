@@ -44,9 +44,9 @@ def test_gradients_that_are_pieces_of_one_vector_are_taken_as_they_are(shapes):
             optimizer.step()
     for p, q in zip(*sides, strict=True):
         np.testing.assert_array_equal(p.data, q.data)
-    bundle = optimizers[0]._bundles[0][0]
-    assert all(np.shares_memory(g, flat) for _, _, g in bundle.cut(bundle.gradients()))
-    assert bundle.asked == 1
+    flat_params = optimizers[0]._flat[0][0]
+    assert all(np.shares_memory(g, flat) for _, _, g in flat_params.cut(flat_params.gradients()))
+    assert flat_params.searches == 1
 
 
 def test_pieces_in_another_order_are_not():

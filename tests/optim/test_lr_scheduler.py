@@ -223,7 +223,7 @@ def test_preview_of_a_class_a_function_and_the_momentum():
     np.testing.assert_allclose(preview(schedule, 11, key="betas"), momentum)
     with pytest.raises(TypeError, match="a schedule, its class, or a function"):
         preview("StepLR", 10)
-    with pytest.raises(ValueError, match="steps must be a whole number >= 1, not 0"):
+    with pytest.raises(ValueError, match=r"steps must be in \[1, inf\), got 0"):
         preview(lr_scheduler.StepLR, 0, step_size=1)
 
 

@@ -24,7 +24,7 @@ def array(*shape, name="", dtype=np.float64):
 
 @pytest.mark.parametrize("nothing", [[], (), iter([]), (p for p in [])], ids=["list", "tuple", "iter", "spent"])
 def test_no_parameters(nothing):
-    with pytest.raises(ValueError, match=r"empty list.*generator.*list\(\.\.\.\)"):
+    with pytest.raises(ValueError, match=r"empty list.*list\(\.\.\.\) if a generator"):
         optim.SGD(nothing)
 
 
@@ -45,7 +45,7 @@ def test_a_bare_parameter(bare):
     "wrong", [[1.0], [np.ones(2)], ["W"], [None], [one(), 3]], ids=["float", "array", "str", "None", "mixed"]
 )
 def test_entries_that_are_no_parameters(wrong):
-    with pytest.raises(TypeError, match=r"entry \d is no parameter but"):
+    with pytest.raises(TypeError, match=r"entry \d must be a parameter, got"):
         optim.SGD(wrong)
 
 
@@ -122,8 +122,8 @@ def test_numbers_of_other_kinds_become_floats(lr):
 BAD_OPTIONS = [
     ("Adam", "betas", (0.9, 1.0), r"betas\[1\] must be in \[0, 1\), got 1.0"),
     ("Adam", "betas", (-0.1, 0.9), r"betas\[0\] must be in \[0, 1\), got -0.1"),
-    ("Adam", "betas", (0.9,), r"betas must be 2 numbers"),
-    ("Adam", "betas", (0.9, 0.99, 0.999), r"betas must be 2 numbers"),
+    ("Adam", "betas", (0.9,), r"betas must be 2 values"),
+    ("Adam", "betas", (0.9, 0.99, 0.999), r"betas must be 2 values"),
     ("Adam", "eps", -1e-8, r"eps must be in \[0, inf\), got -1e-08"),
     ("Adam", "eps", float("nan"), "eps"),
     ("Adam", "weight_decay", -0.1, "weight_decay must be in"),
@@ -213,7 +213,7 @@ def test_named_parameters():
 
 
 def test_muon_takes_matrices_only():
-    with pytest.raises(ValueError, match=r"parameter 'b' has shape \(3,\); Muon moves matrices"):
+    with pytest.raises(ValueError, match=r"parameter 'b' has shape \(3,\); Muon updates matrices"):
         optim.Muon([array(3, 2), array(3, name="b")])
 
 
@@ -366,7 +366,7 @@ BROKEN = {
     "no dict": ([1, 2], "not a state_dict"),
     "None": (None, "not a state_dict"),
     "garbage": ({"state": 3, "param_groups": "x"}, "not a state_dict"),
-    "another optimizer": (trained(optim.SGD).state_dict(), "is of SGD, this Adam"),
+    "another optimizer": (trained(optim.SGD).state_dict(), "the state_dict of SGD into Adam"),
     "fewer parameters": (broken(lambda s: s["param_groups"][0]["params"].pop()), "has 1 parameters, this Adam has 2"),
     "more groups": (broken(lambda s: s["param_groups"].append({})), "has 2 parameter groups, this Adam has 1"),
     "no options": (broken(lambda s: s["param_groups"][0].pop("betas")), "lacks 'betas'"),
@@ -377,7 +377,7 @@ BROKEN = {
     "part missing": (broken(lambda s: s["state"][1].pop("v")), "state of parameter 'b' lacks 'v'"),
     "part unknown": (broken(lambda s: s["state"][1].update(u=1)), "unknown part 'u'"),
     "no step": (broken(lambda s: s["state"][1].pop("step")), "no number 'step'"),
-    "words": (broken(lambda s: s["state"][1].update(m=["a", "b", "c"])), "'m' of parameter 'b' is no array"),
+    "words": (broken(lambda s: s["state"][1].update(m=["a", "b", "c"])), "'m' of parameter 'b' must be an array"),
 }
 
 
@@ -490,5 +490,5 @@ def trained_on_matrix(cls):
 
 
 def test_a_parameter_it_does_not_move():
-    with pytest.raises(ValueError, match="does not move this parameter"):
+    with pytest.raises(ValueError, match="does not update this parameter"):
         optim.SGD([one()]).trace(one())

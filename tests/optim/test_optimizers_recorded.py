@@ -7,7 +7,7 @@ import optimizer_problem as problem
 import pytest
 
 import optim
-from optim.line_search import Point, strong_wolfe
+from optim.algorithms.line_search import Point, strong_wolfe
 
 HERE = Path(__file__).parent
 

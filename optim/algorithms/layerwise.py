@@ -1,52 +1,51 @@
-"""A step length for every layer: `LARS`, `LAMB`, `NovoGrad`."""
+"""An individual step size for every layer: `LARS`, `LAMB`, `NovoGrad`."""
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .flat_params import State
-from .optimizer import Optimizer
-from .options import Betas, NonNegative
+from optim.flat_params import Array, State
+from optim.optimizer import Optimizer, Update
+from optim.options import Betas, NonNegative
 
 
-def norm(a: Any) -> float:
-    """Return the Euclidean norm of all numbers of an array, as a plain float so that float32 stays float32."""
-    return float(np.linalg.norm(a))
+def norm(a: Any) -> Any:
+    """Return the Euclidean norm of all elements."""
+    return np.sqrt(np.sum(a * a))
 
 
-def trust(p_norm: float, step_norm: float) -> float:
-    """Return how long a step may be for a parameter's size; 1 where either is zero."""
-    return p_norm / step_norm if p_norm and step_norm else 1.0
+def ratio(x: Any, y: Any, defined: Any) -> Any:
+    """Return ``x / y``, or 1 where `defined` is false."""
+    return np.where(defined, x, 1.0) / np.where(defined, y, 1.0)
 
 
 class LARS(Optimizer):
-    """Momentum with a step length for each layer: proportional to the layer's norm.
+    """Momentum with a step size for each layer, proportional to the norm of its parameters.
 
     ::
 
-        local = trust_coefficient * |p| / (|g| + weight_decay * |p| + eps)          (1 where p or g is zero)
-        v  = momentum * v + lr * local * (g + weight_decay * p)
-        p -= v                                              (Nesterov: momentum * v + lr * local * (...))
+        local_lr = trust_coefficient * |p| / (|g| + weight_decay * |p| + eps)       (1 where p or g is zero)
+        v  = momentum * v + lr * local_lr * (g + weight_decay * p)
+        p -= v                                              (Nesterov: momentum * v + lr * local_lr * (...))
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     weight_decay : float
-        L2 regularisation, inside the layer's step length.
+        L2 regularization, included in the step size of the layer.
     trust_coefficient : float
-        Size of a step relative to the parameter.
+        Norm of an update relative to that of the parameter.
     eps : float
-        Added to the gradient's norm.
+        Added to the norm of the gradient.
     momentum : float
-        Weight of the steps before.
+        Decay rate of v.
     nesterov : bool
-        Look ahead.
+        Use Nesterov momentum.
 
     Notes
     -----
@@ -71,43 +70,42 @@ class LARS(Optimizer):
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with v = 0."""
         return (zero,)
 
     def rule(
-        self, g: Any, v: Any, *, p: Any, lr: float,
+        self, g: Array, v: Array, *, p: Array, lr: float,
         weight_decay: float, trust_coefficient: float, eps: float, momentum: float, nesterov: bool,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
-        local = (
-            trust_coefficient * trust(norm(p), norm(g) + weight_decay * norm(p) + eps) if norm(g) and norm(p) else 1.0
-        )
-        scaled = lr * local * (g + weight_decay * p)
-        v = momentum * v + scaled
-        return (momentum * v + scaled if nesterov else v), (v,)
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        nonzero = np.minimum(norm(p), norm(g)) > 0
+        local_lr = ratio(trust_coefficient * norm(p), norm(g) + weight_decay * norm(p) + eps, nonzero)
+        step = lr * local_lr * (g + weight_decay * p)
+        v = momentum * v + step
+        return (momentum * v + step if nesterov else v), (v,)
 
 
 class LAMB(Optimizer):
-    """Adam with a step length for each layer: proportional to the layer's norm.
+    """Adam with a step size for each layer, proportional to the norm of its parameters.
 
     ::
 
-        u  = m_hat / (sqrt(v_hat + eps_root) + eps) + weight_decay * p              (m_hat, v_hat as in Adam)
-        p -= lr * |p| / |u| * u                             (ratio 1 where p or u is zero)
+        r  = m_hat / (sqrt(v_hat + eps_root) + eps) + weight_decay * p              (m_hat, v_hat as in Adam)
+        p -= lr * |p| / |r| * r                             (ratio 1 where p or r is zero)
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of the two averages, each in [0, 1).
     eps, eps_root : float
         Added outside and inside the root.
     weight_decay : float
-        Added to Adam's direction, inside the layer's step length.
+        Decay added to Adam's update, included in the step size of the layer.
 
     Notes
     -----
@@ -131,45 +129,45 @@ class LAMB(Optimizer):
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = v = 0."""
         return zero, zero
 
     def rule(
-        self, g: Any, m: Any, v: Any, *,
-        p: Any, t: int, lr: float, betas: tuple[float, float], eps: float, eps_root: float, weight_decay: float,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
+        self, g: Array, m: Array, v: Array, *,
+        p: Array, t: int, lr: float, betas: Betas, eps: float, eps_root: float, weight_decay: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
         b1, b2 = betas
         m = b1 * m + (1 - b1) * g
-        v = b2 * v + (1 - b2) * g * g
+        v = b2 * v + (1 - b2) * g**2
         m_hat = m / (1 - b1**t)
         v_hat = v / (1 - b2**t)
-        u = m_hat / (np.sqrt(v_hat + eps_root) + eps) + weight_decay * p
-        return lr * trust(norm(p), norm(u)) * u, (m, v)
+        r = m_hat / (np.sqrt(v_hat + eps_root) + eps) + weight_decay * p
+        return lr * ratio(norm(p), norm(r), np.minimum(norm(p), norm(r)) > 0) * r, (m, v)
 
 
 class NovoGrad(Optimizer):
-    """Gradients normalised layer by layer before they enter the momentum.
+    """Momentum of gradients that are normalized layer by layer.
 
     ::
 
-        v  = b2 * v + (1 - b2) * |g|**2                     (one number per layer; first step: v = |g|**2)
+        v  = b2 * v + (1 - b2) * |g|**2                     (one value per layer; first step: v = |g|**2)
         m  = b1 * m + g / (sqrt(v + eps_root) + eps) + weight_decay * p
         p -= lr * m
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of the two averages, each in [0, 1).
     eps, eps_root : float
         Added outside and inside the root.
     weight_decay : float
-        Added to the normalised gradient.
+        Decay added to the normalized gradient.
 
     Notes
     -----
@@ -193,16 +191,16 @@ class NovoGrad(Optimizer):
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = v = 0."""
-        return zero, 0.0
+        return zero, np.sum(zero)
 
     def rule(
-        self, g: Any, m: Any, v: float, *,
-        p: Any, t: int, lr: float, betas: tuple[float, float], eps: float, eps_root: float, weight_decay: float,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
+        self, g: Array, m: Array, v: Array, *,
+        p: Array, t: int, lr: float, betas: Betas, eps: float, eps_root: float, weight_decay: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
         b1, b2 = betas
         v = norm(g) ** 2 if t == 1 else b2 * v + (1 - b2) * norm(g) ** 2
-        m = b1 * m + g / (math.sqrt(v + eps_root) + eps) + weight_decay * p
+        m = b1 * m + g / (np.sqrt(v + eps_root) + eps) + weight_decay * p
         return lr * m, (m, v)

@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from .flat_params import Array, numbers
-from .line_search import Point, strong_wolfe
-from .optimizer import Group, Optimizer, nonfinite
-from .options import Count, NonNegative
-from .trace import Trace
+from optim.algorithms.line_search import Point, strong_wolfe
+from optim.flat_params import Array, raw_gradient
+from optim.optimizer import Group, Optimizer, nonfinite
+from optim.options import Count, NonNegative
+from optim.trace import Trace
 
 NUMBERS = ("n", "t", "scale")
 ARRAYS = ("d", "previous_gradient")
@@ -204,7 +204,7 @@ class LBFGS(Optimizer):
         return np.concatenate([np.asarray(p.data) for p in self.parameters], axis=None)
 
     def _gradient(self) -> Array:
-        grads = [np.zeros(np.shape(p.data)) if p.grad is None else numbers(p.grad) for p in self.parameters]
+        grads = [np.zeros(np.shape(p.data)) if p.grad is None else raw_gradient(p.grad) for p in self.parameters]
         return np.concatenate(grads, axis=None, dtype=self._read().dtype)
 
     def _write(self, x: Array) -> None:

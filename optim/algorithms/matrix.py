@@ -1,20 +1,19 @@
-"""Rules that look at a parameter as a matrix: `Adafactor`, `Muon`."""
+"""Rules that treat a parameter as a matrix: `Adafactor`, `Muon`."""
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from .flat_params import State, label
-from .layerwise import norm
-from .optimizer import Group, Optimizer
-from .options import NonNegative, Positive
+from optim.algorithms.layerwise import norm
+from optim.flat_params import Array, State, label
+from optim.optimizer import Group, Optimizer, Update
+from optim.options import NonNegative, Positive
 
 
 class Adafactor(Optimizer):
-    """Adam's second moment from its row and column means: memory of n + m numbers for n * m.
+    """Adam's second moment estimated from row and column means: n + m values of state for n * m parameters.
 
     ::
 
@@ -25,15 +24,15 @@ class Adafactor(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     beta2_decay : float
-        Power with which the weight of a new gradient falls, at most 0.
+        Exponent of the weight of a new gradient, at most 0.
     eps : tuple of float
-        Smallest mean of squares (None: the resolution of the number type), and smallest size of a parameter.
+        Lower bounds of the mean square (None: the resolution of the dtype) and of the root mean square of a parameter.
     d : float
-        Largest root mean square of a direction.
+        Upper bound of the root mean square of an update.
     weight_decay : float
         Decoupled: ``p -= lr * weight_decay * p``.
 
@@ -59,77 +58,82 @@ class Adafactor(Optimizer):
     elementwise: ClassVar[bool] = False
     decoupled_decay: ClassVar[bool] = True
 
-    def start(self, zero: Any) -> State:
-        """Begin with means of 0: of rows and columns, or, of a vector, of every number."""
+    def start(self, zero: Array) -> State:
+        """Begin with means of 0, of rows and columns, or for vectors of every element."""
         if zero.ndim > 1:
             return zero[..., :1], zero[..., :1, :], None
         return None, None, zero
 
     def rule(
-        self, g: Any, row: Any, col: Any, var: Any, *,
-        p: Any, t: int, lr: float, beta2_decay: float, eps: tuple[float | None, float], d: float,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
+        self, g: Array, row: Any, col: Any, var: Any, *,
+        p: Array, t: int, lr: float, beta2_decay: float, eps: tuple[float | None, float], d: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
         eps1 = float(np.finfo(g.dtype).eps) if eps[0] is None else eps[0]
         w = float(t) ** beta2_decay
-        root = math.sqrt(g.size)
         if g.ndim > 1:
-            row = row + w * (np.mean(g * g, axis=-1, keepdims=True) - row)
-            col = col + w * (np.mean(g * g, axis=-2, keepdims=True) - col)
+            row = row + w * (np.mean(g**2, axis=-1, keepdims=True) - row)
+            col = col + w * (np.mean(g**2, axis=-2, keepdims=True) - col)
             estimate = row @ col / np.maximum(np.mean(row, axis=-2, keepdims=True), eps1)
         else:
-            var = var + w * (g * g - var)
+            var = var + w * (g**2 - var)
             estimate = var
         u = g / np.sqrt(np.maximum(estimate, eps1 * eps1))
-        clipped = max(1.0, norm(u) / (root * d))
-        length = max(eps[1], norm(p) / root) * min(lr, 1 / math.sqrt(t))
-        return length / clipped * u, (row, col, var)
+        u = u / np.maximum(1.0, rms(u) / d)
+        alpha = np.maximum(eps[1], rms(p)) * min(lr, t**-0.5)
+        return alpha * u, (row, col, var)
 
 
-def orthogonalized(a: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
-    """Return about the nearest matrix with orthonormal rows or columns, by a quintic Newton-Schulz iteration."""
-    x, y, z = coefficients
-    wide = a.T if a.shape[0] > a.shape[1] else a
-    u = wide / max(norm(wide), eps)
+def rms(a: Any) -> Any:
+    """Return the root mean square of all elements."""
+    return np.sqrt(np.mean(a**2))
+
+
+def orthogonalized(g: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
+    """Return approximately the nearest semi-orthogonal matrix, by a quintic Newton-Schulz iteration."""
+    a, b, c = coefficients
+    tall = g.shape[0] > g.shape[1]
+    x = g.T if tall else g
+    x = x / np.maximum(norm(x), eps)
     for _ in range(steps):
-        gram = u @ u.T
-        u = x * u + (y * gram + z * (gram @ gram)) @ u
-    return u.T if a.shape[0] > a.shape[1] else u
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x.T if tall else x
 
 
 class Muon(Optimizer):
-    """Momentum whose steps are made orthogonal: all directions of a matrix move alike.
+    """Momentum orthogonalized by Newton-Schulz iterations, so that all singular values of an update are about 1.
 
     ::
 
         buf = momentum * buf + (1 - momentum) * g;    u = momentum * buf + (1 - momentum) * g  (Nesterov; else buf)
-        o  = orthogonalized(u)                              (ns_steps times: u = a u + (b A + c A A) u, A = u u')
+        o  = orthogonalized(u)                              (ns_steps times: x = a x + (b A + c A A) x, A = x x')
         p -= lr * sqrt(max(1, rows / columns)) * o          ('match_rms_adamw': 0.2 * sqrt(max(rows, columns)))
 
     Parameters
     ----------
     params : iterable
-        Matrices; give vectors and numbers to another optimizer, such as AdamW.
+        Matrices; use another optimizer, such as AdamW, for vectors and scalars.
     lr : float
         Learning rate.
     weight_decay : float
         Decoupled: ``p -= lr * weight_decay * p``.
     momentum : float
-        Weight of the past.
+        Decay rate of buf.
     nesterov : bool
-        Look ahead.
+        Use Nesterov momentum.
     ns_coefficients, ns_steps : tuple of float, int
-        The polynomial of the iteration, and how often.
+        Coefficients of the polynomial (a, b, c), and number of iterations.
     eps : float
-        Smallest norm divided by.
+        Lower bound of the norm that u is divided by.
     adjust_lr_fn : {None, 'original', 'match_rms_adamw'}
-        How the step length depends on the shape.
+        Dependence of the step size on the shape.
 
     Notes
     -----
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". PyTorch: the same, but it iterates in
-    bfloat16; here it is the parameter's own float type. optax (``contrib.muon``) sends vectors to Adam by itself,
-    as does Keras.
+    bfloat16; here it is the dtype of the parameter. optax (``contrib.muon``) and Keras use
+    Adam for vectors.
 
     Examples
     --------
@@ -154,27 +158,27 @@ class Muon(Optimizer):
     decoupled_decay: ClassVar[bool] = True
 
     def check_group(self, group: Group) -> None:
-        """Matrices only."""
+        """Raise ValueError unless every parameter is a matrix."""
         for i, p in enumerate(group["params"]):
             if np.ndim(p.data) != 2:
                 raise ValueError(
-                    f"Muon: {label(p, i)} has shape {np.shape(p.data)}; Muon moves matrices, give the others to AdamW"
+                    f"Muon: {label(p, i)} has shape {np.shape(p.data)}; Muon updates matrices, use AdamW for the others"
                 )
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with an average of 0."""
         return (zero,)
 
     def rule(
-        self, g: Any, buf: Any, *, lr: float, momentum: float, nesterov: bool, eps: float,
+        self, g: Array, buf: Array, *, lr: float, momentum: float, nesterov: bool, eps: float,
         ns_coefficients: tuple[float, float, float], ns_steps: int, adjust_lr_fn: str | None,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
         buf = momentum * buf + (1 - momentum) * g
         u = momentum * buf + (1 - momentum) * g if nesterov else buf
         o = orthogonalized(u, ns_coefficients, ns_steps, eps)
         rows, columns = g.shape
-        factor = math.sqrt(max(1.0, rows / columns))
-        if adjust_lr_fn == "match_rms_adamw":
-            factor = 0.2 * math.sqrt(max(rows, columns))
+        factor = (
+            0.2 * max(rows, columns) ** 0.5 if adjust_lr_fn == "match_rms_adamw" else max(1.0, rows / columns) ** 0.5
+        )
         return lr * factor * o, (buf,)

@@ -1,44 +1,45 @@
-"""Optimizers around an optimizer: `Lookahead`, `SAM`."""
+"""Optimizers that wrap another optimizer: `Lookahead`, `SAM`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .flat_params import label, numbers
-from .optimizer import Optimizer, nonfinite
-from .options import checked
-from .trace import Trace
+from optim.checks import checked_array
+from optim.flat_params import label, raw_gradient
+from optim.optimizer import Optimizer, nonfinite
+from optim.options import Count, NonNegative, Portion
+from optim.trace import Trace
 
 
 class Wrapper(Optimizer):
-    """An optimizer that shares groups, gradients and options with the optimizer inside it.
+    """An optimizer that shares groups, gradients and options with an inner optimizer.
 
     Parameters
     ----------
     inner : Optimizer
-        Which moves the parameters.
+        Updates the parameters.
     """
 
-    settings: ClassVar[dict[str, Any]] = {}
-    """Names of the wrapper's own options, with their annotations."""
+    first: ClassVar[str] = "inner"
+    inner: Optimizer
+    options: ClassVar[dict[str, Any]] = {}
+    hints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, inner: Optimizer, **settings: Any) -> None:
+    def __init__(self, inner: Optimizer, **options: Any) -> None:
         if not isinstance(inner, Optimizer):
             raise TypeError(
                 f"{type(self).__name__} wraps an optimizer, such as {type(self).__name__}(SGD(parameters, lr=0.1)); "
                 f"got {type(inner).__name__}"
             )
+        vars(self).update(self.collected((), options))
         self.inner = inner
         self.param_groups: list[dict[str, Any]] = inner.param_groups
         self.defaults: dict[str, Any] = inner.defaults
         self._skip_nonfinite = inner._skip_nonfinite
         self.step_count: int = 0
-        for name, value in settings.items():
-            setattr(self, name, checked(type(self).__name__, name, value, self.settings[name]))
 
     @property
     def needs_closure(self) -> bool:  # type: ignore[override]
@@ -47,63 +48,57 @@ class Wrapper(Optimizer):
 
     @property
     def skipped(self) -> int:  # type: ignore[override]
-        """Steps left out because of nan or inf, counted by the optimizer inside."""
+        """Steps skipped because of nan or inf, counted by the inner optimizer."""
         return self.inner.skipped
 
     @property
     def culprits(self) -> list[str]:  # type: ignore[override]
-        """The parameters because of which the last of them was."""
+        """The parameters with nonfinite gradients in the last skipped step."""
         return self.inner.culprits
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
-        """Add parameters with options of their own, to the optimizer inside."""
+        """Add parameters with options of their own to the inner optimizer."""
         self.inner.add_param_group(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients; see `Optimizer.zero_grad`."""
+        """Clear all gradients; see `Optimizer.zero_grad`."""
         self.inner.zero_grad(set_to_none)
 
     def trace(self, parameter: Any, index: Any = ()) -> Trace:
-        """Print every term of the next update by the optimizer inside."""
+        """Print every term of the next update by the inner optimizer."""
         return self.inner.trace(parameter, index)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to continue bit for bit; the optimizer inside under ``'inner'``."""
-        own = {name: getattr(self, name) for name in self.settings}
+        """Return a copy of everything needed to continue bit for bit; the inner optimizer's under ``'inner'``."""
         return {
             "optimizer": type(self).__name__,
             "step_count": self.step_count,
-            **own,
+            **{name: getattr(self, name) for name in self.options},
             "inner": self.inner.state_dict(),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a `state_dict`, which is copied; loads all of it or, if anything is wrong, nothing."""
-        who = type(self).__name__
-        needed = ("step_count", "inner", *self.settings)
+        """Restore a copy of a `state_dict`, atomically."""
+        owner = type(self).__name__
+        needed = ("step_count", "inner", *self.options)
         lacking = [key for key in needed if not isinstance(state_dict, Mapping) or key not in state_dict]
-        if lacking or state_dict.get("optimizer") != who:
-            raise ValueError(f"not a state_dict of {who}: it lacks {', '.join(map(repr, lacking)) or 'that name'}")
-        own = {name: _loaded(who, name, state_dict[name], hint) for name, hint in self.settings.items()}
+        if lacking or state_dict.get("optimizer") != owner:
+            raise ValueError(f"not a state_dict of {owner}: it lacks {', '.join(map(repr, lacking)) or 'that name'}")
+        try:
+            own = self.checked_options({name: state_dict[name] for name in self.options}, owner)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
         self.inner.load_state_dict(state_dict["inner"])
         self.step_count = int(state_dict["step_count"])
-        for name, value in own.items():
-            setattr(self, name, value)
+        vars(self).update(own)
 
     def __repr__(self) -> str:
-        own = ", ".join(f"{name}={getattr(self, name)}" for name in self.settings)
+        own = ", ".join(f"{name}={getattr(self, name)}" for name in self.options)
         return f"{type(self).__name__}({own}) of {self.inner!r}"
 
 
-def _loaded(who: str, name: str, value: Any, hint: Any) -> Any:
-    try:
-        return checked(who, name, value, hint)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
-
-
 class Lookahead(Wrapper):
-    """Every k steps of the optimizer inside, go back part of the way.
+    """Every k steps of the inner optimizer, move back part of the way.
 
     ::
 
@@ -113,16 +108,16 @@ class Lookahead(Wrapper):
     Parameters
     ----------
     inner : Optimizer
-        Which moves the parameters.
+        Updates the parameters (the fast weights).
     k : int
-        Steps between two looks.
+        Steps between two updates of the slow weights.
     alpha : float
-        Part of the way that is kept, in [0, 1].
+        Step size of the slow weights, in [0, 1].
 
     Notes
     -----
     Zhang, Lucas, Hinton & Ba 2019, "Lookahead Optimizer: k steps forward, 1 step back", Algorithm 1; the state of the
-    optimizer inside is kept, as the paper does. optax (``lookahead``): sync_period 6; PyTorch and Keras have none.
+    inner optimizer is kept, as in the paper. optax (``lookahead``): sync_period 6; PyTorch and Keras do not include it.
 
     Examples
     --------
@@ -135,22 +130,21 @@ class Lookahead(Wrapper):
     0.75
     """
 
-    settings: ClassVar[dict[str, Any]] = {"k": Annotated[int, "[1, inf)"], "alpha": Annotated[float, "[0, 1]"]}
-    k: ClassVar[int]
-    alpha: ClassVar[float]
+    k: Count = 5
+    alpha: Portion = 0.5
 
     def __init__(self, inner: Optimizer, k: int = 5, alpha: float = 0.5) -> None:
         super().__init__(inner, k=k, alpha=alpha)
         self.slow: list[Any] = []
 
-    def _remember(self) -> None:
-        """Note where parameters start that are new here."""
+    def _start_slow(self) -> None:
+        """Initialize the slow weights of new parameters."""
         for p in self.parameters[len(self.slow) :]:
             self.slow.append(np.array(p.data))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Step with the optimizer inside, and look back when it is time."""
-        self._remember()
+        """Step with the inner optimizer, and update the slow weights in every k-th step."""
+        self._start_slow()
         before = self.inner.skipped
         loss = self.inner.step(closure)
         if self.inner.skipped > before:
@@ -164,8 +158,8 @@ class Lookahead(Wrapper):
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to continue bit for bit; with the slow weights under ``'slow'``."""
-        self._remember()
+        """Return a copy of everything needed to continue bit for bit, with the slow weights under ``'slow'``."""
+        self._start_slow()
         slow = {
             i: a.copy() if isinstance(p.data, np.ndarray) else a.item()
             for i, (a, p) in enumerate(zip(self.slow, self.parameters, strict=True))
@@ -173,24 +167,20 @@ class Lookahead(Wrapper):
         return {**super().state_dict(), "slow": slow}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a `state_dict`, which is copied; loads all of it or, if anything is wrong, nothing."""
+        """Restore a copy of a `state_dict`, atomically."""
         given = state_dict.get("slow") if isinstance(state_dict, Mapping) else None
         if not isinstance(given, Mapping) or len(given) != len(self.parameters):
             found = len(given) if isinstance(given, Mapping) else "no"
             raise ValueError(f"the state_dict has {found} slow parameters, this Lookahead has {len(self.parameters)}")
         slow = []
         for i, p in enumerate(self.parameters):
-            value = given.get(i, given.get(str(i)))
-            data = np.asarray(p.data)
-            if value is None or np.shape(value) != data.shape:
-                raise ValueError(f"slow {label(p, i)} has shape {np.shape(value)} in the state_dict, {data.shape} here")
-            slow.append(np.array(value, dtype=data.dtype))
+            slow.append(checked_array(given.get(i, given.get(str(i))), np.asarray(p.data), f"slow {label(p, i)}"))
         super().load_state_dict(state_dict)
         self.slow = slow
 
 
 class SAM(Wrapper):
-    """Sharpness-aware minimisation: the gradient is taken where the loss is about the worst nearby.
+    """Sharpness-aware minimization: the gradient is taken where the loss nearby is approximately largest.
 
     ::
 
@@ -201,17 +191,17 @@ class SAM(Wrapper):
     Parameters
     ----------
     inner : Optimizer
-        Which moves the parameters with that gradient.
+        Updates the parameters with that gradient.
     rho : float
-        How far "nearby" is.
+        Radius of the neighbourhood.
     adaptive : bool
-        Measure it relative to each parameter (ASAM).
+        Scale the neighbourhood with each parameter (ASAM).
 
     Notes
     -----
     Foret, Kleiner, Mobahi & Neyshabur 2021, "Sharpness-Aware Minimization", Algorithm 1; adaptive: Kwon et al. 2021,
     "ASAM", Algorithm 1. The norm is over all parameters. optax (``contrib.sam``): the same; Keras has a training loop,
-    ``SharpnessAwareMinimization``; PyTorch has none.
+    ``SharpnessAwareMinimization``; PyTorch does not include it.
 
     Examples
     --------
@@ -227,16 +217,15 @@ class SAM(Wrapper):
     0.25
     """
 
-    settings: ClassVar[dict[str, Any]] = {"rho": Annotated[float, "[0, inf)"], "adaptive": bool}
     needs_closure: ClassVar[bool] = True
-    rho: ClassVar[float]
-    adaptive: ClassVar[bool]
+    rho: NonNegative = 0.05
+    adaptive: bool = False
 
     def __init__(self, inner: Optimizer, rho: float = 0.05, adaptive: bool = False) -> None:
         super().__init__(inner, rho=rho, adaptive=adaptive)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Climb, take the gradient there, return, and step with the optimizer inside.
+        """Perturb the parameters, compute the gradient there, restore them, and step with the inner optimizer.
 
         Parameters
         ----------
@@ -246,7 +235,7 @@ class SAM(Wrapper):
         Returns
         -------
         loss
-            What the closure returned the first time.
+            The value the closure returned first.
         """
         if not callable(closure):
             raise TypeError("SAM.step needs a closure that clears the gradients, calls backward(), returns the loss")
@@ -267,12 +256,13 @@ class SAM(Wrapper):
         return loss
 
     def _climb(self) -> None:
-        """Move every parameter that has a gradient to where the loss is about the worst."""
-        moved = []
+        """Move every parameter with a gradient to where the loss nearby is approximately largest."""
+        climbs = []
         for group in self.param_groups:
             sign = -1.0 if group["maximize"] else 1.0
-            moved += [(p, sign * numbers(p.grad)) for p in group["params"] if p.grad is not None]
-        scales = [abs(p.data) if self.adaptive else 1.0 for p, _ in moved]
-        norm = math.sqrt(sum(float(np.sum((s * g) ** 2)) for (_, g), s in zip(moved, scales, strict=True)))
-        for (p, g), s in zip(moved, scales, strict=True):
+            for p in group["params"]:
+                if p.grad is not None:
+                    climbs.append((p, sign * raw_gradient(p.grad), abs(p.data) if self.adaptive else 1.0))
+        norm = sum(float(np.sum((s * g) ** 2)) for _, g, s in climbs) ** 0.5
+        for p, g, s in climbs:
             p.data = p.data + self.rho / (norm + 1e-12) * s * s * g

@@ -1,18 +1,16 @@
-"""Relatives of Adam: `Adamax`, `NAdam`, `RAdam`, `AdaBelief`, `Yogi`."""
+"""Variants of Adam: `Adamax`, `NAdam`, `RAdam`, `AdaBelief`, `Yogi`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .flat_params import State
-from .optimizer import Optimizer
-from .options import Betas, NonNegative
+from optim.flat_params import Array, State
+from optim.optimizer import Optimizer, Update
+from optim.options import Betas, NonNegative
 
 
 class Adamax(Optimizer):
-    """Adam with the largest recent gradient in place of the root mean square.
+    """Adam with the infinity norm of past gradients in place of their root mean square.
 
     ::
 
@@ -23,13 +21,13 @@ class Adamax(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of the two averages, each in [0, 1).
     eps : float
-        Added to the gradient's size.
+        Added to the absolute value of the gradient.
     weight_decay : float
         L2 regularisation, added to the gradient.
 
@@ -52,12 +50,12 @@ class Adamax(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = u = 0."""
         return zero, zero
 
-    def rule(self, g: Any, m: Any, u: Any, *, t: int, lr: float, betas: tuple[float, float], eps: float) -> Any:
-        """Take one step; see the class."""
+    def rule(self, g: Array, m: Array, u: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
+        """Return the update and the new state."""
         b1, b2 = betas
         m = b1 * m + (1 - b1) * g
         u = np.maximum(b2 * u, abs(g) + eps)
@@ -65,35 +63,36 @@ class Adamax(Optimizer):
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum: the average is taken one step ahead.
+    """Adam with Nesterov momentum.
 
     ::
 
         mu = b1 * (1 - 0.96**(t * momentum_decay) / 2);    mu_next: the same for t + 1;    product *= mu
-        m and v as in Adam;    m_bar = mu_next * m / (1 - product * mu_next) + (1 - mu) * g / (1 - product)
-        p -= lr * m_bar / (sqrt(v / (1 - b2**t)) + eps)
+        g_hat = g / (1 - product);    m_hat = m / (1 - product * mu_next);    m, v and v_hat as in Adam
+        p -= lr * ((1 - mu) * g_hat + mu_next * m_hat) / (sqrt(v_hat) + eps)
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of the two averages, each in [0, 1).
     eps : float
         Added outside the root.
     weight_decay : float
         L2 regularisation, added to the gradient.
     momentum_decay : float
-        How fast the momentum rises to b1.
+        Rate at which the momentum mu approaches b1.
     decoupled_weight_decay : bool
-        Shrink the parameter instead of adding to the gradient.
+        Shrink the parameter instead of adding the decay to the gradient.
 
     Notes
     -----
-    Dozat 2016, "Incorporating Nesterov Momentum into Adam", Algorithm 2 with the momentum schedule of its section 3.
-    PyTorch and Keras: the same (Keras fixes momentum_decay at 0.004, eps 1e-7); optax: no momentum schedule.
+    Dozat 2016, "Incorporating Nesterov Momentum into Adam", Algorithm 2 with the momentum schedule of its section 3;
+    m decays with b1 as in PyTorch and Keras, in the paper with mu. Keras fixes momentum_decay at 0.004 and has eps
+    1e-7; optax has no momentum schedule.
 
     Examples
     --------
@@ -111,49 +110,51 @@ class NAdam(Optimizer):
     momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: bool = False
 
-    def start(self, zero: Any) -> State:
-        """Begin with m = v = 0 and an empty product of momenta."""
+    def start(self, zero: Array) -> State:
+        """Begin with m = v = 0 and a product of 1."""
         return zero, zero, 1.0
 
     def rule(
-        self, g: Any, m: Any, v: Any, product: float, *,
-        t: int, lr: float, betas: tuple[float, float], eps: float, momentum_decay: float,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
+        self, g: Array, m: Array, v: Array, product: float, *,
+        t: int, lr: float, betas: Betas, eps: float, momentum_decay: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
         b1, b2 = betas
         mu = b1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
         mu_next = b1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay))
         product = product * mu
         m = b1 * m + (1 - b1) * g
-        v = b2 * v + (1 - b2) * g * g
-        m_bar = mu_next / (1 - product * mu_next) * m + (1 - mu) / (1 - product) * g
+        v = b2 * v + (1 - b2) * g**2
+        g_hat = g / (1 - product)
+        m_hat = m / (1 - product * mu_next)
+        m_bar = (1 - mu) * g_hat + mu_next * m_hat
         v_hat = v / (1 - b2**t)
         return lr * m_bar / (np.sqrt(v_hat) + eps), (m, v, product)
 
 
 class RAdam(Optimizer):
-    """Adam whose first steps, for which v is no estimate yet, are plain momentum.
+    """Adam with rectified variance: the first steps, where v is not reliable yet, use momentum only.
 
     ::
 
-        rho_inf = 2 / (1 - b2) - 1;    rho = rho_inf - 2 * t * b2**t / (1 - b2**t);    m_hat, v_hat as in Adam
+        rho_inf = 2 / (1 - b2) - 1;    rho = rho_inf - 2 * t * b2**t / (1 - b2**t);    l = sqrt((1 - b2**t) / v)
         r = sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
-        p -= lr * m_hat * r / sqrt(v_hat)   if rho > 5, else   lr * m_hat
+        p -= lr * r * m_hat * l   if rho > 5, else   lr * m_hat                         (m, v, m_hat as in Adam)
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of the two averages, each in [0, 1).
     eps : float
-        Added to the root of v before its correction.
+        Added to ``sqrt(v)``.
     weight_decay : float
         L2 regularisation, added to the gradient.
     decoupled_weight_decay : bool
-        Shrink the parameter instead of adding to the gradient.
+        Shrink the parameter instead of adding the decay to the gradient.
 
     Notes
     -----
@@ -175,26 +176,27 @@ class RAdam(Optimizer):
     weight_decay: NonNegative = 0.0
     decoupled_weight_decay: bool = False
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = v = 0."""
         return zero, zero
 
-    def rule(self, g: Any, m: Any, v: Any, *, t: int, lr: float, betas: tuple[float, float], eps: float) -> Any:
-        """Take one step; see the class."""
+    def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
+        """Return the update and the new state."""
         b1, b2 = betas
         m = b1 * m + (1 - b1) * g
-        v = b2 * v + (1 - b2) * g * g
+        v = b2 * v + (1 - b2) * g**2
         m_hat = m / (1 - b1**t)
         rho_inf = 2 / (1 - b2) - 1
         rho = rho_inf - 2 * t * b2**t / (1 - b2**t)
         if rho <= 5:
             return lr * m_hat, (m, v)
         r = ((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)) ** 0.5
-        return lr * r * (1 - b2**t) ** 0.5 * m_hat / (np.sqrt(v) + eps), (m, v)
+        l = (1 - b2**t) ** 0.5 / (np.sqrt(v) + eps)  # noqa: E741 - the paper's name
+        return lr * r * m_hat * l, (m, v)
 
 
 class AdaBelief(Optimizer):
-    """Adam that divides by how far gradients are from their average, not from zero.
+    """Adam with the variance around the mean gradient in place of the second moment.
 
     ::
 
@@ -205,20 +207,20 @@ class AdaBelief(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of the two averages, each in [0, 1).
     eps, eps_root : float
-        Added outside the root, and to s in every step.
+        Added outside the root, and to s in each step.
     weight_decay : float
         L2 regularisation, added to the gradient.
 
     Notes
     -----
     Zhuang et al. 2020, "AdaBelief Optimizer", Algorithm 2. optax: the same with eps = eps_root = 1e-16; PyTorch and
-    Keras have none.
+    Keras do not include it.
 
     Examples
     --------
@@ -235,25 +237,24 @@ class AdaBelief(Optimizer):
     weight_decay: NonNegative = 0.0
     eps_root: NonNegative = 1e-16
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = s = 0."""
         return zero, zero
 
     def rule(
-        self, g: Any, m: Any, s: Any, *, t: int, lr: float, betas: tuple[float, float], eps: float, eps_root: float
-    ) -> Any:
-        """Take one step; see the class."""
+        self, g: Array, m: Array, s: Array, *, t: int, lr: float, betas: Betas, eps: float, eps_root: float
+    ) -> Update:
+        """Return the update and the new state."""
         b1, b2 = betas
         m = b1 * m + (1 - b1) * g
-        surprise = g - m
-        s = b2 * s + (1 - b2) * surprise * surprise + eps_root
+        s = b2 * s + (1 - b2) * (g - m) ** 2 + eps_root
         m_hat = m / (1 - b1**t)
         s_hat = s / (1 - b2**t)
         return lr * m_hat / (np.sqrt(s_hat) + eps), (m, s)
 
 
 class Yogi(Optimizer):
-    """Adam whose v moves by no more than the new square, so that the step length cannot jump up.
+    """Adam with an additive update of v, so that the effective step size increases slowly.
 
     ::
 
@@ -264,17 +265,17 @@ class Yogi(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of the two averages, each in [0, 1).
     eps : float
         Added outside the root.
     weight_decay : float
         L2 regularisation, added to the gradient.
     initial_accumulator_value : float
-        What m and v start from.
+        Initial value of m and v.
 
     Notes
     -----
@@ -296,15 +297,15 @@ class Yogi(Optimizer):
     weight_decay: NonNegative = 0.0
     initial_accumulator_value: NonNegative = 1e-6
 
-    def start(self, zero: Any, *, initial_accumulator_value: float) -> State:
-        """Begin with m and v a little above 0."""
+    def start(self, zero: Array, *, initial_accumulator_value: float) -> State:
+        """Begin with m and v slightly above 0."""
         return zero + initial_accumulator_value, zero + initial_accumulator_value
 
-    def rule(self, g: Any, m: Any, v: Any, *, t: int, lr: float, betas: tuple[float, float], eps: float) -> Any:
-        """Take one step; see the class."""
+    def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
+        """Return the update and the new state."""
         b1, b2 = betas
         m = b1 * m + (1 - b1) * g
-        v = v - (1 - b2) * np.sign(v - g * g) * g * g
+        v = v - (1 - b2) * np.sign(v - g**2) * g**2
         m_hat = m / (1 - b1**t)
         v_hat = v / (1 - b2**t)
         return lr * m_hat / (np.sqrt(v_hat) + eps), (m, v)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .flat_params import State
-from .optimizer import Optimizer
-from .options import Betas, NonNegative
+from optim.flat_params import Array, State
+from optim.optimizer import Optimizer, Update
+from optim.options import Betas, NonNegative
 
 
 class Adam(Optimizer):
-    """Steps of about `lr` in every coordinate: the average gradient over its average size.
+    """Adaptive moments: the mean gradient divided by the root of the mean squared gradient.
 
     ::
 
@@ -23,24 +21,23 @@ class Adam(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in m and v, each in [0, 1).
+        Decay rates of m and v, each in [0, 1).
     eps, eps_root : float
         Added outside and inside the root. ``eps=0, eps_root=1e-8`` is the form with one epsilon inside.
     weight_decay : float
         L2 regularisation, added to the gradient; with `decoupled_weight_decay` as in `AdamW`.
     amsgrad : bool
-        Divide by the largest v so far (Reddi, Kale & Kumar 2018, Algorithm 2, corrected for bias as in PyTorch).
+        Divide by the maximum of all v (Reddi, Kale & Kumar 2018, Algorithm 2; bias-corrected as in PyTorch).
     decoupled_weight_decay : bool
-        Shrink the parameter instead of adding to the gradient.
+        Shrink the parameter instead of adding the decay to the gradient.
 
     Notes
     -----
-    Kingma & Ba 2015, Algorithm 1, epsilon outside the root. The corrections are joined to `lr` and `eps`, numbers, as
-    at the end of the paper's section 2, which saves dividing arrays. PyTorch: the same; Keras: eps 1e-7, multiplied by
+    Kingma & Ba 2015, Algorithm 1, epsilon outside the root. PyTorch: the same; Keras: eps 1e-7, multiplied by
     ``sqrt(1 - b2**t)`` (the epsilon-hat of section 2); optax: the same, with `eps_root`; its amsgrad takes the largest
     v_hat.
 
@@ -61,25 +58,26 @@ class Adam(Optimizer):
     decoupled_weight_decay: bool = False
     eps_root: NonNegative = 0.0
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = v = 0; the largest v is kept only for amsgrad."""
         return zero, zero, None
 
     def rule(
-        self, g: Any, m: Any, v: Any, v_max: Any, *,
-        t: int, lr: float, betas: tuple[float, float], eps: float, eps_root: float, amsgrad: bool,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
+        self, g: Array, m: Array, v: Array, v_max: Array | None, *,
+        t: int, lr: float, betas: Betas, eps: float, eps_root: float, amsgrad: bool,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
         b1, b2 = betas
         m = b1 * m + (1 - b1) * g
-        v = b2 * v + (1 - b2) * g * g
+        v = b2 * v + (1 - b2) * g**2
+        m_hat = m / (1 - b1**t)
+        v_hat = v / (1 - b2**t)
         if amsgrad:
             v_max = v if v_max is None else np.maximum(v_max, v)
-        spread = v_max if amsgrad else v
-        unbias = 1 - b2**t
+            v_hat = v_max / (1 - b2**t)
         if eps_root:
-            spread = spread + eps_root * unbias
-        return lr * unbias**0.5 / (1 - b1**t) * m / (np.sqrt(spread) + eps * unbias**0.5), (m, v, v_max)
+            v_hat = v_hat + eps_root
+        return lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, v_max)
 
 
 class AdamW(Adam):
@@ -93,11 +91,11 @@ class AdamW(Adam):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr, betas, eps, amsgrad, eps_root
         As in `Adam`.
     weight_decay : float
-        How strongly parameters are drawn to zero, relative to `lr`.
+        Strength of the decay, relative to `lr`.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Gradient descent with one momentum: `SGD`, `Momentum`, `Signum`."""
+"""Gradient descent with momentum: `SGD`, `Momentum`, `Signum`."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .flat_params import State
-from .optimizer import Optimizer
-from .options import Fraction, NonNegative, Number
+from optim.flat_params import Array, State
+from optim.optimizer import Optimizer, Update
+from optim.options import Fraction, NonNegative, Number
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum or Nesterov's momentum if asked for.
+    """Gradient descent, optionally with momentum or Nesterov momentum.
 
     ::
 
-        buf = momentum * buf + (1 - dampening) * g          (first step: buf = g)
-        p  -= lr * buf                                      (Nesterov: lr * (g + momentum * buf))
+        v  = momentum * v + (1 - dampening) * g             (first step: v = g)
+        p -= lr * v                                         (Nesterov: lr * (g + momentum * v))
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     momentum, dampening : float
-        Weight of the steps before, and how much less than 1 the new gradient weighs.
+        Decay rate of the velocity v, and reduction of the weight of the new gradient.
     weight_decay : float
         L2 regularisation, added to the gradient: ``g + weight_decay * p``.
     nesterov : bool
-        Look ahead; needs momentum and no dampening.
+        Use Nesterov momentum; requires momentum and zero dampening.
 
     Notes
     -----
     Sutskever, Martens, Dahl & Hinton 2013, "On the importance of initialization and momentum", equations 1-4, with the
-    velocity in units of the gradient: as in PyTorch a change of `lr` acts at once. Keras (and the paper) keep
-    ``v = momentum * v - lr * g``, where a change of `lr` acts slowly; optax's ``trace`` is PyTorch's without dampening.
+    velocity in units of the gradient: as in PyTorch, a change of `lr` takes effect at once. Keras (and the paper) keep
+    ``v = momentum * v - lr * g``, where it takes effect gradually; optax's ``trace`` is PyTorch's without dampening.
 
     Examples
     --------
@@ -55,30 +55,29 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Nesterov's form is defined with momentum and without dampening only."""
+        """Raise ValueError if `nesterov` is combined with zero momentum or with dampening."""
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
             raise ValueError(
                 "SGD: nesterov=True needs momentum > 0 and dampening = 0, got momentum="
                 f"{group['momentum']} and dampening={group['dampening']}"
             )
 
-    def start(self, zero: Any) -> State:
-        """No momentum yet: the first step takes the gradient itself."""
+    def start(self, zero: Array) -> State:
+        """Begin without velocity: the first step uses the gradient itself."""
         return (None,)
 
-    def rule(self, g: Any, buf: Any, *, lr: float, momentum: float, dampening: float, nesterov: bool) -> Any:
-        """Take one step; see the class."""
+    def rule(
+        self, g: Array, v: Array | None, *, lr: float, momentum: float, dampening: float, nesterov: bool
+    ) -> Update:
+        """Return the update and the new state."""
         if momentum == 0:
-            return lr * g, (buf,)
-        share = (1 - dampening) * g if dampening else g
-        buf = g if buf is None else momentum * buf + share
-        if nesterov:
-            return lr * (g + momentum * buf), (buf,)
-        return lr * buf, (buf,)
+            return lr * g, (v,)
+        v = g if v is None else momentum * v + (1 - dampening) * g
+        return lr * (g + momentum * v if nesterov else v), (v,)
 
 
 class Momentum(Optimizer):
-    """Gradient descent along an exponential average of the gradients.
+    """Gradient descent with an exponential moving average of the gradients.
 
     ::
 
@@ -88,18 +87,18 @@ class Momentum(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     beta : float
-        Weight of the past, in [0, 1).
+        Decay rate of the average, in [0, 1).
     weight_decay : float
         L2 regularisation, added to the gradient.
 
     Notes
     -----
-    The form of Andrew Ng's course and many textbooks: an average, so `beta` does not change the size of the steps. It
-    is ``SGD(lr, momentum=beta, dampening=beta)`` of PyTorch but for the first step, where PyTorch takes all of g
+    The form of Andrew Ng's course and many textbooks: an average, so `beta` does not change the step size. It is
+    ``SGD(lr, momentum=beta, dampening=beta)`` of PyTorch but for the first step, where PyTorch takes all of g
     (optax: ``ema(beta, debias=False)``); Keras has no such form. Polyak 1964 is the source of the idea.
 
     Examples
@@ -115,18 +114,18 @@ class Momentum(Optimizer):
     beta: Fraction = 0.9
     weight_decay: NonNegative = 0.0
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with v = 0."""
         return (zero,)
 
-    def rule(self, g: Any, v: Any, *, lr: float, beta: float) -> Any:
-        """Take one step; see the class."""
+    def rule(self, g: Array, v: Array, *, lr: float, beta: float) -> Update:
+        """Return the update and the new state."""
         v = beta * v + (1 - beta) * g
         return lr * v, (v,)
 
 
 class Signum(Optimizer):
-    """Steps of one length in every coordinate: the sign of the momentum.
+    """The sign of the momentum: steps of equal size in every coordinate.
 
     ::
 
@@ -136,11 +135,11 @@ class Signum(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
-        How far every number moves in each step.
+        Size of each step.
     momentum : float
-        Weight of the past; 0 is signSGD.
+        Decay rate of m; 0 is signSGD.
     weight_decay : float
         Decoupled: ``p -= lr * weight_decay * p``.
 
@@ -163,11 +162,11 @@ class Signum(Optimizer):
     weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = 0."""
         return (zero,)
 
-    def rule(self, g: Any, m: Any, *, lr: float, momentum: float) -> Any:
-        """Take one step; see the class."""
+    def rule(self, g: Array, m: Array, *, lr: float, momentum: float) -> Update:
+        """Return the update and the new state."""
         m = momentum * m + (1 - momentum) * g
         return lr * np.sign(m), (m,)

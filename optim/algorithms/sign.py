@@ -1,18 +1,18 @@
-"""Steps by sign or by average: `Lion`, `Rprop`, `ASGD`."""
+"""Steps by sign, and averaged steps: `Lion`, `Rprop`, `ASGD`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from .flat_params import State
-from .optimizer import Group, Optimizer
-from .options import Betas, NonNegative, Number
+from optim.flat_params import Array, State
+from optim.optimizer import Group, Optimizer, Update
+from optim.options import Betas, NonNegative, Number
 
 
 class Lion(Optimizer):
-    """The sign of a mixture of momentum and gradient.
+    """The sign of an interpolation between momentum and gradient.
 
     ::
 
@@ -22,11 +22,11 @@ class Lion(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     betas : tuple of float
-        Weights of the past in the two averages, each in [0, 1).
+        Decay rates of c and m, each in [0, 1).
     weight_decay : float
         Decoupled: ``p -= lr * weight_decay * p``.
 
@@ -49,12 +49,12 @@ class Lion(Optimizer):
     weight_decay: NonNegative = 1e-3
     decoupled_decay: ClassVar[bool] = True
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with m = 0."""
         return (zero,)
 
-    def rule(self, g: Any, m: Any, *, lr: float, betas: tuple[float, float]) -> Any:
-        """Take one step; see the class."""
+    def rule(self, g: Array, m: Array, *, lr: float, betas: Betas) -> Update:
+        """Return the update and the new state."""
         b1, b2 = betas
         c = b1 * m + (1 - b1) * g
         m = b2 * m + (1 - b2) * g
@@ -62,24 +62,24 @@ class Lion(Optimizer):
 
 
 class Rprop(Optimizer):
-    """Every number has a step length of its own, which grows while the sign of the gradient stays.
+    """An individual step size for every element, which grows while the sign of its gradient stays the same.
 
     ::
 
         size *= etas[1] where g * previous > 0, etas[0] where g * previous < 0;    clip size to step_sizes
-        where the sign has turned: g = 0                    (no step now, and no judgement in the next one)
+        where the sign has changed: g = 0                   (no step now, and no comparison in the next step)
         p -= sign(g) * size;    previous = g
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
-        Every first step length.
+        Initial step size.
     etas : tuple of float
-        Factors for a step that went too far, below 1, and for one that did not, above 1.
+        Factors after a change of sign, below 1, and without one, above 1.
     step_sizes : tuple of float
-        Smallest and largest step length.
+        Smallest and largest step size.
 
     Notes
     -----
@@ -100,31 +100,31 @@ class Rprop(Optimizer):
     step_sizes: Annotated[tuple[float, float], "[0, inf)"] = (1e-6, 50.0)
 
     def check_group(self, group: Group) -> None:
-        """Both pairs are ordered, and 1 lies between the factors."""
+        """Raise ValueError unless both pairs are ordered, with 1 between the factors."""
         if not group["etas"][0] < 1 < group["etas"][1]:
             raise ValueError(f"Rprop: etas must be (below 1, above 1), got {group['etas']}")
         if not group["step_sizes"][0] <= group["step_sizes"][1]:
             raise ValueError(f"Rprop: step_sizes must be (smallest, largest), got {group['step_sizes']}")
 
-    def start(self, zero: Any, *, lr: float) -> State:
-        """Begin with no gradient before and every step length lr."""
+    def start(self, zero: Array, *, lr: float) -> State:
+        """Begin with a previous gradient of 0 and the step size lr."""
         return zero, zero + lr
 
     def rule(
-        self, g: Any, previous: Any, size: Any, *, etas: tuple[float, float], step_sizes: tuple[float, float]
-    ) -> Any:
-        """Take one step; see the class."""
+        self, g: Array, previous: Array, size: Array, *, etas: tuple[float, float], step_sizes: tuple[float, float]
+    ) -> Update:
+        """Return the update and the new state."""
         down, up = etas
         smallest, largest = step_sizes
-        agree = np.sign(g * previous)
-        factor = np.where(agree > 0, up, np.where(agree < 0, down, 1.0)).astype(size.dtype)
-        size = np.clip(size * factor, smallest, largest)
-        g = np.where(agree < 0, 0 * g, g)
+        agreement = g * previous
+        size = np.where(agreement > 0, up * size, np.where(agreement < 0, down * size, size))
+        size = np.minimum(np.maximum(size, smallest), largest)
+        g = np.where(agreement < 0, 0 * g, g)
         return np.sign(g) * size, (g, size)
 
 
 class ASGD(Optimizer):
-    """Gradient descent that also keeps the average of where it has been.
+    """Gradient descent that also averages its iterates.
 
     ::
 
@@ -135,13 +135,13 @@ class ASGD(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     lambd : float
-        Decay of the parameters and of the step length.
+        Decay of the parameters and of the step size.
     alpha : float
-        Power with which the step length falls.
+        Exponent of the decay of the step size.
     t0 : float
         Step at which averaging starts; until then ``ax`` is the parameter itself.
     weight_decay : float
@@ -149,7 +149,7 @@ class ASGD(Optimizer):
 
     Notes
     -----
-    Polyak & Juditsky 1992, with the step length of Bottou's sgd (2010). PyTorch: the same. The average is ``ax`` of a
+    Polyak & Juditsky 1992, with the step size of Bottou's sgd (2010). PyTorch: the same. The average is ``ax`` of a
     parameter's state; `optim.averaging` offers it for any optimizer. Keras and optax have averages as wrappers.
 
     Examples
@@ -167,18 +167,17 @@ class ASGD(Optimizer):
     t0: NonNegative = 1e6
     weight_decay: NonNegative = 0.0
 
-    def start(self, zero: Any, *, lr: float) -> State:
-        """Begin with the step length lr and an average that follows at once."""
+    def start(self, zero: Array, *, lr: float) -> State:
+        """Begin with the step size lr and mu = 1."""
         return zero, lr, 1.0
 
     def rule(
-        self, g: Any, ax: Any, eta: float, mu: float, *,
-        p: Any, t: int, lr: float, lambd: float, alpha: float, t0: float,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
-        step = lambd * eta * p + eta * g
-        after = p - step
-        ax = after if mu == 1 else ax + mu * (after - ax)
+        self, g: Array, ax: Array, eta: float, mu: float, *,
+        p: Array, t: int, lr: float, lambd: float, alpha: float, t0: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        update = lambd * eta * p + eta * g
+        ax = ax + mu * (p - update - ax)
         eta = lr / (1 + lambd * lr * t) ** alpha
         mu = 1 / max(1.0, t - t0)
-        return step, (ax, eta, mu)
+        return update, (ax, eta, mu)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .flat_params import Array
+from optim.flat_params import Array
 
 
 class Point(NamedTuple):
-    """A point on the line: how far along, the function there, its gradient, and its slope along the line."""
+    """A point on the line: distance, value of the function, its gradient, and its slope along the line."""
 
     t: float
     f: float
@@ -22,9 +22,9 @@ Evaluate = Callable[[float], Point]
 
 
 def cubic_minimum(a: Point, b: Point, low: float, high: float) -> float:
-    """Return where the cubic through two points with their slopes is least, kept between two bounds.
+    """Return the minimizer of the cubic through two points with their slopes, clipped to two bounds.
 
-    Nocedal & Wright 2006, "Numerical Optimization", equation 3.59; the middle of the bounds if there is no minimum.
+    Nocedal & Wright 2006, "Numerical Optimization", equation 3.59; the midpoint of the bounds if there is no minimum.
     """
     if a.t > b.t:
         a, b = b, a
@@ -45,20 +45,20 @@ def strong_wolfe(
     evaluate: Evaluate, start: Point, t: float, reach: float, limit: int, tolerance: float,
     c1: float = 1e-4, c2: float = 0.9,
 ) -> tuple[Point, int]:  # fmt: skip
-    """Return a point with enough descent and a small enough slope, and how many evaluations it took.
+    """Return a point that satisfies the strong Wolfe conditions, and the number of evaluations.
 
     Parameters
     ----------
     evaluate : callable
-        From a distance along the line to a `Point`.
+        Maps a distance along the line to a `Point`.
     start : Point
         At distance 0, with a negative slope.
     t : float
         First distance to try.
     reach : float
-        Largest entry of the direction: an interval times it below `tolerance` is not divided further.
+        Largest element of the direction; an interval is not divided further if the product is below `tolerance`.
     limit : int
-        Most evaluations after the first.
+        Maximum number of evaluations after the first.
     c1, c2 : float
         ``f(t) <= f(0) + c1 * t * f'(0)`` and ``|f'(t)| <= c2 * |f'(0)|``: Nocedal & Wright 2006, equation 3.7.
     """
@@ -90,13 +90,13 @@ def _zoom(
     evaluate: Evaluate, enough: Callable[[Point], bool], flat: Callable[[Point], bool],
     low: Point, high: Point, first: Point, used: int, limit: int, narrow: float,
 ) -> tuple[Point, int]:  # fmt: skip
-    """Narrow an interval that holds a point as wanted; Nocedal & Wright 2006, Algorithm 3.6."""
+    """Narrow an interval that contains such a point; Nocedal & Wright 2006, Algorithm 3.6."""
     slow = False
     while used < limit and abs(high.t - low.t) >= narrow:
         left, right = min(low.t, high.t), max(low.t, high.t)
         t = cubic_minimum(low, high, left, right)
         margin = 0.1 * (right - left)
-        if min(right - t, t - left) < margin:  # too near an end: a tenth of the interval away, the second time
+        if min(right - t, t - left) < margin:  # too near an end: from the second time on, a tenth of the interval away
             if slow or t >= right or t <= left:
                 t = right - margin if abs(t - right) < abs(t - left) else left + margin
                 slow = False

@@ -1,39 +1,37 @@
-"""Steps divided by the size of past gradients: `Adagrad`, `Adadelta`, `RMSprop`, `Ftrl`."""
+"""Steps divided by the magnitude of past gradients: `Adagrad`, `Adadelta`, `RMSprop`, `Ftrl`."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .flat_params import State
-from .optimizer import Optimizer
-from .options import NonNegative, Portion
+from optim.flat_params import Array, State
+from optim.optimizer import Optimizer, Update
+from optim.options import NonNegative, Portion
 
 
 class RMSprop(Optimizer):
-    """The gradient over a running average of its size.
+    """The gradient divided by the root of its mean square.
 
     ::
 
-        s  = alpha * s + (1 - alpha) * g**2                 (centered: its mean, squared, is taken off)
+        s  = alpha * s + (1 - alpha) * g**2                 (centered: minus the square of the mean gradient)
         b  = momentum * b + g / (sqrt(s + eps_root) + eps)
         p -= lr * b
 
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     alpha : float
-        Weight of the past in s.
+        Decay rate of s.
     eps, eps_root : float
         Added outside and inside the root.
     weight_decay : float
         L2 regularisation, added to the gradient.
     momentum : float
-        Weight of the steps before.
+        Decay rate of b.
     centered : bool
         Divide by an estimate of the standard deviation instead of the root mean square.
 
@@ -60,31 +58,31 @@ class RMSprop(Optimizer):
     centered: bool = False
     eps_root: NonNegative = 0.0
 
-    def start(self, zero: Any) -> State:
-        """Begin with s = 0; mean and momentum begin when they are used."""
+    def start(self, zero: Array) -> State:
+        """Begin with s = 0; mean and b begin when they are used."""
         return zero, None, None
 
     def rule(
-        self, g: Any, s: Any, mean: Any, buf: Any, *,
+        self, g: Array, s: Array, mean: Array | None, b: Array | None, *,
         lr: float, alpha: float, eps: float, eps_root: float, momentum: float, centered: bool,
-    ) -> Any:  # fmt: skip
-        """Take one step; see the class."""
-        s = alpha * s + (1 - alpha) * g * g
-        spread = s
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        s = alpha * s + (1 - alpha) * g**2
+        variance = s
         if centered:
             mean = (1 - alpha) * g if mean is None else alpha * mean + (1 - alpha) * g
-            spread = s - mean * mean
+            variance = s - mean**2
         if eps_root:
-            spread = spread + eps_root
-        direction = g / (np.sqrt(spread) + eps)
+            variance = variance + eps_root
+        update = g / (np.sqrt(variance) + eps)
         if momentum:
-            buf = direction if buf is None else momentum * buf + direction
-            direction = buf
-        return lr * direction, (s, mean, buf)
+            b = update if b is None else momentum * b + update
+            update = b
+        return lr * update, (s, mean, b)
 
 
 class Adagrad(Optimizer):
-    """The gradient over the root of the sum of all its squares: rare features take large steps.
+    """The gradient divided by the root of the sum of its squares: rare features take large steps.
 
     ::
 
@@ -94,15 +92,15 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     lr_decay : float
-        How fast `lr` falls with the step count.
+        Decay of `lr` with the step count.
     weight_decay : float
         L2 regularisation, added to the gradient.
     initial_accumulator_value : float
-        What s starts from.
+        Initial value of s.
     eps : float
         Added outside the root.
 
@@ -126,18 +124,18 @@ class Adagrad(Optimizer):
     initial_accumulator_value: NonNegative = 0.0
     eps: NonNegative = 1e-10
 
-    def start(self, zero: Any, *, initial_accumulator_value: float) -> State:
-        """Begin with s as asked for."""
+    def start(self, zero: Array, *, initial_accumulator_value: float) -> State:
+        """Begin with s = initial_accumulator_value."""
         return (zero + initial_accumulator_value,)
 
-    def rule(self, g: Any, s: Any, *, t: int, lr: float, lr_decay: float, eps: float) -> Any:
-        """Take one step; see the class."""
-        s = s + g * g
+    def rule(self, g: Array, s: Array, *, t: int, lr: float, lr_decay: float, eps: float) -> Update:
+        """Return the update and the new state."""
+        s = s + g**2
         return lr / (1 + (t - 1) * lr_decay) * g / (np.sqrt(s) + eps), (s,)
 
 
 class Adadelta(Optimizer):
-    """Steps in the units of the parameter: the size of past steps over the size of past gradients.
+    """Steps in the units of the parameter: the root mean square of past updates over that of past gradients.
 
     ::
 
@@ -148,13 +146,13 @@ class Adadelta(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     rho : float
-        Weight of the past in both averages.
+        Decay rate of both averages.
     eps : float
-        Added inside both roots; it is what sets the first step going.
+        Added inside both roots; it determines the size of the first steps.
     weight_decay : float
         L2 regularisation, added to the gradient.
 
@@ -177,20 +175,20 @@ class Adadelta(Optimizer):
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 0.0
 
-    def start(self, zero: Any) -> State:
+    def start(self, zero: Array) -> State:
         """Begin with s = d = 0."""
         return zero, zero
 
-    def rule(self, g: Any, s: Any, d: Any, *, lr: float, rho: float, eps: float) -> Any:
-        """Take one step; see the class."""
-        s = rho * s + (1 - rho) * g * g
+    def rule(self, g: Array, s: Array, d: Array, *, lr: float, rho: float, eps: float) -> Update:
+        """Return the update and the new state."""
+        s = rho * s + (1 - rho) * g**2
         delta = np.sqrt(d + eps) / np.sqrt(s + eps) * g
-        d = rho * d + (1 - rho) * delta * delta
+        d = rho * d + (1 - rho) * delta**2
         return lr * delta, (s, d)
 
 
 class Ftrl(Optimizer):
-    """Follow the regularised leader: with `l1` above 0, parameters become exactly 0.
+    """Follow the regularized leader (FTRL-Proximal): with `l1` above 0, parameters become exactly 0.
 
     ::
 
@@ -200,15 +198,15 @@ class Ftrl(Optimizer):
     Parameters
     ----------
     params : iterable
-        Parameters, (name, parameter) pairs, or dicts of groups.
+        Parameters, (name, parameter) pairs, or dicts that define groups.
     lr : float
         Learning rate.
     initial_accumulator_value : float
-        What n starts from.
+        Initial value of n.
     l1, l2 : float
-        Strength of the two regularisations.
+        Strength of the L1 and L2 regularization.
     beta : float
-        Slows the first steps.
+        Added to ``sqrt(n)``, which shortens the first steps.
 
     Notes
     -----
@@ -234,16 +232,16 @@ class Ftrl(Optimizer):
     beta: NonNegative = 0.0
 
     def start(
-        self, zero: Any, *, p: Any, lr: float, initial_accumulator_value: float, l1: float, l2: float, beta: float
+        self, zero: Array, *, p: Array, lr: float, initial_accumulator_value: float, l1: float, l2: float, beta: float
     ) -> State:
         """Begin with the z for which the rule returns the initial parameters."""
         n = zero + initial_accumulator_value
         return -p * (beta + np.sqrt(n) + lr * l2) - np.sign(p) * lr * l1, n
 
-    def rule(self, g: Any, z: Any, n: Any, *, p: Any, lr: float, l1: float, l2: float, beta: float) -> Any:
-        """Take one step; see the class."""
-        sigma = np.sqrt(n + g * g) - np.sqrt(n)
+    def rule(self, g: Array, z: Array, n: Array, *, p: Array, lr: float, l1: float, l2: float, beta: float) -> Update:
+        """Return the update and the new state."""
+        sigma = np.sqrt(n + g**2) - np.sqrt(n)
         z = z + lr * g - sigma * p
-        n = n + g * g
+        n = n + g**2
         w = np.where(abs(z) <= lr * l1, 0 * z, -(z - np.sign(z) * lr * l1) / (beta + np.sqrt(n) + lr * l2))
         return p - w, (z, n)

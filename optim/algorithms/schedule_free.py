@@ -1,0 +1,297 @@
+"""Optimizers that need no schedule: `ScheduleFreeSGD`, `ScheduleFreeAdamW`, `Prodigy`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from optim.flat_params import Array, State
+from optim.optimizer import Group, Optimizer, Update, Work, descent
+from optim.options import Betas, Fraction, Inner, NonNegative, Positive, Whole
+
+
+class ScheduleFree(Optimizer):
+    """Base class of the schedule-free optimizers: gradients are taken at y, between the fast z and its average x.
+
+    During training the parameters hold y. `eval` replaces it by the average x, the result of the method, and `train`
+    restores y.
+    """
+
+    weight_decay: NonNegative = 0.0
+    warmup_steps: Whole = 0
+    r: NonNegative = 0.0
+    weight_lr_power: NonNegative = 2.0
+    kept: ClassVar[dict[str, Any]] = {"train_mode": True}
+
+    def beta(self, group: Group) -> float:
+        """Return the weight of x in y."""
+        raise NotImplementedError
+
+    def survey(self, work: Work) -> dict[str, Any]:
+        """Raise RuntimeError if the parameters hold the average."""
+        if not all(group["train_mode"] for group in self.param_groups):
+            raise RuntimeError(f"{type(self).__name__} is in evaluation mode: call optimizer.train() before step()")
+        return {}
+
+    def eval(self) -> None:
+        """Set the parameters to the average x."""
+        self._exchange(False, lambda p, z, beta: (p - (1 - beta) * z) / beta)
+
+    def train(self) -> None:
+        """Set the parameters to y, where gradients are taken."""
+        self._exchange(True, lambda p, z, beta: beta * p + (1 - beta) * z)
+
+    def _exchange(self, train_mode: bool, formula: Any) -> None:
+        for group, flats in zip(self.param_groups, self._flat, strict=True):
+            if group["train_mode"] == train_mode:
+                continue
+            for flat in flats:
+                p, after = flat.read(), flat.room()
+                for block, (z, *_) in zip(flat.blocks, self._begun(flat, group), strict=True):
+                    after[block] = formula(p[block], z, self.beta(group))
+                flat.write()
+            group["train_mode"] = train_mode
+
+
+def weighted(
+    t: int, lr: float, weight_sum: float, lr_max: float, warmup_steps: int, r: float, weight_lr_power: float
+) -> tuple[float, float, float, float]:
+    """Return step size gamma, weight c of the new z in the average, sum of all weights, and largest gamma so far."""
+    gamma = lr * min(1.0, t / warmup_steps) if warmup_steps else lr
+    lr_max = max(lr_max, gamma)
+    weight = t**r * lr_max**weight_lr_power
+    weight_sum = weight_sum + weight
+    return gamma, weight / weight_sum if weight_sum else 0.0, weight_sum, lr_max
+
+
+class ScheduleFreeSGD(ScheduleFree):
+    """Gradient descent without a schedule: averaging instead of a decaying learning rate.
+
+    ::
+
+        z -= lr * g                                         (g: gradient at y, the parameters during training)
+        x  = (1 - c) * x + c * z                            (c: weight of this step over the sum of weights)
+        y  = (1 - momentum) * z + momentum * x              (`eval` sets the parameters to x, `train` to y)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    momentum : float
+        Weight of x in y, in (0, 1).
+    weight_decay : float
+        Added to the gradient at y.
+    warmup_steps : int
+        Number of steps of linear warm-up of `lr`.
+    r, weight_lr_power : float
+        The average gives step t the weight ``t**r * max(lr)**weight_lr_power``.
+
+    Notes
+    -----
+    Defazio et al. 2024, "The Road Less Scheduled", equations 3-5. The authors' package: the same. optax
+    (``contrib.schedule_free_sgd``): the same, x computed by ``schedule_free_eval_params``. PyTorch and Keras have none.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> ScheduleFreeSGD([p], lr=0.25, momentum=0.5).step()
+    >>> round(p.data, 6)
+    0.5
+    """
+
+    lr: NonNegative = 1.0
+    momentum: Inner = 0.9
+
+    def beta(self, group: Group) -> float:
+        """Return the weight of x in y."""
+        return float(group["momentum"])
+
+    def start(self, zero: Array, *, p: Array) -> State:
+        """Begin with z = p."""
+        return p, 0.0, 0.0
+
+    def rule(
+        self, g: Array, z: Array, weight_sum: float, lr_max: float, *,
+        p: Array, t: int, lr: float, momentum: float, warmup_steps: int, r: float, weight_lr_power: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        gamma, c, weight_sum, lr_max = weighted(t, lr, weight_sum, lr_max, warmup_steps, r, weight_lr_power)
+        x = (p - (1 - momentum) * z) / momentum
+        z = z - gamma * g
+        x = (1 - c) * x + c * z
+        y = (1 - momentum) * z + momentum * x
+        return p - y, (z, weight_sum, lr_max)
+
+
+class ScheduleFreeAdamW(ScheduleFree):
+    """AdamW without a schedule: averaging instead of momentum and of a decaying learning rate.
+
+    ::
+
+        v  = b2 * v + (1 - b2) * g**2;    z -= lr * (g / (sqrt(v / (1 - b2**t)) + eps) + weight_decay * y)
+        x  = (1 - c) * x + c * z                            (c: weight of this step over the sum of weights)
+        y  = (1 - b1) * z + b1 * x                          (`eval` sets the parameters to x, `train` to y)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Weight of x in y, in (0, 1), and decay rate of v.
+    eps : float
+        Added outside the root.
+    weight_decay : float
+        Added to the update at y.
+    warmup_steps : int
+        Number of steps of linear warm-up of `lr`.
+    r, weight_lr_power : float
+        The average gives step t the weight ``t**r * max(lr)**weight_lr_power``.
+
+    Notes
+    -----
+    Defazio et al. 2024, "The Road Less Scheduled", Algorithm 1. The authors' package: the same. optax
+    (``contrib.schedule_free_adamw``): the same. PyTorch and Keras have none.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> ScheduleFreeAdamW([p], lr=0.25, betas=(0.5, 0.75)).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 2.5e-3
+    betas: tuple[Inner, Fraction] = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    own_decay: ClassVar[bool] = True
+
+    def beta(self, group: Group) -> float:
+        """Return the weight of x in y."""
+        return float(group["betas"][0])
+
+    def start(self, zero: Array, *, p: Array) -> State:
+        """Begin with z = p and v = 0."""
+        return p, 0.0, 0.0, zero
+
+    def rule(
+        self, g: Array, z: Array, weight_sum: float, lr_max: float, v: Array, *,
+        p: Array, t: int, lr: float, betas: Betas, eps: float, weight_decay: float,
+        warmup_steps: int, r: float, weight_lr_power: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        b1, b2 = betas
+        gamma, c, weight_sum, lr_max = weighted(t, lr, weight_sum, lr_max, warmup_steps, r, weight_lr_power)
+        v = b2 * v + (1 - b2) * g**2
+        v_hat = v / (1 - b2**t)
+        x = (p - (1 - b1) * z) / b1
+        z = z - gamma * (g / (np.sqrt(v_hat) + eps) + weight_decay * p)
+        x = (1 - c) * x + c * z
+        y = (1 - b1) * z + b1 * x
+        return p - y, (z, weight_sum, lr_max, v)
+
+
+class Prodigy(Optimizer):
+    """Adam with an estimated step size: the distance from the initial point to the solution.
+
+    ::
+
+        m, v as in Adam, of d * g and (d * g)**2;    k = d * lr * sqrt(1 - b2**t) / (1 - b1**t)
+        r = b3 * r + d / d0 * k * (g . (p0 - p));    s = b3 * s + d / d0 * k * g;    d' = max(d, d_coef * r / |s|_1)
+        p -= k * (m / (sqrt(v) + d' * eps) + weight_decay * p);    d = d'
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay rates of the two averages, each in [0, 1).
+    beta3 : float
+        Decay rate of r and s; None means ``sqrt(b2)``.
+    eps : float
+        Added outside the root, times d.
+    weight_decay : float
+        Decoupled.
+    d0, d_coef : float
+        Initial estimate of the distance, and a factor of all estimates.
+    safeguard_warmup : bool
+        Omit lr in s.
+
+    Notes
+    -----
+    Mishchenko & Defazio 2023, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", Algorithm 4, with Adam's
+    bias corrections as in optax (``contrib.prodigy``); the authors' package has them as an option. All groups share
+    the estimate. PyTorch and Keras do not include it. Leave `lr` at 1, or change it by a schedule.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> Prodigy([p], d0=0.25, eps=0.0).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 1.0
+    betas: Betas = (0.9, 0.999)
+    beta3: Fraction | None = None
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    d0: Positive = 1e-6
+    d_coef: Positive = 1.0
+    safeguard_warmup: bool = False
+    own_decay: ClassVar[bool] = True
+    kept: ClassVar[dict[str, Any]] = {"d": 0.0, "d_next": 0.0, "r": 0.0}
+
+    def start(self, zero: Array, *, p: Array) -> State:
+        """Begin with m = v = s = 0 and the initial parameter p0."""
+        return zero, zero, zero, p
+
+    def survey(self, work: Work) -> dict[str, Any]:
+        """Return the estimate d of the distance, computed from all gradients together."""
+        first = self.param_groups[0]
+        d, total, size = first["d_next"] or first["d0"], 0.0, 0.0
+        b3 = beta3_of(first["betas"], first["beta3"])
+        for flat, grads, group in work:
+            p, states = flat.read(), self._begun(flat, group)
+            k = step_size(d, flat.t + 1, group["lr"], group["betas"])
+            for i, block, g in flat.cut(grads):
+                g = descent(g, p[block], maximize=group["maximize"], weight_decay=0.0)
+                _, _, s, p0 = states[i]
+                total += d / group["d0"] * k * float((g * (p0 - p[block])).sum())
+                s = b3 * s + d / group["d0"] * (d if group["safeguard_warmup"] else k) * g
+                size += float(abs(s).sum())
+        r = b3 * first["r"] + total
+        return {"d": d, "d_next": max(d, first["d_coef"] * r / size) if size else d, "r": r}
+
+    def rule(
+        self, g: Array, m: Array, v: Array, s: Array, p0: Array, *,
+        p: Array, t: int, lr: float, betas: Betas, beta3: float | None, eps: float,
+        weight_decay: float, d: float, d_next: float, d0: float, safeguard_warmup: bool,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        b1, b2 = betas
+        b3 = beta3_of(betas, beta3)
+        k = step_size(d, t, lr, betas)
+        m = b1 * m + (1 - b1) * d * g
+        v = b2 * v + (1 - b2) * (d * g) ** 2
+        s = b3 * s + d / d0 * (d if safeguard_warmup else k) * g
+        return k * (m / (np.sqrt(v) + d_next * eps) + weight_decay * p), (m, v, s, p0)
+
+
+def beta3_of(betas: Betas, beta3: float | None) -> float:
+    """Return the decay rate of Prodigy's sums."""
+    return float(betas[1] ** 0.5) if beta3 is None else beta3
+
+
+def step_size(d: float, t: int, lr: float, betas: Betas) -> float:
+    """Return Prodigy's step size, corrected for the bias of both averages."""
+    return float(d * lr * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t))

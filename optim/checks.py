@@ -1,0 +1,185 @@
+"""Validation of what an optimizer is given: parameters, groups and state dictionaries."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .flat_params import label
+from .options import near
+
+SCHEDULE_KEYS = (
+    "param_names", "initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum", "initial_momentum",
+)  # fmt: skip
+"""Keys of a group that schedules and named parameters use, besides the options."""
+
+
+def is_parameter(thing: Any) -> bool:
+    """Return whether an object has the two attributes that optimizers use."""
+    return hasattr(thing, "data") and hasattr(thing, "grad")
+
+
+def as_groups(params: Any, owner: str) -> list[dict[str, Any]]:
+    """Return the constructor's `params` as a list of groups."""
+    if is_parameter(params):
+        raise TypeError(f"{owner} needs a list of parameters; put the one parameter in a list: {owner}([parameter])")
+    if isinstance(params, (set, frozenset)):
+        raise TypeError(f"{owner} needs parameters in a fixed order, got a set: pass a list, or sorted(...)")
+    if isinstance(params, (str, bytes, Mapping)) or not isinstance(params, Iterable):
+        cure = "; call it: model.parameters()" if callable(params) else ""
+        raise TypeError(
+            f"{owner} needs a list of parameters or of dicts such as {{'params': [...], 'lr': 0.1}}, "
+            f"got {type(params).__name__}{cure}"
+        )
+    entries = list(params)
+    if not entries:
+        raise ValueError(f"{owner} got an empty list of parameters; pass list(...) if a generator was exhausted before")
+    groups = [isinstance(entry, Mapping) for entry in entries]
+    if any(groups) and not all(groups):
+        raise TypeError(f"{owner} got dicts and parameters mixed: pass a list of parameters or a list of dicts")
+    return entries if all(groups) else [{"params": entries}]
+
+
+def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a complete group: a list of checked parameters, and options with defaults filled in."""
+    owner = f"{type(optimizer).__name__}, group {len(optimizer.param_groups)}"
+    if not isinstance(group, Mapping):
+        raise TypeError(f"{owner} must be a dict such as {{'params': [...], 'lr': 0.1}}, got {type(group).__name__}")
+    if "params" not in group:
+        raise ValueError(f"{owner} has no 'params'; its keys are {', '.join(map(repr, group)) or 'none'}")
+    options = {name: value for name, value in group.items() if name != "params"}
+    checked = checked_options(optimizer, options, owner)
+    names, parameters = _named(owner, group["params"])
+    _check_members(optimizer, owner, parameters)
+    unique = list({id(p): i for i, p in reversed(list(enumerate(parameters)))}.values())[::-1]
+    if len(unique) < len(parameters):
+        twice = sorted(set(range(len(parameters))) - set(unique))
+        warnings.warn(
+            f"{owner} lists {', '.join(label(parameters[i], i) for i in twice)} twice; it is used once",
+            stacklevel=4,
+        )
+    entries = {"params": [parameters[i] for i in unique], **optimizer.defaults, **optimizer.kept, **checked}
+    if names:
+        entries["param_names"] = [names[i] for i in unique]
+    optimizer.check_group(entries)
+    return entries
+
+
+def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Return the checked options of one group; raise ValueError for an unknown name."""
+    known = [name for name in optimizer.options if name != "skip_nonfinite"]
+    beside = (*SCHEDULE_KEYS, *optimizer.kept)
+    for name in given:
+        if name not in known and name not in beside:
+            raise ValueError(f"{owner} has an unknown key {name!r}: {near(name, [*known, 'params'])}")
+    own = optimizer.checked_options({n: v for n, v in given.items() if n in known}, owner)
+    return {**own, **{name: value for name, value in given.items() if name in beside}}
+
+
+def _named(owner: str, params: Any) -> tuple[list[str], list[Any]]:
+    """Return names, if (name, parameter) pairs were given, and parameters."""
+    (group,) = as_groups([params] if is_parameter(params) else params, owner)
+    entries = group["params"]
+    pairs = [isinstance(e, tuple) and len(e) == 2 and isinstance(e[0], str) for e in entries]
+    if all(pairs):
+        return [name for name, _ in entries], [p for _, p in entries]
+    if any(pairs):
+        raise ValueError(f"{owner} mixes (name, parameter) pairs and bare parameters: name all of them or none")
+    return [], entries
+
+
+def _check_members(optimizer: Any, owner: str, parameters: list[Any]) -> None:
+    """Raise an error unless every parameter is a float leaf that belongs to no other group."""
+    elsewhere = {id(p): i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
+    for i, p in enumerate(parameters):
+        if not is_parameter(p):
+            cure = "pass model.parameters()" if hasattr(p, "parameters") else "it needs .data and .grad"
+            raise TypeError(f"{owner}: entry {i} must be a parameter, got {type(p).__name__}; {cure}")
+        if getattr(p, "op", None) is not None:
+            raise ValueError(
+                f"{owner}: {label(p, i)} is not a leaf but the result of {getattr(p.op, 'name', p.op)}, so an update "
+                "would have no effect. Pass the leaf it is computed from, or make it one: Parameter(x.data)"
+            )
+        if isinstance(p.data, np.ndarray) and p.data.dtype.kind != "f":
+            raise TypeError(f"{owner}: {label(p, i)} has dtype {p.data.dtype}; parameters must be floating-point")
+        if id(p) in elsewhere:
+            raise ValueError(f"{owner}: {label(p, i)} is in group {elsewhere[id(p)]} already; add it to one group only")
+
+
+def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return copies of the groups and of the states in a state dictionary."""
+    kind = type(optimizer).__name__
+    lacking = [key for key in ("state", "param_groups") if not isinstance(found, Mapping) or key not in found]
+    if lacking:
+        raise ValueError(f"not a state_dict of an optimizer: it has no {' and no '.join(map(repr, lacking))}")
+    if (name := found.get("optimizer", kind)) != kind:
+        raise ValueError(f"cannot load the state_dict of {name} into {kind}")
+    saved, mine = found["param_groups"], optimizer.param_groups
+    if not isinstance(saved, (list, tuple)) or not isinstance(found["state"], Mapping):
+        raise ValueError("not a state_dict of an optimizer: 'param_groups' must be a list and 'state' a dict")
+    if len(saved) != len(mine):
+        raise ValueError(f"the state_dict has {len(saved)} parameter groups, this {kind} has {len(mine)}")
+    groups, states = [], []
+    for i, (given, group) in enumerate(zip(saved, mine, strict=True)):
+        where = f"group {i} of the state_dict"
+        if not isinstance(given, Mapping) or not isinstance(given.get("params"), (list, tuple)):
+            raise ValueError(f"{where} has no list 'params'")
+        here = group["params"]
+        if len(given["params"]) != len(here):
+            raise ValueError(f"{where} has {len(given['params'])} parameters, this {kind} has {len(here)}")
+        options = _loaded_options(optimizer, {k: v for k, v in given.items() if k != "params"}, where)
+        groups.append({"params": here, **options})
+        optimizer.check_group(groups[-1])
+        for place, p in zip(given["params"], here, strict=True):
+            state = found["state"].get(place, found["state"].get(str(place), {"step": 0}))
+            states.append(_checked_state(optimizer, state, p, label(p, place), groups[-1]))
+    return groups, states
+
+
+def _loaded_options(optimizer: Any, given: dict[str, Any], where: str) -> dict[str, Any]:
+    lacking = [name for name in (*optimizer.defaults, *optimizer.kept) if name not in given]
+    if lacking:
+        raise ValueError(f"{where} lacks {', '.join(map(repr, lacking))}")
+    try:
+        return checked_options(optimizer, given, where)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _checked_state(optimizer: Any, given: Any, p: Any, owner: str, group: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of one parameter's state, with arrays of the expected shapes and dtypes."""
+    if not isinstance(given, Mapping) or not isinstance(given.get("step"), (int, float, np.number)):
+        raise ValueError(f"the state of {owner} has no number 'step'")
+    state: dict[str, Any] = {"step": int(given["step"])}
+    if state["step"] == 0:
+        return state
+    names = optimizer.state_names
+    if unknown := [name for name in given if name not in (*names, "step")]:
+        raise ValueError(f"the state of {owner} has an unknown part {unknown[0]!r}: {near(unknown[0], names)}")
+    data = np.asarray(p.data)
+    for name, initial in zip(names, optimizer.first_state(data, group), strict=True):
+        if name not in given:
+            if initial is not None:
+                raise ValueError(f"the state of {owner} lacks {name!r}")
+        elif isinstance(initial, (int, float)) and not isinstance(initial, np.generic):
+            state[name] = type(initial)(given[name])
+        else:
+            like = data if initial is None else np.asarray(initial)
+            state[name] = checked_array(given[name], like, f"{name!r} of {owner}")
+    return state
+
+
+def checked_array(value: Any, like: Any, name: str) -> Any:
+    """Return a copy of a saved array, with the dtype and the shape of `like`."""
+    try:
+        array = np.array(value, dtype=like.dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of floats, got {value!r:.60}") from error
+    if array.size == 0 == like.size:
+        array = array.reshape(like.shape)
+    if array.shape != like.shape:
+        raise ValueError(f"{name} has shape {array.shape} in the state_dict, {like.shape} here")
+    return array
