@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node, Primitive
-from autograd.recording import Watch, current_mode, watching
+from autograd.recording import Watch, settled_mode, watching
 
 from .provenance import Line, user_line, written
 
@@ -81,8 +81,12 @@ def detect_anomaly() -> Iterator[None]:
       made at ...
       cure: log(0) is -inf: ...
     """
-    with watching(_Detector(bool(current_mode()), {})), np.errstate(all="ignore"):
-        yield
+    found = np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered
+    try:
+        with watching(_Detector(bool(settled_mode()), {})):
+            yield
+    finally:
+        np.seterr(**found)
 
 
 class _Detector(Watch):

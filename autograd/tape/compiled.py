@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import types
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ from autograd.variable import leaf
 
 from .executor import FloatReplay, executor_for
 from .program import Program
-from .recording import Recording, gradients_of, uncollected
-from .signature import Arguments, signature_of
+from .recording import Recording, RecordingError, gradients_of, uncollected
+from .signature import Arguments, as_input, signature_of
 
 __all__ = ["Compiled", "compile"]
 
@@ -92,24 +93,30 @@ class Compiled(Recorded):
         self.function = function
         self._programs: dict[Any, list[_Call]] = {}
         self._lock = threading.RLock()  # a program has one set of arrays to write into
+        self._is_running = self._has_warned = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, and leave the gradients of a loss in `.grad`."""
         mode = settled_mode()
-        if is_transforming() or is_recording():  # a part of something larger
-            return self.function(*args, **kwargs)
-        if mode is not True and mode is not False:  # whoever watches shall see every operation
+        if is_transforming() or is_recording():  # the call is part of a larger computation
+            return self._call(args, kwargs)
+        if mode is not True and mode is not False:  # the watcher is notified of every operation
             return self._eagerly(args, kwargs)
         key, numbers, sources = signature_of(args, kwargs, mode)
         with self._lock:
+            if self._is_running:  # called by one of its own callbacks, whose program is writing into its arrays
+                return self._eagerly(args, kwargs)
             for program in self._programs.get(key, ()):
                 if program.holds():
+                    self._is_running = True
                     try:
                         return program(numbers, sources)
                     except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
-                        # The same error again, from the line that is to blame; none, if only a replay cannot go on, as
-                        # where a float's derivative is infinite.
+                        # An error is raised again by the line that causes it.  Other calls succeed, such as those in
+                        # which only the derivative of a float is infinite.
                         return self._eagerly(args, kwargs)
+                    finally:
+                        self._is_running = False
             return self._record(key, args, kwargs, sources)
 
     def __repr__(self) -> str:
@@ -123,18 +130,25 @@ class Compiled(Recorded):
     def __reduce__(self) -> Any:
         return type(self), (self.function,)  # a copy records for itself
 
+    def _call(self, args: Any, kwargs: Any) -> Any:
+        """Call the function with nodes in place of floats and arrays, as when it is recorded."""
+        leaves, _, rebuild = flatten((args, kwargs))
+        args, kwargs = rebuild(iter([as_input(a) for a in leaves]))
+        return self.function(*args, **kwargs)
+
     def _eagerly(self, args: Any, kwargs: Any) -> Any:
-        """Return the same as a replay would, computed by the engine."""
-        result = self.function(*args, **kwargs)
-        first = next(iter(flatten(result)[0]), None)
+        """Compute what a replay would, without one."""
+        result = self._call(args, kwargs)
+        first = next(iter(flatten(result, dataclasses=True)[0]), None)
         if current_mode() and isinstance(first, Node) and _variables(first):
             _require_loss(first)
             backward(first)
-        return mapped(_detached, result)
+        return mapped(_detached, result, dataclasses=True)
 
     def _record(self, key: Any, args: Any, kwargs: Any, sources: Sequence[Any]) -> Any:
         while len(self._programs) >= MOST_PROGRAMS and key not in self._programs:
             del self._programs[next(iter(self._programs))]
+            self._warn_of_recordings()
         try:
             with uncollected():
                 program = _Call(self.function, Arguments(self.function, args, kwargs), bool(current_mode()))
@@ -144,6 +158,18 @@ class Compiled(Recorded):
         del kept[: max(0, len(kept) + 1 - MOST_SETTINGS)]
         kept.append(program)
         return program.first_results(sources)
+
+    def _warn_of_recordings(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            name = getattr(self.function, "__name__", "a function")
+            warnings.warn(
+                f"{name} was recorded {MOST_PROGRAMS} times, which takes longer than computing it eagerly: each "
+                "combination of shapes and of arguments other than floats and arrays is recorded anew. Pass a "
+                "number that changes in each call as a float, and batches of few different sizes",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def again(self, function: Callable[..., Any]) -> Compiled:
         """Return another function that is compiled, as a transform of this one is."""
@@ -175,7 +201,9 @@ class _Call:
         recording = Recording(with_gradients)
         with watching(recording):
             result = function(*call.args, **call.kwargs)
-            outputs, _, self._rebuild = flatten(result)
+            outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
+            for y, path in zip(outputs, paths, strict=True):
+                _require_result(y, path)
             loss = outputs[0] if outputs and with_gradients else None
             gradients: dict[Node, Any] = {}
             if isinstance(loss, Node) and _variables(loss):
@@ -183,6 +211,7 @@ class _Call:
                 look_at_root(loss)
                 gradients = gradients_of(loss)
         recording.refuse_draws()
+        recording.refuse_outside(*outputs, *recording.effects)
         program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
         self.replay = executor_for(program, call.names, list(gradients))
         self._floats = self.replay if isinstance(self.replay, FloatReplay) else None
@@ -249,6 +278,14 @@ class _Call:
         else:  # the arrays belong to nobody else: the program has made them so
             for x, g in zip(targets, gradients, strict=True):
                 x._grad, x.stamp = g, id(x._data)
+
+
+def _require_result(y: Any, path: str) -> None:
+    if not isinstance(y, (Node, np.ndarray, np.generic, float, int, str, bytes)):
+        raise RecordingError(
+            f"{path} of a compiled function is a {type(y).__name__}, in which a replay cannot update values: "
+            "return nodes, alone or in lists, tuples, dicts and data classes"
+        )
 
 
 def _variables(root: Node) -> bool:

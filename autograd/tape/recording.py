@@ -74,6 +74,7 @@ class Recording(Watch):
         self.first: list[Node] = [] if other is None else other.first
         self.guards: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [] if other is None else other.guards
         self._answers: dict[Any, Any] = {} if other is None else other._answers
+        self._made: set[Node] = set() if other is None else other._made
         # The states of the two global generators: when recording began, and after the last callback.
         self._generators: list[bytes] = [_global_generators()] * 2 if other is None else other._generators
 
@@ -171,6 +172,20 @@ class Recording(Watch):
             "repeat the same values: draw in a callback, as in autograd.extend.callback(lambda: "
             "np.random.normal(size=3)). If another thread has drawn, call again"
         )
+
+    def on_record(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], node: Node) -> None:
+        """Remember what was computed during the recording; `Value`s may be computed without notice."""
+        self._made.add(node)
+
+    def refuse_outside(self, *roots: Any) -> None:
+        """Raise if something depends on a Tensor that was computed before the recording began."""
+        for node in topological_order(*[root for root in roots if isinstance(root, Node)]):
+            if node.op is not None and type(node._data) is np.ndarray and node not in self._made:
+                raise RecordingError(
+                    f"{repr(node.name) if node.name else f'the result of {node.op.name}'} was computed outside of the "
+                    "compiled function, which a replay would not repeat: compute it inside, or use a copy "
+                    "made outside by detach()"
+                )
 
     def on_write(self, how: str) -> NoReturn:
         """Refuse to change the gradients of leaves."""

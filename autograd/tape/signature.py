@@ -120,6 +120,12 @@ class Arguments:
         return (i for i, node in enumerate(self.nodes) if node._requires_grad)
 
 
+def as_input(a: Any) -> Any:
+    """Return a float or array as a node, and anything else unchanged."""
+    number = None if isinstance(a, Node) else as_number(a)
+    return a if number is None or (type(number) is not float and number.dtype == object) else _input(number, a, "")
+
+
 def _input(number: Any, a: Any, name: str) -> Node:
     if type(number) is not float and number.dtype.kind not in "biuf":
         raise TypeError(

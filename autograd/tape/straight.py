@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,8 +73,9 @@ class _Writer:
 
     def _free_name(self, wish: str, numbered: bool = False) -> str:
         """Return a Python name like `wish` that nothing has yet."""
-        base = re.sub(r"\W+", "_", wish).strip("_") or "x"
-        if base[0].isdigit() or keyword.iskeyword(base):
+        base = unicodedata.normalize("NFKC", wish)  # as Python normalizes the names in its source
+        base = "".join(c if f"x{c}".isidentifier() else "_" for c in base).strip("_") or "x"
+        if not base.isidentifier() or keyword.iskeyword(base):
             base = f"x_{base}"
         name = base
         while numbered or name in self.used:
@@ -187,7 +189,7 @@ class _Writer:
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
         """Return the expression of a look at the same memory, as Python writes it; None for everything else."""
         node, name = step.node, step.node.op.name  # type: ignore[union-attr]
-        if type(node._data) is not np.ndarray:
+        if not all(type(getattr(a, "_data", a)) is np.ndarray for a in (node, *step.args[:1])):
             return None
         if name == "transpose" and node.params.get("axes") is None:
             return f"{args[0]}.T"

@@ -1,4 +1,4 @@
-"""Nested lists, tuples and dicts of numbers, arrays and nodes, taken apart and put together again."""
+"""Flatten nested lists, tuples and dicts of floats, arrays and nodes, and rebuild them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 __all__ = ["flatten", "mapped"]
 
 
-def flatten(tree: Any, name: str = "") -> tuple[list[Any], list[str], Callable[[Iterator[Any]], Any]]:
-    """Take nested lists, tuples and dicts apart.
+def flatten(
+    tree: Any, name: str = "", *, dataclasses: bool = False
+) -> tuple[list[Any], list[str], Callable[[Iterator[Any]], Any]]:
+    """Return the leaves of nested lists, tuples and dicts, and what rebuilds the nest from other leaves.
 
     Parameters
     ----------
@@ -17,13 +19,15 @@ def flatten(tree: Any, name: str = "") -> tuple[list[Any], list[str], Callable[[
         Anything; what is not a list, tuple, dict or None is a leaf.
     name : str
         How the path to each leaf begins.
+    dataclasses : bool
+        Whether instances of data classes are nests, too.
 
     Returns
     -------
     leaves : list
         In order; dicts in their own order.
     paths : list of str
-        Where each leaf stands, as Python would write it: ``x[0]['w']``.
+        The path to each leaf in Python's notation: ``x[0]['w']``.
     rebuild : callable
         Given an iterator over as many new leaves, returns the same structure with them.
 
@@ -41,13 +45,21 @@ def flatten(tree: Any, name: str = "") -> tuple[list[Any], list[str], Callable[[
         keys, children = list(tree), list(tree.values())
     elif isinstance(tree, (list, tuple)):
         keys, children = list(range(len(tree))), list(tree)
+    elif dataclasses and hasattr(type(tree), "__dataclass_fields__") and hasattr(tree, "__dict__"):
+        keys, children = list(vars(tree)), list(vars(tree).values())
     else:
         return [tree], [name], next
-    parts = [flatten(child, f"{name}[{key!r}]") for key, child in zip(keys, children, strict=True)]
-    kind, rebuilders = type(tree), [part for _, _, part in parts]  # and not the leaves, which it would keep alive
+    parts = [
+        flatten(child, f"{name}[{key!r}]", dataclasses=dataclasses) for key, child in zip(keys, children, strict=True)
+    ]
+    kind, rebuilders = type(tree), [part for _, _, part in parts]  # not the leaves, which it would keep alive
 
     def rebuild(fresh: Iterator[Any]) -> Any:
         built = [part(fresh) for part in rebuilders]
+        if hasattr(kind, "__dataclass_fields__"):
+            instance = object.__new__(kind)
+            instance.__dict__.update(zip(keys, built, strict=True))
+            return instance
         if issubclass(kind, dict):
             return dict(zip(keys, built, strict=True))
         return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields one by one
@@ -55,7 +67,7 @@ def flatten(tree: Any, name: str = "") -> tuple[list[Any], list[str], Callable[[
     return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild
 
 
-def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+def mapped(function: Callable[[Any], Any], tree: Any, *, dataclasses: bool = False) -> Any:
     """Return the same structure with `function` applied to each leaf.
 
     Examples
@@ -63,5 +75,5 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     >>> mapped(abs, {"a": [-1, 2]})
     {'a': [1, 2]}
     """
-    leaves, _, rebuild = flatten(tree)
+    leaves, _, rebuild = flatten(tree, dataclasses=dataclasses)
     return rebuild(map(function, leaves))

@@ -1,6 +1,8 @@
 """no_grad and enable_grad: restored whatever happens, and private to a thread or task."""
 
 import asyncio
+import contextlib
+import contextvars
 import sys
 import threading
 
@@ -287,3 +289,65 @@ class TestThreads:
             thread.join()
         assert len(found) == 4
         assert all(np.array_equal(g, expected) for g in found)
+
+
+class TestLeftElsewhere:
+    """A block that is left in another context, as PyTorch allows."""
+
+    def test_nested_use_of_one_object_stays_off_until_the_outer_exit(self):
+        off = no_grad()
+        with off:
+            with off:
+                assert not records()
+            assert not records()
+        assert records()
+
+    def test_blocks_left_out_of_order_end_with_the_last(self):
+        outer, inner = no_grad(), no_grad()
+        outer.__enter__()
+        inner.__enter__()
+        outer.__exit__()
+        assert not records()
+        inner.__exit__()
+        assert records()
+
+    @pytest.mark.parametrize("switch", [no_grad, enable_grad, ag.detect_anomaly])
+    def test_generator_entered_in_another_context_is_closed_without_error(self, switch):
+        def generator():
+            with switch():
+                yield
+
+        started = generator()
+        contextvars.copy_context().run(next, started)
+        started.close()
+        assert records()
+
+    def test_abandoned_asynchronous_generator_restores_recording(self):
+        async def batches():
+            with no_grad():
+                for i in range(3):
+                    yield i
+
+        async def main():
+            iterator = batches()
+            async for _ in iterator:
+                break
+            assert not is_grad_enabled()
+            await asyncio.create_task(iterator.aclose())
+            return records(), is_grad_enabled()
+
+        assert asyncio.run(main()) == (True, True)
+
+    def test_context_manager_entered_in_one_task_is_left_in_another(self):
+        @contextlib.asynccontextmanager
+        async def evaluating():
+            with no_grad():
+                yield
+
+        async def main():
+            manager = evaluating()
+            await asyncio.create_task(manager.__aenter__())
+            await asyncio.create_task(manager.__aexit__(None, None, None))
+            return records()
+
+        assert asyncio.run(main())

@@ -1,6 +1,7 @@
 """`compile`: what is recorded once must be, on other numbers, what the engine computes on them."""
 
 import copy
+import dataclasses
 import gc
 import pickle
 import random
@@ -254,8 +255,10 @@ def test_one_program_per_shape_dtype_and_setting():
 
 def test_a_shape_that_was_forgotten_is_recorded_again():
     step = ag.compile(lambda x: x * 2.0)
-    for n in range(70):
-        assert step(np.ones(n)).tolist() == [2.0] * n
+    with pytest.warns(RuntimeWarning, match="recorded 64 times") as found:
+        assert all(step(np.ones(n)).tolist() == [2.0] * n for n in range(70))
+    assert len(found) == 1
+    assert found[0].filename == __file__
     assert len(programs(step)) == 64
     assert step(np.ones(0)).shape == (0,)
 
@@ -937,3 +940,100 @@ def test_any_holder_of_lent_memory_is_noticed():
         assert lent()[1].ctypes.data != place
         place = lent()[1].ctypes.data
         del holder
+
+
+# --------------------------------------------------------------------- arguments, results and calls of other kinds
+
+
+def test_compiled_call_from_its_own_hook_returns_the_result_of_its_own_data():
+    w = Tensor(np.ones(3), requires_grad=True)
+    step, depth, inner = ag.compile(lambda x: (ag.tanh(x * w) * ag.exp(x * w)).sum()), [0], []
+
+    def validate(g):
+        if not depth[0]:
+            depth[0] = 1
+            inner.append(step(np.full(3, 3.0)).item())
+            depth[0] = 0
+
+    w.register_hook(validate)
+    for x in (np.full(3, 0.1), np.full(3, 0.2), np.full(3, 0.3)):
+        near(step(x).item(), (np.tanh(x) * np.exp(x)).sum())
+    near(inner, [3 * np.tanh(3.0) * np.exp(3.0)] * 3)
+
+
+def test_checkpoint_without_gradient_is_computed_in_each_replay():
+    head, frozen = Tensor([1.0, 2.0], requires_grad=True), Tensor([0.5, -1.0])
+    loss = ag.compile(lambda x: (ag.checkpoint(lambda a: ag.tanh(a * frozen))(x) * head).sum())
+
+    @ag.compile
+    def with_metric(x):
+        y, mean = ag.checkpoint(lambda a: (a * head, ag.mean(a)))(x)
+        return y.sum(), mean
+
+    for x in (np.array([1.0, 1.0]), np.array([0.0, 3.0]), np.array([2.0, -2.0])):
+        near(loss(x).item(), (np.tanh(x * [0.5, -1.0]) * [1.0, 2.0]).sum())
+        assert float(with_metric(x)[1]) == x.mean()
+
+
+def test_tensor_computed_outside_is_refused():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    doubled = w * 2.0
+    with pytest.raises(RecordingError, match="the result of multiply was computed outside of the compiled function"):
+        ag.compile(lambda x: (doubled * x).sum())(np.ones(2))
+    detached = doubled.detach()
+    assert ag.compile(lambda x: (detached * x).sum())(np.ones(2)).item() == 6.0
+
+
+def test_call_without_replay_gets_nodes_as_the_recording_did():
+    w, v = Tensor([1.0, 2.0, 3.0], requires_grad=True), Value(4.0)
+    chosen = ag.compile(lambda x: (x.relu() * w)[x > 0].sum())
+    near([chosen(np.array(x)).item() for x in ([1.0, -1.0, 2.0], [1.0, 1.0, 1.0])], [7.0, 6.0])
+    infinite_slope = ag.compile(lambda s: (v * s).sqrt() * s.tanh())
+    near([infinite_slope(s).item() for s in (1.0, 0.0)], [2.0 * np.tanh(1.0), 0.0])
+    with ag.detect_anomaly():
+        assert ag.compile(lambda x: x.sigmoid().sum())(np.zeros(2)).item() == 1.0
+    gathered = ag.compile(lambda x, i: x.relu()[i].sum())
+    gathered(np.ones(3), np.array([0]))
+    with pytest.raises(IndexError):
+        gathered(np.ones(3), np.array([7]))
+
+
+def test_names_that_python_does_not_accept_are_replaced():
+    for name in ("\u03c3\u00b2", "w\u2081", "x\u00bd", "\u216b", "\u00b5", "\ufb01t", "\u0301"):
+        a = Tensor([1.0, 2.0], requires_grad=True, name=name)
+        step = ag.compile(lambda p, a=a, name=name: (a * p[name]).sum())
+        assert [step({name: np.full(2, k)}).item() for k in (1.0, 2.0)] == [3.0, 6.0]
+
+
+RESHAPING = {
+    "reshape": lambda v: ag.reshape(v, (1,)).sum(),
+    "transpose": lambda v: ag.transpose(v) * 1.0,
+    "take": lambda v: ag.take(v, [0]).sum(),
+    "concatenate": lambda v: ag.concatenate([v, v * 2], None).sum() / 3,
+    "sort": lambda v: ag.sort(v, None).sum(),
+}
+
+
+@pytest.mark.parametrize("name", RESHAPING)
+def test_float_that_is_reshaped_is_reshaped_in_replays(name):
+    for make in (Value, float):
+        step = ag.compile(RESHAPING[name])
+        assert [float(step(make(k))) for k in (2.0, 3.0)] == [2.0, 3.0]
+
+
+def test_results_are_nests_and_data_classes_and_nothing_else():
+    @dataclasses.dataclass
+    class Result:
+        loss: object
+        prediction: object
+
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    step = ag.compile(lambda x: Result((x * w).sum(), x * w))
+    for k in (1.0, 2.0):
+        w.zero_grad()
+        result = step(np.full(2, k))
+        assert (type(result), result.loss.item(), result.prediction.tolist()) == (Result, 3.0 * k, [k, 2.0 * k])
+        assert w.grad.tolist() == [k, k]
+    for make in (lambda y: {y}, lambda y: iter([y]), lambda y: lambda: y):
+        with pytest.raises(RecordingError, match="result of a compiled function is a"):
+            ag.compile(lambda x, make=make: make((x * w).sum()))(np.ones(2))
