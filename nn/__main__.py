@@ -1,4 +1,4 @@
-"""Train, use and judge a multi-layer perceptron from the shell.
+"""Train, use and evaluate a multi-layer perceptron from the shell.
 
 ::
 
@@ -7,7 +7,7 @@
     python -m nn report run/
     python -m nn sweep config.json --workers 2
 
-Exit status: 0, 1 if a trial of a sweep failed, 2 for a wrong option or a table that cannot be used, 130 after Ctrl-C.
+Exit status: 0, 1 if a trial of a sweep failed, 2 for an invalid option or table, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import os
 import sys
 
 from .cli.options import arguments
+from .cli.prediction import predict, report
 from .cli.sweep import sweep
 from .cli.training import train
-from .cli.using import predict, report
 
 COMMANDS = {"train": train, "predict": predict, "report": report, "sweep": sweep}
 
 
 def out(text: str) -> None:
-    """Print a line, in letters that the output can show."""
+    """Print a line; characters outside of the output encoding are replaced."""
     encoding = sys.stdout.encoding or "ascii"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     sys.stdout.flush()
@@ -34,14 +34,16 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command, and return its exit status."""
     args = arguments().parse_args(argv)
     try:
-        return COMMANDS[args.command](args, out, out)
-    except BrokenPipeError:  # as with `| head`: nobody reads on
+        return COMMANDS[args.command](args, out)
+    except BrokenPipeError:  # as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return 130
     except (ValueError, TypeError, KeyError, OSError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        text: object = error.args[0] if isinstance(error, KeyError) and error.args else error
+        if isinstance(error, OSError) and error.filename:
+            text = f"{error.strerror}: {error.filename}"
         sys.stderr.write(f"error: {' '.join(str(text).split())}\n")
         return 2
 

@@ -1,4 +1,4 @@
-"""Writing a file so that its old contents are whole until the new ones are."""
+"""Replace files atomically."""
 
 from __future__ import annotations
 
@@ -9,31 +9,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["FilePath", "replacing"]
+__all__ = ["FilePath", "existing_file", "replacing"]
 
 FilePath = str | os.PathLike[str]
 
 
+def existing_file(path: FilePath, kind: str = "file") -> Path:
+    """Return a path if it is a file, else raise FileNotFoundError."""
+    with contextlib.suppress(OSError, ValueError):
+        if Path(path).is_file():
+            return Path(path)
+    raise FileNotFoundError(2, f"there is no such {kind}", os.fspath(path))
+
+
 @contextlib.contextmanager
 def replacing(path: FilePath) -> Iterator[BinaryIO]:
-    """Give a file to write to, which takes the place of `path` in one step after everything reached the disk.
+    """Open a new file for writing, which replaces `path` atomically after its contents are on disk.
 
     Parameters
     ----------
     path : str or Path
-        What to replace or create; a symbolic link keeps pointing to where it points.  An existing file keeps its mode.
+        The file to replace or create; the target of a symbolic link is replaced.  An existing file keeps its mode.
 
     Yields
     ------
     BinaryIO
-        A new file beside `path`.  After an exception of any kind it is removed and `path` is as it was.
+        A new file in the same folder.  After any exception it is removed, and `path` is unchanged.
 
     Raises
     ------
     ValueError
-        If `path` is something other than a file.
+        If `path` exists and is not a file.
     OSError
-        If the folder is missing or writing fails; its text names `path`.
+        If the folder is missing or writing fails; the message names `path`.
 
     Notes
     -----
@@ -51,13 +59,13 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     """
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
-        kind = "a directory" if target.is_dir() else "no ordinary file"
+        kind = "a directory" if target.is_dir() else "a device or pipe"
         raise ValueError(f"cannot write to {os.fspath(path)!r}: it is {kind}; give the name of a file")
     if not target.parent.is_dir():
         raise FileNotFoundError(2, "the folder to write to does not exist", os.fspath(target.parent))
     temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")  # short, since a name may be of any length
     with _named_in_errors(path):
-        file = temporary.open("xb")  # never one that is there: it would be somebody else's
+        file = temporary.open("xb")  # an existing file belongs to another process
         try:
             with file:
                 if target.exists():
@@ -74,7 +82,7 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _named_in_errors(path: FilePath) -> Iterator[None]:
-    """Name `path` in errors of the system, which for a full disk say no name and else the temporary one."""
+    """Put `path` into errors of the system, which contain the temporary name, or none for a full disk."""
     try:
         yield
     except OSError as error:
@@ -84,7 +92,7 @@ def _named_in_errors(path: FilePath) -> Iterator[None]:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name itself last; only POSIX systems can open a folder for this."""
+    """Flush the folder's entry to disk; only POSIX systems can open a folder for this."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -1,4 +1,4 @@
-"""The folder of a run: the trained model with everything needed to use it again."""
+"""The folder of a run: the trained model, and how to encode a table for it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from autograd import no_grad
 from nn import checkpoint
+from nn.data.columns import Column
+from nn.functional import softmax
 from nn.layers.mlp import MLP
-
-from .tables import CodedColumn
 
 __all__ = ["Trained", "load_run"]
 
@@ -21,10 +21,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass
 class Trained:
-    """A model, and how a table becomes its inputs and its outputs predictions."""
+    """A model with the encoding of its inputs and the scale of its outputs."""
 
     model: Any
-    columns: list[CodedColumn]
+    columns: list[Column]
     target: str
     classes: list[str] | None
     scale: tuple[Array, Array]  # mean and standard deviation of the inputs
@@ -34,25 +34,24 @@ class Trained:
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def inputs(self, numbers: Array) -> Array:
-        """Return coded columns, standardised."""
+        """Return encoded columns, standardised."""
         return np.asarray((numbers - self.scale[0]) / self.scale[1])
 
     def outputs(self, X: Array) -> Array:
-        """Return what the model makes of standardised inputs: probabilities of classes, or numbers of the target."""
+        """Return the outputs for standardised inputs: probabilities of classes, or values of the target."""
         self.model.eval()
         with no_grad():
             raw = np.asarray(self.model(X).data)
         if self.classes is None:
             return np.asarray(raw[:, 0] * self.target_scale[1] + self.target_scale[0])
-        shifted = np.exp(raw - raw.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(raw, 1))
 
     def save(self, path: Path) -> None:
         """Write everything to one checkpoint."""
         checkpoint.save(
             path,
             self.model,
-            columns=[column.plain() for column in self.columns],
+            columns=[column.state_dict() for column in self.columns],
             target=self.target,
             classes=self.classes,
             scale=list(self.scale),
@@ -64,22 +63,22 @@ class Trained:
 
 
 def built(inputs: int, outputs: int, settings: dict[str, Any]) -> MLP:
-    """Return the model of a run, with its first weights."""
+    """Return the untrained model of a run."""
     return MLP(inputs, [*settings["hidden"], outputs], activation=settings["activation"], rng=int(settings["seed"]))
 
 
 def load_run(folder: Path) -> Trained:
-    """Read what `train` left in a folder.
+    """Read the folder that `train` wrote.
 
     Raises
     ------
     ValueError
-        If it is no such folder, or its files are damaged.
+        If it is not the folder of a run, or its files are damaged.
     """
     path = folder / "model.npz"
     if not path.is_file():
         raise ValueError(
-            f"{folder} is no folder of a run: it has no model.npz; python -m nn train ... --out {folder} makes one"
+            f"{folder} is not the folder of a run: model.npz is missing; run python -m nn train ... --out {folder}"
         )
     saved = checkpoint.load(path)
     try:
@@ -87,7 +86,7 @@ def load_run(folder: Path) -> Trained:
         classes = saved["classes"]
         model = built(len(mean), 1 if classes is None else len(classes), saved["settings"])
         checkpoint.load(path, model)
-        columns = [CodedColumn(**column) for column in saved["columns"]]
+        columns = [Column(**column) for column in saved["columns"]]
         shift, factor = saved["target_scale"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is a checkpoint, but not one of python -m nn train ({error})") from None

@@ -1,4 +1,4 @@
-"""The options of ``python -m nn``, and what their words stand for."""
+"""The command-line options of ``python -m nn``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import optim
+from nn.data.csv_reader import parse_number
 from nn.layers import activation
+from nn.validation import checked_integer
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "arguments", "scheduled", "train_parser"]
 
@@ -19,13 +21,13 @@ OPTIMIZERS: dict[str, Any] = {
     for name in optim.__all__
     if name[0].isupper() and name not in NOT_ALONE and isinstance(getattr(optim, name), type)
 }
-STEEP = ("sgd", "momentum", "adagrad")  # want a larger rate than those that divide by the gradient's size
+LARGE_RATE = ("sgd", "momentum", "adagrad")  # do not normalise the size of a step
 SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
 ACTIVATIONS = [name.lower() for name in activation.__all__]
 
 
 def scheduled(name: str, optimizer: Any, epochs: int, steps: int) -> Any:
-    """Return what `fit` takes as its scheduler, for a word of `SCHEDULES`."""
+    """Return the argument `scheduler` of `fit` for a name in `SCHEDULES`."""
     total, s = epochs * steps, optim.lr_scheduler
     makers: dict[str, Callable[[], Any]] = {
         "constant": lambda: None,
@@ -49,36 +51,30 @@ def scheduled(name: str, optimizer: Any, epochs: int, steps: int) -> Any:
 
 def default_rate(optimizer: str) -> float:
     """Return a learning rate that suits small standardised tables."""
-    return 0.05 if optimizer in STEEP else 1.0 if optimizer in ("adadelta", "prodigy") else 0.005
+    return 0.05 if optimizer in LARGE_RATE else 1.0 if optimizer in ("adadelta", "prodigy") else 0.005
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers not below `least`."""
+def integer(low: int) -> Callable[[str], int]:
+    """Return a parser of integers of at least `low`."""
 
     def parse(text: str) -> int:
         try:
-            number = int(text)
+            return checked_integer("", "", int(text), low)
         except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-        return number
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least {low}") from None
 
     return parse
 
 
-def real(low: float, high: float, closed: bool = False) -> Callable[[str], float]:
-    """Return a parser of numbers between two bounds; `closed` says whether the lower one counts."""
+def real(low: float = 0.0, high: float = math.inf, include_low: bool = False) -> Callable[[str], float]:
+    """Return a parser of floats in an open interval, or with `low` included."""
 
     def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not (low < number < high or (closed and number == low)):
+        number = parse_number(text)
+        if number is None or not (low < number < high or (include_low and number == low)):
             upper = "" if high == math.inf else f" and below {high:g}"
             raise argparse.ArgumentTypeError(
-                f"{text!r} is not a number {'of at least' if closed else 'above'} {low:g}{upper}"
+                f"{text!r} is not a number {'of at least' if include_low else 'above'} {low:g}{upper}"
             )
         return number
 
@@ -86,7 +82,7 @@ def real(low: float, high: float, closed: bool = False) -> Callable[[str], float
 
 
 def widths(text: str) -> list[int]:
-    """Parse the widths of hidden layers; an empty text is no hidden layer."""
+    """Parse the widths of hidden layers; an empty text means a linear model."""
     try:
         found = [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
@@ -97,93 +93,93 @@ def widths(text: str) -> list[int]:
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults that say something, and the description as it stands."""
+    """Show informative defaults, and the description without reflowing it."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        says_nothing = action.default is None or action.default is False or action.default == []
-        return action.help if says_nothing else super()._get_help_string(action)
+        uninformative = action.default is None or action.default is False or action.default == []
+        return action.help if uninformative else super()._get_help_string(action)
 
 
 def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m nn",
-        description="Train a multi-layer perceptron on a table, use it, and see how the training went.",
+        description="Train a multi-layer perceptron on a table, predict with it, and report on the training.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report,sweep}")
     _train(commands.add_parser("train", help="train on a table", formatter_class=Formatter, description=TRAIN))
     _predict(commands.add_parser("predict", help="predict the rows of a table", formatter_class=Formatter))
-    _report(commands.add_parser("report", help="how a training went", formatter_class=Formatter))
+    _report(commands.add_parser("report", help="report on a run", formatter_class=Formatter))
     _sweep(commands.add_parser("sweep", help="train with many settings", formatter_class=Formatter, description=SWEEP))
     return parser
 
 
 class _Raising(argparse.ArgumentParser):
-    """Raises where a parser would end the program."""
+    """Raise ValueError instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
 
 def train_parser() -> argparse.ArgumentParser:
-    """Return the parser of `train` alone, which raises ValueError for a wrong word."""
+    """Return the parser of `train` alone, which raises ValueError for a wrong option."""
     parser = _Raising(add_help=False)
     _train(parser)
     return parser
 
 
-TRAIN = """Train on a table of separated values: numbers and words, with or without gaps.
+TRAIN = """Train on a CSV table of numbers and words, with or without missing values.
 
-The target's own column says whether it is classification (words, or few whole numbers) or regression.  Missing
-numbers become the median, words one number each; everything is standardised by the training rows."""
+The target column determines the task: classification for words or a few integers, else regression.  Missing numbers
+are replaced by the median, words become one 0/1 column each, and all is standardised by the training rows."""
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", help="the table: CSV, with , ; tab | or space between the cells, also .gz")
-    add("--target", help="the column to predict, by name or position, or a file of its own; the last if not given")
-    add("--task", choices=("auto", "classification", "regression"), default="auto", help="what to learn")
-    add("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; may be repeated")
-    add("--delimiter", help="what separates cells; found out if not given")
-    add("--no-header", action="store_true", help="the first line is data")
+    add("table", help="the table: CSV with , ; tab | or space between cells, also .gz")
+    add("--target", help="the column to predict, by name or position, or a file with that column; default: the last")
+    add("--task", choices=("auto", "classification", "regression"), default="auto", help="the task")
+    add("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; repeatable")
+    add("--delimiter", help="the character between cells; default: detected")
+    add("--no-header", action="store_true", help="the first line contains data")
     add("--hidden", type=widths, default="32,32", metavar="N,N", help="widths of hidden layers; empty: a linear model")
-    several = "such as {}; a wrong name lists all"
+    several = "such as {}; an unknown name lists all"
     function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
     lower: dict[str, Any] = {"type": str.lower, "metavar": "NAME"}
-    add("--activation", choices=ACTIVATIONS, default="relu", help="between the layers, " + function, **lower)
+    add("--activation", choices=ACTIVATIONS, default="relu", help="activation function, " + function, **lower)
     add("--optimizer", choices=sorted(OPTIMIZERS), default="adam", help="update rule, " + rule, **lower)
-    add("--lr", type=real(0, math.inf), help="learning rate; a usual one of the optimizer if not given")
-    add("--schedule", choices=SCHEDULES, default="cosine", help="how the learning rate falls")
-    add("--epochs", type=whole(1), default=100, help="passes over the training rows")
-    add("--batch-size", type=whole(1), default=32, help="rows per step")
-    add("--l2", type=real(0, math.inf, closed=True), default=1e-3, help="pull of the weights towards 0")
-    add("--clip", type=real(0, math.inf), help="bound of the gradient's norm")
-    add("--patience", type=whole(0), help="stop after so many epochs without improvement")
-    add("--validation", type=real(0, 1), default=0.15, help="share of the rows that says which epoch was best")
-    add("--test", type=real(0, 1), default=0.15, help="share of the rows that measures the result")
-    add("--seed", type=whole(0), default=0, help="of split, weights and order")
-    add("--out", "--output", type=Path, default=Path("run"), metavar="FOLDER", help="where everything goes")
-    add("--resume", action="store_true", help="go on from the checkpoint in the folder")
-    add("--no-compile", action="store_true", help="compute each step anew, where the same is replayed otherwise")
-    add("--quiet", action="store_true", help="say only the result")
+    add("--lr", type=real(), help="learning rate; default: depends on the optimizer")
+    add("--schedule", choices=SCHEDULES, default="cosine", help="schedule of the learning rate")
+    add("--epochs", type=integer(1), default=100, help="passes over the training rows")
+    add("--batch-size", type=integer(1), default=32, help="rows per step")
+    add("--l2", type=real(include_low=True), default=1e-3, help="L2 penalty of the weights")
+    add("--clip", type=real(), help="upper bound of the gradient norm")
+    add("--patience", type=integer(0), help="stop after this many epochs without improvement")
+    add("--validation", type=real(high=1), default=0.15, help="fraction of the rows for choosing the best epoch")
+    add("--test", type=real(high=1), default=0.15, help="fraction of the rows for the final test")
+    add("--seed", type=integer(0), default=0, help="seed of split, initial weights and order")
+    add("--out", "--output", type=Path, default=Path("run"), metavar="FOLDER", help="folder for all files")
+    add("--resume", action="store_true", help="continue from the checkpoint in the folder")
+    add("--no-compile", action="store_true", help="run each step eagerly instead of replaying a recording")
+    add("--quiet", action="store_true", help="print only the result")
     add("--json", action="store_true", help="print the result as JSON")
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("run", type=Path, help="the folder that train left")
-    add("table", help="rows to predict; columns are found by their names")
-    add("-o", "--output", type=Path, help="where to write; standard output if not given")
-    add("--delimiter", help="what separates cells; found out if not given")
-    add("--no-header", action="store_true", help="the first line is data")
+    add("run", type=Path, help="the folder that train wrote")
+    add("table", help="rows to predict; columns are matched by name")
+    add("-o", "--output", type=Path, help="output file; default: standard output")
+    add("--delimiter", help="the character between cells; default: detected")
+    add("--no-header", action="store_true", help="the first line contains data")
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="the folder that train left")
+    parser.add_argument("run", type=Path, help="the folder that train wrote")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
-SWEEP = """Train one table with many settings, several trainings at once, and compare them.
+SWEEP = """Train on one table with many settings, several at once, and compare the results.
 
 The configuration is a JSON file.  Settings are the long options of train without dashes in front:
 
@@ -193,24 +189,24 @@ The configuration is a JSON file.  Settings are the long options of train withou
    "random": {"trials": 5, "lr": {"log": [0.001, 0.1]}, "batch-size": [16, 32]},
    "seeds":  3}
 
-base: of every trial.  grid: every combination.  random: so many draws, from a list or a range {"uniform": [a, b]},
-{"log": [a, b]} or {"integers": [a, b]}.  list: [{...}, {...}], settings that belong together.  seeds: a count or a
-list.  Every choice of one is combined with every choice of the others.  metric: what is compared, by default the
-accuracy or R2 on the validation rows.
+base: settings of every trial.  grid: all combinations.  random: the given number of draws, from a list or a range
+{"uniform": [a, b]}, {"log": [a, b]} or {"integers": [a, b]}.  list: [{...}, {...}], settings used together.  seeds: a
+count or a list.  All choices of these are combined.  metric: the measurement to compare, by default the accuracy or R2
+on the validation rows.
 
-Trials that are finished are not run again: the same command goes on after Ctrl-C, a kill or a failure of power, and one
-with more in its lists runs only those.  Under mpiexec -n N python -m mpi4py.futures -m nn sweep ..., rank 0 hands the
-trials to the other ranks; one of them that is killed ends the job, as MPI has it, and the same command goes on.
+Finished trials are not repeated: after Ctrl-C or a crash the same command continues, and a configuration with more
+choices runs only the new trials.  With mpiexec -n N python -m mpi4py.futures -m nn sweep ..., rank 0 distributes the
+trials to the other ranks; a killed rank ends the job, and the same command continues.
 
-Exit status: 0, 1 if a trial failed, 2 for a wrong option or configuration, 130 after Ctrl-C."""
+Exit status: 0, 1 if a trial failed, 2 for an invalid option or configuration, 130 after Ctrl-C."""
 
 
 def _sweep(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("config", type=Path, help="the configuration, a JSON file")
-    add("--workers", type=whole(1), help="trainings at once, each with one BLAS thread; one per core if not given")
-    add("--seed", type=whole(0), default=0, help="of random settings, and the first of counted seeds")
-    add("-o", "--out", "--output", type=Path, default=Path("sweep"), metavar="FOLDER", help="where everything goes")
-    add("--retry", action="store_true", help="run trials again that failed before")
-    add("--quiet", action="store_true", help="say only the table")
+    add("--workers", type=integer(1), help="concurrent trainings, each with one BLAS thread; default: one per core")
+    add("--seed", type=integer(0), default=0, help="seed of random settings, and the first of the trials' seeds")
+    add("-o", "--out", "--output", type=Path, default=Path("sweep"), metavar="FOLDER", help="folder for all files")
+    add("--retry", action="store_true", help="repeat trials that failed")
+    add("--quiet", action="store_true", help="print only the table")
     add("--json", action="store_true", help="print the result as JSON")

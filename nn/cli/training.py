@@ -1,4 +1,4 @@
-"""``python -m nn train``: from a table to a trained model, its curves, its report, its log and its graph."""
+"""``python -m nn train``: train a model on a table, and write its curves, report, log and graph."""
 
 from __future__ import annotations
 
@@ -15,67 +15,74 @@ import numpy as np
 import autograd
 from nn import metrics
 from nn.data import Standardizer, train_test_split
+from nn.data.columns import Cells, encode, encode_target, infer_columns, read_cells
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.show.plotting import confusion_figure, history_figure, saved, scatter_figure, svg
 from nn.training import EarlyStopping, History, fit
+from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
 from nn.training.monitor.html_report import document, facts, monitored, table, write
 
 from .folder import Trained, built
 from .options import OPTIMIZERS, default_rate, scheduled
-from .tables import Table, code_columns, encoded, read_table
-from .targets import find_target, target_values
 
 __all__ = ["train"]
 
 Array = np.ndarray[Any, Any]
-LEAST_ROWS = 8
+MIN_ROWS = 8
 
 
 class Run:
-    """One run of the command."""
+    """One run of the command: read, train, measure, write."""
 
-    def __init__(self, args: argparse.Namespace, say: Any) -> None:
+    name: str
+    y: Array
+    classes: list[str] | None
+
+    def __init__(self, args: argparse.Namespace, log: Any) -> None:
         self.args = args
-        self.say: Any = say
-        self.notes: list[str] = []
+        self.log: Any = log
 
     # ---------------------------------------------------------------------------------------------- the data
 
     def read(self) -> None:
-        """Read the table, code its columns, and split its rows."""
+        """Read the table, encode its columns, and split its rows."""
         args = self.args
-        found = read_table(args.table, args.delimiter, False if args.no_header else None)
-        self.name: str
-        self.name, cells, lines, words, place = find_target(found, args.target)
-        self.y: Array
-        self.classes: list[str] | None
-        self.y, self.classes = target_values(found.path, self.name, cells, lines, words, args.task)
-        self.columns: Any = self._columns(found, place)
-        self.X = encoded(found, self.columns, by_name=False) if found.headed else self._by_place(found)
-        if len(self.y) < LEAST_ROWS:
-            raise ValueError(
-                f"{args.table} has {len(self.y)} rows; at least {LEAST_ROWS} are needed to train, check and test"
-            )
+        table = read_cells(args.table, args.delimiter, False if args.no_header else None)
+        position = self._read_target(table)
+        dropped = {table.position(column) for column in args.drop}
+        if position in dropped:
+            raise ValueError(f"{self.name!r} cannot be both the target and dropped")
+        chosen = [i for i in range(len(table.names)) if i != position and i not in dropped]
+        self.columns, self.notes = infer_columns(table, chosen)
+        self.X = encode(table, self.columns)
+        if len(self.y) < MIN_ROWS:
+            raise ValueError(f"{args.table} has {len(self.y)} rows, but training, validation and test need {MIN_ROWS}")
         kind = "regression" if self.classes is None else f"classification, {len(self.classes)} classes"
-        self.say(f"{args.table}: {len(self.y)} rows, {len(self.columns)} columns ({self.X.shape[1]} numbers each)")
-        self.say(f"to predict: {self.name!r} ({kind})")
+        self.log(f"{args.table}: {len(self.y)} rows, {len(self.columns)} columns, {self.X.shape[1]} features")
+        self.log(f"target: {self.name!r} ({kind})")
         for note in self.notes:
-            self.say(note)
+            self.log(note)
         self._split()
 
-    def _columns(self, found: Table, place: int | None) -> Any:
-        dropped = {found.place(column) for column in self.args.drop}
-        if place in dropped:
-            raise ValueError(f"{self.name!r} cannot be both the target and dropped")
-        chosen = [i for i in range(len(found.names)) if i != place and i not in dropped]
-        columns, self.notes = code_columns(found, chosen)
-        self.by_name: dict[str, int] = {found.names[i]: i for i in chosen}
-        return columns
-
-    def _by_place(self, found: Table) -> Array:
-        parts = [c.coded(found.column(self.by_name[c.name]), found.path, found.lines) for c in self.columns]
-        return np.concatenate(parts, axis=1)
+    def _read_target(self, table: Cells) -> int | None:
+        """Read the target from a column or from a file of its own; return its position if it is a column."""
+        given, path, position = self.args.target, table.path, None
+        if given is not None and given not in table.names and _is_file(given):
+            other, path = read_cells(given), given
+            if len(other.names) != 1:
+                raise ValueError(f"{given} has {len(other.names)} columns; a file of targets must have one")
+            if len(other.rows) != len(table.rows):
+                raise ValueError(f"{given} has {len(other.rows)} rows, and {table.path} has {len(table.rows)}")
+            self.name = other.names[0] if other.header else "target"
+            cells, lines = other.column(0), other.lines
+        else:
+            position = len(table.names) - 1 if given is None else table.position(given)
+            self.name, cells, lines = table.names[position], table.column(position), table.lines
+        self.y, self.classes = encode_target(path, self.name, cells, lines, self.args.task)
+        if position == len(table.names) - 1 and self.classes and len(self.classes) == len(table.labels or ()):
+            self.classes = table.labels
+        return position
 
     def _split(self) -> None:
         args, y = self.args, self.y
@@ -109,13 +116,13 @@ class Run:
     # ------------------------------------------------------------------------------------------ the training
 
     def train(self) -> History:
-        """Train, and go back to the epoch that did best on the validation rows."""
+        """Train, and restore the epoch with the best validation loss."""
         args, model = self.args, self.trained.model
         self.loss: MSELoss | CrossEntropyLoss = MSELoss() if self.classes is None else CrossEntropyLoss()
         optimizer = OPTIMIZERS[args.optimizer](model.parameters(), lr=self.settings["lr"])
         self.monitor: Monitor = Monitor(model, optimizer)
         steps = -(-len(self.parts["train"][0]) // args.batch_size)
-        self.say(f"{model!r}")
+        self.log(f"{model!r}")
         begin = time.perf_counter()
         history = fit(
             model, self.loss, optimizer, self.parts["train"], validation=self.parts["check"], epochs=args.epochs,
@@ -131,7 +138,7 @@ class Run:
         return history
 
     def measure(self, history: History) -> dict[str, Any]:
-        """Measure the trained model on the test rows, and note the result."""
+        """Measure the trained model on the test rows, and store the result."""
         self.predicted: Array = self.trained.outputs(self.parts["test"][0])
         true = self.y[self.test_rows]
         names = ("r2", "mae", "rmse") if self.classes is None else ("accuracy", "f1")
@@ -149,11 +156,11 @@ class Run:
     # --------------------------------------------------------------------------------------------- the files
 
     def write(self, history: History) -> list[Path]:
-        """Write model, pictures, report and graph; return what was written."""
+        """Write model, figures, report and graph; return the files."""
         out = self.args.out
         self.trained.save(out / "model.npz")
         written = [out / "model.npz", out / "checkpoint.npz", out / "log.jsonl"]
-        with self._optional("pictures"):
+        with self._optional("figures"):
             if history.epochs:
                 saved(history_figure(history), out / "curves.png")
                 written.append(out / "curves.png")
@@ -173,11 +180,11 @@ class Run:
 
     @contextlib.contextmanager
     def _optional(self, what: str) -> Iterator[None]:
-        """Go on without what needs a package that is not installed."""
+        """Skip files that need a package that is not installed."""
         try:
             yield
         except (ImportError, RuntimeError) as error:
-            self.say(f"no {what}: {str(error).splitlines()[0]}")
+            self.log(f"skipped the {what}: {str(error).splitlines()[0]}")
 
     def _result_figure(self) -> Any:
         true = self.y[self.test_rows]
@@ -186,7 +193,7 @@ class Run:
             return scatter_figure(self.predicted, true, f"{len(true)} test rows: R2 {score:.3f}", self.name)
         counts = metrics.confusion_matrix(self.predicted, true, len(self.classes))
         share = self.trained.result["test"]["accuracy"]
-        return confusion_figure(counts, self.classes, f"{len(true)} test rows: {share:.1%} right")
+        return confusion_figure(counts, self.classes, f"{len(true)} test rows: {share:.1%} correct")
 
     def _page(self, history: History, result: Any) -> None:
         shown = {
@@ -215,43 +222,48 @@ class Run:
         return table(["epoch", *history], [[str(i + 1), *(values[i] for values in history.values())] for i in some])
 
 
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def make_folder(path: Path, make: bool = True) -> None:
-    """Make the folder of a run, or only see that no file has its name.
+    """Create the folder of a run, or only check that it is not a file.
 
     Raises
     ------
     ValueError
-        If it is a file, or cannot be made.
+        If it is a file, or cannot be created.
     """
     if path.exists() and not path.is_dir():
-        raise ValueError(f"--out {path} is a file; give the name of a folder, as in --out run")
+        raise ValueError(f"--out {path} is a file; pass the name of a folder, as in --out run")
     try:
         if make:
             path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"cannot make the folder --out {path}: {error.strerror}") from None
+        raise ValueError(f"cannot create the folder --out {path}: {error.strerror}") from None
 
 
-def train(args: argparse.Namespace, say: Any, out: Any) -> int:
+def train(args: argparse.Namespace, out: Any) -> int:
     """Run the command; return its exit status."""
-    run = Run(args, (lambda text: None) if args.json or args.quiet else say)
-    make_folder(args.out, make=False)  # a wrong name is said before a large table is read
+    run = Run(args, (lambda text: None) if args.json or args.quiet else out)
+    make_folder(args.out, make=False)  # report a wrong name before a large table is read
     run.read()
     make_folder(args.out)
     history = run.train()
     result = run.measure(history)
-    if not args.json:  # before the pictures, which take longer than many a training
-        test = ", ".join(
-            f"{k} {v:.1%}" if k in ("accuracy", "f1") else f"{k} {v:.4g}" for k, v in result["test"].items()
-        )
+    if not args.json:  # before the figures, which may take longer than the training
         epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
+        test = format_numbers(result["test"])
         out(f"on {len(run.test_rows)} test rows after {epochs} in {run.seconds:.1f} s: {test}")
-        run.say(str(run.monitor.report()))
+        run.log(str(run.monitor.report()))
     written = run.write(history)
     if args.json:
         out(json.dumps({**result, "files": [str(path) for path in written]}, indent=2))
     else:
         out(f"wrote {args.out}/: " + ", ".join(path.name for path in written))
         if history.interrupted:
-            out("to go on from there, give the same command with --resume")
+            out("to continue, repeat the command with --resume")
     return 130 if history.interrupted else 0

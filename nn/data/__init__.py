@@ -1,7 +1,7 @@
-"""Data: sets of rows, how they are split, scaled and read, and the loader that deals them out in batches.
+"""Data sets, splitting, scaling, reading files, and the loader that returns batches.
 
-Batches are plain arrays, since data are constants to the engine: ``loss(model(x), y)`` with ``x`` and ``y`` as they
-come.  Batch, stochastic and mini-batch descent differ by `DataLoader`'s ``batch_size`` alone.
+Batches are plain arrays, since data are constants of the graph: ``loss(model(x), y)``.  Batch, stochastic and
+mini-batch descent differ only in `DataLoader`'s ``batch_size``.
 
 Examples
 --------
@@ -37,7 +37,7 @@ __all__ = [
     "train_test_split",
 ]  # fmt: skip
 
-# What only data larger than memory needs is loaded when first asked for.
+# Modules for data larger than memory are loaded at the first use.
 _LAZY = {
     "CSVDataset": "csv_dataset", "CSVIndex": "csv_index", "MappedDataset": "mapped", "RawFile": "mapped",
     "index_csv": "csv_index",

@@ -1,9 +1,8 @@
-"""A CSV file of any size as a data set: blocks of rows are read when they are dealt, and few are kept."""
+"""A CSV file of any size as a data set, read in blocks of rows, of which the latest are cached."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from nn.checkpoint.files import FilePath, replacing
 from nn.validation import checked_integer
 
 from .csv_index import CSVIndex, index_csv
-from .csv_reader import Lines, Options
+from .csv_reader import CSVOptions, CSVReader
 from .dataset import Batch, Dataset, as_batch, as_rows
 from .mapped import shard_of
 from .sampler import BlockSampler
@@ -26,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 
 class CSVDataset(Dataset):
-    r"""The rows of a CSV file, read block by block as they are dealt.
+    r"""The rows of a CSV file, read in blocks when they are needed.
 
     Parameters
     ----------
@@ -35,38 +34,37 @@ class CSVDataset(Dataset):
     target : str or int, optional
         The column to predict.
     shard : (int, int)
-        Rank and size: this set is only that one of so many consecutive parts, and no other row is looked into.
+        Rank and size: the set is this one of `size` consecutive parts, and cells of other rows are not read.
     block : int
         Rows that are read together.
     keep : int
-        Blocks that are kept in memory, and mixed with one another by ``DataLoader(..., shuffle=True)``.
+        The number of cached blocks, whose rows ``DataLoader(..., shuffle=True)`` mixes.
     index : CSVIndex, optional
-        Where rows stand, found by `index_csv` on another rank; then nothing outside of the shard is read at all.
+        The positions of rows from `index_csv`, perhaps on another rank; nothing outside of the shard is read then.
     transform : callable, optional
-        Called with the arrays of a batch, returns those to deal: ``lambda x, y: (scale(x), y)``.
+        Applied to the arrays of a batch: ``lambda x, y: (scale(x), y)``.
     **options
-        As for `read_csv`; `classes` must be a sequence and `fill` a number, since not all rows are known at once.
+        As for `read_csv`; `classes` must be a sequence and `fill` a number, since rows are read in parts.
 
     Attributes
     ----------
     columns : tuple of str
         Names of the feature columns.
     classes : tuple of str or None
-        What class indices stand for.
+        The labels that the class indices refer to.
     index : CSVIndex
-        Where rows stand.
+        The positions of rows.
 
     Raises
     ------
     ValueError
-        If the file holds no rows, and when a batch is dealt, if one of its cells is not as `read_csv` wants it; the
-        message names file, line and column.
+        If the file has no rows, and when a batch is read, if one of its cells is an error for `read_csv`; the message
+        names file, line and column.
 
     Notes
     -----
     Shuffling is by `BlockSampler`: each block is read once in an epoch.  In another order, every batch reads the
-    blocks it needs.  To train for many epochs, write the numbers to ``.npy`` files once (`to_npy`) and deal them from
-    a `MappedDataset`.
+    blocks it needs.  To train for many epochs, write ``.npy`` files once (`to_npy`) and use a `MappedDataset`.
 
     Examples
     --------
@@ -93,18 +91,18 @@ class CSVDataset(Dataset):
         **options: Any,
     ) -> None:
         self.path: Path = Path(path)
-        self.options: Options = Options(target, **options)
+        self.options: CSVOptions = CSVOptions(target, **options)
         o = self.options
-        o.check_for_chunks()
+        o.require_chunks()
         self.keep: int = checked_integer("CSVDataset", "keep", keep, 1)
         self.index: CSVIndex = index or index_csv(
             path, block, header=o.header, skip_lines=o.skip_lines, encoding=o.encoding
         )  # also refuses what cannot be read in parts
-        self._head = Lines(path, o)
-        with contextlib.closing(self._head.cells()) as cells:
-            self._head.choose(next(cells))
-        self.columns: tuple[str, ...] = tuple(self._head.names[i] for i in self._head.features)
-        self.classes: tuple[str, ...] | None = tuple(self._head.indices) or None
+        self._reader = CSVReader(path, o)
+        with contextlib.closing(self._reader.cells()) as cells:
+            self._reader.choose(next(cells))
+        self.columns: tuple[str, ...] = tuple(self._reader.names[i] for i in self._reader.features)
+        self.classes: tuple[str, ...] | None = tuple(self._reader.indices) or None
         self._rows = shard_of(self.index.rows, shard)
         self.shard: tuple[int, int] = (int(shard[0]), int(shard[1]))
         self.transform = transform
@@ -183,51 +181,40 @@ class CSVDataset(Dataset):
         with self.path.open("rb") as file:
             file.seek(begin)
             data = file.read(end - begin)
-        lines = _Block(self._head, data, int(self.index.lines[number]))
-        parts = lines.fast() or lines.strict()
+        part = self._reader.part(data, int(self.index.lines[number]))
+        parts = _fast(part) or _strict(part)
         wanted = min(self.index.block, self.index.rows - number * self.index.block)
         if len(parts[0]) != wanted:
             raise ValueError(
-                f"{self.path}, from line {lines.before + 1} on: {wanted} rows were found at first, and {len(parts[0])} "
-                "now; was the file changed, or are there quotes within cells?"
+                f"{self.path}, from line {part.skipped + 1} on: {wanted} rows were indexed, but {len(parts[0])} found; "
+                "did the file change, or do cells contain quotes?"
             )
         return parts
 
 
-class _Block(Lines):
-    """Some bytes of a file, read as the whole would be."""
+def _strict(reader: CSVReader) -> Batch:
+    """Read cell by cell, with the place of the first fault in the error."""
+    table = reader.table(list(reader.parsed(reader.cells())))
+    return (table.X,) if table.y is None else (table.X, table.y)
 
-    def __init__(self, head: Lines, data: bytes, before: int) -> None:
-        vars(self).update(vars(head))
-        self.data, self.before, self.skip = data, before, 0
 
-    def opened(self) -> Any:
-        """Return the text of this block."""
-        return io.TextIOWrapper(io.BytesIO(self.data), self.options.encoding, newline="")
-
-    def strict(self) -> Batch:
-        """Read cell by cell, which says what is wrong and where."""
-        table = self.table(list(self.parsed(self.cells())))
-        return (table.X,) if table.y is None else (table.X, table.y)
-
-    def fast(self) -> Batch | None:
-        """Read numbers by NumPy's parser, six times faster; None if there is anything else in the cells."""
-        o, target = self.options, self.target
-        used = sorted([*self.features, *([] if target is None else [target])])
-        if used != list(range(len(self.names))) or not self.data.strip():
-            return None  # NumPy would not look at the other columns
-        coded: Any = {target: lambda cell: self.indices[cell.strip()]} if target is not None and o.classes else None
-        try:
-            rows = np.loadtxt(
-                self.opened(), np.float64, comments=None, delimiter=o.delimiter, converters=coded, ndmin=2,
-                quotechar='"',
-            )  # fmt: skip
-        except (ValueError, KeyError, UnicodeError):
-            return None
-        if rows.shape[1] != len(self.names) or not np.isfinite(rows).all():
-            return None
-        X = self.typed(rows[:, self.features], [self.names[i] for i in self.features])
-        if target is None:
-            return (X,)
-        y = rows[:, target]
-        return X, y.astype(np.int64) if o.classes else self.typed(y, [self.names[target]])
+def _fast(reader: CSVReader) -> Batch | None:
+    """Read numbers by NumPy's parser, six times faster; None if a cell is not a number."""
+    o, target = reader.options, reader.target
+    used = sorted([*reader.features, *([] if target is None else [target])])
+    if used != list(range(len(reader.names))) or not (reader.data or b"").strip():
+        return None  # NumPy would not check the other columns
+    coded: Any = {target: lambda cell: reader.indices[cell.strip()]} if target is not None and o.classes else None
+    try:
+        rows = np.loadtxt(
+            reader.opened(), np.float64, comments=None, delimiter=o.delimiter, converters=coded, ndmin=2, quotechar='"'
+        )
+    except (ValueError, KeyError, UnicodeError):
+        return None
+    if rows.shape[1] != len(reader.names) or not np.isfinite(rows).all():
+        return None
+    X = reader.as_dtype(rows[:, reader.features], [reader.names[i] for i in reader.features])
+    if target is None:
+        return (X,)
+    y = rows[:, target]
+    return X, y.astype(np.int64) if o.classes else reader.as_dtype(y, [reader.names[target]])

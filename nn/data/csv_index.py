@@ -1,4 +1,4 @@
-"""Where the rows of a CSV file stand: one pass over its bytes, so that any block can be read without those before."""
+"""The positions of rows in a CSV file: one pass over its bytes, so that any block can be read on its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath
+from nn.checkpoint.files import FilePath, existing_file
 from nn.validation import checked_integer
 
 __all__ = ["CSVIndex", "index_csv"]
@@ -20,7 +20,7 @@ NEWLINE, QUOTE, SPACE = 10, 34, 32
 
 
 class CSVIndex(NamedTuple):
-    r"""Where each block of rows begins in a CSV file.
+    r"""The position of each block of rows in a CSV file.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class CSVIndex(NamedTuple):
     block : int
         Rows in a block; the last one may have fewer.
     offsets : ndarray of int, shape (blocks + 1,)
-        The byte at which a block begins, and where the last one ends.
+        The first byte of each block, and the end of the last.
     lines : ndarray of int, shape (blocks,)
-        Lines above a block.
+        The number of lines above each block.
 
     Examples
     --------
@@ -58,12 +58,12 @@ class CSVIndex(NamedTuple):
 def index_csv(
     path: FilePath, block: int = 8192, *, header: bool = True, skip_lines: int = 0, encoding: str = "utf-8-sig"
 ) -> CSVIndex:
-    r"""Find the rows of a CSV file, without looking into their cells.
+    r"""Find the rows of a CSV file, without reading their cells.
 
     Parameters
     ----------
     path : str or Path
-        The file; not a compressed one, which can only be read from its beginning.
+        The file; not a compressed one, which can only be read from the start.
     block : int
         Rows in a block.
     header, skip_lines, encoding
@@ -72,12 +72,12 @@ def index_csv(
     Returns
     -------
     CSVIndex
-        Small, and the same on every machine: one rank may find it and send it to the others.
+        Small, and the same on every machine: one rank may create it and send it to the others.
 
     Raises
     ------
     ValueError
-        If the file is compressed, in an encoding whose line ends are not one byte, or holds no rows.
+        If the file is compressed, its encoding has line ends of several bytes, or it has no rows.
 
     Examples
     --------
@@ -89,12 +89,11 @@ def index_csv(
     CSVIndex(5 rows in 3 blocks of 2)
     """
     name, block = os.fspath(path), checked_integer("index_csv", "block", block, 1)
-    if not Path(path).is_file():
-        raise FileNotFoundError(2, "there is no such CSV file", name)
+    existing_file(path, "CSV file")
     if Path(path).suffix == ".gz":
-        raise ValueError(f"{name} is compressed, and can only be read from its beginning: unpack it first (gunzip)")
+        raise ValueError(f"{name} is compressed, and can only be read from the start: decompress it first (gunzip)")
     if not "a\n".encode(encoding).endswith(b"a\n"):
-        raise ValueError(f"{name}: rows cannot be found in {encoding}; write the file as UTF-8")
+        raise ValueError(f"{name}: encoding {encoding} has line ends of several bytes; save the file as UTF-8")
     wanted = int(header)  # records above the first row
     rows, end, offsets, lines = -wanted, 0, list[int](), list[int]()
     for starts, above, end in _records(Path(path), checked_integer("index_csv", "skip_lines", skip_lines, 0)):  # noqa: B007 - the last
@@ -103,12 +102,12 @@ def index_csv(
         lines += above[first::block].tolist()
         rows += len(starts)
     if rows < 1:
-        raise ValueError(f"{name}: there are no rows")
+        raise ValueError(f"{name}: the file has no rows")
     return CSVIndex(rows, block, np.array([*offsets, end], np.int64), np.array(lines, np.int64))
 
 
 def _records(path: Path, skip: int) -> Iterator[tuple[Array, Array, int]]:
-    """Yield where the records of each piece of a file begin that are not blank, lines above each, and the end."""
+    """Yield, for each piece of a file, the first byte of each nonblank record, the lines above it, and the end."""
     begin = line = 0
     quoted, left = False, b""
     with path.open("rb") as file:
@@ -120,7 +119,7 @@ def _records(path: Path, skip: int) -> Iterator[tuple[Array, Array, int]]:
             data = left + piece
             ends, quoted_after = _ends(data, quoted, len(left))
             if not piece and data and (not len(ends) or ends[-1] < len(data)):
-                ends = np.append(ends, len(data))  # the last line has no end
+                ends = np.append(ends, len(data))  # the last line is not terminated
             if len(ends):
                 starts = np.r_[0, ends[:-1]]
                 raw = np.flatnonzero(np.frombuffer(data, np.uint8, ends[-1]) == NEWLINE)
@@ -136,9 +135,9 @@ def _records(path: Path, skip: int) -> Iterator[tuple[Array, Array, int]]:
 
 
 def _ends(data: bytes, quoted: bool, seen: int) -> tuple[Array, bool]:
-    """Return where records end, after each line end outside of quotes, and whether the data end within quotes.
+    """Return the ends of records (line ends outside of quotes), and whether the data end within quotes.
 
-    The first `seen` bytes were looked at before and hold no end; `quoted` is the state after them.
+    The first `seen` bytes were searched before and contain no end; `quoted` is the state after them.
     """
     new = np.frombuffer(data, np.uint8, offset=seen) if len(data) > seen else np.empty(0, np.uint8)
     ends = np.flatnonzero(new == NEWLINE)

@@ -1,51 +1,46 @@
-"""Tables of numbers from CSV files: strict about what is in a cell, exact about where it was not right."""
+"""Read CSV files: split them into cells, convert cells to arrays, and name file, line and column in every error."""
 
 from __future__ import annotations
 
+import copy
 import csv
 import gzip
+import io
 import itertools
 import math
 import os
 import zlib
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath
+from nn.checkpoint.files import FilePath, existing_file
 from nn.validation import checked_integer
 
-__all__ = ["MISSING", "Lines", "Options", "Table", "read_csv", "read_csv_chunks"]
+__all__ = [
+    "MISSING", "CSVOptions", "CSVReader", "Table", "parse_number", "read_csv", "read_csv_chunks", "sorted_labels",
+]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 
 
 class Table(NamedTuple):
-    r"""What a CSV file holds.
+    r"""The contents of a CSV file as arrays.
 
     Attributes
     ----------
     X : ndarray, shape (n, d)
         The feature columns.
     y : ndarray, shape (n,), or None
-        The target: class indices (int64) if `classes` were asked for, else numbers.
+        The target: class indices (int64) with `classes`, else floats.
     columns : tuple of str
-        Names of the feature columns; their numbers, from 1, if the file has no header.
+        Names of the feature columns; their positions, from 1, without a header.
     classes : tuple of str, or None
-        What the class indices stand for.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "table.csv").write_text("a,b\n1,0\n2,1\n")
-    ...     table = read_csv(Path(folder, "table.csv"), target="b")
-    >>> table.columns, table.X.shape, table.y
-    (('a',), (2, 1), array([0., 1.]))
+        The labels that the class indices refer to.
     """
 
     X: Array
@@ -73,27 +68,27 @@ def read_csv(
     Parameters
     ----------
     path : str or Path
-        Where from.
+        The file.
     target : str or int, optional
         The column to predict: its name, or its position (from 0, or from the end as -1).
     columns : sequence of str or int, optional
         The feature columns; by default all but the target.
     classes : bool or sequence of str
-        True codes the target as class indices, numbering the labels found in sorted order; a sequence gives the order.
+        True encodes the target as class indices in the sorted order of its labels; a sequence determines the order.
     header : bool
         Whether the first line names the columns.
     skip_lines : int
-        Lines before that, to be passed over, as blank lines are anywhere.
+        Lines to skip before that.  Blank lines are skipped everywhere.
     delimiter : str
-        What separates cells.  Spaces around a cell do not count.
+        The character between cells.  Spaces around a cell are removed.
     missing : sequence of str
-        Cells that mean *no value*.
+        Cells that stand for a missing value.
     fill : float or {'mean', 'median'}, optional
-        What missing features become; nan is allowed.  By default they are refused.  A missing target always is.
+        The replacement of missing features; nan is allowed.  By default they are an error.  A missing target always is.
     dtype : dtype
-        Number type of `X` and of a target without classes; a number that it cannot hold is refused, not cut.
+        The dtype of `X` and of a target without classes; a value that it cannot represent is an error.
     encoding : str
-        How text is coded; the default passes over a byte order mark.
+        The text encoding; the default skips a byte order mark.
 
     Returns
     -------
@@ -103,10 +98,10 @@ def read_csv(
     Raises
     ------
     ValueError
-        If lines are of different length, a cell is no finite number, a value is missing, there are no rows, or the
-        file is no such text; the message names file, line and column.
+        If lines differ in length, a cell is not a finite number, a value is missing, the file has no rows or is not
+        text in this encoding; the message names file, line and column.
     KeyError
-        If a column is not in the file.
+        If the file does not have a column.
 
     Examples
     --------
@@ -121,13 +116,18 @@ def read_csv(
     >>> table.y, table.classes
     (array([1, 0]), ('siam', 'tabby'))
     """
-    options = Options(target, columns, classes, header, skip_lines, delimiter, missing, fill, dtype, encoding)
-    table = next(Lines(path, options).tables(None))
+    options = CSVOptions(
+        target, columns=columns, classes=classes, header=header, skip_lines=skip_lines, delimiter=delimiter,
+        missing=missing, fill=fill, dtype=dtype, encoding=encoding,
+    )  # fmt: skip
+    table = next(CSVReader(path, options).tables(None))
     if fill in ("mean", "median"):
         with np.errstate(all="ignore"):
             empty = np.isnan(table.X).all(0)
             if empty.any():
-                raise ValueError(f"{os.fspath(path)}: column {table.columns[empty.argmax()]!r} has no value to fill by")
+                raise ValueError(
+                    f"{os.fspath(path)}: column {table.columns[empty.argmax()]!r} has no value to compute fill from"
+                )
             middle = np.nanmean(table.X, 0) if fill == "mean" else np.nanmedian(table.X, 0)
         table = table._replace(X=np.where(np.isnan(table.X), middle, table.X).astype(dtype))
     return table
@@ -136,7 +136,7 @@ def read_csv(
 def read_csv_chunks(
     path: FilePath, target: str | int | None = None, rows: int = 65_536, **options: Any
 ) -> Iterator[Table]:
-    r"""Read a CSV file of any size, some rows at a time.
+    r"""Read a CSV file of any size in chunks of rows.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def read_csv_chunks(
     rows : int
         Rows in a table; the last one may have fewer.
     **options
-        As in `read_csv`; `classes` must be a sequence and `fill` a number, since nothing is known of later rows.
+        As in `read_csv`; `classes` must be a sequence and `fill` a number, since later rows are unknown.
 
     Yields
     ------
@@ -161,49 +161,38 @@ def read_csv_chunks(
     ...     [len(part.X) for part in read_csv_chunks(file, target="b", rows=2)]
     [2, 2, 1]
     """
-    settings = Options(target, **options)
-    settings.check_for_chunks()
-    return Lines(path, settings).tables(checked_integer("read_csv", "rows", rows, 1))
+    checked = CSVOptions(target, **options)
+    checked.require_chunks()
+    return CSVReader(path, checked).tables(checked_integer("read_csv_chunks", "rows", rows, 1))
 
 
-class Options:
-    """What `read_csv` was asked for, checked."""
+@dataclass(frozen=True)
+class CSVOptions:
+    """The arguments of `read_csv`, checked."""
 
-    def __init__(
-        self,
-        target: str | int | None,
-        columns: Sequence[str | int] | None = None,
-        classes: bool | Sequence[str] = False,
-        header: bool = True,
-        skip_lines: int = 0,
-        delimiter: str = ",",
-        missing: Sequence[str] = MISSING,
-        fill: float | str | None = None,
-        dtype: Any = np.float64,
-        encoding: str = "utf-8-sig",
-    ) -> None:
-        if not (isinstance(delimiter, str) and len(delimiter) == 1):
-            raise ValueError(f"delimiter must be one character, not {delimiter!r}")
-        if isinstance(fill, str) and fill not in ("mean", "median"):
-            raise ValueError(f"fill must be a number, 'mean' or 'median', not {fill!r}")
-        if classes and target is None:
-            raise ValueError("classes were asked for without a target column")
-        self.target: str | int | None = target
-        self.columns: Sequence[str | int] | None = columns
-        self.classes: Sequence[str] | bool = classes
-        self.header: bool = header
-        self.skip_lines: int = checked_integer("read_csv", "skip_lines", skip_lines, 0)
-        self.delimiter: str = delimiter
-        self.missing: tuple[str, ...] = tuple(missing)
-        self.dtype: Any = dtype
-        self.encoding: str = encoding
-        self.fill = fill
-        self.instead: float | int | None = (
-            math.nan if isinstance(fill, str) else fill
-        )  # what a missing cell becomes at once
+    target: str | int | None = None
+    _: KW_ONLY
+    columns: Sequence[str | int] | None = None
+    classes: bool | Sequence[str] = False
+    header: bool = True
+    skip_lines: int = 0
+    delimiter: str = ","
+    missing: Sequence[str] = MISSING
+    fill: float | str | None = None
+    dtype: Any = np.float64
+    encoding: str = "utf-8-sig"
 
-    def check_for_chunks(self) -> None:
-        """Refuse what needs the whole file at once."""
+    def __post_init__(self) -> None:
+        if not (isinstance(self.delimiter, str) and len(self.delimiter) == 1):
+            raise ValueError(f"delimiter must be one character, not {self.delimiter!r}")
+        if isinstance(self.fill, str) and self.fill not in ("mean", "median"):
+            raise ValueError(f"fill must be a number, 'mean' or 'median', not {self.fill!r}")
+        if self.classes and self.target is None:
+            raise ValueError("classes needs a target column: pass target=")
+        checked_integer("read_csv", "skip_lines", self.skip_lines, 0)
+
+    def require_chunks(self) -> None:
+        """Raise if an option needs all rows at once."""
         if self.classes is True:
             raise ValueError(
                 "in chunks, classes must be given, as in classes=['setosa', 'virginica']: later rows are unknown"
@@ -212,18 +201,52 @@ class Options:
             raise ValueError(f"in chunks, fill must be a number, not {self.fill!r}: later rows are unknown")
 
 
-class Lines:
-    """One pass over a file, which knows where it stands."""
+class CSVReader:
+    """Split a file into rows of cells and convert them; `line` is the line of the row read last."""
 
-    def __init__(self, path: FilePath, options: Options) -> None:
-        self.path: str = os.fspath(path)
-        self.options: Options = options
+    def __init__(self, path: FilePath, options: CSVOptions) -> None:
+        self.path: str = os.fspath(existing_file(path, "CSV file"))
+        self.options: CSVOptions = options
+        self.data: bytes | None = None  # part of the file, instead of all
         self.line: int = 0
-        self.skip: int
-        self.before: int
-        self.skip = self.before = options.skip_lines  # what is passed over, and counted, before the first cell
-        if not Path(path).is_file():
-            raise FileNotFoundError(2, "there is no such CSV file", self.path)
+        self.skipped: int = options.skip_lines  # lines above the first row
+        self.fill: float | None = math.nan if isinstance(options.fill, str) else options.fill
+
+    def part(self, data: bytes, skipped: int) -> Self:
+        """Return a reader of some bytes of the same file, with so many lines above them."""
+        other = copy.copy(self)
+        other.data, other.skipped = data, skipped
+        return other
+
+    # ------------------------------------------------------------------------------------------- rows of cells
+
+    def opened(self) -> Any:
+        """Return the text to read."""
+        if self.data is not None:
+            return io.TextIOWrapper(io.BytesIO(self.data), self.options.encoding, newline="")
+        opened: Any = gzip.open if Path(self.path).suffix == ".gz" else open
+        return opened(self.path, "rt", encoding=self.options.encoding, newline="")
+
+    def cells(self) -> Generator[list[str], None, None]:
+        """Yield the cells of every line that is not blank."""
+        o = self.options
+        try:
+            with self.opened() as file:
+                for _ in range(0 if self.data is not None else self.skipped):
+                    file.readline()
+                reader = csv.reader(file, delimiter=o.delimiter, skipinitialspace=True, strict=True)
+                for row in reader:
+                    self.line = reader.line_num + self.skipped
+                    if o.delimiter == " " and len(row) > 1 and not row[-1]:
+                        row.pop()  # a space before the end of the line
+                    if len(row) > 1 or (row and row[0].strip()):
+                        yield [cell.strip() for cell in row]
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.path}: line {self.line + 1} is not {o.encoding} text ({error.reason})") from None
+        except csv.Error as error:
+            raise ValueError(f"{self.path}: after line {self.line}: {error}") from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{self.path}: after line {self.line}, the compressed file is damaged ({error})") from None
 
     def tables(self, size: int | None) -> Iterator[Table]:
         """Yield tables of `size` rows, or all rows as one."""
@@ -241,49 +264,28 @@ class Lines:
             if size is None:
                 break
         if count == 0:
-            raise ValueError(f"{self.path}: there are no rows after line {self.line}")
+            raise ValueError(f"{self.path}: the file has no rows after line {self.line}")
 
-    def cells(self) -> Generator[list[str], None, None]:
-        """Yield the cells of every line that is not blank."""
-        o = self.options
-        try:
-            with self.opened() as file:
-                for _ in range(self.skip):
-                    file.readline()
-                reader = csv.reader(file, delimiter=o.delimiter, skipinitialspace=True, strict=True)
-                for row in reader:
-                    self.line = reader.line_num + self.before
-                    if len(row) > 1 or (row and row[0].strip()):
-                        yield [cell.strip() for cell in row]
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{self.path}: after line {self.line}, this is not {o.encoding} text ({error.reason})"
-            ) from None
-        except csv.Error as error:
-            raise ValueError(f"{self.path}: after line {self.line}: {error}") from None
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{self.path}: after line {self.line}, the compressed file is damaged ({error})") from None
-
-    def opened(self) -> Any:
-        """Return the text to read."""
-        opened: Any = gzip.open if Path(self.path).suffix == ".gz" else open
-        return opened(self.path, "rt", encoding=self.options.encoding, newline="")
+    # -------------------------------------------------------------------------------------------------- columns
 
     def choose(self, first: list[str]) -> None:
-        """Find the columns, given the first line."""
+        """Determine the columns from the first line."""
         o = self.options
-        if o.header and all(_number(cell) is not None for cell in first):
-            raise self.fault("this line holds numbers, not names of columns; pass header=False")
+        if o.header and all(parse_number(cell) is not None for cell in first):
+            raise self.fault("this line contains numbers, not names of columns; pass header=False")
         self.names: list[str] = first if o.header else [str(i + 1) for i in range(len(first))]
-        self.target: int | None = None if o.target is None else self.place(o.target)
-        given = [i for i in range(len(first)) if i != self.target] if o.columns is None else map(self.place, o.columns)
-        self.features: list[int] = list(given)
+        self.target: int | None = None if o.target is None else self.position(o.target)
+        self.features: list[int] = (
+            [i for i in range(len(first)) if i != self.target]
+            if o.columns is None
+            else [self.position(column) for column in o.columns]
+        )
         if not self.features:
             raise self.fault("no feature column is left beside the target")
         classes = () if isinstance(o.classes, bool) else o.classes
         self.indices: dict[str, int] = {str(label): i for i, label in enumerate(classes)}
 
-    def place(self, column: str | int) -> int:
+    def position(self, column: str | int) -> int:
         """Return the position of a column."""
         if isinstance(column, str):
             count = self.names.count(column) if self.options.header else 0
@@ -295,45 +297,46 @@ class Lines:
             raise KeyError(f"{self.path} has {len(self.names)} columns, and none at position {column}")
         return column % len(self.names)
 
+    # ------------------------------------------------------------------------------------------------- encoding
+
     def parsed(self, rows: Iterator[list[str]]) -> Iterator[tuple[list[float], Any]]:
-        """Yield numbers and target of every line."""
+        """Yield the features and the target of every line."""
         width, features, target = len(self.names), self.features, self.target
         for row in rows:
             if len(row) != width:
                 raise self.fault(f"this line has {len(row)} cells, and the first one has {width}")
-            numbers = [_number(row[i]) for i in features]
+            numbers = [parse_number(row[i]) for i in features]
             if None in numbers:
                 numbers = [self.number(row, i) for i in features]
-            yield numbers, None if target is None else self.wanted(row, target)  # type: ignore[misc]
+            yield numbers, None if target is None else self.label(row, target)  # type: ignore[misc]
 
     def number(self, row: list[str], i: int) -> float:
-        """Return a cell that is not plainly a number: filled, or an error."""
-        cell, number = row[i], _number(row[i])
+        """Return the value of a cell, or of `fill` if it is missing."""
+        cell, number = row[i], parse_number(row[i])
         if number is not None:
             return number
         if cell in self.options.missing:
-            if self.options.instead is None or i == self.target:
-                hint = "give fill= a number, 'mean' or 'median'" if i != self.target else "a target is never filled"
-                raise self.fault(f"there is no value here ({cell!r}); {hint}", i)
-            return self.options.instead
+            if self.fill is None or i == self.target:
+                hint = "pass fill= a number, 'mean' or 'median'" if i != self.target else "a target is never filled"
+                raise self.fault(f"the value is missing ({cell!r}); {hint}", i)
+            return self.fill
         if self.options.header is False and self.line == 1 + self.options.skip_lines:
             hint = "; is this a header? pass header=True"
         elif len(row) == 1 and (other := next((c for c in ";\t| ," if c in cell), None)):
             hint = f"; is the delimiter {other!r}?"
         elif i == self.target:
-            hint = "; pass classes=True to code labels as class indices"
+            hint = "; pass classes=True to encode labels as class indices"
         else:
             hint = "; leave the column out by columns=[...]"
         raise self.fault(f"{cell[:40]!r} is not a finite number{hint}", i)
 
-    def wanted(self, row: list[str], i: int) -> Any:
-        """Return the target of a line: a number, or a label and then its index."""
+    def label(self, row: list[str], i: int) -> Any:
+        """Return the target of a line: a number, or with classes a label."""
         cell, classes = row[i], self.options.classes
         if classes is False:
-            number = _number(cell)
-            return self.number(row, i) if number is None else number
+            return self.number(row, i)
         if cell in self.options.missing and cell not in self.indices:
-            raise self.fault(f"there is no value here ({cell!r}); a target is never filled", i)
+            raise self.fault(f"the value is missing ({cell!r}); a target is never filled", i)
         if classes is not True and cell not in self.indices:
             raise self.fault(f"{cell[:40]!r} is none of the classes {list(self.indices)[:10]}", i)
         return cell
@@ -341,36 +344,34 @@ class Lines:
     def table(self, rows: list[tuple[list[float], Any]]) -> Table:
         """Return parsed lines as arrays."""
         o, names = self.options, tuple(self.names[i] for i in self.features)
-        X = self.typed(np.array([numbers for numbers, _ in rows]), names)
+        X = self.as_dtype(np.array([numbers for numbers, _ in rows]), names)
         if self.target is None:
             return Table(X, None, names, None)
-        found = [wanted for _, wanted in rows]
+        found = [label for _, label in rows]
         if o.classes is False:
-            return Table(X, self.typed(np.array(found), (self.names[self.target],)), names, None)
+            return Table(X, self.as_dtype(np.array(found), (self.names[self.target],)), names, None)
         if o.classes is True:
-            labels = set(found)
-            by_value = all(_number(label) is not None for label in labels)
-            self.indices = {label: i for i, label in enumerate(sorted(labels, key=float if by_value else None))}
+            self.indices = {label: i for i, label in enumerate(sorted_labels(found))}
         return Table(X, np.array([self.indices[label] for label in found], np.int64), names, tuple(self.indices))
 
-    def typed(self, numbers: Array, names: Sequence[str]) -> Array:
-        """Return numbers of columns as the type asked for, if it holds them."""
+    def as_dtype(self, values: Array, names: Sequence[str]) -> Array:
+        """Return the values of columns in the requested dtype, if it can represent them."""
         with np.errstate(all="ignore"):
-            found = np.ascontiguousarray(numbers, self.options.dtype)
-        if found.dtype == numbers.dtype:
+            found = np.ascontiguousarray(values, self.options.dtype)
+        if found.dtype == values.dtype:
             return found
-        lost = np.isfinite(numbers) & ~np.isfinite(found) if found.dtype.kind == "f" else found != numbers
+        lost = np.isfinite(values) & ~np.isfinite(found) if found.dtype.kind == "f" else found != values
         if lost.any():
             place = np.argwhere(lost)[0]
-            name = names[place[-1] if numbers.ndim > 1 else 0]
+            name = names[place[-1] if values.ndim > 1 else 0]
             raise ValueError(
-                f"{self.path}: column {name!r} holds {float(numbers[tuple(place)])!r}, which no {found.dtype} can be; "
-                "give another dtype"
+                f"{self.path}: column {name!r} contains {float(values[tuple(place)])!r}, which dtype {found.dtype} "
+                "cannot represent; pass another dtype"
             )
         return found
 
     def fault(self, what: str, column: int | None = None) -> ValueError:
-        """Return an error that names the place of a fault."""
+        """Return an error that names file, line and column."""
         where = f"line {self.line}"
         if column is not None:
             name = f" ({self.names[column]!r})" if self.options.header else ""
@@ -378,10 +379,22 @@ class Lines:
         return ValueError(f"{self.path}, {where}: {what}")
 
 
-def _number(cell: str) -> float | None:
-    """Return the finite number that a cell spells, or None; 1_000 is a name to everybody but Python."""
+def parse_number(cell: str) -> float | None:
+    """Return the finite number in a cell, or None; underscores are accepted by Python only.
+
+    Examples
+    --------
+    >>> parse_number("1.5e3"), parse_number("1_000"), parse_number("inf")
+    (1500.0, None, None)
+    """
     try:
         number = float(cell)
     except ValueError:
         return None
     return number if math.isfinite(number) and "_" not in cell else None
+
+
+def sorted_labels(cells: Sequence[str]) -> list[str]:
+    """Return the distinct labels in order: by value if all are numbers, else alphabetically."""
+    labels = set(cells)
+    return sorted(labels, key=float if all(parse_number(label) is not None for label in labels) else None)

@@ -35,8 +35,8 @@ def test_a_folder_that_is_a_file_is_refused_before_the_table_is_read(tmp_path, c
     taken = tmp_path / "README.md"
     taken.write_text("mine", encoding="utf-8")
     assert main(["train", str(tmp_path / "no table at all"), "--out", str(taken)]) == 2
-    assert capsys.readouterr().err == f"error: --out {taken} is a file; give the name of a folder, as in --out run\n"
-    with pytest.raises(ValueError, match="cannot make the folder --out"):
+    assert capsys.readouterr().err == f"error: --out {taken} is a file; pass the name of a folder, as in --out run\n"
+    with pytest.raises(ValueError, match="cannot create the folder --out"):
         make_folder(taken / "deeper")
     assert taken.read_text(encoding="utf-8") == "mine"
 
@@ -55,6 +55,6 @@ def test_ctrl_c_says_what_is_predicted_and_how_to_go_on(tmp_path):
                 break
         out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
-    assert "to predict: 'target' (classification, 3 classes)\n" in said
-    assert out.endswith("to go on from there, give the same command with --resume\n")
+    assert "target: 'target' (classification, 3 classes)\n" in said
+    assert out.endswith("to continue, repeat the command with --resume\n")
     assert json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])["stopped"] == "interrupted"

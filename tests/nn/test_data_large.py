@@ -300,7 +300,7 @@ def test_a_fault_is_named_with_its_line_in_the_file():
     data.batch(np.array([0, 8]))
     with pytest.raises(ValueError, match=re.escape("t.csv, line 13, column 2 ('b'): 'oops' is not a finite number")):
         data.batch(np.array([9]))
-    for text, words in (("1,2,3\n", "3 cells"), ("1,\n", "no value"), ("inf,1\n", "finite"), ("1_0,1\n", "'1_0'")):
+    for text, words in (("1,2,3\n", "3 cells"), ("1,\n", "missing"), ("inf,1\n", "finite"), ("1_0,1\n", "'1_0'")):
         written("a,b\n1,2\n" + text)
         with pytest.raises(ValueError, match=f"line 3.*{words}"):
             CSVDataset("t.csv", "b")[:]
@@ -329,10 +329,10 @@ def test_what_cannot_be_read_in_parts_is_refused():
             CSVDataset(written(text))
     data = CSVDataset(written("a,b\n1,2\n3,4\n"))
     written("a,b\n1,2\n\n\n\n")
-    with pytest.raises(ValueError, match="2 rows were found at first, and 1 now"):
+    with pytest.raises(ValueError, match="2 rows were indexed, but 1 found"):
         data[:]
     written("a,b\n\n\n\n\n\n\n\n")
-    with pytest.raises(ValueError, match="2 rows were found at first, and 0 now"):
+    with pytest.raises(ValueError, match="2 rows were indexed, but 0 found"):
         data[:]
 
 

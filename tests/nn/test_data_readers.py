@@ -78,7 +78,7 @@ def test_a_number_that_the_type_cannot_hold_is_refused(tmp_path, cell, dtype):
     path.write_text(f"a,b\n1,1\n0,{cell}\n")
     data = CSVDataset(path, target="b", dtype=dtype)
     for read in (lambda: read_csv(path, dtype=dtype), lambda: read_csv(path, "b", dtype=dtype), lambda: data[:]):
-        with pytest.raises(ValueError, match=rf"table.csv: column 'b' holds {re.escape(repr(float(cell)))}, which no "):
+        with pytest.raises(ValueError, match=rf"table.csv: column 'b' contains {re.escape(repr(float(cell)))}, which"):
             read()
     assert read_csv(path, columns=["a"], dtype=dtype).X.tolist() == [[1], [0]]
 
@@ -166,8 +166,8 @@ FAULTS = {
     "another delimiter": ("a;b\n1;2\n", {}, r"line 2, column 1 \('a;b'\).*delimiter ';'"),
     "header missing": ("1,2\n3,4\n", {}, "line 1: .*header=False"),
     "header unexpected": ("a,b\n3,4\n", {"header": False}, "line 1, column 1: 'a'.*header=True"),
-    "missing value": ("a,b\n1,2\n,4\n", {}, r"line 3, column 1 \('a'\): there is no value.*fill="),
-    "NaN": ("a,b\n1,NaN\n", {}, r"line 2, column 2 \('b'\): there is no value here \('NaN'\)"),
+    "missing value": ("a,b\n1,2\n,4\n", {}, r"line 3, column 1 \('a'\): the value is missing.*fill="),
+    "NaN": ("a,b\n1,NaN\n", {}, r"line 2, column 2 \('b'\): the value is missing \('NaN'\)"),
     "infinite": ("a,b\n1,-inf\n", {"fill": 0}, r"line 2, column 2 \('b'\): '-inf' is not a finite"),
     "too large": ("a,b\n1,1e999\n", {}, r"line 2, column 2.*'1e999'"),
     "underscore": ("a,b\n1,1_000\n", {}, r"line 2, column 2.*'1_000'"),
@@ -223,7 +223,7 @@ def test_a_damaged_compressed_file_is_refused(write):
         ({"columns": []}, ValueError, "no feature column"),
         ({"delimiter": ", "}, ValueError, "one character"),
         ({"fill": "mode"}, ValueError, "'mean' or 'median'"),
-        ({"classes": True}, ValueError, "without a target"),
+        ({"classes": True}, ValueError, "needs a target"),
         ({"skip_lines": -1}, ValueError, "skip_lines"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 from nn.__main__ import main
 from nn.cli.folder import load_run
 from nn.cli.options import OPTIMIZERS, SCHEDULES
-from nn.cli.tables import read_table
+from nn.data.columns import read_cells
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "demos/data"
@@ -100,8 +100,8 @@ def test_a_table_with_everything_in_it(capsys):
     )
     assert status == 0, err
     assert "3 classes" in out
-    assert "1 missing value coded by the median" in out
-    assert "1 missing value coded as a word of their own" in out
+    assert "1 missing value replaced by the median" in out
+    assert "1 missing value encoded as a level of their own" in out
     assert "Linear" in out
     assert "epoch 60/60" in out
     for name in ("model.npz", "checkpoint.npz", "log.jsonl", "curves.png", "report.html", "graph.svg", "test.png"):
@@ -143,7 +143,7 @@ def test_delimiters_are_found_out(delimiter, capsys):
 def test_tables_without_names_have_columns_by_number(capsys):
     rng = np.random.default_rng(0)
     np.savetxt("numbers.txt", np.c_[rng.normal(size=(40, 2)), rng.normal(size=40)])
-    assert read_table("numbers.txt").names == ["1", "2", "3"]
+    assert read_cells("numbers.txt").names == ["1", "2", "3"]
     status, _, err = said(capsys, "train", "numbers.txt", "--target", "-1", *QUICK)
     assert status == 0, err
     np.savetxt("new.txt", rng.normal(size=(3, 2)))
@@ -193,12 +193,12 @@ ROWS = "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in range(20))
         ("a,b,a\n" + ROWS, [], ["two columns", "'a'"]),
         ("a,b,c\n" + ROWS.replace("y", "x"), [], ["one class only", "'x'"]),
         ("a,b,c\n" + ROWS.replace("3,3,y", "3,3,"), [], ["line 5", "target 'c' is missing"]),
-        ("a,b,c\n" + ROWS, ["--task", "regression"], ["line 2", "'x'", "no number"]),
-        ("a,b,c\n1,2,x\n3,4,y\n", [], ["2 rows", "at least"]),
+        ("a,b,c\n" + ROWS, ["--task", "regression"], ["line 2", "'x'", "regression needs numbers"]),
+        ("a,b,c\n1,2,x\n3,4,y\n", [], ["2 rows", "need 8"]),
         ("a,b\n" + "".join(f"{i},5.5\n" for i in range(20)), ["--task", "regression"], ["nothing to learn"]),
         ("id,b,c\n" + "".join(f"n{i},{i},{i % 2}\n" for i in range(60)), [], ["60 different words", "--drop 'id'"]),
-        ("just some prose that goes on\nand, on\nand on\n", [], ["line 2", "not a table"]),
-        ('a,b\n1,"2\n3,4\n', [], ["not a table"]),
+        ("just some prose that goes on\nand, on\nand on\n", [], ["line 2", "2 cells", "the first one has 6"]),
+        ('a,b\n1,"2\n3,4\n', [], ["after line 1", "unexpected end"]),
         ("a,b,c\n" + ROWS, ["--validation", "0.5", "--test", "0.5"], ["too few rows"]),
         ("a,b,c\n" + ROWS, ["--delimiter", ",,"], ["one character"]),
         ("a,b,c\n" + ROWS, ["--target", "c", "--out", "data.csv"], ["data.csv"]),
@@ -217,9 +217,9 @@ def test_what_is_wrong_with_a_table_is_one_line(text, options, words, capsys):
 @pytest.mark.parametrize(
     ("contents", "words"),
     [
-        (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", ["not a table"]),
-        (b"a,b\n1,2\x00\n", ["not a table", "zero bytes"]),
-        (gzip.compress(b"a,b\n1,2\n")[:-9], ["cannot be read"]),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe\x00", ["line 1", "not utf-8-sig text"]),
+        (b"a,b\n1,2\x00\n", ["zero bytes", "not text"]),
+        (gzip.compress(b"a,b\n1,2\n")[:-9], ["damaged"]),
     ],
 )
 def test_a_file_that_is_no_text_is_named(contents, words, capsys):
@@ -234,10 +234,10 @@ def test_a_file_that_is_no_text_is_named(contents, words, capsys):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["train", "nowhere.csv"], "no file nowhere.csv"),
-        (["train", "."], "directory"),
-        (["predict", "nowhere", "x.csv"], "no folder of a run"),
-        (["report", "."], "no folder of a run"),
+        (["train", "nowhere.csv"], "no such CSV file: nowhere.csv"),
+        (["train", "."], "no such CSV file: ."),
+        (["predict", "nowhere", "x.csv"], "not the folder of a run"),
+        (["report", "."], "not the folder of a run"),
         (["train", "x.csv", "--epochs", "0"], "--epochs"),
         (["train", "x.csv", "--lr", "-1"], "--lr"),
         (["train", "x.csv", "--hidden", "4,x"], "--hidden"),

@@ -14,9 +14,9 @@ import pytest
 
 from nn.__main__ import main
 from nn.cli.folder import load_run
-from nn.cli.sweep_pool import finished
-from nn.cli.sweep_results import Records, aligned
-from nn.cli.sweep_worker import run_trial
+from nn.cli.sweep.pool import finished
+from nn.cli.sweep.results import Records, aligned
+from nn.cli.sweep.worker import run_trial
 
 ROOT = Path(__file__).resolve().parents[2]
 IRIS = str(ROOT / "demos/data/iris.csv")
@@ -104,7 +104,7 @@ def test_a_trial_that_raises_is_reported_and_the_rest_go_on(capsys):
     assert failed["error"].startswith("ValueError: --validation 0.8 and --test 0.15 leave too few rows")
     assert "_split" in "".join(failed["traceback"])
     assert "trial 1: FAILED, validation 0.8, seed 0: ValueError: --validation 0.8" in out
-    assert "1 of 2 trials failed; --retry runs them again" in out
+    assert "1 of 2 trials failed; --retry repeats them" in out
     status, out, _ = said(capsys, name, "--json")
     assert status == 1
     assert json.loads(out)["errors"][0]["trial"] == 1
@@ -238,7 +238,7 @@ def test_ctrl_c_ends_the_sweep_and_says_how_to_go_on(start):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")
-    assert out.endswith("1 of 2 trials are finished; the same command goes on from there\n")
+    assert out.endswith("1 of 2 trials are finished; repeat the command to continue\n")
     assert len(lines()) == 1
 
 

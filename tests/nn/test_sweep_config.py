@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nn.__main__ import main
-from nn.cli.sweep_config import read_sweep
+from nn.cli.sweep.config import read_sweep
 
 TABLE = "a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(20))
 
@@ -83,25 +83,25 @@ def test_a_trial_is_the_same_by_its_settings_and_its_data_not_by_its_place():
         ("", ["not JSON"]),
         ("[1]", ["must hold an object"]),
         ('{"table": 3}', ['"table" must name']),
-        ('{"table": "t.csv", "gird": {}}', ["'gird' is no part of a sweep", "did you mean 'grid'"]),
-        ('{"table": "t.csv", "grid": {}, "grid": {}}', ['"grid" stands there twice']),
-        ('{"table": "t.csv", "base": {"epoch": 3}}', ["'epoch' is no setting", "did you mean 'epochs'"]),
-        ('{"table": "t.csv", "base": {"zzz": 3}}', ["'zzz' is no setting", "batch_size"]),
+        ('{"table": "t.csv", "gird": {}}', ["unknown part of a sweep 'gird'", "did you mean 'grid'"]),
+        ('{"table": "t.csv", "grid": {}, "grid": {}}', ['duplicate name "grid"']),
+        ('{"table": "t.csv", "base": {"epoch": 3}}', ["unknown setting", "'epoch'", "did you mean 'epochs'"]),
+        ('{"table": "t.csv", "base": {"zzz": 3}}', ["unknown setting", "'zzz'", "batch_size"]),
         ('{"table": "t.csv", "base": {"seed": 3}}', ["has a seed", '"seeds"']),
-        ('{"table": "t.csv", "base": {"out": "x"}}', ["'out' is no setting"]),
+        ('{"table": "t.csv", "base": {"out": "x"}}', ["unknown setting", "'out'"]),
         ('{"table": "t.csv", "base": [3]}', ['"base" must be an object']),
         ('{"table": "t.csv", "base": {"lr": -1}}', ["--lr", "'-1' is not a number above 0"]),
         ('{"table": "t.csv", "base": {"lr": NaN}}', ["--lr", "'nan'"]),
         ('{"table": "t.csv", "base": {"optimizer": "adm"}}', ["--optimizer", "invalid choice"]),
-        ('{"table": "t.csv", "base": {"no_header": "yes"}}', ["no_header is true or false"]),
-        ('{"table": "t.csv", "base": {"lr": true}}', ["lr is a number or a text"]),
-        ('{"table": "t.csv", "base": {"lr": [1, 2]}}', ["lr is a number or a text"]),
+        ('{"table": "t.csv", "base": {"no_header": "yes"}}', ["no_header must be true or false"]),
+        ('{"table": "t.csv", "base": {"lr": true}}', ["lr must be a number or a text"]),
+        ('{"table": "t.csv", "base": {"lr": [1, 2]}}', ["lr must be a number or a text"]),
         ('{"table": "t.csv", "grid": {"lr": 0.1}}', ['"grid": lr must be a list']),
         ('{"table": "t.csv", "grid": {"lr": []}}', ['"grid": lr must be a list']),
         ('{"table": "t.csv", "grid": {"lr": [0.1, "x"]}}', ["--lr", "'x'"]),
         ('{"table": "t.csv", "list": {"lr": 1}}', ['"list"', "must be a list"]),
-        ('{"table": "t.csv", "random": {"lr": [1]}}', ['"random" must say how many']),
-        ('{"table": "t.csv", "random": {"trials": 0}}', ['"random" must say how many']),
+        ('{"table": "t.csv", "random": {"lr": [1]}}', ['"random" must contain the number of trials']),
+        ('{"table": "t.csv", "random": {"trials": 0}}', ['"random" must contain the number of trials']),
         ('{"table": "t.csv", "random": {"trials": 1, "lr": {"log": [0, 1]}}}', ["lr cannot be drawn"]),
         ('{"table": "t.csv", "random": {"trials": 1, "lr": {"uniform": [2, 1]}}}', ["lr cannot be drawn"]),
         (
@@ -121,7 +121,7 @@ def test_a_trial_is_the_same_by_its_settings_and_its_data_not_by_its_place():
         ('{"table": "t.csv", "metric": 3}', ['"metric" must be a name']),
         ('{"table": "t.csv", "metric": "accurcy"}', ["'accurcy' is not measured", "validation accuracy"]),
         ('{"table": "t.csv", "seeds": 99999, "grid": {"lr": [1, 2]}}', ["199,998 trials", "100,000"]),
-        ('{"table": "nowhere.csv"}', ["no file nowhere.csv"]),
+        ('{"table": "nowhere.csv"}', ["no such CSV file: nowhere.csv"]),
         ('{"table": "t.csv", "base": {"target": "z"}}', ["no column 'z'"]),
     ],
 )

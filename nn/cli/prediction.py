@@ -1,4 +1,4 @@
-"""``python -m nn predict`` and ``python -m nn report``: what a run left is used."""
+"""``python -m nn predict`` and ``python -m nn report``: use a trained run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 
 from nn.checkpoint.files import replacing
+from nn.data.columns import encode, read_cells
+from nn.training.history import format_numbers
 
 from .folder import load_run
-from .tables import encoded, read_table
 
 __all__ = ["predict", "report"]
 
 
-def predict(args: argparse.Namespace, say: Any, out: Any) -> int:
-    """Write a prediction for every row of a table: the class and its probabilities, or the number."""
+def predict(args: argparse.Namespace, out: Any) -> int:
+    """Write a prediction for every row of a table: the class and its probabilities, or the value."""
     run = load_run(args.run)
-    found = read_table(args.table, args.delimiter, False if args.no_header else None)
-    values = run.outputs(run.inputs(encoded(found, run.columns, by_name=True)))
+    table = read_cells(args.table, args.delimiter, False if args.no_header else None)
+    values = run.outputs(run.inputs(encode(table, run.columns)))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if run.classes is None:
@@ -37,12 +38,12 @@ def predict(args: argparse.Namespace, say: Any, out: Any) -> int:
     else:
         with replacing(args.output) as file:
             file.write(text.getvalue().encode("utf-8"))
-        say(f"wrote {args.output}: {len(values)} predictions of {run.target}")
+        out(f"wrote {args.output}: {len(values)} predictions of {run.target}")
     return 0
 
 
-def report(args: argparse.Namespace, say: Any, out: Any) -> int:
-    """Say how a training went: data, model, result, diagnosis and files."""
+def report(args: argparse.Namespace, out: Any) -> int:
+    """Print data, model, result, diagnosis and files of a run."""
     run = load_run(args.run)
     result, settings = run.result, run.settings
     if args.json:
@@ -52,12 +53,11 @@ def report(args: argparse.Namespace, say: Any, out: Any) -> int:
         f"{result['task']} of {run.target} from {result['table']}, {result['rows']} rows, {len(run.columns)} columns",
         f"hidden layers {settings['hidden']}, {settings['activation']}; {settings['optimizer']} at {settings['lr']:g}, "
         f"{settings['schedule']} schedule, {result['epochs']} epochs in {result['seconds']:.1f} s",
-        "test: " + ", ".join(f"{key} {value:.4g}" for key, value in result["test"].items()),
+        "test: " + format_numbers(result["test"]),
     ]
     if result["stopped"]:
         lines.append(f"ended early: {result['stopped']}")
-    last = {key: values[-1] for key, values in run.history.items() if values}
-    lines.append("last epoch: " + ", ".join(f"{key} {value:.4g}" for key, value in last.items()))
+    lines.append("last epoch: " + format_numbers({key: values[-1] for key, values in run.history.items() if values}))
     lines += (
         [f"In {result['summary']}", *result["verdicts"]]
         if result["verdicts"]

@@ -1,4 +1,4 @@
-"""What a worker of a sweep does: one trial, from its settings to its numbers, whatever happens."""
+"""Run one trial of a sweep in a worker process, and return its results or its error."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from .options import train_parser
-from .training import Run, make_folder
+from nn.cli.options import train_parser
+from nn.cli.training import Run, make_folder
 
 __all__ = ["prepare", "run_trial"]
 
@@ -25,7 +25,7 @@ NOT_MEASURED = ("lr", "seconds")
 
 
 def prepare() -> None:
-    """Make a new process a worker: Ctrl-C is its parent's to hear, and it does not outlive its parent."""
+    """Initialise a worker process: ignore Ctrl-C, which the parent handles, and exit with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -38,14 +38,14 @@ def _end_with(sentinel: Any) -> None:
 
 
 def run_trial(words: Sequence[str], folder: str) -> dict[str, Any]:
-    """Train once, and return what was measured, or the error that ended it.
+    """Train once, and return the measurements, or the error that ended the training.
 
     Parameters
     ----------
     words : sequence of str
         Arguments of ``python -m nn train``.
     folder : str
-        Where checkpoint, log and model go; a trial that was killed goes on from the checkpoint it finds there.
+        The folder for checkpoint, log and model; a killed trial resumes from its checkpoint.
 
     Returns
     -------
@@ -55,15 +55,15 @@ def run_trial(words: Sequence[str], folder: str) -> dict[str, Any]:
     begin = time.perf_counter()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a training that ends early says so in its record
+            warnings.simplefilter("ignore")  # the record contains why a training ended early
             found = _trained(words, Path(folder))
-    except (Exception, SystemExit) as error:  # also what nobody thought of ends one trial only
-        Path(folder, "checkpoint.npz").unlink(missing_ok=True)  # whatever was wrong is not taken up again
-        said = " ".join(str(error).split())
+    except (Exception, SystemExit) as error:  # any error ends one trial only
+        Path(folder, "checkpoint.npz").unlink(missing_ok=True)  # do not resume from a faulty state
+        message = " ".join(str(error).split())
         lines = "".join(traceback.format_exception(error)).splitlines()
         found = {
             "status": "failed",
-            "error": f"{type(error).__name__}: {said}" if said else type(error).__name__,
+            "error": f"{type(error).__name__}: {message}" if message else type(error).__name__,
             "traceback": lines[-LINES_OF_TRACEBACK:],
         }
     return found | {"seconds": round(time.perf_counter() - begin, 3)}
@@ -79,9 +79,9 @@ def _trained(words: Sequence[str], folder: Path) -> dict[str, Any]:
         return {"status": "interrupted"}
     result = run.measure(history)
     run.trained.save(folder / "model.npz")
-    for name in ("checkpoint.npz", *(path.name for path in folder.glob(".*.tmp"))):  # or left by a killed worker
+    for name in ("checkpoint.npz", *(path.name for path in folder.glob(".*.tmp"))):  # or of a killed worker
         (folder / name).unlink(missing_ok=True)
-    best, _ = history.best("validation loss")  # where early stopping went back to
+    best, _ = history.best("validation loss")  # restored by early stopping
     measured = {name: values[best - 1] for name, values in history.items() if name not in NOT_MEASURED}
     measured |= {f"test {name}": value for name, value in result["test"].items()}
     return {

@@ -1,4 +1,4 @@
-"""What a sweep found: a line of JSON per trial, written as it ends, and one table."""
+"""The results of a sweep: a line of JSON per trial, written as it ends, and a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self
 from nn.checkpoint.files import replacing
 from nn.metrics import better
 
-from .sweep_config import Sweep, Trial
+from .config import Sweep, Trial
 
 try:
     import fcntl
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 class Records:
-    """The file of results; what is in it when it is opened are trials that need not run again.
+    """The file of results; trials that it contains are not repeated.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ class Records:
     Raises
     ------
     ValueError
-        If a line is no record, or another sweep is writing to the file.
+        If a line is not a record, or another sweep is writing to the file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.by_key: dict[str, Row] = {}
-        self._file: BinaryIO = path.open("a+b", buffering=0)  # one write a line: a kill leaves it whole or cut
+        self._file: BinaryIO = path.open("a+b", buffering=0)  # unbuffered: a kill truncates at most one line
         try:
             self._lock()
             self._read()
@@ -62,12 +62,12 @@ class Records:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise ValueError(f"another sweep is writing to {self.path}; give this one another --out") from None
+                raise ValueError(f"another sweep is writing to {self.path}; pass another --out") from None
 
     def _read(self) -> None:
         self._file.seek(0)
         contents = self._file.read()
-        whole = contents[: contents.rfind(b"\n") + 1]  # a last line that was cut is that of a trial to run again
+        whole = contents[: contents.rfind(b"\n") + 1]  # a truncated last line belongs to a trial to repeat
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 record = json.loads(line)
@@ -95,7 +95,7 @@ class Records:
 
 
 def tabulated(sweep: Sweep, records: Mapping[str, Row], metric: str) -> list[Row]:
-    """Return a row per choice of settings, its seeds taken together, the best one first.
+    """Return a row per choice of settings, averaged over seeds, the best first.
 
     Examples
     --------
@@ -123,14 +123,14 @@ def tabulated(sweep: Sweep, records: Mapping[str, Row], metric: str) -> list[Row
 
 
 def rank(value: float | None, metric: str) -> float:
-    """Return what sorts the best first, and what is no number last."""
+    """Return a sort key: the best value first, missing ones last."""
     if value is None or math.isnan(value):
         return math.inf
     return value if better(metric.split()[-1]) == "lower" else -value
 
 
 def shown(value: Any) -> Any:
-    """Return a setting as it would be written on a command line."""
+    """Return a setting as written on the command line."""
     if isinstance(value, list):
         return ",".join(map(str, value))
     return "" if value is None else str(value).lower() if isinstance(value, bool) else value
@@ -142,7 +142,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def aligned(rows: list[Row]) -> str:
-    """Return rows as text, numbers to the right, without columns that say nothing.
+    """Return rows as text, right-aligned, without uninformative columns.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def _cell(value: Any) -> str:
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:
-    """Write rows as a table of their own."""
+    """Write rows as a CSV file."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

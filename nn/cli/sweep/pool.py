@@ -1,4 +1,4 @@
-"""Where the trials of a sweep run: in processes of this machine, or on the ranks of an MPI job."""
+"""Run the trials of a sweep in processes of this machine, or on the ranks of an MPI job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any
 
-from .sweep_worker import prepare
+from .worker import prepare
 
 __all__ = ["cores", "finished", "ranks"]
 
@@ -20,13 +20,13 @@ Work = Callable[..., dict[str, Any]]
 
 
 def cores() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def ranks() -> int:
-    """Return how many ranks ``mpiexec -n N python -m mpi4py.futures`` set aside as workers; 0 without it."""
+    """Return the number of workers of ``mpiexec -n N python -m mpi4py.futures``; 0 without it."""
     if "mpi4py.futures" not in sys.modules:
         return 0
     from mpi4py import MPI
@@ -35,7 +35,7 @@ def ranks() -> int:
 
 
 def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Call a function in other processes, and yield (which call, what it returned) as each one ends.
+    """Call a function in other processes, and yield (index of the call, result) as each one ends.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iter
     calls : sequence of tuple
         Arguments of each call.
     workers : int
-        How many run at once.
+        The number of concurrent calls.
 
     Yields
     ------
@@ -53,8 +53,8 @@ def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iter
 
     Notes
     -----
-    Processes are spawned, with one BLAS thread each unless the environment says otherwise.  Each is an executor of its
-    own: one that is killed breaks no other, and it is known which call it had.
+    Processes are spawned, with one BLAS thread each unless the environment sets another number.  Each has its own
+    executor, so that a killed process fails its own call only.
     """
     with _slots(workers) as (slots, renewed):
         waiting = list(enumerate(calls))[::-1]
@@ -63,7 +63,7 @@ def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iter
             while waiting and free:
                 which, arguments = waiting.pop()
                 slot = free.pop()
-                with _unheard():
+                with _block_interrupt():
                     running[slots[slot].submit(work, *arguments)] = which, slot
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 which, slot = running.pop(future)
@@ -78,7 +78,7 @@ def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iter
 
 @contextlib.contextmanager
 def _slots(workers: int) -> Iterator[tuple[dict[int, Executor], Callable[[Executor], Executor]]]:
-    """Give numbered executors, and a function that replaces a broken one; afterwards no worker is left."""
+    """Yield numbered executors and a function that replaces a broken one; end all workers afterwards."""
     if ranks():
         from mpi4py.futures import MPIPoolExecutor
 
@@ -86,7 +86,7 @@ def _slots(workers: int) -> Iterator[tuple[dict[int, Executor], Callable[[Execut
             yield dict.fromkeys(range(workers), shared), lambda executor: executor
         return
     others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")  # as on every platform: a fork would copy threads' locks
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks held by threads
 
     def new(broken: Executor | None = None) -> Executor:
         if broken is not None:
@@ -99,7 +99,7 @@ def _slots(workers: int) -> Iterator[tuple[dict[int, Executor], Callable[[Execut
             yield slots, new
     except BaseException:
         for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()  # its last checkpoint is whole, and is where it goes on
+            worker.terminate()  # its last checkpoint is complete, and is resumed
         raise
     finally:
         for executor in slots.values():
@@ -107,8 +107,8 @@ def _slots(workers: int) -> Iterator[tuple[dict[int, Executor], Callable[[Execut
 
 
 @contextlib.contextmanager
-def _unheard() -> Iterator[None]:
-    """Let Ctrl-C wait while a process is started, which inherits that and so never hears it."""
+def _block_interrupt() -> Iterator[None]:
+    """Block SIGINT while a process starts, which inherits the mask and so ignores Ctrl-C."""
     mask = getattr(signal, "pthread_sigmask", None)
     before = mask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
     try:
@@ -120,7 +120,7 @@ def _unheard() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let processes that are started find one BLAS thread each, read from the environment when NumPy loads."""
+    """Set the environment variables, read when NumPy is imported, to one BLAS thread per process."""
     absent = [name for name in ONE_THREAD if name not in os.environ]
     os.environ.update(dict.fromkeys(absent, "1"))
     try:

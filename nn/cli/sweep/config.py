@@ -1,4 +1,4 @@
-"""The configuration of a sweep, a JSON file, as a list of trials."""
+"""Read the configuration of a sweep, a JSON file, as a list of trials."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from .options import train_parser
+from nn.cli.options import train_parser
 
 __all__ = ["Sweep", "Trial", "read_sweep"]
 
 PARTS = ("table", "base", "grid", "random", "list", "seeds", "metric")
-NOT_SETTINGS = ("help", "table", "seed", "out", "resume", "quiet", "json")  # these are the sweep's own business
+NOT_SETTINGS = ("help", "table", "seed", "out", "resume", "quiet", "json")  # set by the sweep itself
 RANGES = ("uniform", "log", "integers")
 MOST_TRIALS = 100_000
-LARGEST = 1e300  # bound of a range, whose width must be a number, too
+LARGEST = 1e300  # bound of a range, so that its width is finite
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: its settings, and the same as words of ``python -m nn train``."""
+    """One training: its settings, and the same as arguments of ``python -m nn train``."""
 
     number: int
     settings: dict[str, Any]
@@ -39,7 +39,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All trials, which settings differ between them, and what they are compared by."""
+    """All trials, the names of the settings that vary, and the metric to compare."""
 
     trials: list[Trial]
     varied: list[str]
@@ -53,19 +53,19 @@ def read_sweep(path: Path, seed: int = 0) -> Sweep:
     ----------
     path : Path
         A JSON file: ``table``, ``base`` settings of ``python -m nn train``, and lists that vary them: ``grid``,
-        ``random``, ``list``, ``seeds``; every choice of one is combined with every choice of the others.
+        ``random``, ``list``, ``seeds``, whose choices are all combined.
     seed : int
-        Where random settings come from, and the first seed if ``seeds`` is a count.
+        The seed of random settings, and the first seed if ``seeds`` is a count.
 
     Returns
     -------
     Sweep
-        Trials in the order of the file, the same one not twice.
+        Trials in the order of the file, without duplicates.
 
     Raises
     ------
     ValueError
-        If the file is none, has parts or settings nobody knows, or a trial's settings are refused by `train`.
+        If the file is not JSON, contains unknown parts or settings, or `train` rejects the settings of a trial.
     """
     config = _parsed(path)
     try:
@@ -92,13 +92,13 @@ def read_sweep(path: Path, seed: int = 0) -> Sweep:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    """Return the file's contents, if they are one JSON object in which no name stands twice."""
+    """Return the contents of the file: one JSON object without duplicate names."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
             names = [name for name, _ in pairs]
-            raise ValueError(f'"{next(n for n in names if names.count(n) > 1)}" stands there twice')
+            raise ValueError(f'duplicate name "{next(n for n in names if names.count(n) > 1)}"')
         return found
 
     try:
@@ -125,35 +125,35 @@ def _only(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ValueError(f"{name!r} is no {what}; {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
+            raise ValueError(f"unknown {what} {name!r}; {hint}")
 
 
 def _settings(given: Any, part: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings under the names that Python gives them, ``batch_size`` for ``batch-size``."""
+    """Return settings under their Python names, ``batch_size`` for ``batch-size``."""
     if not isinstance(given, dict):
         raise ValueError(f'"{part}" must be an object of settings, as in {{"hidden": "16,16"}}, not {given!r:.40}')
     named = {name.lstrip("-").replace("-", "_"): value for name, value in given.items()}
     if "seed" in named:
-        raise ValueError(f'"{part}" has a seed; give "seeds": [0, 1, 2], or a count')
+        raise ValueError(f'"{part}" has a seed; use "seeds": [0, 1, 2], or a count')
     _only(named, list(options), f'setting of python -m nn train (in "{part}")')
     return named
 
 
 def _words(settings: Mapping[str, Any], options: Mapping[str, argparse.Action]) -> Iterator[str]:
-    """Yield the options of the command line that stand for settings."""
+    """Yield the command-line options for settings."""
     for name, value in settings.items():
         option = options[name].option_strings[0]
         if options[name].nargs == 0:
             if not isinstance(value, bool):
-                raise ValueError(f"{name} is true or false, not {value!r:.40}")
+                raise ValueError(f"{name} must be true or false, not {value!r:.40}")
             yield from [option] * value
         elif name == "drop":
             yield from (f"{option}={column}" for column in (value if isinstance(value, list) else [value]))
         elif isinstance(value, list) and name == "hidden":
             yield f"{option}={','.join(map(str, value))}"
         elif isinstance(value, bool) or not isinstance(value, str | int | float | None):
-            raise ValueError(f"{name} is a number or a text, not {value!r:.40}")
+            raise ValueError(f"{name} must be a number or a text, not {value!r:.40}")
         elif value is not None:
             yield f"{option}={value}"
 
@@ -163,7 +163,7 @@ def _words(settings: Mapping[str, Any], options: Mapping[str, argparse.Action]) 
 
 def _choices(values: Any, part: str, name: str) -> list[Any]:
     if not isinstance(values, list) or not values:
-        raise ValueError(f'"{part}": {name} must be a list of what to try, as in [0.01, 0.001], not {values!r:.40}')
+        raise ValueError(f'"{part}": {name} must be a list of values to try, as in [0.01, 0.001], not {values!r:.40}')
     return values
 
 
@@ -180,15 +180,17 @@ def _grid(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[dict[st
 
 
 def _random(config: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
-    """Draw settings: from a list, or from a range that is uniform, uniform in the logarithm, or of whole numbers."""
+    """Draw settings from a list or from a uniform, log-uniform or integer range."""
     given = config.get("random")
     if given is None:
         return [{}]
     if not isinstance(given, dict) or not _whole(given.get("trials"), 1, MOST_TRIALS):
-        raise ValueError('"random" must say how many, as in {"trials": 20, "lr": {"log": [0.0001, 0.1]}}')
+        raise ValueError(
+            '"random" must contain the number of trials, as in {"trials": 20, "lr": {"log": [0.0001, 0.1]}}'
+        )
     ranges = _settings({name: value for name, value in given.items() if name != "trials"}, "random", options)
     if twice := set(ranges) & set(_settings(config.get("grid", {}), "grid", options)):
-        raise ValueError(f'{min(twice)} stands in "grid" and in "random"; leave it out of one')
+        raise ValueError(f'{min(twice)} is in "grid" and in "random"; remove it from one')
     rng = np.random.default_rng(seed)
     return [{name: _drawn(name, values, rng) for name, values in ranges.items()} for _ in range(given["trials"])]
 
@@ -208,7 +210,7 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> Any:
     if kind == "integers":
         return int(rng.integers(low, high + 1))
     drawn = rng.uniform(low, high) if kind == "uniform" else math.exp(rng.uniform(math.log(low), math.log(high)))
-    return float(f"{drawn:.4g}")  # as short as a person would have written it
+    return float(f"{drawn:.4g}")  # few digits, for readable tables
 
 
 def _number(value: Any) -> bool:
@@ -223,7 +225,7 @@ def _seeds(given: Any, first: int) -> list[int]:
     if _whole(given, 1, MOST_TRIALS):
         return list(range(first, first + given))
     if not isinstance(given, list) or not given or not all(_whole(n, 0) for n in given):
-        raise ValueError(f'"seeds" must be a count or a list of whole numbers, as in [0, 1, 2], not {given!r:.40}')
+        raise ValueError(f'"seeds" must be a count or a list of integers, as in [0, 1, 2], not {given!r:.40}')
     return given
 
 
@@ -244,7 +246,7 @@ def _trials(chosen: Any, table: str, options: Mapping[str, argparse.Action]) -> 
 
 
 def _contents(name: str) -> str:
-    """Return a digest of a file, if there is one: results on other data are other results."""
+    """Return a digest of a file, "" if it does not exist: other data make another trial."""
     try:
         with Path(name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
