@@ -41,6 +41,11 @@ class Table(NamedTuple):
         Names of the feature columns; their positions, from 1, without a header.
     classes : tuple of str, or None
         The labels that the class indices refer to.
+
+    Examples
+    --------
+    >>> Table(np.ones((2, 1)), None, ("a",), None).columns
+    ('a',)
     """
 
     X: Array
