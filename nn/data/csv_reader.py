@@ -223,8 +223,6 @@ class CSVReader:
         other.data, other.skipped = data, skipped
         return other
 
-    # ------------------------------------------------------------------------------------------- rows of cells
-
     def opened(self) -> Any:
         """Return the text to read."""
         if self.data is not None:
@@ -271,8 +269,6 @@ class CSVReader:
         if count == 0:
             raise ValueError(f"{self.path}: the file has no rows after line {self.line}")
 
-    # -------------------------------------------------------------------------------------------------- columns
-
     def choose(self, first: list[str]) -> None:
         """Determine the columns from the first line."""
         o = self.options
@@ -301,8 +297,6 @@ class CSVReader:
         if not -len(self.names) <= column < len(self.names):
             raise KeyError(f"{self.path} has {len(self.names)} columns, and none at position {column}")
         return column % len(self.names)
-
-    # ------------------------------------------------------------------------------------------------- encoding
 
     def parsed(self, rows: Iterator[list[str]]) -> Iterator[tuple[list[float], Any]]:
         """Yield the features and the target of every line."""
