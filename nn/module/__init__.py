@@ -102,11 +102,14 @@ class Module:
     @property
     def training(self) -> bool:
         """True after `train()`, False after `eval()`; `compile` records a program for each."""
-        return guard(_is_training, self)  # type: ignore[no-any-return]
+        return guard(self._is_training)  # type: ignore[no-any-return]
 
     @training.setter
     def training(self, mode: bool) -> None:
         self.__dict__["training"] = mode
+
+    def _is_training(self) -> bool:
+        return self.__dict__.get("training", True)  # type: ignore[no-any-return]
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name)
@@ -359,10 +362,6 @@ class Module:
         head = f"{type(self).__name__}({self.extra_repr()}"
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         return "\n".join([head + note, *lines, ")"]) if lines else f"{head}){note}"
-
-
-def _is_training(module: Module) -> bool:
-    return module.__dict__.get("training", True)  # type: ignore[no-any-return]
 
 
 def index_text(index: tuple[int, ...]) -> str:

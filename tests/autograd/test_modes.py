@@ -300,6 +300,11 @@ class TestLeftElsewhere:
             with off:
                 assert not records()
             assert not records()
+            with enable_grad():
+                with off:
+                    assert not records()
+                assert records()
+            assert not records()
         assert records()
 
     def test_blocks_left_out_of_order_end_with_the_last(self):
