@@ -10,6 +10,7 @@ __all__ = ["Rng", "as_generator", "get_rng_state", "is_seeded", "manual_seed", "
 
 Rng: TypeAlias = "np.random.Generator | int | None"
 
+# Shared by all threads and tasks of the process, as in PyTorch: `manual_seed` in the main thread governs workers, too.
 _by_seed = False  # whether `manual_seed` or `set_rng_state` has been called
 _generator: np.random.Generator | None = None  # made at the first draw: loading numpy.random takes its time
 

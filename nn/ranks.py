@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from autograd.extend import linear
 
 __all__ = ["all_sum", "drawn_for_all", "shared", "sharing", "standardized_over_all"]
 
-_comm: Any = None
+_comm: ContextVar[Any] = ContextVar("comm", default=None)  # of this thread or task
 
 
 @contextlib.contextmanager
@@ -43,17 +44,16 @@ def shared(comm: Any) -> Iterator[None]:
     ...     sharing() is None
     True
     """
-    global _comm
-    before, _comm = _comm, comm if comm is not None and comm.size > 1 else None
+    token = _comm.set(comm if comm is not None and comm.size > 1 else None)
     try:
         yield
     finally:
-        _comm = before
+        _comm.reset(token)
 
 
 def sharing() -> Any:
     """Return the communicator of the ranks that share the present batch, None if there are no others."""
-    return _comm
+    return _comm.get()
 
 
 @linear(lambda g, y, x, comm: all_sum(g, comm=comm), symbol="Σ ranks")
@@ -141,8 +141,9 @@ def drawn_for_all(draw: Any, shape: tuple[int, ...]) -> Any:
     >>> drawn_for_all(np.random.default_rng(0).random, (2,)).shape
     (2,)
     """
-    if _comm is None or not shape:
+    comm = sharing()
+    if comm is None or not shape:
         return draw(shape)
-    rows = _comm.allgather(shape[0])
-    first = sum(rows[: _comm.rank])
+    rows = comm.allgather(shape[0])
+    first = sum(rows[: comm.rank])
     return draw((sum(rows), *shape[1:]))[first : first + shape[0]]

@@ -1,5 +1,6 @@
 """The pieces of distributed training that need no other process."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,6 +22,17 @@ Y = (X[:, 0] > 0).astype(int)
 def rank(number, size):
     """A communicator that hears rank 0's own words only."""
     return SimpleNamespace(rank=number, size=size, bcast=lambda thing, root=0: thing)
+
+
+def test_shared_in_one_thread_does_not_affect_another():
+    found = []
+    with shared(rank(0, 2)):
+        thread = threading.Thread(target=lambda: found.append(sharing()))
+        thread.start()
+        thread.join()
+        assert sharing().size == 2
+    assert found == [None]
+    assert sharing() is None
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 30])
