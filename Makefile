@@ -3,6 +3,7 @@
 #   make demo        train a network on real digits; write pictures and the model to out/
 #   make test        run every test
 #   make check       run everything a change must pass: lint, types, documentation, tests with coverage
+#   make format      sort imports and exported names, format the code
 #   make types       check that the types of all public names are complete
 #   make docs        build the API reference, build/docs/html/index.html, and check its links
 #   make mutants     change the core line by line and check that a test notices each change (an hour)
@@ -37,7 +38,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Import the packages of this folder, independently of the user's environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test lint types docs check mutants pictures benchmarks peers clean
+.PHONY: help demo test format lint types docs check mutants pictures benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -48,6 +49,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	@$(RUN) -m pytest $(ARGS)
+
+format: $(VENV)/.test
+	@$(RUN) -m ruff check --quiet --fix .
+	@$(RUN) -m ruff format --quiet .
 
 lint: $(VENV)/.test
 	@$(RUN) -m ruff check .

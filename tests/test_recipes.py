@@ -1,5 +1,6 @@
-"""The recipes of CONTRIBUTING, performed on a copy of the project: what they add must pass the enumerated tests."""
+"""Follow the recipes of CONTRIBUTING in a copy of the project, then run lint, types and every test that enumerates."""
 
+import ast
 import os
 import re
 import shutil
@@ -11,99 +12,122 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-
-# heading -> the word that its tests bear, and the tests of which some must be among them
-RECIPES = {
-    "An operation": ("sech", {"test_primitives.py", "trigonometry.py"}),
-    "A layer": ("Scale", {"test_gradients.py", "test_module.py", "linear.py"}),
-    "A loss": ("Cauchy", {"test_gradients.py", "loss.py"}),
-    "An optimizer": ("HeavyBall", {"test_optimizers.py", "sgd.py"}),
-    "A schedule": ("inverse_root", {"test_lr_scheduler.py"}),
-}
-WHERE = (
-    "tests/autograd/test_primitives.py", "tests/nn/test_gradients.py", "tests/nn/test_module.py",
-    "tests/optim/test_optimizers.py", "tests/optim/test_lr_scheduler.py", "autograd/operations/trigonometry.py",
-    "nn/layers/linear.py", "nn/loss.py", "nn/functional/regression.py", "optim/algorithms/sgd.py",
-    "optim/lr_scheduler/decay.py",
+COPIED = (
+    ".docs", "autograd", "demos", "nn", "optim", "tests", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "Makefile",
+    "constraints.txt", "pyproject.toml", ".mypy_cache",
 )  # fmt: skip
+TABLES = {"PRIMITIVES", "CASES", "__all__"}  # lists of kinds that tests loop over; recipes name some more
+HEADINGS = {"An operation", "A layer", "A loss", "An optimizer", "A schedule"}
 
 
 def recipes():
-    """Heading -> pieces of code, each with the file it goes to and the name it goes before, or None for the end."""
+    """Return {heading: [(file, "before" or "in" or None, line, code), ...]}."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     found = {}
     for heading, body in re.findall(r"^### (.*?)\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL):
         for code in re.findall(r"```python\n(.*?)```", textwrap.dedent(body), re.DOTALL):
             place, piece = textwrap.dedent(code).split("\n", 1)
-            file, name = re.fullmatch(r"# (\S+?)(?:, before (\w+))?", place).groups()
-            found.setdefault(heading, []).append((file, name, piece))
+            file, where, line = re.fullmatch(r"# (\S+?)(?:, (before|in) (.+))?", place).groups()
+            found.setdefault(heading, []).append((file, where, line, piece))
     return found
 
 
-def test_each_recipe_exports_a_name_and_ends_with_a_test():
-    assert set(recipes()) == set(RECIPES)
-    for heading, pieces in recipes().items():
-        *_, (last, _, _) = pieces
-        assert last.startswith("tests/") or heading == "An operation"  # whose sample is in its decorator
-        assert any("__all__" in piece for _, _, piece in pieces)
+def inserted(text, where, line, piece):
+    """Return the text of a file with a piece of code inserted at its place."""
+    if where is None:
+        return f"{text}\n\n{piece}"
+    pattern = rf"^(?={re.escape(line)}\b)" if where == "before" else rf"^{line} = [\[({{]\n"
+    at = re.search(pattern, text, re.MULTILINE).end()
+    return f"{text[:at]}{piece}{text[at:]}"
+
+
+def registrations():
+    """Return the pieces that add an entry to a table of the tests."""
+    return [step for steps in recipes().values() for step in steps if step[0].startswith("tests/")]
+
+
+def test_each_recipe_exports_a_name():
+    assert recipes().keys() == HEADINGS
+    for heading, steps in recipes().items():
+        assert any(line == "__all__" or "__all__" in piece for *_, line, piece in steps), heading
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """A copy of the project in which every recipe was followed."""
     folder = tmp_path_factory.mktemp("recipes")
-    for name in ("autograd", "nn", "optim", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("benchmarks"))
-    shutil.copy2(ROOT / "pyproject.toml", folder)
+    for path in (ROOT / name for name in COPIED):
+        if path.is_dir():
+            shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif path.exists():
+            shutil.copy2(path, folder)
     for pieces in recipes().values():
-        for file, name, piece in pieces:
+        for file, where, line, piece in pieces:
             path = folder / file
-            text = path.read_text(encoding="utf-8")
-            at = re.search(rf"^{name}\b", text, re.MULTILINE).start() if name else len(text)
-            path.write_text(f"{text[:at]}\n\n{piece}\n{text[at:]}", encoding="utf-8")
+            path.write_text(inserted(path.read_text(encoding="utf-8"), where, line, piece), encoding="utf-8")
+    run(folder, "ruff", "check", "--quiet", "--fix", ".")  # make format
+    run(folder, "ruff", "format", "--quiet", ".")
     return folder
 
 
-@pytest.fixture(scope="module")
-def passed(copy):
-    """The tests about what was added, as pytest names them; all of them must pass."""
-    words = " or ".join([*(word for word, _ in RECIPES.values()), "InverseRootLR"])
+def run(folder, *arguments):
+    """Run a Python module in the copy and return what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-k", words, *WHERE],
-        cwd=copy, env={**os.environ, "PYTHONPATH": str(copy), "OPENBLAS_NUM_THREADS": "1"}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    return re.findall(r"^PASSED (\S+)", done.stdout, re.MULTILINE)
+        [sys.executable, "-m", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return done.stdout
 
 
-@pytest.mark.parametrize("heading", RECIPES)
-def test_what_a_recipe_adds_works(heading, passed):
-    word, files = RECIPES[heading]
-    tests = [test for test in passed if word in test]
-    assert files <= {Path(test.split("::")[0]).name for test in tests}
+@pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
+def test_recipes_pass_lint_and_types(command, copy):
+    run(copy, *command.split())
 
 
-TRAINING = """
-import autograd, nn, numpy, optim
-x = numpy.array([0.5, 1.0, 2.0])
-layer, criterion = nn.Scale(3), nn.CauchyLoss()
-optimizer = optim.HeavyBall(layer.parameters(), lr=0.1)
-schedule = optim.lr_scheduler.InverseRootLR(optimizer)
-step = autograd.compile(lambda x: criterion(autograd.sech(layer(x)), x))
-losses = []
-for _ in range(20):
-    losses.append(step(x).item())
-    optimizer.step()
-    optimizer.zero_grad()
-    schedule.step()
-print(losses[-1] < losses[0], bool(autograd.gradgradcheck(autograd.sech, 0.3)), *layer.state_dict())
-"""
+def new_names():
+    """Return the names that the recipes define and register, as they occur in the ids of tests."""
+    pieces = [piece for steps in recipes().values() for *_, piece in steps]
+    defined = {name for piece in pieces for name in re.findall(r"^(?:def|class) (\w+)", piece, re.MULTILINE)}
+    return defined | {re.search(r'"(\w+)"', piece)[1] for *_, piece in registrations()}
 
 
-def test_what_the_recipes_add_trains_together(copy):
-    done = subprocess.run(
-        [sys.executable, "-c", TRAINING], cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert done.stdout.split() == ["True", "True", "weight"], done.stderr
+def enumerating(path, tables, modules):
+    """Return the names in a test file that depend on a table of kinds or a module of tables, at any distance."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = set(tables)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names} & modules
+        elif isinstance(node, ast.ImportFrom) and (helper := path.parent / f"{node.module}.py").exists():
+            imported = {alias.name for alias in node.names}
+            names |= imported if node.module in modules else imported & enumerating(helper, tables, modules)
+    count = 0
+    while len(names) > count:
+        count = len(names)
+        for statement in tree.body:
+            nodes = list(ast.walk(statement))
+            words = (getattr(node, kind, None) for node in nodes for kind in ("id", "attr", "value"))
+            used = {word for word in words if isinstance(word, str)}
+            stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            names |= ({statement.name} if hasattr(statement, "name") else stored) if used & names else set()
+    return names
+
+
+def test_recipes_pass_every_test_that_enumerates(copy):
+    tables = TABLES | {line for _, _, line, _ in registrations()}
+    modules = {"samples"} | {Path(file).stem for file, *_ in registrations()}
+    files, chosen = {file for steps in recipes().values() for file, *_ in steps}, new_names()
+    for path in (copy / "tests").rglob("test_*.py"):
+        if path.name == Path(__file__).name:
+            continue
+        names = enumerating(path, tables, modules)
+        functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+        tests = [f for f in functions if f.name in names and f.name.startswith("test_")]
+        files |= {str(path.relative_to(copy))} if tests else set()
+        # the ids of parametrized tests contain the new names; other tests loop over the table
+        chosen |= {f.name for f in tests if not any("parametrize" in ast.unparse(d) for d in f.decorator_list)}
+    files = sorted(file for file in files if not file.endswith("__init__.py"))
+    printed = run(copy, "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-k", " or ".join(sorted(chosen)), *files)
+    passed = re.findall(r"^PASSED (\S+)", printed, re.MULTILINE)
+    assert not {name for name in new_names() if not any(name in test for test in passed)}
