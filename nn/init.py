@@ -1,6 +1,6 @@
-"""Initialisers: they give a parameter new numbers and return it; all take `rng=`.
+"""Initializers, which assign new values to a parameter and return it.
 
-Fans are counted on PyTorch's layout (out, in): ``fan_in`` is the second length, ``fan_out`` the first.
+Weights have PyTorch's layout (out, in): ``fan_in`` is the second length, ``fan_out`` the first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GAINS = {"linear": 1.0, "identity": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": 
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    r"""Return by how much weights are scaled up to make good for what an activation takes from the variance.
+    r"""Return the factor of the weights that compensates for the change of variance by an activation.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Raises
     ------
     ValueError
-        For another name.
+        If the name is unknown.
 
     Notes
     -----
@@ -57,26 +57,26 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         slope = 0.01 if param is None else float(param)
         return math.sqrt(2 / (1 + slope * slope))
     if nonlinearity not in GAINS:
-        raise ValueError(f"no gain is known for {nonlinearity!r}; choose from {', '.join([*GAINS, 'leaky_relu'])}")
+        raise ValueError(f"unknown nonlinearity {nonlinearity!r}; choose from {', '.join([*GAINS, 'leaky_relu'])}")
     return GAINS[nonlinearity]
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim < 2:
-        raise ValueError(f"fan in and fan out need a weight of at least two axes (out, in), not shape {tensor.shape}")
+        raise ValueError(f"fan in and fan out need a weight with at least two axes (out, in), got shape {tensor.shape}")
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
 def _fan(tensor: Tensor, mode: str) -> int:
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode is 'fan_in' or 'fan_out', not {mode!r}")
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
     return _fans(tensor)[mode == "fan_out"]
 
 
-def _set(tensor: Tensor, array: Any) -> Tensor:
+def _assign(tensor: Tensor, array: Any) -> Tensor:
     if not isinstance(tensor, Tensor):
-        raise TypeError(f"an initialiser fills a Tensor or Parameter, not {type(tensor).__name__}")
+        raise TypeError(f"an initializer expects a Tensor or Parameter, got {type(tensor).__name__}")
     tensor.data = np.array(np.broadcast_to(array, tensor.shape), dtype=tensor.dtype)
     return tensor
 
@@ -89,7 +89,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> constant_(Tensor([0.0, 0.0]), 0.5).data
     array([0.5, 0.5])
     """
-    return _set(tensor, val)
+    return _assign(tensor, val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def zeros_(tensor: Tensor) -> Tensor:
     >>> zeros_(Tensor([1.0, 2.0])).data
     array([0., 0.])
     """
-    return _set(tensor, 0.0)
+    return _assign(tensor, 0.0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ def ones_(tensor: Tensor) -> Tensor:
     >>> ones_(Tensor([0.0, 0.0])).data
     array([1., 1.])
     """
-    return _set(tensor, 1.0)
+    return _assign(tensor, 1.0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
@@ -124,8 +124,8 @@ def eye_(tensor: Tensor) -> Tensor:
            [0., 1., 0.]])
     """
     if tensor.ndim != 2:
-        raise ValueError(f"eye_ needs a matrix, not shape {tensor.shape}")
-    return _set(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
+        raise ValueError(f"eye_ needs a matrix, got shape {tensor.shape}")
+    return _assign(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: Rng = None) -> Tensor:
@@ -138,12 +138,12 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, rng: Rng = None)
     True
     """
     if not a <= b:
-        raise ValueError(f"uniform_ needs a <= b, not a={a}, b={b}")
-    return _set(tensor, as_generator(rng).uniform(a, b, tensor.shape))
+        raise ValueError(f"uniform_ needs a <= b, got a={a}, b={b}")
+    return _assign(tensor, as_generator(rng).uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Rng = None) -> Tensor:
-    """Fill from the normal distribution of this mean and standard deviation.
+    """Fill from the normal distribution with mean `mean` and standard deviation `std`.
 
     Examples
     --------
@@ -151,18 +151,18 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Rng = N
     True
     """
     checked_range("normal_", "std", std)
-    return _set(tensor, mean + std * as_generator(rng).standard_normal(tensor.shape))
+    return _assign(tensor, mean + std * as_generator(rng).standard_normal(tensor.shape))
 
 
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, *, rng: Rng = None
 ) -> Tensor:
-    """Fill from the normal distribution cut off outside [a, b], by drawing again what falls outside.
+    """Fill from the normal distribution truncated to [a, b]; values outside are drawn again.
 
     Raises
     ------
     ValueError
-        If the interval is empty, or more than four deviations away from the mean, where hardly a draw would fall.
+        If the interval is empty, or more than four standard deviations from the mean, where rejection is too slow.
 
     Examples
     --------
@@ -171,12 +171,12 @@ def trunc_normal_(
     True
     """
     if not (a < b and std > 0 and a <= mean + 4 * std and b >= mean - 4 * std):
-        raise ValueError(f"trunc_normal_ needs std > 0 and a < b near the mean, not {mean=}, {std=}, {a=}, {b=}")
+        raise ValueError(f"trunc_normal_ needs std > 0 and a < b near the mean, got {mean=}, {std=}, {a=}, {b=}")
     generator = as_generator(rng)
     drawn = mean + std * generator.standard_normal(tensor.shape)
     while (outside := (drawn < a) | (drawn > b)).any():
         drawn[outside] = mean + std * generator.standard_normal(int(outside.sum()))
-    return _set(tensor, drawn)
+    return _assign(tensor, drawn)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Tensor:
@@ -212,15 +212,15 @@ def kaiming_uniform_(
     Parameters
     ----------
     tensor : Tensor
-        A weight of at least two axes (out, in).
+        A weight with at least two axes (out, in).
     a : float
-        Negative slope of the 'leaky_relu' that follows; 0 is relu.
+        Negative slope of the following 'leaky_relu'; 0 for relu.
     mode : {'fan_in', 'fan_out'}
-        Whether the variance is kept in the forward or in the backward pass.
+        Preserve the variance in the forward or in the backward pass.
     nonlinearity : str
         As in `calculate_gain`.
     rng : Generator, int or None
-        Where to draw from.
+        Source of the values; None is the generator of `manual_seed`.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def lecun_uniform_(tensor: Tensor, *, rng: Rng = None) -> Tensor:
 
 
 def lecun_normal_(tensor: Tensor, *, rng: Rng = None) -> Tensor:
-    r"""Fill from :math:`N(0, 1 / fan_{in})` (LeCun et al. 1998, section 4.6), which is also what SELU asks for.
+    r"""Fill from :math:`N(0, 1 / fan_{in})` (LeCun et al. 1998, section 4.6), as required by SELU.
 
     Examples
     --------
@@ -285,12 +285,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Rng = None) -> Tensor
     True
     """
     if tensor.ndim < 2:
-        raise ValueError(f"orthogonal_ needs at least two axes, not shape {tensor.shape}")
+        raise ValueError(f"orthogonal_ needs at least two axes, got shape {tensor.shape}")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     normal = as_generator(rng).standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(normal)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # makes the distribution uniform (Mezzadri 2007, section 5)
-    return _set(tensor, gain * (q.T if rows < columns else q).reshape(tensor.shape))
+    return _assign(tensor, gain * (q.T if rows < columns else q).reshape(tensor.shape))
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, *, rng: Rng = None) -> Tensor:
@@ -303,11 +303,11 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, *, rng: Rng = No
     array([2, 2])
     """
     if tensor.ndim != 2:
-        raise ValueError(f"sparse_ needs a matrix, not shape {tensor.shape}")
+        raise ValueError(f"sparse_ needs a matrix, got shape {tensor.shape}")
     checked_range("sparse_", "sparsity", sparsity, high=1.0)
     generator = as_generator(rng)
     array = std * generator.standard_normal(tensor.shape)
     zeros = math.ceil(sparsity * tensor.shape[0])
     for column in array.T:
         column[generator.permutation(tensor.shape[0])[:zeros]] = 0.0
-    return _set(tensor, array)
+    return _assign(tensor, array)

@@ -1,7 +1,7 @@
-"""How good predictions are: accuracy, confusion matrix, precision and recall, R2 and typical errors.
+"""Metrics of predictions: accuracy, confusion matrix, F1, R2, mean absolute and root mean squared error.
 
-Every metric takes what the model put out and what was right, as arrays or Tensors, and works on all rows at once.
-`named` finds one by its name, for `nn.training.fit(..., metrics=["accuracy"])`.
+A metric is a function of the outputs of a model and the targets, as arrays or Tensors of all rows.  `named` returns
+metrics by name, for `nn.training.fit(..., metrics=["accuracy"])`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Metric = Callable[[Any, Any], float]
 
 
 def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
-    """Return the class each row of a model's output stands for.
+    """Return the predicted class of each row of a model's output.
 
     Parameters
     ----------
     output : array_like or Tensor, shape (n, classes), (n, 1) or (n,)
-        Several columns: the class of the largest.  One column of floats: class 1 above `threshold`.  Whole numbers
-        are classes already.
+        Of several columns the largest is the class.  In a single column of floats, elements above `threshold` are
+        class 1; integers are classes.
     threshold : float
         0 for logits, 0.5 for probabilities.
 
@@ -49,7 +49,7 @@ def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
     Raises
     ------
     ValueError
-        If `output` has another number of axes.
+        If `output` has another shape.
 
     Examples
     --------
@@ -62,25 +62,25 @@ def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
     if scores.ndim == 2 and scores.shape[1] > 1:
         return np.asarray(scores.argmax(axis=1))
     if scores.ndim not in (1, 2):
-        raise ValueError(f"outputs must be of shape (n, classes), (n, 1) or (n,), not {scores.shape}")
+        raise ValueError(f"outputs must have shape (n, classes), (n, 1) or (n,), got {scores.shape}")
     column = scores.reshape(len(scores))
     return column if column.dtype.kind in "iub" else (column > threshold).astype(np.int64)
 
 
 def _classes(output: Any, target: Any) -> tuple[Array, Array]:
-    """Return predicted and true classes; true ones may be rows of probabilities."""
+    """Return predicted classes and target classes, which may be given as rows of probabilities."""
     predicted, true = predicted_classes(output), np.asarray(raw_data(target))
     if true.ndim == 2:
         true = true.argmax(axis=1) if true.shape[1] > 1 else true[:, 0]
     if true.shape != predicted.shape:
         raise ValueError(f"got {len(predicted)} predictions for targets of shape {np.shape(raw_data(target))}")
     if not len(true):
-        raise ValueError("there are no rows to measure: outputs and targets are empty")
+        raise ValueError("outputs and targets are empty")
     return predicted, true.astype(np.int64)
 
 
 def accuracy(output: Any, target: Any) -> float:
-    r"""Share of rows whose class was predicted.
+    r"""Fraction of rows with the correct class.
 
     .. math:: \frac1n \sum_i [\hat y_i = y_i]
 
@@ -94,12 +94,12 @@ def accuracy(output: Any, target: Any) -> float:
     Returns
     -------
     float
-        Between 0 and 1.
+        Fraction in [0, 1].
 
     Raises
     ------
     ValueError
-        If the numbers of rows differ or are 0.
+        If the row counts differ or are 0.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def accuracy(output: Any, target: Any) -> float:
 
 
 def confusion_matrix(output: Any, target: Any, classes: int | None = None) -> Array:
-    r"""Count how often each true class was taken for each other.
+    r"""Count the rows of each true class by their predicted class.
 
     .. math:: C_{jk} = \#\{i : y_i = j,\; \hat y_i = k\}
 
@@ -120,17 +120,17 @@ def confusion_matrix(output: Any, target: Any, classes: int | None = None) -> Ar
     output, target
         As for `accuracy`.
     classes : int, optional
-        How many classes there are; by default those that occur, and the columns of the output.
+        Number of classes; by default the largest that occurs, or the number of columns of the output.
 
     Returns
     -------
     ndarray of int, shape (classes, classes)
-        True classes in rows, predicted ones in columns, as in scikit-learn.
+        True classes in rows, predicted classes in columns, as in scikit-learn.
 
     Raises
     ------
     ValueError
-        If a class is negative or not below `classes`.
+        If a class is not in [0, classes).
 
     Examples
     --------
@@ -155,7 +155,7 @@ def f1_score(output: Any, target: Any) -> float:
 
     .. math:: F_k = \frac{2\,C_{kk}}{\sum_j C_{jk} + \sum_j C_{kj}}
 
-    A class that neither occurs nor is predicted is left out.
+    Classes that neither occur nor are predicted are omitted.
 
     Examples
     --------
@@ -173,14 +173,14 @@ def _columns(output: Any, target: Any) -> tuple[Array, Array]:
     if a.shape != y.shape and a.size == y.size and len(a) == len(y):
         a = a.reshape(y.shape)
     if a.shape != y.shape:
-        raise ValueError(f"predictions have shape {a.shape} and targets {y.shape}; give both the same")
+        raise ValueError(f"predictions have shape {a.shape} and targets {y.shape}; both must be the same")
     if not a.size:
-        raise ValueError("there are no rows to measure: outputs and targets are empty")
+        raise ValueError("outputs and targets are empty")
     return a, y
 
 
 def r2_score(output: Any, target: Any) -> float:
-    r"""Share of the variance of the target that is explained: 1 is perfect, 0 no better than the mean.
+    r"""Fraction of the variance of the target that is explained: 1 is perfect, 0 is as good as the mean.
 
     .. math:: R^2 = 1 - \frac{\sum_i (y_i - a_i)^2}{\sum_i (y_i - \bar y)^2}
 
@@ -189,13 +189,13 @@ def r2_score(output: Any, target: Any) -> float:
     output : array_like or Tensor, shape (n,) or (n, d)
         Predictions.
     target : array_like, of the same shape
-        What was right.
+        Targets.
 
     Returns
     -------
     float
-        At most 1, and negative if the mean of the target would do better.  Of several columns, their mean.  Of a
-        constant target, 1 if it is hit and else 0, as in scikit-learn.
+        At most 1, and negative if the mean of the target is a better prediction; averaged over columns.  For a
+        constant target, 1 if the prediction is exact and else 0, as in scikit-learn.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def r2_score(output: Any, target: Any) -> float:
 
 
 def mean_absolute_error(output: Any, target: Any) -> float:
-    r"""Mean of :math:`|a_i - y_i|`, in the target's own units.
+    r"""Mean of :math:`|a_i - y_i|`, in the units of the target.
 
     Examples
     --------
@@ -227,7 +227,7 @@ def mean_absolute_error(output: Any, target: Any) -> float:
 
 
 def root_mean_squared_error(output: Any, target: Any) -> float:
-    r"""Root of the mean of :math:`(a_i - y_i)^2`, in the target's own units.
+    r"""Root of the mean of :math:`(a_i - y_i)^2`, in the units of the target.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def named(metrics: Any) -> dict[str, Metric]:
     ValueError
         If a name is unknown.
     TypeError
-        If something is neither a name nor a function.
+        If a metric is neither a name nor a function.
 
     Examples
     --------
@@ -285,9 +285,9 @@ def named(metrics: Any) -> dict[str, Metric]:
 def _found(metric: Any) -> Metric:
     if isinstance(metric, str):
         if metric not in BY_NAME:
-            raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(BY_NAME)}, or give a function")
+            raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(BY_NAME)}, or pass a function")
         return BY_NAME[metric]
     if not callable(metric):
-        raise TypeError(f"a metric is a name or a function(output, target) -> float, not {metric!r:.60}")
+        raise TypeError(f"a metric must be a name or a function(output, target) -> float, got {metric!r:.60}")
     found: Metric = metric
     return found

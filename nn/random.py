@@ -1,4 +1,4 @@
-"""Where random numbers come from: a generator that is passed in, or the one of `manual_seed`."""
+"""Random generators: one that is passed as an argument, or the shared one of `manual_seed`."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .validation import checked_integer
+
 __all__ = ["Rng", "as_generator", "get_rng_state", "is_seeded", "manual_seed", "set_rng_state"]
 
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 # Shared by all threads and tasks of the process, as in PyTorch: `manual_seed` in the main thread governs workers, too.
 _by_seed = False  # whether `manual_seed` or `set_rng_state` has been called
-_generator: np.random.Generator | None = None  # made at the first draw: loading numpy.random takes its time
+_generator: np.random.Generator | None = None  # created at the first draw, since importing numpy.random is slow
 
 
 def manual_seed(seed: int) -> np.random.Generator:
-    """Restart the generator that layers and initialisers draw from when no `rng` is given.
+    """Seed the generator that layers and initializers use when no `rng` is given.
 
-    From then on the networks of `nn.scalar` draw from it too, instead of from Python's `random`.
+    From then on the networks of `nn.scalar` use it too, instead of Python's `random`.
 
     Parameters
     ----------
     seed : int
-        Not negative; the same seed gives the same bits on every platform.
+        At least 0; the same seed gives the same bits on every platform.
 
     Returns
     -------
     numpy.random.Generator
-        The generator, restarted.
+        The generator.
 
     Raises
     ------
@@ -48,11 +50,7 @@ def manual_seed(seed: int) -> np.random.Generator:
 
 
 def _seeded(seed: Any) -> np.random.Generator:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"a seed is an integer, not {seed!r:.60} ({type(seed).__name__})")
-    if seed < 0:
-        raise ValueError(f"a seed is not negative: {seed}")
-    return np.random.default_rng(int(seed))
+    return np.random.default_rng(checked_integer("manual_seed", "seed", seed))
 
 
 def _shared() -> np.random.Generator:
@@ -63,22 +61,22 @@ def _shared() -> np.random.Generator:
 
 
 def is_seeded() -> bool:
-    """Whether `manual_seed` or `set_rng_state` has said where the numbers begin."""
+    """Return whether `manual_seed` or `set_rng_state` has been called."""
     return _by_seed
 
 
 def as_generator(rng: Rng = None) -> np.random.Generator:
-    """Return the generator that `rng` stands for.
+    """Return a generator for the argument `rng` of a layer or initializer.
 
     Parameters
     ----------
     rng : numpy.random.Generator, int or None
-        A generator is used as it is and moves on, a seed makes a new one, None is the one of `manual_seed`.
+        A generator is returned unchanged, a seed creates a new one, None is the generator of `manual_seed`.
 
     Returns
     -------
     numpy.random.Generator
-        Where to draw from.
+        The generator.
 
     Examples
     --------
@@ -91,14 +89,14 @@ def as_generator(rng: Rng = None) -> np.random.Generator:
         return rng
     if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
         raise TypeError(
-            f"rng is a numpy.random.Generator, a seed or None, not {rng!r:.60} ({type(rng).__name__}); make one with "
-            "np.random.default_rng(seed)"
+            f"rng must be a numpy.random.Generator, a seed or None, got {rng!r:.60} ({type(rng).__name__}); create one "
+            "with np.random.default_rng(seed)"
         )
     return _seeded(rng)
 
 
 def get_rng_state() -> dict[str, Any]:
-    """Return the state of the generator of `manual_seed`, made of plain numbers and strings.
+    """Return the state of the generator of `manual_seed` as a dict of integers and strings.
 
     Examples
     --------
@@ -112,7 +110,7 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Put the generator of `manual_seed` back into a state of `get_rng_state`.
+    """Restore the state of the generator of `manual_seed` from `get_rng_state`.
 
     Examples
     --------

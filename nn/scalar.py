@@ -1,15 +1,16 @@
-"""Neural networks on single numbers: micrograd's classes, and any module of ours with `Value`s for parameters."""
+"""Scalar neural networks: micrograd's classes, and modules whose parameters are arrays of `Value`s."""
 
 from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from autograd import Node, Tensor, Value
+from autograd.extend import raw_data
 
 from .module import Module, Parameter, index_text
 from .random import Rng, as_generator, is_seeded
@@ -21,11 +22,11 @@ AnyModule = TypeVar("AnyModule", bound=Module)
 Source: TypeAlias = "Rng | random.Random"
 
 
-_PYTHON: Any = random  # which a layer hands to its neurons
+_PYTHON: Any = random  # passed by a layer to its neurons
 
 
 def _source(rng: Source) -> Any:
-    """Return what to draw weights from, something with a method `uniform`."""
+    """Return a source of weights, an object with a method `uniform`."""
     if rng is None and not is_seeded():
         return random
     return rng if rng is _PYTHON or isinstance(rng, random.Random) else as_generator(rng)
@@ -39,11 +40,11 @@ class Neuron(Module):
     nin : int
         Number of inputs.
     nonlin : bool
-        Whether the rectifier is applied.
+        Apply the rectifier.
     rng : Generator, random.Random, int or None
-        Where the weights are drawn from, uniformly in [-1, 1]; the bias starts at 0.  None is the generator of
-        `nn.manual_seed` once that was called.  Before, it is Python's `random` module, as in micrograd, whose
-        weights ``random.seed(1337)`` therefore repeats.
+        Source of the weights, uniform in [-1, 1]; the bias is initially 0.  None is the generator of `nn.manual_seed`
+        if that was called, and else Python's `random` module, so that ``random.seed(1337)`` gives micrograd's
+        weights.
 
     Examples
     --------
@@ -62,10 +63,10 @@ class Neuron(Module):
         self.nonlin = nonlin
 
     def forward(self, x: Sequence[Any]) -> Any:
-        """Return the activation for one example of `nin` numbers or Values."""
+        """Return the activation for one example of `nin` floats or Values."""
         x = _elements(x)
         if len(x) != len(self.w):
-            raise ValueError(f"this Neuron takes {len(self.w)} inputs and was given {len(x)}")
+            raise ValueError(f"Neuron expected {len(self.w)} inputs, got {len(x)}")
         act = self.b
         for wi, xi in zip(self.w, x, strict=True):
             act = act + wi * xi
@@ -80,14 +81,14 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """Several neurons that look at the same inputs.
+    """A layer of neurons with the same inputs.
 
     Parameters
     ----------
     nin, nout : int
         Number of inputs, and of neurons.
     **kwargs
-        For each `Neuron`: `nonlin`, and `rng`, from which they draw in turn.
+        Options of each `Neuron`: `nonlin`, and `rng`, which the neurons share.
 
     Examples
     --------
@@ -101,7 +102,7 @@ class Layer(Module):
         self.neurons: list[Neuron] = [Neuron(nin, rng=generator, **kwargs) for _ in range(nout)]
 
     def forward(self, x: Sequence[Any]) -> Any:
-        """Return the activations as a list, or alone if there is one neuron."""
+        """Return the list of activations, or a single activation if there is one neuron."""
         x = _elements(x)
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -112,12 +113,12 @@ class Layer(Module):
 
     def __repr__(self) -> str:
         kinds = list(map(str, self.neurons))
-        alike = len(set(kinds)) == 1  # micrograd lists them all, 900 characters for two layers of 16
+        alike = len(set(kinds)) == 1  # micrograd lists all of them
         return f"Layer of {len(kinds)} {kinds[0]}" if alike else f"Layer of [{', '.join(kinds)}]"
 
 
 class MLP(Module):
-    """Multi-layer perceptron on Values: rectifiers in all layers but the last.
+    """Multi-layer perceptron on Values with rectifiers in all layers but the last.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ class MLP(Module):
     nouts : list of int
         Number of neurons in each layer.
     rng : Generator, random.Random, int or None
-        Where the weights are drawn from, layer by layer and neuron by neuron; None as in `Neuron`.
+        Source of the weights, drawn layer by layer and neuron by neuron; None as in `Neuron`.
 
     Examples
     --------
@@ -165,21 +166,21 @@ def _elements(x: Any) -> Any:
 
 
 def as_values(array: Any, name: str = "", requires_grad: bool = True) -> Array:
-    """Return numbers as an object array of `Value`s.
+    """Return an array as an object array of `Value`s.
 
     Parameters
     ----------
     array : array_like
         Any shape.
     name : str
-        The Values are called ``name[i, j]``; without one they have no names.
+        The Values are named ``name[i, j]``; by default they have no names.
     requires_grad : bool
-        Whether gradients flow to them.
+        Compute gradients of them.
 
     Returns
     -------
     ndarray of Value
-        Of the same shape.
+        The Values, in the same shape.
 
     Examples
     --------
@@ -188,31 +189,26 @@ def as_values(array: Any, name: str = "", requires_grad: bool = True) -> Array:
     >>> x[1]
     Value(data=2.0, grad=4.0, name='x[1]')
     """
-    numbers = np.asarray(array)
-    values = np.empty(numbers.shape, object)
-    for i in np.ndindex(numbers.shape):
-        values[i] = Value(float(numbers[i]), name and name + index_text(i), requires_grad=requires_grad)
+    data = np.asarray(array)
+    values = np.empty(data.shape, object)
+    for i in np.ndindex(data.shape):
+        values[i] = Value(float(data[i]), name and name + index_text(i), requires_grad=requires_grad)
     return values
 
 
-def _each(function: Callable[[Any], float], values: Any) -> Array:
-    array = np.asarray(values)
-    return np.array([function(v) for v in array.flat], dtype=float).reshape(array.shape)
-
-
 def numbers_of(values: Any) -> Array:
-    """Return the numbers of an array (or list) of `Value`s.
+    """Return the data of an array (or list) of `Value`s.
 
     Examples
     --------
     >>> numbers_of([Value(1.0), 2.0])
     array([1., 2.])
     """
-    return _each(float, values)
+    return np.asarray(raw_data(np.asarray(values)), float)
 
 
 def gradients_of(values: Any) -> Array:
-    """Return the gradients of an array (or list) of `Value`s; 0 where there is a plain number.
+    """Return the gradients of an array (or list) of `Value`s, 0 for floats.
 
     Examples
     --------
@@ -221,29 +217,29 @@ def gradients_of(values: Any) -> Array:
     >>> gradients_of([x])
     array([6.])
     """
-    return _each(lambda v: v.grad if isinstance(v, Value) else 0.0, values)
+    array = np.asarray(values)
+    return np.array([getattr(v, "grad", 0.0) for v in array.flat], float).reshape(array.shape)
 
 
 def scalarize(module: AnyModule) -> AnyModule:
-    """Return a copy of a module whose parameters are arrays of `Value`s: the same model, number by number.
+    """Return a copy of a module whose parameters are arrays of `Value`s.
 
-    Its layers run the same code, on NumPy object arrays, and its loss and gradients are those of the tensor model:
-    the tensor engine is the scalar engine written in bulk.
+    Its layers run the same code on object arrays and give the same loss and gradients as the original module.
 
     Parameters
     ----------
     module : Module
-        Any layer, loss or model of ours.
+        A layer, loss or model.
 
     Returns
     -------
     Module
-        Of the same class, with the same `state_dict`; it takes arrays of floats or of `Value`s.
+        A module of the same class with the same `state_dict`; its inputs are arrays of floats or of `Value`s.
 
     Raises
     ------
     TypeError
-        If `module` is no Module.
+        If `module` is not a Module.
 
     Examples
     --------
@@ -255,7 +251,7 @@ def scalarize(module: AnyModule) -> AnyModule:
     array([[1., 2.]])
     """
     if not isinstance(module, Module):
-        raise TypeError(f"scalarize takes a Module, not {type(module).__name__}")
+        raise TypeError(f"scalarize expected a Module, got {type(module).__name__}")
     twin = copy.deepcopy(module)
     made: dict[int, Array] = {}  # a parameter shared by two layers is one array of Values
 

@@ -1,7 +1,7 @@
-"""Tools for all parameters at once: clip gradients, measure them, put parameters into one vector and back.
+"""Functions of all parameters: clip gradients, compute their norm, convert parameters to one vector and back.
 
-They work on `Value`s and `Tensor`s alike, and assign fresh numbers: an array that somebody else holds (a recorded
-graph, a copy of a gradient) is never written into.
+They accept `Value`s and `Tensor`s and assign new arrays: an array that is referenced elsewhere, such as in a recorded
+graph, is never modified.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def listed(parameters: Any, what: str = "parameters") -> list[Any]:
         return [parameters]
     if isinstance(parameters, str | np.ndarray) or not isinstance(parameters, Iterable):
         raise TypeError(
-            f"{what} must be a parameter or a list of them, such as model.parameters(), not {type(parameters).__name__}"
+            f"{what} must be a parameter or a list of them, such as model.parameters(), got {type(parameters).__name__}"
         )
     found = list(parameters)
     for i, parameter in enumerate(found):
@@ -42,18 +42,18 @@ def listed(parameters: Any, what: str = "parameters") -> list[Any]:
 
 
 def with_gradient(parameters: Any) -> list[tuple[Any, Any]]:
-    """Return each parameter that has a gradient, and the gradient's numbers."""
+    """Return each parameter that has a gradient, with the data of the gradient."""
     return [(p, raw_data(p.grad)) for p in listed(parameters) if p.grad is not None]
 
 
 def assign_grad(parameter: Any, grad: Any) -> None:
-    """Give a parameter a gradient of the kind and dtype of its data."""
+    """Assign a gradient in the type and dtype of the parameter's data."""
     data = parameter.data
     parameter.grad = np.asarray(grad, dtype=data.dtype) if isinstance(data, np.ndarray) else float(grad)
 
 
 def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> float:
-    """Return the norm of all numbers of `tensors` together, as if they were one vector.
+    """Return the norm of all elements of `tensors` as one vector.
 
     ``(sum |x| ** p) ** (1 / p)``, and ``max |x|`` for p = inf.
 
@@ -62,14 +62,14 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
     tensors : iterable of array, float or node
         Of any shapes; gradients, or parameters.
     norm_type : float, default 2.0
-        The p, positive; ``math.inf`` for the largest.
+        Order p of the norm, positive; ``math.inf`` is the largest absolute value.
     error_if_nonfinite : bool, default False
-        Refuse a norm of nan or inf.
+        Raise if the norm is nan or inf.
 
     Returns
     -------
     float
-        The norm; 0 of nothing.
+        The norm; 0 without tensors.
 
     Raises
     ------
@@ -97,8 +97,8 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
             norm = largest * math.fsum(float(np.sum((a / largest) ** p)) for a in arrays) ** (1.0 / p)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(
-            f"the total norm of order {p:g} is {norm}, so the gradients cannot be clipped to it; look for nan or inf "
-            "in the loss, or pass error_if_nonfinite=False to go on"
+            f"the total norm of order {p:g} is {norm}, so the gradients cannot be clipped; look for nan or inf in the "
+            "loss, or pass error_if_nonfinite=False"
         )
     return norm
 
@@ -110,7 +110,7 @@ def _nan_first(number: float) -> tuple[bool, float]:
 def clip_grad_norm_(
     parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
-    """Scale all gradients by one factor so that their common norm is at most `max_norm`.
+    """Scale all gradients by one factor so that their total norm is at most `max_norm`.
 
     ::
 
@@ -120,13 +120,13 @@ def clip_grad_norm_(
     Parameters
     ----------
     parameters : parameter, or iterable of parameters
-        Those without a gradient are passed over.
+        Those without a gradient are skipped.
     max_norm : float
-        The longest allowed gradient, not negative.
+        Upper bound of the norm, at least 0.
     norm_type : float, default 2.0
-        Order of the norm, positive; ``math.inf`` for the largest number.
+        Order of the norm, positive; ``math.inf`` is the largest absolute value.
     error_if_nonfinite : bool, default False
-        Refuse gradients with nan or inf; otherwise they spread, or are scaled to 0, as the formula says.
+        Raise if the norm is nan or inf; otherwise the formula is applied, which propagates nan.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def clip_grad_norm_(
     Raises
     ------
     RuntimeError
-        If the norm is not finite and `error_if_nonfinite` is set; no gradient is changed then.
+        If the norm is not finite and `error_if_nonfinite` is set; gradients are unchanged.
 
     Notes
     -----
@@ -157,10 +157,10 @@ def clip_grad_norm_(
     empty = isinstance(parameters, Iterator)
     pairs = with_gradient(parameters := listed(parameters))
     if empty and not parameters:
-        warnings.warn("parameters is an iterator with nothing in it; was it used before?", UserWarning, stacklevel=2)
+        warnings.warn("parameters is an empty iterator; was it consumed before?", UserWarning, stacklevel=2)
     norm = get_total_norm([grad for _, grad in pairs], norm_type, error_if_nonfinite)
     coef = longest / (norm + 1e-6) if math.isfinite(longest) else 1.0
-    if not coef >= 1.0:  # also for nan, which must not pass for small
+    if not coef >= 1.0:  # also true for nan
         for parameter, grad in pairs:
             with np.errstate(invalid="ignore"):
                 assign_grad(parameter, grad * coef)
@@ -168,18 +168,18 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
-    """Cut every number of every gradient to ``[-clip_value, clip_value]``.
+    """Clip every element of every gradient to ``[-clip_value, clip_value]``.
 
     Parameters
     ----------
     parameters : parameter, or iterable of parameters
-        Those without a gradient are passed over.
+        Those without a gradient are skipped.
     clip_value : float
-        The largest allowed number, not negative.
+        Upper bound of the absolute value, at least 0.
 
     Notes
     -----
-    As PyTorch's; nan stays nan.  Unlike `clip_grad_norm_` it changes the direction.
+    As in PyTorch, nan stays nan.  Unlike `clip_grad_norm_`, this changes the direction of the gradient.
 
     Examples
     --------
@@ -206,11 +206,11 @@ def parameters_to_vector(parameters: Any) -> np.ndarray[Any, Any]:
     Returns
     -------
     ndarray, shape (n,)
-        A fresh copy of the numbers, of the common dtype.
+        A copy of the data, of the common dtype.
 
     Notes
     -----
-    PyTorch's result is part of the graph; this one is numbers.  For a vector to differentiate through, write
+    PyTorch's result is part of the graph; this one is an array.  For a differentiable vector use
     ``autograd.concatenate([p.reshape(-1) for p in parameters])``.
 
     Examples
@@ -224,19 +224,19 @@ def parameters_to_vector(parameters: Any) -> np.ndarray[Any, Any]:
 
 
 def vector_to_parameters(vec: Any, parameters: Any) -> None:
-    """Put the numbers of one vector into parameters, in order; the reverse of `parameters_to_vector`.
+    """Assign consecutive parts of a vector to parameters; the inverse of `parameters_to_vector`.
 
     Parameters
     ----------
     vec : array_like, shape (n,)
-        Exactly as many numbers as the parameters have.
+        As many elements as the parameters have.
     parameters : parameter, or iterable of parameters
-        Each gets fresh `.data` of its own shape and dtype.
+        Each is assigned new `.data` of its shape and dtype.
 
     Raises
     ------
     ValueError
-        If the counts differ; no parameter is changed then.
+        If the number of elements differs; parameters are unchanged.
 
     Examples
     --------
@@ -248,16 +248,15 @@ def vector_to_parameters(vec: Any, parameters: Any) -> None:
            [7., 8.]]), 9.0)
     """
     wanted = listed(parameters)
-    numbers = np.asarray(raw_data(vec))
+    vector = np.asarray(raw_data(vec))
     sizes = [int(np.size(p.data)) for p in wanted]
-    if numbers.ndim != 1 or numbers.size != sum(sizes):
+    if vector.ndim != 1 or vector.size != sum(sizes):
         raise ValueError(
-            f"the parameters have {sum(sizes)} numbers, so a vector of shape ({sum(sizes)},) is needed, "
-            f"not one of shape {numbers.shape}"
+            f"the parameters have {sum(sizes)} elements: expected a vector of shape ({sum(sizes)},), got {vector.shape}"
         )
     start = 0
     for parameter, size in zip(wanted, sizes, strict=True):
-        piece, data = numbers[start : start + size], parameter.data
+        piece, data = vector[start : start + size], parameter.data
         start += size
         if isinstance(data, np.ndarray):
             parameter.data = np.array(piece.reshape(data.shape), dtype=data.dtype)

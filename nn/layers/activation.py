@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-import autograd as ag
 from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
 from nn.validation import checked_integer
 
 from .function_module import FunctionModule
+from .linear import filled
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
@@ -131,9 +131,7 @@ class PReLU(Module):
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
         super().__init__()
         self.num_parameters: int = checked_integer("PReLU", "num_parameters", num_parameters, 1)
-        self.weight: Parameter = Parameter(
-            np.full(self.num_parameters, init, ag.get_default_dtype() if dtype is None else dtype)
-        )
+        self.weight: Parameter = filled(self.num_parameters, init, dtype)
 
     def forward(self, input: Any) -> Any:
         """Return the activation of each element."""

@@ -1,19 +1,20 @@
-"""Modules that hold modules or parameters under names of their own."""
+"""Modules that contain other modules or parameters: sequences, lists, dicts and skip connections."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from autograd import Tensor
 from nn.module import Module, Parameter, is_parameter, prefix_names
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Residual", "Sequential"]
 
 
 class Container(Module):
-    """An ordered table of modules (or parameters), which is what the walk over attributes finds."""
+    """An ordered table of modules or parameters, found by the traversal of attributes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,27 +23,28 @@ class Container(Module):
     def _attributes(self) -> Iterator[tuple[str, Any]]:
         yield from self._items.items()
         for name, thing in super()._attributes():
-            if not name.startswith("_items."):  # the table again, as an attribute
+            if not name.startswith("_items."):  # the table itself is an attribute, too
                 yield name, thing
 
     def _put(self, name: str, item: Any) -> None:
-        wanted = self._accepts(item)
-        if wanted:
+        if not self._accepts(item):
             hint = f"; write {item.__name__}(...)" if isinstance(item, type) else ""
             hint = f"; unpack it: {type(self).__name__}(*layers)" if isinstance(item, (list, tuple)) else hint
-            raise TypeError(f"{type(self).__name__}[{name}] must be {wanted}, not {item!r:.60}{hint}")
+            raise TypeError(f"{type(self).__name__}[{name}] must be a {self._kind}, got {item!r:.60}{hint}")
         prefix_names(name, item)
         self._items[name] = item
         self._changed()
 
-    def _accepts(self, item: Any) -> str:
-        return "" if isinstance(item, Module) else "a Module"
+    _kind: ClassVar[str] = "Module"
+
+    def _accepts(self, item: Any) -> bool:
+        return isinstance(item, Module)
 
     def __getattr__(self, name: str) -> Any:
         items = self.__dict__.get("_items", {})
         if name in items:
             return items[name]
-        hint = ": train it by nn.training.fit(model, loss, optimizer, (X, y))" if name == "fit" else ""
+        hint = "; train it with nn.training.fit(model, loss, optimizer, (X, y))" if name == "fit" else ""
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     def __len__(self) -> int:
@@ -54,30 +56,30 @@ class Container(Module):
     def _key(self, index: int) -> str:
         keys = list(self._items)
         if not -len(keys) <= index < len(keys):
-            raise IndexError(f"{type(self).__name__} holds {len(keys)} items and has no item {index}")
+            raise IndexError(f"index {index} is out of range for a {type(self).__name__} of {len(keys)} items")
         return keys[index]
 
 
 class List(Container):
-    """A container whose names are the numbers 0, 1, 2, ..."""
+    """A container whose items are named 0, 1, 2, ..."""
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
         super().__init__()
         self.extend(items)
 
     def append(self, item: Any) -> Self:
-        """Add one at the end; returns the container."""
+        """Append an item and return the container."""
         self._put(str(len(self._items)), item)
         return self
 
     def extend(self, items: Iterable[Any]) -> Self:
-        """Add several at the end; returns the container."""
+        """Append several items and return the container."""
         for item in items:
             self.append(item)
         return self
 
     def insert(self, index: int, item: Any) -> Self:
-        """Put one before position `index`; returns the container."""
+        """Insert an item before position `index` and return the container."""
         items = list(self._items.values())
         items.insert(index, item)
         return self._renumbered(items)
@@ -112,7 +114,7 @@ class ModuleList(List):
 
 
 class ParameterList(List):
-    """A list of parameters; arrays and Tensors are wrapped.
+    """A list of parameters; arrays and Tensors become parameters.
 
     Examples
     --------
@@ -122,15 +124,17 @@ class ParameterList(List):
     """
 
     def _put(self, name: str, item: Any) -> None:
-        plain = not is_parameter(item) and (isinstance(item, np.ndarray) or hasattr(item, "requires_grad"))
-        super()._put(name, Parameter(item) if plain else item)
+        is_data = isinstance(item, (np.ndarray, Tensor)) and not is_parameter(item)
+        super()._put(name, Parameter(item) if is_data else item)
 
-    def _accepts(self, item: Any) -> str:
-        return "" if is_parameter(item) else "a Parameter"
+    _kind: ClassVar[str] = "Parameter"
+
+    def _accepts(self, item: Any) -> bool:
+        return is_parameter(item)
 
 
 class ModuleDict(Container):
-    """Modules by name.
+    """A dict of modules.
 
     Examples
     --------
@@ -145,18 +149,18 @@ class ModuleDict(Container):
         self.update(modules)
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add or replace several."""
+        """Add or replace several modules."""
         for name, module in dict(modules).items():
             self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:
         if not isinstance(name, str) or not name or "." in name:
-            raise KeyError(f"a module's name is a string without dots, not {name!r}")
+            raise KeyError(f"a module name must be a non-empty string without dots, got {name!r}")
         self._put(name, module)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._items:
-            raise KeyError(f"no module {name!r} here; there are {', '.join(self._items) or 'none'}")
+            raise KeyError(f"unknown module {name!r}; choose from {', '.join(self._items) or '(empty)'}")
         return self._items[name]
 
     def __delitem__(self, name: str) -> None:
@@ -183,12 +187,12 @@ class ModuleDict(Container):
 
 
 class Sequential(List):
-    """Modules one after the other: ``y = f_n(... f_2(f_1(x)))``.
+    """A chain of modules: ``y = f_n(... f_2(f_1(x)))``.
 
     Parameters
     ----------
     *modules : Module
-        In order; or one mapping from names to modules.
+        The modules in order, or one mapping from names to modules.
 
     Examples
     --------
@@ -214,7 +218,7 @@ class Sequential(List):
         return super().__getitem__(index)
 
     def forward(self, input: Any) -> Any:
-        """Return what the last module makes of what the one before made, and so on."""
+        """Apply the modules one after another."""
         for module in self._items.values():
             input = module(input)
         return input
@@ -226,7 +230,7 @@ class Residual(Module):
     Parameters
     ----------
     block : Module or several
-        Input and output have one shape; several are put in a `Sequential`.
+        A module that preserves the shape; several modules form a `Sequential`.
 
     Raises
     ------
@@ -243,7 +247,7 @@ class Residual(Module):
     def __init__(self, *block: Module) -> None:
         super().__init__()
         if not block or not all(isinstance(part, Module) for part in block):
-            raise TypeError(f"Residual takes one or more Modules, not {block!r:.60}")
+            raise TypeError(f"Residual expected one or more Modules, got {block!r:.60}")
         self.block: Module | Sequential = block[0] if len(block) == 1 else Sequential(*block)
 
     def forward(self, input: Any) -> Any:
@@ -251,7 +255,6 @@ class Residual(Module):
         output = self.block(input)
         if output.shape != input.shape:
             raise ValueError(
-                f"Residual: the block made shape {output.shape} of {input.shape}, and both are added; let it keep the "
-                "shape"
+                f"Residual: the block must preserve the shape of its input, but changed {input.shape} to {output.shape}"
             )
         return input + output

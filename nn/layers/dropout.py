@@ -1,4 +1,4 @@
-"""Layers that leave out at random."""
+"""Layers that set random elements to zero."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Dropout(Module):
     p : float
         Probability in [0, 1].
     rng : Generator, int or None
-        Where the choice is drawn from; None is the generator of `manual_seed`.
+        Source of the mask; None is the generator of `manual_seed`.
 
     Raises
     ------
     ValueError
-        If `p` is no probability.
+        If `p` is not in [0, 1].
 
     Notes
     -----
@@ -44,16 +44,16 @@ class Dropout(Module):
         self.rng: Any = None if rng is None else as_generator(rng)
 
     def forward(self, input: Any) -> Any:
-        """Return `input` with elements left out, or as it is in evaluation."""
+        """Return `input` with random elements set to 0; in evaluation return it unchanged."""
         return F.dropout(input, self.p, self.training, rng=self.rng)
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         return f"p={self.p}"
 
 
 class AlphaDropout(Dropout):
-    """Dropout that keeps mean and variance of what `SELU` makes (Klambauer et al. 2017); arguments as in `Dropout`.
+    """Dropout that preserves the mean and variance of `SELU` outputs (Klambauer et al. 2017).
 
     Examples
     --------
@@ -63,5 +63,5 @@ class AlphaDropout(Dropout):
     """
 
     def forward(self, input: Any) -> Any:
-        """Return `input` with elements at SELU's floor, or as it is in evaluation."""
+        """Return `input` with random elements set to the limit of SELU; in evaluation return it unchanged."""
         return F.alpha_dropout(input, self.p, self.training, rng=self.rng)

@@ -1,4 +1,4 @@
-"""Layers that multiply by a weight or look up in one, and those that only pass on."""
+"""Linear maps, lookup tables, and layers that only reshape."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ from nn.validation import checked_integer
 __all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear"]
 
 
+def filled(shape: int | tuple[int, ...], value: float, dtype: Any) -> Parameter:
+    """Return a parameter filled with a value, of the default dtype if `dtype` is None."""
+    return Parameter(np.full(shape, value, ag.get_default_dtype() if dtype is None else dtype))
+
+
+def _draw_uniform(layer: Linear | Bilinear, fan_in: int, rng: Rng) -> None:
+    """Draw weight and bias from the uniform distribution on ``[-1 / sqrt(fan_in), 1 / sqrt(fan_in)]``."""
+    generator, bound = as_generator(rng), 1 / math.sqrt(max(fan_in, 1))
+    uniform_(layer.weight, -bound, bound, rng=generator)
+    if layer.bias is not None:
+        uniform_(layer.bias, -bound, bound, rng=generator)
+
+
 class Linear(Module):
     r"""Affine layer :math:`y = x W^\top + b`.
 
@@ -29,23 +42,23 @@ class Linear(Module):
     in_features, out_features : int
         Widths of input and output.
     bias : bool
-        Whether `b` is added.
+        Add the bias `b`.
     dtype : dtype, optional
         Type of the parameters; the default dtype if not given.
     rng : Generator, int or None
-        Where the first weights are drawn from.
+        Source of the initial weights; None is the generator of `manual_seed`.
 
     Attributes
     ----------
     weight : Parameter of shape (out_features, in_features)
-        PyTorch's layout; first drawn from :math:`U(-1/\sqrt{in}, 1/\sqrt{in})`, as PyTorch does.
+        Initially drawn from :math:`U(-1/\sqrt{in}, 1/\sqrt{in})`, as in PyTorch.
     bias : Parameter of shape (out_features,) or None
-        First drawn from the same distribution.
+        Initially drawn from the same distribution.
 
     Raises
     ------
     ValueError
-        If an input of another width arrives.
+        If the last axis of an input has another length.
 
     Examples
     --------
@@ -60,18 +73,13 @@ class Linear(Module):
         super().__init__()
         self.in_features: int = checked_integer("Linear", "in_features", in_features)
         self.out_features: int = checked_integer("Linear", "out_features", out_features)
-        dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in_features), dtype))
-        self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
+        self.weight: Parameter = filled((self.out_features, self.in_features), 0.0, dtype)
+        self.bias: Parameter | None = filled(self.out_features, 0.0, dtype) if bias else None
         self.reset_parameters(rng=rng)
 
     def reset_parameters(self, *, rng: Rng = None) -> None:
-        """Draw weight and bias anew."""
-        generator = as_generator(rng)
-        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
-        uniform_(self.weight, -bound, bound, rng=generator)
-        if self.bias is not None:
-            uniform_(self.bias, -bound, bound, rng=generator)
+        """Draw new initial values of weight and bias."""
+        _draw_uniform(self, self.in_features, rng)
 
     def forward(self, input: Any) -> Any:
         """Return ``input @ weight.T + bias`` for input of shape (..., in_features)."""
@@ -80,15 +88,15 @@ class Linear(Module):
         shape = input.shape
         if not shape or shape[-1] != self.in_features:
             raise ValueError(
-                f"Linear(in_features={self.in_features}, out_features={self.out_features}) got an input of shape "
-                f"{shape}: its last axis is {shape[-1] if shape else 'missing'}, and {self.in_features} is wanted"
+                f"Linear(in_features={self.in_features}, out_features={self.out_features}) expected input of shape "
+                f"(..., {self.in_features}), got {shape}"
             )
         if self.bias is None:
             return input @ self.weight.T
         return apply(AFFINE, (input, self.weight, self.bias))
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         bias = "" if self.bias is not None else ", bias=False"
         return f"in_features={self.in_features}, out_features={self.out_features}{bias}"
 
@@ -101,18 +109,18 @@ class Bilinear(Module):
     in1_features, in2_features, out_features : int
         Widths of the inputs and of the output.
     bias : bool
-        Whether `b` is added.
+        Add the bias `b`.
     dtype : dtype, optional
         Type of the parameters; the default dtype if not given.
     rng : Generator, int or None
-        Where the first weights are drawn from.
+        Source of the initial weights; None is the generator of `manual_seed`.
 
     Attributes
     ----------
     weight : Parameter of shape (out_features, in1_features, in2_features)
-        First drawn from :math:`U(-1/\sqrt{in1}, 1/\sqrt{in1})`.
+        Initially drawn from :math:`U(-1/\sqrt{in1}, 1/\sqrt{in1})`.
     bias : Parameter of shape (out_features,) or None
-        First drawn from the same distribution.
+        Initially drawn from the same distribution.
 
     Examples
     --------
@@ -134,42 +142,38 @@ class Bilinear(Module):
         self.in1_features: int = checked_integer("Bilinear", "in1_features", in1_features, 1)
         self.in2_features: int = checked_integer("Bilinear", "in2_features", in2_features, 1)
         self.out_features: int = checked_integer("Bilinear", "out_features", out_features, 1)
-        dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight: Parameter = Parameter(np.zeros((self.out_features, self.in1_features, self.in2_features), dtype))
-        self.bias: Parameter | None = Parameter(np.zeros(self.out_features, dtype)) if bias else None
-        generator, bound = as_generator(rng), 1 / math.sqrt(self.in1_features)
-        uniform_(self.weight, -bound, bound, rng=generator)
-        if self.bias is not None:
-            uniform_(self.bias, -bound, bound, rng=generator)
+        self.weight: Parameter = filled((self.out_features, self.in1_features, self.in2_features), 0.0, dtype)
+        self.bias: Parameter | None = filled(self.out_features, 0.0, dtype) if bias else None
+        _draw_uniform(self, self.in1_features, rng)
 
     def forward(self, input1: Any, input2: Any) -> Any:
         """Return the outputs for inputs of shapes (..., in1_features) and (..., in2_features)."""
         return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         widths = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
         return f"{widths}, out_features={self.out_features}{'' if self.bias is not None else ', bias=False'}"
 
 
 class Embedding(Module):
-    """A table of vectors, looked up by index.
+    """A lookup table of vectors.
 
     Parameters
     ----------
     num_embeddings, embedding_dim : int
-        Rows of the table, and their width.
+        Number of rows of the table, and their length.
     padding_idx : int, optional
-        Row that starts at 0 and receives no gradient.
+        Index of a row that is initially 0 and receives no gradient.
     dtype : dtype, optional
         Type of the table; the default dtype if not given.
     rng : Generator, int or None
-        Where the first rows are drawn from.
+        Source of the initial rows; None is the generator of `manual_seed`.
 
     Attributes
     ----------
     weight : Parameter of shape (num_embeddings, embedding_dim)
-        First drawn from the standard normal distribution.
+        Initially drawn from the standard normal distribution.
 
     Examples
     --------
@@ -190,27 +194,26 @@ class Embedding(Module):
         self.num_embeddings: int = checked_integer("Embedding", "num_embeddings", num_embeddings, 1)
         self.embedding_dim: int = checked_integer("Embedding", "embedding_dim", embedding_dim, 1)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"Embedding: padding_idx {padding_idx} is no row of a table of {num_embeddings}")
+            raise ValueError(f"Embedding: padding_idx {padding_idx} is out of range for {num_embeddings} rows")
         self.padding_idx: int | None = None if padding_idx is None else padding_idx % num_embeddings
-        shape = (self.num_embeddings, self.embedding_dim)
-        self.weight: Parameter = Parameter(np.zeros(shape, ag.get_default_dtype() if dtype is None else dtype))
+        self.weight: Parameter = filled((self.num_embeddings, self.embedding_dim), 0.0, dtype)
         normal_(self.weight, rng=rng)
         if self.padding_idx is not None:
-            rows = np.arange(num_embeddings) == self.padding_idx
-            self.weight.data = np.where(rows[:, None], 0.0, self.weight.data).astype(self.weight.dtype)
+            kept = np.arange(num_embeddings) != self.padding_idx
+            self.weight.data = self.weight.data * kept[:, None]
 
     def forward(self, input: Any) -> Any:
-        """Return the rows of the given indices."""
+        """Return the rows at the given indices."""
         return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Identity(Module):
-    """What comes in goes out; takes and ignores any arguments.
+    """Identity; accepts and ignores any arguments.
 
     Examples
     --------
@@ -227,7 +230,7 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """Axes from `start_dim` to `end_dim` joined into one; by default all but the batch.
+    """Join the axes from `start_dim` to `end_dim`, by default all but the batch.
 
     Examples
     --------
@@ -241,13 +244,13 @@ class Flatten(Module):
         self.end_dim: int = end_dim
 
     def forward(self, input: Any) -> Any:
-        """Return the input with fewer axes."""
+        """Return the input with these axes joined."""
         x = as_operand(input)
         first, last = self.start_dim % max(x.ndim, 1), self.end_dim % max(x.ndim, 1)
         if first > last or not -x.ndim <= self.start_dim < x.ndim or not -x.ndim <= self.end_dim < x.ndim:
-            raise IndexError(f"Flatten({self.start_dim}, {self.end_dim}) does not fit an input of shape {x.shape}")
+            raise IndexError(f"Flatten({self.start_dim}, {self.end_dim}) does not fit input of shape {x.shape}")
         return ag.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -30,7 +30,7 @@ Maker = Callable[..., Module]
 
 
 def _maker(what: str, given: Any, table: dict[str, Maker]) -> Maker | None:
-    """Return what makes the module called `given`: a name in any case, a class or a function; None for none."""
+    """Return the constructor of a module, given by name (in any case), class or function; None for None."""
     if given is None:
         return None
     if isinstance(given, str):
@@ -39,16 +39,16 @@ def _maker(what: str, given: Any, table: dict[str, Maker]) -> Maker | None:
             raise ValueError(f"MLP: unknown {what} {given!r}; choose from {', '.join(sorted(table))}")
         return table[key]
     if isinstance(given, Module) or not callable(given):
-        raise TypeError(f"MLP: {what} is a name or a class that makes a Module for each layer, not {given!r:.60}")
+        raise TypeError(f"MLP: {what} must be a name, or a class that is called for each layer, got {given!r:.60}")
     return given  # type: ignore[no-any-return]
 
 
 def _one_each(what: str, given: Any, count: int) -> list[Any]:
-    """Return an option for every layer: a list has one for each, anything else holds for all."""
+    """Return one option per layer from a list, or from a single value for all layers."""
     if not isinstance(given, (list, tuple)):
         return [given] * count
     if len(given) != count:
-        raise ValueError(f"MLP: {what} has {len(given)} entries for {count} layers; give one value or one for each")
+        raise ValueError(f"MLP: {what} has {len(given)} entries for {count} layers; give one value, or one per layer")
     return list(given)
 
 
@@ -76,43 +76,44 @@ class MLP(Sequential):
     Parameters
     ----------
     in_features : int
-        Width of the input.
+        Number of input features.
     sizes : sequence of int
-        Widths of the layers; the last is the output.
+        Number of features of each layer, the output last.
     activation : str, class or None
-        After every hidden layer: 'relu', 'tanh', any other activation's name in any case, or a class.
+        Applied after every hidden layer: the name of an activation in any case, such as 'relu', or a class.
     norm : {'batch', 'layer', 'rms'}, class or None
-        Normalisation between every hidden layer and its activation.
+        Normalization between every hidden layer and its activation.
     dropout : float
-        Probability after every hidden activation; with 'selu' it is `AlphaDropout`.
+        Dropout probability after every hidden activation; after 'selu' `AlphaDropout` is used.
     residual : bool
-        A skip connection around every hidden layer whose input is as wide as its output.
+        Skip connections around hidden layers that preserve the number of features.
     output_activation : str, class or None
-        After the last layer.
+        Applied after the last layer.
     bias : bool
-        Whether the layers have one.
+        Add a bias in each layer.
     init : {'he', 'xavier', 'lecun', 'default'} or function
-        How weights are first drawn (a function takes the weight and ``rng=``); None chooses for each layer, see
+        Initializer of the weights (a function is called with the weight and ``rng=``); None chooses one per layer, see
         Notes.
     dtype : dtype, optional
         Type of the parameters; the default dtype if not given.
     rng : Generator, int or None
-        Where the first weights, and the choices of dropout, are drawn from.
+        Source of the initial weights and of dropout masks; None is the generator of `manual_seed`.
 
     Raises
     ------
     ValueError
-        For an unknown name, a list of another length than the layers, or a residual list that asks for a skip
-        connection between different widths.
+        If a name is unknown, a list does not have one entry per layer, or a list requests a skip connection around a
+        layer that changes the number of features.
 
     Notes
     -----
-    `activation`, `norm`, `dropout` and `residual` may be lists with one entry for each hidden layer, `bias` and `init`
-    with one for each layer.
+    `activation`, `norm`, `dropout` and `residual` may be lists with one entry per hidden layer, `bias` and `init` with
+    one per layer.
 
-    Weights before a rectifier or its smooth kin are drawn by He's initialiser (normal, He et al. 2015), before SELU by
-    LeCun's, before all others (tanh, sigmoid, none) by Xavier's (uniform, Glorot & Bengio 2010); biases start at 0.
-    ``init='default'`` is that of `Linear`.  Without norm, dropout and residual the `state_dict` keys are those of a
+    Weights before a rectifier or one of its smooth relatives are drawn by He's initializer (normal, He et al. 2015),
+    before SELU by LeCun's, before all others (tanh, sigmoid, none) by Xavier's (uniform, Glorot & Bengio 2010); biases
+    are initially 0.  A custom activation selects one by an attribute `weight_init`.  ``init='default'`` keeps the
+    initial values of `Linear`.  Without norm, dropout and residual the `state_dict` keys are those of a
     ``torch.nn.Sequential`` of linear layers and activations.
 
     Examples
@@ -146,7 +147,7 @@ class MLP(Sequential):
         widths += [checked_integer("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
         count, hidden = len(widths) - 1, len(widths) - 2
         if not hidden and isinstance(activation, str):
-            _maker("activation", activation, ACTIVATIONS)  # a misspelt name is refused, though nothing uses it
+            _maker("activation", activation, ACTIVATIONS)  # raises for an unknown name although no layer uses it
         choices = zip(
             [*_one_each("activation", activation, hidden), output_activation],
             [*_one_each("norm", norm, hidden), None],
@@ -167,15 +168,15 @@ class MLP(Sequential):
                 parts.append(kind(p, rng=None if rng is None else generator))
             block = [part if dtype is None else part.to(dtype) for part in parts if part is not None]
             if skip and widths[n] != widths[n + 1] and isinstance(residual, (list, tuple)):
-                raise ValueError(f"MLP: no skip connection leads from width {widths[n]} to width {widths[n + 1]}")
+                raise ValueError(f"MLP: a skip connection cannot change the width from {widths[n]} to {widths[n + 1]}")
             self.extend([Residual(*block)] if skip and widths[n] == widths[n + 1] else block)
 
 
 def _as_sizes(sizes: Any) -> list[Any]:
-    """Return the widths of the layers as a list; there is at least one."""
+    """Return the number of features of each layer as a non-empty list."""
     if isinstance(sizes, (int, str)) or not hasattr(sizes, "__iter__"):
-        raise TypeError(f"MLP: sizes is a list of widths such as [16, 16, 1], not {sizes!r:.60}")
+        raise TypeError(f"MLP: sizes must be a list of integers such as [16, 16, 1], got {sizes!r:.60}")
     found = list(sizes)
     if not found:
-        raise ValueError("MLP: sizes is empty; its last entry is the width of the output, as in [16, 16, 1]")
+        raise ValueError("MLP: sizes is empty; its last entry is the number of outputs, as in [16, 16, 1]")
     return found

@@ -1,4 +1,4 @@
-"""Layers that normalise."""
+"""Normalization layers."""
 
 from __future__ import annotations
 
@@ -15,46 +15,48 @@ from nn.module import Module, Parameter
 from nn.ranks import sharing, standardized_over_all
 from nn.validation import checked_integer, checked_range
 
+from .linear import filled
+
 __all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
 
 
 class BatchNorm1d(Module):
-    r"""Batch normalisation :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every channel.
+    r"""Batch normalization :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every channel.
 
-    In training with the batch's mean and biased variance, in evaluation with running averages of the mean and of the
+    Training uses the mean and the biased variance of the batch, evaluation running averages of the mean and of the
     unbiased variance, :math:`r \leftarrow (1 - momentum)\, r + momentum \cdot s`. Ranks that share a batch
-    (`nn.ranks.shared`) take the statistics of all its rows.
+    (`nn.ranks.shared`) use the statistics of all its rows.
 
     Parameters
     ----------
     num_features : int
-        Channels `C`: inputs are (N, C) or (N, C, L).
+        Number of channels `C` of inputs of shape (N, C) or (N, C, L).
     eps : float
         Added to the variance.
     momentum : float or None
-        Weight of the newest batch in the running averages; None averages all batches alike.
+        Weight of the newest batch in the running averages; with None all batches have equal weight.
     affine : bool
-        Whether there are a scale and a shift.
+        Learn a scale and a shift.
     track_running_stats : bool
-        False takes the batch's statistics also in evaluation.
+        Keep running averages; otherwise evaluation uses the statistics of the batch, too.
     dtype : dtype, optional
         Type of parameters and averages; the default dtype if not given.
 
     Attributes
     ----------
     weight, bias : Parameter of shape (C,) or None
-        Scale :math:`\gamma`, first 1, and shift :math:`\beta`, first 0.
+        Scale :math:`\gamma`, initially 1, and shift :math:`\beta`, initially 0.
     running_mean, running_var : ndarray of shape (C,) or None
-        First 0 and 1.
+        Initially 0 and 1.
     num_batches_tracked : ndarray of shape () or None
-        How many batches the averages have seen.
+        Number of batches in the averages.
 
     Raises
     ------
     ValueError
-        If a training batch has one number per channel only, or the number of channels is another.
+        If a training batch has a single element per channel, or another number of channels.
     RuntimeError
-        In evaluation before any training, when the averages are still those of the start.
+        In evaluation before the first training batch.
 
     Notes
     -----
@@ -86,8 +88,8 @@ class BatchNorm1d(Module):
         )
         self.track_running_stats: bool = track_running_stats
         dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight: Parameter | None = Parameter(np.ones(num_features, dtype)) if affine else None
-        self.bias: Parameter | None = Parameter(np.zeros(num_features, dtype)) if affine else None
+        self.weight: Parameter | None = filled(num_features, 1.0, dtype) if affine else None
+        self.bias: Parameter | None = filled(num_features, 0.0, dtype) if affine else None
         self.register_buffer("running_mean", np.zeros(num_features, dtype) if track_running_stats else None)
         self.register_buffer("running_var", np.ones(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
@@ -97,12 +99,12 @@ class BatchNorm1d(Module):
     num_batches_tracked: Any
 
     def forward(self, input: Any) -> Any:
-        """Return the normalised batch, of the shape of `input`."""
+        """Return the normalized batch, of the shape of `input`."""
         x = as_operand(input)
         if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
             raise ValueError(
-                f"BatchNorm1d({self.num_features}) takes an input of shape (N, {self.num_features}) or "
-                f"(N, {self.num_features}, L), not {x.shape}"
+                f"BatchNorm1d({self.num_features}) expected input of shape (N, {self.num_features}) or "
+                f"(N, {self.num_features}, L), got {x.shape}"
             )
         training, tracked = self.training, self.track_running_stats
         if not training and tracked:
@@ -121,8 +123,8 @@ class BatchNorm1d(Module):
     def _require_statistics(self) -> None:
         if not self.num_batches_tracked:
             raise RuntimeError(
-                "BatchNorm1d in evaluation has no running statistics: it has seen no batch in training yet. Train "
-                "first, load_state_dict of a trained model, or make it with track_running_stats=False"
+                "BatchNorm1d has no running statistics for evaluation before the first batch in training; train it, "
+                "load the state_dict of a trained model, or create it with track_running_stats=False"
             )
 
     def _track_batch(self, x: np.ndarray[Any, Any]) -> None:
@@ -148,35 +150,35 @@ class BatchNorm1d(Module):
             own[name] = ((1 - share) * old + share * found).astype(old.dtype, copy=False)
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
 
 
 class LayerNorm(Module):
-    r"""Layer normalisation :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every example.
+    r"""Layer normalization :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every example.
 
     Parameters
     ----------
     normalized_shape : int or sequence of int
-        Lengths of the last axes, over which mean and biased variance are taken.
+        Lengths of the last axes, over which the mean and the biased variance are computed.
     eps : float
         Added to the variance.
     elementwise_affine : bool
-        Whether there is a scale.
+        Learn a scale.
     bias : bool
-        Whether there is a shift, if there is a scale.
+        Learn a shift, if `elementwise_affine`.
     dtype : dtype, optional
         Type of the parameters; the default dtype if not given.
 
     Attributes
     ----------
     weight, bias : Parameter of shape normalized_shape or None
-        Scale, first 1, and shift, first 0.
+        Scale, initially 1, and shift, initially 0.
 
     Raises
     ------
     ValueError
-        If the last lengths of an input are others.
+        If the last axes of an input have other lengths.
 
     Notes
     -----
@@ -200,39 +202,37 @@ class LayerNorm(Module):
         super().__init__()
         self.normalized_shape: tuple[int, ...] = checked_shape("LayerNorm", normalized_shape)
         self.eps = eps
-        dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight: Parameter | None = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
-        self.bias: Parameter | None = (
-            Parameter(np.zeros(self.normalized_shape, dtype)) if elementwise_affine and bias else None
-        )
+        affine = elementwise_affine
+        self.weight: Parameter | None = filled(self.normalized_shape, 1.0, dtype) if affine else None
+        self.bias: Parameter | None = filled(self.normalized_shape, 0.0, dtype) if affine and bias else None
 
     def forward(self, input: Any) -> Any:
-        """Return the normalised examples, of the shape of `input`."""
+        """Return the normalized examples, of the shape of `input`."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
 class RMSNorm(Module):
-    r"""Root mean square normalisation :math:`\gamma x / \sqrt{\overline{x^2} + \epsilon}` of every example.
+    r"""Root mean square normalization :math:`\gamma x / \sqrt{\overline{x^2} + \epsilon}` of every example.
 
     Parameters
     ----------
     normalized_shape : int or sequence of int
-        Lengths of the last axes, over which the mean is taken.
+        Lengths of the last axes, over which the mean square is computed.
     eps : float, optional
         Added to the mean square; by default the machine epsilon of the dtype, as in PyTorch.
     elementwise_affine : bool
-        Whether there is a scale.
+        Learn a scale.
     dtype : dtype, optional
         Type of the parameter; the default dtype if not given.
 
     Attributes
     ----------
     weight : Parameter of shape normalized_shape or None
-        Scale, first 1.
+        Scale, initially 1.
 
     Notes
     -----
@@ -255,15 +255,14 @@ class RMSNorm(Module):
         super().__init__()
         self.normalized_shape: tuple[int, ...] = checked_shape("RMSNorm", normalized_shape)
         self.eps = eps
-        dtype = ag.get_default_dtype() if dtype is None else dtype
-        self.weight: Parameter | None = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
+        self.weight: Parameter | None = filled(self.normalized_shape, 1.0, dtype) if elementwise_affine else None
 
     def forward(self, input: Any) -> Any:
         """Return the scaled examples, of the shape of `input`."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
-        """Return the settings."""
+        """Return the options."""
         return f"{self.normalized_shape}, eps={self.eps}"
 
 

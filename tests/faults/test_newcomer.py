@@ -52,7 +52,7 @@ IN_PYTHON = {
     "draw": [
         (lambda: draw(mlp()), TypeError, ["draw(model, x)"]),
         (lambda: draw("loss"), TypeError, ["Value or Tensor", "a model and its inputs"]),
-        (lambda: draw(mlp(), np.ones((2, 5))), ValueError, ["last axis is 5, and 3 is wanted"]),
+        (lambda: draw(mlp(), np.ones((2, 5))), ValueError, ["expected input of shape (..., 3), got (2, 5)"]),
         (lambda: draw(Value(1.0) * 2).save("graph.jpg"), ValueError, [".svg, .png, .pdf, .dot"]),
         (
             lambda: draw(Value(1.0) * 2).save("pictures/graph.svg"),
@@ -62,9 +62,9 @@ IN_PYTHON = {
         (lambda: draw(Value(1.0) * 2, direction="down"), ValueError, ["LR, TB, RL, BT"]),
     ],
     "models": [
-        (lambda: nn.MLP(3, 4, 1), TypeError, ["a list of widths such as [16, 16, 1]"]),
+        (lambda: nn.MLP(3, 4, 1), TypeError, ["a list of integers such as [16, 16, 1]"]),
         (lambda: mlp(activation="rellu"), ValueError, ["'rellu'", "relu"]),
-        (lambda: mlp()(X[:, :2]), ValueError, ["last axis is 2, and 3 is wanted"]),
+        (lambda: mlp()(X[:, :2]), ValueError, ["expected input of shape (..., 3), got ("]),
         (lambda: nn.Sequential([nn.Linear(3, 1)]), TypeError, ["Sequential(*layers)"]),
         (lambda: nn.Sequential(nn.Linear(3, 1), nn.ReLU), TypeError, ["write ReLU(...)"]),
         (lambda: nn.Dropout(50), ValueError, ["p must be in [0, 1], got 50"]),

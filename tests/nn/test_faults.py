@@ -21,7 +21,11 @@ def raises(kind, *pieces):
 
 @pytest.mark.parametrize("x", [np.ones((4, 5)), Tensor(np.ones((4, 5))), np.ones(5), [[1.0] * 5]])
 def test_wrong_input_width(x):
-    with raises(ValueError, r"Linear\(in_features=3, out_features=2\)", "is 5", "3 is wanted"):
+    with raises(
+        ValueError,
+        r"Linear\(in_features=3, out_features=2\)",
+        r"input of shape \(..., 3\), got \(.*5",
+    ):
         nn.Linear(3, 2)(x)
 
 
@@ -36,7 +40,7 @@ def test_inputs_that_are_no_numbers(wrong):
 
 
 def test_no_axis_at_all():
-    with raises(ValueError, "missing"):
+    with raises(ValueError, r"got \(\)"):
         nn.Linear(3, 2)(np.array(1.0))
     with raises(ValueError, r"\(4, 5\)", r"\(2, 3\)"):
         F.linear(np.ones((4, 5)), np.ones((2, 3)))
@@ -73,7 +77,7 @@ def test_no_axis_at_all():
         (lambda: nn.MLP(3, [4, 1], norm="group"), ValueError, "group"),
         (lambda: nn.MLP(3, [4, 1], init="best"), ValueError, "best"),
         (lambda: nn.MLP(3, [4, 1], dropout=[0.1, 0.1]), ValueError, "2 entries for 1 layers"),
-        (lambda: nn.MLP(3, [4, 1], residual=[True]), ValueError, "width 3 to width 4"),
+        (lambda: nn.MLP(3, [4, 1], residual=[True]), ValueError, "width from 3 to 4"),
         (lambda: nn.HuberLoss("mean", 1.0, 2.0), TypeError, "HuberLoss.*too many"),
         (lambda: nn.HuberLoss(slope=1.0), TypeError, r"HuberLoss.reduction='mean', delta=1.0.*slope"),
         (lambda: nn.Threshold(1.0), TypeError, "Threshold.*value"),
@@ -105,7 +109,7 @@ def test_batch_norm_of_one_row_and_of_other_channels():
 
 def test_batch_norm_in_evaluation_before_any_training():
     layer = nn.BatchNorm1d(3).eval()
-    with raises(RuntimeError, "no batch in training", "load_state_dict", "track_running_stats=False"):
+    with raises(RuntimeError, "before the first batch in training", "state_dict", "track_running_stats=False"):
         layer(X)
     layer.train()(np.random.default_rng(0).normal(size=(4, 3)))
     assert layer.eval()(X).shape == (4, 3)

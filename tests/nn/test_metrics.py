@@ -47,10 +47,10 @@ def test_errors_are_in_the_units_of_the_target():
     ("call", "error", "said"),
     [
         (lambda: metrics.accuracy([1, 0], [1]), ValueError, "2 predictions"),
-        (lambda: metrics.accuracy(np.zeros((0, 2)), []), ValueError, "no rows"),
+        (lambda: metrics.accuracy(np.zeros((0, 2)), []), ValueError, "are empty"),
         (lambda: metrics.predicted_classes(np.zeros((2, 2, 2))), ValueError, "shape"),
         (lambda: metrics.r2_score([1.0], [1.0, 2.0]), ValueError, "shape"),
-        (lambda: metrics.r2_score([], []), ValueError, "no rows"),
+        (lambda: metrics.r2_score([], []), ValueError, "are empty"),
         (lambda: metrics.confusion_matrix([0, 3], [0, 1], classes=2), ValueError, "0 to 1"),
         (lambda: metrics.named("acuracy"), ValueError, "choose from"),
         (lambda: metrics.named([3]), TypeError, "function"),

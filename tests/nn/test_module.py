@@ -258,14 +258,14 @@ def test_containers():
     layers[-1] = nn.ReLU()
     assert len(layers[1:]) == 2
     assert isinstance(layers[1:], nn.ModuleList)
-    with pytest.raises(IndexError, match="has no item 7"):
+    with pytest.raises(IndexError, match="index 7 is out of range"):
         layers[7]
     choice = nn.ModuleDict({"a": nn.Linear(1, 1), "b": nn.Tanh()})
     assert "a" in choice
     assert list(choice.keys()) == ["a", "b"]
     assert list(choice.state_dict()) == ["a.weight", "a.bias"]
     del choice["b"]
-    with pytest.raises(KeyError, match="no module 'b'"):
+    with pytest.raises(KeyError, match="unknown module 'b'"):
         choice["b"]
     with pytest.raises(KeyError, match="without dots"):
         choice["a.b"] = nn.Tanh()
@@ -289,7 +289,7 @@ def test_residual_keeps_the_shape():
     x = Tensor([[1.0, 2.0]], requires_grad=True)
     block = nn.Residual(nn.Linear(2, 2, rng=0), nn.Tanh())
     np.testing.assert_allclose(block(x).data, x.data + block.block(x).data)
-    with pytest.raises(ValueError, match=r"\(1, 3\) of \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"changed \(1, 2\) to \(1, 3\)"):
         nn.Residual(nn.Linear(2, 3))(x)
     with pytest.raises(TypeError, match="one or more Modules"):
         nn.Residual(np.tanh)

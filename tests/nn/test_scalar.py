@@ -83,7 +83,7 @@ def test_scalarize_keeps_sharing_freezing_and_the_original():
     assert isinstance(model[0].weight, nn.Parameter)
     twin.load_state_dict({key: array + 1.0 for key, array in model.state_dict().items()})
     np.testing.assert_array_equal(numbers_of(twin[0].weight), shared.weight.data + 1.0)
-    with pytest.raises(TypeError, match="takes a Module"):
+    with pytest.raises(TypeError, match="expected a Module"):
         scalarize(np.zeros(2))
 
 
@@ -141,7 +141,7 @@ def test_micrograd_mlp_equals_the_tensor_mlp():
 
 
 def test_a_neuron_says_how_many_inputs_it_takes():
-    with pytest.raises(ValueError, match="takes 2 inputs and was given 3"):
+    with pytest.raises(ValueError, match="expected 2 inputs, got 3"):
         nn.scalar.Neuron(2)([1.0, 2.0, 3.0])
 
 
@@ -205,5 +205,5 @@ def test_our_own_seed_is_obeyed_once_it_was_set(monkeypatch):
 def test_a_generator_of_python_is_drawn_from():
     a, b = (nn.scalar.Layer(2, 3, rng=random.Random(5)) for _ in range(2))
     assert [p.data for p in a.parameters()] == [p.data for p in b.parameters()]
-    with pytest.raises(TypeError, match="rng is a"):
+    with pytest.raises(TypeError, match="rng must be a"):
         nn.scalar.MLP(2, [1], rng="1337")

@@ -139,10 +139,10 @@ def test_a_norm_does_not_overflow_before_it_must():
         (lambda p: clip_grad_norm_(p, 1.0, 0.0), ValueError, r"norm_type must be in \(0, inf\], got 0.0"),
         (lambda p: clip_grad_value_(p, -1), ValueError, r"clip_value must be in \[0, inf\], got -1"),
         (lambda p: clip_grad_value_(p, None), TypeError, r"clip_value must be a number"),
-        (lambda p: clip_grad_norm_(3.0, 1.0), TypeError, r"such as model.parameters\(\), not float"),
-        (lambda p: clip_grad_norm_(np.ones(3), 1.0), TypeError, r"not ndarray"),
+        (lambda p: clip_grad_norm_(3.0, 1.0), TypeError, r"such as model.parameters\(\), got float"),
+        (lambda p: clip_grad_norm_(np.ones(3), 1.0), TypeError, r"got ndarray"),
         (lambda p: clip_grad_norm_([*p, 1.0], 1.0), TypeError, r"parameters\[3\] is of type float"),
-        (lambda p: parameters_to_vector("weights"), TypeError, r"not str"),
+        (lambda p: parameters_to_vector("weights"), TypeError, r"got str"),
     ],
 )
 def test_bad_arguments_change_nothing(call, error, says):
@@ -155,7 +155,7 @@ def test_bad_arguments_change_nothing(call, error, says):
 
 def test_a_spent_iterator_warns():
     spent = iter([])
-    with pytest.warns(UserWarning, match="was it used before"):
+    with pytest.warns(UserWarning, match="was it consumed before"):
         assert clip_grad_norm_(spent, 1.0) == 0.0
     assert clip_grad_norm_([], 1.0) == 0.0
 
@@ -191,7 +191,7 @@ def test_a_vector_keeps_each_parameters_dtype():
 @pytest.mark.parametrize("vector", [np.zeros(4), np.zeros(6), np.zeros((5, 1)), 3.0])
 def test_a_vector_of_another_length_changes_nothing(vector):
     w, b = Tensor(np.ones((2, 2))), Value(1.0)
-    with pytest.raises(ValueError, match=r"the parameters have 5 numbers, so a vector of shape \(5,\) is needed"):
+    with pytest.raises(ValueError, match=r"expected a vector of shape \(5,\), got"):
         vector_to_parameters(vector, [w, b])
     assert b.data == 1.0
     np.testing.assert_array_equal(w.data, np.ones((2, 2)))
