@@ -1,4 +1,4 @@
-"""Which way of running a program is the fastest for it."""
+"""Choose the fastest way to run a program, and run programs of floats by levels."""
 
 from __future__ import annotations
 
@@ -11,165 +11,153 @@ from typing import Any
 
 import numpy as np
 
+from autograd.backward import store
 from autograd.graph import Node
 from autograd.recording import NotReplayable
 
 from .interpreter import CHAIN, KINDS
-from .leaves import Leaves, store_floats
-from .levels import Levels, Runner, encoded
-from .list_levels import ListLevels
-from .numba_levels import NumbaLevels
-from .numpy_levels import EXACT, NumpyLevels
+from .levels import Levels, encoded
 from .program import Program
+from .runners import EXACT, NumbaRunner, NumpyRunner, Runner
 from .straight import Replay
 
 __all__ = ["FloatReplay", "executor_for"]
 
-# Microseconds, measured on one core of a Xeon of 2023 under Python 3.11 and NumPy 2.4; only their ratios decide.
+# Microseconds, measured on one core of a Xeon of 2023 with Python 3.11 and NumPy 2.4; only their ratios matter.
 STRAIGHT_STEP = 0.025  # an operation in straight-line Python
-LIST_CHAIN, LIST_TERM = 0.12, 0.06
-NUMPY_SEGMENT, NUMPY_TERM, CALL = 3.7, 0.003, 0.08  # CALL: of an operation that NumPy does not round as `math` does
-WORTH_LEVELS = 500  # operations; fewer are straight-line Python whatever NumPy would say
+NUMPY_SEGMENT, NUMPY_TERM, PYTHON_CALL = 3.7, 0.003, 0.08
+WORTH_LEVELS = 500  # operations; smaller programs are fastest as straight-line Python
+MOST_STRAIGHT = 60_000  # operations; Python takes 15 us to compile the line of one
+WORTH_NUMBA = 100.0  # duration of a run without numba, whose import takes a third of a second
 MOST_ROWS = 60  # of a summary
-MOST_STRAIGHT = 20_000  # operations; Python takes 15 us to compile the line of one
-WORTH_NUMBA = 100.0  # what a run must cost otherwise; loading numba takes a third of a second, once
 
 
 def executor_for(program: Program, names: Sequence[str], variables: Sequence[Node]) -> Replay | FloatReplay:
     """Return what runs a program.
 
-    A program of arrays is straight-line Python.  A program of at least `WORTH_LEVELS` floats becomes levels, if that is
-    faster: run by machine code where numba is installed and the graph is large enough to pay for loading it, else by
-    NumPy, or, where few numbers stand side by side, by Python again.  The environment variable ``CHAINRULE_NUMBA=0``
-    does without numba.
+    Programs of arrays, and small or narrow programs of floats, are straight-line Python.  Large programs of floats are
+    run by levels: by machine code if numba is installed, else by NumPy.  The environment variable ``CHAINRULE_NUMBA=0``
+    disables numba.
 
     Parameters
     ----------
     program : Program
         What to run.
     names : sequence of str
-        What its inputs are called.
+        The names of its inputs.
     variables : sequence of Node
-        Whose gradients are the last of the results.
+        The variables whose gradients are the last results.
     """
-    if len(program.nodes) >= WORTH_LEVELS and (numbers := encoded(program)) is not None:
-        levels = Levels(numbers)
+    if len(program.nodes) >= WORTH_LEVELS and (encoding := encoded(program)) is not None:
+        levels = Levels(encoding)
         straight = len(program.nodes) * STRAIGHT_STEP if len(program.nodes) <= MOST_STRAIGHT else np.inf
-        others = {NumpyLevels: _microseconds_of_numpy(levels), ListLevels: _microseconds_of_lists(levels)}
-        runner: type[Runner] = min(others, key=others.__getitem__)
-        fastest = min(straight, others[runner])
-        if fastest > WORTH_NUMBA and _numba_is_there():
-            return FloatReplay(program, levels, variables, NumbaLevels, runner)
-        if others[runner] <= straight:
-            return FloatReplay(program, levels, variables, runner)
+        by_numpy = _duration_of_numpy(levels)
+        if min(straight, by_numpy) > WORTH_NUMBA and _has_numba():
+            return FloatReplay(program, levels, variables, NumbaRunner, NumpyRunner)
+        if by_numpy <= straight:
+            return FloatReplay(program, levels, variables, NumpyRunner)
     return Replay(program, names, list(variables))
 
 
-def _microseconds_of_numpy(levels: Levels) -> float:
-    def of(kind: int, count: int) -> float:
-        known = kind == CHAIN or (kind < len(KINDS) and (KINDS[kind] in EXACT or KINDS[kind] == "relu"))
-        return NUMPY_SEGMENT + count * (NUMPY_TERM if known else CALL)
-
-    return sum([of(s.kind, s.lanes * s.length) for s in levels.segments])
-
-
-def _microseconds_of_lists(levels: Levels) -> float:
-    return len(levels.start) * LIST_CHAIN + levels.size * LIST_TERM
+def _duration_of_numpy(levels: Levels) -> float:
+    """Return the estimated duration of a run by `NumpyRunner`, in microseconds."""
+    fast = {CHAIN, *[kind for kind, name in enumerate(KINDS) if name in EXACT or name == "relu"]}
+    terms = [s.lanes * s.length * (NUMPY_TERM if s.kind in fast else PYTHON_CALL) for s in levels.segments]
+    return len(terms) * NUMPY_SEGMENT + sum(terms)
 
 
-def _numba_is_there() -> bool:
+def _has_numba() -> bool:
     return os.environ.get("CHAINRULE_NUMBA", "") != "0" and find_spec("numba") is not None
 
 
 class FloatReplay:
     """A program of floats, run by levels.
 
+    A `Value` that the function creates in each call, such as ``Value(x)`` of an input, is freed after the recorded
+    call: nobody can change it or read its gradient, so it becomes a constant.  Other variables are read in each run.
+
     Parameters
     ----------
     program : Program
-        What was recorded.
+        The recorded program.
     levels : Levels
         Its schedule.
     variables : sequence of Node
-        Whose gradients are the last of the results.
-    runner : type of Runner
-        What runs it.
-    otherwise : type of Runner, optional
-        What runs it if `runner` cannot be had.
+        The variables whose gradients are the last results.
+    *runners : type of Runner
+        What runs it: the first one that is available and reproduces the recorded results.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        levels: Levels,
-        variables: Sequence[Node],
-        runner: type[Runner],
-        otherwise: type[Runner] | None = None,
-    ) -> None:
-        self._levels, self._candidates = levels, [kind for kind in (runner, otherwise) if kind is not None]
+    def __init__(self, program: Program, levels: Levels, variables: Sequence[Node], *runners: type[Runner]) -> None:
+        self._levels, self._candidates = levels, runners
         self._runner: Runner | None = None
         self._outputs, self._forward = program.outputs, program.backward_from
         self._inputs, self._operations = len(program.inputs), len(program.nodes)
-        self._leaves = Leaves(program.leaves)
-        self._numbers_then = [x._data for x in program.inputs]
-        self._results_then = [getattr(r, "_data", r) for r in program.results]
+        self._recorded_values = [x._data for x in (*program.inputs, *program.leaves)]
+        self._recorded_results = [getattr(r, "_data", r) for r in program.results]
+        # Weak references until the recorded graph is gone, then the variables that still exist.
+        self._leaves: list[Any] = list(map(weakref.ref, program.leaves))
+        self._states = [(x._requires_grad, x.hooks) for x in program.leaves]
         place = {node: i for i, node in enumerate(program.inputs)}
-        # Whose gradient: the number of an input, or a variable, which may be gone soon.
         self._targets: list[Any] = [place.get(variable, weakref.ref(variable)) for variable in variables]
 
     def holds(self) -> bool:
-        """Whether the variables are as they were when they were recorded."""
-        return self._leaves.hold()
+        """Return whether the variables want gradients and have the hooks that they had when recorded."""
+        held = self._leaves if self._runner is not None else [reference() for reference in self._leaves]
+        for x, (wanted, hooks) in zip(held, self._states, strict=True):
+            if x is not None and (x._requires_grad is not wanted or x.hooks is not hooks):
+                return False
+        return True
 
-    def run(self, *numbers: float) -> list[float]:
+    def run(self, *inputs: float) -> list[float]:
         """Return the results for these inputs."""
         if self._runner is None:
             self._runner = self._started()
-        return self._runner.run(self._given, [*numbers, *self._leaves.numbers()], self._results)
+        return self._runner.run(self._given, [*inputs, *[x._data for x in self._leaves]], self._results)
 
     def store(self, gradients: Sequence[float], sources: Sequence[Any]) -> None:
-        """Add the gradients that `run` returned, or the recording found, to those of the variables."""
-        if self._runner is None:
-            found = [(sources[t] if type(t) is int else t(), g) for t, g in zip(self._targets, gradients, strict=True)]
-        elif self._asks:
-            found = [(sources[t] if type(t) is int else t, g) for t, g in zip(self._targets, gradients, strict=True)]
-        else:
-            store_floats(self._targets, gradients)
+        """Add the gradients that `run` returned, or that were recorded, to those of the variables."""
+        if self._runner is not None and not self._has_input_targets:
+            _store_floats(self._targets, gradients)
             return
-        for target, g in found:  # one by one, since an argument may have been given twice
+        for t, g in zip(self._targets, gradients, strict=True):  # one by one: an argument may have been given twice
+            target = sources[t] if type(t) is int else t() if self._runner is None else t
             if target is not None:
-                store_floats([target], [g])
+                _store_floats([target], [g])
 
     def _started(self) -> Runner:
-        """Make what runs the program, now that the recorded graph is gone."""
-        levels, leaves, first = self._levels, self._leaves, self._inputs
-        levels.start[first : levels.outside] = leaves.numbers_then
-        self._given = np.array([*range(first), *[first + i for i in leaves.settle()]], np.intp)
-        held = [t if type(t) is int else t() for t in self._targets]
-        self._targets = [target for target in held if target is not None]
-        self._asks = any(type(target) is int for target in self._targets)
-        kept = [i for i, target in enumerate(held) if target is not None]
+        """Return what runs the program, now that the recorded graph is gone."""
+        levels, first = self._levels, self._inputs
+        levels.start[first : levels.outside] = self._recorded_values[first:]
+        held = [reference() for reference in self._leaves]
+        alive = [i for i, leaf in enumerate(held) if leaf is not None]
+        self._leaves = [held[i] for i in alive]
+        self._states = [self._states[i] for i in alive]
+        self._given = np.array([*range(first), *[first + i for i in alive]], np.intp)
+        targets = [t if type(t) is int else t() for t in self._targets]
+        kept = [i for i, target in enumerate(targets) if target is not None]
+        self._targets = [targets[i] for i in kept]
+        self._has_input_targets = any(type(target) is int for target in self._targets)
         self._results = levels.results[[*range(self._outputs), *[self._outputs + i for i in kept]]]
         for kind in self._candidates[:-1]:
-            with contextlib.suppress(ImportError, RuntimeError, OSError):  # broken, or no folder for its machine code
+            with contextlib.suppress(ImportError, RuntimeError, OSError):  # broken, or without a folder for its cache
                 runner = kind(levels)
-                if self._agrees(runner):
+                if self._reproduces(runner):
                     return runner
         return self._candidates[-1](levels)
 
-    def _agrees(self, runner: Runner) -> bool:
-        """Whether machine code finds the recorded results: a numba with mathematics of its own may not, to the bit."""
+    def _reproduces(self, runner: Runner) -> bool:
+        """Return whether a runner gives the recorded results bit for bit; vectorized math functions may not."""
         levels = self._levels
-        given = [*self._numbers_then, *self._leaves.numbers_then]
         try:
-            found = runner.run(slice(0, levels.outside), given, levels.results)
-        except NotReplayable:  # the record is of numbers that only the engine can deal with
+            found = runner.run(slice(0, levels.outside), self._recorded_values, levels.results)
+        except NotReplayable:  # the recorded values themselves need the eager engine
             return True
-        return np.array_equal(found, self._results_then, equal_nan=True)
+        return np.array_equal(found, self._recorded_results, equal_nan=True)
 
     @property
     def source(self) -> str:
-        """What is done, segment by segment."""
+        """The segments, as text."""
         levels = self._levels
         names = [*KINDS, *[foreign.name for foreign in levels.foreign]]
         rows = [
@@ -179,12 +167,24 @@ class FloatReplay:
         ]
         left_out = len(levels.segments) - MOST_ROWS
         return "\n".join([
-            f"# {self._operations} operations on floats ({self._forward} of the function, the rest of its derivatives)",
-            f"# as {len(levels.segments)} segments, each of which computes many numbers of a level at once:",
-            f"# {'level':>5}  {'operation':18} {'numbers':>8}",
+            f"# {self._operations} operations on floats ({self._forward} of the function, the others of its gradient)",
+            f"# in {len(levels.segments)} segments, each of which computes many values of one level at once:",
+            f"# {'level':>5}  {'operation':18} {'values':>8}",
             *rows,
-            *([f"# ... and {left_out} segments more"] if left_out > 0 else []),
-            "# To read every operation, compile the same function for a smaller example "
-            f"(fewer than {WORTH_LEVELS} operations).",
+            *([f"# ... and {left_out} more segments"] if left_out > 0 else []),
+            f"# Compile a smaller example (fewer than {WORTH_LEVELS} operations) to read every operation.",
             "",
         ])  # fmt: skip
+
+
+def _store_floats(targets: Sequence[Any], gradients: Sequence[float]) -> None:
+    """Add to the gradients of leaves that hold floats, as `autograd.backward.store` does but faster."""
+    held = [x._grad for x in targets]
+    plain = {*map(type, held)} <= {float}
+    # `store` warns where a gradient is left over from other values of the leaf.
+    if plain and (not any(held) or all(x.stamp in (0, id(x._data)) for x in targets)):
+        for x, g in zip(targets, gradients, strict=True):
+            x._grad += g
+            x.stamp = id(x._data)
+    else:
+        store(dict(zip(targets, gradients, strict=True)), False)

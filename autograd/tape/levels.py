@@ -24,7 +24,7 @@ from .interpreter import CHAIN, KINDS, NUMBER
 from .program import Program, key_of
 from .recording import Callback
 
-__all__ = ["Encoded", "Levels", "Runner", "Segment", "encoded"]
+__all__ = ["Encoded", "Levels", "Segment", "encoded"]
 
 Array = np.ndarray[Any, Any]
 
@@ -104,34 +104,6 @@ def encoded(program: Program) -> Encoded | None:
     except _NotOfFloats:
         return None
     return Encoded(codes, columns, outside, writer.constants, results, writer.foreign)
-
-
-class Runner:
-    """What runs levels.
-
-    Parameters
-    ----------
-    levels : Levels
-        The schedule.
-    """
-
-    def __init__(self, levels: Levels) -> None:
-        self.levels = levels
-        self.v: Array = levels.start.copy()
-
-    def run(self, given: Any, numbers: Sequence[float], results: Array) -> list[float]:
-        """Return the numbers at the places `results`, computed from `numbers` at the places `given`.
-
-        Raises `NotReplayable` where an operation of floats would have raised an error.
-        """
-        self.v[given] = numbers
-        self.compute()
-        found: list[float] = self.v.take(results).tolist()
-        return found
-
-    def compute(self) -> None:
-        """Fill in everything from the numbers at the start of `v`."""
-        raise NotImplementedError
 
 
 class _NotOfFloats(Exception):  # noqa: N818  (a finding, caught above)

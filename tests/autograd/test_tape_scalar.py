@@ -18,16 +18,14 @@ from autograd.tape import compiled, executor
 from autograd.tape.executor import FloatReplay
 from autograd.tape.interpreter import KINDS, interpreter
 from autograd.tape.levels import Levels, encoded
-from autograd.tape.list_levels import ListLevels
-from autograd.tape.numba_levels import NumbaLevels
-from autograd.tape.numpy_levels import NumpyLevels
+from autograd.tape.runners import NumbaRunner, NumpyRunner
 from autograd.tape.straight import Replay
 from nn.scalar import MLP
 
 needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
 
 
-class InterpretedLevels(NumbaLevels):
+class InterpretedRunner(NumbaRunner):
     """The interpreter as Python runs it, without numba."""
 
     def __init__(self, levels):
@@ -43,10 +41,9 @@ class InterpretedLevels(NumbaLevels):
 
 RUNNERS = [
     pytest.param(None, id="straight"),
-    pytest.param(NumpyLevels, id="numpy"),
-    pytest.param(ListLevels, id="lists"),
-    pytest.param(InterpretedLevels, id="interpreter"),
-    pytest.param(NumbaLevels, id="numba", marks=needs_numba),
+    pytest.param(NumpyRunner, id="numpy"),
+    pytest.param(InterpretedRunner, id="interpreter"),
+    pytest.param(NumbaRunner, id="numba", marks=needs_numba),
 ]
 
 
@@ -201,8 +198,8 @@ def chained(x, a, b, turns):
 
 
 def test_a_deep_chain(runner):
-    if runner is NumpyLevels:
-        pytest.skip("a call of NumPy for each of the numbers: that is why there are lists")
+    if runner is NumpyRunner:
+        pytest.skip("it calls NumPy for each operation")
     x, a, b = Value(1.5), Value(0.999), Value(0.001)
     compare(lambda: chained(x, a, b, 1_000), [x, a, b], [[1.5, 0.999, 0.001], [-0.5, 1.0001, 0.002]])
 
@@ -377,7 +374,7 @@ def test_variables_that_the_function_makes_are_constants():
     step = compare(loss, w, [[0.1 * i + k for i in range(20)] for k in range(3)])
     [[call]] = step._programs.values()
     assert isinstance(call.replay, FloatReplay)
-    assert len(call.replay._leaves.alive) == len(w)
+    assert len(call.replay._leaves) == len(w)
 
 
 @pytest.mark.parametrize("calls", [1, 2])  # the second starts what runs the program
@@ -419,9 +416,10 @@ def test_a_long_program_shows_what_it_consists_of():
     assert all(line.startswith("#") for line in source.splitlines())
 
 
-def test_narrow_programs_need_no_numpy(monkeypatch):
+def test_narrow_program_is_straight_python_unless_it_is_long(monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUMBA", "0")
     x, a = Value(1.0), Value(0.999)
+    monkeypatch.setattr(executor, "MOST_STRAIGHT", 20_000)
     for turns, kind in ((10, Replay), (3_000, Replay), (8_000, FloatReplay)):
         step = ag.compile(lambda turns=turns: chained(x, a, 0.5, turns))
         for _ in range(2):
@@ -433,7 +431,7 @@ def test_narrow_programs_need_no_numpy(monkeypatch):
         same([loss.data, ours], [expected.data, a.grad])
         [[call]] = step._programs.values()
         assert isinstance(call.replay, kind)
-    assert isinstance(call.replay._runner, ListLevels)
+    assert isinstance(call.replay._runner, NumpyRunner)
 
 
 @needs_numba
@@ -460,15 +458,15 @@ def test_without_a_folder_for_machine_code_numpy_takes_over(monkeypatch):
     def no_folder():
         raise RuntimeError("cannot cache function: no locator available")
 
-    monkeypatch.setattr("autograd.tape.numba_levels.interpreter", no_folder)
-    monkeypatch.setattr(executor, "_numba_is_there", lambda: True)
+    monkeypatch.setattr("autograd.tape.runners.interpreter", no_folder)
+    monkeypatch.setattr(executor, "_has_numba", lambda: True)
     monkeypatch.setattr(executor, "WORTH_NUMBA", 0.0)
     w = [Value(0.1 * i) for i in range(20)]
     step = compare(
         lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i + k for i in range(20)] for k in (0, 1)]
     )
     [[call]] = step._programs.values()
-    assert isinstance(call.replay._runner, NumpyLevels)
+    assert isinstance(call.replay._runner, NumpyRunner)
 
 
 def test_machine_code_of_other_mathematics_is_not_used(monkeypatch):
@@ -479,13 +477,13 @@ def test_machine_code_of_other_mathematics_is_not_used(monkeypatch):
         v[-1] = np.nextafter(v[-1], 9.0)
         return True
 
-    monkeypatch.setattr("autograd.tape.numba_levels.interpreter", lambda: other)
-    monkeypatch.setattr(executor, "_numba_is_there", lambda: True)
+    monkeypatch.setattr("autograd.tape.runners.interpreter", lambda: other)
+    monkeypatch.setattr(executor, "_has_numba", lambda: True)
     monkeypatch.setattr(executor, "WORTH_NUMBA", 0.0)
     w = [Value(0.1 * i) for i in range(20)]
     step = compare(lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i] * 20 for i in range(3)])
     [[call]] = step._programs.values()
-    assert isinstance(call.replay._runner, NumpyLevels)
+    assert isinstance(call.replay._runner, NumpyRunner)
 
 
 @needs_numba

@@ -1,9 +1,9 @@
-"""The levels of a program of floats run by NumPy: a few calls for each segment, however many numbers it has."""
+"""Run the levels of a program of floats, by NumPy or by machine code."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,10 @@ from autograd.graph import Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import PRIMITIVES
 
-from .interpreter import CHAIN, KINDS, expression, may_fail
-from .levels import ONE, Levels, Runner, Segment
+from .interpreter import CHAIN, KINDS, expression, interpreter, may_fail
+from .levels import ONE, Levels, Segment
 
-__all__ = ["NumpyLevels", "call_foreign"]
+__all__ = ["EXACT", "NumbaRunner", "NumpyRunner", "Runner"]
 
 Array = np.ndarray[Any, Any]
 
@@ -37,8 +37,58 @@ EXACT: dict[str, Callable[..., Any]] = {
 }
 
 
-class NumpyLevels(Runner):
-    """Runs levels segment by segment, with a few calls of NumPy for each."""
+class Runner:
+    """Base class of what runs levels.
+
+    Parameters
+    ----------
+    levels : Levels
+        The schedule.
+    """
+
+    def __init__(self, levels: Levels) -> None:
+        self.levels = levels
+        self.v: Array = levels.start.copy()
+
+    def run(self, given: Any, values: Sequence[float], results: Array) -> list[float]:
+        """Return the elements `results` of the vector, computed from `values` at the elements `given`.
+
+        Raises `NotReplayable` where an operation on floats would raise an error.
+        """
+        self.v[given] = values
+        self.compute()
+        found: list[float] = self.v.take(results).tolist()
+        return found
+
+    def compute(self) -> None:
+        """Compute all segments from the values at the start of `v`."""
+        raise NotImplementedError
+
+
+class NumbaRunner(Runner):
+    """Runs levels by the interpreter, as machine code."""
+
+    def __init__(self, levels: Levels, interpret: Callable[..., bool] | None = None) -> None:
+        super().__init__(levels)
+        self._interpret = interpret or interpreter()
+        plan = np.array(levels.segments, np.int64).reshape(-1, 6)
+        # Unsigned indices need no check for negative ones.
+        self._arrays = (self.v, plan, *[x.astype(np.uint32) for x in (levels.a, levels.b, levels.c)])
+        self._stops = [*np.flatnonzero(plan[:, 0] >= len(KINDS)).tolist(), len(plan)]
+
+    def compute(self) -> None:
+        """Run the interpreter, and call Python for the operations that it does not have."""
+        first = 0
+        for stop in self._stops:
+            if first < stop and not self._interpret(*self._arrays, first, stop):
+                raise NotReplayable
+            if stop < len(self.levels.segments):
+                call_foreign(self.levels, self.levels.segments[stop], self.v)
+            first = stop + 1
+
+
+class NumpyRunner(Runner):
+    """Runs levels by a few calls of NumPy for each segment."""
 
     def __init__(self, levels: Levels) -> None:
         super().__init__(levels)
@@ -47,8 +97,8 @@ class NumpyLevels(Runner):
         self._work = [self._call(levels, segment) for segment in levels.segments]
 
     def compute(self) -> None:
-        """Fill in everything from the numbers at the start of `v`."""
-        with np.errstate(all="ignore"):  # what must not be is looked for, and done again by the operations themselves
+        """Run the segments in order."""
+        with np.errstate(all="ignore"):  # the segments check their results
             for work in self._work:
                 work()
 
@@ -73,7 +123,7 @@ class NumpyLevels(Runner):
         return partial(_each, op.forward, self.v, places[:arity], into)
 
     def _taken(self, at: Array, i: int) -> Array:
-        # mode: with "raise", np.take would work on a copy of `out`; no place is outside
+        # With mode "raise", np.take would work on a copy of `out`.
         return np.take(self.v, at, out=self._scratch[i][: len(at)], mode="clip")
 
     def _chain(self, a: Array, b: Array | None = None, *, into: Array, shape: tuple[int, int]) -> None:
@@ -85,7 +135,7 @@ class NumpyLevels(Runner):
                 np.multiply(terms, factors, out=into)
                 return
             np.multiply(terms, factors, out=terms)
-        if lanes == 1:  # NumPy sums a single row by halves, in another order
+        if lanes == 1:  # NumPy would sum a single row pairwise, in another order
             into[0] = np.add.accumulate(terms, out=terms)[-1]
         else:
             np.add.reduce(terms.reshape(shape), axis=0, out=into, initial=-0.0)
@@ -102,7 +152,7 @@ class NumpyLevels(Runner):
 
 
 def _each(function: Callable[..., Any], v: Array, places: list[Array], into: Array) -> None:
-    """Compute an operation float by float, as the engine does, to the last bit and with its errors."""
+    """Compute an operation float by float, with the same bits and errors as the eager one."""
     try:
         into[:] = list(map(function, *[v[at].tolist() for at in places]))
     except (ValueError, ArithmeticError):
@@ -110,7 +160,7 @@ def _each(function: Callable[..., Any], v: Array, places: list[Array], into: Arr
 
 
 def call_foreign(levels: Levels, segment: Segment, v: Array) -> None:
-    """Compute a segment of an operation that has no number of its own."""
+    """Compute a segment of an operation that is not one of `KINDS`."""
     kind, _, lanes, _, start, out = segment
     function, params, arity, _ = levels.foreign[kind - len(KINDS)]
     places = [column[start : start + lanes] for column in (levels.a, levels.b, levels.c)]
