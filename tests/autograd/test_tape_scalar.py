@@ -204,9 +204,9 @@ def test_a_deep_chain(runner):
     compare(lambda: chained(x, a, b, 1_000), [x, a, b], [[1.5, 0.999, 0.001], [-0.5, 1.0001, 0.002]])
 
 
-def test_a_hundred_thousand_numbers_in_a_row():
+def test_deep_program_gives_the_recorded_results_again():
     x, a = Value(1.5), Value(0.999)
-    step = ag.compile(lambda: chained(x, a, 0.001, 50_000))
+    step = ag.compile(lambda: chained(x, a, 0.001, 20_000))
     first = [step().data, x.grad, a.grad]
     x.grad = a.grad = 0.0
     same([step().data, x.grad, a.grad], first)
