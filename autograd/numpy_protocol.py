@@ -55,7 +55,7 @@ _LINALG = {"norm", "inv", "solve", "det", "slogdet", "cholesky", "matmul", "tens
 # Questions about numbers, and new arrays like a given one: the answer has no gradient to lose.
 _WITHOUT_GRADIENT = {
     "allclose", "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "can_cast", "count_nonzero",
-    "empty_like", "full_like", "isclose", "may_share_memory", "ndim", "ones_like", "result_type", "shape",
+    "empty_like", "isclose", "may_share_memory", "ndim", "ones_like", "result_type", "shape",
     "shares_memory", "size", "zeros_like",
 }  # fmt: skip
 # Those of them that look at more than shapes and dtypes, except to show them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -83,6 +84,18 @@ def xp(*xs: Any) -> Any:
 def as_real(x: Any) -> Any:
     """Return an array of integers or booleans as float64, in which it does not overflow; anything else unchanged."""
     return x.astype(np.float64) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biu" else x
+
+
+def in_wide_floats(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Compute a forward function in float32 for float16 and in float64 for integers, so that sums do not overflow."""
+
+    @functools.wraps(forward)
+    def in_wider_dtype(x: Any, *args: Any, **params: Any) -> Any:
+        if type(x) is np.ndarray and x.dtype.char == "e":
+            return forward(x.astype(np.float32), *args, **params).astype(np.float16)
+        return forward(as_real(x), *args, **params)
+
+    return in_wider_dtype
 
 
 def shape_of(x: Any) -> tuple[int, ...] | None:

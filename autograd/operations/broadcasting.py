@@ -18,17 +18,17 @@ def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> t
 
 @linear(
     lambda c, y, g, x: product_if_taken(c, x),
-    lambda c, y, g, x: product_if_taken(g, c),  # what was not taken has no derivative in `x` either
+    lambda c, y, g, x: product_if_taken(g, c),  # where `g` was not taken, `x` has no derivative either
     symbol="*", selects=True, scalar="where(g == 0.0, 0.0, x) * g", sample=((0.2, 2.0), (-2.0, 2.0)),
 )  # fmt: skip
 def product_if_taken(g: Any, x: Any) -> Any:
-    """Product ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or undefined."""
+    """Return ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or nan."""
     return xp(g, x).where(g == 0, 0.0, x) * g
 
 
 @linear(lambda g, y, x, shape: broadcast_to(g, shape_of(x)))
 def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
-    """Sum away what broadcasting added, down to `shape` (None: to a float): the adjoint of `broadcast_to`."""
+    """Sum over broadcast axes, back to `shape` (None: to a float): the adjoint of `broadcast_to`."""
     if shape is None:
         return float(np.sum(x))
     axes = _leading_and_stretched(np.shape(x), shape)
@@ -37,7 +37,7 @@ def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
 
 @linear(lambda g, y, x, shape: sum_to(g, shape_of(x)))
 def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
-    """Repeat a number or array to `shape` by NumPy's broadcasting rules (None: to a float).
+    """Repeat an array to `shape` by NumPy's broadcasting rules (None: convert to a float).
 
     >>> broadcast_to([1.0, 2.0], (2, 2))
     array([[1., 2.],
@@ -45,7 +45,7 @@ def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
     """
     if shape is None:
         return float(x)
-    whole = np.empty(shape, np.result_type(x))  # numbers of its own: a view of stride 0 slows what comes after
+    whole = np.empty(shape, np.result_type(x))  # a copy: a view with stride 0 slows down later operations
     whole[...] = x
     return whole
 
@@ -58,24 +58,24 @@ def _astype(x: Any, dtype: Any = np.float64) -> Any:
 
 @nondifferentiable()
 def _cast(x: Any, dtype: Any = np.int64) -> Any:
-    """Convert to integers or bools, which have no gradient."""
+    """Convert to integers or booleans, which have no gradient."""
     return np.asarray(x).astype(dtype)
 
 
 def astype(x: Any, dtype: Any) -> Any:
-    """Convert to another dtype; gradients pass between floating-point dtypes and come back in that of `x`.
+    """Convert to another dtype; gradients pass between floating-point dtypes and return in the dtype of `x`.
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        What to convert; a float has one dtype only and stays as it is.
+        The values; a float is returned unchanged.
     dtype : dtype
-        A floating-point, integer or bool dtype; integers and bools cut the gradient.
+        A floating-point, integer or bool dtype; integers and booleans have no gradient.
 
     Returns
     -------
     ndarray, Tensor, float or Value
-        The same numbers, as far as `dtype` can hold them.
+        The converted values.
 
     Examples
     --------
@@ -87,5 +87,14 @@ def astype(x: Any, dtype: Any) -> Any:
     """
     wanted = np.dtype(dtype)
     if wanted.kind not in "fiub":
-        raise TypeError(f"astype() converts to float, integer and bool dtypes, not {wanted}")
+        raise TypeError(f"astype expected a float, integer or bool dtype, got {wanted}")
     return (_astype if wanted.kind == "f" else _cast)(x, dtype=wanted)
+
+
+def full_like(a: Any, fill_value: Any) -> Any:
+    """Return an array of the shape and dtype of `a`, filled with a value through which the gradient passes.
+
+    >>> full_like(np.zeros(2), 3.0)
+    array([3., 3.])
+    """
+    return astype(broadcast_to(fill_value, shape_of(a)), getattr(a, "dtype", np.float64))

@@ -1,4 +1,4 @@
-"""Indexing, and its adjoint: numbers taken out of an array, and numbers added into one."""
+"""Indexing, and its adjoint: elements taken out of an array, and values added into one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from autograd.operands import holds_objects, operand
 from autograd.rules import PRIMITIVES, linear, primitive, shape_of
 
 from .elementwise import add
-from .shaping import axis_number, moveaxis, reshape, shape_tuple
+from .shaping import axes_of, moveaxis, reshape, shape_tuple
 
 
 def _position(part: Any) -> Any:
-    """Return one part of an index as recorded: nodes and slices as they are, lists as arrays, numbers as int."""
+    """Return one part of an index as recorded: nodes and slices unchanged, lists as arrays, integers as int."""
     if isinstance(part, (Node, slice)) or part is None or part is Ellipsis:
         return part
     if isinstance(part, (bool, np.bool_)):
@@ -32,7 +32,7 @@ def _position(part: Any) -> Any:
 
 
 def _whole(part: Any) -> Any:
-    """Return a recorded part of an index as NumPy takes it: a Tensor such as ``Tensor([0, 2])`` holds whole floats."""
+    """Return a recorded part of an index as NumPy accepts it: a Tensor such as ``Tensor([0, 2])`` holds floats."""
     if isinstance(part, np.ndarray) and part.dtype.kind == "f" and np.all(part == np.floor(part)):
         return part.astype(np.intp)
     if isinstance(part, float) or (isinstance(part, np.ndarray) and part.dtype.kind == "f"):
@@ -43,7 +43,7 @@ def _whole(part: Any) -> Any:
 def _no_index(part: Any, array: np.ndarray[Any, Any]) -> IndexError:
     shown = f"{part!r}"
     return IndexError(
-        f"an index must be integers, booleans, slices, None or ..., not {shown[:60]} (dtype {array.dtype})"
+        f"expected integers, booleans, slices, None or ... as index, got {shown[:60]} (dtype {array.dtype})"
     )
 
 
@@ -52,24 +52,24 @@ def _is_basic(index: tuple[Any, ...]) -> bool:
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """Elements of `x` by NumPy's basic or advanced indexing.
+    """Return elements of `x` by NumPy's basic or advanced indexing.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to choose from.
+        The array.
     index : int, slice, None, Ellipsis, array_like of int or bool, integer Tensor, or a tuple of these
-        What to choose.
+        The index.
 
     Returns
     -------
     Tensor or ndarray
-        The chosen elements.
+        The selected elements.
 
     Raises
     ------
     IndexError
-        Where the index does not fit.
+        If the index does not fit the shape.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def getitem(x: Any, index: Any) -> Any:
 
 @primitive(lambda g, y, x, index: scatter(g, index, shape_of(x)), symbol="[]")
 def element(x: Any, index: tuple[int, ...] = ()) -> float:
-    """One element of an array as a float.
+    """Return one element of an array as a float.
 
     >>> element([[1.0, 2.0]], index=(0, 1))
     2.0
@@ -121,21 +121,19 @@ def _scattered(g: Any, y: Any, x: Any, *index: Any) -> Any:
 
 @linear(each=lambda i: None if i else _scattered, symbol="[]")
 def _getitem(x: Any, *index: Any) -> Any:
-    """Elements of an array by an index in parts."""
+    """Return elements of an array by an index in parts."""
     return x[tuple(map(_whole, index))]
 
 
 def scatter(x: Any, index: Any, shape: Any) -> Any:
-    """Zeros of `shape` with `x` added at `index`; what falls on one place adds up.
-
-    The adjoint of `getitem`.
+    """Return zeros of `shape` with `x` added at `index`, where repeated indices accumulate: the adjoint of `getitem`.
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        The numbers to place, of the shape that the index selects, or broadcasting to it.
+        The values, of the shape that the index selects, or broadcasting to it.
     index : int, slice, None, Ellipsis, array_like of int or bool, integer Tensor, or a tuple of these
-        Where they go.
+        Their positions in the result.
     shape : tuple of int
         The shape of the result.
 
@@ -147,7 +145,7 @@ def scatter(x: Any, index: Any, shape: Any) -> Any:
     Raises
     ------
     IndexError
-        Where the index does not fit into `shape`.
+        If the index does not fit `shape`.
 
     Examples
     --------
@@ -161,7 +159,7 @@ def scatter(x: Any, index: Any, shape: Any) -> Any:
 
 @linear(each=lambda i: None if i else lambda g, y, x, *index, shape: apply(PRIMITIVES["getitem"], (g, *index)))
 def _scatter(x: Any, *index: Any, shape: Any = ()) -> Any:
-    """Zeros with numbers added at an index in parts."""
+    """Return zeros with values added at an index in parts."""
     zeros, index = np.zeros(shape, np.result_type(x)), tuple(map(_whole, index))
     if _is_basic(index):
         zeros[index] = x
@@ -176,16 +174,16 @@ def index_add(x: Any, index: Any, values: Any) -> Any:
     Parameters
     ----------
     x : array_like or Tensor
-        What to add to.
+        The array.
     index : int, slice, None, Ellipsis, array_like of int or bool, integer Tensor, or a tuple of these
-        Where; a place named twice is added to twice.
+        The positions; repeated ones accumulate.
     values : float, array_like, Value or Tensor
-        What to add.
+        The values to add.
 
     Returns
     -------
     Tensor or ndarray
-        The sum; `x` stays as it was.
+        The sum; `x` is not modified.
 
     Examples
     --------
@@ -196,21 +194,21 @@ def index_add(x: Any, index: Any, values: Any) -> Any:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """Elements along an axis, or of the flat array, by their numbers.
+    """Return elements along an axis, or of the flat array, by their indices.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to choose from.
+        The array.
     indices : int, array_like of int or integer Tensor
-        Which elements; negative ones count from the end.
+        The indices; negative ones count from the end.
     axis : int, optional
-        Along which axis; the flat array by default.
+        The axis; the flat array by default.
 
     Returns
     -------
     Tensor or ndarray
-        The chosen elements, the shape of `indices` in place of the axis.
+        The selected elements, with the shape of `indices` in place of the axis.
 
     Examples
     --------
@@ -220,25 +218,26 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
-    return getitem(x, (slice(None),) * axis_number(axis, len(shape_tuple(x))) + (indices,))
+    (axis,) = axes_of(axis, len(shape_tuple(x)))
+    return getitem(x, (slice(None),) * axis + (indices,))
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
-    """Elements along an axis by numbers that may differ from row to row, as `argsort` and `argmax` give them.
+    """Return elements along an axis by indices that may differ between rows, such as those of `argsort`.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to choose from.
+        The array.
     indices : array_like of int or integer Tensor
-        Of as many axes as `x`; lengths agree or are 1, except along `axis`.
+        The indices, with as many axes as `x`; lengths agree or are 1, except along `axis`.
     axis : int, optional
-        Along which axis; None for the flat array.
+        The axis; None for the flat array.
 
     Returns
     -------
     Tensor or ndarray
-        The chosen elements, of the shape of `indices`.
+        The selected elements, of the shape of `indices`.
 
     Examples
     --------
@@ -250,28 +249,26 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
         x, axis = reshape(x, (-1,)), 0
     shape = shape_tuple(x)
     if len(shape_tuple(indices)) != len(shape):
-        raise ValueError(
-            f"take_along_axis needs indices of as many axes as the array: {shape_tuple(indices)} against {shape}"
-        )
-    axis = axis_number(axis, len(shape))
+        raise ValueError(f"take_along_axis expected indices with {len(shape)} axes, got shape {shape_tuple(indices)}")
+    (axis,) = axes_of(axis, len(shape))
     grid = [np.arange(n).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
     return getitem(x, (*grid[:axis], indices, *grid[axis + 1 :]))
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """Elements in reverse order, along all axes or those given.
+    """Reverse the order of elements along all axes, or the given ones.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to reverse.
+        The array.
     axis : int or sequence of int, optional
-        Along which axes.
+        The axes to reverse.
 
     Returns
     -------
     Tensor or ndarray
-        The same numbers.
+        The reversed array.
 
     Examples
     --------
@@ -279,22 +276,21 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     array([3., 2., 1.])
     """
     ndim = len(shape_tuple(x))
-    given = range(ndim) if axis is None else np.atleast_1d(axis)
-    axes = {axis_number(int(a), ndim) for a in given}
+    axes = axes_of(axis, ndim)
     return getitem(x, tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(ndim)))
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Elements whose places along two axes are equal, or differ by `offset`.
+    """Return the diagonal of the matrices along two axes.
 
     Parameters
     ----------
     x : array_like or Tensor
-        Of at least two axes.
+        An array of at least two axes.
     offset : int
-        How far right of the main diagonal.
+        The distance from the main diagonal; above it if positive.
     axis1, axis2 : int
-        The rows and the columns.
+        The axes of the rows and of the columns.
 
     Returns
     -------
@@ -307,7 +303,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     array([1., 4.])
     """
     if len(shape_tuple(x)) < 2:
-        raise ValueError(f"diagonal needs an array of at least two axes, not shape {shape_tuple(x)}")
+        raise ValueError(f"diagonal expected an array of at least two axes, got shape {shape_tuple(x)}")
     x = moveaxis(x, (axis1, axis2), (-2, -1))
     rows, columns = shape_tuple(x)[-2:]
     i = np.arange(max(0, -offset), max(0, -offset, min(rows, columns - offset)))
@@ -322,7 +318,7 @@ def diag(x: Any, k: int = 0) -> Any:
     x : array_like or Tensor
         A matrix or a vector.
     k : int
-        Which diagonal: 0 for the main one, above it if positive.
+        The diagonal: 0 for the main one, above it if positive.
 
     Returns
     -------
@@ -339,6 +335,6 @@ def diag(x: Any, k: int = 0) -> Any:
     if len(shape) == 2:
         return diagonal(x, k)
     if len(shape) != 1:
-        raise ValueError(f"diag takes a vector or a matrix, not shape {shape}")
+        raise ValueError(f"diag expected a vector or a matrix, got shape {shape}")
     i, n = np.arange(shape[0]), shape[0] + abs(k)
     return scatter(x, (i + max(0, -k), i + max(0, k)), (n, n))

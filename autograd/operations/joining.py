@@ -1,4 +1,4 @@
-"""Arrays joined, split, repeated and padded."""
+"""Operations that join, split, repeat, roll and pad arrays."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from autograd.rules import linear, shape_of
 from .broadcasting import broadcast_to
 from .indexing import getitem, take
 from .selecting import where
-from .shaping import axis_number, expand_dims, reshape, shape_tuple
+from .shaping import axes_of, expand_dims, reshape, shape_tuple
 
 
 def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    """Join arrays along an axis they have.
+    """Join arrays along an existing axis.
 
     Parameters
     ----------
     arrays : sequence of array_like or Tensor
-        At least one; shapes agree except along `axis`.
+        At least one array; the shapes agree except along `axis`.
     axis : int or None
-        Where to join; None joins the flat arrays.
+        The axis; None joins the flat arrays.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def _slice_of_part(i: int) -> Any:
 
 @linear(each=_slice_of_part, joint=True)
 def _concatenate(*xs: Any, axis: int = 0) -> Any:
-    """Join arrays along an axis they have."""
+    """Join arrays along an existing axis."""
     return np.concatenate(xs, axis)
 
 
@@ -61,9 +61,9 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     Parameters
     ----------
     arrays : sequence of array_like, Tensor or Value
-        At least one, all of one shape.
+        At least one array; the shapes agree.
     axis : int
-        Where the new axis stands in the result.
+        The position of the new axis in the result.
 
     Returns
     -------
@@ -93,16 +93,16 @@ def _stack(*xs: Any, axis: int = 0) -> Any:
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
-    """Cut an array into parts along an axis.
+    """Split an array into parts along an axis.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to cut.
+        The array.
     indices_or_sections : int or sequence of int
-        How many equal parts, or where to cut.
+        The number of equal parts, or the indices at which to split.
     axis : int
-        Along which axis.
+        The axis.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     Raises
     ------
     ValueError
-        If the length is no multiple of the number of parts.
+        If the length is not a multiple of the number of parts.
 
     Examples
     --------
@@ -120,11 +120,11 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     [[0.0, 1.0], [2.0, 3.0]]
     """
     shape = shape_tuple(x)
-    axis = axis_number(axis, len(shape))
+    (axis,) = axes_of(axis, len(shape))
     cuts = indices_or_sections
     if isinstance(cuts, (int, np.integer)):
         if cuts < 1 or shape[axis] % cuts:
-            raise ValueError(f"split cannot cut axis {axis} of length {shape[axis]} into {cuts} equal parts")
+            raise ValueError(f"split cannot divide axis {axis} of length {shape[axis]} into {cuts} equal parts")
         cuts = range(shape[axis] // cuts, shape[axis], max(1, shape[axis] // cuts)) if shape[axis] else [0] * (cuts - 1)
     before = (slice(None),) * axis
     ends = [*cuts, None]
@@ -137,16 +137,16 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     Parameters
     ----------
     x : array_like, Tensor or Value
-        What to repeat.
+        The array.
     repeats : int or sequence of int
-        How often: every element alike, or each its own number of times.
+        The number of repetitions, of all elements or of each.
     axis : int, optional
-        Along which axis; the flat array by default.
+        The axis; the flat array by default.
 
     Returns
     -------
     ndarray or Tensor
-        The repeated numbers.
+        The larger array.
 
     Examples
     --------
@@ -156,11 +156,11 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     shape = shape_tuple(x)
-    axis = axis_number(axis, len(shape))
+    (axis,) = axes_of(axis, len(shape))
     if not isinstance(repeats, (int, np.integer)):
         return take(x, np.repeat(np.arange(shape[axis]), repeats), axis)
     if repeats < 0:
-        raise ValueError(f"repeat needs a count of 0 or more, not {repeats}")
+        raise ValueError(f"repeat expected a count of 0 or more, got {repeats}")
     before, after = shape[: axis + 1], shape[axis + 1 :]
     spread = broadcast_to(expand_dims(x, axis + 1), (*before, repeats, *after))
     return reshape(spread, (*shape[:axis], shape[axis] * repeats, *after))
@@ -181,7 +181,7 @@ def _rolled(x: Any, shift: Any, axis: Any) -> Any:
     composition=_rolled,
 )
 def roll(x: Any, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Any:
-    """Shift elements along `axis`, or of the flat array; what leaves at one end enters at the other.
+    """Shift elements along `axis`, or of the flat array, cyclically.
 
     >>> roll([1.0, 2.0, 3.0])
     array([3., 1., 2.])
@@ -190,7 +190,7 @@ def roll(x: Any, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | Non
 
 
 def _as_many(axis: Any, shift: Any) -> Any:
-    """Return one axis per shift, as `np.roll` wants them when the shifts are a tuple."""
+    """Return one axis per shift, as `np.roll` requires for a tuple of shifts."""
     return axis if axis is None or np.ndim(axis) else (axis,) * np.size(shift)
 
 
@@ -200,23 +200,23 @@ def _without_border(g: Any, y: Any, x: Any, width: tuple[tuple[int, int], ...]) 
 
 @linear(_without_border)
 def _pad(x: Any, width: tuple[tuple[int, int], ...] = ()) -> Any:
-    """Zeros put around an array."""
+    """Return an array surrounded by zeros."""
     return np.pad(x, width)
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
-    """Put a border around an array.
+    """Add a border to an array.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to extend.
+        The array.
     pad_width : int, (before, after) or sequence of (before, after)
-        How wide on each side, for all axes alike or for each axis.
+        The width on each side, for all axes or for each axis.
     mode : {'constant', 'edge', 'reflect', 'symmetric', 'wrap'}
-        What the border holds, as in `numpy.pad`.
+        The values of the border, as in `numpy.pad`.
     constant_values : float
-        The number in a border of mode 'constant'.
+        The value of a border of mode 'constant'.
 
     Returns
     -------
@@ -233,13 +233,13 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     shape = shape_tuple(x)
     pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
     if np.min(pairs, initial=0) < 0:
-        raise ValueError(f"pad needs widths of 0 or more, not {pad_width}")
+        raise ValueError(f"pad expected widths of 0 or more, got {pad_width}")
     if mode == "constant":
         width = tuple((int(a), int(b)) for a, b in pairs)
         padded = _pad(x, width)
         return padded if constant_values == 0 else where(np.pad(np.ones(shape, bool), width), padded, constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad knows the modes constant, edge, reflect, symmetric and wrap, not {mode!r}")
+        raise ValueError(f"pad expected mode constant, edge, reflect, symmetric or wrap, got {mode!r}")
     for axis, pair in enumerate(pairs):
         if any(pair):
             x = take(x, np.pad(np.arange(shape[axis]), pair, mode=mode), axis)  # type: ignore[call-overload]

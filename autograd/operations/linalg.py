@@ -1,4 +1,4 @@
-"""Products, lengths, inverses and determinants of vectors and matrices."""
+"""Matrix products, norms, linear systems and determinants."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd.operands import in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
 from .comparing import equal, isnan, logical_or, sign
 from .elementwise import absolute, log, power
 from .indexing import diagonal, getitem
-from .reducing import Axis, expanded, max, or_one, root_of_squares, sum
+from .reducing import expanded, max, or_one, root_of_squares, sum
 from .selecting import where
-from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
+from .shaping import Axis, expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
 
 def _as_matrices(g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-    """Return cotangent and factors with the unit axes that a vector operand goes without."""
+    """Return cotangent and factors as matrices: a vector gets the axis of length 1 that it lacks."""
     sx, sy, sg = shape_of(x) or (), shape_of(y) or (), shape_of(g) or ()
     if len(sx) == 1:
         x, sg = reshape(x, (1, *sx)), (*sg[:-1], 1, *sg[-1:]) if len(sy) > 1 else (1, *sg)
@@ -47,7 +48,7 @@ def _drop_unit(x: Any, axis: int) -> Any:
 
 @linear(_left, _right, symbol="@", into=np.matmul, onnx="MatMul")
 def matmul(x: Any, y: Any) -> Any:
-    r"""Matrix product of (..., n, k) and (..., k, m); a vector on either side is a row or a column.
+    r"""Return the matrix product of (..., n, k) and (..., k, m); a vector is a row on the left, a column on the right.
 
     The adjoints of :math:`Z = X Y` are :math:`\bar X = \bar Z Y^\top` and :math:`\bar Y = X^\top \bar Z`.
 
@@ -63,36 +64,34 @@ def matmul(x: Any, y: Any) -> Any:
 
 
 def _why_no_product(x: tuple[int, ...], y: tuple[int, ...]) -> str:
-    """Return in words why arrays of these shapes have no matrix product."""
+    """Return the message for arrays of these shapes, which cannot be multiplied."""
     if not x or not y:
-        return f"there is no matrix product with a single number (shapes {x} and {y}); use * to multiply by it"
+        return f"expected arrays with at least one axis, got shapes {x} and {y}; use * to multiply by a scalar"
     rows = y[-2] if len(y) > 1 else y[0]
     if x[-1] != rows:
-        return (
-            f"shapes {x} and {y} do not fit: the rows of the first are {x[-1]} long, the columns of the second {rows}"
-        )
-    return f"shapes {x} and {y} do not fit: the axes before the matrices, {x[:-2]} and {y[:-2]}, do not broadcast"
+        return f"shapes {x} and {y} do not fit: the first has rows of length {x[-1]}, the second columns of {rows}"
+    return f"shapes {x} and {y} do not fit: the leading axes {x[:-2]} and {y[:-2]} do not broadcast"
 
 
 # -------------------------------------------------------------------------------------------- trace and norm
 
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Sum of the diagonal.
+    """Return the sum of the diagonal of the matrices along two axes.
 
     Parameters
     ----------
     x : array_like or Tensor
-        Of at least two axes.
+        An array of at least two axes.
     offset : int
-        Which diagonal, as in `diagonal`.
+        The diagonal, as in `diagonal`.
     axis1, axis2 : int
-        The rows and the columns.
+        The axes of the rows and of the columns.
 
     Returns
     -------
     ndarray or Tensor
-        The sum, for each place along further axes.
+        The sum, for each position along further axes.
 
     Examples
     --------
@@ -115,16 +114,17 @@ def _norm_pullback(g: Any, y: Any, x: Any, ord: float, axis: Axis, keepdims: boo
     return g * sign(x) * power(ratio, ord - 1.0)
 
 
-def _sum_of_powers(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+def _norm_of_powers(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
     size = absolute(x)
     if ord == math.inf:
         return max(size, axis, keepdims)
     return sum(size**ord, axis, keepdims) ** (1.0 / ord)
 
 
-@primitive(_norm_pullback, composition=_sum_of_powers)
+@primitive(_norm_pullback, composition=_norm_of_powers)
+@in_wide_floats
 def _norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Length of vectors."""
+    """Return the p-norm of vectors."""
     if type(x) is float:
         return abs(x)
     if ord == 2:
@@ -140,7 +140,7 @@ def _norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> 
 
 
 def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    r"""Length of vectors: Euclidean by default, without overflow, and with gradient 0 at the zero vector.
+    r"""Return the p-norm of vectors, Euclidean by default, without overflow; its gradient at the zero vector is 0.
 
     .. math:: \|x\|_p = \Bigl(\sum_i |x_i|^p\Bigr)^{1/p}, \qquad \|x\|_\infty = \max_i |x_i|
 
@@ -149,21 +149,21 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
     x : array_like, Tensor or Value
         The vectors.
     ord : float, optional
-        The order `p`, above 0; 2 by default, `inf` for the largest absolute value.
+        The order `p` > 0; 2 by default, `inf` for the largest absolute value.
     axis : int or tuple of int, optional
-        The axes that make a vector; by default all elements are one, so a matrix has its Frobenius norm.
+        The axes of the vectors; all by default, which gives the Frobenius norm of a matrix.
     keepdims : bool
-        Keep reduced axes with length 1.
+        Whether to keep reduced axes with length 1.
 
     Returns
     -------
     ndarray, Tensor, float or Value
-        The lengths.  Largest elements that tie share the gradient of ``ord=inf`` equally.
+        The norms.  With ``ord=inf``, tied elements share the gradient equally.
 
     Raises
     ------
     ValueError
-        If `ord` is not above 0.
+        If `ord` is not positive.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
     """
     order = 2.0 if ord is None or ord == "fro" else ord
     if isinstance(order, str) or not order > 0:
-        raise ValueError(f"norm takes an order above 0, or inf, not {ord!r}")
+        raise ValueError(f"norm expected a positive order or inf, got {ord!r}")
     return _norm(x, order, axis, keepdims)
 
 
@@ -181,7 +181,7 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
 
 @primitive(lambda g, y, x: -(swapaxes(y) @ g @ swapaxes(y)))
 def inv(x: Any) -> Any:
-    r"""Inverse of square matrices; for a system of equations `solve` is faster and more accurate.
+    r"""Return the inverse of square matrices; for linear systems, `solve` is faster and more accurate.
 
     The pullback of :math:`Y = X^{-1}` is :math:`\bar X = -Y^\top \bar Y Y^\top`.
 
@@ -196,7 +196,7 @@ def inv(x: Any) -> Any:
 
 def _square(x: Any) -> Any:
     if len(np.shape(x)) < 2 or np.shape(x)[-1] != np.shape(x)[-2]:
-        raise ValueError(f"a square matrix is needed, not shape {np.shape(x)}")
+        raise ValueError(f"expected square matrices, got shape {np.shape(x)}")
     return x
 
 
@@ -215,9 +215,9 @@ def _solve_of_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(_solve_of_matrix, _solve_transposed)
 def solve(a: Any, b: Any) -> Any:
-    r"""Solution `x` of ``a @ x = b``; `b` is a vector if it has one axis, otherwise columns side by side.
+    r"""Return the solution `x` of ``a @ x = b``; `b` is a vector if it has one axis, else a matrix of columns.
 
-    Pulling back means solving with the transpose: :math:`\bar b = A^{-\top} \bar x` and
+    The pullback solves with the transpose: :math:`\bar b = A^{-\top} \bar x` and
     :math:`\bar A = -\bar b \, x^\top`.
 
     Examples
@@ -227,7 +227,7 @@ def solve(a: Any, b: Any) -> Any:
     """
     rows = np.shape(b)[0 if np.ndim(b) == 1 else -2] if np.ndim(b) else 0
     if np.shape(_square(a))[-1] != rows:
-        raise ValueError(f"{np.shape(a)[-1]} equations need as many right-hand sides, not shape {np.shape(b)}")
+        raise ValueError(f"expected {np.shape(a)[-1]} rows on the right-hand side, got shape {np.shape(b)}")
     return np.linalg.solve(a, b)
 
 
@@ -235,7 +235,7 @@ def solve(a: Any, b: Any) -> Any:
 
 
 def _cofactors(y: Any, x: Any) -> Any:
-    """Return the derivative of the determinant `y` of `x`: by the inverse, or by minors where there is none."""
+    """Return the derivative of the determinant `y` of `x`: by the inverse, or by minors if a matrix is singular."""
     if np.all(y._data if hasattr(y, "_data") else y):
         return expand_dims(y, (-2, -1)) * swapaxes(inv(x))
     n = shape_tuple(x)[-1]
@@ -246,9 +246,9 @@ def _cofactors(y: Any, x: Any) -> Any:
 
 @primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * _cofactors(y, x), onnx="Det")
 def det(x: Any) -> Any:
-    r"""Return the determinant of square matrices; its gradient is the matrix of cofactors, also of a singular matrix.
+    r"""Return the determinant of square matrices; its gradient is the matrix of cofactors, even if `x` is singular.
 
-    Where the determinant is not 0 the cofactors are :math:`\det(X) \, X^{-\top}`, otherwise determinants of minors.
+    The cofactors are :math:`\det(X) \, X^{-\top}` if the determinant is not 0, else determinants of minors.
 
     Examples
     --------
@@ -264,13 +264,13 @@ def det(x: Any) -> Any:
 
 @primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * swapaxes(inv(x)), composition=lambda x: log(absolute(det(x))))
 def log_abs_det(x: Any) -> Any:
-    """Logarithm of the absolute value of the determinant, without overflow."""
+    """Return the logarithm of the absolute value of the determinant, without overflow."""
     return np.linalg.slogdet(_square(x)).logabsdet
 
 
 @nondifferentiable(composition=lambda x: sign(det(x)))
 def sign_of_det(x: Any) -> Any:
-    """Sign of the determinant: -1, 0 or 1."""
+    """Return the sign of the determinant: -1, 0 or 1."""
     return np.linalg.slogdet(_square(x)).sign
 
 
@@ -282,7 +282,7 @@ class SlogdetResult(NamedTuple):
 
 
 def slogdet(x: Any) -> SlogdetResult:
-    """Sign of the determinant, and the logarithm of its absolute value, which does not overflow.
+    """Return the sign of the determinant and the logarithm of its absolute value, which does not overflow.
 
     Parameters
     ----------
@@ -311,9 +311,10 @@ def _cholesky_pullback(g: Any, y: Any, x: Any) -> Any:
 
 @primitive(_cholesky_pullback)
 def cholesky(x: Any) -> Any:
-    r"""Lower triangle :math:`L` with :math:`L L^\top = x`, of the symmetric part of positive definite matrices.
+    r"""Return the lower triangle :math:`L` with :math:`L L^\top = x` for positive definite matrices.
 
-    With :math:`\Phi` taking the lower triangle and half of the diagonal (Murray 2016, equation 10),
+    Only the symmetric part of `x` is used. The pullback is equation 10 of Murray 2016, where :math:`\Phi` takes the
+    lower triangle and half of the diagonal:
 
     .. math:: \bar x = \tfrac12 (S + S^\top), \qquad S = L^{-\top} \, \Phi(L^\top \bar L) \, L^{-1}
 

@@ -1,4 +1,4 @@
-"""Einstein's summation: every product of arrays that multiplies along named axes and sums."""
+"""Products of arrays as Einstein sums over named axes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from autograd.rules import linear, shape_of
 
 from .elementwise import multiply
 from .linalg import matmul
-from .shaping import axis_number, reshape, shape_tuple
+from .shaping import axes_of, reshape, shape_tuple
 
 
 def _adjoint_of_operand(i: int) -> Any:
-    r"""Return the adjoint for operand `i`: the same sum with the cotangent in its place.
+    """Return the adjoint of operand `i`: the same sum with the cotangent in its place.
 
-    A letter that only operand `i` has was summed over, so the cotangent is the same all along it: a vector of
-    ones carries the letter.  A letter it has twice is a diagonal: an identity matrix makes two letters of it.
+    The cotangent is constant along a letter that only operand `i` has; a vector of ones stands for it.  A letter that
+    operand `i` has twice denotes a diagonal; an identity matrix separates the two.
     """
 
     def adjoint(g: Any, y: Any, *xs: Any, subscripts: str) -> Any:
@@ -33,7 +33,7 @@ def _adjoint_of_operand(i: int) -> Any:
                 letter = twin
             wanted += letter
         factors = [(s, x) for j, (s, x) in enumerate(zip(operands, xs, strict=True)) if j != i]
-        reached: dict[str, int] = {}  # how far the cotangent and the other factors stretch along each letter
+        reached: dict[str, int] = {}  # the lengths of the cotangent and of the other factors
         for letters, x in [(result, g), *factors]:
             for letter, n in zip(letters, shape_of(x) or (), strict=True):
                 reached[letter] = max(n, reached.get(letter, 0))
@@ -46,7 +46,7 @@ def _adjoint_of_operand(i: int) -> Any:
 
 @linear(each=_adjoint_of_operand)
 def _einsum(*xs: Any, subscripts: str = "") -> Any:
-    """Sum of products over named axes."""
+    """Return the sum of products over named axes."""
     return np.einsum(subscripts, *xs, optimize=len(xs) > 1)
 
 
@@ -57,18 +57,18 @@ def parts(subscripts: str) -> tuple[list[str], str]:
 
 
 def einsum(subscripts: str, *operands: Any) -> Any:
-    r"""Multiply along named axes and sum over those the result does not name.
+    r"""Multiply along named axes and sum over those that the result does not name.
 
     .. math:: \mathtt{ij,jk->ik}: \quad z_{ik} = \sum_j x_{ij} y_{jk}
 
     Parameters
     ----------
     subscripts : str
-        A letter for each axis of each operand, operands separated by commas, then ``->`` and the letters of the
-        result.  Without ``->`` the result has the letters that occur once, in alphabetical order.  ``...`` stands
-        for any further axes, which broadcast; a letter twice in one operand means its diagonal.
+        One letter for each axis, operands separated by commas, then ``->`` and the letters of the result.  Without
+        ``->`` the result has the letters that occur once, in alphabetical order.  ``...`` stands for any further
+        axes, which broadcast; a letter twice in one operand denotes its diagonal.
     *operands : array_like, Tensor or Value
-        One per group of letters.
+        One operand for each group of letters.
 
     Returns
     -------
@@ -88,16 +88,16 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     5.0
     """
     if not isinstance(subscripts, str):
-        raise TypeError(f"einsum takes its subscripts as text such as 'ij,jk->ik', not {type(subscripts).__name__}")
+        raise TypeError(f"einsum expected subscripts such as 'ij,jk->ik', got {type(subscripts).__name__}")
     return _einsum(*operands, subscripts=_explicit(subscripts, [shape_tuple(x) for x in operands]))
 
 
 def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> str:
-    """Return subscripts with a letter for every axis and a stated result."""
+    """Return explicit subscripts: a letter for every axis, and the result."""
     text = subscripts.replace(" ", "")
     groups, result = parts(text)
     if len(groups) != len(shapes):
-        raise ValueError(f"einsum {subscripts!r} names {len(groups)} operand(s) but was given {len(shapes)}")
+        raise ValueError(f"einsum {subscripts!r} expected {len(groups)} operand(s), got {len(shapes)}")
     strange = set(text) - set(string.ascii_letters + ",->.")
     if strange or text.count("->") > 1 or text.replace("->", "").count("-") or text.replace("->", "").count(">"):
         raise ValueError(f"einsum {subscripts!r} is not of the form 'ij,jk->ik'")
@@ -130,14 +130,14 @@ def _require_equal_lengths(subscripts: str, groups: list[str], shapes: list[tupl
 
 
 def tensordot(x: Any, y: Any, axes: int | tuple[Any, Any] = 2) -> Any:
-    """Sum of products over pairs of axes, one of each pair in `x` and one in `y`.
+    """Sum products over pairs of axes, one of `x` and one of `y`.
 
     Parameters
     ----------
     x, y : array_like or Tensor
         The factors.
     axes : int or pair of int or of sequences of int
-        How many axes, the last of `x` with the first of `y`; or which of `x` and which of `y`.
+        The number of axes, the last of `x` and the first of `y`; or the axes of `x` and those of `y`.
 
     Returns
     -------
@@ -149,14 +149,14 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Any, Any] = 2) -> Any:
     >>> tensordot(np.ones((2, 3)), np.ones((3, 4)), 1).shape
     (2, 4)
     """
-    nx, ny = len(shape_tuple(x)), len(shape_tuple(y))
-    if isinstance(axes, (int, np.integer)):
-        axes = (range(nx - axes, nx), range(axes))
-    of_x, of_y = (
-        [axis_number(int(a), n) for a in np.atleast_1d(given)] for given, n in zip(axes, (nx, ny), strict=True)
-    )
-    if len(of_x) != len(of_y):
-        raise ValueError(f"tensordot needs as many axes of one factor as of the other, not {len(of_x)} and {len(of_y)}")
+    sx, sy = shape_tuple(x), shape_tuple(y)
+    nx, ny = len(sx), len(sy)
+    first, second = (range(nx - axes, nx), range(axes)) if isinstance(axes, (int, np.integer)) else axes
+    of_x, of_y = axes_of(first, nx), axes_of(second, ny)
+    if [sx[a] for a in of_x] != [sy[b] for b in of_y]:
+        raise ValueError(
+            f"tensordot expected pairs of axes of equal length, got axes {of_x} of {sx} and {of_y} of {sy}"
+        )
     in_x, in_y = list(string.ascii_lowercase[:nx]), list(string.ascii_uppercase[:ny])
     for a, b in zip(of_x, of_y, strict=True):
         in_y[b] = in_x[a]
@@ -165,17 +165,17 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Any, Any] = 2) -> Any:
 
 
 def outer(x: Any, y: Any) -> Any:
-    """Every product of an element of `x` and one of `y`.
+    """Return the products of each element of `x` with each element of `y`.
 
     Parameters
     ----------
     x, y : array_like, Tensor or Value
-        The factors, taken as flat.
+        The factors, which are flattened.
 
     Returns
     -------
     ndarray or Tensor
-        A row for each element of `x`, a column for each of `y`.
+        The matrix with a row for each element of `x` and a column for each element of `y`.
 
     Examples
     --------
@@ -187,12 +187,12 @@ def outer(x: Any, y: Any) -> Any:
 
 
 def dot(x: Any, y: Any) -> Any:
-    """Inner product of vectors and matrix product of matrices, as `numpy.dot`.
+    """Return the inner product of vectors or the matrix product of matrices, as `numpy.dot`.
 
     Parameters
     ----------
     x, y : array_like, Tensor or Value
-        The factors: the last axis of `x` meets the last but one of `y`; a number multiplies.
+        The factors: the last axis of `x` is paired with the second to last of `y`; a scalar multiplies.
 
     Returns
     -------

@@ -8,67 +8,58 @@ from typing import Any
 
 import numpy as np
 
-from autograd.graph import Node
-from autograd.operands import holds_objects
+from autograd.operands import holds_objects, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of, writes_into
 
 from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or
 from .elementwise import exp, sqrt
 from .selecting import maximum, minimum, where
-from .shaping import axis_number, reshape
-
-Axis = int | tuple[int, ...] | None
-
-
-def _kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """Return `shape` with the reduced axes as 1."""
-    axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, (int, np.integer)) else axis
-    reduced = {a % len(shape) for a in axes} if shape else ()
-    return tuple(1 if i in reduced else n for i, n in enumerate(shape))
+from .shaping import Axis, axes_of, reshape, shape_tuple
 
 
 def expanded(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Return a reduction's cotangent or result `g` with the axes it lost as 1, ready to broadcast against `x`."""
+    """Return the result or cotangent `g` of a reduction of `x` with reduced axes of length 1, to broadcast with `x`."""
     shape = shape_of(x)
     if shape is None or keepdims or axis is None:
         return g
-    return reshape(g, _kept_shape(shape, axis))
+    reduced = axes_of(axis, len(shape))
+    return reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
 
 
 def _count(x: Any, axis: Axis) -> int:
-    """Return how many numbers of `x` make one number of the result."""
-    shape = np.shape(x._data if isinstance(x, Node) else x)
-    if axis is None:
-        return math.prod(shape)
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else axis
-    return math.prod([shape[axis_number(a, len(shape))] for a in axes])
+    """Return the number of elements of `x` that are reduced to one."""
+    shape = shape_tuple(x)
+    return math.prod([shape[i] for i in axes_of(axis, len(shape))])
 
 
-_total: Any = np.add.reduce  # what np.sum asks, with less ado
+_sum: Any = np.add.reduce  # np.sum without its overhead
 
 
 @linear(lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)), onnx="ReduceSum")
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Sum along `axis`, or of everything.
+    """Return the sum along `axis`, or of all elements.
 
     >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([4., 6.])
     """
-    return x if type(x) is float else _total(x, axis=axis, keepdims=keepdims)
+    return x if type(x) is float else _sum(x, axis=axis, keepdims=keepdims)
 
 
 @writes_into(sum)
 def _sum_into(x: Any, out: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return _total(x, axis=axis, out=out, keepdims=keepdims)
+    return _sum(x, axis=axis, out=out, keepdims=keepdims)
 
 
+# A gradient is multiplied by 1/n rather than divided by n, since a large n overflows in float16.
 @linear(
-    lambda g, y, x, axis, keepdims: broadcast_to(expanded(g / (_count(x, axis) or 1), x, axis, keepdims), shape_of(x)),
+    lambda g, y, x, axis, keepdims: broadcast_to(
+        expanded(g * (1.0 / (_count(x, axis) or 1)), x, axis, keepdims), shape_of(x)
+    ),
     onnx="ReduceMean",
 )
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Arithmetic mean along `axis`, or of everything.
+    """Return the arithmetic mean along `axis`, or of all elements.
 
     >>> mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
     array([1.5, 3.5])
@@ -76,7 +67,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return x if type(x) is float else np.mean(x, axis=axis, keepdims=keepdims)
 
 
-# ------------------------------------------------------------------------------------ variance and length
+# ---------------------------------------------------------------------------------- variance, standard deviation
 
 
 def _deviation(x: Any, axis: Axis) -> Any:
@@ -84,16 +75,19 @@ def _deviation(x: Any, axis: Axis) -> Any:
 
 
 def _freedom(x: Any, axis: Axis, ddof: float) -> float:
-    """Return the number of degrees of freedom, nan where none is left."""
+    """Return the number of degrees of freedom, nan if it is not positive."""
     left = _count(x, axis) - ddof
     return left if left > 0 else math.nan
 
 
-@primitive(lambda g, y, x, axis, keepdims, ddof: (
-    expanded(g, x, axis, keepdims) * (2.0 / _freedom(x, axis, ddof)) * _deviation(x, axis)
-))  # fmt: skip
+@primitive(
+    lambda g, y, x, axis, keepdims, ddof: (
+        expanded(g, x, axis, keepdims) * (2.0 / _freedom(x, axis, ddof)) * _deviation(x, axis)
+    )
+)
+@in_wide_floats
 def _var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Any:
-    """Mean squared deviation from the mean."""
+    """Return the mean squared deviation from the mean."""
     if type(x) is float:
         return 0.0 / _freedom(x, axis, ddof)
     return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / _freedom(x, axis, ddof)
@@ -101,24 +95,25 @@ def _var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> 
 
 @primitive(
     lambda g, y, x, axis, keepdims, ddof: (
-        expanded(g / (_freedom(x, axis, ddof) * or_one(y)), x, axis, keepdims) * _deviation(x, axis)
+        expanded(_divided(g, _freedom(x, axis, ddof)) / or_one(y), x, axis, keepdims) * _deviation(x, axis)
     ),
     composition=lambda x, axis, keepdims, ddof: sqrt(_var(x, axis, keepdims, ddof)),
 )
+@in_wide_floats
 def _std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Any:
-    """Root of the mean squared deviation from the mean."""
+    """Return the root of the mean squared deviation from the mean."""
     if type(x) is float:
         return 0.0 / _freedom(x, axis, ddof)
     return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(_freedom(x, axis, ddof))
 
 
 def or_one(y: Any) -> Any:
-    """Return numbers to divide by, with 1 for 0."""
+    """Replace 0 by 1, for division."""
     return where(equal(y, 0), 1.0, y)
 
 
 def root_of_squares(x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Return ``sqrt(sum(x**2))``; where squares overflow or vanish, they are taken of `x` over its largest."""
+    """Return ``sqrt(sum(x**2))``; where the squares overflow or underflow, `x` is divided by its largest element."""
     with np.errstate(over="ignore"):
         total = np.sum(x * x, axis=axis, keepdims=True)
     y = np.sqrt(total)
@@ -132,22 +127,22 @@ def root_of_squares(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None) -> Any:
-    r"""Return the variance along `axis`, or of everything.
+    r"""Return the variance along `axis`, or of all elements.
 
     .. math:: \frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        The numbers.
+        The values.
     axis : int or tuple of int, optional
-        Along which axes; all by default.
+        The axes to reduce; all by default.
     keepdims : bool
-        Keep reduced axes with length 1.
+        Whether to keep reduced axes with length 1.
     ddof : float
-        What is subtracted from the count: 0 as in NumPy; 1 gives the unbiased estimate, PyTorch's default.
+        Subtracted from the count: 0 as in NumPy; 1 gives the unbiased estimate, PyTorch's default.
     correction : float, optional
-        Another name of `ddof`.
+        PyTorch's name of `ddof`.
 
     Returns
     -------
@@ -157,7 +152,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, c
     Warns
     -----
     RuntimeWarning
-        If no degree of freedom is left, as for one number with ``ddof=1``; the variance is nan.
+        If there are not more than `ddof` values; the variance is nan.
 
     Examples
     --------
@@ -168,22 +163,22 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, c
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None) -> Any:
-    r"""Return the standard deviation along `axis`, or of everything; its gradient is 0 where all numbers are equal.
+    r"""Return the standard deviation along `axis`, or of all elements; its gradient is 0 where all values are equal.
 
     .. math:: \sqrt{\frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2}
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        The numbers.
+        The values.
     axis : int or tuple of int, optional
-        Along which axes; all by default.
+        The axes to reduce; all by default.
     keepdims : bool
-        Keep reduced axes with length 1.
+        Whether to keep reduced axes with length 1.
     ddof : float
-        What is subtracted from the count: 0 as in NumPy; 1 is PyTorch's default.
+        Subtracted from the count: 0 as in NumPy; 1 is PyTorch's default.
     correction : float, optional
-        Another name of `ddof`.
+        PyTorch's name of `ddof`.
 
     Returns
     -------
@@ -193,7 +188,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, c
     Warns
     -----
     RuntimeWarning
-        If no degree of freedom is left, as for one number with ``ddof=1``; the result is nan.
+        If there are not more than `ddof` values; the result is nan.
 
     Examples
     --------
@@ -210,8 +205,8 @@ def _checked_ddof(name: str, x: Any, axis: Axis, ddof: float) -> float:
     count = _count(x, axis)
     if count <= ddof:
         warnings.warn(
-            f"{name} of {count} number(s) with ddof={ddof} is nan, since no degree of freedom is left; use ddof=0 or "
-            "more numbers",
+            f"{name} of {count} value(s) with ddof={ddof} is nan, as no degree of freedom is left; use ddof=0 or more "
+            "values",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -229,21 +224,22 @@ def _shared_among_ties(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> An
 def _require_elements(x: Any, axis: Axis) -> None:
     if not _count(x, axis):
         along = "" if axis is None else f" along axis {axis}"
-        raise ValueError(f"there is nothing to choose from{along}: the array of shape {np.shape(x)} is empty there")
+        raise ValueError(f"the array of shape {np.shape(x)} has no elements{along} to choose from")
 
 
-def _of_objects(choose: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Return the extreme of an array of `Value`s, by an operation on two of them."""
-    pairwise = np.frompyfunc(choose, 2, 1)
-    axes = range(x.ndim) if axis is None else sorted(i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
-    for i in reversed(axes):
-        x = pairwise.reduce(x, axis=i, keepdims=keepdims)
+def _extreme(choose: Any, reduce: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Return the extreme elements by NumPy's `reduce`; of an array of `Value`s, by an operation on two of them."""
+    _require_elements(x, axis)
+    if not holds_objects(x):
+        return x if type(x) is float else reduce(x, axis=axis, keepdims=keepdims)
+    for i in sorted(axes_of(axis, x.ndim), reverse=True):
+        x = np.frompyfunc(choose, 2, 1).reduce(x, axis=i, keepdims=keepdims)
     return x
 
 
 @primitive(_shared_among_ties, onnx="ReduceMax")
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Largest along `axis`, or of everything; ties share the gradient equally, as in JAX.
+    """Return the largest element along `axis`, or of all; ties share the gradient equally, as in JAX.
 
     Examples
     --------
@@ -253,28 +249,22 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> x.grad
     array([0. , 0.5, 0.5])
     """
-    _require_elements(x, axis)
-    if holds_objects(x):
-        return _of_objects(maximum, x, axis, keepdims)
-    return x if type(x) is float else np.max(x, axis=axis, keepdims=keepdims)
+    return _extreme(maximum, np.max, x, axis, keepdims)
 
 
 @primitive(_shared_among_ties, onnx="ReduceMin")
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Smallest along `axis`, or of everything; ties share the gradient equally.
+    """Return the smallest element along `axis`, or of all; ties share the gradient equally.
 
     >>> min([[1.0, 2.0], [4.0, 3.0]], axis=1)
     array([1., 3.])
     """
-    _require_elements(x, axis)
-    if holds_objects(x):
-        return _of_objects(minimum, x, axis, keepdims)
-    return x if type(x) is float else np.min(x, axis=axis, keepdims=keepdims)
+    return _extreme(minimum, np.min, x, axis, keepdims)
 
 
 @nondifferentiable(onnx="ArgMax")
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Place of the largest along `axis`, or in the flat array; the first of several.
+    """Return the index of the largest element along `axis`, or in the flat array; the first of several.
 
     >>> argmax([[1.0, 2.0], [4.0, 3.0]], axis=1)
     array([1, 0])
@@ -285,7 +275,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 @nondifferentiable(onnx="ArgMin")
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """Place of the smallest along `axis`, or in the flat array; the first of several.
+    """Return the index of the smallest element along `axis`, or in the flat array; the first of several.
 
     >>> argmin([[1.0, 2.0], [4.0, 3.0]], axis=1)
     array([0, 1])
@@ -296,7 +286,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 @nondifferentiable(onnx="ReduceMax")
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether at least one element along `axis` is not zero or false.
+    """Return whether any element along `axis` is nonzero or true.
 
     >>> any([[0.0, 2.0], [0.0, 0.0]], axis=1)
     array([ True, False])
@@ -306,7 +296,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @nondifferentiable(onnx="ReduceMin")
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether no element along `axis` is zero or false.
+    """Return whether all elements along `axis` are nonzero or true.
 
     >>> all([[1.0, 2.0], [1.0, 0.0]], axis=1)
     array([ True, False])
@@ -318,9 +308,9 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def _finite_peak(x: Any, axis: Axis) -> Any:
-    """Return the maximum as a shift against overflow, 0 where it is infinite (`inf - inf` would be nan)."""
+    """Return the maximum, subtracted to prevent overflow; 0 where it is infinite, as ``inf - inf`` is nan."""
     if holds_objects(x):
-        return _of_objects(maximum, x, axis, True)
+        return _extreme(maximum, np.max, x, axis, True)
     peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return np.where(np.isfinite(peak), peak, 0.0)
 
@@ -331,12 +321,13 @@ def _softmax_of_logsumexp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) ->
 
 
 @primitive(_softmax_of_logsumexp, onnx="ReduceLogSumExp")
+@in_wide_floats
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    r"""Logarithm of a sum of exponentials along `axis`, without overflow; its gradient is the softmax.
+    r"""Return the logarithm of a sum of exponentials along `axis` without overflow; its gradient is the softmax.
 
     .. math:: \log \sum_j e^{x_j} = m + \log \sum_j e^{x_j - m}, \qquad m = \max_j x_j
 
-    Of nothing but ``-inf`` it is ``-inf``, with gradient 0.
+    If all elements are ``-inf``, the result is ``-inf`` with gradient 0.
 
     Examples
     --------
@@ -350,8 +341,9 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @primitive(lambda g, y, x, axis: y * (g - sum(g * y, axis, True)), onnx="Softmax")
+@in_wide_floats
 def softmax(x: Any, axis: int = -1) -> Any:
-    r"""Softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `axis`, without overflow.
+    r"""Return the softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `axis` without overflow.
 
     Its pullback is :math:`\bar x = y \, (\bar y - \sum_k \bar y_k y_k)`.
 
@@ -365,8 +357,9 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 @primitive(lambda g, y, x, axis: g - exp(y) * sum(g, axis, True), onnx="LogSoftmax")
+@in_wide_floats
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    r"""Logarithm of the softmax along `axis`, exact where the softmax underflows.
+    r"""Return the logarithm of the softmax along `axis`, exact where the softmax underflows.
 
     Its pullback is :math:`\bar x = \bar y - e^y \sum_k \bar y_k`.
 

@@ -1,16 +1,20 @@
-"""Operations that arrange numbers without changing them: all linear, so each states its adjoint."""
+"""Operations that rearrange the elements of an array: all linear, each with its adjoint."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd.graph import Node
 from autograd.rules import linear, shape_of
 
 from .broadcasting import broadcast_to
+
+Axis = int | tuple[int, ...] | None
 
 
 def shape_tuple(x: Any) -> tuple[int, ...]:
@@ -18,16 +22,18 @@ def shape_tuple(x: Any) -> tuple[int, ...]:
     return np.shape(x._data if isinstance(x, Node) else x)
 
 
-def axis_number(axis: int, ndim: int) -> int:
-    """Return an axis counted from the front, or raise as NumPy does."""
-    if not -ndim <= axis < ndim:
-        raise np.exceptions.AxisError(axis, ndim)
-    return axis % ndim
+def axes_of(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """Return axes counted from 0, all of them for None; raise as NumPy does if one is repeated or does not exist.
+
+    >>> axes_of(-1, 3), axes_of((0, -2), 3), axes_of(None, 3)
+    ((2,), (0, 1), (0, 1, 2))
+    """
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 @linear(lambda g, y, x, shape: reshape(g, shape_of(x)))
 def reshape(x: Any, shape: Any = ()) -> Any:
-    """Arrange the same numbers in another shape; one length may be -1.
+    """Return the elements in another shape; one length may be -1.
 
     >>> reshape([1.0, 2.0, 3.0, 4.0], (2, -1))
     array([[1., 2.],
@@ -36,9 +42,9 @@ def reshape(x: Any, shape: Any = ()) -> Any:
     return float(np.reshape(x, ())) if shape is None else np.reshape(x, shape)
 
 
-@linear(lambda g, y, x, axes: transpose(g, None if axes is None else tuple(np.argsort(axes))))
+@linear(lambda g, y, x, axes: transpose(g, None if axes is None else inverse_order(axes)))
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """Put the axes in another order, reversed by default.
+    """Permute the axes; reverse them by default.
 
     >>> transpose([[1.0, 2.0], [3.0, 4.0]])
     array([[1., 3.],
@@ -47,9 +53,14 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     return np.transpose(x, axes)
 
 
+def inverse_order(axes: Sequence[int]) -> tuple[int, ...]:
+    """Return the permutation that undoes `transpose` by `axes`, which may be negative."""
+    return tuple(np.argsort(axes_of(axes, len(axes))).tolist())
+
+
 @linear(lambda g, y, x, axis1, axis2: swapaxes(g, axis1, axis2))
 def swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Any:
-    """Two axes exchanged; by default the matrix transpose of the last two.
+    """Exchange two axes; by default, transpose the matrices of the last two.
 
     >>> swapaxes(np.zeros((2, 3, 4)), 0, 2).shape
     (4, 3, 2)
@@ -58,19 +69,19 @@ def swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Any:
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
-    """Move axes to other places; the rest keep their order.
+    """Move axes to other positions; the remaining axes keep their order.
 
     Parameters
     ----------
     x : array_like or Tensor
-        What to rearrange.
+        The array.
     source, destination : int or sequence of int
-        Where the axes stand, and where they shall stand.
+        The axes to move and their positions in the result.
 
     Returns
     -------
     ndarray or Tensor
-        The same numbers.
+        The transposed array.
 
     Examples
     --------
@@ -78,10 +89,9 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     (3, 4, 2)
     """
     ndim = len(shape_tuple(x))
-    old = [axis_number(a, ndim) for a in np.atleast_1d(source)]
-    new = [axis_number(a, ndim) for a in np.atleast_1d(destination)]
-    if len(old) != len(new) or len(set(old)) < len(old) or len(set(new)) < len(new):
-        raise ValueError(f"moveaxis needs as many source as destination axes, none twice, not {source}, {destination}")
+    old, new = axes_of(source, ndim), axes_of(destination, ndim)
+    if len(old) != len(new):
+        raise ValueError(f"moveaxis expected as many destination as source axes, got {source} and {destination}")
     order = [a for a in range(ndim) if a not in old]
     for place, a in sorted(zip(new, old, strict=True)):
         order.insert(place, a)
@@ -89,19 +99,19 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
-    """Insert axes of length 1 that stand at `axis` in the result.
+    """Insert axes of length 1.
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        What to extend.
+        The array.
     axis : int or sequence of int
-        Where the new axes stand.
+        The positions of the new axes in the result.
 
     Returns
     -------
     ndarray or Tensor
-        The same numbers.
+        The array with more axes.
 
     Examples
     --------
@@ -109,34 +119,31 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     array([[1.],
            [2.]])
     """
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    ndim = len(shape_tuple(x)) + len(axes)
-    places = {axis_number(a, ndim) for a in axes}
-    if len(places) < len(axes):
-        raise ValueError(f"expand_dims was given an axis twice: {axis}")
-    lengths = iter(shape_tuple(x))
-    return reshape(x, tuple(1 if i in places else next(lengths) for i in range(ndim)))
+    shape = shape_tuple(x)
+    axes = axes_of(axis, len(shape) + np.size(axis))
+    lengths = iter(shape)
+    return reshape(x, tuple(1 if i in axes else next(lengths) for i in range(len(shape) + len(axes))))
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """Leave out axes of length 1: all of them, or those given.
+    """Remove axes of length 1: all of them, or the given ones.
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        What to reduce.
+        The array.
     axis : int or sequence of int, optional
-        Which axes to leave out.
+        The axes to remove.
 
     Returns
     -------
     ndarray or Tensor
-        The same numbers.
+        The array with fewer axes.
 
     Raises
     ------
     ValueError
-        If a given axis has another length.
+        If a given axis is longer than 1.
 
     Examples
     --------
@@ -144,27 +151,26 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     array([1., 2.])
     """
     shape = shape_tuple(x)
-    given = () if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    axes = {i for i, n in enumerate(shape) if n == 1} if axis is None else {axis_number(a, len(shape)) for a in given}
-    if long := [i for i in sorted(axes) if shape[i] != 1]:
-        raise ValueError(f"squeeze leaves out axes of length 1 only; axis {long[0]} of shape {shape} is longer")
+    axes = [i for i, n in enumerate(shape) if n == 1] if axis is None else axes_of(axis, len(shape))
+    if long := [i for i in axes if shape[i] != 1]:
+        raise ValueError(f"squeeze removes axes of length 1, but axis {long[0]} of shape {shape} is longer")
     return reshape(x, tuple(n for i, n in enumerate(shape) if i not in axes))
 
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Join the axes from `start_dim` to `end_dim` into one.
+    """Merge the axes from `start_dim` to `end_dim` into one.
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        What to flatten.
+        The array.
     start_dim, end_dim : int
-        The first and the last axis to join.
+        The first and the last axis to merge.
 
     Returns
     -------
     ndarray or Tensor
-        The same numbers.
+        The reshaped array.
 
     Examples
     --------
@@ -172,30 +178,27 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     (2, 12)
     """
     shape = shape_tuple(x) or (1,)
-    start, end = axis_number(start_dim, len(shape)), axis_number(end_dim, len(shape))
-    joined = 1
-    for n in shape[start : end + 1]:
-        joined *= n
-    return reshape(x, (*shape[:start], joined, *shape[end + 1 :]))
+    (start,), (end,) = axes_of(start_dim, len(shape)), axes_of(end_dim, len(shape))
+    return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 # ------------------------------------------------------------------------------------------------ repeating
 
 
 def tile(x: Any, reps: int | Sequence[int]) -> Any:
-    """Repeat the whole array `reps` times along each axis.
+    """Repeat the whole array along each axis.
 
     Parameters
     ----------
     x : array_like, Tensor or Value
-        What to repeat.
+        The array.
     reps : int or sequence of int
-        How often along each axis, counted from the last.
+        The number of repetitions along each axis, counted from the last.
 
     Returns
     -------
     ndarray or Tensor
-        The repeated numbers.
+        The larger array.
 
     Examples
     --------
@@ -207,8 +210,8 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     ndim = max(len(times), len(shape))
     shape, times = (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(times)) + times
     apart = reshape(x, tuple(n for length in shape for n in (1, length)))
-    spread = broadcast_to(apart, tuple(n for pair in zip(times, shape, strict=True) for n in pair))
-    return reshape(spread, tuple(r * n for r, n in zip(times, shape, strict=True)))
+    repeated = broadcast_to(apart, tuple(n for pair in zip(times, shape, strict=True) for n in pair))
+    return reshape(repeated, tuple(r * n for r, n in zip(times, shape, strict=True)))
 
 
 # ------------------------------------------------------------------------------------------- parts of matrices
@@ -216,7 +219,7 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
 @linear(lambda g, y, x, k: tril(g, k))
 def tril(x: Any, k: int = 0) -> Any:
-    """Lower triangle of the last two axes, zeros above diagonal `k`.
+    """Return the lower triangle of the last two axes, with zeros above diagonal `k`.
 
     >>> tril([[1.0, 2.0], [3.0, 4.0]])
     array([[1., 0.],
@@ -227,7 +230,7 @@ def tril(x: Any, k: int = 0) -> Any:
 
 @linear(lambda g, y, x, k: triu(g, k))
 def triu(x: Any, k: int = 0) -> Any:
-    """Upper triangle of the last two axes, zeros below diagonal `k`.
+    """Return the upper triangle of the last two axes, with zeros below diagonal `k`.
 
     >>> triu([[1.0, 2.0], [3.0, 4.0]])
     array([[1., 2.],
