@@ -249,7 +249,9 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
         x, axis = reshape(x, (-1,)), 0
     shape = shape_tuple(x)
     if len(shape_tuple(indices)) != len(shape):
-        raise ValueError(f"take_along_axis expected indices with {len(shape)} axes, got shape {shape_tuple(indices)}")
+        raise ValueError(
+            f"take_along_axis expected indices with as many axes as {shape}, got shape {shape_tuple(indices)}"
+        )
     (axis,) = axes_of(axis, len(shape))
     grid = [np.arange(n).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
     return getitem(x, (*grid[:axis], indices, *grid[axis + 1 :]))

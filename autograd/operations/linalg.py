@@ -69,7 +69,9 @@ def _why_no_product(x: tuple[int, ...], y: tuple[int, ...]) -> str:
         return f"expected arrays with at least one axis, got shapes {x} and {y}; use * to multiply by a scalar"
     rows = y[-2] if len(y) > 1 else y[0]
     if x[-1] != rows:
-        return f"shapes {x} and {y} do not fit: the first has rows of length {x[-1]}, the second columns of {rows}"
+        return (
+            f"shapes {x} and {y} do not fit: the rows of the first are {x[-1]} long, the columns of the second {rows}"
+        )
     return f"shapes {x} and {y} do not fit: the leading axes {x[:-2]} and {y[:-2]} do not broadcast"
 
 
@@ -172,7 +174,7 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
     """
     order = 2.0 if ord is None or ord == "fro" else ord
     if isinstance(order, str) or not order > 0:
-        raise ValueError(f"norm expected a positive order or inf, got {ord!r}")
+        raise ValueError(f"norm expected an order above 0, or inf, got {ord!r}")
     return _norm(x, order, axis, keepdims)
 
 
@@ -227,7 +229,9 @@ def solve(a: Any, b: Any) -> Any:
     """
     rows = np.shape(b)[0 if np.ndim(b) == 1 else -2] if np.ndim(b) else 0
     if np.shape(_square(a))[-1] != rows:
-        raise ValueError(f"expected {np.shape(a)[-1]} rows on the right-hand side, got shape {np.shape(b)}")
+        raise ValueError(
+            f"{np.shape(a)[-1]} equations need as many rows on the right-hand side, got shape {np.shape(b)}"
+        )
     return np.linalg.solve(a, b)
 
 

@@ -88,7 +88,7 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     5.0
     """
     if not isinstance(subscripts, str):
-        raise TypeError(f"einsum expected subscripts such as 'ij,jk->ik', got {type(subscripts).__name__}")
+        raise TypeError(f"einsum expected its subscripts as text such as 'ij,jk->ik', got {type(subscripts).__name__}")
     return _einsum(*operands, subscripts=_explicit(subscripts, [shape_tuple(x) for x in operands]))
 
 

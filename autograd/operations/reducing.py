@@ -51,10 +51,14 @@ def _sum_into(x: Any, out: Any, axis: Axis = None, keepdims: bool = False) -> An
     return _sum(x, axis=axis, out=out, keepdims=keepdims)
 
 
-# A gradient is multiplied by 1/n rather than divided by n, since a large n overflows in float16.
+def _divided(g: Any, n: float) -> Any:
+    """Return ``g / n``, with a factor of ``1/n`` if `n` overflows in float16."""
+    return g * (1.0 / n) if n > 65504 else g / n
+
+
 @linear(
     lambda g, y, x, axis, keepdims: broadcast_to(
-        expanded(g * (1.0 / (_count(x, axis) or 1)), x, axis, keepdims), shape_of(x)
+        expanded(_divided(g, _count(x, axis) or 1), x, axis, keepdims), shape_of(x)
     ),
     onnx="ReduceMean",
 )
@@ -224,7 +228,7 @@ def _shared_among_ties(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> An
 def _require_elements(x: Any, axis: Axis) -> None:
     if not _count(x, axis):
         along = "" if axis is None else f" along axis {axis}"
-        raise ValueError(f"the array of shape {np.shape(x)} has no elements{along} to choose from")
+        raise ValueError(f"cannot choose from the array of shape {np.shape(x)}, which is empty{along}")
 
 
 def _extreme(choose: Any, reduce: Any, x: Any, axis: Axis, keepdims: bool) -> Any:

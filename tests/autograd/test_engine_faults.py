@@ -53,7 +53,7 @@ FAULTS = [
     ("softmax axis", lambda: tensor(2, 3).softmax(5), np.exceptions.AxisError, ["softmax", "axis 5"]),
     ("stack axis", lambda: ag.stack([tensor(2)], 4), np.exceptions.AxisError, ["axis 4"]),
     ("squeeze", lambda: tensor(2, 1).squeeze(0), ValueError, ["axis 0", "(2, 1)"]),
-    ("expand_dims twice", lambda: ag.expand_dims(tensor(2), (0, 0)), ValueError, ["twice"]),
+    ("expand_dims twice", lambda: ag.expand_dims(tensor(2), (0, 0)), ValueError, ["repeated axis"]),
     ("moveaxis", lambda: ag.moveaxis(tensor(2, 3), (0, 1), 0), ValueError, ["moveaxis"]),
     ("cumsum axis", lambda: tensor(2).cumsum(1), np.exceptions.AxisError, ["axis 1"]),
     ("cumprod axis", lambda: tensor(2).cumprod(1), np.exceptions.AxisError, ["axis 1"]),

@@ -350,3 +350,66 @@ def test_inverse_solution_and_determinants():
     same(ag.solve(stack, X[0]), np.linalg.solve(stack, X[0]))
     definite = stack @ stack.swapaxes(-1, -2)
     same(ag.cholesky(definite), np.linalg.cholesky(definite), rtol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------- integers, float16
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.int64, bool, list])
+@pytest.mark.parametrize("f", [
+    ag.norm, lambda x: ag.norm(x, 1), lambda x: ag.norm(x, 3.0), lambda x: ag.norm(x, np.inf), ag.sigmoid, ag.softplus,
+    ag.erf, ag.softmax, ag.log_softmax, ag.logsumexp, ag.mean, ag.std, ag.var,
+])  # fmt: skip
+def test_real_valued_operations_of_integers_compute_in_float(f, dtype):
+    limits = np.iinfo(np.int64 if dtype in (bool, list) else dtype)
+    x = np.array(
+        [False, True, True] if dtype is bool else [limits.min, 1, limits.max], None if dtype is list else dtype
+    )
+    found = f(x.tolist() if dtype is list else x)
+    assert np.asarray(found).dtype == np.float64
+    same(found, f(x.astype(float)), rtol=1e-12)
+
+
+def test_norm_of_large_python_integers_does_not_wrap_around():
+    assert ag.norm([3037000500, 3037000500]) == pytest.approx(3037000500 * math.sqrt(2.0))
+
+
+@pytest.mark.parametrize(
+    "f", [ag.mean, ag.var, ag.std, ag.norm, ag.logsumexp, lambda x: ag.max(ag.softmax(x)), lambda x: ag.norm(x, 3.0)]
+)
+def test_many_float16_values_do_not_overflow_in_value_or_gradient(f):
+    x = np.tile([1.0, 2.0], 35_000)
+    half, double = Tensor(x.astype(np.float16), requires_grad=True), Tensor(x, requires_grad=True)
+    y, z = f(half), f(double)
+    y.backward()
+    z.backward()
+    assert y.dtype == np.float16
+    assert y.item() == pytest.approx(z.item(), rel=2e-3)
+    np.testing.assert_allclose(half.grad, double.grad, rtol=0.02, atol=1e-7)
+
+
+@pytest.mark.parametrize(("f", "reduction"), [(ag.maximum, ag.max), (ag.minimum, ag.min)])
+@pytest.mark.parametrize("pair", [(math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan), (2.0, 2.0), (1.0, 3.0)])
+def test_extremes_of_two_treat_nan_and_ties_as_the_reductions_do(f, reduction, pair):
+    x, y, both = (
+        Tensor(pair[0], requires_grad=True),
+        Tensor(pair[1], requires_grad=True),
+        Tensor(pair, requires_grad=True),
+    )
+    f(x, y).backward()
+    reduction(both).backward()
+    np.testing.assert_array_equal(f(x, y).data, reduction(both).data)
+    np.testing.assert_array_equal([x.grad, y.grad], both.grad)
+    a, b = Value(pair[0]), Value(pair[1])
+    f(a, b).backward()
+    np.testing.assert_array_equal([a.grad, b.grad], both.grad)
+
+
+def test_full_like_keeps_the_gradient_of_the_fill_value():
+    level = Tensor(3.0, requires_grad=True)
+    filled = np.full_like(Tensor([0.0, 0.0], requires_grad=True), level)
+    filled.sum().backward()
+    assert filled.tolist() == [3.0, 3.0]
+    assert level.grad == 2.0
+    step = ag.compile(lambda x: (np.full_like(x, x[0]) * x).sum())
+    assert [float(step(np.array([k, 1.0]))) for k in (1.0, 2.0)] == [2.0, 6.0]
