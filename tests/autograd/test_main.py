@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 
 import autograd.__main__ as command_line
@@ -268,7 +269,7 @@ def test_a_closed_pipe_is_quiet():
     ) as running:  # fmt: skip
         running.stdout.close()
         errors = running.stderr.read()
-        assert running.wait(60) == 0
+        assert running.wait(processes.SECONDS) == 0
     assert errors == b""
 
 
@@ -289,7 +290,12 @@ sys.exit(main(["grad", "-", "a=1"]))
 
 def test_a_real_interrupt_ends_with_130():
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=processes.SECONDS,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 
 from autograd.__main__ import main
@@ -110,7 +111,7 @@ sys.exit(main(["grad", "a*a", "a=1"]))
 
 def test_79_control_c():
     with started("-c", INTERRUPTED) as running:
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=processes.SECONDS)
     assert (running.returncode, out, err) == (128 + signal.SIGINT, b"", b"")
 
 
@@ -120,8 +121,8 @@ def test_79_a_reader_that_has_had_enough_and_knows_ascii_only():
     with started("-m", "autograd", "explain", formula, "a=0.1") as running:
         running.stdout.close()
         assert running.stderr.read() == b""
-        assert running.wait(60) == 0
+        assert running.wait(processes.SECONDS) == 0
     with started("-m", "autograd", "explain", "β*a", "β=2", "a=1", env=environment) as running:
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=processes.SECONDS)
     assert (running.returncode, err) == (0, b"")
     assert "\x1b" not in out.decode("ascii")

@@ -313,9 +313,11 @@ def resumable(comm, path, what=None, step=0):
 
 
 def announce(of):
-    """Say that Ctrl-C may come, and take part in no step until it was heard somewhere."""
+    """Announce that the test may send Ctrl-C, and delay the next step until it has arrived."""
+    interrupt = signal.getsignal(signal.SIGINT).__self__
     print("ready", flush=True)
-    time.sleep(0.5)
+    while not interrupt.pressed:
+        time.sleep(0.01)
 
 
 def main():

@@ -13,7 +13,6 @@ JOB = Path(__file__).resolve().parent / "job.py"
 BESIDE = Path(sys.executable).parent / "mpiexec"
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 MISSING = "mpi4py and mpiexec are not installed" if not importlib.util.find_spec("mpi4py") or not MPIEXEC else ""
-SECONDS = 120  # far more than any job here takes, and less than for ever
 
 
 def command(ranks, *program, module=True):
@@ -28,7 +27,7 @@ def environment(**more):
 
 def run(ranks, *program, module=True, check=True, cwd=None):
     """Run a job to its end."""
-    done = processes.run(command(ranks, *program, module=module), SECONDS, env=environment(), cwd=cwd)
+    done = processes.run(command(ranks, *program, module=module), env=environment(), cwd=cwd)
     if check:
         assert done.returncode == 0, done.stderr
     return done

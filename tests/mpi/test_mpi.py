@@ -9,7 +9,7 @@ import signal
 import numpy as np
 import processes
 import pytest
-from launching import JOB, MISSING, ROOT, SECONDS, command, environment, run
+from launching import JOB, MISSING, ROOT, command, environment, run
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 NEAR = 1e-10
@@ -142,7 +142,7 @@ def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_pat
         except BaseException:
             job.kill()
             raise
-        printed, errors = processes.ended(job, SECONDS)
+        printed, errors = processes.ended(job)
     case = json.loads(printed.splitlines()[-1])
     assert case["stopped"] == ["interrupted", "interrupted"], errors
     assert 10 <= case["steps"] <= 12

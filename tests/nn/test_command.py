@@ -3,10 +3,10 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 
 from nn.__main__ import main
@@ -44,16 +44,14 @@ def test_a_folder_that_is_a_file_is_refused_before_the_table_is_read(tmp_path, c
 def test_ctrl_c_says_what_is_predicted_and_how_to_go_on(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-m", "nn", "train", IRIS, "--epochs", "100000", "--hidden", "4", "--out", "run"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+    with processes.start(command, cwd=tmp_path, env=environment) as running:
         said = []
         for line in running.stdout:
             said.append(line)
             if line.startswith("epoch"):
                 running.send_signal(signal.SIGINT)
                 break
-        out, err = running.communicate(timeout=60)
+        out, err = processes.ended(running)
     assert running.returncode == 130, err
     assert "target: 'target' (classification, 3 classes)\n" in said
     assert out.endswith("to continue, repeat the command with --resume\n")

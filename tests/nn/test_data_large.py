@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -396,7 +397,7 @@ def test_ranks_of_mpi_share_a_table():
     written(NUMBERS)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     command = [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py", "-c", SHARED]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = processes.run(command, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[13, 13, 13] True\n"
 

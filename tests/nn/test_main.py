@@ -5,12 +5,11 @@ import gzip
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 
 from nn.__main__ import main
@@ -301,19 +300,15 @@ def test_the_result_is_said_before_the_pictures_are_drawn(capsys):
 def start(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-m", "nn", *map(str, arguments)]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    return processes.start(command, env=environment, **options)
 
 
 def test_ctrl_c_saves_everything_and_ends():
     process = start("train", DATA / "iris.csv", "--epochs", "100000", "--hidden", "8")
     log = Path("run/log.jsonl")
-    deadline = time.monotonic() + 60
-    while not (log.exists() and log.stat().st_size) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    processes.wait_until(lambda: log.exists() and log.stat().st_size, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = processes.ended(process)
     assert process.returncode == 130, err
     assert "interrupted in epoch" in out
     assert Path("run/report.html").exists()

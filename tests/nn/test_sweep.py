@@ -6,11 +6,11 @@ import os
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 
 import processes
 import pytest
+from processes import ended, wait_until
 
 from nn.__main__ import main
 from nn.cli.folder import load_run
@@ -168,17 +168,7 @@ def start():
     yield sweep
     for process in started:
         process.kill()  # its workers end with it
-        process.communicate(timeout=60)
-
-
-def until(true, process=None, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not true() and (process is None or process.poll() is None) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if not true() and process is not None:
-        process.kill()
-        raise AssertionError(process.communicate(timeout=60))
-    assert true()
+        ended(process)
 
 
 def workers_of(process):
@@ -201,9 +191,9 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds p
 def test_a_killed_worker_is_reported_and_the_rest_go_on(start):
     name = configured(grid={"epochs": [100_000, 2]})
     process = start(name, "--workers", 1)
-    until(lambda: list(Path("sweep").glob("*/checkpoint.npz")), process)
+    wait_until(lambda: list(Path("sweep").glob("*/checkpoint.npz")), process)
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert (process.returncode, err) == (1, "")
     assert [record["status"] for record in lines()] == ["failed", "done"]
     assert "epochs 100000, seed 0: its process ended abruptly: killed, or out of memory" in out
@@ -213,16 +203,16 @@ def test_a_killed_worker_is_reported_and_the_rest_go_on(start):
 def test_a_killed_sweep_goes_on_to_the_same_numbers(start):
     name = configured(grid={"epochs": [2, 200]})
     process = start(name, "--workers", 1)
-    until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
+    wait_until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
     workers = workers_of(process)
     process.kill()
-    process.communicate(timeout=60)
+    ended(process)
     for worker in workers:  # it has no parent any more, and ends by itself
-        until(lambda worker=worker: not alive(worker))
+        wait_until(lambda worker=worker: not alive(worker))
     with Path("sweep/trials.jsonl").open("a") as file:
         file.write('{"trial": 2, "key": "cut off')
     again = start(name)
-    out, err = again.communicate(timeout=60)
+    out, err = ended(again)
     assert (again.returncode, err) == (0, "")
     assert "2 trials, 1 of them finished before" in out
     first, second = lines()
@@ -234,9 +224,9 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers(start):
 
 def test_ctrl_c_ends_the_sweep_and_says_how_to_go_on(start):
     process = start(configured(grid={"epochs": [2, 100_000]}), "--workers", 1)
-    until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
+    wait_until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = ended(process)
     assert (process.returncode, err) == (130, "")
     assert out.endswith("1 of 2 trials are finished; repeat the command to continue\n")
     assert len(lines()) == 1

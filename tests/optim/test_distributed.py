@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import processes
 import pytest
 
 import optim
@@ -51,7 +52,7 @@ class Threads:
 
 def on_ranks(size, work):
     """What `work(comm)` returns, or raises, on each rank."""
-    board, barrier, found = [None] * size, threading.Barrier(size, timeout=20), [None] * size
+    board, barrier, found = [None] * size, threading.Barrier(size, timeout=processes.SECONDS), [None] * size
 
     def one(rank):
         try:
@@ -300,7 +301,12 @@ def program(code, **variables):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PMI_", "OMPI_"))}
     environment |= {"PYTHONPATH": str(ROOT), **variables}
     return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=processes.SECONDS,
     )
 
 
