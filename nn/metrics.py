@@ -14,17 +14,9 @@ import numpy as np
 from autograd.extend import raw_data
 
 __all__ = [
-    "Metric",
-    "accuracy",
-    "better",
-    "confusion_matrix",
-    "f1_score",
-    "mean_absolute_error",
-    "named",
-    "predicted_classes",
-    "r2_score",
-    "root_mean_squared_error",
-]
+    "Metric", "accuracy", "confusion_matrix", "f1_score", "mean_absolute_error", "named", "predicted_classes",
+    "r2_score", "root_mean_squared_error",
+]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 Metric = Callable[[Any, Any], float]

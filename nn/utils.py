@@ -17,13 +17,7 @@ from autograd.extend import raw_data
 
 from .validation import checked_range
 
-__all__ = [
-    "clip_grad_norm_",
-    "clip_grad_value_",
-    "get_total_norm",
-    "parameters_to_vector",
-    "vector_to_parameters",
-]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
 
 
 def listed(parameters: Any, what: str = "parameters") -> list[Any]:

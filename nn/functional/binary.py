@@ -6,20 +6,11 @@ from typing import Any
 
 import autograd as ag
 from autograd import maximum, sigmoid
-from autograd.extend import apply, elementwise, xp
+from autograd.extend import elementwise, xp
 from nn.validation import checked_range
 
-from .checks import (
-    fitted_weight,
-    prediction_and_target,
-    reduced,
-    refuse_nan,
-    require_no_nan,
-    require_probabilities,
-)
+from .checks import fitted_weight, prediction_and_target, reduced, refuse_nan, require_no_nan, require_probabilities
 from .fused import mean_logit_cross_entropy
-
-MEAN_OF_LOGITS = mean_logit_cross_entropy.primitive  # type: ignore[attr-defined]
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge_embedding_loss", "hinge_loss",
@@ -133,7 +124,7 @@ def binary_cross_entropy_with_logits(
     z, t = prediction_and_target(name, input, target)
     require_probabilities(name, "targets", t)
     if weight is None and pos_weight is None and reduction == "mean" and z.size:
-        return apply(MEAN_OF_LOGITS, (z, t))
+        return mean_logit_cross_entropy(z, t)
     if pos_weight is None:
         losses = logit_cross_entropy(z, t)
     else:  # log(sigmoid(z)) = -softplus(-z), and log(1 - sigmoid(z)) = -z - softplus(-z)

@@ -10,11 +10,9 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value
-from autograd.extend import apply, guard, raw_data
+from autograd.extend import guard, raw_data
 
 from .fused import mean_of_all
-
-MEAN = mean_of_all.primitive  # type: ignore[attr-defined]
 
 NUMBERS = (Value, float, int, np.floating, np.integer)
 REDUCTIONS = ("mean", "sum", "none")
@@ -50,7 +48,7 @@ def reduced(losses: Any, reduction: str) -> Any:
     """Return the mean or the sum of the losses, or the losses themselves."""
     if reduction == "mean":
         if losses.size:
-            return apply(MEAN, (losses,))
+            return mean_of_all(losses)
         warn_empty()
         return ag.sum(losses) * float("nan")
     if reduction == "sum":

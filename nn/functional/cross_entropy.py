@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd.extend import apply, callback, elementwise, guard, raw_data, xp
+from autograd.extend import callback, elementwise, guard, raw_data, xp
 from nn.validation import checked_range
 
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities, row_count
 from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_entropy_of_index
 
 __all__ = ["cross_entropy", "kl_div", "multi_margin_loss", "nll_loss"]
-
-OF_INDEX = cross_entropy_of_index.primitive  # type: ignore[attr-defined]
-MEAN_OF_INDEX = mean_cross_entropy_of_index.primitive  # type: ignore[attr-defined]
 
 
 def cross_entropy(
@@ -66,30 +63,56 @@ def cross_entropy(
     0.693147
     """
     z, target = as_losses(input), target if isinstance(target, ag.Node) else np.asarray(target)
-    t = raw_data(target)
+    is_index = _are_class_indices(z, raw_data(target))
     if z.ndim != 2:
-        return _of_other_shape(z, target, weight, ignore_index, reduction, label_smoothing)
-    if t.dtype.kind not in "iu" or t.ndim != 1:
+        rows = ag.reshape(target, (-1,)) if is_index else _classes_last(target)
+        loss = cross_entropy(_classes_last(z), rows, weight, ignore_index, reduction, label_smoothing)
+        if reduction != "none":
+            return loss
+        return ag.reshape(loss, (*z.shape[:1], *z.shape[2:])) if z.ndim > 1 else loss[0]
+    if not is_index:
         if ignore_index != -100:  # the default
-            raise ValueError(
-                f"cross_entropy: ignore_index={ignore_index} needs class indices, got a target of probabilities; set "
-                "the rows to ignore to zero instead"
-            )
-        _check_probability_rows(z, target, t)
+            raise ValueError(f"cross_entropy: ignore_index={ignore_index} needs class indices, got probabilities")
+        require_probabilities("cross_entropy", "target probabilities", target)
         return reduced(_weighted_rows(z, target, weight, label_smoothing), reduction)
     plain = weight is None and not label_smoothing and not 0 <= ignore_index < z.shape[1] and z.dtype != object
-    if plain and guard(_all_valid, target, *z.shape):
-        if reduction == "mean" and len(t):
-            return apply(MEAN_OF_INDEX, (z, target))
-        return reduced(apply(OF_INDEX, (z, target)), reduction)
+    if plain and guard(_all_valid, target, z.shape[1]):
+        if reduction == "mean" and len(z):
+            return mean_cross_entropy_of_index(z, target)
+        return reduced(cross_entropy_of_index(z, target), reduction)
     hot, kept = _class_masks("cross_entropy", z, target, ignore_index)
     losses = _weighted_rows(z, 1.0 * hot, weight, label_smoothing, kept)
     return _weighted_mean("cross_entropy", losses, hot, kept, weight, reduction)
 
 
-def _all_valid(t: Any, rows: int, classes: int) -> bool:
-    """Return whether there is one index in [0, classes) per row: a negative one is huge when read as unsigned."""
-    return len(t) == rows and (not rows or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes))
+def _are_class_indices(z: Any, t: Any) -> bool:
+    """Return whether a target contains class indices, else probabilities; raise if it fits neither."""
+    if z.ndim == 0:
+        raise ValueError("cross_entropy: logits need an axis of classes, got a single number")
+    shape = (*z.shape[:1], *z.shape[2:]) if z.ndim > 1 else ()
+    is_integer = t.dtype.kind in "iu"
+    if t.shape == (shape if is_integer else z.shape) and t.dtype.kind != "b":
+        return is_integer
+    if t.shape == shape:
+        raise TypeError(f"cross_entropy: class indices must be integers, got {t.dtype}; convert with .astype(int)")
+    if t.shape == z.shape:
+        raise TypeError(f"cross_entropy: one-hot rows must be floats, got {t.dtype}; convert with .astype(float)")
+    hint = "; use target[:, 0]" if t.shape == (*shape, 1) else ""
+    raise ValueError(
+        f"cross_entropy: logits of shape {z.shape} need class indices of shape {shape} or probabilities of shape "
+        f"{z.shape}, got a target of shape {t.shape}{hint}"
+    )
+
+
+def _classes_last(x: Any) -> Any:
+    """Return (N, C, d1, ...) or (C,) as rows over classes."""
+    moved = ag.transpose(x, (0, *range(2, x.ndim), 1)) if x.ndim > 2 else x
+    return ag.reshape(moved, (-1, x.shape[min(1, x.ndim - 1)]))
+
+
+def _all_valid(t: Any, classes: int) -> bool:
+    """Return whether all indices are in [0, classes): a negative one is huge when read as unsigned."""
+    return not len(t) or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes)
 
 
 def _class_masks(name: str, x: Any, target: Any, ignore_index: int | None = None) -> tuple[Any, Any]:
@@ -148,25 +171,6 @@ def _weighted_mean(name: str, losses: Any, hot: Any, kept: Any, weight: Any, red
     return mean if type(nothing) is float and not nothing else mean + nothing
 
 
-def _check_probability_rows(z: Any, target: Any, t: Any) -> None:
-    """Raise unless the target contains rows of probabilities."""
-    if t.shape == (len(z), 1) != z.shape:
-        raise ValueError(
-            f"cross_entropy: class indices must have shape {z.shape[:1]}, got a column {t.shape}; use target[:, 0]"
-        )
-    if t.dtype.kind not in "fO":
-        raise TypeError(
-            f"cross_entropy: got a target of dtype {t.dtype} and shape {t.shape} for logits of shape {z.shape}; class "
-            f"indices are integers of shape {z.shape[:1]}, probabilities are floats of the shape of the logits. "
-            "Convert one-hot rows with .astype(float)"
-        )
-    if t.shape == z.shape[:1]:
-        raise TypeError(f"cross_entropy: class indices must be integers, got {t.dtype}; convert with .astype(int)")
-    if t.shape != z.shape:
-        raise ValueError(f"cross_entropy: probabilities of shape {t.shape} do not fit logits of shape {z.shape}")
-    require_probabilities("cross_entropy", "target probabilities", target)
-
-
 def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: Any = None) -> Any:
     """Return the loss of each row for target probabilities `q`, smoothed and weighted."""
     if checked_range("cross_entropy", "label_smoothing", label_smoothing, high=1.0):
@@ -175,31 +179,6 @@ def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: An
     if weight is not None:
         q = q * _class_weights("cross_entropy", weight, z)
     return cross_entropy_of_rows(z, constant(q, z))
-
-
-def _of_other_shape(z: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
-    """Return the loss of one row of logits, or of logits with more axes after the classes."""
-    t = raw_data(target)
-    if z.ndim == 0:
-        raise ValueError("cross_entropy: logits need an axis of classes, got a single number")
-    is_index = t.dtype.kind in "iu" and t.ndim == z.ndim - 1
-    expected = (*z.shape[:1], *z.shape[2:]) if z.ndim > 1 else ()
-    if t.shape != (expected if is_index else z.shape):
-        raise ValueError(
-            f"cross_entropy: targets of shape {t.shape} do not fit logits of shape {z.shape}; class indices need shape "
-            f"{expected}, probabilities the shape of the logits"
-        )
-    rows = ag.reshape(target, (-1,)) if is_index else _classes_last(target)
-    loss = cross_entropy(_classes_last(z), rows, weight, ignore_index, reduction, smoothing)
-    if reduction != "none":
-        return loss
-    return ag.reshape(loss, expected) if expected else loss[0]
-
-
-def _classes_last(x: Any) -> Any:
-    """Return (N, C, d1, ...) or (C,) as rows over classes."""
-    moved = ag.transpose(x, (0, *range(2, x.ndim), 1)) if x.ndim > 2 else x
-    return ag.reshape(moved, (-1, x.shape[min(1, x.ndim - 1)]))
 
 
 def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:

@@ -1,7 +1,7 @@
-"""Several operations in one node: the formula of the whole, and one pullback per argument.
+"""Fused operations: the forward of several operations as one node, with one pullback per argument.
 
-Each fused primitive stands beside its composition from elementary operations, which is its specification in the
-tests and what runs on arrays of `Value`s.
+Each declares its composition from elementary operations, which is its specification in the tests and is evaluated for
+arrays of `Value`s.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import autograd as ag
 from autograd.extend import primitive, writes_into
 
 __all__ = [
-    "AFFINE", "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index",
+    "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index",
     "mean_cross_entropy_of_index", "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit",
     "standardized",
 ]  # fmt: skip
@@ -25,10 +25,7 @@ Function = Callable[..., Any]
 
 
 def fused(composition: Function, *pullbacks: Function | None, symbol: str = "") -> Callable[[Function], Function]:
-    """Make a fused primitive of an array forward, its composition and one pullback per argument.
-
-    Readers are shown its `symbol`: how a loss was cut into operations is nothing they have to know.
-    """
+    """Make a primitive from a forward on arrays, its composition and one pullback per argument."""
 
     def decorate(forward: Function) -> Function:
         @functools.wraps(forward)
@@ -44,7 +41,7 @@ def fused(composition: Function, *pullbacks: Function | None, symbol: str = "") 
 
 
 def _rows(x: Any) -> Any:
-    """Return an array of vectors as a matrix with one vector in each row."""
+    """Return an array of vectors as a matrix with one vector per row."""
     return x if x.ndim == 2 else ag.reshape(x, (-1, x.shape[-1]))
 
 
@@ -53,7 +50,7 @@ def _rows(x: Any) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _ones(count: int, dtype: Any) -> np.ndarray[Any, Any]:
-    """Return a row of ones: a product with it adds up the rows of a matrix, faster than a sum over an axis."""
+    """Return a vector of ones; a product with it sums over an axis faster than `sum`."""
     return np.ones(count, dtype)
 
 
@@ -79,14 +76,11 @@ def _affine_into(x: Any, W: Any, b: Any, out: Any) -> Any:
     return np.add(out, b, out=out)
 
 
-AFFINE = affine.primitive  # type: ignore[attr-defined]
-
-
-# ---------------------------------------------------------------------------------------------- normalisation
+# ---------------------------------------------------------------------------------------------- normalization
 
 
 def _deviations(x: Any, axis: Any, eps: float) -> tuple[Any, Any]:
-    """Return the distances from the mean and one over the standard deviation."""
+    """Return the deviations from the mean and the inverse standard deviation."""
     d = x - ag.mean(x, axis=axis, keepdims=True)
     return d, 1.0 / ag.sqrt(ag.mean(d * d, axis=axis, keepdims=True) + eps)
 
@@ -104,7 +98,7 @@ def _pull_standardized(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
 
 @fused(_standardized, _pull_standardized, symbol="standardize")
 def standardized(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
-    """Numbers along `axis` shifted to mean 0 and scaled to variance 1 (nearly: `eps` is added to the variance)."""
+    """Array shifted to mean 0 and scaled to variance 1 along `axis`; `eps` is added to the variance."""
     d = x - x.mean(axis=axis, keepdims=True)
     return d / np.sqrt((d * d).mean(axis=axis, keepdims=True) + eps)
 
@@ -119,7 +113,7 @@ def _pull_scaled(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
 
 @fused(lambda x, axis=-1, eps=1e-5: x * _inverse_rms(x, axis, eps), _pull_scaled, symbol="RMS norm")
 def scaled_to_unit(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
-    """Numbers along `axis` divided by the root of their mean square."""
+    """Array divided by its root mean square along `axis`."""
     return x / np.sqrt((x * x).mean(axis=axis, keepdims=True) + eps)
 
 
@@ -128,7 +122,7 @@ def scaled_to_unit(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
 
 @fused(lambda x: ag.mean(x), lambda g, y, x: g / x.size * np.ones(x.shape, x.dtype), symbol="mean")
 def mean_of_all(x: Any) -> Any:
-    """Mean of all numbers of an array."""
+    """Mean of all elements of an array."""
     return np.add.reduce(x, axis=None) / x.size
 
 
@@ -166,13 +160,13 @@ FEW = 64  # classes
 
 
 def _peaks(z: Any) -> Any:
-    """Return the largest of each row: of short rows down the columns of a copy, which NumPy does ten times as fast."""
+    """Return the maximum of each row; for short rows NumPy is ten times as fast along the columns of a copy."""
     return np.maximum.reduce(z.T.copy(), axis=0) if z.shape[1] < FEW else np.maximum.reduce(z, axis=1)
 
 
 @functools.lru_cache(maxsize=64)
 def _places(count: int) -> np.ndarray[Any, Any]:
-    """Return the numbers of the rows."""
+    """Return the indices of the rows."""
     return np.arange(count)
 
 
@@ -187,7 +181,7 @@ def _pull_excess(g: Any, y: Any, z: Any, t: Any) -> Any:
 
 @fused(lambda z, t: ag.softmax(z) - (t[:, None] == np.arange(z.shape[1])), _pull_excess, None, symbol="softmax - class")
 def excess_of_index(z: Any, t: Any) -> Any:
-    """Softmax of each row of logits z (n, C), less 1 for its class t (n,): the slope of the cross-entropy."""
+    """Softmax of each row of logits z (n, C), minus 1 at its class t (n,): the gradient of the cross-entropy."""
     e = z - _peaks(z)[:, None]
     np.exp(e, out=e)
     e /= np.dot(e, _ones(e.shape[1], e.dtype))[:, None]
@@ -195,7 +189,7 @@ def excess_of_index(z: Any, t: Any) -> Any:
     return e
 
 
-def _index_losses_of_numbers(z: Any, t: Any) -> Any:
+def _index_losses_of_arrays(z: Any, t: Any) -> Any:
     e = z - _peaks(z)[:, None]
     true = e[_places(len(t)), t]
     np.exp(e, out=e)
@@ -207,7 +201,7 @@ def _index_losses_of_numbers(z: Any, t: Any) -> Any:
 @fused(_index_losses, lambda g, y, z, t: excess_of_index(z, t) * g[:, None], None, symbol="cross entropy")
 def cross_entropy_of_index(z: Any, t: Any) -> Any:
     """Cross-entropy ``log(sum(exp(z))) - z[t]`` of each row of logits z (n, C) with its class t (n,)."""
-    return _index_losses_of_numbers(z, t)
+    return _index_losses_of_arrays(z, t)
 
 
 @fused(
@@ -218,7 +212,7 @@ def cross_entropy_of_index(z: Any, t: Any) -> Any:
 )
 def mean_cross_entropy_of_index(z: Any, t: Any) -> Any:
     """Mean over the rows of `cross_entropy_of_index`."""
-    return np.add.reduce(_index_losses_of_numbers(z, t)) / len(t)
+    return np.add.reduce(_index_losses_of_arrays(z, t)) / len(t)
 
 
 def _row_losses(z: Any, q: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 import autograd as ag
-from autograd.extend import apply, callback, guard, raw_data, shape_of
+from autograd.extend import callback, guard, raw_data, shape_of
 
 from .checks import as_operand
-from .fused import AFFINE
+from .fused import affine
 
 __all__ = ["bilinear", "embedding", "linear"]
 
@@ -50,7 +50,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     b = as_operand(bias)
     if shape_of(b) != (W.shape[0],):
         raise ValueError(f"linear: a bias of shape {b.shape} does not fit a weight of shape {W.shape} (out, in)")
-    return apply(AFFINE, (x, W, b))
+    return affine(x, W, b)
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:

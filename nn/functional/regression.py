@@ -9,7 +9,7 @@ import numpy as np
 
 import autograd as ag
 from autograd import greater, log, maximum, tanh, where
-from autograd.extend import apply, callback, elementwise, guard, xp
+from autograd.extend import callback, elementwise, guard, xp
 from nn.validation import checked_range
 
 from .checks import constant, prediction_and_target, reduced, refuse_nan, row_count
@@ -20,9 +20,6 @@ __all__ = [
     "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mse_loss", "poisson_nll_loss",
     "smooth_l1_loss",
 ]  # fmt: skip
-
-
-MEAN_SQUARED_ERROR = mean_squared_error.primitive  # type: ignore[attr-defined]
 
 
 @elementwise(lambda y, x, t: 2.0 * (x - t), lambda y, x, t: 2.0 * (t - x))
@@ -81,7 +78,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """
     x, t = prediction_and_target("mse_loss", input, target)
     if reduction == "mean" and x.size:
-        return refuse_nan("mse_loss", apply(MEAN_SQUARED_ERROR, (x, t)), t)
+        return refuse_nan("mse_loss", mean_squared_error(x, t), t)
     return refuse_nan("mse_loss", reduced(squared_error(x, t), reduction), t)
 
 

@@ -9,10 +9,9 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node
-from autograd.extend import apply
 from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from nn.functional.checks import as_operand
-from nn.functional.fused import AFFINE
+from nn.functional.fused import affine
 from nn.init import normal_, uniform_
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
@@ -93,7 +92,7 @@ class Linear(Module):
             )
         if self.bias is None:
             return input @ self.weight.T
-        return apply(AFFINE, (input, self.weight, self.bias))
+        return affine(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Return the options."""
