@@ -1,4 +1,4 @@
-"""`compile`: a function that is run once by the engine, and from then on as a program."""
+"""`compile`: record one call of a function as a program, and replay the program in later calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import backward, store, storing
+from autograd.backward import backward, storing
 from autograd.diagnostics.mistakes import look_at_root
 from autograd.graph import Node, topological_order
 from autograd.recording import NotReplayable, current_mode, is_recording, is_transforming, settled_mode, watching
@@ -19,52 +19,52 @@ from autograd.transforms.nested import flatten, mapped
 from autograd.transforms.tracing import Recorded
 from autograd.variable import leaf
 
-from .executor import FloatReplay, executor_for
+from .executor import executor_for
 from .program import Program
 from .recording import Recording, RecordingError, gradients_of, uncollected
 from .signature import Arguments, as_input, signature_of
 
 __all__ = ["Compiled", "compile"]
 
-MOST_PROGRAMS = 64  # signatures kept; the oldest are forgotten
-MOST_SETTINGS = 8  # programs of one signature kept, for as many settings
+MOST_PROGRAMS = 64  # cache keys; the oldest are dropped
+MOST_VARIANTS = 8  # programs of one cache key, for different results of the guards
 
 
 def compile(function: Callable[..., Any]) -> Compiled:
-    r"""Make a function that records what `function` computes once, and then replays it at the speed of plain NumPy.
+    r"""Return a function that records the operations of `function` once and replays them at the speed of plain NumPy.
 
     Parameters
     ----------
     function : callable
-        Takes arrays, floats, nodes, nests of them, and anything hashable; returns a loss, a tuple that begins with a
-        loss, or any numbers.
+        Takes arrays, floats, nodes, nests of them, and anything hashable.  Returns a loss, a tuple that begins with a
+        loss, or any other nest of nodes.
 
     Returns
     -------
     Compiled
-        Called like `function`.  If the first result depends on variables (the parameters of a model), it is a loss of
-        one number, and its gradients are left in their `.grad`, as ``loss.backward()`` would.  Otherwise, and inside
-        `no_grad`, it only computes.
+        Called like `function`.  If the first result depends on variables (the parameters of a model), it must be a
+        scalar loss, and its gradients are accumulated in their `.grad`, as ``loss.backward()`` would do.  Otherwise,
+        and inside `no_grad`, results are computed without gradients.
 
     Raises
     ------
     RecordingError
-        While recording, if Python asks for numbers (``if loss < 1``, ``float(loss)``, ``loss.data``), or draws from
-        `random` or `np.random`.
+        While recording, if Python code reads data (``if loss < 1``, ``float(loss)``, ``loss.data``), draws from
+        `random` or `np.random`, or uses a Tensor that was computed outside.
 
     Notes
     -----
-    A program is recorded for each combination of shapes and dtypes, of arguments that are no numbers, and of settings
-    such as a module's training mode.  Variables are read afresh on each call, so that an optimizer may do its work in
-    between; random numbers are drawn afresh, running averages move on.  What else Python sees while recording, such as
-    an attribute, a `.grad`, a plain array of outside or a draw from a generator of one's own, stays as it was then:
-    `autograd.extend.callback` calls a function anew in each replay.
+    A program is recorded for each combination of shapes and dtypes, of arguments that are not floats or arrays, and of
+    guarded state such as a module's training mode.  Variables are read in each call, so an optimizer can update them in
+    between.  Layers draw new random values and update running statistics in each call.  Other Python state that the
+    function reads while it is recorded, such as an attribute, a `.grad`, a plain array or a random generator, keeps the
+    value it had then: use `autograd.extend.callback` and `autograd.extend.guard` for it.
 
-    No derivative is known here: the chain rule runs once, on nodes, and what it computes is replayed.
+    The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
 
-    Graphs of many `Value`s become arrays: all numbers that can be computed at the same time are, by numba where it is
-    installed (``pip install chainrule[fast]``), else by NumPy.  The environment variable ``CHAINRULE_NUMBA=0`` does
-    without numba; its machine code is kept beside the package, or where ``NUMBA_CACHE_DIR`` says.
+    Large graphs of `Value`s are run many operations at a time, by numba if it is installed (``pip install
+    chainrule[fast]``), else by NumPy.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; its machine code
+    is cached beside the package, or in the folder ``NUMBA_CACHE_DIR``.
 
     Examples
     --------
@@ -82,12 +82,12 @@ def compile(function: Callable[..., Any]) -> Compiled:
 
 
 class Compiled(Recorded):
-    """A function with the programs recorded of it; see `compile`."""
+    """A function with its recorded programs; see `compile`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
             raise TypeError(
-                f"compile() takes a function, not {function!r:.60}; as in compile(lambda x: loss(model(x)))"
+                f"compile() expected a function, got {function!r:.60}; write compile(lambda x: loss(model(x)))"
             )
         functools.update_wrapper(self, function)
         self.function = function
@@ -96,7 +96,7 @@ class Compiled(Recorded):
         self._is_running = self._has_warned = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what the function returns, and leave the gradients of a loss in `.grad`."""
+        """Return the result of the function; accumulate the gradients of a loss in `.grad`."""
         mode = settled_mode()
         if is_transforming() or is_recording():  # the call is part of a larger computation
             return self._call(args, kwargs)
@@ -124,11 +124,11 @@ class Compiled(Recorded):
         return f"<compiled {name}, programs recorded: {sum(map(len, self._programs.values()))}>"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Return this as a method of an object, which is a setting of the call, as other hashable arguments are."""
+        """Return a method of `instance`, which is part of the cache key like other hashable arguments."""
         return self if instance is None else types.MethodType(self, instance)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.function,)  # a copy records for itself
+        return type(self), (self.function,)  # a copy starts without programs
 
     def _call(self, args: Any, kwargs: Any) -> Any:
         """Call the function with nodes in place of floats and arrays, as when it is recorded."""
@@ -155,9 +155,9 @@ class Compiled(Recorded):
         except NotReplayable:
             return self._eagerly(args, kwargs)
         kept = self._programs.setdefault(key, [])
-        del kept[: max(0, len(kept) + 1 - MOST_SETTINGS)]
+        del kept[: max(0, len(kept) + 1 - MOST_VARIANTS)]
         kept.append(program)
-        return program.first_results(sources)
+        return program.first_result(sources)
 
     def _warn_of_recordings(self) -> None:
         if not self._has_warned:
@@ -172,11 +172,11 @@ class Compiled(Recorded):
             )
 
     def again(self, function: Callable[..., Any]) -> Compiled:
-        """Return another function that is compiled, as a transform of this one is."""
+        """Return another compiled function, such as a transform of this one."""
         return Compiled(function)
 
     def source(self) -> str:
-        """Return the program recorded last, as Python text.
+        """Return the source code of the program recorded last.
 
         Examples
         --------
@@ -190,21 +190,21 @@ class Compiled(Recorded):
             return (...)
         """
         if not self._programs:
-            raise RuntimeError("nothing is recorded yet: call the compiled function once, then ask for its source")
+            raise RuntimeError("no program is recorded yet: call the compiled function before source()")
         return [program for programs in self._programs.values() for program in programs][-1].replay.source
 
 
 class _Call:
-    """One recorded call: its program, the variables that get gradients, and the structure of what it returns."""
+    """A recorded call: its program, its guards, and the structure of its result."""
 
-    def __init__(self, function: Callable[..., Any], call: Arguments, with_gradients: bool) -> None:
-        recording = Recording(with_gradients)
+    def __init__(self, function: Callable[..., Any], call: Arguments, grad_enabled: bool) -> None:
+        recording = Recording(grad_enabled)
         with watching(recording):
             result = function(*call.args, **call.kwargs)
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
             for y, path in zip(outputs, paths, strict=True):
                 _require_result(y, path)
-            loss = outputs[0] if outputs and with_gradients else None
+            loss = outputs[0] if outputs and grad_enabled else None
             gradients: dict[Node, Any] = {}
             if isinstance(loss, Node) and _variables(loss):
                 _require_loss(loss)
@@ -214,70 +214,39 @@ class _Call:
         recording.refuse_outside(*outputs, *recording.effects)
         program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
         self.replay = executor_for(program, call.names, list(gradients))
-        self._floats = self.replay if isinstance(self.replay, FloatReplay) else None
-        place = {node: i for i, node in enumerate(call.nodes)}
-        # Whose gradient: a variable, or the number of an input.
-        self._targets: list[Any] = [place.get(variable, variable) for variable in gradients]
-        self._asks = any(variable in place for variable in gradients)
         self._first: tuple[Any, ...] | None = tuple([_copied(x) for x in (*outputs, *gradients.values())])
         self._count = len(outputs)
-        self._kinds = [type(x) if isinstance(x, Node) else None for x in outputs]
-        if not program.leaves and not any(call.asking()):  # as the operations themselves: numbers for numbers
-            self._kinds = [None] * len(outputs)
+        # A function of floats and arrays alone returns floats and arrays, as operations do.
+        is_plain = not program.leaves and not any(node._requires_grad for node in call.nodes)
+        self._kinds = [type(x) if isinstance(x, Node) and not is_plain else None for x in outputs]
         self._guards = recording.guards
-        self._seen = [] if self._floats else [_state(x) for x in program.leaves]
-        if self._floats:  # which looks at its variables itself, and keeps none alive
-            self._targets, self._asks = [], False
 
     def holds(self) -> bool:
-        """Whether everything that was looked at while recording is as it was."""
-        if self._floats is not None and not self._floats.holds():
+        """Return whether the program is valid: variables and guards are as they were when it was recorded."""
+        if not self.replay.holds():
             return False
-        for x, wants, hooks, shape, dtype in self._seen:
-            data = x._data
-            if x._requires_grad is not wants or x.hooks is not hooks:
-                return False
-            if shape is not None and (data.shape != shape or (data.dtype is not dtype and data.dtype != dtype)):
-                return False
         for function, args, answer in self._guards:  # noqa: SIM110  (a generator takes as long as two guards)
             if function(*args) != answer:
                 return False
         return True
 
-    def __call__(self, numbers: Sequence[Any], sources: Sequence[Any]) -> Any:
-        """Run the program."""
-        return self._delivered(self.replay.run(*numbers), sources)
+    def __call__(self, inputs: Sequence[Any], sources: Sequence[Any]) -> Any:
+        """Run the program, store gradients and return the result."""
+        return self._finish(self.replay.run(*inputs), sources)
 
-    def first_results(self, sources: Sequence[Any]) -> Any:
-        """Return what the recorded call itself has computed."""
+    def first_result(self, sources: Sequence[Any]) -> Any:
+        """Store the gradients and return the result of the recorded call itself."""
         found, self._first = self._first, None
         assert found is not None
-        return self._delivered(found, sources)
+        return self._finish(found, sources)
 
-    def _delivered(self, found: Sequence[Any], sources: Sequence[Any]) -> Any:
+    def _finish(self, found: Sequence[Any], sources: Sequence[Any]) -> Any:
         count = self._count
         with storing:
-            if self._floats is None:
-                self._store(found[count:], sources)
-            else:
-                self._floats.store(found[count:], sources)
+            self.replay.store(found[count:], sources)
         if count == 1:
             return self._rebuild(iter((_wrapped(found[0], self._kinds[0]),)))
         return self._rebuild(iter([_wrapped(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
-
-    def _store(self, gradients: Sequence[Any], sources: Sequence[Any]) -> None:
-        targets = self._targets
-        if self._asks:
-            targets = [sources[t] if type(t) is int else t for t in targets]
-            if len({*targets}) < len(targets):  # an argument that was given twice, or that the function knows anyway
-                for x, g in zip(targets, gradients, strict=True):
-                    store({x: g}, False)
-                return
-        if [x for x in targets if x._grad is not None]:
-            store(dict(zip(targets, gradients, strict=True)), False)
-        else:  # the arrays belong to nobody else: the program has made them so
-            for x, g in zip(targets, gradients, strict=True):
-                x._grad, x.stamp = g, id(x._data)
 
 
 def _require_result(y: Any, path: str) -> None:
@@ -289,23 +258,17 @@ def _require_result(y: Any, path: str) -> None:
 
 
 def _variables(root: Node) -> bool:
-    """Whether a gradient of `root` would reach a leaf."""
+    """Return whether a gradient of `root` would reach a leaf."""
     return root._requires_grad and any(node.op is None for node in topological_order(root, variables_only=True))
 
 
 def _require_loss(first: Node) -> None:
     if isinstance(first._data, np.ndarray) and first._data.size != 1:
         raise RuntimeError(
-            "backward() starts from a scalar, and a compiled function runs it from its first result, which has shape "
-            f"{first._data.shape} here. Return a loss first, as .sum() or .mean() makes one, or call the function "
+            "backward() starts from a scalar, and a compiled function starts it from its first result, which has shape "
+            f"{first._data.shape}. Return a scalar loss first, made by .sum() or .mean(), or call the function "
             "inside autograd.no_grad() for its results alone"
         )
-
-
-def _state(x: Node) -> tuple[Any, ...]:
-    data = x._data
-    shape, dtype = (None, None) if type(data) is float else (data.shape, data.dtype)
-    return x, x._requires_grad, x.hooks, shape, dtype
 
 
 def _copied(x: Any) -> Any:
@@ -318,9 +281,9 @@ def _detached(x: Any) -> Any:
 
 
 def _wrapped(x: Any, kind: Any) -> Any:
-    """Return a result as the function would: a node of its own, or a plain number or array."""
+    """Return a result of a replay as the function returns it: a node, a float or an array."""
     if kind is None:
         return x[()] if type(x) is np.ndarray and not x.ndim else x
-    if type(x) is bool or type(x) is int:  # the answer to a question about floats
+    if type(x) is bool or type(x) is int:  # a comparison of floats
         return leaf(kind, float(x))
     return leaf(kind, x if type(x) is float else np.asarray(x))

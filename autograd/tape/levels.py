@@ -1,14 +1,14 @@
-r"""A program of floats as arrays: what can be computed at the same time stands side by side.
+r"""A program of floats as arrays: operations that do not depend on each other are computed together.
 
-Most of a scalar graph are sums of products, written one operation at a time: ``act = act + w * x`` in a neuron, ``total
-+ g * w`` in the chain rule.  A sum that has one user, which adds to it, is no number anybody else sees, and neither is
-a product that is only added.  So the two kinds of operations become one: a *chain*,
+Most operations of a scalar graph belong to sums of products, one operation at a time: ``act = act + w * x`` in a
+neuron, ``total + g * w`` in the chain rule.  Partial sums and products with a single use are merged into a *chain*,
 
 .. math:: s = ((a_1 b_1 + a_2 b_2) + a_3 b_3) + \ldots
 
-rounded after every product and after every sum, exactly as it was written.  A lone sum is a chain with factors of 1.
-Everything that depends on nothing but earlier levels is a level (Hu 1961, "Parallel sequencing and assembly line
-problems"), and what does the same in a level is a *segment*: a few calls of NumPy, or one loop of the interpreter.
+which is rounded after every product and every sum, as the separate operations are.  A single sum is a chain with
+factors 1.  A *level* contains the operations that depend on earlier levels only (Hu 1961, "Parallel sequencing and
+assembly line problems"), a *segment* the operations of one kind in a level: a few calls of NumPy, or one loop of the
+interpreter.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = ["Encoded", "Levels", "Segment", "encoded"]
 
 Array = np.ndarray[Any, Any]
 
-# The operations that chains are made of, as the encoding counts them (below all kinds).
+# The codes of the operations of chains, smaller than those of all kinds.
 ADD, SUBTRACT, MULTIPLY, SQUARE, NEGATIVE = -1, -2, -3, -4, -5
 PARTS = {"add": ADD, "subtract": SUBTRACT, "multiply": MULTIPLY, "square": SQUARE, "negative": NEGATIVE}
 
 MOST_OPERANDS = 3
-ONE, MINUS_ONE, MINUS_ZERO = 0, 1, 2  # the first constants: factors of a lone term, and a term that changes no sum
-BIGGEST_WHOLE = 2**53  # beyond it a float may be another number than the int
+ONE, MINUS_ONE, MINUS_ZERO = 0, 1, 2  # indices of the first constants: factors of single terms, and a neutral term
+LARGEST_INT = 2**53  # larger ones may not be representable as floats
 
 
 class Foreign(NamedTuple):
-    """An operation that is called as Python."""
+    """An operation that is called as a Python function."""
 
     function: Callable[..., Any]
     params: dict[str, Any]
@@ -49,11 +49,11 @@ class Foreign(NamedTuple):
 class Encoded(NamedTuple):
     """A program of floats without its nodes.
 
-    A *place* is a number: first those of outside (inputs, then leaves), then the steps in order, then constants.
+    A *place* is the index of a value: first inputs and leaves, then the steps in order, then constants.
     """
 
-    codes: list[int]  # per step: a part of chains, a kind, or len(KINDS) + the number of a foreign function
-    operands: tuple[list[int], list[int], list[int]]  # places; -1 where an operation takes fewer
+    codes: list[int]  # per step: an operation of chains, a kind, or len(KINDS) + the index of a foreign function
+    operands: tuple[list[int], list[int], list[int]]  # places; -1 for missing operands
     outside: int
     constants: list[float]
     results: list[int]  # places
@@ -61,7 +61,7 @@ class Encoded(NamedTuple):
 
 
 def encoded(program: Program) -> Encoded | None:
-    """Return a program as numbers; None if it is not made of floats only, or calls Python functions.
+    """Return the encoding of a program; None if not all of its values are floats, or if it calls Python functions.
 
     Examples
     --------
@@ -106,12 +106,12 @@ def encoded(program: Program) -> Encoded | None:
     return Encoded(codes, columns, outside, writer.constants, results, writer.foreign)
 
 
-class _NotOfFloats(Exception):  # noqa: N818  (a finding, caught above)
+class _NotOfFloats(Exception):  # noqa: N818  (a condition, handled above)
     pass
 
 
 class _Places:
-    """Numbers for constants and for operations."""
+    """Assigns places to constants and codes to operations."""
 
     def __init__(self, program: Program, place: dict[Any, int]) -> None:
         self.place, self.first = place, len(place) + len(program.nodes)
@@ -123,7 +123,7 @@ class _Places:
         self.known = self._codes.get
 
     def code_of(self, op: Any, params: Any, arity: int) -> int:
-        """Return the number of an operation with these parameters."""
+        """Return the code of an operation with these parameters."""
         key: Any = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
         code = self._codes.get(key)
         if code is None:
@@ -131,7 +131,7 @@ class _Places:
         return code
 
     def _new_code(self, op: Primitive, params: Any, arity: int) -> int:
-        if isinstance(op, Callback) or op.each is not None:  # each: of any number of operands
+        if isinstance(op, Callback) or op.each is not None:  # `each`: variadic
             raise _NotOfFloats
         if not params and op.forward.__module__.startswith("autograd."):
             code = PARTS.get(op.name, NUMBER.get(op.name))
@@ -142,7 +142,7 @@ class _Places:
 
     def result(self, x: Any) -> int:
         """Return the place of a result that is a constant."""
-        if type(x) is not float:  # an int or a string of the function's own, which shall come back as it is
+        if type(x) is not float:  # an int or a string, which is returned unchanged
             raise _NotOfFloats
         return self.constant(x)
 
@@ -164,10 +164,10 @@ class _Places:
         return self.constant(x)
 
     def constant(self, x: Any) -> int:
-        """Return the place of a plain number."""
-        if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > BIGGEST_WHOLE):
+        """Return the place of a number."""
+        if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > LARGEST_INT):
             raise _NotOfFloats
-        key = float(x).hex()  # 0.0 and -0.0 are two numbers
+        key = float(x).hex()  # 0.0 and -0.0 differ
         found = self._found.get(key)
         if found is None:
             found = self._found[key] = self.first + len(self.constants)
@@ -176,33 +176,33 @@ class _Places:
 
 
 class Segment(NamedTuple):
-    """Independent computations of one kind: `lanes` side by side, each of `length` terms (1 for all but chains)."""
+    """Independent operations of one kind: `lanes` of them, each of `length` terms (1 for all but chains)."""
 
-    kind: int  # as in KINDS, or len(KINDS) + the number of a foreign function
+    kind: int  # as in KINDS, or len(KINDS) + the index of a foreign function
     level: int
     lanes: int
     length: int
-    start: int  # where its operands begin
-    out: int  # where its results begin
+    start: int  # of its operands in the columns
+    out: int  # of its results in the vector
 
 
 class Levels:
     """The schedule of a program of floats.
 
-    All numbers live in one vector: inputs and leaves, then constants, then results, segment after segment.
+    All values are in one vector: inputs and leaves, then constants, then results, segment by segment.
 
     Attributes
     ----------
     segments : list of Segment
-        What is to be done, in order.
+        In the order of computation.
     a, b, c : ndarray of int
-        Where the operands of each segment are: for a chain its terms, all first ones before all second ones.
+        Indices of the operands of each segment; for chains of the terms, the first one of each chain before the second.
     outside : int
-        How many numbers at the start of the vector are given anew for each run.
+        The number of inputs and leaves, which are set in each run.
     start : ndarray of float
         The vector before the first run.
     results : ndarray of int
-        Where the results are.
+        Indices of the results.
     foreign : list of Foreign
         The functions of segments beyond `KINDS`.
     """
@@ -215,7 +215,6 @@ class Levels:
         chains = _Chains(code, x, y, z, program)
         owner = np.array(chains.owner, np.int32)
         own = np.flatnonzero(owner == np.arange(len(code)))
-        # A step's number in the vector comes from its segment's place in the schedule.
         kind = np.where(code[own] < 0, CHAIN, code[own])
         length = chains.lengths[own]
         level = np.array(chains.level, np.int32)[own]
@@ -227,7 +226,7 @@ class Levels:
         self._fill(own, kind, (x, y, z), chains)
 
     def _number(self, program: Encoded, own: Array) -> None:
-        """Say where in the vector each place of the program is."""
+        """Compute the index in the vector of each place."""
         steps, first = len(program.codes), self.outside + len(program.constants)
         position = np.full(self.outside + steps + len(program.constants), -1, np.intp)
         position[: self.outside] = np.arange(self.outside)
@@ -255,9 +254,9 @@ class Levels:
         self._width, self._from = lanes[segment], starts[:-1][segment]
 
     def _fill(self, own: Array, kind: Array, columns: Sequence[Array], chains: _Chains) -> None:
-        """Write down where the operands are."""
+        """Compute the indices of the operands."""
         position, one = self._position, self.outside + ONE
-        # A chain shorter than the others of its segment ends with terms of -0 * 1, which change no bit of a sum.
+        # Chains shorter than the others of their segment are padded with terms -0 * 1, which do not change a sum.
         self.a: Array = np.full(self.size, self.outside + MINUS_ZERO, np.intp)
         self.b: Array = np.full(self.size, one, np.intp)
         self.c: Array = np.full(self.size, one, np.intp)
@@ -275,13 +274,13 @@ class Levels:
 
 
 def _group(length: Array) -> Array:
-    """Return equal numbers for lengths that may share a segment: at most a third of it is filled up then."""
+    """Return equal values for lengths that may share a segment, so that at most a third of it is padding."""
     two = 2 ** np.ceil(np.log2(np.maximum(length, 1))).astype(np.int64)
     return np.where((length > 4) & (length <= two - two // 4), two - two // 4, two + (length == 3))
 
 
 class _Chains:
-    """Which steps are part of which chain, and what the chains add up."""
+    """The steps that belong to each chain, and the terms of the chains."""
 
     def __init__(self, code: Array, x: Array, y: Array, z: Array, program: Encoded) -> None:
         self.steps, self.outside = len(code), program.outside
@@ -319,7 +318,7 @@ class _Chains:
     def _term(
         self, place: Array, product: Array, x: Array, y: Array, minus: Array | bool = False
     ) -> tuple[Array, Array]:
-        """Return the two factors of terms: of a product, or the number itself and 1 or -1."""
+        """Return the two factors of terms: those of a product, or the value itself and 1 or -1."""
         step = np.where(product, place - self.outside, 0)
         code = self._code[place]
         first = np.where(product, x[step], place) if self.steps else place
@@ -329,7 +328,7 @@ class _Chains:
         return first, np.where(product & (code == NEGATIVE), self.one - ONE + MINUS_ONE, second)
 
     def _owners(self, sums: Array, sx: Array, joins_x: Array, sy: Array, joins_y: Array) -> None:
-        """Find the last step of the chain each step belongs to."""
+        """Find the last step of the chain of each step."""
         into = np.arange(self.steps)
         into[sx[joins_x] - self.outside] = sums[joins_x]
         into[sy[joins_y] - self.outside] = sums[joins_y]
@@ -339,13 +338,13 @@ class _Chains:
         self.owner = owner
 
     def _levels(self, x: Array, y: Array, z: Array) -> None:
-        """Find the level of each chain: one above all it reads."""
+        """Find the level of each chain: one above those of its operands."""
         owner, outside, steps = self.owner, self.outside, self.steps
         columns = []
         for column in (x, y, z):
             step = column - outside
             columns.append(np.where((step >= 0) & (step < steps), step, -1).tolist())
-        level = [0] * (steps + 1)  # the last belongs to everything that is there before the first step
+        level = [0] * (steps + 1)  # the last element is for inputs, leaves and constants
         for own, p, q, r in zip(owner, *columns, strict=True):
             needed = level[own]
             for j in (p, q) if r < 0 else (p, q, r):

@@ -1,4 +1,4 @@
-"""Where the arrays of a program live: memory that is there already, shared by those that never live together."""
+"""Buffers of a program: arrays that are never needed at the same time share memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .recording import Callback
 
 __all__ = ["Memory", "OutputPool"]
 
-# The result may lie in the memory of the first argument, depending on how that is laid out.
+# The result may be a view of the first argument, depending on its memory layout.
 VIEWS = frozenset({"reshape", "transpose", "swapaxes", "getitem", "flip", "diagonal"})
 
 CACHE_LINE = 64  # bytes
@@ -27,25 +27,25 @@ WASTE = 4  # a free block is taken for an array at least a fourth of its size
 
 
 class Memory:
-    """The places into which a program writes.
+    """The buffers that a program writes into.
 
     Parameters
     ----------
     program : Program
-        What is going to be run.
+        The program, whose arrays have the recorded shapes.
 
     Attributes
     ----------
     out : dict of Node to ndarray
-        Where to write a result; what is missing here gets fresh memory in each run.
+        The buffer of each node; nodes that are missing allocate new memory in each run.
     blocks : list of ndarray
-        The memory itself, as bytes.
+        The memory of the buffers, as bytes.
     released : dict of int to list of Node
-        After which step fresh memory is no longer needed.
+        The nodes with new memory that are not needed after a step.
     copied : set of Node
-        Results that must be copied before they are given away, since others may hold their memory.
+        Results that must be copied before they are returned, because they may share memory.
     gradients : dict of Node to int
-        Gradients that are written into memory of `OutputPool`, each with its place there.
+        Gradients that are written into an `OutputPool`, each with its index there.
     """
 
     def __init__(self, program: Program) -> None:
@@ -66,7 +66,7 @@ class Memory:
         }
         kept = {owner for r in results for owner in owners[r]}
         shown = [a for step in program.steps if isinstance(step.node.op, Callback) for a in step.args]
-        # What Python functions are given they may keep, or return.
+        # Callbacks may keep or return their arguments.
         fresh = kept.union(*[owners[a] for a in shown if isinstance(a, Node)])
         self.gradients: dict[Node, int] = self._gradients(program, owners)
         ends: dict[int, list[Node]] = {}
@@ -79,7 +79,7 @@ class Memory:
         del self._free, self._block_of
 
     def _gradients(self, program: Program, owners: dict[Node, frozenset[Node]]) -> dict[Node, int]:
-        """Return the gradients that can be written into one array of all, in order."""
+        """Return the gradients that can be written into one common array, in order."""
         written = {step.node for step in program.steps if _writes(step) and owners[step.node] == {step.node}}
         found: dict[Node, int] = {}
         for r in program.results[program.outputs :]:
@@ -92,15 +92,15 @@ class Memory:
     def _place(
         self, i: int, step: Step, fresh: set[Node], owners: dict[Node, frozenset[Node]], last: dict[Node, int]
     ) -> None:
-        """Choose where the result of step `i` is written."""
+        """Choose the buffer of the result of step `i`."""
         node, data = step.node, step.node._data
-        if node in fresh or not _writes(step):  # `gradients` are among those that are fresh
+        if node in fresh or not _writes(step):  # `gradients` is a subset of `fresh`
             return
         assert node.op is not None
         for arg in step.args if node.op.per_element else ():
             if isinstance(arg, Node) and last[arg] == i and owners[arg] == {arg} and arg in self._block_of:
                 old = self.out[arg]
-                if old.shape == data.shape and old.dtype == data.dtype:  # nobody reads the argument any more
+                if old.shape == data.shape and old.dtype == data.dtype:  # the argument is not needed after this step
                     self.out[node] = old
                     self._block_of[node] = self._block_of.pop(arg)
                     return
@@ -120,7 +120,7 @@ class Memory:
         return best
 
     def _end(self, i: int, node: Node, kept: set[Node]) -> None:
-        """Take back the memory of a node that nobody reads after step `i`."""
+        """Free the memory of a node that is not needed after step `i`."""
         block = self._block_of.pop(node, None)
         if block is not None:
             self._free.append(block)
@@ -129,19 +129,19 @@ class Memory:
 
 
 def aligned(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Return a new array that begins where a line of the cache does: NumPy's own begin beside it, which costs time."""
+    """Return a new array aligned to cache lines, which those of NumPy are not."""
     spare = np.empty(size * dtype.itemsize + CACHE_LINE, np.uint8)
     start = -spare.ctypes.data % CACHE_LINE
     return np.frombuffer(spare.data, dtype, size, start)
 
 
 class OutputPool:
-    """Arrays that a program gives away, side by side in one, and takes back once nobody holds them any more.
+    """Arrays for results, in one common array, which are reused when no reference to them is left.
 
     Parameters
     ----------
     like : sequence of ndarray
-        Arrays of their shapes, and of one dtype.
+        Arrays of the same shapes, and of one dtype.
     """
 
     def __init__(self, like: Sequence[np.ndarray[Any, Any]]) -> None:
@@ -150,7 +150,7 @@ class OutputPool:
         self.renew()
 
     def renew(self) -> None:
-        """Leave the arrays to those who hold them, and make others."""
+        """Allocate new arrays; the old ones stay with whoever references them."""
         sizes = [math.prod(shape) for shape in self.shapes]
         whole = aligned(sum(sizes), self.dtype)
         self._whole = [whole]
@@ -160,16 +160,16 @@ class OutputPool:
         ]
 
     def __call__(self) -> list[np.ndarray[Any, Any]]:
-        """Return arrays that nobody else holds, nor looks into."""
+        """Return arrays to which there is no other reference."""
         if _most_holders(self.parts) > HELD_ONCE or _most_holders(self._whole) > HELD_ONCE + len(self.parts):
             self.renew()
         return self.parts
 
 
 def _most_holders(arrays: list[np.ndarray[Any, Any]]) -> int:
-    """Return the most that `getrefcount` says of one of the arrays in a list.
+    """Return the largest reference count of the arrays in a list.
 
-    It counts who asks, too, and bytecode of some Pythons asks without holding: so C code goes through the list.
+    The count depends on how the interpreter passes arguments, so the loop runs in C.
     """
     return max(map(getrefcount, arrays))
 
@@ -178,16 +178,16 @@ HELD_ONCE = _most_holders([np.empty(1)])
 
 
 def _is_whole(data: Any) -> bool:
-    """Whether numbers are an array with memory of its own, in the usual order."""
+    """Return whether data are C-contiguous and own their memory."""
     if type(data) is not np.ndarray:
         return True
     return data.ndim > 0 and data.base is None and data.flags.c_contiguous
 
 
 def _writes(step: Step) -> bool:
-    """Whether the operation can write into an array: it has a way to, and makes one of at least one axis.
+    """Return whether the operation can write its result into a buffer.
 
-    What is more than one call of NumPy has to compute in the dtype of its result, or it rounds and overflows otherwise.
+    A composition of several NumPy calls must have operands of the result's dtype, or it would round differently.
     """
     data, into = step.node._data, step.node.op.forms.get("into")  # type: ignore[union-attr]
     if type(data) is not np.ndarray or not data.ndim or not data.size or into is None:
@@ -197,7 +197,7 @@ def _writes(step: Step) -> bool:
 
 
 def _owners(program: Program) -> dict[Node, frozenset[Node]]:
-    """Return for every node those in whose memory its numbers may lie."""
+    """Return for every node the nodes whose memory it may share."""
     owners = {node: frozenset([node]) for node in (*program.inputs, *program.leaves)}
     for step in program.steps:
         node, op = step.node, step.node.op
@@ -207,7 +207,7 @@ def _owners(program: Program) -> dict[Node, frozenset[Node]]:
             if isinstance(arg, Node) and _may_lie_in(node, arg, op.name in VIEWS and k == 0):
                 lent |= owners[arg]
         owners[node] = frozenset(lent or [node])
-        if isinstance(op, Callback):  # nobody knows what else holds it
+        if isinstance(op, Callback):  # a callback may return its inputs, or keep its result
             owners[node] |= {node, *program.inputs}
     return owners
 
@@ -220,7 +220,7 @@ def _may_lie_in(node: Node, arg: Node, is_view: bool) -> bool:
 
 
 def _last_use_of_memory(program: Program, owners: dict[Node, frozenset[Node]]) -> dict[Node, int]:
-    """Return the last step that reads a node's memory, by whatever name."""
+    """Return the last step that reads the memory of each node, directly or through a view."""
     last = dict.fromkeys(owners, -1)
     for node, i in program.last_use().items():
         for owner in owners[node]:

@@ -1,4 +1,4 @@
-"""What a recording is turned into before it is run: the operations that are needed, each once, in order."""
+"""A recording as a program: the operations that are needed, each once, in order."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ MULTIPLY = PRIMITIVES["multiply"]
 
 
 class Step(NamedTuple):
-    """One operation of a program: `node` is computed from `args`, nodes computed before and constants."""
+    """One operation of a program: `node` is computed from `args`, earlier nodes and constants."""
 
     node: Node
     args: tuple[Any, ...]
 
 
 class Program:
-    """The operations of a recording that something depends on, arguments before users, with nothing done twice.
+    """The operations of a recording on which results depend, in topological order and without duplicates.
 
     Parameters
     ----------
     inputs : sequence of Node
-        Stand for the arguments of the recorded call.
+        The arguments of the recorded call.
     results : sequence
-        What the program computes: nodes, or constants.
-    forward : int
-        How many of the results belong to the function itself; the others are gradients.
+        Nodes or constants.
+    outputs : int
+        The number of results that the function returns; the others are gradients.
     effects : sequence of Node
-        Calls of Python functions, which are made whatever becomes of their results.
+        Callbacks, which are called even if their results are not used.
 
     Attributes
     ----------
     nodes : list of Node
-        What is to be computed.
+        The nodes to compute.
     stand_in : dict
-        What a node is replaced by in arguments: an equal one that was there before.
+        Replacements of nodes in arguments, by equal nodes computed before.
     leaves : list of Node
-        Variables of outside, whose numbers are read at the start of each run.
+        Variables from outside, which are read at the start of each run.
     results : list
-        As given, in terms of the nodes that are computed.
+        The results, with replacements.
     outputs : int
-        How many of the results belong to the function itself.
+        As above.
     backward_from : int
-        How many steps compute the function itself; the others are its derivatives.
+        The number of steps before the first one of the gradients.
     """
 
-    def __init__(self, inputs: Sequence[Node], results: Sequence[Any], forward: int, effects: Sequence[Node]) -> None:
+    def __init__(self, inputs: Sequence[Node], results: Sequence[Any], outputs: int, effects: Sequence[Node]) -> None:
         self.inputs: list[Node] = list(inputs)
         self.effects: set[Node] = set(effects)
         self.nodes: list[Node] = []
@@ -63,11 +63,10 @@ class Program:
         self.stand_in: dict[Node, Any] = {}
         self._found: dict[Any, Node] = {}
         self.backward_from: int = 0
-        self.outputs = forward
-        given, own = set(inputs), {*effects, *[r for r in results[:forward] if isinstance(r, Node)]}
-        # The gradients from the last layer to the first, as the chain rule goes: what a layer needs is then used up
-        # before the next one is looked at.
-        roots = [r for r in (*effects, *results[:forward], *reversed(results[forward:])) if isinstance(r, Node)]
+        self.outputs = outputs
+        given, own = set(inputs), {*effects, *[r for r in results[:outputs] if isinstance(r, Node)]}
+        # The gradients from the last layer to the first, so that intermediate results are needed for a short time.
+        roots = [r for r in (*effects, *results[:outputs], *reversed(results[outputs:])) if isinstance(r, Node)]
         order = topological_order(*roots)
         self._enter(order, given, own)
         self.results: list[Any] = [self.stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
@@ -75,12 +74,12 @@ class Program:
 
     @functools.cached_property
     def steps(self) -> list[Step]:
-        """What is to be done; made when it is asked for, since a graph of floats can do without."""
+        """The operations; built when needed, which is not the case for programs of floats."""
         get = self.stand_in.get
         return [Step(node, tuple([get(a, a) if isinstance(a, Node) else a for a in node.args])) for node in self.nodes]
 
     def _enter(self, order: Sequence[Node], given: set[Node], own: set[Node]) -> None:
-        """Enter what there is to do; floats made of two nodes, as nearly all are, without going through `_place`."""
+        """Add the nodes in order; the loop handles floats computed from two nodes, `_place` all others."""
         nodes, known, get = self.nodes, self._found.setdefault, self.stand_in.get
         for node in order:
             op, inputs = node.op, node._inputs
@@ -99,11 +98,11 @@ class Program:
                     nodes.append(node)
                 else:
                     self.stand_in[node] = same
-            if node in own:  # the sort places everything below the first roots before it begins with the next
+            if node in own:  # the sort completes the first roots before it begins with the next
                 self.backward_from = len(nodes)
 
     def _place(self, node: Node, op: Primitive) -> None:
-        """Enter the operation of a node, unless it is known already; of constants alone nothing was recorded."""
+        """Add the operation of a node, unless an equal one exists."""
         stand_in = self.stand_in
         args = tuple([stand_in.get(a, a) if isinstance(a, Node) else a for a in node.args])
         if isinstance(op, Callback):
@@ -119,7 +118,7 @@ class Program:
         stand_in[node] = same
 
     def last_use(self) -> dict[Node, int]:
-        """Return for each node the number of the last step that reads it; results are read after the last."""
+        """Return for each node the index of the last step that reads it; results are read after the last step."""
         last: dict[Node, int] = {}
         for i, (_, args) in enumerate(self.steps):
             for arg in args:
@@ -130,7 +129,7 @@ class Program:
 
 
 def _unchanged(node: Node, op: Primitive, args: tuple[Any, ...]) -> Any:
-    """Return the argument that a product with 1 leaves as it is, bit by bit; None for anything else."""
+    """Return the other factor of a product with 1; None for anything else."""
     if op is not MULTIPLY:
         return None
     for one, other in (args, args[::-1]):
@@ -146,7 +145,7 @@ def _is_one(x: Any) -> bool:
 
 
 def key_of(a: Any) -> Any:
-    """Return what tells an argument or parameter apart from others; 0.0 and -0.0 are two numbers."""
+    """Return a key that is equal for equal arguments or parameters; 0.0 and -0.0 differ."""
     kind = type(a)
     if kind is float:
         return kind, a.hex()

@@ -1,4 +1,4 @@
-"""A program as straight-line Python: one call of NumPy after the other, readable as a lesson."""
+"""A program as straight-line Python source: one line per operation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.backward import store
 from autograd.graph import KINDS, Node, Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
@@ -33,36 +34,72 @@ class Replay:
     Attributes
     ----------
     source : str
-        Its text.
+        Its source code.
     run : callable
-        Given the numbers of the inputs, returns those of the results, in a tuple.
+        Takes the data of the inputs, returns a tuple of the data of the results.
     blocks : list of ndarray
-        The memory it writes into, as bytes.
+        The buffers it writes into, as bytes.
     """
 
-    def __init__(self, program: Program, names: Sequence[str], targets: Sequence[Node] = ()) -> None:
+    def __init__(self, program: Program, names: Sequence[str], variables: Sequence[Node] = ()) -> None:
         memory = Memory(program)
         writer = _Writer(program, memory, names)
-        for r, target in zip(program.results[program.outputs :], targets, strict=False):
+        for r, variable in zip(program.results[program.outputs :], variables, strict=False):
             if isinstance(r, Node):
-                writer.titles.setdefault(r, f"d_{target.name or 'leaf'}")
+                writer.titles.setdefault(r, f"d_{variable.name or 'leaf'}")
         if memory.gradients:
             writer.namespace["gradients"] = OutputPool([node._data for node in memory.gradients])
         self.blocks: list[np.ndarray[Any, Any]] = memory.blocks
         self.source: str = writer.text()
         namespace = writer.namespace
-        exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102  (our own text, from our own table)
+        exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102  (generated above)
         self.run: Callable[..., tuple[Any, ...]] = namespace["replay"]
+        self._states = [_state(x) for x in program.leaves]
+        place = {node: i for i, node in enumerate(program.inputs)}
+        # The number of an input, or a variable.
+        self._targets: list[Any] = [place.get(variable, variable) for variable in variables]
+        self._has_input_targets = any(variable in place for variable in variables)
+
+    def holds(self) -> bool:
+        """Return whether the variables have the shapes, dtypes and hooks that they had when recorded."""
+        for x, wanted, hooks, shape, dtype in self._states:
+            data = x._data
+            if x._requires_grad is not wanted or x.hooks is not hooks:
+                return False
+            if shape is not None and (data.shape != shape or (data.dtype is not dtype and data.dtype != dtype)):
+                return False
+        return True
+
+    def store(self, gradients: Sequence[Any], sources: Sequence[Any]) -> None:
+        """Add the gradients that `run` returned, or that were recorded, to those of the variables."""
+        targets = self._targets
+        if self._has_input_targets:
+            targets = [sources[t] if type(t) is int else t for t in targets]
+            if len({*targets}) < len(targets):  # an argument that was given twice, or that the function uses anyway
+                for x, g in zip(targets, gradients, strict=True):
+                    store({x: g}, False)
+                return
+        if [x for x in targets if x._grad is not None]:
+            store(dict(zip(targets, gradients, strict=True)), False)
+        else:  # the gradients share memory with nothing
+            for x, g in zip(targets, gradients, strict=True):
+                x._grad, x.stamp = g, id(x._data)
+
+
+def _state(x: Node) -> tuple[Any, ...]:
+    data = x._data
+    shape, dtype = (None, None) if type(data) is float else (data.shape, data.dtype)
+    return x, x._requires_grad, x.hooks, shape, dtype
 
 
 class _Writer:
-    """Finds a name for everything and writes the lines."""
+    """Chooses names and writes the lines."""
 
     def __init__(self, program: Program, memory: Memory, names: Sequence[str]) -> None:
         self.program, self.memory = program, memory
         self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
         self.used: set[str] = {"replay", "float", "np", "inf", "nan", "gradients", "d"}
-        self.titles: dict[Any, str] = {}  # how a gradient is called
+        self.titles: dict[Any, str] = {}  # names of gradients
         self.names: dict[Any, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
@@ -72,7 +109,7 @@ class _Writer:
     # ------------------------------------------------------------------------------------------ names
 
     def _free_name(self, wish: str, numbered: bool = False) -> str:
-        """Return a Python name like `wish` that nothing has yet."""
+        """Return an unused Python name like `wish`."""
         base = unicodedata.normalize("NFKC", wish)  # as Python normalizes the names in its source
         base = "".join(c if f"x{c}".isidentifier() else "_" for c in base).strip("_") or "x"
         if not base.isidentifier() or keyword.iskeyword(base):
@@ -89,14 +126,14 @@ class _Writer:
         return self.names[node]
 
     def _bind(self, thing: Any, wish: str) -> str:
-        """Return the name under which the program finds a function or a constant."""
+        """Return the name of a function or a constant in the namespace of the program."""
         if id(thing) not in self.bound:
             self.bound[id(thing)] = self._free_name(wish)
             self.namespace[self.bound[id(thing)]] = thing
         return self.bound[id(thing)]
 
     def _operand(self, a: Any) -> str:
-        """Return an argument as Python text."""
+        """Return the source of an argument."""
         if isinstance(a, Node):
             return self.names[a]
         if a is None or isinstance(a, (bool, int, float, str)):
@@ -111,19 +148,19 @@ class _Writer:
     # ------------------------------------------------------------------------------------------ lines
 
     def text(self) -> str:
-        """Return the whole program."""
+        """Return the source of the program."""
         lines = [f"def replay({', '.join(self.parameters)}):"]
         for leaf in self.program.leaves:
             outside = self._bind(leaf, f"the_{leaf.name or 'leaf'}")
             lines.append(f"    {self._named(leaf, leaf.name)} = {outside}._data{_shape(leaf)}")
-        # What hooks of gradients are given is computed before the loss, if they are called before anything else is.
+        # Callbacks such as gradient hooks come first, and with them the gradients that they take.
         first = next((i for i, step in enumerate(self.program.steps) if step.node in self.memory.gradients), -1)
         first = min(first, self.program.backward_from)
         for i, step in enumerate(self.program.steps):
             if i == self.program.backward_from:
                 lines.append("    # backward: the chain rule, as more operations")
             if i == first:
-                lines.append("    d = gradients()  # memory that nobody holds any more")
+                lines.append("    d = gradients()  # reused gradient buffers")
             lines.append(self._line(step))
             if done := self.memory.released.get(i):
                 lines.append(f"    del {', '.join(self.names[node] for node in done)}")
@@ -131,7 +168,7 @@ class _Writer:
         return "\n".join(lines) + "\n"
 
     def _result(self, r: Any) -> str:
-        """Return a result as text, copied where writing into it would change something else."""
+        """Return the source of a result, copied if it shares memory."""
         text = self._operand(r)
         if not isinstance(r, Node):
             return f"{text}.copy()" if type(r) is np.ndarray else text
@@ -141,14 +178,14 @@ class _Writer:
         node = step.node
         call = self._call(step)
         if type(node._data) is float and isinstance(node.op, Nondifferentiable):
-            call = f"float({call})"  # a yes or no is a number of its own, whose zero has a sign
+            call = f"float({call})"  # a comparison is a bool, and `-False` would be 0, not -0.0
         if node._data is None:
             return f"    {call}"
         line = f"    {self._named(node, node.name or self.titles.get(node, ''))} = {call}"
         return line + (_shape(node) if len(line) < LINE else "")
 
     def _call(self, step: Step) -> str:
-        """Return the expression that computes a step."""
+        """Return the source of the expression that computes a step."""
         node, op = step.node, step.node.op
         assert op is not None
         args = [self._operand(a) for a in step.args]
@@ -165,7 +202,7 @@ class _Writer:
         into = op.forms.get("into")
         function = into if into is not None and (written or _is_fast(into, node)) else op.forward
         if function is np.matmul and _of_two_axes(step):
-            function = np.dot  # the same product by the same library, with fewer questions first
+            function = np.dot  # the same BLAS call with less overhead
         if _shape_may_change(step):
             function = _like_recorded(function, node._data)
         if isinstance(function, np.ufunc) and type(node._data) is np.ndarray:
@@ -177,7 +214,7 @@ class _Writer:
         return f"{self._function(function, _spoken(op))}({', '.join([*args, *options])})"
 
     def _converted(self, a: Any, step: Step, text: str) -> str:
-        """Return a Python number as an array of no axes: NumPy would convert it again in each call, to the same."""
+        """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""
         dtypes = {x._data.dtype for x in step.args if isinstance(x, Node) and type(x._data) is np.ndarray}
         if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":
             return text
@@ -187,7 +224,7 @@ class _Writer:
         return self._bind(self.numbers[key], f"c_{a}")
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
-        """Return the expression of a look at the same memory, as Python writes it; None for everything else."""
+        """Return the source of a view of the same memory; None for other operations."""
         node, name = step.node, step.node.op.name  # type: ignore[union-attr]
         if not all(type(getattr(a, "_data", a)) is np.ndarray for a in (node, *step.args[:1])):
             return None
@@ -215,12 +252,12 @@ def _of_two_axes(step: Step) -> bool:
 
 
 def _is_fast(into: Callable[..., Any], node: Node) -> bool:
-    """Whether a way to write into an array is a fast way to make one, too."""
+    """Return whether the function that writes into an array is also the fastest one that creates it."""
     return isinstance(into, np.ufunc) and type(node._data) is not float
 
 
 def _shape_may_change(step: Step) -> bool:
-    """Whether the numbers decide how many numbers come out: of a Python function, or of those that a mask selects."""
+    """Return whether the shape of the result depends on data, as that of a callback or of a selection by a mask."""
     node, op = step.node, step.node.op
     if isinstance(op, Callback):
         return node._data is not None
@@ -229,7 +266,7 @@ def _shape_may_change(step: Step) -> bool:
 
 
 def _like_recorded(function: Callable[..., Any], like: Any) -> Callable[..., Any]:
-    """Let a function refuse to be replayed where its result is not of the recorded kind, shape and dtype."""
+    """Return the function with a check that its result has the recorded type, shape and dtype."""
     expected = _shape_and_dtype(like)
 
     def function_like_recorded(*args: Any) -> Any:
@@ -237,7 +274,7 @@ def _like_recorded(function: Callable[..., Any], like: Any) -> Callable[..., Any
         convert = KINDS.get(type(found), (None, None))[1]
         found = found if convert is None else convert(found)
         if _shape_and_dtype(found) != expected:
-            raise NotReplayable(f"recorded with a result of {expected}, not of {_shape_and_dtype(found)}")
+            raise NotReplayable(f"the recorded result had {expected}, this one has {_shape_and_dtype(found)}")
         return found
 
     return function_like_recorded
@@ -248,7 +285,7 @@ def _shape_and_dtype(x: Any) -> Any:
 
 
 def _index(part: Any) -> str:
-    """Return a part of an index as Python writes it."""
+    """Return the source of one part of an index."""
     if not isinstance(part, slice):
         return "..." if part is Ellipsis else repr(part)
     ends = [part.start, part.stop] if part.step is None else [part.start, part.stop, part.step]
