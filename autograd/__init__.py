@@ -21,7 +21,8 @@ from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .checking.verify import verify
 from .checkpointing import checkpoint
 from .diagnostics.anomaly import AnomalyError, detect_anomaly
-from .graph import GradientWarning, Node, topological_order
+from .graph import Node, topological_order
+from .messages import GradientWarning
 from .operations.broadcasting import astype, broadcast_to
 from .operations.comparing import (
     ceil,

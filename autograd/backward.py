@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from . import fast_floats
+from .diagnostics.in_place import refuse_modified, refuse_updated
 from .diagnostics.mistakes import accumulated, advise_zero_grad, look_at_root
-from .graph import Node, notify_write, refuse_modified, topological_order
+from .graph import Node, notify_write, topological_order
 from .recording import callback, is_recording
 from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
@@ -63,21 +65,6 @@ def _require_variable(root: Node) -> None:
         )
 
 
-def _refuse_updated(order: Sequence[Node]) -> None:
-    """Raise if a leaf holds other numbers than an operation saw: rules that are handed nodes would use the new ones."""
-    for node in order:
-        for arg, seen in zip(node.args, node.raw, strict=True):
-            if not isinstance(arg, Node) or arg.op is not None or arg._data is seen:
-                continue
-            if not np.array_equal(arg._data, seen, equal_nan=True):
-                name = f" {arg.name!r}" if arg.name else ""
-                raise RuntimeError(
-                    f"the operand{name} of {node.op.name if node.op else 'a leaf'} holds other numbers than when it "
-                    "was used (its `.data` was assigned), and create_graph=True derives formulas of what it holds now: "
-                    "compute the result again after updating"
-                )
-
-
 def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) -> None:
     """Compute the gradient of `root` with respect to every variable it depends on, into their `.grad`.
 
@@ -121,10 +108,14 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     start = seed_of(root, gradient)
     if gradient is None:  # a loss, and not one piece of a chain rule done by hand
         look_at_root(root)
+    if type(start) is float and not create_graph:
+        with storing:
+            if fast_floats.backward(root, start):
+                return
     order = topological_order(root, variables_only=True)
     refuse_modified(order)
     if create_graph:
-        _refuse_updated(order)
+        refuse_updated(order)
     found = reverse_pass(order, {root: start}, create_graph=create_graph)
     with storing:
         store(found, create_graph)
@@ -218,7 +209,7 @@ def gradients(
     order = topological_order(*roots, variables_only=True)
     refuse_modified(order)
     if create_graph:
-        _refuse_updated(order)
+        refuse_updated(order)
     cotangent: dict[Node, Any] = {}
     for root, seed in zip(roots, seeds, strict=True):
         start = seed_of(root, seed)

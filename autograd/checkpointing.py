@@ -99,7 +99,8 @@ class _Segment(Pullback):
         self.name = self.symbol = "checkpoint"
         self.rules = ()
         self.forms = {}
-        self.is_binary = self.per_element = self.selects = False
+        self.per_element = self.selects = False
+        self.partials = None
         leaves, _, self.rebuild = flatten(args)
         self.arguments = [_NODE if isinstance(x, Node) else x for x in leaves]
         self.count = sum(isinstance(x, Node) for x in leaves)

@@ -1,64 +1,55 @@
-"""The graph: an operation, its arguments, and the numbers it saw.
+"""The graph: nodes, and the operations that made them.
 
-A `Node` remembers which `Primitive` made it and from what.  Nothing here knows a derivative, an operator or
-an array function: those stand on top (`rules`, `variables`), so that every import arrow points one way.
+A `Node` holds a value and remembers the `Primitive` that computed it, the operands, and the values the operands had.
+This module defines no derivative, no operator and no array function; `rules`, `reverse` and `variable` add those, so
+that imports point in one direction.
 """
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
 
-import numpy as np
+from .messages import with_operation
+from .recording import Watch, current_mode, settled_mode
 
-from .recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad, settled_mode
+__all__ = ["KINDS", "Node", "Primitive", "apply", "make_leaf", "notify_read", "notify_write", "record",
+           "topological_order"]  # fmt: skip
 
-__all__ = [
-    "KINDS",
-    "GradientWarning",
-    "Node",
-    "Primitive",
-    "Watch",
-    "apply",
-    "enable_grad",
-    "is_grad_enabled",
-    "no_grad",
-    "notify_read",
-    "notify_write",
-    "record",
-    "topological_order",
-]
+T = TypeVar("T")
+Hook = Callable[[Any], Any]
 
 NO_PARAMS: Mapping[str, Any] = {}
 
-# What forward of the operations may return, and the kind of node that holds it: (class, conversion or None).
-# `variables` fills it in, which is how a result gets its class without the graph knowing `Value` or `Tensor`.
+# The class of node that holds a result of each type, and how the result is converted first (None: not at all).
+# `value` and `tensor` fill it in, which is how results get their class without an import from here.
 KINDS: dict[type, tuple[type[Node], Callable[[Any], Any] | None]] = {}
 
 
-class GradientWarning(UserWarning):
-    """Something about gradients that is probably a mistake; the standard filters silence it or make it an error.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from autograd import Value
-    >>> with warnings.catch_warnings(record=True) as seen:
-    ...     warnings.simplefilter("always")
-    ...     (Value(-2.0) ** Value(2.0)).backward()
-    >>> seen[0].category.__name__
-    'GradientWarning'
-    """
-
-
 class Primitive:
-    """An operation: how it computes, and one derivative rule per argument.
+    """An operation: how it computes its value, and one derivative rule per operand.
 
-    Subclasses say how a rule turns the cotangent of the result into that of an argument (`pull`).
+    Attributes
+    ----------
+    name, symbol : str
+        The name of the operation, and how pictures and formulas show it.
+    forward : callable
+        Computes floats and arrays from floats and arrays.
+    rules : tuple
+        One rule per operand; None where no gradient passes.
+    each : callable or None
+        For an operation of any number of operands: ``each(i)`` is the rule of operand ``i``.
+    forms : mapping
+        Other forms of the operation, such as its ONNX operator; see `rules.elementwise`.
+    selects : bool
+        Whether elements of an operand may be left out, as by `where`.
+    per_element : bool
+        Whether each element of the result depends only on the elements at the same position.
+    partials : tuple or None
+        The rules of an elementwise operation of one or two operands; see `fast_floats`.
     """
 
-    __slots__ = ("each", "forms", "forward", "is_binary", "name", "per_element", "rules", "selects", "symbol")
+    __slots__ = ("each", "forms", "forward", "name", "partials", "per_element", "rules", "selects", "symbol")
 
     def __init__(
         self,
@@ -75,42 +66,74 @@ class Primitive:
         self.forward: Callable[..., Any] = forward
         self.rules: tuple[Any, ...] = rules
         self.symbol: str = symbol or name
-        self.each: Callable[[int], Any] | None = each  # for a variadic operation: the rule of argument i
-        self.forms: Mapping[str, Any] = forms  # other forms of the operation; see `rules.elementwise`
-        self.is_binary: bool = False  # elementwise on exactly two operands, which the backward pass does without a loop
-        self.per_element: bool = False  # each element of the result depends on the elements at its own place only
-        self.selects: bool = selects  # an operation that may leave an argument untaken, as `where` does
+        self.each: Callable[[int], Any] | None = each
+        self.forms: Mapping[str, Any] = forms
+        self.partials: tuple[Any, ...] | None = None
+        self.per_element: bool = False
+        self.selects: bool = selects
 
     def rules_for(self, count: int) -> tuple[Any, ...]:
-        """Return one rule per argument, also for an operation of any number of arguments."""
-        return self.rules if self.each is None else tuple(self.each(i) for i in range(count))
+        """Return one rule for each of `count` operands."""
+        return self.rules if self.each is None else tuple(map(self.each, range(count)))
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        """Return the share of the cotangent `g` of `y` that belongs to the argument `rule` stands for."""
+        """Return the share of the cotangent `g` of the result `y` that `rule` assigns to its operand."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"the primitive {self.name!r} is code and is not pickled; import it instead")
+        raise TypeError(f"the primitive {self.name!r} is code and cannot be pickled; import it instead")
+
+
+class Notes:
+    """The attributes that few nodes have; all other nodes of a class share one instance."""
+
+    __slots__ = ("hooks", "name", "retains_grad")
+
+    def __init__(self, name: str = "", hooks: tuple[Hook, ...] = (), retains_grad: bool = False) -> None:
+        self.name: str = name
+        self.hooks: tuple[Hook, ...] = hooks
+        self.retains_grad: bool = retains_grad
+
+
+class _Note(Generic[T]):
+    """An attribute of a node that is kept in its notes, which are copied when it is set."""
+
+    def __set_name__(self, owner: type[Node], name: str) -> None:
+        self.name: str = name
+
+    def __get__(self, node: Node, owner: type[Node]) -> T:
+        return getattr(node.notes, self.name)  # type: ignore[no-any-return]
+
+    def __set__(self, node: Node, value: T) -> None:
+        held = {name: getattr(node.notes, name) for name in Notes.__slots__}
+        node.notes = Notes(**{**held, self.name: value})
+
+
+TUPLES, NOTHING = object(), object()
 
 
 class Node:
-    """A number or array in a computation graph.
+    """A float or an array in a computation graph.
 
     Attributes
     ----------
     op : Primitive or None
-        What made this node; None for a leaf.
+        The operation that computed this node; None for a leaf.
     args : tuple
-        What it was made from, in order: nodes, or constants as plain numbers and arrays.
+        Its operands in order: nodes and constants.
     raw : tuple
-        The numbers the operation saw, which stay as they were when a leaf is updated later.
+        The values of the operands at the time of the operation, which a later update of a leaf does not change.
     params : mapping
-        Keyword parameters of the operation (an axis, a slope).
+        The keyword parameters of the operation, such as an axis.
     name : str
         A label for pictures, explanations and messages.
+    hooks : tuple of callable
+        Functions called with the complete cotangent of this node in a backward pass.
+    retains_grad : bool
+        Whether `.grad` is kept although an operation computed this node.
 
     Examples
     --------
@@ -121,44 +144,48 @@ class Node:
     ('multiply', 'a', (3.0, 2.0))
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_data",
-        "_grad",
-        "_inputs",
-        "_requires_grad",
-        "hooks",
-        "name",
-        "op",
-        "params",
-        "retains_grad",
-        "stamp",
-    )
+    # Operands, their values and parameters are kept in one of three ways, told apart by `_y`:
+    #   by `record`:                      _x = args,  _y = TUPLES,   _a = raw,    _b = params
+    #   by `fast_floats`, one operand:    _x = arg,   _y = NOTHING,  _a = value,  _b = params
+    #   by `fast_floats`, two operands:   _x, _y = args,             _a, _b = values
+    __slots__ = ("__weakref__", "_a", "_b", "_data", "_grad", "_requires_grad", "_x", "_y", "notes", "op", "stamp")
 
     _data: Any
     _grad: Any
-    _inputs: tuple[Any, ...]  # `args` and behind them `raw`: one tuple less for the garbage collector to look through
     _requires_grad: bool
+    _x: Any
+    _y: Any
+    _a: Any
+    _b: Any
     op: Primitive | None
-    params: Mapping[str, Any]
-    name: str
-    hooks: tuple[Callable[[Any], Any], ...]
+    notes: Notes
+    stamp: int  # of a leaf: the identity of its data when a gradient was last stored; see `diagnostics.mistakes`
 
-    retains_grad: bool  # whether `.grad` is kept on a computed node
-    stamp: int  # of a leaf: which numbers it held when its `.grad` was last added to; see `tutor.accumulated`
+    no_gradient: ClassVar[Any] = None  # the value of `.grad` before any backward pass
+    plain: ClassVar[Notes] = Notes()  # the notes of a node that has none of its own
 
-    no_gradient: ClassVar[Any] = None  # what `.grad` holds before any backward
-    always_retains: ClassVar[bool] = False
+    name: _Note[str] = _Note()
+    hooks: _Note[tuple[Hook, ...]] = _Note()
+    retains_grad: _Note[bool] = _Note()
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """What the operation was given: nodes and constants."""
-        return self._inputs[: len(self._inputs) // 2]
+        """The operands in order: nodes and constants."""
+        if self._y is TUPLES:
+            return self._x  # type: ignore[no-any-return]
+        return (self._x,) if self._y is NOTHING else (self._x, self._y)
 
     @property
     def raw(self) -> tuple[Any, ...]:
-        """The numbers it saw."""
-        return self._inputs[len(self._inputs) // 2 :]
+        """The values of the operands at the time of the operation."""
+        if self._y is TUPLES:
+            return self._a  # type: ignore[no-any-return]
+        return (self._a,) if self._y is NOTHING else (self._a, self._b)
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The keyword parameters of the operation."""
+        return self._b if self._y is TUPLES or self._y is NOTHING else NO_PARAMS
 
     @property
     def requires_grad(self) -> bool:
@@ -167,87 +194,68 @@ class Node:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation made this node."""
+        """Whether no recorded operation computed this node."""
         return self.op is None
 
 
-def make_leaf(node: Node, data: Any, requires_grad: bool, name: str) -> None:
-    """Fill in a node that no operation made."""
+def make_leaf(node: Node, data: Any, requires_grad: bool, name: str = "") -> None:
+    """Initialise a node that no operation computed."""
     kind = type(node)
     node._data = data
     node._grad = kind.no_gradient
     node._requires_grad = requires_grad
-    node.retains_grad = kind.always_retains
-    node.stamp = 0
+    node.notes = kind.plain if not name else Notes(name, (), kind.plain.retains_grad)
+    _forget_operation(node)
+
+
+def _forget_operation(node: Node) -> None:
     node.op = None
-    node._inputs = node.hooks = ()
-    node.params = NO_PARAMS
-    node.name = name
+    node._x = node._a = ()
+    node._y, node._b = TUPLES, NO_PARAMS
+    node.stamp = 0
+
+
+def set_operation(node: Node, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: Any) -> None:
+    """Let a node refer to the operation that computed it."""
+    node.op = op
+    node._x, node._y, node._a, node._b = args, TUPLES, raw, params
 
 
 def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: Mapping[str, Any], data: Any) -> Node:
-    """Return the node of `data = op(*raw, **params)`, remembering its arguments if gradients may pass."""
+    """Return the node of ``data = op(*raw, **params)``, with its operands if a gradient can pass through it."""
     try:
         kind, convert = KINDS[type(data)]
     except KeyError:
-        raise _no_kind(op, data) from None
+        raise TypeError(
+            f"{op.name} returned a {type(data).__name__}; an operation on nodes must return a float or an array"
+        ) from None
     node = object.__new__(kind)
     node._data = data if convert is None else convert(data)
     node._grad = kind.no_gradient
-    node.retains_grad = kind.always_retains
-    node.name = ""
-    node.hooks = ()
+    node.notes = kind.plain
     mode = current_mode() or settled_mode()
-    everything = False
+    records_all = False
     if mode is not True and mode is not False:
         mode.on_record(op, args, raw, node)
-        everything = mode.records_all
-    if mode or everything:
-        rules = op.rules
-        requires, connected = False, everything
+        records_all = mode.records_all
+    connected, requires = records_all, False
+    if mode or records_all:
         for i, arg in enumerate(args):
-            if isinstance(arg, Node):
-                if arg._requires_grad:
-                    connected = True
-                    if rules[i] is not None if i < len(rules) else op.each is not None:
-                        requires = True
-                        break
-                elif arg.op is not None:
-                    connected = True
-        if connected:
-            node.op = op
-            node._inputs = args + raw
-            node.params = params
-            node._requires_grad = requires and (not everything or bool(mode))
-            return node
-    node.op = None
-    node._inputs = ()
-    node.params = NO_PARAMS
-    node._requires_grad = False
-    node.stamp = 0
+            if isinstance(arg, Node) and (arg._requires_grad or arg.op is not None):
+                connected = True
+                if arg._requires_grad and (op.rules[i] if i < len(op.rules) else op.each) is not None:
+                    requires = bool(mode)
+                    break
+    node._requires_grad = requires
+    if connected:
+        set_operation(node, op, args, raw, params)
+    else:
+        _forget_operation(node)
     return node
 
 
-def notify_read(node: Node, how: str) -> None:
-    """Tell who watches that numbers leave the graph."""
-    mode = current_mode()
-    if mode is not True and mode is not False:
-        mode.on_read(node, how)
-
-
-def notify_write(how: str) -> None:
-    """Tell who watches that gradients held by leaves change."""
-    mode = current_mode()
-    if mode is not True and mode is not False:
-        mode.on_write(how)
-
-
-def _no_kind(op: Primitive, data: Any) -> TypeError:
-    return TypeError(f"{op.name} made a {type(data).__name__}; an operation on nodes must return a float or an array")
-
-
 def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_PARAMS) -> Any:
-    """Compute `op` on floats, arrays and nodes; the result is a node if an argument is one.
+    """Compute `op` on floats, arrays and nodes; the result is a node if an operand is one.
 
     Examples
     --------
@@ -264,32 +272,29 @@ def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_P
         mode = current_mode()
         if isinstance(mode, Watch):
             mode.on_error(op, args, raw, error)
-        raise explained(op, raw, error) from error
+        raise with_operation(op, raw, error) from error
     for arg in args:
         if isinstance(arg, Node):
             return record(op, args, raw, params, data)
     return data
 
 
-def explained(op: Primitive, raw: tuple[Any, ...], error: Exception) -> Exception:
-    """Return `error` again with the operation and its arguments in the message."""
-    seen = ", ".join(description(a) for a in raw)
-    message = f"{op.name}({seen}): {error}"
-    for kind in (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError):
-        if isinstance(error, kind):
-            return kind(message)
-    return ValueError(message)
+def notify_read(node: Node, how: str) -> None:
+    """Notify the watcher of this thread that the value of a node was read."""
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.on_read(node, how)
 
 
-def description(a: Any) -> str:
-    """Return a number as itself and an array as its shape, for messages."""
-    if isinstance(a, np.ndarray):
-        return f"shape {a.shape}" if a.dtype != object else f"object array of shape {a.shape}"
-    return repr(a) if isinstance(a, (float, int, slice, type(None), type(...))) else type(a).__name__
+def notify_write(how: str) -> None:
+    """Notify the watcher of this thread that gradients of leaves change."""
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.on_write(how)
 
 
 def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
-    """Return every node the roots depend on, each after all of its arguments.
+    """Return every node the roots depend on, each after all of its operands.
 
     Parameters
     ----------
@@ -301,12 +306,12 @@ def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
     Returns
     -------
     list of Node
-        Arguments before users, in the order in which they were written.
+        Operands before results, in the order of the formula.
 
     Notes
     -----
-    A depth-first postorder with its own stack, so that a chain of a million nodes needs no recursion; each
-    node and edge is looked at once (Knuth 1968, section 2.2.3; Tarjan 1976).
+    A depth-first postorder with an explicit stack, so that a chain of a million nodes needs no recursion; each node
+    and edge is visited once (Knuth 1968, section 2.2.3; Tarjan 1976).
 
     Examples
     --------
@@ -318,8 +323,8 @@ def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
     """
     order: list[Node] = []
     seen: set[Node] = set()
-    open_nodes: list[Node] = []  # the path from the root to here, ...
-    waiting: list[Iterator[Any]] = []  # ... and of each but the last the arguments that are still to be placed
+    path: list[Node] = []  # from the root to the current node, ...
+    waiting: list[Iterator[Any]] = []  # ... and for each node above it the operands that are not placed yet
     remaining: Iterator[Any] = iter(roots)
     while True:
         for arg in remaining:
@@ -328,61 +333,12 @@ def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
                 if arg.op is None:
                     order.append(arg)
                 else:
-                    open_nodes.append(arg)
+                    path.append(arg)
                     waiting.append(remaining)
-                    remaining = iter(arg._inputs)  # no node is among the numbers behind the arguments
+                    remaining = iter(arg.args)
                     break
         else:
-            if not open_nodes:
+            if not path:
                 return order
-            order.append(open_nodes.pop())
+            order.append(path.pop())
             remaining = waiting.pop()
-
-
-class _Modified(Primitive):
-    """What made a node whose numbers were replaced afterwards: its rules would look at the wrong result."""
-
-    __slots__ = ()
-
-    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        raise RuntimeError(
-            f"the result of {self.name} was modified between forward and backward (its `.data` was assigned), so its "
-            "gradient would be wrong: use detach() for numbers of your own, or register_hook() to change a gradient"
-        )
-
-
-def give_other_data(node: Node, data: Any) -> None:
-    """Let a computed node hold other numbers, and refuse derivatives that belonged to the old ones."""
-    op = node.op
-    assert op is not None
-    node._data = data
-    node.op = _Modified(op.name, op.forward, op.rules, symbol=op.symbol, each=op.each)
-
-
-# Arrays that a graph may have recorded and that were then changed in place, by identity.  An array leaves when
-# it is freed, so the table is empty in any loop that drops its old graphs.
-_modified: dict[int, weakref.ref[np.ndarray[Any, Any]]] = {}
-
-
-def mark_modified(array: np.ndarray[Any, Any]) -> None:
-    """Remember that `array` no longer holds the numbers a graph may have recorded from it."""
-    key = id(array)
-    _modified[key] = weakref.ref(array, lambda _: _modified.pop(key, None))
-
-
-def refuse_modified(nodes: Iterable[Node]) -> None:
-    """Raise if an operation among `nodes` saw an array that has been changed in place since."""
-    if not _modified:
-        return
-    changed = [array for ref in list(_modified.values()) if (array := ref()) is not None]
-    for node in nodes:
-        if node.op is None:
-            continue
-        for arg, seen in zip(node.args, node.raw, strict=True):
-            if isinstance(seen, np.ndarray) and any(np.may_share_memory(seen, array) for array in changed):
-                name = f" {arg.name!r}" if isinstance(arg, Node) and arg.name else ""
-                raise RuntimeError(
-                    f"the operand{name} of shape {seen.shape} of {node.op.name} was modified in place between forward "
-                    "and backward, so its gradient would be wrong: call backward() before updating `.data`, or assign "
-                    "a new array (`p.data = p.data - step`)"
-                )

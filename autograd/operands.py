@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, Primitive, apply, explained
+from .graph import Node, Primitive, apply
+from .messages import with_operation
 
 _NUMBERS = frozenset({float, int, bool})
 
@@ -122,7 +123,7 @@ def compute(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> 
     try:
         return op.forward(*args, **params)
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:
-        raise explained(op, args, error) from error
+        raise with_operation(op, args, error) from error
 
 
 def holds_objects(a: Any) -> bool:

@@ -1,12 +1,13 @@
-"""The chain rule: one loop from a result back to everything it was made from.
+"""The chain rule: one loop from a result back to everything it was computed from.
 
-`reverse_pass` is the only place where cotangents are multiplied and added; `backward`, `gradients`, the
-explanations and the transforms are ways to call it.
+`reverse_pass` is the only loop that multiplies and adds cotangents; `backward`, `gradients`, the explanations and the
+transforms call it.  `fast_floats` has a copy of it for graphs of floats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .operations.broadcasting import astype, product_if_taken, sum_to
 from .recording import NotReplayable, Watch, callback, current_mode, enable_grad, is_recording, raw_data
 from .rules import ONE, Elementwise, shape_of
 
-__all__ = ["Visit", "fitted", "owned", "reverse_pass"]
+__all__ = ["Visit", "fitted", "owned", "reverse_pass", "share_of"]
 
 Visit = Callable[[Node, Node, Any, Any, Any, Any], None]
 
@@ -30,177 +31,152 @@ def reverse_pass(
     keep: frozenset[Node] = frozenset(),
     visit: Visit | None = None,
 ) -> dict[Node, Any]:
-    r"""Pull cotangents through a graph, from users to arguments.
+    r"""Pull cotangents through a graph, from results to operands.
 
     .. math:: \bar x = \sum_{y \,:\, x \in \mathrm{args}(y)} \bar y \, \frac{\partial y}{\partial x}
 
     Parameters
     ----------
     order : sequence of Node
-        Every node on the way, arguments before users.
+        Every node on the way, operands before results.
     cotangent : dict
         The cotangents of the roots; filled in place.
     wanted : set of Node, optional
         The nodes to which a cotangent is pulled; every variable by default.
     create_graph : bool
-        Hand the rules nodes instead of numbers, so that the cotangents are nodes themselves.
+        Give the rules nodes instead of values, so that the cotangents are nodes themselves.
     keep : frozenset of Node
-        Computed nodes whose cotangent is needed afterwards.
+        Computed nodes whose cotangent is returned too.
     visit : callable, optional
-        Called as ``visit(node, arg, rule, g, share, total)`` for each edge from a node to an argument.
+        Called as ``visit(node, arg, rule, g, share, total)`` for each edge from a node to an operand.
 
     Returns
     -------
     dict
-        The cotangent of every leaf, `Value`, retained and kept node that was reached; others are dropped once used.
+        The cotangent of every leaf, retained and kept node that was reached; others are dropped once used.
     """
     mode = current_mode()
-    if create_graph and not mode:  # asked for inside no_grad
+    if create_graph and not mode:  # requested inside no_grad
         with enable_grad():
             return reverse_pass(order, cotangent, wanted, create_graph=True, keep=keep, visit=visit)
-    if isinstance(mode, Watch) and type(mode).on_pull is not Watch.on_pull:  # or every edge would cost a call
-        visit = _watched(mode, visit)
-    finished = _walked(order, _Walk(cotangent, wanted, create_graph, visit), keep)
+    visit = _with_watch(mode, visit)
+    is_wanted: Callable[[Node], bool] = attrgetter("_requires_grad") if wanted is None else wanted.__contains__
+    finished: dict[Node, Any] = {}
+    below_mask: set[Node] = set()
+    for node in reversed(order):
+        g = cotangent.pop(node, None)
+        if g is None:
+            continue
+        g = _after_hooks(node, g) if node.notes.hooks else g
+        if node.op is None or node.notes.retains_grad or node in keep:
+            finished[node] = g
+        if node.op is None:
+            continue
+        masked = _is_masked(node, below_mask)
+        y, inputs = (node, node.args) if create_graph else (node._data, node.raw)
+        for arg, rule in zip(node.args, node.op.rules_for(len(inputs)), strict=True):
+            if rule is None or not isinstance(arg, Node) or not is_wanted(arg):
+                continue
+            share = share_of(node.op, rule, g, y, inputs, node.params, arg._data, masked)
+            cotangent[arg] = cotangent[arg] + share if arg in cotangent else share
+            if visit is not None:
+                visit(node, arg, rule, g, share, cotangent[arg])
     return {node: _as_node(g, node) for node, g in finished.items()} if create_graph else finished
 
 
-def _walked(order: Sequence[Node], walk: _Walk, keep: frozenset[Node]) -> dict[Node, Any]:
-    """Return the finished cotangents; this loop is where the time of a graph of `Value`s goes."""
-    finished: dict[Node, Any] = {}
-    cotangent, maskable = walk.cotangent, walk.maskable
-    plain = walk.wanted is None and walk.visit is None and not walk.create_graph
-    take, get = cotangent.pop, cotangent.get
-    for node in reversed(order):
-        g = take(node, None)
-        if g is None:
-            continue
-        if node.hooks:
-            g = _after_hooks(node, g)
-        op = node.op
-        if op is None:
-            finished[node] = g
-            continue
-        if node.retains_grad or (keep and node in keep):
-            finished[node] = g
-        if not plain or not op.is_binary or type(g) is not float or (maskable and node in maskable):
-            walk.through(node, op, g)
-            continue
-        # The step of `through`, spelled out for two floats: it is all that a graph of `Value`s does.
-        x, y, a, b = node._inputs
-        rule_x, rule_y = op.rules
-        to_x, to_y = isinstance(x, Node) and x._requires_grad, isinstance(y, Node) and y._requires_grad
-        try:
-            share_x = g if rule_x is ONE else g * rule_x(node._data, a, b) if to_x else None
-            share_y = g if rule_y is ONE else g * rule_y(node._data, a, b) if to_y else None
-        except (ValueError, ArithmeticError):
-            walk.through(node, op, g)
-            continue
-        if to_x:
-            total = get(x)
-            cotangent[x] = share_x if total is None else total + share_x
-        if to_y:
-            total = get(y)
-            cotangent[y] = share_y if total is None else total + share_y
-    return finished
+def share_of(
+    op: Primitive, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any], like: Any,
+    masked: bool = False,
+) -> Any:  # fmt: skip
+    """Return the share of the cotangent `g` of ``y = op(*inputs, **params)`` that belongs to the operand `like`.
+
+    Parameters
+    ----------
+    op, rule : Primitive, object
+        The operation, and its rule for this operand.
+    g, y, inputs, params : object
+        The cotangent, the result, the operands and the parameters: all values, or nodes to record the share.
+    like : float or ndarray
+        The value of the operand, whose shape and dtype the share gets.
+    masked : bool
+        Whether a zero in `g` may mean that an element was not taken.
+    """
+    if masked and isinstance(op, Elementwise):
+        share = product_if_taken(g, op.partial(rule, y, inputs, params))
+    else:
+        share = g if rule is ONE else op.pull(rule, g, y, inputs, params)
+    if type(share) is type(like) and (
+        type(like) is float or (share.shape == like.shape and share.dtype is like.dtype)
+    ):  # the usual case, without the calls below
+        return share
+    return fitted(share, like)
 
 
-def _watched(watch: Watch, visit: Visit | None) -> Visit:
-    """Return a visitor that also tells those who watch this thread."""
-
-    def told(node: Node, arg: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
-        watch.on_pull(node, arg, g, share)
-        if visit is not None:
-            visit(node, arg, rule, g, share, total)
-
-    return told
-
-
-class _Walk:
-    """The state of one backward pass, and its step from a node to its arguments."""
-
-    __slots__ = ("cotangent", "create_graph", "maskable", "visit", "wanted")
-
-    def __init__(
-        self, cotangent: dict[Node, Any], wanted: set[Node] | None, create_graph: bool, visit: Visit | None
-    ) -> None:
-        self.cotangent = cotangent
-        self.wanted = wanted
-        self.create_graph = create_graph
-        self.visit = visit
-        self.maskable: set[Node] = set()  # below a `where`: a zero cotangent there may mean "not taken"
-
-    def through(self, node: Node, op: Primitive, g: Any) -> None:
-        """Pull the complete cotangent `g` of `node` to its arguments."""
-        cotangent, wanted, visit = self.cotangent, self.wanted, self.visit
-        inputs, params = node._inputs, node.params
-        count = len(inputs) // 2
-        args = inputs[:count]
-        y, inputs = (node, args) if self.create_graph else (node._data, inputs[count:])
-        masked = op.selects or (bool(self.maskable) and node in self.maskable)
-        if masked:
-            self.maskable.update([arg for arg in args if isinstance(arg, Node)])
-        for arg, rule in zip(args, op.rules or op.rules_for(count), strict=True):
-            if rule is None or not isinstance(arg, Node):
-                continue
-            if not arg._requires_grad if wanted is None else arg not in wanted:
-                continue
-            if masked and isinstance(op, Elementwise):
-                share = product_if_taken(g, op.partial(rule, y, inputs, params))
-            else:
-                share = g if rule is ONE else op.pull(rule, g, y, inputs, params)
-            data = arg._data
-            if type(share) is not type(data) or (
-                type(data) is not float and (share.shape != data.shape or share.dtype is not data.dtype)
-            ):
-                share = fitted(share, data)
-            total = cotangent.get(arg)
-            cotangent[arg] = share if total is None else total + share
-            if visit is not None:
-                visit(node, arg, rule, g, share, cotangent[arg])
-
-
-def fitted(share: Any, data: Any) -> Any:
-    """Return a share of cotangent in the shape and dtype of its argument's `data`: undoes broadcasting, only here."""
-    shape = data.shape if type(data) is np.ndarray else None
+def fitted(share: Any, like: Any) -> Any:
+    """Return a share of cotangent in the shape and dtype of its operand: the only place that undoes broadcasting."""
+    shape = like.shape if type(like) is np.ndarray else None
     if shape_of(share) != shape:
         share = sum_to(share, shape)
-    if shape is not None and share.dtype != data.dtype:
-        share = astype(share, data.dtype)
+    if shape is not None and share.dtype != like.dtype:
+        share = astype(share, like.dtype)
     return share
 
 
+def _is_masked(node: Node, below_mask: set[Node]) -> bool:
+    """Return whether a `where` lies above `node`; its operands are then entered below the mask too."""
+    assert node.op is not None
+    masked = node.op.selects or (bool(below_mask) and node in below_mask)
+    if masked:
+        below_mask.update(arg for arg in node.args if isinstance(arg, Node))
+    return masked
+
+
+def _with_watch(mode: bool | Watch, visit: Visit | None) -> Visit | None:
+    """Return a visitor that also calls the watcher of this thread, if it looks at edges."""
+    if not isinstance(mode, Watch) or type(mode).on_pull is Watch.on_pull:
+        return visit
+
+    def both(node: Node, arg: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
+        mode.on_pull(node, arg, g, share)
+        if visit is not None:
+            visit(node, arg, rule, g, share, total)
+
+    return both
+
+
 def _after_hooks(node: Node, g: Any) -> Any:
-    for hook in node.hooks:
-        changed = _called_again(hook, g) if is_recording() else hook(g)
+    """Return the cotangent that the hooks of a node pass on."""
+    for hook in node.notes.hooks:
+        changed = _repeated(hook, g) if is_recording() else hook(g)
         if changed is not None:
             changed = changed if isinstance(changed, (Node, float)) else np.asarray(changed)
-            if (shape_of(changed) or ()) != (shape_of(g) or ()):  # any one number will do for a float
+            if (shape_of(changed) or ()) != (shape_of(g) or ()):  # an array of one element will do for a float
                 raise ValueError(
                     f"a hook on {node.name or 'a node'} returned a gradient of shape {shape_of(changed)} "
                     f"for one of shape {shape_of(g)}; return None to leave it unchanged"
                 )
             g = fitted(changed, node._data)
-    return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the one it was given
+    return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the array it was given
 
 
-def _called_again(hook: Callable[[Any], Any], g: Any) -> Any:
-    """Call a hook with numbers of its own, now and in each replay of what is being recorded."""
-    changes: list[bool] = []  # whether the hook returned something when the call was recorded
+def _repeated(hook: Callable[[Any], Any], g: Any) -> Any:
+    """Call a hook with a copy of the cotangent, now and in each replay of the recording."""
+    changes: list[bool] = []  # whether the hook returned a gradient when the call was recorded
 
-    def hooked(numbers: Any) -> Any:
-        changed = hook(numbers.copy() if type(numbers) is np.ndarray else numbers)
+    def call(value: Any) -> Any:
+        changed = hook(value.copy() if type(value) is np.ndarray else value)
         if not changes:
             changes.append(changed is not None)
         if changes[0] != (changed is not None):
-            raise NotReplayable("a gradient hook returned nothing in one pass and something in another")
+            raise NotReplayable("a gradient hook returned None in one pass and a gradient in another")
         found = None if changed is None else np.asarray(raw_data(changed))
-        return float(found) if found is not None and type(numbers) is float and found.size == 1 else found
+        return float(found) if found is not None and type(value) is float and found.size == 1 else found
 
-    return callback(hooked, g)
+    return callback(call, g)
 
 
 def owned(g: Any, node: Node, given: set[int]) -> Any:
-    """Return `g` as an array of the leaf's dtype that shares memory with nothing."""
+    """Return `g` as an array of the leaf's dtype that shares memory with no other array."""
     like = node._data
     if isinstance(g, Node):
         g = g._data
@@ -214,9 +190,9 @@ def owned(g: Any, node: Node, given: set[int]) -> Any:
 
 
 def _as_node(g: Any, like: Node) -> Node:
-    """Return a cotangent as a node; plain numbers become one of the kind of `like` with nothing recorded behind it."""
+    """Return a cotangent as a node; a plain value becomes a leaf of the class of `like`."""
     if isinstance(g, Node):
         return g
     node = object.__new__(type(like))
-    make_leaf(node, owned(g, like, set()), False, "")
+    make_leaf(node, owned(g, like, set()), False)
     return node

@@ -252,7 +252,9 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
         or op.selects
         or (kind is Nondifferentiable and not any("axis" in p.name for p in parameters))
     )
-    op.is_binary = kind is Elementwise and len(rules) == len(parameters) == 2 and None not in rules and not op.selects
+    few = len(rules) == 1 or len(rules) == len(parameters) == 2
+    if kind is Elementwise and few and None not in rules and not op.selects and _is_own(forward):
+        op.partials = rules
     if isinstance(op, Linear):
         op.joint = joint
     PRIMITIVES[name] = op
@@ -261,6 +263,11 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
     functools.update_wrapper(call, forward)
     call.primitive = op  # type: ignore[attr-defined]
     return call
+
+
+def _is_own(forward: Operation) -> bool:
+    """Return whether an operation is the library's own, whose partials of floats are floats."""
+    return forward.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _constant(number: float) -> Callable[..., float]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from .diagnostics.messages import checked_flag, checked_name, display_name, unknown_attribute
-from .graph import KINDS, Node, give_other_data, make_leaf, mark_modified, notify_read
+from .diagnostics.in_place import mark_modified, replace_data
+from .graph import KINDS, Node, make_leaf, notify_read
+from .messages import checked_flag, checked_name, display_name, unknown_attribute
 from .operations import broadcasting, indexing, joining, linalg, products, reducing, scanning, selecting, shaping
 from .recording import current_mode
 from .rules import Operation
@@ -149,7 +150,7 @@ class Tensor(Variable):
         if self.op is None:
             self._data = array
         else:
-            give_other_data(self, array)
+            replace_data(self, array)
 
     def _checked_grad(self, value: Any) -> Any:
         if isinstance(value, Node):

@@ -2,84 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .diagnostics.messages import checked_flag, checked_name, refuse_recorded
-from .graph import KINDS, NO_PARAMS, Node, Primitive, give_other_data, make_leaf, notify_read
-from .operations import elementwise as ew
-from .operations import trigonometry
+from . import fast_floats
+from .diagnostics.in_place import replace_data
+from .graph import KINDS, Node, Notes, make_leaf, notify_read
+from .messages import checked_flag, checked_name, refuse_recorded
 from .recording import current_mode
-from .rules import ONE, Operation
+from .reverse import share_of
 from .variable import Variable
-
-new: Callable[..., Any] = object.__new__
-
-
-def _of_one_float(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    """Return the operation as a method of `Value`, with a short way for the plain case of one float."""
-    op: Primitive = function.primitive  # type: ignore[attr-defined]
-    forward, rule = op.forward, op.rules[0]
-
-    def method(self: Value) -> Any:
-        x = self._data
-        try:
-            data = forward(x)
-        except (ValueError, ArithmeticError):
-            return function(self)  # the same again, with an error that says what happened
-        if type(data) is not float or rule is None or not self._requires_grad:
-            return function(self)
-        if (mode := current_mode()) is not True and not (mode and mode.allows_fast_floats):
-            return function(self)
-        node = new(Value)
-        node._data = data
-        node._grad = 0.0
-        node._requires_grad = node.retains_grad = True
-        node.op = op
-        node._inputs = (self, x)
-        node.params = NO_PARAMS
-        node.hooks = ()
-        node.name = ""
-        return node
-
-    return functools.update_wrapper(method, function)
-
-
-def _of_two_floats(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """Return the operation as an operator of `Value`, with a short way for two floats."""
-    op: Primitive = function.primitive  # type: ignore[attr-defined]
-    forward = op.forward
-
-    def operator(self: Value, other: Any) -> Any:
-        kind = type(other)
-        if kind is Value and other._requires_grad:
-            y = other._data
-        elif kind is float or kind is int:
-            y = other
-        else:
-            return function(self, other)
-        x = self._data
-        try:
-            data = forward(x, y)
-        except (ValueError, ArithmeticError):
-            return function(self, other)  # the same again, with an error that says what happened
-        if not self._requires_grad or ((mode := current_mode()) is not True and not (mode and mode.allows_fast_floats)):
-            return function(self, other)
-        node = new(Value)
-        node._data = data
-        node._grad = 0.0
-        node._requires_grad = node.retains_grad = True
-        node.op = op
-        node._inputs = (self, other, x, y)
-        node.params = NO_PARAMS
-        node.hooks = ()
-        node.name = ""
-        return node
-
-    return functools.update_wrapper(operator, function)
 
 
 class Value(Variable):
@@ -120,18 +53,7 @@ class Value(Variable):
     __slots__ = ()
 
     no_gradient: ClassVar[Any] = 0.0
-    always_retains: ClassVar[bool] = True
-
-    __add__: Operation = _of_two_floats(ew.add)
-    __sub__: Operation = _of_two_floats(ew.subtract)
-    __mul__: Operation = _of_two_floats(ew.multiply)
-    __truediv__: Operation = _of_two_floats(ew.divide)
-
-    exp: Operation = _of_one_float(ew.exp)
-    log: Operation = _of_one_float(ew.log)
-    tanh: Operation = _of_one_float(trigonometry.tanh)
-    sigmoid: Operation = _of_one_float(ew.sigmoid)
-    relu: Operation = _of_one_float(ew.relu)
+    plain: ClassVar[Notes] = Notes(retains_grad=True)
 
     def __init__(
         self,
@@ -150,7 +72,8 @@ class Value(Variable):
     @property
     def data(self) -> float:
         """The number."""
-        notify_read(self, "the data")
+        if current_mode() is not True:
+            notify_read(self, "the data")
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -159,10 +82,10 @@ class Value(Variable):
         if self.op is None:
             self._data = number
         else:
-            give_other_data(self, number)
+            replace_data(self, number)
 
     def _checked_grad(self, value: Any) -> Any:
-        return value if isinstance(value, Node) else _as_float(value)
+        return value if type(value) is float or isinstance(value, Node) else _as_float(value)
 
     def retain_grad(self) -> None:
         """Do nothing: a computed `Value` always shows its gradient."""
@@ -178,8 +101,7 @@ class Value(Variable):
             return
         for arg, rule in zip(self.args, self.op.rules_for(len(self.args)), strict=True):
             if isinstance(arg, Node) and rule is not None:
-                g = self._grad
-                share = g if rule is ONE else self.op.pull(rule, g, self._data, self.raw, self.params)
+                share = share_of(self.op, rule, self._grad, self._data, self.raw, self.params, arg._data)
                 arg._grad = share if arg._grad is None else arg._grad + share
 
     def __repr__(self) -> str:
@@ -209,3 +131,4 @@ def _as_float(data: Any) -> float:
 
 
 KINDS.update({float: (Value, None), int: (Value, float), bool: (Value, float)})
+fast_floats.install(Value)

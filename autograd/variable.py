@@ -196,7 +196,7 @@ class Variable(Node):
         if not callable(hook):
             raise TypeError(f"a hook must be callable, not {hook!r}")
         entry = lambda g: hook(g)  # noqa: E731  (a fresh object, so that the same hook can be registered twice)
-        self.hooks: tuple[Any, ...] = (*self.hooks, entry)
+        self.hooks = (*self.hooks, entry)
 
         def remove() -> None:
             self.hooks = tuple(h for h in self.hooks if h is not entry)

@@ -17,9 +17,9 @@ PACKAGES = ("autograd", "nn", "optim")
 # The modules and folders at the root of each package. Each imports only those before it.
 ORDER = {
     "autograd": (
-        "recording", "graph", "diagnostics", "groups", "operands", "rules", "extend", "operations", "reverse",
-        "numpy_protocol", "backward", "variable", "tensor", "value", "transforms", "checkpointing", "checking", "tape",
-        "explaining", "drawing", "cli", "__init__", "__main__",
+        "recording", "messages", "graph", "diagnostics", "groups", "operands", "rules", "extend", "operations",
+        "reverse", "numpy_protocol", "fast_floats", "backward", "variable", "tensor", "value", "transforms",
+        "checkpointing", "checking", "tape", "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
         "_check", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module", "checkpoint",

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from autograd.backward import gradients
-from autograd.graph import GradientWarning, Node
+from autograd.graph import Node
+from autograd.messages import GradientWarning
 from autograd.transforms.nested import flatten
 from autograd.value import Value
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograd.diagnostics.messages import not_a_node
 from autograd.explaining.formatting import cut, format_array
 from autograd.explaining.formula import names_by_identity
 from autograd.explaining.steps import Step, backward_steps
 from autograd.graph import Node
+from autograd.messages import not_a_node
 
 from .annotations import Annotations
 from .draw import check_options

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograd.diagnostics.messages import not_a_node
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node, topological_order
+from autograd.messages import not_a_node
 
 from .player_program import operations_script, page_data
 from .render import target_path, write_atomically

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from autograd.diagnostics.messages import not_a_node
 from autograd.graph import Node
+from autograd.messages import not_a_node
 
 from .derivation import Derivation
 from .document import Document

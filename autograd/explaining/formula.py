@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.diagnostics.messages import display_name
 from autograd.graph import Node, Primitive, topological_order
+from autograd.messages import display_name
 from autograd.rules import shape_of
 
 from .formatting import format_constant

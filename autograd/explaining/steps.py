@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd.backward import _require_variable, reverse_pass, seed_of
-from autograd.graph import Node, refuse_modified, topological_order
+from autograd.diagnostics.in_place import refuse_modified
+from autograd.graph import Node, topological_order
 from autograd.rules import ONE, Elementwise, shape_of
 
 from .formula import Names

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.graph import GradientWarning, Node
+from autograd.graph import Node
+from autograd.messages import GradientWarning
 from autograd.operands import SCALAR, as_real
 from autograd.rules import elementwise, writes_into, xp
 

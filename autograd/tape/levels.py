@@ -86,8 +86,8 @@ def encoded(program: Program) -> Encoded | None:
         for node in program.nodes:
             if type(node._data) is not float:
                 return None
-            inputs, code = node._inputs, known(node.op)
-            count = len(inputs) // 2
+            inputs, code = node.args, known(node.op)
+            count = len(inputs)
             codes.append(code_of(node.op, node.params, count) if code is None or node.params else code)
             x = inputs[0]
             xs.append(at(x) if not isinstance(x, Node) or (p := get(x)) is None else p)

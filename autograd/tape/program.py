@@ -82,11 +82,11 @@ class Program:
         """Add the nodes in order; the loop handles floats computed from two nodes, `_place` all others."""
         nodes, known, get = self.nodes, self._found.setdefault, self.stand_in.get
         for node in order:
-            op, inputs = node.op, node._inputs
+            op, inputs = node.op, node.args
             if op is None:
                 if node not in given:
                     self.leaves.append(node)
-            elif len(inputs) != 4 or type(node._data) is not float or node.params or type(op) is Callback:
+            elif len(inputs) != 2 or type(node._data) is not float or node.params or type(op) is Callback:
                 self._place(node, op)
             else:
                 x, y = inputs[0], inputs[1]

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd.backward import pulled_to, seed_of
 from autograd.diagnostics.provenance import user_line
-from autograd.graph import KINDS, Node, Primitive, make_leaf, record, topological_order
+from autograd.graph import KINDS, Node, Primitive, make_leaf, record, set_operation, topological_order
 from autograd.operands import holds_objects
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten
@@ -95,7 +95,7 @@ class Recording(Watch):
         if result is None:
             node = object.__new__(Node)
             make_leaf(node, None, False, "")
-            node.op, node._inputs = op, args + raw
+            set_operation(node, op, args, raw, {})
         else:
             node = record(op, args, raw, {}, result)
         self.effects.append(node)

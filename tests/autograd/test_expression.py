@@ -15,7 +15,7 @@ from autograd.explaining.formula import formula
 from autograd.explaining.rule_formulas import rule_formulas
 from autograd.explaining.terms import Term, named, number, tidy
 from autograd.explaining.typeset import flattened, latex, mathml
-from autograd.graph import GradientWarning
+from autograd.messages import GradientWarning
 from autograd.rules import Elementwise
 
 GIVEN = {"a": 2.0, "b": -3.0, "c": 10.0}

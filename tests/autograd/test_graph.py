@@ -9,7 +9,8 @@ import pytest
 import autograd as ag
 from autograd import Node, Tensor, Value, no_grad, topological_order
 from autograd.extend import apply
-from autograd.graph import Primitive, description, record
+from autograd.graph import Primitive, record
+from autograd.messages import description
 from autograd.operations.broadcasting import sum_to
 from autograd.rules import PRIMITIVES, Elementwise
 
@@ -126,7 +127,7 @@ class TestWhatIsRemembered:
 
     def test_an_operation_that_returns_something_else_is_refused(self):
         op = Primitive("odd", lambda x: "text", (None,))
-        with pytest.raises(TypeError, match="odd made a str"):
+        with pytest.raises(TypeError, match="odd returned a str"):
             apply(op, (Value(1.0),))
 
     def test_record_takes_numbers_that_are_already_computed(self):

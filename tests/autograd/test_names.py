@@ -10,7 +10,7 @@ import pytest
 import autograd as ag
 import nn
 from autograd import Node, Tensor, Value, tensor, value
-from autograd.diagnostics.messages import INSTEAD, INSTEAD_SENTENCES, display_name
+from autograd.messages import INSTEAD, INSTEAD_SENTENCES, display_name
 
 
 def test_the_small_names_make_nodes_and_hide_no_module():

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-__all__ = ["checked_flag", "checked_name", "display_name", "not_a_node", "refuse_recorded", "unknown_attribute"]
+import numpy as np
+
+__all__ = [
+    "GradientWarning", "checked_flag", "checked_name", "description", "display_name", "not_a_node", "refuse_recorded",
+    "unknown_attribute", "with_operation",
+]  # fmt: skip
 
 IN_PLACE = "a Tensor is not written in place, since a graph may have recorded it: write t = t.{0}(...)"
 ONE_DEVICE = "numbers are on the CPU, and only there: leave it out"
@@ -32,6 +37,37 @@ INSTEAD_SENTENCES = {
     "contiguous": "every operation takes any order in memory: leave it out",
     "is_contiguous": "every operation takes any order in memory: leave it out",
 }  # fmt: skip
+
+
+class GradientWarning(UserWarning):
+    """Warning about a probable mistake with gradients; the standard filters silence it or make it an error.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from autograd import Value
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     (Value(-2.0) ** Value(2.0)).backward()
+    >>> caught[0].category.__name__
+    'GradientWarning'
+    """
+
+
+def with_operation(op: Any, raw: tuple[Any, ...], error: Exception) -> Exception:
+    """Return `error` again with the operation and its operands in the message."""
+    message = f"{op.name}({', '.join(map(description, raw))}): {error}"
+    for kind in (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError):
+        if isinstance(error, kind):
+            return kind(message)
+    return ValueError(message)
+
+
+def description(a: Any) -> str:
+    """Return a float as itself and an array as its shape, for messages."""
+    if isinstance(a, np.ndarray):
+        return f"shape {a.shape}" if a.dtype != object else f"object array of shape {a.shape}"
+    return repr(a) if isinstance(a, (float, int, slice, type(None), type(...))) else type(a).__name__
 
 
 def not_a_node(who: str, thing: Any) -> TypeError:
