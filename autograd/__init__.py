@@ -21,6 +21,7 @@ from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .checking.verify import verify
 from .checkpointing import checkpoint
 from .diagnostics.anomaly import AnomalyError, detect_anomaly
+from .dtypes import get_default_dtype, set_default_dtype
 from .graph import Node, topological_order
 from .messages import GradientWarning
 from .operations.broadcasting import astype, broadcast_to
@@ -120,7 +121,7 @@ from .operations.trigonometry import (
 )
 from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES
-from .tensor import Tensor, as_tensor, get_default_dtype, set_default_dtype
+from .tensor import Tensor, as_tensor
 from .transforms.functional import grad, jvp, value_and_grad, vjp
 from .transforms.jacobians import hessian, hvp, jacobian
 from .value import Value

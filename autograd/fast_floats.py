@@ -165,7 +165,7 @@ def backward(root: Node, seed: float) -> bool:
     before: list[Any] = []
     done = False
     try:
-        if _sort(root, order, found, before):
+        if root.op is not None and _sort(root, order, found, before):
             root._grad = seed
             _apply_chain_rule(order, type(root))
             for leaf in found:

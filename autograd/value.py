@@ -1,4 +1,4 @@
-"""`Value`: a float in a graph."""
+"""`Value`: a float in a computation graph."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from .variable import Variable
 
 
 class Value(Variable):
-    """A number in a computation graph, held as a Python float.
+    """A scalar in a computation graph, stored as a Python float.
 
     Parameters
     ----------
     data : float
-        The number.
+        The value.
     name : str, optional
-        How pictures and explanations call it; `label` is accepted for it, as in micrograd.
+        A label for pictures and explanations; `label` is accepted too, as in micrograd.
     requires_grad : bool
-        Whether gradients flow to it.
+        Whether gradients flow to this node.
 
     Attributes
     ----------
     data : float
-        The number; assignable.
+        The value; assignable.
     grad : float
-        The derivative of the last `backward()` root with respect to this number; 0.0 at the start, and again
-        when None is assigned.  A leaf accumulates over calls, a computed value shows the latest.
+        The derivative of the last `backward()` root with respect to this value; 0.0 initially, and again when None is
+        assigned.  A leaf accumulates over calls, a computed value shows the latest.
 
     Raises
     ------
     TypeError
-        If `data` is not a number, two different names are given, or the children and the operation of
-        micrograd's own constructor, which records a graph by hand.
+        If `data` is not a number, two different names are given, or micrograd's arguments for children and
+        operation are given, which record a graph by hand.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class Value(Variable):
 
     @property
     def data(self) -> float:
-        """The number."""
+        """The value as a float; assign a float to change it."""
         if current_mode() is not True:
             notify_read(self, "the data")
         return self._data  # type: ignore[no-any-return]
@@ -88,15 +88,15 @@ class Value(Variable):
         return value if type(value) is float or isinstance(value, Node) else _as_float(value)
 
     def retain_grad(self) -> None:
-        """Do nothing: a computed `Value` always shows its gradient."""
+        """Do nothing: a computed `Value` always keeps its gradient."""
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """Return the number as a 0-d array."""
+        """Return the value as a 0-d array."""
         notify_read(self, "numpy()")
         return np.array(self._data)
 
     def _backward(self) -> None:
-        """Add this node's local contribution to the gradients of its arguments: micrograd's manual step."""
+        """Add the shares of this node to the gradients of its operands: micrograd's manual step."""
         if self.op is None:
             return
         for arg, rule in zip(self.args, self.op.rules_for(len(self.args)), strict=True):
@@ -121,13 +121,13 @@ def _one_name(name: Any, label: Any, children: Any, op: Any) -> str:
 
 def _as_float(data: Any) -> float:
     if isinstance(data, Node):
-        raise TypeError("a Value holds a number, not a node; use the node itself, or its .item()")
+        raise TypeError("a Value holds a float, not a node; use the node itself, or its .item()")
     if isinstance(data, (str, bytes)):
-        raise TypeError(f"a Value holds a number, not {data!r}")
+        raise TypeError(f"a Value holds a float, not {data!r}")
     try:
         return float(data)
     except (TypeError, ValueError):
-        raise TypeError(f"a Value holds one number, not {data!r:.60} ({type(data).__name__})") from None
+        raise TypeError(f"a Value holds one float, not {data!r:.60} ({type(data).__name__})") from None
 
 
 KINDS.update({float: (Value, None), int: (Value, float), bool: (Value, float)})

@@ -18,8 +18,8 @@ PACKAGES = ("autograd", "nn", "optim")
 ORDER = {
     "autograd": (
         "recording", "messages", "graph", "diagnostics", "groups", "operands", "rules", "extend", "operations",
-        "reverse", "numpy_protocol", "fast_floats", "backward", "variable", "tensor", "value", "transforms",
-        "checkpointing", "checking", "tape", "explaining", "drawing", "cli", "__init__", "__main__",
+        "reverse", "numpy_protocol", "dtypes", "methods", "fast_floats", "backward", "variable", "tensor", "value",
+        "transforms", "checkpointing", "checking", "tape", "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
         "_check", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module", "checkpoint",

@@ -25,10 +25,10 @@ def test_the_default_dtype_is_a_float():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: Tensor(Value(1.0)), "numbers, not nodes"),
+        (lambda: Tensor(Value(1.0)), "array, not nodes"),
         (lambda: Tensor(["cat"]), "encode text as class indices"),
-        (lambda: Value(Value(1.0)), "a number, not a node"),
-        (lambda: Value("2"), "a number, not '2'"),
+        (lambda: Value(Value(1.0)), "a float, not a node"),
+        (lambda: Value("2"), "a float, not '2'"),
     ],
     ids=["a node", "text", "a node as a Value", "text as a Value"],
 )
@@ -141,7 +141,7 @@ def test_masks_meet_arrays_of_bools_on_either_side():
 @pytest.mark.parametrize("call", [lambda x: x ^ 2, lambda x: 2 ^ x], ids=["left", "right"])
 @pytest.mark.parametrize("kind", [Value, Tensor])
 def test_a_hat_is_no_power(call, kind):
-    with pytest.raises(TypeError, match=r"a power is written x\*\*y"):
+    with pytest.raises(TypeError, match=r"write a power as x\*\*y"):
         call(kind(3.0))
 
 

@@ -1,0 +1,287 @@
+"""The operators and methods of nodes: names for operations, without any mathematics."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from .graph import Node
+from .numpy_protocol import array_function, array_ufunc
+from .operations import (
+    broadcasting,
+    comparing,
+    indexing,
+    joining,
+    linalg,
+    products,
+    reducing,
+    scanning,
+    selecting,
+    shaping,
+    trigonometry,
+)
+from .operations import elementwise as ew
+from .rules import Operation
+
+
+class ElementwiseMethods(Node):
+    """Operators and methods that exist for floats and for arrays."""
+
+    __slots__ = ()
+
+    __add__: Operation = ew.add
+    __sub__: Operation = ew.subtract
+    __mul__: Operation = ew.multiply
+    __truediv__: Operation = ew.divide
+    __pow__: Operation = ew.power
+    __neg__: Operation = ew.negative
+    __abs__: Operation = ew.absolute
+    __eq__: Operation = comparing.equal
+    __ne__: Operation = comparing.not_equal
+    __lt__: Operation = comparing.less
+    __le__: Operation = comparing.less_equal
+    __gt__: Operation = comparing.greater
+    __ge__: Operation = comparing.greater_equal
+    # by identity, since a comparison is an operation
+    __hash__: Callable[[], int] = Node.__hash__  # type: ignore[assignment]
+
+    def __radd__(self, other: Any) -> Any:
+        return ew.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ew.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ew.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ew.divide(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return ew.power(other, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    __and__: Operation = comparing.bitwise_and
+    __or__: Operation = comparing.bitwise_or
+    __invert__: Operation = comparing.invert
+
+    def __xor__(self, other: Any) -> Any:
+        raise TypeError("^ is not supported: write a power as x**y, and the difference of two masks as a != b")
+
+    __rxor__: Operation = __xor__
+
+    def __rand__(self, other: Any) -> Any:
+        return comparing.bitwise_and(other, self)
+
+    def __ror__(self, other: Any) -> Any:
+        return comparing.bitwise_or(other, self)
+
+    absolute: Operation = ew.absolute
+    abs: Operation = ew.absolute
+    pow: Operation = ew.power
+    exp: Operation = ew.exp
+    exp2: Operation = ew.exp2
+    expm1: Operation = ew.expm1
+    log: Operation = ew.log
+    log1p: Operation = ew.log1p
+    log2: Operation = ew.log2
+    log10: Operation = ew.log10
+    logaddexp: Operation = ew.logaddexp
+    sqrt: Operation = ew.sqrt
+    rsqrt: Operation = ew.rsqrt
+    square: Operation = ew.square
+    reciprocal: Operation = ew.reciprocal
+    sigmoid: Operation = ew.sigmoid
+    relu: Operation = ew.relu
+    leaky_relu: Operation = ew.leaky_relu
+    softplus: Operation = ew.softplus
+    maximum: Operation = selecting.maximum
+    minimum: Operation = selecting.minimum
+    fmod: Operation = ew.fmod
+    clip: Operation = selecting.clip
+    clamp: Operation = selecting.clip
+    # NumPy calls methods of these names on the elements of an object array.
+    sin: Operation = trigonometry.sin
+    cos: Operation = trigonometry.cos
+    tan: Operation = trigonometry.tan
+    asin: Operation = trigonometry.asin
+    arcsin: Operation = trigonometry.asin
+    acos: Operation = trigonometry.acos
+    arccos: Operation = trigonometry.acos
+    atan: Operation = trigonometry.atan
+    arctan: Operation = trigonometry.atan
+    atan2: Operation = trigonometry.atan2
+    arctan2: Operation = trigonometry.atan2
+    hypot: Operation = trigonometry.hypot
+    sinh: Operation = trigonometry.sinh
+    cosh: Operation = trigonometry.cosh
+    tanh: Operation = trigonometry.tanh
+    asinh: Operation = trigonometry.asinh
+    arcsinh: Operation = trigonometry.asinh
+    acosh: Operation = trigonometry.acosh
+    arccosh: Operation = trigonometry.acosh
+    atanh: Operation = trigonometry.atanh
+    arctanh: Operation = trigonometry.atanh
+    erf: Operation = trigonometry.erf
+    elements: Operation = indexing.elements
+    sign: Operation = comparing.sign
+    floor: Operation = comparing.floor
+    ceil: Operation = comparing.ceil
+    round: Operation = comparing.round
+    rint: Operation = comparing.round
+    isnan: Operation = comparing.isnan
+    isinf: Operation = comparing.isinf
+    isfinite: Operation = comparing.isfinite
+    logical_not: Operation = comparing.logical_not
+    logical_and: Operation = comparing.logical_and
+    logical_or: Operation = comparing.logical_or
+
+    __array_ufunc__: Operation = array_ufunc
+    __array_function__: Operation = array_function
+
+
+def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an operation as a method that also takes PyTorch's `dim` and `keepdim` for `axis` and `keepdims`."""
+
+    @functools.wraps(function)
+    def method(self: ArrayMethods, *args: Any, **options: Any) -> Any:
+        for theirs, ours in (("dim", "axis"), ("keepdim", "keepdims")) if options else ():
+            if theirs in options:
+                if ours in options:
+                    raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
+                options[ours] = options.pop(theirs)
+        return function(self, *args, **options)
+
+    return method
+
+
+class ArrayMethods(ElementwiseMethods):
+    """Operators and methods that need an array."""
+
+    __slots__ = ()
+
+    # Properties implemented in C cost a fifth of a Python function.
+    shape: property = property(attrgetter("_data.shape"), doc="Length along each axis.")
+    ndim: property = property(attrgetter("_data.ndim"), doc="Number of axes.")
+    size: property = property(attrgetter("_data.size"), doc="Number of elements.")
+    dtype: property = property(attrgetter("_data.dtype"), doc="Type of the elements.")
+
+    @property
+    def T(self) -> Any:  # noqa: N802  (NumPy's name)
+        """The axes reversed."""
+        return shaping.transpose(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802  (NumPy's name)
+        """The last two axes exchanged."""
+        return shaping.swapaxes(self)
+
+    __matmul__: Operation = linalg.matmul
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return linalg.matmul(other, self)
+
+    __getitem__: Operation = indexing.getitem
+
+    sum: Operation = as_method(reducing.sum)
+    mean: Operation = as_method(reducing.mean)
+    var: Operation = as_method(reducing.var)
+    std: Operation = as_method(reducing.std)
+    max: Operation = as_method(reducing.max)
+    amax: Operation = as_method(reducing.max)
+    min: Operation = as_method(reducing.min)
+    amin: Operation = as_method(reducing.min)
+    argmax: Operation = as_method(reducing.argmax)
+    argmin: Operation = as_method(reducing.argmin)
+    any: Operation = as_method(reducing.any)
+    all: Operation = as_method(reducing.all)
+    logsumexp: Operation = as_method(reducing.logsumexp)
+    softmax: Operation = as_method(reducing.softmax)
+    log_softmax: Operation = as_method(reducing.log_softmax)
+    prod: Operation = as_method(scanning.prod)
+    cumsum: Operation = as_method(scanning.cumsum)
+    cumprod: Operation = as_method(scanning.cumprod)
+    sort: Operation = as_method(scanning.sort)
+    argsort: Operation = as_method(scanning.argsort)
+    norm: Operation = as_method(linalg.norm)
+
+    matmul: Operation = linalg.matmul
+    mm: Operation = linalg.matmul
+    dot: Operation = products.dot
+    outer: Operation = products.outer
+    trace: Operation = linalg.trace
+    inv: Operation = linalg.inv
+    inverse: Operation = linalg.inv
+    det: Operation = linalg.det
+    cholesky: Operation = linalg.cholesky
+
+    swapaxes: Operation = shaping.swapaxes
+    moveaxis: Operation = shaping.moveaxis
+    movedim: Operation = shaping.moveaxis
+    expand_dims: Operation = as_method(shaping.expand_dims)
+    unsqueeze: Operation = as_method(shaping.expand_dims)
+    squeeze: Operation = as_method(shaping.squeeze)
+    flatten: Operation = as_method(shaping.flatten)
+    ravel: Operation = as_method(shaping.flatten)
+    broadcast_to: Operation = broadcasting.broadcast_to
+    tile: Operation = shaping.tile
+    repeat: Operation = as_method(joining.repeat)
+    repeat_interleave: Operation = as_method(joining.repeat)
+    flip: Operation = as_method(indexing.flip)
+    roll: Operation = as_method(joining.roll)
+    tril: Operation = shaping.tril
+    triu: Operation = shaping.triu
+    diag: Operation = indexing.diag
+    diagonal: Operation = indexing.diagonal
+    split: Operation = as_method(joining.split)
+    take: Operation = as_method(indexing.take)
+    take_along_axis: Operation = as_method(indexing.take_along_axis)
+    index_add: Operation = indexing.index_add
+    astype: Operation = broadcasting.astype
+
+    def float(self) -> Any:
+        """Return a float32 copy, as in PyTorch."""
+        return broadcasting.astype(self, np.float32)
+
+    def double(self) -> Any:
+        """Return a float64 copy."""
+        return broadcasting.astype(self, np.float64)
+
+    def reshape(self, *shape: Any) -> Any:
+        """Return the elements in another shape, given as one tuple or as lengths."""
+        return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    view: Operation = reshape
+
+    def transpose(self, *axes: Any) -> Any:
+        """Permute the axes as NumPy does; reversed by default."""
+        return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    permute: Operation = transpose
+
+    def t(self) -> Any:
+        """Transpose a matrix; a vector is returned unchanged."""
+        if self.ndim > 2:
+            raise ValueError(f"t() takes a matrix, not shape {self.shape}; write .mT or .transpose(...)")
+        return shaping.transpose(self)
+
+    def expand(self, *sizes: Any) -> Any:
+        """Broadcast to these sizes, given as one tuple or as lengths; -1 keeps a length."""
+        wanted = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+        held = (None,) * (len(wanted) - self.ndim) + self.shape
+        pairs = zip(wanted, held, strict=False)  # broadcast_to raises if there are too few
+        return broadcasting.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
+
+    def clone(self) -> Any:
+        """Return a copy through which gradients pass."""
+        return broadcasting.astype(self, self.dtype)
+
+    def masked_fill(self, mask: Any, value: Any) -> Any:
+        """Return `value` where `mask` is True and the elements of this tensor elsewhere."""
+        return selecting.where(mask, value, self)
