@@ -86,9 +86,11 @@ def test_a_value_meets_an_object_array():
 
 
 @pytest.mark.parametrize("operation", [ag.multiply, ag.matmul, lambda t, x: t * x, lambda t, x: x * t])
-def test_a_tensor_and_an_object_array_do_not_mix_silently(operation):
-    with pytest.raises(TypeError, match="object array"):
-        operation(Tensor([1.0, 2.0], requires_grad=True), values([1.0, 2.0]))
+def test_a_tensor_and_an_object_array_give_values_with_gradients_for_both(operation):
+    tensor, objects = Tensor([1.0, 2.0], requires_grad=True), values([3.0, 4.0])
+    np.sum(operation(tensor, objects)).backward()
+    np.testing.assert_array_equal(tensor.grad, [3.0, 4.0])
+    np.testing.assert_array_equal(grad_of(objects), [1.0, 2.0])
 
 
 def test_object_arrays_of_no_axes_and_no_elements():
