@@ -1,11 +1,11 @@
-"""What layers know of a batch that several processes share: whom to ask for the statistics of the whole.
+"""Batches that several processes share: statistics and random values of all ranks' rows.
 
-`BatchNorm1d` takes mean and variance over the rows of all ranks, and dropout draws for all rows and keeps those of its
-own, so that n ranks compute what one process would compute of the whole batch. `nn.training.fit(..., comm=comm)` does
-this; in a loop written by hand the forward pass goes inside `shared`::
+`BatchNorm1d` takes mean and variance over the rows of all ranks, and dropout draws values for all rows and keeps those
+of its own, so that n ranks compute the same as one process with the whole batch. `nn.training.fit(..., comm=comm)`
+does this; in a loop written by hand the forward pass goes inside `shared`::
 
     with nn.ranks.shared(comm):
-        loss = criterion(model(x), y) * len(y)      # sums over rows: what crosses ranks has one weight for all
+        loss = criterion(model(x), y) * len(y)      # a sum over rows, so that all rows have the same weight
     loss.backward()
     optimizer.step(rows=len(y), summed=True)        # of optim.distributed.DistributedOptimizer
 
@@ -15,52 +15,141 @@ A rank without rows takes part with an empty batch.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 import autograd as ag
-from autograd.extend import linear
+from autograd.extend import linear, raw_data
 
-__all__ = ["all_sum", "drawn_for_all", "shared", "sharing", "standardized_over_all"]
+__all__ = ["all_sum", "batch_statistics", "draw_rows", "shared"]
 
-_comm: ContextVar[Any] = ContextVar("comm", default=None)  # of this thread or task
+Array = np.ndarray[Any, Any]
+# mean and variance to normalise by, and a function of the raw batch that returns mean and unbiased variance to track
+Statistics = tuple[Any, Any, Callable[[Array], tuple[Array, Array]]]
+
+
+class LocalBatch:
+    """The batch of a single process."""
+
+    def statistics(self, x: Any) -> Statistics:
+        """Return None for mean and variance: `batch_norm` computes those of its own rows."""
+        return None, None, _unbiased
+
+    def draw(self, draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
+        """Return an array of random values."""
+        return draw(shape)
+
+
+class SharedBatch(LocalBatch):
+    """One rank's rows of a batch that the ranks of a communicator share."""
+
+    def __init__(self, comm: Any) -> None:
+        self.comm = comm
+
+    def statistics(self, x: Any) -> Statistics:
+        r"""Return mean and variance of every channel over the rows of all ranks.
+
+        .. math:: \mu = \frac{1}{n} \sum_r \sum_i x_{ri}, \qquad \sigma^2 = \frac{1}{n} \sum_r \sum_i (x_{ri} - \mu)^2
+        """
+        axes = _batch_axes(x)
+        count = np.array([x.size / x.shape[1]], x.dtype)
+        sums = all_sum(ag.concatenate([ag.sum(x, axis=axes), count]), comm=self.comm)
+        n = float(raw_data(sums)[-1])
+        if n <= 1:
+            raise ValueError(
+                f"BatchNorm1d: training needs more than one element per channel, but the {self.comm.size} ranks have "
+                f"{n:.0f} together; use larger batches (drop_last=True)"
+            )
+        mean = sums[:-1] / n
+        d = x - (mean if x.ndim == 2 else ag.reshape(mean, (-1, 1)))
+        var = all_sum(ag.sum(d * d, axis=axes), comm=self.comm) / n
+        return mean, var, lambda x: (raw_data(mean), raw_data(var) * (n / (n - 1)))
+
+    def draw(self, draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
+        """Draw values for the rows of all ranks, whose generators are in the same state, and return this rank's."""
+        if not shape:
+            return draw(shape)
+        rows = self.comm.allgather(shape[0])
+        first = sum(rows[: self.comm.rank])
+        return draw((sum(rows), *shape[1:]))[first : first + shape[0]]
+
+
+_batch: ContextVar[LocalBatch] = ContextVar("batch", default=LocalBatch())  # noqa: B039 - without state
+
+
+def _batch_axes(x: Any) -> tuple[int, ...]:
+    return (0,) if x.ndim == 2 else (0, 2)
+
+
+def _unbiased(x: Array) -> tuple[Array, Array]:
+    return x.mean(axis=_batch_axes(x)), x.var(axis=_batch_axes(x), ddof=1)
 
 
 @contextlib.contextmanager
 def shared(comm: Any) -> Iterator[None]:
-    """Inside, a batch is the part of one that all ranks share.
+    """Treat batches inside as parts of one that all ranks share.
 
     Parameters
     ----------
     comm : communicator or None
-        Of the ranks; None, or one rank, changes nothing.
+        Of the ranks; None, or a single rank, has no effect.
 
     Examples
     --------
     >>> with shared(None):
-    ...     sharing() is None
-    True
+    ...     draw_rows(np.ones, (2,))
+    array([1., 1.])
     """
-    token = _comm.set(comm if comm is not None and comm.size > 1 else None)
+    token = _batch.set(LocalBatch() if comm is None or comm.size == 1 else SharedBatch(comm))
     try:
         yield
     finally:
-        _comm.reset(token)
+        _batch.reset(token)
 
 
-def sharing() -> Any:
-    """Return the communicator of the ranks that share the present batch, None if there are no others."""
-    return _comm.get()
+def batch_statistics(x: Any) -> Statistics:
+    """Return the statistics of a training batch of shape (N, C) or (N, C, L), of all ranks that share it.
+
+    Returns
+    -------
+    mean, var : Tensor or ndarray of shape (C,), or None
+        Mean and biased variance; None if they are those of `x` itself.
+    track : callable
+        Returns mean and unbiased variance, given the raw data of `x`.
+
+    Raises
+    ------
+    ValueError
+        If all ranks together have only one element per channel.
+
+    Examples
+    --------
+    >>> mean, var, track = batch_statistics(np.array([[1.0], [3.0]]))
+    >>> mean, track(np.array([[1.0], [3.0]]))
+    (None, (array([2.]), array([2.])))
+    """
+    return _batch.get().statistics(x)
+
+
+def draw_rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
+    """Return ``draw(shape)``, or this rank's rows of the values drawn for all ranks that share the batch.
+
+    Examples
+    --------
+    >>> draw_rows(np.random.default_rng(0).random, (2,)).shape
+    (2,)
+    """
+    return _batch.get().draw(draw, shape)
 
 
 @linear(lambda g, y, x, comm: all_sum(g, comm=comm), symbol="Σ ranks")
 def all_sum(x: Any, comm: Any = None) -> Any:
-    """Sum of an array over all ranks, on each of them; every rank must call.
+    """Return the sum of an array over all ranks, on each of them; every rank must call.
 
-    It is its own adjoint: what each rank's loss loses by a change here is felt by the sum of all ranks' losses.
+    The operation is its own adjoint: a change here affects the losses of all ranks.
     """
     if comm is None:
         return +x
@@ -70,80 +159,3 @@ def all_sum(x: Any, comm: Any = None) -> Any:
     total = np.empty_like(send)
     comm.Allreduce(send, total)
     return total
-
-
-def standardized_over_all(x: Any, comm: Any, eps: float) -> tuple[Any, Any, Any]:
-    r"""Shift and scale every channel by the mean and the variance over the rows of all ranks.
-
-    .. math:: \mu = \frac{1}{n} \sum_r \sum_i x_{ri}, \qquad \sigma^2 = \frac{1}{n} \sum_r \sum_i (x_{ri} - \mu)^2
-
-    Parameters
-    ----------
-    x : Tensor or ndarray of shape (N, C) or (N, C, L)
-        This rank's rows; N may be 0.
-    comm : communicator
-        Of all ranks.
-    eps : float
-        Added to the variance.
-
-    Returns
-    -------
-    y : Tensor or ndarray of the shape of `x`
-        The standardised rows.
-    mean, var : ndarray of shape (C,)
-        Of all rows; the variance is the unbiased one.
-
-    Raises
-    ------
-    ValueError
-        If all ranks together have one number per channel only.
-    """
-    axes = (0,) if x.ndim == 2 else (0, 2)
-    count = np.array([x.size / x.shape[1]])
-    sums = all_sum(ag.concatenate([ag.sum(x, axis=axes), count.astype(x.dtype)]), comm=comm)
-    n = float(_plain(sums)[-1])
-    if n <= 1:
-        raise ValueError(
-            f"BatchNorm1d: the variance of a channel needs more than one number in training, and the {comm.size} ranks "
-            f"have {n:.0f} together; use larger batches (drop_last=True)"
-        )
-    shape = (-1,) if x.ndim == 2 else (-1, 1)
-    mean = sums[:-1] / n
-    d = x - ag.reshape(mean, shape)
-    var = all_sum(ag.sum(d * d, axis=axes), comm=comm) / n
-    y = d / ag.sqrt(ag.reshape(var, shape) + eps)
-    return y, _plain(mean), _plain(var) * (n / (n - 1))
-
-
-def _plain(a: Any) -> Any:
-    return a if isinstance(a, np.ndarray) else a.data
-
-
-def drawn_for_all(draw: Any, shape: tuple[int, ...]) -> Any:
-    """Return this rank's rows of random numbers that are drawn for the rows of all ranks.
-
-    The generators of all ranks, once alike, stay so, and rows get the numbers that one process would give them.
-
-    Parameters
-    ----------
-    draw : callable
-        Called with a shape.
-    shape : tuple of int
-        Of the numbers wanted here; the first axis counts rows.
-
-    Returns
-    -------
-    ndarray of shape `shape`
-        The numbers.
-
-    Examples
-    --------
-    >>> drawn_for_all(np.random.default_rng(0).random, (2,)).shape
-    (2,)
-    """
-    comm = sharing()
-    if comm is None or not shape:
-        return draw(shape)
-    rows = comm.allgather(shape[0])
-    first = sum(rows[: comm.rank])
-    return draw((sum(rows), *shape[1:]))[first : first + shape[0]]

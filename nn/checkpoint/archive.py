@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
-from .files import FilePath
+from .files import FilePath, read_npy_header
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo
@@ -271,11 +271,7 @@ class _Reader:
         """Return shape, order and dtype of a `.npy` member, and refuse what is not numbers."""
         with contextlib.ExitStack() as stack:
             stream = stream or stack.enter_context(self.archive.open(name))
-            version = np.lib.format.read_magic(stream)
-            if version not in ((1, 0), (2, 0)):
-                raise CheckpointError(f"array {name!r} has .npy version {version}, which holds no plain numbers")
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(stream)
+            shape, fortran, dtype = read_npy_header(stream)
         if dtype.kind not in NUMBERS:
             raise CheckpointError(f"array {name!r} has dtype {dtype}: unsafe, and not loaded; not a checkpoint of ours")
         return shape, fortran, dtype

@@ -7,9 +7,11 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["FilePath", "existing_file", "replacing"]
+import numpy as np
+
+__all__ = ["FilePath", "existing_file", "read_npy_header", "replacing"]
 
 FilePath = str | os.PathLike[str]
 
@@ -20,6 +22,15 @@ def existing_file(path: FilePath, kind: str = "file") -> Path:
         if Path(path).is_file():
             return Path(path)
     raise FileNotFoundError(2, f"there is no such {kind}", os.fspath(path))
+
+
+def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, Fortran order and dtype of a ``.npy`` file; raise ValueError if it is not one."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"unsupported .npy version {version}")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,7 @@
-"""Arrays from binary files: NumPy's, left on the disk, and the IDX format of MNIST."""
+"""Read arrays from binary files: memory-mapped NumPy files, and the IDX format of MNIST."""
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import math
 import os
@@ -12,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath
+from nn.checkpoint.files import FilePath, existing_file
 
 __all__ = ["open_npy", "read_idx", "read_mnist"]
 
@@ -39,7 +38,7 @@ def open_npy(path: FilePath) -> Array:
     Raises
     ------
     ValueError
-        If the file is something else, holds objects, or was cut off.
+        If the file is not a `.npy` file, contains objects, or is truncated.
 
     Examples
     --------
@@ -50,25 +49,24 @@ def open_npy(path: FilePath) -> Array:
     ...     TensorDataset(open_npy(f"{folder}/x.npy"))
     TensorDataset(float64 (3, 2))
     """
-    _require(path)
     try:
-        with Path(path).open("rb") as file:
+        with existing_file(path).open("rb") as file:
             if file.read(6) != b"\x93NUMPY":
-                raise ValueError("it does not begin as one")
+                raise ValueError("the magic number is missing")
         array = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError) as error:
-        reason = "it holds Python objects, which are unsafe to load" if "object" in str(error).lower() else error
-        raise ValueError(f"{os.fspath(path)}: not a .npy file of numbers, or a truncated one: {reason}") from None
+        reason = "it contains Python objects, which are unsafe to load" if "object" in str(error).lower() else error
+        raise ValueError(f"{os.fspath(path)}: not a numeric .npy file, or a truncated one: {reason}") from None
     return array.view(np.ndarray)
 
 
 def read_idx(path: FilePath) -> Array:
-    """Return the array in an IDX file, also a compressed one (``.gz``).
+    """Return the array in an IDX file, which may be compressed (``.gz``).
 
     Parameters
     ----------
     path : str or Path
-        Where from.
+        The file.
 
     Returns
     -------
@@ -78,12 +76,12 @@ def read_idx(path: FilePath) -> Array:
     Raises
     ------
     ValueError
-        If the magic number is wrong, or the file is longer or shorter than its header says.
+        If the magic number is wrong, or the size of the file does not match its header.
 
     Notes
     -----
     The layout is that of Y. LeCun's MNIST page: two zero bytes, a type, the number of axes, one big-endian 32-bit
-    length per axis, then the numbers, the last axis fastest.
+    length per axis, then the data, the last axis fastest.
 
     Examples
     --------
@@ -93,15 +91,14 @@ def read_idx(path: FilePath) -> Array:
     ...     read_idx(Path(folder, "labels"))
     array([5, 0, 4], dtype=uint8)
     """
-    _require(path)
-    name = os.fspath(path)
+    name = os.fspath(existing_file(path))
     opened: Any = gzip.open if Path(path).suffix == ".gz" else open
     try:
         with opened(path, "rb") as file:
             head = file.read(4)
             if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
                 raise ValueError(
-                    f"{name}: not an IDX file: it begins with {head.hex(' ')}, not with 00 00, a type and a count"
+                    f"{name}: not an IDX file: it begins with {head.hex(' ')} instead of 00 00, a type and a count"
                 )
             lengths = file.read(4 * head[3])
             if len(lengths) < 4 * head[3]:
@@ -114,12 +111,12 @@ def read_idx(path: FilePath) -> Array:
         raise ValueError(f"{name}: the compressed file is damaged ({error})") from None
     if len(data) != wanted:
         amount = f"only {len(data):,}" if len(data) < wanted else "more"
-        raise ValueError(f"{name}: its header says {shape}, which is {wanted:,} bytes, and {amount} follow")
+        raise ValueError(f"{name}: shape {shape} in its header needs {wanted:,} bytes, and {amount} follow")
     return np.frombuffer(data, kind).reshape(shape).astype(kind.newbyteorder("="))
 
 
 def _at_most(file: BinaryIO, count: int) -> bytes:
-    """Read up to `count` bytes, without making room before they are there."""
+    """Read up to `count` bytes, without allocating more than the file contains."""
     pieces, left = [], count
     while left and (piece := file.read(min(left, PIECE))):
         pieces.append(piece)
@@ -135,13 +132,13 @@ def read_mnist(
     Parameters
     ----------
     folder : str or Path
-        Where ``train-images-idx3-ubyte`` and its companions are, as they are distributed or unpacked.
+        The folder of ``train-images-idx3-ubyte`` and its companions, as distributed or decompressed.
     train : bool
         The 60,000 training images, or the 10,000 test images (``t10k-...``).
     flatten : bool
-        Images as rows of 784 numbers instead of 28 by 28.
+        Return images as rows of 784 values instead of 28 by 28.
     dtype : dtype
-        Number type of the images.
+        The dtype of the images.
 
     Returns
     -------
@@ -153,9 +150,9 @@ def read_mnist(
     Raises
     ------
     FileNotFoundError
-        If a file is not there; nothing is ever downloaded.
+        If a file does not exist; nothing is downloaded.
     ValueError
-        If a file is damaged, or images and labels do not belong together.
+        If a file is damaged, or the numbers of images and labels differ.
 
     Examples
     --------
@@ -174,7 +171,7 @@ def read_mnist(
         if array.ndim != ndim or array.dtype != np.uint8:
             raise ValueError(f"{path}: expected {ndim} axes of bytes, found {array.dtype} of shape {array.shape}")
     if len(images) != len(labels):
-        raise ValueError(f"{image_file} holds {len(images)} images, and {label_file} {len(labels)} labels")
+        raise ValueError(f"{image_file} has {len(images)} images, and {label_file} {len(labels)} labels")
     scaled = images.astype(dtype) / np.asarray(255, dtype)
     return scaled.reshape(len(scaled), -1) if flatten else scaled, labels.astype(np.int64)
 
@@ -185,10 +182,3 @@ def _mnist_file(folder: FilePath, stem: str, axes: int) -> Path:
         if (path := Path(folder) / name).is_file():
             return path
     raise FileNotFoundError(2, f"none of {', '.join(names)} is in the folder", os.fspath(folder))
-
-
-def _require(path: FilePath) -> None:
-    with contextlib.suppress(OSError):
-        if Path(path).is_file():
-            return
-    raise FileNotFoundError(2, "there is no such file", os.fspath(path))

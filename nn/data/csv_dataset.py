@@ -15,7 +15,7 @@ from nn.validation import checked_integer
 
 from .csv_index import CSVIndex, index_csv
 from .csv_reader import CSVOptions, CSVReader
-from .dataset import Batch, Dataset, as_batch, as_rows
+from .dataset import Batch, BatchDataset, as_batch
 from .mapped import shard_of
 from .sampler import BlockSampler
 
@@ -24,7 +24,7 @@ __all__ = ["CSVDataset"]
 Array = np.ndarray[Any, Any]
 
 
-class CSVDataset(Dataset):
+class CSVDataset(BatchDataset):
     r"""The rows of a CSV file, read in blocks when they are needed.
 
     Parameters
@@ -111,19 +111,13 @@ class CSVDataset(Dataset):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: Any) -> Batch:
-        """Return a row, or the rows of a slice or index array."""
-        if isinstance(index, slice):
-            return self.batch(np.arange(len(self))[index])
-        if isinstance(index, int | np.integer):
-            return tuple([part[0] for part in self.batch(np.array([range(len(self))[index]]))])
-        return self.batch(as_rows(index, len(self), "CSVDataset"))
-
     def batch(self, rows: Any) -> Batch:
         """Return some rows: features, and the target if there is one."""
         places = np.asarray(rows) + self._rows.start
         which = places // self.index.block
-        needed = sorted(set(which.tolist()), key=lambda b: b not in self._kept)  # first what is there, before it goes
+        needed = sorted(
+            set(which.tolist()), key=lambda b: b not in self._kept
+        )  # cached ones first, before they are evicted
         out: list[Array] = []
         for number in needed:
             parts = self._block(number)
@@ -137,12 +131,12 @@ class CSVDataset(Dataset):
         return tuple(out) if self.transform is None else as_batch(self.transform(*out))
 
     def random_sampler(self) -> BlockSampler:
-        """Return the order for ``DataLoader(..., shuffle=True)``, which reads each block once."""
+        """Return the sampler for ``DataLoader(..., shuffle=True)``, which reads each block once."""
         block = self.index.block
         return BlockSampler(len(self), block, self.keep, offset=self._rows.start % block)
 
     def to_npy(self, *paths: FilePath) -> None:
-        """Write features, and the target if there is one, to ``.npy`` files, a block at a time.
+        """Write features, and the target if there is one, to ``.npy`` files, one block at a time.
 
         Parameters
         ----------
@@ -151,7 +145,7 @@ class CSVDataset(Dataset):
         """
         first = self.batch(np.zeros(1, np.intp))
         if len(paths) != len(first):
-            raise ValueError(f"give {len(first)} files, one for each of features and target, not {len(paths)}")
+            raise ValueError(f"expected {len(first)} files, one each for features and target, got {len(paths)}")
         with contextlib.ExitStack() as opened:
             files = [opened.enter_context(replacing(path)) for path in paths]
             for file, part in zip(files, first, strict=True):
@@ -167,7 +161,7 @@ class CSVDataset(Dataset):
         return f"CSVDataset({os.fspath(self.path)!r}, {len(self)} rows of {len(self.columns)} features{of})"
 
     def _block(self, number: int) -> Batch:
-        """Return the arrays of a block; the one that was asked for longest ago makes room."""
+        """Return the arrays of a block; evicts the least recently used one from the cache."""
         parts = self._kept.pop(number, None)
         if parts is None:
             while len(self._kept) >= self.keep:

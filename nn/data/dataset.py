@@ -1,4 +1,4 @@
-"""Sets of rows: arrays side by side, a choice of rows, or anything that can say one sample at a time."""
+"""Data sets: arrays of equal length, subsets, and base classes for your own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from autograd import Tensor, Value
 
-__all__ = ["Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
+__all__ = ["BatchDataset", "Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
 
 Array = np.ndarray[Any, Any]
 Batch = tuple[Array, ...]
 
 
 def as_array(data: Any, name: str = "data") -> Array:
-    """Return the numbers of an array, Tensor or list as an ndarray, without a copy where there is one already."""
+    """Return the data of an array, Tensor or list as an ndarray, without a copy if possible."""
     if isinstance(data, (Tensor, Value)):
         data = data.data
     try:
@@ -24,20 +24,20 @@ def as_array(data: Any, name: str = "data") -> Array:
         raise ValueError(f"{name} is a ragged list ({error}); every row needs the same length") from None
     if array.dtype.kind not in "biufc":
         raise TypeError(
-            f"{name} holds {array.dtype.name} entries; it must hold numbers "
-            "(turn text into class indices first: nn.data.read_csv does)"
+            f"{name} must hold numbers, but its dtype is {array.dtype.name}; encode text as class indices first, "
+            "as nn.data.read_csv(..., classes=True) does"
         )
     return array
 
 
 def same_length(arrays: tuple[Array, ...], names: tuple[str, ...] = ()) -> int:
-    """Return the number of rows that all arrays share, or say which differ."""
+    """Return the common number of rows; raise ValueError if they differ."""
     if not arrays:
         raise ValueError("give at least one array")
     labels = names or tuple(f"array {i}" for i in range(len(arrays)))
     for array, label in zip(arrays, labels, strict=True):
         if array.ndim == 0:
-            raise ValueError(f"{label} is a single number; it must have one row per sample")
+            raise ValueError(f"{label} is a scalar, but must have one row per sample")
     lengths = [len(array) for array in arrays]
     if len(set(lengths)) > 1:
         each = ", ".join(f"{label} has {n} rows" for label, n in zip(labels, lengths, strict=True))
@@ -46,12 +46,12 @@ def same_length(arrays: tuple[Array, ...], names: tuple[str, ...] = ()) -> int:
 
 
 def as_rows(rows: Any, count: int, owner: str, copy: bool = True) -> Array:
-    """Return row numbers as an index array, after checking that each is there."""
+    """Return row numbers as an index array; raise if one is out of range."""
     index = np.asarray(rows)
     if index.size == 0:
         index = index.astype(np.intp)
     if index.dtype.kind not in "iu" or index.ndim != 1:
-        raise TypeError(f"{owner} wants a flat list of row numbers, not {index.dtype.name} of shape {index.shape}")
+        raise TypeError(f"{owner} needs a flat list of row numbers, not {index.dtype.name} of shape {index.shape}")
     wrong = np.flatnonzero((index < 0) | (index >= count))
     if wrong.size:
         raise IndexError(f"{owner}: row {index[wrong[0]]} (at position {wrong[0]}) is not in a set of {count} rows")
@@ -59,10 +59,9 @@ def as_rows(rows: Any, count: int, owner: str, copy: bool = True) -> Array:
 
 
 class Dataset:
-    """A set of samples: say how many there are and what one is.
+    """Base class of data sets, which define ``__len__`` and ``__getitem__(i)``, the tuple of arrays of sample ``i``.
 
-    A subclass defines ``__len__`` and ``__getitem__(i)``, which returns a tuple of numbers and arrays for sample
-    ``i``.  `batch` stacks samples one by one; a subclass that can fetch many rows at once overrides it.
+    `batch` stacks samples one by one; a data set that can fetch many rows at once derives from `BatchDataset`.
 
     Examples
     --------
@@ -87,7 +86,7 @@ class Dataset:
         Parameters
         ----------
         rows : array_like of int, shape (n,)
-            Which samples.
+            The samples.
 
         Returns
         -------
@@ -99,8 +98,20 @@ class Dataset:
         return tuple([np.stack([as_array(entry) for entry in part]) for part in parts])
 
 
+class BatchDataset(Dataset):
+    """Base class of data sets that fetch many rows at once, which define ``__len__`` and ``batch(rows)``."""
+
+    def __getitem__(self, index: Any) -> Batch:
+        """Return a row, or the rows of a slice or index array."""
+        if isinstance(index, slice):
+            return self.batch(np.arange(len(self))[index])
+        if isinstance(index, int | np.integer):
+            return tuple([part[0] for part in self.batch(np.array([range(len(self))[index]]))])
+        return self.batch(as_rows(index, len(self), type(self).__name__))
+
+
 class TensorDataset(Dataset):
-    """Arrays of equally many rows side by side, usually inputs and targets.
+    """Arrays with the same number of rows, usually inputs and targets.
 
     Parameters
     ----------
@@ -110,7 +121,7 @@ class TensorDataset(Dataset):
     Attributes
     ----------
     arrays : tuple of ndarray
-        What was given.
+        The arrays.
 
     Raises
     ------
@@ -130,7 +141,7 @@ class TensorDataset(Dataset):
         # A plain view: indexing a `memmap` itself would wrap every batch once more.
         self.arrays: tuple[Array, ...] = tuple(as_array(a, f"array {i}").view(np.ndarray) for i, a in enumerate(arrays))
         self._length = same_length(self.arrays)
-        # `take` is twice as fast for rows of several numbers, but copies a whole array that is not laid out plainly.
+        # `take` is twice as fast for rows of several values, but copies a whole array that is not contiguous.
         self._columns = [
             (a, a.ndim > 1 and a.flags.c_contiguous and a.flags.aligned and a.dtype.isnative) for a in self.arrays
         ]
@@ -151,14 +162,14 @@ class TensorDataset(Dataset):
 
 
 class Subset(Dataset):
-    """Some rows of another data set, which it does not copy.
+    """Rows of another data set, without a copy.
 
     Parameters
     ----------
     dataset : Dataset
-        The whole.
+        The other data set.
     rows : array_like of int, shape (n,)
-        Which of its rows, in order.
+        The rows, in order.
 
     Examples
     --------
@@ -175,12 +186,12 @@ class Subset(Dataset):
         return len(self.rows)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return one sample, or for a slice or index array the rows it chooses, stacked."""
+        """Return one sample, or the stacked samples of a slice or index array."""
         chosen = self.rows[index]
         return self.batch(index) if chosen.ndim else self.dataset[int(chosen)]
 
     def batch(self, rows: Any) -> Batch:
-        """Return some rows of this part, by their place in it."""
+        """Return rows by their position in the subset."""
         return fetch(self.dataset, self.rows[rows])
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Rows in files that may be larger than memory, or than what a process may use: read when they are dealt."""
+"""Memory-mapped files as data sets, which may be larger than memory or than the limit of the process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath
+from nn.checkpoint.files import FilePath, existing_file, read_npy_header
 from nn.validation import checked_integer
 
-from .dataset import Batch, Dataset, as_batch, as_rows
+from .dataset import Batch, BatchDataset, as_batch
 
 try:
     import resource
@@ -25,27 +25,27 @@ except ImportError:  # not on Windows
 __all__ = ["MappedDataset", "RawFile", "shard_of"]
 
 Array = np.ndarray[Any, Any]
-WINDOW = 1 << 26  # bytes; from 64 MiB on, larger ones measured no faster
+WINDOW = 1 << 26  # bytes; larger windows measured no faster
 KEPT = 2  # windows of a file
-SHARE = 4  # of the address space that a process may use, the part that may be one mapping
+SHARE = 4  # one mapping may use a quarter of the address space of the process
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file of numbers without a header of NumPy's, one row after the other.
+    """A binary file without a NumPy header, one row after the other.
 
     Parameters
     ----------
     path : str or Path
-        Where it is.
+        The file.
     dtype : dtype
-        Type of the numbers; a byte order is part of it, as in ``">f4"``.
+        Data type, with the byte order, as in ``">f4"``.
     shape : tuple of int
-        Shape of one row; ``()`` for a number per row.
+        Shape of one row; ``()`` for a scalar.
     offset : int
         Bytes before the first row.
     rows : int, optional
-        How many rows; all that follow if not given.
+        The number of rows; by default all that follow.
 
     Examples
     --------
@@ -61,15 +61,15 @@ class RawFile:
 
     @property
     def row_bytes(self) -> int:
-        """How many bytes a row takes."""
+        """The size of a row in bytes."""
         return int(math.prod(self.shape) * np.dtype(self.dtype).itemsize)
 
 
 def shard_of(count: int, shard: Any) -> range:
-    """Return the rows of a shard ``(rank, size)``: consecutive ones, and as many for every rank.
+    """Return the rows of a shard ``(rank, size)``: consecutive, and the same number for every rank.
 
-    Where `count` is no multiple of the size, some rows stand in two shards, as PyTorch's ``DistributedSampler`` repeats
-    some: then all ranks deal equally many batches, and none waits for another.
+    If `count` is not a multiple of the size, some rows are in two shards, as PyTorch's ``DistributedSampler`` repeats
+    some, so that all ranks have the same number of batches.
 
     Examples
     --------
@@ -77,56 +77,56 @@ def shard_of(count: int, shard: Any) -> range:
     [range(0, 3), range(2, 5), range(5, 8)]
     """
     if not isinstance(shard, tuple | list) or len(shard) != 2:
-        raise TypeError(f"shard is (rank, size), as in shard=(comm.rank, comm.size), not {shard!r:.60}")
+        raise TypeError(f"shard must be (rank, size), as in shard=(comm.rank, comm.size), not {shard!r:.60}")
     rank, size = (
         checked_integer("MappedDataset", "the rank of a shard", shard[0], 0),
         checked_integer("MappedDataset", "the size of a shard", shard[1], 1),
     )
     if rank >= size:
-        raise ValueError(f"there is no shard {rank} of {size}; ranks count from 0")
+        raise ValueError(f"shard {rank} of {size} does not exist; ranks count from 0")
     each = -(-count // size)
     begin = rank * (count - each) // max(size - 1, 1)
     return range(begin, begin + each)
 
 
-class MappedDataset(Dataset):
-    """Rows of files on the disk, side by side, of which only those that are dealt are read.
+class MappedDataset(BatchDataset):
+    """Rows of memory-mapped files; only rows in use are read.
 
     Parameters
     ----------
     *files : str, Path or RawFile
-        ``.npy`` files as `numpy.save` writes them, or `RawFile`, of equally many rows; usually inputs and targets.
+        ``.npy`` files of `numpy.save`, or `RawFile`, with the same number of rows; usually inputs and targets.
     shard : (int, int)
-        Rank and size: this set is only that one of so many consecutive parts, and nothing else is ever mapped.
+        Rank and size: the set is this one of `size` consecutive parts, and nothing else is mapped.
     window : int, optional
         Bytes of a file that are mapped at a time.  By default all, or 64 MiB if that would take more than a quarter of
-        the address space that the process may use (``ulimit -v``).
+        the address space of the process (``ulimit -v``).
     transform : callable, optional
-        Called with the arrays of a batch, returns those to deal: ``lambda x, y: (scale(x), y)``.
+        Applied to the arrays of a batch: ``lambda x, y: (scale(x), y)``.
 
     Attributes
     ----------
     shard : (int, int)
-        What was given.
+        Rank and size.
 
     Raises
     ------
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
     ValueError
-        If a file is none of numbers, was cut off, or the files have different numbers of rows.
+        If a file is not numeric, is truncated, or the files differ in their number of rows.
 
     Notes
     -----
-    Batches are copies.  Rows of a batch are fetched in the batch's own order: sorting them by their place first
-    measured no faster, neither from memory nor from a solid-state disk (``tests/benchmarks/bench_data.py``).  By
-    windows, `BlockSampler` is the faster order: 38,000 rows of 784 numbers a second where a random one gave 23,000,
-    in a training on 4 GB under a limit of 1 GiB.
+    Batches are copies.  Rows are fetched in the order of the batch: sorting them first measured no faster, neither
+    from memory nor from a solid-state disk (``tests/benchmarks/bench_data.py``).  With windows, `BlockSampler` is
+    faster than a random order: 38,000 instead of 23,000 rows of 784 values per second, in a training on 4 GB with a
+    limit of 1 GiB.
 
-    With ``fit(..., comm=comm)``, a loader of ``shard=(comm.rank, comm.size)`` deals what it has to its rank, and
+    With ``fit(..., comm=comm)``, a loader of ``shard=(comm.rank, comm.size)`` is used by its rank as it is, and
     `batch_size` is that of each rank; a loader of the whole set is divided by `fit`.
-    A file that was cut after it was mapped is refused when a batch is dealt; one that is cut at that very moment ends
-    the process, as every mapping does.
+    A file that was truncated after it was mapped is an error when a batch is read; one that is truncated at that very
+    moment ends the process, as with every mapping.
 
     Examples
     --------
@@ -148,7 +148,7 @@ class MappedDataset(Dataset):
         transform: Callable[..., Any] | None = None,
     ) -> None:
         if not files:
-            raise ValueError("give at least one file")
+            raise ValueError("MappedDataset needs at least one file")
         found = [file if isinstance(file, RawFile) else _npy(file) for file in files]
         counts = [_rows(file) for file in found]
         if len(set(counts)) > 1:
@@ -169,15 +169,6 @@ class MappedDataset(Dataset):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: Any) -> Batch:
-        """Return a row, or the rows of a slice or index array, of every file."""
-        if isinstance(index, slice):
-            chosen = range(len(self))[index]
-            return self.batch(np.arange(chosen.start, chosen.stop, chosen.step))
-        if isinstance(index, int | np.integer):
-            return tuple([part[0] for part in self.batch(np.array([range(len(self))[index]]))])
-        return self.batch(as_rows(index, len(self), "MappedDataset"))
-
     def batch(self, rows: Any) -> Batch:
         """Return some rows of every file, copied; rows are given as an index array."""
         parts = tuple([part.take(rows) for part in self._parts])
@@ -189,7 +180,7 @@ class MappedDataset(Dataset):
 
 
 class _Mapped:
-    """Some consecutive rows of a file, mapped in one piece or by windows."""
+    """Consecutive rows of a file, mapped as a whole or in windows."""
 
     def __init__(self, file: RawFile, rows: range, window: int | None) -> None:
         self.path, self.dtype, self.shape = Path(file.path), np.dtype(file.dtype), tuple(file.shape)
@@ -199,7 +190,7 @@ class _Mapped:
         self.kept: dict[int, tuple[Array, mmap.mmap | None]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "kept": {}}  # a copy maps for itself
+        return {**vars(self), "kept": {}}  # a copy maps the file again
 
     def take(self, rows: Array) -> Array:
         """Return some of the rows, in the order given."""
@@ -215,19 +206,19 @@ class _Mapped:
         return out
 
     def window(self, number: int) -> Array:
-        """Return a window's rows; the one that was asked for longest ago makes room."""
+        """Return the rows of a window; evicts the least recently used one from the cache."""
         found = self.kept.pop(number, None)
         if found is None:
             while len(self.kept) >= KEPT:
                 del self.kept[next(iter(self.kept))]
             found = self._map(number)
         elif found[1] is not None and found[1].size() < self.begin + self.count * self.row_bytes:
-            raise self._shorter()  # to read what was cut off would end the process, or give zeros
+            raise self._shorter()  # reading beyond the end would end the process, or return zeros
         self.kept[number] = found
         return found[0]
 
     def _shorter(self) -> ValueError:
-        return ValueError(f"{self.path} has become shorter than it was")
+        return ValueError(f"{self.path} was truncated after it was opened")
 
     def _map(self, number: int) -> tuple[Array, mmap.mmap | None]:
         count = min(self.each, self.count - number * self.each)
@@ -245,63 +236,57 @@ class _Mapped:
 
 
 def _taken(array: Array, rows: Array) -> Array:
-    # `take` is faster for rows of several numbers, but copies a whole array that is not laid out plainly
+    # `take` is faster for rows of several values, but copies a whole array that is not aligned
     plain = array.ndim > 1 and array.flags.aligned and array.dtype.isnative
     taken: Array = array.take(rows, 0) if plain else array[rows]
     return taken
 
 
 def _npy(path: FilePath) -> RawFile:
-    """Return where the rows of a ``.npy`` file begin, and what they are."""
+    """Return position, shape and dtype of the rows of a ``.npy`` file."""
     name = os.fspath(path)
-    if not Path(path).is_file():
-        raise FileNotFoundError(2, "there is no such file", name)
-    with Path(path).open("rb") as file:
+    with existing_file(path).open("rb") as file:
         try:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(file)
+            shape, fortran, dtype = read_npy_header(file)
         except ValueError as error:
             raise ValueError(
-                f"{name}: not a .npy file ({error}); for raw numbers, write RawFile(path, dtype, shape)"
+                f"{name}: not a .npy file ({error}); for raw data, pass RawFile(path, dtype, shape)"
             ) from None
         offset = file.tell()
     if dtype.kind not in "biufc":
-        raise ValueError(f"{name} holds {dtype}; a data set is made of numbers")
+        raise ValueError(f"{name} has dtype {dtype}, which is not numeric")
     if not shape:
-        raise ValueError(f"{name} is a single number; it must have one row per sample")
+        raise ValueError(f"{name} is a scalar, but must have one row per sample")
     if fortran and len(shape) > 1:
         raise ValueError(
-            f"{name} is stored column by column (Fortran order), so that no row stands in one place; "
+            f"{name} is in Fortran order, in which rows are not contiguous; "
             "save it again with np.save(path, np.ascontiguousarray(array))"
         )
     return RawFile(path, dtype, shape[1:], offset, shape[0])
 
 
 def _rows(file: RawFile) -> int:
-    """Return how many rows a file holds."""
-    name = os.fspath(file.path)
-    if not Path(file.path).is_file():
-        raise FileNotFoundError(2, "there is no such file", name)
+    """Return the number of rows in a file."""
+    name = os.fspath(existing_file(file.path))
     if np.dtype(file.dtype).kind not in "biufc":
-        raise ValueError(f"{name}: {file.dtype} is no type of numbers")
+        raise ValueError(f"{name}: unsupported dtype {file.dtype}")
     if file.row_bytes == 0 or (file.rows is not None and file.rows < 1):
-        raise ValueError(f"{name} holds no numbers: {file.rows or 'its'} rows of shape {file.shape}")
+        raise ValueError(f"{name} is empty: {file.rows or 'its'} rows of shape {file.shape}")
     size = Path(file.path).stat().st_size - file.offset
     if file.rows is not None and size < file.rows * file.row_bytes:
         raise ValueError(
-            f"{name} was cut off: {file.rows:,} rows are {file.rows * file.row_bytes:,} bytes, and there are {size:,}"
+            f"{name} is truncated: {file.rows:,} rows are {file.rows * file.row_bytes:,} bytes, but it has {size:,}"
         )
     rows, more = divmod(size, file.row_bytes)
     if file.rows is None and (rows < 1 or more):
         raise ValueError(
-            f"{name}: {size:,} bytes after the first {file.offset} are no whole number of rows of {file.row_bytes} "
-            "bytes; look at dtype, shape and offset, or give rows"
+            f"{name}: {size:,} bytes after the first {file.offset} are not whole rows of {file.row_bytes} bytes; "
+            "check dtype, shape and offset, or pass rows"
         )
     return rows if file.rows is None else file.rows
 
 
 def _fits(size: int) -> bool:
-    """Whether a mapping of so many bytes leaves enough of the address space."""
+    """Return whether a mapping of this size leaves enough of the address space."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
     return limit < 0 or limit == resource.RLIM_INFINITY or size <= limit // SHARE

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.extend import callback
 from nn.random import Rng, as_generator
-from nn.ranks import drawn_for_all
+from nn.ranks import draw_rows
 from nn.validation import checked_range
 
 from .checks import as_operand
@@ -25,7 +25,7 @@ def _kept(x: Any, p: float, rng: Rng) -> Any:
 
     def kept() -> Any:
         generator = as_generator(rng)
-        return np.asarray(drawn_for_all(lambda shape: generator.random(shape, kind), shape) >= p, kind)
+        return np.asarray(draw_rows(lambda shape: generator.random(shape, kind), shape) >= p, kind)
 
     return callback(kept)
 

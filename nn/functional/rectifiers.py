@@ -13,7 +13,7 @@ import numpy as np
 from autograd import absolute, greater, less, where
 from autograd.extend import callback, elementwise, xp
 from nn.random import Rng, as_generator
-from nn.ranks import drawn_for_all
+from nn.ranks import draw_rows
 
 from .checks import as_operand
 
@@ -189,7 +189,7 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
 
     def slopes() -> Any:
         generator = as_generator(rng)
-        return np.asarray(drawn_for_all(lambda shape: generator.uniform(lower, upper, shape), shape), dtype)
+        return np.asarray(draw_rows(lambda shape: generator.uniform(lower, upper, shape), shape), dtype)
 
     return slope_where_negative(x, callback(slopes))
 

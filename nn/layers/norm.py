@@ -12,7 +12,7 @@ from autograd.extend import callback, guard
 from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
 from nn.functional.checks import as_operand
 from nn.module import Module, Parameter
-from nn.ranks import sharing, standardized_over_all
+from nn.ranks import batch_statistics
 from nn.validation import checked_integer, checked_range
 
 from .linear import filled
@@ -106,18 +106,14 @@ class BatchNorm1d(Module):
                 f"BatchNorm1d({self.num_features}) expected input of shape (N, {self.num_features}) or "
                 f"(N, {self.num_features}, L), got {x.shape}"
             )
-        training, tracked = self.training, self.track_running_stats
-        if not training and tracked:
+        if self.training or not self.track_running_stats:
+            mean, var, track = batch_statistics(x)
+        else:
             guard(self._require_statistics)
-        comm = sharing()
-        if comm is not None and (training or not tracked):
-            return self._with_other_ranks(x, comm)
-        mean, var = self.running_mean, self.running_var
-        if tracked and not training:  # a replay reads them again
             mean, var = callback(getattr, self, "running_mean"), callback(getattr, self, "running_var")
-        y = F.batch_norm(x, mean, var, self.weight, self.bias, training, eps=self.eps)
-        if training and tracked:
-            callback(self._track_batch, x)
+        y = F.batch_norm(x, mean, var, self.weight, self.bias, self.training and mean is None, eps=self.eps)
+        if self.training and self.track_running_stats:
+            callback(lambda x: self._track(*track(x)), x)
         return y
 
     def _require_statistics(self) -> None:
@@ -126,19 +122,6 @@ class BatchNorm1d(Module):
                 "BatchNorm1d has no running statistics for evaluation before the first batch in training; train it, "
                 "load the state_dict of a trained model, or create it with track_running_stats=False"
             )
-
-    def _track_batch(self, x: np.ndarray[Any, Any]) -> None:
-        axes = (0,) if x.ndim == 2 else (0, 2)
-        self._track(x.mean(axis=axes), x.var(axis=axes, ddof=1))
-
-    def _with_other_ranks(self, x: Any, comm: Any) -> Any:
-        """Normalise by the statistics of all ranks' rows."""
-        y, mean, var = standardized_over_all(x, comm, self.eps)
-        if self.training and self.track_running_stats:
-            self._track(mean, var)
-        shape = (-1,) if x.ndim == 2 else (-1, 1)
-        y = y if self.weight is None else y * self.weight.reshape(shape)
-        return y if self.bias is None else y + self.bias.reshape(shape)
 
     def _track(self, mean: np.ndarray[Any, Any], var: np.ndarray[Any, Any]) -> None:
         """Move the running averages towards the statistics of a batch."""

@@ -70,7 +70,7 @@ def test_lengths_that_differ_are_both_named():
     ("data", "error", "words"),
     [
         ((), ValueError, "at least one"),
-        ((3.0,), ValueError, "single number"),
+        ((3.0,), ValueError, "a scalar"),
         (([[1.0], [1.0, 2.0]],), ValueError, "ragged"),
         ((["cat", "dog"],), TypeError, "class indices"),
         ((np.array([None, 1]),), TypeError, "object"),

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import autograd
 import nn
 import optim
 from nn.data import DataLoader, Dataset, Subset, TensorDataset
 from nn.data.distributed import OwnBatches, Shard, check_shard, data_facts, own_shard, piece, sharded
-from nn.ranks import drawn_for_all, shared, sharing, standardized_over_all
+from nn.ranks import batch_statistics, draw_rows, shared
 from nn.training import BestModel, JSONLines, evaluate, fit
 from nn.training.distributed import DistributedStepper, RankZeroOnly, unwrapped
 from optim.distributed import Alone, DistributedOptimizer
@@ -135,36 +136,63 @@ def test_of_a_large_data_set_rows_are_sampled():
     assert len(facts) < 300
 
 
-def test_statistics_and_draws_are_plain_where_nobody_shares():
-    assert sharing() is None
-    with shared(Alone()):
-        assert sharing() is None
-    rng = np.random.default_rng(0)
-    assert drawn_for_all(rng.random, (3, 2)).tolist() == np.random.default_rng(0).random((3, 2)).tolist()
-
-
-def test_statistics_over_one_rank_are_those_of_the_batch():
-    for x in (X, X[:20].reshape(5, 3, 4)):
-        y, mean, var = standardized_over_all(x, Alone(), 1e-5)
-        layer = nn.BatchNorm1d(x.shape[1])
-        np.testing.assert_allclose(y, layer(x).data, rtol=1e-12, atol=1e-14)
-        np.testing.assert_allclose(0.1 * mean, layer.running_mean, rtol=1e-12)
-        np.testing.assert_allclose(0.9 + 0.1 * var, layer.running_var, rtol=1e-12)
-    with pytest.raises(ValueError, match="have 1 together"):
-        standardized_over_all(X[:1], SimpleNamespace(size=4, Allreduce=Alone().Allreduce), 1e-5)
-
-
-def test_sharing_ends_with_its_block():
-    comm = SimpleNamespace(rank=0, size=2)
-
-    def failing():
+def test_statistics_and_draws_of_one_process_are_those_of_its_rows():
+    for comm in (None, Alone()):
         with shared(comm):
-            assert sharing() is comm
+            assert batch_statistics(X)[:2] == (None, None)
+            drawn = draw_rows(np.random.default_rng(0).random, (3, 2))
+        assert drawn.tolist() == np.random.default_rng(0).random((3, 2)).tolist()
+
+
+def half(rank):
+    """A communicator of two ranks whose other rank has the same rows, so that sums are twice one rank's."""
+
+    def allreduce(send, total):
+        np.multiply(send, 2, out=total)
+
+    return SimpleNamespace(rank=rank, size=2, Allreduce=allreduce, allgather=lambda n: [n, n])
+
+
+def test_shared_statistics_are_those_of_the_rows_of_all_ranks():
+    for x in (X, X[:20].reshape(5, 3, 4)):
+        layer, whole = nn.BatchNorm1d(x.shape[1]), nn.BatchNorm1d(x.shape[1])
+        inputs, twice = autograd.Tensor(x, requires_grad=True), autograd.Tensor(np.r_[x, x], requires_grad=True)
+        with shared(half(0)):
+            y = layer(inputs)
+        expected = whole(twice)
+        np.testing.assert_allclose(y.data, expected.data[: len(x)], rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(layer.running_mean, whole.running_mean, rtol=1e-12)
+        np.testing.assert_allclose(layer.running_var, whole.running_var, rtol=1e-12)
+        weight = np.random.default_rng(1).normal(size=x.shape)
+        (y * weight).sum().backward()
+        (expected * np.r_[weight, weight]).sum().backward()
+        np.testing.assert_allclose(inputs.grad, twice.grad[: len(x)], rtol=1e-9, atol=1e-12)
+    with shared(half(0)):
+        assert nn.BatchNorm1d(3)(X[:1]).shape == (1, 3)
+    with (
+        shared(SimpleNamespace(rank=0, size=2, Allreduce=Alone().Allreduce)),
+        pytest.raises(ValueError, match="have 1 "),
+    ):
+        nn.BatchNorm1d(3)(X[:1])
+
+
+def test_each_rank_draws_for_all_and_keeps_its_rows():
+    drawn = []
+    for rank in (0, 1):
+        with shared(half(rank)):
+            drawn.append(nn.Dropout(0.5, rng=0)(np.ones((4, 3))))
+    np.testing.assert_array_equal(np.concatenate(drawn), nn.Dropout(0.5, rng=0)(np.ones((8, 3))))
+
+
+def test_sharing_ends_with_its_block_also_after_an_error():
+    def failing():
+        with shared(half(0)):
+            assert batch_statistics(X)[0] is not None
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         failing()
-    assert sharing() is None
+    assert batch_statistics(X)[0] is None
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
