@@ -83,7 +83,7 @@ IN_PYTHON = {
     ],
     "optimizers": [
         (lambda: optim.Adam(mlp().parameters, lr=0.1), TypeError, ["call it: model.parameters()"]),
-        (lambda: optim.Adam(mlp(), lr=0.1), TypeError, ["give model.parameters()"]),
+        (lambda: optim.Adam(mlp(), lr=0.1), TypeError, ["pass model.parameters()"]),
         (lambda: optim.Adam(mlp().parameters(), learning_rate=0.1), TypeError, ["'learning_rate'", "lr"]),
         (lambda: optim.Adam(mlp().parameters(), lr="0.1"), TypeError, ["lr must be a number", "'0.1'"]),
         (lambda: optim.lr_scheduler.StepLR(mlp(), 3), TypeError, ["StepLR(SGD(model.parameters()"]),
