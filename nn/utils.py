@@ -84,8 +84,7 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
     """
     p = checked_range("get_total_norm", "norm_type", norm_type, exclude_low=True)
     arrays = [np.abs(np.asarray(raw_data(t), dtype=np.float64)) for t in tensors]
-    largest = max((float(np.max(a, initial=0.0)) for a in arrays), key=_nan_first, default=0.0)
-    norm = largest
+    norm = largest = float(np.max([np.max(a, initial=0.0) for a in arrays], initial=0.0))
     if math.isfinite(largest) and largest > 0.0 and not math.isinf(p):
         with np.errstate(under="ignore"):
             norm = largest * math.fsum(float(np.sum((a / largest) ** p)) for a in arrays) ** (1.0 / p)
@@ -95,10 +94,6 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
             "loss, or pass error_if_nonfinite=False"
         )
     return norm
-
-
-def _nan_first(number: float) -> tuple[bool, float]:
-    return math.isnan(number), number
 
 
 def clip_grad_norm_(

@@ -76,12 +76,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     return _gelu(input) if approximate == "none" else _gelu_by_tanh(input)
 
 
-def _silu_slope(y: Any, x: Any) -> Any:
-    s = sigmoid(x)
-    return s * (1.0 + x * (1.0 - s))
-
-
-@elementwise(_silu_slope)
+@elementwise(lambda y, x: sigmoid(x) * (1.0 + x * sigmoid(-x)))
 def silu(x: Any) -> Any:
     r"""Sigmoid linear unit :math:`x \sigma(x)`, also called swish (Elfwing et al. 2018; Ramachandran et al. 2017).
 
@@ -132,12 +127,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return _softplus_up_to(input, beta=beta, threshold=threshold)
 
 
-def _softsign_slope(y: Any, x: Any) -> Any:
-    d = 1.0 + ag.absolute(x)
-    return 1.0 / (d * d)
-
-
-@elementwise(_softsign_slope)
+@elementwise(lambda y, x: 1.0 / (1.0 + ag.absolute(x)) ** 2)
 def softsign(x: Any) -> Any:
     r"""Softsign :math:`x / (1 + |x|)`.
 
@@ -150,12 +140,7 @@ def softsign(x: Any) -> Any:
     return x / (1.0 + abs(x))
 
 
-def _tanhshrink_slope(y: Any, x: Any) -> Any:
-    t = tanh(x)
-    return t * t
-
-
-@elementwise(_tanhshrink_slope)
+@elementwise(lambda y, x: tanh(x) ** 2)
 def tanhshrink(x: Any) -> Any:
     r"""Tanh shrinkage :math:`x - \tanh x`.
 

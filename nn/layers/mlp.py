@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nn.init import kaiming_normal_, lecun_normal_, xavier_uniform_, zeros_
@@ -18,29 +18,26 @@ from .norm import BatchNorm1d, LayerNorm, RMSNorm
 
 __all__ = ["MLP"]
 
-ACTIVATIONS: dict[str, Callable[..., Module]] = {
-    name.lower(): getattr(activations, name) for name in activations.__all__
-}
-NORMS: dict[str, Callable[..., Module]] = {
+Constructors = Mapping[str, Callable[..., Module]]
+
+ACTIVATIONS: Constructors = {name.lower(): getattr(activations, name) for name in activations.__all__}
+NORMS: Constructors = {
     "batch": BatchNorm1d, "batchnorm1d": BatchNorm1d, "layer": LayerNorm, "layernorm": LayerNorm, "rms": RMSNorm,
     "rmsnorm": RMSNorm,
 }  # fmt: skip
+INITIALIZERS = {"lecun": lecun_normal_, "xavier": xavier_uniform_}
 
-Maker = Callable[..., Module]
 
-
-def _maker(what: str, given: Any, table: dict[str, Maker]) -> Maker | None:
-    """Return the constructor of a module, given by name (in any case), class or function; None for None."""
+def _created(what: str, given: Any, table: Constructors, *args: Any) -> list[Module]:
+    """Return the module that is given by name (in any case), class or function, in a list that is empty for None."""
     if given is None:
-        return None
-    if isinstance(given, str):
-        key = given.lower().replace("_", "")
-        if key not in table:
-            raise ValueError(f"MLP: unknown {what} {given!r}; choose from {', '.join(sorted(table))}")
-        return table[key]
-    if isinstance(given, Module) or not callable(given):
+        return []
+    if isinstance(given, Module) or not (isinstance(given, str) or callable(given)):
         raise TypeError(f"MLP: {what} must be a name, or a class that is called for each layer, got {given!r:.60}")
-    return given  # type: ignore[no-any-return]
+    constructor = table.get(given.lower().replace("_", "")) if isinstance(given, str) else given
+    if constructor is None:
+        raise ValueError(f"MLP: unknown {what} {given!r}; choose from {', '.join(sorted(table))}")
+    return [constructor(*args)]
 
 
 def _one_each(what: str, given: Any, count: int) -> list[Any]:
@@ -54,19 +51,16 @@ def _one_each(what: str, given: Any, count: int) -> list[Any]:
 
 def _initialize(layer: Linear, init: Any, activation: Module | None, rng: Any) -> None:
     """Draw the weights by `init`, which by default suits the activation that follows; biases are 0."""
-    if init is None:
-        init = getattr(activation, "weight_init", "xavier")
-    if callable(init):
-        init(layer.weight, rng=rng)
-    elif init == "he":
+    init = getattr(activation, "weight_init", "xavier") if init is None else init
+    if init == "default":
+        return
+    if init == "he":
         kaiming_normal_(layer.weight, a=getattr(activation, "negative_slope", 0.0), rng=rng)
-    elif init == "lecun":
-        lecun_normal_(layer.weight, rng=rng)
-    elif init == "xavier":
-        xavier_uniform_(layer.weight, rng=rng)
-    elif init != "default":
+    elif callable(init) or init in INITIALIZERS:
+        (init if callable(init) else INITIALIZERS[init])(layer.weight, rng=rng)
+    else:
         raise ValueError(f"MLP: unknown init {init!r}; choose from he, xavier, lecun, default, or pass a function")
-    if layer.bias is not None and init != "default":
+    if layer.bias is not None:
         zeros_(layer.bias)
 
 
@@ -147,7 +141,7 @@ class MLP(Sequential):
         widths += [checked_integer("MLP", "a layer's size", size, 1) for size in _as_sizes(sizes)]
         count, hidden = len(widths) - 1, len(widths) - 2
         if not hidden and isinstance(activation, str):
-            _maker("activation", activation, ACTIVATIONS)  # raises for an unknown name although no layer uses it
+            _created("activation", activation, ACTIVATIONS)  # raises for an unknown name although no layer uses it
         choices = zip(
             [*_one_each("activation", activation, hidden), output_activation],
             [*_one_each("norm", norm, hidden), None],
@@ -159,14 +153,13 @@ class MLP(Sequential):
         )
         for n, (act, normal, p, skip, has_bias, how) in enumerate(choices):
             layer = Linear(widths[n], widths[n + 1], has_bias, dtype=dtype, rng=generator)
-            make_act, make_norm = _maker("activation", act, ACTIVATIONS), _maker("norm", normal, NORMS)
-            after = None if make_act is None else make_act()
-            _initialize(layer, how, after, generator)
-            parts: list[Module | None] = [layer, None if make_norm is None else make_norm(widths[n + 1]), after]
+            after = _created("activation", act, ACTIVATIONS)
+            _initialize(layer, how, after[0] if after else None, generator)
+            parts: list[Module] = [layer, *_created("norm", normal, NORMS, widths[n + 1]), *after]
             if p:
-                kind = AlphaDropout if isinstance(after, activations.SELU) else Dropout
+                kind = AlphaDropout if isinstance(parts[-1], activations.SELU) else Dropout
                 parts.append(kind(p, rng=None if rng is None else generator))
-            block = [part if dtype is None else part.to(dtype) for part in parts if part is not None]
+            block = [part if dtype is None else part.to(dtype) for part in parts]
             if skip and widths[n] != widths[n + 1] and isinstance(residual, (list, tuple)):
                 raise ValueError(f"MLP: a skip connection cannot change the width from {widths[n]} to {widths[n + 1]}")
             self.extend([Residual(*block)] if skip and widths[n] == widths[n + 1] else block)
