@@ -22,6 +22,16 @@ they are handed to the rules by keyword, and are not differentiated.  No rule un
 does, and none changes its arguments or `g` in place.  The forward sees plain floats and arrays; ``xp(x)`` is `math`
 for a float and NumPy for an array, so that one body serves both.
 
+Everything else that the library can use of an operation is an option of its decorator:
+
+* ``scalar``: the value for floats as an expression of the argument names, operators, `abs`, `maximum`, `minimum`,
+  ``where(condition, x, y)`` and functions of `math`.  Compiled programs of floats and the interactive page use it, so
+  it must be valid in Python and in JavaScript.
+* ``into``: the function that writes the result into an existing array; `writes_into` declares it separately.
+* ``onnx``: the name of the ONNX operator.
+* ``composition``: the same function composed of other operations, for ONNX; by default the forward function.
+* ``sample``: the interval from which tests draw the arguments, or one interval for each argument.
+
 Examples
 --------
 The Gaussian bump :math:`y = e^{-x^2/2}` has the derivative :math:`-x\,y`:

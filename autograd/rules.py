@@ -1,7 +1,6 @@
-"""The four decorators that make an operation from its forward and its derivatives, and the table of them all.
+"""The four decorators that make an operation from its forward function and its derivatives, and the table of all.
 
-An operation says what it computes and its partial derivatives.  The decorated name stays a plain function of
-floats, arrays, `Value`s and `Tensor`s, and records only if one of its arguments is a node.
+The decorated name is a function of floats, arrays, `Value`s and `Tensor`s, which records only if an argument is a node.
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ PRIMITIVES: dict[str, Primitive] = {}
 FORMS = frozenset({"composition", "into", "onnx", "sample", "scalar"})
 
 Operation = Callable[..., Any]
+Decorator = Callable[[Operation], Operation]
+Each = Callable[[int], Any] | None  # the rule of argument i
 
 
 ONE: int = 1  # the partial derivative that passes a cotangent on as it is
@@ -38,13 +39,13 @@ class Elementwise(Primitive):
         try:
             if params or len(inputs) > 2:
                 return g * rule(y, *inputs, **params)
-            # spelled out, since a starred call costs three plain ones
+            # spelled out, as a starred call takes as long as three plain ones
             return g * (rule(y, inputs[0]) if len(inputs) == 1 else rule(y, inputs[0], inputs[1]))
         except (ValueError, ArithmeticError):
             return g * self.partial(rule, y, inputs, params)
 
     def partial(self, rule: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        """Return the partial derivative; where a float has none, what IEEE arithmetic says (inf or nan)."""
+        """Return the partial derivative; where Python raises an error for a float, inf or nan of IEEE arithmetic."""
         if rule is ONE:
             return 1.0
         try:
@@ -52,7 +53,7 @@ class Elementwise(Primitive):
         except (ValueError, ArithmeticError):
             if type(y) is not float:
                 raise
-            with np.errstate(all="ignore"):  # as arrays of one number, which no operation takes for a float again
+            with np.errstate(all="ignore"):  # arrays of one element, which operations do not compute with `math`
                 return float(np.ravel(rule(*[np.array([number]) for number in (y, *inputs)], **params))[0])
 
 
@@ -74,7 +75,7 @@ class Pullback(Primitive):
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)
-        if type(share) is np.ndarray:  # a gradient is nobody's data, or writing into `.grad` would change the graph
+        if type(share) is np.ndarray:  # a gradient shares no memory with the graph, as it may be modified in place
             if share is y:
                 return share.copy()
             for held in inputs:
@@ -89,7 +90,7 @@ class Nondifferentiable(Primitive):
     __slots__ = ()
 
 
-def elementwise(*partials: Any, symbol: str = "", **forms: Any) -> Callable[[Operation], Operation]:
+def elementwise(*partials: Any, symbol: str = "", **forms: Any) -> Decorator:
     r"""Make an elementwise operation from one partial derivative per argument.
 
     .. math:: \bar x_i \leftarrow \bar x_i + \bar y \cdot \partial y / \partial x_i
@@ -97,100 +98,76 @@ def elementwise(*partials: Any, symbol: str = "", **forms: Any) -> Callable[[Ope
     Parameters
     ----------
     *partials : callable, int or None
-        For each argument, ``partial(y, *inputs, **params)`` written in the library's own operations; a plain
-        number where it is constant; None where no gradient passes.
+        For each argument, ``partial(y, *inputs, **params)`` written in the library's own operations; a number if it
+        is constant; None if no gradient passes.
     symbol : str, optional
-        How pictures and formulas show the operation; its name by default.
+        The name of the operation in pictures and formulas.
     **forms
-        What else is known of the operation; every decorator accepts it, and each part of the library reads its own:
-
-        * ``scalar``: the value for floats as an expression of the argument names, operators, `abs`, `maximum`,
-          `minimum`, ``where(condition, x, y)`` and functions of `math`. Compiled programs of floats and the
-          interactive page are made from it, so it must be valid both in Python and in JavaScript.
-        * ``into``: the function that writes the result into an existing array; see `writes_into`.
-        * ``onnx``: the name of the ONNX operator.
-        * ``composition``: the same function composed of other operations, for what has no ONNX operator.
-        * ``sample``: the interval from which tests draw the arguments, or one interval for each argument.
+        Further forms of the operation: `scalar`, `into`, `onnx`, `composition`, `sample`; see `autograd.extend`.
 
     Examples
     --------
-    >>> from autograd import Value
     >>> @elementwise(lambda y, x: 3 * x * x, scalar="x * x * x")
     ... def cube(x):
     ...     return x * x * x
-    >>> x = Value(2.0)
-    >>> cube(x).backward()
-    >>> x.grad
+    >>> from autograd import grad
+    >>> grad(cube)(2.0)
     12.0
     """
     return functools.partial(_define, Elementwise, partials, symbol=symbol, forms=forms)
 
 
 def linear(
-    *adjoints: Any,
-    symbol: str = "",
-    each: Callable[[int], Any] | None = None,
-    joint: bool = False,
-    selects: bool = False,
-    **forms: Any,
-) -> Callable[[Operation], Operation]:
-    r"""Make a linear operation from one adjoint per argument.
+    *adjoints: Any, symbol: str = "", each: Each = None, joint: bool = False, selects: bool = False, **forms: Any
+) -> Decorator:
+    r"""Make a linear operation from one adjoint ``(g, y, *inputs, **params)`` per argument.
 
     .. math:: \langle g, A x \rangle = \langle A^* g, x \rangle
 
     Parameters
     ----------
     *adjoints : callable or None
-        For each argument, ``adjoint(g, y, *inputs, **params)``.
-    symbol : str, optional
-        How pictures show the operation.
-    each : callable, optional
-        For an operation of any number of arguments: ``each(i)`` is the adjoint of argument ``i``.
-    joint : bool
-        True if the operation is linear in all arguments together (`concatenate`) rather than in each while the
-        others are held (`matmul`).
-    selects : bool
-        True if elements of an argument may be left out for a mask, as `where` does; a zero cotangent above then
-        means *not taken*, and no infinite partial below can turn it into nan.
-    **forms
+        One for each argument; None if no gradient passes.
+    symbol, **forms
         As in `elementwise`.
+    each : callable, optional
+        For any number of arguments: ``each(i)`` is the adjoint of argument ``i``.
+    joint : bool
+        Whether the operation is linear in all arguments together (`concatenate`), not in each separately (`matmul`).
+    selects : bool
+        Whether elements may be left out, as by `where`: then a zero cotangent means *not taken*, and an infinite
+        partial derivative of what was not taken does not make it nan.
 
     Examples
     --------
     >>> @linear(lambda g, y, x: g[::-1])
     ... def reverse(x):
     ...     return x[::-1]
-    >>> from autograd import Tensor
-    >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> (reverse(x) * np.array([10.0, 20.0])).sum().backward()
-    >>> x.grad
-    array([20., 10.])
+    >>> from autograd import grad
+    >>> grad(lambda x: reverse(x)[0])(np.zeros(2))
+    array([0., 1.])
     """
     return functools.partial(
         _define, Linear, adjoints, symbol=symbol, each=each, joint=joint, selects=selects, forms=forms
     )
 
 
-def primitive(
-    *pullbacks: Any, symbol: str = "", each: Callable[[int], Any] | None = None, **forms: Any
-) -> Callable[[Operation], Operation]:
-    """Make any other operation from one pullback ``(g, y, *inputs, **params)`` per argument.
+def primitive(*pullbacks: Any, symbol: str = "", each: Each = None, **forms: Any) -> Decorator:
+    """Make any other operation from one pullback ``(g, y, *inputs, **params)`` per argument; options as in `linear`.
 
     Examples
     --------
-    >>> from autograd import Tensor
     >>> @primitive(lambda g, y, x: g * 2 * x)
     ... def sum_of_squares(x):
     ...     return (x * x).sum()
-    >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> sum_of_squares(x).backward()
-    >>> x.grad
+    >>> from autograd import grad
+    >>> grad(sum_of_squares)(np.array([1.0, 2.0]))
     array([2., 4.])
     """
     return functools.partial(_define, Pullback, pullbacks, symbol=symbol, each=each, forms=forms)
 
 
-def nondifferentiable(*, symbol: str = "", **forms: Any) -> Callable[[Operation], Operation]:
+def nondifferentiable(*, symbol: str = "", **forms: Any) -> Decorator:
     """Make an operation through which no gradient passes (a comparison, `sign`, `argmax`).
 
     Examples
@@ -202,11 +179,11 @@ def nondifferentiable(*, symbol: str = "", **forms: Any) -> Callable[[Operation]
     return functools.partial(_define, Nondifferentiable, (), symbol=symbol, forms=forms)
 
 
-def writes_into(operation: Operation) -> Callable[[Operation], Operation]:
+def writes_into(operation: Any) -> Decorator:
     """Declare how an operation writes its result into an existing array, which compiled programs do.
 
-    The decorated function takes ``(*inputs, out, **params)``, where no input shares memory with `out` unless the
-    operation is elementwise, and does bit for bit what the operation does.
+    The decorated function takes ``(*inputs, out, **params)`` and returns bit for bit the result of the operation.  No
+    input shares memory with `out`, unless the operation is elementwise.
 
     Examples
     --------
@@ -219,7 +196,7 @@ def writes_into(operation: Operation) -> Callable[[Operation], Operation]:
     """
 
     def register(function: Operation) -> Operation:
-        operation.primitive.forms["into"] = function  # type: ignore[attr-defined]
+        operation.primitive.forms["into"] = function
         return function
 
     return register
