@@ -22,34 +22,34 @@ __all__ = ["checkpoint"]
 
 
 def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) -> Callable[..., Any]:
-    """Make `f` keep its inputs only, and compute everything between again when gradients are wanted.
+    """Return a function that computes `f`, stores only its inputs, and computes it again in the backward pass.
 
     Parameters
     ----------
     f : callable
-        Takes floats, arrays, nodes and nests of them; returns a node or a nest of nodes.  It must give the same
-        result each time; what it changes besides, such as the running statistics of a BatchNorm, it changes twice.
+        Takes floats, arrays, nodes and nests of them; returns a node or a nest of nodes.  It must be deterministic.
+        Side effects, such as updates of the running statistics of a BatchNorm, happen twice.
     rng : numpy.random.Generator, optional
-        A generator that `f` draws from, as dropout does: it is put back for the second computation.
+        A generator that `f` draws from, as dropout does; its state is restored for the second computation.
 
     Returns
     -------
     callable
-        Called as `f`, with the same results and gradients, of any order.  Variables that `f` uses without being given
-        them, such as the parameters of a layer, get their gradients too.  A computed node outside should be given as an
-        argument: else its own hooks and `.grad` see its gradient in pieces.
+        Called like `f`, with the same results and gradients of any order.  Variables that `f` uses without getting
+        them as arguments, such as the parameters of a layer, receive gradients, too.  Computed nodes from outside
+        should be arguments: otherwise their hooks and `.grad` get the gradient in parts.
 
     Raises
     ------
     RuntimeError
-        In the backward pass, if `f` did not give the same numbers again.
+        In the backward pass, if the second computation gives another result.
     TypeError
-        When called, if `f` returns several arrays of different dtypes.
+        When called, if `f` returns arrays of different dtypes.
 
     Notes
     -----
-    Memory for a chain of n operations falls from n to the square root of n if it is cut into as many pieces, for one
-    more forward computation (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
+    For a chain of n operations cut into sqrt(n) pieces, memory is O(sqrt(n)) instead of O(n), at the cost of one more
+    forward computation (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
 
     Examples
     --------
@@ -62,12 +62,12 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        if not is_grad_enabled() or (rng is not None and is_recording()):  # a replay draws anew, and once
+        if not is_grad_enabled() or (rng is not None and is_recording()):  # a replay draws only once
             return f(*args, **kwargs)
         segment = _Segment(f, args, kwargs, rng)
         nodes = [x for x in flatten(args)[0] if isinstance(x, Node)]
         inside = [leaf(type(x), x._data, x._requires_grad, x.name) for x in nodes]
-        # Nothing of this run is kept, so nobody has to record it.
+        # The operations of this run are not kept, so `compile` need not record them.
         with watching(True) if is_recording() else nullcontext():
             outputs, rebuild = segment.run(inside)
         variables = segment.select(outputs)
@@ -88,14 +88,14 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
 
 
 class _Segment(Pullback):
-    """An operation made from one call of a function; its pullback calls the function again."""
+    """One call of a function as an operation, whose pullback calls the function again."""
 
     __slots__ = ("arguments", "captured", "count", "f", "kwargs", "live", "rebuild", "rng", "state")
 
     state: Any
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, rng: np.random.Generator | None):
-        # Not the base class's constructor: it would store methods of this object in it, a cycle.
+        # The constructor of the base class would store methods of this object in it, a reference cycle.
         self.name = self.symbol = "checkpoint"
         self.rules = ()
         self.forms = {}
@@ -110,14 +110,14 @@ class _Segment(Pullback):
         self.live: list[int] = []
 
     def run(self, nodes: Sequence[Node]) -> tuple[list[Any], Callable[[Iterator[Any]], Any]]:
-        """Return the outputs of the function for these nodes, one by one, and how they are put together."""
+        """Return the outputs of the function for these nodes, and what rebuilds the nest."""
         given = iter(nodes)
         out = self.f(*self.rebuild(iter([next(given) if x is _NODE else x for x in self.arguments])), **self.kwargs)
         outputs, _, rebuild = flatten(out)
         return outputs, rebuild
 
     def select(self, outputs: Sequence[Any]) -> list[Node]:
-        """Return the outputs that are variables, and remember which they are."""
+        """Return the outputs that are variables, and store their positions."""
         self.live = [i for i, y in enumerate(outputs) if isinstance(y, Node) and y._requires_grad]
         variables = [outputs[i] for i in self.live]
         dtypes = {y._data.dtype for y in variables if type(y._data) is not float}
@@ -126,11 +126,11 @@ class _Segment(Pullback):
         return variables
 
     def packed(self, variables: Sequence[Node]) -> Any:
-        """Return the numbers of all variables in one array, of a single one as they are."""
+        """Return the data of all variables in one array; those of a single one unchanged."""
         return variables[0]._data if len(variables) == 1 else np.concatenate([np.ravel(y._data) for y in variables])
 
     def forward(self, *raw: Any) -> Any:
-        """Compute the result from numbers alone."""
+        """Compute the result from data."""
         count = self.count
         with no_grad(), _holding(self.captured, raw[count:]), self.drawing_again():
             outputs, _ = self.run([_linked(x) for x in raw[:count]])
@@ -138,7 +138,7 @@ class _Segment(Pullback):
 
     @contextmanager
     def drawing_again(self) -> Iterator[None]:
-        """Put the random generator back to where it was, and afterwards to where it is."""
+        """Restore the state that the generator had in the first computation, inside the block."""
         if self.rng is None:
             yield
             return
@@ -154,21 +154,21 @@ class _Segment(Pullback):
         return self.rules_for(i + 1)[i]
 
     def rules_for(self, count: int) -> tuple[Any, ...]:
-        """Return one pullback per argument; together they compute the function again once."""
+        """Return one pullback per argument; they share one second computation."""
         shares: list[Any] = []
 
         def rule(i: int) -> Any:
             def pullback(g: Any, y: Any, *inputs: Any) -> Any:
                 if not shares:
-                    shares.extend(self.pulled(g, y, inputs))
+                    shares.extend(self.cotangents(g, y, inputs))
                 return shares[i]
 
             return pullback
 
         return tuple([rule(i) for i in range(count)])
 
-    def pulled(self, g: Any, y: Any, inputs: tuple[Any, ...]) -> list[Any]:
-        """Compute the function again on a graph of its own, and return the cotangents of all inputs."""
+    def cotangents(self, g: Any, y: Any, inputs: tuple[Any, ...]) -> list[Any]:
+        """Compute the function again on a separate graph, and return the cotangents of all inputs."""
         count = self.count
         with enable_grad():
             fresh = [_linked(x) for x in inputs[:count]]
@@ -176,8 +176,8 @@ class _Segment(Pullback):
             with _holding(self.captured, held), self.drawing_again():
                 outputs, _ = self.run(fresh)
             variables = [outputs[i] for i in self.live]
-            self.must_repeat(variables, y)
-            # The inputs belong to the graph around, whose own backward pass goes through them, with their hooks: stop.
+            self.check_result(variables, y)
+            # Stop at the inputs: they belong to the outer graph, whose backward pass continues there.
             inner = (*fresh, *self.captured)
             stop = set(inner)
             order = [node for node in topological_order(*variables, variables_only=True) if node not in stop]
@@ -189,26 +189,26 @@ class _Segment(Pullback):
             shares = [cotangent.get(x) for x in inner]
             return [_zero(x) if s is None else s for s, x in zip(shares, inputs, strict=True)]
 
-    def must_repeat(self, variables: Sequence[Any], y: Any) -> None:
-        """Raise if the second computation gave other numbers than the first."""
+    def check_result(self, variables: Sequence[Any], y: Any) -> None:
+        """Raise if the second computation gave another result than the first."""
         before = y._data if isinstance(y, Node) else y
         if not np.array_equal(self.packed(variables), before, equal_nan=True):
             raise RuntimeError(
-                f"checkpoint({getattr(self.f, '__name__', 'f')}) gave other numbers when it was computed again, so its "
-                "gradient would be wrong: give it the generator it draws from (rng=), and change nothing it depends on "
-                "between forward and backward"
+                f"checkpoint({getattr(self.f, '__name__', 'f')}) gave another result when it was computed again, so "
+                "its gradient would be wrong: pass the generator that it draws from as rng=, and do not change what it "
+                "uses between forward and backward"
             )
 
 
-_NODE = object()  # stands for a node among the arguments
+_NODE = object()  # the place of a node among the arguments
 
 
 @contextmanager
-def _holding(nodes: Sequence[Node], numbers: Sequence[Any]) -> Iterator[None]:
-    """Give leaves the numbers they had when the graph was recorded."""
+def _holding(nodes: Sequence[Node], values: Sequence[Any]) -> Iterator[None]:
+    """Set leaves to the values that they had when the graph was recorded, inside the block."""
     found = [node._data for node in nodes]
     try:
-        for node, data in zip(nodes, numbers, strict=True):
+        for node, data in zip(nodes, values, strict=True):
             if node._data is not data:
                 node._data = data
         yield
@@ -219,7 +219,7 @@ def _holding(nodes: Sequence[Node], numbers: Sequence[Any]) -> Iterator[None]:
 
 
 def _linked(x: Any) -> Node:
-    """Return a fresh node with the numbers of `x`, linked to `x` if that is a variable itself, or recorded."""
+    """Return a new node with the data of `x`, connected to `x` if that is a variable or recorded by `compile`."""
     if isinstance(x, Node) and (x._requires_grad or is_recording()):
         return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
     data = x._data if isinstance(x, Node) else x
@@ -233,7 +233,7 @@ def _zero(x: Any) -> Any:
 
 
 def _cut(y: Any) -> Any:
-    """Return an output through which no gradient passes without the graph behind it."""
+    """Return an output without a gradient as a leaf."""
     return leaf(type(y), y._data, False, y.name) if isinstance(y, Node) else y
 
 

@@ -1,7 +1,7 @@
-"""Which part of a program made which node, for pictures in which the parts are frames.
+"""Groups of nodes, which drawings show as frames, such as the layers of a network.
 
-A class that computes in nested parts, as a neural network does, says once how it is run and where its parts begin
-and end: it registers with `drawn_by`, and `draw` takes its instances.  Nothing here draws.
+A class registers with `drawn_by` a function that runs an instance and marks where its parts begin and end; `draw` then
+accepts its instances.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ VIEWS: dict[type, Callable[..., Sequence[Node]]] = {}
 
 
 class Group:
-    """One call of a part: what was made in it stands in one frame.
+    """One call of a part, whose nodes are drawn in one frame.
 
     Attributes
     ----------
     path : str
-        Where the part is found, such as ``encoder.0``; of the whole it is empty.
+        The path of the part, such as ``encoder.0``; empty for the whole.
     title, detail : str
-        What it is, and with which settings.
+        Its name and its arguments.
     parent : Group or None
-        The call in which it was called.
+        The group of the caller.
     """
 
     __slots__ = ("call", "detail", "parent", "path", "title")
@@ -45,16 +45,16 @@ class Group:
 
 
 class Recorder(Watch):
-    """Notes for every node in which group it was made.
+    """Records the group of every node.
 
     Attributes
     ----------
     group_of : dict of Node to Group
-        Nodes made outside of all groups are missing.
+        Without the nodes outside of all groups.
     stands_for : dict of int to tuple of Node
-        By the identity of a node outside, those that stand for it in this run.
+        By the id of an outer node, the nodes that replace it in this run.
     inputs : list of Node
-        What the thing was called on: drawn as data, also where gradients flow to it.
+        The inputs, which are drawn as data even if they need gradients.
     """
 
     def __init__(self, other: Recorder | None = None) -> None:
@@ -64,19 +64,19 @@ class Recorder(Watch):
         self._open: list[Group] = [] if other is None else other._open
         self._calls: dict[str, int] = {} if other is None else other._calls
 
-    def with_grad(self, recording: bool) -> Recorder:
-        """Return what goes on noting while operations are, or are not, recorded."""
+    def with_grad(self, enabled: bool) -> Recorder:
+        """Return a recorder of the same groups with or without gradients."""
         twin = Recorder(self)
-        twin.grad_enabled = recording
+        twin.grad_enabled = enabled
         return twin
 
     def on_record(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
-        """Note the group of a new node."""
+        """Store the group of a new node."""
         if self._open:
             self.group_of[node] = self._open[-1]
 
     def enter(self, path: str, title: str, detail: str = "", leaves: Sequence[Node] = ()) -> None:
-        """Open a group; `leaves` are its own, unless an earlier group had them."""
+        """Open a group; `leaves` belong to it unless they belong to an earlier group."""
         self._calls[path] = self._calls.get(path, 0) + 1
         group = Group(path, title, detail, self._open[-1] if self._open else None, self._calls[path])
         self._open.append(group)
@@ -98,12 +98,14 @@ class Recorder(Watch):
 
 
 def drawn_by(kind: type) -> Callable[[Callable[..., Sequence[Node]]], Callable[..., Sequence[Node]]]:
-    """Teach `draw` a class: ``function(thing, inputs, recorder, scalars=..., loss=...)`` runs it, returns the results.
+    """Register a function that runs an instance of a class for `draw`.
+
+    It is called as ``function(thing, inputs, recorder, scalars=..., loss=...)`` and returns the results.
 
     Parameters
     ----------
     kind : type
-        The class; its subclasses are drawn too.
+        The class; subclasses are included.
 
     Examples
     --------
@@ -126,7 +128,7 @@ def drawn_by(kind: type) -> Callable[[Callable[..., Sequence[Node]]], Callable[.
 
 
 def recorded(thing: Any, inputs: Sequence[Any], *, scalars: bool, loss: Any) -> tuple[list[Node], Recorder] | None:
-    """Run a thing whose class is registered; return its results and who made what, or None for other things."""
+    """Run an instance of a registered class; return its results and the recorder, or None for other classes."""
     for kind in type(thing).__mro__:
         if kind in VIEWS:
             recorder = Recorder()

@@ -12,10 +12,11 @@ from autograd.graph import Node
 from autograd.operations.joining import stack
 from autograd.operations.reducing import sum as total
 from autograd.operations.shaping import reshape, transpose
+from autograd.recording import raw_data
 
 from .functional import Argnums, grad, jvp
 from .nested import flatten
-from .tracing import Trace, data_of, one_hot, replays_what_is_replayed
+from .tracing import Trace, one_hot, replays_what_is_replayed
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
@@ -129,19 +130,21 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 
 
 def _size(x: Any) -> int:
-    return int(np.size(data_of(x)))
+    return int(np.size(raw_data(x)))
 
 
 def _rows(trace: Trace) -> list[list[Any]]:
     """Return the blocks of a Jacobian by one backward pass per output number."""
     blocks = []
     for k, y in enumerate(trace.outputs):
-        shape = np.shape(data_of(y))
+        shape = np.shape(raw_data(y))
         pulled = []
         for index in np.ndindex(shape):
             seeds = [one_hot(y, index) if i == k else None for i in range(len(trace.outputs))]
             pulled.append(trace.pull(seeds, trace.create_graph))
-        blocks.append([_joined([p[j] for p in pulled], shape, np.shape(data_of(x))) for j, x in enumerate(trace.nodes)])
+        blocks.append(
+            [_joined([p[j] for p in pulled], shape, np.shape(raw_data(x))) for j, x in enumerate(trace.nodes)]
+        )
     return blocks
 
 
@@ -150,16 +153,16 @@ def _columns(trace: Trace) -> list[list[Any]]:
     columns = []
     for k, x in enumerate(trace.nodes):
         pushed = []
-        for index in np.ndindex(np.shape(data_of(x))):
+        for index in np.ndindex(np.shape(raw_data(x))):
             tangents = [one_hot(x, index) if i == k else None for i in range(len(trace.nodes))]
             pushed.append(trace.push(tangents, trace.create_graph))
         columns.append(pushed)
     blocks = []
     for i, y in enumerate(trace.outputs):
-        to = np.shape(data_of(y))
+        to = np.shape(raw_data(y))
         row = []
         for pushed, x in zip(columns, trace.nodes, strict=True):
-            by = np.shape(data_of(x))
+            by = np.shape(raw_data(x))
             turned = (*range(len(by), len(by) + len(to)), *range(len(by)))
             row.append(transpose(_joined([p[i] for p in pushed], by, to), turned) if by else pushed[0][i])
         blocks.append(row)

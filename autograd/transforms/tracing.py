@@ -1,4 +1,4 @@
-"""One evaluation of a function on fresh nodes: what every transform starts with."""
+"""Evaluate a function on new nodes, the first step of every transform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from autograd.backward import between, pulled_to
 from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
-from autograd.recording import enable_grad, is_grad_enabled, is_recording, transforming
+from autograd.recording import enable_grad, is_grad_enabled, is_recording, raw_data, transforming
 from autograd.tensor import Tensor
 from autograd.value import Value
 from autograd.variable import leaf
@@ -23,23 +23,23 @@ Transform = TypeVar("Transform", bound=Callable[..., Any])
 
 
 class Recorded:
-    """A function that is replayed; a transform of it is replayed, too.
+    """Base class of compiled functions, of which transforms are compiled, too.
 
     Attributes
     ----------
     function : callable
-        What is recorded.
+        The function without compilation.
     """
 
     function: Callable[..., Any]
 
     def again(self, function: Callable[..., Any]) -> Recorded:
-        """Return another function that is replayed in the same way."""
+        """Return another function, compiled in the same way."""
         raise NotImplementedError
 
 
 def replays_what_is_replayed(transform: Transform) -> Transform:
-    """Let a transform of a compiled function give a compiled function."""
+    """Decorate a transform to return a compiled function for a compiled function."""
 
     @functools.wraps(transform)
     def transformed(f: Any, *args: Any, **kwargs: Any) -> Any:
@@ -47,8 +47,8 @@ def replays_what_is_replayed(transform: Transform) -> Transform:
             return f.again(transform(f.function, *args, **kwargs))
         if not callable(f):
             raise TypeError(
-                f"{transform.__name__}() takes a function of numbers, not {f!r:.60}; for the derivatives of what was "
-                "computed write y.backward() or gradients(y, x)"
+                f"{transform.__name__}() expected a function, got {f!r:.60}; for derivatives of a computed node write "
+                "y.backward() or gradients(y, x)"
             )
         return transform(f, *args, **kwargs)
 
@@ -56,7 +56,7 @@ def replays_what_is_replayed(transform: Transform) -> Transform:
 
 
 class Trace:
-    """One evaluation of a function on fresh nodes."""
+    """One evaluation of a function on new nodes."""
 
     def __init__(
         self, f: Callable[..., Any], args: Sequence[Any], argnums: int | Sequence[int], kwargs: Any, has_aux: bool
@@ -88,19 +88,19 @@ class Trace:
         variables = [y for y in self.outputs if isinstance(y, Node) and y.requires_grad]
         self.order: list[Node] = topological_order(*variables, variables_only=True)
         own = set(self.nodes)
-        # Something of outside: an argument that was a node, or a variable the function knows by itself.
+        # A leaf from outside: an argument that was a node, or a variable that the function uses.
         outside = any(node.op is None and node not in own for node in self.order)
         self.create_graph: bool = is_recording() or (self.recording and outside)
         self.wanted: set[Node] = between(self.order, self.nodes)
 
     def plain(self, tree: Any) -> Any:
-        """Return results as nodes if they depend on variables of outside, as numbers if they do not."""
+        """Return results as nodes if they depend on variables from outside, else as floats and arrays."""
         if self.create_graph:
             return tree
         return mapped(lambda x: x._data if isinstance(x, Node) else x, tree)
 
     def pull(self, cotangents: Sequence[Any], create_graph: bool) -> list[Any]:
-        """Return the gradient for each input of the outputs, weighed with cotangents (None: zero)."""
+        """Return the gradient of the outputs, weighted by cotangents (None: zero), for each input."""
         seeds: dict[Node, Any] = {}
         for y, g in zip(self.outputs, cotangents, strict=True):
             if g is not None and isinstance(y, Node) and y.requires_grad:
@@ -118,39 +118,34 @@ class Trace:
         return [zero(y) if t is None else t for y, t in zip(self.outputs, found, strict=True)]
 
     def scalar(self) -> Any:
-        """Return the one output, which must be one number."""
-        if len(self.outputs) != 1 or np.size(data_of(self.outputs[0])) != 1:
-            shapes = [np.shape(data_of(y)) for y in self.outputs]
+        """Return the output, which must be a single scalar."""
+        if len(self.outputs) != 1 or np.size(raw_data(self.outputs[0])) != 1:
+            shapes = [np.shape(raw_data(y)) for y in self.outputs]
             raise ValueError(
-                f"grad() needs a function that returns one number, not {len(shapes)} of shapes {shapes}; reduce it "
+                f"grad() needs a function that returns one scalar, got {len(shapes)} of shapes {shapes}; reduce it "
                 "with .sum() or .mean(), or use jacobian() or vjp()"
             )
         return self.outputs[0]
 
 
-def data_of(x: Any) -> Any:
-    """Return the numbers of a node, and anything else as it is."""
-    return x._data if isinstance(x, Node) else x
-
-
 def zero(x: Any) -> Any:
     """Return the zero of the same kind and shape."""
-    data = data_of(x)
+    data = raw_data(x)
     return np.zeros_like(data) if isinstance(data, np.ndarray) else 0.0
 
 
 def pair(out: Any) -> tuple[Any, Any]:
-    """Return what a function with `has_aux` returned, which must be a pair."""
+    """Return the result of a function with `has_aux`, which must be a pair."""
     if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError(f"with has_aux=True the function returns a pair (output, aux), not {type(out).__name__}")
+        raise TypeError(f"with has_aux=True the function must return a pair (output, aux), got {type(out).__name__}")
     return out
 
 
 def fresh(x: Any, where: str) -> Node:
-    """Return a node of its own for an input, linked to it if the input is itself a variable or recorded."""
-    data: Any = data_of(x)
+    """Return a new node for an input, connected to it if that is a variable or recorded by `compile`."""
+    data: Any = raw_data(x)
     if isinstance(data, (bool, np.bool_)) or not isinstance(data, (float, int, np.ndarray, np.generic)):
-        raise TypeError(f"{where} is {x!r:.60}, not a float, a float array, a node or a nest of these")
+        raise TypeError(f"{where} must be a float, a float array, a node or a nest of these, got {x!r:.60}")
     if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind != "f":
         raise TypeError(
             f"{where} has dtype {data.dtype}, which has no derivatives; convert it to float, or choose other argnums"
@@ -160,21 +155,21 @@ def fresh(x: Any, where: str) -> Node:
         linked._requires_grad = True
         return linked
     if isinstance(data, np.ndarray):
-        # a copy, since a pullback may be called when the caller has changed the array
+        # a copy, because the caller may change the array before a pullback is called
         return leaf(Tensor, np.array(data), True)  # type: ignore[no-any-return]
     return Value(data)
 
 
 def matching(given: Any, like: Any, leaves: Sequence[Any], what: str, whose: str) -> list[Any]:
-    """Return the leaves of `given` in the kind and dtype of `leaves`, which must have their shapes."""
+    """Return the leaves of `given`, which must have the shapes of `leaves`, in their types and dtypes."""
     found, paths, _ = flatten(given, what)
     if len(found) != len(leaves):
-        raise ValueError(f"{len(found)} {what}(s) were given for {len(leaves)} {whose}(s); they have one structure")
+        raise ValueError(f"got {len(found)} {what}(s) for {len(leaves)} {whose}(s); both must have the same structure")
     made = []
     for t, x, path in zip(found, leaves, paths, strict=True):
-        data = data_of(x)
-        if np.shape(data_of(t)) != np.shape(data):
-            raise ValueError(f"{path} has shape {np.shape(data_of(t))}, but the {whose} it belongs to {np.shape(data)}")
+        data = raw_data(x)
+        if np.shape(raw_data(t)) != np.shape(data):
+            raise ValueError(f"{path} has shape {np.shape(raw_data(t))}, but its {whose} has shape {np.shape(data)}")
         if not isinstance(t, Node):
             t = np.array(t, dtype=data.dtype) if isinstance(data, np.ndarray) else float(t)
         made.append(t)
@@ -182,8 +177,8 @@ def matching(given: Any, like: Any, leaves: Sequence[Any], what: str, whose: str
 
 
 def one_hot(x: Any, index: tuple[int, ...] = ()) -> Any:
-    """Return a float or array like `x` that is 1 at one place and 0 elsewhere."""
-    data = data_of(x)
+    """Return a float or array like `x` that is 1 at `index` and 0 elsewhere."""
+    data = raw_data(x)
     if not isinstance(data, np.ndarray):
         return 1.0
     e = np.zeros_like(data)

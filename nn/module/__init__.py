@@ -1,4 +1,4 @@
-"""`Module`: data plus `forward`; parameters are found by an ordered walk over attributes."""
+"""`Module`: data plus `forward`; parameters are collected by an ordered traversal of the attributes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from autograd import Tensor, Value
-from autograd.extend import add_guards, guard
+from autograd.extend import add_guards, guard, raw_data
 
 from .guards import module_guards
 from .hooks import Handle, Hooks
@@ -19,16 +19,16 @@ __all__ = ["Module", "Parameter"]
 
 
 class Parameter(Tensor):
-    """A `Tensor` that a `Module` finds among its attributes and an optimizer updates.
+    """A `Tensor` that is a trainable attribute of a `Module`.
 
     Parameters
     ----------
     data : array_like
-        The numbers; copied.
+        The values; copied.
     requires_grad : bool
         Whether it is trained; a frozen parameter is still part of `state_dict`.
     name : str, optional
-        How pictures and messages call it; a module gives it the attribute's name.
+        The name in drawings and messages; by default the name of the attribute.
     dtype : dtype, optional
         Convert to this dtype.
 
@@ -44,16 +44,16 @@ class Parameter(Tensor):
         super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad, name, dtype=dtype)
 
 
-PLAIN: set[type] = {int, float, bool, str, type(None)}  # settings, which the walk passes over quickly
+PLAIN: set[type] = {int, float, bool, str, type(None)}  # types that the traversal skips
 
 
 def is_parameter(thing: Any) -> bool:
-    """Whether a module treats this attribute as trainable numbers: a `Parameter`, a `Value`, an array of `Value`s."""
+    """Return whether an attribute is trainable: a `Parameter`, a `Value`, or an array of `Value`s."""
     return isinstance(thing, (Parameter, Value)) or (type(thing) is np.ndarray and thing.dtype == object)
 
 
 def _members(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters and modules in one attribute, looking into lists, tuples and dicts."""
+    """Yield the parameters and modules in one attribute, including those in lists, tuples and dicts."""
     if isinstance(thing, Module) or is_parameter(thing):
         yield name, thing
     elif isinstance(thing, (list, tuple)):
@@ -65,18 +65,17 @@ def _members(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
 
 
 class Module:
-    """Base of all layers and models: attributes that hold parameters and modules, and a `forward`.
+    """Base class of all layers and models: attributes with parameters and modules, and a method `forward`.
 
     Attributes
     ----------
     training : bool
-        True after `train()`, False after `eval()`; dropout and batch normalisation look at it.
+        True after `train()`, False after `eval()`; used by dropout and batch normalisation.
 
     Notes
     -----
-    Parameters, modules and lists, tuples and dicts of them are found in the order in which they were assigned; a
-    parameter that is reached twice is reported once, under its first name.  Names, `state_dict` keys and hooks
-    are PyTorch's.
+    Parameters, modules and lists, tuples and dicts of them are found in the order of assignment; a shared parameter is
+    returned once, under its first name.  Names, `state_dict` keys and hooks are those of PyTorch.
 
     Examples
     --------
@@ -125,7 +124,7 @@ class Module:
         if isinstance(old, Parameter) and not accepted:
             raise TypeError(
                 f"{type(self).__name__}.{name} is a Parameter and was assigned a {type(value).__name__}: wrap it, "
-                f"`.{name} = Parameter(...)`, or change its numbers, `.{name}.data = array`"
+                f"`.{name} = Parameter(...)`, or assign its data, `.{name}.data = array`"
             )
         if isinstance(old, Module) and not accepted:
             raise TypeError(f"{type(self).__name__}.{name} is a Module and was assigned a {type(value).__name__}")
@@ -140,17 +139,17 @@ class Module:
             self.__dict__["_changes"][0] += 1
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; every module writes its own."""
+        """Compute the output; to be defined by each module."""
         raise NotImplementedError(f"{type(self).__name__} has no forward: write `def forward(self, x): ...` in it")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward`, and the hooks if there are any."""
+        """Call `forward` and the hooks."""
         add_guards(module_guards, self)
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return self._hooks.around(self, args, kwargs)
 
-    # ------------------------------------------------------------------------------------------- the walk
+    # ---------------------------------------------------------------------------------------- traversal
 
     def _attributes(self) -> Iterator[tuple[str, Any]]:
         """Yield (name, parameter or module) in the order of assignment."""
@@ -162,7 +161,7 @@ class Module:
                 yield from _members(name, thing)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Yield (name, module) for the modules directly inside this one, each once."""
+        """Yield (name, module) for the children of this module, each once."""
         seen: set[int] = set()
         for name, thing in self._attributes():
             if isinstance(thing, Module) and id(thing) not in seen:
@@ -170,11 +169,11 @@ class Module:
                 yield name, thing
 
     def children(self) -> Iterator[Module]:
-        """Yield the modules directly inside this one."""
+        """Yield the children of this module."""
         return (child for _, child in self.named_children())
 
     def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
-        """Yield (path, module) for this module and all below, outer ones first, each once."""
+        """Yield (path, module) for this module and all modules below, parents first, each once."""
         seen = set() if _seen is None else _seen
         if id(self) not in seen:
             seen.add(id(self))
@@ -183,11 +182,11 @@ class Module:
                 yield from child.named_modules(f"{prefix}.{name}" if prefix else name, seen)
 
     def modules(self) -> Iterator[Module]:
-        """Yield this module and all below, outer ones first."""
+        """Yield this module and all modules below, parents first."""
         return (module for _, module in self.named_modules())
 
     def _entries(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        """Yield (path, parameter) for every place that holds one, also for one held in several places."""
+        """Yield (path, parameter) for every attribute; shared parameters several times."""
         for name, thing in self._attributes():
             path = f"{prefix}{name}"
             if isinstance(thing, Module):
@@ -196,7 +195,7 @@ class Module:
                 yield path, thing
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
-        """Yield (path, parameter), shared ones once; of an array of `Value`s every `Value`."""
+        """Yield (path, parameter), shared ones once; the elements of an array of `Value`s one by one."""
         seen: set[int] = set()
         for path, thing in self._entries():
             if type(thing) is np.ndarray:
@@ -209,11 +208,11 @@ class Module:
                     yield name, part
 
     def parameters(self) -> Iterator[Any]:
-        """Yield every parameter of this module and all below, shared ones once."""
+        """Yield every parameter of this module and all modules below, shared ones once."""
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, Any]]:
-        """Yield (path, array) for the numbers that are kept but not trained, such as running statistics."""
+        """Yield (path, array) for the buffers: arrays that are not trained, such as running statistics."""
         for path, owner, name in self._buffer_places():
             if (array := getattr(owner, name)) is not None:
                 yield path, array
@@ -229,45 +228,45 @@ class Module:
                     yield f"{path}.{name}" if path else name, module, name
 
     def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
-        """Keep numbers that are not trained under an attribute, and in `state_dict` if `persistent`."""
+        """Add an attribute that is not trained; it is part of `state_dict` if `persistent`."""
         self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, array)
 
-    # ---------------------------------------------------------------------------------- state and settings
+    # ----------------------------------------------------------------------------------- modes and state
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode here and below; returns the module."""
+        """Set training mode for this module and all below; return the module."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Set evaluation mode here and below: no dropout, running statistics; returns the module."""
+        """Set evaluation mode for this module and all below; return the module."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Freeze or unfreeze every parameter here and below; returns the module."""
+        """Freeze or unfreeze every parameter of this module and all below; return the module."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget every parameter's gradient."""
+        """Clear the gradients of all parameters."""
         for parameter in self.parameters():
             parameter.zero_grad(set_to_none)
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call `function` on every module below and then on this one; returns the module."""
+        """Call `function` on every module below and then on this one; return the module."""
         for child in self.children():
             child.apply(function)
         function(self)
         return self
 
     def to(self, dtype: Any) -> Self:
-        """Convert every floating-point parameter and buffer to `dtype`; returns the module."""
+        """Convert every floating-point parameter and buffer to `dtype`; return the module."""
         wanted = np.dtype(dtype)
         if wanted.kind != "f":
-            raise TypeError(f"a module's numbers are floats: float32 or float64, not {wanted}")
+            raise TypeError(f"the dtype of a module must be floating-point, such as float32 or float64, got {wanted}")
         for parameter in self.parameters():
             if isinstance(parameter, Tensor):
                 grad = parameter.grad
@@ -280,16 +279,16 @@ class Module:
         return self
 
     def float(self) -> Self:
-        """Convert to float32; returns the module."""
+        """Convert to float32; return the module."""
         return self.to(np.float32)
 
     def double(self) -> Self:
-        """Convert to float64; returns the module."""
+        """Convert to float64; return the module."""
         return self.to(np.float64)
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Return copies of all parameters and persistent buffers by path, with PyTorch's keys and layout."""
-        state = {path: _numbers(thing) for path, thing in self._entries()}
+        """Return copies of all parameters and persistent buffers by path, with the keys and layout of PyTorch."""
+        state = {path: _data_of(thing) for path, thing in self._entries()}
         for path, owner, name in self._buffer_places(persistent_only=True):
             if (array := getattr(owner, name)) is not None:
                 state[path] = np.array(array)
@@ -298,16 +297,16 @@ class Module:
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, *, allow_nan: bool = False
     ) -> LoadResult:
-        """Copy numbers into parameters and buffers: all of them, or after an error none.
+        """Copy arrays into parameters and buffers; after an error nothing has changed.
 
         Parameters
         ----------
         state_dict : mapping of str to array_like
-            As from `state_dict`; numbers are converted to each parameter's dtype.
+            As returned by `state_dict`; arrays are converted to the dtype of each parameter.
         strict : bool
-            Refuse missing and unexpected keys; otherwise they are reported in the result.
+            Raise an error if keys are missing or unexpected; otherwise they are returned.
         allow_nan : bool
-            Accept nan, which is otherwise refused as the trace of a diverged run.
+            Accept nan; by default it raises an error, because it usually comes from a diverged training.
 
         Returns
         -------
@@ -317,7 +316,7 @@ class Module:
         Raises
         ------
         StateDictError
-            A `RuntimeError` and a `ValueError`: lists every key that does not fit, with both shapes.
+            A `RuntimeError` and a `ValueError` that lists every key that does not fit, with both shapes.
         TypeError
             If `state_dict` is not a mapping.
         """
@@ -339,21 +338,21 @@ class Module:
         return self._hooks
 
     def register_forward_pre_hook(self, hook: Callable[[Any, Any], Any]) -> Handle:
-        """Call ``hook(module, args)`` before `forward`; what it returns, if not None, replaces the arguments."""
+        """Call ``hook(module, args)`` before `forward`; a result other than None replaces the arguments."""
         return self._own_hooks().add("before", hook)
 
     def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> Handle:
-        """Call ``hook(module, args, output)`` after `forward`; what it returns, if not None, replaces the output."""
+        """Call ``hook(module, args, output)`` after `forward`; a result other than None replaces the output."""
         return self._own_hooks().add("after", hook)
 
     def register_full_backward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> Handle:
-        """Call ``hook(module, grad_input, grad_output)`` in backward; a returned tuple replaces `grad_input`."""
+        """Call ``hook(module, grad_input, grad_output)`` in the backward pass; a tuple replaces `grad_input`."""
         return self._own_hooks().add("backward", hook)
 
     # -------------------------------------------------------------------------------------------------- text
 
     def extra_repr(self) -> str:
-        """Return what stands between the parentheses of `repr`: the settings of this layer."""
+        """Return the text between the parentheses of `repr`: the arguments of this layer."""
         return ""
 
     def __repr__(self) -> str:
@@ -365,12 +364,12 @@ class Module:
 
 
 def index_text(index: tuple[int, ...]) -> str:
-    """Return an index as it is written behind a name; of an array without axes it is empty."""
+    """Return the text of an index after a name, such as ``[0, 1]``; empty for a 0-d array."""
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
 def prefix_names(name: str, thing: Any) -> None:
-    """Give parameters the path under which they are now reached, unless somebody named them."""
+    """Name parameters by their path, unless they have a name."""
     if isinstance(thing, Parameter):
         thing.name = thing.name or name
     elif isinstance(thing, Module):
@@ -379,14 +378,9 @@ def prefix_names(name: str, thing: Any) -> None:
                 parameter.name = f"{name}.{path}"
 
 
-def _numbers(thing: Any) -> np.ndarray[Any, Any]:
-    """Return a copy of the numbers of a parameter, also of an array of `Value`s."""
-    if type(thing) is not np.ndarray:
-        return np.array(thing.data)
-    numbers = np.empty(thing.shape)
-    for i in np.ndindex(thing.shape):
-        numbers[i] = thing[i].data
-    return numbers
+def _data_of(thing: Any) -> np.ndarray[Any, Any]:
+    """Return a copy of the data of a parameter or of an array of `Value`s."""
+    return np.array(raw_data(thing) if type(thing) is np.ndarray else thing.data)
 
 
 def _assign(thing: Any, array: np.ndarray[Any, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What `load_state_dict` accepts: every key looked at before the first number is written."""
+"""Validation of a state dict, before any array is copied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 class StateDictError(RuntimeError, ValueError):
-    """A `state_dict` that does not fit the module; the message lists every key that is wrong.
+    """A state dict does not fit the module; the message lists every wrong key.
 
     Examples
     --------
@@ -30,7 +30,7 @@ class StateDictError(RuntimeError, ValueError):
 
 
 class LoadResult(NamedTuple):
-    """The keys that `load_state_dict(strict=False)` passed over.
+    """The keys that `load_state_dict(strict=False)` ignored.
 
     Examples
     --------
@@ -46,9 +46,9 @@ class LoadResult(NamedTuple):
 def checked_state(
     owner: str, current: Arrays, given: Mapping[str, Any], strict: bool, allow_nan: bool
 ) -> tuple[Arrays, LoadResult]:
-    """Return the arrays to load, each a copy of the dtype it will have, or raise with everything that is wrong."""
+    """Return copies of the arrays to load, in the dtypes of the module; raise one error for all wrong keys."""
     if not isinstance(given, Mapping):
-        raise TypeError(f"load_state_dict takes a mapping from names to arrays, not {type(given).__name__}")
+        raise TypeError(f"load_state_dict expected a mapping from names to arrays, got {type(given).__name__}")
     missing = [key for key in current if key not in given]
     unexpected = [key for key in given if key not in current]
     faults = [f"missing key {key!r} of shape {current[key].shape}" for key in missing] if strict else []
@@ -69,15 +69,15 @@ def checked_state(
 
 def _near(key: Any, missing: list[str]) -> str:
     close = difflib.get_close_matches(str(key), missing, 1)
-    return f" (near the missing {close[0]!r})" if close else ""
+    return f" (similar to the missing {close[0]!r})" if close else ""
 
 
 def _fitted(given: Any, mine: np.ndarray[Any, Any], allow_nan: bool) -> np.ndarray[Any, Any]:
     array = np.asarray(getattr(given, "data", given) if not isinstance(given, np.ndarray) else given)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"numbers of shape {mine.shape} are needed, not {type(given).__name__} ({array.dtype})")
+        raise TypeError(f"expected an array of shape {mine.shape}, got {type(given).__name__} ({array.dtype})")
     if array.shape != mine.shape:
-        raise ValueError(f"shape {array.shape} was given for one of shape {mine.shape}")
+        raise ValueError(f"expected shape {mine.shape}, got {array.shape}")
     if array.dtype.kind == "f" and not allow_nan and np.isnan(array).any():
-        raise ValueError("holds nan, as after a diverged run; pass allow_nan=True to load it all the same")
+        raise ValueError("contains nan, as after a diverged training; pass allow_nan=True to load it anyway")
     return np.array(array, dtype=mine.dtype)

@@ -1,4 +1,4 @@
-"""The two passes of a step, forward and backward: by the engine, or replayed from a recording where that pays."""
+"""Forward and backward pass of a training step: eager, or compiled where that is faster."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ from nn.random import as_generator
 
 __all__ = ["Passes"]
 
-# Recording costs as much as 2 to 15 steps of the engine, small models the most, and a replay saves a fifth to a half of
-# each: a shape of batch that has come this often has been worth it, or nearly, whenever the training ends.
-SEEN_BEFORE = 16
-MOST_RECORDINGS = 32  # a model that is another in every epoch is left to the engine
-MOST_SHAPES = 16  # where every batch has another shape, replays are rare and recordings in the way
+# A recording takes as long as 2 to 15 eager steps, most for small models, and a replay saves a fifth to a half of each.
+EAGER_STEPS = 16  # of one batch shape, before it is recorded
+MOST_RECORDINGS = 32  # then the model changes too often
+MOST_SHAPES = 16  # of batches that are recorded
 
 
 class Passes:
-    """Computes loss and output of batches, and leaves the gradients of the loss in the parameters.
+    """Computes losses and outputs of batches, and accumulates the gradients in the parameters.
 
     Parameters
     ----------
     model : Module
-        What is trained.
+        The model to train.
     loss : callable
         ``loss(output, target)``.
     compile : bool or None
-        Whether `autograd.compile` replays them: always, never, or, with None, shapes of batches that come often.
+        Compile all steps, none, or (None) those with batch shapes that occur often.
 
     Attributes
     ----------
     compiled : Compiled or None
-        What replays; None if nothing does, or recording has failed.
+        The compiled passes; None if they are not compiled, or cannot be.
     """
 
     def __init__(self, model: Any, loss: Any, compile: bool | None) -> None:
         if compile is not None and not isinstance(compile, bool):
-            raise TypeError(f"compile is True, False or None, not {compile!r:.60}")
+            raise TypeError(f"compile must be True, False or None, got {compile!r:.60}")
         self.model: Any = model
         self.loss: Any = loss
         self.always: bool = compile is True
@@ -53,22 +52,22 @@ class Passes:
         self.compiled: Any = make and make(self._of_arrays)
         self.counts: dict[Any, int] = {}
         self.recordings: int = 0
-        self.before: Any = None  # what a recording that fails has to put back
+        self.before: Any = None  # the state to restore if recording fails
 
     def __call__(self, forward: Any, batch: Any, weight: float | None) -> tuple[float, Any, Any]:
-        """Return the loss of a batch, its output and its target, after a pass forward and one backward.
+        """Return loss, output and target of a batch, after a forward and a backward pass.
 
         Parameters
         ----------
         forward : callable
-            Computes loss, output and target of a batch, where nothing is replayed.
+            Returns loss, output and target of a batch; used for eager steps.
         batch : tuple of arrays
             Inputs and target.
         weight : float or None
-            What the loss is multiplied by before it is differentiated, if anything; one or the other in all calls.
+            Factor of the loss in the backward pass; None in all calls, or in none.
         """
-        # a recording knows one weight: the rows of the batch
-        if self.compiled is not None and (weight is None or weight == len(batch[-1])) and self._pays(batch):
+        # the only weight that is compiled is the number of rows
+        if self.compiled is not None and (weight is None or weight == len(batch[-1])) and self._pays_off(batch):
             self.summed = weight is not None
             found = self._replayed(batch)
             if found is not None:
@@ -77,8 +76,8 @@ class Passes:
         (loss if weight is None else loss * weight).backward()
         return float(loss.item()), output, target
 
-    def _pays(self, batch: Any) -> bool:
-        """Whether this batch is worth a recording, or has one."""
+    def _pays_off(self, batch: Any) -> bool:
+        """Return whether batches of this shape are compiled, or should be from now on."""
         if not isinstance(batch, tuple | list) or len(batch) < 2:
             return False
         shapes: list[Any] = []
@@ -91,13 +90,13 @@ class Passes:
         unfit = any(part.dtype.kind not in "biuf" for part in batch)
         if before == 0 and (len(self.counts) == MOST_SHAPES or unfit):
             return False
-        if before < SEEN_BEFORE and not self.always:
+        if before < EAGER_STEPS and not self.always:
             self.counts[key] = before + 1
             return False
         return True
 
     def _of_arrays(self, *batch: Any) -> tuple[Any, ...]:
-        self.before = self._drawn_and_counted()
+        self.before = self._state()
         if self.recordings == MOST_RECORDINGS:
             self.compiled = None
         self.recordings += 1
@@ -108,31 +107,27 @@ class Passes:
         return (loss * float(len(batch[-1])), loss, output) if self.summed else (loss, output)
 
     def _replayed(self, batch: Any) -> tuple[float, Any, Any] | None:
-        """Return what a call does; None, and nothing has happened, if the passes cannot be recorded."""
+        """Return loss, output and target; None, and undo all changes, if the passes cannot be recorded."""
         assert self.compiled is not None
         try:
             *_, loss, output = self.compiled(*batch)
         except RuntimeError as error:
-            if not _is_refusal(error):
+            refusal: Any = autograd.RecordingError
+            if not isinstance(error, refusal):
                 raise
             for thing, name, value in self.before:
                 setattr(thing, name, value)
             self.compiled = None
-            warnings.warn(f"fit computes each step without replays: {error}", RuntimeWarning, stacklevel=8)
+            warnings.warn(f"fit does not compile its steps: {error}", RuntimeWarning, stacklevel=8)
             return None
         finally:
             self.before = None
         return float(loss.item()), output, batch[-1]
 
-    def _drawn_and_counted(self) -> list[tuple[Any, str, Any]]:
-        """Return what a forward pass changes beside gradients, states of generators and buffers, as it is now."""
+    def _state(self) -> list[tuple[Any, str, Any]]:
+        """Return the state that a forward pass changes: random generators and buffers, as (object, name, value)."""
         parts = [part for part in (self.model, self.loss) if isinstance(part, Module)]
         generators = [as_generator(), *[g for part in parts for g in checkpoint._generators(part).values()]]
         states = [(g.bit_generator, "state", g.bit_generator.state) for g in generators]
         places = [place for part in parts for place in part._buffer_places()]
         return [*states, *[(owner, name, getattr(owner, name)) for _, owner, name in places]]
-
-
-def _is_refusal(error: RuntimeError) -> bool:
-    refusal: Any = autograd.RecordingError
-    return isinstance(error, refusal)

@@ -13,7 +13,7 @@ import nn
 import optim
 from nn.__main__ import main
 from nn.training import Callback, fit
-from nn.training.passes import MOST_SHAPES, SEEN_BEFORE, Passes
+from nn.training.passes import EAGER_STEPS, MOST_SHAPES, Passes
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 4))
@@ -75,8 +75,8 @@ def test_by_default_a_shape_is_recorded_when_it_has_come_often():
         output = model(batch[0])
         return nn.MSELoss()(output, batch[1]), output, batch[1]
 
-    for i in range(SEEN_BEFORE + 2):
-        assert len(passes.compiled._programs) == (i > SEEN_BEFORE)
+    for i in range(EAGER_STEPS + 2):
+        assert len(passes.compiled._programs) == (i > EAGER_STEPS)
         passes(forward, (X[:5], Y[:5]), None)
     for rows in range(1, MOST_SHAPES + 9):  # no end of shapes: most stay with the engine
         passes(forward, (X[:rows], Y[:rows]), None)
@@ -84,7 +84,7 @@ def test_by_default_a_shape_is_recorded_when_it_has_come_often():
     assert len(passes.compiled._programs) == 1
     passes(forward, [X[:5].tolist(), Y[:5]], None)  # no arrays
     assert Passes(model, nn.MSELoss(), False).compiled is None
-    with pytest.raises(TypeError, match="compile is True, False or None, not 'yes'"):
+    with pytest.raises(TypeError, match="compile must be True, False or None, got 'yes'"):
         training("yes")
 
 
@@ -133,7 +133,7 @@ def test_a_model_that_asks_for_numbers_is_trained_by_the_engine_with_one_warning
             with pytest.warns(RuntimeWarning) as seen:
                 history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
             assert len(seen) == 1
-            said = r"fit computes each step without replays: .*_fit\.py:\d+: cannot give the truth"
+            said = r"fit does not compile its steps: .*_fit\.py:\d+: cannot give the truth"
             assert re.match(said, str(seen[0].message))
             assert seen[0].filename == __file__
         else:
