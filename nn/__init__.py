@@ -1,4 +1,4 @@
-"""Layers, losses and multi-layer perceptrons on `autograd`, with PyTorch's names.
+"""Layers, losses and multi-layer perceptrons based on `autograd`, with PyTorch's names.
 
 Examples
 --------
@@ -37,7 +37,7 @@ __all__ = [
 __all__ += layers.__all__
 __all__ += loss.__all__
 
-# What a script that only builds and trains does not need is loaded when first asked for.
+# Names that a script which only trains does not need are imported at first access.
 _LAZY = {
     "MLPClassifier": "training.estimators", "MLPRegressor": "training.estimators", "Monitor": "training.monitor",
     "draw_neurons": "show.networks", "draw_passes": "show.networks", "find_lr": "training.lr_finder",

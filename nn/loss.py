@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd.extend import raw_data
 
-from . import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from . import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from .functional.checks import REDUCTIONS, checked_reduction
 from .layers.function_module import FunctionModule
 from .validation import checked_range

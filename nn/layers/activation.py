@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
 from nn.validation import checked_integer

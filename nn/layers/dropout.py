@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module
 from nn.random import Rng, as_generator
 from nn.validation import checked_range

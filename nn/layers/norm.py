@@ -9,7 +9,7 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import callback, guard
-from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.functional.checks import as_operand
 from nn.module import Module, Parameter
 from nn.ranks import batch_statistics

@@ -8,7 +8,7 @@ import pytest
 import autograd as ag
 import nn
 from autograd import GradientWarning, Tensor, Value
-from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 
 INF, NAN = math.inf, math.nan
 

@@ -1,7 +1,7 @@
-"""Every layer, activation and loss with every option that changes its numbers, as one table.
+"""Table of every layer, activation and loss with every option that changes its results.
 
-The names and options are PyTorch's too, so the same table makes the recorded numbers (`record_torch.py`), and is walked
-by the tests: recorded values and gradients, finite differences, the scalar engine.
+Names and options are those of PyTorch, so that `record_torch.py` creates reference values from the same table.  The
+tests compare every case with the recorded values and gradients, with finite differences and with the scalar engine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 @dataclass(frozen=True)
 class Case:
-    """A module, its options and how its inputs are drawn."""
+    """A module, its options and the kinds of its inputs."""
 
     key: str
     name: str
@@ -28,16 +28,16 @@ class Case:
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
     in_torch: bool = True
     training: bool = True
-    random: bool = False  # draws random numbers: compared with nothing but itself
+    random: bool = False  # not compared with references
     kinks: bool = False
-    stops: bool = False  # holds gradients back on purpose
+    stops: bool = False  # blocks gradients by design
     fixed: tuple[int, ...] = field(default=())  # float inputs that receive no gradient here
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(zlib.crc32(self.key.encode()))
 
     def module(self) -> nn.Module:
-        """Our module, its parameters drawn at random so that scales are not 1 and shifts not 0."""
+        """Return the module with random parameters, so that scales differ from 1 and shifts from 0."""
         rng = self.rng()
         made = getattr(nn, self.name)(**self.options)
         for p in made.parameters():
@@ -49,12 +49,12 @@ class Case:
         return [drawn(kind, shape, rng) for kind, shape in self.inputs]
 
     def wanted(self, arrays: list[np.ndarray]) -> list[int]:
-        """The places of the inputs that are differentiated."""
+        """Return the positions of the differentiated inputs."""
         return [i for i, a in enumerate(arrays) if a.dtype.kind == "f" and i not in self.fixed]
 
 
 def drawn(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """An input of a kind; classes stands for indices below 4."""
+    """Return an input of a kind; class indices are below 4."""
     if kind == "kinks":
         return KINKS.copy()
     if kind == "real":
@@ -148,7 +148,7 @@ add("RReLU", real((3, 4)), lower=0.2, upper=0.4, random=True)
 for activation in ("Softmax", "Softmin", "LogSoftmax", "GLU"):
     add(activation, real((3, 4)), dim=-1)
     add(activation, real((2, 3, 2)), dim=0)
-# What the derivative is where there is none: recorded, never differenced.
+# Derivatives at kinks are compared with recorded values, not with finite differences.
 KINKS = np.array([[-6.0, -3.0, -1.0, -0.5], [0.0, 0.5, 3.0, 6.0]])
 for activation in (
     "CELU ELU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU PReLU ReLU ReLU6 SELU Softshrink".split()  # noqa: SIM905

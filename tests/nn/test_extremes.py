@@ -1,4 +1,4 @@
-"""Numbers of any size, at the ends of their ranges and of any type: results are finite and keep their type."""
+"""Inputs of any size, at the bounds of their ranges and of any dtype: results are finite and keep the dtype."""
 
 import inspect
 import warnings
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Tensor
+from autograd import Tensor, detect_anomaly
 
 X = np.ones((4, 3))
 T = np.array([0, 1, 2, 1])
@@ -35,7 +35,7 @@ def test_logits_of_any_size_are_finite_forward_and_backward(size):
             assert np.isfinite(x.grad).all(), name
 
 
-def test_infinite_logits():
+def test_infinite_logits_of_other_classes_give_a_finite_loss():
     x = Tensor([[-np.inf, 0.0], [-np.inf, 1.0]], requires_grad=True)
     value = nn.CrossEntropyLoss()(x, [1, 1])
     value.backward()
@@ -43,7 +43,15 @@ def test_infinite_logits():
     np.testing.assert_array_equal(x.grad, np.zeros((2, 2)))
 
 
-def test_probabilities_0_and_1():
+def test_logits_without_a_finite_maximum_give_nan_which_detect_anomaly_reports():
+    for logits in ([[np.inf, np.inf]], [[-np.inf, -np.inf]]):
+        with pytest.warns(RuntimeWarning, match="invalid value"):
+            assert np.isnan(nn.CrossEntropyLoss()(Tensor(logits), [1]).data)
+        with pytest.raises(FloatingPointError, match="nan"), detect_anomaly():
+            nn.CrossEntropyLoss()(Tensor(logits, requires_grad=True), [1])
+
+
+def test_bce_of_probabilities_0_and_1_is_finite():
     x = Tensor([0.0, 1.0, 0.0, 1.0], requires_grad=True)
     value = nn.BCELoss(reduction="none")(x, np.array([1.0, 1.0, 0.0, 0.0]))
     value.sum().backward()
@@ -62,7 +70,7 @@ def test_activations_of_large_numbers_are_finite(name):
     assert np.isfinite(x.grad).all()
 
 
-def test_constant_columns_and_rows_in_normalisation():
+def test_normalization_of_constant_columns_and_rows_is_zero():
     for layer, x in [(nn.BatchNorm1d(3), 7.0 * X), (nn.LayerNorm(3), 7.0 * X), (nn.RMSNorm(3), 0.0 * X)]:
         given = Tensor(x, requires_grad=True)
         y = layer(given)
@@ -71,19 +79,19 @@ def test_constant_columns_and_rows_in_normalisation():
         assert np.isfinite(given.grad).all()
 
 
-def test_a_probability_of_0_in_the_divergence():
+def test_kl_div_of_a_zero_probability_is_finite():
     t = Tensor([0.0, 1.0], requires_grad=True)
     value = nn.KLDivLoss("sum")(np.array([-3.0, -0.5]), t)
     value.backward()
     assert value.item() == 0.5
-    np.testing.assert_array_equal(t.grad, [3.0, 1.5])  # of 0 log 0 the derivative is taken as 0
+    np.testing.assert_array_equal(t.grad, [3.0, 1.5])  # the derivative of 0 log 0 is defined as 0
 
 
-def test_keywords_reach_the_function():
+def test_loss_accepts_inputs_as_keywords():
     assert nn.MSELoss()(input=X, target=X) == 0.0
 
 
-def test_equal_points_in_distances():
+def test_distance_losses_of_equal_points_have_finite_gradients():
     x = Tensor(X, requires_grad=True)
     value = nn.TripletMarginLoss()(x, X, X + 1.0)
     value.backward()
@@ -126,7 +134,7 @@ def test_float32_stays_float32_through_every_layer_and_loss():
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64])
-def test_class_indices_of_any_integer_type(kind):
+def test_class_indices_of_any_integer_type_give_the_same_loss(kind):
     z = np.random.default_rng(0).normal(size=(4, 3))
     expected = nn.CrossEntropyLoss()(z, T)
     assert nn.CrossEntropyLoss()(z, T.astype(kind)) == expected
@@ -136,7 +144,7 @@ def test_class_indices_of_any_integer_type(kind):
         nn.CrossEntropyLoss()(z, np.array([0, 1, 3, 1], kind))
 
 
-def test_strided_class_indices():
+def test_strided_class_indices_give_the_same_loss():
     z = np.random.default_rng(0).normal(size=(4, 3))
     wide = np.stack([T, 9 * T], axis=1)
     assert nn.CrossEntropyLoss()(z, wide[:, 0]) == nn.CrossEntropyLoss()(z, T)

@@ -5,7 +5,7 @@ import pytest
 
 import nn
 from autograd import Tensor
-from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 
 X = np.ones((4, 3))
 Z = np.zeros((4, 3))

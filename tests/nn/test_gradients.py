@@ -37,16 +37,16 @@ def reseed(module):
 
 
 @pytest.mark.parametrize("key", SMOOTH)
-def test_first_order(key):
+def test_first_derivatives_equal_finite_differences(key):
     checked(SMOOTH[key], gradcheck)
 
 
-# Second derivatives of one reduction stand for all three: the reductions themselves are checked to first order.
+# One reduction is enough for second derivatives; first derivatives cover all three.
 ONCE = {key: case for key, case in DIFFERENTIABLE.items() if case.options.get("reduction", "none") == "none"}
 
 
 @pytest.mark.parametrize("key", ONCE)
-def test_second_order(key):
+def test_second_derivatives_equal_finite_differences(key):
     checked(ONCE[key], gradgradcheck)
 
 

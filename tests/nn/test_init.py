@@ -1,4 +1,4 @@
-"""Initialisers: fans, bounds, moments, dtype, and that they rebind instead of writing."""
+"""Initializers: fans, bounds, moments and dtype; the data is rebound, not modified in place."""
 
 import math
 
@@ -32,7 +32,7 @@ WANTED = {
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_moments_and_bounds(name):
+def test_initializer_has_the_moments_and_bounds_of_its_distribution(name):
     call, deviation, bound = WANTED[name]
     w = Tensor(np.zeros(SHAPE, np.float32), requires_grad=True)
     before = w.data
@@ -48,12 +48,12 @@ def test_moments_and_bounds(name):
     np.testing.assert_array_equal(call(again).data, w.data)
 
 
-def test_he_is_kaiming():
+def test_he_initializers_are_the_kaiming_ones():
     assert init.he_normal_ is init.kaiming_normal_
     assert init.he_uniform_ is init.kaiming_uniform_
 
 
-def test_trunc_normal_stays_inside_and_has_the_cut_distributions_deviation():
+def test_trunc_normal_is_bounded_and_has_the_truncated_standard_deviation():
     w = init.trunc_normal_(Tensor(np.zeros(SHAPE)), 1.0, 2.0, -3.0, 5.0, rng=0)
     assert w.data.min() >= -3.0
     assert w.data.max() <= 5.0
@@ -70,7 +70,7 @@ def test_defaults_are_the_standard_distributions():
     assert 1.99 < abs(cut).max() <= 2.0
 
 
-def test_constants():
+def test_constant_initializers_fill_with_their_values():
     w = Tensor(np.empty((2, 3)))
     np.testing.assert_array_equal(init.constant_(w, 7.0).data, np.full((2, 3), 7.0))
     np.testing.assert_array_equal(init.zeros_(w).data, np.zeros((2, 3)))
@@ -80,18 +80,18 @@ def test_constants():
 
 
 @pytest.mark.parametrize("shape", [(4, 7), (7, 4), (5, 5), (3, 2, 4)])
-def test_orthogonal(shape):
+def test_orthogonal_rows_or_columns_are_orthonormal(shape):
     w = init.orthogonal_(Tensor(np.zeros(shape)), gain=2.0, rng=0).data.reshape(shape[0], -1)
     gram = w @ w.T if w.shape[0] < w.shape[1] else w.T @ w
     np.testing.assert_allclose(gram, 4.0 * np.eye(len(gram)), atol=1e-12)
 
 
-def test_orthogonal_matrices_are_uniform():
+def test_orthogonal_matrices_are_uniformly_distributed():
     corners = [init.orthogonal_(Tensor(np.zeros((2, 2))), rng=seed).data[0, 0] for seed in range(400)]
     assert abs(np.mean(corners)) < 0.15  # without the sign correction the mean is near -2/pi
 
 
-def test_sparse():
+def test_sparse_sets_a_fraction_of_each_column_to_zero():
     w = init.sparse_(Tensor(np.zeros((10, 50))), 0.25, std=2.0, rng=0).data
     np.testing.assert_array_equal((w == 0).sum(axis=0), np.full(50, 3))
     assert w[w != 0].std() == pytest.approx(2.0, rel=0.15)
@@ -104,7 +104,7 @@ def test_sparse():
         ("selu", None, 0.75), ("leaky_relu", None, math.sqrt(2 / 1.0001)), ("leaky_relu", 0.5, math.sqrt(2 / 1.25)),
     ],
 )  # fmt: skip
-def test_gains(name, param, gain):
+def test_gain_equals_its_closed_form(name, param, gain):
     assert init.calculate_gain(name, param) == pytest.approx(gain, rel=1e-12)
 
 
@@ -124,12 +124,12 @@ def test_gains(name, param, gain):
         (lambda: init.zeros_(np.zeros(2)), TypeError, "ndarray"),
     ],
 )
-def test_mistakes(call, kind, words):
+def test_initializer_with_invalid_arguments_raises(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
 
 
-def test_further_axes_count_into_both_fans():
+def test_trailing_axes_count_in_both_fans():
     w = Tensor(np.zeros((40, 30, 25)))  # as of a convolution: fan_in 30 * 25, fan_out 40 * 25
     assert init.kaiming_normal_(w, rng=0).data.var() == pytest.approx(2 / 750, rel=0.05)
     assert init.kaiming_normal_(w, mode="fan_out", rng=0).data.var() == pytest.approx(2 / 1000, rel=0.05)

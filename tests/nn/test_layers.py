@@ -1,4 +1,4 @@
-"""What layers and losses of ours promise beyond PyTorch's numbers: statistics, randomness, relations, own formulas."""
+"""Layers and losses: statistics, random generators, relations between losses, formulas of losses not in PyTorch."""
 
 import copy
 import inspect
@@ -10,13 +10,13 @@ from cases import CASES
 
 import nn
 from autograd import Tensor
-from nn import functional as F  # noqa: N812  (F is the name every reader of PyTorch code knows)
+from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 
 RNG = np.random.default_rng(0)
 A, Y = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
 SIGNS = np.where(RNG.random((5, 3)) < 0.5, -1.0, 1.0)
 
-# ------------------------------------------------------------------------------------------------ normalisation
+# ------------------------------------------------------------------------------------------------ normalization
 
 
 def test_batch_norm_follows_ioffe_and_szegedy():
@@ -36,7 +36,7 @@ def test_batch_norm_follows_ioffe_and_szegedy():
     assert layer.num_batches_tracked == 3
 
 
-def test_batch_norm_of_equal_weights_averages_all_batches():
+def test_batch_norm_without_momentum_averages_all_batches():
     layer, rng = nn.BatchNorm1d(2, momentum=None), np.random.default_rng(1)
     batches = rng.normal(size=(4, 6, 2))
     for batch in batches:
@@ -45,7 +45,7 @@ def test_batch_norm_of_equal_weights_averages_all_batches():
     np.testing.assert_allclose(layer.running_var, batches.var(1, ddof=1).mean(0))
 
 
-def test_training_does_not_change_a_graph_recorded_in_evaluation():
+def test_batch_norm_training_does_not_change_a_graph_recorded_in_evaluation():
     layer = nn.BatchNorm1d(3)
     layer(A)
     x = Tensor(A, requires_grad=True)
@@ -60,7 +60,7 @@ def test_training_does_not_change_a_graph_recorded_in_evaluation():
 
 
 @pytest.mark.parametrize("layer", [nn.Dropout, nn.AlphaDropout])
-def test_dropout_keeps_mean_and_alpha_dropout_also_the_variance(layer):
+def test_dropout_preserves_the_mean_and_alpha_dropout_the_variance(layer):
     x = np.random.default_rng(1).standard_normal(200_000)
     y = layer(0.3, rng=2)(x)
     assert abs(y.mean()) < 0.01
@@ -71,7 +71,7 @@ def test_dropout_keeps_mean_and_alpha_dropout_also_the_variance(layer):
         np.testing.assert_allclose(y[y != 0], x[y != 0] / 0.7)
 
 
-def test_dropout_at_0_at_1_and_in_evaluation():
+def test_dropout_with_p_0_p_1_and_in_eval_mode():
     for layer in (nn.Dropout, nn.AlphaDropout):
         assert layer(0.0)(A) is A
         assert not layer(1.0)(A).any()
@@ -79,7 +79,7 @@ def test_dropout_at_0_at_1_and_in_evaluation():
     assert F.dropout(A, 0.5, training=False) is A
 
 
-def test_dropout_gradient_passes_where_the_number_did():
+def test_dropout_gradient_has_the_mask_of_the_output():
     x = Tensor(np.ones(1000), requires_grad=True)
     y = nn.Dropout(0.5, rng=0)(x)
     y.sum().backward()
@@ -89,7 +89,7 @@ def test_dropout_gradient_passes_where_the_number_did():
 # --------------------------------------------------------------------------------------------------- randomness
 
 
-def test_same_seed_same_bits():
+def test_manual_seed_repeats_layers_and_dropout():
     def drawn():
         model = nn.MLP(3, [8, 8, 2], norm="layer", dropout=0.5)
         return [model(np.ones((4, 3))).data, nn.Dropout()(A), nn.Embedding(3, 2).weight.data, nn.RReLU()(A)]
@@ -103,7 +103,7 @@ def test_same_seed_same_bits():
     assert not np.array_equal(first[0], drawn()[0])
 
 
-def test_a_seed_or_generator_passed_in_leaves_the_shared_one_alone():
+def test_rng_argument_does_not_advance_the_shared_generator():
     nn.manual_seed(5)
     state = nn.get_rng_state()
     a, b = (nn.MLP(3, [4, 1], dropout=0.5, rng=seed) for seed in (1, np.random.default_rng(1)))
@@ -113,15 +113,15 @@ def test_a_seed_or_generator_passed_in_leaves_the_shared_one_alone():
     assert nn.get_rng_state() == state
 
 
-def test_generator_state_goes_back():
+def test_set_rng_state_restores_the_generator():
     state = nn.get_rng_state()
     first = nn.Dropout()(A)
     nn.set_rng_state(state)
     np.testing.assert_array_equal(nn.Dropout()(A), first)
 
 
-def test_the_bits_of_a_seed_are_these():
-    """Recorded: a seed means the same weights on every platform and in every version."""
+def test_initial_weights_of_a_seed_equal_the_recorded_ones():
+    """A seed gives the same weights on every platform and in every version."""
     layer = nn.Linear(2, 2, rng=0)
     assert layer.weight.data.ravel().tolist() == [
         0.19369307573550387, -0.32557075163361393, -0.6491614679377623, -0.6837331748681422,
@@ -129,10 +129,10 @@ def test_the_bits_of_a_seed_are_these():
     assert layer.bias.data.tolist() == [0.4430310209648889, 0.5837245353312901]
 
 
-# ----------------------------------------------------------------------------------- losses that PyTorch has not
+# --------------------------------------------------------------------------------------- losses not in PyTorch
 
 
-def test_half_mse_is_the_textbooks():
+def test_half_mse_equals_the_textbook_formula():
     a = Tensor(A, requires_grad=True)
     loss = nn.HalfMSELoss()(a, Y)
     loss.backward()
@@ -149,7 +149,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_own_losses_are_their_formulas(name):
+def test_losses_not_in_pytorch_equal_their_formulas(name):
     target = SIGNS if "Hinge" in name else Y
     np.testing.assert_allclose(getattr(nn, name)("none")(A, target), OWN[name](), rtol=1e-12)
     assert getattr(nn, name)("sum")(A, target) == pytest.approx(OWN[name]().sum())
@@ -157,7 +157,7 @@ def test_own_losses_are_their_formulas(name):
         assert getattr(nn, name)()(A, target) == pytest.approx(OWN[name]().mean())
 
 
-def test_focal_loss_is_its_formula():
+def test_focal_loss_equals_its_formula():
     z, t = A, (SIGNS + 1.0) / 2.0
     p = 1.0 / (1.0 + np.exp(-z))
     right = np.where(t == 1.0, p, 1.0 - p)
@@ -169,7 +169,7 @@ def test_focal_loss_is_its_formula():
     np.testing.assert_allclose(nn.FocalLoss(gamma=0.0)(z, t), nn.BCEWithLogitsLoss()(z, t))
 
 
-def test_relations_between_losses():
+def test_related_losses_agree():
     beta = 0.7
     np.testing.assert_allclose(nn.HuberLoss(delta=beta)(A, Y), beta * nn.SmoothL1Loss(beta=beta)(A, Y))
     np.testing.assert_allclose(nn.HalfMSELoss()(A, Y), 1.5 * nn.MSELoss()(A, Y))
@@ -186,17 +186,17 @@ def test_relations_between_losses():
 
 
 @pytest.mark.parametrize("key", [k for k, case in CASES.items() if case.options.get("reduction") == "none"])
-def test_sum_is_the_sum_of_none(key):
+def test_reduction_sum_equals_the_sum_of_reduction_none(key):
     case = CASES[key]
     arrays = case.arrays()
     total = getattr(nn, case.name)(**case.options | {"reduction": "sum"})(*arrays)
     np.testing.assert_allclose(total, np.sum(case.module()(*arrays)), rtol=1e-12)
 
 
-# --------------------------------------------------------------------------- modules and functions are one thing
+# ------------------------------------------------------------------------------------------- argument types
 
 
-def test_functions_take_plain_arrays_lists_and_tensors_alike():
+def test_layers_and_losses_accept_arrays_lists_and_tensors():
     model = nn.Linear(3, 2, rng=0)
     for given in (A, A.tolist(), Tensor(A)):
         np.testing.assert_array_equal(model(given).data, A @ model.weight.data.T + model.bias.data)
@@ -206,7 +206,7 @@ def test_functions_take_plain_arrays_lists_and_tensors_alike():
     np.testing.assert_array_equal(F.embedding([[1]], np.eye(2)), [[[0.0, 1.0]]])
 
 
-def test_float_activations_on_single_numbers():
+def test_activations_of_floats_equal_those_of_arrays():
     for name in ("elu", "celu", "selu", "gelu", "silu", "mish", "relu6", "hardswish", "hardsigmoid", "softsign",
                  "tanhshrink", "softshrink", "hardshrink", "logsigmoid", "softplus"):  # fmt: skip
         f = getattr(F, name)
@@ -220,7 +220,7 @@ def test_affine_is_one_node():
     assert len(y.args) == 3
 
 
-def test_a_small_variance_counts_as_eps_and_passes_its_gradient():
+def test_gaussian_nll_bounds_the_variance_and_passes_its_gradient():
     v = Tensor([1e-9, 0.0], requires_grad=True)
     loss = nn.GaussianNLLLoss(eps=0.01, reduction="sum")(np.array([0.0, 0.0]), np.array([0.1, 0.1]), v)
     loss.backward()
@@ -228,7 +228,7 @@ def test_a_small_variance_counts_as_eps_and_passes_its_gradient():
     np.testing.assert_allclose(v.grad, 0.5 * (1 / 0.01 - 0.01 / 0.01**2) * np.ones(2), atol=1e-12)
 
 
-def test_classes_in_a_tensor_stay_in_the_graph():
+def test_class_indices_in_a_tensor_are_operands_of_the_graph():
     classes = Tensor(np.array([2, 0, 1, 1, 0]))
     loss = nn.CrossEntropyLoss()(Tensor(A, requires_grad=True), classes)
     assert loss.args[1] is classes
@@ -236,7 +236,7 @@ def test_classes_in_a_tensor_stay_in_the_graph():
     assert any(arg is classes for arg in rows.args)
 
 
-def test_padding_row_gets_no_gradient():
+def test_embedding_padding_row_receives_no_gradient():
     table = nn.Embedding(4, 2, padding_idx=-1, rng=0)
     assert not table.weight.data[3].any()
     table([[3, 1], [1, 0]]).sum().backward()
@@ -284,7 +284,7 @@ def test_subclass_of_a_derived_module_keeps_its_options():
     assert Scaled(delta=0.5)(A, Y) == 2.0 * nn.HuberLoss(delta=0.5)(A, Y)
 
 
-def test_defaults_of_functions_whose_modules_hold_state_are_torchs():
+def test_defaults_of_stateful_layers_equal_those_of_pytorch():
     wanted = {
         "dropout": {"p": 0.5, "training": True}, "alpha_dropout": {"p": 0.5, "training": False},
         "rrelu": {"lower": 1 / 8, "upper": 1 / 3, "training": False}, "layer_norm": {"eps": 1e-5},
@@ -303,7 +303,7 @@ def test_defaults_of_functions_whose_modules_hold_state_are_torchs():
         assert {key: found[key].default for key in defaults} == defaults
 
 
-def test_pairwise_distance_and_cosine_similarity():
+def test_pairwise_distance_and_cosine_similarity_equal_numpy():
     for p in (1.0, 2.0, 3.0, np.inf):
         expected = np.linalg.norm(A - Y + 1e-6, ord=p, axis=-1)
         np.testing.assert_allclose(F.pairwise_distance(A, Y, p), expected, rtol=1e-12)
@@ -346,7 +346,7 @@ def test_poisson_loss_passes_the_gradient_of_stirlings_term_to_the_target():
     np.testing.assert_allclose(t.grad, [-0.2, -0.2 + np.log(3.0) + 0.5 / 3.0], rtol=1e-12)
 
 
-def test_options_at_the_ends_of_their_ranges():
+def test_options_at_the_bounds_of_their_ranges():
     z, t = np.array([0.3, -0.2]), np.array([1.0, 0.0])
     for alpha in (0.0, 1.0):
         kept = nn.FocalLoss(alpha=alpha, reduction="none")(z, t)
@@ -363,7 +363,7 @@ def test_options_at_the_ends_of_their_ranges():
     assert nn.init.sparse_(Tensor(np.zeros((3, 2))), 0.0).data.all()
 
 
-def test_bilinear_with_any_leading_axes():
+def test_bilinear_with_any_leading_axes_equals_einsum():
     rng = np.random.default_rng(2)
     layer = nn.Bilinear(3, 4, 2, rng=0)
     for lead in ((), (5,), (2, 3)):
@@ -372,7 +372,7 @@ def test_bilinear_with_any_leading_axes():
         np.testing.assert_allclose(layer(x, y).data, expected, rtol=1e-12)
 
 
-def test_linear_of_mixed_precision_is_promoted_not_cut():
+def test_linear_of_mixed_precision_promotes_the_dtype():
     W, b = np.float32([[1.0, 2.0, 3.0]]), np.float32([0.5])
     y = F.linear(A, W, b)
     assert y.dtype == np.float64
@@ -381,7 +381,7 @@ def test_linear_of_mixed_precision_is_promoted_not_cut():
     np.testing.assert_allclose(F.linear(A[0], W, b), y[0], rtol=1e-14)
 
 
-def test_slopes_of_two_channels_and_of_a_seed():
+def test_prelu_slopes_per_channel_and_rrelu_slopes_of_a_seed():
     x = -np.ones((1, 2, 3))
     layer = nn.PReLU(2)
     layer.weight.data = np.array([0.1, 0.2])

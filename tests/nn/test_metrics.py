@@ -1,4 +1,4 @@
-"""Metrics against closed forms and against scikit-learn's definitions, and the faults they name."""
+"""Metrics against closed forms and scikit-learn's definitions, and their errors."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from autograd import Tensor
 from nn import metrics
 
 
-def test_accuracy_takes_logits_scores_and_classes():
+def test_accuracy_accepts_logits_scores_and_classes():
     assert metrics.accuracy(Tensor([[0.0, 1.0], [2.0, 1.0]]), [1, 1]) == 0.5
     assert metrics.accuracy(np.array([[-1.0], [1.0]]), [[0], [1]]) == 1.0
     assert metrics.accuracy([1, 0, 2], [1, 0, 1]) == pytest.approx(2 / 3)
@@ -56,7 +56,7 @@ def test_errors_are_in_the_units_of_the_target():
         (lambda: metrics.named([3]), TypeError, "function"),
     ],
 )
-def test_faults_are_named(call, error, said):
+def test_metric_of_invalid_arguments_raises(call, error, said):
     with pytest.raises(error, match=said):
         call()
 

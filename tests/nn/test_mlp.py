@@ -1,4 +1,4 @@
-"""MLP: structure, options per layer, initialisation, training."""
+"""MLP: structure, options per layer, initialization, training."""
 
 import math
 
@@ -17,7 +17,7 @@ def linears(model):
     return [m for m in model.modules() if isinstance(m, nn.Linear)]
 
 
-def test_plain_structure_has_the_keys_of_a_torch_sequential():
+def test_plain_mlp_has_the_state_dict_keys_of_a_torch_sequential():
     model = nn.MLP(4, [8, 6, 3])
     assert kinds(model) == ["Linear", "ReLU", "Linear", "ReLU", "Linear"]
     assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]
@@ -25,7 +25,7 @@ def test_plain_structure_has_the_keys_of_a_torch_sequential():
     assert kinds(nn.MLP(4, (3,))) == ["Linear"]
 
 
-def test_every_option():
+def test_mlp_with_every_option_has_the_expected_modules():
     model = nn.MLP(
         4, [4, 4, 4, 3], activation=["tanh", nn.SELU, None], norm=["batch", "layer", nn.RMSNorm],
         dropout=[0.1, 0.2, 0.0], residual=[False, True, False], output_activation="log_softmax",
@@ -43,19 +43,19 @@ def test_every_option():
     np.testing.assert_allclose(np.exp(y.data).sum(axis=1), 1.0, rtol=1e-5)
 
 
-def test_a_seed_serves_weights_and_dropouts_as_one_stream():
+def test_one_seed_draws_weights_and_dropout_masks():
     model = nn.MLP(2, [4, 4, 1], dropout=0.5, rng=0)
     assert model[2].rng is model[5].rng
     assert model[2].rng.bit_generator.state != np.random.default_rng(0).bit_generator.state
     assert nn.MLP(2, [4, 1], dropout=0.5)[2].rng is None
 
 
-def test_residual_everywhere_it_fits():
+def test_residual_true_adds_skip_connections_where_widths_match():
     assert kinds(nn.MLP(4, [8, 8, 8, 2], residual=True)) == ["Linear", "ReLU", "Residual", "Residual", "Linear"]
 
 
 @pytest.mark.parametrize("name", [*nn.layers.activation.__all__, "leaky_relu", "log_softmax"])
-def test_every_activation_by_name(name):
+def test_mlp_accepts_every_activation_by_name(name):
     if name in ("Threshold", "GLU"):
         with pytest.raises((TypeError, ValueError)):
             nn.MLP(2, [4, 1], name)(np.ones((3, 2)))
@@ -64,12 +64,12 @@ def test_every_activation_by_name(name):
 
 
 @pytest.mark.parametrize("sizes", [[3, 1], [1]], ids=["hidden", "nothing hidden"])
-def test_a_misspelt_activation_is_refused_with_all_names(sizes):
+def test_mlp_with_unknown_activation_lists_all_names(sizes):
     with pytest.raises(ValueError, match=r"unknown activation 'rellu'; choose from .*relu"):
         nn.MLP(2, sizes, activation="rellu")
 
 
-def test_he_for_rectifiers_xavier_for_others_lecun_for_selu():
+def test_default_init_suits_the_activation():
     wide = {"relu": 2 / 400, "gelu": 2 / 400, "selu": 1 / 400, "tanh": 2 / 700, "sigmoid": 2 / 700}
     for activation, variance in wide.items():
         first, last = linears(nn.MLP(400, [300, 200], activation, rng=0))
@@ -80,7 +80,7 @@ def test_he_for_rectifiers_xavier_for_others_lecun_for_selu():
     assert leaky.weight.data.var() == pytest.approx(2 / 1.25 / 400, rel=0.03)
 
 
-def test_init_by_name_or_function():
+def test_init_accepts_a_name_or_a_function():
     def variance(init):
         return linears(nn.MLP(400, [300, 1], "relu", init=init, rng=0))[0].weight.data.var()
 
@@ -93,7 +93,7 @@ def test_init_by_name_or_function():
     np.testing.assert_array_equal(linears(mixed)[1].weight.data, np.eye(4))
 
 
-def test_default_linear_init_is_pytorchs():
+def test_init_default_is_that_of_pytorch():
     layer = nn.Linear(400, 300, rng=0)
     for p in (layer.weight, layer.bias):
         assert abs(p.data).max() <= 1 / math.sqrt(400)
@@ -101,7 +101,7 @@ def test_default_linear_init_is_pytorchs():
 
 
 @pytest.mark.parametrize("options", [{}, {"norm": "batch"}, {"norm": "rms", "residual": True, "dropout": 0.1}])
-def test_it_learns_xor(options):
+def test_mlp_learns_xor(options):
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     t = np.array([0, 1, 1, 0])
     model = nn.MLP(2, [8, 8, 2], activation="tanh", rng=1, **options)
@@ -113,7 +113,7 @@ def test_it_learns_xor(options):
     assert (model.eval()(x).data.argmax(axis=1) == t).all()
 
 
-def test_values_and_tensors_train_alike():
+def test_scalarized_mlp_trains_like_the_original():
     x, t = np.random.default_rng(0).normal(size=(8, 2)), np.array([0, 1] * 4)
     model = nn.MLP(2, [3, 2], activation="tanh", rng=1)
     twin = nn.scalar.scalarize(model)

@@ -1,4 +1,4 @@
-"""Module: the walk, state, settings, hooks, text."""
+"""Module: traversal of attributes, state dict, modes, hooks and repr."""
 
 import copy
 import pickle
@@ -41,10 +41,10 @@ def mlp(**options):
     return nn.MLP(3, [4, 2], rng=0, **options)
 
 
-# --------------------------------------------------------------------------------------------------- the walk
+# --------------------------------------------------------------------------------------------------- traversal
 
 
-def test_parameters_in_the_order_of_assignment():
+def test_parameters_come_in_the_order_of_assignment():
     model = Tower()
     assert [name for name, _ in model.named_parameters()] == NAMES
     assert [p.name for p in model.parameters()] == NAMES
@@ -73,7 +73,7 @@ def test_parameters_take_the_path_as_their_name():
     assert [p.name for p in nn.Sequential(named).parameters()] == ["mine", "0.bias"]
 
 
-def test_train_eval_freeze_zero_apply():
+def test_train_eval_freeze_zero_grad_and_apply_reach_every_submodule():
     model = Tower()
     assert model.eval() is model
     assert not any(m.training for m in model.modules())
@@ -102,7 +102,7 @@ def test_to_converts_parameters_gradients_and_float_buffers():
         model.to(int)
 
 
-def test_a_copy_is_independent():
+def test_deepcopy_of_a_module_is_independent():
     model = mlp()
     twin = copy.deepcopy(model)
     twin[0].weight.data = twin[0].weight.data + 1.0
@@ -113,7 +113,7 @@ def test_a_copy_is_independent():
 # ------------------------------------------------------------------------------------------------- state_dict
 
 
-def test_state_round_trip_has_pytorchs_keys_and_layout():
+def test_state_dict_round_trip_has_the_keys_and_layout_of_pytorch():
     model, other = nn.MLP(2, [3, 1], norm="batch", rng=0), nn.MLP(2, [3, 1], norm="batch", rng=1)
     model(np.random.default_rng(0).normal(size=(4, 2)))
     state = model.state_dict()
@@ -127,7 +127,7 @@ def test_state_round_trip_has_pytorchs_keys_and_layout():
     np.testing.assert_array_equal(other.eval()(x).data, model.eval()(x).data)
 
 
-def test_state_is_a_copy_in_both_directions():
+def test_state_dict_copies_arrays_in_both_directions():
     model = mlp()
     state = model.state_dict()
     state["0.weight"][:] = 0.0
@@ -137,17 +137,17 @@ def test_state_is_a_copy_in_both_directions():
     assert not model[0].weight.data.any()
 
 
-def test_state_without_the_buffers_that_do_not_persist():
+def test_state_dict_omits_buffers_that_are_not_persistent():
     assert [*NAMES, "seen"] == list(Tower().state_dict())
 
 
-def test_loading_keeps_each_parameters_dtype():
+def test_load_state_dict_keeps_the_dtype_of_each_parameter():
     model = mlp(dtype=np.float32)
     model.load_state_dict(mlp().state_dict())
     assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
 
 
-def test_every_bad_key_is_listed_and_nothing_is_loaded():
+def test_load_state_dict_lists_every_bad_key_and_loads_nothing():
     model = mlp()
     before = model.state_dict()
     bad = {k: v + 1.0 for k, v in before.items()}
@@ -170,7 +170,7 @@ def test_every_bad_key_is_listed_and_nothing_is_loaded():
         np.testing.assert_array_equal(array, before[key])
 
 
-def test_not_strict_reports_what_it_passed_over():
+def test_load_state_dict_not_strict_reports_skipped_keys():
     model = mlp()
     state = {"0.weight": np.ones((4, 3)), "other": np.zeros(1)}
     result = model.load_state_dict(state, strict=False)
@@ -181,7 +181,7 @@ def test_not_strict_reports_what_it_passed_over():
         model.load_state_dict({"0.weight": np.ones(1)}, strict=False)
 
 
-def test_nan_loads_when_asked_and_a_list_is_no_state():
+def test_load_state_dict_accepts_nan_on_request_and_refuses_a_list():
     model = mlp()
     state = model.state_dict() | {"0.bias": np.full(4, np.nan)}
     model.load_state_dict(state, allow_nan=True)
@@ -192,7 +192,7 @@ def test_nan_loads_when_asked_and_a_list_is_no_state():
         model.load_state_dict(state | {"0.bias": ["a"] * 4})
 
 
-def test_parameters_rebound_by_an_update_leave_a_recorded_graph_alone():
+def test_assigning_parameter_data_does_not_change_a_recorded_graph():
     layer = nn.Linear(2, 1, bias=False, rng=0)
     before = layer.weight.data
     x = Tensor([[1.0, 2.0]], requires_grad=True)
@@ -205,7 +205,7 @@ def test_parameters_rebound_by_an_update_leave_a_recorded_graph_alone():
 # ----------------------------------------------------------------------------------------------------- mistakes
 
 
-def test_forgotten_super_init_and_missing_forward():
+def test_missing_super_init_and_missing_forward_raise():
     class Forgetful(nn.Module):
         def __init__(self):
             self.layer = nn.Linear(1, 1)
@@ -231,7 +231,7 @@ def test_forgotten_super_init_and_missing_forward():
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 1)), [1.0], Tensor([1.0]), 3.0])
-def test_an_array_for_a_parameter_is_refused(wrong):
+def test_assigning_an_array_to_a_parameter_raises(wrong):
     layer = nn.Linear(1, 2)
     weight = layer.weight
     with pytest.raises(TypeError, match=r"Linear\.weight is a Parameter"):
@@ -242,13 +242,13 @@ def test_an_array_for_a_parameter_is_refused(wrong):
     assert len(list(layer.parameters())) == 1
 
 
-def test_an_array_for_a_module_is_refused():
+def test_assigning_an_array_to_a_module_raises():
     model = Tower()
     with pytest.raises(TypeError, match=r"Tower\.first is a Module"):
         model.first = np.zeros(3)
 
 
-def test_containers():
+def test_containers_index_insert_delete_and_iterate():
     layers = nn.ModuleList([nn.Linear(2, 2, rng=0), nn.Tanh()])
     layers.insert(0, nn.ReLU()).append(nn.Tanh())
     assert [type(m).__name__ for m in layers] == ["ReLU", "Linear", "Tanh", "Tanh"]
@@ -280,12 +280,12 @@ def test_containers():
 
 
 @pytest.mark.parametrize("wrong", [np.tanh, "relu", None, nn.Tanh, [nn.Tanh()]])
-def test_sequential_of_something_else(wrong):
+def test_sequential_of_other_objects_raises(wrong):
     with pytest.raises(TypeError, match=r"Sequential\[1\] must be a Module"):
         nn.Sequential(nn.Tanh(), wrong)
 
 
-def test_residual_keeps_the_shape():
+def test_residual_block_that_changes_the_shape_raises():
     x = Tensor([[1.0, 2.0]], requires_grad=True)
     block = nn.Residual(nn.Linear(2, 2, rng=0), nn.Tanh())
     np.testing.assert_allclose(block(x).data, x.data + block.block(x).data)
@@ -295,13 +295,13 @@ def test_residual_keeps_the_shape():
         nn.Residual(np.tanh)
 
 
-def test_no_grad_records_nothing():
+def test_no_grad_records_no_graph():
     with ag.no_grad():
         assert not mlp()(np.ones((2, 3))).requires_grad
 
 
-def test_another_autograd_is_named(tmp_path):
-    """HIPS autograd has the same import name; nn says what to do about it."""
+def test_import_with_another_autograd_package_raises_with_its_path(tmp_path):
+    """HIPS autograd has the same import name; the error explains the remedy."""
     (tmp_path / "autograd").mkdir()
     (tmp_path / "autograd/__init__.py").write_text("from math import tanh as grad\n")
     (tmp_path / "nn").symlink_to(Path(nn.__file__).parent)
@@ -316,7 +316,7 @@ def test_another_autograd_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_state_of_every_layer_goes_to_a_twin_and_through_pickle(case):
+def test_state_dict_of_every_layer_survives_loading_and_pickle(case):
     model, twin = case.module(), getattr(nn, case.name)(**case.options)
     arrays = case.arrays()
     model(*arrays)

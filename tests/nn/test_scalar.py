@@ -1,4 +1,4 @@
-"""The tensor engine is the scalar engine in bulk: all layers and losses on arrays of Values; micrograd's classes."""
+"""All layers and losses on arrays of Values agree with those on tensors; micrograd's classes."""
 
 import random
 
@@ -21,7 +21,7 @@ def reseed(module):
 
 
 @pytest.mark.parametrize("key", CASES)
-def test_tensor_and_values_agree(key):
+def test_scalarized_module_equals_the_original(key):
     case = CASES[key]
     module, twin = (reseed(m) for m in (case.module(), scalarize(case.module())))
     assert type(twin) is type(module)
@@ -52,7 +52,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
-def test_a_whole_model_and_its_training_step_agree(options):
+def test_scalarized_model_takes_the_same_training_step(options):
     rng = np.random.default_rng(1)
     x, t = rng.normal(size=(6, 3)), rng.integers(0, 3, 6)
     model = nn.MLP(3, [4, 4, 3], rng=0, **options)
@@ -87,7 +87,7 @@ def test_scalarize_keeps_sharing_freezing_and_the_original():
         scalarize(np.zeros(2))
 
 
-def test_a_loss_takes_a_lone_value_and_lists_of_values():
+def test_losses_accept_a_single_value_and_lists_of_values():
     x = Value(3.0)
     nn.MSELoss()(x, 1.0).backward()
     assert x.grad == 4.0
@@ -99,7 +99,7 @@ def test_a_loss_takes_a_lone_value_and_lists_of_values():
 # --------------------------------------------------------------------------------------------- micrograd's own
 
 
-def test_micrograd_classes():
+def test_micrograd_classes_have_their_structure_and_repr():
     neuron = nn.scalar.Neuron(3, nonlin=False, rng=0)
     assert len(neuron.w) == 3
     assert neuron.b.data == 0.0
@@ -140,17 +140,17 @@ def test_micrograd_mlp_equals_the_tensor_mlp():
     np.testing.assert_allclose(in_order, grads, **CLOSE)
 
 
-def test_a_neuron_says_how_many_inputs_it_takes():
+def test_neuron_with_wrong_number_of_inputs_raises():
     with pytest.raises(ValueError, match="expected 2 inputs, got 3"):
         nn.scalar.Neuron(2)([1.0, 2.0, 3.0])
 
 
-def test_same_seed_same_neurons():
+def test_same_seed_gives_the_same_neurons():
     a, b = (nn.scalar.MLP(2, [3, 1], rng=7) for _ in range(2))
     assert [p.data for p in a.parameters()] == [p.data for p in b.parameters()]
 
 
-# What micrograd 0.1.0 prints for `micrograd_step` below, its own classes in the place of ours.
+# Output of `micrograd_step` below with the classes of micrograd 0.1.0.
 OF_MICROGRAD = [
     1.1568404477921275, 2.2529282505400694, 2.107911844730171, 1.598765851885621, 0.34109353244100343,
 ]  # fmt: skip
@@ -174,7 +174,7 @@ def micrograd_step(model, points, k):
     return total.data
 
 
-def test_pythons_seed_repeats_the_losses_of_micrograd(monkeypatch):
+def test_python_random_seed_reproduces_the_losses_of_micrograd(monkeypatch):
     monkeypatch.setattr("nn.random._by_seed", False)
     state = random.getstate()
     try:
@@ -190,7 +190,7 @@ def test_pythons_seed_repeats_the_losses_of_micrograd(monkeypatch):
     np.testing.assert_allclose(losses, OF_MICROGRAD, rtol=1e-12)
 
 
-def test_our_own_seed_is_obeyed_once_it_was_set(monkeypatch):
+def test_manual_seed_takes_precedence_over_python_random(monkeypatch):
     monkeypatch.setattr("nn.random._by_seed", False)
     before = nn.get_rng_state()
     drawn = []
@@ -202,7 +202,7 @@ def test_our_own_seed_is_obeyed_once_it_was_set(monkeypatch):
     assert drawn[0] == drawn[1] == [p.data for p in nn.scalar.MLP(2, [3, 1], rng=3).parameters()]
 
 
-def test_a_generator_of_python_is_drawn_from():
+def test_neuron_accepts_a_python_random_generator():
     a, b = (nn.scalar.Layer(2, 3, rng=random.Random(5)) for _ in range(2))
     assert [p.data for p in a.parameters()] == [p.data for p in b.parameters()]
     with pytest.raises(TypeError, match="rng must be a"):

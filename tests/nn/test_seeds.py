@@ -51,7 +51,7 @@ def test_half_squared_error_on_linear_outputs_has_delta_a_minus_y():
 
 @pytest.mark.parametrize("activation", SLOPES)
 @pytest.mark.parametrize("output", ["softmax", "sigmoid", "linear"])
-def test_recursions_by_hand_for_three_layers(activation, output):
+def test_gradients_of_three_layers_equal_the_backpropagation_equations(activation, output):
     model = nn.MLP(3, [5, 4, 2], activation, rng=2)
     for p in model.parameters():
         p.data = p.data + 0.1 * np.random.default_rng(3).normal(size=p.shape)

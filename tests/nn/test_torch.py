@@ -10,13 +10,13 @@ from cases import RECORDED
 from autograd import Tensor
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
-# PyTorch itself holds a constant of these backward passes (1/6, 1/alpha) in single precision, also for float64.
+# PyTorch stores a constant of these backward passes (1/6, 1/alpha) in single precision, even for float64.
 SINGLE = {"rtol": 1e-7, "atol": 1e-8}
 IN_SINGLE = {"Hardsigmoid", "CELU"}
 
 
 def load():
-    """Recorded arrays by case and name; `record_torch.py` says how they were made."""
+    """Recorded arrays by case and name; created by `record_torch.py`."""
     with np.load(Path(__file__).parent / "torch_numbers.npz") as file:
         index, numbers = json.loads(str(file["index"])), file["numbers"]
     found, start = {}, 0
@@ -37,7 +37,7 @@ def test_every_shared_case_is_recorded():
 
 
 @pytest.mark.parametrize("key", RECORDED)
-def test_equals_torch(key):
+def test_values_gradients_and_buffers_equal_pytorch(key):
     case, expected = RECORDED[key], NUMBERS[key]
     module = case.module()
     for name, p in module.named_parameters():

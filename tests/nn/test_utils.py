@@ -1,4 +1,4 @@
-"""Clipping and flattening: PyTorch's numbers, on Values and Tensors, without touching arrays that others hold."""
+"""Gradient clipping and parameter vectors: equal to PyTorch, for Values and Tensors, without modifying arrays."""
 
 import json
 import math
@@ -25,7 +25,7 @@ def tensors(dtype=np.float64):
 
 
 def values():
-    """The same numbers, each on a Value."""
+    """The same gradients, one Value per element."""
     flat = [number for grad in RECORDED["grads"] for number in np.ravel(grad)]
     made = [Value(0.0) for _ in flat]
     for value, number in zip(made, flat, strict=True):
@@ -34,7 +34,7 @@ def values():
 
 
 @pytest.mark.parametrize("case", RECORDED["norm"], ids=lambda case: f"{case['p']}-{case['max_norm']}")
-def test_clip_grad_norm_is_pytorchs(case):
+def test_clip_grad_norm_equals_pytorch(case):
     for parameters in (tensors(), values()):
         norm = clip_grad_norm_(iter(parameters), case["max_norm"], norm_type=float(case["p"]))
         assert type(norm) is float
@@ -45,7 +45,7 @@ def test_clip_grad_norm_is_pytorchs(case):
 
 
 @pytest.mark.parametrize("case", RECORDED["value"], ids=lambda case: str(case["limit"]))
-def test_clip_grad_value_is_pytorchs(case):
+def test_clip_grad_value_equals_pytorch(case):
     for parameters in (tensors(), values()):
         clip_grad_value_(parameters, case["limit"])
         wanted = np.concatenate([np.ravel(grad) for grad in case["clipped"]])
@@ -54,7 +54,7 @@ def test_clip_grad_value_is_pytorchs(case):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("clip", [lambda p: clip_grad_norm_(p, 0.5), lambda p: clip_grad_value_(p, 0.1)])
-def test_kind_and_dtype_are_kept_and_old_arrays_are_left_alone(clip, dtype):
+def test_clipping_keeps_type_and_dtype_and_does_not_modify_arrays(clip, dtype):
     parameters = tensors(dtype)
     held = [p.grad for p in parameters]
     copies = [np.array(grad) for grad in held]
@@ -71,7 +71,7 @@ def test_kind_and_dtype_are_kept_and_old_arrays_are_left_alone(clip, dtype):
     assert type(value.grad) is float
 
 
-def test_a_gradient_within_the_bound_is_not_even_copied():
+def test_gradient_within_the_bound_is_not_copied():
     parameters = tensors()
     held = [p.grad for p in parameters]
     clip_grad_norm_(parameters, 100.0)
@@ -79,7 +79,7 @@ def test_a_gradient_within_the_bound_is_not_even_copied():
     assert all(p.grad is old for p, old in zip(parameters, held, strict=True))
 
 
-def test_values_and_tensors_together_and_one_parameter_alone():
+def test_clipping_accepts_values_tensors_and_a_single_parameter():
     x, w, unused = Value(1.0), Tensor([1.0, 2.0], requires_grad=True), Tensor([1.0], requires_grad=True)
     x.grad, w.grad = 2.0, np.array([1.0, 2.0])
     assert clip_grad_norm_([x, w, unused], 1.5) == 3.0
@@ -89,7 +89,7 @@ def test_values_and_tensors_together_and_one_parameter_alone():
     np.testing.assert_array_equal(w.grad, [0.0, 0.0])
 
 
-def test_a_gradient_that_is_a_node_becomes_numbers():
+def test_clipping_a_gradient_node_assigns_its_data():
     x = Value(3.0)
     (x * x * x).backward(create_graph=True)
     node = x.grad
@@ -100,7 +100,7 @@ def test_a_gradient_that_is_a_node_becomes_numbers():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_nonfinite_gradients(bad):
+def test_clipping_nonfinite_gradients_follows_pytorch(bad):
     parameters = tensors()
     parameters[1].grad = np.array([1.0, bad, 2.0, 3.0, 4.0])
     held = [p.grad for p in parameters]
@@ -110,7 +110,7 @@ def test_nonfinite_gradients(bad):
         assert not math.isfinite(get_total_norm([p.grad for p in parameters], p))
     assert all(p.grad is old for p, old in zip(parameters, held, strict=True))
     norm = clip_grad_norm_(parameters, 1.0)
-    # As PyTorch: nan spreads to all; under inf all others are scaled to 0.
+    # As in PyTorch, nan propagates to all, and inf scales all others to 0.
     if math.isnan(bad):
         assert math.isnan(norm)
         assert np.isnan(parameters[0].grad).all()
@@ -120,7 +120,7 @@ def test_nonfinite_gradients(bad):
     assert np.isnan(parameters[1].grad[1])
 
 
-def test_a_norm_does_not_overflow_before_it_must():
+def test_total_norm_avoids_intermediate_overflow():
     for size in (1e200, 1.0, 1e-200):
         assert get_total_norm([np.full(4, size)]) == pytest.approx(2 * size, rel=1e-14, abs=0)
         assert get_total_norm([np.array([size, -size / 2])], math.inf) == size
@@ -145,7 +145,7 @@ def test_a_norm_does_not_overflow_before_it_must():
         (lambda p: parameters_to_vector("weights"), TypeError, r"got str"),
     ],
 )
-def test_bad_arguments_change_nothing(call, error, says):
+def test_invalid_arguments_raise_and_change_nothing(call, error, says):
     parameters = tensors()
     held = [p.grad for p in parameters]
     with pytest.raises(error, match=says):
@@ -153,14 +153,14 @@ def test_bad_arguments_change_nothing(call, error, says):
     assert all(p.grad is old for p, old in zip(parameters, held, strict=True))
 
 
-def test_a_spent_iterator_warns():
+def test_empty_iterator_of_parameters_warns():
     spent = iter([])
     with pytest.warns(UserWarning, match="was it consumed before"):
         assert clip_grad_norm_(spent, 1.0) == 0.0
     assert clip_grad_norm_([], 1.0) == 0.0
 
 
-def test_parameters_go_into_a_vector_and_back():
+def test_parameters_survive_a_round_trip_through_a_vector():
     rng = np.random.default_rng(0)
     w = Tensor(np.asfortranarray(rng.normal(size=(2, 3))), requires_grad=True)
     b, s, e = Tensor(rng.normal(size=()), requires_grad=True), Value(4.0), Tensor(np.zeros((0, 2)))
@@ -180,7 +180,7 @@ def test_parameters_go_into_a_vector_and_back():
     assert parameters_to_vector([]).shape == (0,)
 
 
-def test_a_vector_keeps_each_parameters_dtype():
+def test_vector_to_parameters_keeps_each_dtype():
     single, double = Tensor(np.zeros(2, np.float32)), Tensor(np.zeros(2))
     assert parameters_to_vector(single).dtype == np.float32
     assert parameters_to_vector([single, double]).dtype == np.float64
@@ -189,7 +189,7 @@ def test_a_vector_keeps_each_parameters_dtype():
 
 
 @pytest.mark.parametrize("vector", [np.zeros(4), np.zeros(6), np.zeros((5, 1)), 3.0])
-def test_a_vector_of_another_length_changes_nothing(vector):
+def test_vector_of_another_length_raises_and_changes_nothing(vector):
     w, b = Tensor(np.ones((2, 2))), Value(1.0)
     with pytest.raises(ValueError, match=r"expected a vector of shape \(5,\), got"):
         vector_to_parameters(vector, [w, b])
