@@ -96,3 +96,35 @@ def test_a_tensor_and_an_object_array_give_values_with_gradients_for_both(operat
 def test_object_arrays_of_no_axes_and_no_elements():
     assert type(ag.tanh(values(0.5))) is Value
     assert ag.tanh(np.empty((0, 2), object)).shape == (0, 2)
+
+
+MIXED = {
+    "multiply": lambda x, v: x * v,
+    "multiply from the left": lambda x, v: v * x,
+    "broadcast": lambda x, v: x[0] * v,
+    "where": lambda x, v: ag.where(x > 0.5, v, x),
+    "matmul": lambda x, v: x @ v.T,
+    "matmul from the left": lambda x, v: v @ x.T,
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_tensor_with_an_array_of_values_gives_the_values_and_gradients_of_two_tensors(name):
+    x = Tensor([[0.1, 0.9], [2.0, -1.0]], requires_grad=True)
+    v, tensor = values([[1.0, 2.0], [3.0, 4.0]]), Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    mixed = MIXED[name](x, v)
+    assert mixed.dtype == object
+    weights = np.arange(1.0, 1.0 + mixed.size).reshape(mixed.shape)
+    ag.sum(mixed * weights).backward()
+    found, x.grad = x.grad, None
+    expected = MIXED[name](x, tensor)
+    (expected * weights).sum().backward()
+    np.testing.assert_allclose(data_of(mixed), expected.data, rtol=1e-14)
+    np.testing.assert_allclose(found, x.grad, rtol=1e-14)
+    np.testing.assert_allclose(grad_of(v), tensor.grad, rtol=1e-14)
+
+
+def test_largest_of_tied_values_passes_the_gradient_to_all_of_them():
+    v = values([1.0, 3.0, 3.0])
+    ag.max(v).backward()
+    np.testing.assert_array_equal(grad_of(v), [0.0, 0.5, 0.5])
