@@ -21,24 +21,26 @@ HEADINGS = {"An operation", "A layer", "A loss", "An optimizer", "A schedule"}
 
 
 def recipes():
-    """Return {heading: [(file, "before" or "in" or None, line, code), ...]}."""
+    """Return {heading: [(file, name before which the code is inserted or None, code), ...]}."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     found = {}
     for heading, body in re.findall(r"^### (.*?)\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL):
         for code in re.findall(r"```python\n(.*?)```", textwrap.dedent(body), re.DOTALL):
             place, piece = textwrap.dedent(code).split("\n", 1)
-            file, where, line = re.fullmatch(r"# (\S+?)(?:, (before|in) (.+))?", place).groups()
-            found.setdefault(heading, []).append((file, where, line, piece))
+            file, name = re.fullmatch(r"# (\S+?)(?:, before (\w+))?", place).groups()
+            found.setdefault(heading, []).append((file, name, piece))
     return found
 
 
-def inserted(text, where, line, piece):
-    """Return the text of a file with a piece of code inserted at its place."""
-    if where is None:
-        return f"{text}\n\n{piece}"
-    pattern = rf"^(?={re.escape(line)}\b)" if where == "before" else rf"^{line} = [\[({{]\n"
-    at = re.search(pattern, text, re.MULTILINE).end()
-    return f"{text[:at]}{piece}{text[at:]}"
+def inserted(text, name, piece):
+    """Return the text of a file with imports, list entries and other code added, the latter before a name."""
+    for line in re.findall(r"^from .*\n", piece, re.MULTILINE):
+        text = re.sub(r"^(?=from (?!__future__))", line, text, count=1, flags=re.MULTILINE)
+    for table, entries in re.findall(r"^(\w+) = \[\.\.\., (.*)\]\n", piece, re.MULTILINE):
+        text = re.sub(rf"^{table} = \[", rf"\g<0>{entries}, ", text, count=1, flags=re.MULTILINE)
+    rest = re.sub(r"^(from .*|\w+ = \[\.\.\., .*\])\n", "", piece, flags=re.MULTILINE)
+    at = re.search(rf"^{name}\b", text, re.MULTILINE).start() if name else len(text)
+    return f"{text[:at]}\n\n{rest}\n{text[at:]}"
 
 
 def registrations():
@@ -49,7 +51,7 @@ def registrations():
 def test_each_recipe_exports_a_name():
     assert recipes().keys() == HEADINGS
     for heading, steps in recipes().items():
-        assert any(line == "__all__" or "__all__" in piece for *_, line, piece in steps), heading
+        assert any("__all__" in piece for *_, piece in steps), heading
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +64,9 @@ def copy(tmp_path_factory):
         elif path.exists():
             shutil.copy2(path, folder)
     for pieces in recipes().values():
-        for file, where, line, piece in pieces:
+        for file, name, piece in pieces:
             path = folder / file
-            path.write_text(inserted(path.read_text(encoding="utf-8"), where, line, piece), encoding="utf-8")
+            path.write_text(inserted(path.read_text(encoding="utf-8"), name, piece), encoding="utf-8")
     run(folder, "ruff", "check", "--quiet", "--fix", ".")  # make format
     run(folder, "ruff", "format", "--quiet", ".")
     return folder
@@ -115,7 +117,7 @@ def enumerating(path, tables, modules):
 
 
 def test_recipes_pass_every_test_that_enumerates(copy):
-    tables = TABLES | {line for _, _, line, _ in registrations()}
+    tables = TABLES | {name for _, name, _ in registrations()}
     modules = {"samples"} | {Path(file).stem for file, *_ in registrations()}
     files, chosen = {file for steps in recipes().values() for file, *_ in steps}, new_names()
     for path in (copy / "tests").rglob("test_*.py"):
