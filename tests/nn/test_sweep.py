@@ -243,19 +243,6 @@ def test_ranks_of_mpi_find_what_processes_find(capsys):
     assert Path("ranks/table.csv").read_text() == Path("processes/table.csv").read_text()
 
 
-def test_the_commands_of_the_readme_are_this_command(capsys, monkeypatch, tmp_path):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = [line.split("#")[0].split() for line in readme.splitlines() if " -m nn sweep demos/" in line]
-    assert len(commands) == 2
-    assert " ".join(commands[1]).startswith(
-        "$ OPENBLAS_NUM_THREADS=1 mpiexec -n 3 python -m mpi4py.futures -m nn sweep"
-    )
-    monkeypatch.chdir(ROOT)
-    status, out, _ = said(capsys, *commands[0][5:-1], tmp_path / "out", "--json")
-    assert status == 0
-    assert json.loads(out)["done"] == 16
-
-
 # -------------------------------------------------------------------------------------------------- the records
 
 

@@ -1,4 +1,4 @@
-"""The commands and the documents that a stranger meets first."""
+"""Check the Makefile, the distributions, the documents and their commands."""
 
 import doctest
 import os
@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 
 import autograd
@@ -30,7 +31,7 @@ def name_of(path):
 
 @pytest.fixture
 def clone(tmp_path):
-    """The build files alone, in a folder whose name has a space in it."""
+    """A folder whose name contains a space, with the build files only."""
     folder = tmp_path / "a clone"
     folder.mkdir()
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
@@ -39,7 +40,7 @@ def clone(tmp_path):
 
 
 def make(folder, *arguments):
-    # a make that runs these tests hands its own flags down; they are not for this one
+    # a make that runs these tests passes its own flags on; this one must not use them
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -47,7 +48,7 @@ def make(folder, *arguments):
 
 
 def fake_python(folder, version_ok, venv_ok=True):
-    """A stand-in for an interpreter: how it answers the version question, and whether it has venv."""
+    """Write a script that behaves like an interpreter with or without a supported version and venv."""
     script = folder / "python-stand-in"
     answers = f'-V) echo "Python 3.9.2";; -c) exit {int(not version_ok)};; -m) exit {int(not venv_ok)};;'
     script.write_text(f'#!/bin/sh\ncase "$1" in {answers} esac\n', encoding="utf-8")
@@ -57,7 +58,7 @@ def fake_python(folder, version_ok, venv_ok=True):
 
 @needs_make
 @pytest.mark.parametrize("target", ["demo", "test", "types", "docs", "check"])
-def test_a_second_run_installs_nothing(clone, target):
+def test_make_installs_nothing_in_a_second_run(clone, target):
     (clone / ".venv/bin").mkdir(parents=True)
     for made in (".venv/bin/python", ".venv/.demo", ".venv/.test", ".venv/.types", ".venv/.docs"):
         (clone / made).touch()
@@ -68,7 +69,7 @@ def test_a_second_run_installs_nothing(clone, target):
 
 
 @needs_make
-def test_a_changed_dependency_is_installed(clone):
+def test_make_installs_after_a_change_of_dependencies(clone):
     (clone / ".venv/bin").mkdir(parents=True)
     for made in (".venv/bin/python", ".venv/.test"):
         (clone / made).touch()
@@ -77,7 +78,7 @@ def test_a_changed_dependency_is_installed(clone):
 
 
 @needs_make
-def test_a_python_too_old_is_named(clone):
+def test_make_with_an_old_python_fails_with_its_version(clone):
     python = fake_python(clone, version_ok=False)
     done = make(clone, "test", f"PYTHON={python}")
     assert done.returncode != 0
@@ -87,14 +88,14 @@ def test_a_python_too_old_is_named(clone):
 
 
 @needs_make
-def test_a_missing_python_is_named(clone):
+def test_make_with_a_missing_python_fails_with_its_name(clone):
     done = make(clone, "test", "PYTHON=no-such-python")
     assert done.returncode != 0
     assert "no-such-python was not found" in done.stderr
 
 
 @needs_make
-def test_a_missing_venv_module_says_what_to_install(clone):
+def test_make_without_venv_fails_with_the_package_to_install(clone):
     python = fake_python(clone, version_ok=True, venv_ok=False)
     done = make(clone, "demo", f"PYTHON={python}")
     assert done.returncode != 0
@@ -103,9 +104,9 @@ def test_a_missing_venv_module_says_what_to_install(clone):
 
 
 @needs_make
-def test_make_alone_explains_the_targets(clone):
+def test_make_without_target_lists_the_targets(clone):
     shown = make(clone).stdout
-    for target in ("demo", "test", "check", "types", "docs", "clean"):
+    for target in ("demo", "test", "check", "format", "types", "docs", "mutants", "clean"):
         assert f"make {target} " in shown
 
 
@@ -119,7 +120,7 @@ def test_ci_runs_tests_lint_types_and_docs():
         assert f"\nmake {target}\n" in text
 
 
-def test_every_exclusion_from_coverage_carries_its_reason():
+def test_every_exclusion_from_coverage_states_its_reason():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (block,) = re.findall(r"^exclude_also = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
     assert sorted(PROJECT["tool"]["coverage"]["report"]) == ["exclude_also", "show_missing", "skip_covered"]
@@ -127,29 +128,31 @@ def test_every_exclusion_from_coverage_carries_its_reason():
     for path in (p for package in ("autograd", "nn", "optim") for p in (ROOT / package).rglob("*.py")):
         lines += [line for line in path.read_text(encoding="utf-8").splitlines() if "pragma: no" in line]
     for line in lines:
-        assert re.search(r"(# |pragma: no \w+ +\()\w+ \w", line.replace("# pragma", "pragma")), f"say why: {line}"
+        assert re.search(r"(# |pragma: no \w+ +\()\w+ \w", line.replace("# pragma", "pragma")), (
+            f"state the reason: {line}"
+        )
 
 
-def test_every_lint_exception_carries_its_reason():
+def test_every_lint_exception_states_its_reason():
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     exceptions = [line for line in lines if re.match(r'\s+"[A-Z]+[0-9]*",', line)]
     assert exceptions
     for line in exceptions:
-        assert re.search(r"# \w", line), f"say why: {line}"
+        assert re.search(r"# \w", line), f"state the reason: {line}"
 
 
-def test_every_package_is_typed_and_shipped():
+def test_every_package_is_typed():
     for package in ("autograd", "nn", "optim"):
         assert (ROOT / package / "__init__.py").exists()
         assert (ROOT / package / "py.typed").exists()
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"])
-def test_the_documents_are_there(name):
+def test_document_exists(name):
     assert len((ROOT / name).read_text(encoding="utf-8")) > 200
 
 
-def test_readme_names_the_two_commands():
+def test_readme_mentions_make_demo_and_make_test():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make demo" in text
     assert "make test" in text
@@ -195,18 +198,39 @@ def test_wheel_contains_the_packages_and_runs_from_anywhere(distributions, tmp_p
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_links_lead_to_files(path):
+def test_links_of_a_document_lead_to_files(path):
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
         if not re.match(r"https?:|mailto:|#", target):
             assert (path.parent / target.split("#")[0]).exists(), f"{name_of(path)} links to {target}"
 
 
-# the pieces of code in CONTRIBUTING are files to be; tests/test_recipes.py puts them where they belong
+# the code in CONTRIBUTING is checked by tests/test_recipes.py
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if p.name != "CONTRIBUTING.md"], ids=name_of)
-def test_examples_in_documents_hold(path, monkeypatch, tmp_path):
+def test_examples_of_a_document_run(path, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     assert doctest.testfile(str(path), module_relative=False, optionflags=flags).failed == 0
+
+
+def commands_of_the_readme():
+    """Return the commands that need neither other hosts nor installed extras, except make."""
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.removeprefix("$ ").split("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if not line.startswith("make ") and "-hosts" not in line]
+
+
+@pytest.mark.parametrize("command", commands_of_the_readme())
+def test_command_of_the_readme_succeeds(command, tmp_path):
+    (tmp_path / "demos").symlink_to(ROOT / "demos")
+    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    if "mpiexec" in command and shutil.which("mpiexec", path=beside) is None:
+        pytest.skip("mpiexec is not installed")
+    done = processes.run(
+        ["bash", "-c", command], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": beside}
+    )
+    assert done.returncode == 0, done.stderr
+    for name in re.findall(r"(?:-o|--out) (\S+)", command):
+        assert (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize(
@@ -219,7 +243,7 @@ def test_examples_in_documents_hold(path, monkeypatch, tmp_path):
         ("diabetes_target.csv.gz", None, 0, (442,)),
     ],
 )
-def test_data_is_whole_and_its_source_is_stated(name, delimiter, header, shape):
+def test_data_file_is_complete_and_its_source_documented(name, delimiter, header, shape):
     data = np.loadtxt(ROOT / "demos/data" / name, delimiter=delimiter, skiprows=header)
     assert data.shape == shape
     assert np.isfinite(data).all()
