@@ -1,7 +1,6 @@
-"""A graph as plain data for the interactive page: what is drawn, what is said, and a tape that it can run again.
+"""The data of the interactive page: the drawing, the derivations, and a program that computes the graph again.
 
-The page knows what each operation computes, and no derivative: those it gets as the formulas that the rules of the
-table record.
+The page contains the forward function of each operation; derivatives are formulas recorded from the rules of the table.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from .layout import HEIGHT, layout
 
 __all__ = ["operations_script", "page_data"]
 
-LETTER = 7.4  # pixels of a character in a box
+LETTER = 7.4  # width of a character in a box, in pixels
 
 
 def operations_script(data: str) -> str:
-    """Return a JavaScript object with a function for each operation that the data of a page names."""
+    """Return a JavaScript object with a function for each operation in the data of a page, given as JSON."""
     lines: list[str] = []
     for name, op in PRIMITIVES.items():
         if "scalar" in op.forms and f'"{name}"' in data:
@@ -46,13 +45,13 @@ def operations_script(data: str) -> str:
 
 
 def plain_number(x: Any) -> Any:
-    """Return a number as JSON takes it: nan and infinities as words."""
+    """Return a number for JSON, nan and infinities as strings."""
     value = float(x)
     return value if math.isfinite(value) else format_number(value)
 
 
 def plain_term(term: Term) -> list[Any]:
-    """Return a term as nested lists, arrays as rows of words."""
+    """Return a term as nested lists, arrays as rows of strings."""
     if term.head == "number":
         return ["number", plain_number(term.parts[0])]
     if term.head == "array":
@@ -62,20 +61,20 @@ def plain_term(term: Term) -> list[Any]:
 
 
 def plain_value(data: Any) -> Any:
-    """Return what a box shows: a number, or the shape of an array."""
+    """Return the value shown in a box: a number, or the shape of an array."""
     return plain_number(data) if np.ndim(data) == 0 else str(np.shape(data))
 
 
-class Unsupported(Exception):  # noqa: N818  (not an error: the page then goes without sliders)
-    """Something the page cannot compute; the message completes "because ..."."""
+class Unsupported(Exception):  # noqa: N818  (not an error: the page is made without sliders)
+    """Raised for what the page cannot compute; the message completes "because ..."."""
 
 
 def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
-    """Return what computes a number from labelled ones: a number, a label, or [operation, operands, parameters]."""
+    """Return the program of a value: a number, the label of a node, or [operation, operands, parameters]."""
     if not isinstance(thing, Node):
         if isinstance(thing, (bool, int, float, np.generic)) or (isinstance(thing, np.ndarray) and thing.ndim == 0):
             return plain_number(thing)
-        raise Unsupported("its numbers are arrays")
+        raise Unsupported("its values are arrays")
     done: dict[Node, Any] = dict(labels)
     for node in topological_order(thing):
         if node in done:
@@ -84,7 +83,7 @@ def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
             done[node] = plain_number(node._data)
             continue
         if "scalar" not in node.op.forms:
-            raise Unsupported(f"it does not know the operation {node.op.name}")
+            raise Unsupported(f"the operation {node.op.name} has no scalar form")
         operands = [done[a] if isinstance(a, Node) else program(a, {}) for a in node.args]
         done[node] = [node.op.name, operands, [plain_number(x) for x in node.params.values()]]
     return done[thing]
@@ -97,14 +96,14 @@ def derivative_program(node: Node, position: int) -> Any:
     if op.rules_for(len(node.args))[position] is ONE:
         return 1
     labels = [f"x{i}" if isinstance(a, Node) else None for i, a in enumerate(node.args)]
-    recorded, known = record_rule(op, position, node._data, node.raw, node.params, labels, "y", "g")
+    formula, known = record_rule(op, position, node._data, node.raw, node.params, labels, "y", "g")
     if known is None:
         raise Unsupported(f"the rule of {op.name} is not written in the library's own operations")
-    return program(recorded, known)
+    return program(formula, known)
 
 
 def below_a_choice(order: list[Node]) -> set[Node]:
-    """Return the nodes where a zero gradient may mean *not taken*, as the backward pass keeps them."""
+    """Return the nodes where a zero gradient may mean *not taken*, as in the backward pass."""
     found: set[Node] = set()
     for node in reversed(order):
         if node.op is not None and (node.op.selects or node in found):
@@ -112,22 +111,22 @@ def below_a_choice(order: list[Node]) -> set[Node]:
     return found
 
 
-def tape_of(telling: RecordedPass) -> list[Any]:
-    """Return, for each computed node, what the page needs to compute it and its share of the gradient again.
+def tape_of(recorded: RecordedPass) -> list[Any]:
+    """Return the program of each computed node and of its contributions to the gradients.
 
     Each entry is ``[node, operation, operands, parameters, pulls, masked]``; an operand is ``[node]`` or a number, a
     pull ``[position, program, is_partial]``.
     """
-    index = {node: k for k, node in enumerate(telling.order)}
-    masked = below_a_choice(telling.order)
+    index = {node: k for k, node in enumerate(recorded.order)}
+    masked = below_a_choice(recorded.order)
     tape = []
-    for node in telling.order:
+    for node in recorded.order:
         if node.hooks:
-            raise Unsupported(f"{telling.names[node]} has a hook")
+            raise Unsupported(f"{recorded.names[node]} has a hook")
         if node.op is None:
             continue
         if "scalar" not in node.op.forms:
-            raise Unsupported(f"it does not know the operation {node.op.name}")
+            raise Unsupported(f"the operation {node.op.name} has no scalar form")
         operands = [[index[a]] if isinstance(a, Node) else program(a, {}) for a in node.args]
         pulls = [
             [i, derivative_program(node, i), int(isinstance(node.op, Elementwise) or _passes(node, i))]
@@ -151,46 +150,48 @@ def box_texts(node: Node, names: Names) -> tuple[str, str]:
 
 
 def box_width(name: str, made: str) -> float:
-    """Return how wide a box must be for its first line."""
+    """Return the width of a box, given its first line."""
     return max(124.0, 20 + LETTER * (width(name) + (width(made) + 3 if made else 0)))
 
 
-def node_data(telling: RecordedPass, place: Any, node: Node) -> dict[str, Any]:
-    """Return what the page knows of one node."""
-    name, made = box_texts(node, telling.names)
+def node_data(recorded: RecordedPass, place: Any, node: Node) -> dict[str, Any]:
+    """Return the data of one node."""
+    name, made = box_texts(node, recorded.names)
     data: dict[str, Any] = {
-        "name": telling.names[node],
+        "name": recorded.names[node],
         "short": name,
         "made": made,
-        "value": plain_value(telling.data[node]),
+        "value": plain_value(recorded.data[node]),
         "box": [round(place.x, 1), round(place.y, 1), round(place.width, 1)],
         "kind": "op" if node.op is not None else "leaf" if node.requires_grad else "data",
         "grad": int(node.requires_grad),
     }
     if node.op is not None:
-        data["term"] = plain_term(last_operation(node, telling.names))
-    if np.ndim(telling.data[node]):
-        data["full"] = plain_term(Term("array", (np.asarray(telling.data[node]),)))
+        data["term"] = plain_term(last_operation(node, recorded.names))
+    if np.ndim(recorded.data[node]):
+        data["full"] = plain_term(Term("array", (np.asarray(recorded.data[node]),)))
     return data
 
 
-def step_data(telling: RecordedPass, step: Step, index: Mapping[Node, int], edges: Mapping[Any, int]) -> dict[str, Any]:
-    """Return what the page says about one step of the backward pass."""
+def step_data(
+    recorded: RecordedPass, step: Step, index: Mapping[Node, int], edges: Mapping[Any, int]
+) -> dict[str, Any]:
+    """Return the data of one step of the backward pass."""
     data: dict[str, Any] = {"edge": edges[index[step.node], step.position]}
-    if telling.scalar:
+    if recorded.scalar:
         rule = local_term(step)
         data["rule"] = plain_term(rule) if rule else None
         data["up"], data["local"] = plain_number(step.upstream), plain_number(step.local)
         data["share"], data["total"] = plain_number(step.contribution), plain_number(step.total)
     else:
-        data["sides"] = [plain_term(side) for side in telling.contribution(step)[:1]]
+        data["sides"] = [plain_term(side) for side in recorded.contribution(step)[:1]]
         data["full"] = plain_term(Term("array" if np.ndim(step.total) else "number", (step.total,)))
         data["share"], data["total"] = plain_value(step.contribution), plain_value(step.total)
     return data
 
 
 def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
-    """Return everything the page is made of.
+    """Return the data of the page.
 
     Parameters
     ----------
@@ -204,36 +205,36 @@ def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
     dict
         Ready for JSON: ``nodes``, ``edges``, ``steps``, ``tape`` (None if the page cannot compute, and ``why``).
     """
-    telling = RecordedPass(root, given, None)
-    index = {node: k for k, node in enumerate(telling.order)}
+    recorded = RecordedPass(root, given, None)
+    index = {node: k for k, node in enumerate(recorded.order)}
     pairs = [
         (index[node], i, index[arg])
-        for node in telling.order
+        for node in recorded.order
         for i, arg in enumerate(node.args)
         if isinstance(arg, Node)
     ]
-    widths = [box_width(*box_texts(node, telling.names)) for node in telling.order]
+    widths = [box_width(*box_texts(node, recorded.names)) for node in recorded.order]
     found = layout(widths, [(arg, user) for user, _, arg in pairs])
     tape, why = None, ""
     try:
-        if not telling.scalar:
-            raise Unsupported("its numbers are arrays")
-        tape = tape_of(telling)
+        if not recorded.scalar:
+            raise Unsupported("its values are arrays")
+        tape = tape_of(recorded)
     except Unsupported as reason:
         why = str(reason)
     edges = {(user, i): e for e, (user, i, _) in enumerate(pairs)}
-    title = telling.title()
+    title = recorded.title()
     return {
         "title": flattened(title),
         "term": plain_term(title),
         "root": index[root],
         "size": [round(found.width, 1), round(found.height, 1), HEIGHT],
-        "nodes": [node_data(telling, place, node) for node, place in zip(telling.order, found.places, strict=True)],
+        "nodes": [node_data(recorded, place, node) for node, place in zip(recorded.order, found.places, strict=True)],
         "edges": [
             [user, i, arg, path, round(x, 1), round(y, 1)]
             for (user, i, arg), path, (x, y) in zip(pairs, found.paths, found.middles, strict=True)
         ],
-        "steps": [step_data(telling, step, index, edges) for step in telling.steps],
+        "steps": [step_data(recorded, step, index, edges) for step in recorded.steps],
         "tape": tape,
         "why": why,
     }

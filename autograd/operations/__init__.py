@@ -1,1 +1,1 @@
-"""What can be computed: every function of numbers and arrays, with its derivative on the line above it."""
+"""The differentiable operations, each with its derivative on the line above the forward function."""

@@ -171,7 +171,7 @@ def logical_or(x: Any, y: Any) -> Any:
 
 
 def _mask(x: Any, symbol: str) -> Any:
-    """Return `x` if its dtype is bool; on numbers, ``&``, ``|`` and ``~`` would be bitwise."""
+    """Return `x` if its dtype is bool; on other dtypes, ``&``, ``|`` and ``~`` would be bitwise."""
     data = x._data if isinstance(x, Node) else x
     kind = np.dtype(bool) if type(data) is float else np.asarray(data).dtype
     if kind.kind != "b":

@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 
 
 def _options(op: Primitive) -> list[str]:
-    """Return the names of the arguments that are no operands."""
+    """Return the names of the arguments with defaults, which are not operands."""
     return list(inspect.signature(op.forward).parameters)[len(op.rules) :]
 
 

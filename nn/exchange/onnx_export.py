@@ -1,4 +1,4 @@
-"""A model as an ONNX file: its recorded graph, node by node, in the words of that format."""
+"""Export of models as ONNX files, from their recorded graphs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .onnx_operations import FORMS, operator
 __all__ = ["export_onnx"]
 
 Array = np.ndarray[Any, Any]
-OPSET, IR_VERSION = 18, 8  # of 2023, which every runtime in use reads
+OPSET, IR_VERSION = 18, 8  # of 2023, supported by all current runtimes
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2}
 
 
@@ -32,36 +32,37 @@ def _library() -> Any:
 
 
 def export_onnx(path: FilePath, model: Module, *examples: Any) -> Any:
-    """Write a model, as it computes in evaluation mode, as an ONNX file.
+    """Write a model in evaluation mode as an ONNX file.
 
     Parameters
     ----------
     path : str or Path
-        Where to; an old file stays whole until the new one is.
+        The file; an existing one is replaced atomically.
     model : Module
-        Anything whose `forward` takes arrays and returns a `Tensor` or a tuple of them.
+        A module whose `forward` takes arrays and returns a `Tensor` or a tuple of them.
     *examples : array_like
-        One for each argument of `forward`, of the shape and dtype the file is for.  Its number of rows stays open if
-        the graph of twice as many rows is the same.
+        One array for each argument of `forward`, with the shape and dtype of the exported inputs.  The number of rows
+        is left open if the graph for twice as many rows is the same.
 
     Returns
     -------
     onnx.ModelProto
-        What was written.
+        The exported model.
 
     Raises
     ------
     ValueError
-        If an operation has no form in ONNX, the output does not depend on the examples, or the file would compute
-        other numbers (because `forward` takes them out of the graph, or draws some).  Nothing is written then.
+        If an operation has no form in ONNX, the output does not depend on the examples, or the exported model would
+        compute other values (because `forward` reads values out of the graph, or draws random ones).  The file is not
+        written then.
     ImportError
         If the extra ``chainrule[io]`` is not installed.
 
     Notes
     -----
-    The graph is the one that `autograd` records, so whatever `forward` does is exported: layers, functions, operators.
-    Fused operations are written as their compositions.  The result has passed ``onnx.checker`` with shape inference,
-    and ``onnx.reference`` computed the model's own numbers from it, for the examples and for their rows in reverse.
+    The graph that `autograd` records is exported: layers, functions and operators.  Fused operations are written as
+    compositions.  The result is checked by ``onnx.checker`` with shape inference, and ``onnx.reference`` must compute
+    the values of the model from it, for the examples and for their rows in reverse order.
 
     Examples
     --------
@@ -89,20 +90,20 @@ def export_onnx(path: FilePath, model: Module, *examples: Any) -> Any:
 
 
 def _example(x: Any) -> Array:
-    array = _numbers(x).copy()
+    array = _array(x).copy()
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"an example is an array of numbers, not {array.dtype}")
+        raise TypeError(f"an example must be a numeric array, got dtype {array.dtype}")
     return array
 
 
-def _numbers(thing: Any) -> Array:
-    """Return the numbers of a node, or what was given, as an array."""
+def _array(thing: Any) -> Array:
+    """Return the data of a node, or anything else, as an array."""
     return np.asarray(thing.data if isinstance(thing, (Tensor, Value)) else thing)
 
 
 @contextlib.contextmanager
 def _evaluating(model: Module) -> Iterator[None]:
-    """Switch to evaluation, and give every module its own mode back."""
+    """Switch to evaluation mode, and restore the mode of every module afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -120,7 +121,7 @@ def _traced(model: Module, inputs: list[Array]) -> tuple[list[Tensor], list[Tens
 
 
 def _model(onnx: Any, model: Module, inputs: list[Array], open_rows: list[Any]) -> Any:
-    """Return the model as ONNX has it, the first axes of inputs and outputs as said or as they are."""
+    """Return the ONNX model, with the first axes of inputs and outputs open if `open_rows` is not empty."""
     nodes, outputs = _traced(model, inputs)
     builder = Builder(onnx, model)
     several = len(nodes) > 1
@@ -135,7 +136,7 @@ def _model(onnx: Any, model: Module, inputs: list[Array], open_rows: list[Any]) 
         builder.add("Identity", builder.value(output), into=names[-1])
 
     def described(name: str, node: Any, first: list[Any]) -> Any:
-        array = _numbers(node)
+        array = _array(node)
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
         return onnx.helper.make_tensor_value_info(name, kind, [*first, *array.shape[len(first) :]])
 
@@ -151,7 +152,7 @@ def _model(onnx: Any, model: Module, inputs: list[Array], open_rows: list[Any]) 
 
 
 def _open_rows(onnx: Any, model: Module, inputs: list[Array]) -> list[Any]:
-    """Return the first axis of each output, if the graph is the same for twice as many rows; else an empty list."""
+    """Return the first axis of each output if the graph is the same for twice as many rows, else an empty list."""
     if any(x.ndim == 0 for x in inputs):
         return []
     try:
@@ -168,9 +169,9 @@ def _open_rows(onnx: Any, model: Module, inputs: list[Array]) -> list[Any]:
 
 
 def _compare(runner: Any, model: Module, inputs: list[Array]) -> None:
-    """Raise if the exported model computes other numbers than the model."""
+    """Raise an error if the exported model computes other values than the model."""
     _, outputs = _traced(model, inputs)
-    # onnx computes erf in float32, whatever it is given
+    # onnx computes erf in float32 for every dtype
     rough = any(node.op_type == "Erf" for node in runner.proto_.graph.node)
     found = runner.run(None, dict(zip(runner.input_names, inputs, strict=True)))
     for name, ours, theirs in zip(runner.output_names, outputs, found, strict=True):
@@ -179,13 +180,13 @@ def _compare(runner: Any, model: Module, inputs: list[Array]) -> None:
         scale = np.max(np.abs(wanted), initial=1.0, where=np.isfinite(wanted))
         if theirs.shape != wanted.shape or not np.allclose(theirs, wanted, near, near * scale, equal_nan=True):
             raise ValueError(
-                f"the exported model computes another {name!r} than {type(model).__name__}; does forward take numbers "
-                "out of the graph by .data, .item() or float(), or draw random ones in evaluation mode?"
+                f"the exported model computes another {name!r} than {type(model).__name__}; in evaluation mode, forward "
+                "must not read values out of the graph by .data, .item() or float(), nor draw random ones"
             )
 
 
 class Builder:
-    """ONNX nodes and constants so far, and the name under which each node of our graph is found among them."""
+    """The ONNX nodes and constants so far, and the name of the value of each translated node."""
 
     def __init__(self, onnx: Any, model: Module) -> None:
         self.helper: Any = onnx.helper
@@ -204,7 +205,7 @@ class Builder:
         return name
 
     def constant(self, array: Any, name: str = "") -> str:
-        """Return the name of a constant array; equal ones are kept once."""
+        """Return the name of a constant array; equal arrays are stored once."""
         array = np.asarray(array)
         key = name or (array.dtype.str, array.shape, array.tobytes())
         if key not in self.shared:
@@ -216,30 +217,30 @@ class Builder:
         return self.shared[key]
 
     def integers(self, *numbers: int) -> str:
-        """Return the name of a list of whole numbers: axes, a shape."""
+        """Return the name of a constant list of integers, such as axes or a shape."""
         return self.constant(np.array(numbers, np.int64))
 
     def value(self, thing: Any, dtype: Any = None) -> str:
-        """Return the name of a node's or a constant's value, cast to `dtype` if that is another one."""
+        """Return the name of the value of a node or constant, cast to `dtype` if necessary."""
         if not isinstance(thing, Node):
             return self.constant(np.asarray(thing, dtype), "" if dtype else self.names.get(id(thing), ""))
         if thing not in self.known:
             self.walk(thing)
-        name, has = self.known[thing], _numbers(thing).dtype
+        name, has = self.known[thing], _array(thing).dtype
         return name if dtype is None or has == dtype else self.cast(name, dtype)
 
     def cast(self, name: str, dtype: Any) -> str:
-        """Return the name of a value in another number type."""
+        """Return the name of a value cast to another dtype."""
         return self.add("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def walk(self, root: Node) -> None:
-        """Translate everything a node depends on, arguments first."""
+        """Translate all nodes that a node depends on, arguments first."""
         for node in topological_order(root):
             if node not in self.known:
                 self.known[node] = self.translated(node)
 
     def translated(self, node: Any) -> str:
-        """Return the name of the value of one node, whose arguments are known."""
+        """Return the name of the value of one node, whose arguments are translated."""
         if node.op is None:
             return self.constant(node.data, self.names.get(id(node), ""))
         op = node.op
@@ -254,7 +255,7 @@ class Builder:
         fresh = []
         for arg in node.args:
             if isinstance(arg, Node):
-                name, data = self.value(arg), _numbers(arg)
+                name, data = self.value(arg), _array(arg)
                 arg = ag.as_tensor(data) if data.dtype.kind != "f" else Tensor(data, requires_grad=True)
                 self.known[arg] = name
             fresh.append(arg)

@@ -41,7 +41,7 @@ def operator(b: Any, node: Any, kind: str, **attributes: Any) -> Any:
     dtype = _dtype(node)
     if kind in ("And", "Or", "Not"):
         dtype = np.dtype(bool)
-    elif dtype.kind == "b":  # a comparison, which ONNX defines for numbers of one type
+    elif dtype.kind == "b":  # a comparison, whose operands must have one dtype in ONNX
         dtype = np.result_type(*[_data(a) for a in node.args])
         dtype = np.dtype(np.int64) if dtype.kind == "b" and kind != "Equal" else dtype
     return b.add(kind, *[b.value(a, dtype) for a in node.args], **attributes)
