@@ -180,7 +180,7 @@ def _compare(runner: Any, model: Module, inputs: list[Array]) -> None:
         scale = np.max(np.abs(wanted), initial=1.0, where=np.isfinite(wanted))
         if theirs.shape != wanted.shape or not np.allclose(theirs, wanted, near, near * scale, equal_nan=True):
             raise ValueError(
-                f"the exported model computes another {name!r} than {type(model).__name__}; in evaluation mode, forward "
+                f"the exported model computes another {name!r} than {type(model).__name__}: when evaluating, forward "
                 "must not read values out of the graph by .data, .item() or float(), nor draw random ones"
             )
 
