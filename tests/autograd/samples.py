@@ -32,7 +32,7 @@ from autograd.rules import Elementwise
 
 @dataclass(frozen=True)
 class Sample:
-    """How to draw operands of an operation, and what may be asked of it."""
+    """Operands and parameters of an operation, and which properties it must have."""
 
     name: str
     f: Callable[..., Any]
@@ -47,11 +47,11 @@ class Sample:
 
     @property
     def differentiable(self) -> tuple[int, ...]:
-        """The places of the operands to differentiate."""
+        """The positions of the operands to differentiate."""
         return tuple(i for i in range(len(self.sources)) if i not in self.constant)
 
     def operands(self, shapes: Any = None, seed: int = 0) -> tuple[np.ndarray, ...]:
-        """Float64 operands, the same at each call."""
+        """Return float64 operands, the same in each call."""
         rng = np.random.default_rng([seed, *self.name.encode()])
         made = []
         for source, shape in zip(self.sources, shapes or self.shapes, strict=True):
@@ -63,23 +63,23 @@ class Sample:
 
 
 def signed(low: float, high: float) -> Callable[..., np.ndarray]:
-    """Numbers of either sign with absolute values between two bounds."""
+    """Return a source of values of either sign with absolute values between two bounds."""
     return lambda rng, shape: rng.uniform(low, high, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 def spread(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers no two of which are near each other, in random order."""
+    """Draw values that are far from each other, in random order."""
     size = int(np.prod(shape))
     return (rng.permutation(size).reshape(shape) - size / 2 + rng.uniform(0.2, 0.8, shape)) / 3
 
 
 def mask(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Zeros and ones."""
+    """Draw zeros and ones."""
     return rng.integers(0, 2, shape).astype(float)
 
 
 def with_zeros(*places: tuple[int, ...]) -> Callable[..., np.ndarray]:
-    """Numbers away from zero, except for exact zeros at some places."""
+    """Return a source of values away from zero, with exact zeros at some positions."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         x = signed(0.5, 1.5)(rng, shape)
@@ -91,12 +91,12 @@ def with_zeros(*places: tuple[int, ...]) -> Callable[..., np.ndarray]:
 
 
 def regular(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Matrices far from singular."""
+    """Draw matrices far from singular."""
     return rng.uniform(-1, 1, shape) + 2.0 * np.eye(shape[-2], shape[-1])
 
 
 def positive_definite(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Symmetric matrices with eigenvalues of at least 1."""
+    """Draw symmetric matrices with eigenvalues of at least 1."""
     a = rng.uniform(-1, 1, shape)
     return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1])
 

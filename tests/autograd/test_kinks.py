@@ -1,4 +1,4 @@
-"""Where a derivative has a choice in it, or arithmetic an edge: one test for each entry of the convention."""
+"""Conventions for derivatives at kinks, and values and derivatives at the edges of the domain."""
 
 import math
 
@@ -52,7 +52,7 @@ OF_NUMBERS = [
 
 @pytest.mark.parametrize("kind", [Value, Tensor])
 @pytest.mark.parametrize(("f", "xs", "value", "grads"), [row[1:] for row in OF_NUMBERS], ids=[r[0] for r in OF_NUMBERS])
-def test_a_number_at_a_kink(kind, f, xs, value, grads):
+def test_derivative_of_a_number_at_a_kink_follows_the_convention(kind, f, xs, value, grads):
     nodes = [kind(x, requires_grad=True) for x in xs]
     with np.errstate(all="ignore"):
         y = f(*nodes)
@@ -67,7 +67,7 @@ CURVED = [row for row in OF_NUMBERS if "square root" not in row[0] and "angle of
 
 @pytest.mark.parametrize("kind", [Value, Tensor])
 @pytest.mark.parametrize(("f", "xs"), [row[1:3] for row in CURVED], ids=[row[0] for row in CURVED])
-def test_the_second_derivative_there_is_finite(kind, f, xs):
+def test_second_derivative_at_a_kink_is_finite(kind, f, xs):
     nodes = [kind(x, requires_grad=True) for x in xs]
     with np.errstate(all="ignore"):
         first = gradients(f(*nodes), nodes, create_graph=True)
@@ -133,7 +133,7 @@ def ramp(shape):
 
 
 @pytest.mark.parametrize(("f", "x", "value", "grad"), [row[1:] for row in OF_ARRAYS], ids=[r[0] for r in OF_ARRAYS])
-def test_an_array_at_an_edge(f, x, value, grad):
+def test_gradient_of_an_array_at_an_edge_follows_the_convention(f, x, value, grad):
     t = Tensor(np.array(x, dtype=float), requires_grad=True)
     with np.errstate(all="ignore"):
         y = f(t)
@@ -150,7 +150,7 @@ FINITE = [
 
 
 @pytest.mark.parametrize(("f", "x"), [row[1:3] for row in FINITE], ids=[row[0] for row in FINITE])
-def test_its_second_derivative_is_finite(f, x):
+def test_second_derivative_at_an_edge_is_finite(f, x):
     t = Tensor(np.array(x, dtype=float), requires_grad=True)
     y = f(t)
     g = gradients((y * ramp(y.shape)).sum(), t, create_graph=True)
@@ -166,7 +166,7 @@ def test_its_second_derivative_is_finite(f, x):
 @pytest.mark.parametrize(
     "f", [ag.log, ag.sqrt, lambda x: 1 / x, lambda x: ag.log(x) * ag.exp(x), lambda x: x**-1.5, ag.acosh]
 )
-def test_where_is_not_poisoned_by_what_it_leaves_out(f, place):
+def test_where_ignores_infinite_derivatives_of_values_not_taken(f, place):
     x = Tensor([place, 4.0], requires_grad=True)
     with np.errstate(all="ignore"):
         first = gradients(ag.where(x > 0, f(x), 0.0).sum(), x, create_graph=True)
@@ -178,14 +178,14 @@ def test_where_is_not_poisoned_by_what_it_leaves_out(f, place):
     np.testing.assert_allclose(second, [0.0, second_there[0]], rtol=1e-14)
 
 
-def test_a_constant_operand_is_never_differentiated():
+def test_constant_operands_are_not_differentiated():
     x = Tensor([-2.0, 3.0], requires_grad=True)
     (x**2).sum().backward()  # log(-2) would warn
     np.testing.assert_array_equal(x.grad, [-4.0, 6.0])
 
 
 @pytest.mark.parametrize("kind", [Value, Tensor])
-def test_a_negative_base_warns_of_a_nan_exponent_and_names_it(kind):
+def test_power_of_a_negative_base_warns_of_a_nan_gradient_of_the_exponent(kind):
     x, y = kind(-2.0, requires_grad=True), kind(3.0, requires_grad=True, name="rate")
     with pytest.warns(GradientWarning, match="rate"):
         z = x**y
@@ -203,7 +203,7 @@ def test_a_negative_base_warns_of_a_nan_exponent_and_names_it(kind):
     [("log", 0.0), ("log", -1.0), ("log2", 0.0), ("log10", -1.0), ("log1p", -2.0), ("sqrt", -1.0), ("asin", 2.0),
      ("acos", -2.0), ("acosh", 0.5), ("atanh", 1.0)],
 )  # fmt: skip
-def test_outside_its_domain_a_float_raises_and_an_array_warns(name, x):
+def test_outside_the_domain_floats_raise_and_arrays_warn(name, x):
     operation = getattr(ag, name)
     with pytest.raises(ValueError, match=rf"{name}\({x}\)"):
         operation(Value(x))
@@ -224,7 +224,7 @@ def test_overflow_of_a_float_names_the_operation(name, x):
 
 
 @pytest.mark.parametrize("f", [ag.var, ag.std])
-def test_the_spread_of_one_number_warns_and_is_nan(f):
+def test_variance_of_one_value_with_ddof_1_is_nan_with_a_warning(f):
     x = Tensor([2.0], requires_grad=True)
     with pytest.warns(RuntimeWarning, match="no degree of freedom"):
         y = f(x, ddof=1)
@@ -233,7 +233,7 @@ def test_the_spread_of_one_number_warns_and_is_nan(f):
     assert np.isnan(x.grad).all()
 
 
-def test_the_mean_of_nothing_is_nan_with_a_warning():
+def test_mean_of_an_empty_array_is_nan_with_a_warning():
     x = Tensor(np.zeros((0,)), requires_grad=True)
     with pytest.warns(RuntimeWarning):
         y = x.mean()
@@ -242,12 +242,12 @@ def test_the_mean_of_nothing_is_nan_with_a_warning():
     assert x.grad.shape == (0,)
 
 
-def test_softmax_of_nothing_but_minus_infinity_is_nan_with_a_warning():
+def test_softmax_of_minus_infinities_is_nan_with_a_warning():
     with pytest.warns(RuntimeWarning):
         assert np.isnan(ag.softmax(Tensor([-INF, -INF])).data).all()
 
 
 @pytest.mark.parametrize("f", [ag.tanh, ag.relu, ag.sigmoid, ag.softplus, ag.absolute, ag.erf, ag.sum, ag.mean, ag.max,
                                ag.min, ag.prod, ag.var, ag.std, ag.norm, ag.logsumexp, ag.cumsum, ag.sort])  # fmt: skip
-def test_nan_flows_through(f):
+def test_nan_propagates(f):
     assert np.isnan(f(Tensor([1.0, NAN])).data).any()

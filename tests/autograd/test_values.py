@@ -47,7 +47,7 @@ def same(found, expected, rtol=1e-14):
         ("sign", lambda x: (x > 0) - (x < 0), np.linspace(-1, 1, 5)),
     ],
 )
-def test_of_arrays_and_floats(name, reference, points):
+def test_elementwise_operations_equal_the_math_module(name, reference, points):
     operation = getattr(ag, name)
     expected = np.array([reference(x) for x in points.tolist()], dtype=float)
     np.testing.assert_allclose(operation(points), expected, rtol=1e-15 if name != "softplus" else 2e-15, atol=0)
@@ -58,11 +58,11 @@ def test_of_arrays_and_floats(name, reference, points):
 
 
 @pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan, 0.0, -0.0, 6.0, 1e300])
-def test_erf_at_its_ends(x):
+def test_erf_at_extreme_arguments_equals_math_erf(x):
     np.testing.assert_array_equal(ag.erf(np.array([x])), [math.erf(x)])
 
 
-def test_erf_of_float32():
+def test_erf_of_float32_is_accurate():
     x = np.linspace(-4, 4, 200, dtype=np.float32)
     assert ag.erf(x).dtype == np.float32
     np.testing.assert_allclose(ag.erf(x), [math.erf(v) for v in x.tolist()], rtol=3e-7)
@@ -70,7 +70,7 @@ def test_erf_of_float32():
 
 @pytest.mark.parametrize("name", ["floor", "ceil", "round", "sign"])
 @pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan])
-def test_whole_parts_of_what_is_not_finite(name, x):
+def test_rounding_of_nonfinite_values_returns_them(name, x):
     np.testing.assert_array_equal(getattr(ag, name)(Value(x)).data, np.array(getattr(ag, name)(np.array(x))))
 
 
@@ -79,7 +79,7 @@ def test_whole_parts_of_what_is_not_finite(name, x):
     [("fmod", np.fmod), ("hypot", np.hypot), ("atan2", np.arctan2), ("logaddexp", np.logaddexp),
      ("maximum", np.maximum), ("minimum", np.minimum)],
 )  # fmt: skip
-def test_of_pairs(name, numpy):
+def test_operations_of_two_arguments_equal_numpy(name, numpy):
     operation = getattr(ag, name)
     same(operation(X, Y), numpy(X, Y))
     for x, y in itertools.product([-2.5, 0.3, 1.0], [-1.5, 1.0, 4.0]):
@@ -88,33 +88,33 @@ def test_of_pairs(name, numpy):
 
 @pytest.mark.parametrize("pair", [(math.nan, 1.0), (1.0, math.nan), (math.inf, 1.0), (-math.inf, math.inf)])
 @pytest.mark.parametrize("name", ["maximum", "minimum", "logaddexp"])
-def test_pairs_that_are_not_finite(name, pair):
+def test_operations_of_nonfinite_pairs_equal_numpy(name, pair):
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(getattr(ag, name)(*pair), getattr(np, name)(*pair))
 
 
 @pytest.mark.parametrize("bounds", [(-0.5, 0.5), (None, 0.2), (-0.2, None), (np.zeros(4), np.ones(4)), (1, -1)])
-def test_clip(bounds):
+def test_clip_equals_numpy(bounds):
     same(ag.clip(X, *bounds), np.clip(X, *bounds))
     same(ag.clip(np.arange(5), min=1), np.clip(np.arange(5), 1, None))
     assert ag.clip(np.arange(5), max=3).dtype == np.arange(5).dtype
 
 
 @pytest.mark.parametrize("f", [ag.isnan, ag.isinf, ag.isfinite, ag.logical_not])
-def test_questions(f):
+def test_predicates_equal_numpy(f):
     points = np.array([0.0, 1.0, math.nan, math.inf])
     np.testing.assert_array_equal(f(points), getattr(np, f.__name__)(points))
     assert [f(float(x)) for x in points] == getattr(np, f.__name__)(points).tolist()
     assert not f(Tensor(points, requires_grad=True)).requires_grad
 
 
-def test_rounding_to_decimals():
+def test_round_to_decimals_equals_numpy():
     np.testing.assert_array_equal(ag.round(X, 2), np.round(X, 2))
     assert ag.round(2.675, 2) == round(2.675, 2)
     assert ag.round(Value(1234.5), -2).data == 1200.0
 
 
-def test_masks_join_with_operators():
+def test_masks_combine_by_operators():
     t = Tensor([-1.0, 0.5, 2.0], requires_grad=True)
     assert ((t > 0) & (t < 1)).tolist() == [False, True, False]
     assert ((t < 0) | (t > 1)).tolist() == [True, False, True]
@@ -128,7 +128,7 @@ def test_masks_join_with_operators():
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod", "var", "std", "any", "all"])
-def test_reductions(name, axis, keepdims):
+def test_reductions_equal_numpy(name, axis, keepdims):
     f, numpy = getattr(ag, name), getattr(np, name)
     same(f(X, axis=axis, keepdims=keepdims), numpy(X, axis=axis, keepdims=keepdims), rtol=1e-12)
     same(f(Tensor(X), axis, keepdims), numpy(X, axis=axis, keepdims=keepdims), rtol=1e-12)
@@ -136,13 +136,13 @@ def test_reductions(name, axis, keepdims):
 
 @pytest.mark.parametrize("axis", [None, 0, -1, (0, 2)])
 @pytest.mark.parametrize("name", ["var", "std"])
-def test_degrees_of_freedom(name, axis):
+def test_ddof_and_correction_equal_numpy(name, axis):
     f, numpy = getattr(ag, name), getattr(np, name)
     same(f(X, axis, ddof=1), numpy(X, axis=axis, ddof=1), rtol=1e-13)
     same(f(X, axis, correction=1), numpy(X, axis=axis, ddof=1), rtol=1e-13)
 
 
-def test_variance_of_numbers_far_from_zero_is_exact():
+def test_variance_of_values_far_from_zero_is_exact():
     far = 1e9 + np.array([1.0, 2.0, 3.0])
     same(ag.var(far), 2 / 3, rtol=1e-14)
     same(ag.std(far), math.sqrt(2 / 3), rtol=1e-14)
@@ -150,25 +150,25 @@ def test_variance_of_numbers_far_from_zero_is_exact():
 
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
 @pytest.mark.parametrize("name", ["cumsum", "cumprod", "argmax", "argmin"])
-def test_scans_and_places(name, axis):
+def test_cumulative_operations_and_argmax_equal_numpy(name, axis):
     same(getattr(ag, name)(X, axis), getattr(np, name)(X, axis), rtol=1e-13)
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
-def test_sort(axis):
+def test_sort_equals_numpy(axis):
     same(ag.sort(X, axis), np.sort(X, axis))
     if axis is not None:
         same(ag.argsort(X, axis), np.argsort(X, axis))
 
 
 @pytest.mark.parametrize("axis", [0, -1, (0, 2)])
-def test_logsumexp(axis):
+def test_logsumexp_equals_numpy_without_overflow(axis):
     same(ag.logsumexp(X, axis), np.log(np.exp(X).sum(axis)), rtol=1e-13)
     same(ag.logsumexp(X + 800, axis), np.log(np.exp(X).sum(axis)) + 800, rtol=1e-13)
 
 
 @pytest.mark.parametrize("f", [ag.sum, ag.mean, ag.max, ag.min, ag.prod, ag.norm])
-def test_reductions_of_a_value(f):
+def test_reductions_of_a_value_return_it(f):
     x = Value(3.0)
     y = f(x)
     y.backward()
@@ -176,7 +176,7 @@ def test_reductions_of_a_value(f):
 
 
 @pytest.mark.parametrize("f", [ag.var, ag.std])
-def test_the_spread_of_a_value_is_nothing(f):
+def test_variance_of_a_value_is_zero(f):
     x = Value(3.0)
     y = f(x)
     y.backward()
@@ -244,7 +244,7 @@ def test_the_spread_of_a_value_is_nothing(f):
         (lambda: ag.tensordot(X, Y.transpose(1, 2, 0), 2), lambda: np.tensordot(X, Y.transpose(1, 2, 0), 2)),
     ],
 )  # fmt: skip
-def test_arrangements(ours, numpys):
+def test_shaping_and_indexing_equal_numpy(ours, numpys):
     same(ours(), numpys())
 
 
@@ -257,7 +257,7 @@ def test_arrangements(ours, numpys):
     ],
     ids=str,
 )  # fmt: skip
-def test_every_kind_of_index(index):
+def test_every_kind_of_index_has_value_and_gradient(index):
     x = Tensor(X, requires_grad=True)
     same(x[index], X[index])
     weights = RNG.normal(size=X[index].shape)
@@ -267,7 +267,7 @@ def test_every_kind_of_index(index):
     np.testing.assert_array_equal(x.grad, expected)
 
 
-def test_axes_by_default():
+def test_default_axes_equal_numpy():
     places = np.argsort(X, -1)
     same(ag.take_along_axis(X, places), np.take_along_axis(X, places, -1))
     same(ag.sort(X), np.sort(X))
@@ -284,11 +284,11 @@ def test_axes_by_default():
     same(ag.norm(X), np.sqrt((X * X).sum()))
 
 
-def test_split_of_nothing():
+def test_split_of_an_empty_array_returns_empty_parts():
     assert [part.shape for part in ag.split(np.zeros((0, 2)), 3)] == [(0, 2)] * 3
 
 
-def test_scatter_and_index_add():
+def test_scatter_and_index_add_accumulate():
     expected = X.copy()
     np.add.at(expected, ([0, 0, 1], [1, 1, 2]), 1.0)
     same(ag.index_add(X, ([0, 0, 1], [1, 1, 2]), 1.0), expected)
@@ -310,7 +310,7 @@ def test_scatter_and_index_add():
         ("...->...", [(2, 3)]), ("i...j->j...", [(2, 3, 4)]),
     ],
 )  # fmt: skip
-def test_einsum(subscripts, shapes):
+def test_einsum_equals_numpy_and_its_adjoint_is_exact(subscripts, shapes):
     arrays = [RNG.normal(size=s) for s in shapes]
     same(ag.einsum(subscripts, *arrays), np.einsum(subscripts, *arrays), rtol=1e-12)
     tensors = [Tensor(a, requires_grad=True) for a in arrays]
@@ -322,7 +322,7 @@ def test_einsum(subscripts, shapes):
         assert np.sum(t.grad * v) == pytest.approx(direct, rel=1e-11)
 
 
-def test_einsum_of_values_and_tensors():
+def test_einsum_mixes_values_and_tensors():
     x, t = Value(2.0), Tensor([1.0, 3.0], requires_grad=True)
     ag.einsum(",i->", x, t).backward()
     assert x.grad == 4.0
@@ -331,7 +331,7 @@ def test_einsum_of_values_and_tensors():
 
 @pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (0, 1, 2)])
 @pytest.mark.parametrize("order", [0.5, 1, 1.5, 2, 3, math.inf])
-def test_norm(order, axis):
+def test_norm_equals_numpy(order, axis):
     found = ag.norm(X, order, axis)
     if order == math.inf:
         same(found, np.abs(X).max(axis))
@@ -340,7 +340,7 @@ def test_norm(order, axis):
     same(ag.norm(X, order, axis, keepdims=True).squeeze(), np.squeeze(found), rtol=1e-15)
 
 
-def test_inverse_solution_and_determinants():
+def test_inverse_solve_and_determinants_equal_numpy():
     stack = RNG.normal(size=(4, 3, 3)) + 2 * np.eye(3)
     same(ag.inv(stack), np.linalg.inv(stack))
     same(ag.det(stack), np.linalg.det(stack))

@@ -72,7 +72,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_every_operation_computes_the_same_numbers(case, path):
+def test_every_operation_exports_the_same_values(case, path):
     arrays = case.operands()
     fixed = {} if len(case.constant) == len(arrays) else {i: arrays[i] for i in case.constant}
     inputs = [a for i, a in enumerate(arrays) if i not in fixed]
@@ -117,7 +117,7 @@ INDICES = {
 
 
 @pytest.mark.parametrize("function", INDICES.values(), ids=INDICES)
-def test_indexing(function, path):
+def test_every_index_exports_the_same_values(function, path):
     x = np.arange(24.0).reshape(2, 3, 4)
     export_onnx(path, Function(function), x)
     assert np.array_equal(run(path, x)[0], function(Tensor(x)).data)
@@ -128,7 +128,7 @@ def test_indexing_without_a_form_is_refused(path):
         export_onnx(path, Function(lambda x: x[np.ones((2, 3), bool)]), np.arange(24.0).reshape(2, 3, 4))
 
 
-def test_numbers_of_mixed_types(path):
+def test_mixed_dtypes_export_the_same_values(path):
     x = np.array([[1.5, -2.0], [0.5, 3.0]], np.float32)
     functions = [
         lambda x: (x > 1) * x + (x <= 1),
@@ -151,7 +151,7 @@ ACTIVATIONS = [name for name in nn.layers.activation.__all__ if name not in ("GL
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_network_with_every_activation(name, path):
+def test_every_activation_exports_with_open_rows(name, path):
     x = np.random.default_rng(0).normal(size=(5, 4)) * 3
     model = nn.Sequential(nn.Linear(4, 6, rng=0), getattr(nn.layers.activation, name)(), nn.Linear(6, 3, rng=1))
     proto = export_onnx(path, model, x)
@@ -178,7 +178,7 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_every_layer(name, path):
+def test_every_layer_exports_with_its_parameters(name, path):
     x = np.random.default_rng(0).normal(size=(5, 4))
     model = LAYERS[name]()
     for _ in range(3):
@@ -190,14 +190,14 @@ def test_every_layer(name, path):
     assert {name for name, _ in model.named_parameters()} <= kept
 
 
-def test_layers_of_two_inputs_and_losses(path):
+def test_bilinear_and_losses_export_with_two_inputs(path):
     x, t = np.random.default_rng(0).uniform(0.1, 0.9, size=(2, 5, 4))
     for model in (nn.Bilinear(4, 4, 2, rng=0), nn.MSELoss(), nn.BCEWithLogitsLoss(), nn.KLDivLoss(), nn.SmoothL1Loss()):
         export_onnx(path, model, x, t)
         assert np.allclose(run(path, x, t)[0], model(x, t).data, 1e-12, 1e-13)
 
 
-def test_weights_keep_their_names_and_are_kept_once(path):
+def test_weights_keep_their_names_and_are_stored_once(path):
     model = nn.MLP(4, [5, 5, 2], rng=0)
     model[2].weight.data = np.tile(model[2].weight.data[:1], (5, 1))
     proto = export_onnx(path, model, np.ones((1, 4)))
@@ -238,7 +238,7 @@ def test_several_inputs_and_outputs(path):
     assert all(np.allclose(a, b.data) for a, b in zip(run(path, x, y), function(Tensor(x), Tensor(y)), strict=True))
 
 
-def test_indices_may_be_an_input(path):
+def test_indices_as_input_leave_rows_open(path):
     class Lookup(nn.Module):
         def __init__(self):
             super().__init__()
@@ -252,7 +252,7 @@ def test_indices_may_be_an_input(path):
     assert rows_are_open(proto)
 
 
-def test_rows_stay_open_only_where_the_graph_allows_it(path):
+def test_rows_stay_open_only_if_the_graph_does_not_depend_on_them(path):
     x = np.ones((4, 6))
     for function, first in (
         (lambda x: x.reshape((-1, 2, 3)).sum(axis=2), ["rows"]),
@@ -274,7 +274,7 @@ def test_rows_stay_open_only_where_the_graph_allows_it(path):
         assert not rows_are_open(export_onnx(path, Function(function), x))
 
 
-def test_the_official_checker_has_the_last_word(path, monkeypatch):
+def test_model_that_the_checker_refuses_is_not_written(path, monkeypatch):
     def refuse(proto, full_check=False):
         raise onnx.checker.ValidationError(f"full_check={full_check}")
 
@@ -284,7 +284,7 @@ def test_the_official_checker_has_the_last_word(path, monkeypatch):
     assert not path.exists()
 
 
-def test_modes_are_given_back_and_the_file_is_of_evaluation(path):
+def test_export_evaluates_and_restores_every_mode(path):
     class Doubling(nn.Module):
         def forward(self, x):
             return x * (2.0 if self.training else 1.0)
@@ -310,21 +310,21 @@ def test_modes_are_given_back_and_the_file_is_of_evaluation(path):
         (lambda x: ag.cumprod(x, axis=1), "'cumprod' has no form"),
     ],
 )
-def test_what_would_compute_other_numbers_is_refused(path, function, words):
+def test_export_of_other_values_is_refused(path, function, words):
     path.write_text("old")
     with pytest.raises(ValueError, match=words):
         export_onnx(path, Function(function), np.arange(6.0).reshape(2, 3) + 1)
     assert path.read_text() == "old"
 
 
-def test_examples_are_needed_and_are_numbers(path):
+def test_missing_or_non_numeric_examples_are_refused(path):
     with pytest.raises(ValueError, match="one example"):
         export_onnx(path, nn.Linear(2, 1))
     with pytest.raises(TypeError, match="numeric array"):
         export_onnx(path, nn.Linear(2, 1), "text")
 
 
-def test_the_missing_package_is_named(path, monkeypatch):
+def test_missing_onnx_package_is_named(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'chainrule\[io\]'"):
         export_onnx(path, nn.Linear(2, 1), np.ones((1, 2)))
