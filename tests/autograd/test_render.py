@@ -147,7 +147,7 @@ def test_the_words_of_a_broken_dot_reach_the_reader(tmp_path, monkeypatch):
         r.render(SOURCE, "svg")
 
 
-def test_a_layout_without_end_is_given_up(tmp_path, monkeypatch):
+def test_layout_that_exceeds_the_time_limit_raises(tmp_path, monkeypatch):
     def endless(command, **options):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 

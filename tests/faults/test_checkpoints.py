@@ -98,7 +98,7 @@ while True:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
-def test_80_killed_while_saving(saved):
+def test_save_killed_at_any_point_keeps_a_complete_file(saved):
     path, _ = saved
     with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, stdout=subprocess.PIPE) as running:
         for _ in range(3):
@@ -110,7 +110,7 @@ def test_80_killed_while_saving(saved):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError(errno.ENOSPC, "No space left on device")],
                          ids=["Ctrl-C", "exception", "disk full"])  # fmt: skip
-def test_80_failing_while_saving(saved, monkeypatch, error):
+def test_save_that_fails_keeps_the_old_file(saved, monkeypatch, error):
     path, into = saved
 
     def fails(*_):
@@ -126,7 +126,7 @@ def test_80_failing_while_saving(saved, monkeypatch, error):
     assert [p.name for p in path.parent.iterdir()] == ["run.npz"]
 
 
-def test_81_files_that_are_no_checkpoint(saved):
+def test_load_of_another_file_raises_checkpoint_error(saved):
     path, into = saved
     whole = path.read_bytes()
     contents = {
@@ -143,7 +143,7 @@ def test_81_files_that_are_no_checkpoint(saved):
     refused(path.parent, into, "not a checkpoint", "directory")
 
 
-def test_81_a_flipped_bit(saved):
+def test_load_of_a_file_with_a_flipped_bit_raises_or_returns_the_same(saved):
     path, into = saved
     whole = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
@@ -153,7 +153,7 @@ def test_81_a_flipped_bit(saved):
     refused(path, into, "damaged|CRC")
 
 
-def test_82_code_inside(saved):
+def test_load_never_executes_code_from_the_file(saved):
     path, into = saved
     data = io.BytesIO()
     np.save(data, np.array([Bomb()] * 6, dtype=object).reshape(3, 2))
@@ -163,7 +163,7 @@ def test_82_code_inside(saved):
         checkpoint.save(path, metrics=np.array([None, 1]))
 
 
-def test_83_claims_of_more_than_is_there(saved):
+def test_load_of_a_forged_size_raises_without_allocating(saved):
     path, into = saved
     forged = npy(bytes(48), shape=(10**13,))
     rewritten(path, lambda members: members.update({"model/0.weight.npy": forged}))
@@ -174,7 +174,7 @@ def test_83_claims_of_more_than_is_there(saved):
     refused(path, into, "claim 10,", f"{path.stat().st_size:,}")
 
 
-def test_84_other_versions_parts_and_models(saved):
+def test_load_of_another_version_or_model_raises(saved):
     path, into = saved
 
     def newer(members):
@@ -187,7 +187,7 @@ def test_84_other_versions_parts_and_models(saved):
     refused(path, into, "version 2", "version 1", "upgrade")
 
 
-def test_85_names_of_every_kind(saved):
+def test_save_and_load_accept_any_name(saved):
     path, _ = saved
     names = ["file", "allow_pickle", "a/b", "../x", "ü λ", "W", "w"]
     checkpoint.save(path, model=Bag({name: np.array([i]) for i, name in enumerate(names)}))
@@ -202,7 +202,7 @@ def test_85_names_of_every_kind(saved):
     np.float32([0.1, 0.2]), np.array([np.pi]), np.array(2.5), np.zeros((0, 3)),
     np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.array([np.nan, -0.0, 5e-324]), np.arange(3, dtype=">f8"),
 ], ids=["float32", "float64", "0-d", "empty", "columns first", "nan -0 subnormal", "big-endian"])  # fmt: skip
-def test_86_every_bit_comes_back(saved, a):
+def test_save_and_load_preserve_every_bit(saved, a):
     path, _ = saved
     checkpoint.save(path, model=Bag({"a": a}))
     b = checkpoint.load(path)["model"]["a"]
@@ -248,7 +248,7 @@ print(*run.train(99))
 """
 
 
-def test_87_a_run_goes_on_in_a_new_process(tmp_path):
+def test_resumed_run_in_a_new_process_equals_an_uninterrupted_run(tmp_path):
     whole, run, path = Run(seed=1).train(99), Run(seed=1), tmp_path / "run.npz"
     assert run.train(5) == whole[:5]  # in the middle of the second epoch
     checkpoint.save(path, **run.parts())

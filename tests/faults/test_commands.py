@@ -35,7 +35,7 @@ def run(capsys):
     ["tanh(a", "  ", "a+" * 5_000_000 + "a", "a*\0", "(" * 300 + "a" + ")" * 300, "+".join("a" * 10_000)],
     ids=["syntax", "nothing", "10 MB", "a zero byte", "300 parentheses", "10,000 terms"],
 )
-def test_75_what_is_no_formula(run, formula):
+def test_invalid_formula_is_reported_at_its_column(run, formula):
     code, out, err = run("grad", formula, "a=1")
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
@@ -58,7 +58,7 @@ def test_75_what_is_no_formula(run, formula):
         ("(a := 1)", "a := 1"),
     ],
 )
-def test_76_code_in_place_of_a_formula(run, monkeypatch, formula, piece):
+def test_code_instead_of_a_formula_is_rejected_unexecuted(run, monkeypatch, formula, piece):
     with monkeypatch.context() as without:
         for name in ("eval", "exec"):
             without.setattr(f"builtins.{name}", None)
@@ -78,7 +78,7 @@ def test_76_code_in_place_of_a_formula(run, monkeypatch, formula, piece):
     ],
     ids=["a variable", "an operation", "too many arguments", "too few"],
 )
-def test_77_names_and_calls_that_are_nearly_right(run, formula, says):
+def test_misspelled_name_is_reported_with_a_suggestion(run, formula, says):
     code, out, err = run("grad", formula, "a=1", "weight=2")
     assert (code, out) == (2, "")
     assert says in err
@@ -88,7 +88,7 @@ def test_77_names_and_calls_that_are_nearly_right(run, formula, says):
     ("formula", "says"),
     [("1/0", "divide(1.0, 0.0)"), ("log(-1)", "log(-1.0)"), ("9**9**9", "power(9.0"), ("1e999", "1e999")],
 )
-def test_78_arithmetic_without_a_result(run, formula, says):
+def test_arithmetic_error_is_reported_in_one_line(run, formula, says):
     code, out, err = run("grad", f"a + {formula}", "a=1")
     assert (code, out) == (1, "")
     assert says in err
@@ -109,13 +109,13 @@ sys.exit(main(["grad", "a*a", "a=1"]))
 """
 
 
-def test_79_control_c():
+def test_ctrl_c_exits_with_130_silently():
     with started("-c", INTERRUPTED) as running:
         out, err = running.communicate(timeout=processes.SECONDS)
     assert (running.returncode, out, err) == (128 + signal.SIGINT, b"", b"")
 
 
-def test_79_a_reader_that_has_had_enough_and_knows_ascii_only():
+def test_closed_pipe_and_ascii_output_succeed_silently():
     formula = "+".join(f"tanh(a*{i})" for i in range(80))
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "TERM": "dumb"}
     with started("-m", "autograd", "explain", formula, "a=0.1") as running:

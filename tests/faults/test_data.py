@@ -7,7 +7,7 @@ import nn
 from nn.data import DataLoader, TensorDataset, random_split, read_csv
 
 
-def test_88_rows_and_batches_that_do_not_fit():
+def test_data_sets_and_loaders_reject_inconsistent_sizes():
     data = TensorDataset(np.arange(5.0).reshape(5, 1), np.arange(5))
     with pytest.raises(ValueError, match=r"has 5 rows, .* 3 rows"):
         TensorDataset(np.zeros((5, 1)), np.zeros(3))
@@ -31,7 +31,7 @@ def test_88_rows_and_batches_that_do_not_fit():
     ],
     ids=["ragged", "text in a column of numbers", "no header", "nan", "nothing"],
 )
-def test_89_tables_that_are_none(tmp_path, text, says):
+def test_read_csv_of_an_invalid_table_raises_with_its_line(tmp_path, text, says):
     path = tmp_path / "data.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=says) as info:
@@ -48,13 +48,13 @@ def test_89_tables_that_are_none(tmp_path, text, says):
     ],
     ids=["BOM and CRLF", "quotes", "one column"],
 )
-def test_89_tables_in_another_spelling(tmp_path, content, rows):
+def test_read_csv_accepts_other_encodings_and_separators(tmp_path, content, rows):
     path = tmp_path / "data.csv"
     path.write_text(content, encoding="utf-8", newline="")
     assert read_csv(path).X.tolist() == rows
 
 
-def test_90_a_seed_repeats_everything():
+def test_manual_seed_reproduces_a_training():
     """The numbers are written here, so that another platform is held to them."""
     data = TensorDataset(np.arange(6.0).reshape(6, 1))
     order = [x.item() for (x,) in DataLoader(data, 1, shuffle=True, rng=3)]

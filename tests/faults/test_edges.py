@@ -88,7 +88,7 @@ RESULTS_AT_THE_END = {F.sigmoid: 1.0, F.tanh: 1.0}
         (lambda x: ag.atan2(x, 0.0), [0.0], [0.0], [0.0]),
     ],
 ))  # fmt: skip
-def test_an_edge_has_the_value_and_the_gradient_of_the_convention(row):
+def test_edge_case_has_the_documented_value_and_gradient(row):
     for f, operand, value, gradient in row:
         x = Tensor(np.array(operand), requires_grad=True)
         with np.errstate(divide="ignore"):
@@ -107,26 +107,26 @@ def test_an_edge_has_the_value_and_the_gradient_of_the_convention(row):
     pytest.param(UserWarning, lambda x: F.cross_entropy(x[:0], np.zeros(0, int)), id="empty batch"),
     pytest.param(UserWarning, lambda x: F.cross_entropy(x, [0, 1], weight=np.zeros(2)), id="weights all 0"),
 ])  # fmt: skip
-def test_nan_comes_with_a_warning(kind, f):
+def test_nan_gradient_warns(kind, f):
     x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     with pytest.warns(kind):
         assert np.isnan(f(x.ravel() if kind is RuntimeWarning else x).data).all()
 
 
-def test_the_largest_of_nothing_is_an_error():
+def test_max_of_an_empty_array_raises():
     with pytest.raises(ValueError, match="empty"):
         ag.max(Tensor(np.zeros(0)))
 
 
 @pytest.mark.parametrize("number", [0.0, -1.0])
-def test_a_logarithm_is_an_error_for_a_float_and_ieee_for_an_array(number):
+def test_log_of_zero_raises_for_floats_and_is_ieee_for_arrays(number):
     with pytest.raises(ValueError, match=r"log\("):
         ag.log(Value(number))
     with pytest.warns(RuntimeWarning, match=r"divide by zero|invalid value"):
         assert not np.isfinite(ag.log(Tensor([number])).data).any()
 
 
-def test_a_negative_base_and_an_exponent_that_wants_a_gradient():
+def test_power_of_a_negative_base_has_a_nan_gradient_of_the_exponent():
     base, exponent = Value(-2.0), Value(3.0, name="n")
     with pytest.warns(GradientWarning, match="'n'"):
         y = base**exponent
@@ -135,7 +135,7 @@ def test_a_negative_base_and_an_exponent_that_wants_a_gradient():
     assert math.isnan(exponent.grad)
 
 
-def test_cross_entropy_of_nothing_that_counts_gives_a_gradient_of_0():
+def test_cross_entropy_of_ignored_targets_has_zero_gradients():
     z = Tensor(np.zeros((2, 3)), requires_grad=True)
     with pytest.warns(UserWarning, match="ignore_index"):
         nn.CrossEntropyLoss()(z, [-100, -100]).backward()

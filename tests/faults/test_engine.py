@@ -28,13 +28,13 @@ def x():
     return Tensor([1.0, 2.0], requires_grad=True, name="x")
 
 
-def test_01_backward_of_several_numbers_without_a_seed(x):
+def test_backward_of_an_array_without_seed_raises(x):
     with raises(RuntimeError, "scalar", r"\(2,\)", "gradient="):
         (x * 2.0).backward()
     assert x.grad is None
 
 
-def test_02_backward_of_what_needs_no_gradient():
+def test_backward_of_a_constant_raises():
     y = Tensor([3.0]) * 2.0
     with raises(
         RuntimeError, "requires_grad", r"mark one before computing, as in Tensor\(\.\.\., requires_grad=True\)"
@@ -43,7 +43,7 @@ def test_02_backward_of_what_needs_no_gradient():
     assert y.grad is None
 
 
-def test_03_backward_twice(x):
+def test_backward_twice_accumulates(x):
     h = x * x
     loss = (h * h).sum()
     for times in (1, 2):
@@ -51,13 +51,13 @@ def test_03_backward_twice(x):
         np.testing.assert_array_equal(x.grad, times * 4 * x.data**3)
 
 
-def test_04_a_seed_of_another_shape(x):
+def test_seed_of_another_shape_raises(x):
     with raises(ValueError, r"\(3,\)", r"\(2,\)"):
         (x * 2.0).backward(gradient=np.ones(3))
     assert x.grad is None
 
 
-def test_05_a_gradient_assigned_that_does_not_fit(x):
+def test_grad_of_another_shape_cannot_be_assigned(x):
     with raises(ValueError, r"\(3,\)", r"\(2,\)"):
         x.grad = np.ones(3)
     with raises(TypeError, "str"):
@@ -66,19 +66,19 @@ def test_05_a_gradient_assigned_that_does_not_fit(x):
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.bool_])
-def test_06_gradients_wanted_of_integers(kind):
+def test_integers_cannot_require_gradients(kind):
     with raises(TypeError, np.dtype(kind).name, "float"):
         Tensor(np.ones(2, kind), requires_grad=True)
 
 
-def test_07_requires_grad_taken_from_a_computed_node(x):
+def test_requires_grad_of_a_computed_node_cannot_be_set(x):
     y = x * 2.0
     with raises(RuntimeError, "leaf", r"detach\(\)"):
         y.requires_grad = False
     assert y.requires_grad
 
 
-def test_08_augmented_assignment_of_a_leaf(x):
+def test_augmented_assignment_creates_a_new_node(x):
     leaf = x
     x += 1.0
     x.sum().backward()
@@ -86,7 +86,7 @@ def test_08_augmented_assignment_of_a_leaf(x):
     assert leaf.grad.tolist() == [1.0, 1.0]
 
 
-def test_09_numbers_changed_between_forward_and_backward(x):
+def test_backward_after_an_in_place_change_raises(x):
     y = ag.exp(x)
     loss = (y * y).sum()
     x.data = x.data + 100.0  # rebound: the recorded numbers count
@@ -99,7 +99,7 @@ def test_09_numbers_changed_between_forward_and_backward(x):
     assert x.grad is None
 
 
-def test_10_the_callers_array_changed_later():
+def test_tensor_is_independent_of_the_array_it_was_created_from():
     a = np.array([1.0, 2.0])
     x = Tensor(a, requires_grad=True)
     loss = (x * x).sum()
@@ -109,7 +109,7 @@ def test_10_the_callers_array_changed_later():
     assert x.data.tolist() == [1.0, 2.0]
 
 
-def test_11_gradients_share_no_memory(x):
+def test_gradients_share_no_memory(x):
     y, seed = Tensor([0.0, 0.0], requires_grad=True), np.ones(2)
     (x + y).backward(gradient=seed)
     seed[:] = 7.0
@@ -117,14 +117,14 @@ def test_11_gradients_share_no_memory(x):
     assert (x.grad.tolist(), y.grad.tolist()) == ([9.0, 1.0], [1.0, 1.0])
 
 
-def test_12_the_gradient_of_a_broadcast_is_an_ordinary_array(x):
+def test_gradient_of_a_broadcast_owns_its_memory(x):
     ag.broadcast_to(x.sum(), (3, 3)).sum().backward()
     assert x.grad.flags.writeable
     assert x.grad.flags.c_contiguous
     assert x.grad.strides == (8,)
 
 
-def test_13_shapes_that_do_not_fit(x):
+def test_operands_of_incompatible_shapes_raise(x):
     wide = Tensor(np.ones((2, 3)))
     for call, name, shapes in (
         (lambda: wide + x, "add", (r"\(2, 3\)", r"\(2,\)")),
@@ -135,7 +135,7 @@ def test_13_shapes_that_do_not_fit(x):
             call()
 
 
-def test_14_reshaping_and_axes_that_are_not_there(x):
+def test_invalid_shapes_and_axes_raise(x):
     for call, kind, says in (
         (lambda: x.reshape(3), ValueError, ("2", "3")),
         (lambda: x.reshape(-1, -1), ValueError, ("one unknown",)),
@@ -146,20 +146,20 @@ def test_14_reshaping_and_axes_that_are_not_there(x):
             call()
 
 
-def test_15_indices_that_are_none(x):
+def test_invalid_indices_raise(x):
     for index, says in ((5, ("5", "size 2")), (0.5, ("0.5", "integers")), ((0, 0), ("too many", "1-dimensional"))):
         with raises(IndexError, *says):
             x[index]
 
 
-def test_16_the_largest_of_nothing():
+def test_max_of_an_empty_array_raises():
     nothing = Tensor(np.zeros((2, 0)))
     for call in (nothing.max, nothing.min, nothing.argmax):
         with raises(ValueError, "empty", "axis 1"):
             call(axis=1)
 
 
-def test_17_one_number_wanted_of_several_and_items_of_one(x):
+def test_conversion_to_a_scalar_requires_one_element(x):
     for call in (x.item, x.__float__, x.__bool__):
         with raises(ValueError, "2"):
             call()
@@ -168,7 +168,7 @@ def test_17_one_number_wanted_of_several_and_items_of_one(x):
             call(Tensor(1.0))
 
 
-def test_18_operands_that_are_none(x):
+def test_invalid_operands_raise(x):
     for wrong, says in (("a", "str"), (None, "None"), ({}, "dict"), (np.array([None, 1.0]), "None")):
         with raises(TypeError, "add", says):
             x + wrong
@@ -176,20 +176,20 @@ def test_18_operands_that_are_none(x):
         ag.add(x, [[1.0], [1.0, 2.0]])
 
 
-def test_19_numpy_on_the_left(x):
+def test_array_on_the_left_of_a_tensor_records(x):
     y = (np.ones(2) * x + np.tanh(x)).sum()
     assert type(y) is Tensor
     y.backward()
     np.testing.assert_allclose(x.grad, 2 - np.tanh(x.data) ** 2)
 
 
-def test_20_arrays_of_values():
+def test_arrays_of_values_are_differentiated():
     objects = np.array([Value(1.0), Value(2.0)])
     (objects * objects * 3.0).sum().backward()
     assert [v.grad for v in objects] == [6.0, 12.0]
 
 
-def test_21_single_precision_stays():
+def test_float32_is_preserved():
     x = Tensor(np.float32([1.0, 2.0]), requires_grad=True)
     y = (x * 2.0 + np.float64(0.5)).mean() / 3
     y.backward()
@@ -207,7 +207,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("a", LAYOUTS.values(), ids=LAYOUTS)
-def test_22_arrays_of_any_layout(a):
+def test_arrays_of_any_memory_layout_are_accepted(a):
     x = Tensor(a, requires_grad=True)
     y = ag.tanh(x) * x
     y.sum().backward()
@@ -216,7 +216,7 @@ def test_22_arrays_of_any_layout(a):
     np.testing.assert_allclose(x.grad, np.tanh(a) + a * (1 - np.tanh(a) ** 2))
 
 
-def test_23_nan_and_infinity_are_not_hidden():
+def test_nan_and_infinity_propagate():
     x = Tensor([np.nan, np.inf, 1.0], requires_grad=True)
     loss = (x * x).sum()
     loss.backward()
@@ -224,7 +224,7 @@ def test_23_nan_and_infinity_are_not_hidden():
     np.testing.assert_array_equal(x.grad, [np.nan, np.inf, 2.0])
 
 
-def test_24_anomalies_are_found_where_they_arise():
+def test_detect_anomaly_reports_the_operation():
     x = Tensor([0.0, 4.0], requires_grad=True, name="x")
     with ag.detect_anomaly():
         with raises(FloatingPointError, "log", "0", r"test_engine\.py:\d+"):
@@ -235,12 +235,12 @@ def test_24_anomalies_are_found_where_they_arise():
     assert x.grad is None
 
 
-def test_25_a_float_outside_the_domain():
+def test_float_outside_the_domain_raises():
     with raises(ValueError, r"log\(-1\.0\)"):
         Value(-1.0).log()
 
 
-def test_26_an_exception_in_a_hook(x):
+def test_exception_in_a_hook_leaves_the_gradients_unchanged(x):
     y = Tensor([3.0, 4.0], requires_grad=True)
     h = x * y
     remove = h.register_hook(lambda g: 1 / 0)
@@ -253,7 +253,7 @@ def test_26_an_exception_in_a_hook(x):
     assert (x.grad.tolist(), y.grad.tolist()) == ([3.0, 4.0], [2.0, 3.0])
 
 
-def test_27_no_grad_left_by_any_way(x):
+def test_no_grad_restores_the_mode_after_an_exception_or_return(x):
     def returns():
         with no_grad():
             return 1
@@ -271,7 +271,7 @@ def test_27_no_grad_left_by_any_way(x):
     assert ag.is_grad_enabled()
 
 
-def test_28_threads_do_not_meet(x):
+def test_threads_have_independent_modes_and_graphs(x):
     found, leaves = [], [Tensor([float(i)], requires_grad=True) for i in range(4)]
 
     def train(leaf):
@@ -288,7 +288,7 @@ def test_28_threads_do_not_meet(x):
     assert [leaf.grad.item() for leaf in leaves] == [0.0, 2.0, 4.0, 6.0]
 
 
-def test_29_many_nodes_consumers_and_ways():
+def test_deep_wide_and_shared_graphs_are_differentiated():
     """A chain of a million, in a process with the usual stack, is in the tests of lifetimes."""
     x = y = Value(1.0)
     for _ in range(200):
@@ -304,7 +304,7 @@ def test_29_many_nodes_consumers_and_ways():
     assert gradients(deep, x) == 1.0
 
 
-def test_30_a_graph_is_freed_without_the_collector(x):
+def test_graph_is_freed_without_the_garbage_collector(x):
     gc.disable()
     try:
         h = ag.tanh(x)
@@ -317,14 +317,14 @@ def test_30_a_graph_is_freed_without_the_collector(x):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))], ids=["copy", "pickle"])
-def test_31_copies_of_leaves_and_of_nodes(x, copied):
+def test_copy_of_a_leaf_is_independent_and_of_a_node_detached(x, copied):
     twin = copied(x)
     assert (twin.data.tolist(), twin.requires_grad, twin is x) == ([1.0, 2.0], True, False)
     with raises(TypeError, r"detach\(\)"):
         copied(x * 2.0)
 
 
-def test_32_large_and_deep_nodes_in_print():
+def test_repr_of_large_and_deep_nodes_is_short():
     y = Tensor(np.zeros((2000, 2000)), requires_grad=True)
     v = Value(0.0)
     for _ in range(5_000):
@@ -334,7 +334,7 @@ def test_32_large_and_deep_nodes_in_print():
 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
-def test_33_memory_or_patience_ends_half_way(x, error, monkeypatch):
+def test_interrupted_backward_leaves_the_gradients_unchanged(x, error, monkeypatch):
     y = Tensor([3.0, 4.0], requires_grad=True)
     loss = (ag.tanh(x) + ag.exp(y)).sum()
     (x * y).sum().backward()
@@ -353,7 +353,7 @@ def test_33_memory_or_patience_ends_half_way(x, error, monkeypatch):
     np.testing.assert_allclose(x.grad, before[0] + 1 - np.tanh(x.data) ** 2)
 
 
-def test_34_gradients_that_cannot_be_checked_as_they_are():
+def test_gradcheck_reports_unsuitable_functions():
     calls = []
 
     def restless(x):
@@ -372,7 +372,7 @@ def test_34_gradients_that_cannot_be_checked_as_they_are():
         ag.gradcheck(lambda x: x.detach() * 2.0, np.array([1.0]))
 
 
-def test_a_write_through_the_array_is_the_one_change_nobody_notices(x):
+def test_write_to_elements_of_an_array_is_not_detected(x):
     """Documented as such; one that is spelled as an update of `data` is noticed."""
     loss = (x * x).sum()
     with warnings.catch_warnings():

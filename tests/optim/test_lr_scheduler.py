@@ -79,7 +79,7 @@ def agree(name, rows):
 
 
 @pytest.mark.parametrize("name", cases.CASES)
-def test_200_steps_are_pytorchs(name):
+def test_two_hundred_steps_equal_pytorch(name):
     opt = optimizer(name)
     schedule = made(cases.CASES[name], opt)
     assert schedule.get_last_lr() == seen(opt)[:2]

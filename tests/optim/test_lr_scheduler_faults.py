@@ -71,13 +71,13 @@ class Groups:
         lambda opt: SequentialLR(opt, [], []),
     ],
 )
-def test_61_not_an_optimizer(make, thing):
+def test_schedule_of_something_else_than_an_optimizer_raises(make, thing):
     with pytest.raises(TypeError, match=f"needs an optimizer with param_groups, not {type(thing).__name__}"):
         make(thing)
 
 
 @pytest.mark.parametrize("kind", [LambdaLR, MultiplicativeLR])
-def test_61_lambdas(kind, sgd):
+def test_lambda_that_is_not_callable_raises(kind, sgd):
     with pytest.raises(TypeError, match=r"lr_lambda must be a function such as lambda t: .* got 0\.5"):
         kind(sgd, 0.5)
     with pytest.raises(TypeError, match=r"lr_lambda\[1\] must be a function"):
@@ -86,7 +86,7 @@ def test_61_lambdas(kind, sgd):
         kind(sgd, [lambda t: 1.0] * 3)
 
 
-def test_61_wrong_counts_of_other_options(sgd):
+def test_wrong_number_of_options_raises(sgd):
     with pytest.raises(ValueError, match="max_lr has 3 values for 2 parameter groups"):
         OneCycleLR(sgd, [0.1, 0.2, 0.3], 10)
     with pytest.raises(ValueError, match="base_lr has 1 values for 2 parameter groups"):
@@ -147,7 +147,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("kind", "options", "says"), WRONG)
-def test_62_a_value_out_of_range_is_refused_at_construction(kind, options, says, sgd):
+def test_option_out_of_range_raises_at_construction(kind, options, says, sgd):
     before = [dict(group) for group in sgd.param_groups]
     with pytest.raises(ValueError, match=re.escape(says)):
         kind(sgd, **options)
@@ -167,23 +167,23 @@ def test_62_a_value_out_of_range_is_refused_at_construction(kind, options, says,
         (CyclicLR, {"base_lr": 0.1, "max_lr": 0.2, "scale_fn": 0.5}, "scale_fn must be a function"),
     ],
 )
-def test_62_a_value_of_another_type_is_refused(kind, options, says, sgd):
+def test_option_of_another_type_raises(kind, options, says, sgd):
     with pytest.raises(TypeError, match=re.escape(says)):
         kind(sgd, **options)
 
 
-def test_62_numpy_numbers_are_numbers():
+def test_numpy_scalars_are_accepted_as_options():
     assert preview(StepLR, 3, step_size=np.int64(1), gamma=np.float32(0.5)) == [1.0, 0.5, 0.25]
 
 
-def test_62_no_iterations_at_all_is_the_end_at_once():
+def test_zero_iterations_give_the_final_rate():
     assert preview(ConstantLR, 2, total_iters=0) == [1.0, 1.0]
     assert preview(LinearLR, 2, total_iters=0, end_factor=0.5) == [0.5, 0.5]
     assert preview(PolynomialLR, 2, total_iters=0) == [0.0, 0.0]
     assert preview(ConstantLR, 4, factor=0.0, total_iters=2) == [0.0, 0.0, 1.0, 1.0]
 
 
-def test_62_cycle_momentum_needs_a_momentum():
+def test_cycle_momentum_requires_a_momentum():
     opt = Rates(0.1)
     del opt.param_groups[0]["momentum"]
     with pytest.raises(ValueError, match="'momentum' or 'betas' in parameter group 0 of Rates; pass cycle_momentum=F"):
@@ -195,7 +195,7 @@ def test_62_cycle_momentum_needs_a_momentum():
 # -- 63 ------------------------------------------------------------------------------------------------------
 
 
-def test_63_milestones(sgd):
+def test_invalid_milestones_raise(sgd):
     parts = [ExponentialLR(sgd, 0.9), StepLR(sgd, 3), StepLR(sgd, 5)]
     with pytest.raises(ValueError, match=re.escape("milestones must be in rising order, not [9, 4]")):
         SequentialLR(sgd, parts, [9, 4])
@@ -208,7 +208,7 @@ def test_63_milestones(sgd):
     assert MultiStepLR(sgd, [9, 4]).milestones == [4, 9]
 
 
-def test_63_what_can_be_combined(sgd):
+def test_invalid_combination_of_schedules_raises(sgd):
     other = Rates(0.1)
     with pytest.raises(ValueError, match="at least one schedule"):
         ChainedScheduler([])
@@ -238,7 +238,7 @@ def test_63_what_can_be_combined(sgd):
         lambda opt: WarmupLR(StepLR(opt, 3), 2),
     ],
 )
-def test_64_stepping_before_the_optimizer_warns_once(make, sgd):
+def test_step_before_the_optimizer_warns_once(make, sgd):
     schedule = make(sgd)
     with pytest.warns(UserWarning, match=r"came before optimizer.step\(\).*the order is") as found:
         schedule.step()
@@ -262,7 +262,7 @@ def test_schedule_resumed_with_last_epoch_and_stepped_before_its_optimizer_warns
     loaded.step()  # saved between the two steps: no warning
 
 
-def test_64_a_step_skipped_for_nan_is_a_step():
+def test_optimizer_step_skipped_for_nan_counts():
     leaf = Leaf(2)
     sgd = SGD([leaf], lr=0.1, skip_nonfinite=True)
     schedule = StepLR(sgd, 3)
@@ -279,7 +279,7 @@ def test_64_a_step_skipped_for_nan_is_a_step():
     assert (sgd.step_count, sgd.skipped) == (1, 2)
 
 
-def test_64_past_the_end_of_one_cycle(sgd):
+def test_step_past_the_end_of_one_cycle_raises(sgd):
     schedule = OneCycleLR(sgd, 0.1, total_steps=5)
     sgd.step()
     for _ in range(5):
@@ -295,7 +295,7 @@ def test_64_past_the_end_of_one_cycle(sgd):
 # -- 65 ------------------------------------------------------------------------------------------------------
 
 
-def test_65_plateau_without_a_metric(sgd):
+def test_plateau_without_metric_raises(sgd):
     schedule = ReduceLROnPlateau(sgd)
     for call in (schedule.step, lambda: schedule.step(None), lambda: schedule.step([1.0, 2.0])):
         with pytest.raises(TypeError, match=r"metric|real number"):
@@ -310,7 +310,7 @@ def test_65_plateau_without_a_metric(sgd):
     assert sgd.param_groups[0]["lr"] == 0.1
 
 
-def test_65_a_nan_metric_counts_as_bad_and_warns(sgd):
+def test_nan_metric_counts_as_bad_and_warns(sgd):
     schedule = ReduceLROnPlateau(sgd, factor=0.5, patience=1)
     schedule.step(1.0)
     for bad in (1, 2):
@@ -320,7 +320,7 @@ def test_65_a_nan_metric_counts_as_bad_and_warns(sgd):
     assert schedule.best == 1.0
 
 
-def test_65_plateau_fires_when_bad_epochs_exceed_the_patience():
+def test_plateau_reduces_the_rate_when_patience_is_exceeded():
     opt = Rates(1.0)
     schedule = ReduceLROnPlateau(opt, factor=0.5, patience=3)
     rates = []
@@ -333,13 +333,13 @@ def test_65_plateau_fires_when_bad_epochs_exceed_the_patience():
 # -- 66 ------------------------------------------------------------------------------------------------------
 
 
-def test_66_going_on_without_initial_lr(sgd):
+def test_resuming_without_initial_lr_raises(sgd):
     sgd.param_groups[0]["initial_lr"] = 0.1
     with pytest.raises(KeyError, match="parameter group 1 has no 'initial_lr', which last_epoch=5"):
         StepLR(sgd, 3, last_epoch=5)
 
 
-def test_66_state_of_another_schedule(sgd):
+def test_state_of_another_schedule_raises(sgd):
     schedule = StepLR(sgd, 3)
     good = schedule.state_dict()
     wrong = [
@@ -356,7 +356,7 @@ def test_66_state_of_another_schedule(sgd):
     assert schedule.state_dict() == good
 
 
-def test_66_a_wrong_part_deep_inside_changes_nothing(sgd):
+def test_invalid_nested_state_changes_nothing(sgd):
     schedule = ChainedScheduler([StepLR(sgd, 3), ExponentialLR(sgd, 0.9)])
     good = schedule.state_dict()
     other = ChainedScheduler([StepLR(sgd, 5), StepLR(sgd, 7)]).state_dict()
@@ -369,7 +369,7 @@ def test_66_a_wrong_part_deep_inside_changes_nothing(sgd):
     assert schedule.state_dict() == good
 
 
-def test_66_a_group_added_later_joins_at_the_rate_it_brings(sgd):
+def test_group_added_later_starts_at_its_own_rate(sgd):
     schedule = StepLR(sgd, 2, gamma=0.5)
     cosine = CosineAnnealingWarmRestarts(sgd, T_0=4)
     sgd.step()
@@ -383,7 +383,7 @@ def test_66_a_group_added_later_joins_at_the_rate_it_brings(sgd):
     assert schedule.base_lrs == cosine.base_lrs == [0.1, 0.01, 0.8]
 
 
-def test_66_a_group_added_later_takes_its_turn_in_a_sequence(sgd):
+def test_group_added_later_follows_a_sequence(sgd):
     schedule = SequentialLR(sgd, [StepLR(sgd, 9), ExponentialLR(sgd, 0.5)], [2])
     sgd.step()
     sgd.add_param_group({"params": [Leaf(1)], "lr": 0.8})
@@ -392,7 +392,7 @@ def test_66_a_group_added_later_takes_its_turn_in_a_sequence(sgd):
         assert schedule.get_last_lr()[2] == wanted
 
 
-def test_66_a_group_added_later_has_no_share_in_lists(sgd):
+def test_group_added_later_raises_for_options_per_group(sgd):
     schedules = [LambdaLR(sgd, [lambda t: 0.5, lambda t: 0.25]), OneCycleLR(sgd, [0.1, 0.2], 50), SWALR(sgd, [0.1] * 2)]
     sgd.step()
     sgd.add_param_group({"params": [Leaf(1)], "lr": 0.8})
@@ -409,7 +409,7 @@ def test_66_a_group_added_later_has_no_share_in_lists(sgd):
         plateau.step(1.0)
 
 
-def test_66_the_optimizer_carries_initial_lr_through_its_own_state(sgd):
+def test_optimizer_state_contains_initial_lr(sgd):
     schedule = ExponentialLR(sgd, 0.5)
     sgd.step()
     schedule.step()
