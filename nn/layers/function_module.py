@@ -29,7 +29,7 @@ class FunctionModule(Module):
     (8.0, Power(exponent=2.0))
     """
 
-    function: ClassVar[Callable[..., Any]]
+    _function: ClassVar[Callable[..., Any]]
     __signature__: ClassVar[inspect.Signature] = inspect.Signature()
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None, inputs: int | None = None) -> None:
@@ -38,9 +38,10 @@ class FunctionModule(Module):
             return
         parameters = list(inspect.signature(function).parameters.values())
         count = sum(p.default is p.empty for p in parameters) if inputs is None else inputs
-        cls.function = staticmethod(function)
+        cls._function = staticmethod(function)
         cls.__signature__ = inspect.Signature([p.replace(annotation=p.empty) for p in parameters[count:]])
-        cls.__doc__ = _Documentation(count)  # type: ignore[assignment]
+        if cls.__doc__ is None:
+            cls.__doc__ = _Documentation(count)  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__()
@@ -59,7 +60,7 @@ class FunctionModule(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function to the inputs."""
-        return self.function(*args, **kwargs, **self.options)
+        return self._function(*args, **kwargs, **self.options)
 
     def extra_repr(self) -> str:
         """Return the options."""
@@ -73,7 +74,7 @@ class _Documentation:
         self.inputs = inputs
 
     def __get__(self, instance: object, owner: type[FunctionModule]) -> str:
-        return _class_doc(owner.__name__, owner.function, self.inputs, list(owner.__signature__.parameters))
+        return _class_doc(owner.__name__, owner._function, self.inputs, list(owner.__signature__.parameters))
 
 
 def _class_doc(name: str, function: Callable[..., Any], inputs: int, options: Sequence[str]) -> str:
@@ -94,10 +95,12 @@ def _class_doc(name: str, function: Callable[..., Any], inputs: int, options: Se
 
 def _module_call(line: str, name: str, function: str, inputs: int) -> str:
     """Return a line of an example with ``function(inputs, options)`` written as ``Name(options)(inputs)``."""
-    if not line.startswith(">>> "):
+    source = line.removeprefix(">>> ")
+    try:
+        calls = list(ast.walk(ast.parse(source)))
+    except SyntaxError:  # a result, or one line of a block
         return line
-    source = line[4:]
-    for call in ast.walk(ast.parse(source)):
+    for call in calls:
         if isinstance(call, ast.Call) and ast.unparse(call.func) == function:
             arguments = [str(ast.get_source_segment(source, part)) for part in (*call.args, *call.keywords)]
             module = f"{name}({', '.join(arguments[inputs:])})({', '.join(arguments[:inputs])})"

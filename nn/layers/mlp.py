@@ -25,7 +25,7 @@ NORMS: Constructors = {
     "batch": BatchNorm1d, "batchnorm1d": BatchNorm1d, "layer": LayerNorm, "layernorm": LayerNorm, "rms": RMSNorm,
     "rmsnorm": RMSNorm,
 }  # fmt: skip
-INITIALIZERS = {"lecun": lecun_normal_, "xavier": xavier_uniform_}
+INITIALIZERS: dict[str, Callable[..., Any]] = {"lecun": lecun_normal_, "xavier": xavier_uniform_}
 
 
 def _created(what: str, given: Any, table: Constructors, *args: Any) -> list[Module]:

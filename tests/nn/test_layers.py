@@ -245,16 +245,16 @@ def test_embedding_padding_row_receives_no_gradient():
 
 # --------------------------------------------------------------------------- modules derived from their function
 
-DERIVED = [c for c in vars(nn).values() if isinstance(c, type) and hasattr(c, "function")]
+DERIVED = [c for c in vars(nn).values() if isinstance(c, type) and hasattr(c, "_function")]
 
 
 @pytest.mark.parametrize("kind", DERIVED)
 def test_derived_module_has_the_options_defaults_and_summary_of_its_function(kind):
-    function = inspect.signature(kind.function).parameters
+    function = inspect.signature(kind._function).parameters
     module = inspect.signature(kind).parameters
     assert list(function)[-len(module) :] == list(module) or not module
     assert all(parameter.default == function[name].default for name, parameter in module.items())
-    assert kind.__doc__.split("\n")[0] == inspect.getdoc(kind.function).split("\n")[0]
+    assert kind.__doc__.split("\n")[0] == inspect.getdoc(kind._function).split("\n")[0]
     assert f">>> {kind.__name__}(" in kind.__doc__ or f"({kind.__name__}(" in kind.__doc__
 
 
@@ -278,10 +278,32 @@ def test_derived_module_survives_copy_and_pickle(duplicate):
 
 def test_subclass_of_a_derived_module_keeps_its_options():
     class Scaled(nn.HuberLoss):
+        """Twice the loss."""
+
         def forward(self, input, target):
             return 2.0 * super().forward(input, target)
 
     assert Scaled(delta=0.5)(A, Y) == 2.0 * nn.HuberLoss(delta=0.5)(A, Y)
+    assert Scaled.__doc__ == "Twice the loss."
+
+
+def test_derived_documentation_of_a_function_without_sections_or_with_blocks():
+    def double(x, times=2):
+        """Multiply.
+
+        >>> for x in [1]:
+        ...     double(x)
+        2
+        >>> double(3, times=4) + double(1)
+        14
+        """
+        return x * times
+
+    class Double(nn.layers.function_module.FunctionModule, function=double): ...
+
+    assert Double.__doc__.split("\n\n")[0] == "Multiply."
+    assert ">>> Double(times=4)(3) + Double()(1)" in Double.__doc__
+    assert ">>> for x in [1]:\n...     double(x)" in Double.__doc__
 
 
 def test_defaults_of_stateful_layers_equal_those_of_pytorch():
