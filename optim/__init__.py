@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules: each is its paper's formula. Needs NumPy and nothing else of ours."""
+"""Optimizers and learning-rate schedules, written as the formulas of their papers. Depends on NumPy only."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name == "distributed":  # what a script of one process does not need
+    if name == "distributed":  # not needed by scripts of one process
         return importlib.import_module(".distributed", __name__)
     raise AttributeError(f"module 'optim' has no attribute {name!r}")
 

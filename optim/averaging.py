@@ -1,4 +1,4 @@
-"""Averages of the weights along the way: stochastic weight averaging and exponential moving averages.
+"""Averages of the weights: stochastic weight averaging (SWA) and exponential moving averages (EMA).
 
 ::
 
@@ -7,7 +7,7 @@
         ...
         optimizer.step()
         averaged.update_parameters(model)
-    update_bn(batches, averaged)                     # only for models with batch normalisation
+    update_bn(batches, averaged)                     # only for models with batch normalization
     averaged(x)
 """
 
@@ -25,7 +25,7 @@ __all__ = ["AveragedModel", "get_ema_avg_fn", "get_swa_avg_fn", "update_bn"]
 
 Average = Callable[[Any, Any, int], Any]
 
-# What batch normalisation keeps, under PyTorch's names, and what it starts from.
+# Buffers of batch normalization, with the names used by PyTorch, and their initial values.
 STATISTICS = {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
 
 
@@ -47,7 +47,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     """Return the exponential moving average: ``decay * avg + (1 - decay) * new``.
 
     Polyak & Juditsky 1992 averaged equally; the exponential form is that of Tarvainen & Valpola 2017 (mean
-    teacher), equation 2.  There is no correction of the bias to the first model, as in PyTorch.
+    teacher), equation 2.  The bias to the first model is not corrected, as in PyTorch.
 
     Examples
     --------
@@ -59,11 +59,11 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     return lambda averaged, new, n: weight * averaged + (1.0 - weight) * new
 
 
-def like(number: Any, wanted: Any) -> Any:
-    """Return a fresh `number` of the kind of `wanted`: a float, or an array of its dtype."""
+def like(value: Any, wanted: Any) -> Any:
+    """Return a copy of `value` with the type of `wanted`: a float, or an array of its dtype."""
     if isinstance(wanted, np.ndarray):
-        return np.array(number, dtype=wanted.dtype, order="C")
-    return type(wanted)(number)
+        return np.array(value, dtype=wanted.dtype, order="C")
+    return type(wanted)(value)
 
 
 class AveragedModel:
@@ -77,27 +77,27 @@ class AveragedModel:
     Parameters
     ----------
     model : module
-        Anything with ``parameters()``; it is copied.  Buffers are found by ``named_buffers()`` and
-        ``named_modules()``, where there are any.
+        Any object with ``parameters()``; it is copied. Buffers are found by ``named_buffers()`` and
+        ``named_modules()``, if it has them.
     avg_fn : callable, optional
-        ``(averaged, new, n) -> averaged`` on numbers, with n the models averaged so far; `get_swa_avg_fn` when not
-        given, `get_ema_avg_fn` for an exponential average, or your own.
+        ``(averaged, new, n) -> averaged`` on floats or arrays, with n the number of averaged models; by default that
+        of `get_swa_avg_fn`. `get_ema_avg_fn` returns one for an exponential average.
     use_buffers : bool, default False
-        Average the floating-point buffers too (running statistics), instead of copying them.
+        Average floating-point buffers (running statistics) instead of copying them.
 
     Attributes
     ----------
     module : module
         The averaged copy.
     n_averaged : int
-        How many models went into it.
+        The number of averaged models.
 
     Notes
     -----
-    Izmailov et al. 2018, Algorithm 1.  The keys of `state_dict` are PyTorch's: ``n_averaged`` and ``module.`` before
-    each of the model's.  PyTorch's `multi_avg_fn` exists to fuse kernels, and is not needed here.  Whole-number
-    buffers, such as a count of batches, are copied and never averaged.  What is not named here (`parameters`,
-    `train`, `eval`, ...) is the copy's.
+    Izmailov et al. 2018, Algorithm 1.  The keys of `state_dict` are those of PyTorch: ``n_averaged``, and the
+    model's keys prefixed with ``module.``. PyTorch's `multi_avg_fn`, which fuses kernels, is not supported. Integer
+    buffers, such as a count of batches, are always copied. Other attributes (`parameters`, `train`, `eval`, ...) are
+    those of the copy.
 
     Examples
     --------
@@ -120,10 +120,10 @@ class AveragedModel:
 
     def __init__(self, model: Any, avg_fn: Average | None = None, use_buffers: bool = False) -> None:
         if not callable(getattr(model, "parameters", None)):
-            raise TypeError(f"AveragedModel averages a module with parameters(), not {type(model).__name__}")
+            raise TypeError(f"AveragedModel needs a module with parameters(), got {type(model).__name__}")
         if avg_fn is not None and not callable(avg_fn):
             raise TypeError(
-                f"avg_fn must be a function of (averaged, new, n), not {avg_fn!r}; "
+                f"avg_fn must be a function of (averaged, new, n), got {avg_fn!r}; "
                 "for an exponential average pass get_ema_avg_fn(0.999)"
             )
         self.module: Any = copy.deepcopy(model)
@@ -132,17 +132,17 @@ class AveragedModel:
         self.use_buffers = use_buffers
 
     def update_parameters(self, model: Any) -> None:
-        """Take the present parameters of `model` into the average.
+        """Update the average with the present parameters of `model`, atomically.
 
         Raises
         ------
         ValueError
-            If the parameters differ in number or shape from those that are averaged; nothing is changed then.
+            If the parameters differ in number or shape from the averaged ones.
         """
         mine, theirs = list(self.module.parameters()), list(model.parameters())
         shapes, others = ([np.shape(p.data) for p in parameters] for parameters in (mine, theirs))
         if shapes != others:
-            raise ValueError(f"the average is of parameters of shapes {shapes}, and this model has {others}")
+            raise ValueError(f"the averaged parameters have shapes {shapes}, this model has {others}")
         averages = [self._average(p.data, new.data) for p, new in zip(mine, theirs, strict=True)]
         buffers = list(self._averaged_buffers(model))
         for parameter, average in zip(mine, averages, strict=True):
@@ -152,28 +152,28 @@ class AveragedModel:
         self.n_averaged += 1
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the averaged model's output."""
+        """Return the output of the averaged model."""
         return self.module(*args, **kwargs)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the averaged model's state and the number of models in it."""
+        """Return the state of the averaged model and the number of averaged models."""
         state = {f"module.{key}": value for key, value in self.module.state_dict().items()}
         return {"n_averaged": np.array(self.n_averaged), **state}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on averaging where `state_dict` was taken."""
+        """Restore a `state_dict`."""
         if not isinstance(state_dict, Mapping) or "n_averaged" not in state_dict:
-            raise ValueError("this is no state of an AveragedModel: it has no 'n_averaged'")
+            raise ValueError("not a state_dict of an AveragedModel: it has no 'n_averaged'")
         count = int(state_dict["n_averaged"])
         if count < 0:
-            raise ValueError(f"n_averaged must be a whole number >= 0, not {count}")
+            raise ValueError(f"n_averaged must be in [0, inf), got {count}")
         self.module.load_state_dict(
             {key.removeprefix("module."): value for key, value in state_dict.items() if key != "n_averaged"}
         )
         self.n_averaged = count
 
     def __getattr__(self, name: str) -> Any:
-        if name == "module" or name.startswith("__"):  # while it is being copied there is no module yet
+        if name == "module" or name.startswith("__"):  # `module` is missing while the object is copied
             raise AttributeError(name)
         return getattr(self.module, name)
 
@@ -197,22 +197,21 @@ class AveragedModel:
 
 
 def update_bn(loader: Iterable[Any], model: Any) -> None:
-    """Recompute the running statistics of batch normalisation for the model as it is.
+    """Recompute the running statistics of batch normalization for the present weights.
 
-    An average of weights has other activations than any of the models in it.  The statistics become the plain
-    average over the batches; afterwards momentum and training mode are what they were.
+    A model with averaged weights has other activations than each of the averaged models. The statistics are set to the
+    mean over the batches; momentum and training mode are restored afterwards.
 
     Parameters
     ----------
     loader : iterable
         Batches of inputs, or of tuples whose first item is the input.
     model : module
-        Its ``modules()`` with `running_mean`, `running_var` and `num_batches_tracked` are batch normalisation
-        that keeps statistics; without any, nothing happens.
+        Modules with the buffers `running_mean`, `running_var` and `num_batches_tracked` are updated.
 
     Notes
     -----
-    Izmailov et al. 2018, section 3.2.  PyTorch's `device` does not exist here.
+    Izmailov et al. 2018, section 3.2. PyTorch's argument `device` is not supported.
 
     Examples
     --------
@@ -241,7 +240,7 @@ def update_bn(loader: Iterable[Any], model: Any) -> None:
         for norm in norms:
             for name, start in STATISTICS.items():
                 setattr(norm, name, np.full_like(getattr(norm, name), start))
-            norm.momentum = None  # None is the cumulative average
+            norm.momentum = None  # None means the cumulative average
         for batch in loader:
             model(batch[0] if isinstance(batch, list | tuple) else batch)
     finally:

@@ -72,13 +72,13 @@ class Optimizer(Options):
     skip_nonfinite: bool = False
 
     elementwise: ClassVar[bool] = True
-    """Whether the rule treats every element independently; if not, it is given each parameter in its own shape."""
+    """True if the rule treats every element independently; otherwise it receives each parameter in its own shape."""
     own_decay: ClassVar[bool] = False
-    """Whether the rule applies ``weight_decay`` itself."""
+    """True if the rule applies ``weight_decay`` itself."""
     needs_closure: ClassVar[bool] = False
-    """Whether `step` evaluates the loss several times and therefore needs a closure."""
+    """True if `step` evaluates the loss several times and therefore needs a closure."""
     decoupled_decay: ClassVar[bool] = False
-    """Whether ``weight_decay`` always shrinks the parameter instead of being added to the gradient."""
+    """True if ``weight_decay`` always shrinks the parameter instead of being added to the gradient."""
     kept: ClassVar[dict[str, Any]] = {}
     """Values that the optimizer itself keeps in every group beside the options, with their initial values."""
     start: ClassVar[Callable[..., State]]
@@ -360,7 +360,7 @@ class Optimizer(Options):
 
 
 def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
-    """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularisation."""
+    """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularization."""
     if maximize:
         g = -g
     if weight_decay:

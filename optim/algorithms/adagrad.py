@@ -29,7 +29,7 @@ class RMSprop(Optimizer):
     eps, eps_root : float
         Added outside and inside the root.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
     momentum : float
         Decay rate of b.
     centered : bool
@@ -98,7 +98,7 @@ class Adagrad(Optimizer):
     lr_decay : float
         Decay of `lr` with the step count.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
     initial_accumulator_value : float
         Initial value of s.
     eps : float
@@ -154,7 +154,7 @@ class Adadelta(Optimizer):
     eps : float
         Added inside both roots; it determines the size of the first steps.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
 
     Notes
     -----

@@ -29,7 +29,7 @@ class Adam(Optimizer):
     eps, eps_root : float
         Added outside and inside the root. ``eps=0, eps_root=1e-8`` is the form with one epsilon inside.
     weight_decay : float
-        L2 regularisation, added to the gradient; with `decoupled_weight_decay` as in `AdamW`.
+        L2 regularization, added to the gradient; with `decoupled_weight_decay` as in `AdamW`.
     amsgrad : bool
         Divide by the maximum of all v (Reddi, Kale & Kumar 2018, Algorithm 2; bias-corrected as in PyTorch).
     decoupled_weight_decay : bool

@@ -29,7 +29,7 @@ class Adamax(Optimizer):
     eps : float
         Added to the absolute value of the gradient.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
 
     Notes
     -----
@@ -82,7 +82,7 @@ class NAdam(Optimizer):
     eps : float
         Added outside the root.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
     momentum_decay : float
         Rate at which the momentum mu approaches b1.
     decoupled_weight_decay : bool
@@ -152,7 +152,7 @@ class RAdam(Optimizer):
     eps : float
         Added to ``sqrt(v)``.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
     decoupled_weight_decay : bool
         Shrink the parameter instead of adding the decay to the gradient.
 
@@ -215,7 +215,7 @@ class AdaBelief(Optimizer):
     eps, eps_root : float
         Added outside the root, and to s in each step.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
 
     Notes
     -----
@@ -273,7 +273,7 @@ class Yogi(Optimizer):
     eps : float
         Added outside the root.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
     initial_accumulator_value : float
         Initial value of m and v.
 

@@ -13,40 +13,40 @@ from optim.optimizer import Group, Optimizer, nonfinite
 from optim.options import Count, NonNegative
 from optim.trace import Trace
 
-NUMBERS = ("n", "t", "scale")
+SCALARS = ("n", "t", "scale")
 ARRAYS = ("d", "previous_gradient")
 LISTS = ("directions", "steps")
 
 
 class LBFGS(Optimizer):
-    """Newton's direction from the last `history_size` changes of the gradient, several steps per call.
+    """Quasi-Newton method with limited memory, several steps per call.
 
     ::
 
         q = -g;  for s, y from new to old:  a = (s . q) / (y . s);  q -= a * y
         q *= (y . s) / (y . y);  for s, y from old to new:  q += (a - (y . q) / (y . s)) * s
-        p += t * q                  (t = lr, or what the strong Wolfe line search finds)
+        p += t * q                  (t = lr, or the result of the strong Wolfe line search)
 
     Parameters
     ----------
     params : iterable
         Parameters; one group only.
     lr : float
-        Learning rate, or the line search's first guess.
+        Learning rate, or initial step size of the line search.
     max_iter, max_eval : int
-        Most steps and evaluations per call; evaluations: None means 5/4 of the steps.
+        Maximum number of steps and evaluations per call; None means 5/4 of `max_iter` evaluations.
     tolerance_grad, tolerance_change : float
-        Stop when no entry of the gradient, or no change of loss or parameters, is larger.
+        Stop if all elements of the gradient, or the changes of loss or parameters, are at most this large.
     history_size : int
-        How many pairs (s, y) are kept.
+        Maximum number of pairs (s, y).
     line_search_fn : {None, 'strong_wolfe'}
-        How the step length is found.
+        Method that determines the step size.
 
     Notes
     -----
     Nocedal & Wright 2006, "Numerical Optimization", Algorithm 7.4 (two-loop recursion) and 3.5-3.6 (line search).
-    PyTorch: the same. Keras has none; optax ``lbfgs`` takes one step per call, with a zoom line search. A parameter
-    without gradient counts as having gradient 0.
+    PyTorch: the same. Keras does not include it; optax ``lbfgs`` takes one step per call, with a zoom line search. A
+    missing gradient counts as 0.
 
     Examples
     --------
@@ -75,9 +75,9 @@ class LBFGS(Optimizer):
         self.memory: dict[str, Any] = {}
 
     def check_group(self, group: Group) -> None:
-        """One group only: the direction is one for all parameters."""
+        """Raise ValueError if there is another group: the direction depends on all parameters."""
         if self.param_groups and group["params"] is not self.param_groups[0]["params"]:
-            raise ValueError("LBFGS works on one group of parameters; give all of them in one list")
+            raise ValueError("LBFGS supports one group of parameters only; pass all of them in one list")
         if group["max_eval"] is None:
             group["max_eval"] = group["max_iter"] * 5 // 4
 
@@ -92,7 +92,7 @@ class LBFGS(Optimizer):
         Returns
         -------
         loss
-            What the closure returned first. If it raises later on, everything is as it was.
+            The value the closure returned first. If a later call raises, all parameters are restored.
         """
         if not callable(closure):
             raise TypeError(
@@ -125,7 +125,7 @@ class LBFGS(Optimizer):
         return returned[0]
 
     def _descend(self, evaluate: Callable[[], tuple[float, Array]], memory: dict[str, Any]) -> float:
-        """Step until something says stop, and return the loss reached."""
+        """Step until a stopping criterion is met, and return the last loss."""
         o = self.param_groups[0]
         f, g = evaluate()
         evaluations = 1
@@ -164,7 +164,7 @@ class LBFGS(Optimizer):
         return f
 
     def _direction(self, g: Array, memory: dict[str, Any], o: Group) -> tuple[Array, float]:
-        """Newton's direction, and the step length to try; remembers the last step and its change of gradient."""
+        """Return the quasi-Newton direction and the initial step size, after storing the last pair (s, y)."""
         memory["n"] = memory.get("n", 0) + 1
         if memory["n"] == 1:
             memory["scale"] = 1.0
@@ -221,29 +221,29 @@ class LBFGS(Optimizer):
     # -- state ---------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to continue bit for bit; the memory of all parameters together is state 0."""
+        """Return a copy of everything needed to continue bit for bit; the history is the state of parameter 0."""
         found = super().state_dict()
         if "d" in self.memory:
-            plain = {name: self.memory[name] for name in NUMBERS}
+            plain = {name: self.memory[name] for name in SCALARS}
             arrays = {name: np.array(self.memory[name]) for name in (*ARRAYS, *LISTS, "ro")}
             found["state"] = {0: {"step": self.memory["n"], **plain, **arrays}}
         return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a `state_dict`, which is copied; loads all of it or, if anything is wrong, nothing."""
+        """Restore a copy of a `state_dict`, atomically."""
         mine = isinstance(state_dict, Mapping) and state_dict.get("optimizer", "LBFGS") == "LBFGS"
         state = state_dict.get("state") if mine else None
         memory: dict[str, Any] = {}
         given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
         if given:
             x = self._read()
-            for name in (*NUMBERS, *ARRAYS, *LISTS, "ro"):
+            for name in (*SCALARS, *ARRAYS, *LISTS, "ro"):
                 if name not in given:
                     raise ValueError(f"the state of LBFGS lacks {name!r}")
             for name in (*ARRAYS, *LISTS):
                 value = np.array(given[name], dtype=x.dtype)
                 if value.shape[-1:] != x.shape and value.size:
-                    raise ValueError(f"{name!r} is for {value.shape[-1:]} numbers in the state_dict, {x.shape} here")
+                    raise ValueError(f"{name!r} has shape {value.shape[-1:]} in the state_dict, {x.shape} here")
                 memory[name] = list(value) if name in LISTS else value
             memory["ro"] = [float(r) for r in given["ro"]]
             memory.update(n=int(given["n"]), t=float(given["t"]), scale=float(given["scale"]))
@@ -252,5 +252,5 @@ class LBFGS(Optimizer):
         self.memory = memory
 
     def trace(self, parameter: Any, index: Any = ()) -> Trace:
-        """Raise: a step of LBFGS is no formula of one number."""
-        raise TypeError("LBFGS has no rule for one number: its direction depends on all parameters together")
+        """Raise TypeError: an update by LBFGS depends on all parameters together."""
+        raise TypeError("LBFGS cannot be traced: its direction depends on all parameters together")

@@ -28,7 +28,7 @@ class SGD(Optimizer):
     momentum, dampening : float
         Decay rate of the velocity v, and reduction of the weight of the new gradient.
     weight_decay : float
-        L2 regularisation, added to the gradient: ``g + weight_decay * p``.
+        L2 regularization, added to the gradient: ``g + weight_decay * p``.
     nesterov : bool
         Use Nesterov momentum; requires momentum and zero dampening.
 
@@ -93,7 +93,7 @@ class Momentum(Optimizer):
     beta : float
         Decay rate of the average, in [0, 1).
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
 
     Notes
     -----

@@ -145,7 +145,7 @@ class ASGD(Optimizer):
     t0 : float
         Step at which averaging starts; until then ``ax`` is the parameter itself.
     weight_decay : float
-        L2 regularisation, added to the gradient.
+        L2 regularization, added to the gradient.
 
     Notes
     -----

@@ -43,7 +43,7 @@ class Wrapper(Optimizer):
 
     @property
     def needs_closure(self) -> bool:  # type: ignore[override]
-        """Whether `step` needs a closure: if the inner optimizer does."""
+        """True if the inner optimizer needs a closure."""
         return self.inner.needs_closure
 
     @property

@@ -1,9 +1,9 @@
-r"""Data-parallel training over MPI: every process takes its rows of a batch, and all take the same step.
+r"""Data-parallel training over MPI: each process computes the gradient of its rows of a batch.
 
 .. math:: g = \frac{1}{\sum_r n_r} \sum_r n_r\, g_r
 
-where :math:`g_r` is the gradient of the mean over the :math:`n_r` rows of rank r: the gradient of the whole batch,
-whatever the ranks' shares. It costs one ``Allreduce`` a step. A loop written by hand becomes::
+where :math:`g_r` is the gradient of the mean over the :math:`n_r` rows of rank r. The result is the gradient of the
+whole batch, also for unequal shares, and needs one ``Allreduce`` per step. A training loop becomes::
 
     comm = optim.distributed.world()
     optimizer = optim.distributed.DistributedOptimizer(optim.Adam(model.parameters()), comm)
@@ -13,8 +13,8 @@ whatever the ranks' shares. It costs one ``Allreduce`` a step. A loop written by
         optimizer.step(rows=len(y))
 
 and is started by ``OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py``.
-``nn.training.fit(..., comm=comm)`` does the same and more. Needs mpi4py and an MPI (``pip install mpi4py mpich``);
-without them, or with one rank, it is the plain optimizer, to the bit.
+``nn.training.fit(..., comm=comm)`` includes this. It requires mpi4py and an MPI (``pip install mpi4py mpich``);
+without them, or with one rank, the result is bit-identical to that of the plain optimizer.
 
 Examples
 --------

@@ -1,4 +1,4 @@
-"""Do all ranks start from the same? Facts are compared before the first step, and the first difference is named."""
+"""Comparison of the ranks before the first step: the first difference is reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Fact = tuple[str, Any]
 
 
 class RanksDifferWarning(UserWarning):
-    """Ranks started from different numbers; those of rank 0 were taken.
+    """Ranks started from different values; those of rank 0 were used.
 
     Examples
     --------
@@ -28,16 +28,16 @@ class RanksDifferWarning(UserWarning):
 
 
 def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
-    """Raise, on every rank alike, if a fact is another on some rank.
+    """Raise ValueError on every rank if a fact differs between ranks.
 
     Parameters
     ----------
     comm : communicator
-        Of the ranks that shall agree; all must call.
+        Communicator of the ranks to compare; all of them must call.
     facts : sequence of (str, object)
-        What a fact is about, and what it is: its ``repr`` is compared.
+        Description and value of each fact; values are compared by ``repr``.
     advice : str
-        What to do, for the end of the message.
+        Advice appended to the message.
 
     Raises
     ------
@@ -49,13 +49,13 @@ def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
     >>> from optim.distributed import Alone
     >>> agree(Alone(), [("the batch size", 32)])
     """
-    told = [(name, _told(value)) for name, value in facts]
-    digest = hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
+    texts = [(name, _text(value)) for name, value in facts]
+    digest = hashlib.blake2b(repr(texts).encode(), digest_size=16).hexdigest()
     if len(set(comm.allgather(digest))) == 1:
         return
-    everybody = comm.allgather(told)
-    for place in range(max(map(len, everybody))):
-        rows = [facts[place] if place < len(facts) else ("the number of facts", str(len(facts))) for facts in everybody]
+    gathered = comm.allgather(texts)
+    for place in range(max(map(len, gathered))):
+        rows = [facts[place] if place < len(facts) else ("the number of facts", str(len(facts))) for facts in gathered]
         for rank, (name, value) in enumerate(rows):
             if (name, value) != rows[0]:
                 shown, theirs = _apart(rows[0][1], value)
@@ -65,13 +65,13 @@ def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
                 )
 
 
-def _told(value: Any) -> str:
-    """Return a value as text, without addresses in memory, which are another on every rank."""
+def _text(value: Any) -> str:
+    """Return a value as text, without memory addresses, which differ between ranks."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", value if isinstance(value, str) else repr(value))
 
 
 def _apart(a: str, b: str, most: int = 120) -> tuple[str, str]:
-    """Return two texts, cut so that the place where they part is seen."""
+    """Return two texts, shortened to the surroundings of their first difference."""
     if max(len(a), len(b)) <= most:
         return a, b
     first = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
@@ -81,12 +81,12 @@ def _apart(a: str, b: str, most: int = 120) -> tuple[str, str]:
 
 
 def facts_of(optimizer: Any) -> list[Fact]:
-    """Return what ranks must share of an optimizer: its kind, its parameters' shapes and types, its options.
+    """Return the facts of an optimizer to compare: class, shapes and dtypes of the parameters, and options.
 
     Parameters
     ----------
     optimizer : Optimizer
-        One of this package, also a wrapper.
+        An optimizer or a wrapper.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def facts_of(optimizer: Any) -> list[Fact]:
         inner = getattr(inner, "inner", None)
     groups = optimizer.param_groups
     facts: list[Fact] = [("the optimizer", " of ".join(kinds))]
-    facts += [("the numbers of parameters in the optimizer's groups", [len(group["params"]) for group in groups])]
+    facts += [("the lengths of the optimizer's groups", [len(group["params"]) for group in groups])]
     place = 0
     for group in groups:
         for p in group["params"]:
@@ -123,33 +123,34 @@ def facts_of(optimizer: Any) -> list[Fact]:
 def broadcast(
     comm: Any, named: Sequence[tuple[str, Any]], *, repair: bool = True, stacklevel: int = 3
 ) -> list[Any] | None:
-    """Compare arrays of all ranks; where they differ, return rank 0's.
+    """Compare arrays between all ranks; return those of rank 0 if they differ.
 
     Parameters
     ----------
     comm : communicator
-        Of all ranks; all must call.
+        Communicator of all ranks; all must call.
     named : sequence of (str, array or float)
-        What messages call them, and the numbers.
+        Names used in messages, and values.
     repair : bool
-        Take rank 0's numbers, with a warning, instead of raising.
+        Use the values of rank 0, with a warning, instead of raising an error.
     stacklevel : int
-        Whose line the warning shows, as for `warnings.warn`.
+        As for `warnings.warn`.
 
     Returns
     -------
     list of (array or float), or None
-        Rank 0's numbers; None if all ranks had the same bits.
+        The values of rank 0; None if those of all ranks are bit-identical.
 
     Raises
     ------
     ValueError
-        If they differ and `repair` is false; names the first array, the place in it, the rank and both numbers.
+        If they differ and `repair` is false. The message contains the first array that differs, the index, the rank
+        and both values.
 
     Warns
     -----
     RanksDifferWarning
-        The same, on rank 0, if they differ and are repaired.
+        The same message, on rank 0, if they differ and `repair` is true.
 
     Examples
     --------
@@ -167,19 +168,19 @@ def broadcast(
     rank, text = next((rank, text) for rank, text in enumerate(comm.allgather(own)) if text)
     text = f"rank {rank} differs from rank 0 in {text}"
     if not repair:
-        raise ValueError(f"{text}; make them from one seed on all ranks")
+        raise ValueError(f"{text}; use the same seed on all ranks")
     if comm.rank == 0:
-        warnings.warn(f"{text}; rank 0's numbers were taken on all ranks", RanksDifferWarning, stacklevel=stacklevel)
+        warnings.warn(f"{text}; the values of rank 0 are used on all ranks", RanksDifferWarning, stacklevel=stacklevel)
     return [f if isinstance(d, np.ndarray) else f.item() for f, (_, d) in zip(first, named, strict=True)]
 
 
 def _difference(named: tuple[str, Any], theirs: Any) -> str:
-    """Return where an array parts from rank 0's, as text; empty if nowhere."""
+    """Return a description of the first difference to rank 0's array; empty if they are equal."""
     name, ours = named[0], np.asarray(named[1])
     if ours.tobytes() == theirs.tobytes():
         return ""
     apart = np.argwhere(np.atleast_1d((ours != theirs) & ~((ours != ours) & (theirs != theirs))))
-    if not len(apart):  # nan of other bits, or -0.0 and 0.0
+    if not len(apart):  # nan with different bits, or -0.0 and 0.0
         return f"the bits of {name}"
     at = tuple(int(i) for i in apart[0])[: ours.ndim]
     where = f", first at {list(at)}" if at else ""

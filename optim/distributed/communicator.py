@@ -1,4 +1,4 @@
-"""The processes of a job: MPI's communicator of all of them, or a stand-in where there is but one."""
+"""The communicator of all processes: that of MPI, or a substitute for a single process."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 __all__ = ["Alone", "checked_comm", "world"]
 
 LAUNCHERS = {"PMI_SIZE": "PMI_RANK", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK"}
-"""What MPICH's and Open MPI's launchers tell each process: how many there are, and which it is."""
+"""Environment variables set by the launchers of MPICH and Open MPI: number of processes, and rank."""
 NEEDED = ("rank", "size", "Allreduce", "allreduce", "allgather", "bcast")
 COMMAND = "OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py"
 
 
 class Alone:
-    """A communicator of one rank, for a process without MPI; has what this library asks of a real one.
+    """A communicator of one rank, for a process without MPI, with the methods used by this library.
 
     Attributes
     ----------
@@ -43,20 +43,20 @@ class Alone:
         """Return the sum over one rank."""
         return number
 
-    def allgather(self, thing: Any) -> list[Any]:
-        """Return what every rank gave."""
-        return [thing]
+    def allgather(self, item: Any) -> list[Any]:
+        """Return the objects of all ranks."""
+        return [item]
 
-    def bcast(self, thing: Any, root: int = 0) -> Any:
-        """Return what rank 0 gave."""
-        return thing
+    def bcast(self, item: Any, root: int = 0) -> Any:
+        """Return the object of rank 0."""
+        return item
 
     def __repr__(self) -> str:
         return "Alone()"
 
 
 def world() -> Any:
-    """Return the communicator of all processes that were started together, or without mpi4py `Alone`.
+    """Return the communicator of all processes of a job, or `Alone` without mpi4py.
 
     Returns
     -------
@@ -66,20 +66,20 @@ def world() -> Any:
     Raises
     ------
     ImportError
-        If a launcher started several processes, and mpi4py is not there to connect them.
+        If a launcher started several processes and mpi4py is not installed.
     RuntimeError
-        If the launcher belongs to another MPI than mpi4py, so that every process believes itself alone.
+        If launcher and mpi4py belong to different MPI libraries, so that each process has a communicator of one rank.
 
     Warns
     -----
     RuntimeWarning
-        If several ranks were not started through ``python -m mpi4py``: an exception would then end one of them and
-        leave the others waiting for it.
+        If several ranks were started without ``python -m mpi4py``: after an exception on one rank, the others would
+        wait forever.
 
     Examples
     --------
     >>> comm = world()  # doctest: +SKIP
-    >>> comm = Alone()  # which is what a process without mpi4py gets
+    >>> comm = Alone()  # the result in a process without mpi4py
     >>> comm.rank, comm.size
     (0, 1)
     """
@@ -89,20 +89,20 @@ def world() -> Any:
     except ImportError as error:
         if started > 1:
             raise ImportError(
-                f"this is process {place} of {started}, and without mpi4py each would train by itself: "
+                f"this is process {place} of {started}; without mpi4py each process would train separately: "
                 f"pip install mpi4py mpich ({error})"
             ) from error
         return Alone()
     comm = MPI.COMM_WORLD
     if comm.size == 1 < started:
         raise RuntimeError(
-            f"the launcher started {started} processes, and mpi4py's MPI ({MPI.get_vendor()[0]}) sees one: the two "
-            "are of different MPIs. Start with the mpiexec that lies beside this Python, in "
+            f"the launcher started {started} processes, but the MPI of mpi4py ({MPI.get_vendor()[0]}) has one: they "
+            "belong to different MPI libraries. Use the mpiexec installed beside this Python, in "
             f"{Path(sys.executable).parent}"
         )
     if comm.size > 1 and comm.rank == 0 and "mpi4py.run" not in sys.modules:
         warnings.warn(
-            "started without `-m mpi4py`: an exception on one rank would leave the others waiting for ever. "
+            "started without `-m mpi4py`: after an exception on one rank, the others would wait forever. "
             f"Write {COMMAND}",
             RuntimeWarning,
             stacklevel=2,
@@ -111,7 +111,7 @@ def world() -> Any:
 
 
 def launched() -> tuple[int, str]:
-    """Return how many processes a launcher says it started, 1 if there was none, and which this is."""
+    """Return the number of processes started by a launcher, 1 without a launcher, and the rank of this one."""
     for size, rank in LAUNCHERS.items():
         if os.environ.get(size, "").isdecimal():
             return int(os.environ[size]), os.environ.get(rank, "?")
@@ -119,23 +119,23 @@ def launched() -> tuple[int, str]:
 
 
 def checked_comm(comm: Any) -> Any:
-    """Return a communicator as it is, or say what one is.
+    """Return a communicator, or raise TypeError if it is unsuitable.
 
     Raises
     ------
     TypeError
-        If something that is needed of it is missing.
+        If a required attribute or method is missing.
 
     Examples
     --------
     >>> checked_comm(None)
     Traceback (most recent call last):
-    TypeError: comm must be a communicator of mpi4py, such as optim.distributed.world(), not None, ...
+    TypeError: comm must be a communicator of mpi4py, such as optim.distributed.world(), got None, ...
     """
     lacking = [name for name in NEEDED if not hasattr(comm, name)]
     if lacking or isinstance(comm, type):
         raise TypeError(
-            f"comm must be a communicator of mpi4py, such as optim.distributed.world(), not {comm!r:.60}, which has "
+            f"comm must be a communicator of mpi4py, such as optim.distributed.world(), got {comm!r:.60}, which has "
             f"no {lacking[0] if lacking else 'instance'}"
         )
     return comm

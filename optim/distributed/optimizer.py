@@ -1,4 +1,4 @@
-"""`DistributedOptimizer`: an optimizer whose steps are those of all ranks together."""
+"""`DistributedOptimizer`: an optimizer that uses the gradient over the rows of all ranks."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ __all__ = ["DistributedOptimizer"]
 
 
 class DistributedOptimizer(Wrapper):
-    r"""Any optimizer, stepping with the gradient of all ranks' rows.
+    r"""Any optimizer, with the gradient over the rows of all ranks.
 
     .. math:: g = \frac{\sum_r n_r\, g_r}{\sum_r n_r}
 
-    Made on every rank, it compares what the ranks start from, and gives rank 0's parameters to all. With one rank it
-    is the optimizer inside, to the bit.
+    At construction, the ranks are compared, and the parameters of rank 0 are sent to all. With one rank the result is
+    bit-identical to that of the inner optimizer.
 
     Parameters
     ----------
     inner : Optimizer
-        Which moves the parameters.
+        Updates the parameters.
     comm : communicator, optional
-        Of the ranks; `world` if not given.
+        Communicator of the ranks; by default `world()`.
     repair : bool
-        Take rank 0's parameters, with a warning, where ranks start from different numbers; else that is an error.
+        Use the parameters of rank 0, with a warning, if ranks start from different values, instead of raising an error.
 
     Raises
     ------
     ValueError
-        If ranks differ in the optimizer, its options, or the number, shapes or types of parameters; names the first
-        difference and the rank, on all ranks alike.
+        On all ranks, if they differ in the optimizer, its options, or the number, shapes or dtypes of parameters. The
+        message contains the first difference and the rank.
 
     Warns
     -----
     RanksDifferWarning
-        If they differ in the parameters' numbers, and these were repaired.
+        If the values of the parameters differ and `repair` is true.
 
     Notes
     -----
-    ``state_dict`` is that of the optimizer inside: what was saved with n ranks goes on with m, or without MPI. Where
-    gradients shall be clipped, call `reduce`, clip, then `step`, which then does not reduce again. Of an optimizer
-    that takes a closure, each call's gradients and loss are reduced.
+    ``state_dict`` is that of the inner optimizer, so it can be loaded with another number of ranks or without MPI. To
+    clip gradients, call `reduce`, clip, then `step`, which does not reduce them again. For an optimizer that takes a
+    closure, gradients and loss of each call are reduced.
 
     Goyal et al. 2017, *Accurate, Large Minibatch SGD*, section 3; Sergeev & Del Balso 2018, *Horovod*.
 
@@ -70,7 +70,7 @@ class DistributedOptimizer(Wrapper):
         self._reduced = False
         self._sum: GradientSum | None = None
         if self.comm.size > 1:
-            agree(self.comm, facts_of(inner), "make model and optimizer alike on all ranks")
+            agree(self.comm, facts_of(inner), "construct the same model and optimizer on all ranks")
             named = [(label(p, i), p.data) for i, p in enumerate(self.parameters)]
             found = broadcast(self.comm, named, repair=repair)
             if found is not None and self.comm.rank:
@@ -78,18 +78,18 @@ class DistributedOptimizer(Wrapper):
                     p.data = data
 
     def reduce(self, rows: float = 1.0, loss: float = 0.0, *, summed: bool = False) -> float:
-        """Give every parameter the gradient of all ranks' rows; every rank must call.
+        """Replace all gradients by those over the rows of all ranks; every rank must call.
 
         Parameters
         ----------
         rows : float
-            How many rows this rank's gradients are the mean over, or what else the loss divides by, such as
-            ``criterion.divisor(y)`` of class weights; 0 if it had none. Left at 1, ranks count alike.
+            Number of rows this rank's gradients are the mean over, or another divisor of the loss, such as
+            ``criterion.divisor(y)`` with class weights; 0 without rows. By default all ranks have equal weight.
         loss : float
-            This rank's mean loss.
+            Mean loss of this rank.
         summed : bool
-            Gradients are sums over the rows, not means; so it must be where something in the model looks at the rows
-            of other ranks, as batch normalisation inside `nn.ranks.shared` does.
+            Gradients are sums over the rows, not means. Required if the model uses rows of other ranks, such as batch
+            normalization inside `nn.ranks.shared`.
 
         Returns
         -------
@@ -105,19 +105,19 @@ class DistributedOptimizer(Wrapper):
         return losses / total if total else 0.0
 
     def step(self, closure: Callable[[], Any] | None = None, *, rows: float = 1.0, summed: bool = False) -> Any:
-        """Reduce the gradients, unless that was done since the last step, and move every parameter.
+        """Reduce the gradients, unless done since the last step, and update every parameter.
 
         Parameters
         ----------
         closure : callable, optional
-            Computes loss and gradients of this rank's rows.
+            Computes loss and gradients of the rows of this rank.
         rows, summed
             As for `reduce`.
 
         Returns
         -------
         loss
-            What the closure returned, over the rows of all ranks, or None.
+            The value returned by the closure, reduced over all ranks, or None.
         """
         if closure is None or (self.comm.size == 1 and not summed):
             if not self._reduced:
@@ -135,19 +135,19 @@ class DistributedOptimizer(Wrapper):
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients, as the optimizer inside does."""
+        """Clear all gradients; see `Optimizer.zero_grad`."""
         self.inner.zero_grad(set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the optimizer inside, the same on all ranks."""
+        """Return the state of the inner optimizer, which is the same on all ranks."""
         return self.inner.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a `state_dict`, also of an optimizer that was not distributed or had other ranks."""
+        """Restore a `state_dict`, also of an optimizer that was not distributed or had another number of ranks."""
         self.inner.load_state_dict(state_dict)
         self.step_count: int = self.inner.step_count
 
-    def __getattr__(self, name: str) -> Any:  # train() and eval() of the Schedule-Free ones, and their like
+    def __getattr__(self, name: str) -> Any:  # for example train() and eval() of ScheduleFreeSGD
         if name == "inner":
             raise AttributeError(name)
         return getattr(self.inner, name)

@@ -1,4 +1,4 @@
-"""Gradients of all ranks added up: packed into one vector, one ``Allreduce``, and given back."""
+"""Sum of the gradients of all ranks by one ``Allreduce`` of a flat vector."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ __all__ = ["GradientSum"]
 
 
 class GradientSum:
-    r"""Replace the gradients of parameters by their sum, or mean over all rows, over all ranks.
+    r"""Replaces gradients by their sum over all ranks, or by the mean over all rows.
 
     Parameters
     ----------
     parameters : sequence of parameters
-        With ``.data`` and ``.grad``; as many, and of the same shapes, on every rank.
+        With ``.data`` and ``.grad``; the same number and shapes on every rank.
     comm : communicator
-        Of all ranks.
+        Communicator of all ranks.
     beside : int
-        How many more numbers travel in the same message.
+        Number of additional values summed in the same message.
 
     Notes
     -----
-    The vector holds, after the gradients, a 1 for each parameter that has one (who has none on any rank keeps None),
-    the number of rows, and the numbers `beside`. Its type is the widest of the parameters', and float32 at least: a
-    whole number of rows is exact in it up to 2**24.
+    After the gradients, the vector contains a 1 for each existing gradient (those missing on all ranks stay None), the
+    number of rows, and the additional values. Its dtype is the widest of the parameters, at least float32, in which
+    row counts are exact up to 2**24.
 
-    All ranks get the same bits: MPI 3.1, section 5.9.6, demands it of ``Allreduce``, and `nn.training.fit` looks after
-    every epoch.
+    All ranks receive identical bits: MPI 3.1, section 5.9.6, requires it of ``Allreduce``, and `nn.training.fit`
+    checks it after every epoch.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class GradientSum:
         arrays = [np.asarray(p.data) for p in self.parameters]
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
-        # The gradient of a number is a float; an array's is of its own type.
+        # The gradient of a float is a float, that of an array has its dtype.
         self.dtypes: list[Any | None] = [
             p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
         ]
@@ -71,16 +71,16 @@ class GradientSum:
     def __call__(
         self, rows: float, beside: Sequence[float] = (), *, weigh: bool = False, divide: bool = True
     ) -> tuple[float, list[float]]:
-        """Add up; every rank must call.
+        """Sum over all ranks; every rank must call.
 
         Parameters
         ----------
         rows : float
-            Rows this rank's gradients come from; 0 is fine.
+            Number of rows of this rank; may be 0.
         beside : sequence of float
-            More numbers to be added up.
+            Additional values.
         weigh : bool
-            Gradients are means over this rank's rows, and are multiplied by `rows` first; else they are sums.
+            Multiply the gradients by `rows` first, because they are means over the rows of this rank and not sums.
         divide : bool
             Divide the gradients' sum by the sum of `rows`.
 
@@ -89,7 +89,7 @@ class GradientSum:
         rows : float
             The sum of `rows` over all ranks.
         beside : list of float
-            The sums of the numbers beside.
+            The sums of the additional values.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class GradientSum:
         return total, others
 
     def _free(self) -> Buffer:
-        """Return a buffer of which nobody else holds a piece; two take turns if somebody keeps the last gradients."""
+        """Return a buffer that no other object references; two alternate if the last gradients are still referenced."""
         for buffer in self.pool:
             if buffer.is_free():
                 return buffer
@@ -122,7 +122,7 @@ class GradientSum:
         return self.pool[-1]
 
     def _pack(self, weight: float | None) -> None:
-        """Put the gradients into the vector that is sent, and a 1 for each that is there."""
+        """Copy the gradients into the send vector, followed by a 1 for each gradient that exists."""
         there = []
         for i, (p, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
             g = raw_gradient(p.grad)

@@ -1,4 +1,4 @@
-"""Learning rate schedules: pure functions of the step, with classes of PyTorch's names around them.
+"""Learning rate schedules: pure functions of the step, and classes with the names used by PyTorch.
 
 ::
 
@@ -8,7 +8,7 @@
         optimizer.step()
         scheduler.step()
 
-`functions` holds the curves, `preview`, `sparkline` and `plot` show one without an optimizer.
+`functions` contains the curves; `preview`, `sparkline` and `plot` show a schedule without an optimizer.
 """
 
 from . import functions

@@ -1,4 +1,4 @@
-"""Schedules that anneal to a rate of their own, along a cosine or a line."""
+"""Schedules that anneal the rate to a given value, along a cosine or a line."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ __all__ = ["SWALR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Bring the rate to `eta_min` along half a cosine, and back up in the next `T_max` steps.
+    """Anneal the rate to `eta_min` along a cosine, with the factor `functions.cosine`.
 
-    ``eta_t = eta_min + (eta_0 - eta_min) * (1 + cos(pi t / T_max)) / 2``
+    ``eta_t = eta_min + (eta_0 - eta_min) * cosine(t, T_max)``, which rises again after `T_max` steps.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     T_max : int
-        Steps from the top to the bottom, at least 1.
+        Steps from the initial rate to `eta_min`.
     eta_min : float, default 0.0
-        The rate at the bottom.
+        The minimum of the rate.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    Loshchilov & Hutter 2017 (SGDR), equation 5, without restarts.  optax's ``cosine_decay_schedule`` and
-    Keras's ``CosineDecay`` stay at the bottom, which they give as a share `alpha` of the initial rate.
+    optax's ``cosine_decay_schedule`` and Keras's ``CosineDecay`` stay at the minimum, which they define as a fraction
+    `alpha` of the initial rate.
 
     Examples
     --------
@@ -50,28 +50,27 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Anneal along a cosine and start again, after `T_0` steps, then ``T_0 * T_mult``, and so on.
+    """Anneal the rate along a cosine and restart, with the factor `functions.cosine_restarts`.
 
-    ``eta_t = eta_min + (eta_0 - eta_min) * (1 + cos(pi T_cur / T_i)) / 2``, with ``T_cur`` the steps since
-    the last restart and ``T_i`` the length of this cycle.
+    ``eta_t = eta_min + (eta_0 - eta_min) * cosine_restarts(t, T_0, T_mult)``
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     T_0 : int
-        Length of the first cycle, at least 1.
+        Length of the first cycle.
     T_mult : int, default 1
-        Factor from one cycle to the next.
+        Ratio of the lengths of successive cycles.
     eta_min : float, default 0.0
-        The rate at the bottom.
+        The minimum of the rate.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    Loshchilov & Hutter 2017 (SGDR), equation 5.  It overwrites what a schedule before it did, as
-    PyTorch's; PyTorch's ``step(epoch)`` with a fraction of an epoch is not offered: count steps.
+    It overwrites the rate set by a schedule before it, as in PyTorch. PyTorch's ``step(epoch)`` with a fraction of an
+    epoch is not supported.
 
     Examples
     --------
@@ -92,27 +91,27 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 
 class SWALR(LRScheduler):
-    """Anneal from the rate found to a constant `swa_lr`, under which the weights are averaged.
+    """Anneal the rate to a constant `swa_lr` for weight averaging, with the factor `functions.swa_annealing`.
 
-    ``eta_t = swa_lr + (eta_0 - swa_lr) * (1 - alpha(t / anneal_epochs))``, alpha a half cosine or a line.
+    ``eta_t = swa_lr + (eta_0 - swa_lr) * swa_annealing(t, anneal_epochs, anneal_strategy)``
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     swa_lr : float, or list of one per group
-        The rate to arrive at.
+        The final rate.
     anneal_epochs : int, default 10
-        Steps of the way; 0 jumps.
+        Number of annealing steps; with 0 the rate is `swa_lr` at once.
     anneal_strategy : {'cos', 'linear'}, default 'cos'
         The curve.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    Izmailov et al. 2018, section 3.2.  Make it at the start, step the main schedule, and when averaging
-    begins step this one in its place: it starts from the rate it finds.
+    Construct it at the start and step the main schedule; when averaging begins, step this schedule instead. It starts
+    from the present rate.
 
     Examples
     --------

@@ -1,10 +1,8 @@
-"""What every schedule shares: groups, the step count, changes by others, and state.
+"""Base class of the schedules: parameter groups, step count, external changes of the rate, and state.
 
-A schedule is a pure function of the step; this class only carries its value into the parameter groups::
+A schedule is a pure function of the step, and the base class writes its value into the parameter groups::
 
     eta_t = floor + (eta_0 - floor) * factor(t)
-
-so a schedule is usually its `factor`, one line.
 """
 
 from __future__ import annotations
@@ -26,13 +24,13 @@ Momenta = Fraction | list[Fraction]
 
 
 class HasGroups(Protocol):
-    """What a schedule needs of an optimizer: groups with a rate each."""
+    """An optimizer as seen by a schedule: a list of groups, each with a learning rate."""
 
     param_groups: list[Group]
 
 
 class Rates:
-    """Parameter groups without parameters, to look at a schedule without an optimizer.
+    """Parameter groups without parameters, to inspect a schedule without an optimizer.
 
     Parameters
     ----------
@@ -53,12 +51,12 @@ class Rates:
 
 
 def groups_of(optimizer: Any) -> list[Group]:
-    """Return the parameter groups of `optimizer`, or say that it is none."""
+    """Return the parameter groups of `optimizer`; raise TypeError if it has none."""
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list) or not all(isinstance(group, dict) and "lr" in group for group in groups):
         raise TypeError(
-            f"a schedule needs an optimizer with param_groups, not {type(optimizer).__name__}; "
-            "write for instance StepLR(SGD(model.parameters(), lr=0.1), step_size=30)"
+            f"a schedule needs an optimizer with param_groups, got {type(optimizer).__name__}; "
+            "write for example StepLR(SGD(model.parameters(), lr=0.1), step_size=30)"
         )
     return groups
 
@@ -71,30 +69,33 @@ def initial_rates(optimizer: HasGroups) -> list[float]:
 def checked_metric(metric: Any) -> float:
     """Return a metric as a float."""
     if metric is None:
-        raise TypeError("ReduceLROnPlateau.step needs the metric it watches: scheduler.step(loss)")
+        raise TypeError("ReduceLROnPlateau.step needs the monitored metric: scheduler.step(loss)")
     return float(metric)
 
 
 def steps_taken(optimizer: Any) -> int | None:
-    """Return how often the optimizer was stepped, those it skipped included; None if it does not count."""
+    """Return the number of steps of the optimizer, including skipped ones; None if it does not count them."""
     count = getattr(optimizer, "step_count", None)
     return None if count is None else int(count) + int(getattr(optimizer, "skipped", 0))
 
 
 class LRScheduler(Options):
-    """A learning rate that follows a function of the step count, in every parameter group.
+    """A learning rate that is a function of the step count, in every parameter group.
 
-    A subclass says `factor`, and `floor` where its curve does not run to 0::
+    A subclass defines `factor`, and `floor` if the rate does not decay to 0::
 
         eta_t = floor + (eta_0 - floor) * factor(t)
+
+    Options are typed class attributes. A subclass may set `curve` instead of defining `factor`: a function of the step
+    and of options, whose other parameters have the names of these options.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Anything with `param_groups`.
+        Any object with `param_groups`.
     last_epoch : int, default -1
-        Where to go on: the last step that was finished; -1 starts.  Otherwise the groups must have an
-        ``initial_lr``, and the rate becomes the schedule's value at ``last_epoch + 1``.
+        The last completed step; -1 starts from the beginning. Otherwise the groups must have an ``initial_lr``, and
+        the rate is set to the value of the schedule at ``last_epoch + 1``.
 
     Raises
     ------
@@ -105,15 +106,15 @@ class LRScheduler(Options):
 
     Notes
     -----
-    Values come from the closed form, so no rounding piles up.  When somebody else changed a group's rate
-    since the last step (another schedule, or you), the change is kept as a factor: the curve goes on from
-    there.  That is what PyTorch's recursive forms do, and what makes schedules chainable; those that PyTorch
-    computes from the initial rate alone say `absolute`, and overwrite.  A group added later joins at the
-    rate it brings.  Only after a step whose factor is exactly 0 does a curve start from ``initial_lr`` again.
+    Rates are computed from the closed form, so rounding errors do not accumulate. If another schedule or the user has
+    changed the rate of a group since the last step, the change is kept as a factor and the curve continues from there.
+    PyTorch's recursive forms behave in the same way, which makes schedules chainable; schedules that PyTorch computes
+    from the initial rate alone are `absolute` and overwrite the change. A group added later starts at its own rate.
+    Only after a step whose factor is exactly 0 does a curve start from ``initial_lr`` again.
 
-    Nothing patches the optimizer.  Where it counts its steps (`step_count`), stepping the schedule before
-    the optimizer is noticed and warned about once.  Unlike PyTorch's, `load_state_dict` also puts the rates
-    back into the groups, so the order in which optimizer and schedule are loaded does not matter.
+    The optimizer is not patched. If it counts its steps (`step_count`), a warning is emitted once if the schedule is
+    stepped before the optimizer. Unlike in PyTorch, `load_state_dict` also restores the rates of the groups, so
+    optimizer and schedule can be loaded in any order.
 
     Examples
     --------
@@ -196,27 +197,27 @@ class LRScheduler(Options):
         return values[i]
 
     def floor(self, i: int) -> float:
-        """Return the rate of group `i` at which a factor of 0 leaves it."""
+        """Return the rate of group `i` for a factor of 0."""
         return 0.0
 
     def lr_at(self, t: int, i: int = 0) -> float:
-        """Return the learning rate of group `i` at step `t`, whatever the present step is."""
+        """Return the learning rate of group `i` at any step `t`."""
         floor = self.floor(i)
         return floor + (self._bases[i] - floor) * self.factor(t, i)
 
     def get_last_lr(self) -> list[float]:
-        """Return the learning rates this schedule set last, one per parameter group."""
+        """Return the last learning rates set by this schedule, one per parameter group."""
         return list(self._last_lr)
 
     def step(self) -> None:
-        """Go to the next step and set the learning rates; call it after ``optimizer.step()``."""
+        """Set the learning rates of the next step; call it after ``optimizer.step()``."""
         self._check_order()
         self._advance()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything needed to go on from here, as plain numbers, strings and lists.
+        """Return everything needed to resume, as floats, strings and lists.
 
-        Functions you passed (`lr_lambda`, `scale_fn`) are code and are not included.
+        Functions (`lr_lambda`, `scale_fn`) are not included.
         """
         state: dict[str, Any] = {"scheduler": type(self).__name__}
         state |= {key: copy.deepcopy(value) for key, value in vars(self).items() if key not in self.transient}
@@ -226,12 +227,12 @@ class LRScheduler(Options):
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where `state_dict` was taken; the rates return to the parameter groups as well.
+        """Restore a `state_dict` and the rates in the parameter groups, atomically.
 
         Raises
         ------
         ValueError
-            If the state belongs to another schedule or another number of groups; nothing is changed then.
+            If the state belongs to another schedule or to another number of groups.
         """
         self._check_state(state_dict)
         self._load(state_dict)
@@ -242,18 +243,18 @@ class LRScheduler(Options):
                 group[key] = tuple(value) if isinstance(value, list) else value
 
     def _driven(self) -> list[str]:
-        """Return the names of what this schedule sets in a group."""
+        """Return the names of the group entries set by this schedule."""
         return sorted({"lr"}.union(*(schedule._driven() for schedule in self._schedulers)))
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         name = type(self).__name__
         found = state.get("scheduler", "no schedule") if isinstance(state, Mapping) else type(state).__name__
         if found != name:
-            raise ValueError(f"this is a state of {found}, and cannot be loaded into {name}")
+            raise ValueError(f"cannot load a state of {found} into {name}")
         expected = {"scheduler", "schedulers", "groups"} | (set(vars(self)) - set(self.transient))
         if set(state) != expected:
             missing, extra = sorted(expected - set(state)), sorted(set(state) - expected)
-            raise ValueError(f"the state of {name} does not fit: missing {missing}, unexpected {extra}")
+            raise ValueError(f"the state of {name} does not match: missing {missing}, unexpected {extra}")
         for what, given, wanted in (
             ("parameter groups", state["groups"], self.optimizer.param_groups),
             ("schedules", state["schedulers"], self._schedulers),
@@ -273,14 +274,14 @@ class LRScheduler(Options):
         steps_at_start, self._steps_at_start = self._steps_at_start, None  # checked on the first step only
         if steps_at_start is not None and steps_at_start == steps_taken(self.optimizer):
             warnings.warn(
-                f"{type(self).__name__}.step() came before optimizer.step(), so the rate that the schedule set first "
-                "was never used; the order is optimizer.step(), then scheduler.step()",
+                f"{type(self).__name__}.step() came before optimizer.step(), so the rate set by the schedule first "
+                "was never used; call optimizer.step(), then scheduler.step()",
                 UserWarning,
                 stacklevel=3,
             )
 
     def _begin(self) -> None:
-        """Set the rates of step 0, starting from the rates the groups have now."""
+        """Set the rates of step 0, starting from the present rates of the groups."""
         self.last_epoch = -1
         self._last_lr = [math.nan] * len(self.base_lrs)
         self._advance()
@@ -293,11 +294,11 @@ class LRScheduler(Options):
         self._set([self.lr_at(t, i) for i in range(len(self.base_lrs))])
 
     def _restart(self) -> None:
-        """Set the rates of step 0 when a sequence comes to this schedule."""
+        """Set the rates of step 0 when a sequence reaches this schedule."""
         self._jump(0)
 
     def _advance(self, metrics: Any = None) -> None:
-        """Set the rates of the next step; a refusal leaves everything as it was."""
+        """Set the rates of the next step, atomically."""
         before = self.last_epoch, list(self.base_lrs), list(self._bases), list(self._last_lr)
         try:
             self._follow_groups()
@@ -310,7 +311,7 @@ class LRScheduler(Options):
             raise
 
     def _follow_groups(self) -> None:
-        """Take in groups that were added since the last step, at the rates they bring."""
+        """Add groups that were added to the optimizer since the last step, at their own rates."""
         for group in self.optimizer.param_groups[len(self.base_lrs) :]:
             group.setdefault("initial_lr", group["lr"])
             base = group["initial_lr"]
@@ -319,12 +320,12 @@ class LRScheduler(Options):
             self._last_lr.append(math.nan)
 
     def _next_lr(self, t: int, i: int, found: float) -> float:
-        """Return the rate of group `i` at step `t`, given the rate `found` there."""
+        """Return the rate of group `i` at step `t`, given its present rate `found`."""
         if not self.absolute:
             floor = self.floor(i)
             before = self.factor(t - 1, i) if t > 0 else 1.0
             if before == 0.0:
-                # Nothing of the initial rate is left to scale: PyTorch's cosine adds it again from here.
+                # A rate of 0 cannot be scaled: PyTorch's cosine adds the initial rate again from here.
                 now = self.factor(t, i)
                 if now == 0.0:
                     return found

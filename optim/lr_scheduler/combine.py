@@ -1,4 +1,4 @@
-"""Schedules made of schedules, and those that only shape a beginning or an end."""
+"""Combinations of schedules, and schedules of warm-up and cool-down phases."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["ChainedScheduler", "ConstantLR", "LinearLR", "SequentialLR", "Trapez
 
 
 class ConstantLR(LRScheduler):
-    """Hold ``eta_0 * factor`` for `total_iters` steps, then ``eta_0``.
+    """Multiply the rate by `factor` for `total_iters` steps: ``eta_0`` times `functions.constant`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     factor : float, default 1/3
         In [0, 1].
     total_iters : int, default 5
-        Steps at the reduced rate.
+        Number of steps at the reduced rate.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
@@ -51,20 +51,20 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Go in a line from ``eta_0 * start_factor`` to ``eta_0 * end_factor`` in `total_iters` steps.
+    """Change the rate linearly in `total_iters` steps: ``eta_0`` times `functions.linear`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     start_factor : float, default 1/3
         In (0, 1].
     end_factor : float, default 1.0
         In [0, 1].
     total_iters : int, default 5
-        Steps of the way; with 0 the rate is at its end from the start (PyTorch stays at the start).
+        Number of steps; with 0 the factor is `end_factor` from the start (in PyTorch `start_factor`).
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Examples
     --------
@@ -80,23 +80,22 @@ class LinearLR(LRScheduler):
 
 
 class TrapezoidLR(LRScheduler):
-    """Warm up in a line, stay, and decay in a line to ``eta_0 * end_factor``.
+    """Warm up linearly, stay constant, and decay linearly: ``eta_0`` times `functions.trapezoid`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set; its learning rate is the plateau.
+        Optimizer whose learning rates are set; their initial values are the plateau.
     warmup, stable, decay : int
-        Steps of the three parts, not negative; the first update uses ``eta_0 / warmup``.
+        Number of steps of the three phases; the first update uses ``eta_0 / warmup``.
     end_factor : float, default 0.0
-        The share that stays at the end, in [0, 1].
+        Factor at the end, in [0, 1].
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    WSD (warm-up, stable, decay) of Hu et al. 2024 (MiniCPM), section 4.2; linear decay as in Haegele et al.
-    2024.  Unlike the cosine it needs no total length until the decay begins.
+    Linear decay as in Haegele et al. 2024. Unlike for the cosine, the total length can be chosen when the decay begins.
 
     Examples
     --------
@@ -120,14 +119,14 @@ class Ramp(LRScheduler):
 
 
 class Combined(LRScheduler):
-    """A schedule that leaves the rates to others."""
+    """Base class of schedules that consist of other schedules."""
 
     _schedulers: list[LRScheduler]
 
     def __init__(self, optimizer: Any, schedulers: Sequence[LRScheduler]) -> None:
         name = type(self).__name__
         if not isinstance(schedulers, list | tuple) or not schedulers:
-            raise ValueError(f"{name} needs a list of at least one schedule, not {schedulers!r}")
+            raise ValueError(f"{name} needs a list of at least one schedule, got {schedulers!r}")
         for i, schedule in enumerate(schedulers):
             if not isinstance(schedule, LRScheduler):
                 raise TypeError(f"{name} combines schedules, and item {i} is {type(schedule).__name__}")
@@ -141,17 +140,17 @@ class Combined(LRScheduler):
         self._note()
 
     def lr_at(self, t: int, i: int = 0) -> NoReturn:
-        """Refuse: a combination has no formula of its own; `optim.lr_scheduler.preview` walks it."""
+        """Raise NotImplementedError: a combination has no closed form; use `optim.lr_scheduler.preview`."""
         raise NotImplementedError(f"{type(self).__name__} has no closed form; use preview(schedule, steps)")
 
     @property
     def steps_per_batch(self) -> bool:  # type: ignore[override]
-        """Whether a part is counted in batches."""
+        """True if a part is counted in batches."""
         return any(schedule.steps_per_batch for schedule in self._schedulers)
 
     @property
     def needs_metric(self) -> bool:  # type: ignore[override]
-        """Whether a part needs a metric."""
+        """True if a part needs a metric."""
         return any(schedule.needs_metric for schedule in self._schedulers)
 
     def step(self, metrics: Any = None) -> None:
@@ -169,19 +168,19 @@ class Combined(LRScheduler):
 
 
 class ChainedScheduler(Combined):
-    """Step several schedules together, so that their factors multiply.
+    """Step several schedules together, so that their factors are multiplied.
 
     Parameters
     ----------
     schedulers : list of LRScheduler
         Schedules of one optimizer, stepped in this order.
     optimizer : Optimizer, optional
-        Theirs, for checking.
+        Their optimizer, for validation.
 
     Notes
     -----
-    As PyTorch's, number for number: schedules with a floor anneal towards it from the rate they find, and
-    `LambdaLR`, `CosineAnnealingWarmRestarts`, `CyclicLR` and `OneCycleLR` overwrite those before them.
+    As in PyTorch, schedules with a floor anneal towards it from the present rate, and `LambdaLR`,
+    `CosineAnnealingWarmRestarts`, `CyclicLR` and `OneCycleLR` overwrite the rates of those before them.
 
     Examples
     --------
@@ -219,23 +218,23 @@ class ChainedScheduler(Combined):
 
 
 class SequentialLR(Combined):
-    """Run one schedule after another; at each milestone the next one starts from the initial rate.
+    """Run schedules one after another; at each milestone the next one starts from the initial rate.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     schedulers : list of LRScheduler
-        In the order of their turns.
+        In the order in which they run.
     milestones : list of int
-        The first step of every schedule but the first, in rising order.
+        The first step of every schedule except the first, in increasing order.
     last_epoch : int, default -1
-        Only -1: a sequence goes on by `load_state_dict`.
+        Must be -1: use `load_state_dict` to resume a sequence.
 
     Notes
     -----
-    As in PyTorch, each schedule counts its own steps from 0, and `SWALR` and `MultiplicativeLR` go on from
-    the rate they find.  optax's ``join_schedules`` is the same without an optimizer.
+    As in PyTorch, each schedule counts its own steps from 0, and `SWALR` and `MultiplicativeLR` start from the present
+    rate. The equivalent in optax is ``join_schedules``.
 
     Examples
     --------
@@ -254,16 +253,18 @@ class SequentialLR(Combined):
         last_epoch: int = -1,
     ) -> None:
         if last_epoch != -1:
-            raise ValueError(f"SequentialLR starts at last_epoch=-1, not {last_epoch!r}; see load_state_dict")
+            raise ValueError(
+                f"SequentialLR must start at last_epoch=-1, got {last_epoch!r}; use load_state_dict to resume"
+            )
         groups_of(optimizer)
         super().__init__(optimizer, schedulers)
         self.milestones: list[int] = checked("SequentialLR", "milestones", milestones, list[Count])
         if self.milestones != sorted(self.milestones):
-            raise ValueError(f"milestones must be in rising order, not {self.milestones}")
+            raise ValueError(f"milestones must be in increasing order, got {self.milestones}")
         if len(self.milestones) != len(schedulers) - 1:
             raise ValueError(
-                f"{len(schedulers)} schedules take turns at {len(schedulers) - 1} milestones, "
-                f"and {len(self.milestones)} were given: {self.milestones}"
+                f"{len(schedulers)} schedules need {len(schedulers) - 1} milestones, "
+                f"got {len(self.milestones)}: {self.milestones}"
             )
         for group, rate in zip(optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = rate
@@ -291,21 +292,21 @@ class SequentialLR(Combined):
 
 
 class WarmupLR(Combined):
-    """Rise to a schedule's first rate in a line, then run the schedule from its beginning.
+    """Warm up linearly to the first rate of a schedule, then run the schedule from its beginning.
 
-    ``eta_t = schedule(0) * (t + 1) / steps`` for ``t < steps``, then ``schedule(t - steps)``.
+    ``eta_t = schedule(0) * warmup(t, steps)`` for ``t < steps``, with `functions.warmup`, then ``schedule(t - steps)``.
 
     Parameters
     ----------
     schedule : LRScheduler
         Any schedule, `ReduceLROnPlateau` included (pass the metric to ``step``).
     steps : int
-        Updates of the warm-up; the first uses ``1 / steps`` of the rate, the last all of it.
+        Number of updates of the warm-up.
 
     Notes
     -----
-    Goyal et al. 2017, section 2.2.  PyTorch has no such class; there it is ``SequentialLR`` of a ``LinearLR`` and
-    the schedule.  optax's ``warmup_cosine_decay_schedule`` starts at 0 and so wastes its first update.
+    PyTorch combines a ``LinearLR`` and the schedule by ``SequentialLR`` instead. optax's
+    ``warmup_cosine_decay_schedule`` starts at 0, so its first update has no effect.
 
     Examples
     --------
@@ -318,7 +319,7 @@ class WarmupLR(Combined):
         self.steps: int = checked("WarmupLR", "steps", steps, Count)
         if not isinstance(schedule, LRScheduler):
             raise TypeError(
-                f"WarmupLR leads to a schedule, not {type(schedule).__name__}; "
+                f"WarmupLR needs a schedule, got {type(schedule).__name__}; "
                 "write WarmupLR(CosineAnnealingLR(optimizer, T_max=100), steps=10)"
             )
         super().__init__(None, [schedule])

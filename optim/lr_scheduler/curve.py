@@ -1,4 +1,4 @@
-"""Look at a schedule: its curve as numbers, as one line of text, and as a picture."""
+"""Preview of a schedule: its curve as a list, as one line of text, and as a figure."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def preview(
     key: str = "lr",
     **options: Any,
 ) -> list[float]:
-    """Return what a schedule gives for the next `steps` updates, without an optimizer.
+    """Return the rates of a schedule for the next `steps` updates, without an optimizer.
 
     Parameters
     ----------
     schedule : LRScheduler, class, or callable
-        A schedule you made (neither it nor its optimizer is changed; the curve starts where it stands), or a
-        class, or a function of the step, whose value is multiplied by `lr`.
+        A schedule (the curve starts at its present step; neither it nor its optimizer is changed), a class, or a
+        function of the step, whose value is multiplied by `lr`.
     steps : int
         Length of the curve, at least 1.
     lr : float, default 1.0
         The initial rate, for a class or a function.
     group : int, default 0
-        Which parameter group, for a schedule you made.
+        Index of the parameter group, for a schedule.
     key : str, default 'lr'
-        Another entry of the group, such as 'momentum' for `OneCycleLR`.
+        Entry of the group, such as 'momentum' for `OneCycleLR`.
     **options
         Arguments of the class or the function.
 
     Returns
     -------
     list of float
-        One rate per update, `steps` in all.
+        One rate per update.
 
     Examples
     --------
@@ -69,12 +69,12 @@ def preview(
             {name: value for name, value in found.items() if name != "params"}
             for found in schedule.optimizer.param_groups
         ]
-        # Whatever the schedule is made of, each part's optimizer becomes the stand-in.
+        # The copy of each part of the schedule refers to `rates` instead of the optimizer.
         runner = copy.deepcopy(schedule, {id(schedule.optimizer): rates})
     elif callable(schedule):
         return [float(lr * cast("Any", schedule)(t, **options)) for t in range(steps)]
     else:
-        raise TypeError(f"preview needs a schedule, its class, or a function of the step, not {schedule!r}")
+        raise TypeError(f"preview needs a schedule, its class, or a function of the step, got {schedule!r}")
     curve: list[float] = []
     for t in range(steps):
         if t:
@@ -90,9 +90,9 @@ def sparkline(curve: Sequence[float], width: int = 60) -> str:
     Parameters
     ----------
     curve : sequence of float
-        What `preview` returns.
+        The result of `preview`.
     width : int, default 60
-        The most characters to use; a longer curve is averaged in pieces.
+        Maximum number of characters; a longer curve is averaged in pieces.
 
     Examples
     --------
@@ -119,14 +119,14 @@ def plot(curves: Sequence[float] | Mapping[str, Sequence[float]], title: str = "
     Parameters
     ----------
     curves : sequence of float, or mapping of them
-        What `preview` returns.
+        The result of `preview`.
     title : str
-        The heading.
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Made without pyplot: no display is needed, and nothing is kept open.  ``figure.savefig("lr.png")``.
+        Made without pyplot, so it needs no display; save it by ``figure.savefig("lr.png")``.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def plot(curves: Sequence[float] | Mapping[str, Sequence[float]], title: str = "
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("plot needs matplotlib (pip install matplotlib); sparkline needs nothing") from error
+        raise ImportError("plot needs matplotlib (pip install matplotlib); sparkline works without it") from error
     named = dict(curves) if isinstance(curves, Mapping) else {"": curves}
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.add_subplot(title=title, xlabel="step", ylabel="learning rate")

@@ -1,4 +1,4 @@
-"""Schedules that go up and down, once or for ever, and move the momentum against the rate."""
+"""Schedules that raise and lower the rate, once or periodically, and the momentum in the opposite direction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["CyclicLR", "OneCycleLR"]
 
 
 class MomentumCycling(LRScheduler):
-    """A schedule that also moves the momentum, against the rate: 'momentum', or the first of 'betas'."""
+    """A schedule that also changes the momentum in the opposite direction: 'momentum', or the first of 'betas'."""
 
     absolute = True
     steps_per_batch = True
@@ -51,7 +51,7 @@ class MomentumCycling(LRScheduler):
 
 
 class OneCycleLR(MomentumCycling):
-    """Rise to `max_lr` and anneal far below the start, once: super-convergence.
+    """Raise the rate to `max_lr` and anneal it far below the initial rate, once, along `functions.one_cycle`.
 
     ::
 
@@ -61,27 +61,27 @@ class OneCycleLR(MomentumCycling):
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set; its own learning rate is not used.
+        Optimizer whose learning rates are set; their initial values are not used.
     max_lr : float, or list of one per group
         The peak.
     total_steps : int, optional
         Steps of the cycle; otherwise `epochs` times `steps_per_epoch`.
     epochs, steps_per_epoch : int, optional
-        The two factors of `total_steps`.
+        Factors of `total_steps`.
     pct_start : float, default 0.3
-        The share of the steps that rises.
+        Fraction of the steps with a rising rate.
     anneal_strategy : {'cos', 'linear'}, default 'cos'
         The curve of each phase.
     cycle_momentum : bool, default True
-        Move 'momentum' (or ``betas[0]``) against the rate, between `base_momentum` and `max_momentum`.
+        Change 'momentum' (or ``betas[0]``) in the opposite direction, between `base_momentum` and `max_momentum`.
     base_momentum, max_momentum : float, or list of one per group
         Defaults 0.85 and 0.95.
     div_factor, final_div_factor : float
         Defaults 25 and 1e4.
     three_phase : bool, default False
-        Return to the start symmetrically first, then anneal.
+        Return to the initial rate first, then anneal.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Raises
     ------
@@ -90,8 +90,8 @@ class OneCycleLR(MomentumCycling):
 
     Notes
     -----
-    Smith & Topin 2018; two phases are fast.ai's form.  The last update uses step ``total_steps - 1``; the
-    customary ``scheduler.step()`` after it gives PyTorch's extrapolated value, meant for no update.
+    The last update uses step ``total_steps - 1``; ``scheduler.step()`` after it sets the same extrapolated value as
+    PyTorch, which is not used by an update.
 
     Examples
     --------
@@ -146,38 +146,38 @@ class OneCycleLR(MomentumCycling):
 
 
 class CyclicLR(MomentumCycling):
-    """Move the rate between `base_lr` and `max_lr` as a triangle wave whose height may shrink.
+    """Vary the rate between `base_lr` and `max_lr` along `functions.triangle`.
 
-    ``eta_t = base_lr + (max_lr - base_lr) * height(t) * scale``, and the momentum moves against it.
+    ``eta_t = base_lr + (max_lr - base_lr) * height * scale``, with the momentum in the opposite direction.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set; its own learning rate is not used.
+        Optimizer whose learning rates are set; their initial values are not used.
     base_lr, max_lr : float, or list of one per group
-        Bottom and top.
+        Minimum and maximum of the rate.
     step_size_up : float, default 2000
-        Steps up.
+        Number of steps with a rising rate.
     step_size_down : float, optional
-        Steps down; as many as up when not given.
+        Number of steps with a falling rate; by default `step_size_up`.
     mode : {'triangular', 'triangular2', 'exp_range'}
         scale = 1, ``2 ** (1 - cycle)`` with cycles counted from 1, or ``gamma ** t``.
     gamma : float, default 1.0
         For 'exp_range'.
     scale_fn : callable, optional
-        Your own scale instead of a mode, of the cycle or of the step.
+        Function of the cycle or the step that replaces the scale of `mode`.
     scale_mode : {'cycle', 'iterations'}
-        What `scale_fn` is given.
+        Argument of `scale_fn`.
     cycle_momentum : bool, default True
-        Move 'momentum' (or ``betas[0]``) between `max_momentum` and `base_momentum`.
+        Change 'momentum' (or ``betas[0]``) between `max_momentum` and `base_momentum`.
     base_momentum, max_momentum : float, or list of one per group
         Defaults 0.8 and 0.9.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    Smith 2017, section 3.1.  `scale_fn` is not saved in `state_dict`; pass the same one when you resume.
+    `scale_fn` is not saved in `state_dict`; pass the same one when you resume.
 
     Examples
     --------
@@ -207,7 +207,7 @@ class CyclicLR(MomentumCycling):
             group["lr"] = self.of_group("base_lr", i)
 
     def factor(self, t: int, i: int) -> float:
-        """Return the height of the wave at step `t`, its scale included."""
+        """Return the scaled height of the triangle wave at step `t`."""
         cycle, height = functions.triangle(t, self.step_size_up, self.step_size_down or self.step_size_up)
         if self.scale_fn is not None:
             return height * float(self.scale_fn(cycle if self.scale_mode == "cycle" else t))

@@ -1,4 +1,4 @@
-"""Schedules that fall: by steps, by a power, by a function of your own."""
+"""Schedules that decay the rate: in steps, as a power, or by a user-defined function."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Lambda = Callable[[int], float]
 
 
 class StepLR(LRScheduler):
-    """Drop the rate every `step_size` steps: ``eta_t = eta_0 * gamma ** floor(t / step_size)``.
+    """Multiply the rate by `gamma` every `step_size` steps: ``eta_0`` times `functions.step_decay`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     step_size : int
-        Steps between two drops, at least 1.
+        Steps between two drops.
     gamma : float, default 0.1
         Factor of a drop, positive.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
@@ -56,18 +56,18 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """Multiply the rate by `gamma` at each milestone: ``eta_t = eta_0 * gamma ** #{m <= t}``.
+    """Multiply the rate by `gamma` at each milestone: ``eta_0`` times `functions.multistep_decay`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     milestones : iterable of int
-        Steps of the drops, not negative; they are sorted, and one that is there twice counts twice.
+        Steps of the drops, in any order; a repeated milestone counts twice.
     gamma : float, default 0.1
         Factor of a drop, positive.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
@@ -91,16 +91,16 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Multiply the rate by `gamma` at every step: ``eta_t = eta_0 * gamma ** t``.
+    """Multiply the rate by `gamma` in every step: ``eta_0`` times `functions.exponential_decay`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     gamma : float
-        Factor of a step, positive; ``exp(-lambda)`` for the form ``eta_0 * exp(-lambda t)``.
+        Factor per step, positive; ``exp(-lambda)`` for the form ``eta_0 * exp(-lambda t)``.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
@@ -118,21 +118,20 @@ class ExponentialLR(LRScheduler):
 
 
 class InverseTimeLR(LRScheduler):
-    """Let the rate fall as a hyperbola: ``eta_t = eta_0 / (1 + decay * t)``.
+    """Decay the rate as a hyperbola: ``eta_0`` times `functions.inverse_time_decay`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     decay : float
-        The lambda of the formula, not negative; the rate is halved after ``1 / decay`` steps.
+        Decay rate; the learning rate is halved after ``1 / decay`` steps.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    The classic of Robbins & Monro 1951.  PyTorch has it only as the ``lr_decay`` of Adagrad; Keras's
-    ``InverseTimeDecay`` divides `t` by ``decay_steps`` first.
+    PyTorch has it only as the ``lr_decay`` of Adagrad; Keras's ``InverseTimeDecay`` divides `t` by ``decay_steps``.
 
     Examples
     --------
@@ -146,22 +145,22 @@ class InverseTimeLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """Bring the rate to 0 along a power: ``eta_t = eta_0 * (1 - min(t, n) / n) ** power``, n = `total_iters`.
+    """Decay the rate to 0 as a power of the remaining steps: ``eta_0`` times `functions.polynomial`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     total_iters : int, default 5
-        Steps until 0, where the rate stays.
+        Number of steps until the rate is 0.
     power : float, default 1.0
-        1 is a line, above 1 falls quickly first, positive.
+        Exponent, positive: 1 is linear, larger values decay faster at first.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    Chen et al. 2018 (DeepLab), section 4.1, with power 0.9.  Keras's and optax's run to an end value.
+    Chen et al. 2018 (DeepLab), section 4.1, with power 0.9. Keras and optax decay to an end value.
 
     Examples
     --------
@@ -176,18 +175,16 @@ class PolynomialLR(LRScheduler):
 
 
 class InverseSqrtLR(LRScheduler):
-    """Rise to the rate in `warmup` steps, then fall as ``1 / sqrt(t)``: the Noam schedule.
-
-    ``eta_t = eta_0 * min(s / warmup, sqrt(warmup / s))`` with ``s = t + 1``.
+    """Warm up linearly, then decay as ``1 / sqrt(t)`` (Noam schedule): ``eta_0`` times `functions.inverse_sqrt`.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set; its learning rate is the peak.
+        Optimizer whose learning rates are set; their initial values are the peak.
     warmup : int
-        Update that uses the full rate, counted from 1.
+        The update, counted from 1, that uses the full rate.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
@@ -211,16 +208,16 @@ class LambdaLR(LRScheduler):
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     lr_lambda : callable, or list of one per group
-        From the step to a factor.
+        Maps the step to a factor.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    It always starts from the initial rate, and overwrites what a schedule before it did (as PyTorch's).  The
-    functions are not saved in `state_dict`; pass the same ones when you resume.
+    The rate is computed from the initial rate and overwrites that of a schedule before it, as in PyTorch. The functions
+    are not saved in `state_dict`; pass the same ones when you resume.
 
     Examples
     --------
@@ -239,23 +236,21 @@ class LambdaLR(LRScheduler):
 
 
 class MultiplicativeLR(LRScheduler):
-    """Multiply the rate by a function of the step, every step: ``eta_t = eta_{t-1} * lr_lambda(t)``.
-
-    So ``eta_t = eta_0 * lr_lambda(1) * ... * lr_lambda(t)``; ``lr_lambda(0)`` is not asked for.
+    """Multiply the rate by a function of the step, in every step: ``eta_t = eta_{t-1} * lr_lambda(t)``.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     lr_lambda : callable, or list of one per group
-        From the step, 1 or more, to a factor.
+        Maps the step, 1 or larger, to a factor.
     last_epoch : int, default -1
-        The last step that was finished, to go on after it.
+        The last completed step, to resume after it.
 
     Notes
     -----
-    The functions are not saved in `state_dict`; pass the same ones when you resume.  In a `SequentialLR` it
-    goes on from the rate it finds, times ``lr_lambda(0)``, as PyTorch's.
+    The functions are not saved in `state_dict`; pass the same ones when you resume. In a `SequentialLR` it starts from
+    the present rate times ``lr_lambda(0)``, as in PyTorch.
 
     Examples
     --------

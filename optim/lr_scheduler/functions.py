@@ -1,8 +1,7 @@
-"""Schedules as pure functions of the step: the shape of every curve, and nothing else.
+"""Schedules as pure functions of the step.
 
-Each takes the step ``t`` (0 for the first update) and returns the factor by which the initial rate is
-multiplied; `one_cycle` and `anneal` go between rates of their own.  The classes of `optim.lr_scheduler`
-wrap them and check their arguments; these functions trust theirs.
+Each maps the step ``t`` (0 for the first update) to a factor of the initial rate; `one_cycle` and `anneal` return a
+value between given rates. The classes of `optim.lr_scheduler` use these functions and check the arguments.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = [
 
 
 def step_decay(t: int, step_size: int, gamma: float = 0.1) -> float:
-    """Return ``gamma ** floor(t / step_size)``: a drop every `step_size` steps.
+    """Return ``gamma ** floor(t / step_size)``.
 
     Examples
     --------
@@ -44,7 +43,7 @@ def step_decay(t: int, step_size: int, gamma: float = 0.1) -> float:
 
 
 def multistep_decay(t: int, milestones: Sequence[int], gamma: float = 0.1) -> float:
-    """Return ``gamma ** n``, with n the number of sorted milestones at or before `t`.
+    """Return ``gamma ** n``, where n is the number of (sorted) milestones at or before `t`.
 
     Examples
     --------
@@ -66,10 +65,10 @@ def exponential_decay(t: int, gamma: float) -> float:
 
 
 def inverse_time_decay(t: int, decay: float) -> float:
-    """Return ``1 / (1 + decay * t)``, the hyperbola under Robbins & Monro's conditions.
+    """Return ``1 / (1 + decay * t)``.
 
-    Its sum diverges and the sum of its squares does not (Robbins & Monro 1951), which is what
-    stochastic gradient descent needs to converge on a convex function.
+    The sum diverges and the sum of squares converges: the conditions of Robbins & Monro (1951) for convergence of
+    stochastic gradient descent on a convex function.
 
     Examples
     --------
@@ -80,7 +79,7 @@ def inverse_time_decay(t: int, decay: float) -> float:
 
 
 def constant(t: int, factor: float = 1 / 3, total_iters: int = 5) -> float:
-    """Return `factor` for the first `total_iters` steps and 1 from then on.
+    """Return `factor` for the first `total_iters` steps, then 1.
 
     Examples
     --------
@@ -91,7 +90,7 @@ def constant(t: int, factor: float = 1 / 3, total_iters: int = 5) -> float:
 
 
 def linear(t: int, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5) -> float:
-    """Return the straight line from `start_factor` to `end_factor`, level after `total_iters` steps.
+    """Return the linear interpolation from `start_factor` to `end_factor`, constant after `total_iters` steps.
 
     Examples
     --------
@@ -115,9 +114,9 @@ def polynomial(t: int, total_iters: int = 5, power: float = 1.0) -> float:
 
 
 def cosine(t: float, T_max: float) -> float:
-    """Return ``(1 + cos(pi t / T_max)) / 2``: from 1 down to 0 at `T_max`, and up again after it.
+    """Return ``(1 + cos(pi t / T_max)) / 2``: from 1 down to 0 at `T_max`, then up again.
 
-    The cosine of Loshchilov & Hutter 2017 (SGDR), equation 5.
+    Loshchilov & Hutter 2017 (SGDR), equation 5.
 
     Examples
     --------
@@ -128,7 +127,7 @@ def cosine(t: float, T_max: float) -> float:
 
 
 def cosine_restarts(t: int, T_0: int, T_mult: int = 1) -> float:
-    """Return the cosine that starts again after `T_0` steps, then ``T_0 * T_mult``, and so on.
+    """Return ``cosine(T_cur, T_i)``, restarted after ``T_i = T_0, T_0 * T_mult, T_0 * T_mult**2, ...`` steps.
 
     Loshchilov & Hutter 2017 (SGDR), equation 5.
 
@@ -137,7 +136,7 @@ def cosine_restarts(t: int, T_0: int, T_mult: int = 1) -> float:
     >>> [cosine_restarts(t, T_0=2, T_mult=2) for t in (0, 1, 2, 4, 6)]
     [1.0, 0.5, 1.0, 0.5, 1.0]
     """
-    # Whole numbers throughout: a logarithm would misplace the first step of a long cycle.
+    # Integer arithmetic: rounding in a logarithm would misplace the first step of a long cycle.
     period = T_0
     if T_mult == 1:
         t %= T_0
@@ -149,7 +148,7 @@ def cosine_restarts(t: int, T_0: int, T_mult: int = 1) -> float:
 
 
 def inverse_sqrt(t: int, warmup: int) -> float:
-    """Return ``min((t + 1) / warmup, sqrt(warmup / (t + 1)))``: up to 1 in `warmup` steps, then ``1 / sqrt``.
+    """Return ``min((t + 1) / warmup, sqrt(warmup / (t + 1)))``: linear warm-up to 1, then inverse square root.
 
     Vaswani et al. 2017 (Attention is all you need), equation 3, scaled to peak at 1.
 
@@ -162,7 +161,7 @@ def inverse_sqrt(t: int, warmup: int) -> float:
 
 
 def warmup(t: int, steps: int) -> float:
-    """Return ``min(1, (t + 1) / steps)``: the first of `steps` updates uses ``1 / steps``, the last all.
+    """Return ``min(1, (t + 1) / steps)``.
 
     Goyal et al. 2017 (Accurate, large minibatch SGD), section 2.2.
 
@@ -175,9 +174,9 @@ def warmup(t: int, steps: int) -> float:
 
 
 def trapezoid(t: int, warmup: int, stable: int, decay: int, end_factor: float = 0.0) -> float:
-    """Return a ramp up over `warmup` steps, 1 over `stable` steps, a ramp down to `end_factor` over `decay`.
+    """Return a linear rise over `warmup` steps, 1 for `stable` steps, and a linear fall to `end_factor`.
 
-    The warm-up, stable, decay schedule of Hu et al. 2024 (MiniCPM), section 4.2, with linear decay.
+    Warm-up, stable, decay schedule of Hu et al. 2024 (MiniCPM), section 4.2, with linear decay.
 
     Examples
     --------
@@ -203,7 +202,7 @@ def anneal(start: float, end: float, fraction: float, strategy: str = "cos") -> 
 
 
 def swa_annealing(t: int, anneal_epochs: int, strategy: str = "cos") -> float:
-    """Return what is left, from 1 to 0, of the way to the averaging rate after `t` of `anneal_epochs` steps.
+    """Return the value at step `t` of the annealing from 1 to 0 in `anneal_epochs` steps.
 
     Izmailov et al. 2018 (stochastic weight averaging), section 3.2.
 
@@ -226,9 +225,9 @@ def one_cycle(
     strategy: str = "cos",
     three_phase: bool = False,
 ) -> float:
-    """Return the cycle `start` to `peak` to `end`, or in three phases `start`, `peak`, `start`, `end`.
+    """Return the value of the cycle `start`, `peak`, `end`, or in three phases `start`, `peak`, `start`, `end`.
 
-    Smith & Topin 2018 (super-convergence), in the two phases that fast.ai made the custom.
+    Smith & Topin 2018 (super-convergence); the form with two phases is that of fast.ai.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The schedule that watches a metric: reduce the learning rate when it stops improving."""
+"""Schedule that reduces the learning rate when a metric stops improving."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ class ReduceLROnPlateau(LRScheduler):
 
     ::
 
-        better = metric < best * (1 - threshold)     # 'min' and 'rel'
+        better = metric < best * (1 - threshold)     # for 'min' and 'rel'
         bad = 0 if better else bad + 1
         if bad > patience: lr = max(lr * factor, min_lr)
 
     Parameters
     ----------
     optimizer : Optimizer
-        Whose rates to set.
+        Optimizer whose learning rates are set.
     mode : {'min', 'max'}
-        Whether the metric should fall or rise.
+        Minimize or maximize the metric.
     factor : float, default 0.1
-        In (0, 1).
+        Factor of a reduction, in (0, 1).
     patience : int, default 10
-        Bad steps that are tolerated; the next one fires.
+        Number of steps without improvement before a reduction.
     threshold : float, default 1e-4
-        What counts as better, relative to the best or absolute.
+        Smallest improvement, relative to the best metric or absolute.
     threshold_mode : {'rel', 'abs'}
         ``best * (1 - threshold)`` or ``best - threshold``; with + for 'max'.
     cooldown : int, default 0
-        Steps after a reduction that are not counted.
+        Number of steps after a reduction in which bad steps are not counted.
     min_lr : float, or list of one per group
-        Where reductions end.
+        Lower bound of the rate.
     eps : float, default 1e-8
-        Reductions not larger than this are not made.
+        Smallest reduction; smaller ones are skipped.
 
     Notes
     -----
-    As PyTorch's, which fires at ``patience + 1`` bad steps; Keras fires at `patience`.  A metric of nan counts
-    as bad and warns, where PyTorch is silent.
+    As in PyTorch, the rate is reduced after ``patience + 1`` bad steps; in Keras after `patience`. A metric of nan
+    counts as a bad step and emits a warning, unlike in PyTorch.
 
     Examples
     --------
@@ -79,24 +79,24 @@ class ReduceLROnPlateau(LRScheduler):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether bad steps are not counted at present."""
+        """True while bad steps are not counted after a reduction."""
         return self.cooldown_counter > 0
 
     def is_better(self, metric: float) -> bool:
-        """Return whether `metric` improves on the best so far by more than the threshold."""
+        """Return whether `metric` is better than the best one by more than the threshold."""
         shift = self.threshold if self.mode == "max" else -self.threshold
-        bar = self.best * (1.0 + shift) if self.threshold_mode == "rel" else self.best + shift
+        bound = self.best * (1.0 + shift) if self.threshold_mode == "rel" else self.best + shift
         if math.isinf(self.best):
-            bar = self.best
-        return metric > bar if self.mode == "max" else metric < bar
+            bound = self.best
+        return metric > bound if self.mode == "max" else metric < bound
 
     def step(self, metrics: Any = None) -> None:
-        """Take in the metric of this epoch, and reduce the rates when it is time.
+        """Record the metric of an epoch, and reduce the rates after too many bad steps.
 
         Raises
         ------
         TypeError
-            If no metric is given, or it is no single number.
+            If the metric is missing or not a scalar.
         """
         metric = checked_metric(metrics)
         if math.isnan(metric):
@@ -107,16 +107,13 @@ class ReduceLROnPlateau(LRScheduler):
             )
         better = self.is_better(metric)
         bad = 0 if better or self.in_cooldown else self.num_bad_epochs + 1
-        fires = bad > self.patience
-        if fires:
-            rates = [self._reduced(i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
-        else:
-            rates = [group["lr"] for group in self.optimizer.param_groups]
-        self._set(rates)
+        reduce = bad > self.patience
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        self._set([self._reduced(i, rate) for i, rate in enumerate(rates)] if reduce else rates)
         self.last_epoch += 1
         self.best = metric if better else self.best
-        self.num_bad_epochs = 0 if fires else bad
-        self.cooldown_counter = self.cooldown if fires else max(0, self.cooldown_counter - 1)
+        self.num_bad_epochs = 0 if reduce else bad
+        self.cooldown_counter = self.cooldown if reduce else max(0, self.cooldown_counter - 1)
 
     def _reduced(self, i: int, rate: float) -> float:
         lower = max(rate * self.factor, self.of_group("min_lr", i))
