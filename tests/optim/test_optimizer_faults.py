@@ -1,9 +1,10 @@
-"""Bad input: every error is of the right type, names the value, and leaves everything as it was."""
+"""Invalid input of optimizers: type and message of the errors, which leave everything unchanged."""
 
 import copy
 
 import numpy as np
 import pytest
+from looping import each
 from optimizer_problem import Parameter
 
 import optim
@@ -22,45 +23,48 @@ def array(*shape, name="", dtype=np.float64):
 # -- parameters ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("nothing", [[], (), iter([]), (p for p in [])], ids=["list", "tuple", "iter", "spent"])
-def test_no_parameters(nothing):
-    with pytest.raises(ValueError, match=r"empty list.*list\(\.\.\.\) if a generator"):
-        optim.SGD(nothing)
+def test_an_empty_list_of_parameters_raises():
+    for nothing in ([], (), iter([]), (p for p in [])):
+        with pytest.raises(ValueError, match=r"empty list.*list\(\.\.\.\) if a generator"):
+            optim.SGD(nothing)
 
 
-def test_a_generator_used_up_before():
+def test_an_exhausted_generator_raises():
     parameters = (p for p in [one()])
     optim.SGD(parameters)
     with pytest.raises(ValueError, match="generator"):
         optim.Adam(parameters)
 
 
-@pytest.mark.parametrize("bare", [one(), Tensor([1.0], requires_grad=True), Value(1.0)], ids=type)
-def test_a_bare_parameter(bare):
+@each([one(), Tensor([1.0], requires_grad=True), Value(1.0)])
+def test_a_bare_parameter_raises(bare):
     with pytest.raises(TypeError, match=r"put the one parameter in a list: Adam\(\[parameter\]\)"):
         optim.Adam(bare)
 
 
-@pytest.mark.parametrize(
-    "wrong", [[1.0], [np.ones(2)], ["W"], [None], [one(), 3]], ids=["float", "array", "str", "None", "mixed"]
-)
-def test_entries_that_are_no_parameters(wrong):
+@each([[1.0], [np.ones(2)], ["W"], [None], [one(), 3]])
+def test_an_entry_that_is_not_a_parameter_raises(wrong):
     with pytest.raises(TypeError, match=r"entry \d must be a parameter, got"):
         optim.SGD(wrong)
 
 
-@pytest.mark.parametrize("wrong", ["W", 3, None, {"params": []}], ids=["str", "int", "None", "one dict"])
-def test_what_is_no_list(wrong):
+@each(["W", 3, None, {"params": []}])
+def test_parameters_that_are_not_a_list_raise(wrong):
     with pytest.raises(TypeError, match="needs a list of parameters"):
         optim.SGD(wrong)
 
 
-def test_dicts_and_parameters_mixed():
+def test_a_set_of_parameters_raises():
+    with pytest.raises(TypeError, match="fixed order, got a set"):
+        optim.SGD({one(), one()})
+
+
+def test_dicts_and_parameters_mixed_raise():
     with pytest.raises(TypeError, match="mixed"):
         optim.SGD([{"params": [one()]}, one()])
 
 
-def test_a_computed_node():
+def test_a_computed_node_raises():
     x = Tensor([1.0], requires_grad=True, name="x")
     y = x * 2
     y.name = "y"
@@ -70,13 +74,13 @@ def test_a_computed_node():
         optim.SGD([Value(1.0), Value(1.0) + Value(2.0)])
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.bool_, np.complex128])
-def test_numbers_that_take_no_small_steps(dtype):
+@each([np.int64, np.bool_, np.complex128])
+def test_a_parameter_that_is_not_floating_point_raises(dtype):
     with pytest.raises(TypeError, match="floating-point"):
         optim.SGD([Parameter(np.ones(2, dtype))])
 
 
-def test_twice_in_a_group_warns_and_counts_once():
+def test_a_parameter_listed_twice_in_a_group_warns_and_is_used_once():
     p = one("w")
     with pytest.warns(UserWarning, match="parameter 'w' twice"):
         optimizer = optim.SGD([p, one(), p], lr=1.0)
@@ -85,7 +89,7 @@ def test_twice_in_a_group_warns_and_counts_once():
     assert len(optimizer.param_groups[0]["params"]) == 2
 
 
-def test_in_two_groups():
+def test_a_parameter_in_two_groups_raises():
     p = one("w")
     with pytest.raises(ValueError, match="'w' is in group 0 already"):
         optim.SGD([{"params": [p]}, {"params": [one(), p]}])
@@ -98,22 +102,22 @@ def test_in_two_groups():
 # -- options ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lr", [-0.1, float("nan"), float("inf"), -float("inf"), np.float64("nan")])
-def test_impossible_step_lengths(lr):
+@each([-0.1, float("nan"), float("inf"), -float("inf"), np.float64("nan")])
+def test_a_learning_rate_out_of_range_raises(lr):
     with pytest.raises(ValueError, match=rf"lr must be in \[0, inf\), got .*{float(lr)}"):
         optim.Adam([one()], lr=lr)
     with pytest.raises(ValueError, match="lr must be in"):
         optim.Adam([{"params": [one()], "lr": lr}])
 
 
-@pytest.mark.parametrize("lr", ["0.1", None, [0.1], True, 1j])
-def test_step_lengths_that_are_no_numbers(lr):
+@each(["0.1", None, [0.1], True, 1j])
+def test_a_learning_rate_that_is_not_a_number_raises(lr):
     with pytest.raises(TypeError, match="lr must be a number"):
         optim.SGD([one()], lr=lr)
 
 
-@pytest.mark.parametrize("lr", [1, np.float32(0.5), np.float64(0.5), np.int64(2), 0])
-def test_numbers_of_other_kinds_become_floats(lr):
+@each([1, np.float32(0.5), np.float64(0.5), np.int64(2), 0])
+def test_a_learning_rate_of_another_type_becomes_a_float(lr):
     group = optim.SGD([one()], lr=lr).param_groups[0]
     assert type(group["lr"]) is float
     assert group["lr"] == lr
@@ -154,8 +158,12 @@ BAD_OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "option", "value", "message"), BAD_OPTIONS)
-def test_options_out_of_range(name, option, value, message):
+def test_an_option_out_of_range_raises():
+    for name, option, value, message in BAD_OPTIONS:
+        check_option(name, option, value, message)
+
+
+def check_option(name, option, value, message):
     with pytest.raises(ValueError, match=message):
         getattr(optim, name)([array(2, 2)], **{option: value})
     good = getattr(optim, name)([array(2, 2)])
@@ -164,8 +172,7 @@ def test_options_out_of_range(name, option, value, message):
     assert len(good.param_groups) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "option", "value"),
+@each(
     [
         ("Adam", "betas", 0.9),
         ("Adam", "amsgrad", 1),
@@ -173,14 +180,14 @@ def test_options_out_of_range(name, option, value, message):
         ("LBFGS", "max_iter", 2.5),
         ("Adam", "maximize", None),
         ("Adam", "skip_nonfinite", 1),
-    ],
+    ]
 )
-def test_options_of_the_wrong_kind(name, option, value):
+def test_an_option_of_the_wrong_type_raises(name, option, value):
     with pytest.raises(TypeError, match=f"{option} must be"):
         getattr(optim, name)([one()], **{option: value})
 
 
-def test_unknown_arguments_and_keys_with_what_was_meant():
+def test_unknown_arguments_and_keys_raise_and_suggest_names():
     with pytest.raises(TypeError, match="Adam has no option 'beta': did you mean 'betas'"):
         optim.Adam([one()], beta=0.9)
     with pytest.raises(TypeError, match="no option 'fused'"):
@@ -197,7 +204,7 @@ def test_unknown_arguments_and_keys_with_what_was_meant():
         optim.Adam([one()]).add_param_group([one()])
 
 
-def test_schedules_may_keep_their_own_keys_in_a_group():
+def test_keys_of_schedules_in_a_group_are_saved():
     optimizer = optim.SGD([{"params": [one()], "initial_lr": 0.1}], lr=0.1)
     optimizer.param_groups[0]["swa_lr"] = 0.05
     other = optim.SGD([one()], lr=0.1)
@@ -205,14 +212,14 @@ def test_schedules_may_keep_their_own_keys_in_a_group():
     assert (other.param_groups[0]["initial_lr"], other.param_groups[0]["swa_lr"]) == (0.1, 0.05)
 
 
-def test_named_parameters():
+def test_named_parameters_are_recorded_in_the_group():
     optimizer = optim.SGD(iter([("w", one()), ("b", one())]))
     assert optimizer.param_groups[0]["param_names"] == ["w", "b"]
     with pytest.raises(ValueError, match="name all of them or none"):
         optim.SGD([("w", one()), one()])
 
 
-def test_muon_takes_matrices_only():
+def test_muon_raises_unless_all_parameters_are_matrices():
     with pytest.raises(ValueError, match=r"parameter 'b' has shape \(3,\); Muon updates matrices"):
         optim.Muon([array(3, 2), array(3, name="b")])
 
@@ -220,7 +227,7 @@ def test_muon_takes_matrices_only():
 # -- gradients -------------------------------------------------------------------------------------------------------
 
 
-def test_no_gradient_at_all_is_no_step_for_any_parameter():
+def test_a_step_without_any_gradient_changes_nothing():
     p = array(3)
     p.grad = None
     optimizer = optim.Adam([p])
@@ -230,7 +237,7 @@ def test_no_gradient_at_all_is_no_step_for_any_parameter():
     assert optimizer.state_dict()["state"] == {}
 
 
-def test_a_gradient_of_another_shape():
+def test_a_gradient_of_another_shape_raises():
     for cls in (optim.Adam, optim.LAMB):
         p, q = array(2, 3, name="W"), array(2)
         q.data, before = q.data.copy(), q.data.copy()
@@ -240,7 +247,7 @@ def test_a_gradient_of_another_shape():
         np.testing.assert_array_equal(q.data, before)
 
 
-def test_a_parameter_that_changed_shape_or_type():
+def test_a_parameter_that_changed_shape_or_dtype_raises():
     for cls in (optim.Adam, optim.LAMB):
         for changed in (np.ones(4), np.ones(3, np.float32)):
             p = array(3, name="b")
@@ -261,9 +268,9 @@ AWKWARD = {
 }
 
 
-@pytest.mark.parametrize("data", AWKWARD.values(), ids=AWKWARD)
-@pytest.mark.parametrize("name", ["SGD", "Adam", "Adafactor", "LAMB", "LARS", "NovoGrad", "Rprop", "LBFGS"])
-def test_awkward_arrays_take_the_right_step_and_keep_their_layout(name, data):
+@each(["SGD", "Adam", "Adafactor", "LAMB", "LARS", "NovoGrad", "Rprop", "LBFGS"], AWKWARD)
+def test_arrays_of_any_layout_take_the_same_step_and_keep_their_layout(name, kind):
+    data = AWKWARD[kind]
     p, plain = Parameter(data), Parameter(np.array(data, order="C", copy=True))
     g = np.cos(np.arange(data.size)).reshape(data.shape).astype(data.dtype)
     first, second = getattr(optim, name)([p]), getattr(optim, name)([plain])
@@ -284,13 +291,13 @@ def test_awkward_arrays_take_the_right_step_and_keep_their_layout(name, data):
 # -- closures --------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_closure():
+def test_a_missing_closure_raises():
     for optimizer in (optim.LBFGS([one()]), optim.SAM(optim.SGD([one()]))):
         with pytest.raises(TypeError, match="closure"):
             optimizer.step()
 
 
-def test_a_closure_that_returns_nothing():
+def test_a_closure_that_returns_none_raises():
     p = array(3)
     before = p.data.copy()
     with pytest.raises(ValueError, match=r"closure given to LBFGS\.step returned None"):
@@ -298,9 +305,8 @@ def test_a_closure_that_returns_nothing():
     np.testing.assert_array_equal(p.data, before)
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
-@pytest.mark.parametrize("name", ["SGD", "LBFGS", "SAM"])
-def test_a_closure_that_raises_leaves_everything(name, after):
+@each(["SGD", "LBFGS", "SAM"], [0, 1, 2, 3])
+def test_a_closure_that_raises_changes_nothing(name, after):
     p = array(3)
     optimizer = optim.SAM(optim.SGD([p])) if name == "SAM" else getattr(optim, name)([p])
     calls = []
@@ -329,7 +335,7 @@ def test_a_closure_is_called_once_and_its_loss_returned():
     assert len(calls) == 1
 
 
-def test_a_step_that_fails_half_way_moves_nothing():
+def test_a_step_that_fails_for_one_parameter_changes_nothing():
     class Fails(optim.Momentum):
         def rule(self, g, v, *, lr, beta):
             if g.size == 2:
@@ -381,8 +387,8 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("state", "message"), BROKEN.values(), ids=BROKEN)
-def test_a_state_dict_that_does_not_fit_loads_nothing(state, message):
+@each(BROKEN.values())
+def test_an_unsuitable_state_dict_raises_and_changes_nothing(state, message):
     optimizer = trained(lr=0.25)
     before = repr(optimizer.state_dict())
     with pytest.raises(ValueError, match=message):
@@ -390,8 +396,8 @@ def test_a_state_dict_that_does_not_fit_loads_nothing(state, message):
     assert repr(optimizer.state_dict()) == before
 
 
-@pytest.mark.parametrize("state", [{}, None, {"optimizer": "Lookahead"}, trained().state_dict()], ids=repr)
-def test_wrappers_and_lbfgs_refuse_what_is_not_theirs(state):
+@each([{}, None, {"optimizer": "Lookahead"}, trained().state_dict()])
+def test_wrappers_and_lbfgs_raise_for_other_state_dicts(state):
     for optimizer in (
         optim.Lookahead(optim.SGD([array(2)])),
         optim.SAM(optim.SGD([array(2)])),
@@ -414,7 +420,7 @@ def overwritten(value):
             value[key] = 7.0
 
 
-@pytest.mark.parametrize("name", ["Adam", "LAMB", "Adafactor", "LBFGS", "Lookahead"])
+@each(["Adam", "LAMB", "Adafactor", "LBFGS", "Lookahead"])
 def test_the_state_shares_nothing_with_the_optimizer(name):
     cls = (lambda params: optim.Lookahead(optim.LAMB(params))) if name == "Lookahead" else getattr(optim, name)
     params = [array(2, 3, name="W"), array(3, name="b")]
@@ -423,17 +429,17 @@ def test_the_state_shares_nothing_with_the_optimizer(name):
     state = optimizer.state_dict()
     before = copy.deepcopy(state)
     overwritten(state)
-    assert repr(optimizer.state_dict()) == repr(before), "it is written into from outside"
+    assert repr(optimizer.state_dict()) == repr(before), "the optimizer uses the returned arrays"
     state = copy.deepcopy(before)
     params[0].grad = params[0].grad * 2
     optimizer.step(lambda: 2.0)
     assert repr(state) == repr(before)
     optimizer.load_state_dict(state)
     overwritten(state)
-    assert repr(optimizer.state_dict()) == repr(before), "the loaded dict is still in use"
+    assert repr(optimizer.state_dict()) == repr(before), "the optimizer uses the loaded arrays"
 
 
-def test_loading_replaces_the_options_and_keeps_the_places():
+def test_loading_replaces_all_options_of_a_group():
     def made():
         groups = [{"params": [array(2)]}, {"params": [array(3), array(4)], "lr": 0.5}]
         optimizer = optim.Adam(groups)
@@ -447,7 +453,7 @@ def test_loading_replaces_the_options_and_keeps_the_places():
     assert repr(optimizer.state_dict()) == repr(other.state_dict())
 
 
-def test_options_that_do_not_go_together_are_refused_in_a_state_dict_too():
+def test_incompatible_options_in_a_state_dict_raise():
     optimizer = trained(optim.SGD)
     state = optimizer.state_dict()
     state["param_groups"][0]["nesterov"] = True
@@ -456,7 +462,7 @@ def test_options_that_do_not_go_together_are_refused_in_a_state_dict_too():
     assert optimizer.param_groups[0]["nesterov"] is False
 
 
-def test_groups_stay_the_same_objects_when_a_state_is_loaded():
+def test_loading_keeps_the_group_objects():
     optimizer = trained()
     group = optimizer.param_groups[0]
     optimizer.load_state_dict(trained(lr=0.5).state_dict())
@@ -465,7 +471,7 @@ def test_groups_stay_the_same_objects_when_a_state_is_loaded():
     assert group["betas"] == (0.9, 0.999)
 
 
-def test_a_state_is_plain_data():
+def test_a_state_dict_is_plain_data():
     def walk(value):
         if isinstance(value, dict):
             assert all(type(key) in (str, int) for key in value)
@@ -489,6 +495,6 @@ def trained_on_matrix(cls):
     return optimizer
 
 
-def test_a_parameter_it_does_not_move():
+def test_trace_of_a_parameter_of_another_optimizer_raises():
     with pytest.raises(ValueError, match="does not update this parameter"):
         optim.SGD([one()]).trace(one())

@@ -1,10 +1,11 @@
-"""Every optimizer that PyTorch or optax has, against numbers recorded from them."""
+"""Comparison of all optimizers of PyTorch and optax with recorded results."""
 
 from pathlib import Path
 
 import numpy as np
 import optimizer_problem as problem
 import pytest
+from looping import each
 
 import optim
 from optim.algorithms.line_search import Point, strong_wolfe
@@ -34,7 +35,7 @@ def flat(params):
 
 
 def difference(ours, theirs):
-    """Largest difference in units of the recorded vector's own size."""
+    """Return the largest difference, relative to the maximum of the recorded vector."""
     return max(np.abs(a - b).max() / np.abs(b).max() for a, b in zip(ours, theirs, strict=True))
 
 
@@ -58,18 +59,18 @@ def walk(case, names=tuple(problem.SHAPES)):
     return rows
 
 
-@pytest.mark.parametrize("case", problem.TORCH, ids=lambda case: case["id"])
-def test_two_hundred_steps_are_pytorchs(case):
+@each(problem.TORCH)
+def test_two_hundred_steps_equal_pytorch(case):
     assert difference(walk(case), FROM_TORCH[case["id"]]) <= 1e-10
 
 
-@pytest.mark.parametrize("case", problem.MUON, ids=lambda case: case["id"])
-def test_muon_is_pytorchs_in_float64(case):
+@each(problem.MUON)
+def test_muon_equals_pytorch_in_float64(case):
     assert difference(walk(case, ("W1", "W2")), FROM_TORCH[case["id"]]) <= 1e-10
 
 
-@pytest.mark.parametrize("case", problem.LBFGS, ids=lambda case: case["id"])
-def test_lbfgs_is_pytorchs(case):
+@each(problem.LBFGS)
+def test_lbfgs_equals_pytorch(case):
     params = parameters()
     optimizer = optim.LBFGS(list(params.values()), **case["options"])
 
@@ -86,8 +87,8 @@ def test_lbfgs_is_pytorchs(case):
     assert difference(rows, FROM_TORCH[case["id"]]) <= 1e-7
 
 
-@pytest.mark.parametrize("name", problem.LINES)
-def test_the_line_search_is_pytorchs(name):
+@each(problem.LINES)
+def test_the_line_search_equals_pytorch(name):
     function, slope = problem.LINES[name]
 
     def evaluate(t):
@@ -103,7 +104,7 @@ def test_the_line_search_is_pytorchs(name):
 
 
 def from_optax(case, params):
-    """The optimizer of a case, and a closure for the one that needs it."""
+    """Return the optimizer of a case, and a closure."""
     options = dict(case["options"])
 
     def closure():
@@ -118,8 +119,8 @@ def from_optax(case, params):
     return getattr(optim, case["class"])(list(params.values()), **options), closure
 
 
-@pytest.mark.parametrize("case", problem.OPTAX, ids=lambda case: case["id"])
-def test_two_hundred_steps_are_optaxs(case):
+@each(problem.OPTAX)
+def test_two_hundred_steps_equal_optax(case):
     params = parameters()
     optimizer, closure = from_optax(case, params)
     rows = []
@@ -130,6 +131,6 @@ def test_two_hundred_steps_are_optaxs(case):
     assert difference(rows, FROM_OPTAX[case["id"]]) <= 1e-10
 
 
-def test_every_recorded_case_is_tried():
+def test_every_recorded_case_is_compared():
     assert set(FROM_TORCH) - {"lines"} == {c["id"] for c in problem.TORCH + problem.MUON + problem.LBFGS}
     assert set(FROM_OPTAX) == {c["id"] for c in problem.OPTAX}

@@ -1,0 +1,32 @@
+"""`each`: one test item that runs a test for every case of a table."""
+
+import functools
+import inspect
+import itertools
+
+
+def each(*tables):
+    """Run a test for every combination of cases, and name the case that fails.
+
+    A case that is a tuple stands for several arguments. Fixtures come after the arguments.
+    """
+    cases = [
+        [value for part in parts for value in (part if isinstance(part, tuple) else (part,))]
+        for parts in itertools.product(*map(list, tables))
+    ]
+
+    def decorate(test):
+        @functools.wraps(test)
+        def run(**fixtures):
+            for case in cases:
+                try:
+                    test(*case, **fixtures)
+                except BaseException as error:
+                    error.add_note(f"in the case {case!r}")
+                    raise
+
+        signature = inspect.signature(test)
+        run.__signature__ = signature.replace(parameters=list(signature.parameters.values())[len(cases[0]) :])
+        return run
+
+    return decorate
