@@ -86,7 +86,7 @@ def test_the_first_difference_at_the_start_is_named_on_every_rank():
         for word in ("rank 1 differs from rank 0", *wanted):
             assert word in cases[name][0], (name, word)
     assert "0.weight, first at [0, 0]" in cases["numbers"][0]
-    assert "rank 0's numbers were taken" in cases["numbers"][0]
+    assert "values of rank 0 are used" in cases["numbers"][0]
     assert cases["numbers"][1] == ""
 
 

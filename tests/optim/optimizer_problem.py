@@ -1,6 +1,6 @@
 """A small MLP with gradients by hand, and the optimizers and options tried on it.
 
-Shared by the tests and by the scripts that record other libraries' numbers: NumPy and nothing else.
+Shared by the tests and by the scripts that record results of other libraries; uses NumPy only.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ Y = np.stack([np.tanh(X[:, 0] - X[:, 1]), X[:, 2] * X[:, 0]], axis=1)
 
 
 class Parameter:
-    """The least an optimizer asks of a parameter."""
+    """The attributes of a parameter that optimizers use."""
 
     op = None
 
@@ -22,15 +22,21 @@ class Parameter:
         self.data, self.grad, self.name = data, grad, name
 
 
+def array(shape, seed=0, dtype=np.float64, name=""):
+    """Return a parameter with random values and gradient."""
+    rng = np.random.default_rng(seed)
+    return Parameter(rng.normal(size=shape).astype(dtype), rng.normal(size=shape).astype(dtype), name)
+
+
 def start():
-    """First numbers of the four parameters."""
+    """Return the initial values of the four parameters."""
     sizes = np.cumsum([0, *(int(np.prod(shape)) for shape in SHAPES.values())])
     flat = np.cos(1.7 * np.arange(sizes[-1])) * 0.9
     return {n: flat[a:b].reshape(s) for (n, s), a, b in zip(SHAPES.items(), sizes, sizes[1:], strict=False)}
 
 
 def loss_and_gradients(W1, b1, W2, b2):
-    """Half the mean squared error of a tanh network, and its four gradients."""
+    """Return half the mean squared error of a tanh network, and its four gradients."""
     hidden = np.tanh(X @ W1.T + b1)
     error = hidden @ W2.T + b2 - Y
     back = (error / error.size) @ W2 * (1 - hidden * hidden)
@@ -39,13 +45,13 @@ def loss_and_gradients(W1, b1, W2, b2):
 
 
 def gradients_at(step, numbers):
-    """Gradients before a step (from 1); in every third step the second parameter has none."""
+    """Return the gradients before a step (from 1); in every third step that of the second parameter is None."""
     _, found = loss_and_gradients(**numbers)
     return {**found, "b1": None if step % 3 == 1 else found["b1"]}
 
 
 def case(name, /, second=None, **options):
-    """A class, the options of both groups, and what the second group has of its own."""
+    """Return a class, the options of both groups, and those of the second group only."""
     words = [f"{k}={v}" for k, v in {**options, **({"second": second} if second else {})}.items()]
     return {"id": " ".join([name, *words]), "class": name, "options": options, "second": second or {}}
 

@@ -1,4 +1,4 @@
-"""Averaged models against PyTorch's numbers, and what they must leave alone."""
+"""Averaged models: comparison with recorded results of PyTorch, state and errors."""
 
 import copy
 import json
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looping import each
 
 import nn
 from autograd import Value
@@ -34,7 +35,7 @@ class Affine(Module):
 
 
 class Norm(Module):
-    """Batch normalisation in plain NumPy, with PyTorch's buffers."""
+    """Batch normalization in NumPy, with the buffers of PyTorch."""
 
     momentum = 0.1
 
@@ -68,7 +69,7 @@ class Net(Module):
 
 
 class Scalars:
-    """A model of `Value`s that knows parameters() and nothing else, as micrograd's."""
+    """A model of `Value`s whose only method is parameters(), as in micrograd."""
 
     def __init__(self, *numbers):
         self.values = [Value(number) for number in numbers]
@@ -86,27 +87,25 @@ def equal(state, wanted):
         np.testing.assert_allclose(array, wanted[key], rtol=1e-12, atol=1e-14, err_msg=key)
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_averages_are_pytorchs(name):
+@each(KINDS)
+def test_averages_equal_pytorch(name):
     model = Net()
     averaged = AveragedModel(model, **KINDS[name])
     for step in RECORDED["steps"]:
         model.load_state_dict(step["model"])
         averaged.update_parameters(model)
-        # PyTorch's average of a count, cut to a whole number, means nothing: here a count is copied.
+        # PyTorch averages the count and truncates it; here it is copied.
         count = {"module.1.num_batches_tracked": step["model"]["1.num_batches_tracked"]}
         equal(averaged.state_dict(), {**step["averages"][name], **count})
         equal(model.state_dict(), step["model"])
 
 
 def layers():
-    if not hasattr(nn, "BatchNorm1d"):
-        pytest.skip("nn has no BatchNorm1d")
     return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
 
 
-@pytest.mark.parametrize("make", [Net, layers])
-def test_update_bn_is_pytorchs(make):
+@each([Net, layers])
+def test_update_bn_equals_pytorch(make):
     averaged = AveragedModel(make())
     for step in RECORDED["steps"]:
         model = make()
@@ -143,8 +142,8 @@ def test_update_bn_without_batch_norm_reads_no_data():
     assert model.momentum == 0.5
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_averaging_goes_on_from_a_state(name):
+@each(KINDS)
+def test_averaging_resumes_from_a_state_dict(name):
     model = Net()
     averaged, resumed = (AveragedModel(model, **KINDS[name]) for _ in "ab")
     for i, step in enumerate(RECORDED["steps"]):
@@ -171,7 +170,7 @@ def test_values_are_averaged_as_floats():
     assert averaged(2.0).data == 11.0
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each([np.float32, np.float64])
 def test_dtype_is_kept_and_nothing_is_shared(dtype):
     model = Affine().to(dtype)
     averaged = AveragedModel(model)
@@ -197,15 +196,15 @@ def test_copied_buffers_are_not_shared():
         assert not np.shares_memory(array, theirs[path])
 
 
-def test_another_model_is_refused_and_nothing_changes():
+def test_another_model_raises_and_changes_nothing():
     averaged = AveragedModel(Affine())
     averaged.update_parameters(Affine())
-    with pytest.raises(ValueError, match=r"shapes \[\(2, 3\), \(2,\)\], and this model has \[\(\), \(\)\]"):
+    with pytest.raises(ValueError, match=r"shapes \[\(2, 3\), \(2,\)\], this model has \[\(\), \(\)\]"):
         averaged.update_parameters(Scalars(1.0, 2.0))
-    with pytest.raises(ValueError, match="no state of an AveragedModel"):
+    with pytest.raises(ValueError, match="not a state_dict of an AveragedModel"):
         averaged.load_state_dict({"weight": np.zeros((2, 3))})
     state = averaged.state_dict()
-    with pytest.raises(ValueError, match="n_averaged must be a whole number >= 0, not -1"):
+    with pytest.raises(ValueError, match=r"n_averaged must be in \[0, inf\), got -1"):
         averaged.load_state_dict({**state, "n_averaged": -1})
     with pytest.raises(ValueError, match="missing key 'bias'"):
         averaged.load_state_dict({key: state[key] for key in state if key != "module.bias"})
@@ -223,22 +222,21 @@ def test_an_average_of_another_shape_changes_nothing():
     assert averaged.n_averaged == 1
 
 
-@pytest.mark.parametrize(
-    ("make", "error", "says"),
+@each(
     [
-        (lambda: AveragedModel([1.0]), TypeError, r"a module with parameters\(\), not list"),
+        (lambda: AveragedModel([1.0]), TypeError, r"a module with parameters\(\), got list"),
         (lambda: AveragedModel(Affine(), 0.999), TypeError, r"pass get_ema_avg_fn\(0.999\)"),
         (lambda: get_ema_avg_fn(1.5), ValueError, r"decay must be in \[0, 1\], got 1.5"),
         (lambda: get_ema_avg_fn(float("nan")), ValueError, r"got nan"),
         (lambda: get_ema_avg_fn("0.9"), TypeError, r"got '0.9' \(str\)"),
-    ],
+    ]
 )
-def test_bad_arguments(make, error, says):
+def test_invalid_arguments_raise(make, error, says):
     with pytest.raises(error, match=says):
         make()
 
 
-def test_the_ends_of_the_range_of_decay():
+def test_decay_of_0_and_1():
     assert get_ema_avg_fn(0)(2.0, 8.0, 5) == 8.0
     assert get_ema_avg_fn(1)(2.0, 8.0, 5) == 2.0
     assert get_ema_avg_fn()(0.0, 1.0, 5) == pytest.approx(1e-3)

@@ -1,4 +1,4 @@
-"""Gradients of several ranks, which here are threads of one process: what is added up, and what is refused."""
+"""Distributed optimizers, with the threads of one process as ranks."""
 
 import math
 import os
@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import processes
 import pytest
+from looping import each
 
 import optim
 from optim.distributed import (
@@ -21,7 +22,9 @@ from optim.distributed import (
     agree,
     broadcast,
     checked_comm,
+    world,
 )
+from optim.distributed.communicator import LAUNCHERS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [n for n in optim.__all__ if hasattr(getattr(optim, n), "zero_grad") and n not in ("Optimizer", "Muon")]
@@ -51,7 +54,7 @@ class Threads:
 
 
 def on_ranks(size, work):
-    """What `work(comm)` returns, or raises, on each rank."""
+    """Return the result of `work(comm)`, or the error it raises, on each rank."""
     board, barrier, found = [None] * size, threading.Barrier(size, timeout=processes.SECONDS), [None] * size
 
     def one(rank):
@@ -76,8 +79,8 @@ def parameter(*numbers, grad=None, dtype=np.float64, name=""):
 # ------------------------------------------------------------------------------------------------- one rank
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_with_one_rank_it_is_the_plain_optimizer_to_the_bit(name):
+@each(NAMES)
+def test_with_one_rank_steps_are_bit_identical_to_the_inner_optimizer(name):
     ends = []
     for wrap in (lambda optimizer: optimizer, lambda optimizer: DistributedOptimizer(optimizer, Alone())):
         p = parameter(1.0, -2.0, 0.5)
@@ -99,7 +102,7 @@ def test_with_one_rank_it_is_the_plain_optimizer_to_the_bit(name):
     assert ends[0] == ends[1]
 
 
-def test_one_rank_returns_its_own_loss_and_takes_rows_for_what_they_are():
+def test_reduce_on_one_rank_returns_its_loss():
     p = parameter(1.0, grad=[0.5])
     optimizer = DistributedOptimizer(optim.SGD([p], lr=1.0), Alone())
     assert optimizer.reduce(rows=7, loss=0.25) == 0.25
@@ -108,7 +111,7 @@ def test_one_rank_returns_its_own_loss_and_takes_rows_for_what_they_are():
     assert "rank 0 of 1" in repr(optimizer)
 
 
-def test_methods_of_the_optimizer_inside_are_reached():
+def test_methods_of_the_inner_optimizer_are_available():
     optimizer = DistributedOptimizer(optim.ScheduleFreeSGD([parameter(1.0, grad=[1.0])], lr=0.1), Alone())
     optimizer.step()
     optimizer.eval()
@@ -124,8 +127,8 @@ def test_methods_of_the_optimizer_inside_are_reached():
 # --------------------------------------------------------------------------------------------- several ranks
 
 
-@pytest.mark.parametrize("size", [2, 3, 5])
-def test_the_gradient_is_that_of_all_rows_whatever_the_shares(size):
+@each([2, 3, 5])
+def test_the_gradient_is_the_mean_over_the_rows_of_all_ranks(size):
     rows = [0, 4, 1, 6, 2][:size]
     samples = [np.random.default_rng(r).normal(size=(n, 3)) for r, n in enumerate(rows)]
 
@@ -143,7 +146,7 @@ def test_the_gradient_is_that_of_all_rows_whatever_the_shares(size):
         assert loss == pytest.approx(everything.sum() / len(everything), rel=1e-14)
 
 
-def test_ranks_count_alike_where_no_rows_are_given_and_reduce_only_once():
+def test_ranks_have_equal_weight_by_default_and_reduce_once_per_step():
     def work(comm):
         p = parameter(0.0, grad=[float(comm.rank)])
         optimizer = DistributedOptimizer(optim.SGD([p], lr=1.0), comm)
@@ -158,7 +161,7 @@ def test_ranks_count_alike_where_no_rows_are_given_and_reduce_only_once():
     assert on_ranks(2, work) == [[-0.5, -15.5]] * 2
 
 
-def test_who_has_no_gradient_on_any_rank_keeps_none():
+def test_a_gradient_missing_on_all_ranks_stays_none():
     def work(comm):
         here = parameter(1.0, grad=[2.0] if comm.rank else None)
         nowhere, scalar = parameter(1.0), SimpleNamespace(data=1.5, grad=float(comm.rank))
@@ -168,7 +171,7 @@ def test_who_has_no_gradient_on_any_rank_keeps_none():
     assert on_ranks(2, work) == [([1.0], None, 0.5)] * 2
 
 
-def test_types_are_kept_and_float16_is_added_up_in_float32():
+def test_dtypes_are_kept_and_float16_is_summed_in_float32():
     def work(comm):
         parameters = [parameter(1.0, grad=[0.5], dtype=t) for t in (np.float16, np.float32)]
         add_up = GradientSum(parameters, comm, beside=1)
@@ -179,7 +182,7 @@ def test_types_are_kept_and_float16_is_added_up_in_float32():
     assert on_ranks(2, work) == [[("float16", [1.0]), ("float32", [1.0])]] * 2
 
 
-def test_gradients_that_somebody_holds_are_not_written_over():
+def test_gradients_referenced_elsewhere_are_not_overwritten():
     p = parameter(1.0, 2.0, grad=[3.0, 4.0])
     add_up = GradientSum([p], Alone())
     add_up(rows=1)
@@ -189,7 +192,7 @@ def test_gradients_that_somebody_holds_are_not_written_over():
     assert (kept.tolist(), part.tolist(), p.grad.tolist()) == ([3.0, 4.0], [3.0], [5.0, 6.0])
 
 
-def test_a_gradient_of_another_shape_is_refused():
+def test_a_gradient_of_another_shape_raises():
     p = parameter(1.0, 2.0, grad=[1.0], name="w")
     with pytest.raises(ValueError, match=r"'w' has shape \(2,\) but its gradient has shape \(1,\)"):
         GradientSum([p], Alone())(rows=1)
@@ -199,7 +202,7 @@ def test_a_gradient_of_another_shape_is_refused():
         add_up(rows=1)
 
 
-def test_a_group_added_later_is_added_up_too():
+def test_a_group_added_later_is_reduced():
     def work(comm):
         p, q = parameter(0.0, grad=[1.0]), parameter(0.0)
         optimizer = DistributedOptimizer(optim.SGD([p], lr=1.0), comm)
@@ -212,7 +215,7 @@ def test_a_group_added_later_is_added_up_too():
     assert on_ranks(2, work) == [[-0.5]] * 2
 
 
-def test_nan_on_one_rank_is_nan_on_all_and_may_be_skipped():
+def test_nan_on_one_rank_skips_the_step_on_all():
     def work(comm):
         p = parameter(1.0, grad=[math.nan if comm.rank else 1.0])
         optimizer = DistributedOptimizer(optim.SGD([p], lr=1.0, skip_nonfinite=True), comm)
@@ -226,7 +229,7 @@ def test_nan_on_one_rank_is_nan_on_all_and_may_be_skipped():
 
 
 @pytest.mark.filterwarnings("always::optim.distributed.RanksDifferWarning")  # threads share the filters
-def test_parameters_of_rank_0_are_taken():
+def test_different_parameters_are_replaced_by_those_of_rank_0():
     def work(comm):
         p = parameter(1.0, 2.0 + comm.rank, name="w")
         DistributedOptimizer(optim.SGD([p], lr=1.0), comm)
@@ -236,18 +239,20 @@ def test_parameters_of_rank_0_are_taken():
         assert on_ranks(3, work) == [[1.0, 2.0]] * 3
 
 
-@pytest.mark.parametrize(
-    ("made", "said"),
+@each(
     [
         (lambda r: optim.SGD([parameter(1.0)], lr=0.1 + r), "'lr' of the optimizer's group 0: 2.1 on rank 2, 0.1"),
         (lambda r: optim.SGD([parameter(*[1.0] * (1 + r))]), r"shape and type of parameter 0.*\(3,\)"),
-        (lambda r: optim.SGD([parameter(1.0) for _ in range(1 + r)]), r"numbers of parameters.*\[3\] on rank 2, \[1\]"),
+        (
+            lambda r: optim.SGD([parameter(1.0) for _ in range(1 + r)]),
+            r"lengths of.*\[3\] on rank 2, \[1\]",
+        ),
         (lambda r: optim.SGD([parameter(1.0, dtype=np.float32 if r else np.float64)]), "'float32'"),
         (lambda r: (optim.Adam if r else optim.SGD)([parameter(1.0)]), "Adam on rank 2, SGD on rank 0"),
         (lambda r: optim.Lookahead(optim.SGD([parameter(1.0)])) if r else optim.SGD([parameter(1.0)]), "Lookahead of"),
-    ],
+    ]
 )
-def test_ranks_that_differ_are_refused_alike_on_all(made, said):
+def test_ranks_that_differ_raise_the_same_error_on_all(made, said):
     errors = on_ranks(3, lambda comm: DistributedOptimizer(made(2 if comm.rank == 2 else 0), comm))
     assert len({str(error) for error in errors}) == 1
     assert all(isinstance(error, ValueError) for error in errors)
@@ -255,7 +260,7 @@ def test_ranks_that_differ_are_refused_alike_on_all(made, said):
         raise errors[0]
 
 
-def test_the_first_of_several_differences_is_named_and_long_ones_are_cut_where_they_part():
+def test_the_first_difference_is_reported_and_long_values_are_shortened():
     def work(comm):
         agree(comm, [("a", 1), ("b", "x" * 500 + str(comm.rank) + "y" * 500), ("c", comm.rank)], "do this")
 
@@ -266,16 +271,16 @@ def test_the_first_of_several_differences_is_named_and_long_ones_are_cut_where_t
     assert len(str(error)) < 400
 
 
-def test_facts_of_another_number_are_told():
+def test_another_number_of_facts_raises():
     error = on_ranks(2, lambda comm: agree(comm, [("a", 1)] * (1 + comm.rank)))[1]
     assert "1 on rank 0" in str(error)
 
 
-def test_addresses_in_memory_are_no_difference():
+def test_memory_addresses_are_ignored():
     assert on_ranks(2, lambda comm: agree(comm, [("a", object())])) == [None, None]
 
 
-def test_numbers_are_compared_bit_by_bit():
+def test_values_are_compared_bit_by_bit():
     def work(comm):
         return broadcast(comm, [("a", np.array([0.0, -0.0 if comm.rank else 0.0]))], repair=False)
 
@@ -283,8 +288,8 @@ def test_numbers_are_compared_bit_by_bit():
     assert on_ranks(2, lambda comm: broadcast(comm, [("a", np.array([math.nan])), ("b", 1.5)])) == [None, None]
 
 
-@pytest.mark.parametrize("comm", [2, "world", Alone, SimpleNamespace(rank=0, size=1)])
-def test_what_is_no_communicator_is_refused(comm):
+@each([2, "world", Alone, SimpleNamespace(rank=0, size=1)])
+def test_an_unsuitable_communicator_raises(comm):
     with pytest.raises(TypeError, match=r"optim\.distributed\.world\(\)"):
         checked_comm(comm)
     with pytest.raises(TypeError):
@@ -310,7 +315,7 @@ def program(code, **variables):
     )
 
 
-def test_nothing_loads_mpi_before_it_is_used():
+def test_mpi_is_not_loaded_before_it_is_used():
     done = program(
         "import sys, optim, nn, nn.training, optim.distributed as d; d.DistributedOptimizer; assert 'mpi4py' not in "
         "sys.modules; print(optim.distributed is d, 'distributed' in dir(optim))"
@@ -321,7 +326,7 @@ def test_nothing_loads_mpi_before_it_is_used():
 WITHOUT = "import sys; sys.modules['mpi4py'] = None; from optim.distributed import world; print(world())"
 
 
-def test_without_mpi4py_a_process_is_alone_unless_a_launcher_says_otherwise():
+def test_without_mpi4py_world_is_alone_unless_a_launcher_started_several():
     assert program(WITHOUT).stdout.strip() == "Alone()"
     for launcher in ({"PMI_SIZE": "2", "PMI_RANK": "1"}, {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1"}):
         done = program(WITHOUT, **launcher)
@@ -329,8 +334,85 @@ def test_without_mpi4py_a_process_is_alone_unless_a_launcher_says_otherwise():
         assert "pip install mpi4py" in done.stderr
 
 
-def test_a_launcher_of_another_mpi_is_noticed():
+def test_a_real_launcher_of_another_mpi_raises():
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
     done = program("from optim.distributed import world; world()", OMPI_COMM_WORLD_SIZE="2")
     assert "RuntimeError: the launcher started 2 processes" in done.stderr
     assert "beside this Python" in done.stderr
+
+
+@pytest.fixture
+def launcher(monkeypatch):
+    """Set the environment of a launcher, and a substitute for mpi4py."""
+    for names in LAUNCHERS.items():
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+
+    def launch(started=None, mpi=None):
+        if started:
+            size, rank = next(iter(LAUNCHERS.items()))
+            monkeypatch.setenv(size, str(started))
+            monkeypatch.setenv(rank, "0")
+        monkeypatch.setitem(sys.modules, "mpi4py", mpi and SimpleNamespace(MPI=mpi))
+        monkeypatch.delitem(sys.modules, "mpi4py.run", raising=False)
+
+    return launch
+
+
+def fake_mpi(size):
+    return SimpleNamespace(COMM_WORLD=SimpleNamespace(size=size, rank=0), get_vendor=lambda: ("Some MPI", (1, 0)))
+
+
+def test_without_mpi4py_world_of_one_process_is_alone(launcher):
+    launcher()
+    comm = world()
+    assert (repr(comm), comm.rank, comm.size) == ("Alone()", 0, 1)
+    assert (comm.allreduce(3), comm.bcast("it"), comm.allgather("it")) == (3, "it", ["it"])
+
+
+def test_without_mpi4py_several_processes_raise(launcher):
+    launcher(started=4)
+    with pytest.raises(ImportError, match=r"process 0 of 4.*pip install mpi4py mpich"):
+        world()
+
+
+def test_a_launcher_of_another_mpi_raises(launcher):
+    launcher(started=4, mpi=fake_mpi(1))
+    with pytest.raises(RuntimeError, match=r"started 4 processes, but the MPI of mpi4py \(Some MPI\) has one.*mpiexec"):
+        world()
+
+
+def test_several_ranks_without_the_mpi4py_module_warn(launcher):
+    mpi = fake_mpi(4)
+    launcher(started=4, mpi=mpi)
+    with pytest.warns(RuntimeWarning, match="-m mpi4py"):
+        assert world() is mpi.COMM_WORLD
+
+
+def test_a_distributed_optimizer_delegates_to_the_inner_optimizer():
+    leaf = parameter(1.0, 1.0, grad=[1.0, 1.0])
+    distributed = DistributedOptimizer(optim.ScheduleFreeSGD([leaf], lr=0.5), comm=Alone())
+    distributed.step()
+    state = distributed.state_dict()
+    distributed.zero_grad()
+    assert leaf.grad is None
+    distributed.eval()
+    distributed.train()
+    twin = DistributedOptimizer(optim.ScheduleFreeSGD([parameter(1.0, 1.0, grad=[1.0, 1.0])], lr=0.1), comm=Alone())
+    twin.load_state_dict(state)
+    assert (twin.step_count, twin.param_groups[0]["lr"]) == (1, 0.5)
+    with pytest.raises(AttributeError, match="no_such"):
+        distributed.no_such  # noqa: B018  (asking is the test)
+
+
+def test_summed_gradients_of_a_closure_are_divided_by_the_rows():
+    leaf = parameter(1.0, 1.0, grad=[1.0, 1.0])
+    distributed = DistributedOptimizer(optim.SGD([leaf], lr=1.0), comm=Alone())
+    leaf.grad = None
+
+    def closure():
+        leaf.grad = np.full(2, 6.0)
+        return np.float64(9.0)
+
+    distributed.step(closure, rows=3, summed=True)
+    assert leaf.data.tolist() == [-1.0, -1.0]

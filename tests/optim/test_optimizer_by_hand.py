@@ -1,17 +1,17 @@
-"""Optimizers that PyTorch lacks: three steps worked out from the papers, number by number.
+"""Steps computed by hand from the papers, for optimizers that PyTorch does not include.
 
-The numbers are chosen so that every line can be checked with a pencil: powers of two, 3-4-5 triangles.
+The values are powers of two and 3-4-5 triangles, so that every line can be checked with a pencil.
 """
 
 import numpy as np
-import pytest
+from looping import each
 from optimizer_problem import Parameter
 
 import optim
 
 
 def walk(make, start, grads):
-    """Where an optimizer takes a parameter, given its gradients one after the other."""
+    """Return the values of a parameter after each step with the given gradients, and the optimizer."""
     p = Parameter(np.array(start) if isinstance(start, list) else start)
     optimizer = make([p])
     places = []
@@ -59,7 +59,7 @@ def test_lars():
     close(places, [[2.25, 3.0], np.array([2.25, 3.0]) - v])
 
 
-def test_lars_without_norms_takes_plain_steps():
+def test_lars_with_zero_norm_takes_plain_steps():
     for start, g in (([0.0, 0.0], [3.0, 4.0]), ([3.0, 4.0], [0.0, 0.0])):
         places, _ = walk(lambda p: optim.LARS(p, lr=0.5, momentum=0.0), start, [g])
         close(places, [np.array(start) - 0.5 * np.array(g)])
@@ -122,18 +122,18 @@ def test_ftrl_is_algorithm_1_from_zero():
     close(places, expected)
 
 
-def test_ftrl_sets_what_hardly_matters_to_zero_exactly():
+def test_ftrl_sets_irrelevant_parameters_to_exactly_zero():
     places, _ = walk(lambda p: optim.Ftrl(p, lr=1.0, l1=1.0), 0.0, [0.5, 0.25, 0.125])
     assert places == [0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("options", [{}, {"l1": 0.5}, {"l2": 0.5}, {"l1": 0.5, "l2": 0.25, "beta": 1.0}], ids=str)
-def test_ftrl_starts_where_the_parameters_are(options):
+@each([{}, {"l1": 0.5}, {"l2": 0.5}, {"l1": 0.5, "l2": 0.25, "beta": 1.0}])
+def test_ftrl_starts_from_the_initial_parameters(options):
     places, _ = walk(lambda p: optim.Ftrl(p, lr=0.1, **options), [0.75, -2.0], [[0.0, 0.0]])
     close(places, [[0.75, -2.0]])
 
 
-def test_ftrl_under_a_falling_rate_moves_by_the_current_rate_only():
+def test_ftrl_with_a_decaying_rate_equals_adagrad():
     # without l1 and l2 it is Adagrad's step: p -= lr * g / (beta + sqrt(n))
     p = Parameter(1.0)
     optimizer = optim.Ftrl([p], lr=0.5, initial_accumulator_value=9.0)
@@ -156,7 +156,7 @@ def test_prodigy():
     assert optimizer.param_groups[0]["d_next"] == 1.5
 
 
-def test_prodigys_estimate_is_one_for_all_parameters():
+def test_prodigy_shares_its_estimate_between_groups():
     p, q = Parameter(4.0, 2.0), Parameter(4.0, 0.0)
     optimizer = optim.Prodigy([{"params": [p]}, {"params": [q], "lr": 0.5}], betas=(0.0, 0.0), d0=0.5)
     for _ in range(4):
@@ -175,7 +175,7 @@ def test_schedule_free_sgd():
     close([optimizer.parameters[0].data], [0.0])
 
 
-def test_schedule_free_weighs_by_the_largest_step_length_so_far():
+def test_schedule_free_weights_by_the_largest_rate_so_far():
     # momentum 1/2; lr 1/2, then 1/4: both weigh 1/4.  step 1: z = x = y = 1 - 2 = -1
     # step 2: z = -1 + 1 = 0, c = 1/2: x = -0.5, y = -0.25
     p = Parameter(1.0, 4.0)
@@ -230,7 +230,7 @@ def test_adam_with_one_epsilon_inside_the_root():
     close(places, [1 - 0.5 * 3 / 5])
 
 
-def test_lbfgs_finds_the_bottom_of_a_bowl_and_stops():
+def test_lbfgs_minimizes_a_quadratic_and_stops():
     p = Parameter(np.array([3.0, -4.0]))
     bend = np.array([[3.0, 1.0], [1.0, 2.0]])
     calls = []
@@ -246,4 +246,4 @@ def test_lbfgs_finds_the_bottom_of_a_bowl_and_stops():
     assert len(calls) < 15
     calls.clear()
     optimizer.step(closure)
-    assert len(calls) == 1, "the gradient is within tolerance_grad: nothing to do"
+    assert len(calls) == 1, "the gradient is within tolerance_grad"

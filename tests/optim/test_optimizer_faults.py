@@ -9,6 +9,7 @@ from optimizer_problem import Parameter
 
 import optim
 from autograd import Tensor, Value
+from optim.algorithms.line_search import Point, cubic_minimum
 
 
 def one(name="", data=1.0, grad=0.5):
@@ -498,3 +499,57 @@ def trained_on_matrix(cls):
 def test_trace_of_a_parameter_of_another_optimizer_raises():
     with pytest.raises(ValueError, match="does not update this parameter"):
         optim.SGD([one()]).trace(one())
+
+
+def test_a_group_of_one_parameter_needs_no_list():
+    optimizer = optim.SGD([{"params": array(2), "lr": 0.1}])
+    assert len(optimizer.param_groups[0]["params"]) == 1
+    state = optimizer.state_dict()
+    with pytest.raises(ValueError, match="group 0 of the state_dict has no list 'params'"):
+        optimizer.load_state_dict({**state, "param_groups": [{"lr": 0.1}]})
+
+
+def test_lbfgs_raises_for_a_second_group_and_for_an_unsuitable_state():
+    with pytest.raises(ValueError, match="one group"):
+        optim.LBFGS([{"params": [array(2)]}, {"params": [array(2)]}])
+    leaf = array(2)
+    optimizer = optim.LBFGS([leaf], lr=0.5, max_iter=2)
+
+    def closure():
+        leaf.grad = leaf.data**3
+        return float((leaf.data**4).sum() / 4)
+
+    optimizer.step(closure)
+    good = optimizer.state_dict()
+    before = repr(good)
+    for change, says in (
+        (lambda s: s.pop("t"), "lacks 't'"),
+        (lambda s: s.update(d=np.ones(5)), r"'d' has shape \(5,\).*\(2,\)"),
+    ):
+        bad = {**good, "state": {0: dict(good["state"][0])}}
+        change(bad["state"][0])
+        with pytest.raises(ValueError, match=says):
+            optimizer.load_state_dict(bad)
+        assert repr(optimizer.state_dict()) == before
+
+
+def test_lookahead_raises_for_slow_weights_of_another_shape():
+    leaf = array(2)
+    optimizer = optim.Lookahead(optim.SGD([leaf], lr=0.5))
+    assert repr(optimizer).startswith("Lookahead(k=")
+    assert str(optimizer.trace(leaf, 0)).endswith("p - step")
+    optimizer.step()
+    state = optimizer.state_dict()
+    before = repr(state)
+    for change, says in (
+        ({"slow": {0: np.ones(3)}}, r"slow parameter 0 has shape \(3,\).*\(2,\)"),
+        ({"k": "five"}, "k must be"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            optimizer.load_state_dict({**state, **change})
+        assert repr(optimizer.state_dict()) == before
+
+
+def test_the_minimum_of_a_degenerate_cubic_is_the_midpoint():
+    rising = Point(1.0, 1.0, 1.0, None)
+    assert cubic_minimum(rising, rising, 0.0, 4.0) == 2.0
