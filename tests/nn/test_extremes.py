@@ -148,3 +148,15 @@ def test_strided_class_indices_give_the_same_loss():
     z = np.random.default_rng(0).normal(size=(4, 3))
     wide = np.stack([T, 9 * T], axis=1)
     assert nn.CrossEntropyLoss()(z, wide[:, 0]) == nn.CrossEntropyLoss()(z, T)
+
+
+@pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "SmoothL1Loss", "BCEWithLogitsLoss"])
+def test_mean_of_many_float16_losses_does_not_overflow(name):
+    loss = getattr(nn, name)()
+    x = np.tile([1.0, 2.0], 35_000)
+    half, double = Tensor(x.astype(np.float16), requires_grad=True), Tensor(x, requires_grad=True)
+    y, z = loss(half, np.zeros(x.shape, np.float16)), loss(double, np.zeros(x.shape))
+    y.backward()
+    z.backward()
+    assert y.item() == pytest.approx(z.item(), rel=2e-3)
+    np.testing.assert_allclose(half.grad, double.grad, rtol=0.02)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import autograd as ag
+import nn  # noqa: F401  (enters its primitives in the table)
 from autograd import PRIMITIVES, Tensor, exp, gradients, log, sigmoid, tanh, where
 from autograd.extend import apply
 
