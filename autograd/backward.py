@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from . import fast_floats
 from .diagnostics.in_place import refuse_modified, refuse_updated
-from .diagnostics.mistakes import accumulated, advise_zero_grad, look_at_root
-from .graph import Node, notify_write, topological_order
-from .recording import callback, is_recording
+from .diagnostics.mistakes import accumulated, advise_zero_grad, look_at_root, require_node, require_variable
+from .graph import Node, topological_order
+from .recording import callback, is_recording, notify_write
 from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
 
 __all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
 
-storing: AbstractContextManager[Any] = threading.RLock()  # several threads may add to the gradient of one leaf
+storing = threading.RLock()  # several threads may add to the gradient of one leaf
+os.register_at_fork(after_in_child=storing._at_fork_reinit)  # type: ignore[attr-defined]  # as `threading` does itself
 
 
 def seed_of(root: Node, gradient: Any) -> Any:
@@ -28,41 +29,19 @@ def seed_of(root: Node, gradient: Any) -> Any:
     if gradient is None:
         if shape is not None and root._data.size != 1:
             raise RuntimeError(
-                f"backward() starts from a scalar, one number such as a loss; this node has shape {shape}. Reduce it "
-                "first (.sum() or .mean()), or pass gradient= with one number per element"
+                f"backward() starts from a scalar such as a loss; this node has shape {shape}. Reduce it "
+                "first (.sum() or .mean()), or pass gradient= with one value per element"
             )
         if shape is None:
             return 1.0
-        one = np.empty(shape, root._data.dtype)
-        one[...] = 1.0  # np.ones takes three times as long, as long as a small layer
-        return one
-    if isinstance(gradient, Node):
-        found = shape_of(gradient)
-    else:
+        seed = np.empty(shape, root._data.dtype)
+        seed.fill(1.0)  # np.ones takes three times as long
+        return seed
+    if not isinstance(gradient, Node):
         gradient = float(gradient) if shape is None else np.array(gradient, dtype=root._data.dtype)
-        found = shape_of(gradient)
-    if found != shape:
-        raise ValueError(
-            f"gradient= has shape {found} but the node it belongs to has shape {shape}; they must be equal"
-        )
+    if (found := shape_of(gradient)) != shape:
+        raise ValueError(f"gradient= has shape {found}, but its node has shape {shape}; they must be equal")
     return gradient
-
-
-def _require_node(node: Any) -> None:
-    if not isinstance(node, Node):
-        raise TypeError(
-            f"only a Value or a Tensor can be differentiated, not {node!r:.60} ({type(node).__name__}); was its graph "
-            "cut by .data, float(), item() or a function that is not of autograd?"
-        )
-
-
-def _require_variable(root: Node) -> None:
-    if not root._requires_grad:
-        raise RuntimeError(
-            "this node has no requires_grad input, so there is nothing to differentiate: mark one before computing, "
-            "as in Tensor(..., requires_grad=True), and compute outside no_grad(). A result of autograd.compile() "
-            "needs no backward(): the call has left the gradients in .grad"
-        )
 
 
 def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) -> None:
@@ -71,7 +50,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     Parameters
     ----------
     root : Node
-        A loss of one number, or any node if `gradient` is given.
+        A scalar loss, or any node if `gradient` is given.
     gradient : float, array_like or Node, optional
         The cotangent of `root`, of its shape; 1 by default.
     create_graph : bool
@@ -80,19 +59,17 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     Raises
     ------
     RuntimeError
-        If `root` holds several numbers and no `gradient` is given, if it depends on no variable, or if an
-        array it was computed from has been modified in place; with `create_graph` also if a leaf was updated since.
+        If a `gradient` is needed, there is no variable, or an array was modified in place since; with `create_graph`
+        also if a leaf was updated since.
     ValueError
         If `gradient` has another shape than `root`.
 
     Notes
     -----
     Leaves accumulate over calls, as in PyTorch; `zero_grad()` clears them.  Computed `Value`s show their latest
-    gradient, computed `Tensor`s only after `retain_grad()`.  Nothing is written before the whole pass has
-    succeeded.
-
-    With `create_graph` a leaf's `.grad` refers to a graph that refers to the leaf: a cycle, which only the garbage
-    collector frees, or ``zero_grad()``.  `gradients` makes none.
+    gradient, computed `Tensor`s only after `retain_grad()`.  Nothing is written before the whole pass has succeeded.
+    With `create_graph` a leaf's `.grad` refers to a graph that refers to the leaf: a cycle, which the garbage
+    collector or ``zero_grad()`` frees.  `gradients` makes none.
 
     Examples
     --------
@@ -103,10 +80,10 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     (-2.0, 2.0)
     """
     notify_write("calls backward()")
-    _require_node(root)
-    _require_variable(root)
+    require_node(root)
+    require_variable(root)
     start = seed_of(root, gradient)
-    if gradient is None:  # a loss, and not one piece of a chain rule done by hand
+    if gradient is None:  # a loss, rather than one piece of a chain rule done by hand
         look_at_root(root)
     if type(start) is float and not create_graph:
         with storing:
@@ -122,34 +99,24 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
 
 
 def store(found: dict[Node, Any], keep_nodes: bool) -> None:
-    """Write the gradients of a finished pass: all are prepared before the first is assigned."""
+    """Write the gradients of a finished pass; all of them are prepared before the first is assigned."""
     given: set[int] = set()
     fresh: list[tuple[Node, Any]] = []
-    mixed: dict[Node, int] = {}  # leaves with a gradient from before their numbers were last changed
+    mixed: dict[Node, int] = {}  # leaves whose gradient dates from before their last update
     for node, g in found.items():
-        held = None
-        if node.op is None:
-            held = node._grad
-            if held is None or (type(held) is float and held == 0.0):
-                held = 0.0 if type(g) is float else None
-            elif times := accumulated(node):
-                mixed[node] = times
-        elif type(g) is float:
-            continue  # a computed `Value`, of which there may be many: it shows its latest gradient
-        if not keep_nodes and type(g) is not float:
+        if not keep_nodes:
             g = owned(g, node, given)
-        fresh.append((node, g if held is None else held + g))
+        if node.op is None and node._grad is not None:
+            if times := accumulated(node):
+                mixed[node] = times
+            g = node._grad + g
+        fresh.append((node, g))
     if late := [node for node, times in mixed.items() if times > 1]:
         advise_zero_grad(late)
-    for node, g in fresh:  # from here on nothing can fail
+    for node, g in fresh:  # nothing can fail from here on
         node._grad = g
         if node.op is None:
-            numbers = id(node._data)
-            node.stamp = -numbers if mixed and node in mixed else numbers
-    if len(fresh) < len(found):
-        for node, g in found.items():
-            if type(g) is float and node.op is not None:
-                node._grad = g
+            node.stamp = -id(node._data) if node in mixed else id(node._data)
 
 
 def gradients(
@@ -169,11 +136,11 @@ def gradients(
     inputs : Node or sequence of Node
         With respect to what: leaves or computed nodes.
     grad_outputs : array_like, Node or sequence of them, optional
-        The cotangents of the outputs; needed where an output holds several numbers.
+        The cotangents of the outputs; needed where an output has several elements.
     create_graph : bool
         Make the gradients nodes, so that they can be differentiated again.
     allow_unused : bool
-        Return None for an input that no output depends on, instead of raising.
+        Return None for an input on which the outputs do not depend, instead of raising.
 
     Returns
     -------
@@ -196,16 +163,17 @@ def gradients(
     18.0
     """
     single = not isinstance(inputs, (list, tuple))
-    alone = not isinstance(outputs, (list, tuple))
-    roots: list[Any] = [outputs] if alone else list(outputs)  # type: ignore[arg-type]
     targets: list[Any] = [inputs] if single else list(inputs)  # type: ignore[arg-type]
-    seeds = [grad_outputs] if alone else list(grad_outputs or [None] * len(roots))
+    if not isinstance(outputs, (list, tuple)):
+        outputs, grad_outputs = [outputs], [grad_outputs]  # type: ignore[list-item]
+    roots: list[Any] = list(outputs)
+    seeds = list(grad_outputs or [None] * len(roots))
     if len(seeds) != len(roots):
         raise ValueError(f"there are {len(roots)} outputs but {len(seeds)} grad_outputs; give one per output")
     for node in (*roots, *targets):
-        _require_node(node)
+        require_node(node)
     for root in roots:
-        _require_variable(root)
+        require_variable(root)
     order = topological_order(*roots, variables_only=True)
     refuse_modified(order)
     if create_graph:
@@ -241,8 +209,5 @@ def pulled_to(
     """Return the gradient for each target, None where none arrives; arrays that share memory with nothing."""
     found = reverse_pass(order, cotangent, wanted, create_graph=create_graph, keep=frozenset(targets))
     given: set[int] = set()
-    results: list[Any] = []
-    for target in targets:
-        g = found.get(target)
-        results.append(g if g is None or create_graph else owned(g, target, given))
-    return results
+    arrived = [(found.get(target), target) for target in targets]
+    return [g if g is None or create_graph else owned(g, target, given) for g, target in arrived]

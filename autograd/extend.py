@@ -95,10 +95,11 @@ An operation with a parameter, and one that is not elementwise:
 array([0.6, 0.8])
 """
 
+from .forms import writes_into
 from .graph import apply
 from .groups import drawn_by
 from .recording import NotReplayable, add_guards, callback, guard, observe, raw_data
-from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, writes_into, xp
+from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, xp
 
 __all__ = [
     "PRIMITIVES", "NotReplayable", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard", "linear",

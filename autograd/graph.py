@@ -1,23 +1,21 @@
 """The graph: nodes, and the operations that made them.
 
 A `Node` holds a value and remembers the `Primitive` that computed it, the operands, and the values the operands had.
-This module defines no derivative, no operator and no array function; `rules`, `reverse` and `variable` add those, so
-that imports point in one direction.
+Derivatives, operators and array functions are added by modules that import this one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from .messages import with_operation
 from .recording import Watch, current_mode, settled_mode
 
-__all__ = ["KINDS", "Node", "Primitive", "apply", "make_leaf", "notify_read", "notify_write", "record",
-           "topological_order"]  # fmt: skip
+__all__ = ["KINDS", "Node", "Primitive", "apply", "make_leaf", "record", "set_operation", "topological_order"]
 
 T = TypeVar("T")
-Hook = Callable[[Any], Any]
+Each = Callable[[int], Any] | None
 
 NO_PARAMS: Mapping[str, Any] = {}
 
@@ -27,27 +25,7 @@ KINDS: dict[type, tuple[type[Node], Callable[[Any], Any] | None]] = {}
 
 
 class Primitive:
-    """An operation: how it computes its value, and one derivative rule per operand.
-
-    Attributes
-    ----------
-    name, symbol : str
-        The name of the operation, and how pictures and formulas show it.
-    forward : callable
-        Computes floats and arrays from floats and arrays.
-    rules : tuple
-        One rule per operand; None where no gradient passes.
-    each : callable or None
-        For an operation of any number of operands: ``each(i)`` is the rule of operand ``i``.
-    forms : mapping
-        Other forms of the operation, such as its ONNX operator; see `rules.elementwise`.
-    selects : bool
-        Whether elements of an operand may be left out, as by `where`.
-    per_element : bool
-        Whether each element of the result depends only on the elements at the same position.
-    partials : tuple or None
-        The rules of an elementwise operation of one or two operands; see `fast_floats`.
-    """
+    """An operation: how it computes its value, and one derivative rule per operand."""
 
     __slots__ = ("each", "forms", "forward", "name", "partials", "per_element", "rules", "selects", "symbol")
 
@@ -58,19 +36,19 @@ class Primitive:
         rules: tuple[Any, ...],
         *,
         symbol: str = "",
-        each: Callable[[int], Any] | None = None,
+        each: Each = None,
         selects: bool = False,
         forms: Mapping[str, Any] = NO_PARAMS,
     ) -> None:
         self.name: str = name
-        self.forward: Callable[..., Any] = forward
-        self.rules: tuple[Any, ...] = rules
-        self.symbol: str = symbol or name
-        self.each: Callable[[int], Any] | None = each
-        self.forms: Mapping[str, Any] = forms
-        self.partials: tuple[Any, ...] | None = None
-        self.per_element: bool = False
-        self.selects: bool = selects
+        self.forward: Callable[..., Any] = forward  # of floats and arrays
+        self.rules: tuple[Any, ...] = rules  # one per operand; None where no gradient passes
+        self.symbol: str = symbol or name  # in pictures and formulas
+        self.each: Each = each  # for any number of operands: the rule of operand i
+        self.forms: Mapping[str, Any] = forms  # see `forms`
+        self.selects: bool = selects  # a mask may leave out elements of an operand, as in `where`
+        self.per_element: bool = False  # an element of the result depends on elements at its own position only
+        self.partials: tuple[Any, ...] | None = None  # the rules of an elementwise operation, for `fast_floats`
 
     def rules_for(self, count: int) -> tuple[Any, ...]:
         """Return one rule for each of `count` operands."""
@@ -87,19 +65,16 @@ class Primitive:
         raise TypeError(f"the primitive {self.name!r} is code and cannot be pickled; import it instead")
 
 
-class Notes:
-    """The attributes that few nodes have; all other nodes of a class share one instance."""
+class Notes(NamedTuple):
+    """The attributes that few nodes have; the other nodes of a class share one instance."""
 
-    __slots__ = ("hooks", "name", "retains_grad")
-
-    def __init__(self, name: str = "", hooks: tuple[Hook, ...] = (), retains_grad: bool = False) -> None:
-        self.name: str = name
-        self.hooks: tuple[Hook, ...] = hooks
-        self.retains_grad: bool = retains_grad
+    name: str = ""
+    hooks: tuple[Callable[[Any], Any], ...] = ()
+    retains_grad: bool = False
 
 
 class _Note(Generic[T]):
-    """An attribute of a node that is kept in its notes, which are copied when it is set."""
+    """An attribute of a node that is kept in its notes, which are replaced when it is set."""
 
     def __set_name__(self, owner: type[Node], name: str) -> None:
         self.name: str = name
@@ -108,8 +83,8 @@ class _Note(Generic[T]):
         return getattr(node.notes, self.name)  # type: ignore[no-any-return]
 
     def __set__(self, node: Node, value: T) -> None:
-        held = {name: getattr(node.notes, name) for name in Notes.__slots__}
-        node.notes = Notes(**{**held, self.name: value})
+        changed: dict[str, Any] = {self.name: value}
+        node.notes = node.notes._replace(**changed)
 
 
 TUPLES, NOTHING = object(), object()
@@ -129,11 +104,7 @@ class Node:
     params : mapping
         The keyword parameters of the operation, such as an axis.
     name : str
-        A label for pictures, explanations and messages.
-    hooks : tuple of callable
-        Functions called with the complete cotangent of this node in a backward pass.
-    retains_grad : bool
-        Whether `.grad` is kept although an operation computed this node.
+        A label.
 
     Examples
     --------
@@ -165,19 +136,19 @@ class Node:
     plain: ClassVar[Notes] = Notes()  # the notes of a node that has none of its own
 
     name: _Note[str] = _Note()
-    hooks: _Note[tuple[Hook, ...]] = _Note()
-    retains_grad: _Note[bool] = _Note()
+    hooks: _Note[tuple[Callable[[Any], Any], ...]] = _Note()  # called with the complete cotangent in a backward pass
+    retains_grad: _Note[bool] = _Note()  # whether `.grad` is kept although the node was computed
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The operands in order: nodes and constants."""
+        """The operands."""
         if self._y is TUPLES:
             return self._x  # type: ignore[no-any-return]
         return (self._x,) if self._y is NOTHING else (self._x, self._y)
 
     @property
     def raw(self) -> tuple[Any, ...]:
-        """The values of the operands at the time of the operation."""
+        """The recorded values of the operands."""
         if self._y is TUPLES:
             return self._a  # type: ignore[no-any-return]
         return (self._a,) if self._y is NOTHING else (self._a, self._b)
@@ -204,19 +175,15 @@ def make_leaf(node: Node, data: Any, requires_grad: bool, name: str = "") -> Non
     node._data = data
     node._grad = kind.no_gradient
     node._requires_grad = requires_grad
-    node.notes = kind.plain if not name else Notes(name, (), kind.plain.retains_grad)
-    _forget_operation(node)
-
-
-def _forget_operation(node: Node) -> None:
-    node.op = None
-    node._x = node._a = ()
-    node._y, node._b = TUPLES, NO_PARAMS
+    node.notes = kind.plain._replace(name=name) if name else kind.plain
+    set_operation(node, None)
     node.stamp = 0
 
 
-def set_operation(node: Node, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: Any) -> None:
-    """Let a node refer to the operation that computed it."""
+def set_operation(
+    node: Node, op: Primitive | None, args: tuple[Any, ...] = (), raw: tuple[Any, ...] = (), params: Any = NO_PARAMS
+) -> None:
+    """Let a node refer to the operation that computed it, or to none."""
     node.op = op
     node._x, node._y, node._a, node._b = args, TUPLES, raw, params
 
@@ -250,7 +217,8 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     if connected:
         set_operation(node, op, args, raw, params)
     else:
-        _forget_operation(node)
+        set_operation(node, None)
+        node.stamp = 0
     return node
 
 
@@ -279,22 +247,11 @@ def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_P
     return data
 
 
-def notify_read(node: Node, how: str) -> None:
-    """Notify the watcher of this thread that the value of a node was read."""
-    mode = current_mode()
-    if mode is not True and mode is not False:
-        mode.on_read(node, how)
-
-
-def notify_write(how: str) -> None:
-    """Notify the watcher of this thread that gradients of leaves change."""
-    mode = current_mode()
-    if mode is not True and mode is not False:
-        mode.on_write(how)
-
-
 def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
     """Return every node the roots depend on, each after all of its operands.
+
+    A depth-first postorder with an explicit stack, so that a chain of a million nodes needs no recursion; each node
+    and edge is visited once (Knuth 1968, section 2.2.3; Tarjan 1976).
 
     Parameters
     ----------
@@ -302,16 +259,6 @@ def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:
         Where to start; several roots share one sort.
     variables_only : bool
         Leave out nodes through which no gradient passes.
-
-    Returns
-    -------
-    list of Node
-        Operands before results, in the order of the formula.
-
-    Notes
-    -----
-    A depth-first postorder with an explicit stack, so that a chain of a million nodes needs no recursion; each node
-    and edge is visited once (Knuth 1968, section 2.2.3; Tarjan 1976).
 
     Examples
     --------

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 __all__ = [
-    "GradientWarning", "checked_flag", "checked_name", "description", "display_name", "not_a_node", "refuse_recorded",
+    "GradientWarning", "checked_flag", "checked_name", "description", "display_name", "not_a_node", "one_name",
     "unknown_attribute", "with_operation",
 ]  # fmt: skip
 
@@ -151,3 +151,13 @@ def refuse_recorded(children: Any, op: Any) -> NoReturn:
         f"a Value is not given its children ({children!r:.60}) or its operation ({op!r:.20}): a graph is recorded by "
         f"operating on Values, as in {example}; an operation of your own is made with autograd.extend"
     )
+
+
+def one_name(name: Any, label: Any, children: Any, op: Any) -> str:
+    """Return the name of a `Value` given as `name` or as `label`, and refuse micrograd's arguments for a graph."""
+    if op or children or isinstance(name, (tuple, set)):
+        refuse_recorded(children or name, op)
+    name, label = checked_name(name), checked_name(label)
+    if name and label and name != label:
+        raise TypeError(f"name={name!r} and label={label!r} mean the same; give one of them")
+    return name or label  # type: ignore[no-any-return]

@@ -25,6 +25,7 @@ from .operations import (
     trigonometry,
 )
 from .operations import elementwise as ew
+from .recording import notify_read
 from .rules import Operation
 
 
@@ -144,6 +145,25 @@ class ElementwiseMethods(Node):
 
     __array_ufunc__: Operation = array_ufunc
     __array_function__: Operation = array_function
+
+    @property
+    def label(self) -> str:
+        """The name, as micrograd calls it."""
+        return self.name
+
+    @label.setter
+    def label(self, value: str) -> None:
+        self.name = value
+
+    @property
+    def _prev(self) -> tuple[Node, ...]:
+        """The operands that are nodes, in order, as micrograd calls them."""
+        return tuple(arg for arg in self.args if isinstance(arg, Node))
+
+    @property
+    def _op(self) -> str:
+        """The operation's symbol, as micrograd calls it."""
+        return "" if self.op is None else self.op.symbol
 
 
 def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -285,3 +305,23 @@ class ArrayMethods(ElementwiseMethods):
     def masked_fill(self, mask: Any, value: Any) -> Any:
         """Return `value` where `mask` is True and the elements of this tensor elsewhere."""
         return selecting.where(mask, value, self)
+
+    def numel(self) -> int:
+        """Return the number of elements, as PyTorch calls it."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    def dim(self) -> int:
+        """Return the number of axes, as PyTorch calls it."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return a read-only view of the values."""
+        notify_read(self, "numpy()")
+        view = self._data.view()
+        view.flags.writeable = False
+        return view  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists."""
+        notify_read(self, "tolist()")
+        return self._data.tolist()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, notify_read
+from .graph import Node
 from .operands import boxed
 from .operations import (
     broadcasting,
@@ -28,6 +28,7 @@ from .operations import (
     shaping,
     trigonometry,
 )
+from .recording import notify_read
 
 _MODULES = (
     comparing, selecting, elementwise, trigonometry, broadcasting, shaping, indexing, joining, reducing, scanning,

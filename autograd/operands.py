@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, Primitive, apply
+from .graph import NO_PARAMS, Node, Primitive, apply
 from .messages import with_operation
 
 _NUMBERS = frozenset({float, int, bool})
@@ -145,3 +146,38 @@ def over_objects(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]
 def boxed(a: Any) -> Any:
     """Return the elements of a node as an object array, and anything else unchanged."""
     return a.elements() if isinstance(a, Node) else a  # type: ignore[attr-defined]
+
+
+def caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool) -> Callable[..., Any]:
+    """Return the public function of an operation; the common shapes get a shorter way to `apply`."""
+    names = list(defaults)
+
+    def one(x: Any) -> Any:
+        if isinstance(x, Node):
+            return apply(op, (x,))
+        return compute(op, (operand(x, op),), NO_PARAMS)
+
+    def two(x: Any, y: Any) -> Any:
+        if isinstance(x, Node) and isinstance(y, Node):
+            return apply(op, (x, y))
+        x = x if isinstance(x, Node) else operand(x, op)
+        y = y if isinstance(y, Node) else operand(y, op)
+        return compute(op, (x, y), NO_PARAMS)
+
+    def many(*args: Any, **params: Any) -> Any:
+        if params or (len(args) != arity and not variadic):
+            if not variadic:  # parameters given by position, as in sum(x, 0)
+                params = {**dict(zip(names, args[arity:], strict=False)), **params}
+            if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
+                raise TypeError(
+                    f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
+                    f"the keywords {sorted(params)}"
+                )
+            args, params = args if variadic else args[:arity], defaults | params
+        else:
+            params = defaults
+        return compute(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in args]), params)
+
+    if defaults or variadic or arity > 2:
+        return many
+    return one if arity == 1 else two

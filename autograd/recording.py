@@ -13,7 +13,8 @@ import numpy as np
 
 __all__ = [
     "NotReplayable", "Watch", "add_guards", "callback", "current_mode", "enable_grad", "guard", "is_grad_enabled",
-    "is_recording", "is_transforming", "no_grad", "observe", "raw_data", "settled_mode", "transforming", "watching",
+    "is_recording", "no_grad", "notify_read", "notify_write", "observe", "raw_data",
+    "settled_mode", "watching", "with_watch",
 ]  # fmt: skip
 
 # True or False: whether operations are recorded; or a Watch, whose truth value says the same.  True and False are
@@ -41,6 +42,10 @@ class Watch:
 
     def on_record(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
         """Handle a new node, computed by `op` from `args`, whose data were `raw`."""
+
+    def call_hook(self, hook: Callable[[Any], Any], g: Any) -> Any:
+        """Call a gradient hook with a cotangent and return what it returns."""
+        return hook(g)
 
     def on_error(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
         """Handle an operation that raised `error`."""
@@ -191,6 +196,34 @@ def add_guards(guards: Callable[..., Iterable[tuple[Any, ...]]], *args: Any) -> 
     mode = _mode.get()
     if isinstance(mode, Watch):
         mode.add_guards(guards(*args))
+
+
+def notify_read(node: Any, how: str) -> None:
+    """Notify the watcher of this thread that the value of a node was read."""
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.on_read(node, how)
+
+
+def notify_write(how: str) -> None:
+    """Notify the watcher of this thread that gradients of leaves change."""
+    mode = current_mode()
+    if mode is not True and mode is not False:
+        mode.on_write(how)
+
+
+def with_watch(visit: Callable[..., None] | None) -> Callable[..., None] | None:
+    """Return a visitor of the edges of a backward pass that also calls the watcher of this thread, if there is one."""
+    mode = current_mode()
+    if not isinstance(mode, Watch) or type(mode).on_pull is Watch.on_pull:  # or every edge would cost a call
+        return visit
+
+    def both(node: Any, arg: Any, rule: Any, g: Any, share: Any, total: Any) -> None:
+        mode.on_pull(node, arg, g, share)
+        if visit is not None:
+            visit(node, arg, rule, g, share, total)
+
+    return both
 
 
 class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` handles by computing the call eagerly)
@@ -356,21 +389,6 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
     """
 
     enabled = True
-
-
-# Whether a function is being run by `grad`, `jacobian` and the like.
-_transforming: ContextVar[bool] = ContextVar("transforming", default=False)
-is_transforming: Callable[[], bool] = _transforming.get
-
-
-@contextlib.contextmanager
-def transforming() -> Iterator[None]:
-    """Mark a block in which a function is evaluated to be differentiated."""
-    token = _transforming.set(True)
-    try:
-        yield
-    finally:
-        _transforming.reset(token)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """The chain rule: one loop from a result back to everything it was computed from.
 
-`reverse_pass` is the only loop that multiplies and adds cotangents; `backward`, `gradients`, the explanations and the
-transforms call it.  `fast_floats` has a copy of it for graphs of floats.
+`backward`, `gradients`, the transforms and the explanations call it; `fast_floats` has a copy for graphs of floats.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 
 from .graph import Node, Primitive, make_leaf
 from .operations.broadcasting import astype, product_if_taken, sum_to
-from .recording import NotReplayable, Watch, callback, current_mode, enable_grad, is_recording, raw_data
+from .recording import Watch, current_mode, enable_grad, with_watch
 from .rules import ONE, Elementwise, shape_of
 
 __all__ = ["Visit", "fitted", "owned", "reverse_pass", "share_of"]
@@ -53,13 +52,12 @@ def reverse_pass(
     Returns
     -------
     dict
-        The cotangent of every leaf, retained and kept node that was reached; others are dropped once used.
+        The cotangents of the leaves, retained and kept nodes that were reached; others are dropped once used.
     """
-    mode = current_mode()
-    if create_graph and not mode:  # requested inside no_grad
+    if create_graph and not current_mode():  # requested inside no_grad
         with enable_grad():
             return reverse_pass(order, cotangent, wanted, create_graph=True, keep=keep, visit=visit)
-    visit = _with_watch(mode, visit)
+    visit = with_watch(visit)
     is_wanted: Callable[[Node], bool] = attrgetter("_requires_grad") if wanted is None else wanted.__contains__
     finished: dict[Node, Any] = {}
     below_mask: set[Node] = set()
@@ -88,18 +86,10 @@ def share_of(
     op: Primitive, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any], like: Any,
     masked: bool = False,
 ) -> Any:  # fmt: skip
-    """Return the share of the cotangent `g` of ``y = op(*inputs, **params)`` that belongs to the operand `like`.
+    """Return the share of the cotangent `g` of ``y = op(*inputs, **params)`` that `rule` assigns to its operand.
 
-    Parameters
-    ----------
-    op, rule : Primitive, object
-        The operation, and its rule for this operand.
-    g, y, inputs, params : object
-        The cotangent, the result, the operands and the parameters: all values, or nodes to record the share.
-    like : float or ndarray
-        The value of the operand, whose shape and dtype the share gets.
-    masked : bool
-        Whether a zero in `g` may mean that an element was not taken.
+    The share has the shape and dtype of `like`, the value of the operand.  If `masked`, a zero in `g` may mean that an
+    element was not taken, and the share is zero there even if the partial derivative is infinite or nan.
     """
     if masked and isinstance(op, Elementwise):
         share = product_if_taken(g, op.partial(rule, y, inputs, params))
@@ -131,48 +121,20 @@ def _is_masked(node: Node, below_mask: set[Node]) -> bool:
     return masked
 
 
-def _with_watch(mode: bool | Watch, visit: Visit | None) -> Visit | None:
-    """Return a visitor that also calls the watcher of this thread, if it looks at edges."""
-    if not isinstance(mode, Watch) or type(mode).on_pull is Watch.on_pull:
-        return visit
-
-    def both(node: Node, arg: Node, rule: Any, g: Any, share: Any, total: Any) -> None:
-        mode.on_pull(node, arg, g, share)
-        if visit is not None:
-            visit(node, arg, rule, g, share, total)
-
-    return both
-
-
 def _after_hooks(node: Node, g: Any) -> Any:
     """Return the cotangent that the hooks of a node pass on."""
+    mode = current_mode()
     for hook in node.notes.hooks:
-        changed = _repeated(hook, g) if is_recording() else hook(g)
+        changed = mode.call_hook(hook, g) if isinstance(mode, Watch) else hook(g)
         if changed is not None:
             changed = changed if isinstance(changed, (Node, float)) else np.asarray(changed)
-            if (shape_of(changed) or ()) != (shape_of(g) or ()):  # an array of one element will do for a float
+            if (shape_of(changed) or ()) != (shape_of(g) or ()):  # one element will do for a float
                 raise ValueError(
                     f"a hook on {node.name or 'a node'} returned a gradient of shape {shape_of(changed)} "
                     f"for one of shape {shape_of(g)}; return None to leave it unchanged"
                 )
             g = fitted(changed, node._data)
     return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the array it was given
-
-
-def _repeated(hook: Callable[[Any], Any], g: Any) -> Any:
-    """Call a hook with a copy of the cotangent, now and in each replay of the recording."""
-    changes: list[bool] = []  # whether the hook returned a gradient when the call was recorded
-
-    def call(value: Any) -> Any:
-        changed = hook(value.copy() if type(value) is np.ndarray else value)
-        if not changes:
-            changes.append(changed is not None)
-        if changes[0] != (changed is not None):
-            raise NotReplayable("a gradient hook returned None in one pass and a gradient in another")
-        found = None if changed is None else np.asarray(raw_data(changed))
-        return float(found) if found is not None and type(value) is float and found.size == 1 else found
-
-    return callback(call, g)
 
 
 def owned(g: Any, node: Node, given: set[int]) -> Any:

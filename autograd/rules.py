@@ -1,6 +1,6 @@
-"""The four decorators that make an operation from its forward function and its derivatives, and the table of all.
+"""The four decorators that make an operation from its value and its derivatives, and the table of all operations.
 
-The decorated name is a function of floats, arrays, `Value`s and `Tensor`s, which records only if an argument is a node.
+The decorated function accepts floats, arrays, `Value`s and `Tensor`s, and records only if an operand is a node.
 """
 
 from __future__ import annotations
@@ -12,57 +12,49 @@ from typing import Any
 
 import numpy as np
 
-from .graph import NO_PARAMS, Node, Primitive, apply
-from .operands import compute, operand, shape_of, xp
+from .forms import checked_forms
+from .graph import Each, Primitive
+from .operands import caller, operand, shape_of, xp
 
 __all__ = [
-    "PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of", "writes_into", "xp",
+    "PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of", "xp",
 ]  # fmt: skip
 
 PRIMITIVES: dict[str, Primitive] = {}
-FORMS = frozenset({"composition", "into", "onnx", "sample", "scalar"})
+ONE: int = 1  # the partial derivative that passes a cotangent on unchanged
 
 Operation = Callable[..., Any]
 Decorator = Callable[[Operation], Operation]
-Each = Callable[[int], Any] | None  # the rule of argument i
-
-
-ONE: int = 1  # the partial derivative that passes a cotangent on as it is
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Elementwise(Primitive):
-    """An operation on each element; a rule is the partial derivative, `ONE` or a function of (y, *inputs)."""
+    """An operation on each element; a rule is a partial derivative, `ONE` or a function of (y, *inputs)."""
 
     __slots__ = ()
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        try:
-            if params or len(inputs) > 2:
-                return g * rule(y, *inputs, **params)
-            # spelled out, as a starred call takes as long as three plain ones
-            return g * (rule(y, inputs[0]) if len(inputs) == 1 else rule(y, inputs[0], inputs[1]))
-        except (ValueError, ArithmeticError):
-            return g * self.partial(rule, y, inputs, params)
+        return g * self.partial(rule, y, inputs, params)
 
     def partial(self, rule: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        """Return the partial derivative; where Python raises an error for a float, inf or nan of IEEE arithmetic."""
+        """Return the partial derivative; IEEE's inf or nan where Python raises an error for floats."""
         if rule is ONE:
             return 1.0
         try:
-            return rule(y, *inputs, **params)
+            return rule(y, *inputs, **params) if params else rule(y, *inputs)
         except (ValueError, ArithmeticError):
             if type(y) is not float:
                 raise
-            with np.errstate(all="ignore"):  # arrays of one element, which operations do not compute with `math`
-                return float(np.ravel(rule(*[np.array([number]) for number in (y, *inputs)], **params))[0])
+            with np.errstate(all="ignore"):  # arrays of one element do not raise
+                return float(np.ravel(rule(*[np.array([value]) for value in (y, *inputs)], **params))[0])
 
 
 class Linear(Primitive):
-    """An operation linear in each argument; a rule is its adjoint, a function of (g, y, *inputs)."""
+    """An operation linear in each operand, or in all if `joint`; a rule is an adjoint of (g, y, *inputs)."""
 
     __slots__ = ("joint",)
 
-    joint: bool  # linear in all arguments together (concatenate), not in each with the others held (matmul)
+    joint: bool
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         return rule(g, y, *inputs, **params)
@@ -75,13 +67,9 @@ class Pullback(Primitive):
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)
-        if type(share) is np.ndarray:  # a gradient shares no memory with the graph, as it may be modified in place
-            if share is y:
-                return share.copy()
-            for held in inputs:
-                if share is held:
-                    return share.copy()
-        return share
+        # A gradient does not share memory with recorded values, or writing into `.grad` would change the graph.
+        shared = type(share) is np.ndarray and (share is y or any(share is x for x in inputs))
+        return share.copy() if shared else share
 
 
 class Nondifferentiable(Primitive):
@@ -91,27 +79,29 @@ class Nondifferentiable(Primitive):
 
 
 def elementwise(*partials: Any, symbol: str = "", **forms: Any) -> Decorator:
-    r"""Make an elementwise operation from one partial derivative per argument.
+    r"""Make an elementwise operation from one partial derivative per operand.
 
     .. math:: \bar x_i \leftarrow \bar x_i + \bar y \cdot \partial y / \partial x_i
 
     Parameters
     ----------
     *partials : callable, int or None
-        For each argument, ``partial(y, *inputs, **params)`` written in the library's own operations; a number if it
-        is constant; None if no gradient passes.
+        For each operand, ``partial(y, *inputs, **params)`` written in the library's own operations; a number where
+        it is constant; None where no gradient passes.
     symbol : str, optional
-        The name of the operation in pictures and formulas.
+        The operation in pictures and formulas; its name by default.
     **forms
-        Further forms of the operation: `scalar`, `into`, `onnx`, `composition`, `sample`; see `autograd.extend`.
+        Other forms of the operation, such as its ONNX operator; see `autograd.extend`.
 
     Examples
     --------
+    >>> from autograd import Value
     >>> @elementwise(lambda y, x: 3 * x * x, scalar="x * x * x")
     ... def cube(x):
     ...     return x * x * x
-    >>> from autograd import grad
-    >>> grad(cube)(2.0)
+    >>> x = Value(2.0)
+    >>> cube(x).backward()
+    >>> x.grad
     12.0
     """
     return functools.partial(_define, Elementwise, partials, symbol=symbol, forms=forms)
@@ -120,32 +110,35 @@ def elementwise(*partials: Any, symbol: str = "", **forms: Any) -> Decorator:
 def linear(
     *adjoints: Any, symbol: str = "", each: Each = None, joint: bool = False, selects: bool = False, **forms: Any
 ) -> Decorator:
-    r"""Make a linear operation from one adjoint ``(g, y, *inputs, **params)`` per argument.
+    r"""Make a linear operation from one adjoint per operand.
 
     .. math:: \langle g, A x \rangle = \langle A^* g, x \rangle
 
     Parameters
     ----------
     *adjoints : callable or None
-        One for each argument; None if no gradient passes.
+        For each operand, ``adjoint(g, y, *inputs, **params)``.
+    each : callable, optional
+        For an operation of any number of operands: ``each(i)`` is the adjoint of operand ``i``.
+    joint : bool
+        Whether the operation is linear in all operands together (`concatenate`) rather than in each while the others
+        are fixed (`matmul`).
+    selects : bool
+        Whether a mask may leave out elements of an operand, as in `where`; a zero cotangent then means *not taken*,
+        and an infinite partial below cannot turn it into nan.
     symbol, **forms
         As in `elementwise`.
-    each : callable, optional
-        For any number of arguments: ``each(i)`` is the adjoint of argument ``i``.
-    joint : bool
-        Whether the operation is linear in all arguments together (`concatenate`), not in each separately (`matmul`).
-    selects : bool
-        Whether elements may be left out, as by `where`: then a zero cotangent means *not taken*, and an infinite
-        partial derivative of what was not taken does not make it nan.
 
     Examples
     --------
     >>> @linear(lambda g, y, x: g[::-1])
     ... def reverse(x):
     ...     return x[::-1]
-    >>> from autograd import grad
-    >>> grad(lambda x: reverse(x)[0])(np.zeros(2))
-    array([0., 1.])
+    >>> from autograd import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (reverse(x) * np.array([10.0, 20.0])).sum().backward()
+    >>> x.grad
+    array([20., 10.])
     """
     return functools.partial(
         _define, Linear, adjoints, symbol=symbol, each=each, joint=joint, selects=selects, forms=forms
@@ -153,15 +146,17 @@ def linear(
 
 
 def primitive(*pullbacks: Any, symbol: str = "", each: Each = None, **forms: Any) -> Decorator:
-    """Make any other operation from one pullback ``(g, y, *inputs, **params)`` per argument; options as in `linear`.
+    """Make any other operation from one pullback ``(g, y, *inputs, **params)`` per operand.
 
     Examples
     --------
+    >>> from autograd import Tensor
     >>> @primitive(lambda g, y, x: g * 2 * x)
     ... def sum_of_squares(x):
     ...     return (x * x).sum()
-    >>> from autograd import grad
-    >>> grad(sum_of_squares)(np.array([1.0, 2.0]))
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> sum_of_squares(x).backward()
+    >>> x.grad
     array([2., 4.])
     """
     return functools.partial(_define, Pullback, pullbacks, symbol=symbol, each=each, forms=forms)
@@ -179,41 +174,15 @@ def nondifferentiable(*, symbol: str = "", **forms: Any) -> Decorator:
     return functools.partial(_define, Nondifferentiable, (), symbol=symbol, forms=forms)
 
 
-def writes_into(operation: Any) -> Decorator:
-    """Declare how an operation writes its result into an existing array, which compiled programs do.
-
-    The decorated function takes ``(*inputs, out, **params)`` and returns bit for bit the result of the operation.  No
-    input shares memory with `out`, unless the operation is elementwise.
-
-    Examples
-    --------
-    >>> @elementwise(lambda y, x: 2 * x)
-    ... def squared(x):
-    ...     return x * x
-    >>> @writes_into(squared)
-    ... def squared_into(x, out):
-    ...     return np.multiply(x, x, out=out)
-    """
-
-    def register(function: Operation) -> Operation:
-        operation.primitive.forms["into"] = function
-        return function
-
-    return register
-
-
 def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, **options: Any) -> Operation:
     """Enter the operation in the table and return the function that applies it."""
     name = forward.__name__.strip("_")
     if name in PRIMITIVES and PRIMITIVES[name].forward.__module__ != forward.__module__:
         raise ValueError(f"there is already a primitive named {name!r}; give the new operation another name")
-    if unknown := options["forms"].keys() - FORMS:
-        raise TypeError(f"{name}: unknown option {min(unknown)!r}; the forms of an operation are {sorted(FORMS)}")
+    checked_forms(name, options["forms"])
     joint = options.pop("joint", False)
     parameters = inspect.signature(forward).parameters.values()
-    operands = [
-        p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    operands = [p.name for p in parameters if p.default is p.empty and p.kind in POSITIONAL]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if kind is Nondifferentiable:
         rules = (None,) * len(operands)
@@ -223,64 +192,19 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
         )
     if kind is Elementwise:
         rules = tuple(_constant(rule) if isinstance(rule, (int, float)) and rule != ONE else rule for rule in rules)
-    op = kind(name, forward, rules, **options)
-    op.per_element = (
-        kind is Elementwise
-        or op.selects
-        or (kind is Nondifferentiable and not any("axis" in p.name for p in parameters))
-    )
+    op = PRIMITIVES[name] = kind(name, forward, rules, **options)
+    of_axis = any("axis" in p.name for p in parameters)
+    op.per_element = kind is Elementwise or op.selects or (kind is Nondifferentiable and not of_axis)
     few = len(rules) == 1 or len(rules) == len(parameters) == 2
-    if kind is Elementwise and few and None not in rules and not op.selects and _is_own(forward):
+    if kind is Elementwise and few and None not in rules and forward.__module__.startswith("autograd."):
         op.partials = rules
     if isinstance(op, Linear):
         op.joint = joint
-    PRIMITIVES[name] = op
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    call = _caller(op, len(operands), defaults, variadic)
+    call = caller(op, len(operands), {p.name: p.default for p in parameters if p.default is not p.empty}, variadic)
     functools.update_wrapper(call, forward)
     call.primitive = op  # type: ignore[attr-defined]
     return call
 
 
-def _is_own(forward: Operation) -> bool:
-    """Return whether an operation is the library's own, whose partials of floats are floats."""
-    return forward.__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
 def _constant(number: float) -> Callable[..., float]:
     return lambda y, *inputs, **params: number
-
-
-def _caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool) -> Callable[..., Any]:
-    """Return the public function of an operation; the common shapes get a shorter way to `apply`."""
-    names = list(defaults)
-
-    def one(x: Any) -> Any:
-        if isinstance(x, Node):
-            return apply(op, (x,))
-        return compute(op, (operand(x, op),), NO_PARAMS)
-
-    def two(x: Any, y: Any) -> Any:
-        if isinstance(x, Node) and isinstance(y, Node):
-            return apply(op, (x, y))
-        x = x if isinstance(x, Node) else operand(x, op)
-        y = y if isinstance(y, Node) else operand(y, op)
-        return compute(op, (x, y), NO_PARAMS)
-
-    def many(*args: Any, **params: Any) -> Any:
-        if params or (len(args) != arity and not variadic):
-            if not variadic:  # parameters given by position, as in sum(x, 0)
-                params = {**dict(zip(names, args[arity:], strict=False)), **params}
-            if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
-                raise TypeError(
-                    f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
-                    f"the keywords {sorted(params)}"
-                )
-            args, params = args if variadic else args[:arity], defaults | params
-        else:
-            params = defaults
-        return compute(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in args]), params)
-
-    if defaults or variadic or arity > 2:
-        return many
-    return one if arity == 1 else two

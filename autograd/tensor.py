@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from .diagnostics.in_place import mark_modified, replace_data
 from .dtypes import as_array, get_default_dtype, require_float
-from .graph import KINDS, Node, make_leaf, notify_read
+from .graph import KINDS, Node, make_leaf
 from .messages import checked_flag, checked_name, display_name, unknown_attribute
 from .methods import ArrayMethods
-from .recording import current_mode
+from .recording import current_mode, notify_read
 from .variable import Variable, leaf
 
 
@@ -42,8 +42,7 @@ class Tensor(Variable, ArrayMethods):
     Raises
     ------
     TypeError
-        If `requires_grad` is set for integers or bools or is neither True nor False (``Tensor(3, 4)`` is not a
-        shape), or `data` is not numeric.
+        If `data` is not numeric, or `requires_grad` is set for integers or bools or is neither True nor False.
     ValueError
         If nested sequences do not form an array.
 
@@ -61,11 +60,8 @@ class Tensor(Variable, ArrayMethods):
     def __init__(
         self, data: Any, requires_grad: bool = False, name: str = "", *, dtype: npt.DTypeLike | None = None
     ) -> None:
-        requires_grad, name = checked_flag(requires_grad), checked_name(name)
-        array = np.array(as_array(data, dtype))
-        if requires_grad:
-            require_float(array)
-        make_leaf(self, array, requires_grad, name)
+        make_leaf(self, np.array(as_array(data, dtype)), False, checked_name(name))
+        self.requires_grad = checked_flag(requires_grad)
 
     if not TYPE_CHECKING:  # a type checker would accept every name
 
@@ -85,7 +81,7 @@ class Tensor(Variable, ArrayMethods):
         if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:
             self._data = value  # the case of every optimizer, without the checks below
             return
-        if value is held:  # `t.data -= step` has already written into the array that a graph may have recorded
+        if value is held:  # `t.data -= step` has written into the array that a graph may have recorded
             mark_modified(value)
             array = value.copy()
         else:
@@ -123,33 +119,11 @@ class Tensor(Variable, ArrayMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a 0-d Tensor has no length")
+            raise TypeError("a 0-d Tensor has no length and cannot be iterated over")
         return len(self._data)
 
     def __iter__(self) -> Iterator[Any]:
-        if not self.shape:
-            raise TypeError("a 0-d Tensor cannot be iterated over")
-        return (self[i] for i in range(len(self)))
-
-    def numel(self) -> int:
-        """Return the number of elements, as PyTorch calls it."""
-        return self._data.size  # type: ignore[no-any-return]
-
-    def dim(self) -> int:
-        """Return the number of axes, as PyTorch calls it."""
-        return self._data.ndim  # type: ignore[no-any-return]
-
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """Return a read-only view of the values."""
-        notify_read(self, "numpy()")
-        view = self._data.view()
-        view.flags.writeable = False
-        return view  # type: ignore[no-any-return]
-
-    def tolist(self) -> Any:
-        """Return the values as nested lists."""
-        notify_read(self, "tolist()")
-        return self._data.tolist()
+        return map(self.__getitem__, range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if self._requires_grad:
@@ -178,12 +152,7 @@ def as_tensor(data: Any, requires_grad: bool = False) -> Tensor:
     data : array_like or Tensor
         The values.
     requires_grad : bool
-        Whether gradients flow to it.
-
-    Returns
-    -------
-    Tensor
-        A leaf.
+        Whether gradients flow to the new leaf.
 
     Examples
     --------
@@ -193,11 +162,8 @@ def as_tensor(data: Any, requires_grad: bool = False) -> Tensor:
     """
     if isinstance(data, Tensor):
         return data
-    array = as_array(data)
-    requires_grad = checked_flag(requires_grad)
-    if requires_grad:
-        require_float(array)
-    made: Tensor = leaf(Tensor, array, requires_grad)
+    made: Tensor = leaf(Tensor, as_array(data))
+    made.requires_grad = checked_flag(requires_grad)
     return made
 
 

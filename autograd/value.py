@@ -8,9 +8,9 @@ import numpy as np
 
 from . import fast_floats
 from .diagnostics.in_place import replace_data
-from .graph import KINDS, Node, Notes, make_leaf, notify_read
-from .messages import checked_flag, checked_name, refuse_recorded
-from .recording import current_mode
+from .graph import KINDS, Node, Notes, make_leaf
+from .messages import checked_flag, one_name
+from .recording import current_mode, notify_read
 from .reverse import share_of
 from .variable import Variable
 
@@ -38,8 +38,7 @@ class Value(Variable):
     Raises
     ------
     TypeError
-        If `data` is not a number, two different names are given, or micrograd's arguments for children and
-        operation are given, which record a graph by hand.
+        If `data` is not a number, or for micrograd's arguments that record a graph by hand.
 
     Examples
     --------
@@ -66,7 +65,7 @@ class Value(Variable):
         requires_grad: bool = True,
     ) -> None:
         if _op or _children or label or type(name) is not str:
-            name = _one_name(name, label, _children, _op)
+            name = one_name(name, label, _children, _op)
         make_leaf(self, _as_float(data), requires_grad is True or checked_flag(requires_grad), name)
 
     @property
@@ -110,24 +109,14 @@ class Value(Variable):
         return f"Value(data={self._data!r}, grad={grad!r}{name})"
 
 
-def _one_name(name: Any, label: Any, children: Any, op: Any) -> str:
-    if op or children or isinstance(name, (tuple, set)):
-        refuse_recorded(children or name, op)
-    name, label = checked_name(name), checked_name(label)
-    if name and label and name != label:
-        raise TypeError(f"name={name!r} and label={label!r} mean the same; give one of them")
-    return name or label  # type: ignore[no-any-return]
-
-
 def _as_float(data: Any) -> float:
-    if isinstance(data, Node):
-        raise TypeError("a Value holds a float, not a node; use the node itself, or its .item()")
-    if isinstance(data, (str, bytes)):
-        raise TypeError(f"a Value holds a float, not {data!r}")
     try:
-        return float(data)
+        if not isinstance(data, (Node, str, bytes)):
+            return float(data)
     except (TypeError, ValueError):
-        raise TypeError(f"a Value holds one float, not {data!r:.60} ({type(data).__name__})") from None
+        pass
+    cure = "; use the node itself, or its .item()" if isinstance(data, Node) else ""
+    raise TypeError(f"a Value holds one float, not {data!r:.60} ({type(data).__name__}){cure}")
 
 
 KINDS.update({float: (Value, None), int: (Value, float), bool: (Value, float)})

@@ -10,9 +10,9 @@ import numpy as np
 
 from .backward import backward
 from .dtypes import require_float
-from .graph import Node, make_leaf, notify_read, notify_write
+from .graph import Node, make_leaf
 from .methods import ElementwiseMethods
-from .recording import callback, current_mode, is_recording
+from .recording import callback, current_mode, is_recording, notify_read, notify_write
 
 
 class Variable(ElementwiseMethods):
@@ -64,17 +64,12 @@ class Variable(ElementwiseMethods):
         return leaf(type(self), self._data, False, self.name)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
-        """Call `hook` with the cotangent of this node in each backward pass.
+        """Call `hook` with the cotangent of this node in each backward pass; return a function that removes it.
 
         Parameters
         ----------
         hook : callable
             Given the complete cotangent; returns None, or another one of the same shape to pass on instead.
-
-        Returns
-        -------
-        callable
-            Removes the hook.
         """
         if not callable(hook):
             raise TypeError(f"a hook must be callable, not {hook!r}")
@@ -90,9 +85,7 @@ class Variable(ElementwiseMethods):
         """Return the value of a node of one element as a Python number."""
         notify_read(self, "item(), float() or int()")
         if np.size(self._data) != 1:
-            raise ValueError(
-                f"item() needs one element; this node has {np.size(self._data)} (shape {np.shape(self._data)})"
-            )
+            raise ValueError(f"item() needs a node of one element; this one has shape {np.shape(self._data)}")
         return self._data if type(self._data) is float else self._data.item()
 
     def __float__(self) -> float:
@@ -104,43 +97,12 @@ class Variable(ElementwiseMethods):
     def __bool__(self) -> bool:
         notify_read(self, "the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())")
         if np.size(self._data) != 1:
-            raise ValueError(
-                f"the truth of {np.size(self._data)} elements (shape {np.shape(self._data)}) is ambiguous; reduce them "
-                "first, or use where(mask, a, b)"
-            )
+            shape = np.shape(self._data)
+            raise ValueError(f"the truth of shape {shape} is ambiguous; reduce it first, or use where(mask, a, b)")
         return bool(self._data)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
-
-    @property
-    def label(self) -> str:
-        """The name, as micrograd calls it."""
-        return self.name
-
-    @label.setter
-    def label(self, value: str) -> None:
-        self.name = value
-
-    @property
-    def _prev(self) -> tuple[Node, ...]:
-        """The operands that are nodes, in order, as micrograd calls them."""
-        return tuple(arg for arg in self.args if isinstance(arg, Node))
-
-    @property
-    def _op(self) -> str:
-        """The operation's symbol, as micrograd calls it."""
-        return "" if self.op is None else self.op.symbol
-
-    def __copy__(self) -> Any:
-        return self.__deepcopy__({})
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        function, args = self.__reduce__()
-        copied = function(*args)
-        copied._data = self._data if type(self._data) is float else self._data.copy()
-        memo[id(self)] = copied
-        return copied
 
     def __reduce__(self) -> Any:
         notify_read(self, "a copy or pickle")
@@ -150,7 +112,8 @@ class Variable(ElementwiseMethods):
                 "use detach() to keep its value alone"
             )
         grad = None if isinstance(self._grad, Node) else self._grad
-        return _restored, (type(self), self._data, self._requires_grad, self.name, grad)
+        state = getattr(self, "__dict__", None) or None  # the attributes of a subclass
+        return _restored, (type(self), self._data, self._requires_grad, self.name, grad), state
 
 
 def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:
@@ -161,7 +124,8 @@ def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = ""
 
 
 def _restored(kind: type[Any], data: Any, requires_grad: bool, name: str, grad: Any) -> Any:
+    """Return a copy of a leaf that shares no memory with it."""
+    data, grad = (x.copy() if isinstance(x, np.ndarray) else x for x in (data, grad))
     node = leaf(kind, data, requires_grad, name)
-    if grad is not None:
-        node._grad = grad if type(grad) is float else grad.copy()
+    node._grad = kind.no_gradient if grad is None else grad
     return node

@@ -17,7 +17,7 @@ PACKAGES = ("autograd", "nn", "optim")
 # The modules and folders at the root of each package. Each imports only those before it.
 ORDER = {
     "autograd": (
-        "recording", "messages", "graph", "diagnostics", "groups", "operands", "rules", "extend", "operations",
+        "recording", "messages", "forms", "graph", "diagnostics", "groups", "operands", "rules", "extend", "operations",
         "reverse", "numpy_protocol", "dtypes", "methods", "fast_floats", "backward", "variable", "tensor", "value",
         "transforms", "checkpointing", "checking", "tape", "explaining", "drawing", "cli", "__init__", "__main__",
     ),

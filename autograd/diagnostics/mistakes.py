@@ -17,7 +17,7 @@ from autograd.messages import GradientWarning
 
 from .provenance import Line, user_line
 
-__all__ = ["accumulated", "advise", "look_at_root"]
+__all__ = ["accumulated", "advise", "look_at_root", "require_node", "require_variable"]
 
 _told: set[tuple[str, Line | None]] = set()
 
@@ -100,4 +100,23 @@ def _look_at_difference(node: Node) -> None:
             f"the loss reduces a difference of shapes {first} and {second}, which broadcasts to "
             f"{np.shape(node._data)}: every prediction is compared with every target. Give both one shape, as with "
             "reshape(-1) on the longer; if it is meant, write the (n,) side as [None, :]",
+        )
+
+
+def require_node(node: Any) -> None:
+    """Raise TypeError if `node` cannot be differentiated because it is not a node."""
+    if not isinstance(node, Node):
+        raise TypeError(
+            f"only a Value or a Tensor can be differentiated, not {node!r:.60} ({type(node).__name__}); was its graph "
+            "cut by .data, float(), item() or a function that is not of autograd?"
+        )
+
+
+def require_variable(root: Node) -> None:
+    """Raise RuntimeError if a root does not depend on any variable."""
+    if not root._requires_grad:
+        raise RuntimeError(
+            "this node has no requires_grad input, so there is nothing to differentiate: mark one before computing, "
+            "as in Tensor(..., requires_grad=True), and compute outside no_grad(). A result of autograd.compile() "
+            "needs no backward(): the call has left the gradients in .grad"
         )

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import _require_variable, reverse_pass, seed_of
+from autograd.backward import reverse_pass, seed_of
 from autograd.diagnostics.in_place import refuse_modified
+from autograd.diagnostics.mistakes import require_variable
 from autograd.graph import Node, topological_order
 from autograd.rules import ONE, Elementwise, shape_of
 
@@ -137,7 +138,7 @@ def backward_steps(
     2 * b -7.4e-05
     3 * a 4.9e-05
     """
-    _require_variable(root)
+    require_variable(root)
     order = topological_order(root, variables_only=True)
     refuse_modified(order)
     if not isinstance(names, Names):

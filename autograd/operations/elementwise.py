@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd.forms import writes_into
 from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.operands import SCALAR, as_real
-from autograd.rules import elementwise, writes_into, xp
+from autograd.rules import elementwise, xp
 
 from .comparing import round, sign
 from .selecting import maximum, where

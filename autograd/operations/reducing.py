@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.forms import writes_into
 from autograd.operands import holds_objects, in_wide_floats
-from autograd.rules import linear, nondifferentiable, primitive, shape_of, writes_into
+from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
 from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or

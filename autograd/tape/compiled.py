@@ -14,9 +14,9 @@ import numpy as np
 from autograd.backward import backward, storing
 from autograd.diagnostics.mistakes import look_at_root
 from autograd.graph import Node, topological_order
-from autograd.recording import NotReplayable, current_mode, is_recording, is_transforming, settled_mode, watching
+from autograd.recording import NotReplayable, current_mode, is_recording, settled_mode, watching
 from autograd.transforms.nested import flatten, mapped
-from autograd.transforms.tracing import Recorded
+from autograd.transforms.tracing import Recorded, is_transforming
 from autograd.variable import leaf
 
 from .executor import executor_for

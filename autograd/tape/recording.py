@@ -159,6 +159,21 @@ class Recording(Watch):
 
         self.callback(observed, tuple([x for x, kind in zip(leaves, kinds, strict=True) if kind is not None]))
 
+    def call_hook(self, hook: Callable[[Any], Any], g: Any) -> Any:
+        """Call a gradient hook with a copy of the cotangent, now and in each replay."""
+        changes: list[bool] = []  # whether the hook returned a gradient when it was recorded
+
+        def call(value: Any) -> Any:
+            changed = hook(value.copy() if type(value) is np.ndarray else value)
+            if not changes:
+                changes.append(changed is not None)
+            if changes[0] != (changed is not None):
+                raise NotReplayable("a gradient hook returned None in one pass and a gradient in another")
+            found = None if changed is None else np.asarray(raw_data(changed))
+            return float(found) if found is not None and type(value) is float and found.size == 1 else found
+
+        return self.callback(call, (g,))
+
     def refuse_draws(self) -> None:
         """Raise if something was drawn from `random` or `np.random` outside of `callback`, after taking it back."""
         first, now = self._generators

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from autograd.backward import between, pulled_to
 from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
-from autograd.recording import enable_grad, is_grad_enabled, is_recording, raw_data, transforming
+from autograd.recording import enable_grad, is_grad_enabled, is_recording, raw_data
 from autograd.tensor import Tensor
 from autograd.value import Value
 from autograd.variable import leaf
@@ -20,6 +22,21 @@ from .forward import forward_pass
 from .nested import flatten, mapped
 
 Transform = TypeVar("Transform", bound=Callable[..., Any])
+
+
+# Whether a function is being run by `grad`, `jacobian` and the like.
+_transforming: ContextVar[bool] = ContextVar("transforming", default=False)
+is_transforming: Callable[[], bool] = _transforming.get
+
+
+@contextlib.contextmanager
+def transforming() -> Iterator[None]:
+    """Mark a block in which a function is evaluated to be differentiated."""
+    token = _transforming.set(True)
+    try:
+        yield
+    finally:
+        _transforming.reset(token)
 
 
 class Recorded:

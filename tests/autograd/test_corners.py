@@ -27,8 +27,8 @@ def test_the_default_dtype_is_a_float():
     [
         (lambda: Tensor(Value(1.0)), "array, not nodes"),
         (lambda: Tensor(["cat"]), "encode text as class indices"),
-        (lambda: Value(Value(1.0)), "a float, not a node"),
-        (lambda: Value("2"), "a float, not '2'"),
+        (lambda: Value(Value(1.0)), "one float, not Value"),
+        (lambda: Value("2"), "one float, not '2'"),
     ],
     ids=["a node", "text", "a node as a Value", "text as a Value"],
 )
