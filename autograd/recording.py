@@ -13,8 +13,8 @@ import numpy as np
 
 __all__ = [
     "NotReplayable", "Watch", "add_guards", "callback", "current_mode", "enable_grad", "guard", "is_grad_enabled",
-    "is_recording", "no_grad", "notify_read", "notify_write", "observe", "raw_data",
-    "settled_mode", "watching", "with_watch",
+    "is_recording", "no_grad", "notify_read", "notify_write", "observe", "raw_data", "settled_mode", "watching",
+    "with_watch",
 ]  # fmt: skip
 
 # True or False: whether operations are recorded; or a Watch, whose truth value says the same.  True and False are
@@ -22,12 +22,11 @@ __all__ = [
 _mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
 current_mode: Callable[[], bool | Watch] = _mode.get
 
-# The blocks that this thread or task is inside of, innermost last.
-_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("blocks", default=())
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("blocks", default=())  # innermost last
 
 
 class Watch:
-    """Base class of watchers, which are notified of the operations of this thread or task; see `watching`."""
+    """Base class of watchers, which are notified of the operations of this thread or task."""
 
     grad_enabled: bool = True
     records_all: ClassVar[bool] = False  # whether operations without a gradient are recorded too
@@ -44,7 +43,7 @@ class Watch:
         """Handle a new node, computed by `op` from `args`, whose data were `raw`."""
 
     def call_hook(self, hook: Callable[[Any], Any], g: Any) -> Any:
-        """Call a gradient hook with a cotangent and return what it returns."""
+        """Return the result of a gradient hook."""
         return hook(g)
 
     def on_error(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
@@ -213,9 +212,9 @@ def notify_write(how: str) -> None:
 
 
 def with_watch(visit: Callable[..., None] | None) -> Callable[..., None] | None:
-    """Return a visitor of the edges of a backward pass that also calls the watcher of this thread, if there is one."""
+    """Return a visitor of the edges of a backward pass that also calls the watcher of this thread, if any."""
     mode = current_mode()
-    if not isinstance(mode, Watch) or type(mode).on_pull is Watch.on_pull:  # or every edge would cost a call
+    if not isinstance(mode, Watch) or type(mode).on_pull is Watch.on_pull:
         return visit
 
     def both(node: Any, arg: Any, rule: Any, g: Any, share: Any, total: Any) -> None:
