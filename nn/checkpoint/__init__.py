@@ -1,7 +1,7 @@
-"""Saving and resuming: model, optimizer, schedule, data order, generators and numbers in one file.
+"""Save and resume: model, optimizer, schedule, data order, generators and plain data in one file.
 
-`save` takes whatever makes up a run, under names of your choice; `load` puts it back.  A run that continues in a new
-process computes the same bits as one that never stopped.
+`save` writes the parts of a run under names of your choice; `load` restores them.  A resumed run computes the same
+bits as one that never stopped.
 
 Examples
 --------
@@ -38,36 +38,35 @@ from .files import FilePath, replacing
 
 __all__ = ["CheckpointError", "load", "save"]
 
-State = tuple[Any, dict[str, Any]]  # of a part: plain data, and what it is
+State = tuple[Any, dict[str, Any]]  # of a part: plain data, and a description
 
 
 def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
-    """Write parts of a run to one `.npz` file; what was there before stays whole until the new file is.
+    """Write parts of a run to one `.npz` file, which is replaced atomically.
 
     Parameters
     ----------
     path : str or Path
-        Where to; the name is used as it is.
+        The file; no suffix is added.
     model : object with ``state_dict()``, optional
         Short for ``model=model``.
     **parts
-        Each under a name that `load` will ask for: an object with ``state_dict()`` (model, optimizer, scheduler,
-        averaged model, `DataLoader`), a `numpy.random.Generator`, or plain data: numbers, strings, None, arrays of
-        numbers, and dicts, lists and tuples of these.  Generators that layers of a model draw from are saved with it:
-        their own, or that of `nn.manual_seed`.
+        Objects with ``state_dict()`` (model, optimizer, scheduler, averaged model, `DataLoader`), instances of
+        `numpy.random.Generator`, and plain data: scalars, strings, None, numeric arrays, and dicts, lists and tuples
+        of these.  Generators of the layers of a model are saved with it: their own, or that of `nn.manual_seed`.
 
     Raises
     ------
     TypeError
-        If a part, or something inside plain data, is none of these.
+        If the type of a part, or of a value inside plain data, is not supported.
     ValueError
-        If an array holds objects or text, or `path` is a directory.
+        If an array contains objects or text, or `path` is a directory.
     OSError
-        If the file cannot be written; the previous one is as it was.
+        If the file cannot be written; the previous one is unchanged.
 
     Notes
     -----
-    The contents go to a temporary file in the same folder, are flushed to the disk, and take the name in one step.
+    The contents are written to a temporary file in the same folder, flushed to disk, and renamed.
 
     Examples
     --------
@@ -84,7 +83,7 @@ def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
 
 
 def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
-    """Put the parts of a run back, all of them or, if anything is wrong, none.
+    """Restore all parts of a run, or on any error none.
 
     Parameters
     ----------
@@ -93,20 +92,20 @@ def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
     model : object with ``load_state_dict()``, optional
         Short for ``model=model``.
     **parts
-        Objects with ``load_state_dict()`` and generators, under the names they were saved by; changed in place.
+        Objects with ``load_state_dict()`` and generators, under the names used in `save`; modified in place.
 
     Returns
     -------
     dict
-        Everything in the file that was not put back into a part: ``load(path, model=model)["step"]``.
+        The contents of the file that were not restored to a part: ``load(path, model=model)["step"]``.
 
     Raises
     ------
     CheckpointError
-        A `ValueError`: the file is no checkpoint, damaged, of a newer version, lacks a part, or does not fit one.
-        No object was changed.
+        A `ValueError`: the file is not a checkpoint, damaged, of a newer version, or does not match the parts.
+        The parts are unchanged.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
 
     Examples
     --------
@@ -120,13 +119,13 @@ def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
     for name, part in targets.items():
         if not (isinstance(part, np.random.Generator) or hasattr(part, "load_state_dict")):
             raise TypeError(
-                f"{name} is a {type(part).__name__}, which cannot be changed in place; leave it out and take "
+                f"{name} is a {type(part).__name__}, which cannot be modified in place; leave it out and use "
                 f"load(...)[{name!r}]"
             )
     values, about = read_tree(path)
     try:
         if set(values) != set(about) or not all(isinstance(note, dict) and "kind" in note for note in about.values()):
-            raise CheckpointError("not a checkpoint: its parts are not described")
+            raise CheckpointError("not a checkpoint: the description of its parts is missing")
         _restore_all(targets, {name: (value, about[name]) for name, value in values.items()})
     except CheckpointError as error:
         raise CheckpointError(f"{os.fspath(path)}: {error}; nothing was loaded") from error.__cause__
@@ -134,16 +133,16 @@ def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
 
 
 def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
-    """Put a model given by position under its name, first."""
+    """Add a model given by position under the name 'model'."""
     if model is None:
         return parts
     if isinstance(model, np.random.Generator) or not hasattr(model, "state_dict"):
         raise TypeError(
-            f"the second argument is a model, not a {type(model).__name__}; the file comes first, (path, model), and "
-            "other parts have names, as in step=3"
+            f"the second argument must be a model, not a {type(model).__name__}; the order is (path, model), and other "
+            "parts are keyword arguments, as in step=3"
         )
     if "model" in parts:
-        raise TypeError("model is given twice: by position and by name")
+        raise TypeError("model was given by position and by name")
     return {"model": model, **parts}
 
 
@@ -151,7 +150,7 @@ def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(part: Any) -> State:
-    """Return a part as plain data, and what it is."""
+    """Return a part as plain data, and its description."""
     if isinstance(part, np.random.Generator):
         return part.bit_generator.state, {"kind": "generator"}
     if isinstance(part, type) or not hasattr(part, "state_dict"):
@@ -174,9 +173,9 @@ def _generators(part: Any) -> dict[str, np.random.Generator]:
 
 
 def _restore_all(targets: dict[str, Any], found: dict[str, State]) -> None:
-    """Put every part back; after a failure, put back what was there before."""
+    """Restore every part; after a failure, restore the previous states."""
     for name, part in targets.items():
-        _look(name, part, found)
+        _check(name, part, found)
     with contextlib.ExitStack() as undo:
         for name, part in targets.items():
             undo.callback(_restore, part, copy.deepcopy(_state(part)))
@@ -188,13 +187,15 @@ def _restore_all(targets: dict[str, Any], found: dict[str, State]) -> None:
         undo.pop_all()
 
 
-def _look(name: str, part: Any, found: dict[str, State]) -> None:
-    """Refuse a part that the file does not have, or has as something else."""
+def _check(name: str, part: Any, found: dict[str, State]) -> None:
+    """Raise if the file does not contain a part, or contains another kind of it."""
     if name not in found:
         raise CheckpointError(f"it has no part {name!r}, only {', '.join(map(repr, found)) or 'nothing'}")
     about, wanted = found[name][1], "generator" if isinstance(part, np.random.Generator) else "state"
     if about["kind"] != wanted:
-        raise CheckpointError(f"its part {name!r} is {about['kind']}, and a {type(part).__name__} needs {wanted}")
+        raise CheckpointError(
+            f"its part {name!r} is of kind {about['kind']}, but a {type(part).__name__} needs {wanted}"
+        )
     saved = about.get("generators")
     missing = [place for place in _generators(part) if not isinstance(saved, dict) or place not in saved]
     if missing:
@@ -206,7 +207,7 @@ def _restore(part: Any, saved: State) -> None:
     if isinstance(part, np.random.Generator):
         part.bit_generator.state = state
     elif isinstance(part, Module):
-        part.load_state_dict(state, allow_nan=True)  # a run that met nan is kept as it was
+        part.load_state_dict(state, allow_nan=True)  # a diverged run is restored as it was
         for place, generator in _generators(part).items():
             generator.bit_generator.state = about["generators"][place]
     else:

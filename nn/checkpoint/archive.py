@@ -1,7 +1,7 @@
-"""A tree of plain data and arrays in one `.npz` file, without pickle: what a checkpoint is made of.
+"""Read and write a tree of plain data and arrays in one `.npz` file, without pickle: the format of checkpoints.
 
-The file is a zip of uncompressed members: `checkpoint.json` holds the tree, and every array is a `.npy` member that
-`numpy.load` reads too.  What JSON cannot say is an object with one key that begins with ``$``::
+The file is a zip of uncompressed members: `checkpoint.json` contains the tree, and every array is a `.npy` member that
+`numpy.load` can read.  Values beyond JSON are objects with one key that begins with ``$``::
 
     {"$array": "model/0.weight.npy"}   {"$number": ["<f4", "0000803f"]}   {"$float": "nan"}
     {"$tuple": [...]}   {"$items": [[key, value], ...]}
@@ -35,7 +35,7 @@ DEEPEST = 60
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint, is damaged, or does not fit what it is loaded into; names the file.
+    """Raised for a file that is not a checkpoint, is damaged, or does not match the objects to restore.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class CheckpointError(ValueError):
     >>> import nn
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "model.npz")
-    ...     _ = path.write_bytes(b"nothing of the kind")
+    ...     _ = path.write_bytes(b"some text")
     ...     try:
     ...         nn.checkpoint.load(path)
     ...     except CheckpointError as error:
@@ -57,32 +57,32 @@ class CheckpointError(ValueError):
 
 
 def write_tree(file: BinaryIO, values: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """Write dicts, lists, tuples, numbers, strings, None and arrays of numbers.
+    """Write dicts, lists, tuples, scalars, strings, None and numeric arrays.
 
     Parameters
     ----------
     file : BinaryIO
-        Where to.
+        The file.
     values : dict
-        What.  All of it is looked at before the first byte is written.
+        The data, all of which is checked before the first byte is written.
     about : dict
-        More of the same, to be kept apart.
+        A description of the data.
 
     Raises
     ------
     TypeError
-        If something in it is none of these; its place is named.
+        If the type of a value is not supported; the message contains its place.
     ValueError
-        If an array holds objects, text or records, which only an unsafe reader could load.
+        If an array contains objects, text or records, which only an unsafe reader could load.
     """
-    import zipfile  # here, since it takes longer to load than all of nn
+    import zipfile  # not above: it takes longer to import than all of nn
 
     arrays: dict[str, Array] = {}
     coded = {key: _coded(value, (key,), arrays) for key, value in values.items()}
     manifest = {"format": FORMAT, "version": VERSION, "values": coded, "about": _coded(about, ("about",), arrays)}
     text = json.dumps(manifest, allow_nan=False, indent=1)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        # A fixed date: equal states make equal files.
+        # A fixed date, so that equal states produce equal files.
         date = (1980, 1, 1, 0, 0, 0)
         archive.writestr(zipfile.ZipInfo(MANIFEST, date), text)
         for name, array in arrays.items():
@@ -91,7 +91,7 @@ def write_tree(file: BinaryIO, values: Mapping[str, Any], about: Mapping[str, An
 
 
 def _coded(value: Any, place: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
-    """Return `value` as JSON can hold it; arrays go to `arrays` under the name of their place."""
+    """Return `value` as JSON; arrays are added to `arrays` under the name of their place."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -116,17 +116,17 @@ def _coded(value: Any, place: tuple[Any, ...], arrays: dict[str, Array]) -> Any:
         return parts if isinstance(value, list) else {"$tuple": parts}
     hint = "; save its .item()" if hasattr(value, "requires_grad") else ""
     raise TypeError(
-        f"{_shown(place)} is a {type(value).__name__}, which a checkpoint does not hold{hint}; it holds numbers, "
-        "strings, None, arrays, dicts, lists, tuples, generators, and objects with state_dict() as parts of their own"
+        f"{_shown(place)} is a {type(value).__name__}, which checkpoints do not support{hint}; supported are scalars, "
+        "strings, None, arrays, dicts, lists, tuples, generators, and objects with state_dict() as separate parts"
     )
 
 
 def _placed(value: Any, place: tuple[Any, ...], arrays: dict[str, Array]) -> dict[str, Any]:
-    """Keep an array and return what points to it; a NumPy number is short enough to be spelled out."""
+    """Add an array to `arrays` and return a reference to it; a NumPy scalar is written in hexadecimal."""
     if value.dtype.kind not in NUMBERS or value.dtype.metadata:
         raise ValueError(
             f"{_shown(place)} has dtype {value.dtype}; arrays of objects, text and records are unsafe to load and are "
-            "not saved; keep lists of strings or numbers instead"
+            "not saved; use lists of strings or numbers instead"
         )
     if isinstance(value, np.generic):
         return {"$number": [value.dtype.str, value.tobytes().hex()]}
@@ -149,42 +149,42 @@ def _shown(place: tuple[Any, ...]) -> str:
 
 
 def read_tree(path: FilePath) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read everything in a file of `write_tree`, executing nothing.
+    """Read a file of `write_tree`, without executing code.
 
     Parameters
     ----------
     path : str or Path
-        Where from.
+        The file.
 
     Returns
     -------
     values, about : dict
-        What was written, to the bit; arrays are fresh and writable.
+        The data, to the bit; arrays are new and writable.
 
     Raises
     ------
     CheckpointError
-        If the file is something else, was cut off or changed, or was written by a newer version.
+        If the file is not a checkpoint, is damaged, or was written by a newer version.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     """
     if not Path(path).exists():
-        raise FileNotFoundError(2, "there is no such checkpoint", os.fspath(path))
+        raise FileNotFoundError(2, "the checkpoint does not exist", os.fspath(path))
     try:
         with Path(path).open("rb") as file:
             return _Reader(file).trees()
     except CheckpointError as error:
         raise CheckpointError(f"{os.fspath(path)}: {error}") from None
     except Exception as error:
-        # Damage may surface anywhere in `zipfile`, `json` and `numpy`, as nearly any kind of exception.
+        # Damage can raise almost any exception in `zipfile`, `json` and `numpy`.
         reason = str(error) or type(error).__name__
         if "pickle" in reason:
-            reason = "it is no array of numbers"
+            reason = "an array is not numeric"
         raise CheckpointError(f"{os.fspath(path)}: not a checkpoint, or a damaged one ({reason})") from error
 
 
 class _Reader:
-    """One open file: members are checked against the file's own size before any is read."""
+    """Read an open file; the sizes of members are checked before any is read."""
 
     def __init__(self, file: BinaryIO) -> None:
         import zipfile
@@ -201,20 +201,22 @@ class _Reader:
         claimed = sum(member.file_size for member in members)
         if claimed > self.size or len(self.members) < len(members):
             raise CheckpointError(
-                f"a damaged or forged file: its members claim {claimed:,} bytes, and the whole file has {self.size:,}"
+                f"a damaged or forged file: its members claim {claimed:,} bytes, but the file has {self.size:,}"
             )
         self.unread = set(self.members) - {MANIFEST}
 
     def refuse_foreign(self) -> None:
-        """Say what a zip without our manifest is."""
+        """Raise a CheckpointError that describes a zip without our manifest."""
         if MANIFEST in self.members:
             return
         names = list(self.members)
         what = f"it is a zip file of {len(names)} members: {', '.join(names[:3])}"
         if any(name.endswith(".pkl") for name in names):
-            what = "it holds pickled code, which is unsafe (PyTorch's .pt?); exchange weights by nn.exchange instead"
+            what = "it contains pickled code, which is unsafe (PyTorch's .pt?); exchange weights by nn.exchange instead"
         elif names and all(name.endswith(".npy") for name in names):
-            what = "it is another program's .npz; read it with numpy.load and give the arrays to load_state_dict"
+            what = (
+                "it is the .npz file of another program; read it with numpy.load and pass the arrays to load_state_dict"
+            )
             for name in names:
                 try:
                     self.header(name)
@@ -223,31 +225,31 @@ class _Reader:
         raise CheckpointError(f"not a checkpoint: no member {MANIFEST}; {what}")
 
     def trees(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the values, and what is said about them."""
+        """Return the values, and their description."""
         manifest = json.loads(self.contents(MANIFEST))
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise CheckpointError(f"not a checkpoint: {MANIFEST} does not say {FORMAT!r}")
+            raise CheckpointError(f"not a checkpoint: {MANIFEST} has another format than {FORMAT!r}")
         version = manifest.get("version")
         if not isinstance(version, int) or version > VERSION:
             raise CheckpointError(
-                f"it has format version {version}, and this program reads up to version {VERSION}; upgrade chainrule"
+                f"it has format version {version}, and this program reads versions up to {VERSION}; upgrade chainrule"
             )
         values, about = ({key: self.decoded(part) for key, part in manifest[n].items()} for n in ("values", "about"))
         if self.unread:
-            raise CheckpointError(f"damaged or forged: nothing refers to its members {sorted(self.unread)[:5]}")
+            raise CheckpointError(f"damaged or forged: unused members {sorted(self.unread)[:5]}")
         return values, about
 
     def contents(self, name: str) -> bytes:
-        """Return the bytes of a member after its checksum was found right."""
+        """Return the bytes of a member, after verifying its checksum."""
         if name not in self.members:
             raise CheckpointError(f"member {name!r} is missing")
         member = self.members[name]
         if member.compress_type:
-            raise CheckpointError(f"member {name!r} is compressed, which no checkpoint is: a forged or repacked file")
+            raise CheckpointError(f"member {name!r} is compressed, but checkpoints are not: a forged or repacked file")
         return self.archive.read(member)
 
     def decoded(self, value: Any) -> Any:
-        """Return what `_coded` was given."""
+        """Return the value that `_coded` encoded."""
         if isinstance(value, list):
             return [self.decoded(part) for part in value]
         if not isinstance(value, dict):
@@ -265,10 +267,10 @@ class _Reader:
             return tuple(self.decoded(part) for part in inner)
         if tag == "$items":
             return {self.decoded(key): self.decoded(part) for key, part in inner}
-        raise CheckpointError(f"{MANIFEST} holds the unknown mark {tag!r}")
+        raise CheckpointError(f"{MANIFEST} contains the unknown tag {tag!r}")
 
     def header(self, name: str, stream: Any = None) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-        """Return shape, order and dtype of a `.npy` member, and refuse what is not numbers."""
+        """Return shape, order and dtype of a `.npy` member; raise if it is not numeric."""
         with contextlib.ExitStack() as stack:
             stream = stream or stack.enter_context(self.archive.open(name))
             shape, fortran, dtype = read_npy_header(stream)
@@ -277,20 +279,20 @@ class _Reader:
         return shape, fortran, dtype
 
     def array(self, name: str) -> Array:
-        """Return an array whose header agrees with the bytes that are there."""
+        """Return an array, after comparing its header with the size of the data."""
         data = self.contents(name)
         stream = io.BytesIO(data)
         shape, fortran, dtype = self.header(name, stream)
         claimed, there = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
         if min(shape, default=0) < 0 or claimed != there:
-            raise CheckpointError(f"array {name!r} of shape {shape} claims {claimed:,} bytes but {there:,} are there")
+            raise CheckpointError(f"array {name!r} of shape {shape} claims {claimed:,} bytes but has {there:,}")
         self.unread.discard(name)
         order: Literal["C", "F"] = "F" if fortran else "C"
         return np.ndarray(shape, dtype, data, stream.tell(), order=order).copy(order)
 
 
 def _kind(start: bytes) -> str:
-    """Say what a file that is no zip seems to be, by its first bytes."""
+    """Describe a file that is not a zip by its first bytes."""
     if not start:
         return "the file is empty"
     if start[:2] == b"PK":

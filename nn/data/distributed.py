@@ -1,7 +1,7 @@
-"""Data of several processes: one order from one seed, of which every rank reads its own rows only.
+"""Data of several processes: one order from one seed, of which every rank reads its own rows.
 
-Rank r of n reads the r-th of n nearly equal pieces of every batch, so that the ranks together deal the batches that a
-single process would, whatever n is; a memory-mapped file is read by each rank where its rows lie.
+Rank r of n reads the r-th of n nearly equal pieces of every batch, so that the batches of all ranks together are those
+of a single process.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .loader import DataLoader
 __all__ = ["OwnBatches", "Shard", "check_shard", "data_facts", "own_shard", "piece", "sharded"]
 
 Array = np.ndarray[Any, Any]
-WHOLE = 2**24  # numbers that are compared in full, in about a tenth of a second; of more than that, SAMPLED rows
+WHOLE = 2**24  # values that are compared in full, in about 0.1 s; of larger sets SAMPLED rows
 SAMPLED = 4096
 BLOCKS = 256
 
 
 def piece(count: int, rank: int, size: int) -> slice:
-    """Return which of `count` rows are those of a rank: consecutive, and nearly as many for each.
+    """Return the rows of a rank: consecutive, and nearly the same number for each rank.
 
     Examples
     --------
@@ -38,14 +38,14 @@ def piece(count: int, rank: int, size: int) -> slice:
 
 
 class Shard(Dataset):
-    """A data set of which every batch is cut down to a rank's piece.
+    """A data set whose batches are reduced to the piece of a rank.
 
     Parameters
     ----------
     dataset : Dataset
-        The whole.
+        The whole data set.
     rank, size : int
-        Which piece, of how many.
+        The piece, and the number of pieces.
 
     Examples
     --------
@@ -63,11 +63,11 @@ class Shard(Dataset):
         return len(self.dataset)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return a row, or rows, of the whole."""
+        """Return rows of the whole data set."""
         return self.dataset[index]
 
     def batch(self, rows: Any) -> Batch:
-        """Return this rank's piece of a batch; it has no rows if the batch has fewer than there are ranks."""
+        """Return this rank's piece of a batch, which is empty if there are more ranks than rows."""
         own = rows[piece(len(rows), self.rank, self.size)]
         if len(own):
             return fetch(self.dataset, own)
@@ -78,19 +78,19 @@ class Shard(Dataset):
 
 
 def sharded(loader: DataLoader, comm: Any) -> DataLoader:
-    """Return a loader that deals this rank's pieces of the batches another would deal, from where that one stands.
+    """Return a loader of this rank's pieces of the batches of another loader, at its current position.
 
     Parameters
     ----------
     loader : DataLoader
         Of the whole data set, with the batch size of all ranks together; the same on every rank.
     comm : communicator
-        Of the ranks.  Orders are drawn as on rank 0, whatever the other ranks' generators.
+        Of the ranks.  All use the generator state of rank 0.
 
     Returns
     -------
     DataLoader
-        Its state is that of a loader of the whole: it can be resumed on another number of ranks.
+        Its state is that of a loader of the whole, and can be resumed with another number of ranks.
 
     Examples
     --------
@@ -109,38 +109,38 @@ def sharded(loader: DataLoader, comm: Any) -> DataLoader:
 
 
 def own_shard(loader: Any) -> bool:
-    """Whether a loader deals from a rank's own shard, as ``MappedDataset(..., shard=(0, 4))`` is, or a part of it."""
+    """Return whether the data set of a loader is a rank's own shard, as ``MappedDataset(..., shard=(0, 4))``."""
     return _shard(loader)[1] > 1
 
 
 def _shard(loader: Any) -> tuple[int, int]:
-    """Return rank and size of the shard that a loader deals from; (0, 1) if it deals from the whole."""
+    """Return rank and size of the shard of a loader; (0, 1) for the whole."""
     dataset = getattr(loader, "dataset", None)
     while dataset is not None:
         rank, size = getattr(dataset, "shard", (0, 1))
         if size > 1:
             return int(rank), int(size)
-        dataset = getattr(dataset, "dataset", None)  # what a `Subset` chooses from
+        dataset = getattr(dataset, "dataset", None)  # of a `Subset`
     return 0, 1
 
 
 def check_shard(loader: Any, comm: Any) -> None:
-    """Refuse a shard that is not this rank's.
+    """Raise if a loader uses the shard of another rank.
 
     Raises
     ------
     ValueError
-        If `loader` deals from a ``shard`` other than ``(comm.rank, comm.size)``.
+        If the ``shard`` of `loader` is not ``(comm.rank, comm.size)``.
     """
     shard = _shard(loader)
     if shard[1] > 1 and shard != (comm.rank, comm.size):
-        raise ValueError(f"rank {comm.rank} of {comm.size} was given shard {shard}; write shard=(comm.rank, comm.size)")
+        raise ValueError(f"rank {comm.rank} of {comm.size} got shard {shard}; pass shard=(comm.rank, comm.size)")
 
 
 class OwnBatches:
-    """Batches that each rank finds for itself, from a file or a stream of its own, dealt until the last rank has none.
+    """Batches of each rank's own file or stream, until all ranks are exhausted.
 
-    A rank whose batches are used up is given empty ones, since every step needs all ranks.
+    An exhausted rank yields empty batches, since every step needs all ranks.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class OwnBatches:
     Raises
     ------
     ValueError
-        While iterating: if a rank has no batch at all.
+        While iterating: if a rank does not have a batch.
     """
 
     def __init__(self, batches: Any, comm: Any) -> None:
@@ -165,7 +165,7 @@ class OwnBatches:
 
     @property
     def position(self) -> int:
-        """How many batches of the epoch under way were dealt."""
+        """The number of batches returned in the current epoch."""
         return int(getattr(self.batches, "position", 0))
 
     @property
@@ -173,11 +173,11 @@ class OwnBatches:
         return bool(getattr(self.batches, "_resuming", False))
 
     def __len__(self) -> int:
-        """Return the number of batches in an epoch, that of the rank with most; 0 if it is not known."""
+        """Return the largest number of batches of any rank; 0 if unknown."""
         return self.count
 
     def __iter__(self) -> Iterator[Any]:
-        """Deal this rank's batches, then empty ones."""
+        """Yield this rank's batches, then empty ones."""
         own, batch = iter(self.batches), None
         while True:
             found = next(own, None)
@@ -187,7 +187,7 @@ class OwnBatches:
                 batch = found
             elif batch is None:
                 raise ValueError(
-                    f"rank {self.comm.rank} has no batch at all, and others have: give every rank a part of the data"
+                    f"rank {self.comm.rank} has no batch, but others have: give every rank a part of the data"
                 )
             else:
                 batch = tuple(part[:0] for part in batch)
@@ -195,20 +195,20 @@ class OwnBatches:
 
 
 def data_facts(loader: Any, what: str) -> list[tuple[str, Any]]:
-    """Return what ranks must share of a loader: rows, batch size, types and numbers of the arrays.
+    """Return the properties of a loader that all ranks must share: rows, batch size, dtypes and data.
 
     Parameters
     ----------
     loader : DataLoader
-        Not yet divided. Anything else is each rank's own business.
+        Not yet divided. Other loaders may differ between ranks.
     what : str
-        What messages call the data.
+        The name of the data in messages.
 
     Returns
     -------
     list of (str, object)
-        For `optim.distributed.agree`. Numbers are compared by checksums of blocks of rows: of all rows up to some 16
-        million numbers, of 4,096 rows evenly spaced beyond that.
+        For `optim.distributed.agree`. Data are compared by checksums of blocks: of all rows up to 16 million values,
+        beyond that of 4,096 evenly spaced rows.
     """
     facts: list[tuple[str, Any]] = [(f"the type of the {what} loader", type(loader).__name__)]
     if not isinstance(loader, DataLoader):

@@ -1,4 +1,4 @@
-"""`DataLoader`: the rows of a data set in batches, in an order that can be repeated and taken up again."""
+"""`DataLoader`: iterate over a data set in batches, in a reproducible order that can be resumed."""
 
 from __future__ import annotations
 
@@ -20,44 +20,43 @@ FIELDS = ("rows", "batch_size", "epoch", "position", "key", "rng")
 
 
 class DataLoader:
-    """Deal the rows of a data set in batches of plain arrays.
+    """Iterate over the rows of a data set in batches of arrays.
 
     With n rows, ``batch_size=n`` is batch gradient descent, ``batch_size=1`` stochastic, anything between
-    mini-batch.  Every batch is a fresh array that is yours to change.
+    mini-batch.  Every batch is a new array that may be modified.
 
     Parameters
     ----------
     dataset : Dataset
-        Where rows come from; anything with ``__len__`` and ``__getitem__`` will do.
+        Any object with ``__len__`` and ``__getitem__``.
     batch_size : int
         Rows in a batch; the last one of an epoch may be shorter.
     shuffle : bool
-        Draw a new order each epoch; a data set that knows a cheaper one says so by its `random_sampler`.
+        Draw a new order each epoch, by the `random_sampler` of the data set if it has one.
     drop_last : bool
-        Leave out a last batch that is shorter.
+        Omit a last batch that is shorter.
     rng : Generator or int, optional
-        Where orders come from; None is the generator of `nn.manual_seed`.  One number is
-        drawn from it per epoch.
+        The source of orders, from which one value is drawn per epoch; None is the generator of `nn.manual_seed`.
     sampler : callable or array_like of int, optional
-        Which rows, and in what order, instead of `shuffle`: called with a generator, such as a
-        `WeightedRandomSampler`, or the row numbers themselves.
+        The order of the rows, instead of `shuffle`: a function of a generator, such as `WeightedRandomSampler`, or
+        an array of indices.
 
     Attributes
     ----------
     epoch : int
-        How many epochs were dealt to their end.
+        The number of completed epochs.
     position : int
-        How many batches of the epoch under way were dealt.
+        The number of batches returned in the current epoch.
 
     Raises
     ------
     ValueError
-        If the set is empty, the batch size is not a positive whole number, or no batch would come out.
+        If the set is empty, the batch size is not positive, or an epoch would have no batch.
 
     Notes
     -----
-    An epoch's order is a function of one 63-bit key drawn from `rng`, so that `state_dict` is a few numbers whatever
-    the size of the set, and another user of the same generator is not disturbed.
+    An epoch's order is a function of one 63-bit key drawn from `rng`, so that `state_dict` is small for sets of
+    any size, and other users of the generator are not affected.
 
     Examples
     --------
@@ -79,27 +78,29 @@ class DataLoader:
     ) -> None:
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or isinstance(dataset, tuple | list):
             raise TypeError(
-                f"a DataLoader deals a data set, not a {type(dataset).__name__}; write DataLoader(TensorDataset(X, y))"
+                f"DataLoader needs a data set, not a {type(dataset).__name__}; write DataLoader(TensorDataset(X, y))"
             )
         if shuffle and sampler is not None:
-            raise ValueError("a sampler decides the order by itself; give either shuffle=True or sampler, not both")
+            raise ValueError("pass either shuffle=True or sampler, not both: a sampler determines the order")
         self.dataset = dataset
         self.batch_size: int = checked_integer("DataLoader", "batch_size", batch_size, 1)
         self.drop_last: bool = bool(drop_last)
         self.rng: np.random.Generator = as_generator(rng)
         rows = len(dataset)
         if rows == 0:
-            raise ValueError("the data set is empty: there are no rows to deal")
+            raise ValueError("the data set is empty")
         if sampler is None:
             shuffled = getattr(dataset, "random_sampler", None) or (lambda: RandomSampler(rows))
             sampler = shuffled() if shuffle else SequentialSampler(rows)
         if not hasattr(sampler, "__len__"):
-            raise TypeError(f"a sampler is a list of rows, or has __call__(rng) and __len__(), unlike {sampler!r:.60}")
+            raise TypeError(
+                f"a sampler must be a list of rows, or have __call__(rng) and __len__(), not {sampler!r:.60}"
+            )
         self.sampler: Any = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")
         if len(self) == 0:
             raise ValueError(
-                f"no batch would come out: an epoch of {len(self.sampler)} rows is shorter than batch_size "
-                f"{self.batch_size}, and drop_last leaves out what is shorter"
+                f"an epoch has no batch: its {len(self.sampler)} rows are fewer than batch_size {self.batch_size}, "
+                "and drop_last=True omits shorter batches"
             )
         self.epoch: int
         self.position: int
@@ -113,17 +114,17 @@ class DataLoader:
         return whole + (rest > 0 and not self.drop_last)
 
     def order(self, key: int) -> Array:
-        """Return the rows of the epoch that belongs to a key."""
+        """Return the order of the rows for a key."""
         if not callable(self.sampler):
             rows: Array = self.sampler
             return rows
         rows = as_rows(self.sampler(np.random.default_rng(key)), len(self.dataset), "sampler", copy=False)
         if len(rows) != len(self.sampler):
-            raise ValueError(f"the sampler said {len(self.sampler)} rows and returned {len(rows)}")
+            raise ValueError(f"the sampler has length {len(self.sampler)}, but returned {len(rows)} rows")
         return rows
 
     def __iter__(self) -> Iterator[Batch]:
-        """Deal an epoch, or after `load_state_dict` the rest of the one that was interrupted."""
+        """Iterate over an epoch, or after `load_state_dict` over the rest of the interrupted one."""
         if self._resuming:
             self._resuming = False
         else:
@@ -137,7 +138,7 @@ class DataLoader:
         self.position = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where in which epoch the loader stands, as plain numbers."""
+        """Return the position in the current epoch, and the state of the generator."""
         return {
             "rows": len(self.sampler),
             "batch_size": self.batch_size,
@@ -148,33 +149,33 @@ class DataLoader:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Stand where another loader stood: the next epoch begins with the batch that it would have dealt next.
+        """Continue at the position of another loader: the next epoch starts with the batch that it would return next.
 
         Parameters
         ----------
         state_dict : dict
-            From `state_dict` of a loader of equally many rows and the same batch size.
+            From `state_dict` of a loader with the same number of rows and batch size.
 
         Raises
         ------
         ValueError
-            If it does not fit; nothing has changed then.
+            If it does not match; the loader is unchanged then.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(FIELDS):
             keys = list(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
-            raise ValueError(f"this is not the state of a DataLoader: expected {list(FIELDS)}, got {keys}")
+            raise ValueError(f"not the state of a DataLoader: expected {list(FIELDS)}, got {keys}")
         for name, own in (("rows", len(self.sampler)), ("batch_size", self.batch_size)):
             if state_dict[name] != own:
-                raise ValueError(f"the state is of a loader with {name} {state_dict[name]}, and this one has {own}")
+                raise ValueError(f"the state has {name} {state_dict[name]}, but this loader has {own}")
         position, epoch, key = (
             checked_integer("DataLoader", name, state_dict[name]) for name in ("position", "epoch", "key")
         )
         if position > len(self):
-            raise ValueError(f"position {position} lies past the {len(self)} batches of an epoch")
+            raise ValueError(f"position {position} is beyond the {len(self)} batches of an epoch")
         try:
             self.rng.bit_generator.state = state_dict["rng"]
         except (TypeError, ValueError, KeyError) as error:
-            raise ValueError(f"the state of the generator does not fit this loader's: {error}") from None
+            raise ValueError(f"the state of the generator does not match this loader's: {error}") from None
         self.epoch = epoch
         self.position = position
         self._key = key

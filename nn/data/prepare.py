@@ -1,4 +1,4 @@
-"""Splitting, scaling and coding data before training."""
+"""Split, scale and encode data before training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .dataset import Dataset, Subset, as_array, same_length
 __all__ = ["Standardizer", "one_hot", "random_split", "standardize", "train_test_split"]
 
 Array = np.ndarray[Any, Any]
-CHUNK = 1 << 20  # numbers looked at together, so that statistics of a memory-mapped file need little memory
+CHUNK = 1 << 20  # values per chunk, so that statistics of a memory-mapped file need little memory
 
 
 def _counts(lengths: Sequence[Any], total: int) -> list[int]:
-    """Return how many rows each part gets, from counts or from fractions of the whole."""
+    """Return the number of rows of each part, from counts or fractions."""
     given = list(lengths)
     if not given:
-        raise ValueError("lengths is empty; give a count or a fraction per part, as in [0.8, 0.2]")
+        raise ValueError("lengths is empty; pass a count or a fraction per part, as in [0.8, 0.2]")
     if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in given):
         counts = [checked_integer("random_split", "a length", n, 0) for n in given]
         if sum(counts) != total:
@@ -36,16 +36,16 @@ def _counts(lengths: Sequence[Any], total: int) -> list[int]:
 
 
 def random_split(dataset: Dataset, lengths: Sequence[Any], rng: Any = None) -> list[Subset]:
-    """Deal all rows of a data set at random into parts that share none.
+    """Split the rows of a data set at random into disjoint parts.
 
     Parameters
     ----------
     dataset : Dataset
-        What to split; the parts refer to it and copy nothing.
+        The data set; the parts refer to it without copies.
     lengths : sequence of int or of float
         Rows per part, or fractions that add up to 1.
     rng : Generator or int, optional
-        Where the order comes from; None is the generator of `nn.manual_seed`.
+        The source of the order; None is the generator of `nn.manual_seed`.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def _test_count(size: Any, total: int) -> int:
 def _stratified(labels: Array, count: int, rng: np.random.Generator) -> Array:
     """Return `count` rows in which each class has its share, by largest remainders."""
     if labels.ndim != 1:
-        raise ValueError(f"stratify must be a flat list of class labels, not of shape {labels.shape}")
+        raise ValueError(f"stratify must have shape (n,), a class label per row, not {labels.shape}")
     _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     ideal = sizes * (count / len(labels))
     share = np.floor(ideal).astype(int)
@@ -105,9 +105,9 @@ def train_test_split(*arrays: Any, test_size: Any = 0.25, rng: Any = None, strat
     test_size : float or int
         The fraction or the number of rows in the test part.
     rng : Generator or int, optional
-        Where the order comes from; None is the generator of `nn.manual_seed`.
+        The source of the order; None is the generator of `nn.manual_seed`.
     stratify : array_like, shape (n,), optional
-        Class labels whose shares both parts keep.
+        Class labels, whose proportions both parts keep.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def train_test_split(*arrays: Any, test_size: Any = 0.25, rng: Any = None, strat
     Raises
     ------
     ValueError
-        If the numbers of rows differ, or a part would be empty.
+        If the arrays differ in length, or a part would be empty.
 
     Examples
     --------
@@ -149,18 +149,17 @@ class Standardizer:
     Parameters
     ----------
     train : array_like, shape (n, ...)
-        The rows from which mean and standard deviation (dividing by n) are taken.  A column that is constant there
-        is only shifted.
+        The rows for mean and standard deviation (dividing by n).  A constant column is only shifted.
 
     Attributes
     ----------
     mean, std : ndarray
-        What each column is shifted and divided by.
+        Mean and standard deviation of each column, 1 for a constant one.
 
     Raises
     ------
     ValueError
-        If there are no rows, or a column holds nan or inf.
+        If `train` is empty, or a column contains nan or inf.
 
     Examples
     --------
@@ -178,15 +177,17 @@ class Standardizer:
         self.dtype: Any | np.dtype[np.float64] = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         step = max(1, CHUNK // max(1, x[0].size))
         parts = [x[i : i + step] for i in range(0, len(x), step)]
-        first = x[0].astype(np.float64)  # seen from here, a constant column has mean and variance 0 without rounding
+        first = x[0].astype(
+            np.float64
+        )  # relative to this row, a constant column has mean and variance 0 without rounding
         with np.errstate(invalid="ignore", over="ignore"):
             mean = np.asarray(first + sum((p - first).sum(0) for p in parts) / len(x))
             variance = np.asarray(sum(((p - mean) ** 2).sum(0) for p in parts) / len(x))
         if not np.isfinite(mean).all():
             column = tuple(int(i) for i in np.argwhere(~np.isfinite(mean))[0])
             at = f"column {column[0]}" if len(column) == 1 else f"column {column}"
-            raise ValueError(f"{at if column else 'the data'} holds nan or inf; fill or drop these rows first")
-        # what rounding leaves of a column that was constant before some arithmetic is no spread
+            raise ValueError(f"{at if column else 'the data'} contains nan or inf; fill or drop these rows first")
+        # differences by rounding in a constant column are ignored
         constant = np.sqrt(variance) <= 8 * np.finfo(self.dtype).eps * np.abs(mean)
         self.mean: Array = mean.astype(self.dtype)
         self.std: Array = np.where(constant, 1.0, np.sqrt(variance)).astype(self.dtype)
@@ -202,7 +203,7 @@ class Standardizer:
     def _fitting(self, x: Any) -> Array:
         array = as_array(x, "the data")
         if array.shape[array.ndim - self.mean.ndim :] != self.mean.shape or array.ndim < self.mean.ndim:
-            raise ValueError(f"the data has shape {array.shape}, but rows of shape {self.mean.shape} were fitted")
+            raise ValueError(f"the data has shape {array.shape}, but rows of shape {self.mean.shape} are expected")
         return array.astype(self.dtype, copy=False)
 
 
@@ -214,15 +215,14 @@ def standardize(train: Any, *others: Any) -> Any:
     Parameters
     ----------
     train : array_like, shape (n, ...)
-        The rows that are fitted.
+        The rows for the statistics.
     *others : array_like, shape (m, ...)
-        Validation and test rows, scaled by the same numbers: statistics of their own would leak into the model what
-        it must not see.
+        Validation and test rows, scaled by the same statistics: their own would leak information into the model.
 
     Returns
     -------
     ndarray or tuple of ndarray
-        What was given, scaled; use `Standardizer` to keep the statistics for later rows.
+        The scaled arrays; use `Standardizer` to keep the statistics for later rows.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def standardize(train: Any, *others: Any) -> Any:
 
 
 def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> Array:
-    r"""Code class indices as rows with a single 1.
+    r"""Encode class indices as rows with a single 1.
 
     .. math:: y_{ik} = [\, k = \text{label}_i \,]
 
@@ -246,7 +246,7 @@ def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> A
     num_classes : int, optional
         Length of a row; by default the largest label plus one.
     dtype : dtype, optional
-        Number type, float64 by default.
+        The dtype, by default float64.
 
     Returns
     -------
@@ -256,7 +256,7 @@ def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> A
     Raises
     ------
     TypeError
-        If labels are not whole numbers.
+        If labels are not integers.
     IndexError
         If a label is negative or not below `num_classes`.
 
@@ -268,16 +268,16 @@ def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> A
     """
     index = as_array(labels, "labels")
     if index.dtype.kind not in "iu" and index.size:
-        raise TypeError(f"labels are {index.dtype}; class indices must be whole numbers: labels.astype(int)")
+        raise TypeError(f"labels must be integers, not {index.dtype}; use labels.astype(int)")
     if num_classes is None:
         if index.size == 0:
-            raise ValueError("there are no labels to count the classes of; give num_classes")
+            raise ValueError("labels is empty; pass num_classes")
         num_classes = int(index.max()) + 1
     count = checked_integer("one_hot", "num_classes", num_classes, 1)
     wrong = np.argwhere((index < 0) | (index >= count))
     if len(wrong):
         at = tuple(int(i) for i in wrong[0])
-        raise IndexError(f"label {index[at]} at row {at[0] if at else 0} is no class of 0 to {count - 1}")
+        raise IndexError(f"label {index[at]} at row {at[0] if at else 0} is not in [0, {count})")
     coded = np.zeros((*index.shape, count), np.float64 if dtype is None else dtype)
     np.put_along_axis(coded, index[..., None].astype(np.intp), 1, axis=-1)
     return coded

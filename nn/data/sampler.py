@@ -1,4 +1,4 @@
-"""In which order the rows of an epoch are dealt: a sampler is called with a generator and returns row numbers."""
+"""Samplers, which are called with a generator and return the order of the rows of an epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 class SequentialSampler:
-    """The rows as they stand.
+    """The rows in their original order.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ class SequentialSampler:
         return self.count
 
     def __call__(self, rng: Any) -> Array:
-        """Return the rows of an epoch; no generator is needed."""
+        """Return the rows of an epoch; the generator is not used."""
         return np.arange(self.count)
 
 
 class RandomSampler:
-    """Every row once, in an order drawn anew each epoch.
+    """Every row once, in a new random order each epoch.
 
     Parameters
     ----------
@@ -66,10 +66,9 @@ class RandomSampler:
 
 
 class BlockSampler:
-    """Every row once, blocks of consecutive rows in random order: for rows that are costly to reach one by one.
+    """Every row once, in random order within groups of random blocks: for rows that are slow to read one by one.
 
-    So many blocks at a time are mixed with one another.  The more there are, the nearer this is to `RandomSampler`;
-    with all of them it is one.
+    The larger a group, the closer the order is to that of `RandomSampler`.
 
     Parameters
     ----------
@@ -78,9 +77,9 @@ class BlockSampler:
     block : int
         Rows in a block.
     together : int
-        How many blocks are mixed with one another.
+        The number of blocks in a group.
     offset : int
-        At which place of its block the first row stands.
+        The position of the first row in its block.
 
     Examples
     --------
@@ -94,13 +93,15 @@ class BlockSampler:
         self.together: int = checked_integer("BlockSampler", "together", together, 1)
         self.offset: int = checked_integer("BlockSampler", "offset", offset, 0)
         if offset >= block:
-            raise ValueError(f"offset is a place in a block of {block} rows, from 0 to {block - 1}, and not {offset}")
+            raise ValueError(
+                f"offset must be from 0 to {block - 1}, the positions in a block of {block} rows, not {offset}"
+            )
 
     def __len__(self) -> int:
         return self.count
 
     def __call__(self, rng: np.random.Generator) -> Array:
-        """Return a permutation of the rows in which blocks stay together."""
+        """Return a permutation of the rows in which groups of blocks stay together."""
         starts = np.r_[0, np.arange(self.block - self.offset, self.count, self.block), self.count]
         order = rng.permutation(len(starts) - 1)
         groups = [order[i : i + self.together] for i in range(0, len(order), self.together)]
@@ -109,7 +110,7 @@ class BlockSampler:
 
 
 class WeightedRandomSampler:
-    r"""Rows drawn with probability proportional to a weight, for classes of very different size.
+    r"""Rows drawn with probability proportional to a weight, for imbalanced classes.
 
     .. math:: p_i = w_i / \sum_j w_j
 
@@ -120,13 +121,13 @@ class WeightedRandomSampler:
     num_samples : int, optional
         Rows in an epoch; n by default.
     replacement : bool
-        Whether a row may be drawn again.
+        Draw with replacement.
 
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, all are 0, or more rows are wanted without replacement than have a
-        weight.
+        If a weight is negative or not finite, all are 0, or fewer rows have a weight than are drawn without
+        replacement.
 
     Notes
     -----
@@ -142,12 +143,12 @@ class WeightedRandomSampler:
     def __init__(self, weights: Any, num_samples: int | None = None, replacement: bool = True) -> None:
         w = as_array(weights, "weights").astype(np.float64)
         if w.ndim != 1 or w.size == 0:
-            raise ValueError(f"weights must be a flat list with one number per row, not of shape {w.shape}")
+            raise ValueError(f"weights must have shape (n,), one per row, not {w.shape}")
         wrong = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
         if wrong.size:
             raise ValueError(f"the weight of row {wrong[0]} is {w[wrong[0]]}; weights must be finite and >= 0")
         if not w.any():
-            raise ValueError("all weights are 0, so no row can be drawn")
+            raise ValueError("all weights are 0; at least one must be positive")
         self.num_samples: int = (
             len(w) if num_samples is None else checked_integer("WeightedRandomSampler", "num_samples", num_samples, 1)
         )
@@ -157,11 +158,11 @@ class WeightedRandomSampler:
                 f"{self.num_samples} rows cannot be drawn without replacement from {np.count_nonzero(w)} rows of "
                 "positive weight; lower num_samples or allow replacement"
             )
-        self.p: Any = w / w.max() / (w / w.max()).sum()  # first to at most 1, so that the sum cannot overflow
+        self.p: Any = w / w.max() / (w / w.max()).sum()  # scaled, so that the sum cannot overflow
 
     @classmethod
     def balanced(cls, labels: Any, num_samples: int | None = None) -> WeightedRandomSampler:
-        """Draw every class equally often: each row weighs one over the size of its class.
+        """Draw every class equally often: the weight of a row is one over the size of its class.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
-"""Weights from and to other programs: safetensors files, and models as ONNX files.
+"""Exchange weights as safetensors files, and models as ONNX files, with other programs.
 
-Both need the extra ``chainrule[io]``, which is loaded when it is first used.
+Both need the extra ``chainrule[io]``, which is imported at the first use.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath, replacing
+from nn.checkpoint.files import FilePath, existing_file, replacing
 from nn.module import Module
 
 from .onnx_export import export_onnx
@@ -20,7 +20,7 @@ from .onnx_export import export_onnx
 __all__ = ["export_onnx", "load_safetensors", "save_safetensors"]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-# Number types of the format that NumPy has too; bfloat16 is read as the float32 of the same value.
+# Data types of the format that NumPy supports; bfloat16 is read as the float32 of the same value.
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U64": "<u8",
     "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
@@ -41,16 +41,16 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
     Parameters
     ----------
     path : str or Path
-        Where to; an old file stays whole until the new one is.
+        The file, which is replaced atomically.
     weights : Module or dict of str to array_like
-        What: the `state_dict` of a module, or arrays by name, of any layout in memory.
+        A module, or arrays by name with any memory layout.
     metadata : dict of str to str, optional
-        Notes to go with them.
+        Metadata of the file.
 
     Raises
     ------
     TypeError
-        If a name is no text or an array holds something other than real numbers of up to 64 bits.
+        If a name is not a string, or the dtype of an array is not supported.
     ImportError
         If the extra ``chainrule[io]`` is not installed.
 
@@ -76,8 +76,10 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
         array = np.asarray(value)
         kind = array.dtype.newbyteorder("<")
         if not isinstance(key, str) or kind not in kinds:
-            raise TypeError(f"{key!r} is {array.dtype}; safetensors files hold {', '.join(DTYPES)} under names of text")
-        # The package writes memory as it lies: a transposed array would silently come back wrong.
+            raise TypeError(
+                f"{key!r} is {array.dtype}; safetensors files support {', '.join(DTYPES)} and names of type str"
+            )
+        # The package ignores strides: a transposed array would be saved in the wrong order.
         arrays[key] = array.astype(kind, order="C")
     text = library.numpy.save(arrays, dict(metadata) if metadata else None)
     with replacing(path) as file:
@@ -85,28 +87,28 @@ def save_safetensors(path: FilePath, weights: Any, metadata: Mapping[str, str] |
 
 
 def load_safetensors(path: FilePath, model: Module | None = None, strict: bool = True) -> Arrays:
-    """Read a safetensors file, and if a model is given put the weights into it by name.
+    """Read a safetensors file, and load the weights into a model if one is given.
 
     Parameters
     ----------
     path : str or Path
-        Where from; also a file of PyTorch's ``safetensors.torch.save_file(model.state_dict(), path)``.
+        The file; also one of PyTorch's ``safetensors.torch.save_file(model.state_dict(), path)``.
     model : Module, optional
-        What takes the weights; all of them, or if anything does not fit none.
+        The model, which is unchanged after an error.
     strict : bool
-        Refuse names that only one side has.
+        Raise if names of the file and the model differ.
 
     Returns
     -------
     dict of str to ndarray
-        The arrays, fresh and writable; bfloat16 as the float32 of the same value.
+        The arrays, new and writable; bfloat16 as the float32 of the same value.
 
     Raises
     ------
     ValueError
-        If the file is something else, damaged, holds a type that NumPy does not have, or does not fit the model.
+        If the file is not safetensors, is damaged, has a dtype unknown to NumPy, or does not match the model.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ImportError
         If the extra ``chainrule[io]`` is not installed.
 
@@ -121,9 +123,7 @@ def load_safetensors(path: FilePath, model: Module | None = None, strict: bool =
     >>> layer(np.array([[2.0, 3.0]])).data
     array([[5.]])
     """
-    library, name = _library(), os.fspath(path)
-    if not Path(path).is_file():
-        raise FileNotFoundError(2, "there is no such safetensors file", name)
+    library, name = _library(), os.fspath(existing_file(path, "safetensors file"))
     try:
         found = library.deserialize(Path(path).read_bytes())
     except library.SafetensorError as error:
@@ -145,5 +145,5 @@ def _array(place: str, tensor: Mapping[str, Any]) -> np.ndarray[Any, Any]:
     elif kind in DTYPES:
         flat = np.frombuffer(data, DTYPES[kind])
     else:
-        raise ValueError(f"{place} has type {kind}, which NumPy does not have; convert it before saving")
+        raise ValueError(f"{place} has type {kind}, which NumPy does not support; convert it before saving")
     return flat.reshape(tensor["shape"]).astype(flat.dtype.newbyteorder("="), copy=True)

@@ -100,8 +100,8 @@ IN_PYTHON = {
         (lambda: nn.MLPClassifier().predict(X), ValueError, ["call fit(X, y) first"]),
     ],
     "checkpoints": [
-        (lambda: checkpoint.save(mlp(), "run.npz"), TypeError, ["the file comes first"]),
-        (lambda: checkpoint.load("run.npz", mlp()), FileNotFoundError, ["no such checkpoint", "run.npz"]),
+        (lambda: checkpoint.save(mlp(), "run.npz"), TypeError, ["the order is (path, model)"]),
+        (lambda: checkpoint.load("run.npz", mlp()), FileNotFoundError, ["checkpoint does not exist", "run.npz"]),
         (lambda: checkpoint.save("models/run.npz", mlp()), OSError, ["does not exist", "models"]),
         (lambda: mlp().load_state_dict("run.npz"), TypeError, ["a mapping from names to arrays"]),
     ],

@@ -206,7 +206,7 @@ class Short(RandomSampler):
 def test_a_sampler_is_held_to_what_it_says():
     with pytest.raises(IndexError, match="not in a set of 5"):
         list(DataLoader(counting(5), 5, sampler=RandomSampler(6), rng=0))
-    with pytest.raises(ValueError, match="said 5 rows and returned 4"):
+    with pytest.raises(ValueError, match="has length 5, but returned 4 rows"):
         list(DataLoader(counting(5), 5, sampler=Short(5), rng=0))
     with pytest.raises(TypeError, match="__len__"):
         DataLoader(counting(5), sampler=lambda rng: [0])
@@ -238,8 +238,8 @@ def test_without_replacement_no_row_comes_twice():
         (([1.0, -1.0],), "row 1 is -1"),
         (([1.0, np.nan],), "row 1 is nan"),
         (([0.0, 0.0],), "all weights are 0"),
-        (([],), "flat list"),
-        (([[1.0]],), "flat list"),
+        (([],), r"must have shape \(n,\)"),
+        (([[1.0]],), r"must have shape \(n,\)"),
         (([1.0, 0.0], 2, False), "without replacement"),
         (([1.0], 0), "num_samples must be at least 1"),
     ],
@@ -305,9 +305,9 @@ def test_any_generator_is_resumed(kind):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"rows": 24}, "rows 24, and this one has 23"),
+        ({"rows": 24}, "rows 24, but this loader has 23"),
         ({"batch_size": 5}, "batch_size 5"),
-        ({"position": 7}, "past the 6 batches"),
+        ({"position": 7}, "beyond the 6 batches"),
         ({"position": -1}, "position"),
         ({"epoch": "1"}, "epoch"),
         ({"rng": {"bit_generator": "MT19937"}}, "generator"),

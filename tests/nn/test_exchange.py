@@ -99,7 +99,7 @@ def test_odd_names_and_notes(path):
         ({"a": np.array([None])}, "'a' is object"),
         ({"a": np.array(["x"])}, "'a' is <U1"),
         ({"a": np.zeros(1, complex)}, "'a' is complex128"),
-        ({1: np.zeros(1)}, "names of text"),
+        ({1: np.zeros(1)}, "names of type str"),
         ([np.zeros(1)], "module or a dict"),
     ],
 )
