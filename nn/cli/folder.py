@@ -33,9 +33,9 @@ class Trained:
     result: dict[str, Any] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
 
-    def inputs(self, numbers: Array) -> Array:
+    def inputs(self, features: Array) -> Array:
         """Return encoded columns, standardised."""
-        return np.asarray((numbers - self.scale[0]) / self.scale[1])
+        return np.asarray((features - self.scale[0]) / self.scale[1])
 
     def outputs(self, X: Array) -> Array:
         """Return the outputs for standardised inputs: probabilities of classes, or values of the target."""

@@ -128,9 +128,9 @@ def train_parser() -> argparse.ArgumentParser:
     return parser
 
 
-TRAIN = """Train on a CSV table of numbers and words, with or without missing values.
+TRAIN = """Train on a CSV table with numeric and text columns, with or without missing values.
 
-The target column determines the task: classification for words or a few integers, else regression.  Missing numbers
+The target column determines the task: classification for words or a few integers, else regression.  Missing values
 are replaced by the median, words become one 0/1 column each, and all is standardised by the training rows."""
 
 

@@ -148,14 +148,14 @@ def _class_names(rows: list[list[str]]) -> list[str] | None:
 
 @dataclass
 class Column:
-    """A column and its encoding: numbers as they are, words as one column of 0 and 1 for each level.
+    """A column and its encoding: numeric, or words as one column of 0 and 1 per level.
 
     Attributes
     ----------
     name : str
         The name of the column.
     fill : float, optional
-        The replacement of missing values in a column of numbers: the median.
+        The replacement of missing values in a numeric column: the median.
     levels : list of str, optional
         The distinct words in a column of words; "" stands for a missing one.
     """

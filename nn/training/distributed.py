@@ -179,11 +179,11 @@ class DistributedStepper(Stepper):
         self.announced = [float(interrupted), float(stopped)]
 
     def interrupted(self, interrupted: bool) -> bool:
-        """Return whether all ranks know that Ctrl-C was pressed on one of them."""
+        """Return whether Ctrl-C was pressed on one of the ranks, once all have received it."""
         return self.interrupt_received
 
     def ends(self, interrupted: bool, stopped: bool, value: float) -> bool:
-        """Return whether the step just finished is the last, for a reason that all ranks know."""
+        """Return whether the step just finished is the last, for a reason that all ranks have received."""
         return self.interrupt_received or self.stop_received or not math.isfinite(value)
 
     # ------------------------------------------------------------------------------------- between epochs

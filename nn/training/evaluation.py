@@ -54,7 +54,7 @@ def split_batch(batch: Any) -> tuple[tuple[Any, ...], Any]:
 
 
 def weight_of(loss: Any, target: Any) -> float:
-    """Return the weight of a batch in a mean over batches: its rows, or whatever else its mean divides by.
+    """Return the weight of a batch in a mean over batches: its rows, or the divisor of the mean.
 
     Examples
     --------

@@ -145,11 +145,11 @@ class Stepper:
         """Send with the next step whether Ctrl-C was pressed, and whether there is another reason to stop."""
 
     def interrupted(self, interrupted: bool) -> bool:
-        """Return whether all ranks know that Ctrl-C was pressed on one of them."""
+        """Return whether Ctrl-C was pressed on one of the ranks, once all have received it."""
         return interrupted
 
     def ends(self, interrupted: bool, stopped: bool, value: float) -> bool:
-        """Return whether the step just finished is the last, for a reason that all ranks know."""
+        """Return whether the step just finished is the last, for a reason that all ranks have received."""
         return interrupted or stopped
 
     def agree(self, interrupted: bool, stopped: str, compare: bool = False) -> str:

@@ -153,7 +153,7 @@ def test_nan_is_followed_to_where_it_was_born(through):
 def test_nan_in_the_parameters_is_told_from_nan_in_the_step():
     model = nn.MLP(6, [1], rng=0)
     model[0].weight.data = np.full((1, 6), np.nan)
-    assert "0.weight held nan" in train(model, steps=2).report().verdicts[0].evidence
+    assert "0.weight contained nan" in train(model, steps=2).report().verdicts[0].evidence
 
 
 def test_finding_the_birth_of_a_nan_changes_nothing():

@@ -1,6 +1,6 @@
 """`MLPClassifier` and `MLPRegressor`: multi-layer perceptrons with scikit-learn's methods and argument names.
 
-They take part in scikit-learn's pipelines and searches and pass its ``check_estimator``, and need nothing of it.
+They work in scikit-learn's pipelines and searches and pass its ``check_estimator``, without depending on it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import numpy as np
 
 import optim
 from autograd import no_grad
+from nn.functional import softmax
 from nn.layers.mlp import MLP
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.metrics import accuracy, r2_score
 from nn.training import EarlyStopping, fit
 
-from .validation import as_target_numbers, checked_inputs, checked_labels, checked_rows, feature_names
+from .validation import checked_inputs, checked_labels, checked_rows, checked_targets, feature_names
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -26,11 +27,11 @@ Array = np.ndarray[Any, Any]
 
 
 class _NotFittedError(ValueError, AttributeError):
-    """The estimator was asked before `fit`."""
+    """Raised by predictions before `fit`."""
 
 
 class _Estimator:
-    """What both have in common: arguments, training and the bookkeeping that scikit-learn expects."""
+    """Base class: arguments, training and the interface that scikit-learn expects."""
 
     kind: ClassVar[str]
 
@@ -72,7 +73,7 @@ class _Estimator:
         return sorted(name for name in inspect.signature(cls.__init__).parameters if name != "self")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the arguments by name; `deep` is there for scikit-learn and changes nothing."""
+        """Return the arguments by name; `deep` has no effect."""
         return {name: getattr(self, name) for name in self._argument_names()}
 
     def set_params(self, **params: Any) -> Self:
@@ -81,7 +82,7 @@ class _Estimator:
         Raises
         ------
         ValueError
-            If there is no such argument.
+            If an argument is unknown.
         """
         names = self._argument_names()
         for name, value in params.items():
@@ -96,7 +97,7 @@ class _Estimator:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed)})"
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn, which alone calls this, what kind of estimator it is."""
+        """Return the tags of the estimator; called by scikit-learn only."""
         from sklearn.utils import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
             ClassifierTags,
             InputTags,
@@ -147,8 +148,8 @@ class _Estimator:
         return np.random.default_rng(state)
 
     def _activation(self) -> str:
-        """Return our name of an activation; scikit-learn's 'logistic' is the sigmoid."""
-        return {"logistic": "sigmoid", "identity": "identity"}.get(self.activation, self.activation)
+        """Return the name of the activation here; scikit-learn calls the sigmoid 'logistic'."""
+        return "sigmoid" if self.activation == "logistic" else self.activation
 
     def _optimizer(self) -> Any:
         rate = float(self.learning_rate_init)
@@ -168,7 +169,7 @@ class _Estimator:
             del self.feature_names_in_
 
     def _outputs(self, X: Any) -> Array:
-        """Return what the model makes of rows."""
+        """Return the outputs of the model."""
         if not hasattr(self, "module_"):
             found = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", _NotFittedError)
             raise found(f"this {type(self).__name__} is not fitted yet; call fit(X, y) first")
@@ -179,14 +180,14 @@ class _Estimator:
 
 
 class MLPClassifier(_Estimator):
-    """Multi-layer perceptron that tells classes apart, with softmax and cross-entropy.
+    """Multi-layer perceptron for classification, with softmax and cross-entropy.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int
         Widths of the hidden layers.
     activation : str
-        Any of this package's: 'relu', 'tanh', 'logistic', 'gelu', ...
+        Any activation of `nn`: 'relu', 'tanh', 'logistic', 'gelu', ...
     solver : str
         'adam', 'sgd' (with Nesterov momentum 0.9), or the name of any optimizer of `optim` in lower case.
     alpha : float
@@ -196,18 +197,18 @@ class MLPClassifier(_Estimator):
     learning_rate_init : float
         The learning rate.
     max_iter : int
-        The most epochs.
+        The maximum number of epochs.
     random_state : int, Generator, RandomState or None
-        Of first weights, order and split.
+        The source of initial weights, order and split.
     tol, n_iter_no_change : float, int
-        Training ends when the loss, or with `early_stopping` that of the validation rows, has not fallen by `tol` for
-        so many epochs.
+        Training ends if the loss, or with `early_stopping` that of the validation rows, has not decreased by `tol`
+        for this number of epochs.
     verbose : bool
         Report every epoch.
     early_stopping : bool
-        Hold rows out, stop by their loss, and keep the best model.
+        Stop by the loss of held-out rows, and restore the best model.
     validation_fraction : float
-        The share of rows held out.
+        The fraction of held-out rows.
 
     Attributes
     ----------
@@ -216,7 +217,7 @@ class MLPClassifier(_Estimator):
     module_ : MLP
         The trained network.
     history_ : History
-        What was measured in every epoch; `loss_curve_`, `loss_` and `n_iter_` as in scikit-learn.
+        The measurements of every epoch; `loss_curve_`, `loss_` and `n_iter_` as in scikit-learn.
 
     Notes
     -----
@@ -242,9 +243,9 @@ class MLPClassifier(_Estimator):
         Parameters
         ----------
         X : array_like, shape (n, features)
-            Rows.
+            The features.
         y : array_like, shape (n,)
-            Their labels: numbers or words.
+            The labels.
 
         Returns
         -------
@@ -254,14 +255,14 @@ class MLPClassifier(_Estimator):
         Raises
         ------
         ValueError
-            If numbers are missing, lengths differ, there is one class only, or the labels are quantities.
+            If values are missing, lengths differ, there is only one class, or the labels are continuous.
         """
         array = checked_inputs(X, type(self).__name__)
         labels = checked_labels(y, type(self).__name__)
         checked_rows(array, labels)
         classes, indices = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(f"{type(self).__name__} needs 2 classes or more, and there is 1 class: {classes[0]}")
+            raise ValueError(f"{type(self).__name__} needs at least 2 classes, but the data have 1 class: {classes[0]}")
         self._note_inputs(X, array)
         self.classes_ = classes
         self._fit(array, indices.reshape(-1), len(classes), CrossEntropyLoss())
@@ -269,9 +270,7 @@ class MLPClassifier(_Estimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every class, shape (n, classes), in the order of `classes_`."""
-        logits = self._outputs(X)
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(self._outputs(X), 1))
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`."""
@@ -284,13 +283,13 @@ class MLPClassifier(_Estimator):
         return np.asarray(self.classes_[best])
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the share of rows whose label is predicted."""
+        """Return the accuracy."""
         predicted, true = self.predict(X), np.asarray(y).ravel()
         return accuracy((predicted == true).astype(np.int64), np.ones(len(true), np.int64))
 
 
 class MLPRegressor(_Estimator):
-    """Multi-layer perceptron that predicts numbers, by the mean squared error.
+    """Multi-layer perceptron for regression, with the mean squared error.
 
     Parameters
     ----------
@@ -313,9 +312,9 @@ class MLPRegressor(_Estimator):
         Parameters
         ----------
         X : array_like, shape (n, features)
-            Rows.
+            The features.
         y : array_like, shape (n,) or (n, outputs)
-            Their numbers.
+            The targets.
 
         Returns
         -------
@@ -325,10 +324,10 @@ class MLPRegressor(_Estimator):
         Raises
         ------
         ValueError
-            If numbers are missing or lengths differ.
+            If values are missing or lengths differ.
         """
         array = checked_inputs(X, type(self).__name__)
-        target = as_target_numbers(y, type(self).__name__)
+        target = checked_targets(y, type(self).__name__)
         checked_rows(array, target)
         self._note_inputs(X, array)
         self._flat = target.ndim == 1
@@ -337,10 +336,10 @@ class MLPRegressor(_Estimator):
         return self
 
     def predict(self, X: Any) -> Array:
-        """Return the predicted numbers, of the shape that `y` had."""
+        """Return the predictions, of the shape of `y` in `fit`."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self._flat else outputs
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the share of the target's variance that is explained (R2)."""
+        """Return the coefficient of determination (R2)."""
         return r2_score(self.predict(X), y)

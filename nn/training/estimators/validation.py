@@ -1,4 +1,4 @@
-"""What an estimator accepts: a table of finite numbers, labels, or target numbers, refused in scikit-learn's words."""
+"""Validate the arguments of estimators, with the error messages of scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_target_numbers", "checked_inputs", "checked_labels", "checked_rows", "feature_names"]
+__all__ = ["checked_inputs", "checked_labels", "checked_rows", "checked_targets", "feature_names"]
 
 Array = np.ndarray[Any, Any]
 
 
 def feature_names(X: Any) -> Array | None:
-    """Return the names of the columns of a data frame, None of anything else."""
+    """Return the column names of a data frame, None for other data."""
     columns = getattr(X, "columns", None)
     if columns is None or not all(isinstance(column, str) for column in columns):
         return None
@@ -27,7 +27,7 @@ def _numbers(data: Any, what: str) -> Array:
         raise TypeError(f"{what} is sparse, but dense data is required: use X.toarray() to convert to a dense array")
     array = np.asarray(getattr(data, "data", data) if hasattr(data, "requires_grad") else data)
     if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {what} holds complex numbers")
+        raise ValueError(f"Complex data not supported: {what} is complex")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -42,12 +42,12 @@ def _finite(array: Array, what: str) -> None:
 
 
 def checked_inputs(X: Any, owner: str, width: int | None = None, names: Array | None = None) -> Array:
-    """Return rows as a float64 table, of `width` columns if given.
+    """Return the features as a 2-d array of float64, with `width` columns if given.
 
     Raises
     ------
     ValueError
-        If it is no table, holds nan or infinity, is empty, or has another width.
+        If it is not 2-d, contains nan or infinity, is empty, or has another width.
     TypeError
         If it is sparse.
     """
@@ -56,13 +56,10 @@ def checked_inputs(X: Any, owner: str, width: int | None = None, names: Array | 
         hint = "Reshape your data: X.reshape(-1, 1) if it is one feature, X.reshape(1, -1) if it is one sample"
         raise ValueError(f"Expected 2D array, got {array.ndim}D array instead (shape {array.shape}). {hint}")
     _finite(array, "X")
-    if not len(array):
+    if not array.size:
+        what = "feature" if len(array) else "sample"
         raise ValueError(
-            f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required by {owner}."
-        )
-    if not array.shape[1]:
-        raise ValueError(
-            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required by {owner}."
+            f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum of 1 is required by {owner}."
         )
     if width is not None:
         _same_names(X, names, owner)
@@ -72,7 +69,7 @@ def checked_inputs(X: Any, owner: str, width: int | None = None, names: Array | 
 
 
 def _same_names(X: Any, names: Array | None, owner: str) -> None:
-    """Refuse a data frame whose columns are others than those seen in fit."""
+    """Compare the column names with those in fit."""
     now = feature_names(X)
     if now is None and names is None:
         return
@@ -100,7 +97,7 @@ def _required(y: Any, owner: str) -> None:
 
 
 def checked_labels(y: Any, owner: str) -> Array:
-    """Return labels as a flat array; a column is taken with a warning."""
+    """Return labels as a 1-d array; a column is accepted with a warning."""
     _required(y, owner)
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -115,12 +112,12 @@ def checked_labels(y: Any, owner: str) -> Array:
     if labels.dtype.kind == "f":
         _finite(labels, "y")
         if (labels != np.rint(labels)).any():
-            raise ValueError("Unknown label type: continuous. Maybe you want MLPRegressor, which predicts quantities")
+            raise ValueError("Unknown label type: continuous. Use MLPRegressor for regression")
     return labels
 
 
-def as_target_numbers(y: Any, owner: str) -> Array:
-    """Return target numbers as float64, of one or two axes."""
+def checked_targets(y: Any, owner: str) -> Array:
+    """Return targets as float64, with one or two axes."""
     _required(y, owner)
     target = _numbers(y, "y")
     if target.ndim not in (1, 2):
@@ -130,6 +127,6 @@ def as_target_numbers(y: Any, owner: str) -> Array:
 
 
 def checked_rows(X: Array, y: Array) -> None:
-    """Refuse rows and targets of different number."""
+    """Raise if features and targets differ in length."""
     if len(X) != len(y):
         raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(X), len(y)]}")

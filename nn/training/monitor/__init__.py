@@ -1,4 +1,4 @@
-"""Watching a training: what every layer does, what is wrong with it and what helps, in words and in pictures.
+"""Monitor a training: statistics of every layer, a diagnosis of problems with cures, and figures.
 
 >>> import numpy as np, nn, optim
 >>> from nn.training.monitor import Monitor
@@ -15,7 +15,7 @@
 >>> print(monitor.report())
 In 5 steps: the loss went from ... to ...
 Vanishing (...): the typical gradient in ... is ... of that in the last layer, 24.weight (... against ...).
-  Cure: ReLU and its kin instead of sigmoid or tanh, ...
+  Cure: ReLU or its relatives instead of sigmoid or tanh, ...
 """
 
 from .diagnosis import Report, Verdict

@@ -1,7 +1,7 @@
-"""What is wrong with a training: rules that look at what a `Monitor` saw, each with its evidence and its cure.
+"""Rules that diagnose a training from the measurements of a `Monitor`, each with its evidence and its cure.
 
-A rule is a function of the evidence that returns a `Verdict` or None.  The thresholds are rules of thumb; each stands
-beside the reason for it.
+A rule is a function of the evidence that returns a `Verdict` or None.  The thresholds are rules of thumb, explained in
+comments.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Verdict:
         'vanishing', 'exploding', 'dead units', 'saturation', 'divergence', 'nan', 'learning rate too small', 'learning
         rate too large', 'plateau', 'over-fitting' or 'never updates'.
     where : str
-        The parameter, module or step it is about.
+        The parameter, module or step.
     evidence, cure : str
-        What was measured, and what helps.
+        The measurement, and the remedy.
 
     Examples
     --------
@@ -50,16 +50,16 @@ class Verdict:
 
 
 class Report:
-    """All findings about a training, worst first; prints as plain words.
+    """All findings about a training, worst first.
 
     Attributes
     ----------
     verdicts : list of Verdict
-        Empty if nothing is alarming.
+        The findings; empty if nothing is alarming.
     kinds : list of str
         Their kinds.
     summary : str
-        How far the loss came.
+        The number of steps, and the first and last loss.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Report:
 
     @property
     def kinds(self) -> list[str]:
-        """What was found."""
+        """The kinds of the findings."""
         return [verdict.kind for verdict in self.verdicts]
 
     def __contains__(self, kind: object) -> bool:
@@ -98,12 +98,12 @@ class Report:
 
 
 class Evidence:
-    """What a `Monitor` saw, as arrays that rules can look at."""
+    """The measurements of a `Monitor` as arrays."""
 
     def __init__(self, monitor: Any) -> None:
         self.monitor = monitor
         self.samples: list[Any] = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
-        self.recent: list[Any] = self.samples[-10:]  # so that one odd batch decides nothing
+        self.recent: list[Any] = self.samples[-10:]  # several, so that a single batch is not decisive
         self.names: list[str] = monitor.names
         trained = [p.requires_grad for p in monitor.parameters]  # a frozen weight has no gradient to diagnose
         self.weights: list[int] = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1 and trained[i]]
@@ -133,11 +133,11 @@ class Evidence:
         return np.asarray(np.median(each, axis=0))
 
     def dead(self) -> dict[str, tuple[float, int]]:
-        """Return, for every rectifier, the share of units that gave only 0 in the recent samples, and their number."""
+        """Return, for every rectifier, the share of units that were always 0 recently, and their total number."""
         found: dict[str, tuple[float, int]] = {}
         for name in {name: None for s in self.recent for name, a in s.layers.items() if "alive" in a}:
             seen = [s.layers[name] for s in self.recent if name in s.layers and s.layers[name]["alive"].ndim == 1]
-            if sum(a["rows"] for a in seen) >= 32:  # fewer rows say little about a unit that fires rarely
+            if sum(a["rows"] for a in seen) >= 32:  # fewer rows are not enough for a unit that is rarely active
                 alive = np.logical_or.reduce([a["alive"] for a in seen])
                 found[name] = (1 - float(alive.mean()), len(alive))
         return found
@@ -148,16 +148,16 @@ def nan(e: Evidence) -> Verdict | None:
     if e.monitor.first_bad is None:
         return None
     step = e.monitor.first_bad
-    born = e.monitor.anomaly.replace("\n", "; ") or "run a step in autograd.detect_anomaly() to see where it was born"
+    origin = e.monitor.anomaly.replace("\n", "; ") or "autograd.detect_anomaly() locates its origin"
     return Verdict(
-        "nan", f"step {step}", f"the loss became {e.losses[step - 1]} in step {step}; {born}",
+        "nan", f"step {step}", f"the loss became {e.losses[step - 1]} in step {step}; {origin}",
         "lower the learning rate, clip gradients (clip_grad_norm), scale the inputs, and keep logarithms, roots and "
         "divisions away from 0",
     )  # fmt: skip
 
 
 def divergence(e: Evidence) -> Verdict | None:
-    """Find a loss that rose far above where it began."""
+    """Find a loss that rose far above its initial value."""
     if len(e.finite) < 5 or not e.last > 2 * max(e.first, 1e-12):
         return None
     return Verdict(
@@ -167,7 +167,7 @@ def divergence(e: Evidence) -> Verdict | None:
 
 
 def exploding(e: Evidence) -> Verdict | None:
-    """Find gradients that dwarf the weights, or in the first layers those of the last."""
+    """Find gradients much larger than the weights, or much larger in the first layer than in the last."""
     if not e.weights or not e.recent:
         return None
     g, w = e.norms(1)[e.weights], e.norms(0)[e.weights]
@@ -175,7 +175,7 @@ def exploding(e: Evidence) -> Verdict | None:
     grown = e.typical_gradient()
     steep = grown[0] / grown[-1] if grown[-1] > 0 else 0.0
     name = e.names[e.weights[worst]]
-    # A healthy gradient is of the size of the weight or below; a factor of 100 is no matter of taste.
+    # A healthy gradient is at most of the size of the weight; a factor of 100 is far outside of the usual range.
     if g[worst] > 1e2 * w[worst] > 0:
         evidence = f"the gradient of {name} has norm {g[worst]:.2g}, {g[worst] / w[worst]:.2g} times the weight's"
     elif steep > 1e3:
@@ -191,28 +191,28 @@ def exploding(e: Evidence) -> Verdict | None:
 
 
 def vanishing(e: Evidence) -> Verdict | None:
-    """Find gradients that shrink on the way to the first layers."""
+    """Find gradients that are much smaller in the first layers than in the last."""
     typical = e.typical_gradient()
-    if e.last > 0.5 * e.first:  # nothing learned: look at the start, before the last layer settled down alone
+    if e.last > 0.5 * e.first:  # nothing learned: use the start, before only the last layer was trained
         typical = e.typical_gradient(e.samples[:3])
     if len(typical) < 3 or not typical[-1] > 0:
         return None
     first = int(np.argmin(typical[:-1]))
     share = typical[first] / typical[-1]
-    # Adam and its kin divide a factor of 1,000 away, but then it is mostly noise that they enlarge.
+    # Adam and its relatives normalise a factor of 1,000, but then amplify mostly noise.
     if not share < 1e-3 or (typical[first] == 0 and any(dead > 0.3 for dead, _ in e.dead().values())):
         return None
     name, last = e.names[e.weights[first]], e.names[e.weights[-1]]
     return Verdict(
         "vanishing", name, f"the typical gradient in {name} is {share:.2g} of that in the last layer, {last} "
         f"({typical[first]:.2g} against {typical[-1]:.2g})",
-        "ReLU and its kin instead of sigmoid or tanh, He or Xavier initialisation, batch or layer normalisation, "
+        "ReLU or its relatives instead of sigmoid or tanh, He or Xavier initialisation, batch or layer normalisation, "
         "residual connections, or fewer layers",
     )  # fmt: skip
 
 
 def dead_units(e: Evidence) -> Verdict | None:
-    """Find rectifiers that give 0 for every row: no gradient passes, and they cannot come back by themselves."""
+    """Find rectifiers that are 0 for every row: their gradient is 0, so they cannot recover."""
     dead = {name: found for name, found in e.dead().items() if found[0] > 0.3}
     if not dead:
         return None
@@ -227,7 +227,7 @@ def dead_units(e: Evidence) -> Verdict | None:
 
 
 def saturation(e: Evidence) -> Verdict | None:
-    """Find squashing units at their flat ends; at the output they would merely be sure of themselves."""
+    """Find saturated hidden units; at the output, saturation only means confidence."""
     hidden = list(e.monitor.layers.values())[:-1]
     found = {}
     for layer in hidden:
@@ -245,16 +245,16 @@ def saturation(e: Evidence) -> Verdict | None:
 
 
 def rate_too_large(e: Evidence) -> Verdict | None:
-    """Find steps that are large beside the weights and do not help."""
+    """Find steps that are large relative to the weights and do not reduce the loss."""
     late = e.samples[len(e.samples) // 2 :]
     ratios = e.ratios(late)
     if not len(ratios) or len(e.finite) < 10:
         return None
     worst = int(np.argmax(ratios))
-    # One part in a thousand is usual; beyond one in twenty a weight forgets within 20 steps where it was.
+    # 0.1% is usual; with more than 5% a weight is replaced within 20 steps.
     steady = ratios[worst] > 0.05 and e.last > 0.5 * e.first
     jumps = e.ratios(e.samples[:1])
-    jumped = jumps.max() > 0.5 and e.finite.max() > 3 * e.finite[0]  # the first steps threw the weights about
+    jumped = jumps.max() > 0.5 and e.finite.max() > 3 * e.finite[0]  # by the first steps
     if not steady and not jumped:
         return None
     if not steady:
@@ -271,7 +271,7 @@ def rate_too_large(e: Evidence) -> Verdict | None:
 
 
 def rate_too_small(e: Evidence) -> Verdict | None:
-    """Find steps that are tiny beside the weights although there is a gradient, and a loss that hardly moves."""
+    """Find steps that are tiny relative to the weights despite a gradient, and a nearly constant loss."""
     ratios = e.ratios()
     if not len(ratios) or len(e.finite) < 20 or not ratios.max() > 0:
         return None
@@ -283,16 +283,16 @@ def rate_too_small(e: Evidence) -> Verdict | None:
     return Verdict(
         "learning rate too small", "",
         f"no step moves a weight by more than {ratios.max():.1g} of its norm (1e-3 is usual), and "
-        f" after {len(e.losses)} steps the loss fell only from {e.first:.4g} to {e.last:.4g}"
+        f"after {len(e.losses)} steps the loss fell only from {e.first:.4g} to {e.last:.4g}"
         f"{f', at a rate of {lr:g}' if math.isfinite(lr) else ''}",
         "multiply the learning rate by 10 to 100, or find one with nn.find_lr",
     )  # fmt: skip
 
 
 def plateau(e: Evidence) -> Verdict | None:
-    """Find a loss that has stood still for a while, well above 0."""
+    """Find a loss that has been constant for a while, well above 0."""
     by_epoch = np.array([loss for _, loss, _ in e.monitor.epochs if math.isfinite(loss)])
-    values = by_epoch if len(by_epoch) >= 12 else e.finite  # the mean of an epoch hides the noise of its batches
+    values = by_epoch if len(by_epoch) >= 12 else e.finite  # means over epochs have less noise than batches
     n = len(values) // 4
     if len(e.finite) < 60 or e.monitor.first_bad is not None or e.last > 2 * e.first:
         return None
@@ -326,7 +326,7 @@ def over_fitting(e: Evidence) -> Verdict | None:
 
 
 def never_updates(e: Evidence) -> Verdict | None:
-    """Find parameters that no step has moved."""
+    """Find parameters that were never updated."""
     if len(e.samples) < 2:
         return None
     still = np.flatnonzero(np.max([s.norm[2] for s in e.samples], axis=0) == 0)
@@ -373,7 +373,7 @@ RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
 
 
 def diagnose(monitor: Any) -> Report:
-    """Return what every rule finds in a monitor's evidence."""
+    """Apply every rule to the measurements of a monitor."""
     evidence = Evidence(monitor)
     steps = len(evidence.losses)
     if not steps:

@@ -1,4 +1,4 @@
-"""The report of a training as one HTML file: verdicts, pictures and numbers, with nothing to load from elsewhere."""
+"""Write the report of a training as one self-contained HTML file: diagnosis, figures and tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pre{background:#f4f6f8;padding:.7rem .9rem;overflow-x:auto;font-size:13px}
 
 
 def document(title: str, parts: Sequence[str]) -> str:
-    """Return a whole page; the parts are HTML already."""
+    """Return a page of parts in HTML."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -57,7 +57,7 @@ def verdicts(report: Any) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number for a table."""
+    """Format a number for a table."""
     return f"{value:.3g}" if math.isfinite(value) else str(value)
 
 
@@ -85,7 +85,7 @@ def parameters(monitor: Any) -> str:
 
 
 def outputs(monitor: Any) -> str:
-    """Return the latest statistics of every watched module's output as a table."""
+    """Return the latest statistics of the output of every sampled module as a table."""
     last = next((s for s in reversed(monitor.samples) if s.layers), None)
     if last is None:
         return ""
@@ -98,10 +98,10 @@ def outputs(monitor: Any) -> str:
 
 
 def monitored(monitor: Any) -> list[str]:
-    """Return everything a monitor has to say, as parts of a page."""
+    """Return the report of a monitor as parts of a page."""
     return [
         verdicts(monitor.report()),
-        "<h2>Pictures</h2>",
+        "<h2>Figures</h2>",
         svg(monitor_figure(monitor)),
         parameters(monitor),
         outputs(monitor),
@@ -109,7 +109,7 @@ def monitored(monitor: Any) -> list[str]:
 
 
 def write(path: Any, text: str) -> None:
-    """Write a page in place of the one that was there."""
+    """Write a page, replacing an existing file atomically."""
     with replacing(Path(path)) as file:
         file.write(text.encode("utf-8"))
 

@@ -1,4 +1,4 @@
-"""`Monitor`: watches a training, a sample every few steps, and keeps what a diagnosis needs."""
+"""`Monitor`: sample weights, gradients, updates and outputs of a training every few steps."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
+from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
+from nn.layers.linear import Flatten, Identity
+from nn.layers.dropout import Dropout
 from nn.module import Module
 from nn.module.hooks import Handle
 from nn.validation import checked_integer
@@ -23,41 +26,48 @@ from .statistics import bin_edges, flattened, histograms, moments, norm_of, spot
 __all__ = ["Monitor", "Sample"]
 
 Array = np.ndarray[Any, Any]
-SILENT = ("Dropout", "AlphaDropout", "Flatten", "Identity")  # modules whose outputs tell nothing new
-RECTIFIERS = ("ReLU", "ReLU6", "Threshold")
-SQUASHERS = {"Sigmoid": (0.03, 0.97), "Tanh": (-0.97, 0.97), "Hardtanh": (-0.99, 0.99), "Softsign": (-0.97, 0.97)}
+NOT_SAMPLED = (Dropout, Flatten, Identity)  # their outputs repeat their inputs
+RECTIFIERS = (ReLU, ReLU6, Threshold)
+SATURATION: dict[type[Module], tuple[float, float]] = {
+    Sigmoid: (0.03, 0.97), Tanh: (-0.97, 0.97), Hardtanh: (-0.99, 0.99), Softsign: (-0.97, 0.97),
+}  # fmt: skip
 
 
 @dataclass
 class Layer:
-    """A module whose outputs are watched, and its latest output."""
+    """A sampled module and its latest output."""
 
     name: str
-    kind: str
+    module: Module
     output: Array | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name of its class."""
+        return type(self.module).__name__
 
 
 @dataclass
 class Sample:
-    """What was measured in one step; columns are parameters.
+    """Measurements of one step; columns are parameters.
 
     Attributes
     ----------
     step : int
-        From 1.
+        The step, from 1.
     lr : float
-        The first group's learning rate.
+        The learning rate of the first group.
     mean, std : ndarray, shape (2, parameters)
-        Of every parameter and its gradient.
+        Mean and standard deviation of every parameter and its gradient.
     norm : ndarray, shape (3, parameters)
-        Of every parameter, its gradient and the update it was given.
+        Norm of every parameter, its gradient and its update.
     used : ndarray of bool, shape (parameters,)
-        Whether there was a gradient.
+        Whether the parameter had a gradient.
     counts : ndarray, shape (2, weights, BINS)
-        Histograms of parameters and gradients, of those with two or more axes; biases are too few numbers for one.
+        Histograms of parameters with two or more axes, and their gradients; biases have too few elements.
     layers : dict of str to dict
-        Of every watched module's output: mean, std, norm, counts, alive (units that gave anything but 0; rectifiers)
-        and saturated (share; squashing functions).
+        Statistics of the output of every sampled module: mean, std, norm, counts, for rectifiers alive (units that
+        were not always 0), and for functions like tanh the share that is saturated.
 
     Examples
     --------
@@ -85,32 +95,32 @@ class Sample:
 
 
 class Monitor:
-    """Watch weights, gradients, updates, activations and the loss of a training, and say what is wrong with it.
+    """Sample weights, gradients, updates, activations and the loss of a training, and diagnose problems.
 
     Parameters
     ----------
     model : Module
-        What is trained.
+        The trained model.
     optimizer : Optimizer, optional
-        What trains it; its learning rate is noted, and which parameters it holds.
+        Its optimizer, for the learning rate and the set of updated parameters.
     every : int
-        Look at every so many steps, the first included; the loss is noted at each.
+        The interval of samples in steps, starting with the first; the loss is recorded at each step.
 
     Attributes
     ----------
     losses : list of float
         One per step.
     samples : list of Sample
-        One per look.
+        One per sampled step.
     epochs : list of tuple
         (step, training loss, validation loss), from `epoch`.
     anomaly : str
-        Where the first nan or inf was born, if there was one and it could be told.
+        The origin of the first nan or inf, if there was one and it is known.
 
     Notes
     -----
-    Between two looks the model runs as if there were no monitor.  As a callback of `nn.training.fit` it needs no
-    further lines; in a loop of your own, call `step` after ``optimizer.step()`` and before the gradients are cleared.
+    Between samples the model runs without hooks.  As a callback of `nn.training.fit` it needs no further code; in your
+    own loop, call `step` after ``optimizer.step()`` and before the gradients are cleared.
 
     Examples
     --------
@@ -131,10 +141,10 @@ class Monitor:
 
     def __init__(self, model: Module, optimizer: Any = None, every: int = 10) -> None:
         if not isinstance(model, Module):
-            raise TypeError(f"Monitor watches an nn.Module, not {type(model).__name__}")
+            raise TypeError(f"Monitor needs an nn.Module, not {type(model).__name__}")
         named = [(name, p) for name, p in model.named_parameters() if np.size(p.data)]
         if not named:
-            raise ValueError("the model has no parameters to watch")
+            raise ValueError("the model has no parameters")
         self.model: Module = model
         self.optimizer: Any = optimizer
         self.every: int = checked_integer("Monitor", "every", every, 1)
@@ -149,7 +159,7 @@ class Monitor:
         self.reset()
 
     def reset(self) -> None:
-        """Discard all measurements, and watch from the next step on."""
+        """Discard all measurements, and sample the next step."""
         self.losses: list[float] = []
         self.samples: list[Sample] = []
         self.epochs: list[tuple[int, float, float]] = []
@@ -162,24 +172,24 @@ class Monitor:
 
     @property
     def held(self) -> list[bool]:
-        """Whether the optimizer holds each parameter; True of all if there is no optimizer."""
+        """Whether the optimizer holds each parameter; all True without an optimizer."""
         if self.optimizer is None:
             return [True] * len(self.names)
         held = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
         return [id(p) in held for p in self.parameters]
 
-    # ------------------------------------------------------------------------------------------------ watching
+    # ------------------------------------------------------------------------------------------------ sampling
 
     def step(self, loss: Any, closure: Callable[[], Any] | None = None) -> None:
-        """Note a step that was just taken.
+        """Record the step just finished.
 
         Parameters
         ----------
         loss : Tensor or float
-            What was minimised.
+            The loss.
         closure : callable, optional
-            Computes the loss again and calls ``backward()``; used once, if the loss is nan or inf, to find out by
-            `autograd.detect_anomaly` where it was born.
+            Recomputes the loss and calls ``backward()``; called once if the loss is nan or inf, to locate its origin by
+            `autograd.detect_anomaly`.
         """
         value = float(loss.item() if hasattr(loss, "item") else loss)
         self.losses.append(value)
@@ -187,13 +197,13 @@ class Monitor:
             self.first_bad = len(self.losses)
             self.anomaly = self._provenance(closure)
         if self._handles:
-            self._look()
+            self._sample()
         if len(self.losses) % self.every == 0:
             self._arm()
         self._before = [p.data for p in self.parameters]
 
     def epoch(self, loss: float, validation_loss: float = math.nan) -> None:
-        """Note the losses of an epoch that was just finished."""
+        """Record the losses of the epoch just finished."""
         self.epochs.append((len(self.losses), float(loss), float(validation_loss)))
 
     def on_train_begin(self, run: Any) -> None:
@@ -202,19 +212,19 @@ class Monitor:
             self.reset()
 
     def on_step_end(self, run: Any) -> None:
-        """As a callback of `fit`: note the step."""
+        """As a callback of `fit`: record the step."""
         self.step(run.last_loss, lambda: run.stepper.forward(run.batch)[0].backward())
 
     def on_epoch_end(self, run: Any) -> None:
-        """As a callback of `fit`: note the epoch."""
+        """As a callback of `fit`: record the epoch."""
         self.epoch(run.numbers["loss"], run.numbers.get("validation loss", math.nan))
 
     def on_train_end(self, run: Any) -> None:
-        """As a callback of `fit`: take the hooks out of the model."""
+        """As a callback of `fit`: remove the hooks."""
         self.close()
 
     def close(self) -> None:
-        """Take the hooks out of the model; the next `step` puts them back when it is time."""
+        """Remove the hooks from the model; a later `step` adds them again."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -226,7 +236,7 @@ class Monitor:
         for module, layer in self.layers.items():
             self._handles.append(module.register_forward_hook(_remember(layer)))
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         weights = [flattened(before) for before in self._before]
         grads = [None if p.grad is None else flattened(raw_data(p.grad)) for p in self.parameters]
         with np.errstate(all="ignore"):
@@ -246,7 +256,7 @@ class Monitor:
         self.close()
 
     def _counted(self, numbers: Array, std: Array, layers: dict[str, Any]) -> Array:
-        """Return the histograms of parameters, and put those of outputs into their entries."""
+        """Return the histograms of parameters, and store those of outputs."""
         if not len(self.units):
             self.units = np.array([_unit(x) for x in std[:, self.shown].ravel()])
         for name, found in layers.items():
@@ -258,10 +268,10 @@ class Monitor:
         return counts[: len(self.units)].reshape(2, len(self.shown), -1)
 
     def _provenance(self, closure: Callable[[], Any] | None) -> str:
-        """Return where a nan or inf was born, by computing the step again with the parameters it started from."""
+        """Return the origin of a nan or inf, by repeating the step with its initial parameters."""
         bad = [name for name, p in zip(self.names, self._before, strict=True) if not np.isfinite(p).all()]
         if bad:
-            return f"{bad[0]} held nan or inf before this step already: an earlier step's gradient was not finite"
+            return f"{bad[0]} contained nan or inf before this step: the gradient of an earlier step was not finite"
         if closure is None:
             return ""
         kept = [(p.data, p.grad) for p in self.parameters]
@@ -277,41 +287,41 @@ class Monitor:
                 p.data, p.grad = data, grad
         return ""
 
-    # ------------------------------------------------------------------------------------------------- telling
+    # ------------------------------------------------------------------------------------------------- reporting
 
     def series(self, name: str, what: str = "gradient", statistic: str = "norm") -> tuple[Array, Array]:
-        """Return the steps that were looked at, and a statistic of a parameter or of a module's output there.
+        """Return the sampled steps, and a statistic of a parameter or of the output of a module.
 
         Parameters
         ----------
         name : str
-            A parameter's name, or for outputs a module's.
+            The name of a parameter, or for outputs of a module.
         what : {'weight', 'gradient', 'update', 'output'}
-            Of which numbers.
+            The array.
         statistic : {'mean', 'std', 'norm', 'ratio'}
             'ratio' is the norm of the update over that of the weight.
 
         Raises
         ------
         KeyError
-            If there is no such parameter or module.
+            If the name is unknown.
         """
         steps = np.array([sample.step for sample in self.samples])
         if what == "output":
             if not any(name in sample.layers for sample in self.samples):
                 raise KeyError(
-                    f"no output of {name!r} was seen; watched are {', '.join(la.name for la in self.layers.values())}"
+                    f"the output of {name!r} was not sampled, only {', '.join(la.name for la in self.layers.values())}"
                 )
             seen = [sample for sample in self.samples if name in sample.layers]
             return np.array([s.step for s in seen]), np.array([s.layers[name][statistic] for s in seen])
         if name not in self.names:
-            raise KeyError(f"there is no parameter {name!r}; there are {', '.join(self.names)}")
+            raise KeyError(f"unknown parameter {name!r}; choose from {', '.join(self.names)}")
         i = self.names.index(name)
         if statistic == "ratio":
             return steps, np.array([s.norm[2, i] / max(s.norm[0, i], 1e-300) for s in self.samples])
         row = ("weight", "gradient", "update").index(what)
         if row == 2 and statistic != "norm":
-            raise KeyError("of updates only the norm is kept")
+            raise KeyError("only the norm of updates is stored")
         return steps, np.array([getattr(s, statistic)[row, i] for s in self.samples])
 
     def histogram(self, name: str, what: str = "output", at: int = -1) -> tuple[Array, Array]:
@@ -323,7 +333,7 @@ class Monitor:
         return sample.counts[row, i], bin_edges(float(self.units[row * len(self.shown) + i]))
 
     def report(self) -> Report:
-        """Return what is wrong with the training, in plain words with evidence and cure."""
+        """Return the diagnosis of the training, with evidence and cures."""
         return diagnose(self)
 
     def plot(self, path: Any = None) -> Any:
@@ -332,28 +342,29 @@ class Monitor:
         Parameters
         ----------
         path : str or Path, optional
-            Where to save it as well; the suffix says the format.
+            Where to save the figure; the suffix determines the format.
         """
         return monitor_figure(self, path)
 
     def save_html(self, path: Any, title: str = "Training report") -> None:
-        """Write the report with its pictures as one HTML file that needs nothing else."""
+        """Write the report with its figures as one self-contained HTML file."""
         page(self, path, title)
 
 
 def _watched(model: Module) -> dict[Module, Layer]:
-    """Return the modules whose outputs are looked at: activations and what else has no parameters, and the last."""
+    """Return the modules to sample: activations and others without parameters, and the last."""
     leaves = [(name, m) for name, m in model.named_modules() if not any(True for _ in m.children())]
+    layers = {m: Layer(name or type(m).__name__, m) for name, m in leaves}
     chosen = {
-        m: Layer(name or type(m).__name__, type(m).__name__)
-        for i, (name, m) in enumerate(leaves)
-        if type(m).__name__ not in SILENT and (i == len(leaves) - 1 or not any(True for _ in m.parameters()))
+        m: layer
+        for m, layer in layers.items()
+        if not isinstance(m, NOT_SAMPLED) and (m is leaves[-1][1] or not any(True for _ in m.parameters()))
     }
-    return chosen if len(chosen) > 1 else {m: Layer(name or type(m).__name__, type(m).__name__) for name, m in leaves}
+    return chosen if len(chosen) > 1 else layers
 
 
 def _remember(layer: Layer) -> Callable[[Any, Any, Any], None]:
-    """Return a hook that keeps the output of a training pass."""
+    """Return a hook that stores the output of a training pass."""
 
     def hook(module: Any, args: Any, output: Any) -> None:
         if module.training and hasattr(output, "data"):
@@ -363,7 +374,7 @@ def _remember(layer: Layer) -> Callable[[Any, Any, Any], None]:
 
 
 def _unit(spread: float) -> float:
-    """Return a spread that histograms can divide by."""
+    """Return a positive, finite unit for a histogram."""
     return float(spread) if spread > 0 and math.isfinite(spread) else 1.0
 
 
@@ -373,9 +384,8 @@ def _activity(layer: Layer, flat: Array) -> dict[str, Any]:
     assert a is not None
     mean, std, norm = moments(flat)
     found: dict[str, Any] = {"mean": mean, "std": std, "norm": norm, "rows": len(a) if a.ndim > 1 else 1}
-    if layer.kind in RECTIFIERS:
+    if isinstance(layer.module, RECTIFIERS):
         found["alive"] = (a != 0).reshape(-1, a.shape[-1] if a.ndim else 1).any(axis=0)
-    if layer.kind in SQUASHERS:
-        low, high = SQUASHERS[layer.kind]
+    for low, high in [bounds for kind, bounds in SATURATION.items() if isinstance(layer.module, kind)]:
         found["saturated"] = (np.count_nonzero(flat < low) + np.count_nonzero(flat > high)) / flat.size
     return found

@@ -1,4 +1,4 @@
-"""The picture of a monitored training: loss, gradient flow, activations over time, sizes of updates."""
+"""Draw a monitored training: loss, gradient flow, activations over time, sizes of updates."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .statistics import BINS, bin_edges
 
 __all__ = ["monitor_figure"]
 
-MOST = 6  # frames of activations; of more layers, some evenly spread over the depth
+MOST = 6  # frames of activations; of more layers, evenly spaced ones
 
 
 def monitor_figure(monitor: Any, path: Any = None) -> Any:
-    """Draw everything a monitor saw, save it if a path is given, and return the figure."""
+    """Draw the measurements of a monitor, save the figure if a path is given, and return it."""
     layers = shown_layers(monitor)
     rows = 2 + (len(layers) > 0)
     figure = new_figure(11, 3.6 * rows)
@@ -68,7 +68,7 @@ def weights_of(monitor: Any) -> list[int]:
 
 
 def gradient_flow(axes: Any, monitor: Any) -> None:
-    """Draw the typical gradient in every layer, from the first to the last, early steps pale and late ones dark."""
+    """Draw the typical gradient in every layer, from first to last, early steps light and late ones dark."""
     from matplotlib import colormaps
 
     chosen = weights_of(monitor)
@@ -117,7 +117,7 @@ def lines_over_time(axes: Any, monitor: Any, values_of: Any) -> None:
 
 
 def update_ratios(axes: Any, monitor: Any) -> None:
-    """Draw how much of itself a weight moves in a step, with the band that is usual."""
+    """Draw the relative change of weights per step, with the usual range."""
     axes.axhspan(1e-4, 1e-2, color="#2e9e5b", alpha=0.10, linewidth=0)
     axes.axhline(1e-3, color="#2e9e5b", linewidth=0.8, linestyle="--")
     axes.annotate(
@@ -134,7 +134,7 @@ def gradient_norms(axes: Any, monitor: Any) -> None:
 
 
 def activations(axes: Any, monitor: Any, name: str, first: bool) -> None:
-    """Draw how a module's outputs are spread, a column per sample, more of them darker."""
+    """Draw the distribution of a module's outputs, a column per sample."""
     seen = [s for s in monitor.samples if name in s.layers]
     counts = np.array([s.layers[name]["counts"] for s in seen], float).T
     edges = bin_edges(monitor.scales[name])
@@ -161,7 +161,7 @@ def activations(axes: Any, monitor: Any, name: str, first: bool) -> None:
 
 
 def short(number: float) -> str:
-    """Return a number in few characters.
+    """Format a number in few characters.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Statistics of arrays in few calls: a look at a training must cost less than a step of it."""
+"""Fast statistics of arrays: monitoring must cost less than a training step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["BINS", "SPOTS", "bin_edges", "flattened", "histograms", "moments", "
 
 Array = np.ndarray[Any, Any]
 BINS = 41
-SPOTS = 100  # numbers per array that a histogram looks at, evenly spread over it
+SPOTS = 100  # elements per array in a histogram, evenly spaced
 REACH = 6.0  # the outermost bins lie at sinh(6) = 200 standard deviations of the first sample
 TINY = 1e-30  # below, the squares of float32 have no digits left
 
@@ -51,38 +51,38 @@ _ONES: dict[Any, Array] = {}
 
 
 def _ones(size: int, dtype: Any) -> Array:
-    """Return a vector of ones, cut from one that is kept."""
+    """Return a vector of ones, a view of a cached one."""
     kept = _ONES.get(dtype)
     if kept is None or kept.size < size:
         kept = _ONES[dtype] = np.ones(size, dtype)
     return kept[:size]
 
 
-def flattened(numbers: Any) -> Array:
-    """Return numbers as a vector in the order in which they lie in memory, without a copy if they lie together."""
-    return numbers.ravel("K") if type(numbers) is np.ndarray else np.ravel(numbers)
+def flattened(a: Any) -> Array:
+    """Return the elements as a vector in memory order, without a copy if they are contiguous."""
+    return a.ravel("K") if type(a) is np.ndarray else np.ravel(a)
 
 
 def spots(flat: Array) -> Array:
-    """Return `SPOTS` numbers evenly spread over a vector, repeated if it has fewer."""
+    """Return `SPOTS` evenly spaced elements of a vector, repeated if it has fewer."""
     step = flat.size // SPOTS
     return flat[: step * SPOTS : step] if step else np.resize(flat, SPOTS)
 
 
-def histograms(numbers: Array, scales: Array) -> Array:
-    """Count numbers in bins that are even near 0 and grow with the distance from it.
+def histograms(values: Array, scales: Array) -> Array:
+    """Count values in bins that are uniform near 0 and grow with the distance from it.
 
     Parameters
     ----------
-    numbers : ndarray, shape (k, n)
-        k sets of numbers.
+    values : ndarray, shape (k, n)
+        k sets of values.
     scales : ndarray, shape (k,)
         The unit of each set.
 
     Returns
     -------
     ndarray of int, shape (k, BINS)
-        Counts; what lies beyond the outermost bins is counted in them, and nan in the last.
+        Counts; values beyond the outermost bins are counted in them, and nan in the last.
 
     Examples
     --------
@@ -91,10 +91,10 @@ def histograms(numbers: Array, scales: Array) -> Array:
     (2, 1)
     """
     half = BINS // 2
-    place = np.arcsinh(numbers / scales[:, None]) * (half / REACH)
+    place = np.arcsinh(values / scales[:, None]) * (half / REACH)
     index = (np.fmax(np.fmin(place, half), -half) + (half + 0.5)).astype(np.int64)
-    index += np.arange(len(numbers))[:, None] * BINS
-    return np.bincount(index.ravel(), minlength=len(numbers) * BINS).reshape(-1, BINS)
+    index += np.arange(len(values))[:, None] * BINS
+    return np.bincount(index.ravel(), minlength=len(values) * BINS).reshape(-1, BINS)
 
 
 def bin_edges(scale: float) -> Array:
