@@ -12,8 +12,8 @@ import numpy as np
 from autograd import detect_anomaly
 from autograd.extend import raw_data
 from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
-from nn.layers.linear import Flatten, Identity
 from nn.layers.dropout import Dropout
+from nn.layers.linear import Flatten, Identity
 from nn.module import Module
 from nn.module.hooks import Handle
 from nn.validation import checked_integer
