@@ -139,14 +139,14 @@ class Recording(Watch):
     def observe(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Call a function of nodes now and in each replay, with nodes of its own."""
         leaves, _, rebuild = flatten(args)
-        kinds = [_kind_of(x) for x in leaves]
-        constants = [x if kind is None else None for x, kind in zip(leaves, kinds, strict=True)]
+        kinds = [KINDS[type(x._data)][0] if isinstance(x, Node) else None for x in leaves]
+        constants = [x if kind is None else None for x, kind in zip(leaves, kinds, strict=True)]  # no recorded nodes
         errors: list[type[Exception]] = [RecordingError]
         line = _here()
 
         def observed(*raw: Any) -> None:
             rest = iter(raw)
-            given = [x if kind is None else kind(next(rest)) for x, kind in zip(constants, kinds, strict=True)]
+            given = [x if kind is None else leaf(kind, next(rest)) for x, kind in zip(constants, kinds, strict=True)]
             what = "" if function(*rebuild(iter(given))) is None else "returned a value"
             if any(isinstance(x, Node) and x.hooks for x in given):
                 what = "registered a hook on a node"
@@ -245,17 +245,6 @@ def _of_elements(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[C
 
     of_elements.__name__ = getattr(function, "__name__", "callback")
     return of_elements, tuple(parts)
-
-
-def _kind_of(x: Any) -> Callable[[Any], Any] | None:
-    """Return what makes a node (or an array of `Value`s) like `x` from data; None for anything else."""
-    if isinstance(x, Node):
-        kind = KINDS[type(x._data)][0]
-        return lambda data: leaf(kind, data)
-    if holds_objects(x):
-        value = KINDS[float][0]
-        return lambda data: np.frompyfunc(value, 1, 1)(data)
-    return None
 
 
 @contextlib.contextmanager

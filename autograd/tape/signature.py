@@ -21,7 +21,7 @@ def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], grad_enabled: bo
     """Return the cache key of a call, the data of its inputs, and the arguments that they come from."""
     key: list[Any] = [grad_enabled]
     for a in args:
-        if type(a) is not np.ndarray:
+        if type(a) is not np.ndarray or a.dtype.char == "O":
             break
         key += (a.shape, a.dtype)
     else:
@@ -114,8 +114,7 @@ def as_input(a: Any) -> Any:
 def _input(data: Any, a: Any, name: str) -> Node:
     if type(data) is not float and data.dtype.kind not in "biuf":
         raise TypeError(
-            f"argument {name} of a compiled function is an array of dtype {data.dtype}, which is not numeric; an "
-            "array of Values can be used inside the function, as the parameters of a model are"
+            f"argument {name} of a compiled function is an array of dtype {data.dtype}, which is not numeric"
         )
     if not isinstance(a, Node):
         return leaf(KINDS[type(data)][0], data, False, name)  # type: ignore[no-any-return]

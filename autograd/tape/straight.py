@@ -172,7 +172,7 @@ class _Writer:
         text = self._operand(r)
         if not isinstance(r, Node):
             return f"{text}.copy()" if type(r) is np.ndarray else text
-        return f'np.array({text}, order="C")' if r in self.memory.copied else text
+        return f'np.array({text}, order="C")' if r in self.memory.copied and type(r._data) is not float else text
 
     def _line(self, step: Step) -> str:
         node = step.node

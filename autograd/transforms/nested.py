@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 __all__ = ["flatten", "mapped"]
 
 
 def flatten(
     tree: Any, name: str = "", *, dataclasses: bool = False
 ) -> tuple[list[Any], list[str], Callable[[Iterator[Any]], Any]]:
-    """Return the leaves of nested lists, tuples and dicts, and what rebuilds the nest from other leaves.
+    """Return the leaves of nested lists, tuples, dicts and object arrays, and what rebuilds the nest from other leaves.
 
     Parameters
     ----------
     tree : object
-        Anything; what is not a list, tuple, dict or None is a leaf.
+        Anything; what is not a list, tuple, dict, object array or None is a leaf.
     name : str
         How the path to each leaf begins.
     dataclasses : bool
@@ -45,6 +47,8 @@ def flatten(
         keys, children = list(tree), list(tree.values())
     elif isinstance(tree, (list, tuple)):
         keys, children = list(range(len(tree))), list(tree)
+    elif isinstance(tree, np.ndarray) and tree.dtype == object:
+        keys, children = list(np.ndindex(tree.shape)), list(tree.flat)
     elif dataclasses and hasattr(type(tree), "__dataclass_fields__") and hasattr(tree, "__dict__"):
         keys, children = list(vars(tree)), list(vars(tree).values())
     else:
@@ -53,9 +57,12 @@ def flatten(
         flatten(child, f"{name}[{key!r}]", dataclasses=dataclasses) for key, child in zip(keys, children, strict=True)
     ]
     kind, rebuilders = type(tree), [part for _, _, part in parts]  # not the leaves, which it would keep alive
+    shape = getattr(tree, "shape", ())
 
     def rebuild(fresh: Iterator[Any]) -> Any:
         built = [part(fresh) for part in rebuilders]
+        if issubclass(kind, np.ndarray):
+            return _array_of(built, shape)
         if hasattr(kind, "__dataclass_fields__"):
             instance = object.__new__(kind)
             instance.__dict__.update(zip(keys, built, strict=True))
@@ -65,6 +72,13 @@ def flatten(
         return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields one by one
 
     return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild
+
+
+def _array_of(elements: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    array = np.empty(shape, object)
+    for i, x in enumerate(elements):
+        array.flat[i] = x
+    return array
 
 
 def mapped(function: Callable[[Any], Any], tree: Any, *, dataclasses: bool = False) -> Any:

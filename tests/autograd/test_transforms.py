@@ -250,3 +250,12 @@ def test_newton_finds_the_root_of_a_gradient():
     for _ in range(30):
         x = x - np.linalg.solve(hessian(f)(x), grad(f)(x))
     assert np.allclose(x, [1.0, -2.0], atol=1e-3)
+
+
+def test_arrays_of_values_are_results_of_transforms_and_checkpoints():
+    def f(x):
+        return np.array([x, x * x])
+
+    assert [*ag.jacobian(f)(3.0)] == [1.0, 6.0]
+    assert [*ag.jvp(f, (3.0,), (1.0,))[1]] == [1.0, 6.0]
+    assert grad(lambda x: np.sum(ag.checkpoint(f)(x)))(3.0) == 7.0
