@@ -385,3 +385,20 @@ class TestModifiedOperands:
         w.data -= 1.0
         with pytest.raises(RuntimeError, match=r"the operand of shape"):
             loss.backward()
+
+    def test_a_constant_whose_base_was_modified_is_refused(self):
+        base = np.ones(4)
+        shared = ag.as_tensor(base)
+        w = Tensor([1.0, 2.0], requires_grad=True)
+        loss = (w * base[::2]).sum()  # a view: another array object in the same memory
+        shared.data -= 1.0
+        with pytest.raises(RuntimeError, match=r"the operand of shape \(2,\) of multiply was modified"):
+            loss.backward()
+
+    def test_an_array_beside_the_modified_one_is_accepted(self):
+        shared, other = ag.as_tensor(np.ones(2)), np.full(2, 3.0)
+        w = Tensor([1.0, 2.0], requires_grad=True)
+        loss = (w * other).sum()
+        shared.data -= 1.0
+        loss.backward()
+        assert w.grad.tolist() == [3.0, 3.0]

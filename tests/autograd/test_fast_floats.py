@@ -1,0 +1,199 @@
+"""The fast engine for floats against the general one: the same graphs, values and gradients, bit for bit."""
+
+import math
+import operator
+import struct
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd as ag
+from autograd import Tensor, Value, fast_floats, topological_order
+from autograd.graph import TUPLES
+from autograd.reverse import reverse_pass
+
+BINARY = [
+    (operator.add, ag.add), (operator.sub, ag.subtract), (operator.mul, ag.multiply),
+    (lambda x, y: x / (1.5 + y * y), lambda x, y: ag.divide(x, ag.add(1.5, ag.multiply(y, y)))),
+    (lambda x, y: 2 - x * y, lambda x, y: ag.subtract(2, ag.multiply(x, y))),
+    (lambda x, y: 0 + x * -0.0, lambda x, y: ag.add(0, ag.multiply(x, -0.0))),
+]  # fmt: skip
+UNARY = [
+    (lambda x: -x, ag.negative), (lambda x: x.tanh(), ag.tanh), (lambda x: x.relu(), ag.relu),
+    (lambda x: x.sigmoid(), ag.sigmoid), (lambda x: (x * 0.1).exp(), lambda x: ag.exp(ag.multiply(x, 0.1))),
+    (lambda x: (x * x + 1.0).log(), lambda x: ag.log(ag.add(ag.multiply(x, x), 1.0))),
+    (lambda x: (x * x + 1.0).sqrt(), lambda x: ag.sqrt(ag.add(ag.multiply(x, x), 1.0))),
+    (lambda x: (x * x + 1.0) ** -0.5, lambda x: ag.power(ag.add(ag.multiply(x, x), 1.0), -0.5)),
+    (lambda x: x**3, lambda x: ag.power(x, 3)), (lambda x: x.leaky_relu(0.2), lambda x: ag.leaky_relu(x, 0.2)),
+    (lambda x: x.sin(), ag.sin), (lambda x: 1.0 / (x * x + 2.0), lambda x: ag.divide(1.0, x * x + 2.0)),
+]  # fmt: skip
+
+
+def bits(x):
+    """The bytes of a float, so that 0.0 and -0.0 differ and nan equals itself."""
+    assert type(x) is float
+    return struct.pack("<d", x)
+
+
+def built(numbers, steps, fast):
+    """The leaves and the result of a random expression, by operators and methods or by functions of the package."""
+    nodes = leaves = [Value(x) for x in numbers]
+    for kind, i, j in steps:
+        pair = (BINARY + UNARY)[kind % (len(BINARY) + len(UNARY))]
+        function = pair[0] if fast else pair[1]
+        x, y = nodes[i % len(nodes)], nodes[j % len(nodes)]
+        nodes = [*nodes, function(x, y) if pair in BINARY else function(x)]
+    return leaves, nodes[-1] + nodes[-1] * nodes[0] if fast else ag.add(nodes[-1], ag.multiply(nodes[-1], nodes[0]))
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.sampled_from([0.0, -0.0, 1.0, -2.5, 0.3, 1e-310, 1e200]) | st.floats(-3, 3), min_size=2, max_size=4),
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), max_size=25),
+)
+def test_random_graphs_have_the_same_bits_in_both_engines(numbers, steps):
+    try:
+        leaves, loss = built(numbers, steps, fast=True)
+    except OverflowError:
+        with pytest.raises(OverflowError):
+            built(numbers, steps, fast=False)
+        return
+    others, other = built(numbers, steps, fast=False)
+    order, general = topological_order(loss), topological_order(other)
+    assert [(n.op and n.op.name, dict(n.params), len(n.args)) for n in order] == [
+        (n.op and n.op.name, dict(n.params), len(n.args)) for n in general
+    ]
+    assert [[bits(float(x)) for x in n.raw] for n in order] == [[bits(float(x)) for x in n.raw] for n in general]
+    loss.backward()
+    found = reverse_pass(general, {other: 1.0})
+    assert [bits(n.grad) for n in order if n.op] == [bits(found[n]) for n in general if n.op]
+    assert [bits(x.grad) for x in leaves] == [bits(0.0 + found.get(x, 0.0)) for x in others]
+
+
+def test_the_order_is_that_of_the_topological_sort():
+    a, b = Value(2.0), Value(3.0)
+    c = a * b + a
+    loss = (c * c + ag.sin(c) - b).tanh()
+    order, found, before = [], [], []
+    assert fast_floats._sort(loss, order, found, before)
+    assert all(x is y for x, y in zip(order, [n for n in topological_order(loss) if n.op], strict=True))
+    assert len(found) == len(before) == len(topological_order(loss))
+
+
+@pytest.mark.parametrize("name", [*(f"__{name}__" for name in fast_floats.OPERATORS), *fast_floats.METHODS])
+def test_every_fast_operation_keeps_its_operands_in_slots(name):
+    x, y = Value(0.5), Value(2.0)
+    node = getattr(x, name)() if name in fast_floats.METHODS else getattr(x, name)(2.0 if name == "__pow__" else y)
+    assert node._y is not TUPLES
+    assert node.args[0] is x
+    assert node.raw[0] == 0.5
+    assert node.params == {}
+
+
+@pytest.mark.parametrize("name", fast_floats.OPERATORS)
+def test_a_reflected_operation_keeps_the_constant_first(name):
+    x = Value(3.0)
+    node = getattr(x, f"__r{name}__")(2)
+    assert node.args[0] == 2
+    assert node.args[1] is x
+    assert node.data == getattr(operator, name)(2, 3.0)
+
+
+GENERAL = {
+    "a where": lambda x: ag.where(x > 0, x * x, 0.0),
+    "a hook": lambda x: hooked(x * x),
+    "a tensor": lambda x: (Tensor([1.0, 2.0]) * x).sum() * 1.0,
+    "an infinite slope": lambda x: (x - x).sqrt() * 1.0,
+    "a value without gradient": lambda x: x * Value(2.0, requires_grad=False) * 3.0,
+    "an operation of one's own": lambda x: own(x) * 2.0,
+}
+
+
+def hooked(node):
+    node.register_hook(lambda g: g * 10.0)
+    return node
+
+
+@ag.extend.elementwise(lambda y, x: np.float64(3.0))
+def own(x):
+    return 3.0 * x
+
+
+@pytest.mark.parametrize("kind", GENERAL)
+def test_other_graphs_go_the_general_way(kind):
+    x = Value(2.0)
+    loss = GENERAL[kind](x)
+    assert not fast_floats.backward(loss, 1.0)
+    assert x.grad == 0.0
+    loss.backward()
+    found = reverse_pass(topological_order(loss), {loss: 1.0})
+    assert bits(x.grad) == bits(float(found[x])) or math.isnan(x.grad)
+
+
+def test_a_leaf_that_no_longer_requires_a_gradient_gets_none():
+    x, y = Value(2.0), Value(3.0)
+    loss = x * y
+    y.requires_grad = False
+    loss.backward()
+    assert (x.grad, y.grad) == (3.0, 0.0)
+
+
+def test_gradients_accumulate_on_leaves_and_are_replaced_on_results():
+    x = Value(2.0)
+    y = x * x
+    loss = y * 3.0
+    loss.backward()
+    loss.backward()
+    assert (x.grad, y.grad, loss.grad) == (24.0, 3.0, 1.0)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_an_interrupted_pass_changes_no_gradient(monkeypatch, error):
+    x, y = Value(2.0), Value(3.0)
+    z = x * y
+    loss = z.tanh() + x
+    z.grad, loss.grad = 5.0, 7.0
+
+    def raises(*args):
+        raise error
+
+    monkeypatch.setattr(ag.PRIMITIVES["multiply"], "partials", (1, raises))
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            fast_floats.backward(loss, 1.0)
+    else:
+        assert not fast_floats.backward(loss, 1.0)
+    assert (x.grad, y.grad, z.grad, loss.grad) == (0.0, 0.0, 5.0, 7.0)
+
+
+def test_the_result_of_an_operation_that_was_assigned_is_refused():
+    x = Value(2.0)
+    y = x.tanh()
+    y.data = 0.5
+    with pytest.raises(RuntimeError, match="result of tanh was modified"):
+        (y * 2.0).backward()
+
+
+def test_threads_that_share_leaves_add_all_their_gradients():
+    w = Value(2.0)
+
+    def work():
+        for _ in range(200):
+            total = Value(0.0)
+            for _ in range(5):
+                total = total + w * 1.0
+            gradients.append(ag.gradients(total, w))
+            w_lock_free = total * 1.0
+            w_lock_free.backward()
+
+    gradients = []
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert gradients == [5.0] * 800
+    assert w.grad == 4000.0
