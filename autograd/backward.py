@@ -11,7 +11,7 @@ import numpy as np
 
 from . import fast_floats
 from .diagnostics.in_place import refuse_modified, refuse_updated
-from .diagnostics.mistakes import accumulated, advise_zero_grad, look_at_root, require_node, require_variable
+from .diagnostics.mistakes import accumulated, advise_zero_grad, check_root, require_node, require_variable
 from .graph import Node, topological_order
 from .recording import callback, is_recording, notify_write
 from .reverse import fitted, owned, reverse_pass
@@ -84,7 +84,7 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     require_variable(root)
     start = seed_of(root, gradient)
     if gradient is None:  # a loss, rather than one piece of a chain rule done by hand
-        look_at_root(root)
+        check_root(root)
     if type(start) is float and not create_graph:
         with storing:
             if fast_floats.backward(root, start):

@@ -7,6 +7,7 @@ accepts its instances.
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -57,16 +58,16 @@ class Recorder(Watch):
         The inputs, which are drawn as data even if they need gradients.
     """
 
-    def __init__(self, other: Recorder | None = None) -> None:
-        self.group_of: dict[Node, Group] = {} if other is None else other.group_of
-        self.stands_for: dict[int, tuple[Node, ...]] = {} if other is None else other.stands_for
-        self.inputs: list[Node] = [] if other is None else other.inputs
-        self._open: list[Group] = [] if other is None else other._open
-        self._calls: dict[str, int] = {} if other is None else other._calls
+    def __init__(self) -> None:
+        self.group_of: dict[Node, Group] = {}
+        self.stands_for: dict[int, tuple[Node, ...]] = {}
+        self.inputs: list[Node] = []
+        self._open: list[Group] = []
+        self._calls: dict[str, int] = {}
 
     def with_grad(self, enabled: bool) -> Recorder:
         """Return a recorder of the same groups with or without gradients."""
-        twin = Recorder(self)
+        twin = copy.copy(self)
         twin.grad_enabled = enabled
         return twin
 

@@ -1,4 +1,4 @@
-"""What readers are told: how an operation is called, and what stands here for a name of another library."""
+"""Argument checks and error messages of `Value` and `Tensor`, with equivalents of names of other libraries."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = [
     "unknown_attribute", "with_operation",
 ]  # fmt: skip
 
-IN_PLACE = "a Tensor is not written in place, since a graph may have recorded it: write t = t.{0}(...)"
-ONE_DEVICE = "numbers are on the CPU, and only there: leave it out"
+IN_PLACE = "a Tensor cannot be modified in place, because a graph may have recorded it: write {0}"
+ONE_DEVICE = "tensors are always on the CPU: leave it out"
 
-# A name that a Tensor has in PyTorch or NumPy and not here -> what to write instead.
+# Attributes of PyTorch and NumPy that Tensor does not have, and their equivalents.
 INSTEAD = {
     "add": "a + b", "sub": "a - b", "subtract": "a - b", "mul": "a * b", "multiply": "a * b", "div": "a / b",
     "divide": "a / b", "true_divide": "a / b", "neg": "-t", "negative": "-t", "bmm": "a @ b", "mv": "a @ b",
     "eq": "a == b", "ne": "a != b", "lt": "a < b", "le": "a <= b", "gt": "a > b", "ge": "a >= b",
-    "to": "t.astype(dtype) for another dtype; there is no device but the CPU", "type": "t.astype(dtype)",
+    "to": "t.astype(dtype) for another dtype; the only device is the CPU", "type": "t.astype(dtype)",
     "type_as": "t.astype(other.dtype)", "half": "t.astype(np.float16)", "long": "t.astype(np.int64)",
     "int": "t.astype(np.int32)", "bool": "t.astype(bool)", "copy": "t.clone(), or Tensor(t.data) for a leaf",
     "new_tensor": "Tensor(data)", "new_zeros": "Tensor(np.zeros(shape))", "new_ones": "Tensor(np.ones(shape))",
@@ -32,10 +32,10 @@ INSTEAD = {
     "fill": "t.data = np.full(t.shape, value)",
 }  # fmt: skip
 INSTEAD_SENTENCES = {
-    "device": "numbers are on the CPU, and only there", "is_cuda": "numbers are on the CPU, and only there",
+    "device": "tensors are always on the CPU", "is_cuda": "tensors are always on the CPU",
     "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE, "pin_memory": ONE_DEVICE,
-    "contiguous": "every operation takes any order in memory: leave it out",
-    "is_contiguous": "every operation takes any order in memory: leave it out",
+    "contiguous": "operations accept any memory layout: leave it out",
+    "is_contiguous": "operations accept any memory layout: leave it out",
 }  # fmt: skip
 
 
@@ -71,32 +71,19 @@ def description(a: Any) -> str:
 
 
 def not_a_node(who: str, thing: Any) -> TypeError:
-    """Return the error for what a function of a graph was given in place of its root."""
+    """Return the error for an argument that is not a node, with the likely correction."""
     cure = ""
     if isinstance(thing, str):
-        cure = f"; compute the formula first, {who}(a * b), or type it in a shell: python -m autograd --help"
+        cure = f"; compute the formula first, {who}(a * b), or use a shell: python -m autograd --help"
     elif isinstance(thing, (int, float)):
-        cure = f"; a number has no history, it begins with a Value: {who}(Value({thing}) * 2)"
+        cure = f"; a graph is recorded by operations on a Value: {who}(Value({thing}) * 2)"
     elif callable(thing):
         cure = f"; call the function on Values first: {who}(f(Value(1.0)))"
-    return TypeError(f"{who} takes a Value or Tensor, not {thing!r:.60}{cure}")
+    return TypeError(f"{who} takes a Value or Tensor, got {thing!r:.60}{cure}")
 
 
 def unknown_attribute(thing: Any, name: str) -> NoReturn:
-    """Raise AttributeError for a name that is not there, with what to write instead where that is known.
-
-    Parameters
-    ----------
-    thing : Tensor
-        What was asked for it.
-    name : str
-        The name.
-
-    Raises
-    ------
-    AttributeError
-        Always.
-    """
+    """Raise AttributeError, with the equivalent of a known name of another library."""
     kind = type(thing)
     hint = ""
     if not name.startswith("_"):
@@ -105,17 +92,17 @@ def unknown_attribute(thing: Any, name: str) -> NoReturn:
         elif name in INSTEAD_SENTENCES:
             hint = f": {INSTEAD_SENTENCES[name]}"
         elif name.endswith("_") and hasattr(kind, name[:-1]):
-            hint = f": {IN_PLACE.format(name[:-1])}, or assign to t.data"
+            hint = f": {IN_PLACE.format(f't = t.{name[:-1]}(...)')}, or assign to t.data"
         elif name.endswith("_") and name[:-1] in INSTEAD:
-            hint = f": a Tensor is not written in place, since a graph may have recorded it: write {INSTEAD[name[:-1]]}"
+            hint = f": {IN_PLACE.format(INSTEAD[name[:-1]])}"
     raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{hint}", name=name, obj=thing)
 
 
 def display_name(op: Any) -> str:
-    """Return how text calls an operation: its name, or its symbol where only the name's maker knows the name.
+    """Return the name of an operation for text: the public name, under which it is documented.
 
-    The library's own operations are called by their names, under which a reader finds them.  One from elsewhere,
-    such as the fused losses of `nn`, is called by its symbol if that is a word or several.
+    Operations that are defined elsewhere, such as the fused losses of `nn`, may have internal names; of these the
+    symbol is returned if it is a word.
     """
     word = str(op.symbol).replace(" ", "_")
     own = str(getattr(op.forward, "__module__", "")).partition(".")[0] == __name__.partition(".")[0]
@@ -123,33 +110,33 @@ def display_name(op: Any) -> str:
 
 
 def checked_flag(given: Any) -> bool:
-    """Return `requires_grad` as a bool, and refuse what was meant as another argument."""
-    if given is True or given is False:
-        return bool(given)
-    if type(given).__name__ in ("bool", "bool_"):  # np.bool_ in NumPy 1 and 2
+    """Return `requires_grad` as a bool; raise TypeError if another argument was probably intended."""
+    if isinstance(given, (bool, np.bool_)):
         return bool(given)
     several = isinstance(given, (int, float))
-    more = "; a shape is not given this way: write Tensor(np.zeros((3, 4))), or one list of numbers" if several else ""
-    raise TypeError(f"requires_grad is True or False, not {given!r:.60}: write Tensor(data, requires_grad=...){more}")
+    more = "; for a shape write Tensor(np.zeros((3, 4))), for several numbers pass one list" if several else ""
+    raise TypeError(
+        f"requires_grad must be True or False, got {given!r:.60}: write Tensor(data, requires_grad=...){more}"
+    )
 
 
 def checked_name(given: Any) -> str:
-    """Return the name of a node as a string; None is no name."""
+    """Return the name of a node as a string; an empty one for None."""
     if type(given) is str:
         return given
     if given is None:
         return ""
     if not isinstance(given, str):
-        raise TypeError(f"name is a string, not {given!r:.60} ({type(given).__name__})")
+        raise TypeError(f"name must be a string, got {given!r:.60} ({type(given).__name__})")
     return str(given)
 
 
 def refuse_recorded(children: Any, op: Any) -> NoReturn:
-    """Raise TypeError for the arguments that the micrograd lecture's own `Value` records its graph with."""
+    """Raise TypeError for the arguments `_children` and `_op` of micrograd's `Value`."""
     example = "c = a + b" if op in ("", None) or not isinstance(op, str) or len(op) > 2 else f"c = a {op} b"
     raise TypeError(
-        f"a Value is not given its children ({children!r:.60}) or its operation ({op!r:.20}): a graph is recorded by "
-        f"operating on Values, as in {example}; an operation of your own is made with autograd.extend"
+        f"Value does not take children ({children!r:.60}) or an operation ({op!r:.20}): a graph is recorded by "
+        f"operations on Values, as in {example}; define operations of your own with autograd.extend"
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .validation import checked_integer
 
-__all__ = ["Rng", "as_generator", "get_rng_state", "is_seeded", "manual_seed", "set_rng_state"]
+__all__ = ["Rng", "as_generator", "fork_rng", "get_rng_state", "is_seeded", "manual_seed", "set_rng_state"]
 
 Rng: TypeAlias = "np.random.Generator | int | None"
 
@@ -93,6 +95,24 @@ def as_generator(rng: Rng = None) -> np.random.Generator:
             "with np.random.default_rng(seed)"
         )
     return _seeded(rng)
+
+
+@contextlib.contextmanager
+def fork_rng() -> Iterator[None]:
+    """Restore the generator of `manual_seed` at the end of a block.
+
+    Examples
+    --------
+    >>> with fork_rng():
+    ...     first = as_generator().random()
+    >>> as_generator().random() == first
+    True
+    """
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        _shared().bit_generator.state = state
 
 
 def get_rng_state() -> dict[str, Any]:

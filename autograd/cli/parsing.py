@@ -1,14 +1,13 @@
-"""A formula typed by a user, as a recorded graph.
+"""Parse a formula typed by a user, and record its graph.
 
-The text is parsed by `ast` and walked over the table of primitives.  Nothing is ever evaluated as Python: what is
-not a number, a given name, ``+ - * / **`` or a call of an operation in the table is refused where it stands.
+The text is parsed by `ast`, and the syntax tree is computed with the table of primitives.  Nothing is evaluated as
+Python: anything but numbers, given names, ``+ - * / **`` and calls of operations in the table is rejected.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
-import inspect
 import keyword
 import math
 import re
@@ -18,19 +17,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograd.explaining.formatting import cut, visible
+from autograd.explaining.formula import operands_and_options
 from autograd.graph import Node, Primitive, apply
 from autograd.operations.elementwise import power
 from autograd.rules import PRIMITIVES, Elementwise, Nondifferentiable
 from autograd.value import Value
 
-__all__ = ["ExpressionError", "FormulaArithmeticError", "functions", "names_in", "parse", "variables_of"]
+__all__ = [
+    "ExpressionError", "FormulaArithmeticError", "finite_number", "functions", "names_in", "parse", "variables_of",
+]  # fmt: skip
 
 LONGEST = 2000  # characters
 MOST_NODES = 500
 DEEPEST = 100
-SHOWN = 60  # characters of a line around the place of an error
+SHOWN = 60  # characters of a line around an error
 
-PRODUCT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d]\w*)")  # of a number, without its *
+PRODUCT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d]\w*)")  # number and name without *
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
@@ -52,16 +54,16 @@ INSTEAD: dict[type[ast.AST], str] = {
 
 
 class ExpressionError(ValueError):
-    """A formula that is not one, with the place where it goes wrong.
+    """A syntax error in a formula, with its position.
 
     Attributes
     ----------
     message : str
-        What is wrong, in one line.
+        The error, in one line.
     line : str
-        The formula, as far as it fits on a line.
+        The part of the formula around the error.
     column : int
-        Where it goes wrong, from 1.
+        The position of the error, from 1.
     """
 
     def __init__(self, message: str, source: str, column: int) -> None:
@@ -74,7 +76,7 @@ class ExpressionError(ValueError):
 
 
 class FormulaArithmeticError(ArithmeticError):
-    """A formula whose numbers cannot be computed."""
+    """A formula that cannot be computed for these values."""
 
 
 def functions() -> dict[str, Primitive]:
@@ -97,35 +99,34 @@ def functions() -> dict[str, Primitive]:
 
 
 def signature(name: str, op: Primitive) -> str:
-    """Return how an operation is called."""
-    parameters = inspect.signature(op.forward).parameters.values()
-    written = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters]
-    return f"{name}({', '.join(written)})"
+    """Return the signature of an operation as text."""
+    operands, options = operands_and_options(op)
+    return f"{name}({', '.join([*operands, *(f'{key}={value}' for key, value in options.items())])})"
 
 
 def parse(text: str, variables: Mapping[str, Any], *, name: str = "f") -> Any:
-    """Compute a formula on given numbers, and record it.
+    """Compute a formula for given values, and record it.
 
     Parameters
     ----------
     text : str
-        The formula, as in ``"tanh(a*b + c)"``: numbers, names, ``+ - * / **``, and operations of the table.
+        The formula, such as ``"tanh(a*b + c)"``: numbers, names, ``+ - * / **``, and operations of the table.
     variables : mapping of str to float or Node
-        The names it may use; a number becomes a `Value` of that name.
+        The names it may use; a float becomes a `Value` of that name.
     name : str
-        The name of the result, where no variable has it.
+        The name of the result, unless a variable has it.
 
     Returns
     -------
     Value or float
-        The result with its graph; a plain float if no variable occurs.
+        The result with its graph; a float if the formula has no variables.
 
     Raises
     ------
     ExpressionError
-        If the text is too long, too deep, not a formula, or uses what is not allowed or not given.
+        If the text is too long, nested too deeply, not a formula, or contains unknown or unsupported elements.
     ArithmeticError or ValueError
-        If its numbers cannot be computed: a division by zero, a logarithm of a negative number.
+        If it cannot be computed: a division by zero, a logarithm of a negative number.
 
     Examples
     --------
@@ -138,14 +139,14 @@ def parse(text: str, variables: Mapping[str, Any], *, name: str = "f") -> Any:
         unicodedata.normalize("NFKC", key): value if isinstance(value, Node) else Value(value, name=key)
         for key, value in variables.items()
     }
-    result = _Reader(text, leaves).read()
+    result = _Parser(text, leaves).run()
     if isinstance(result, Node) and result.op is not None and name not in leaves:
         result.name = name
     return result
 
 
 def variables_of(assignments: list[str]) -> dict[str, float]:
-    """Return the numbers in assignments such as ``["a=2", "b=-3"]``.
+    """Return the values in assignments such as ``["a=2", "b=-3"]``.
 
     Raises
     ------
@@ -162,20 +163,27 @@ def variables_of(assignments: list[str]) -> dict[str, float]:
         name, sign, number = text.partition("=")
         name = unicodedata.normalize("NFKC", name.strip())
         if not sign or not name.isidentifier() or keyword.iskeyword(name):
-            raise ValueError(f"{cut(text)!r} is not a variable; write name=number, as in a=2")
+            raise ValueError(f"{cut(text)!r} is not an assignment; write name=number, as in a=2")
         if name in found:
             raise ValueError(f"the variable {name!r} is given twice")
-        try:
-            found[name] = float(number)
-        except ValueError:
-            raise ValueError(f"the variable {name!r} needs a number, not {cut(number)!r}; write {name}=2") from None
-        if not math.isfinite(found[name]):
-            raise ValueError(f"the variable {name!r} must be a finite number, not {cut(number)!r}")
+        value = finite_number(number)
+        if value is None:
+            raise ValueError(f"the variable {name!r} must be a finite number, got {cut(number)!r}; write {name}=2")
+        found[name] = value
     return found
 
 
+def finite_number(text: str) -> float | None:
+    """Return the number that a text represents, or None if it does not represent a finite number."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def names_in(text: str) -> set[str]:
-    """Return the names that occur in a formula which `parse` has read.
+    """Return the names in a formula that `parse` accepts.
 
     Examples
     --------
@@ -185,8 +193,8 @@ def names_in(text: str) -> set[str]:
     return {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
 
 
-class _Reader:
-    """Walks the syntax tree of one formula."""
+class _Parser:
+    """Computes the syntax tree of one formula."""
 
     def __init__(self, text: str, variables: Mapping[str, Node]) -> None:
         self.text = text
@@ -194,27 +202,27 @@ class _Reader:
         self.functions = functions()
 
     def error(self, message: str, column: int = 1) -> ExpressionError:
-        """Return the error for what stands at a column, from 1."""
+        """Return the error at a column, counted from 1."""
         return ExpressionError(message, self.text, max(1, min(column, len(self.text) + 1)))
 
     def column(self, node: ast.AST) -> int:
-        """Return where a piece of syntax starts, in characters; `ast` counts bytes."""
+        """Return the column where a piece of syntax starts, in characters; `ast` counts bytes."""
         offset = getattr(node, "col_offset", 0)
         return len(self.text.encode("utf-8")[:offset].decode("utf-8", "ignore")) + 1
 
-    def refusal(self, node: ast.AST, what: str, instead: str = "") -> ExpressionError:
-        """Return the error for a piece of syntax that a formula has no use for."""
+    def unsupported(self, node: ast.AST, what: str, instead: str = "") -> ExpressionError:
+        """Return the error for unsupported syntax."""
         piece = ast.get_source_segment(self.text, node) or what
         return self.error(f"{cut(piece)!r} is not allowed ({what}){instead}", self.column(node))
 
-    def read(self) -> Any:
-        """Check the text as a whole, then compute it."""
+    def run(self) -> Any:
+        """Check the text, then compute it."""
         if not self.text.strip():
             raise self.error("the formula is empty; write one such as tanh(a*b + c)")
         if len(self.text) > LONGEST:
-            length = f"{len(self.text):,} characters; at most {LONGEST:,} are read"
-            raise self.error(f"the formula has {length}", LONGEST + 1)
-        self.text = self.text.lstrip()  # Python takes leading spaces for indentation
+            message = f"the formula has {len(self.text):,} characters; at most {LONGEST:,} are allowed"
+            raise self.error(message, LONGEST + 1)
+        self.text = self.text.lstrip()  # Python would take leading spaces as indentation
         for place, character in enumerate(self.text, 1):
             if visible(character) != character or character == "\n":
                 raise self.error(f"the character {character!a} is not allowed", place)
@@ -230,9 +238,8 @@ class _Reader:
                 return ast.parse(self.text, mode="eval")
         except SyntaxError as error:
             if product := PRODUCT.search(self.text):
-                message = (
-                    f"{cut(product[0], 20)!r} is no number; a product is written {cut('*'.join(product.groups()), 20)}"
-                )
+                instead = cut("*".join(product.groups()), 20)
+                message = f"{cut(product[0], 20)!r} is not a number; a product is written {instead}"
                 raise self.error(message, product.start(2) + 1) from None
             for word in re.finditer(r"([^\W\d]\w*) +(?=[\w.])", self.text):
                 if word[1] in self.functions:
@@ -240,10 +247,10 @@ class _Reader:
             message = (error.msg or "invalid syntax").split("(<")[0].strip()
             raise self.error(message, error.offset or len(self.text) + 1) from None
         except (ValueError, MemoryError, RecursionError, OverflowError):
-            raise self.error("the formula is nested too deeply to be read") from None
+            raise self.error("the formula is nested too deeply") from None
 
     def measure(self, tree: ast.Expression) -> None:
-        """Raise if there is too much of the tree, without recursion."""
+        """Raise if the tree is too large or too deep; without recursion."""
         count, level, depth = 0, [tree.body], 0
         while level:
             depth += 1
@@ -257,7 +264,7 @@ class _Reader:
             level = [child for node in terms for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
     def value(self, node: ast.expr) -> Any:
-        """Compute one piece of syntax."""
+        """Compute one node of the syntax tree."""
         match node:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 return self.constant(number, node)
@@ -273,23 +280,23 @@ class _Reader:
                 operands = self.value(node.left), self.value(node.right)
                 return self.applied(PRIMITIVES[OPERATORS[type(node.op)]], operands, {})
             case ast.BinOp() | ast.UnaryOp():
-                raise self.refusal(node, "its operator", INSTEAD.get(type(node.op), "; there are + - * / **"))
+                raise self.unsupported(node, "its operator", INSTEAD.get(type(node.op), "; supported are + - * / **"))
             case ast.Call():
                 return self.call(node)
             case ast.Constant():
-                raise self.refusal(node, f"a {type(node.value).__name__}, not a number")
+                raise self.unsupported(node, f"a {type(node.value).__name__}, not a number")
             case _:
-                raise self.refusal(node, REFUSED.get(type(node), type(node).__name__), INSTEAD.get(type(node), ""))
+                raise self.unsupported(node, REFUSED.get(type(node), type(node).__name__), INSTEAD.get(type(node), ""))
 
     def constant(self, number: float, node: ast.expr) -> float:
-        """Return a number of the text as a float."""
+        """Return a number in the text as a float."""
         try:
             value = float(number)
         except OverflowError:
             value = math.inf
         if not math.isfinite(value):
             piece = ast.get_source_segment(self.text, node) or str(number)
-            raise FormulaArithmeticError(f"the number {cut(piece, 20)} is too large for a float, the result is inf")
+            raise FormulaArithmeticError(f"the number {cut(piece, 20)} is too large for a float")
         return value
 
     def variable(self, node: ast.Name) -> Node:
@@ -297,23 +304,22 @@ class _Reader:
         if node.id in self.variables:
             return self.variables[node.id]
         if node.id.startswith("__"):
-            raise self.refusal(node, "a name of Python")
+            raise self.unsupported(node, "an internal name of Python")
         if node.id in self.functions:
-            raise self.error(
-                f"{node.id} is an operation; call it: {signature(node.id, self.functions[node.id])}", self.column(node)
-            )
-        message = f"there is no variable {cut(node.id)!r}{self.nearest(node.id, self.variables)}"
+            message = f"{node.id} is an operation; call it: {signature(node.id, self.functions[node.id])}"
+        else:
+            message = f"unknown variable {cut(node.id)!r}{self.suggestion(node.id, self.variables)}"
         raise self.error(message, self.column(node))
 
-    def nearest(self, name: str, known: Mapping[str, Any]) -> str:
-        """Return what may have been meant by a name."""
+    def suggestion(self, name: str, known: Mapping[str, Any]) -> str:
+        """Return the second half of the message for an unknown name."""
         close = difflib.get_close_matches(name, known, 3, 0.5)
         if close:
             return f"; did you mean {' or '.join(close)}?"
         if known is self.variables:
             there = f"there are {', '.join(known)}" if len(known) > 1 else f"the only one is {', '.join(known)}"
             given = f"{there}; " if known else ""
-            return f"; {given}give it a number: {cut(name)}={getattr(math, name, 2) if name in ('pi', 'e') else 2}"
+            return f"; {given}give it a value: {cut(name)}={getattr(math, name, 2) if name in ('pi', 'e') else 2}"
         return "; `python -m autograd --help` lists them"
 
     def call(self, node: ast.Call) -> Any:
@@ -321,30 +327,28 @@ class _Reader:
         if not isinstance(node.func, ast.Name):
             called = getattr(node.func, "attr", "")  # of math.sin, np.sin, torch.sin
             cure = f"; write {called}" if called in self.functions else ""
-            raise self.refusal(node.func, "what is called must be the name of an operation", cure)
+            raise self.unsupported(node.func, "only operations can be called, by name", cure)
         name = node.func.id
         if name not in self.functions:
             if name.startswith("__"):
-                raise self.refusal(node, "a name of Python")
-            message = f"there is no operation {cut(name)!r}{self.nearest(name, self.functions)}"
+                raise self.unsupported(node, "an internal name of Python")
+            message = f"unknown operation {cut(name)!r}{self.suggestion(name, self.functions)}"
             raise self.error(message, self.column(node))
         op = self.functions[name]
         if node.keywords:
-            raise self.refusal(node.keywords[0], "arguments are given by position")
-        parameters = inspect.signature(op.forward).parameters.values()
-        needed = [p.name for p in parameters if p.default is p.empty]
-        options = {p.name: p.default for p in parameters if p.default is not p.empty}
+            raise self.unsupported(node.keywords[0], "arguments are passed by position")
+        needed, options = operands_and_options(op)
         if not len(needed) <= len(node.args) <= len(needed) + len(options):
             given = f"{len(node.args)} argument{'s' * (len(node.args) != 1)}"
             raise self.error(f"{signature(name, op)} was called with {given}", self.column(node))
         for argument in node.args[len(needed) :]:
             if not isinstance(argument, (ast.Constant, ast.UnaryOp)):
-                raise self.refusal(argument, "an option must be a number")
+                raise self.unsupported(argument, "an option must be a number")
         values = [self.value(argument) for argument in node.args]
         given_options = dict(zip(options, values[len(needed) :], strict=False))
         return self.applied(op, tuple(values[: len(needed)]), options | given_options)
 
     def applied(self, op: Primitive, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        """Apply an operation; a comparison of numbers alone counts as 0 or 1."""
-        result = power(*operands) if op.name == "power" else apply(op, operands, params)  # the one that may warn
+        """Apply an operation; return a comparison of constants as 0 or 1."""
+        result = power(*operands) if op.name == "power" else apply(op, operands, params)  # power may warn
         return float(result) if isinstance(result, (bool, int)) else result

@@ -1,4 +1,4 @@
-"""`detect_anomaly`: the first nan or inf stops the program and says where it was born."""
+"""`detect_anomaly`: raise an error at the first nan or inf, with the operation and line that produced it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node, Primitive
-from autograd.recording import Watch, settled_mode, watching
+from autograd.recording import Watch, raw_data, settled_mode, watching
 
-from .provenance import Line, user_line, written
+from .provenance import Line, format_line, user_line
 
 __all__ = ["AnomalyError", "detect_anomaly"]
 
@@ -22,22 +22,22 @@ CURES = {
     "exp": "exp overflows beyond 709 (88 in float32): logsumexp, softmax and softplus shift it safely, or clip x",
     "divide": "keep the denominator from 0 by an eps: x / (y + eps)",
     "reciprocal": "keep the denominator from 0 by an eps: 1 / (x + eps)",
-    "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + eps), or norm() and std(), which know what to do there",
+    "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + eps), or norm() and std(), which handle this case",
     "power": "a fractional or negative power of 0 or of a negative base: add an eps to the base, or use abs()",
     "acos": "the slope at -1 and 1 is infinite: clip the argument to (-1 + eps, 1 - eps)",
     "asin": "the slope at -1 and 1 is infinite: clip the argument to (-1 + eps, 1 - eps)",
 }
 CURES |= {"log2": CURES["log"], "log10": CURES["log"], "rsqrt": CURES["sqrt"], "expm1": CURES["exp"]}
 CURES |= {"exp2": CURES["exp"], "log1p": "log1p(-1) is -inf: keep the argument above -1"}
-GROWN = (
-    "numbers this large usually come from training that diverges: lower the learning rate, clip gradients "
+DIVERGED = (
+    "values this large usually mean that the training diverges: lower the learning rate, clip gradients "
     "(nn.utils.clip_grad_norm_), or scale the inputs"
 )
-GIVEN = "the operation was handed nan or inf from outside: look at the data (np.isfinite) and at the parameters"
+INVALID_INPUT = "an input of the operation is nan or inf: check the data (np.isfinite) and the parameters"
 
 
 class AnomalyError(FloatingPointError):
-    """The first nan or inf in a block of `detect_anomaly`, with where and how it came about.
+    """The first nan or inf in a block of `detect_anomaly`, with the operation, its inputs and the line.
 
     Examples
     --------
@@ -47,28 +47,26 @@ class AnomalyError(FloatingPointError):
     ...         log(Tensor([0.0], requires_grad=True))
     ...     except AnomalyError as error:
     ...         print(str(error).splitlines()[0])
-    log gave -inf at [0], from argument 0 = 0.0 there (shape (1,), from 0 to 0)
+    log returned -inf at [0], from argument 0 = 0.0 there (shape (1,), from 0 to 0)
     """
 
 
 @contextlib.contextmanager
 def detect_anomaly() -> Iterator[None]:
-    """Raise at the first nan or inf that an operation gives, forward or backward.
+    """Raise an error at the first nan or inf that an operation returns, forward or backward.
 
-    A context manager, also usable as a decorator.  It holds for this thread or task only and costs nothing outside; in
-    it every operation is looked at and remembers its line, which makes a step several times slower.
+    A context manager, also usable as a decorator.  It affects the current thread or task only.  Every result is
+    checked and its line stored, which makes a step several times slower.
 
     Raises
     ------
     AnomalyError
-        A `FloatingPointError` that names the operation, the values it saw, the file and line of the code that
-        called it, and the usual cure.
+        A `FloatingPointError` with the operation, its inputs, the file and line that called it, and the usual remedy.
 
     Notes
     -----
-    Inside, a `Value` outside an operation's domain raises this error too, instead of ValueError, and NumPy's own
-    floating-point warnings are silent.  A nan whose graph was recorded before the block is found in the backward
-    pass, but without its line.
+    In the block, a `Value` outside the domain of an operation raises this error instead of ValueError, and NumPy's
+    floating-point warnings are off.  The line is unknown if the graph was recorded before the block.
 
     Examples
     --------
@@ -77,8 +75,8 @@ def detect_anomaly() -> Iterator[None]:
     >>> with detect_anomaly():
     ...     log(x)
     Traceback (most recent call last):
-    autograd.diagnostics.anomaly.AnomalyError: log gave -inf at [1], from x = 0.0 there (shape (2,), from 0 to 1)
-      made at ...
+    autograd.diagnostics.anomaly.AnomalyError: log returned -inf at [1], from x = 0.0 there (shape (2,), from 0 to 1)
+      computed at ...
       cure: log(0) is -inf: ...
     """
     found = np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered
@@ -90,7 +88,7 @@ def detect_anomaly() -> Iterator[None]:
 
 
 class _Detector(Watch):
-    """Looks at every result and every share of a gradient, and remembers the line of every node."""
+    """Checks every result and every contribution to a gradient, and stores the line of every node."""
 
     def __init__(self, recording: bool, lines: dict[int, tuple[weakref.ref[Node], Line | None]]) -> None:
         self.grad_enabled = recording
@@ -103,28 +101,28 @@ class _Detector(Watch):
         line = user_line()
         bad = _first_bad(node._data)
         if bad is not None:
-            raise AnomalyError(_told(f"{op.name} gave {_at(node._data, bad)}", op, args, raw, bad, line))
+            raise AnomalyError(_message(f"{op.name} returned {_at(node._data, bad)}", op, args, raw, bad, line))
         key, lines = id(node), self.lines
         lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
 
     def on_error(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
         if isinstance(error, (ValueError, ArithmeticError)) and all(type(a) in (float, int, bool) for a in raw):
-            raise AnomalyError(_told(f"{op.name} failed ({error})", op, args, raw, (), user_line())) from error
+            raise AnomalyError(_message(f"{op.name} failed ({error})", op, args, raw, (), user_line())) from error
 
     def on_pull(self, node: Node, arg: Node, g: Any, share: Any) -> None:
-        numbers, cotangent = (x._data if isinstance(x, Node) else x for x in (share, g))
-        bad = _first_bad(numbers)
+        data, cotangent = raw_data(share), raw_data(g)
+        bad = _first_bad(data)
         if bad is None:
             return
         place = next(i for i, a in enumerate(node.args) if a is arg)
         assert node.op is not None
-        what = f"the backward pass of {node.op.name} gave {_at(numbers, bad)} for {_name(arg, place)}"
+        what = f"the backward pass of {node.op.name} returned {_at(data, bad)} for {_name(arg, place)}"
         if _first_bad(cotangent) is not None:
             what += ", because a gradient of nan or inf was passed to it"
         reference, line = self.lines.get(id(node), (None, None))
         if reference is None or reference() is not node:
             line = None
-        raise AnomalyError(_told(what, node.op, node.args, node.raw, bad, line))
+        raise AnomalyError(_message(what, node.op, node.args, node.raw, bad, line))
 
 
 def _first_bad(data: Any) -> tuple[int, ...] | None:
@@ -146,29 +144,24 @@ def _name(arg: Any, place: int) -> str:
     return arg.name if isinstance(arg, Node) and arg.name else f"argument {place}"
 
 
-def _told(
+def _message(
     what: str, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], bad: tuple[int, ...], line: Line | None
 ) -> str:
-    """Return the whole message: what, from which inputs, where, and what helps."""
-    seen = ", ".join(f"{_name(a, i)} = {_shown(x, bad)}" for i, (a, x) in enumerate(zip(args, raw, strict=True)))
-    at = f"made at {written(line)}" if line else "made before detect_anomaly() was entered, so its line is unknown"
-    if any(_first_bad(x) is not None for x in raw if isinstance(x, (float, np.ndarray))):
-        cure = GIVEN
-    else:
-        cure = CURES.get(op.name, GROWN)
-    return f"{what}, from {seen}\n  {at}\n  cure: {cure}"
+    """Return the message: the result, its inputs, the line, and the remedy."""
+    inputs = ", ".join(f"{_name(a, i)} = {_shown(x, bad)}" for i, (a, x) in enumerate(zip(args, raw, strict=True)))
+    at = f"computed at {format_line(line)}" if line else "recorded before detect_anomaly(), so the line is unknown"
+    invalid = any(_first_bad(x) is not None for x in raw if isinstance(x, (float, np.ndarray)))
+    cure = INVALID_INPUT if invalid else CURES.get(op.name, DIVERGED)
+    return f"{what}, from {inputs}\n  {at}\n  cure: {cure}"
 
 
 def _shown(x: Any, bad: tuple[int, ...]) -> str:
-    """Return a number as itself; of an array its value at the bad place, if it has one, and its range."""
+    """Return a scalar in full, and an array by its element at the index `bad`, if it has one, and its range."""
     if not isinstance(x, np.ndarray):
         return repr(x) if isinstance(x, (float, int, slice, type(None))) else type(x).__name__
     if not x.size or x.dtype.kind not in "biuf":
         return f"an array of shape {x.shape}"
-    here = (
-        f"{x[bad]} there "
-        if bad and len(bad) == x.ndim and all(i < n for i, n in zip(bad, x.shape, strict=True))
-        else ""
-    )
+    has_element = bad and len(bad) == x.ndim and all(i < n for i, n in zip(bad, x.shape, strict=True))
+    here = f"{x[bad]} there " if has_element else ""
     spread = f"shape {x.shape}, from {np.nanmin(x):g} to {np.nanmax(x):g}" if not np.isnan(x).all() else "all nan"
     return f"{here}({spread})" if here else spread

@@ -1,7 +1,7 @@
-"""The mistake tutor: one line, once, about what is probably not meant.
+"""Warnings about common mistakes: gradients that accumulate, losses that broadcast, and cut graphs.
 
-Each kind of warning is given once for a line of the user's code.  The class is `GradientWarning`, so the standard
-filters of `warnings` silence it or turn it into an error.
+Each kind of warning is issued once for each line of the user's code.  Its class is `GradientWarning`, so that the
+filters of `warnings` apply.
 """
 
 from __future__ import annotations
@@ -14,92 +14,85 @@ import numpy as np
 
 from autograd.graph import Node
 from autograd.messages import GradientWarning
+from autograd.recording import raw_data
 
 from .provenance import Line, user_line
 
-__all__ = ["accumulated", "advise", "look_at_root", "require_node", "require_variable"]
+__all__ = ["accumulated", "advise_zero_grad", "check_root", "require_node", "require_variable"]
 
-_told: set[tuple[str, Line | None]] = set()
+_issued: set[tuple[str, Line | None]] = set()
 
-LONGEST_TAIL = 12  # operations between a loss and the difference it reduces
+LONGEST_TAIL = 12  # operations between a loss and the difference that it reduces
 
 
-def advise(kind: str, message: str) -> None:
-    """Warn with a `GradientWarning` at the user's line, once for each kind and line."""
+def warn_once(kind: str, message: str) -> None:
+    """Issue a `GradientWarning` at the user's line, once for each kind and line."""
     line = user_line()
-    if (kind, line) in _told:
+    if (kind, line) in _issued:
         return
     filename, number = line or ("unknown", 0)
     warnings.warn_explicit(message, GradientWarning, filename, number)
-    _told.add((kind, line))  # after the warning, which a filter may have turned into an error
+    _issued.add((kind, line))  # after the warning, which a filter may have turned into an error
 
 
 def accumulated(node: Node) -> int:
-    """Return how often a new gradient would have joined one from before the leaf's numbers changed: 0, 1 or 2 (again).
+    """Count how often a gradient was added to one computed for earlier data of the leaf: 0, 1 or 2 (repeatedly).
 
-    Once is no mistake yet: the step of one network sends gradients to another that clears its own before it moves, as
-    the two of a GAN do.  `stamp` tells which numbers the leaf held at its last gradient, with a minus sign if that
-    gradient was such a mixture.
+    Once may be intended: in a GAN, the step of one network adds gradients to the other, which clears them before its
+    own step.  `stamp` is the identity of the leaf's data at its last gradient, negative if that gradient was already
+    such a sum.
     """
-    numbers, stamp = id(node._data), node.stamp
-    if stamp in (0, numbers):  # 0: the gradient was assigned or copied
+    data, stamp = id(node._data), node.stamp
+    if stamp in (0, data):  # 0: the gradient was assigned or copied
         return 0
-    if not np.any(node._grad._data if isinstance(node._grad, Node) else node._grad):
+    if not np.any(raw_data(node._grad)):
         return 0
-    return 2 if stamp < 0 and stamp != -numbers else 1
+    return 2 if stamp < 0 and stamp != -data else 1
 
 
 def advise_zero_grad(nodes: Sequence[Node]) -> None:
-    """Say that gradients of several steps have been added up."""
+    """Warn that gradients of several steps have been added."""
     names = ", ".join(repr(node.name) for node in nodes[:3] if node.name)
-    advise(
+    warn_once(
         "accumulated",
-        f"backward() keeps adding to gradients from before the last steps, of {len(nodes)} variable(s)"
+        f"backward() repeatedly adds to gradients from before the last steps, of {len(nodes)} variable(s)"
         f"{f' ({names})' if names else ''}: call zero_grad() in each step. Several backward() calls between two steps, "
-        "as for micro-batches or two losses, are no mistake and bring no warning",
+        "as for micro-batches or two losses, are fine and do not cause this warning",
     )
 
 
-def look_at_root(root: Node) -> None:
-    """Warn about a root that is a leaf, or that reduces a difference of (n,) and (n, 1)."""
+def check_root(root: Node) -> None:
+    """Warn about a root that is a leaf, or that reduces a difference of shapes (n,) and (n, 1)."""
     if root.op is None:
-        advise(
+        warn_once(
             "leaf",
-            "backward() was called on a leaf, so it reaches no parameter: its graph was cut on the way, perhaps by "
-            ".data, float(), item(), detach() or a new Tensor(...) of its numbers",
+            "backward() was called on a leaf and does not reach any parameter: the graph was cut, perhaps by .data, "
+            "float(), item(), detach() or Tensor(...)",
         )
         return
     node = root
     for _ in range(LONGEST_TAIL):
-        op = node.op
-        if op is None:
+        if node.op is not None and node.op.name == "subtract":
+            _check_difference(node)
             return
-        if op.name == "subtract":
-            _look_at_difference(node)
+        operands = {arg for arg in node.args if isinstance(arg, Node)}
+        if len(operands) != 1:
             return
-        previous: Any = None
-        for arg in node.args:
-            if isinstance(arg, Node):
-                if previous is not None and arg is not previous:
-                    return
-                previous = arg
-        if previous is None:
-            return
-        node = previous
+        node = operands.pop()
 
 
-def _look_at_difference(node: Node) -> None:
+def _check_difference(node: Node) -> None:
     shapes = [np.shape(x) for x in node.raw]
     first, second = shapes
     if len(first) + len(second) != 3 or max(first) < 2 or {first, second} != {(max(first),), (max(first), 1)}:
         return
-    # Two variables, as in all distances between pairs of points, may well be meant; a prediction and data are not.
+    # For two variables, as in the distances between pairs of points, this may be intended; for a target it is not.
     if sum(isinstance(a, Node) and a._requires_grad for a in node.args) == 1:
-        advise(
+        warn_once(
             "broadcast",
             f"the loss reduces a difference of shapes {first} and {second}, which broadcasts to "
-            f"{np.shape(node._data)}: every prediction is compared with every target. Give both one shape, as with "
-            "reshape(-1) on the longer; if it is meant, write the (n,) side as [None, :]",
+            f"{np.shape(node._data)}: every prediction is compared with every target. Give both the same shape, for "
+            "instance by reshape(-1); if this is intended, write the (n,) operand as [None, :]",
         )
 
 

@@ -1,4 +1,4 @@
-"""Where in the user's own code something happened, for messages."""
+"""The line of user code that called the library, for messages."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import linecache
 import sys
 from types import FrameType
 
-__all__ = ["OURS", "user_line", "written"]
+__all__ = ["format_line", "user_line"]
 
-OURS = frozenset({"autograd", "nn", "optim"})  # packages whose frames are machinery, not the user's code
+OURS = frozenset({"autograd", "nn", "optim"})  # packages whose frames are not user code
 
 Line = tuple[str, int]
 
 
 def user_line() -> Line | None:
-    """Return file and line number of the innermost frame outside of this library, None if there is none."""
+    """Return file and line number of the innermost frame outside of this library, or None."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
@@ -24,12 +24,12 @@ def user_line() -> Line | None:
     return None
 
 
-def written(line: Line | None) -> str:
+def format_line(line: Line | None) -> str:
     """Return a line of code as ``file:line: text``.
 
     Examples
     --------
-    >>> written(("train.py", 3)), written(None)
+    >>> format_line(("train.py", 3)), format_line(None)
     ('train.py:3', 'an unknown line')
     """
     if line is None:

@@ -1,1 +1,1 @@
-"""A graph to look at: pictures, moving pictures, diagrams and the page that plays the backward pass."""
+"""Drawings of graphs and networks, animations, and the interactive page."""

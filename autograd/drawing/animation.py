@@ -14,10 +14,9 @@ from autograd.explaining.steps import Step, backward_steps
 from autograd.graph import Node
 from autograd.messages import not_a_node
 
-from .annotations import Annotations
 from .draw import check_options
 from .folding import Folding, Snapshot
-from .graph_to_dot import GraphToDot, Style, variable_rows
+from .graph_to_dot import Annotations, GraphToDot, Style, variable_rows
 from .render import render, target_path, write_atomically
 from .themes import theme_named
 

@@ -10,11 +10,10 @@ import numpy as np
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node
 
-from .annotations import Annotations
 from .dot import DotGraph
 from .draw import DEEPEST, LIMIT, Drawing, check_options
 from .folding import Folding, Snapshot, nearest
-from .graph_to_dot import GraphToDot, Style
+from .graph_to_dot import Annotations, GraphToDot, Style
 from .themes import theme_named
 
 __all__ = ["draw_diff"]

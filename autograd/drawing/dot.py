@@ -124,7 +124,7 @@ class DotGraph:
     def edge(self, tail: str, head: str, text: str = "", **attributes: str) -> None:
         """Add an arrow between two boxes, given by their names."""
         if text:
-            padding = "" if self.stacked else "  "  # so that the label stands beside a vertical arrow, not on it
+            padding = "" if self.stacked else "  "  # so that the label is beside a vertical arrow, not on it
             attributes["label"] = graphviz.nohtml(padding + escaped(text) + padding[1:])
         self.edges.append((tail, head, attributes))
 

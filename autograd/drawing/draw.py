@@ -18,9 +18,8 @@ from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node
 from autograd.groups import Group, Recorder, recorded
 
-from .annotations import Annotations
 from .folding import Folding, Snapshot, nearest
-from .graph_to_dot import GraphToDot, Style
+from .graph_to_dot import Annotations, GraphToDot, Style
 from .render import TIMEOUT, RenderError, render, save
 from .themes import theme_named
 

@@ -15,7 +15,7 @@ from typing import Any
 from autograd.graph import Node, topological_order
 from autograd.groups import Group
 
-__all__ = ["Folding", "Frame", "Snapshot", "hidden_behind", "nearest"]
+__all__ = ["Folding", "Run", "Snapshot", "hidden_behind", "nearest"]
 
 FEWEST = 3  # repetitions that are folded
 LONGEST = 400  # elements of one repetition, such as one example in a loop over scalar networks
@@ -86,15 +86,6 @@ def hidden_behind(k: int, parents: Callable[[int], Iterable[int]], shown: set[in
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """A frame around boxes: a group, or a part that is repeated `times`."""
-
-    parent: Frame | None
-    group: Group | None = None
-    times: int = 0
-
-
-@dataclass(frozen=True, eq=False)
 class Run:
     """A repetition."""
 
@@ -133,9 +124,7 @@ class Folding:
         self.graph = graph
         self.group: list[Group | None] = [group_of.get(node) for node in graph.nodes]
         self._chains: dict[Group | None, list[Group | None]] = {}
-        self._frames: dict[Group, Frame] = {}
         self._runs: dict[Element, tuple[Run, ...]] = {}  # the runs around an element, outer ones first
-        self._run_frames: dict[Run, Frame] = {}
         self.item: list[int] = list(range(len(graph.nodes)))
         if repeats:
             self._fold(Levels(self))
@@ -163,32 +152,25 @@ class Folding:
         """Return the positions of the nodes in a box, without those of its repetitions."""
         return self._inside.get(item, [item])
 
-    def frame(self, item: int) -> Frame | None:
-        """Return the innermost frame around a box."""
-        if item in self.closed:
-            return self._around(self.closed[item], self.closed[item].parent)
-        return self._around(item, self.group[item])
-
-    def _around(self, element: Element, level: Group | None) -> Frame | None:
-        outer = None if level is None else self._frame_of(level)
-        for run in self._runs.get(element, ()):
-            outer = self._run_frames.setdefault(run, Frame(outer, None, run.times))
-        return outer
-
-    def _frame_of(self, group: Group) -> Frame:
-        if group not in self._frames:
-            self._frames[group] = Frame(self._around(group, group.parent), group)
-        return self._frames[group]
+    def frames(self, item: int) -> tuple[Group | Run, ...]:
+        """Return the groups and repetitions around a box, the outermost first."""
+        element: Element = self.closed.get(item, item)
+        level = element.parent if isinstance(element, Group) else self.group[element]
+        path: tuple[Group | Run, ...] = self._runs.get(element, ())
+        while level is not None:
+            path = (*self._runs.get(level, ()), level, *path)
+            level = level.parent
+        return path
 
     def _fold(self, levels: Levels) -> None:
         """Represent equal runs of elements by the first."""
         roots = {element for k in self.graph.roots for element in (k, *self.chain(self.group[k]))}
         for elements in levels.elements.values():
             self._fold_row(levels, elements, roots, ())
-        for k, stands in enumerate(self.item):  # the representative may itself be folded, inside its group
-            while self.item[stands] != stands:
-                stands = self.item[stands]
-            self.item[k] = stands
+        for k, representative in enumerate(self.item):  # which may itself be folded, inside its group
+            while self.item[representative] != representative:
+                representative = self.item[representative]
+            self.item[k] = representative
 
     def _fold_row(
         self, levels: Levels, elements: list[Element], roots: set[Element | None], around: tuple[Run, ...]
@@ -211,12 +193,12 @@ class Folding:
     def _close(self, is_open: Callable[[Group], bool]) -> None:
         """Represent each group that is not open by one node."""
         outermost: dict[Group | None, Group | None] = {}
-        stands: dict[Group, int] = {}
+        boxes: dict[Group, int] = {}
         for k, group in enumerate(self.group):
             if group not in outermost:
                 outermost[group] = next((g for g in self.chain(group) if g is not None and not is_open(g)), None)
             if (closed := outermost[group]) is not None and self.item[k] == k:
-                box = stands.setdefault(closed, k)
+                box = boxes.setdefault(closed, k)
                 self.closed[box] = closed
                 self._inside.setdefault(box, []).append(k)
                 self.item[k] = box

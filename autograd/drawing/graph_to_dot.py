@@ -4,21 +4,103 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from autograd.explaining.formatting import cut, format_array, format_constant, format_shape
+from autograd.explaining.formula import Names, full_term, last_operation
+from autograd.explaining.steps import Step, backward_steps
+from autograd.explaining.typeset import flattened
 from autograd.graph import Node
+from autograd.groups import Group
+from autograd.recording import raw_data
+from autograd.reverse import reverse_pass
 
-from .annotations import Annotations, magnitude
 from .dot import DotGraph
-from .folding import Folding, Frame, Snapshot, hidden_behind
+from .folding import Folding, Run, Snapshot, hidden_behind
 from .themes import Theme
 
-__all__ = ["GraphToDot", "Style", "variable_rows"]
+__all__ = ["Annotations", "GraphToDot", "Style", "variable_rows"]
 
+LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
 MANY = 8  # constants of one operation that are drawn separately
+
+
+class Annotations:
+    """Derivatives and formulas of a graph, computed on first use; no `.grad` is read or written.
+
+    Parameters
+    ----------
+    graph : Snapshot
+        The graph.
+    names : mapping of int to str
+        Names by the identity of the node.
+    """
+
+    def __init__(self, graph: Snapshot, names: Mapping[int, str]) -> None:
+        self.graph = graph
+        self.given = names
+
+    @cached_property
+    def names(self) -> Names:
+        """Unique names of the nodes."""
+        return Names(self.graph.nodes, self.given)
+
+    @cached_property
+    def seeds(self) -> dict[Node, Any]:
+        """The results that require a gradient, each with its cotangent in the sum of all."""
+        roots = [root for k in sorted(self.graph.roots) if (root := self.graph.nodes[k]).requires_grad]
+        return {r: np.ones_like(r._data) if isinstance(r._data, np.ndarray) else 1.0 for r in roots}
+
+    @cached_property
+    def steps(self) -> dict[tuple[Node, int], Step]:
+        """The edges of the backward pass from the sum of the results, by node and position of the argument."""
+        steps = (s for root, one in self.seeds.items() for s in backward_steps(root, one, names=self.names))
+        return {(step.node, step.position): step for step in steps}
+
+    @cached_property
+    def gradients(self) -> dict[Node, Any]:
+        """The derivative of the sum of the results with respect to each variable."""
+        order = [node for node in self.graph.nodes if node.requires_grad]
+        return reverse_pass(order, dict(self.seeds), keep=frozenset(order))
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest finite magnitude of a derivative."""
+        sizes = [size for g in self.gradients.values() if np.isfinite(size := magnitude(g))]
+        return max(sizes, default=0.0)
+
+    def partial(self, node: Node, position: int, formulas: bool) -> str:
+        """Return the local derivative of a node by one of its arguments as text; empty if there is none."""
+        step = self.steps.get((node, position))
+        if step is None:
+            return ""
+        rule = step.rule_formula.term
+        formula = cut(flattened(rule), LONGEST) if rule is not None else ""
+        if step.local is None:
+            return formula
+        value = format_array(step.local)
+        return f"{formula} = {value}" if formulas and formula and formula != value else value
+
+    def formula(self, node: Node) -> str:
+        """Return a computed node in terms of the leaves if that is short, else its last operation; empty for a leaf."""
+        if node.op is None:
+            return ""
+        text = flattened(full_term(node, self.names, LONGEST))
+        return cut(text if len(text) <= LONGEST else flattened(last_operation(node, self.names)), LONGEST)
+
+
+def magnitude(g: Any) -> float:
+    """Return the largest magnitude in a derivative.
+
+    Examples
+    --------
+    >>> magnitude(-2.0), magnitude(np.array([0.5, -3.0])), magnitude(np.zeros(0))
+    (2.0, 3.0, 0.0)
+    """
+    return float(np.max(np.abs(g), initial=0.0))
 
 
 @dataclass
@@ -53,7 +135,7 @@ class GraphToDot:
         self.notes = notes
         self.dot: DotGraph = dot or DotGraph("computation", style.theme, style.direction)
         self.box: dict[int, str] = {}
-        self._frames: dict[Frame, int] = {}
+        self._frames: dict[tuple[Group | Run, ...], int | None] = {}
         self._drawn: set[tuple[str, str]] = set()
 
     def source(self, shown: set[int], message: str = "") -> str:
@@ -67,7 +149,7 @@ class GraphToDot:
         for item in self.folding.order:
             if item not in shown:
                 continue
-            frame = self.frame(self.folding.frame(item), outer)
+            frame = self.frame(self.folding.frames(item), outer)
             if item in self.folding.closed:
                 self.box[item] = entry = self.group(item, frame)
                 self.arrows_into(item, entry)
@@ -84,16 +166,15 @@ class GraphToDot:
                 text = f"… {hidden:,} more node{'s' * (hidden != 1)}" if hidden else "…"
                 self.dot.edge(self.dot.dashed(text, frame), entry)
 
-    def frame(self, frame: Frame | None, outer: int | None) -> int | None:
-        """Return the number of a frame in the DOT graph; add it and those around it if necessary."""
-        if frame is None:
+    def frame(self, path: tuple[Group | Run, ...], outer: int | None) -> int | None:
+        """Return the number of a frame in the DOT graph, given by the groups and repetitions from the outside to it."""
+        if not path:
             return outer
-        if frame not in self._frames:
-            around = self.frame(frame.parent, outer)
-            group = frame.group
-            label = f"× {frame.times:,}" if group is None else " ".join(filter(None, (group.path, group.title)))
-            self._frames[frame] = self.dot.frame(label, around, dashed=group is None)
-        return self._frames[frame]
+        if path not in self._frames:
+            last, around = path[-1], self.frame(path[:-1], outer)
+            label = f"× {last.times:,}" if isinstance(last, Run) else " ".join(filter(None, (last.path, last.title)))
+            self._frames[path] = self.dot.frame(label, around, dashed=isinstance(last, Run))
+        return self._frames[path]
 
     def variable(self, k: int, frame: int | None) -> str:
         """Add the box of a variable: name, formula, data or shape, gradient."""
@@ -194,8 +275,7 @@ class GraphToDot:
 def variable_rows(node: Node, style: Style) -> list[str]:
     """Return the lines of a variable's box: name, shape, data, gradient."""
     data = node._data
-    grad = node._grad if style.grads is None else style.grads.get(node)
-    grad = grad._data if isinstance(grad, Node) else grad
+    grad = raw_data(node._grad if style.grads is None else style.grads.get(node))
     rows = [cut(str(style.names.get(id(node)) or node.name))]
     if isinstance(data, np.ndarray) and data.ndim:
         rows.append(format_shape(data))

@@ -1,8 +1,8 @@
-"""Places for the boxes of a graph, in columns from the leaves to the result, and curves between them.
+"""Layout of the interactive page: positions of the boxes, in columns from the leaves to the result, and curves.
 
-For the interactive page, which must look the same on a machine without a drawing engine; `render` makes the
-pictures.  The method is that of Sugiyama, Tagawa & Toda 1981: layers, an order within each that crosses few edges,
-then heights that keep the edges straight.
+The page must look the same on a machine without a drawing engine, so `render` is not used.  The method is that of
+Sugiyama, Tagawa & Toda 1981: assign columns, order each column to reduce crossings, then choose heights that keep the
+edges straight.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 __all__ = ["Layout", "Place", "layout"]
 
 HEIGHT = 58.0  # of a box
-GAP_X = 100.0  # between columns: room for the numbers on an edge
+GAP_X = 100.0  # between columns, for the labels of edges
 GAP_Y = 22.0
 GAP_THIN = 14.0  # beside an edge that passes a column
 SWEEPS = 8
@@ -22,7 +22,7 @@ SWEEPS = 8
 
 @dataclass(frozen=True)
 class Place:
-    """The middle of the left side of a box, and its width."""
+    """The center of the left side of a box, and its width."""
 
     x: float
     y: float
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is.
+    """Positions of boxes and edges.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class Layout:
     paths : list of str
         One for each edge, as the ``d`` of an SVG path.
     middles : list of tuple of float
-        A point on each edge where a label fits.
+        A point for the label of each edge.
     width, height : float
-        Of the whole drawing.
+        Size of the drawing.
     """
 
     places: list[Place]
@@ -53,19 +53,19 @@ class Layout:
 
 
 def layout(widths: Sequence[float], edges: Sequence[tuple[int, int]]) -> Layout:
-    """Place the nodes of an acyclic graph.
+    """Compute the layout of an acyclic graph.
 
     Parameters
     ----------
     widths : sequence of float
-        The width of the box of each node; nodes are numbered with arguments before users.
+        The width of the box of each node, arguments before users.
     edges : sequence of (int, int)
-        From the argument to its user, in the order in which they enter the user.
+        From the argument to its user, in the order of the arguments.
 
     Returns
     -------
     Layout
-        The same for the same graph every time.
+        Always the same for the same graph.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def layout(widths: Sequence[float], edges: Sequence[tuple[int, int]]) -> Layout:
     return Layout(places, paths, middles, whole, max(y.values(), default=0) + HEIGHT / 2 + 12)
 
 
-# A box is its number; a place where an edge passes a column is (column, edge).
+# A box is its index; the point at which an edge passes a column is (column, edge).
 Item = int | tuple[int, int]
 
 
@@ -117,12 +117,12 @@ def ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def chain(rank: Sequence[int], tail: int, head: int, edge: int) -> list[Item]:
-    """Return the boxes and places along an edge, one for each column."""
+    """Return the items along an edge, one for each column."""
     return [tail, *((column, edge) for column in range(rank[tail] + 1, rank[head])), head]
 
 
 def ordered(rank: Sequence[int], chains: Sequence[Sequence[Item]]) -> list[list[Item]]:
-    """Return the items of each column from top to bottom, by repeated barycentres."""
+    """Return the items of each column from top to bottom, by repeated sorting by barycenters."""
     columns: list[list[Item]] = [[] for _ in range(max(rank, default=0) + 1)]
     before: dict[Item, list[Item]] = {}
     after: dict[Item, list[Item]] = {}
@@ -147,13 +147,13 @@ def ordered(rank: Sequence[int], chains: Sequence[Sequence[Item]]) -> list[list[
     return best
 
 
-def mean(numbers: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
     """Return the arithmetic mean."""
-    return sum(numbers) / len(numbers)
+    return sum(values) / len(values)
 
 
 def crossings(columns: Sequence[Sequence[Item]], after: dict[Item, list[Item]]) -> int:
-    """Return how many pairs of edges cross between neighbouring columns."""
+    """Return the number of pairs of edges that cross between neighbouring columns."""
     place = {item: i for column in columns for i, item in enumerate(column)}
     total = 0
     for column in columns:
@@ -169,25 +169,21 @@ def heights(columns: Sequence[Sequence[Item]], chains: Sequence[Sequence[Item]])
         for left, right in pairwise(items):
             neighbours.setdefault(left, []).append(right)
             neighbours.setdefault(right, []).append(left)
-    y: dict[Item, float] = {}
-    for column in columns:
-        for item, at in zip(column, spaced(column, [0.0] * len(column)), strict=True):
-            y[item] = at
+    y = {item: at for column in columns for item, at in zip(column, spaced(column, [0.0] * len(column)), strict=True)}
     for sweep in range(3 * SWEEPS):
         for column in columns if sweep % 2 == 0 else reversed(columns):
             wanted = [mean([y[n] for n in neighbours.get(item, [item])]) for item in column]
-            for item, at in zip(column, spaced(column, wanted), strict=True):
-                y[item] = at
+            y.update(zip(column, spaced(column, wanted), strict=True))
     top = min((at - HEIGHT / 2 for item, at in y.items() if isinstance(item, int)), default=0.0)
     top = min([top, *(at for item, at in y.items() if not isinstance(item, int))])
     return {item: at - top + 12 for item, at in y.items()}
 
 
 def spaced(column: Sequence[Item], wanted: Sequence[float]) -> list[float]:
-    """Return heights in the given order and far enough apart, with the least squared distance from those wanted.
+    """Return heights in the given order, far enough apart, with the least squared distance from `wanted`.
 
-    Less the space above each item, that is a regression on increasing sequences: neighbours out of order are
-    pooled (Ayer et al. 1955).
+    After subtraction of the space above each item, this is isotonic regression by pooling adjacent violators
+    (Ayer et al. 1955).
     """
     above = [0.0]
     for upper, lower in pairwise(column):
@@ -200,12 +196,12 @@ def spaced(column: Sequence[Item], wanted: Sequence[float]) -> list[float]:
             other, count = pools.pop()
             level, size = (level * size + other * count) / (size + count), size + count
         pools.append((level, size))
-    levels = [level for level, size in pools for _ in range(size)]
+    levels = (level for level, size in pools for _ in range(size))
     return [level + offset for level, offset in zip(levels, above, strict=False)]
 
 
 def column_starts(rank: Sequence[int], widths: Sequence[float], count: int) -> tuple[list[float], float]:
-    """Return where each column begins, and where the last one ends."""
+    """Return the start of each column, and the end of the last one."""
     widest = [0.0] * count
     for column, width in zip(rank, widths, strict=True):
         widest[column] = max(widest[column], width)
@@ -217,7 +213,7 @@ def column_starts(rank: Sequence[int], widths: Sequence[float], count: int) -> t
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:
-    """Return a smooth path through points, level at each of them."""
+    """Return a smooth path through points, horizontal at each of them."""
     x, y = points[0]
     text = f"M{x:.1f} {y:.1f}"
     for to_x, to_y in points[1:]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.explaining.formatting import cut, format_array, format_shape
-from autograd.graph import Node
+from autograd.recording import raw_data
 
 from .dot import DotGraph, escaped
 from .draw import Drawing
@@ -38,7 +38,7 @@ class Flow(NamedTuple):
         """Return the lines of text."""
         if self.data is None:
             return [self.name]
-        data = np.asarray(self.data._data if isinstance(self.data, Node) else self.data)
+        data = np.asarray(raw_data(self.data))
         return [self.name, *([format_shape(data)] if data.ndim else []), format_array(data)]
 
 

@@ -1,11 +1,10 @@
-"""The data of the interactive page: the drawing, the derivations, and a program that computes the graph again.
+"""The data of the interactive page: boxes, edges, steps, and a program with which the page recomputes the graph.
 
-The page contains the forward function of each operation; derivatives are formulas recorded from the rules of the table.
+The page implements operations but not derivatives: these are the formulas recorded by the rules of the table.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd.explaining.formatting import cut, format_number, width
-from autograd.explaining.formula import Names, last_operation
+from autograd.explaining.formula import last_operation, operands_and_options
 from autograd.explaining.recorded_pass import RecordedPass, local_term
 from autograd.explaining.rule_formulas import record_rule
 from autograd.explaining.steps import Step, differentiable_positions
@@ -27,31 +26,29 @@ from .layout import HEIGHT, layout
 
 __all__ = ["operations_script", "page_data"]
 
-LETTER = 7.4  # width of a character in a box, in pixels
+CHARACTER = 7.4  # pixels of a character in a box
 
 
 def operations_script(data: str) -> str:
-    """Return a JavaScript object with a function for each operation in the data of a page, given as JSON."""
+    """Return a JavaScript object with a function for each operation that the data of a page contains."""
     lines: list[str] = []
     for name, op in PRIMITIVES.items():
         if "scalar" in op.forms and f'"{name}"' in data:
-            parameters = inspect.signature(op.forward).parameters.values()
-            names = "xyzuvw"[: len(parameters)]
-            given = [
-                x if p.default is p.empty else f"{x} = {p.default}" for x, p in zip(names, parameters, strict=True)
-            ]
+            operands, options = operands_and_options(op)
+            names = "xyzuvw"[: len(operands) + len(options)]
+            given = [*names[: len(operands)], *map("{} = {}".format, names[len(operands) :], options.values())]
             lines.append(f"{name}: ({', '.join(given)}) => +({expression(op, names)}),")
     return "\n".join(["{", *lines, "}"])
 
 
 def plain_number(x: Any) -> Any:
-    """Return a number for JSON, nan and infinities as strings."""
+    """Return a number for JSON, with nan and infinities as strings."""
     value = float(x)
     return value if math.isfinite(value) else format_number(value)
 
 
 def plain_term(term: Term) -> list[Any]:
-    """Return a term as nested lists, arrays as rows of strings."""
+    """Return a term as nested lists, with arrays as rows of strings."""
     if term.head == "number":
         return ["number", plain_number(term.parts[0])]
     if term.head == "array":
@@ -61,16 +58,16 @@ def plain_term(term: Term) -> list[Any]:
 
 
 def plain_value(data: Any) -> Any:
-    """Return the value shown in a box: a number, or the shape of an array."""
+    """Return the content of a box: a number, or the shape of an array."""
     return plain_number(data) if np.ndim(data) == 0 else str(np.shape(data))
 
 
-class Unsupported(Exception):  # noqa: N818  (not an error: the page is made without sliders)
-    """Raised for what the page cannot compute; the message completes "because ..."."""
+class Unsupported(Exception):  # noqa: N818  (not an error: the page then has no sliders)
+    """Raised if the page cannot recompute a graph; the message is a clause that follows "because"."""
 
 
 def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
-    """Return the program of a value: a number, the label of a node, or [operation, operands, parameters]."""
+    """Return a computation for the page: a number, a label, or [operation, operands, parameters]."""
     if not isinstance(thing, Node):
         if isinstance(thing, (bool, int, float, np.generic)) or (isinstance(thing, np.ndarray) and thing.ndim == 0):
             return plain_number(thing)
@@ -96,14 +93,14 @@ def derivative_program(node: Node, position: int) -> Any:
     if op.rules_for(len(node.args))[position] is ONE:
         return 1
     labels = [f"x{i}" if isinstance(a, Node) else None for i, a in enumerate(node.args)]
-    formula, known = record_rule(op, position, node._data, node.raw, node.params, labels, "y", "g")
+    value, known = record_rule(op, position, node._data, node.raw, node.params, labels, "y", "g")
     if known is None:
         raise Unsupported(f"the rule of {op.name} is not written in the library's own operations")
-    return program(formula, known)
+    return program(value, known)
 
 
 def below_a_choice(order: list[Node]) -> set[Node]:
-    """Return the nodes where a zero gradient may mean *not taken*, as in the backward pass."""
+    """Return the nodes whose gradient may be zero because `where` selected another branch."""
     found: set[Node] = set()
     for node in reversed(order):
         if node.op is not None and (node.op.selects or node in found):
@@ -111,8 +108,8 @@ def below_a_choice(order: list[Node]) -> set[Node]:
     return found
 
 
-def tape_of(recorded: RecordedPass) -> list[Any]:
-    """Return the program of each computed node and of its contributions to the gradients.
+def program_of(recorded: RecordedPass) -> list[Any]:
+    """Return the program of the page, with an entry for each computed node.
 
     Each entry is ``[node, operation, operands, parameters, pulls, masked]``; an operand is ``[node]`` or a number, a
     pull ``[position, program, is_partial]``.
@@ -128,8 +125,9 @@ def tape_of(recorded: RecordedPass) -> list[Any]:
         if "scalar" not in node.op.forms:
             raise Unsupported(f"the operation {node.op.name} has no scalar form")
         operands = [[index[a]] if isinstance(a, Node) else program(a, {}) for a in node.args]
+        rules = node.op.rules_for(len(node.args))
         pulls = [
-            [i, derivative_program(node, i), int(isinstance(node.op, Elementwise) or _passes(node, i))]
+            [i, derivative_program(node, i), int(isinstance(node.op, Elementwise) or rules[i] is ONE)]
             for i in differentiable_positions(node)
         ]
         parameters = [plain_number(x) for x in node.params.values()]
@@ -138,46 +136,33 @@ def tape_of(recorded: RecordedPass) -> list[Any]:
     return tape
 
 
-def _passes(node: Node, position: int) -> bool:
-    assert node.op is not None
-    return node.op.rules_for(len(node.args))[position] is ONE
+def box_width(data: dict[str, Any]) -> float:
+    """Return the width that fits the first line of a box."""
+    return max(124.0, 20 + CHARACTER * (width(data["short"]) + (width(data["made"]) + 3 if data["made"] else 0)))
 
 
-def box_texts(node: Node, names: Names) -> tuple[str, str]:
-    """Return the name of a node and the operation that made it, short enough for a box."""
-    name = cut(names[node], 22)
-    return name, cut(flattened(last_operation(node, names)), 26) if node.op is not None else ""
-
-
-def box_width(name: str, made: str) -> float:
-    """Return the width of a box, given its first line."""
-    return max(124.0, 20 + LETTER * (width(name) + (width(made) + 3 if made else 0)))
-
-
-def node_data(recorded: RecordedPass, place: Any, node: Node) -> dict[str, Any]:
+def node_data(recorded: RecordedPass, node: Node) -> dict[str, Any]:
     """Return the data of one node."""
-    name, made = box_texts(node, recorded.names)
+    name = recorded.names[node]
     data: dict[str, Any] = {
-        "name": recorded.names[node],
-        "short": name,
-        "made": made,
+        "name": name,
+        "short": cut(name, 22),
+        "made": "",
         "value": plain_value(recorded.data[node]),
-        "box": [round(place.x, 1), round(place.y, 1), round(place.width, 1)],
         "kind": "op" if node.op is not None else "leaf" if node.requires_grad else "data",
         "grad": int(node.requires_grad),
     }
     if node.op is not None:
-        data["term"] = plain_term(last_operation(node, recorded.names))
+        term = last_operation(node, recorded.names)
+        data |= {"term": plain_term(term), "made": cut(flattened(term), 26)}
     if np.ndim(recorded.data[node]):
         data["full"] = plain_term(Term("array", (np.asarray(recorded.data[node]),)))
     return data
 
 
-def step_data(
-    recorded: RecordedPass, step: Step, index: Mapping[Node, int], edges: Mapping[Any, int]
-) -> dict[str, Any]:
+def step_data(recorded: RecordedPass, step: Step, edge: int) -> dict[str, Any]:
     """Return the data of one step of the backward pass."""
-    data: dict[str, Any] = {"edge": edges[index[step.node], step.position]}
+    data: dict[str, Any] = {"edge": edge}
     if recorded.scalar:
         rule = local_term(step)
         data["rule"] = plain_term(rule) if rule else None
@@ -191,7 +176,7 @@ def step_data(
 
 
 def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
-    """Return the data of the page.
+    """Return the data of a page.
 
     Parameters
     ----------
@@ -203,7 +188,7 @@ def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Ready for JSON: ``nodes``, ``edges``, ``steps``, ``tape`` (None if the page cannot compute, and ``why``).
+        Ready for JSON: ``nodes``, ``edges``, ``steps``, ``tape`` (None if the page cannot recompute, and ``why``).
     """
     recorded = RecordedPass(root, given, None)
     index = {node: k for k, node in enumerate(recorded.order)}
@@ -213,13 +198,15 @@ def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
         for i, arg in enumerate(node.args)
         if isinstance(arg, Node)
     ]
-    widths = [box_width(*box_texts(node, recorded.names)) for node in recorded.order]
-    found = layout(widths, [(arg, user) for user, _, arg in pairs])
+    nodes = [node_data(recorded, node) for node in recorded.order]
+    found = layout(list(map(box_width, nodes)), [(arg, user) for user, _, arg in pairs])
+    for data, place in zip(nodes, found.places, strict=True):
+        data["box"] = [round(place.x, 1), round(place.y, 1), round(place.width, 1)]
     tape, why = None, ""
     try:
         if not recorded.scalar:
             raise Unsupported("its values are arrays")
-        tape = tape_of(recorded)
+        tape = program_of(recorded)
     except Unsupported as reason:
         why = str(reason)
     edges = {(user, i): e for e, (user, i, _) in enumerate(pairs)}
@@ -229,12 +216,12 @@ def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
         "term": plain_term(title),
         "root": index[root],
         "size": [round(found.width, 1), round(found.height, 1), HEIGHT],
-        "nodes": [node_data(recorded, place, node) for node, place in zip(recorded.order, found.places, strict=True)],
+        "nodes": nodes,
         "edges": [
             [user, i, arg, path, round(x, 1), round(y, 1)]
             for (user, i, arg), path, (x, y) in zip(pairs, found.paths, found.middles, strict=True)
         ],
-        "steps": [step_data(recorded, step, index, edges) for step in recorded.steps],
+        "steps": [step_data(recorded, step, edges[index[step.node], step.position]) for step in recorded.steps],
         "tape": tape,
         "why": why,
     }

@@ -1,1 +1,1 @@
-"""A graph in words: its formula, its derivatives step by step, and the documents that show them."""
+"""Explanations of recorded graphs: formulas, and the derivatives step by step."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.graph import Node
 
-from .document import Block, Document, Equations, Heading, Line, Paragraph, Table
+from .blocks import Block, Equations, Heading, Line, Paragraph, Table
 from .recorded_pass import RecordedPass, contribution, counted, local_term, shape_text
 from .steps import Step, count_paths
 from .terms import Term, equation, number
@@ -73,27 +73,27 @@ class Derivation(RecordedPass):
             raise ValueError(f"{self.names[wrt]} does not have a gradient; create it with requires_grad=True")
         return wrt
 
-    def document(self) -> Document:
-        """Return the derivation as a document."""
+    def blocks(self) -> list[Block]:
+        """Return the contents of the explanation."""
         target = self.derivative(self.wrt)
-        heading = Heading((target, " for ", self.title()), 1)
+        heading = Heading(target, " for ", self.title(), level=1)
         if self.wrt is self.root:
-            return Document([heading, Paragraph(("The derivative of a variable by itself is ", target, " = 1."))])
+            return [heading, Paragraph("The derivative of a variable by itself is ", target, " = 1.")]
         operations = [node for node in self.way if node.op is not None and node is not self.wrt]
         reached = [node for node in reversed(self.way) if node in self.users]
         shown = reached if self.limit is None else [*reached[:-1][: self.limit - 1], self.wrt]
         blocks: list[Block] = [
             heading,
-            Heading(("Forward",)),
-            Equations(tuple(self.forward_line(node) for node in self.shown(operations))),
+            Heading("Forward"),
+            Equations(map(self.forward_line, self.shown(operations))),
             *self.remainder(operations, "operations"),
-            Heading((f"Backward from {self.names[self.root]} to {self.names[self.wrt]}",)),
-            Paragraph((self.introduction(),)),
-            Equations(tuple(map(self.line if self.scalar else self.array_line, shown))),
+            Heading(f"Backward from {self.names[self.root]} to {self.names[self.wrt]}"),
+            Paragraph(self.introduction()),
+            Equations(map(self.line if self.scalar else self.array_line, shown)),
         ]
         if len(shown) < len(reached):
-            blocks.append(Paragraph((f"… and {len(reached) - len(shown):,} nodes between; limit=None shows them.",)))
-        return Document(blocks + self.paths())
+            blocks.append(Paragraph(f"… and {len(reached) - len(shown):,} nodes between; limit=None shows them."))
+        return blocks + self.paths()
 
     def introduction(self) -> str:
         """Return how often the node is used, and the chain rule in words."""
@@ -119,7 +119,7 @@ class Derivation(RecordedPass):
         sides = [added(names), added(rules), added(values)]
         if len(steps) > 1:
             sides.append(added([number(step.contribution) for step in steps]))
-        return Line((self.derivative(node), *distinct([*sides, number(steps[-1].total)])))
+        return Line(self.derivative(node), *distinct([*sides, number(steps[-1].total)]))
 
     def array_line(self, node: Node) -> Line:
         """Return the gradient of one array as a sum over its users."""
@@ -129,7 +129,7 @@ class Derivation(RecordedPass):
         else:
             sides = (added([contribution(step, step.rule_formula, step.upstream_term) for step in steps]),)
         note = shape_text(node._data) if np.ndim(node._data) else ""
-        return Line((self.derivative(node), *sides, number(steps[-1].total)), note)
+        return Line(self.derivative(node), *sides, number(steps[-1].total), note=note)
 
     def paths(self) -> list[Block]:
         """Return the gradient as a sum over paths, if these are few and every node is one number."""
@@ -144,13 +144,13 @@ class Derivation(RecordedPass):
             way = " ← ".join([*(self.names[step.node] for step in path), self.names[self.wrt]])
             rows.append((way, equation(*distinct([multiplied(rules), multiplied(locals_), product]))))
             products.append(product)
-        total = Line((self.derivative(self.wrt), added(products), number(self.users[self.wrt][-1].total)))
+        total = Line(self.derivative(self.wrt), added(products), number(self.users[self.wrt][-1].total))
         text = "The local derivatives along each path are multiplied"
         return [
-            Heading(("As a sum over paths",)),
-            Paragraph((f"{text}." if count == 1 else f"{text}, and the {count} products are added.",)),
-            Table(("path", "product of the local derivatives"), tuple(rows)),
-            *([Equations((total,))] if count > 1 else []),
+            Heading("As a sum over paths"),
+            Paragraph(f"{text}." if count == 1 else f"{text}, and the {count} products are added."),
+            Table(("path", "product of the local derivatives"), rows),
+            *([Equations([total])] if count > 1 else []),
         ]
 
     def all_paths(self, node: Node) -> Iterator[list[Step]]:

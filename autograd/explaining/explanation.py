@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from autograd.graph import Node
 from autograd.messages import not_a_node
 
+from .blocks import Block, Paint
 from .derivation import Derivation
-from .document import Document
 from .formula import names_by_identity
 from .typeset import ascii_only
 from .walkthrough import Walkthrough
@@ -22,6 +22,15 @@ LIMIT = 40  # operations that are shown
 
 COLOURS = {"title": "1", "result": "32", "faint": "2"}
 
+STYLE = (
+    ".chain-rule{max-width:64em;line-height:1.5;overflow-x:auto}"
+    ".chain-rule table{border-collapse:collapse;margin:.5em 0 1em}"
+    ".chain-rule td,.chain-rule th{padding:.3em .8em .3em 0;text-align:left;vertical-align:middle;border:0}"
+    ".chain-rule td:first-child,.chain-rule th:first-child{text-align:right}"
+    ".chain-rule th{font-weight:normal;opacity:.7;border-bottom:1px solid currentColor}"
+    ".chain-rule small{opacity:.7}"
+)
+
 
 class Explanation:
     """The result of `explain`: printing it prints plain text, and a notebook typesets its formulas.
@@ -30,32 +39,31 @@ class Explanation:
     ----------
     text : str
         Plain text, aligned for a font of fixed width.
-    markdown : str
-        Markdown with mathematics between dollar signs.
-    latex : str
-        LaTeX for the body of a document that uses `amsmath`.
-    html : str
-        A piece of HTML with its mathematics as MathML, without scripts or external files.
     """
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self.text: str = document.text()
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
+        self.text: str = self._painted(lambda role, text: text)
+
+    def _painted(self, paint: Paint) -> str:
+        """Return the text; `paint` is called with the role of each piece and the piece."""
+        return "\n".join("\n".join(line.rstrip() for line in block._text(paint)) + "\n" for block in self.blocks)
 
     @property
     def markdown(self) -> str:
         """Markdown with mathematics between dollar signs."""
-        return self._document.markdown()
+        return "\n".join(block._markdown() + "\n" for block in self.blocks)
 
     @property
     def latex(self) -> str:
         """LaTeX for the body of a document that uses `amsmath`."""
-        return self._document.latex()
+        return "\n".join(block._latex() + "\n" for block in self.blocks)
 
     @property
     def html(self) -> str:
-        """A piece of HTML with its mathematics as MathML."""
-        return self._document.html()
+        """A piece of HTML with its mathematics as MathML, without scripts or external files."""
+        inner = "\n".join(block._html() for block in self.blocks)
+        return f'<div class="chain-rule">\n<style>{STYLE}</style>\n{inner}\n</div>'
 
     def show(self, file: TextIO | None = None, *, color: bool | None = None) -> None:
         """Write the text to a file or terminal.
@@ -68,7 +76,7 @@ class Explanation:
             Use colours; by default only on a terminal, unless the environment variable ``NO_COLOR`` is set.
         """
         out = sys.stdout if file is None else file
-        text = self._document.text(_coloured) if (wants_color(out) if color is None else color) else self.text
+        text = self._painted(_coloured) if (wants_color(out) if color is None else color) else self.text
         out.write(for_output(text, out) + "\n" * (not text.endswith("\n")))
 
     def __str__(self) -> str:
@@ -161,5 +169,5 @@ def explain(
         raise ValueError(f"limit must be at least 1, or None for no limit, got {limit}")
     given = names_by_identity(names or {})
     if wrt is None:
-        return Explanation(Walkthrough(root, given, limit).document())
-    return Explanation(Derivation(root, wrt, given, limit).document())
+        return Explanation(Walkthrough(root, given, limit).blocks())
+    return Explanation(Derivation(root, wrt, given, limit).blocks())

@@ -1,4 +1,4 @@
-"""Format numbers, arrays and names as short text."""
+"""Format values, arrays and names as short text."""
 
 from __future__ import annotations
 

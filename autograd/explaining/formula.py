@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -17,7 +17,16 @@ from .formatting import format_constant
 from .terms import COMPARISONS, Term, called, named, number
 from .typeset import flattened, latex
 
-__all__ = ["Names", "formula", "full_term", "last_operation", "names_by_identity", "operation_term", "term_of"]
+__all__ = [
+    "Names",
+    "formula",
+    "full_term",
+    "last_operation",
+    "names_by_identity",
+    "operands_and_options",
+    "operation_term",
+    "term_of",
+]
 
 LONGEST = 60  # nodes of a formula that is written in one piece
 INFIX = {"+", "-", "*", "/", "**", "@"}
@@ -129,46 +138,50 @@ def index_text(part: Any, written: Term) -> str:
     return str(part.tolist()) if isinstance(part, np.ndarray) and 0 < part.size <= 8 else flattened(written)
 
 
+def operands_and_options(op: Primitive) -> tuple[list[str], dict[str, Any]]:
+    """Return the names of the operands of an operation, and its parameters with their defaults."""
+    parameters = inspect.signature(op.forward).parameters.values()
+    operands = [p.name for p in parameters if p.default is p.empty]
+    return operands, {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
 def parameter_terms(op: Primitive, params: Mapping[str, Any]) -> list[Term]:
     """Return the keyword parameters that differ from their defaults and change the mathematics."""
-    signature = inspect.signature(op.forward).parameters
+    _, defaults = operands_and_options(op)
     shown = []
     for key, value in params.items():
-        default = signature[key].default if key in signature else inspect.Parameter.empty
+        default = defaults.get(key, inspect.Parameter.empty)
         if key not in HIDDEN and value is not None and not (type(value) is type(default) and value == default):
             shown.append(Term("raw", (str(value) if key == "shape" else f"{key}={format_constant(value)}",)))
     return shown
 
 
-def term_of(root: Any, known: Mapping[Node, Term], longest: int = LONGEST) -> Term | None:
-    """Return the formula of a node in terms of the `known` nodes; None if it is too long."""
-    if not isinstance(root, Node):
-        return constant_term(root)
-    terms: dict[Node, Term] = {}
-    sizes: dict[Node, int] = {}
-    for node in _order_down_to(root, known):
-        if node in known or node.op is None:
-            terms[node] = known.get(node) or number(node._data)
-            sizes[node] = 1
-            continue
-        sizes[node] = 1 + sum(sizes[a] if isinstance(a, Node) else 1 for a in node.args)
-        if sizes[node] > longest:
-            return None
-        operands = [terms[a] if isinstance(a, Node) else constant_term(a) for a in node.args]
-        terms[node] = operation_term(node.op, node.args, node.params, operands)
-    return terms[root]
+def term_of(root: Any, known: Callable[[Node], Term | None], longest: int = LONGEST) -> Term | None:
+    """Return the formula of a node; None if it is too long.
 
+    Parameters
+    ----------
+    root : Node or constant
+        The result.
+    known : callable
+        Returns the term of a node, or None to write the operation that computed it.
+    longest : int
+        Maximum number of operations and operands.
+    """
+    size = 0
 
-def _order_down_to(root: Node, known: Mapping[Node, Term]) -> Iterable[Node]:
-    """Return the nodes that the formula of `root` needs, arguments first; those below known nodes are skipped."""
-    order: list[Node] = []
-    needed = {root}
-    for node in reversed(topological_order(root)):
-        if node in needed:
-            order.append(node)
-            if node not in known:
-                needed.update(a for a in node.args if isinstance(a, Node))
-    return reversed(order)
+    def written(arg: Any) -> Term | None:
+        nonlocal size
+        size += 1
+        if size > longest or not isinstance(arg, Node):
+            return None if size > longest else constant_term(arg)
+        if (term := known(arg)) is not None or arg.op is None:
+            return term or number(arg._data)
+        operands = [written(a) for a in arg.args]
+        terms = [term for term in operands if term is not None]
+        return operation_term(arg.op, arg.args, arg.params, terms) if size <= longest else None
+
+    return written(root)
 
 
 def formula(root: Node, *, names: Mapping[str, Node] | None = None, style: str = "text") -> str:
@@ -181,7 +194,7 @@ def formula(root: Node, *, names: Mapping[str, Node] | None = None, style: str =
     names : mapping of str to Node, optional
         Names for nodes, for instance ``{"a": a}``; not needed for nodes that have a name of their own.
     style : {'text', 'latex'}
-        Plain text in Python's notation, or LaTeX to stand between dollar signs.
+        Plain text in Python's notation, or LaTeX for use between dollar signs.
 
     Returns
     -------
@@ -209,12 +222,9 @@ def formula(root: Node, *, names: Mapping[str, Node] | None = None, style: str =
     return flattened(term) if style == "text" else latex(term)
 
 
-def full_term(root: Node, names: Names) -> Term:
+def full_term(root: Node, names: Names, longest: int = LONGEST) -> Term:
     """Return the formula of a node in terms of the leaves if that is short, else its last operation."""
-    if root.op is None:
-        return names.term(root)
-    order = topological_order(root)
-    term = term_of(root, {n: names.term(n) for n in order if n.op is None}) if len(order) <= LONGEST else None
+    term = term_of(root, lambda node: names.term(node) if node.op is None else None, longest)
     return term or last_operation(root, names)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
 
-from .document import Block, Line, Paragraph
+from .blocks import Block, Line, Paragraph
 from .formula import Names, full_term, last_operation, operation_term
 from .rule_formulas import RuleFormula, local_rule
 from .steps import Step, backward_steps
@@ -25,7 +25,7 @@ def shape_text(data: Any) -> str:
 
 
 def shape_note(node: Node) -> str:
-    """Return the shapes of the operands and the result of an operation; empty if all are single numbers."""
+    """Return the shapes of the operands and the result of an operation; empty if all are scalars."""
     arrays = [a for a in node.raw if isinstance(a, (np.ndarray, float))]
     if not any(np.ndim(a) for a in [*arrays, node._data]):
         return ""
@@ -38,7 +38,7 @@ def counted(count: int | None, noun: str, written: str = "") -> str:
 
 
 def local_term(step: Step) -> Term | None:
-    """Return the local derivative of an edge between two numbers, without its upstream gradient."""
+    """Return the local derivative of an edge between two scalars, without its upstream gradient."""
     if not step.rule_formula.takes_upstream:
         return step.rule_formula.term
     return local_rule(step.node, step.position, step.names.term, number(1)).term
@@ -93,7 +93,7 @@ class RecordedPass:
     def remainder(self, items: Sequence[Any], noun: str) -> list[Block]:
         """Return a remark on the items that are not shown; nothing if all are."""
         hidden = len(items) - len(self.shown(items))
-        return [Paragraph((f"… and {hidden:,} more {noun}; limit=None shows all of them.",))] if hidden else []
+        return [Paragraph(f"… and {hidden:,} more {noun}; limit=None shows all of them.")] if hidden else []
 
     def forward_line(self, node: Node) -> Line:
         """Return one operation as an equation, in names and in values."""
@@ -103,7 +103,7 @@ class RecordedPass:
             operands = [number(a) if isinstance(a, (float, int, np.ndarray)) else self.names.term(a) for a in node.raw]
             with_values = operation_term(node.op, node.args, node.params, operands)
             sides += [with_values] if with_values != sides[-1] else []
-        return Line((*sides, number(node._data)), shape_note(node))
+        return Line(*sides, number(node._data), note=shape_note(node))
 
     def value_term(self, arg: Any) -> Term:
         """Return the value of a node or constant as a term."""

@@ -6,7 +6,6 @@ A rule is called with named nodes, and the operations that it records are its fo
 from __future__ import annotations
 
 import contextvars
-import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from autograd.tensor import Tensor
 from autograd.value import Value
 from autograd.variable import leaf
 
-from .formula import term_of
+from .formula import operands_and_options, term_of
 from .terms import Term, named, number, tidy
 from .typeset import flattened
 
@@ -74,7 +73,7 @@ def _rule_formula(
     recorded, known = record_rule(op, position, data, raw, params, *terms)
     if known is None:
         return RuleFormula(None, takes_upstream)
-    term = term_of(recorded, known)
+    term = term_of(recorded, known.get)
     return RuleFormula(tidy(term) if term else None, takes_upstream, shape_of(recorded))
 
 
@@ -161,7 +160,7 @@ def rule_formulas(name: str) -> tuple[str | None, ...]:
     Raises
     ------
     KeyError
-        If there is no such primitive.
+        If `name` is unknown.
     TypeError
         If its rules are not partial derivatives.
 
@@ -173,9 +172,8 @@ def rule_formulas(name: str) -> tuple[str | None, ...]:
     op = PRIMITIVES[name]
     if not isinstance(op, Elementwise):
         raise TypeError(f"{name} is not elementwise: its rules are adjoints or pullbacks, not partial derivatives")
-    parameters = inspect.signature(op.forward).parameters.values()
-    operands = [named(p.name) for p in parameters if p.default is p.empty]
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    names, defaults = operands_and_options(op)
+    operands = list(map(named, names))
     output = named("z" if named("y") in operands else "y")
     raw = [0.5] * len(operands)
     terms = [

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import reverse_pass, seed_of
+from autograd.backward import seed_of
 from autograd.diagnostics.in_place import refuse_modified
 from autograd.diagnostics.mistakes import require_variable
 from autograd.graph import Node, topological_order
+from autograd.reverse import reverse_pass, share_of
 from autograd.rules import ONE, Elementwise, shape_of
 
 from .formula import Names
@@ -76,7 +77,7 @@ class Step:
             return 1.0
         if shape_of(node) in (None, ()) and shape_of(self.argument) in (None, ()):  # from one number to one number
             one = 1.0 if shape_of(node) is None else np.ones_like(node._data)
-            return op.pull(self.rule, one, node._data, node.raw, node.params)
+            return share_of(op, self.rule, one, node._data, node.raw, node.params, self.argument._data)
         return None
 
     @property

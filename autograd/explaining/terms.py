@@ -1,6 +1,6 @@
 """Mathematical terms: the small tree from which text, LaTeX and MathML are written.
 
-`formula` builds terms from recorded graphs, `typeset` writes them, and `document` puts them on a page.
+`formula` builds terms from recorded graphs, `typeset` writes them, and `blocks` puts them on a page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DIGITS_IN_ARRAY = 4  # few, so that matrices stay narrow
 MOST_ROWS = 8  # rows or columns of an array that is written out
 MOST_ELEMENTS = 36  # elements of an array that is written out
 
-# How tightly an infix sign binds: Python's order, with the signs of a derivation beside their relatives.
+# The precedence of infix signs, as in Python, with the additional signs of a derivation.
 INFIX = {"=": 0, "+": 10, "-": 10, "*": 20, "/": 20, "@": 20, "times": 20, "odot": 20, "**": 30}
 MINUS, ATOM = 15, 99
 COMPARISONS = {"==": "=", "!=": "≠", ">": ">", ">=": "≥", "<": "<", "<=": "≤"}

@@ -1,6 +1,6 @@
 r"""Write terms as plain text, LaTeX or MathML.
 
-A notation is a table of templates, in which ``#1`` and ``#2`` stand for the parts, as in a TeX macro.
+A notation is a table of templates, in which ``#1`` and ``#2`` are replaced by the parts, as in a TeX macro.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def joined(pieces: Sequence[Box | str]) -> Box:
     """Set boxes and texts side by side."""
     whole = Box(("",))
     for piece in pieces:
-        if piece == "ᵀ":  # stands at the top of its operand
+        if piece == "ᵀ":  # at the top of its operand
             whole += Box(("ᵀ", *[""] * (len(whole.lines) - 1)), whole.level)
         else:
             whole += Box((piece,)) if isinstance(piece, str) else piece
@@ -274,7 +274,7 @@ LATEX = Notation(
 
 
 def latex(term: Term) -> str:
-    r"""Return a term as LaTeX, to stand between dollar signs.
+    r"""Return a term as LaTeX, for use between dollar signs.
 
     Examples
     --------

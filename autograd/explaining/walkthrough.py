@@ -9,7 +9,7 @@ import numpy as np
 from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
 
-from .document import Block, Document, Equations, Heading, Item, Line, Paragraph, Table
+from .blocks import Block, Equations, Heading, Item, Line, Paragraph, Table
 from .formula import last_operation
 from .recorded_pass import RecordedPass, counted, local_term, shape_note, shape_text
 from .steps import Step, count_paths
@@ -23,21 +23,20 @@ MOST_NAMES = 30  # nodes of a topological order that are listed by name
 class Walkthrough(RecordedPass):
     """The whole pass, forward and backward."""
 
-    def document(self) -> Document:
-        """Return the explanation as a document."""
+    def blocks(self) -> list[Block]:
+        """Return the contents of the explanation."""
         steps = self.backward_table() if self.scalar else self.backward_equations()
-        return Document(
-            [Heading((self.title(),), 1), *self.given(), *self.forward(), *steps, *self.gradient(), *self.reason()]
-        )
+        title = Heading(self.title(), level=1)
+        return [title, *self.given(), *self.forward(), *steps, *self.gradient(), *self.reason()]
 
     def given(self) -> list[Block]:
         """Return the data of the leaves."""
         leaves = [node for node in self.order if node.op is None]
-        lines = [Line((self.names.term(n), number(self.data[n])), self.role(n)) for n in self.shown(leaves)]
+        lines = [Line(self.names.term(n), number(self.data[n]), note=self.role(n)) for n in self.shown(leaves)]
         if self.scalar:
             items: list[Item] = [item for line in lines for item in (", ", equation(*line.sides))]
-            return [Paragraph(("Given ", *items[1:], ".")), *self.remainder(leaves, "leaves")]
-        return [Heading(("Given",)), Equations(tuple(lines)), *self.remainder(leaves, "leaves")]
+            return [Paragraph("Given ", *items[1:], "."), *self.remainder(leaves, "leaves")]
+        return [Heading("Given"), Equations(lines), *self.remainder(leaves, "leaves")]
 
     def role(self, node: Node) -> str:
         """Return the shape of a leaf and whether it is a variable."""
@@ -49,19 +48,19 @@ class Walkthrough(RecordedPass):
         if not nodes:
             return []
         return [
-            Heading(("Forward",)),
-            Paragraph(("Each operation computes its value once, after its operands.",)),
-            Equations(tuple(map(self.forward_line, self.shown(nodes)))),
+            Heading("Forward"),
+            Paragraph("Each operation computes its value once, after its operands."),
+            Equations(map(self.forward_line, self.shown(nodes))),
             *self.remainder(nodes, "operations"),
         ]
 
     def backward_intro(self, rest: str) -> list[Block]:
         """Return the heading and the introduction of the backward pass."""
         start = equation(self.derivative(self.root), number(1.0))
-        return [Heading(("Backward",)), Paragraph(("The backward pass starts from ", start, ". " + rest))]
+        return [Heading("Backward"), Paragraph("The backward pass starts from ", start, ". " + rest)]
 
     def backward_table(self) -> list[Block]:
-        """Return the steps between numbers as a table, one row for each edge."""
+        """Return the steps between scalars as a table, one row for each edge."""
         if not self.steps:
             return []
         intro = self.backward_intro(
@@ -70,7 +69,7 @@ class Walkthrough(RecordedPass):
             "argument."
         )
         header = ("step", "edge", "local derivative", "upstream × local", "gradient so far")
-        table = Table(header, tuple(map(self.row, self.shown(self.steps))))
+        table = Table(header, map(self.row, self.shown(self.steps)))
         return [*intro, table, *self.remainder(self.steps, "steps")]
 
     def row(self, step: Step) -> tuple[Item, ...]:
@@ -109,8 +108,8 @@ class Walkthrough(RecordedPass):
                 last = step.node
                 operation = equation(self.names.term(last), last_operation(last, self.names))
                 note = shape_note(last)
-                blocks.append(Paragraph(("Through ", operation, f"   [{note}]" if note else "")))
-            blocks.append(Equations((self.array_line(step),)))
+                blocks.append(Paragraph("Through ", operation, f"   [{note}]" if note else ""))
+            blocks.append(Equations([self.array_line(step)]))
         return [*blocks, *self.remainder(self.steps, "steps")]
 
     def array_line(self, step: Step) -> Line:
@@ -118,7 +117,7 @@ class Walkthrough(RecordedPass):
         sides = list(self.contribution(step))
         if not step.first:
             sides = [Term("+", (named("value so far"), sides[0]))]
-        return Line((self.derivative(step.argument), *sides, number(step.total)), self.remark(step))
+        return Line(self.derivative(step.argument), *sides, number(step.total), note=self.remark(step))
 
     def remark(self, step: Step) -> str:
         """Return the shape of a gradient, or that it is summed."""
@@ -134,8 +133,8 @@ class Walkthrough(RecordedPass):
         lines = []
         for node in self.shown(leaves):
             zero = 0.0 if shape_of(node) is None else np.zeros(np.shape(node._data))
-            lines.append(Line((self.derivative(node), number(totals.get(node, zero)))))
-        return [Heading(("The gradient",)), Equations(tuple(lines)), *self.remainder(leaves, "leaves")]
+            lines.append(Line(self.derivative(node), number(totals.get(node, zero))))
+        return [Heading("The gradient"), Equations(lines), *self.remainder(leaves, "leaves")]
 
     def reason(self) -> list[Block]:
         """Return the topological order and the work that it saves."""
@@ -150,19 +149,15 @@ class Walkthrough(RecordedPass):
             else "A plain recursion would follow each path separately; the reverse pass visits each edge once."
         )
         return [
-            Heading(("Why in this order",)),
-            Paragraph((", ".join(listed) + (f", … ({more:,} more)" if more else ""),)),
+            Heading("Why in this order"),
+            Paragraph(", ".join(listed) + (f", … ({more:,} more)" if more else "")),
             Paragraph(
-                (
-                    "This is a topological order: each node comes after its arguments. The backward pass visits the "
-                    "nodes in reverse, so that the gradient of a node is complete, with a contribution from each of "
-                    "its users, before it is passed on.",
-                )
+                "This is a topological order: each node comes after its arguments. The backward pass visits the nodes "
+                "in reverse, so that the gradient of a node is complete, with a contribution from each of its users, "
+                "before it is passed on."
             ),
             Paragraph(
-                (
-                    f"{counted(len(variables), 'node')} with a gradient, {counted(len(self.steps), 'edge')}, "
-                    f"{counted(exact, 'path', paths)} from the result to the leaves. {saving}",
-                )
+                f"{counted(len(variables), 'node')} with a gradient, {counted(len(self.steps), 'edge')}, "
+                f"{counted(exact, 'path', paths)} from the result to the leaves. {saving}"
             ),
         ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd.backward import backward, storing
-from autograd.diagnostics.mistakes import look_at_root
+from autograd.diagnostics.mistakes import check_root
 from autograd.graph import Node, topological_order
 from autograd.recording import NotReplayable, current_mode, is_recording, settled_mode, watching
 from autograd.transforms.nested import flatten, mapped
@@ -208,7 +208,7 @@ class _Call:
             gradients: dict[Node, Any] = {}
             if isinstance(loss, Node) and _variables(loss):
                 _require_loss(loss)
-                look_at_root(loss)
+                check_root(loss)
                 gradients = gradients_of(loss)
         recording.refuse_draws()
         recording.refuse_outside(*outputs, *recording.effects)

@@ -1,7 +1,7 @@
-"""Forward mode: the same table of derivatives, walked from arguments to users.
+"""Forward mode: tangents from arguments to users, with the same table of derivatives as the backward pass.
 
-An elementwise operation multiplies tangents with its partials, a linear one is applied to the tangents, and a
-pullback is transposed: it is linear in the cotangent, so its own backward pass turns it round.
+An elementwise operation multiplies tangents by its partials, a linear operation is applied to the tangents, and a
+pullback is transposed by its own backward pass, since it is linear in the cotangent.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import fitted, gradients
-from autograd.graph import KINDS, Node, apply, make_leaf
+from autograd.backward import gradients
+from autograd.graph import KINDS, Node, apply
 from autograd.operations.broadcasting import broadcast_to
 from autograd.recording import enable_grad
+from autograd.reverse import fitted, share_of
 from autograd.rules import ONE, Elementwise, Linear, shape_of
+from autograd.variable import leaf
 
 __all__ = ["forward_pass", "pushed"]
 
@@ -28,11 +30,11 @@ def forward_pass(order: Sequence[Node], tangent: dict[Node, Any], *, create_grap
     Parameters
     ----------
     order : sequence of Node
-        Every node on the way, arguments before users.
+        The nodes of the graph, arguments before users.
     tangent : dict
-        The tangents of the inputs; filled in place.  A node that has one is taken as an input, whatever made it.
+        The tangents of the inputs, to which the others are added.  A node in it is treated as an input.
     create_graph : bool
-        Hand the rules nodes instead of numbers, so that the tangents are nodes themselves.
+        Call the rules with nodes instead of their data, so that the tangents are nodes too.
 
     Returns
     -------
@@ -50,16 +52,14 @@ def forward_pass(order: Sequence[Node], tangent: dict[Node, Any], *, create_grap
     for node in order:
         if node.op is None or node in tangent or not node._requires_grad:
             continue
-        arrived = [tangent.get(arg) if isinstance(arg, Node) else None for arg in node.args]
-        if any(t is not None for t in arrived):
-            pushing = pushed(node, arrived, create_graph)
-            if pushing is not None:
-                tangent[node] = pushing
+        tangents = [tangent.get(arg) if isinstance(arg, Node) else None for arg in node.args]
+        if (found := pushed(node, tangents, create_graph)) is not None:
+            tangent[node] = found
     return tangent
 
 
 def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> Any:
-    """Return the tangent of `node` from those of its arguments (None: constant there), None if nothing passes."""
+    """Return the tangent of `node` from those of its arguments (None for constants), or None if it is constant."""
     op = node.op
     assert op is not None
     y, inputs = (node, node.args) if create_graph else (node._data, node.raw)
@@ -67,7 +67,7 @@ def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> A
     live = [i for i, (t, rule) in enumerate(zip(tangents, rules, strict=True)) if t is not None and rule is not None]
     if not live:
         return None
-    if isinstance(op, Linear) and getattr(op, "joint", False):  # one made by hand may leave it unset
+    if isinstance(op, Linear) and getattr(op, "joint", False):  # unset if constructed directly
         filled = [
             inputs[i] if rule is None else _zeros(node.raw[i]) if t is None else t
             for i, (t, rule) in enumerate(zip(tangents, rules, strict=True))
@@ -92,18 +92,16 @@ def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> A
 
 
 def _transposed(node: Node, i: int, t: Any, y: Any, inputs: tuple[Any, ...], rule: Any, create_graph: bool) -> Any:
-    """Return the Jacobian of a pullback operation times `t`, by the pullback's own backward pass.
+    """Return the Jacobian of an operation times `t`, by a backward pass through its pullback.
 
     The pullback is ``g -> J^T g``; its gradient against `t` with respect to `g` is ``J t``.
     """
+    assert node.op is not None
     with enable_grad():
-        g = object.__new__(KINDS[type(node._data)][0])
-        make_leaf(g, node._data * 0.0 if type(node._data) is float else np.zeros_like(node._data), True, "")
-        assert node.op is not None
-        share = node.op.pull(rule, g, y, inputs, node.params)
+        g = leaf(KINDS[type(node._data)][0], _zeros(node._data), True)
+        share = share_of(node.op, rule, g, y, inputs, node.params, node.raw[i])
         if not isinstance(share, Node) or not share.requires_grad:
             return None
-        share = fitted(share, node.raw[i])
         return gradients(share, g, t, create_graph=create_graph, allow_unused=True)
 
 
@@ -112,7 +110,7 @@ def _zeros(data: Any) -> Any:
 
 
 def _shaped(t: Any, data: Any) -> Any:
-    """Return a tangent in the shape and dtype of the result it belongs to."""
+    """Return a tangent with the shape and dtype of its result."""
     shape = data.shape if type(data) is np.ndarray else None
     if shape_of(t) != shape:
         t = broadcast_to(t, shape)

@@ -1,8 +1,8 @@
-"""Functions from functions: gradients and products with Jacobians, in both modes.
+"""Function transforms: gradients, and products with Jacobians in reverse and forward mode.
 
-Each call of a transform gives the function fresh nodes in place of its inputs, and differentiates with respect
-to exactly those.  So transforms nest in any order, in either mode, without confusing one perturbation with
-another, and no `.grad` is touched.
+Each call of a transform passes fresh nodes to the function in place of its inputs, and differentiates with respect to
+exactly those.  Transforms can therefore be nested in any order and mode without mixing up perturbations, and no
+`.grad` changes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Argnums = int | Sequence[int]
 
 @replays_what_is_replayed
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """Make the function that returns what `f` returns together with its gradient.
+    """Return a function that computes both `f` and its gradient.
 
     Parameters
     ----------
     f : callable
-        Returns one number, given floats, arrays, nodes, or nested lists, tuples and dicts of them; with `has_aux` a
-        pair of that number and anything else.
+        Returns a scalar for floats, arrays, nodes, or nested lists, tuples and dicts of them; with `has_aux` a pair
+        of that scalar and any other object.
     argnums : int or sequence of int
         Positions of the arguments to differentiate by.
     has_aux : bool
@@ -39,20 +39,20 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     Returns
     -------
     callable
-        Called as `f`; returns ``(value, gradient)``, or ``((value, aux), gradient)``.  A gradient has the structure
-        of its argument, and is a tuple of them if `argnums` is a sequence.
+        Takes the arguments of `f`; returns ``(value, gradient)``, or ``((value, aux), gradient)``.  The gradient has
+        the structure of the argument; it is a tuple of gradients if `argnums` is a sequence.
 
     Raises
     ------
     ValueError
-        When called, if `f` returns more than one number or there is no such argument.
+        When called, if `f` does not return a scalar, or an argument does not exist.
     TypeError
-        When called, if an argument to differentiate by is not made of floating-point numbers.
+        When called, if an argument to differentiate by does not consist of floating-point numbers.
 
     Notes
     -----
-    Results are plain numbers, unless they depend on variables from outside (an argument that is a node with
-    ``requires_grad``, a parameter the function uses, the variable of a transform around this one): then they are nodes
+    Results are floats and arrays, unless they depend on other variables (an argument that is a node with
+    ``requires_grad``, a parameter that the function uses, the variable of an outer transform): then they are nodes
     that can be differentiated again.
 
     Examples
@@ -75,7 +75,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
 
 @replays_what_is_replayed
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
-    r"""Make the gradient of `f`, a function like `f` itself: :math:`x \mapsto \nabla f(x)`.
+    r"""Return the gradient of `f` as a function, :math:`x \mapsto \nabla f(x)`.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     Returns
     -------
     callable
-        Called as `f`; returns the gradient, with `has_aux` the pair ``(gradient, aux)``.
+        Takes the arguments of `f`; returns the gradient, or the pair ``(gradient, aux)`` with `has_aux`.
 
     Raises
     ------
@@ -116,17 +116,17 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     Parameters
     ----------
     f : callable
-        Returns numbers, arrays, nodes, or nested lists, tuples and dicts of them.
+        Returns floats, arrays, nodes, or nested lists, tuples and dicts of them.
     *primals : float, array, node or nest of these
-        Where to evaluate, one per argument.
+        The arguments of `f`.
 
     Returns
     -------
     value
-        What `f` returns.
+        The value of `f`.
     pullback : callable
-        Given a cotangent of the structure of `value`, returns a tuple with one gradient per primal.  It can be called
-        any number of times.
+        Takes a cotangent with the structure of `value` and returns a tuple with one gradient per primal.  It can be
+        called several times.
 
     Examples
     --------
@@ -152,17 +152,17 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     f : callable
         As in `vjp`.
     primals, tangents : sequence
-        Where to evaluate and in which direction, one of each per argument, of the same structure and shapes.
+        The arguments and their tangents, of the same structure and shapes.
 
     Returns
     -------
     value, tangent
-        What `f` returns, and how it changes; of the same structure.
+        The value of `f` and its tangent, of the same structure.
 
     Raises
     ------
     ValueError
-        If tangents do not fit the primals.
+        If the tangents do not match the primals.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Matrices of derivatives: the Jacobian and the Hessian, and products with the latter."""
+"""Jacobians, Hessians, and products of Hessians with vectors."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ __all__ = ["hessian", "hvp", "jacobian"]
 
 @replays_what_is_replayed
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = None) -> Callable[..., Any]:
-    r"""Make the Jacobian of `f`: :math:`x \mapsto \partial f_i / \partial x_j`.
+    r"""Return the Jacobian of `f` as a function, :math:`x \mapsto \partial f_i / \partial x_j`.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = Non
     argnums : int or sequence of int
         Positions of the arguments to differentiate by.
     mode : {'forward', 'reverse'}, optional
-        Column by column or row by row; by default whichever needs fewer passes.
+        Compute it by columns or by rows; by default with fewer passes.
 
     Returns
     -------
     callable
-        Called as `f`; returns arrays of shape ``output.shape + input.shape``: in the structure of the output, and
-        within each in that of the input.
+        Takes the arguments of `f`; returns arrays of shape ``output.shape + input.shape``, in the structure of the
+        output and, nested in it, that of the input.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = Non
            [0., 3., 2.]])
     """
     if mode not in (None, "forward", "reverse"):
-        raise ValueError(f"mode={mode!r} is not 'forward', 'reverse' or None")
+        raise ValueError(f"mode must be 'forward', 'reverse' or None, got {mode!r}")
 
     @functools.wraps(f)
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
@@ -68,21 +68,21 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = Non
 
 @replays_what_is_replayed
 def hessian(f: Callable[..., Any], argnums: Argnums = 0, mode: str = "forward") -> Callable[..., Any]:
-    r"""Make the Hessian of `f`: :math:`x \mapsto \partial^2 f / \partial x_i \partial x_j`.
+    r"""Return the Hessian of `f` as a function, :math:`x \mapsto \partial^2 f / \partial x_i \partial x_j`.
 
     Parameters
     ----------
     f : callable
-        Returns one number.
+        Returns a scalar.
     argnums : int or sequence of int
         Positions of the arguments to differentiate by.
     mode : {'forward', 'reverse'}
-        How the gradient is differentiated: forward over reverse, or reverse over reverse.
+        The mode in which the gradient is differentiated: forward over reverse, or reverse over reverse.
 
     Returns
     -------
     callable
-        Called as `f`; returns an array of shape ``x.shape + x.shape``, or for nests one per pair of inputs.
+        Takes the arguments of `f`; returns an array of shape ``x.shape + x.shape``, for nests one per pair of inputs.
 
     Examples
     --------
@@ -99,9 +99,9 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
     Parameters
     ----------
     f : callable
-        Returns one number.
+        Returns a scalar.
     primals, tangents : sequence
-        Where to evaluate and in which direction, one of each per argument, of the same structure and shapes.
+        The arguments and the direction, of the same structure and shapes.
     mode : {'forward', 'reverse'}
         Forward over reverse, :math:`\partial_\epsilon \nabla f(x + \epsilon v)`, or reverse over reverse,
         :math:`\nabla \langle \nabla f(x), v \rangle` (Pearlmutter 1994).
@@ -109,7 +109,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
     Returns
     -------
     tuple
-        One product per argument, in its structure.
+        One product per argument, with its structure.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
     (array([ 6., 12.]),)
     """
     if mode not in ("forward", "reverse"):
-        raise ValueError(f"mode={mode!r} is not 'forward' or 'reverse'")
+        raise ValueError(f"mode must be 'forward' or 'reverse', got {mode!r}")
     everything = tuple(range(len(primals)))
     if mode == "forward":
         return jvp(grad(f, everything), primals, tangents)[1]
@@ -133,44 +133,38 @@ def _size(x: Any) -> int:
     return int(np.size(raw_data(x)))
 
 
+def _units(nodes: Sequence[Any], k: int) -> Iterator[list[Any]]:
+    """Yield a seed for every element of one node: one there, and nothing for the other nodes."""
+    for index in np.ndindex(np.shape(raw_data(nodes[k]))):
+        yield [one_hot(node, index) if i == k else None for i, node in enumerate(nodes)]
+
+
 def _rows(trace: Trace) -> list[list[Any]]:
-    """Return the blocks of a Jacobian by one backward pass per output number."""
+    """Return the blocks of a Jacobian, with one backward pass per output element."""
     blocks = []
     for k, y in enumerate(trace.outputs):
-        shape = np.shape(raw_data(y))
-        pulled = []
-        for index in np.ndindex(shape):
-            seeds = [one_hot(y, index) if i == k else None for i in range(len(trace.outputs))]
-            pulled.append(trace.pull(seeds, trace.create_graph))
-        blocks.append(
-            [_joined([p[j] for p in pulled], shape, np.shape(raw_data(x))) for j, x in enumerate(trace.nodes)]
-        )
+        pulled = [trace.pull(seeds, trace.create_graph) for seeds in _units(trace.outputs, k)]
+        to = np.shape(raw_data(y))
+        blocks.append([_stack([p[j] for p in pulled], to, np.shape(raw_data(x))) for j, x in enumerate(trace.nodes)])
     return blocks
 
 
 def _columns(trace: Trace) -> list[list[Any]]:
-    """Return the blocks of a Jacobian by one forward pass per input number."""
-    columns = []
-    for k, x in enumerate(trace.nodes):
-        pushed = []
-        for index in np.ndindex(np.shape(raw_data(x))):
-            tangents = [one_hot(x, index) if i == k else None for i in range(len(trace.nodes))]
-            pushed.append(trace.push(tangents, trace.create_graph))
-        columns.append(pushed)
-    blocks = []
-    for i, y in enumerate(trace.outputs):
-        to = np.shape(raw_data(y))
-        row = []
-        for pushed, x in zip(columns, trace.nodes, strict=True):
-            by = np.shape(raw_data(x))
-            turned = (*range(len(by), len(by) + len(to)), *range(len(by)))
-            row.append(transpose(_joined([p[i] for p in pushed], by, to), turned) if by else pushed[0][i])
-        blocks.append(row)
+    """Return the blocks of a Jacobian, with one forward pass per input element."""
+    count = len(trace.nodes)
+    columns = [[trace.push(seeds, trace.create_graph) for seeds in _units(trace.nodes, k)] for k in range(count)]
+    blocks: list[list[Any]] = [[] for _ in trace.outputs]
+    for pushed, x in zip(columns, trace.nodes, strict=True):
+        by = np.shape(raw_data(x))
+        for i, y in enumerate(trace.outputs):
+            to = np.shape(raw_data(y))
+            axes = (*range(len(by), len(by) + len(to)), *range(len(by)))
+            blocks[i].append(transpose(_stack([p[i] for p in pushed], by, to), axes) if by else pushed[0][i])
     return blocks
 
 
-def _joined(parts: list[Any], outer: tuple[int, ...], inner: tuple[int, ...]) -> Any:
-    """Return an array of shape ``outer + inner`` from its parts of shape `inner`."""
+def _stack(parts: list[Any], outer: tuple[int, ...], inner: tuple[int, ...]) -> Any:
+    """Stack parts of shape `inner` to an array of shape ``outer + inner``."""
     if not outer:
         return parts[0]
     if not parts:

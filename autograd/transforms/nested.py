@@ -18,20 +18,20 @@ def flatten(
     Parameters
     ----------
     tree : object
-        Anything; what is not a list, tuple, dict, object array or None is a leaf.
+        Any object; everything but lists, tuples, dicts, object arrays and None is a leaf.
     name : str
-        How the path to each leaf begins.
+        Prefix of the path of each leaf.
     dataclasses : bool
-        Whether instances of data classes are nests, too.
+        Whether to flatten instances of data classes too.
 
     Returns
     -------
     leaves : list
-        In order; dicts in their own order.
+        In order, dicts in insertion order.
     paths : list of str
         The path to each leaf in Python's notation: ``x[0]['w']``.
     rebuild : callable
-        Given an iterator over as many new leaves, returns the same structure with them.
+        Takes an iterator over new leaves, and returns them in the same structure.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def flatten(
             return instance
         if issubclass(kind, dict):
             return dict(zip(keys, built, strict=True))
-        return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields one by one
+        return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields as arguments
 
     return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild
 

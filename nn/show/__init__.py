@@ -1,1 +1,1 @@
-"""Pictures and summaries of modules."""
+"""Drawings, plots and summaries of modules."""

@@ -1,6 +1,6 @@
-"""How a model is run for a picture: every module is a frame, and nothing of the model changes.
+"""Run a copy of a model for `autograd.draw`, with a frame for every module.
 
-`autograd.draw` knows no modules; it asks the function below, which is registered for them.
+`autograd` does not depend on modules; the function below is registered for them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from autograd import Node, Tensor, Value
 from autograd.extend import drawn_by
 from nn.module import Module
-from nn.random import get_rng_state, set_rng_state
+from nn.random import fork_rng
 from nn.scalar import as_values, scalarize
 
 __all__ = ["record_module"]
@@ -29,18 +29,18 @@ def record_module(
     scalars: bool = False,
     loss: Callable[[Any], Any] | None = None,
 ) -> list[Node]:
-    """Run a copy of a model, number by number if `scalars`, and tell the recorder which module is at work.
+    """Run a copy of a model, with scalars if requested, and record the module in which each node is created.
 
     Parameters
     ----------
     model : Module
         The model.
     inputs : sequence of array_like
-        What it is called on.
+        Its arguments.
     recorder : Recorder
-        Told where each call of a module begins and ends.
+        Notified when each call of a module begins and ends.
     scalars : bool
-        Whether single numbers are recorded instead of arrays.
+        Whether to record operations on scalars instead of arrays.
     loss : callable, optional
         Applied to the output.
 
@@ -52,7 +52,7 @@ def record_module(
     Raises
     ------
     TypeError
-        If no inputs are given.
+        If the inputs are missing.
 
     Examples
     --------
@@ -62,27 +62,24 @@ def record_module(
     True
     """
     if not inputs:
-        raise TypeError(f"to draw a {type(model).__name__} it is run: write draw(model, x) with an input x")
+        raise TypeError(f"draw runs the {type(model).__name__}: write draw(model, x) with an input x")
     scalars = scalars or any(isinstance(p, Value) for p in model.parameters())
     twin = scalarize(model) if scalars else copy.deepcopy(model)
     for (_, own), (_, stand_in) in zip(model._entries(), twin._entries(), strict=True):
         recorder.stands_for[id(own)] = tuple(nodes_in(stand_in))
         if isinstance(own, (Tensor, Value)) and isinstance(stand_in, (Tensor, Value)):
             stand_in.grad = copy.copy(own.grad)
-    state = get_rng_state()
     for path, module in twin.named_modules():
         watch(module, path, recorder)
-    try:
+    with fork_rng():
         given = [leaf(x, "x" if len(inputs) == 1 else f"x{i}", scalars) for i, x in enumerate(inputs, 1)]
         recorder.inputs.extend(nodes_in(given))
         output = twin(*given)
         return list(nodes_in(output if loss is None else loss(output)))
-    finally:
-        set_rng_state(state)
 
 
 def watch(module: Module, path: str, recorder: Any) -> None:
-    """Tell the recorder when a module begins and ends."""
+    """Notify the recorder when a module begins and ends."""
     own = [thing for _, thing in module._attributes() if not isinstance(thing, Module)]
     leaves = [node for thing in own for node in nodes_in(thing)]
 
@@ -97,15 +94,15 @@ def watch(module: Module, path: str, recorder: Any) -> None:
 
 
 def settings(module: Module) -> str:
-    """Return the settings of a layer, in short."""
+    """Return the settings of a layer as short text."""
     widths = [getattr(module, name, None) for name in ("in_features", "out_features")]
     return f"{widths[0]} → {widths[1]}" if None not in widths else module.extra_repr()
 
 
 def leaf(x: Any, name: str, scalars: bool) -> Any:
-    """Return an input as a node with a name, so that it has a box; integers are places in a table, and stay.
+    """Return an input as a named node, to be drawn as a box; integers are indices and stay unchanged.
 
-    It takes gradients, because what is computed of data alone is not recorded.
+    It requires a gradient, because operations on data alone are not recorded.
     """
     if scalars:
         return as_values(x.data if isinstance(x, Tensor) else x, name)
@@ -117,13 +114,11 @@ def leaf(x: Any, name: str, scalars: bool) -> Any:
 
 
 def nodes_in(thing: Any) -> Iterator[Node]:
-    """Yield the nodes in an output: in lists, tuples, dicts and arrays of numbers."""
+    """Yield the nodes in nested lists, tuples, dicts and arrays of nodes."""
     if isinstance(thing, Node):
         yield thing
-    elif isinstance(thing, (list, tuple)):
-        for part in thing:
-            yield from nodes_in(part)
     elif isinstance(thing, dict):
         yield from nodes_in(list(thing.values()))
-    elif isinstance(thing, np.ndarray) and thing.dtype == object:
-        yield from nodes_in(list(thing.flat))
+    elif isinstance(thing, (list, tuple)) or (isinstance(thing, np.ndarray) and thing.dtype == object):
+        for part in np.ravel(thing) if isinstance(thing, np.ndarray) else thing:
+            yield from nodes_in(part)

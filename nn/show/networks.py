@@ -1,4 +1,4 @@
-"""Drawings of a model that are not its graph: its neurons, and both passes through its layers."""
+"""Diagrams of a model: its neurons and weights, and both passes through its layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autograd import Tensor
 from nn.layers.container import Sequential
 from nn.layers.linear import Linear
 from nn.module import Module
-from nn.random import get_rng_state, set_rng_state
+from nn.random import fork_rng
 from nn.scalar import MLP, Layer, numbers_of
 
 from .graphs import settings
@@ -30,11 +30,11 @@ def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | No
     Parameters
     ----------
     model : Sequential
-        The layers; the model is not changed.
+        The layers; the model does not change.
     x : array_like, optional
-        An input; without one the drawing has no shapes and numbers.
+        An input; without it the drawing has neither shapes nor data.
     loss : callable, optional
-        Applied to the output; its gradients are those along the bottom.
+        Applied to the output; its gradients are shown along the bottom.
     theme : {'light', 'dark', 'print'}
         The colours.
 
@@ -46,7 +46,7 @@ def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | No
     Raises
     ------
     TypeError
-        If `model` is no `Sequential`.
+        If `model` is not a `Sequential`.
     ValueError
         If it is empty, or `loss` is given without an input.
 
@@ -57,17 +57,14 @@ def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | No
     <drawing of 9 nodes>
     """
     if not isinstance(model, Sequential):
-        raise TypeError(f"draw_passes takes a Sequential, not {type(model).__name__}: for others, draw(model, x)")
+        raise TypeError(f"draw_passes takes a Sequential, got {type(model).__name__}; use draw(model, x) for others")
     if not len(model):
-        raise ValueError("this Sequential is empty, so there is nothing to draw")
+        raise ValueError("cannot draw an empty Sequential")
     if x is None and loss is not None:
-        raise ValueError("draw_passes: to apply the loss it needs an input, draw_passes(model, x, loss=...)")
+        raise ValueError("draw_passes requires an input for the loss: draw_passes(model, x, loss=...)")
     twin = copy.deepcopy(model)
-    state = get_rng_state()
-    try:
+    with fork_rng():
         outputs = list(run(twin, x)) if x is not None else [None] * (len(twin) + 1)
-    finally:
-        set_rng_state(state)
     total = None if loss is None else loss(outputs[-1])
     gradient = gradients_of_pass(total, outputs, twin)
     stages, weighted = [], 0
@@ -85,12 +82,11 @@ def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | No
         )
     stages.append((["loss"], [], ("L", total), ("∂L/∂L", None if total is None else 1.0)))
     first = ("x", outputs[0]), ("∂L/∂x", gradient.get(id(outputs[0])))
-    draw: Any = ag.pass_diagram  # loaded, with its tools, when first asked for
-    return draw(first, stages, theme=theme)
+    return ag.pass_diagram(first, stages, theme=theme)
 
 
 def run(model: Sequential, x: Any) -> Iterator[Any]:
-    """Yield the input as a node that takes gradients, and the output of each layer."""
+    """Yield the input as a node with a gradient, and the output of each layer."""
     data = x.data if isinstance(x, Tensor) else np.asarray(x)
     at: Any = Tensor(data, requires_grad=data.dtype.kind == "f", name="x")
     yield at
@@ -100,28 +96,28 @@ def run(model: Sequential, x: Any) -> Iterator[Any]:
 
 
 def gradients_of_pass(total: Any, outputs: list[Any], model: Module) -> dict[int, Any]:
-    """Return by identity the gradients of all outputs and parameters."""
+    """Return the gradients of all outputs and parameters, by identity."""
     if total is None:
         return {}
-    wanted = [node for node in [*outputs, *model.parameters()] if isinstance(node, Tensor) and node.requires_grad]
-    wanted = list({id(node): node for node in wanted}.values())
+    nodes = [node for node in [*outputs, *model.parameters()] if isinstance(node, Tensor) and node.requires_grad]
+    wanted = list(dict.fromkeys(nodes))
     found = ag.gradients(total, wanted, allow_unused=True)
     return {id(node): g for node, g in zip(wanted, found, strict=True) if g is not None}
 
 
 def draw_neurons(model: Module, x: Any = None, *, theme: str = "light", limit: int | None = 12) -> Any:
-    """Draw the neurons of a small perceptron: a weight's magnitude is the width of its line, its sign the colour.
+    """Draw the neurons of a small perceptron; the width of a line is the magnitude of a weight, its colour the sign.
 
     Parameters
     ----------
     model : Module
-        Holds `Linear` layers that follow each other, or is an `MLP` or `Layer` of `nn.scalar`.
+        Contains consecutive `Linear` layers, or is an `MLP` or `Layer` of `nn.scalar`.
     x : array_like of shape (in_features,), optional
-        One example: what every neuron then puts out stands in its circle.
+        One example; the output of every neuron is then shown in its circle.
     theme : {'light', 'dark', 'print'}
         The colours.
     limit : int, optional
-        Of a wider layer only so many neurons are drawn; None draws all.
+        Maximum number of neurons of a layer that are drawn; None draws all.
 
     Returns
     -------
@@ -131,9 +127,9 @@ def draw_neurons(model: Module, x: Any = None, *, theme: str = "light", limit: i
     Raises
     ------
     TypeError
-        If `model` is no Module.
+        If `model` is not a Module.
     ValueError
-        If it has no such layers, they do not follow each other, or `x` is not one example.
+        If it does not have such layers, or `x` is not one example.
 
     Examples
     --------
@@ -142,10 +138,9 @@ def draw_neurons(model: Module, x: Any = None, *, theme: str = "light", limit: i
     <drawing of 7 nodes>
     """
     if not isinstance(model, Module):
-        raise TypeError(f"draw_neurons takes a Module, not {type(model).__name__}")
+        raise TypeError(f"draw_neurons takes a Module, got {type(model).__name__}")
     columns = scalar_columns(model, x) if isinstance(model, (MLP, Layer)) else linear_columns(model, x)
-    draw: Any = ag.neuron_diagram
-    return draw(columns, theme=theme, limit=limit if limit is not None else 10**9)
+    return ag.neuron_diagram(columns, theme=theme, limit=limit if limit is not None else 10**9)
 
 
 def linear_columns(model: Module, x: Any) -> list[Any]:
@@ -160,15 +155,15 @@ def linear_columns(model: Module, x: Any) -> list[Any]:
         elif found and not list(module.children()):
             found[-1] = found[-1][0], f"{found[-1][1]} {type(module).__name__}".strip()
     if not found:
-        raise ValueError(f"{type(model).__name__} holds no Linear layer, so it has no neurons to draw")
+        raise ValueError(f"{type(model).__name__} does not contain a Linear layer, whose neurons could be drawn")
     for (a, _), (b, _) in pairwise(found):
         if a.out_features != b.in_features:
-            raise ValueError(f"layers of {a.out_features} and {b.in_features} do not follow each other; draw(model, x)")
+            raise ValueError(f"layers of {a.out_features} and {b.in_features} are not consecutive; use draw(model, x)")
     if x is not None:
         with ag.no_grad():
             values.append(row(twin(example(x, found[0][0].in_features)[None])))
         if len(values) != len(found) + 1:
-            raise ValueError("draw_neurons: these layers are not called one after the other; use draw(model, x)")
+            raise ValueError("draw_neurons: the layers are not called one after the other; use draw(model, x)")
     values = values or [None] * (len(found) + 1)
     columns: list[Any] = [("input", found[0][0].in_features, None, values[0])]
     for n, (layer, activation) in enumerate(found, 1):
@@ -179,7 +174,7 @@ def linear_columns(model: Module, x: Any) -> list[Any]:
 
 
 def scalar_columns(model: MLP | Layer, x: Any) -> list[Any]:
-    """Return the columns of micrograd's classes."""
+    """Return the columns of the classes of `nn.scalar`."""
     layers = model.layers if isinstance(model, MLP) else [model]
     at: Any = None if x is None else example(x, len(layers[0].neurons[0].w))
     columns: list[Any] = [("input", len(layers[0].neurons[0].w), None, at)]
@@ -201,10 +196,10 @@ def example(x: Any, width: int) -> np.ndarray[Any, Any]:
     array = np.asarray(x.data if isinstance(x, Tensor) else x, dtype=float)
     array = array[0] if array.ndim == 2 and len(array) == 1 else array
     if array.shape != (width,):
-        raise ValueError(f"draw_neurons shows one example of {width} numbers; x has shape {array.shape}")
+        raise ValueError(f"draw_neurons takes one example of shape ({width},), got {array.shape}")
     return array
 
 
 def row(output: Any) -> np.ndarray[Any, Any]:
-    """Return the numbers of an output for the only example."""
+    """Return the output for a single example as a vector."""
     return np.ravel(output.data if isinstance(output, Tensor) else output)

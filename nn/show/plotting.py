@@ -1,4 +1,4 @@
-"""Pictures of training by matplotlib, which is loaded when the first is drawn; none needs a display."""
+"""Plots of training with matplotlib, which is loaded on first use and does not need a display."""
 
 from __future__ import annotations
 
@@ -12,18 +12,9 @@ import numpy as np
 from nn.metrics import better
 
 __all__ = [
-    "BLUE",
-    "GREY",
-    "ORANGE",
-    "confusion_figure",
-    "drawable",
-    "history_figure",
-    "new_figure",
-    "plain",
-    "saved",
-    "scatter_figure",
-    "svg",
-]
+    "BLUE", "GREY", "ORANGE", "confusion_figure", "drawable", "history_figure", "new_figure", "plain", "saved",
+    "scatter_figure", "svg",
+]  # fmt: skip
 
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
 
@@ -33,39 +24,39 @@ def new_figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("pictures of training need matplotlib: pip install matplotlib") from error
+        raise ImportError("plots of training require matplotlib: pip install matplotlib") from error
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def plain(axes: Any) -> None:
-    """Leave of the frame only what carries a scale."""
+    """Remove the sides of the frame without a scale, and add a grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, color=GREY, alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
 def saved(figure: Any, path: Any) -> Any:
-    """Save a figure, if a path is given, and return it."""
+    """Save a figure if a path is given, and return the figure."""
     if path is not None:
         figure.savefig(Path(path), dpi=120)
     return figure
 
 
 def drawable(values: Any) -> np.ndarray[Any, Any]:
-    """Return numbers with gaps where no axis can show them: nan, infinity and beyond 1e60.
+    """Return values with nan in place of those that an axis cannot show: infinity, and magnitudes from 1e60.
 
     Examples
     --------
     >>> drawable([1.0, 1e200, float("inf")])
     array([ 1., nan, nan])
     """
-    numbers = np.asarray(values, float)
+    array = np.asarray(values, float)
     with np.errstate(invalid="ignore"):
-        return np.where(np.abs(numbers) < 1e60, numbers, np.nan)
+        return np.where(np.abs(array) < 1e60, array, np.nan)
 
 
 def svg(figure: Any) -> str:
-    """Return a figure as the text of an SVG element, to stand in a page."""
+    """Return a figure as the text of an SVG element, for an HTML page."""
     import matplotlib as mpl
 
     text = io.StringIO()
@@ -75,13 +66,13 @@ def svg(figure: Any) -> str:
 
 
 def quantities(history: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return what has a frame of its own: every quantity measured in training, loss first."""
+    """Return the names of the quantities measured in training, loss first."""
     names = [key for key in history if not key.startswith("validation ") and key not in ("lr", "seconds")]
     return sorted(names, key=lambda key: (key != "loss", key == "gradient norm"))
 
 
 def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> Any:
-    """Return a figure of every quantity by epoch, training and validation in one frame."""
+    """Return a figure of every quantity by epoch, with training and validation in the same axes."""
     names = quantities(history)
     figure = new_figure(4.6 * max(len(names), 1) + 0.6, 3.8)
     for axes, name in zip(np.ravel(figure.subplots(1, max(len(names), 1))), names, strict=False):
@@ -92,19 +83,19 @@ def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> A
 
 
 def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str, *, lower: bool) -> None:
-    """Draw one quantity by epoch, in training and in validation, and mark where validation was best."""
+    """Plot one quantity by epoch, in training and in validation, and mark the best epoch of validation."""
     epochs = np.arange(1, len(history[name]) + 1)
     marker = "o" if len(epochs) < 3 else None
-    mine = drawable(history[name])
-    axes.plot(epochs, mine, color=BLUE, marker=marker, label="training")
-    other = drawable(history.get(f"validation {name}", ()))
-    if len(other):
-        axes.plot(epochs, other, color=ORANGE, marker=marker, label="validation")
-        if np.isfinite(other).any():
-            _mark_best(axes, epochs, other, lower=lower)
+    training = drawable(history[name])
+    axes.plot(epochs, training, color=BLUE, marker=marker, label="training")
+    validation = drawable(history.get(f"validation {name}", ()))
+    if len(validation):
+        axes.plot(epochs, validation, color=ORANGE, marker=marker, label="validation")
+        if np.isfinite(validation).any():
+            _mark_best(axes, epochs, validation, lower=lower)
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", title=name)
-    values = np.concatenate([mine, other])
+    values = np.concatenate([training, validation])
     values = values[np.isfinite(values)]
     if lower and len(values) and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
@@ -112,16 +103,16 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str, *, lowe
 
 
 def _mark_best(axes: Any, epochs: np.ndarray[Any, Any], values: np.ndarray[Any, Any], *, lower: bool) -> None:
-    """Mark the best of a curve, with the words on the side where the curve itself is not."""
+    """Mark the best value of a curve, with the label on the side away from the curve."""
     at = int(np.nanargmin(values) if lower else np.nanargmax(values))
     axes.plot(epochs[at], values[at], "o", color=ORANGE, markersize=5)
     axes.annotate(f"best: epoch {epochs[at]}", (epochs[at], values[at]), xytext=(0, -7 if lower else 7), fontsize=8,
                   textcoords="offset points", ha="center", va="top" if lower else "bottom", color=ORANGE)  # fmt: skip
-    axes.margins(y=0.12)  # room for the words
+    axes.margins(y=0.12)  # room for the label
 
 
 def confusion_figure(counts: np.ndarray[Any, Any], labels: Sequence[str], title: str = "") -> Any:
-    """Return a figure of how often each true class was taken for each other."""
+    """Return a figure of the confusion matrix."""
     n = len(counts)
     figure = new_figure(max(4.2, 0.52 * n + 2), max(3.6, 0.48 * n + 1.6))
     axes = figure.subplots()
@@ -139,7 +130,7 @@ def confusion_figure(counts: np.ndarray[Any, Any], labels: Sequence[str], title:
 
 
 def scatter_figure(predicted: Any, true: Any, title: str = "", name: str = "target") -> Any:
-    """Return a figure of predictions against what was right, with the line on which both are equal."""
+    """Return a figure of predictions against true values, with the line of equality."""
     figure = new_figure(4.8, 4.4)
     axes = figure.subplots()
     low, high = min(np.min(predicted), np.min(true)), max(np.max(predicted), np.max(true))

@@ -1,4 +1,4 @@
-"""`summary`: a model as a table."""
+"""`summary`: the layers, shapes, parameters and memory of a model as a table."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 import autograd as ag
 from nn.module import Module
-from nn.random import get_rng_state, set_rng_state
+from nn.random import fork_rng
 
 __all__ = ["Summary", "summary"]
 
-BATCH = 2  # examples that are sent through; batch normalisation needs more than one
+BATCH = 2  # examples of the forward pass; batch normalization requires more than one
 
 
 class Row(NamedTuple):
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 class Summary:
-    """The table of a model; print it.
+    """The table of a model, to be printed.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Summary:
     parameters, trainable : int
         All parameters, shared ones once, and those that require a gradient.
     parameter_bytes, activation_bytes : int
-        Memory of parameters and buffers, and of all layers' outputs for one example.
+        Memory of parameters and buffers, and of the outputs of all layers for one example.
     """
 
     def __init__(self, rows: list[Row], trainable: int, activation_bytes: int) -> None:
@@ -69,7 +69,7 @@ class Summary:
 
 
 def size_text(count: int) -> str:
-    """Return a number of bytes in the unit that reads best."""
+    """Return a number of bytes with a suitable unit."""
     size = float(count)
     for unit in ("B", "kB", "MB"):
         if size < 1000:
@@ -84,11 +84,11 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = Non
     Parameters
     ----------
     model : Module
-        It is not changed: a copy is run on zeros.
+        The model; a copy of it is run on zeros.
     *input_shape : int or tuple of int
         Shape of one example of the input, without the batch, or of each input if there are several.
     dtype : dtype, optional
-        Type of the inputs: integers for an `Embedding`; by default that of the parameters.
+        Dtype of the inputs: integers for an `Embedding`; by default that of the parameters.
 
     Returns
     -------
@@ -98,9 +98,9 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = Non
     Raises
     ------
     TypeError
-        If `model` is no Module.
+        If `model` is not a Module.
     ValueError
-        If the input does not fit, as the layer says.
+        If a layer does not accept the input.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = Non
     memory       536 B, and 152 B of layers' outputs for each example
     """
     if not isinstance(model, Module):
-        raise TypeError(f"summary takes a Module, not {type(model).__name__}")
+        raise TypeError(f"summary takes a Module, got {type(model).__name__}")
     twin = copy.deepcopy(model).train()
     if dtype is None:
         dtype = next((p.dtype for p in twin.parameters() if hasattr(p, "dtype")), ag.get_default_dtype())
@@ -125,12 +125,8 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = Non
     outputs: dict[int, Any] = {}
     for part in twin.modules():
         part.register_forward_hook(lambda module, args, output: outputs.update({id(module): output}))
-    state = get_rng_state()
-    try:
-        with ag.no_grad():
-            twin(*(np.zeros((BATCH, *shape), dtype) for shape in shapes))
-    finally:
-        set_rng_state(state)
+    with ag.no_grad(), fork_rng():
+        twin(*(np.zeros((BATCH, *shape), dtype) for shape in shapes))
     seen: set[int] = set()
     rows = [_row(path, module, outputs.get(id(module)), seen) for path, module in twin.named_modules()]
     trainable = sum(int(np.size(p.data)) for p in model.parameters() if p.requires_grad)
@@ -139,19 +135,19 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = Non
 
 
 def _row(path: str, module: Module, output: Any, seen: set[int]) -> Row:
-    """Return the line of one module, with the parameters that no line above has counted."""
+    """Return the row of one module, with its parameters except those counted in earlier rows."""
     held = [thing for name, thing in module._attributes() if not isinstance(thing, Module)]
     own = [thing for thing in held if id(thing) not in seen]
     seen.update(map(id, own))
     arrays = [thing if isinstance(thing, np.ndarray) else np.asarray(thing.data) for thing in own]
     buffers = [a for name in module._buffers if (a := getattr(module, name)) is not None]
-    shape = None if output is None else tuple(np.shape(output.data if hasattr(output, "op") else output))
+    shape: tuple[Any, ...] | None = (
+        None if output is None else tuple(np.shape(output.data if hasattr(output, "op") else output))
+    )
     if shape and shape[0] == BATCH:
-        shown: tuple[Any, ...] | None = ("N", *shape[1:])
-    else:
-        shown = shape
+        shape = ("N", *shape[1:])
     count = sum(a.size for a in arrays)
-    return Row(path, type(module).__name__, shown, count, sum(a.nbytes for a in [*arrays, *buffers]))
+    return Row(path, type(module).__name__, shape, count, sum(a.nbytes for a in [*arrays, *buffers]))
 
 
 def _bytes(output: Any) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 import autograd as ag
 from autograd import Tensor, Value, gradients
-from autograd.__main__ import main
+from autograd.cli.commands import main
 from autograd.cli.parsing import ExpressionError, parse
 from autograd.extend import primitive
 

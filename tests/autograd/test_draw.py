@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 import autograd as ag
 from autograd import Tensor, Value
 from autograd.drawing import render as r
-from autograd.drawing.annotations import Annotations
 from autograd.drawing.dot import escaped
 from autograd.drawing.draw import draw
 from autograd.drawing.folding import Folding, Snapshot, nearest
-from autograd.drawing.graph_to_dot import GraphToDot, Style
+from autograd.drawing.graph_to_dot import Annotations, GraphToDot, Style
 from autograd.drawing.themes import THEMES
 from autograd.explaining.formatting import cut, format_array, format_number, visible
 from autograd.graph import set_operation
@@ -144,7 +143,7 @@ def test_an_index_is_part_of_its_operation():
     assert labels(draw(x[np.arange(40), 0]).source, "ellipse") == ["[(40,) int64, 0]"]
 
 
-def test_parameters_that_were_given_are_shown():
+def test_parameters_of_an_operation_are_shown():
     x = Tensor(np.ones((4, 5)), requires_grad=True)
     assert labels(draw(x.sum(axis=1, keepdims=True)).source, "ellipse") == [r"sum\naxis=1, keepdims=True"]
     assert labels(draw(x.sum()).source, "ellipse") == ["sum"]
@@ -158,25 +157,25 @@ def test_a_tensor_shows_shape_range_and_gradient():
     assert labels(draw(W, values=False, gradients=False).source) == [r"W|(2,\ 3)"]
 
 
-def test_no_gradient_is_shown_where_there_is_none():
+def test_missing_gradient_is_not_shown():
     x, W = Tensor([1.0], name="x"), Tensor([1.0], name="W", requires_grad=True)
     assert "grad" not in draw(x * W).source
 
 
-def test_a_gradient_that_is_a_node_is_shown_as_its_numbers():
+def test_gradient_that_is_a_node_shows_its_data():
     x = Value(3.0, name="x")
     y = x * x
     y.backward(create_graph=True)
     assert r"x|3|grad\ 6" in labels(draw(y).source)
 
 
-def test_a_result_without_history_is_one_box():
+def test_leaf_is_one_box():
     with ag.no_grad():
         y = Value(3.0) * 2
     assert labels(draw(y).source) == ["6"]
 
 
-def test_several_results_share_one_picture():
+def test_several_results_share_one_drawing():
     x = Value(1.0, name="x")
     picture = draw([x.exp(), x.sin()])
     assert labels(picture.source, "ellipse") == ["exp", "sin"]
@@ -193,13 +192,13 @@ def test_names_come_from_a_mapping():
     assert [label for label in shown if label.strip("\\ ")] == ["a", "w[0]", "w[1]", "model.0.weight", "total"]
 
 
-def test_names_are_not_written_into_the_graph():
+def test_given_names_do_not_change_the_graph():
     a = Value(1.0)
     draw(a * 2, names={"a": a})
     assert a.name == ""
 
 
-def test_a_name_that_is_no_string_is_shown():
+def test_name_that_is_not_a_string_is_shown():
     a = Value(1.0)
     a.name = 7
     assert labels(draw(a, values=False, gradients=False).source) == ["7"]
@@ -223,13 +222,13 @@ def test_every_direction_and_theme_draws(neuron, direction, theme):
         ({"depth": -1}, "depth must be at least 1.*-1"),
     ],
 )
-def test_a_wrong_option_names_the_choices(neuron, options, says):
+def test_invalid_option_raises_with_the_choices(neuron, options, says):
     with pytest.raises(ValueError, match=says):
         draw(neuron, **options)
 
 
 @pytest.mark.parametrize("root", [3, "x", None, [], [Value(1.0), 2.0], np.ones(3)])
-def test_what_is_no_node_is_refused(root):
+def test_draw_of_other_objects_raises(root):
     with pytest.raises(TypeError, match="Value or Tensor"):
         draw(root)
 
@@ -240,7 +239,7 @@ def test_drawing_leaves_the_graph_as_it_was(neuron):
     assert [(n.data, n.grad, n.name) for n in ag.topological_order(neuron)] == before
 
 
-def test_a_picture_is_of_its_moment(neuron):
+def test_drawing_does_not_follow_later_changes(neuron):
     picture = draw(neuron)
     source = picture.source
     neuron.args[0].data = 99.0
@@ -273,7 +272,7 @@ def irregular(length, used=20, seed=0):
     return nodes[-1]
 
 
-def test_a_large_graph_is_folded_and_says_so():
+def test_large_graph_is_folded_with_a_message():
     picture = draw(irregular(5000))
     count = len(ag.topological_order(irregular(5000)))
     shown = len(labels(picture.source))
@@ -296,7 +295,7 @@ def test_a_loop_is_drawn_once():
     )
 
 
-def test_all_of_a_large_graph_can_be_had():
+def test_limit_none_draws_a_large_graph_completely():
     _, y = chain(600)
     picture = draw(y, limit=None)
     assert picture.message == ""
@@ -331,7 +330,7 @@ def test_depth_counts_operations(neuron):
     assert draw(neuron, depth=3).message == ""
 
 
-def test_nothing_hidden_was_made_from_anything_shown():
+def test_hidden_nodes_do_not_depend_on_shown_ones():
     x, deep = chain(20)
     y = deep * x  # x is near the result one way, far the other
     graph = Snapshot([y])
@@ -348,7 +347,7 @@ def test_nodes_behind_two_operations_are_counted_once():
     assert len(labels(source, "box")) == 2
 
 
-def test_a_cycle_is_refused():
+def test_cycle_raises():
     a = Value(1.0)
     b = a * 2
     c = b + 1
@@ -361,7 +360,7 @@ def test_a_cycle_is_refused():
     set_operation(b, b.op, (a, 2.0), b.raw, {})
 
 
-def test_a_graph_that_changes_while_it_is_drawn_does_no_harm(neuron):
+def test_graph_modified_while_it_is_drawn_raises_or_draws(neuron):
     graph = Snapshot([neuron])
 
     def source():
@@ -382,7 +381,7 @@ def test_the_same_graph_gives_the_same_bytes(neuron):
     assert draw(neuron).source == draw(neuron).source
 
 
-def test_the_bytes_do_not_depend_on_the_process():
+def test_source_does_not_depend_on_the_hash_seed():
     code = (
         "from autograd import Value; from autograd.drawing.draw import draw\n"
         "a, b, c = (Value(float(i), name=n) for i, n in enumerate('abc'))\n"
@@ -457,7 +456,7 @@ def test_any_text_is_shown_literally_and_changes_nothing_else(record, texts):
 @pytest.mark.parametrize(
     "nasty", ["<IMG SRC='/etc/passwd'/>", 'x" URL="javascript:alert(1)', "<script>alert(1)</script>"]
 )
-def test_nothing_active_gets_into_the_picture(nasty):
+def test_svg_has_no_scripts_or_links(nasty):
     x = Value(1.0, name=nasty)
     svg = r._embedded(draw(x * 2, names={nasty: x}).source, "svg", 30)
     tags = {element.tag.removeprefix(SVG) for element in ET.fromstring(svg).iter()}
@@ -511,7 +510,7 @@ def test_numbers_are_short(x, text):
         (np.array(["text"] * 9), ""),
     ],
 )
-def test_arrays_are_summed_up(array, text):
+def test_arrays_are_summarized(array, text):
     assert format_array(array) == text
 
 
@@ -536,11 +535,11 @@ def test_a_notebook_without_an_engine_gets_text_and_help(neuron, monkeypatch):
     assert "pip install 'chainrule[viz]'" in bundle["text/plain"]
 
 
-def test_a_picture_is_saved(neuron, tmp_path):
+def test_save_writes_the_drawing(neuron, tmp_path):
     picture = draw(neuron)
     assert picture.save(tmp_path / "graph.dot").read_text() == picture.source
     assert picture.save(str(tmp_path / "graph.svg")).read_bytes() == picture.svg().encode()
 
 
-def test_draw_is_reached_from_the_package(neuron):
+def test_draw_is_a_name_of_the_package(neuron):
     assert ag.draw(neuron).source == draw(neuron).source

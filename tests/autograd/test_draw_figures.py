@@ -67,19 +67,19 @@ def test_equal_graphs_have_no_colours():
     assert {fill for _, fill in fills(source)} == {LIGHT.inner[0]}
 
 
-def test_other_numbers_of_the_same_leaf_are_marked():
+def test_diff_marks_a_leaf_with_other_data():
     source = ag.draw_diff(Value(3.0, name="a") * 2, Value(4.0, name="a") * 2).source
     assert painted(source, LIGHT.changed[0]) == ["a|3", "6", "a|4", "8"]
 
 
-def test_what_only_the_first_has_is_marked():
+def test_diff_marks_nodes_of_the_first_graph_only():
     x = Value(3.0, name="x")
     source = ag.draw_diff((x + 1).exp(), x.exp()).source
     assert painted(source, LIGHT.sides[0][0]) == ["4", "+"]
     assert painted(source, LIGHT.sides[1][0]) == []
 
 
-def test_other_shapes_and_kinds_do_not_trip_it():
+def test_diff_accepts_other_shapes_and_dtypes():
     x = Tensor(np.ones(3), requires_grad=True, name="x")
     wider = Tensor(np.ones(4), requires_grad=True, name="x")
     for a, b in (
@@ -110,7 +110,7 @@ def test_comparisons_draw_with_any_titles(engine, theme):
         assert (kinds.count("node"), kinds.count("cluster")) == (8, 2)
 
 
-def test_a_comparison_takes_two_nodes():
+def test_diff_of_other_objects_raises():
     with pytest.raises(TypeError, match="two Values or Tensors"):
         ag.draw_diff(Value(1.0), 2.0)
     with pytest.raises(ValueError, match="theme must be one of"):
@@ -142,13 +142,13 @@ def test_there_is_a_frame_for_every_step(film):
     ]
 
 
-def test_gradients_appear_where_they_arrive(film):
+def test_gradients_appear_in_the_frame_of_their_step(film):
     shown = [next(label for label in labels(frame) if label.startswith("a|")) for frame in film.frames]
     assert shown == ["a|2|grad", "a|2|grad", "a|2|grad", "a|2|grad 1", "a|2|grad -2", "a|2|grad -2", "a|2|grad -2"]
     assert [frame.count("dir=back") for frame in film.frames] == [0, 0, 1, 1, 1, 1, 0]
 
 
-def test_the_film_ends_with_the_gradients_of_backward():
+def test_animation_ends_with_the_gradients_of_backward():
     a, b = Value(2.0, name="a"), Value(-3.0, name="b")
     f = ((a * b).tanh() + a / b).exp()
     last = ag.draw_backward(f).frames[-1]
@@ -157,7 +157,7 @@ def test_the_film_ends_with_the_gradients_of_backward():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_box_ever_moves(film, engine):
+def test_boxes_do_not_move_between_frames(film, engine):
     places = set()
     for frame in film.frames:
         svg = ET.fromstring(engine(frame, "svg", 30))
@@ -167,7 +167,7 @@ def test_no_box_ever_moves(film, engine):
     assert len(places) == 1
 
 
-def test_a_film_is_a_gif_that_repeats(tmp_path, film):
+def test_animation_is_a_gif_that_repeats(tmp_path, film):
     path = film.save(tmp_path / "pass.gif", seconds=0.5)
     with Image.open(io.BytesIO(path.read_bytes())) as gif:
         assert (gif.format, gif.n_frames, gif.info["loop"]) == ("GIF", 7, 0)
@@ -175,7 +175,7 @@ def test_a_film_is_a_gif_that_repeats(tmp_path, film):
     assert [p.name for p in tmp_path.iterdir()] == ["pass.gif"]
 
 
-def test_a_film_is_saved_as_gif_only(film, tmp_path):
+def test_animation_with_another_suffix_raises(film, tmp_path):
     with pytest.raises(ValueError, match=r"\.gif"):
         film.save(tmp_path / "pass.mp4")
     with pytest.raises(FileNotFoundError, match="does not exist"):
@@ -184,7 +184,7 @@ def test_a_film_is_saved_as_gif_only(film, tmp_path):
     assert isinstance(film, Animation)
 
 
-def test_what_is_too_large_for_a_film_is_refused():
+def test_animation_of_a_large_graph_raises():
     x = y = Value(1.0)
     for _ in range(70):
         y = y * x
@@ -194,7 +194,7 @@ def test_what_is_too_large_for_a_film_is_refused():
         ag.draw_backward(3.0)
 
 
-def test_a_film_of_arrays():
+def test_animation_of_arrays():
     W = Tensor(np.ones((2, 3)), requires_grad=True, name="W")
     frames_of = ag.draw_backward((W @ np.ones(3)).sum()).frames
     assert len(frames_of) == 5
@@ -204,13 +204,13 @@ def test_a_film_of_arrays():
 # Neurons, and both passes.
 
 
-def test_weights_are_width_and_sign():
+def test_weights_have_width_and_colour():
     source = ag.neuron_diagram([("in", 2), ("out", 1, [[2.0, -1.0]])]).source
     lines = re.findall(r"-> \w+ \[arrowhead=none color=\"(#\w{6})\w\w\" penwidth=([\d.]+)\]", source)
     assert lines == [(LIGHT.signs[0], "2.12"), (LIGHT.signs[1], "4.00")]  # the smaller one first
 
 
-def test_neurons_show_what_they_put_out_and_the_sign_of_their_bias():
+def test_neurons_show_output_and_sign_of_bias():
     source = ag.neuron_diagram([("in", 1, None, [0.5]), ("out", 2, [[1.0], [0.0]], [1.25, 0], [-1.0, 0.0])]).source
     assert labels(source, "circle") == ["0.5", "1.2", "0"]
     assert attributes(source, "1.2")["color"] == LIGHT.signs[0]

@@ -37,16 +37,16 @@ def f(leaves):
     return f
 
 
-def test_partials_stand_on_the_arrows_into_an_operation(f):
+def test_partials_label_the_arrows_into_an_operation(f):
     assert edge_labels(ag.draw(f, partials=True).source) == ["-3", "2", "1", "1", "0.001341"]
     assert edge_labels(ag.draw(f).source) == []
 
 
-def test_partials_with_formulas_are_read_off_the_rules(f):
+def test_partials_with_formulas_show_the_rules(f):
     assert edge_labels(ag.draw(f, partials=True, formulas=True).source)[::2] == ["b = -3", "1", "1 - f * f = 0.001341"]
 
 
-def test_no_partial_where_no_gradient_passes():
+def test_arrow_without_gradient_has_no_partial():
     x, y = Value(2.0, name="x"), Tensor([1.0, 2.0], name="data")
     assert edge_labels(ag.draw(x * y, partials=True).source) == ["[1, 2]"]
     assert edge_labels(ag.draw(y * y, partials=True).source) == []
@@ -60,13 +60,13 @@ def test_the_partial_of_an_array_operation_is_a_summary_or_a_formula():
     assert edge_labels(ag.draw(ag.exp(W), partials=True).source) == ["1 … 148.4"]
 
 
-def test_partials_and_shades_leave_gradients_alone(f, leaves):
+def test_partials_and_shades_do_not_change_grad(f, leaves):
     before = [leaf.grad for leaf in leaves]
     ag.draw(f, partials=True, color="gradient")
     assert [leaf.grad for leaf in leaves] == before
 
 
-def test_formulas_name_what_has_no_name(f):
+def test_formulas_number_unnamed_nodes(f):
     shown = labels(ag.draw(f, formulas=True, values=False, gradients=False).source)
     assert shown == ["a", "b", "v1|a * b", "c", "v2|a * b + c", "f|tanh(a * b + c)"]
 
@@ -80,7 +80,7 @@ def test_a_long_formula_shows_the_last_operation_only():
     assert re.fullmatch(r"L\|sin\(v\d+\)", last)
 
 
-def test_formulas_of_a_deep_graph_need_no_recursion():
+def test_formulas_of_a_deep_graph_do_not_recurse():
     y = x = Value(1.0, name="x")
     for _ in range(5000):
         y = y + x
@@ -88,7 +88,7 @@ def test_formulas_of_a_deep_graph_need_no_recursion():
 
 
 @pytest.mark.parametrize("theme", list(THEMES))
-def test_a_way_is_highlighted_from_the_leaf_to_the_result(f, leaves, theme):
+def test_path_highlights_from_the_leaf_to_the_result(f, leaves, theme):
     source = ag.draw(f, path=leaves[0], theme=theme, values=False, gradients=False).source
     marked = [label for label in ("a", "f") if attributes(source, label).get("penwidth") == "2.2"]
     assert marked == ["a", "f"]
@@ -98,12 +98,12 @@ def test_a_way_is_highlighted_from_the_leaf_to_the_result(f, leaves, theme):
     assert len(nodes) == 9
 
 
-def test_several_ways_at_once(f, leaves):
+def test_path_accepts_several_nodes(f, leaves):
     source = ag.draw(f, path=leaves[:2], gradients=False).source
     assert [attributes(source, x).get("penwidth") for x in "abc"] == ["2.2", "2.2", None]
 
 
-def test_a_way_from_elsewhere_is_refused(f):
+def test_path_from_another_graph_raises(f):
     with pytest.raises(ValueError, match="does not depend"):
         ag.draw(f, path=Value(1.0))
 
@@ -134,13 +134,13 @@ def test_several_results_share_one_reverse_pass():
     ("options", "says"),
     [({"color": "pink"}, "kind, gradient, got 'pink'"), ({"zoom": "atoms"}, "layers, tensors, scalars, got 'atoms'")],
 )
-def test_a_wrong_option_names_the_choices(f, options, says):
+def test_invalid_option_raises_with_the_choices(f, options, says):
     with pytest.raises(ValueError, match=says):
         ag.draw(f, **options)
 
 
 @pytest.mark.parametrize("options", [{"zoom": "layers"}, {"loss": abs}])
-def test_options_of_models_are_refused_for_results(f, options):
+def test_options_of_models_raise_for_results(f, options):
     with pytest.raises(TypeError, match=r"draw\(model, x\)"):
         ag.draw(f, **options)
     with pytest.raises(TypeError, match=r"draw\(model, x\)"):
@@ -164,7 +164,7 @@ def test_options_of_models_are_refused_for_results(f, options):
         (list(range(50)), []),
     ],
 )
-def test_runs(signs, found):
+def test_runs_finds_repetitions(signs, found):
     assert list(runs(signs)) == found
 
 
@@ -193,7 +193,7 @@ def test_loops_in_loops_are_frames_in_frames():
     assert any(label in ("× 9", "× 10") for label in shown)
 
 
-def test_what_differs_in_wiring_is_not_folded():
+def test_operations_connected_differently_are_not_folded():
     fibonacci = [Value(1.0), Value(1.0)]
     for _ in range(600):
         fibonacci.append(fibonacci[-1] + fibonacci[-2])
@@ -204,7 +204,7 @@ def test_what_differs_in_wiring_is_not_folded():
     assert len(labels(ag.draw(y).source, "ellipse")) <= 4
 
 
-def test_other_exponents_are_not_the_same_operation():
+def test_powers_with_different_exponents_are_not_folded():
     x = y = Value(0.1)
     for i in range(600):
         y = y ** (2 + i % 3) + x
@@ -294,7 +294,7 @@ def test_the_same_program_gives_the_same_bytes():
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("seed", "steps", "expand"), [(836405, 23, 1), (314200, 22, 2), (246002, 23, 2)])
-def test_frames_lose_no_edge(engine, seed, steps, expand):
+def test_frames_keep_every_edge(engine, seed, steps, expand):
     # These made `dot` give up before frames were ranked the new way.
     picture = ag.draw(Program(seed, steps), Value(1.0), Value(2.0), expand=expand, direction="TB")
     nodes, edges = boxes(picture.source)
@@ -323,6 +323,6 @@ def test_operands_lie_in_their_order_in_frames_too(engine):
 
 
 @pytest.mark.parametrize(("direction", "label"), [("LR", "=-3]"), ("TB", '="  -3 "]'), ("BT", '="  -3 "]')])
-def test_words_stand_beside_an_arrow_that_goes_down(direction, label):
+def test_labels_are_padded_beside_vertical_arrows(direction, label):
     picture = ag.draw(Value(2.0) * Value(-3.0), partials=True, direction=direction)
     assert f"[label{label}" in picture.source

@@ -91,14 +91,14 @@ def test_an_argument_used_twice_in_one_operation_gives_two_steps():
     assert second.total == 6.0
 
 
-def test_steps_of_what_has_no_gradient_are_refused_as_backward_refuses_it():
+def test_steps_without_gradient_raise_like_backward():
     with pytest.raises(RuntimeError, match="requires_grad"):
         list(backward_steps(Tensor([1.0]).sum()))
     with pytest.raises(RuntimeError, match="scalar"):
         list(backward_steps(Tensor([1.0, 2.0], requires_grad=True) * 2.0))
 
 
-def test_a_rule_in_plain_numpy_still_explains_its_numbers():
+def test_rule_in_plain_numpy_is_explained_without_formula():
     @primitive(lambda g, y, x: g * math.exp(x.real))
     def opaque_exp(x):
         return math.exp(x)
@@ -116,18 +116,18 @@ def test_a_rule_in_plain_numpy_still_explains_its_numbers():
 
 
 @pytest.mark.parametrize(("name", "suffix"), examples.RECORDED)
-def test_a_page_reads_as_recorded(name, suffix):
+def test_explanation_equals_the_recorded_file(name, suffix):
     recorded = (examples.GOLDEN / f"{name}.{suffix}").read_text(encoding="utf-8")
     assert getattr(examples.EXAMPLES[name](), examples.FORMS[suffix]) == recorded
 
 
-def test_a_page_says_what_a_learner_asks():
+def test_explanation_contains_the_essential_facts():
     text = explain(examples.shared()).text
     assert "5 nodes with a gradient, 7 edges, 4 paths" in text
     assert "x, v1, v2, v3, y" in text
 
 
-def test_paths_of_a_ladder_are_counted_without_walking_them():
+def test_paths_of_a_ladder_are_counted_without_enumeration():
     x = Value(1.0, name="x")
     y = x
     for _ in range(200):
@@ -167,12 +167,12 @@ def test_a_derivation_of_the_root_itself_is_one():
 
 
 @pytest.mark.parametrize("thing", [3.0, "a", None, [Value(1.0)]])
-def test_only_nodes_are_explained(thing):
+def test_explain_of_other_objects_raises(thing):
     with pytest.raises(TypeError, match="Value or Tensor"):
         explain(thing)
 
 
-def test_limit_leaves_out_and_says_so():
+def test_limit_shortens_with_a_message():
     x = Value(0.1, name="x")
     y = x
     for _ in range(100):
@@ -187,7 +187,7 @@ def test_limit_leaves_out_and_says_so():
         explain(y, limit=0)
 
 
-def test_the_numbers_of_the_recording_are_explained_not_later_ones():
+def test_recorded_values_are_explained_after_leaves_change():
     a = Value(2.0, name="a")
     y = a * a
     a.data = 100.0
@@ -195,7 +195,7 @@ def test_the_numbers_of_the_recording_are_explained_not_later_ones():
     assert "100" not in explain(y).text
 
 
-def test_an_explanation_works_where_nothing_is_recorded():
+def test_explain_works_in_no_grad():
     root = examples.neuron()
     with no_grad():
         assert "1 - f * f" in explain(root).text
@@ -203,7 +203,7 @@ def test_an_explanation_works_where_nothing_is_recorded():
 
 @pytest.mark.parametrize("number", [0.0, -0.0, 1e-300, 1e300, float("inf"), float("nan")])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_edge_numbers_are_readable_in_every_form(number):
+def test_nan_and_infinity_are_readable_in_every_format(number):
     page = explain(Value(number, name="a") * 2.0 + Tensor([number, 1.0]).sum())
     assert len(page.text) < 3000
     for form in (page.markdown, page.latex, page.html):
@@ -230,7 +230,7 @@ def test_batched_and_broadcast_operations_are_explained():
     assert "so the gradient is summed" in text
 
 
-def test_tensors_of_one_number_are_explained_as_numbers():
+def test_tensors_of_one_element_are_explained_as_scalars():
     s, a = Tensor(2.0, requires_grad=True, name="s"), Value(3.0, name="a")
     root = (s.sum() * a + s.reshape(()).mean()).exp()
     text = explain(root).text
@@ -267,7 +267,7 @@ class Balanced(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_a_hostile_name_stays_text_in_every_form():
+def test_hostile_name_is_text_in_every_format():
     page = explain(Value(1.0, name=HOSTILE) * Value(2.0, name="b"), wrt=HOSTILE[:0] or "b")
     parser = Balanced()
     parser.feed(page.html)
@@ -361,7 +361,7 @@ def test_an_output_without_unicode_gets_ascii(encoding):
     assert "upstream * local" in text
 
 
-def test_ascii_spells_every_sign_the_pages_use():
+def test_ascii_replaces_every_sign_of_an_explanation():
     for make in examples.EXAMPLES.values():
         assert "\\u" not in ascii_only(make().text)
 

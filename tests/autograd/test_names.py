@@ -24,16 +24,16 @@ def test_the_small_names_make_nodes_and_hide_no_module():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Tensor(3, 4), r"Tensor\(data, requires_grad=\.\.\.\).*shape is not given this way"),
-        (lambda: Tensor([1.0], "W"), "requires_grad is True or False, not 'W'"),
-        (lambda: Tensor(1, 2, 3), "shape is not given this way"),
-        (lambda: Tensor([1.0], True, 5), "name is a string, not 5"),
-        (lambda: nn.Parameter([1.0], 1), "requires_grad is True or False, not 1"),
-        (lambda: ag.as_tensor([1.0], np.float32), "requires_grad is True or False"),
-        (lambda: Value(1.0, requires_grad="no"), "requires_grad is True or False"),
+        (lambda: Tensor(3, 4), r"Tensor\(data, requires_grad=\.\.\.\).*for a shape write"),
+        (lambda: Tensor([1.0], "W"), "requires_grad must be True or False, got 'W'"),
+        (lambda: Tensor(1, 2, 3), "for a shape write"),
+        (lambda: Tensor([1.0], True, 5), "name must be a string, got 5"),
+        (lambda: nn.Parameter([1.0], 1), "requires_grad must be True or False, got 1"),
+        (lambda: ag.as_tensor([1.0], np.float32), "requires_grad must be True or False"),
+        (lambda: Value(1.0, requires_grad="no"), "requires_grad must be True or False"),
     ],
 )
-def test_what_is_no_flag_and_no_name_is_refused(make, said):
+def test_invalid_flag_or_name_raises(make, said):
     with pytest.raises(TypeError, match=said):
         make()
 
@@ -53,12 +53,12 @@ def test_flags_and_names_of_other_types_that_mean_the_same():
         ("long", r"astype\(np\.int64\)"),
         ("contiguous", "leave it out"),
         ("add", r"a \+ b"),
-        ("add_", r"not written in place.*a \+ b"),
-        ("relu_", r"not written in place.*t = t\.relu\("),
+        ("add_", r"cannot be modified in place.*a \+ b"),
+        ("relu_", r"cannot be modified in place.*t = t\.relu\("),
         ("grad_fn", r"t\.op"),
     ],
 )
-def test_a_missing_name_is_answered_with_what_to_write(name, said):
+def test_missing_attribute_suggests_the_equivalent(name, said):
     t = Tensor([1.0])
     with pytest.raises(AttributeError, match=said) as caught:
         getattr(t, name)
@@ -68,16 +68,16 @@ def test_a_missing_name_is_answered_with_what_to_write(name, said):
 
 
 @pytest.mark.parametrize("name", ["nonsense", "nonsense_", "__cuda__", "_ipython_display_", "__array_interface__"])
-def test_other_names_are_missing_without_a_word(name):
+def test_unknown_attribute_has_no_suggestion(name):
     with pytest.raises(AttributeError, match=f"^'Tensor' object has no attribute '{name}'$"):
         getattr(Tensor([1.0]), name)
 
 
-def test_no_hint_is_given_for_what_is_there():
+def test_existing_attributes_have_no_suggestion():
     assert not [name for name in {**INSTEAD, **INSTEAD_SENTENCES} if hasattr(Tensor, name)]
 
 
-def test_protocols_find_what_they_found():
+def test_protocol_attributes_are_missing():
     t = Tensor([1.0, 2.0], name="t")
     for twin in (copy.copy(t), copy.deepcopy(t), pickle.loads(pickle.dumps(t))):
         np.testing.assert_array_equal(twin.data, t.data)

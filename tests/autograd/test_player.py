@@ -36,7 +36,7 @@ def real(x):
 # ---------------------------------------------------------------------------------------------- the file
 
 
-def test_the_page_is_one_file_that_asks_for_nothing():
+def test_page_is_one_file_without_external_resources():
     text = play(parse(FORMULA, NUMBERS)).html
     assert len(text.encode("utf-8")) < 150_000
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
@@ -50,12 +50,12 @@ def test_the_page_is_one_file_that_asks_for_nothing():
     )
 
 
-def test_thirty_nodes_take_less_than_a_third_of_the_room():
+def test_page_of_thirty_nodes_is_small():
     root = parse("+".join(f"a*{i}" for i in range(15)), {"a": 1.0})
     assert len(play(root).html) < 50_000
 
 
-def test_a_hostile_name_ends_nothing():
+def test_hostile_name_does_not_close_the_script():
     page = play(Value(1.0, name=HOSTILE) * Value(2.0, name="b"))
     assert page.html.count("</script>") == TEMPLATE.read_text(encoding="utf-8").count("</script>")
     assert "onerror=alert" not in re.sub(r'id="data">.*?</script>', "", page.html, flags=re.S)
@@ -68,7 +68,7 @@ def test_same_graph_same_page():
     assert play(examples.mlp()).html == play(examples.mlp()).html
 
 
-def test_the_page_is_written_whole_or_not_at_all(tmp_path):
+def test_page_is_written_atomically(tmp_path):
     file = tmp_path / "page.html"
     page = play(examples.neuron(), file)
     assert file.read_text(encoding="utf-8") == page.html
@@ -88,12 +88,12 @@ def test_a_notebook_shows_the_page_in_a_frame():
 
 
 @pytest.mark.parametrize("thing", [3.0, None, [Value(1.0)]])
-def test_only_nodes_are_played(thing):
+def test_play_of_other_objects_raises(thing):
     with pytest.raises(TypeError, match="Value or Tensor"):
         play(thing)
 
 
-def test_a_graph_too_large_is_refused_with_the_limit():
+def test_play_of_a_large_graph_raises_with_the_limit():
     x = Value(1.0)
     y = x
     for _ in range(100_000):
@@ -102,13 +102,13 @@ def test_a_graph_too_large_is_refused_with_the_limit():
         play(y)
 
 
-def test_leaves_are_not_touched():
+def test_play_does_not_change_the_leaves():
     a = Value(2.0)
     play(a * a)
     assert a.grad == 0.0
 
 
-def test_the_page_tells_the_steps_of_the_engine():
+def test_page_has_the_steps_of_the_backward_pass():
     data = data_of(play(parse(FORMULA, NUMBERS)))
     root = parse(FORMULA, NUMBERS)
     root.backward()
@@ -129,14 +129,14 @@ def _leaves(root):
     return [node for node in topological_order(root) if node.op is None]
 
 
-def test_arrays_are_shown_and_the_page_says_why_it_does_not_compute_them():
+def test_page_of_arrays_explains_why_it_is_static():
     data = data_of(play(examples.mlp()))
     assert data["tape"] is None
     assert data["why"] == "its values are arrays"
     assert data["nodes"][0]["full"][0] == "array"
 
 
-def test_what_the_page_cannot_compute_is_named():
+def test_page_names_operations_it_cannot_compute():
     @elementwise(lambda y, x: 2 * x)
     def squared_in_a_test(x):
         return x * x
@@ -157,14 +157,14 @@ def test_what_the_page_cannot_compute_is_named():
         del PRIMITIVES["squared_in_a_test"], PRIMITIVES["squared_by_a_pullback"]
 
 
-def test_a_leaf_alone_is_a_page_too():
+def test_page_of_a_leaf():
     data = data_of(play(Value(2.0, name="a")))
     assert (data["steps"], data["edges"], data["title"]) == ([], [], "a")
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, -0.0, 1e-300, 1e300])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_edge_numbers_are_json(number):
+def test_nan_and_infinity_are_json(number):
     data = data_of(play(Value(number, name="a") * 2.0))
     assert data["nodes"][0]["value"] in (number, "inf", "-inf", "nan")
 
@@ -191,7 +191,7 @@ def test_two_edges_between_the_same_boxes_are_two_curves():
     assert len(set(found.paths)) == 2
 
 
-def test_a_lone_node_has_a_place():
+def test_layout_of_one_node():
     assert layout([90.0], []).places[0].x == 12
 
 
@@ -274,7 +274,7 @@ def test_every_elementwise_operation_has_a_form_for_floats():
 
 
 @needs_node
-def test_the_page_recomputes_as_the_engine_does_after_leaves_moved():
+def test_page_recomputes_like_the_engine_after_leaves_change():
     rng = np.random.default_rng(5)
     data = page_data(parse(FORMULA, NUMBERS), {})
     names = {n["name"]: k for k, n in enumerate(data["nodes"])}
@@ -297,7 +297,7 @@ def test_the_page_recomputes_as_the_engine_does_after_leaves_moved():
 
 @needs_node
 @pytest.mark.parametrize("x", [0.0, -1.0, 4.0])
-def test_what_is_not_taken_cannot_spoil_the_gradient_in_the_page_either(x):
+def test_branch_not_selected_by_where_has_zero_gradient_in_the_page(x):
     a = Value(x, name="a")
     root = where(a > 0, (a * 1.0).maximum(1e-300).log(), a * 2.0) + (where(a > 0, a, 1.0)).log()
     data = page_data(root, {})
@@ -362,7 +362,7 @@ def test_buttons_keys_and_slider_step_through_the_pass(opened):
     assert page.text_content("#n2 .value") == "−6"
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    assert say(page) == "Backward starts at f: df/df = 1"
+    assert say(page) == "The backward pass starts at f: df/df = 1"
     page.keyboard.press("ArrowRight")
     assert say(page) == "Backward 1 of 5: from f to v2. Upstream × local = 1 × 0.001341 = 0.001341; df/dv2 = 0.001341."
     assert page.text_content("#tag") == "1 × 0.001341= 0.001341"
@@ -396,13 +396,13 @@ def test_play_runs_to_the_end_and_pauses(opened):
     assert page.inner_text("#play") == "Play"
 
 
-def test_a_box_tells_its_derivation(opened):
+def test_box_shows_its_derivation(opened):
     page = opened(examples.shared())
     page.fill("#slider", "9")
     assert say(page).endswith("dy/dx is 0.1411 so far.")
     page.hover("#n0")
     assert page.inner_text("#detail-title") == "Derivation of x"
-    assert "used 4 times" in page.inner_text("#detail")
+    assert "Used 4 times" in page.inner_text("#detail")
     assert page.locator("#detail math").count() == 6
     page.focus("#n1")
     assert page.inner_text("#detail-title") == "Derivation of v1"
@@ -425,7 +425,7 @@ def test_sliders_recompute_what_the_engine_computes(opened):
     assert page.input_value('[aria-label="Value of b as a number"]') == "6.88"
 
 
-def test_steps_downhill_go_downhill(opened):
+def test_gradient_descent_reduces_the_result(opened):
     page = opened(parse("(a - 3)**2 + (b + 1)**2", {"a": 0.0, "b": 0.0}))
     page.click("#descend")
     assert "8.4" not in page.inner_text("#loss") or "6.4" in page.inner_text("#loss")
@@ -435,7 +435,7 @@ def test_steps_downhill_go_downhill(opened):
     assert "51 steps downhill, from 10" in page.inner_text("#loss")
 
 
-def test_a_hostile_name_is_shown_and_does_nothing(opened):
+def test_hostile_name_is_shown_as_text(opened):
     page = opened(Value(1.0, name=HOSTILE) * Value(2.0, name="b"))
     page.keyboard.press("End")
     assert page.locator("img").count() == 0
@@ -445,7 +445,7 @@ def test_a_hostile_name_is_shown_and_does_nothing(opened):
 def test_arrays_step_with_shapes_and_matrices(opened):
     page = opened(examples.mlp())
     page.keyboard.press("End")
-    assert "of shape (2, 3)" in say(page)
+    assert "has shape (2, 3)" in say(page)
     assert page.locator("#detail mtable").count() == 2
     assert "arrays" in page.inner_text("#leaves")
 

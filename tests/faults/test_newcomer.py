@@ -10,7 +10,7 @@ import autograd as ag
 import nn
 import optim
 from autograd import Tensor, Value, draw, explain
-from autograd.__main__ import main as autograd_command
+from autograd.cli.commands import main as autograd_command
 from autograd.drawing.player import play
 from nn import checkpoint
 from nn.__main__ import main as nn_command
@@ -41,11 +41,11 @@ def fitted(model=None, loss=None, optimizer=None, data=(X, Y), **options):
 IN_PYTHON = {
     "explain and play": [
         (lambda: explain("a*b"), TypeError, ["explain(a * b)", "python -m autograd"]),
-        (lambda: explain(3.0), TypeError, ["begins with a Value"]),
+        (lambda: explain(3.0), TypeError, ["operations on a Value"]),
         (lambda: play(Value(2.0) * 3, "page.svg"), ValueError, ["ends in .html", "page.svg"]),
         (lambda: play(lambda x: x * x), TypeError, ["call the function on Values first"]),
-        (lambda: Value(2.0) ^ 2, TypeError, ["a power is written x**y"]),
-        (lambda: Value([1.0, 2.0]), TypeError, ["one number"]),
+        (lambda: Value(2.0) ^ 2, TypeError, ["write a power as x**y"]),
+        (lambda: Value([1.0, 2.0]), TypeError, ["one float"]),
         (lambda: ag.grad(Value(2.0) * 3), TypeError, ["expected a function", "gradients(y, x)"]),
         (lambda: (Tensor([1.0, 2.0]) * 2).sum().backward(), RuntimeError, ["Tensor(..., requires_grad=True)"]),
     ],
@@ -131,7 +131,7 @@ def test_diverging_training_warns_with_advice():
     [
         (["explain", "tanh(a*b)", "a=2,b=3"], "write a=2"),
         (["explain", "a*b", "a:2", "b=3"], "write name=number, as in a=2"),
-        (["explain", "a*b", "a=2"], "give it a number: b=2"),
+        (["explain", "a*b", "a=2"], "give it a value: b=2"),
         (["explain", "a*pi", "a=2"], "pi=3.14159"),
         (["explain", "a*b", "a=2", "b=3", "c=4"], "c=4: the formula does not use it"),
         (["explain", "a^2", "a=2"], "a power is written **"),

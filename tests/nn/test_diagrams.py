@@ -27,7 +27,7 @@ def test_neurons_of_linear_layers():
     assert r"layer 1\nTanh" in source
 
 
-def test_each_neuron_shows_what_it_puts_out():
+def test_each_neuron_shows_its_output():
     model = nn.MLP(3, [4, 2], activation="tanh", rng=0)
     hidden = np.tanh(X[:1] @ model[0].weight.data.T + model[0].bias.data)
     expected = [*X[0], *hidden[0], *model(X[:1]).data[0]]
@@ -42,7 +42,7 @@ def test_neurons_of_micrograds_networks():
     assert len(circles(nn.draw_neurons(model.layers[0]).source)) == 5
 
 
-def test_dropout_and_normalisation_do_not_disturb():
+def test_neurons_with_dropout_and_normalization():
     model = nn.MLP(3, [4, 2], norm="batch", dropout=0.5, rng=0)
     model(X)
     before = model.state_dict()
@@ -54,24 +54,24 @@ def test_dropout_and_normalisation_do_not_disturb():
 @pytest.mark.parametrize(
     ("model", "x", "says"),
     [
-        (nn.Tanh(), None, "no Linear layer"),
-        (nn.ModuleList([nn.Linear(2, 3), nn.Linear(4, 1)]), None, "do not follow"),
-        (nn.Linear(2, 3), [1.0], r"2 numbers.*\(1,\)"),
+        (nn.Tanh(), None, "does not contain a Linear layer"),
+        (nn.ModuleList([nn.Linear(2, 3), nn.Linear(4, 1)]), None, "not consecutive"),
+        (nn.Linear(2, 3), [1.0], r"\(2,\), got \(1,\)"),
     ],
 )
-def test_what_has_no_neurons_is_refused(model, x, says):
+def test_model_without_neurons_raises(model, x, says):
     with pytest.raises(ValueError, match=says):
         nn.draw_neurons(model, x)
 
 
-def test_what_is_no_model_is_refused():
+def test_other_objects_raise():
     with pytest.raises(TypeError, match="Module"):
         nn.draw_neurons(3)
     with pytest.raises(TypeError, match="Sequential"):
         nn.draw_passes(nn.Tanh())
 
 
-def test_both_passes_without_numbers():
+def test_both_passes_without_input():
     source = nn.draw_passes(nn.MLP(3, [4, 2], rng=0)).source
     for text in ("1\\ Linear", "3\\ →\\ 4", "2\\ ReLU", "∂L/∂W1", "∂L/∂b2", "∂L/∂a1", "ŷ", "∂L/∂ŷ", "loss"):
         assert text in source
@@ -103,9 +103,9 @@ def test_any_sequential_is_drawn():
     assert "1\\ Embedding" in nn.draw_passes(embedding, np.array([0, 1]), loss=lambda y: y.sum()).source
 
 
-def test_passes_are_refused_where_there_is_nothing_to_draw():
+def test_passes_of_invalid_arguments_raise():
     with pytest.raises(ValueError, match="empty"):
         nn.draw_passes(nn.Sequential())
-    with pytest.raises(ValueError, match="needs an input"):
+    with pytest.raises(ValueError, match="requires an input"):
         nn.draw_passes(nn.MLP(2, [1]), loss=abs)
     assert isinstance(nn.draw_passes(nn.MLP(2, [1])), type(ag.draw(ag.Value(1.0))))

@@ -157,7 +157,7 @@ def test_a_module_called_twice_has_two_boxes():
     assert any(label.startswith("layer Linear (call 2)") for label in shown)
 
 
-def test_a_way_may_begin_at_a_parameter_of_the_model(model):
+def test_path_accepts_a_parameter_of_the_model(model):
     source = ag.draw(model, X, path=model[0].weight, zoom="tensors", loss=loss).source
     assert attributes(source, "0.weight")["penwidth"] == "2.2"
     assert "penwidth" not in attributes(source, "2.weight")
@@ -165,7 +165,7 @@ def test_a_way_may_begin_at_a_parameter_of_the_model(model):
     assert attributes(source, r"2.bias[0]")["penwidth"] == "2.2"
 
 
-def test_names_reach_the_parameters_of_the_model(model):
+def test_names_apply_to_the_parameters_of_the_model(model):
     assert "first|" in "\n".join(labels(ag.draw(model, X, zoom="tensors", names={"first": model[0].weight}).source))
 
 
@@ -191,31 +191,31 @@ def test_several_inputs_have_names():
     assert [label.split("|")[0] for label in labels(source)][:2] == ["x1", "x2"]
 
 
-def test_integers_stay_places_in_a_table():
+def test_integers_are_not_drawn_as_variables():
     source = ag.draw(nn.Sequential(nn.Embedding(5, 3, rng=0), nn.Linear(3, 2, rng=0)), np.array([1, 2])).source
     assert "0 Embedding" in "\n".join(labels(source))
 
 
-def test_large_models_fold_by_themselves():
+def test_large_models_are_folded():
     picture = ag.draw(nn.MLP(64, [32, 10], rng=0), np.ones((1, 64)), zoom="scalars")
     assert "are repetitions, marked ×" in picture.message
     assert len(labels(picture.source)) < 150
 
 
 @pytest.mark.parametrize("thing", [3, "x", object(), nn.Tanh, None])
-def test_what_is_no_model_is_refused(thing):
+def test_draw_of_other_objects_with_inputs_raises(thing):
     with pytest.raises(TypeError, match="a Value or Tensor, a list of them, or a model"):
         ag.draw(thing, X)
 
 
-def test_a_model_needs_an_input(model):
+def test_model_without_input_raises(model):
     with pytest.raises(TypeError, match=r"draw\(model, x\)"):
         ag.draw(model)
     with pytest.raises(TypeError, match="nothing to draw"):
         ag.draw(nn.Sequential(), 3)
 
 
-def test_an_error_in_forward_comes_through(model):
+def test_error_in_forward_is_raised(model):
     with pytest.raises(ValueError, match="4"):
         ag.draw(model, np.ones((2, 5)))
     assert ag.is_grad_enabled()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.random import is_seeded
 
 
 def mlp(**options):
@@ -23,7 +24,7 @@ def test_repr_counts_parameters():
     assert repr(nn.Residual(nn.Tanh())) == "Residual(\n  (block): Tanh()\n)"
 
 
-def test_summary_is_a_table_and_leaves_the_model_alone():
+def test_summary_is_a_table_and_does_not_change_the_model():
     model = nn.Sequential(nn.MLP(4, [4, 3], norm="batch", dropout=0.5, residual=True, rng=0), nn.Softmax())
     model[0][0].block[0].requires_grad_(False)
     nn.manual_seed(3)
@@ -54,3 +55,12 @@ def test_shared_weights_are_counted_once_in_the_summary():
     other = nn.Linear(2, 2)
     other.weight = layer.weight
     assert nn.summary(nn.Sequential(layer, other), 2).parameters == 8
+
+
+def test_summary_leaves_the_random_generator_as_it_was(monkeypatch):
+    monkeypatch.setattr("nn.random._by_seed", False)
+    model = nn.Sequential(nn.Dropout(0.5), nn.Linear(3, 2))
+    before = nn.get_rng_state()
+    nn.summary(model, 3)
+    assert nn.get_rng_state() == before
+    assert not is_seeded()

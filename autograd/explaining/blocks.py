@@ -1,4 +1,4 @@
-"""A short mathematical document of headings, paragraphs, equations and tables, in four formats.
+"""Headings, paragraphs, equations and tables of an explanation, in four formats.
 
 The formats are plain text, Markdown, LaTeX and HTML; `walkthrough` and `derivation` write the contents.
 """
@@ -8,26 +8,16 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 
 from .formatting import width
 from .terms import Term, equation, is_written_out
 from .typeset import Box, box, flattened, joined, latex, latex_text, mathml
 
-__all__ = ["Block", "Document", "Equations", "Heading", "Item", "Line", "Paragraph", "Table"]
+__all__ = ["Block", "Equations", "Heading", "Item", "Line", "Paint", "Paragraph", "Table"]
 
 MARGIN = 88  # columns of a paragraph
 PAGE = 118  # columns up to which the sides of an equation stay on one line
-STYLE = (
-    ".chain-rule{max-width:64em;line-height:1.5;overflow-x:auto}"
-    ".chain-rule table{border-collapse:collapse;margin:.5em 0 1em}"
-    ".chain-rule td,.chain-rule th{padding:.3em .8em .3em 0;text-align:left;vertical-align:middle;border:0}"
-    ".chain-rule td:first-child,.chain-rule th:first-child{text-align:right}"
-    ".chain-rule th{font-weight:normal;opacity:.7;border-bottom:1px solid currentColor}"
-    ".chain-rule small{opacity:.7}"
-)
-
 Item = str | Term
 Paint = Callable[[str, str], str]
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$])")
@@ -53,12 +43,12 @@ def html_items(items: Sequence[Item]) -> str:
     return "".join(html.escape(item) if isinstance(item, str) else mathml(item) for item in items)
 
 
-@dataclass(frozen=True)
 class Heading:
     """A title (level 1) or the name of a section (level 2)."""
 
-    items: tuple[Item, ...]
-    level: int = 2
+    def __init__(self, *items: Item, level: int = 2) -> None:
+        self.items = items
+        self.level = level
 
     def _text(self, paint: Paint) -> list[str]:
         title = text_items(self.items)
@@ -74,11 +64,11 @@ class Heading:
         return f"<h{self.level + 1}>{html_items(self.items)}</h{self.level + 1}>"
 
 
-@dataclass(frozen=True)
 class Paragraph:
     """Prose with terms in it."""
 
-    items: tuple[Item, ...]
+    def __init__(self, *items: Item) -> None:
+        self.items = items
 
     def _text(self, paint: Paint) -> list[str]:
         text = text_items(self.items)
@@ -94,12 +84,12 @@ class Paragraph:
         return f"<p>{html_items(self.items)}</p>"
 
 
-@dataclass(frozen=True)
 class Line:
     """One equation: equal sides, of which the first is the left one, and a note."""
 
-    sides: tuple[Term, ...]
-    note: str = ""
+    def __init__(self, *sides: Term, note: str = "") -> None:
+        self.sides = sides
+        self.note = note
 
     def _text_in_columns(self, row: list[Box], widths: list[int], note: str, paint: Paint) -> list[str]:
         """Return the equation on one line, its sides in the columns of the lines around it."""
@@ -135,11 +125,11 @@ def has_matrix(term: Term) -> bool:
     return any(has_matrix(part) for part in term.parts if isinstance(part, Term))
 
 
-@dataclass(frozen=True)
 class Equations:
     """Equations below each other, their signs aligned."""
 
-    lines: tuple[Line, ...]
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self.lines = tuple(lines)
 
     def _text(self, paint: Paint) -> list[str]:
         rows = [[box(side) for side in line.sides] for line in self.lines]
@@ -178,12 +168,12 @@ class Equations:
         return f'<table class="equations">\n{"".join(rows)}</table>'
 
 
-@dataclass(frozen=True)
 class Table:
     """Rows of cells below a header; the last column is the result of each row."""
 
-    header: tuple[str, ...]
-    rows: tuple[tuple[Item, ...], ...]
+    def __init__(self, header: Sequence[str], rows: Iterable[Sequence[Item]]) -> None:
+        self.header = header
+        self.rows = tuple(rows)
 
     def _text(self, paint: Paint) -> list[str]:
         cells = [[text_items([item]) for item in row] for row in self.rows]
@@ -218,28 +208,3 @@ class Table:
 
 
 Block = Heading | Paragraph | Equations | Table
-
-
-@dataclass
-class Document:
-    """Blocks in order, and the four formats to write them in."""
-
-    blocks: list[Block] = field(default_factory=list)
-
-    def text(self, paint: Paint = lambda role, text: text) -> str:
-        """Return the document as aligned lines; `paint` is called with the role of each piece and the piece."""
-        pieces = [block._text(paint) for block in self.blocks]
-        return "\n".join("\n".join(line.rstrip() for line in lines) + "\n" for lines in pieces)
-
-    def markdown(self) -> str:
-        """Return the document as Markdown with mathematics between dollar signs."""
-        return "\n".join(block._markdown() + "\n" for block in self.blocks)
-
-    def latex(self) -> str:
-        r"""Return the document as LaTeX, for the body of a document that uses the package `amsmath`."""
-        return "\n".join(block._latex() + "\n" for block in self.blocks)
-
-    def html(self) -> str:
-        """Return the document as a piece of HTML, its mathematics as MathML."""
-        inner = "\n".join(block._html() for block in self.blocks)
-        return f'<div class="chain-rule">\n<style>{STYLE}</style>\n{inner}\n</div>'

