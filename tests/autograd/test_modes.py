@@ -1,4 +1,4 @@
-"""no_grad and enable_grad: restored whatever happens, and private to a thread or task."""
+"""`no_grad` and `enable_grad`: always restored, and local to a thread or task."""
 
 import asyncio
 import contextlib
@@ -41,13 +41,13 @@ def test_one_object_can_be_entered_twice():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_exception_restores(error):
+def test_exception_restores_recording(error):
     with pytest.raises(error), no_grad():
         raise error
     assert records()
 
 
-def test_a_return_restores():
+def test_return_restores_recording():
     def early():
         with no_grad():
             return records()
@@ -56,7 +56,7 @@ def test_a_return_restores():
     assert records()
 
 
-def test_a_decorated_function():
+def test_decorated_function_runs_in_its_mode():
     @no_grad()
     def f(n):
         """Say what it is."""
@@ -76,7 +76,7 @@ def test_a_decorated_function():
 
 
 class TestGenerators:
-    def test_it_is_switched_at_each_resume(self):
+    def test_decorated_generator_is_in_its_mode_at_each_resume(self):
         @no_grad()
         def f():
             for _ in range(3):
@@ -138,7 +138,7 @@ class TestGenerators:
 
 
 class TestTasks:
-    def test_a_coroutine_is_off_while_it_runs(self):
+    def test_decorated_coroutine_does_not_record(self):
         @no_grad()
         async def off():
             await asyncio.sleep(0)
@@ -156,7 +156,7 @@ class TestTasks:
 
         assert asyncio.run(main()) == [False, [True] * 3, False]
 
-    def test_a_block_across_awaits_stays_in_its_task(self):
+    def test_block_across_awaits_stays_in_its_task(self):
         async def off():
             with no_grad():
                 await asyncio.sleep(0)
@@ -171,7 +171,7 @@ class TestTasks:
 
         assert asyncio.run(main()) == [False, True]
 
-    def test_one_switch_may_serve_several_tasks(self):
+    def test_one_object_serves_several_tasks(self):
         shared = no_grad()
 
         async def first():
@@ -193,7 +193,7 @@ class TestTasks:
 
         assert asyncio.run(main()) == [True, False]
 
-    def test_an_asynchronous_generator_is_refused(self):
+    def test_asynchronous_generator_is_refused(self):
         async def f():
             yield 1
 
@@ -202,7 +202,7 @@ class TestTasks:
 
 
 class TestThreads:
-    def test_a_new_thread_starts_enabled(self):
+    def test_new_thread_starts_enabled(self):
         seen = []
         with no_grad():
             thread = threading.Thread(target=lambda: seen.append(records()))
@@ -292,7 +292,7 @@ class TestThreads:
 
 
 class TestLeftElsewhere:
-    """A block that is left in another context, as PyTorch allows."""
+    """Blocks that are left in another context, as in PyTorch."""
 
     def test_nested_use_of_one_object_stays_off_until_the_outer_exit(self):
         off = no_grad()

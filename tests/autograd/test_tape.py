@@ -1,4 +1,4 @@
-"""`compile`: what is recorded once must be, on other numbers, what the engine computes on them."""
+"""`compile`: replays on other data give the results and gradients of eager computation."""
 
 import copy
 import dataclasses
@@ -36,8 +36,8 @@ def near(found, expected):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_every_primitive_on_other_numbers(case):
-    """The operands are inputs; the second and third call bring others than the recorded ones."""
+def test_every_primitive_is_replayed_on_other_data(case):
+    """The operands are inputs, with other values in the second and third call."""
 
     def loss(*operands):
         return weighted(case.f(*operands))
@@ -63,8 +63,8 @@ PER_ELEMENT = {key: case for key, case in CASES.items() if case.per_element}
 
 
 @pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
-def test_elementwise_graphs_to_the_last_bit(case):
-    """Several operations in a row, so that results are written over what nobody needs any more."""
+def test_elementwise_graph_gives_the_bits_of_eager(case):
+    """Several operations in a row, so that results overwrite operands that are no longer needed."""
 
     def chain(*operands):
         y = case.f(*operands)
@@ -77,7 +77,7 @@ def test_elementwise_graphs_to_the_last_bit(case):
             assert np.array_equal(step(*arrays), chain(*arrays), equal_nan=True)
 
 
-def test_parameters_are_read_afresh_and_gradients_accumulate():
+def test_replay_reads_parameters_and_accumulates_gradients():
     w = Tensor([1.0, 2.0], requires_grad=True)
     step = ag.compile(lambda x: (w * x).sum())
     x = np.array([3.0, 4.0])
@@ -90,7 +90,7 @@ def test_parameters_are_read_afresh_and_gradients_accumulate():
     assert w.grad.tolist() == [6.0, 8.0]
 
 
-def test_gradients_and_results_belong_to_nobody_else():
+def test_gradients_and_results_share_memory_with_nothing():
     w = Tensor([1.0, 2.0], requires_grad=True)
     v = Tensor([5.0, 7.0], requires_grad=True)
     step = ag.compile(lambda x: ((w + v).sum() + (w * x).sum() * 0.0, x, w + 1.0))
@@ -109,7 +109,7 @@ def test_gradients_and_results_belong_to_nobody_else():
     assert x.tolist() == [3.0, 4.0]
 
 
-def test_gradients_that_somebody_holds_are_left_alone():
+def test_gradient_that_is_referenced_is_not_overwritten():
     a, b = Tensor([1.0, 2.0], requires_grad=True), Tensor([[3.0]], requires_grad=True)
     step = ag.compile(lambda x: (ag.exp(a * x)).sum() + (b * b * x).sum())
     held, expected = [], []
@@ -124,7 +124,7 @@ def test_gradients_that_somebody_holds_are_left_alone():
         near(g, np.reshape(e, g.shape))
 
 
-def test_gradients_lie_side_by_side_in_memory_that_is_used_again():
+def test_gradients_share_one_buffer_that_is_reused():
     model = [Tensor(np.ones(n), requires_grad=True) for n in (3, 4)]
     step = ag.compile(lambda x: sum((ag.exp(w * x)).sum() for w in model))
     step(1.0)  # the recorded call makes gradients of its own
@@ -140,7 +140,7 @@ def test_gradients_lie_side_by_side_in_memory_that_is_used_again():
     assert len(places) == 1
 
 
-def test_an_input_may_need_a_gradient_itself():
+def test_input_that_requires_grad_receives_its_gradient():
     w = Tensor(2.0, requires_grad=True)
     step = ag.compile(lambda x: (w * x * x).sum())
     for number in (3.0, 4.0):
@@ -151,7 +151,7 @@ def test_an_input_may_need_a_gradient_itself():
         step(x * 2)
 
 
-def test_an_argument_given_twice_gets_the_sum_of_its_gradients():
+def test_argument_given_twice_receives_the_sum_of_its_gradients():
     w = Tensor([1.0, 2.0], requires_grad=True)
     twice = ag.compile(lambda x, y: (x * y * y).sum())
     known_anyway = ag.compile(lambda x: (x * w * w).sum())
@@ -178,7 +178,7 @@ def test_hooks_of_an_argument_are_called():
         assert w.grad.tolist() == [2.0 * factor, 4.0 * factor]
 
 
-def test_arguments_of_another_structure_record_again():
+def test_arguments_of_another_structure_are_recorded_again():
     def f(x, n=3):
         if n is None:
             return x * 7
@@ -190,7 +190,7 @@ def test_arguments_of_another_structure_record_again():
         assert [step(*args) for args in given] == [f(*args) for args in given]
 
 
-def test_numbers_for_numbers_where_no_node_takes_part():
+def test_function_without_nodes_returns_floats_and_arrays():
     step = ag.compile(lambda x, y: {"sum": ag.sum(x) + y, "both": (x * y, 1, "text")})
     for _ in range(2):
         found = step(np.array([1.0, 2.0]), 3.0)
@@ -200,14 +200,14 @@ def test_numbers_for_numbers_where_no_node_takes_part():
         assert found["both"][1:] == (1, "text")
 
 
-def test_of_floats():
+def test_function_of_floats_is_replayed():
     step = ag.compile(lambda a, b: ag.sin(a) * b - a / b)
     for a, b in ((1.0, 2.0), (0.5, -3.0)):
         assert step(a, b) == ag.sin(a) * b - a / b
         assert type(step(a, b)) is float
 
 
-def test_a_compiled_method():
+def test_compiled_method_is_recorded_per_instance():
     class Scale:
         def __init__(self, factor):
             self.factor = Tensor(factor, requires_grad=True)
@@ -223,13 +223,13 @@ def test_a_compiled_method():
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda step: pickle.loads(pickle.dumps(step))])
-def test_copies_of_a_compiled_function_record_for_themselves(copied):
+def test_copy_of_a_compiled_function_has_no_programs(copied):
     step = ag.compile(ag.sin)
     assert step(1.0) == copied(step)(1.0) == ag.sin(1.0)
     assert not programs(copied(step))
 
 
-def test_keywords_and_nests():
+def test_keywords_and_nests_are_arguments_and_results():
     step = ag.compile(lambda batch, *, scale=1.0: batch["x"] * scale + batch["y"][0])
     for k in (1.0, 2.0):
         batch = {"x": np.full(2, k), "y": [np.full(2, 10 * k)]}
@@ -253,7 +253,7 @@ def test_one_program_per_shape_dtype_and_setting():
     assert len(seen) == 6
 
 
-def test_a_shape_that_was_forgotten_is_recorded_again():
+def test_shape_whose_program_was_dropped_is_recorded_again():
     step = ag.compile(lambda x: x * 2.0)
     with pytest.warns(RuntimeWarning, match="recorded 64 times") as found:
         assert all(step(np.ones(n)).tolist() == [2.0] * n for n in range(70))
@@ -263,7 +263,7 @@ def test_a_shape_that_was_forgotten_is_recorded_again():
     assert step(np.ones(0)).shape == (0,)
 
 
-def test_settings_are_asked_again():
+def test_guard_with_another_answer_records_again():
     mode = {"training": True}
     step = ag.compile(lambda x: x * 2.0 if guard(lambda: mode["training"]) else x)
     x = np.array([1.0])
@@ -275,7 +275,7 @@ def test_settings_are_asked_again():
     assert len(programs(step)) == 2
 
 
-def test_settings_that_never_return_are_forgotten():
+def test_programs_of_old_guard_answers_are_dropped():
     state = {"k": 0}
     step = ag.compile(lambda x: x * float(guard(lambda: state["k"])))
     for k in range(20):
@@ -284,7 +284,7 @@ def test_settings_that_never_return_are_forgotten():
     assert len(programs(step)) == 8
 
 
-def test_freezing_a_parameter_records_again():
+def test_frozen_parameter_is_recorded_again():
     a, b = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
     step = ag.compile(lambda x: (a * b * x).sum())
     step(np.array([1.0]))
@@ -295,7 +295,7 @@ def test_freezing_a_parameter_records_again():
     assert b.grad.tolist() == [3.0]
 
 
-def test_a_parameter_of_another_shape_records_again():
+def test_parameter_of_another_shape_is_recorded_again():
     w = Tensor([1.0, 2.0], requires_grad=True)
     step = ag.compile(lambda x: (w * x).sum())
     step(np.array([1.0]))
@@ -304,7 +304,7 @@ def test_a_parameter_of_another_shape_records_again():
     assert w.grad.tolist() == [2.0, 2.0, 2.0]
 
 
-def test_no_grad_only_computes():
+def test_call_inside_no_grad_stores_no_gradient():
     w = Tensor([1.0, 2.0], requires_grad=True)
     predict = ag.compile(lambda x: w * x)
     with ag.no_grad():
@@ -317,7 +317,7 @@ def test_no_grad_only_computes():
     assert w.grad is None
 
 
-def test_a_second_backward_is_told_that_the_call_has_done_it():
+def test_backward_of_a_result_names_the_compiled_call():
     w = Tensor([1.0, 2.0], requires_grad=True)
     step = ag.compile(lambda x: (w * x).sum())
     assert repr(step).endswith("<lambda>, programs recorded: 0>")
@@ -379,7 +379,7 @@ def _close(x):
 
 
 @pytest.mark.parametrize("f", [_item, _truth, _shortcut, _data, _array, _listed, _smallest, _close])
-def test_asking_for_numbers_names_the_line(f):
+def test_reading_data_while_recording_names_the_line(f):
     line = f.__code__.co_firstlineno + 1
     with pytest.raises(RecordingError, match=rf"test_tape\.py:{line}: .*where\(condition, a, b\)"):
         ag.compile(f)(np.array([1.0, 2.0]))
@@ -397,7 +397,7 @@ W = Tensor([1.0, 2.0], requires_grad=True)
         (lambda loss: setattr(W, "grad", None), r"assigns to \.grad"),
     ],
 )
-def test_what_belongs_around_a_compiled_function_is_refused_in_it(change, called):
+def test_backward_and_zero_grad_inside_are_refused(change, called):
     def step(x):
         loss = (W * x).sum()
         change(loss)
@@ -411,7 +411,7 @@ def test_what_belongs_around_a_compiled_function_is_refused_in_it(change, called
 
 
 @pytest.mark.parametrize("create_graph", [True, False])
-def test_gradients_within_a_compiled_function(create_graph):
+def test_gradients_inside_are_replayed(create_graph):
     w = Tensor([1.0, 2.0], requires_grad=True)
 
     def loss(x):
@@ -430,12 +430,12 @@ def test_gradients_within_a_compiled_function(create_graph):
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
-def test_copies_are_refused_as_they_would_stay_as_they_were(copied):
+def test_copies_of_nodes_inside_are_refused(copied):
     with pytest.raises(RecordingError, match="a copy or pickle of 'x'"):
         ag.compile(lambda x: (x, copied(x)))(1.0)
 
 
-def test_a_failed_recording_leaves_nothing():
+def test_failed_recording_leaves_no_program():
     w = Tensor([1.0], requires_grad=True)
     step = ag.compile(lambda x: (w * x).sum() if callback(lambda a: a.sum(), x) else None)
     with pytest.raises(RecordingError):
@@ -446,12 +446,12 @@ def test_a_failed_recording_leaves_nothing():
 
 
 @pytest.mark.parametrize("wrong", [3, None, "f"])
-def test_compile_takes_a_function(wrong):
+def test_compile_of_something_else_is_refused(wrong):
     with pytest.raises(TypeError, match=r"compile\(\) expected a function"):
         ag.compile(wrong)
 
 
-def test_arguments_that_nothing_can_be_kept_under():
+def test_arguments_that_cannot_be_part_of_a_key_are_refused():
     step = ag.compile(lambda x, options: x * 1.0)
     with pytest.raises(TypeError, match=r"must be floats, arrays, nodes or hashable"):
         step(np.ones(1), {1, 2})
@@ -465,7 +465,7 @@ def test_arguments_that_nothing_can_be_kept_under():
 @pytest.mark.parametrize("op", [ag.sigmoid, ag.softplus, ag.relu, ag.reciprocal, ag.square])
 @pytest.mark.parametrize("shape", [(), (0,), (4,)])
 @pytest.mark.filterwarnings("ignore:overflow encountered")
-def test_operations_of_several_calls_compute_in_the_dtypes_of_the_engine(op, dtype, shape):
+def test_compositions_compute_in_the_dtypes_of_eager(op, dtype, shape):
     calls = []
 
     def f(x):
@@ -484,7 +484,7 @@ def test_operations_of_several_calls_compute_in_the_dtypes_of_the_engine(op, dty
 # ------------------------------------------------------------------------------------------------- callbacks
 
 
-def test_random_numbers_are_drawn_afresh_in_their_order():
+def test_callbacks_draw_new_values_in_order():
     rng, twin = np.random.default_rng(3), np.random.default_rng(3)
     step = ag.compile(lambda x: x * callback(lambda: rng.random(2)) + callback(lambda: rng.random(2)))
     x = np.array([1.0, 10.0])
@@ -492,7 +492,7 @@ def test_random_numbers_are_drawn_afresh_in_their_order():
         assert np.array_equal(step(x), x * twin.random(2) + twin.random(2))
 
 
-def test_callbacks_may_keep_and_return_what_they_are_given():
+def test_callbacks_may_keep_and_return_their_arguments():
     w, kept = Tensor(np.arange(1.0, 5.0), requires_grad=True), []
 
     def same_or_copy(a):
@@ -524,7 +524,7 @@ MASKED = {
 
 @pytest.mark.parametrize("f", MASKED.values(), ids=MASKED)
 @pytest.mark.parametrize("wanted", [True, False])
-def test_how_many_numbers_are_chosen_may_change(f, wanted):
+def test_selection_of_another_size_is_computed_eagerly(f, wanted):
     x = Tensor([1.0, 2.0, 3.0], requires_grad=wanted)
     step = ag.compile(f)
     for mask in ([True, True, True], [True, False, False], [False, True, True], [True, True, True]):
@@ -538,7 +538,7 @@ def test_how_many_numbers_are_chosen_may_change(f, wanted):
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.random])
-def test_draws_that_a_replay_would_repeat_are_refused(draw):
+def test_draw_outside_of_a_callback_is_refused_and_undone(draw):
     random.seed(3)
     np.random.seed(3)
     first = draw()
@@ -553,7 +553,7 @@ def test_draws_that_a_replay_would_repeat_are_refused(draw):
     assert step(2.0) != 2.0 * first
 
 
-def test_callbacks_without_a_result_are_called_each_time_in_order():
+def test_callbacks_without_a_result_are_called_in_order():
     seen = []
     step = ag.compile(lambda x: (callback(lambda a: seen.append(a.tolist()), x * 2.0), callback(seen.append, 7), x)[2])
     for k in (1.0, 2.0):
@@ -561,7 +561,7 @@ def test_callbacks_without_a_result_are_called_each_time_in_order():
     assert seen == [[2.0], 7, [4.0], 7]
 
 
-def test_a_check_raises_in_a_replay_and_nothing_is_stored():
+def test_callback_that_raises_in_a_replay_stores_no_gradient():
     def positive(x):
         if (x <= 0).any():
             raise ValueError("only positive numbers")
@@ -580,7 +580,7 @@ def test_a_check_raises_in_a_replay_and_nothing_is_stored():
     assert w.grad is None
 
 
-def test_what_cannot_be_replayed_is_computed_by_the_engine():
+def test_call_that_is_not_replayable_is_computed_eagerly():
     calls = []
 
     def unless_zero(x):
@@ -603,7 +603,7 @@ def test_what_cannot_be_replayed_is_computed_by_the_engine():
         assert len(calls) == count
 
 
-def test_a_program_that_fails_gives_the_error_of_the_engine():
+def test_replay_that_fails_raises_the_error_of_eager():
     step = ag.compile(lambda x, i: ag.getitem(x, i))
     step(np.array([1.0, 2.0]), np.array([0]))
     with pytest.raises(IndexError, match="getitem"):
@@ -619,7 +619,7 @@ def program_of(f, *args):
     return programs(step)[-1].replay, step.source()
 
 
-def test_what_no_result_needs_is_left_out():
+def test_unused_operations_are_left_out():
     _, source = program_of(lambda x: (ag.exp(x), x * 2.0)[1], np.ones(3))
     assert "exp" not in source
 
@@ -629,7 +629,7 @@ def test_equal_subexpressions_are_computed_once():
     assert source.count("np.exp(") == 3
 
 
-def test_what_only_looks_equal_is_kept_apart():
+def test_different_constants_of_equal_text_are_kept_apart():
     ones, mixed = np.ones(5000), np.ones(5000)
     mixed[2500] = 7.0  # of which a printed array shows nothing
 
@@ -643,7 +643,7 @@ def test_what_only_looks_equal_is_kept_apart():
         near(step(x), f(x))
 
 
-def test_only_a_product_with_one_that_changes_nothing_is_left_out():
+def test_product_with_one_is_left_out_if_it_changes_nothing():
     x = np.array([1.0, 2.0, 3.0])
     cases = {
         "same": (np.ones(()), 0), "shape": (np.ones((1, 1)), 1), "dtype": (np.ones((), np.longdouble), 1),
@@ -661,7 +661,7 @@ def test_only_a_product_with_one_that_changes_nothing_is_left_out():
         assert source.count("*") + source.count("np.multiply") == count
 
 
-def test_what_is_smaller_than_the_result_is_not_written_over():
+def test_operand_smaller_than_the_result_is_not_overwritten():
     step = ag.compile(lambda x, y: (ag.exp(x) + y, ag.exp(y) > 2.0, (ag.exp(x) > 1.0) * 1.0))
     for k in (0.5, 2.0):
         x, y = np.arange(3.0) * k, np.arange(6.0).reshape(2, 3) * k
@@ -672,20 +672,18 @@ def test_what_is_smaller_than_the_result_is_not_written_over():
         assert np.array_equal(third, (np.exp(x) > 1.0) * 1.0)
 
 
-def test_large_arrays_that_nothing_is_written_into_are_let_go():
+def test_large_new_arrays_are_released():
     def f(x):
         return ag.where(x > 0, x, 0.5).sum() + ag.sort(x).mean()
 
     with ag.no_grad():
         _, source = program_of(f, np.ones(1000))
-        assert (
-            source.count("del ") == 3
-        )  # the mask is written into memory, the choice, the order and the sorted are not
+        assert source.count("del ") == 3  # of the selection, the order and the sorted array; the mask has a buffer
         _, source = program_of(f, np.ones(100))
         assert source.count("del ") == 0
 
 
-def test_memory_is_shared_by_what_never_lives_together():
+def test_buffers_are_shared_by_arrays_of_different_lifetimes():
     def deep(x):
         for _ in range(50):
             x = ag.tanh(x * 1.5)
@@ -704,7 +702,7 @@ def test_memory_is_shared_by_what_never_lives_together():
     assert sum(map(len, replay.blocks)) == 16000
 
 
-def test_a_view_keeps_the_memory_it_looks_at():
+def test_view_keeps_its_memory():
     def f(x):
         a = x * 2.0
         b = ag.reshape(a, (3, 2)).T[0]
@@ -717,7 +715,7 @@ def test_a_view_keeps_the_memory_it_looks_at():
         near(step(x), f(x))
 
 
-def test_the_source_reads_like_a_lesson():
+def test_source_has_one_line_per_operation():
     W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
     _, source = program_of(lambda x: ag.tanh(x @ W.T).sum(), np.ones((3, 2)))
     assert source.splitlines()[0] == "def replay(x):"
@@ -729,7 +727,7 @@ def test_the_source_reads_like_a_lesson():
     compile(source, "source", "exec")
 
 
-def test_names_that_python_or_the_program_cannot_use():
+def test_names_that_are_keywords_or_taken_are_replaced():
     class_ = Tensor(1.0, requires_grad=True, name="class")
     np_ = Tensor(2.0, requires_grad=True, name="np")
     twice = [Tensor(float(k), requires_grad=True, name="layer.0.W") for k in (3, 4)]
@@ -737,13 +735,13 @@ def test_names_that_python_or_the_program_cannot_use():
     assert float(step(2.0)) == float(step(2.0)) == 48.0
 
 
-def test_numbers_that_python_has_no_literal_for():
+def test_infinities_and_nan_are_constants():
     step = ag.compile(lambda x: ag.maximum(x, float("-inf")) * float("inf") + float("nan"))
     assert np.isnan(step(np.ones(2))).all()
     assert np.isnan(step(np.ones(2))).all()
 
 
-def test_an_operation_of_ones_own_may_write_in_place():
+def test_custom_operation_may_write_into_a_buffer():
     @ag.extend.elementwise(lambda y, x: 3 * x * x)
     def tape_cube(x):
         return x * x * x
@@ -764,7 +762,7 @@ def test_an_operation_of_ones_own_may_write_in_place():
 # ---------------------------------------------------------------------------------------- in larger company
 
 
-def test_inside_another_compiled_function_and_inside_transforms():
+def test_compiled_function_inside_another_or_a_transform_is_part_of_it():
     inner = ag.compile(lambda x: ag.sin(x) * x)
     outer = ag.compile(lambda x: inner(x).sum() * 2.0)
     for k in (1.0, 2.0):
@@ -773,7 +771,7 @@ def test_inside_another_compiled_function_and_inside_transforms():
     near(ag.grad(lambda x: inner(x) * 2.0)(0.7), 2 * (np.cos(0.7) * 0.7 + np.sin(0.7)))
 
 
-def test_inside_a_transform_that_is_watched():
+def test_compiled_function_inside_a_watched_transform_is_part_of_it():
     inner = ag.compile(lambda x: ag.sin(x) * x)
     with ag.detect_anomaly():
         near(ag.grad(lambda x: inner(x) * 2.0)(0.7), 2 * (np.cos(0.7) * 0.7 + np.sin(0.7)))
@@ -795,7 +793,7 @@ TRANSFORMED = {
 
 
 @pytest.mark.parametrize("f", TRANSFORMED.values(), ids=TRANSFORMED)
-def test_transforms_are_compiled(f):
+def test_transform_inside_is_replayed(f):
     step = ag.compile(f)
     for seed in (0, 1, 2):
         x = np.random.default_rng(seed).normal(size=3)
@@ -809,7 +807,7 @@ def test_transforms_are_compiled(f):
 
 
 @pytest.mark.parametrize("transform", [ag.grad, ag.value_and_grad, ag.jacobian, ag.hessian])
-def test_a_transform_of_a_compiled_function_is_compiled(transform):
+def test_transform_of_a_compiled_function_is_compiled(transform):
     f, calls = transform(ag.compile(f_of_vector)), []
     fast = transform(ag.compile(lambda x: (calls.append(1), f_of_vector(x))[1]))
     for seed in (0, 1, 2):
@@ -820,7 +818,7 @@ def test_a_transform_of_a_compiled_function_is_compiled(transform):
     assert len(calls) == 1
 
 
-def test_checkpoints_are_computed_again():
+def test_checkpoint_is_recomputed_in_replays():
     calls = []
     w = Tensor([0.5, 2.0], requires_grad=True)
 
@@ -839,7 +837,7 @@ def test_checkpoints_are_computed_again():
     assert saved.source().count("np.tanh(") == 1  # in the backward part; the forward part keeps nothing
 
 
-def test_anomalies_are_found():
+def test_anomaly_is_detected_in_a_compiled_function():
     step = ag.compile(lambda x: ag.log(x).sum())
     x = Tensor([1.0], requires_grad=True)
     step(x)
@@ -847,7 +845,7 @@ def test_anomalies_are_found():
         step(Tensor([-1.0], requires_grad=True))
 
 
-def test_threads_do_not_write_into_each_other():
+def test_threads_get_their_own_results():
     step = ag.compile(lambda x: ag.tanh(x * 2.0) + ag.exp(x) * 3.0)
     xs = [np.full(1000, float(k)) for k in range(4)]
     expected = [np.tanh(x * 2.0) + np.exp(x) * 3.0 for x in xs]
@@ -867,7 +865,7 @@ def test_threads_do_not_write_into_each_other():
     assert not wrong
 
 
-def test_nothing_of_the_recorded_graph_is_kept():
+def test_recorded_graph_is_freed():
     seen = []
 
     def f(x):
@@ -881,20 +879,20 @@ def test_nothing_of_the_recorded_graph_is_kept():
     assert seen[0]() is None
 
 
-def test_warnings_of_the_engine_are_given_while_recording():
+def test_recording_gives_the_warnings_of_eager():
     step = ag.compile(lambda x: Tensor(1.0, requires_grad=True))
     with pytest.warns(ag.GradientWarning, match="leaf"):
         step(np.ones(1))
 
 
-def test_a_replay_warns_of_division_by_zero_as_arrays_do():
+def test_replay_warns_of_division_by_zero():
     step = ag.compile(lambda x: 1.0 / x)
     step(np.ones(2))
     with pytest.warns(RuntimeWarning, match="divide by zero"):
         step(np.zeros(2))
 
 
-def test_hooks_on_a_leaf_added_later_are_seen():
+def test_hook_added_to_a_leaf_later_is_called():
     w = Tensor([1.0], requires_grad=True)
     step = ag.compile(lambda x: (w * x).sum())
     step(np.array([1.0]))
@@ -904,8 +902,8 @@ def test_hooks_on_a_leaf_added_later_are_seen():
     assert w.grad.tolist() == [20.0]
 
 
-def test_a_checkpointed_model_keeps_little():
-    """The memory a program writes into grows with the inputs of the parts, not with what is between them."""
+def test_checkpointed_model_needs_fewer_buffers():
+    """The buffers grow with the inputs of the parts, not with their intermediate results."""
     layers = [Tensor(np.full((50, 50), 0.01), requires_grad=True) for _ in range(12)]
 
     def block(x, *weights):
@@ -928,8 +926,8 @@ def test_a_checkpointed_model_keeps_little():
     assert blocks["saved"] < 8
 
 
-def test_any_holder_of_lent_memory_is_noticed():
-    """In each of the ways in which Python can hold an array; how they are counted differs between its versions."""
+def test_output_pool_renews_arrays_that_are_referenced():
+    """All kinds of references to an array; their counts depend on the version of Python."""
     lent = OutputPool([np.zeros(2), np.zeros(3)])
     free = lent()
     del free

@@ -1,4 +1,4 @@
-"""What `nn` needs of a recording: checks that come first, hooks in each replay, single numbers that are compared."""
+"""Guards, hooks and callbacks in recordings, as `nn` uses them."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from autograd import Tensor, Value
 from autograd.extend import callback, guard
 
 
-def test_what_only_looks_at_inputs_is_asked_before_anything_is_drawn():
+def test_guards_of_inputs_run_before_callbacks():
     seen = []
     w = Tensor([1.0, 2.0], requires_grad=True)
 
@@ -46,7 +46,7 @@ def test_what_only_looks_at_inputs_is_asked_before_anything_is_drawn():
     assert seen[0] == "looked"
 
 
-def test_gradient_hooks_see_numbers_of_their_own_in_each_replay():
+def test_gradient_hooks_get_copies_in_each_replay():
     w = Tensor([1.0, 2.0], requires_grad=True, name="w")
     seen = []
     w.register_hook(seen.append)
@@ -59,7 +59,7 @@ def test_gradient_hooks_see_numbers_of_their_own_in_each_replay():
     assert [g.tolist() for g in seen] == [[2.0, 4.0], [8.0, 4.0], [18.0, 4.0]]
 
 
-def test_a_hook_on_a_value():
+def test_gradient_hook_of_a_value_is_replayed():
     w = Value(2.0)
     w.register_hook(lambda g: np.float64(10.0) * g)
     step = ag.compile(lambda x: x * w)
@@ -70,7 +70,7 @@ def test_a_hook_on_a_value():
         assert type(w.grad) is float
 
 
-def test_what_a_callback_does_with_nodes_of_its_own_is_its_own_affair():
+def test_nodes_inside_a_callback_are_not_recorded():
     step = ag.compile(lambda x: x * callback(lambda a: (Tensor(a) * 2.0).data.max(), x))
     assert [float(step(np.array(x))) for x in (1.0, 3.0)] == [2.0, 18.0]
 
@@ -78,7 +78,7 @@ def test_what_a_callback_does_with_nodes_of_its_own_is_its_own_affair():
 @pytest.mark.parametrize(
     "reduce", [ag.max, ag.min, ag.logsumexp, lambda x: ag.max(x, axis=(0, 1), keepdims=True)[0, 0]]
 )
-def test_extremes_of_single_numbers_are_chosen_anew(reduce):
+def test_extremes_of_values_are_selected_in_each_replay(reduce):
     values = np.array([[Value(v) for v in row] for row in ([1.0, 3.0], [2.0, 0.5])])
     step = ag.compile(lambda: reduce(values * 1.0))
     for largest in (3.0, -4.0, 7.0):

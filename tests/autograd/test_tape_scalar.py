@@ -1,4 +1,4 @@
-"""Programs of `Value`s: every way of running them gives bit for bit what the engine gives."""
+"""Programs of `Value`s: every runner gives the bits of eager computation."""
 
 import math
 import random
@@ -26,7 +26,7 @@ needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is no
 
 
 class InterpretedRunner(NumbaRunner):
-    """The interpreter as Python runs it, without numba."""
+    """The interpreter in Python, without numba."""
 
     def __init__(self, levels):
         super().__init__(levels, interpreter(machine_code=False))
@@ -49,7 +49,7 @@ RUNNERS = [
 
 @pytest.fixture(params=RUNNERS)
 def runner(request, monkeypatch):
-    """Every program of floats is run this way, however small."""
+    """Use one runner for all programs of floats, including small ones."""
     kind = request.param
 
     def forced(program, names, variables):
@@ -67,14 +67,14 @@ def bits(x):
 
 
 def same(found, expected):
-    """Whether two lists of floats are equal in every bit; any nan is as good as another."""
+    """Check that two lists of floats have equal bits; all nan are equal."""
     assert list(map(type, found)) == [float] * len(found)
     for x, y in zip(found, expected, strict=True):
         assert bits(x) == bits(y) or (x != x and y != y), (x, y)
 
 
 def compare(function, leaves, numbers, inputs=((),)):
-    """Compile, then move the leaves: loss and gradients must be those of the engine each time."""
+    """Check loss and gradients of a compiled function against eager computation for several values of its leaves."""
     step = ag.compile(function)
     for values in numbers:
         for call in inputs:
@@ -98,7 +98,7 @@ PER_ELEMENT = {key: case for key, case in CASES.items() if case.per_element}
 
 
 @pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
-def test_every_primitive_of_floats(case, runner):
+def test_every_primitive_of_floats_gives_the_bits_of_eager(case, runner):
     leaves = [Value(0.0) for _ in case.sources]
 
     def loss():
@@ -109,8 +109,8 @@ def test_every_primitive_of_floats(case, runner):
 
 
 @pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
-def test_every_primitive_where_numbers_are_whole_and_zeros_have_signs(case, runner):
-    """Ties, kinks and signed zeros; what the engine refuses is refused, what is infinite there is so here."""
+def test_every_primitive_at_ties_kinks_and_signed_zeros(case, runner):
+    """Errors and infinities are those of eager computation, too."""
     leaves = [Value(0.5) for _ in case.sources]
 
     def loss():
@@ -139,7 +139,7 @@ def test_every_primitive_where_numbers_are_whole_and_zeros_have_signs(case, runn
 
 
 def grown(rng, leaves, count):
-    """A random expression of every shape: shared nodes, sums within sums, products of sums, questions."""
+    """Return a random expression with shared nodes, nested sums, products of sums and comparisons."""
     pool = list(leaves)
     for _ in range(count):
         x, y = rng.choice(pool[-12:]), rng.choice(pool)
@@ -157,7 +157,7 @@ def grown(rng, leaves, count):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_random_graphs(seed, runner):
+def test_random_graph_gives_the_bits_of_eager(seed, runner):
     rng = random.Random(seed)
     leaves = [Value(0.0) for _ in range(rng.randint(1, 6))]
     numbers = [[rng.choice([rng.gauss(0, 1), 0.0, -0.0, 1.0]) for _ in leaves] for _ in range(4)]
@@ -165,8 +165,8 @@ def test_random_graphs(seed, runner):
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 8, 9, 17])
-def test_sums_of_all_widths_and_lengths(width, runner):
-    """Chains of different lengths share a segment, and fill it up."""
+def test_chains_of_different_lengths_are_padded(width, runner):
+    """Chains of different lengths share a padded segment."""
     leaves = [Value(0.0) for _ in range(width)]
 
     def loss():
@@ -182,7 +182,7 @@ def test_sums_of_all_widths_and_lengths(width, runner):
     compare(loss, leaves, [[rng.gauss(0, 0.3) for _ in leaves] for _ in range(3)] + [[-0.0] * width])
 
 
-def test_a_sum_of_minus_zeros_keeps_its_sign(runner):
+def test_sum_of_negative_zeros_keeps_its_sign(runner):
     x, y = Value(1.0), Value(1.0)
     step = ag.compile(lambda: x * y + x * y)
     step()
@@ -197,7 +197,7 @@ def chained(x, a, b, turns):
     return y
 
 
-def test_a_deep_chain(runner):
+def test_deep_chain_gives_the_bits_of_eager(runner):
     if runner is NumpyRunner:
         pytest.skip("it calls NumPy for each operation")
     x, a, b = Value(1.5), Value(0.999), Value(0.001)
@@ -212,7 +212,7 @@ def test_deep_program_gives_the_recorded_results_again():
     same([step().data, x.grad, a.grad], first)
 
 
-def test_a_wide_sum_with_shared_nodes(runner):
+def test_wide_sum_with_shared_nodes_gives_the_bits_of_eager(runner):
     leaves = [Value(0.0) for _ in range(300)]
 
     def loss():
@@ -222,7 +222,7 @@ def test_a_wide_sum_with_shared_nodes(runner):
     compare(loss, leaves, [[math.sin(i + k) for i in range(300)] for k in range(3)])
 
 
-def test_inputs_and_inputs_that_want_gradients(runner):
+def test_inputs_receive_gradients(runner):
     w = Value(2.0)
     step = ag.compile(lambda x, y: (x * w + y).tanh())
     for number in (0.1, 0.2, -0.3):
@@ -235,7 +235,7 @@ def test_inputs_and_inputs_that_want_gradients(runner):
         same([loss.data, x.grad, ours], [expected.data, y.grad, w.grad])
 
 
-def test_gradients_add_up_and_other_results_come_along(runner):
+def test_gradients_accumulate_beside_other_results(runner):
     w = Value(3.0)
     step = ag.compile(lambda x: (w * w * x, {"w": w * x, "larger": w > x}))
     for _ in range(3):
@@ -245,14 +245,14 @@ def test_gradients_add_up_and_other_results_come_along(runner):
     assert type(others["larger"].data) is float
 
 
-def test_what_is_not_a_float_comes_back_as_it_was(runner):
+def test_constant_results_are_returned_unchanged(runner):
     w = Value(3.0)
     step = ag.compile(lambda: (w * w, 7, "seven", 1.5))
     for _ in range(2):
         assert step()[1:] == (7, "seven", 1.5)
 
 
-def test_an_operation_of_ones_own(runner):
+def test_custom_operation_of_floats_is_replayed(runner):
     @elementwise(lambda y, x: 2.0 * x)
     def squared_here(x):
         return x * x
@@ -261,7 +261,7 @@ def test_an_operation_of_ones_own(runner):
     compare(lambda: squared_here(x) * ag.round(x, decimals=1), [x], [[1.26], [-2.0], [0.5]])
 
 
-def test_a_callback_is_called_again(runner):
+def test_callback_of_floats_is_called_in_each_replay(runner):
     seen, x = [], Value(2.0)
 
     def noted(number):
@@ -286,8 +286,8 @@ def test_a_callback_is_called_again(runner):
         (lambda x: ag.sin(x * 1e300), 2.0, 1e300),
     ],
 )
-def test_the_error_is_the_engines(function, good, bad, runner):
-    """An infinity may vanish again (1 / (1 / 0)): it is looked for where it would arise."""
+def test_float_outside_the_domain_raises_the_error_of_eager(function, good, bad, runner):
+    """An intermediate infinity raises the error even if the result is finite, as in 1 / (1 / 0)."""
     x = Value(good)
     step = ag.compile(lambda: function(x))
     step()
@@ -304,7 +304,7 @@ def test_the_error_is_the_engines(function, good, bad, runner):
     assert x.grad != 0.0
 
 
-def test_an_infinite_derivative_of_a_finite_result(runner):
+def test_infinite_derivative_is_computed_eagerly(runner):
     x = Value(4.0)
     step = ag.compile(lambda: ag.sqrt(x))
     step()
@@ -313,12 +313,12 @@ def test_an_infinite_derivative_of_a_finite_result(runner):
     assert x.grad == math.inf
 
 
-def test_sums_that_overflow_do_so_in_silence(runner):
+def test_overflowing_sum_gives_no_warning(runner):
     x = Value(1.0)
     compare(lambda: x * 10.0 + x * x, [x], [[1.0], [1e308], [-1e308]])
 
 
-def test_a_network_is_trained_to_the_same_bits(runner):
+def test_training_of_a_network_gives_the_bits_of_eager(runner):
     rng = random.Random(0)
     points = [(rng.gauss(0, 1), rng.gauss(0, 1)) for _ in range(8)]
     models = [MLP(2, [4, 4, 1], rng=1) for _ in range(2)]
@@ -364,8 +364,8 @@ def test_a_repeated_guard_is_evaluated_once_per_call():
     assert len(step._programs[next(iter(step._programs))]) == 2
 
 
-def test_variables_that_the_function_makes_are_constants():
-    """Nobody can reach them, so they are neither kept nor given gradients."""
+def test_variables_created_inside_are_constants():
+    """They cannot be reached after the call, so they are neither kept alive nor given gradients."""
     w = [Value(0.1 * i) for i in range(20)]
 
     def loss():
@@ -378,7 +378,7 @@ def test_variables_that_the_function_makes_are_constants():
 
 
 @pytest.mark.parametrize("calls", [1, 2])  # the second starts what runs the program
-def test_a_variable_that_is_frozen_is_recorded_anew(calls):
+def test_frozen_value_is_recorded_again(calls):
     w = [Value(0.1 * i) for i in range(20)]
     step = ag.compile(lambda: sum((a * b - b).tanh() for a in w for b in w))
     for _ in range(calls):
@@ -391,7 +391,7 @@ def test_a_variable_that_is_frozen_is_recorded_anew(calls):
     assert w[4].grad != 0.0
 
 
-def test_forgotten_zero_grad_is_noticed():
+def test_forgotten_zero_grad_warns():
     w = [Value(0.1 * i) for i in range(20)]
     step = ag.compile(lambda: sum((a * b - b).tanh() for a in w for b in w))
     with pytest.warns(ag.GradientWarning, match="zero_grad"):  # noqa: PT031  (the steps are what is looked at)
@@ -402,11 +402,11 @@ def test_forgotten_zero_grad_is_noticed():
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
-def test_the_kinds_are_operations(kind):
+def test_kinds_are_operations_of_autograd(kind):
     assert ag.extend.PRIMITIVES[kind].forward.__module__.startswith("autograd.")
 
 
-def test_a_long_program_shows_what_it_consists_of():
+def test_source_of_a_long_program_lists_its_segments():
     w = [Value(0.1 * i) for i in range(20)]
     step = ag.compile(lambda: sum((a * b - b).tanh() for a in w for b in w))
     step()
@@ -454,7 +454,7 @@ def test_numba_is_loaded_for_large_programs_only():
         assert run.stdout.strip() == expected
 
 
-def test_without_a_folder_for_machine_code_numpy_takes_over(monkeypatch):
+def test_numba_without_a_cache_folder_is_replaced_by_numpy(monkeypatch):
     def no_folder():
         raise RuntimeError("cannot cache function: no locator available")
 
@@ -469,8 +469,8 @@ def test_without_a_folder_for_machine_code_numpy_takes_over(monkeypatch):
     assert isinstance(call.replay._runner, NumpyRunner)
 
 
-def test_machine_code_of_other_mathematics_is_not_used(monkeypatch):
-    """Intel's tanh, say, which differs in the last bit."""
+def test_machine_code_with_other_bits_is_replaced_by_numpy(monkeypatch):
+    """Another math library, such as that of Intel, may differ in the last bit."""
 
     def other(v, *rest):
         interpreter(machine_code=False)(v, *rest)
@@ -487,5 +487,5 @@ def test_machine_code_of_other_mathematics_is_not_used(monkeypatch):
 
 
 @needs_numba
-def test_the_interpreter_is_compiled_once():
+def test_interpreter_is_compiled_once():
     assert interpreter() is interpreter()

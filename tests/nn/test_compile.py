@@ -1,4 +1,4 @@
-"""Every layer, activation, loss and model under `autograd.compile`: a replay on other numbers is what eager makes."""
+"""Every layer, activation and loss under `autograd.compile`: replays on other data equal eager computation."""
 
 import zlib
 
@@ -13,14 +13,14 @@ from nn.scalar import as_values, numbers_of, scalarize
 
 
 def drawn_anew(case, n, dtype=np.float64):
-    """Inputs of a case's kinds, other ones for every `n`."""
+    """Return inputs for a case, different for each `n`."""
     rng = np.random.default_rng([zlib.crc32(case.key.encode()), n])
     arrays = [drawn(kind, shape, rng) for kind, shape in case.inputs]
     return [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
 
 
 def step_of(module):
-    """A training step of a module whose output is weighted and summed up."""
+    """Return a training step of a module, whose loss is a weighted sum of the output."""
 
     def step(*inputs):
         output = module(*inputs)
@@ -36,7 +36,7 @@ def both(case, dtype=np.float64):
 
 
 @pytest.mark.parametrize("key", CASES)
-def test_replays_equal_eager_on_other_inputs(key):
+def test_replay_on_other_inputs_equals_eager(key):
     case = CASES[key]
     (ours, theirs), (tape, eager) = both(case)
     for n in range(3):
@@ -51,7 +51,7 @@ FLOAT32 = {key: case for key, case in CASES.items() if case.options.get("reducti
 
 
 @pytest.mark.parametrize("key", FLOAT32)
-def test_arrays_and_float32(key):
+def test_replay_in_float32_equals_eager(key):
     case = FLOAT32[key]
     (ours, theirs), (tape, eager) = both(case, np.float32)
     for n in range(2):

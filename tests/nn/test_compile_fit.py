@@ -1,4 +1,4 @@
-"""`fit(..., compile=)`: replayed steps make the training that the engine makes."""
+"""`fit(..., compile=)`: compiled training equals eager training."""
 
 import contextlib
 import random
@@ -22,7 +22,7 @@ CLASSES = (X @ RNG.normal(size=(4, 3))).argmax(axis=1)
 
 
 def training(compile, *, options=None, loss=None, target=Y, outputs=2, **settings):
-    """A training with everything random in it, and what came of it."""
+    """Train a model with seeded random numbers; return the history and the state."""
     nn.manual_seed(1)
     model = nn.MLP(4, [6, 5, outputs], rng=0, **(options or {"activation": "tanh"}))
     optimizer = settings.pop("optimizer", optim.Adam)(model.parameters(), lr=0.02)
@@ -60,11 +60,11 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_the_trajectory_is_that_of_the_engine(settings):
+def test_compiled_training_equals_eager_training(settings):
     assert_alike(training(True, **settings), training(False, **settings))
 
 
-def test_by_default_a_shape_is_recorded_when_it_has_come_often():
+def test_batch_shape_is_recorded_after_some_eager_steps():
     assert_alike(
         training(None, epochs=9, options={"dropout": 0.2}), training(False, epochs=9, options={"dropout": 0.2})
     )
@@ -89,7 +89,7 @@ def test_by_default_a_shape_is_recorded_when_it_has_come_often():
 
 
 @pytest.mark.parametrize("compile", [True, None])
-def test_a_resumed_training_goes_on_with_the_same_bits(tmp_path, compile):
+def test_resumed_training_gives_the_bits_of_the_whole_one(tmp_path, compile):
     settings = {"options": {"norm": "batch", "dropout": 0.2}}
     whole = training(compile, epochs=8, **settings)
 
@@ -111,7 +111,7 @@ def test_a_resumed_training_goes_on_with_the_same_bits(tmp_path, compile):
 
 
 class Branching(nn.Module):
-    """Asks for numbers, after it has drawn some and counted a batch."""
+    """Branches on data, after it has drawn random numbers and updated running statistics."""
 
     def __init__(self):
         super().__init__()
@@ -122,7 +122,7 @@ class Branching(nn.Module):
         return y * 2.0 if y.sum() > 0 else y
 
 
-def test_a_model_that_asks_for_numbers_is_trained_by_the_engine_with_one_warning():
+def test_model_that_branches_on_data_is_trained_eagerly_with_one_warning():
     found = []
     for compile in (True, False):
         nn.manual_seed(1)
@@ -143,7 +143,7 @@ def test_a_model_that_asks_for_numbers_is_trained_by_the_engine_with_one_warning
     assert_alike(*found)
 
 
-def test_a_monitor_sees_what_it_saw_before():
+def test_monitor_of_a_compiled_training_equals_that_of_an_eager_one():
     found = []
     for compile in (True, False):
         model = nn.MLP(4, [6, 5, 2], activation="relu", rng=0)
@@ -163,7 +163,7 @@ def test_a_monitor_sees_what_it_saw_before():
             np.testing.assert_allclose(layer["std"], b.layers[name]["std"], rtol=1e-12)
 
 
-def test_layers_frozen_and_freed_in_the_middle():
+def test_layers_frozen_and_unfrozen_during_training_equal_eager():
     class Freeze(Callback):
         def on_epoch_begin(self, run):
             first = next(run.model.parameters())
@@ -176,7 +176,7 @@ def test_layers_frozen_and_freed_in_the_middle():
 SCALE = 1.0
 
 
-def test_what_the_model_and_the_loss_read_may_change_between_steps(monkeypatch):
+def test_state_that_model_and_loss_read_may_change_between_steps(monkeypatch):
     class Annealed(nn.Module):
         def __init__(self):
             super().__init__()
@@ -218,7 +218,7 @@ def test_what_the_model_and_the_loss_read_may_change_between_steps(monkeypatch):
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.random])
-def test_draws_that_a_replay_would_repeat_are_left_to_the_engine(draw):
+def test_model_that_draws_globally_is_trained_eagerly(draw):
     class Noisy(nn.Linear):
         def forward(self, x):
             return super().forward(x) * (1.0 + draw())
@@ -237,7 +237,7 @@ def test_draws_that_a_replay_would_repeat_are_left_to_the_engine(draw):
     assert_alike(*found)
 
 
-def test_a_model_that_is_another_in_every_step_is_left_to_the_engine():
+def test_model_that_changes_in_every_step_is_trained_eagerly():
     model = nn.Sequential(nn.Linear(4, 2, rng=0), nn.Dropout(0.1, rng=0))
     passes = Passes(model, nn.MSELoss(), True)
 
@@ -251,12 +251,12 @@ def test_a_model_that_is_another_in_every_step_is_left_to_the_engine():
     assert passes.compiled is None
 
 
-def test_anomalies_are_found_in_the_engine():
+def test_anomaly_is_detected_in_a_compiled_training():
     with ag.detect_anomaly(), pytest.raises(FloatingPointError, match="nan"):
         training(True, target=np.where(np.arange(140).reshape(70, 2) == 7, np.inf, Y) * 0.0)
 
 
-def test_the_command_line_replays_unless_told_not_to(tmp_path, monkeypatch):
+def test_command_line_compiles_unless_no_compile_is_given(tmp_path, monkeypatch):
     asked = []
 
     def fit_no_further(*args, compile, **settings):

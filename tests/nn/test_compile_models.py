@@ -1,4 +1,4 @@
-"""Models under `autograd.compile`, and what may change between two calls: modes, frozen layers, labels, hooks."""
+"""Models under `autograd.compile`, with modes, frozen layers, labels and hooks that change between calls."""
 
 import copy
 import pickle
@@ -15,7 +15,7 @@ from autograd import Tensor
 
 
 def trained(model, loss=None):
-    """A step of a model, and the same of a twin that eager computes: functions of (x, t)."""
+    """Return a training step of a model, a function of (x, t)."""
     loss = loss or nn.MSELoss()
 
     def step(x, t):
@@ -44,7 +44,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
-def test_training_and_evaluation_of_whole_models(options):
+def test_training_and_evaluation_of_models_equal_eager(options):
     models, calls = twins(lambda: nn.MLP(3, [4, 4, 1], rng=0, **options))
     optimizers = [optim.Adam(m.parameters(), lr=0.05) for m in models]
     for i, (x, t) in enumerate(batches(9)):
@@ -61,7 +61,7 @@ def test_training_and_evaluation_of_whole_models(options):
     assert len([p for programs in calls[0]._programs.values() for p in programs]) == (4 if options else 2)
 
 
-def test_a_module_of_ones_own_that_asks_for_its_mode():
+def test_custom_module_is_recorded_per_training_mode():
     class Noisy(nn.Module):
         def forward(self, x):
             return x * 2.0 if self.training else x
@@ -75,7 +75,7 @@ def test_a_module_of_ones_own_that_asks_for_its_mode():
     assert vars(model)["training"] is True
 
 
-def test_training_mode_is_copied_pickled_and_set_as_before():
+def test_training_mode_is_copied_pickled_and_assigned():
     model = nn.Sequential(nn.Dropout(0.5), nn.Linear(1, 1)).eval()
     for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert not copied.training
@@ -86,7 +86,7 @@ def test_training_mode_is_copied_pickled_and_set_as_before():
     assert not model[0].training
 
 
-def test_frozen_layers_and_shared_weights():
+def test_frozen_layers_and_shared_weights_equal_eager():
     class Tied(nn.Module):
         def __init__(self):
             super().__init__()
@@ -104,7 +104,7 @@ def test_frozen_layers_and_shared_weights():
         assert (models[0].first.bias.grad is None) == (i % 3 == 1)
 
 
-def test_layers_in_lists_that_come_and_go():
+def test_changed_lists_of_layers_are_recorded_again():
     class Lists(nn.Module):
         def __init__(self):
             super().__init__()
@@ -136,7 +136,7 @@ def test_layers_in_lists_that_come_and_go():
     assert len(step._programs) == 1
 
 
-def test_dropout_draws_from_the_generator_it_has_now():
+def test_dropout_draws_from_its_current_generator():
     models, calls = twins(lambda: nn.Dropout(0.5))
     x = np.ones((4, 3))
     for i in range(6):
@@ -152,7 +152,7 @@ def test_dropout_draws_from_the_generator_it_has_now():
     assert nn.get_rng_state() == nn.random.as_generator().bit_generator.state
 
 
-def test_a_batch_norm_in_evaluation_reads_the_statistics_of_now():
+def test_batch_norm_in_evaluation_reads_current_statistics():
     model = nn.BatchNorm1d(2)
     step = ag.compile(lambda x: (model(x) ** 2).sum())
     rng = np.random.default_rng(0)
@@ -174,7 +174,7 @@ def test_a_batch_norm_in_evaluation_reads_the_statistics_of_now():
 # ----------------------------------------------------------------------------------------------------- labels
 
 
-def test_replays_raise_the_errors_of_eager_and_leave_no_trace():
+def test_wrong_targets_raise_the_errors_of_eager_and_store_nothing():
     model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5, rng=0), nn.Linear(3, 4, rng=0))
     rng = np.random.default_rng(0)
     x, t = rng.normal(size=(5, 3)), rng.integers(0, 4, 5)
@@ -199,7 +199,7 @@ def test_replays_raise_the_errors_of_eager_and_leave_no_trace():
         step(x, good)
 
 
-def test_ignored_classes_and_weights_that_were_not_there_when_recorded():
+def test_ignored_classes_of_later_calls_equal_eager():
     def both_ways(loss, *targets):
         logits = [Tensor(np.cos(np.arange(12.0)).reshape(4, 3), requires_grad=True) for _ in "ab"]
         tape, eager = ag.compile(lambda z, t: (loss(z, t),)), eagerly(lambda z, t: (loss(z, t),))
@@ -220,7 +220,7 @@ def test_ignored_classes_and_weights_that_were_not_there_when_recorded():
     both_ways(zero, full, np.array([1, 1, 1, 1]), none, full)
 
 
-def test_weights_classes_and_masks_as_arguments_are_read_in_each_call():
+def test_weights_classes_and_masks_are_arguments():
     F = nn.functional
     rng = np.random.default_rng(0)
     z = [Tensor(rng.normal(size=(5, 4)), requires_grad=True) for _ in "ab"]
@@ -250,7 +250,7 @@ def test_weights_classes_and_masks_as_arguments_are_read_in_each_call():
 # ------------------------------------------------------------------------------------------------------ hooks
 
 
-def test_hooks_are_called_with_numbers_in_each_call():
+def test_hooks_are_called_with_data_in_each_replay():
     seen = [[], []]
     models, calls = twins(lambda: nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1)))
     for model, found in zip(models, seen, strict=True):
@@ -266,7 +266,7 @@ def test_hooks_are_called_with_numbers_in_each_call():
     assert len(seen[0]) == 4 * 6
 
 
-def test_hooks_may_come_and_go_between_calls():
+def test_hooks_added_and_removed_between_calls_are_respected():
     models, calls = twins(lambda: nn.Sequential(nn.Linear(3, 2, rng=0), nn.ReLU(), nn.Linear(2, 1, rng=1)))
     seen = []
     for i, (x, t) in enumerate(batches(9)):
@@ -280,7 +280,7 @@ def test_hooks_may_come_and_go_between_calls():
     )  # before the first, without, with
 
 
-def test_a_hook_that_changes_what_is_computed_is_refused_while_recording():
+def test_hook_that_replaces_the_output_is_refused():
     model = nn.Sequential(nn.Linear(3, 1, rng=0))
     handle = model[0].register_forward_hook(lambda m, args, y: 2.0 * y)
     with pytest.raises(ag.RecordingError, match="a hook returned a value"):
@@ -291,7 +291,7 @@ def test_a_hook_that_changes_what_is_computed_is_refused_while_recording():
         ag.compile(trained(model))(*batches(1)[0])
 
 
-def test_gradient_hooks_that_make_up_their_mind_are_computed_by_the_engine():
+def test_gradient_hook_that_sometimes_replaces_equals_eager():
     models, calls = twins(lambda: nn.Linear(3, 1, rng=0))
     for model in models:
         model.bias.register_hook(lambda g: 3.0 * g if g[0] > 0 else None)
@@ -299,7 +299,7 @@ def test_gradient_hooks_that_make_up_their_mind_are_computed_by_the_engine():
         assert_same(measured(models[0], calls[0], [x, t]), measured(models[1], calls[1], [x, t]))
 
 
-def test_clipping_after_a_replay():
+def test_clipping_after_a_replay_equals_eager():
     models, calls = twins(lambda: nn.Linear(3, 1, rng=0))
     for x, t in batches(3):
         norms = []
@@ -313,7 +313,7 @@ def test_clipping_after_a_replay():
         )
 
 
-def test_the_networks_of_single_numbers():
+def test_networks_of_values_equal_eager():
     models = [nn.scalar.MLP(3, [4, 1], rng=0) for _ in "ab"]
 
     def step_of(model):

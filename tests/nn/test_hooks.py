@@ -1,4 +1,4 @@
-"""Hooks: what they see, what they replace, and that they can be taken away."""
+"""Hooks of modules: their arguments, their results and their removal."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_forward_hooks_see_and_replace():
         layer.register_forward_hook(3)
 
 
-def test_a_hook_added_twice_runs_twice_and_leaves_one_by_one():
+def test_hook_added_twice_runs_twice_and_is_removed_once():
     layer, calls = nn.Tanh(), []
     hook = lambda *args: calls.append(1)  # noqa: E731
     first, _ = layer.register_forward_hook(hook), layer.register_forward_hook(hook)
@@ -54,7 +54,7 @@ def test_backward_hook_replaces_the_gradient_of_the_input():
     assert x.grad == 0.0
 
 
-def test_backward_hook_of_a_first_layer_and_of_two_inputs():
+def test_backward_hook_gets_the_gradients_of_two_inputs():
     seen = []
     first = nn.Linear(2, 1, rng=0)
     first.register_full_backward_hook(lambda module, grad_in, grad_out: seen.append((grad_in, grad_out)))
