@@ -12,22 +12,19 @@ from typing import Any
 import numpy as np
 
 from autograd import Node
+from autograd.extend import raw_data
 
 __all__ = ["FORMS", "operator"]
 
 Form = Callable[[Any, Any], Any]  # a function of the builder and a node that returns the name of the value
 
 
-def _data(thing: Any) -> Any:
-    return getattr(thing, "data") if isinstance(thing, Node) else thing  # noqa: B009  (Node itself declares no data)
-
-
 def _dtype(thing: Any) -> Any:
-    return np.asarray(_data(thing)).dtype
+    return np.asarray(raw_data(thing)).dtype
 
 
 def _shape(thing: Any) -> tuple[int, ...]:
-    return np.shape(_data(thing))
+    return np.shape(raw_data(thing))
 
 
 def operator(b: Any, node: Any, kind: str, **attributes: Any) -> Any:
@@ -42,7 +39,7 @@ def operator(b: Any, node: Any, kind: str, **attributes: Any) -> Any:
     if kind in ("And", "Or", "Not"):
         dtype = np.dtype(bool)
     elif dtype.kind == "b":  # a comparison, whose operands must have one dtype in ONNX
-        dtype = np.result_type(*[_data(a) for a in node.args])
+        dtype = np.result_type(*[raw_data(a) for a in node.args])
         dtype = np.dtype(np.int64) if dtype.kind == "b" and kind != "Equal" else dtype
     return b.add(kind, *[b.value(a, dtype) for a in node.args], **attributes)
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd.extend import raw_data
+
 __all__ = ["LoadResult", "StateDictError", "checked_state"]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -73,7 +75,7 @@ def _near(key: Any, missing: list[str]) -> str:
 
 
 def _fitted(given: Any, mine: np.ndarray[Any, Any], allow_nan: bool) -> np.ndarray[Any, Any]:
-    array = np.asarray(getattr(given, "data", given) if not isinstance(given, np.ndarray) else given)
+    array = np.asarray(raw_data(given))
     if array.dtype.kind not in "biuf":
         raise TypeError(f"expected an array of shape {mine.shape}, got {type(given).__name__} ({array.dtype})")
     if array.shape != mine.shape:

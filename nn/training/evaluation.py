@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import no_grad
+from autograd.extend import raw_data
 from nn.data import DataLoader, TensorDataset
 from nn.data.distributed import sharded
 from nn.metrics import Metric, named
@@ -92,9 +93,7 @@ class Totals:
         self.rows += rows
         if self.metrics:
             self.outputs.append(np.asarray(output.data))
-            self.targets.append(
-                target if isinstance(target, np.ndarray) else np.asarray(getattr(target, "data", target))
-            )
+            self.targets.append(np.asarray(raw_data(target)))
 
     def numbers(self, prefix: str = "") -> dict[str, float]:
         """Return the mean loss and every metric, under names with a prefix."""

@@ -20,6 +20,17 @@ def test_confusion_matrix_counts_true_in_rows_and_predicted_in_columns():
     assert metrics.confusion_matrix(np.zeros((2, 3)), [0, 0]).shape == (3, 3)
 
 
+def test_metrics_of_other_array_types_use_their_array_interface():
+    class Frame:
+        _data = "internal"
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([0, 1, 1], dtype)
+
+    assert metrics.accuracy([0, 1, 0], Frame()) == pytest.approx(2 / 3)
+    assert metrics.accuracy([0, 1, 0], np.ma.masked_array([0, 1, 1])) == pytest.approx(2 / 3)
+
+
 def test_f1_is_the_mean_over_classes_that_occur():
     # class 0: precision 1/2, recall 1; class 1: precision 1, recall 1/2
     assert metrics.f1_score([0, 0, 1], [0, 1, 1]) == pytest.approx((2 / 3 + 2 / 3) / 2)
