@@ -7,12 +7,15 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .graph import NO_PARAMS, Node, Primitive, apply
 from .messages import with_operation
+
+# A float, an array, a `Value` or a `Tensor`.  Not a union: type checkers would refuse the operators of its members.
+Operand: TypeAlias = Any
 
 _NUMBERS = frozenset({float, int, bool})
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 
+from autograd.operands import Operand
 from autograd.rules import linear, nondifferentiable, shape_of, xp
 
 __all__ = ["astype", "broadcast_to", "product_if_taken", "sum_to"]
@@ -21,13 +21,13 @@ def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> t
     lambda c, y, g, x: product_if_taken(g, c),  # where `g` was not taken, `x` has no derivative either
     symbol="*", selects=True, scalar="where(g == 0.0, 0.0, x) * g", sample=((0.2, 2.0), (-2.0, 2.0)),
 )  # fmt: skip
-def product_if_taken(g: Any, x: Any) -> Any:
+def product_if_taken(g: Operand, x: Operand) -> Operand:
     """Return ``g * x`` where a zero `g` means *not taken*: 0 even if `x` is infinite or nan."""
     return xp(g, x).where(g == 0, 0.0, x) * g
 
 
 @linear(lambda g, y, x, shape: broadcast_to(g, shape_of(x)))
-def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
+def sum_to(x: Operand, shape: tuple[int, ...] | None = ()) -> Operand:
     """Sum over broadcast axes, back to `shape` (None: to a float): the adjoint of `broadcast_to`."""
     if shape is None:
         return float(np.sum(x))
@@ -36,7 +36,7 @@ def sum_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
 
 
 @linear(lambda g, y, x, shape: sum_to(g, shape_of(x)))
-def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
+def broadcast_to(x: Operand, shape: tuple[int, ...] | None = ()) -> Operand:
     """Repeat an array to `shape` by NumPy's broadcasting rules (None: convert to a float).
 
     >>> broadcast_to([1.0, 2.0], (2, 2))
@@ -51,18 +51,18 @@ def broadcast_to(x: Any, shape: tuple[int, ...] | None = ()) -> Any:
 
 
 @linear(lambda g, y, x, dtype: astype(g, getattr(x, "dtype", np.float64)))
-def _astype(x: Any, dtype: Any = np.float64) -> Any:
+def _astype(x: Operand, dtype: npt.DTypeLike = np.float64) -> Operand:
     """Convert to another floating-point dtype."""
     return x if type(x) is float else np.asarray(x).astype(dtype)
 
 
 @nondifferentiable()
-def _cast(x: Any, dtype: Any = np.int64) -> Any:
+def _cast(x: Operand, dtype: npt.DTypeLike = np.int64) -> Operand:
     """Convert to integers or booleans, which have no gradient."""
     return np.asarray(x).astype(dtype)
 
 
-def astype(x: Any, dtype: Any) -> Any:
+def astype(x: Operand, dtype: npt.DTypeLike) -> Operand:
     """Convert to another dtype; gradients pass between floating-point dtypes and return in the dtype of `x`.
 
     Parameters
@@ -91,7 +91,7 @@ def astype(x: Any, dtype: Any) -> Any:
     return (_astype if wanted.kind == "f" else _cast)(x, dtype=wanted)
 
 
-def full_like(a: Any, fill_value: Any) -> Any:
+def full_like(a: Operand, fill_value: Operand) -> Operand:
     """Return an array of the shape and dtype of `a`, filled with a value through which the gradient passes.
 
     >>> full_like(np.zeros(2), 3.0)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from autograd.graph import Node
+from autograd.operands import Operand
 from autograd.rules import nondifferentiable, xp
 
 
 @nondifferentiable(symbol="==", scalar="x == y", into=np.equal, onnx="Equal")
-def equal(x: Any, y: Any) -> Any:
+def equal(x: Operand, y: Operand) -> Operand:
     """Return whether ``x == y``.
 
     >>> equal(np.array([1.0, 2.0]), 2.0)
@@ -21,7 +20,7 @@ def equal(x: Any, y: Any) -> Any:
 
 
 @nondifferentiable(symbol="!=", scalar="x != y", into=np.not_equal, composition=lambda x, y: logical_not(equal(x, y)))
-def not_equal(x: Any, y: Any) -> Any:
+def not_equal(x: Operand, y: Operand) -> Operand:
     """Return whether ``x != y``.
 
     >>> not_equal(np.array([1.0, 2.0]), 2.0)
@@ -31,7 +30,7 @@ def not_equal(x: Any, y: Any) -> Any:
 
 
 @nondifferentiable(symbol=">", scalar="x > y", into=np.greater, onnx="Greater")
-def greater(x: Any, y: Any) -> Any:
+def greater(x: Operand, y: Operand) -> Operand:
     """Return whether ``x > y``.
 
     >>> greater(np.array([1.0, 2.0]), 1.0)
@@ -41,7 +40,7 @@ def greater(x: Any, y: Any) -> Any:
 
 
 @nondifferentiable(symbol=">=", scalar="x >= y", into=np.greater_equal, onnx="GreaterOrEqual")
-def greater_equal(x: Any, y: Any) -> Any:
+def greater_equal(x: Operand, y: Operand) -> Operand:
     """Return whether ``x >= y``.
 
     >>> greater_equal(np.array([1.0, 2.0]), 2.0)
@@ -51,7 +50,7 @@ def greater_equal(x: Any, y: Any) -> Any:
 
 
 @nondifferentiable(symbol="<", scalar="x < y", into=np.less, onnx="Less")
-def less(x: Any, y: Any) -> Any:
+def less(x: Operand, y: Operand) -> Operand:
     """Return whether ``x < y``.
 
     >>> less(np.array([1.0, 2.0]), 2.0)
@@ -61,7 +60,7 @@ def less(x: Any, y: Any) -> Any:
 
 
 @nondifferentiable(symbol="<=", scalar="x <= y", into=np.less_equal, onnx="LessOrEqual")
-def less_equal(x: Any, y: Any) -> Any:
+def less_equal(x: Operand, y: Operand) -> Operand:
     """Return whether ``x <= y``.
 
     >>> less_equal(np.array([1.0, 2.0]), 1.0)
@@ -71,7 +70,7 @@ def less_equal(x: Any, y: Any) -> Any:
 
 
 @nondifferentiable(scalar="where(x != x, x, where(x > 0.0, 1.0, 0.0) - where(x < 0.0, 1.0, 0.0))", onnx="Sign")
-def sign(x: Any) -> Any:
+def sign(x: Operand) -> Operand:
     """Return the sign: -1, 0 or 1.
 
     >>> sign(np.array([-3.0, 0.0, 5.0]))
@@ -81,7 +80,7 @@ def sign(x: Any) -> Any:
 
 
 @nondifferentiable(scalar="where(abs(x) < 2.0**52, math.floor(x), x)", onnx="Floor")
-def floor(x: Any) -> Any:
+def floor(x: Operand) -> Operand:
     """Return the largest integer not above `x`.
 
     >>> floor(np.array([-1.5, 1.5]))
@@ -91,7 +90,7 @@ def floor(x: Any) -> Any:
 
 
 @nondifferentiable(scalar="where(abs(x) < 2.0**52, math.ceil(x), x)", onnx="Ceil")
-def ceil(x: Any) -> Any:
+def ceil(x: Operand) -> Operand:
     """Return the smallest integer not below `x`.
 
     >>> ceil(np.array([-1.5, 1.5]))
@@ -101,7 +100,7 @@ def ceil(x: Any) -> Any:
 
 
 @nondifferentiable(scalar="round(x * 10.0**decimals) / 10.0**decimals", onnx="Round")
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: Operand, decimals: int = 0) -> Operand:
     """Round to a number of decimals; halves are rounded to even.
 
     >>> round(np.array([0.5, 1.5, 2.4]))
@@ -111,7 +110,7 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 
 @nondifferentiable(scalar="x != x", onnx="IsNaN")
-def isnan(x: Any) -> Any:
+def isnan(x: Operand) -> Operand:
     """Return whether `x` is nan.
 
     >>> isnan(np.array([1.0, np.nan]))
@@ -121,7 +120,7 @@ def isnan(x: Any) -> Any:
 
 
 @nondifferentiable(scalar="abs(x) == math.inf", onnx="IsInf")
-def isinf(x: Any) -> Any:
+def isinf(x: Operand) -> Operand:
     """Return whether `x` is infinite.
 
     >>> isinf(np.array([1.0, -np.inf]))
@@ -131,7 +130,7 @@ def isinf(x: Any) -> Any:
 
 
 @nondifferentiable(scalar="x - x == 0.0", composition=lambda x: equal(x - x, 0.0))
-def isfinite(x: Any) -> Any:
+def isfinite(x: Operand) -> Operand:
     """Return whether `x` is neither infinite nor nan.
 
     >>> isfinite(np.array([1.0, np.inf, np.nan]))
@@ -141,7 +140,7 @@ def isfinite(x: Any) -> Any:
 
 
 @nondifferentiable(symbol="not", scalar="x == 0.0", onnx="Not")
-def logical_not(x: Any) -> Any:
+def logical_not(x: Operand) -> Operand:
     """Return whether `x` is zero or false.
 
     >>> logical_not(np.array([0.0, 2.0]))
@@ -151,7 +150,7 @@ def logical_not(x: Any) -> Any:
 
 
 @nondifferentiable(symbol="and", scalar="(x != 0.0) & (y != 0.0)", onnx="And")
-def logical_and(x: Any, y: Any) -> Any:
+def logical_and(x: Operand, y: Operand) -> Operand:
     """Return whether both `x` and `y` are nonzero or true.
 
     >>> logical_and(np.array([0.0, 2.0]), 1.0)
@@ -161,7 +160,7 @@ def logical_and(x: Any, y: Any) -> Any:
 
 
 @nondifferentiable(symbol="or", scalar="(x != 0.0) | (y != 0.0)", onnx="Or")
-def logical_or(x: Any, y: Any) -> Any:
+def logical_or(x: Operand, y: Operand) -> Operand:
     """Return whether at least one of `x` and `y` is nonzero or true.
 
     >>> logical_or(np.array([0.0, 2.0]), 0.0)
@@ -170,7 +169,7 @@ def logical_or(x: Any, y: Any) -> Any:
     return xp(x, y).logical_or(x, y)
 
 
-def _mask(x: Any, symbol: str) -> Any:
+def _mask(x: Operand, symbol: str) -> Operand:
     """Return `x` if its dtype is bool; on other dtypes, ``&``, ``|`` and ``~`` would be bitwise."""
     data = x._data if isinstance(x, Node) else x
     kind = np.dtype(bool) if type(data) is float else np.asarray(data).dtype
@@ -179,7 +178,7 @@ def _mask(x: Any, symbol: str) -> Any:
     return x
 
 
-def bitwise_and(x: Any, y: Any) -> Any:
+def bitwise_and(x: Operand, y: Operand) -> Operand:
     """Return ``x & y``, true where both masks are.
 
     Parameters
@@ -200,7 +199,7 @@ def bitwise_and(x: Any, y: Any) -> Any:
     return logical_and(_mask(x, "&"), _mask(y, "&"))
 
 
-def bitwise_or(x: Any, y: Any) -> Any:
+def bitwise_or(x: Operand, y: Operand) -> Operand:
     """Return ``x | y``, true where at least one mask is.
 
     Parameters
@@ -221,7 +220,7 @@ def bitwise_or(x: Any, y: Any) -> Any:
     return logical_or(_mask(x, "|"), _mask(y, "|"))
 
 
-def invert(x: Any) -> Any:
+def invert(x: Operand) -> Operand:
     """Return ``~x``, true where the mask `x` is not.
 
     Parameters

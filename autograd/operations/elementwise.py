@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 
 from autograd.forms import writes_into
 from autograd.graph import Node
 from autograd.messages import GradientWarning
-from autograd.operands import SCALAR, as_real
+from autograd.operands import SCALAR, Operand, as_real
 from autograd.rules import elementwise, xp
 
 from .comparing import round, sign
@@ -25,7 +24,7 @@ from .selecting import maximum, where
 
 
 @elementwise(1, 1, symbol="+", scalar="x + y", into=np.add, onnx="Add")
-def add(x: Any, y: Any) -> Any:
+def add(x: Operand, y: Operand) -> Operand:
     """Return the sum ``x + y``.
 
     >>> add(1.0, 2.0)
@@ -35,7 +34,7 @@ def add(x: Any, y: Any) -> Any:
 
 
 @elementwise(1, -1, symbol="-", scalar="x - y", into=np.subtract, onnx="Sub")
-def subtract(x: Any, y: Any) -> Any:
+def subtract(x: Operand, y: Operand) -> Operand:
     """Return the difference ``x - y``.
 
     >>> subtract(1.0, 3.0)
@@ -45,7 +44,7 @@ def subtract(x: Any, y: Any) -> Any:
 
 
 @elementwise(lambda z, x, y: y, lambda z, x, y: x, symbol="*", scalar="x * y", into=np.multiply, onnx="Mul")
-def multiply(x: Any, y: Any) -> Any:
+def multiply(x: Operand, y: Operand) -> Operand:
     """Return the product ``x * y``.
 
     >>> multiply(2.0, 3.0)
@@ -59,7 +58,7 @@ def multiply(x: Any, y: Any) -> Any:
     lambda z, x, y: -z / y,
     symbol="/", scalar="x / y", into=np.divide, onnx="Div", sample=((-2.0, 2.0), (0.5, 2.0)),
 )  # fmt: skip
-def divide(x: Any, y: Any) -> Any:
+def divide(x: Operand, y: Operand) -> Operand:
     """Return the quotient ``x / y``.
 
     >>> divide(1.0, 4.0)
@@ -68,7 +67,7 @@ def divide(x: Any, y: Any) -> Any:
     return x / y
 
 
-def _lowered(x: Any, y: Any) -> Any:
+def _lowered(x: Operand, y: Operand) -> Operand:
     """Return the exponent ``y - 1`` of the derivative; 1 for ``0 ** 0``, whose derivative is 0."""
     return y - 1 if type(y) in (int, float) and y else where((x == 0) & (y == 0), 1.0, y - 1)
 
@@ -78,12 +77,12 @@ def _lowered(x: Any, y: Any) -> Any:
     lambda z, x, y: z * log(where(x > 0, x, where(x == 0, 1.0, float("nan")))),
     symbol="**", scalar="math.pow(x, y)", onnx="Pow", sample=((0.3, 2.0), (-2.0, 2.0)),
 )  # fmt: skip
-def _power(x: Any, y: Any) -> Any:
+def _power(x: Operand, y: Operand) -> Operand:
     """Return the power ``x ** y``."""
     return math.pow(x, y) if xp(x, y) is SCALAR else x**y
 
 
-def power(x: Any, y: Any) -> Any:
+def power(x: Operand, y: Operand) -> Operand:
     """Return the power ``x ** y``; ``0 ** 0`` is 1, and a negative base has a derivative with respect to `x` only.
 
     Parameters
@@ -118,7 +117,7 @@ def power(x: Any, y: Any) -> Any:
 
 
 @elementwise(-1, symbol="neg", scalar="-x", into=np.negative, onnx="Neg")
-def negative(x: Any) -> Any:
+def negative(x: Operand) -> Operand:
     """Return ``-x``.
 
     >>> negative(2.0)
@@ -128,7 +127,7 @@ def negative(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: sign(x), scalar="abs(x)", into=np.absolute, onnx="Abs")
-def absolute(x: Any) -> Any:
+def absolute(x: Operand) -> Operand:
     """Return the absolute value; its derivative at 0 is 0.
 
     >>> absolute(-2.0)
@@ -142,7 +141,7 @@ def absolute(x: Any) -> Any:
     lambda z, x, y: -round((x - z) / y),
     scalar="math.fmod(x, y)", sample=((2.1, 2.9), (0.8, 1.0)),
 )  # fmt: skip
-def fmod(x: Any, y: Any) -> Any:
+def fmod(x: Operand, y: Operand) -> Operand:
     """Return the remainder of ``x / y`` with the sign of `x`, as in C.
 
     >>> fmod(-7.0, 3.0)
@@ -157,7 +156,7 @@ POSITIVE = (0.3, 3.0)
 
 
 @elementwise(lambda y, x: y, scalar="math.exp(x)", into=np.exp, onnx="Exp")
-def exp(x: Any) -> Any:
+def exp(x: Operand) -> Operand:
     """Return the exponential ``e**x``.
 
     >>> exp(0.0)
@@ -167,7 +166,7 @@ def exp(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 / x, scalar="math.log(x)", into=np.log, onnx="Log", sample=POSITIVE)
-def log(x: Any) -> Any:
+def log(x: Operand) -> Operand:
     """Return the natural logarithm.
 
     >>> log(math.e)
@@ -177,7 +176,7 @@ def log(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 0.5 / y, scalar="math.sqrt(x)", into=np.sqrt, onnx="Sqrt", sample=POSITIVE)
-def sqrt(x: Any) -> Any:
+def sqrt(x: Operand) -> Operand:
     """Return the square root; its derivative at 0 is infinite.
 
     >>> sqrt(9.0)
@@ -188,9 +187,9 @@ def sqrt(x: Any) -> Any:
 
 @elementwise(
     lambda y, x: -0.5 * y / x,
-    scalar="1.0 / math.sqrt(x)", composition=lambda x: 1.0 / sqrt(x), sample=POSITIVE,
+    scalar="1.0 / math.sqrt(x)", sample=POSITIVE,
 )  # fmt: skip
-def rsqrt(x: Any) -> Any:
+def rsqrt(x: Operand) -> Operand:
     """Return the reciprocal square root ``1 / sqrt(x)``.
 
     >>> rsqrt(4.0)
@@ -200,7 +199,7 @@ def rsqrt(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 2.0 * x, scalar="x * x", into=np.square)
-def square(x: Any) -> Any:
+def square(x: Operand) -> Operand:
     """Return the square ``x * x``.
 
     >>> square(-3.0)
@@ -210,7 +209,7 @@ def square(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: -y * y, scalar="1.0 / x", onnx="Reciprocal", sample=(0.5, 2.0))
-def reciprocal(x: Any) -> Any:
+def reciprocal(x: Operand) -> Operand:
     """Return the reciprocal ``1 / x``.
 
     >>> reciprocal(4.0)
@@ -220,12 +219,12 @@ def reciprocal(x: Any) -> Any:
 
 
 @writes_into(reciprocal)
-def _reciprocal_into(x: Any, out: Any) -> Any:
+def _reciprocal_into(x: Operand, out: Operand) -> Operand:
     return np.divide(1.0, x, out)
 
 
 @elementwise(lambda y, x: y * math.log(2.0), scalar="math.exp2(x)", composition=lambda x: exp(x * math.log(2.0)))
-def exp2(x: Any) -> Any:
+def exp2(x: Operand) -> Operand:
     """Return the power of two ``2**x``.
 
     >>> exp2(3.0)
@@ -235,7 +234,7 @@ def exp2(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: exp(x), scalar="math.expm1(x)", into=np.expm1, composition=lambda x: exp(x) - 1.0)
-def expm1(x: Any) -> Any:
+def expm1(x: Operand) -> Operand:
     """Return ``e**x - 1``, exact for small `x`.
 
     >>> expm1(1e-20)
@@ -248,7 +247,7 @@ def expm1(x: Any) -> Any:
     lambda y, x: 1.0 / (1.0 + x),
     scalar="math.log1p(x)", into=np.log1p, composition=lambda x: log(1.0 + x), sample=POSITIVE,
 )  # fmt: skip
-def log1p(x: Any) -> Any:
+def log1p(x: Operand) -> Operand:
     """Return ``log(1 + x)``, exact for small `x`.
 
     >>> log1p(1e-20)
@@ -261,7 +260,7 @@ def log1p(x: Any) -> Any:
     lambda y, x: 1.0 / (x * math.log(2.0)),
     scalar="math.log2(x)", composition=lambda x: log(x) / math.log(2.0), sample=POSITIVE,
 )  # fmt: skip
-def log2(x: Any) -> Any:
+def log2(x: Operand) -> Operand:
     """Return the logarithm to base 2.
 
     >>> log2(8.0)
@@ -274,7 +273,7 @@ def log2(x: Any) -> Any:
     lambda y, x: 1.0 / (x * math.log(10.0)),
     scalar="math.log10(x)", composition=lambda x: log(x) / math.log(10.0), sample=POSITIVE,
 )  # fmt: skip
-def log10(x: Any) -> Any:
+def log10(x: Operand) -> Operand:
     """Return the logarithm to base 10.
 
     >>> log10(0.01)
@@ -289,7 +288,7 @@ def log10(x: Any) -> Any:
     scalar="maximum(x, y) + math.log1p(math.exp(-abs(x - y)))",
     composition=lambda x, y: maximum(x, y) + log1p(exp(-absolute(x - y))),
 )
-def logaddexp(x: Any, y: Any) -> Any:
+def logaddexp(x: Operand, y: Operand) -> Operand:
     """Return ``log(e**x + e**y)`` without overflow; the gradient of two ``-inf`` is 0.
 
     >>> logaddexp(1000.0, 0.0)
@@ -308,7 +307,7 @@ def logaddexp(x: Any, y: Any) -> Any:
     symbol="σ", onnx="Sigmoid", sample=(-4.0, 4.0),
     scalar="where(x >= 0.0, 1.0, math.exp(-abs(x))) / (1.0 + math.exp(-abs(x)))",
 )  # fmt: skip
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Operand) -> Operand:
     """Return the logistic function ``1 / (1 + e**-x)`` without overflow.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
@@ -322,7 +321,7 @@ def sigmoid(x: Any) -> Any:
 
 
 @writes_into(sigmoid)
-def _sigmoid_into(x: Any, out: Any) -> Any:
+def _sigmoid_into(x: Operand, out: Operand) -> Operand:
     np.negative(x, out)
     with np.errstate(over="ignore"):
         np.exp(out, out)
@@ -331,7 +330,7 @@ def _sigmoid_into(x: Any, out: Any) -> Any:
 
 
 @elementwise(lambda y, x: y > 0, symbol="ReLU", scalar="maximum(x, 0.0)", onnx="Relu")  # y > 0 where x > 0: x is freed
-def relu(x: Any) -> Any:
+def relu(x: Operand) -> Operand:
     """Return the rectifier ``max(0, x)``; its derivative at 0 is 0.
 
     >>> relu(np.array([-2.0, 3.0]))
@@ -345,7 +344,7 @@ _ZEROS = {np.dtype(name): np.zeros((), name) for name in ("float16", "float32", 
 
 
 @writes_into(relu)
-def _relu_into(x: Any, out: Any) -> Any:
+def _relu_into(x: Operand, out: Operand) -> Operand:
     return np.maximum(x, _ZEROS.get(x.dtype, 0.0), out=out)
 
 
@@ -353,7 +352,7 @@ def _relu_into(x: Any, out: Any) -> Any:
     lambda y, x, negative_slope: where(x > 0, 1.0, negative_slope),
     scalar="where(x > 0.0, x, negative_slope * x)",
 )
-def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Operand:
     """Return the rectifier with slope `negative_slope` where ``x <= 0``.
 
     >>> leaky_relu(np.array([-2.0, 3.0]), negative_slope=0.1)
@@ -363,7 +362,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
 
 
 @elementwise(lambda y, x: sigmoid(x), scalar="math.log1p(math.exp(-abs(x))) + maximum(x, 0.0)", sample=(-4.0, 4.0))
-def softplus(x: Any) -> Any:
+def softplus(x: Operand) -> Operand:
     """Return the smooth rectifier ``log(1 + e**x)`` without overflow.
 
     >>> softplus(np.array([-1000.0, 1000.0]))
@@ -374,7 +373,7 @@ def softplus(x: Any) -> Any:
 
 
 @writes_into(softplus)
-def _softplus_into(x: Any, out: Any) -> Any:
+def _softplus_into(x: Operand, out: Operand) -> Operand:
     ramp = np.maximum(x, 0.0)
     np.absolute(x, out)
     np.negative(out, out)

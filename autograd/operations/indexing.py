@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node, apply
-from autograd.operands import holds_objects, operand
+from autograd.operands import Operand, holds_objects, operand
 from autograd.rules import PRIMITIVES, linear, primitive, shape_of
 
 from .elementwise import add
@@ -51,7 +51,7 @@ def _is_basic(index: tuple[Any, ...]) -> bool:
     return all(not isinstance(part, np.ndarray) for part in index)
 
 
-def getitem(x: Any, index: Any) -> Any:
+def getitem(x: Operand, index: Any) -> Operand:
     """Return elements of `x` by NumPy's basic or advanced indexing.
 
     Parameters
@@ -88,7 +88,7 @@ def getitem(x: Any, index: Any) -> Any:
 
 
 @primitive(lambda g, y, x, index: scatter(g, index, shape_of(x)), symbol="[]")
-def element(x: Any, index: tuple[int, ...] = ()) -> float:
+def element(x: Operand, index: tuple[int, ...] = ()) -> float:
     """Return one element of an array as a float.
 
     >>> element([[1.0, 2.0]], index=(0, 1))
@@ -97,7 +97,7 @@ def element(x: Any, index: tuple[int, ...] = ()) -> float:
     return float(x[index])
 
 
-def elements(x: Any) -> np.ndarray[Any, Any]:
+def elements(x: Operand) -> np.ndarray[Any, Any]:
     """Return the elements of a node as an object array of `Value`s, through which gradients pass.
 
     Operations do this with a Tensor that meets an array of `Value`s.
@@ -115,17 +115,17 @@ def elements(x: Any) -> np.ndarray[Any, Any]:
     return found
 
 
-def _scattered(g: Any, y: Any, x: Any, *index: Any) -> Any:
+def _scattered(g: Operand, y: Operand, x: Operand, *index: Any) -> Operand:
     return apply(PRIMITIVES["scatter"], (g, *index), {"shape": shape_of(x)})
 
 
 @linear(each=lambda i: None if i else _scattered, symbol="[]")
-def _getitem(x: Any, *index: Any) -> Any:
+def _getitem(x: Operand, *index: Any) -> Operand:
     """Return elements of an array by an index in parts."""
     return x[tuple(map(_whole, index))]
 
 
-def scatter(x: Any, index: Any, shape: Any) -> Any:
+def scatter(x: Operand, index: Any, shape: Any) -> Operand:
     """Return zeros of `shape` with `x` added at `index`, where repeated indices accumulate: the adjoint of `getitem`.
 
     Parameters
@@ -158,7 +158,7 @@ def scatter(x: Any, index: Any, shape: Any) -> Any:
 
 
 @linear(each=lambda i: None if i else lambda g, y, x, *index, shape: apply(PRIMITIVES["getitem"], (g, *index)))
-def _scatter(x: Any, *index: Any, shape: Any = ()) -> Any:
+def _scatter(x: Operand, *index: Any, shape: Any = ()) -> Operand:
     """Return zeros with values added at an index in parts."""
     zeros, index = np.zeros(shape, np.result_type(x)), tuple(map(_whole, index))
     if _is_basic(index):
@@ -168,7 +168,7 @@ def _scatter(x: Any, *index: Any, shape: Any = ()) -> Any:
     return zeros
 
 
-def index_add(x: Any, index: Any, values: Any) -> Any:
+def index_add(x: Operand, index: Any, values: Operand) -> Operand:
     """Return `x` with `values` added at `index`: ``x[index] += values``, as a new array.
 
     Parameters
@@ -193,7 +193,7 @@ def index_add(x: Any, index: Any, values: Any) -> Any:
     return add(x, scatter(values, index, shape_tuple(x)))
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: Operand, indices: Operand, axis: int | None = None) -> Operand:
     """Return elements along an axis, or of the flat array, by their indices.
 
     Parameters
@@ -222,7 +222,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return getitem(x, (slice(None),) * axis + (indices,))
 
 
-def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+def take_along_axis(x: Operand, indices: Operand, axis: int | None = -1) -> Operand:
     """Return elements along an axis by indices that may differ between rows, such as those of `argsort`.
 
     Parameters
@@ -257,7 +257,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     return getitem(x, (*grid[:axis], indices, *grid[axis + 1 :]))
 
 
-def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def flip(x: Operand, axis: int | Sequence[int] | None = None) -> Operand:
     """Reverse the order of elements along all axes, or the given ones.
 
     Parameters
@@ -282,7 +282,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     return getitem(x, tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(ndim)))
 
 
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
     """Return the diagonal of the matrices along two axes.
 
     Parameters
@@ -312,7 +312,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return getitem(x, (..., i, i + offset))
 
 
-def diag(x: Any, k: int = 0) -> Any:
+def diag(x: Operand, k: int = 0) -> Operand:
     """Return the diagonal of a matrix, or the matrix that has a vector on its diagonal.
 
     Parameters

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from autograd.operands import Operand
 from autograd.rules import linear, shape_of
 
 from .broadcasting import broadcast_to
@@ -15,7 +16,7 @@ from .selecting import where
 from .shaping import axes_of, expand_dims, reshape, shape_tuple
 
 
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
     """Join arrays along an existing axis.
 
     Parameters
@@ -40,8 +41,8 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     return _concatenate(*arrays, axis=axis)
 
 
-def _slice_of_part(i: int) -> Any:
-    def adjoint(g: Any, y: Any, *xs: Any, axis: int) -> Any:
+def _slice_of_part(i: int) -> Callable[..., Operand]:
+    def adjoint(g: Operand, y: Operand, *xs: Operand, axis: int) -> Operand:
         lengths = [(shape_of(x) or (1,))[axis] for x in xs[: i + 1]]
         end = int(np.sum(lengths))
         return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (slice(end - lengths[-1], end),))
@@ -50,12 +51,12 @@ def _slice_of_part(i: int) -> Any:
 
 
 @linear(each=_slice_of_part, joint=True)
-def _concatenate(*xs: Any, axis: int = 0) -> Any:
+def _concatenate(*xs: Operand, axis: int = 0) -> Operand:
     """Join arrays along an existing axis."""
     return np.concatenate(xs, axis)
 
 
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(arrays: Sequence[Operand], axis: int = 0) -> Operand:
     """Join arrays of one shape, or `Value`s, along a new axis.
 
     Parameters
@@ -79,20 +80,20 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     return _stack(*arrays, axis=axis)
 
 
-def _part_of_stack(i: int) -> Any:
-    def adjoint(g: Any, y: Any, *xs: Any, axis: int) -> Any:
+def _part_of_stack(i: int) -> Callable[..., Operand]:
+    def adjoint(g: Operand, y: Operand, *xs: Operand, axis: int) -> Operand:
         return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (i,))
 
     return adjoint
 
 
 @linear(each=_part_of_stack, joint=True)
-def _stack(*xs: Any, axis: int = 0) -> Any:
+def _stack(*xs: Operand, axis: int = 0) -> Operand:
     """Join arrays of one shape along a new axis."""
     return np.stack(xs, axis)
 
 
-def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Operand]:
     """Split an array into parts along an axis.
 
     Parameters
@@ -131,7 +132,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     return [getitem(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], ends, strict=True)]
 
 
-def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) -> Operand:
     """Repeat each element `repeats` times, along `axis` or in the flat array.
 
     Parameters
@@ -166,7 +167,7 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     return reshape(spread, (*shape[:axis], shape[axis] * repeats, *after))
 
 
-def _rolled(x: Any, shift: Any, axis: Any) -> Any:
+def _rolled(x: Operand, shift: Any, axis: Any) -> Operand:
     """Return the same as `roll`, composed of slices."""
     if axis is None:
         return reshape(_rolled(reshape(x, (-1,)), shift, 0), shape_tuple(x))
@@ -180,7 +181,7 @@ def _rolled(x: Any, shift: Any, axis: Any) -> Any:
     lambda g, y, x, shift, axis: roll(g, tuple(-s for s in np.atleast_1d(shift)), _as_many(axis, shift)),
     composition=_rolled,
 )
-def roll(x: Any, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Any:
+def roll(x: Operand, shift: int | Sequence[int] = 1, axis: int | Sequence[int] | None = None) -> Operand:
     """Shift elements along `axis`, or of the flat array, cyclically.
 
     >>> roll([1.0, 2.0, 3.0])
@@ -194,17 +195,17 @@ def _as_many(axis: Any, shift: Any) -> Any:
     return axis if axis is None or np.ndim(axis) else (axis,) * np.size(shift)
 
 
-def _without_border(g: Any, y: Any, x: Any, width: tuple[tuple[int, int], ...]) -> Any:
+def _without_border(g: Operand, y: Operand, x: Operand, width: tuple[tuple[int, int], ...]) -> Operand:
     return getitem(g, tuple(slice(a, n - b) for n, (a, b) in zip(shape_tuple(y), width, strict=True)))
 
 
 @linear(_without_border)
-def _pad(x: Any, width: tuple[tuple[int, int], ...] = ()) -> Any:
+def _pad(x: Operand, width: tuple[tuple[int, int], ...] = ()) -> Operand:
     """Return an array surrounded by zeros."""
     return np.pad(x, width)
 
 
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
+def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Operand:
     """Add a border to an array.
 
     Parameters

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from autograd.operands import in_wide_floats
+from autograd.operands import Operand, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
 from .comparing import equal, isnan, logical_or, sign
@@ -18,7 +18,7 @@ from .selecting import where
 from .shaping import Axis, expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
 
-def _as_matrices(g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+def _as_matrices(g: Operand, x: Operand, y: Operand) -> tuple[Operand, Operand, Operand]:
     """Return cotangent and factors as matrices: a vector gets the axis of length 1 that it lacks."""
     sx, sy, sg = shape_of(x) or (), shape_of(y) or (), shape_of(g) or ()
     if len(sx) == 1:
@@ -28,26 +28,26 @@ def _as_matrices(g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     return reshape(g, sg) if sg != shape_of(g) else g, x, y
 
 
-def _left(g: Any, z: Any, x: Any, y: Any) -> Any:
+def _left(g: Operand, z: Operand, x: Operand, y: Operand) -> Operand:
     g, _, matrix = _as_matrices(g, x, y)
     share = g @ swapaxes(matrix)
     return _drop_unit(share, -2) if len(shape_of(x) or ()) == 1 else share
 
 
-def _right(g: Any, z: Any, x: Any, y: Any) -> Any:
+def _right(g: Operand, z: Operand, x: Operand, y: Operand) -> Operand:
     g, matrix, _ = _as_matrices(g, x, y)
     share = swapaxes(matrix) @ g
     return _drop_unit(share, -1) if len(shape_of(y) or ()) == 1 else share
 
 
-def _drop_unit(x: Any, axis: int) -> Any:
+def _drop_unit(x: Operand, axis: int) -> Operand:
     shape = list(shape_of(x) or ())
     del shape[axis]
     return reshape(x, tuple(shape))
 
 
 @linear(_left, _right, symbol="@", into=np.matmul, onnx="MatMul")
-def matmul(x: Any, y: Any) -> Any:
+def matmul(x: Operand, y: Operand) -> Operand:
     r"""Return the matrix product of (..., n, k) and (..., k, m); a vector is a row on the left, a column on the right.
 
     The adjoints of :math:`Z = X Y` are :math:`\bar X = \bar Z Y^\top` and :math:`\bar Y = X^\top \bar Z`.
@@ -78,7 +78,7 @@ def _why_no_product(x: tuple[int, ...], y: tuple[int, ...]) -> str:
 # -------------------------------------------------------------------------------------------- trace and norm
 
 
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def trace(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
     """Return the sum of the diagonal of the matrices along two axes.
 
     Parameters
@@ -103,7 +103,7 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return sum(diagonal(x, offset, axis1, axis2), -1)
 
 
-def _norm_pullback(g: Any, y: Any, x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+def _norm_pullback(g: Operand, y: Operand, x: Operand, ord: float, axis: Axis, keepdims: bool) -> Operand:
     g, y = expanded(g, x, axis, keepdims), expanded(y, x, axis, keepdims)
     if ord == 1:
         return g * sign(x)
@@ -116,7 +116,7 @@ def _norm_pullback(g: Any, y: Any, x: Any, ord: float, axis: Axis, keepdims: boo
     return g * sign(x) * power(ratio, ord - 1.0)
 
 
-def _norm_of_powers(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+def _norm_of_powers(x: Operand, ord: float, axis: Axis, keepdims: bool) -> Operand:
     size = absolute(x)
     if ord == math.inf:
         return max(size, axis, keepdims)
@@ -125,7 +125,7 @@ def _norm_of_powers(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
 
 @primitive(_norm_pullback, composition=_norm_of_powers)
 @in_wide_floats
-def _norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
+def _norm(x: Operand, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the p-norm of vectors."""
     if type(x) is float:
         return abs(x)
@@ -141,7 +141,7 @@ def _norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> 
     return peak if keepdims else np.squeeze(peak, axis=axis)[()]
 
 
-def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Any:
+def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Operand:
     r"""Return the p-norm of vectors, Euclidean by default, without overflow; its gradient at the zero vector is 0.
 
     .. math:: \|x\|_p = \Bigl(\sum_i |x_i|^p\Bigr)^{1/p}, \qquad \|x\|_\infty = \max_i |x_i|
@@ -182,7 +182,7 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
 
 
 @primitive(lambda g, y, x: -(swapaxes(y) @ g @ swapaxes(y)))
-def inv(x: Any) -> Any:
+def inv(x: Operand) -> Operand:
     r"""Return the inverse of square matrices; for linear systems, `solve` is faster and more accurate.
 
     The pullback of :math:`Y = X^{-1}` is :math:`\bar X = -Y^\top \bar Y Y^\top`.
@@ -196,19 +196,19 @@ def inv(x: Any) -> Any:
     return np.linalg.inv(_square(x))
 
 
-def _square(x: Any) -> Any:
+def _square(x: Operand) -> Operand:
     if len(np.shape(x)) < 2 or np.shape(x)[-1] != np.shape(x)[-2]:
         raise ValueError(f"expected square matrices, got shape {np.shape(x)}")
     return x
 
 
-def _solve_transposed(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _solve_transposed(g: Operand, y: Operand, a: Operand, b: Operand) -> Operand:
     if len(shape_of(b) or ()) > 1:
         return solve(swapaxes(a), g)
     return squeeze(solve(swapaxes(a), expand_dims(g, -1)), -1)
 
 
-def _solve_of_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _solve_of_matrix(g: Operand, y: Operand, a: Operand, b: Operand) -> Operand:
     g = _solve_transposed(g, y, a, b)
     if len(shape_of(b) or ()) > 1:
         return -(g @ swapaxes(y))
@@ -216,7 +216,7 @@ def _solve_of_matrix(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 @primitive(_solve_of_matrix, _solve_transposed)
-def solve(a: Any, b: Any) -> Any:
+def solve(a: Operand, b: Operand) -> Operand:
     r"""Return the solution `x` of ``a @ x = b``; `b` is a vector if it has one axis, else a matrix of columns.
 
     The pullback solves with the transpose: :math:`\bar b = A^{-\top} \bar x` and
@@ -238,7 +238,7 @@ def solve(a: Any, b: Any) -> Any:
 # -------------------------------------------------------------------------------------------- determinants
 
 
-def _cofactors(y: Any, x: Any) -> Any:
+def _cofactors(y: Operand, x: Operand) -> Operand:
     """Return the derivative of the determinant `y` of `x`: by the inverse, or by minors if a matrix is singular."""
     if np.all(y._data if hasattr(y, "_data") else y):
         return expand_dims(y, (-2, -1)) * swapaxes(inv(x))
@@ -249,7 +249,7 @@ def _cofactors(y: Any, x: Any) -> Any:
 
 
 @primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * _cofactors(y, x), onnx="Det")
-def det(x: Any) -> Any:
+def det(x: Operand) -> Operand:
     r"""Return the determinant of square matrices; its gradient is the matrix of cofactors, even if `x` is singular.
 
     The cofactors are :math:`\det(X) \, X^{-\top}` if the determinant is not 0, else determinants of minors.
@@ -267,13 +267,13 @@ def det(x: Any) -> Any:
 
 
 @primitive(lambda g, y, x: expand_dims(g, (-2, -1)) * swapaxes(inv(x)), composition=lambda x: log(absolute(det(x))))
-def log_abs_det(x: Any) -> Any:
+def log_abs_det(x: Operand) -> Operand:
     """Return the logarithm of the absolute value of the determinant, without overflow."""
     return np.linalg.slogdet(_square(x)).logabsdet
 
 
 @nondifferentiable(composition=lambda x: sign(det(x)))
-def sign_of_det(x: Any) -> Any:
+def sign_of_det(x: Operand) -> Operand:
     """Return the sign of the determinant: -1, 0 or 1."""
     return np.linalg.slogdet(_square(x)).sign
 
@@ -281,11 +281,11 @@ def sign_of_det(x: Any) -> Any:
 class SlogdetResult(NamedTuple):
     """Sign and logarithm of the absolute value of a determinant."""
 
-    sign: Any
-    logabsdet: Any
+    sign: Operand
+    logabsdet: Operand
 
 
-def slogdet(x: Any) -> SlogdetResult:
+def slogdet(x: Operand) -> SlogdetResult:
     """Return the sign of the determinant and the logarithm of its absolute value, which does not overflow.
 
     Parameters
@@ -306,7 +306,7 @@ def slogdet(x: Any) -> SlogdetResult:
     return SlogdetResult(sign_of_det(x), log_abs_det(x))
 
 
-def _cholesky_pullback(g: Any, y: Any, x: Any) -> Any:
+def _cholesky_pullback(g: Operand, y: Operand, x: Operand) -> Operand:
     n = shape_tuple(x)[-1]
     lower = (swapaxes(y) @ g) * (np.tril(np.ones((n, n))) - 0.5 * np.eye(n))
     half = solve(swapaxes(y), swapaxes(solve(swapaxes(y), swapaxes(lower))))
@@ -314,7 +314,7 @@ def _cholesky_pullback(g: Any, y: Any, x: Any) -> Any:
 
 
 @primitive(_cholesky_pullback)
-def cholesky(x: Any) -> Any:
+def cholesky(x: Operand) -> Operand:
     r"""Return the lower triangle :math:`L` with :math:`L L^\top = x` for positive definite matrices.
 
     Only the symmetric part of `x` is used. The pullback is equation 10 of Murray 2016, where :math:`\Phi` takes the

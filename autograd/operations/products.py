@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import string
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from autograd.operands import Operand
 from autograd.rules import linear, shape_of
 
 from .elementwise import multiply
@@ -14,17 +15,17 @@ from .linalg import matmul
 from .shaping import axes_of, reshape, shape_tuple
 
 
-def _adjoint_of_operand(i: int) -> Any:
+def _adjoint_of_operand(i: int) -> Callable[..., Operand]:
     """Return the adjoint of operand `i`: the same sum with the cotangent in its place.
 
     The cotangent is constant along a letter that only operand `i` has; a vector of ones stands for it.  A letter that
     operand `i` has twice denotes a diagonal; an identity matrix separates the two.
     """
 
-    def adjoint(g: Any, y: Any, *xs: Any, subscripts: str) -> Any:
+    def adjoint(g: Operand, y: Operand, *xs: Operand, subscripts: str) -> Operand:
         operands, result = parts(subscripts)
         own, lengths = operands[i], shape_of(xs[i]) or ()
-        extra: list[tuple[str, Any]] = []
+        extra: list[tuple[str, Operand]] = []
         fresh = iter(sorted(set(string.ascii_letters) - set(subscripts)))
         wanted = ""
         for letter, n in zip(own, lengths, strict=True):
@@ -45,7 +46,7 @@ def _adjoint_of_operand(i: int) -> Any:
 
 
 @linear(each=_adjoint_of_operand)
-def _einsum(*xs: Any, subscripts: str = "") -> Any:
+def _einsum(*xs: Operand, subscripts: str = "") -> Operand:
     """Return the sum of products over named axes."""
     return np.einsum(subscripts, *xs, optimize=len(xs) > 1)
 
@@ -56,7 +57,7 @@ def parts(subscripts: str) -> tuple[list[str], str]:
     return operands.split(","), result
 
 
-def einsum(subscripts: str, *operands: Any) -> Any:
+def einsum(subscripts: str, *operands: Operand) -> Operand:
     r"""Multiply along named axes and sum over those that the result does not name.
 
     .. math:: \mathtt{ij,jk->ik}: \quad z_{ik} = \sum_j x_{ij} y_{jk}
@@ -129,7 +130,7 @@ def _require_equal_lengths(subscripts: str, groups: list[str], shapes: list[tupl
                 )
 
 
-def tensordot(x: Any, y: Any, axes: int | tuple[Any, Any] = 2) -> Any:
+def tensordot(x: Operand, y: Operand, axes: int | tuple[int | Sequence[int], int | Sequence[int]] = 2) -> Operand:
     """Sum products over pairs of axes, one of `x` and one of `y`.
 
     Parameters
@@ -164,7 +165,7 @@ def tensordot(x: Any, y: Any, axes: int | tuple[Any, Any] = 2) -> Any:
     return einsum(f"{''.join(in_x)},{''.join(in_y)}->{''.join(rest)}", x, y)
 
 
-def outer(x: Any, y: Any) -> Any:
+def outer(x: Operand, y: Operand) -> Operand:
     """Return the products of each element of `x` with each element of `y`.
 
     Parameters
@@ -186,7 +187,7 @@ def outer(x: Any, y: Any) -> Any:
     return reshape(x, (-1, 1)) * reshape(y, (1, -1))
 
 
-def dot(x: Any, y: Any) -> Any:
+def dot(x: Operand, y: Operand) -> Operand:
     """Return the inner product of vectors or the matrix product of matrices, as `numpy.dot`.
 
     Parameters

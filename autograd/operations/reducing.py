@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from autograd.forms import writes_into
-from autograd.operands import holds_objects, in_wide_floats
+from autograd.operands import Operand, holds_objects, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
 from .broadcasting import broadcast_to
@@ -19,7 +19,7 @@ from .selecting import maximum, minimum, where
 from .shaping import Axis, axes_of, reshape, shape_tuple
 
 
-def expanded(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def expanded(g: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
     """Return the result or cotangent `g` of a reduction of `x` with reduced axes of length 1, to broadcast with `x`."""
     shape = shape_of(x)
     if shape is None or keepdims or axis is None:
@@ -28,17 +28,18 @@ def expanded(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
 
 
-def _count(x: Any, axis: Axis) -> int:
+def _count(x: Operand, axis: Axis) -> int:
     """Return the number of elements of `x` that are reduced to one."""
     shape = shape_tuple(x)
     return math.prod([shape[i] for i in axes_of(axis, len(shape))])
 
 
-_sum: Any = np.add.reduce  # np.sum without its overhead
+Function = Callable[..., Operand]
+_sum: Function = np.add.reduce  # np.sum without its overhead
 
 
 @linear(lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)), onnx="ReduceSum")
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the sum along `axis`, or of all elements.
 
     >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
@@ -48,11 +49,11 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @writes_into(sum)
-def _sum_into(x: Any, out: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def _sum_into(x: Operand, out: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     return _sum(x, axis=axis, out=out, keepdims=keepdims)
 
 
-def _divided(g: Any, n: float) -> Any:
+def _divided(g: Operand, n: float) -> Operand:
     """Return ``g / n``, with a factor of ``1/n`` if `n` overflows in float16."""
     return g * (1.0 / n) if n > 65504 else g / n
 
@@ -63,7 +64,7 @@ def _divided(g: Any, n: float) -> Any:
     ),
     onnx="ReduceMean",
 )
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def mean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the arithmetic mean along `axis`, or of all elements.
 
     >>> mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
@@ -75,11 +76,11 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 # ---------------------------------------------------------------------------------- variance, standard deviation
 
 
-def _deviation(x: Any, axis: Axis) -> Any:
+def _deviation(x: Operand, axis: Axis) -> Operand:
     return x - (mean(x, axis, True) if shape_of(x) is not None else x)
 
 
-def _freedom(x: Any, axis: Axis, ddof: float) -> float:
+def _freedom(x: Operand, axis: Axis, ddof: float) -> float:
     """Return the number of degrees of freedom, nan if it is not positive."""
     left = _count(x, axis) - ddof
     return left if left > 0 else math.nan
@@ -91,7 +92,7 @@ def _freedom(x: Any, axis: Axis, ddof: float) -> float:
     )
 )
 @in_wide_floats
-def _var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Any:
+def _var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
     """Return the mean squared deviation from the mean."""
     if type(x) is float:
         return 0.0 / _freedom(x, axis, ddof)
@@ -105,19 +106,19 @@ def _var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> 
     composition=lambda x, axis, keepdims, ddof: sqrt(_var(x, axis, keepdims, ddof)),
 )
 @in_wide_floats
-def _std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Any:
+def _std(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
     """Return the root of the mean squared deviation from the mean."""
     if type(x) is float:
         return 0.0 / _freedom(x, axis, ddof)
     return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(_freedom(x, axis, ddof))
 
 
-def or_one(y: Any) -> Any:
+def or_one(y: Operand) -> Operand:
     """Replace 0 by 1, for division."""
     return where(equal(y, 0), 1.0, y)
 
 
-def root_of_squares(x: Any, axis: Axis, keepdims: bool) -> Any:
+def root_of_squares(x: Operand, axis: Axis, keepdims: bool) -> Operand:
     """Return ``sqrt(sum(x**2))``; where the squares overflow or underflow, `x` is divided by its largest element."""
     with np.errstate(over="ignore"):
         total = np.sum(x * x, axis=axis, keepdims=True)
@@ -131,7 +132,9 @@ def root_of_squares(x: Any, axis: Axis, keepdims: bool) -> Any:
     return y if keepdims else np.squeeze(y, axis=axis)[()]
 
 
-def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None) -> Any:
+def var(
+    x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None
+) -> Operand:
     r"""Return the variance along `axis`, or of all elements.
 
     .. math:: \frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2
@@ -167,7 +170,9 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, c
     return _var(x, axis, keepdims, _checked_ddof("var", x, axis, ddof if correction is None else correction))
 
 
-def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None) -> Any:
+def std(
+    x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None
+) -> Operand:
     r"""Return the standard deviation along `axis`, or of all elements; its gradient is 0 where all values are equal.
 
     .. math:: \sqrt{\frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2}
@@ -206,7 +211,7 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, c
     return _std(x, axis, keepdims, _checked_ddof("std", x, axis, ddof if correction is None else correction))
 
 
-def _checked_ddof(name: str, x: Any, axis: Axis, ddof: float) -> float:
+def _checked_ddof(name: str, x: Operand, axis: Axis, ddof: float) -> float:
     count = _count(x, axis)
     if count <= ddof:
         warnings.warn(
@@ -221,18 +226,18 @@ def _checked_ddof(name: str, x: Any, axis: Axis, ddof: float) -> float:
 # -------------------------------------------------------------------------------------------- extreme elements
 
 
-def _shared_among_ties(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def _shared_among_ties(g: Operand, y: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
     hit = logical_or(equal(x, expanded(y, x, axis, keepdims)), isnan(x))
     return expanded(g, x, axis, keepdims) * hit / sum(1.0 * hit, axis, True)
 
 
-def _require_elements(x: Any, axis: Axis) -> None:
+def _require_elements(x: Operand, axis: Axis) -> None:
     if not _count(x, axis):
         along = "" if axis is None else f" along axis {axis}"
         raise ValueError(f"cannot choose from the array of shape {np.shape(x)}, which is empty{along}")
 
 
-def _extreme(choose: Any, reduce: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def _extreme(choose: Function, reduce: Function, x: Operand, axis: Axis, keepdims: bool) -> Operand:
     """Return the extreme elements by NumPy's `reduce`; of an array of `Value`s, by an operation on two of them."""
     _require_elements(x, axis)
     if not holds_objects(x):
@@ -243,7 +248,7 @@ def _extreme(choose: Any, reduce: Any, x: Any, axis: Axis, keepdims: bool) -> An
 
 
 @primitive(_shared_among_ties, onnx="ReduceMax")
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def max(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the largest element along `axis`, or of all; ties share the gradient equally, as in JAX.
 
     Examples
@@ -258,7 +263,7 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @primitive(_shared_among_ties, onnx="ReduceMin")
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def min(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the smallest element along `axis`, or of all; ties share the gradient equally.
 
     >>> min([[1.0, 2.0], [4.0, 3.0]], axis=1)
@@ -268,7 +273,7 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @nondifferentiable(onnx="ArgMax")
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Operand:
     """Return the index of the largest element along `axis`, or in the flat array; the first of several.
 
     >>> argmax([[1.0, 2.0], [4.0, 3.0]], axis=1)
@@ -279,7 +284,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @nondifferentiable(onnx="ArgMin")
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Operand:
     """Return the index of the smallest element along `axis`, or in the flat array; the first of several.
 
     >>> argmin([[1.0, 2.0], [4.0, 3.0]], axis=1)
@@ -290,7 +295,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @nondifferentiable(onnx="ReduceMax")
-def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def any(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return whether any element along `axis` is nonzero or true.
 
     >>> any([[0.0, 2.0], [0.0, 0.0]], axis=1)
@@ -300,7 +305,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @nondifferentiable(onnx="ReduceMin")
-def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def all(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return whether all elements along `axis` are nonzero or true.
 
     >>> all([[1.0, 2.0], [1.0, 0.0]], axis=1)
@@ -312,7 +317,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 # ------------------------------------------------------------------------------------------------- exponentials
 
 
-def _finite_peak(x: Any, axis: Axis) -> Any:
+def _finite_peak(x: Operand, axis: Axis) -> Operand:
     """Return the maximum, subtracted to prevent overflow; 0 where it is infinite, as ``inf - inf`` is nan."""
     if holds_objects(x):
         return _extreme(maximum, np.max, x, axis, True)
@@ -320,14 +325,14 @@ def _finite_peak(x: Any, axis: Axis) -> Any:
     return np.where(np.isfinite(peak), peak, 0.0)
 
 
-def _softmax_of_logsumexp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def _softmax_of_logsumexp(g: Operand, y: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
     y, g = expanded(y, x, axis, keepdims), expanded(g, x, axis, keepdims)
     return g * exp(x - where(equal(y, -np.inf), 0.0, y))
 
 
 @primitive(_softmax_of_logsumexp, onnx="ReduceLogSumExp")
 @in_wide_floats
-def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def logsumexp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     r"""Return the logarithm of a sum of exponentials along `axis` without overflow; its gradient is the softmax.
 
     .. math:: \log \sum_j e^{x_j} = m + \log \sum_j e^{x_j - m}, \qquad m = \max_j x_j
@@ -347,7 +352,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @primitive(lambda g, y, x, axis: y * (g - sum(g * y, axis, True)), onnx="Softmax")
 @in_wide_floats
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Operand, axis: int = -1) -> Operand:
     r"""Return the softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `axis` without overflow.
 
     Its pullback is :math:`\bar x = y \, (\bar y - \sum_k \bar y_k y_k)`.
@@ -363,7 +368,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 @primitive(lambda g, y, x, axis: g - exp(y) * sum(g, axis, True), onnx="LogSoftmax")
 @in_wide_floats
-def log_softmax(x: Any, axis: int = -1) -> Any:
+def log_softmax(x: Operand, axis: int = -1) -> Operand:
     r"""Return the logarithm of the softmax along `axis`, exact where the softmax underflows.
 
     Its pullback is :math:`\bar x = \bar y - e^y \sum_k \bar y_k`.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from autograd.operands import Operand
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
 from .indexing import flip, getitem, take_along_axis
@@ -15,12 +14,12 @@ from .shaping import Axis, axes_of, inverse_order, moveaxis, reshape, shape_tupl
 
 
 @linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))
-def _cumsum(x: Any, axis: int = -1) -> Any:
+def _cumsum(x: Operand, axis: int = -1) -> Operand:
     """Return the cumulative sum along an axis."""
     return np.cumsum(x, axis)
 
 
-def cumsum(x: Any, axis: int | None = None) -> Any:
+def cumsum(x: Operand, axis: int | None = None) -> Operand:
     """Return the cumulative sum along `axis`, or of the flat array.
 
     Parameters
@@ -46,14 +45,14 @@ def cumsum(x: Any, axis: int | None = None) -> Any:
 # ------------------------------------------------------------------------------------------------ products
 
 
-def _shifted(x: Any, first: float) -> Any:
+def _shifted(x: Operand, first: float) -> Operand:
     """Shift `x` by one position along the last axis, starting with `first`."""
     shape = shape_of(x) or ()
     lead = np.full((*shape[:-1], 1), first, getattr(x, "dtype", None))
     return concatenate([lead, getitem(x, (..., slice(None, -1)))], -1) if shape[-1] else x
 
 
-def _backward_recurrence(b: Any, a: Any) -> Any:
+def _backward_recurrence(b: Operand, a: Operand) -> Operand:
     """Return ``w_k = b_k + a_{k+1} w_{k+1}``, the recurrence from the last element to the first."""
     return flip(_recurrence(flip(b, -1), _shifted(flip(a, -1), 0.0)), -1)
 
@@ -62,7 +61,7 @@ def _backward_recurrence(b: Any, a: Any) -> Any:
     lambda g, y, b, a: _backward_recurrence(g, a),
     lambda g, y, b, a: _backward_recurrence(g, a) * _shifted(y, 0.0),
 )
-def _recurrence(b: Any, a: Any) -> Any:
+def _recurrence(b: Operand, a: Operand) -> Operand:
     """Return the linear recurrence ``y_k = b_k + a_k y_{k-1}`` along the last axis, from ``y_0 = b_0``."""
     y = np.array(b, np.result_type(b, a))
     for k in range(1, y.shape[-1]):
@@ -70,18 +69,18 @@ def _recurrence(b: Any, a: Any) -> Any:
     return y
 
 
-def _without_dividing(g: Any, y: Any, x: Any, axis: int) -> Any:
+def _without_dividing(g: Operand, y: Operand, x: Operand, axis: int) -> Operand:
     g, y, x = (moveaxis(a, axis, -1) for a in (g, y, x))
     return moveaxis(_shifted(y, 1.0) * _backward_recurrence(g, x), -1, axis)
 
 
 @primitive(_without_dividing)
-def _cumprod(x: Any, axis: int = -1) -> Any:
+def _cumprod(x: Operand, axis: int = -1) -> Operand:
     """Return the cumulative product along an axis."""
     return np.cumprod(x, axis)
 
 
-def cumprod(x: Any, axis: int | None = None) -> Any:
+def cumprod(x: Operand, axis: int | None = None) -> Operand:
     r"""Return the cumulative product along `axis`, or of the flat array.
 
     Its pullback is a linear recurrence without division, so elements may be zero:
@@ -111,7 +110,7 @@ def cumprod(x: Any, axis: int | None = None) -> Any:
     return _cumprod(reshape(x, (-1,)), 0) if axis is None else _cumprod(x, axis)
 
 
-def _product_of_others(x: Any, axis: Axis) -> Any:
+def _product_of_others(x: Operand, axis: Axis) -> Operand:
     """Return for each element the product of the others along the axes: those before it times those after it."""
     shape = shape_of(x)
     if shape is None:
@@ -132,7 +131,7 @@ def _product_of_others(x: Any, axis: Axis) -> Any:
 @primitive(
     lambda g, y, x, axis, keepdims: expanded(g, x, axis, keepdims) * _product_of_others(x, axis), onnx="ReduceProd"
 )
-def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the product along `axis`, or of all elements, which may be zero.
 
     The derivative with respect to an element is the product of those before it times the product of those after it.
@@ -152,7 +151,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 @nondifferentiable()
-def argsort(x: Any, axis: int = -1) -> Any:
+def argsort(x: Operand, axis: int = -1) -> Operand:
     """Return the indices that sort the elements along `axis`; equal elements keep their order.
 
     >>> argsort([3.0, 1.0, 2.0])
@@ -161,7 +160,7 @@ def argsort(x: Any, axis: int = -1) -> Any:
     return np.argsort(x, axis=axis, kind="stable")
 
 
-def sort(x: Any, axis: int | None = -1) -> Any:
+def sort(x: Operand, axis: int | None = -1) -> Operand:
     """Sort the elements along `axis`, or of the flat array; equal elements keep their order.
 
     Parameters

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node
+from autograd.operands import Operand
 from autograd.rules import elementwise, linear, xp
 
 from .comparing import greater, greater_equal, less, less_equal, logical_and, logical_or
 
 
-def _share(ahead: Any, x: Any, y: Any) -> Any:
+def _share(ahead: Operand, x: Operand, y: Operand) -> Operand:
     """Return the share of `x` in the gradient of an extreme: 1/2 if it ties with `y`; nan is ahead of everything."""
     return ahead + 0.5 * (x == y) + (x != x) * (1.0 - 0.5 * (y != y))
 
@@ -23,7 +23,7 @@ def _share(ahead: Any, x: Any, y: Any) -> Any:
     lambda z, x, y: _share(x < y, y, x),
     scalar="maximum(x, y)", into=np.maximum, onnx="Max",
 )  # fmt: skip
-def maximum(x: Any, y: Any) -> Any:
+def maximum(x: Operand, y: Operand) -> Operand:
     """Return the larger of two values, nan if one is nan; tied arguments take half of the gradient each.
 
     >>> maximum(2.0, np.array([1.0, 3.0]))
@@ -37,7 +37,7 @@ def maximum(x: Any, y: Any) -> Any:
     lambda z, x, y: _share(x > y, y, x),
     scalar="minimum(x, y)", into=np.minimum, onnx="Min",
 )  # fmt: skip
-def minimum(x: Any, y: Any) -> Any:
+def minimum(x: Operand, y: Operand) -> Operand:
     """Return the smaller of two values, nan if one is nan; tied arguments take half of the gradient each.
 
     >>> minimum(2.0, np.array([1.0, 3.0]))
@@ -52,7 +52,7 @@ def minimum(x: Any, y: Any) -> Any:
     lambda g, z, mask, x, y: where(mask, 0.0, g),
     joint=True, selects=True, scalar="where(mask != 0.0, x, y)",
 )  # fmt: skip
-def where(mask: Any, x: Any, y: Any) -> Any:
+def where(mask: Operand, x: Operand, y: Operand) -> Operand:
     """Return `x` where `mask` is true and `y` elsewhere; the values not taken do not contribute to the gradient.
 
     Examples
@@ -73,13 +73,13 @@ def where(mask: Any, x: Any, y: Any) -> Any:
     lambda y, x, low, high: logical_or(greater(x, high), greater(low, high)),
     scalar="minimum(maximum(x, low), high)", sample=((-2.0, 2.0), (-1.0, -0.5), (0.5, 1.0)),
 )  # fmt: skip
-def _clip(x: Any, low: Any, high: Any) -> Any:
+def _clip(x: Operand, low: Operand, high: Operand) -> Operand:
     """Return the nearest value between `low` and `high`."""
     space = xp(x, low, high)
     return space.minimum(space.maximum(x, low), high)
 
 
-def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+def clip(x: Operand, min: Operand = None, max: Operand = None) -> Operand:
     """Limit values to an interval.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd.graph import Node
+from autograd.operands import Operand
 from autograd.rules import linear, shape_of
 
 from .broadcasting import broadcast_to
@@ -17,7 +18,7 @@ from .broadcasting import broadcast_to
 Axis = int | tuple[int, ...] | None
 
 
-def shape_tuple(x: Any) -> tuple[int, ...]:
+def shape_tuple(x: Operand) -> tuple[int, ...]:
     """Return the shape of a node, number, array or nested list."""
     return np.shape(x._data if isinstance(x, Node) else x)
 
@@ -32,7 +33,7 @@ def axes_of(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 
 @linear(lambda g, y, x, shape: reshape(g, shape_of(x)))
-def reshape(x: Any, shape: Any = ()) -> Any:
+def reshape(x: Operand, shape: Any = ()) -> Operand:
     """Return the elements in another shape; one length may be -1.
 
     >>> reshape([1.0, 2.0, 3.0, 4.0], (2, -1))
@@ -43,7 +44,7 @@ def reshape(x: Any, shape: Any = ()) -> Any:
 
 
 @linear(lambda g, y, x, axes: transpose(g, None if axes is None else inverse_order(axes)))
-def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+def transpose(x: Operand, axes: Sequence[int] | None = None) -> Operand:
     """Permute the axes; reverse them by default.
 
     >>> transpose([[1.0, 2.0], [3.0, 4.0]])
@@ -59,7 +60,7 @@ def inverse_order(axes: Sequence[int]) -> tuple[int, ...]:
 
 
 @linear(lambda g, y, x, axis1, axis2: swapaxes(g, axis1, axis2))
-def swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Any:
+def swapaxes(x: Operand, axis1: int = -1, axis2: int = -2) -> Operand:
     """Exchange two axes; by default, transpose the matrices of the last two.
 
     >>> swapaxes(np.zeros((2, 3, 4)), 0, 2).shape
@@ -68,7 +69,7 @@ def swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Any:
     return np.swapaxes(x, axis1, axis2)
 
 
-def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Operand:
     """Move axes to other positions; the remaining axes keep their order.
 
     Parameters
@@ -98,7 +99,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     return transpose(x, tuple(order))
 
 
-def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+def expand_dims(x: Operand, axis: int | Sequence[int]) -> Operand:
     """Insert axes of length 1.
 
     Parameters
@@ -125,7 +126,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     return reshape(x, tuple(1 if i in axes else next(lengths) for i in range(len(shape) + len(axes))))
 
 
-def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Operand:
     """Remove axes of length 1: all of them, or the given ones.
 
     Parameters
@@ -157,7 +158,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     return reshape(x, tuple(n for i, n in enumerate(shape) if i not in axes))
 
 
-def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Operand:
     """Merge the axes from `start_dim` to `end_dim` into one.
 
     Parameters
@@ -185,7 +186,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 # ------------------------------------------------------------------------------------------------ repeating
 
 
-def tile(x: Any, reps: int | Sequence[int]) -> Any:
+def tile(x: Operand, reps: int | Sequence[int]) -> Operand:
     """Repeat the whole array along each axis.
 
     Parameters
@@ -218,7 +219,7 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
 
 @linear(lambda g, y, x, k: tril(g, k))
-def tril(x: Any, k: int = 0) -> Any:
+def tril(x: Operand, k: int = 0) -> Operand:
     """Return the lower triangle of the last two axes, with zeros above diagonal `k`.
 
     >>> tril([[1.0, 2.0], [3.0, 4.0]])
@@ -229,7 +230,7 @@ def tril(x: Any, k: int = 0) -> Any:
 
 
 @linear(lambda g, y, x, k: triu(g, k))
-def triu(x: Any, k: int = 0) -> Any:
+def triu(x: Operand, k: int = 0) -> Operand:
     """Return the upper triangle of the last two axes, with zeros below diagonal `k`.
 
     >>> triu([[1.0, 2.0], [3.0, 4.0]])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from autograd.operands import SCALAR, as_real
+from autograd.operands import SCALAR, Operand, as_real
 from autograd.rules import elementwise, xp
 
 from .comparing import equal
@@ -18,7 +17,7 @@ from .selecting import where
 
 
 @elementwise(lambda y, x: cos(x), scalar="math.sin(x)", into=np.sin, onnx="Sin")
-def sin(x: Any) -> Any:
+def sin(x: Operand) -> Operand:
     """Return the sine of an angle in radians.
 
     >>> sin(0.0)
@@ -28,7 +27,7 @@ def sin(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: -sin(x), scalar="math.cos(x)", into=np.cos, onnx="Cos")
-def cos(x: Any) -> Any:
+def cos(x: Operand) -> Operand:
     """Return the cosine of an angle in radians.
 
     >>> cos(0.0)
@@ -38,7 +37,7 @@ def cos(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 + y * y, scalar="math.tan(x)", onnx="Tan", sample=(-1.2, 1.2))
-def tan(x: Any) -> Any:
+def tan(x: Operand) -> Operand:
     """Return the tangent of an angle in radians.
 
     >>> tan(0.0)
@@ -48,7 +47,7 @@ def tan(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar="math.asin(x)", onnx="Asin", sample=(-0.8, 0.8))
-def asin(x: Any) -> Any:
+def asin(x: Operand) -> Operand:
     """Return the inverse sine, between -pi/2 and pi/2.
 
     >>> asin(1.0) == math.pi / 2
@@ -58,7 +57,7 @@ def asin(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: -1.0 / sqrt((1.0 - x) * (1.0 + x)), scalar="math.acos(x)", onnx="Acos", sample=(-0.8, 0.8))
-def acos(x: Any) -> Any:
+def acos(x: Operand) -> Operand:
     """Return the inverse cosine, between 0 and pi.
 
     >>> acos(0.0) == math.pi / 2
@@ -68,7 +67,7 @@ def acos(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 / (1.0 + x * x), scalar="math.atan(x)", onnx="Atan")
-def atan(x: Any) -> Any:
+def atan(x: Operand) -> Operand:
     """Return the inverse tangent, between -pi/2 and pi/2.
 
     >>> atan(1.0) == math.pi / 4
@@ -77,7 +76,7 @@ def atan(x: Any) -> Any:
     return xp(x).arctan(x)
 
 
-def _or_one(r: Any) -> Any:
+def _or_one(r: Operand) -> Operand:
     """Replace a radius of 0, whose numerators are 0 as well, by 1."""
     return where(equal(r, 0), 1.0, r)
 
@@ -87,7 +86,7 @@ def _or_one(r: Any) -> Any:
     lambda z, x, y: y / _or_one(z),
     scalar="math.hypot(x, y)", composition=lambda x, y: sqrt(x * x + y * y),
 )  # fmt: skip
-def hypot(x: Any, y: Any) -> Any:
+def hypot(x: Operand, y: Operand) -> Operand:
     """Return the length ``sqrt(x**2 + y**2)`` without overflow; its gradient at the origin is 0.
 
     >>> hypot(3.0, 4.0)
@@ -96,7 +95,7 @@ def hypot(x: Any, y: Any) -> Any:
     return xp(x, y).hypot(x, y)
 
 
-def _angle(y: Any, x: Any) -> Any:
+def _angle(y: Operand, x: Operand) -> Operand:
     return atan(y / x) + where(x < 0, where(y < 0, -math.pi, math.pi), 0.0)
 
 
@@ -105,7 +104,7 @@ def _angle(y: Any, x: Any) -> Any:
     lambda z, y, x: -y / _or_one(hypot(x, y)) / _or_one(hypot(x, y)),
     scalar="math.atan2(y, x)", composition=_angle,
 )  # fmt: skip
-def atan2(y: Any, x: Any) -> Any:
+def atan2(y: Operand, x: Operand) -> Operand:
     """Return the angle of the point ``(x, y)``, between -pi and pi; its gradient at the origin is 0.
 
     >>> atan2(1.0, -1.0) == 3 * math.pi / 4
@@ -118,7 +117,7 @@ def atan2(y: Any, x: Any) -> Any:
 
 
 @elementwise(lambda y, x: cosh(x), scalar="math.sinh(x)", onnx="Sinh")
-def sinh(x: Any) -> Any:
+def sinh(x: Operand) -> Operand:
     """Return the hyperbolic sine.
 
     >>> sinh(0.0)
@@ -128,7 +127,7 @@ def sinh(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: sinh(x), scalar="math.cosh(x)", onnx="Cosh")
-def cosh(x: Any) -> Any:
+def cosh(x: Operand) -> Operand:
     """Return the hyperbolic cosine.
 
     >>> cosh(0.0)
@@ -138,7 +137,7 @@ def cosh(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1 - y * y, scalar="math.tanh(x)", into=np.tanh, onnx="Tanh")
-def tanh(x: Any) -> Any:
+def tanh(x: Operand) -> Operand:
     """Return the hyperbolic tangent.
 
     >>> tanh(np.array([-100.0, 0.0, 100.0]))
@@ -148,7 +147,7 @@ def tanh(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 / sqrt(1.0 + x * x), scalar="math.asinh(x)", onnx="Asinh")
-def asinh(x: Any) -> Any:
+def asinh(x: Operand) -> Operand:
     """Return the inverse hyperbolic sine.
 
     >>> asinh(0.0)
@@ -158,7 +157,7 @@ def asinh(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 / sqrt((x - 1.0) * (x + 1.0)), scalar="math.acosh(x)", onnx="Acosh", sample=(1.3, 4.0))
-def acosh(x: Any) -> Any:
+def acosh(x: Operand) -> Operand:
     """Return the inverse hyperbolic cosine, for ``x >= 1``.
 
     >>> acosh(1.0)
@@ -168,7 +167,7 @@ def acosh(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)), scalar="math.atanh(x)", onnx="Atanh", sample=(-0.8, 0.8))
-def atanh(x: Any) -> Any:
+def atanh(x: Operand) -> Operand:
     """Return the inverse hyperbolic tangent, for ``-1 < x < 1``.
 
     >>> atanh(0.0)
@@ -181,7 +180,7 @@ def atanh(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: 2.0 / math.sqrt(math.pi) * exp(-x * x), scalar="math.erf(x)", onnx="Erf", sample=(-3.0, 3.0))
-def erf(x: Any) -> Any:
+def erf(x: Operand) -> Operand:
     r"""Return the error function :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt`.
 
     Arrays are evaluated with two polynomials, interpolated at Chebyshev points: ``erf(x) / x`` in ``x**2`` up to 1, and
@@ -205,7 +204,7 @@ def erf(x: Any) -> Any:
     return np.where(np.abs(x) <= 1.0, near, np.copysign(far, x))
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
+def _polynomial(coefficients: tuple[float, ...], x: Operand) -> Operand:
     """Return the polynomial with these coefficients, constant first, by Horner's rule."""
     y = coefficients[-1]
     for c in coefficients[-2::-1]:
