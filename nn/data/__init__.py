@@ -15,20 +15,15 @@ Examples
 [3, 3, 2]
 """
 
-import importlib
-from typing import TYPE_CHECKING
-
 from .binary_readers import open_npy, read_idx, read_mnist
+from .csv_dataset import CSVDataset
+from .csv_index import CSVIndex, index_csv
 from .csv_reader import Table, read_csv, read_csv_chunks
 from .dataset import Dataset, Subset, TensorDataset
 from .loader import DataLoader
+from .mapped import MappedDataset, RawFile
 from .prepare import Standardizer, one_hot, random_split, standardize, train_test_split
 from .sampler import BlockSampler, RandomSampler, SequentialSampler, WeightedRandomSampler
-
-if TYPE_CHECKING:
-    from .csv_dataset import CSVDataset
-    from .csv_index import CSVIndex, index_csv
-    from .mapped import MappedDataset, RawFile
 
 __all__ = [
     "BlockSampler", "CSVDataset", "CSVIndex", "DataLoader", "Dataset", "MappedDataset", "RandomSampler", "RawFile",
@@ -36,19 +31,3 @@ __all__ = [
     "one_hot", "open_npy", "random_split", "read_csv", "read_csv_chunks", "read_idx", "read_mnist", "standardize",
     "train_test_split",
 ]  # fmt: skip
-
-# Modules for data larger than memory are loaded at the first use.
-_LAZY = {
-    "CSVDataset": "csv_dataset", "CSVIndex": "csv_index", "MappedDataset": "mapped", "RawFile": "mapped",
-    "index_csv": "csv_index",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'nn.data' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})

@@ -17,7 +17,7 @@ def found(ranks, *arguments):
     return json.loads(run(ranks, JOB, *arguments).stdout)
 
 
-def test_ranks_compute_what_one_process_computes_of_the_whole_batch():
+def test_ranks_compute_the_same_as_one_process_with_the_whole_batch():
     cases = found(2, "equal")
     assert cases.pop("replayed") == {"same": [True, True], "steps": 200}
     for name, case in cases.items():
@@ -41,7 +41,7 @@ def test_four_ranks_have_the_same_bits_after_two_hundred_steps():
     assert max(case["loss"], case["history"]) < NEAR
 
 
-def test_a_loop_by_hand_computes_it_too_also_where_a_rank_has_no_rows():
+def test_manual_loop_equals_one_process_also_without_rows_on_a_rank():
     cases = found(3, "loops")
     for name in ("Adam", "LBFGS"):
         assert len(set(cases[name]["hashes"])) == 1, name
@@ -70,7 +70,7 @@ def test_ranks_may_bring_batches_of_their_own():
     assert all(np.isfinite(case["loss"]))
 
 
-def test_the_first_difference_at_the_start_is_named_on_every_rank():
+def test_first_difference_at_the_start_is_named_on_every_rank():
     cases = found(2, "starts")
     words = {
         "shape": ["'0.weight'", "(9, 4)", "(8, 4)"], "dtype": ["'0.weight'", "float32", "float64"],
@@ -94,7 +94,7 @@ def test_the_first_difference_at_the_start_is_named_on_every_rank():
     ("what", "said"),
     [("fail", "ZeroDivisionError: on purpose, on rank 1"), ("drift", "parameters of rank 1 differ")],
 )
-def test_a_rank_that_raises_ends_the_job_with_its_traceback(tmp_path, what, said):
+def test_rank_that_raises_ends_the_job_with_its_traceback(tmp_path, what, said):
     done = run(2, JOB, "resumable", tmp_path / "run.npz", what, 10, check=False)
     assert done.returncode != 0
     assert "Traceback" in done.stderr
@@ -109,7 +109,7 @@ def whole(tmp_path_factory):
     return {**found(2, "resumable", folder / "run.npz"), "log": [json.loads(s) for s in log.read_text().splitlines()]}
 
 
-def test_a_killed_rank_ends_the_job_which_resumes_to_the_same_bits(tmp_path, whole):
+def test_killed_rank_ends_the_job_which_resumes_to_the_same_bits(tmp_path, whole):
     killed = run(2, JOB, "resumable", tmp_path / "run.npz", "kill", 30, check=False)
     assert killed.returncode != 0
     shutil.copy(tmp_path / "run.npz", tmp_path / "other.npz")
@@ -124,13 +124,13 @@ def test_a_killed_rank_ends_the_job_which_resumes_to_the_same_bits(tmp_path, who
     assert [line["epoch"] for line in whole["log"]] == list(range(1, 13))  # written by one rank only
 
 
-def test_a_stop_on_one_rank_is_heard_by_all_with_the_next_step(tmp_path):
+def test_stop_on_one_rank_ends_all_after_the_next_step(tmp_path):
     case = found(2, "resumable", tmp_path / "run.npz", "stop", 10)
     assert case["stopped"] == ["enough", "enough"]
     assert case["steps"] == 11
 
 
-def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_path, whole):
+def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_resumes(tmp_path, whole):
     arguments = (JOB, "resumable", tmp_path / "run.npz")
     with processes.start(command(2, *arguments, "wait", 10), env=environment()) as job:
         try:
@@ -150,13 +150,13 @@ def test_ctrl_c_ends_all_ranks_after_the_same_step_and_the_run_can_go_on(tmp_pat
     assert resumed["accuracy"] == whole["accuracy"]
 
 
-def test_a_launch_without_mpi4py_in_front_is_warned_of_once():
+def test_launch_without_mpi4py_option_warns_once():
     done = run(2, "-c", "from optim.distributed import world; world()", module=False)
     assert done.stderr.count("started without `-m mpi4py`") == 1
     assert "mpiexec -n 2 python -m mpi4py" in done.stderr
 
 
-def test_the_demo_goes_on_with_another_number_of_ranks(tmp_path):
+def test_demo_continues_with_another_number_of_ranks(tmp_path):
     demo, options = ROOT / "demos/train_mpi.py", ["--checkpoint", tmp_path / "run.npz", "--resume"]
     run(2, demo, "--epochs", 2, *options)
     done = run(1, demo, "--epochs", 3, *options, module=False)

@@ -104,7 +104,7 @@ def path(tmp_path):
 # --------------------------------------------------------------------------------------------- round trips
 
 
-def test_the_simplest_form(path):
+def test_monitor_in_a_manual_loop_reports(path):
     model, other = model_of(1), model_of(2)
     checkpoint.save(path, model)
     assert checkpoint.load(path, other) == {}
@@ -114,7 +114,7 @@ def test_the_simplest_form(path):
         assert same_bits(archive["model/0.weight"], model[0].weight.data)
 
 
-def test_a_whole_run_comes_back(path):
+def test_all_parts_of_a_run_are_restored(path):
     run = trained(0)
     run["average"] = AveragedModel(run["model"])
     run["average"].update_parameters(run["model"])
@@ -126,7 +126,7 @@ def test_a_whole_run_comes_back(path):
     assert frozen(other) == frozen(run)
 
 
-def test_what_is_not_asked_for_is_returned(path):
+def test_parts_without_target_are_returned(path):
     run = trained()
     checkpoint.save(path, **run, step=3)
     rest = checkpoint.load(path, run["model"])
@@ -135,7 +135,7 @@ def test_what_is_not_asked_for_is_returned(path):
     assert list(checkpoint.load(path, model=None)) == ["model", "optimizer", "scheduler", "step"]
 
 
-def test_any_name_will_do_for_a_part(path):
+def test_any_part_name_is_restored(path):
     checkpoint.save(path, file=1, allow_pickle=2, self=3, path=4, parts=5, kind=6)
     assert checkpoint.load(path) == {"file": 1, "allow_pickle": 2, "self": 3, "path": 4, "parts": 5, "kind": 6}
 
@@ -198,7 +198,7 @@ def test_numpy_numbers_keep_their_type(path, number):
     assert same_bits(got, number)
 
 
-def test_a_parameter_with_nan_comes_back(path):
+def test_parameter_with_nan_is_restored(path):
     model, other = model_of(), model_of(1)
     model[0].weight.data = np.full((3, 2), np.nan)
     checkpoint.save(path, model)
@@ -210,7 +210,7 @@ NAMES = ["file", "allow_pickle", "a/b", "../x", "/etc/x", "..", ".", "", "\x00",
          "C:\\x", "a.npy", "x" * 300, "\udcff", "$array", "arr_0", "checkpoint.json", "-", "a b", "key"]  # fmt: skip
 
 
-def test_any_name_of_a_parameter_survives(path):
+def test_any_parameter_name_is_restored(path):
     bag = Bag(**{name: np.array([float(i)]) for i, name in enumerate(NAMES)})
     other = Bag(**dict.fromkeys(NAMES))
     checkpoint.save(path, bag)
@@ -222,7 +222,7 @@ def test_any_name_of_a_parameter_survives(path):
             assert name.isascii()
 
 
-def test_a_single_odd_name_survives(path):
+def test_file_with_one_odd_name_is_restored(path):
     for name in NAMES:
         other = Bag(**{name: None})
         checkpoint.save(path, Bag(**{name: np.arange(2)}))
@@ -231,7 +231,7 @@ def test_a_single_odd_name_survives(path):
 
 
 @pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
-def test_every_generator_goes_on_where_it_was(path, kind):
+def test_every_generator_is_resumed(path, kind):
     rng, other = np.random.Generator(kind(1)), np.random.Generator(kind(2))
     rng.random(3, np.float32)  # leaves half of a 64-bit number in store
     checkpoint.save(path, rng=rng)
@@ -263,7 +263,7 @@ def test_equal_states_make_equal_files(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_what_is_loaded_is_not_the_file_and_not_the_model(path):
+def test_loaded_arrays_are_independent_copies(path):
     model = model_of()
     checkpoint.save(path, model)
     one, two = (checkpoint.load(path)["model"] for _ in range(2))
@@ -291,7 +291,7 @@ def test_what_is_loaded_is_not_the_file_and_not_the_model(path):
         (nn.MLP, TypeError, "type"),
     ],
 )
-def test_what_a_checkpoint_cannot_hold_is_refused_before_anything_is_written(path, value, error, words):
+def test_save_of_unsupported_data_raises_before_writing(path, value, error, words):
     checkpoint.save(path, step=1)
     with pytest.raises(error, match=words):
         checkpoint.save(path, metrics={"a": value})
@@ -299,7 +299,7 @@ def test_what_a_checkpoint_cannot_hold_is_refused_before_anything_is_written(pat
     assert [p.name for p in path.parent.iterdir()] == ["run.npz"]
 
 
-def test_data_that_contains_itself_is_refused(path):
+def test_recursive_data_raises(path):
     loop = []
     loop.append(loop)
     with pytest.raises(ValueError, match="contains itself"):
@@ -307,7 +307,7 @@ def test_data_that_contains_itself_is_refused(path):
     assert not path.exists()
 
 
-def test_a_model_is_given_once(path):
+def test_model_passed_twice_raises(path):
     with pytest.raises(TypeError, match="by position and by name"):
         checkpoint.save(path, model_of(), model=model_of())
     with pytest.raises(TypeError, match="second argument must be a model"):
@@ -346,7 +346,7 @@ class Bomb:
         return (pytest.fail, ("code in a file was executed",))
 
 
-def test_a_truncated_file_is_refused_at_every_length(saved):
+def test_truncated_file_raises_at_every_length(saved):
     path, parts = saved
     whole = path.read_bytes()
     for length in [*range(0, len(whole), 61), len(whole) - 1]:
@@ -354,7 +354,7 @@ def test_a_truncated_file_is_refused_at_every_length(saved):
         refused(path, parts, "not a checkpoint")
 
 
-def test_a_flipped_bit_is_refused_or_changes_nothing(saved):
+def test_flipped_bit_raises_or_changes_nothing(saved):
     path, parts = saved
     whole, good = path.read_bytes(), trained(0) | {"rng": np.random.default_rng(0)}
     before, refusals = frozen(parts), 0
@@ -382,13 +382,13 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(saved):
         (b"PK\x03\x04 and no end", "the end of the file is missing"),
     ],
 )
-def test_other_files_are_named_for_what_they_are(saved, content, words):
+def test_other_file_types_are_named_in_the_error(saved, content, words):
     path, parts = saved
     path.write_bytes(content)
     refused(path, parts, "not a checkpoint", words)
 
 
-def test_another_programs_archive_is_refused(saved):
+def test_another_programs_archive_raises(saved):
     path, parts = saved
     np.savez(path, weight=np.zeros(3))
     refused(path, parts, "not a checkpoint", "the .npz file of another program", "numpy.load")
@@ -403,7 +403,7 @@ def test_another_programs_archive_is_refused(saved):
     refused(path, parts, "not a checkpoint")
 
 
-def test_a_directory_and_a_missing_file(saved):
+def test_load_from_directory_or_missing_file_raises(saved):
     path, parts = saved
     refused(path.parent, parts, "not a checkpoint")
     with pytest.raises(FileNotFoundError, match=r"checkpoint does not exist.*nowhere"):
@@ -419,7 +419,7 @@ def test_pickled_code_inside_is_not_executed(saved):
 
 
 @pytest.mark.parametrize("descr", ["V8", "<U4", "<M8[s]", [("a", "<f8")]])
-def test_records_and_text_inside_are_refused(saved, descr):
+def test_records_and_text_inside_raise(saved, descr):
     path, parts = saved
     forged = npy({"descr": descr, "fortran_order": False, "shape": (3, 2)}, bytes(96))
     rewritten(path, lambda members: members.update({"model/0.weight.npy": forged}))
@@ -437,14 +437,14 @@ def test_records_and_text_inside_are_refused(saved, descr):
         ({"descr": "<f8"}, ()),
     ],
 )
-def test_a_forged_header_is_refused_before_memory_is_taken(saved, header, words):
+def test_forged_header_raises_before_allocating_memory(saved, header, words):
     path, parts = saved
     text = header if isinstance(header, dict) else type("Raw", (), {"__repr__": lambda self: header})()
     rewritten(path, lambda members: members.update({"model/0.weight.npy": npy(text, bytes(48))}))
     refused(path, parts, *words)
 
 
-def test_a_zip_bomb_is_refused_before_it_unfolds(saved):
+def test_zip_bomb_raises_before_decompression(saved):
     path, parts = saved
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.npy", bytes(10_000_000))
@@ -479,27 +479,27 @@ def test_a_zip_bomb_is_refused_before_it_unfolds(saved):
         (lambda m: m["values"]["rng"].update(bit_generator="MT19937"), ("rng", "nothing was loaded")),
     ],
 )
-def test_a_forged_manifest_is_refused(saved, change, words):
+def test_forged_manifest_raises(saved, change, words):
     path, parts = saved
     rewritten(path, edited(change))
     refused(path, parts, *words)
 
 
-def test_deep_nesting_is_refused(saved):
+def test_deep_nesting_raises(saved):
     path, parts = saved
     deep = b'{"format": "chainrule checkpoint", "version": 1, "values": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     rewritten(path, lambda members: members.update({"checkpoint.json": deep}))
     refused(path, parts)
 
 
-def test_a_part_that_is_not_there_is_named(saved):
+def test_missing_part_is_named_in_the_error(saved):
     path, parts = saved
     refused(path, parts | {"average": AveragedModel(parts["model"])}, "no part 'average'", "'optimizer'")
     refused(path, {"rng": parts["model"]}, "'rng' is of kind generator", "needs state")
     refused(path, {"model": parts["rng"]}, "'model' is of kind state")
 
 
-def test_another_model_is_refused_with_keys_and_shapes(saved):
+def test_checkpoint_of_another_model_raises_with_keys_and_shapes(saved):
     path, parts = saved
     parts["model"] = model_of(0, hidden=4)
     refused(path, parts, "model was saved from a MLP", "0.weight", "(3, 2)", "(4, 2)", "nothing was loaded")
@@ -507,7 +507,7 @@ def test_another_model_is_refused_with_keys_and_shapes(saved):
     refused(path, parts, "4.weight")
 
 
-def test_a_late_failure_takes_back_what_was_already_loaded(saved):
+def test_late_failure_restores_parts_loaded_before(saved):
     path, parts = saved
     optimizer = optim.SGD(parts["model"].parameters(), lr=0.1)
     refused(
@@ -515,7 +515,7 @@ def test_a_late_failure_takes_back_what_was_already_loaded(saved):
     )
 
 
-def test_an_interrupted_load_takes_back_what_was_already_loaded(saved):
+def test_interrupted_load_restores_parts_loaded_before(saved):
     path, parts = saved
 
     class Interrupted(Bag):

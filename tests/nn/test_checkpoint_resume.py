@@ -38,7 +38,7 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_resumed_run_computes_the_same_bits(runs, name):
+def test_resumed_run_computes_the_same_bits(runs, name):
     whole, resumed = runs
     assert len(whole[name]) == 15
     assert resumed[name] == whole[name]

@@ -34,7 +34,7 @@ def start(*arguments):
 
 
 @posix
-def test_killed_at_any_point_the_file_is_whole(tmp_path):
+def test_save_killed_at_any_point_leaves_a_complete_file(tmp_path):
     with start(tmp_path / "run.npz", "points") as process:
         lines = [line.split(",") for line in process.communicate()[0].splitlines()]
     assert process.returncode == 0
@@ -49,7 +49,7 @@ def test_killed_at_any_point_the_file_is_whole(tmp_path):
 
 @posix
 @pytest.mark.parametrize("saves", [1, 2, 5])
-def test_killed_from_outside_the_file_is_whole(tmp_path, saves):
+def test_save_killed_by_a_signal_leaves_a_complete_file(tmp_path, saves):
     path = tmp_path / "run.npz"
     with start(path, "endless") as process:
         for _ in range(saves):
@@ -65,7 +65,7 @@ def test_killed_from_outside_the_file_is_whole(tmp_path, saves):
     "error", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device"), RuntimeError, SystemExit]
 )
 @pytest.mark.parametrize("where", ["write", "fsync", "replace"])
-def test_an_exception_leaves_the_old_file_and_nothing_else(path, monkeypatch, error, where):
+def test_exception_keeps_the_old_file_and_removes_the_new_one(path, monkeypatch, error, where):
     def fail(*args, **kwargs):
         if where == "write":
             args[0].write(b"begun")
@@ -87,7 +87,7 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(path, monkeypatch, er
 
 
 @posix
-def test_a_real_limit_on_the_size_of_files(path):
+def test_file_size_limit_keeps_the_old_file(path):
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
@@ -136,7 +136,7 @@ def test_mode_bits_are_kept(path, tmp_path):
 
 
 @posix
-def test_a_link_keeps_pointing_where_it_points(path, tmp_path):
+def test_symbolic_link_keeps_its_target(path, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / "elsewhere" / "latest"
     link.symlink_to(path)
@@ -157,7 +157,7 @@ def test_names_are_used_as_they_are(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_where_nothing_can_be_written(tmp_path):
+def test_save_to_an_unwritable_place_raises(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"does not exist.*missing"):
         checkpoint.save(tmp_path / "missing" / "run.npz", step=1)
     with pytest.raises(ValueError, match="it is a directory"):
@@ -166,7 +166,7 @@ def test_where_nothing_can_be_written(tmp_path):
 
 
 @posix
-def test_what_is_no_ordinary_file_is_not_replaced(tmp_path):
+def test_pipe_or_device_is_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"  # stands for a device, which a broken check would replace for the whole machine
     os.mkfifo(pipe)
     with pytest.raises(ValueError, match="a device or pipe"):
@@ -174,7 +174,7 @@ def test_what_is_no_ordinary_file_is_not_replaced(tmp_path):
     assert pipe.is_fifo()
 
 
-def test_a_temporary_name_that_is_taken_is_not_overwritten(path, monkeypatch):
+def test_existing_temporary_file_is_not_overwritten(path, monkeypatch):
     taken = path.with_name(f".{bytes(8).hex()}.tmp")
     taken.write_text("mine")
     monkeypatch.setattr(os, "urandom", lambda count: bytes(count))

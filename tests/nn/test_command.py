@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 IRIS = str(ROOT / "demos/data/iris.csv")
 
 
-def test_output_is_another_spelling_of_out():
+def test_output_is_an_alias_of_out():
     parse = arguments().parse_args
     assert parse(["train", "x.csv", "--output", "there"]) == parse(["train", "x.csv", "--out", "there"])
     assert parse(["train", "x.csv"]).hidden == [32, 32]
 
 
-def test_widths_have_no_gap_and_may_be_none():
+def test_widths_reject_gaps_and_accept_none():
     assert widths("16,8") == [16, 8]
     assert widths("") == []
     for text in ("16,,8", "16,", ","):
@@ -31,7 +31,7 @@ def test_widths_have_no_gap_and_may_be_none():
             widths(text)
 
 
-def test_a_folder_that_is_a_file_is_refused_before_the_table_is_read(tmp_path, capsys):
+def test_out_that_is_a_file_is_reported_before_reading_the_table(tmp_path, capsys):
     taken = tmp_path / "README.md"
     taken.write_text("mine", encoding="utf-8")
     assert main(["train", str(tmp_path / "no table at all"), "--out", str(taken)]) == 2
@@ -41,7 +41,7 @@ def test_a_folder_that_is_a_file_is_refused_before_the_table_is_read(tmp_path, c
     assert taken.read_text(encoding="utf-8") == "mine"
 
 
-def test_ctrl_c_says_what_is_predicted_and_how_to_go_on(tmp_path):
+def test_ctrl_c_ends_training_with_a_hint_to_continue(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-m", "nn", "train", IRIS, "--epochs", "100000", "--hidden", "4", "--out", "run"]
     with processes.start(command, cwd=tmp_path, env=environment) as running:

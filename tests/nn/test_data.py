@@ -76,26 +76,26 @@ def test_lengths_that_differ_are_both_named():
         ((np.array([None, 1]),), TypeError, "object"),
     ],
 )
-def test_what_is_no_data_is_refused(data, error, words):
+def test_tensor_dataset_of_invalid_data_raises(data, error, words):
     with pytest.raises(error, match=words):
         TensorDataset(*data)
 
 
-def test_a_set_of_single_samples_is_stacked():
+def test_samples_of_a_dataset_are_stacked():
     x, y = next(iter(DataLoader(Lettered(), batch_size=3)))
     assert x.dtype == np.float32
     assert (x[:, 0].tolist(), y.tolist()) == ([0, 1, 2], [0, 1, 2])
     assert [len(batch) for batch in DataLoader(np.arange(5), batch_size=2)] == [1, 1, 1]
 
 
-def test_a_set_without_its_methods_says_which():
+def test_dataset_without_methods_raises():
     with pytest.raises(NotImplementedError, match="__len__"):
         len(Dataset())
     with pytest.raises(NotImplementedError, match="__getitem__"):
         Dataset()[0]
 
 
-def test_a_subset_of_a_subset_reaches_the_right_rows():
+def test_subset_of_a_subset_reaches_the_right_rows():
     inner = Subset(Subset(counting(10), [9, 7, 5, 3]), [3, 0])
     assert inner[:][0].tolist() == [3, 9]
     assert inner[1] == (9,)
@@ -106,7 +106,7 @@ def test_a_subset_of_a_subset_reaches_the_right_rows():
 @pytest.mark.parametrize(
     ("rows", "error"), [([0, 5], IndexError), ([-1], IndexError), ([0.5], TypeError), ([[0]], TypeError)]
 )
-def test_rows_that_are_not_there_are_refused(rows, error):
+def test_rows_out_of_range_raise(rows, error):
     with pytest.raises(error):
         Subset(counting(5), rows)
 
@@ -115,7 +115,7 @@ def test_rows_that_are_not_there_are_refused(rows, error):
 
 
 @given(n=st.integers(1, 40), size=st.integers(1, 50), drop=st.booleans(), shuffle=st.booleans())
-def test_every_row_is_dealt_once(n, size, drop, shuffle):
+def test_every_row_is_returned_once_per_epoch(n, size, drop, shuffle):
     if drop and size > n:
         with pytest.raises(ValueError, match="no batch"):
             DataLoader(counting(n), size, shuffle, drop, rng=0)
@@ -141,7 +141,7 @@ def test_each_epoch_has_an_order_of_its_own_and_a_seed_repeats_them():
     assert first.epoch == 3
 
 
-def test_the_order_of_a_seed_is_the_same_everywhere():
+def test_order_of_a_seed_is_the_same_everywhere():
     loader = DataLoader(counting(8), 8, shuffle=True, rng=2024)
     assert rows_of(loader) + rows_of(loader) == [[5, 2, 7, 3, 1, 0, 6, 4], [0, 2, 3, 4, 6, 7, 1, 5]]
 
@@ -165,24 +165,24 @@ def test_one_number_is_drawn_per_epoch_and_only_then():
 @pytest.mark.parametrize(
     ("size", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError), ("3", TypeError), (True, TypeError)]
 )
-def test_a_batch_size_that_is_no_count_is_named(size, error):
+def test_batch_size_that_is_not_positive_integer_raises(size, error):
     with pytest.raises(error, match=f"batch_size.*{str(size).replace('.', '[.]')}"):
         DataLoader(counting(3), batch_size=size)
 
 
-def test_an_empty_set_is_refused():
+def test_empty_set_raises():
     with pytest.raises(ValueError, match="empty"):
         DataLoader(TensorDataset(np.zeros((0, 3))))
 
 
 @pytest.mark.parametrize("data", [(np.zeros(3), np.zeros(3)), [1, 2], 5, None])
-def test_what_is_no_set_is_told_how_to_become_one(data):
+def test_loader_of_arrays_raises_with_a_hint(data):
     with pytest.raises(TypeError, match="TensorDataset"):
         DataLoader(data)
 
 
 @pytest.mark.parametrize("rng", [True, "seed", 1.5])
-def test_a_generator_is_a_generator(rng):
+def test_generator_is_restored_in_place(rng):
     with pytest.raises(TypeError, match="rng"):
         DataLoader(counting(3), rng=rng)
 
@@ -190,7 +190,7 @@ def test_a_generator_is_a_generator(rng):
 # ----------------------------------------------------------------------------------------------- samplers
 
 
-def test_a_sampler_decides_the_rows():
+def test_sampler_determines_the_rows():
     assert rows_of(DataLoader(counting(5), 2, sampler=[4, 4, 0])) == [[4, 4], [0]]
     with pytest.raises(ValueError, match="not both"):
         DataLoader(counting(5), shuffle=True, sampler=[0])
@@ -203,7 +203,7 @@ class Short(RandomSampler):
         return super().__call__(rng)[1:]
 
 
-def test_a_sampler_is_held_to_what_it_says():
+def test_sampler_of_wrong_length_raises():
     with pytest.raises(IndexError, match="not in a set of 5"):
         list(DataLoader(counting(5), 5, sampler=RandomSampler(6), rng=0))
     with pytest.raises(ValueError, match="has length 5, but returned 4 rows"):
@@ -244,7 +244,7 @@ def test_without_replacement_no_row_comes_twice():
         (([1.0], 0), "num_samples must be at least 1"),
     ],
 )
-def test_weights_that_cannot_be_drawn_by_are_refused(arguments, words):
+def test_weights_that_cannot_be_drawn_by_raise(arguments, words):
     with pytest.raises(ValueError, match=words):
         WeightedRandomSampler(*arguments)
 
@@ -271,7 +271,7 @@ def three_epochs(loader):
 
 @pytest.mark.parametrize("make", LOADERS.values(), ids=LOADERS)
 @pytest.mark.parametrize("stop", [0, 1, 5, 6, 7, 13, 17])
-def test_dealing_goes_on_in_mid_epoch_as_if_never_stopped(make, stop):
+def test_loader_resumes_in_the_middle_of_an_epoch(make, stop):
     whole = list(three_epochs(make(1)))
     loader = make(1)
     dealing = three_epochs(loader)
@@ -284,7 +284,7 @@ def test_dealing_goes_on_in_mid_epoch_as_if_never_stopped(make, stop):
     assert resumed.state_dict()["rng"] == state["rng"] or len(begun) < len(whole)
 
 
-def test_a_state_between_two_epochs_goes_on_with_a_whole_one():
+def test_state_between_epochs_resumes_with_a_full_epoch():
     loader, other = (LOADERS["shuffled"](seed) for seed in (1, 2))
     rows_of(loader)
     other.load_state_dict(loader.state_dict())
@@ -314,7 +314,7 @@ def test_any_generator_is_resumed(kind):
         ({"more": 1}, "not the state of a DataLoader"),
     ],
 )
-def test_a_state_that_does_not_fit_changes_nothing(change, words):
+def test_state_that_does_not_match_raises_and_changes_nothing(change, words):
     loader = LOADERS["shuffled"](0)
     next(iter(loader))
     before = copy.deepcopy(loader.state_dict())
@@ -325,14 +325,14 @@ def test_a_state_that_does_not_fit_changes_nothing(change, words):
         loader.load_state_dict("state")
 
 
-def test_a_broken_off_epoch_is_followed_by_a_new_one():
+def test_abandoned_epoch_is_followed_by_a_new_one():
     loader = LOADERS["shuffled"](0)
     next(iter(loader))
     assert loader.position == 1
     assert sorted(row for batch in rows_of(loader) for row in batch) == list(range(23))
 
 
-def test_text_says_what_is_dealt():
+def test_repr_describes_the_data():
     assert repr(DataLoader(TensorDataset(np.zeros((5, 2))), 2)) == (
         "DataLoader(TensorDataset(float64 (5, 2)), batch_size=2, 3 batches)"
     )

@@ -62,7 +62,7 @@ def saved(n=23):
 
 
 @pytest.mark.parametrize("window", [None, 1, 24, 60, 10**6])
-def test_a_mapped_set_deals_what_its_arrays_would(window):
+def test_mapped_dataset_returns_the_rows_of_its_arrays(window):
     arrays = TensorDataset(*saved())
     data = MappedDataset("x.npy", "y.npy", window=window)
     assert repr(data) == "MappedDataset(float32 (23, 3), int64 (23,))"
@@ -84,7 +84,7 @@ def test_batches_are_copies():
 
 @pytest.mark.parametrize("window", [None, 50])
 @pytest.mark.parametrize("dtype", ["u1", ">f4", "<i2", "f8"])
-def test_raw_numbers_are_rows_behind_an_offset(dtype, window):
+def test_raw_file_with_offset_is_mapped(dtype, window):
     a = np.arange(60).reshape(10, 2, 3).astype(dtype)
     Path("raw").write_bytes(b"header!" + a.tobytes() + b"tail")
     data = MappedDataset(RawFile("raw", dtype, (2, 3), offset=7, rows=10), window=window)
@@ -105,7 +105,7 @@ def test_shards_are_equally_large_and_hold_every_row(n, size):
     assert sum(map(len, shards)) - n < size
 
 
-def test_a_shard_is_its_rows_and_maps_no_others():
+def test_shard_maps_only_its_rows():
     X, y = saved()
     for rank in range(4):
         own = shard_of(23, (rank, 4))
@@ -120,13 +120,13 @@ def test_a_shard_is_its_rows_and_maps_no_others():
     [((2, 2), ValueError, "shard 2 of 2 does not exist"), ((-1, 2), ValueError, "rank"), ((0, 0), ValueError, "size"),
      (3, TypeError, "shard=.comm.rank, comm.size."), ((0.5, 2), TypeError, "rank")],
 )  # fmt: skip
-def test_what_is_no_shard_is_told(shard, error, words):
+def test_invalid_shard_raises(shard, error, words):
     saved()
     with pytest.raises(error, match=words):
         MappedDataset("x.npy", shard=shard)
 
 
-def test_files_that_are_no_rows_of_numbers_are_named():
+def test_mapped_dataset_of_invalid_files_raises():
     saved()
     whole = Path("x.npy").read_bytes()
     Path("cut.npy").write_bytes(whole[:-1])
@@ -189,7 +189,7 @@ def test_blocks_are_dealt_whole_and_in_any_order(n, block, together, data):
         position += width
 
 
-def test_all_blocks_together_are_any_order_and_wrong_ones_are_told():
+def test_block_sampler_with_one_group_is_a_permutation():
     assert len(BlockSampler(10, 2)) == 10
     first = [BlockSampler(6, 2, 3)(np.random.default_rng(s))[0] for s in range(60)]
     assert set(first) == set(range(6))
@@ -210,7 +210,7 @@ NUMBERS = "a,b,c\n" + "".join(f"{i},{i * 0.1!r},{-i}e-3\n" for i in range(37))
 
 @pytest.mark.parametrize("block", [1, 5, 37, 100])
 @pytest.mark.parametrize("piece", [1, 7, 64, 1 << 20])
-def test_a_csv_in_blocks_is_the_csv(block, piece, monkeypatch):
+def test_csv_in_blocks_is_the_csv(block, piece, monkeypatch):
     monkeypatch.setattr("nn.data.csv_index.PIECE", piece)
     table = read_csv(written(NUMBERS), target="b")
     data = CSVDataset("t.csv", "b", block=block, keep=2)
@@ -229,7 +229,7 @@ WORDS = 'x,kind\r\n1,"a, b"\r\n\r\n 2 , plain\r\n3,"two\nlines"\r\n   \r\n4,"say
 
 @pytest.mark.parametrize("piece", [1, 3, 1 << 20])
 @pytest.mark.parametrize("block", [1, 2, 5])
-def test_quotes_blank_lines_and_any_line_end_are_as_for_the_reader(piece, block, monkeypatch):
+def test_index_handles_quotes_blank_lines_and_line_ends(piece, block, monkeypatch):
     monkeypatch.setattr("nn.data.csv_index.PIECE", piece)
     classes = ["a, b", "plain", "two\nlines", 'say "so"']
     table = read_csv(written("\ufeff" + WORDS), "kind", classes=classes)
@@ -247,7 +247,7 @@ def test_quotes_blank_lines_and_any_line_end_are_as_for_the_reader(piece, block,
         ("wine.csv", {"header": False, "skip_lines": 1, "target": -1, "columns": [3, 1]}),
     ],
 )
-def test_the_data_of_the_demos_in_blocks(name, options):
+def test_data_of_the_demos_in_blocks(name, options):
     raw = (DATA / name).read_bytes()
     Path("plain.csv").write_bytes(gzip.decompress(raw) if name.endswith("gz") else raw)
     table = read_csv("plain.csv", **options)
@@ -295,7 +295,7 @@ def test_each_rank_reads_its_shard_only(size, monkeypatch):
         assert f"shard=({rank}, {size})" in repr(data)
 
 
-def test_a_fault_is_named_with_its_line_in_the_file():
+def test_fault_in_a_block_is_reported_with_its_line():
     written("a,b\n" + "1,2\n" * 10 + "\n3,oops\n" + "1,2\n" * 5)
     data = CSVDataset("t.csv", "b", block=3)
     data.batch(np.array([0, 8]))
@@ -313,7 +313,7 @@ def test_a_fault_is_named_with_its_line_in_the_file():
     assert CSVDataset(written("a,b\n1,\n"), fill=0.0)[:][0].tolist() == [[1, 0]]
 
 
-def test_what_cannot_be_read_in_parts_is_refused():
+def test_csv_dataset_with_invalid_options_or_files_raises():
     written("a,b\n1,2\n")
     for options, words in (
         ({"classes": True, "target": "b"}, "classes must be given"), ({"fill": "mean"}, "fill must be a number"),
@@ -349,7 +349,7 @@ def test_numpys_parser_and_ours_agree_to_the_bit(rows, block):
 
 
 @pytest.mark.parametrize("window", [None, 100])
-def test_a_file_that_was_cut_after_it_was_mapped_is_refused(tmp_path, window):
+def test_file_truncated_after_mapping_raises(tmp_path, window):
     path = tmp_path / "x.npy"
     np.save(path, np.ones((1000, 4)))
     data = MappedDataset(path, window=window)
@@ -360,7 +360,7 @@ def test_a_file_that_was_cut_after_it_was_mapped_is_refused(tmp_path, window):
             data[rows]
 
 
-def test_csv_becomes_files_to_map():
+def test_to_npy_writes_files_for_mapped_dataset():
     table = read_csv(written(NUMBERS), "b")
     data = CSVDataset("t.csv", "b", block=5, dtype=np.float32)
     data.to_npy("x.npy", "y.npy")
@@ -466,7 +466,7 @@ def test_files_larger_than_the_limit_are_trained_on():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads its own size from /proc")
-def test_a_table_larger_than_the_limit_is_trained_on():
+def test_table_larger_than_the_limit_is_trained_on():
     block = "".join(f"{i % 7},{i % 5},{i % 3}," + "0.25," * 40 + f"{i % 2}\n" for i in range(2000))
     with Path("t.csv").open("w") as file:
         file.write(",".join(f"c{i}" for i in range(43)) + ",y\n")

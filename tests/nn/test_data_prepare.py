@@ -21,13 +21,13 @@ def wine():
 
 
 @given(n=st.integers(2, 60), parts=st.lists(st.integers(1, 9), min_size=1, max_size=4))
-def test_the_parts_of_a_split_share_no_row_and_leave_none_out(n, parts):
+def test_parts_of_a_split_share_no_row_and_leave_none_out(n, parts):
     split = random_split(TensorDataset(np.arange(n)), [p / sum(parts) for p in parts], rng=0)
     assert sorted(row for part in split for row in part[:][0]) == list(range(n))
     assert all(abs(len(part) - n * p / sum(parts)) <= 1 for part, p in zip(split, parts, strict=True))
 
 
-def test_a_split_by_counts_is_repeated_by_its_seed():
+def test_split_by_counts_is_repeated_by_its_seed():
     data = TensorDataset(np.arange(10))
     one, two = (random_split(data, [7, 3], rng=4) for _ in range(2))
     assert [part.rows.tolist() for part in one] == [part.rows.tolist() for part in two]
@@ -36,7 +36,7 @@ def test_a_split_by_counts_is_repeated_by_its_seed():
 
 
 @pytest.mark.parametrize("lengths", [[5, 4], [0.5, 0.4], [], [11, -1], [np.nan, 0.5], [1.5, -0.5]])
-def test_lengths_that_do_not_add_up_are_refused(lengths):
+def test_lengths_that_do_not_add_up_raise(lengths):
     with pytest.raises(ValueError, match="length"):
         random_split(TensorDataset(np.arange(10)), lengths)
 
@@ -52,7 +52,7 @@ def test_arrays_are_split_alike():
 
 
 @given(sizes=st.lists(st.integers(2, 40), min_size=2, max_size=4), test=st.integers(1, 30))
-def test_a_stratified_split_keeps_every_share(sizes, test):
+def test_stratified_split_keeps_every_share(sizes, test):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     rows = np.arange(len(labels))
     if test >= len(labels):
@@ -72,7 +72,7 @@ def test_stratified_rows_are_mixed():
 
 
 @pytest.mark.parametrize("size", [0, 10, 11, -1, 0.0, 1.0, 1.5, 0.01, 0.99, True, "a"])
-def test_a_part_is_never_empty(size):
+def test_split_never_returns_an_empty_part(size):
     with pytest.raises((ValueError, TypeError), match="test_size"):
         train_test_split(np.arange(10), test_size=size)
 
@@ -103,7 +103,7 @@ def test_only_the_training_rows_are_fitted():
     assert standardize(train).tolist() == a.tolist()
 
 
-def test_scaling_is_undone_exactly_enough():
+def test_inverse_of_standardizer_restores_the_data():
     X, _ = wine()
     scale = Standardizer(X[:100])
     assert np.allclose(scale.inverse(scale(X)), X, rtol=1e-13)
@@ -111,13 +111,13 @@ def test_scaling_is_undone_exactly_enough():
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e9, -1e-300, 123456.789])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_constant_column_becomes_zeros(value, dtype):
+def test_constant_column_becomes_zeros(value, dtype):
     Z = standardize(np.full((1000, 1), value, dtype))
     assert Z.dtype == dtype
     assert (Z == 0).all()
 
 
-def test_a_column_of_tiny_numbers_is_still_scaled():
+def test_column_of_tiny_values_is_scaled():
     Z = standardize(np.array([[1e-200], [3e-200]]) * 1e60)
     assert Z.ravel() == pytest.approx([-1, 1])
 
@@ -139,14 +139,14 @@ def test_integers_become_floats_and_images_keep_their_shape():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_column_with_nan_is_named(bad):
+def test_column_with_nan_is_named(bad):
     X = np.zeros((5, 3))
     X[3, 2] = bad
     with pytest.raises(ValueError, match="column 2 contains nan or inf"), np.errstate(invalid="ignore"):
         Standardizer(X)
 
 
-def test_rows_of_another_width_are_refused():
+def test_rows_of_another_width_raise():
     with pytest.raises(ValueError, match=r"shape \(2, 4\).*shape \(3,\)"):
         Standardizer(np.eye(3))(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="at least one row"):
@@ -179,6 +179,6 @@ def test_one_hot_rows():
         ([0], 2.0, TypeError, "num_classes"),
     ],
 )
-def test_labels_that_are_no_classes_are_refused(labels, classes, error, words):
+def test_labels_that_are_no_classes_raise(labels, classes, error, words):
     with pytest.raises(error, match=words):
         one_hot(labels, classes)

@@ -43,7 +43,7 @@ def write(tmp_path):
         ("diabetes_data_raw.csv.gz", {"header": False, "delimiter": " "}, (442, 10), None),
     ],
 )
-def test_the_data_of_the_demos(name, options, shape, classes):
+def test_data_of_the_demos(name, options, shape, classes):
     table = read_csv(DATA / name, **options)
     raw = np.loadtxt(DATA / name, delimiter=options.get("delimiter", ","), skiprows=options.get("skip_lines", 0))
     assert table.X.shape == shape
@@ -60,7 +60,7 @@ def test_the_data_of_the_demos(name, options, shape, classes):
 # -------------------------------------------------------------------------------------------- what a CSV is
 
 
-def test_header_target_and_names(write):
+def test_columns_are_selected_by_name_and_position(write):
     path = write("a,b,c\n1,2,3\n4,5,6\n")
     table = read_csv(path, target="b")
     assert table.X.tolist() == [[1, 3], [4, 6]]
@@ -73,7 +73,7 @@ def test_header_target_and_names(write):
 
 
 @pytest.mark.parametrize(("cell", "dtype"), [("1.5", "i4"), ("3e9", "i4"), ("-1", "u1"), ("1e39", "f4"), ("2", "?")])
-def test_a_number_that_the_type_cannot_hold_is_refused(tmp_path, cell, dtype):
+def test_value_that_the_dtype_cannot_represent_raises(tmp_path, cell, dtype):
     path = tmp_path / "table.csv"
     path.write_text(f"a,b\n1,1\n0,{cell}\n")
     data = CSVDataset(path, target="b", dtype=dtype)
@@ -109,13 +109,13 @@ def test_quoted_cells_may_hold_anything(write):
     assert table.classes == ("x",)
 
 
-def test_one_column(write):
+def test_table_with_one_column_is_read(write):
     assert read_csv(write("a\n1\n2\n")).X.tolist() == [[1], [2]]
     with pytest.raises(ValueError, match="no feature column"):
         read_csv(write("a\n1\n2\n"), target="a")
 
 
-def test_a_compressed_file_is_read_as_it_is(write):
+def test_compressed_file_is_read_as_it_is(write):
     assert read_csv(write(gzip.compress(b"a,b\n1,2\n"), "data.csv.gz")).X.tolist() == [[1, 2]]
 
 
@@ -149,7 +149,7 @@ def test_missing_values_are_filled_as_chosen(write, fill, expected, cell):
     assert table.X[:, 1].tolist() == [2, 2, 2]
 
 
-def test_what_means_missing_can_be_said(write):
+def test_missing_option_defines_missing_values(write):
     path = write("a,b\n1,-\n")
     assert read_csv(path, missing=["-"], fill=0).X.tolist() == [[1, 0]]
     with pytest.raises(ValueError, match="not a finite number"):
@@ -192,20 +192,20 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("content", "options", "words"), FAULTS.values(), ids=FAULTS)
-def test_a_faulty_table_is_refused_with_file_line_and_column(write, content, options, words):
+def test_faulty_table_raises_with_file_line_and_column(write, content, options, words):
     path = write(content)
     with pytest.raises(ValueError, match=words) as info:
         read_csv(path, **options)
     assert str(path) in str(info.value)
 
 
-def test_a_binary_file_is_refused(write):
+def test_binary_file_raises(write):
     for content in (b"\0\1\2\3\n" * 5, bytes(200_000)):
         with pytest.raises(ValueError, match=r"data\.csv"):
             read_csv(write(content))
 
 
-def test_a_damaged_compressed_file_is_refused(write):
+def test_damaged_compressed_file_raises(write):
     whole = gzip.compress(b"a,b\n" + b"1,2\n" * 20_000)
     for content in (whole[:-9], whole[: len(whole) // 2], b"no gzip at all", whole[:30] + b"XXXX" + whole[34:]):
         with pytest.raises(ValueError, match=r"data\.csv\.gz.*damaged"):
@@ -232,7 +232,7 @@ def test_options_that_do_not_fit_are_named(write, options, error, words):
         read_csv(write("a,b,a\n1,2,3\n"), **options)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_missing_file_raises(tmp_path):
     for read in (read_csv, open_npy, read_idx):
         with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
             read(tmp_path / "nowhere.csv")
@@ -253,7 +253,7 @@ def test_chunks_are_the_table_in_parts(rows):
     assert np.array_equal(np.concatenate([p.y for p in parts]), whole.y)
 
 
-def test_chunks_are_read_when_they_are_asked_for(write):
+def test_chunks_are_read_lazily(write):
     parts = read_csv_chunks(write("a,b\n1,2\n3,4\n5,x\n"), rows=2, fill=0.0)
     assert next(parts).X.tolist() == [[1, 2], [3, 4]]
     with pytest.raises(ValueError, match="line 4, column 2"):
@@ -263,7 +263,7 @@ def test_chunks_are_read_when_they_are_asked_for(write):
 @pytest.mark.parametrize(
     "options", [{"target": "b", "classes": True}, {"fill": "mean"}, {"fill": "median"}, {"rows": 0}]
 )
-def test_chunks_need_what_later_rows_would_tell(write, options):
+def test_chunks_reject_options_that_need_all_rows(write, options):
     with pytest.raises(ValueError, match=r"chunks|rows"):
         read_csv_chunks(write("a,b\n1,2\n"), **options)
 
@@ -271,7 +271,7 @@ def test_chunks_need_what_later_rows_would_tell(write, options):
 # ----------------------------------------------------------------------------------- arrays left on the disk
 
 
-def test_an_array_stays_on_the_disk(tmp_path):
+def test_open_npy_maps_the_file(tmp_path):
     np.save(tmp_path / "x.npy", np.arange(6.0).reshape(3, 2))
     array = open_npy(tmp_path / "x.npy")
     assert type(array) is np.ndarray
@@ -280,7 +280,7 @@ def test_an_array_stays_on_the_disk(tmp_path):
     assert array.tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
-def test_files_that_are_no_arrays_are_refused(tmp_path, write):
+def test_open_npy_of_other_files_raises(tmp_path, write):
     path = tmp_path / "x.npy"
     np.save(path, np.zeros((100, 10)))
     whole = path.read_bytes()
@@ -368,14 +368,14 @@ GOOD = idx(np.arange(6, dtype=np.uint8).reshape(2, 3), 0x08)
         (idx(np.zeros(3, np.uint8), 0x0E, (2**32 - 1,) * 4), "only 3 follow"),
     ],
 )
-def test_a_damaged_idx_file_is_refused(write, content, words):
+def test_damaged_idx_file_raises(write, content, words):
     for path in (write(content, "x"), write(gzip.compress(content), "x.gz")):
         with pytest.raises(ValueError, match=words) as info:
             read_idx(path)
         assert str(path) in str(info.value)
 
 
-def test_a_damaged_compressed_idx_file_is_refused(write):
+def test_damaged_compressed_idx_file_raises(write):
     for content in (gzip.compress(GOOD)[:-5], GOOD):
         with pytest.raises(ValueError, match=r"x\.gz: the compressed file is damaged"):
             read_idx(write(content, "x.gz"))

@@ -46,7 +46,7 @@ def test_pieces_are_in_order_without_gaps_and_of_nearly_one_length(count, size):
 
 @pytest.mark.parametrize("size", [2, 3, 5])
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_ranks_together_are_dealt_what_one_process_is_dealt(size, shuffle):
+def test_batches_of_all_ranks_together_are_those_of_one_process(size, shuffle):
     def loader():
         return DataLoader(TensorDataset(X, Y), 5, shuffle=shuffle, rng=3)
 
@@ -58,7 +58,7 @@ def test_ranks_together_are_dealt_what_one_process_is_dealt(size, shuffle):
         np.testing.assert_array_equal(np.concatenate([part[i][1] for part in parts]), y)
 
 
-def test_a_sharded_loader_goes_on_where_a_whole_one_stood():
+def test_sharded_loader_resumes_from_the_state_of_a_whole_one():
     one, other = (DataLoader(TensorDataset(X, Y), 5, shuffle=True, rng=s) for s in (1, 2))
     dealt = iter(one)
     next(dealt), next(dealt)
@@ -89,7 +89,7 @@ def test_only_own_rows_are_read():
     assert Shard(data, 1, 2)[5][0] == 5.0
 
 
-def test_a_rank_whose_batches_are_used_up_is_given_empty_ones():
+def test_exhausted_rank_yields_empty_batches():
     more = iter([2, 2, 1, 1, 0])
     comm = SimpleNamespace(rank=1, size=2, allreduce=lambda has: next(more), allgather=lambda n: [4, n])
     own = OwnBatches(iter([(X[:4], Y[:4]), (X[4:6], Y[4:6])]), comm)
@@ -101,7 +101,7 @@ def test_a_rank_whose_batches_are_used_up_is_given_empty_ones():
         list(OwnBatches(iter([]), SimpleNamespace(rank=1, size=2, allreduce=lambda has: 1, allgather=lambda n: [n])))
 
 
-def test_a_shard_that_is_another_ranks_is_refused(tmp_path):
+def test_shard_of_another_rank_raises(tmp_path):
     np.save(tmp_path / "x.npy", X)
     loader = DataLoader(nn.data.MappedDataset(tmp_path / "x.npy", shard=(1, 2)), 4)
     assert own_shard(loader)
@@ -116,7 +116,7 @@ def test_a_shard_that_is_another_ranks_is_refused(tmp_path):
     assert not own_shard(DataLoader(Subset(TensorDataset(X), [1]), 1))
 
 
-def test_every_number_of_a_small_data_set_is_a_fact():
+def test_every_value_of_a_small_data_set_is_compared():
     facts = dict(data_facts(DataLoader(TensorDataset(X, Y), 5), "training"))
     assert facts["the number of rows of the training data"] == 23
     for row in (0, 11, 22):
@@ -214,7 +214,7 @@ def test_with_one_rank_fit_is_plain_to_the_bit(wrapped, tmp_path):
     assert ends[0] == ends[1]
 
 
-def test_fit_refuses_what_is_no_communicator():
+def test_fit_with_invalid_communicator_raises():
     model = nn.MLP(3, [2], rng=0)
     with pytest.raises(TypeError, match="comm must be a communicator"):
         fit(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()), (X, Y), comm=2)

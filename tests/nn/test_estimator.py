@@ -37,7 +37,7 @@ def run(code):
     return done.stdout
 
 
-def test_a_classifier_learns_words():
+def test_classifier_learns_text_labels():
     model = classifier().fit(X, WORDS)
     assert model.score(X, WORDS) > 0.95
     assert model.classes_.tolist() == ["high", "low", "middle"]
@@ -49,7 +49,7 @@ def test_a_classifier_learns_words():
     assert len(model.loss_curve_) == model.n_iter_
 
 
-def test_a_regressor_learns_one_number_or_several():
+def test_regressor_learns_one_or_several_targets():
     model = regressor().fit(X, NUMBERS)
     assert model.score(X, NUMBERS) > 0.95
     assert model.predict(X).shape == (120,)
@@ -57,7 +57,7 @@ def test_a_regressor_learns_one_number_or_several():
     assert regressor().fit(X, both).predict(X).shape == (120, 2)
 
 
-def test_the_same_seed_gives_the_same_model():
+def test_same_seed_gives_the_same_model():
     first, second, other = (regressor(random_state=s, max_iter=3).fit(X, NUMBERS).predict(X) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
@@ -71,7 +71,7 @@ def test_fitting_again_starts_anew():
     np.testing.assert_array_equal(model.fit(X, NUMBERS).predict(X), first)
 
 
-def test_training_ends_when_the_loss_stands_still():
+def test_training_ends_when_the_loss_is_constant():
     assert regressor(max_iter=500, tol=0.05).fit(X, NUMBERS).n_iter_ < 100
     early = classifier(early_stopping=True, max_iter=500, n_iter_no_change=5).fit(X, WORDS)
     assert early.n_iter_ < 500
@@ -79,7 +79,7 @@ def test_training_ends_when_the_loss_stands_still():
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adamw", "rmsprop", "lion", "lbfgs"])
-def test_solvers(solver):
+def test_every_solver_trains(solver):
     rate = {"lion": 0.002, "lbfgs": 1.0, "sgd": 0.05}.get(solver, 0.01)
     model = classifier(solver=solver, learning_rate_init=rate, batch_size=120 if solver == "lbfgs" else 32).fit(
         X, WORDS
@@ -87,7 +87,7 @@ def test_solvers(solver):
     assert model.score(X, WORDS) > 0.9
 
 
-def test_arguments_are_read_changed_and_shown():
+def test_get_params_set_params_and_repr_agree():
     model = classifier()
     assert model.get_params()["hidden_layer_sizes"] == (16,)
     assert type(model)(**model.get_params()).get_params() == model.get_params()
@@ -97,7 +97,7 @@ def test_arguments_are_read_changed_and_shown():
         model.set_params(layers=3)
 
 
-def test_a_fitted_model_can_be_pickled():
+def test_fitted_model_can_be_pickled():
     # in a process of its own: collecting doctests loads modules a second time, and pickle asks which one is meant
     run(
         "import numpy as np, nn, pickle; X = np.eye(4);"
@@ -129,17 +129,17 @@ def test_a_fitted_model_can_be_pickled():
         (lambda: regressor(max_iter=0).fit(X, NUMBERS), ValueError, "epochs"),
     ],
 )
-def test_faults(call, error, words):
+def test_find_lr_with_invalid_arguments_raises(call, error, words):
     with pytest.raises(error, match=words):
         call()
 
 
-def test_a_column_of_labels_is_taken_with_a_warning():
+def test_column_of_labels_warns():
     with pytest.warns(UserWarning, match="column-vector"):
         classifier(max_iter=1).fit(X, WORDS[:, None])
 
 
-def test_columns_of_a_data_frame_are_remembered():
+def test_column_names_of_a_data_frame_are_checked():
     class Frame:
         """As much of a data frame as is looked at."""
 
@@ -162,7 +162,7 @@ def test_columns_of_a_data_frame_are_remembered():
 
 @pytest.mark.skipif(not installed, reason="scikit-learn is not installed")
 @pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
-def test_it_passes_the_checks_of_scikit_learn(kind):
+def test_estimators_pass_the_checks_of_scikit_learn(kind):
     # in a process of its own: those checks turn warnings on and off, and load a great deal
     code = (
         "import nn; from sklearn.utils.estimator_checks import check_estimator;"
@@ -174,7 +174,7 @@ def test_it_passes_the_checks_of_scikit_learn(kind):
 
 
 @pytest.mark.skipif(not installed, reason="scikit-learn is not installed")
-def test_it_takes_part_in_a_pipeline_and_a_search():
+def test_estimators_work_in_pipeline_and_search():
     code = """
 import numpy as np, nn
 from sklearn.model_selection import GridSearchCV

@@ -25,7 +25,7 @@ def path(tmp_path):
     return tmp_path / "weights.safetensors"
 
 
-def test_the_weights_of_a_torch_network_give_its_outputs():
+def test_weights_of_a_torch_network_give_its_outputs():
     model = mlp()
     weights = load_safetensors(RECORDED / "torch_mlp.safetensors", model)
     assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]
@@ -34,7 +34,7 @@ def test_the_weights_of_a_torch_network_give_its_outputs():
     assert np.abs(model(recorded["x"]).data - recorded["y"]).max() < 1e-12
 
 
-def test_our_file_of_the_same_weights_is_the_file_of_torch(path):
+def test_safetensors_file_equals_the_file_of_torch(path):
     model = mlp()
     load_safetensors(RECORDED / "torch_mlp.safetensors", model)
     save_safetensors(path, model)
@@ -68,7 +68,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("array", LAYOUTS.values(), ids=LAYOUTS)
-def test_an_array_of_any_layout_survives(path, array):
+def test_array_of_any_layout_is_saved_correctly(path, array):
     save_safetensors(path, {"a": array})
     wanted = np.asarray(array)
     for got in (load_safetensors(path)["a"], safetensors.numpy.load_file(path)["a"]):
@@ -78,7 +78,7 @@ def test_an_array_of_any_layout_survives(path, array):
     assert load_safetensors(path)["a"].flags.writeable
 
 
-def test_bits_survive(path):
+def test_safetensors_round_trip_is_exact(path):
     bits = np.array([0x7FF8DEADBEEF0001, 1 << 63, 1, 0x7FF0000000000000], np.uint64).view(np.float64)
     save_safetensors(path, {"a": bits})
     assert load_safetensors(path)["a"].tobytes() == bits.tobytes()
@@ -103,7 +103,7 @@ def test_odd_names_and_notes(path):
         ([np.zeros(1)], "module or a dict"),
     ],
 )
-def test_what_the_format_does_not_hold_is_refused(path, weights, words):
+def test_unsupported_data_raises(path, weights, words):
     with pytest.raises(TypeError, match=words):
         save_safetensors(path, weights)
     assert not path.exists()
@@ -121,7 +121,7 @@ def test_weights_that_do_not_fit_change_nothing(path):
     assert (model[0].bias.data == 1).all()
 
 
-def test_damaged_and_foreign_files_are_refused(path):
+def test_damaged_and_foreign_files_raise(path):
     whole = (RECORDED / "torch_mlp.safetensors").read_bytes()
     for content in (b"", b"PK\3\4", whole[:4], whole[:100], whole[:-1], whole + b"\0", b"\xff" * 16, b"\x80\x05." * 9):
         path.write_bytes(content)
@@ -131,14 +131,14 @@ def test_damaged_and_foreign_files_are_refused(path):
         load_safetensors(path.with_name("nowhere"))
 
 
-def test_a_type_without_numpy_counterpart_is_named(path):
+def test_unsupported_dtype_is_named_in_the_error(path):
     header = json.dumps({"w": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
     with pytest.raises(ValueError, match=r"weights\.safetensors: 'w' has type F8_E4M3"):
         load_safetensors(path)
 
 
-def test_the_old_file_is_whole_after_a_failure(path, monkeypatch):
+def test_old_file_is_whole_after_a_failure(path, monkeypatch):
     save_safetensors(path, {"a": np.ones(3)})
 
     def fail(handle):
@@ -151,7 +151,7 @@ def test_the_old_file_is_whole_after_a_failure(path, monkeypatch):
     assert len(list(path.parent.iterdir())) == 1
 
 
-def test_the_missing_package_is_named(path, monkeypatch):
+def test_missing_package_is_named(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for call in (lambda: save_safetensors(path, {}), lambda: load_safetensors(path)):

@@ -93,7 +93,7 @@ def test_shipped_tables_are_learned(given, task, columns, score, least, capsys):
     assert json.loads(out)["test"] == result["test"]
 
 
-def test_a_table_with_everything_in_it(capsys):
+def test_table_with_quotes_words_and_missing_values_is_learned(capsys):
     status, out, err = said(
         capsys, "train", flowers(), "--target", "species", "--epochs", "60", "--lr", "0.02", "--out", "out/deep"
     )
@@ -133,13 +133,13 @@ def test_new_rows_may_lack_the_target_have_other_order_and_new_words(capsys):
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|", " "])
 @pytest.mark.usefixtures("no_pictures")
-def test_delimiters_are_found_out(delimiter, capsys):
+def test_delimiters_are_detected(delimiter, capsys):
     status, _, err = said(capsys, "train", flowers(delimiter=delimiter, gaps=False), "--target", "species", *QUICK)
     assert status == 0, err
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_tables_without_names_have_columns_by_number(capsys):
+def test_columns_without_header_are_named_by_position(capsys):
     rng = np.random.default_rng(0)
     np.savetxt("numbers.txt", np.c_[rng.normal(size=(40, 2)), rng.normal(size=40)])
     assert read_cells("numbers.txt").names == ["1", "2", "3"]
@@ -152,7 +152,7 @@ def test_tables_without_names_have_columns_by_number(capsys):
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_task_may_be_chosen(capsys):
+def test_task_option_overrides_detection(capsys):
     rows = "\n".join(f"{i},{i % 4}" for i in range(40))
     for task, score in (("regression", "r2"), ("classification", "accuracy")):
         status, out, err = said(capsys, "train", table("a,b\n" + rows), "--task", task, *QUICK)
@@ -203,7 +203,7 @@ ROWS = "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in range(20))
         ("a,b,c\n" + ROWS, ["--target", "c", "--out", "data.csv"], ["data.csv"]),
     ],
 )
-def test_what_is_wrong_with_a_table_is_one_line(text, options, words, capsys):
+def test_invalid_table_is_one_line(text, options, words, capsys):
     status, _, err = said(capsys, "train", table(text), *options, *QUICK)
     assert status == 2
     assert err.startswith("error: ")
@@ -221,7 +221,7 @@ def test_what_is_wrong_with_a_table_is_one_line(text, options, words, capsys):
         (gzip.compress(b"a,b\n1,2\n")[:-9], ["damaged"]),
     ],
 )
-def test_a_file_that_is_no_text_is_named(contents, words, capsys):
+def test_train_on_a_binary_file_is_an_error(contents, words, capsys):
     name = "data.csv.gz" if contents[:2] == b"\x1f\x8b" else "data.csv"
     Path(name).write_bytes(contents)
     status, _, err = said(capsys, "train", name)
@@ -253,7 +253,7 @@ def test_wrong_arguments_exit_2(arguments, word, capsys):
     assert "Traceback" not in err
 
 
-def test_targets_in_a_file_of_their_own_must_fit(capsys):
+def test_target_file_of_other_size_is_an_error(capsys):
     table("a,b\n1,2\n3,4\n")
     table("1\n2\n3\n", "target.csv")
     assert "3 rows, and data.csv has 2" in said(capsys, "train", "data.csv", "--target", "target.csv")[2]
@@ -262,7 +262,7 @@ def test_targets_in_a_file_of_their_own_must_fit(capsys):
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_damaged_run_is_named(capsys):
+def test_damaged_run_is_named(capsys):
     assert run("train", DATA / "iris.csv", *QUICK) == 0
     whole = Path("run/model.npz").read_bytes()
     Path("run/model.npz").write_bytes(whole[: len(whole) // 2])
@@ -288,7 +288,7 @@ def test_help_shows_every_option(capsys):
         assert not any(f"(default: {nothing})" in out for nothing in ("None", "False", "[]"))
 
 
-def test_the_result_is_said_before_the_pictures_are_drawn(capsys):
+def test_result_is_printed_before_the_figures_are_drawn(capsys):
     status, out, _ = said(capsys, "train", DATA / "iris.csv", "--epochs", 1)
     assert status == 0
     assert out.index("test rows after 1 epoch in") < out.index("Nothing alarming") < out.index("wrote run/")
@@ -326,7 +326,7 @@ def test_columns_are_scaled_by_the_training_rows_alone():
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_run_can_be_lengthened(capsys):
+def test_resumed_run_continues_for_more_epochs(capsys):
     weights = []
     for epochs, *more in ((4,), (2,), (4, "--resume")):
         assert (
@@ -338,7 +338,7 @@ def test_a_run_can_be_lengthened(capsys):
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_closed_pipe_is_quiet():
+def test_closed_pipe_is_quiet():
     assert run("train", DATA / "iris.csv", *QUICK) == 0
     process = start("predict", "run", DATA / "iris.csv")
     process.stdout.close()

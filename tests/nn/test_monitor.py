@@ -43,7 +43,7 @@ def healthy():
 # ------------------------------------------------------------------------------------------------- the verdicts
 
 
-def test_a_healthy_training_gives_no_verdict():
+def test_healthy_training_has_an_empty_report():
     report = healthy().report()
     assert report.kinds == []
     assert str(report).startswith("Nothing alarming in 150 steps: the loss went from")
@@ -95,7 +95,7 @@ def test_saturation():
     assert "saturation" not in train(deep("tanh", 3)).report()
 
 
-def test_a_sure_output_is_no_saturation():
+def test_confident_output_is_not_saturation():
     model = nn.MLP(6, [8, 1], activation="tanh", output_activation="sigmoid", rng=0)
     model[2].weight.data = model[2].weight.data * 200.0
     report = train(model, lr=1e-6, y=LABELS[:, None].astype(float)).report()
@@ -111,13 +111,13 @@ def test_divergence_and_a_rate_too_large():
     assert "learning rate too large" not in good
 
 
-def test_a_rate_too_large_can_be_told_without_divergence():
+def test_rate_too_large_is_detected_without_divergence():
     model = deep("tanh", 2)
     jumping = train(model, steps=100, optimizer=optim.Adam(model.parameters(), lr=1.0), every=2).report()
     assert "learning rate too large" in jumping
 
 
-def test_a_rate_too_small():
+def test_rate_too_small_is_detected():
     report = train(deep("relu", 2), steps=50, lr=1e-6).report()
     assert "learning rate too small" in report
     assert "plateau" not in report
@@ -125,7 +125,7 @@ def test_a_rate_too_small():
 
 
 @pytest.mark.parametrize("through", ["loop", "fit"])
-def test_nan_is_followed_to_where_it_was_born(through):
+def test_nan_is_traced_to_its_origin(through):
     class Logarithm(nn.Module):
         def forward(self, x):
             return x.log()
@@ -150,13 +150,13 @@ def test_nan_is_followed_to_where_it_was_born(through):
     assert "nan" not in healthy().report()
 
 
-def test_nan_in_the_parameters_is_told_from_nan_in_the_step():
+def test_nan_in_the_parameters_is_distinguished_from_nan_in_the_step():
     model = nn.MLP(6, [1], rng=0)
     model[0].weight.data = np.full((1, 6), np.nan)
     assert "0.weight contained nan" in train(model, steps=2).report().verdicts[0].evidence
 
 
-def test_finding_the_birth_of_a_nan_changes_nothing():
+def test_locating_a_nan_changes_nothing():
     model = nn.MLP(6, [1], rng=0)
     criterion, optimizer = nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1)
     monitor = nn.Monitor(model, optimizer)
@@ -173,7 +173,7 @@ def test_finding_the_birth_of_a_nan_changes_nothing():
     assert "an input of the operation is nan or inf" in monitor.anomaly
 
 
-def test_a_closure_that_finds_nothing_leaves_the_gradients_alone():
+def test_closure_without_anomaly_keeps_the_gradients():
     model = nn.MLP(6, [1], rng=0)
     criterion, optimizer = nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1)
     monitor = nn.Monitor(model, optimizer)
@@ -217,7 +217,7 @@ def test_over_fitting():
 
 
 @pytest.mark.parametrize("why", ["not held", "unused", "frozen"])
-def test_a_layer_that_never_updates(why):
+def test_parameters_that_never_update_are_reported(why):
     class Model(nn.Module):
         def __init__(self):
             super().__init__()
@@ -242,7 +242,7 @@ def test_a_layer_that_never_updates(why):
 # ------------------------------------------------------------------------------------------------ what is noted
 
 
-def test_what_is_noted_is_what_happened():
+def test_samples_equal_the_actual_norms():
     model = nn.MLP(6, [5, 1], activation="tanh", rng=0)
     criterion, optimizer = nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     monitor = nn.Monitor(model, optimizer, every=3)
@@ -278,14 +278,14 @@ def test_what_is_noted_is_what_happened():
     assert len(edges) == BINS + 1
 
 
-def test_between_looks_the_model_has_no_hooks():
+def test_model_has_no_hooks_between_samples():
     model = nn.MLP(6, [5, 1], rng=0)
     monitor = train(model, steps=2, every=100)
     assert all(not m._hooks.after for m in model.modules() if m._hooks is not None)
     assert len(monitor.samples) == 1
 
 
-def test_a_model_in_evaluation_mode_is_not_looked_at():
+def test_monitor_ignores_outputs_in_evaluation_mode():
     model = nn.MLP(6, [5, 1], rng=0)
     monitor = nn.Monitor(model, every=1)
     model.eval()
@@ -293,7 +293,7 @@ def test_a_model_in_evaluation_mode_is_not_looked_at():
     assert all(layer.output is None for layer in monitor.layers.values())
 
 
-def test_moments_survive_what_float32_squares_do_not():
+def test_moments_of_tiny_float32_values_do_not_underflow():
     tiny = np.full(4, 1e-30, np.float32)
     assert moments(tiny)[2] == pytest.approx(2e-30)
     with np.errstate(over="ignore"):
@@ -319,12 +319,12 @@ def test_histograms_count_into_their_edges():
         (lambda: healthy().series("nobody", "output"), KeyError),
     ],
 )
-def test_faults(make, error):
+def test_find_lr_with_invalid_arguments_raises(make, error):
     with pytest.raises(error):
         make()
 
 
-def test_a_report_before_the_first_step_says_what_to_do():
+def test_report_before_the_first_step_explains_usage():
     report = nn.Monitor(nn.MLP(1, [1], rng=0)).report()
     assert "monitor.step" in str(report)
     assert isinstance(report, Report)
@@ -333,13 +333,13 @@ def test_a_report_before_the_first_step_says_what_to_do():
 # ----------------------------------------------------------------------------------------------------- pictures
 
 
-def test_the_picture_is_written(tmp_path):
+def test_plot_writes_a_file(tmp_path):
     pytest.importorskip("matplotlib")
     healthy().plot(tmp_path / "monitor.png")
     assert (tmp_path / "monitor.png").stat().st_size > 20_000
 
 
-def test_the_page_holds_everything_and_loads_nothing(tmp_path):
+def test_html_report_is_complete_and_self_contained(tmp_path):
     pytest.importorskip("matplotlib")
     watched = train(deep("sigmoid", 9), steps=3, every=1)
     watched.epoch(1.0, 2.0)
@@ -352,7 +352,7 @@ def test_the_page_holds_everything_and_loads_nothing(tmp_path):
     assert "<b>Vanishing</b>" in page
 
 
-def test_a_frozen_first_layer_is_not_a_vanishing_gradient():
+def test_frozen_first_layer_is_not_a_vanishing_gradient():
     model = nn.MLP(8, [16, 16, 3], rng=0)
     model[0].requires_grad_(False)
     optimizer = optim.Adam([p for p in model.parameters() if p.requires_grad], lr=3e-3)

@@ -84,7 +84,7 @@ def test_every_trial_leaves_a_line_and_the_table_is_sorted(capsys):
     assert Path("found/trials.jsonl").read_bytes() == before
 
 
-def test_a_longer_list_runs_only_what_is_new(capsys):
+def test_longer_list_runs_only_new_trials(capsys):
     assert said(capsys, configured(seeds=1), "--quiet")[0] == 0
     status, out, _ = said(capsys, configured(seeds=2, metric="validation loss"), "--workers", 1)
     assert status == 0
@@ -95,7 +95,7 @@ def test_a_longer_list_runs_only_what_is_new(capsys):
     assert f"validation loss {min(losses):.4g}" in out
 
 
-def test_a_trial_that_raises_is_reported_and_the_rest_go_on(capsys):
+def test_failed_trial_is_reported_and_others_continue(capsys):
     name = configured(grid={"validation": [0.8, 0.2]}, seeds=1)
     status, out, err = said(capsys, name, "--workers", 1)
     assert (status, err) == (1, "")
@@ -113,7 +113,7 @@ def test_a_trial_that_raises_is_reported_and_the_rest_go_on(capsys):
     assert [record["trial"] for record in lines()] == [1, 2, 1]
 
 
-def test_a_training_that_diverges_is_a_result_and_the_last_one(capsys):
+def test_diverged_trial_is_ranked_last(capsys):
     base = {**QUICK, "task": "regression", "optimizer": "sgd", "schedule": "constant"}
     status, out, err = said(capsys, configured(base, grid={"lr": [1e300, 0.01]}), "--workers", 1)
     assert (status, err) == (0, "")
@@ -124,7 +124,7 @@ def test_a_training_that_diverges_is_a_result_and_the_last_one(capsys):
     assert "NaN" not in Path("sweep/trials.jsonl").read_text()
 
 
-def test_columns_that_say_nothing_are_left_out():
+def test_uninformative_columns_are_omitted():
     assert aligned([{"lr": 0.1, "seeds": 1, "loss": 0.5, "deviation": None, "failed": 0}]) == " lr  loss\n0.1   0.5"
     shown = aligned([{"seeds": 0, "loss": None, "deviation": None, "failed": 1}])
     assert shown == "loss  failed\n   -       1"
@@ -133,7 +133,7 @@ def test_columns_that_say_nothing_are_left_out():
 # ------------------------------------------------------------------------------------------------ the processes
 
 
-def test_a_worker_that_dies_takes_only_its_own_call_along():
+def test_killed_worker_fails_only_its_own_call():
     calls = [
         ("{'n': 1}",),
         ("__import__('os')._exit(3)",),
@@ -147,7 +147,7 @@ def test_a_worker_that_dies_takes_only_its_own_call_along():
     assert found[3] == os.environ.get("OMP_NUM_THREADS", "1")
 
 
-def test_no_process_is_left_when_the_caller_breaks_off():
+def test_pool_ends_all_processes_when_the_caller_stops():
     dealing = finished(eval, [("__import__('os').getpid()",), ("__import__('time').sleep(600)",)], 2)
     _, pid = next(dealing)
     dealing.close()
@@ -188,7 +188,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds p
 
 
 @linux
-def test_a_killed_worker_is_reported_and_the_rest_go_on(start):
+def test_killed_worker_is_reported_and_other_trials_continue(start):
     name = configured(grid={"epochs": [100_000, 2]})
     process = start(name, "--workers", 1)
     wait_until(lambda: list(Path("sweep").glob("*/checkpoint.npz")), process)
@@ -200,7 +200,7 @@ def test_a_killed_worker_is_reported_and_the_rest_go_on(start):
 
 
 @linux
-def test_a_killed_sweep_goes_on_to_the_same_numbers(start):
+def test_killed_sweep_resumes_to_the_same_results(start):
     name = configured(grid={"epochs": [2, 200]})
     process = start(name, "--workers", 1)
     wait_until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
@@ -222,7 +222,7 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers(start):
     assert not list(Path("sweep").glob("*/checkpoint.npz"))
 
 
-def test_ctrl_c_ends_the_sweep_and_says_how_to_go_on(start):
+def test_ctrl_c_ends_the_sweep_with_a_hint_to_continue(start):
     process = start(configured(grid={"epochs": [2, 100_000]}), "--workers", 1)
     wait_until(lambda: len(lines()) == 1 and list(Path("sweep").glob("*/checkpoint.npz")), process)
     process.send_signal(signal.SIGINT)
@@ -233,7 +233,7 @@ def test_ctrl_c_ends_the_sweep_and_says_how_to_go_on(start):
 
 
 @pytest.mark.skipif(MPIEXEC is None, reason="mpiexec is not installed")
-def test_ranks_of_mpi_find_what_processes_find(capsys):
+def test_sweep_on_mpi_ranks_equals_sweep_in_processes(capsys):
     pytest.importorskip("mpi4py")
     name = configured(grid={"lr": [0.01, 0.02, 0.03]})
     command = [MPIEXEC, "-n", "3", sys.executable, "-m", "mpi4py.futures", "-m", "nn", "sweep", name, "-o", "ranks"]
@@ -255,7 +255,7 @@ def test_two_sweeps_do_not_write_to_one_file():
 
 
 @pytest.mark.parametrize("line", ["{}", "7", "nonsense", "[1]"])
-def test_a_line_that_is_no_record_is_named(line, capsys):
+def test_invalid_record_is_reported_with_its_line(line, capsys):
     Path("sweep").mkdir()
     Path("sweep/trials.jsonl").write_text('{"key": "a", "status": "done"}\n' + line + "\n")
     status, out, err = said(capsys, configured())

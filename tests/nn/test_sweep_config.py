@@ -40,7 +40,7 @@ def test_every_choice_is_combined_with_every_other():
     assert hidden == {"--hidden=", "--hidden=8", "--hidden=16,16"}
 
 
-def test_nothing_but_a_table_is_one_trial():
+def test_configuration_with_only_a_table_is_one_trial():
     (trial,) = plan().trials
     assert (trial.words, trial.settings, trial.seed) == (("t.csv", "--seed=0"), {}, 0)
 
@@ -63,12 +63,12 @@ def test_drawn_settings_stay_in_their_range_and_follow_the_seed():
     assert drawn != [trial.settings for trial in plan(seed=1, random=ranges).trials]
 
 
-def test_seeds_may_be_counted_from_the_option():
+def test_seed_option_is_the_first_of_counted_seeds():
     assert [trial.seed for trial in plan(seed=7, seeds=3).trials] == [7, 8, 9]
     assert [trial.seed for trial in plan(seed=7, seeds=[1, 1, 2]).trials] == [1, 2]
 
 
-def test_a_trial_is_the_same_by_its_settings_and_its_data_not_by_its_place():
+def test_trial_key_depends_on_settings_and_data_only():
     alone = plan(base={"lr": 0.1}).trials[0].key
     assert plan(grid={"lr": [0.5, 0.1]}).trials[1].key == alone
     assert plan(base={"lr": 0.10, "epochs": 100}).trials[0].key == alone  # 100 is what train does unasked
@@ -125,7 +125,7 @@ def test_a_trial_is_the_same_by_its_settings_and_its_data_not_by_its_place():
         ('{"table": "t.csv", "base": {"target": "z"}}', ["no column 'z'"]),
     ],
 )
-def test_what_is_wrong_with_a_configuration_is_one_line(text, words, capsys):
+def test_invalid_configuration_is_one_line(text, words, capsys):
     Path("c.json").write_text(text)
     assert main(["sweep", "c.json"]) == 2
     captured = capsys.readouterr()

@@ -120,13 +120,13 @@ def test_batches_count_by_what_the_mean_of_the_loss_divides_by():
     np.testing.assert_allclose(found[3], found[2], rtol=1e-12)
 
 
-def test_a_class_that_is_not_there_is_named_by_the_loss():
+def test_unknown_class_is_named_in_the_error_of_the_loss():
     model, _, optimizer = parts()
     with pytest.raises(IndexError, match=r"class index 5 in row \d is not in \[0, 2\)"):
         quiet(model, nn.CrossEntropyLoss([1.0, 2.0]), optimizer, (X[:4], np.array([0, 1, 1, 5])), rng=0, epochs=1)
 
 
-def test_a_sum_is_accumulated_as_a_sum():
+def test_loss_with_sum_reduction_accumulates_sums():
     ends = []
     for size, accumulate in ((16, 1), (8, 2)):
         model = nn.MLP(3, [1], rng=0)
@@ -149,7 +149,7 @@ def test_l2_is_the_gradient_of_half_the_squared_weights():
         np.testing.assert_allclose(p.data, before[name] - 0.5 * (grads[name] + decay), rtol=1e-12)
 
 
-def test_gradients_are_clipped_and_their_norm_is_noted():
+def test_gradients_are_clipped_and_their_norm_recorded():
     model, *rest = parts(optimizer=optim.SGD, lr=1.0)
     before = nn.utils.parameters_to_vector(model.parameters())
     history = quiet(model, *rest, nn.data.DataLoader(nn.data.TensorDataset(*TRAIN), 64), epochs=1, clip_grad_norm=1e-3)
@@ -201,14 +201,14 @@ class OwnCycle(optim.lr_scheduler.OneCycleLR):
     "make",
     [OwnPlateau, lambda o, patience: optim.lr_scheduler.WarmupLR(optim.lr_scheduler.ReduceLROnPlateau(o), patience)],
 )
-def test_a_wrapped_or_derived_plateau_schedule_receives_the_loss(make):
+def test_wrapped_or_derived_plateau_schedule_receives_the_loss(make):
     model, criterion, optimizer = parts()
     history = quiet(model, criterion, optimizer, loader(), epochs=3, scheduler=make(optimizer, patience=2))
     assert history.epochs == 3
 
 
 @pytest.mark.parametrize("make", [OwnCycle, lambda *a, **k: optim.lr_scheduler.ChainedScheduler([OwnCycle(*a, **k)])])
-def test_a_wrapped_or_derived_cycle_steps_per_batch(make):
+def test_wrapped_or_derived_cycle_steps_per_batch(make):
     rates = []
     for kind in (make, optim.lr_scheduler.OneCycleLR):
         model, criterion, optimizer = parts(optimizer=optim.SGD)
@@ -217,12 +217,12 @@ def test_a_wrapped_or_derived_cycle_steps_per_batch(make):
     assert rates[0] == rates[1]
 
 
-def test_a_wrapped_optimizer_that_needs_a_closure_gets_one():
+def test_wrapped_optimizer_that_needs_a_closure_gets_one():
     model, criterion, optimizer = parts(optimizer=lambda p, lr: optim.Lookahead(optim.SAM(optim.SGD(p, lr=lr))))
     assert quiet(model, criterion, optimizer, TRAIN, epochs=1, rng=0).epochs == 1
 
 
-def test_a_plateau_schedule_is_given_the_validation_loss():
+def test_plateau_schedule_receives_the_validation_loss():
     model, criterion, optimizer = parts(optimizer=optim.SGD, lr=1e-12)
     plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1, eps=0.0)
     history = quiet(model, criterion, optimizer, loader(), validation=VALIDATION, epochs=5, scheduler=plateau)
@@ -257,14 +257,14 @@ def test_early_stopping_waits_stops_and_restores_the_best():
     assert all(np.array_equal(best[k], v) for k, v in model.state_dict().items())
 
 
-def test_an_equal_loss_is_no_improvement():
+def test_equal_loss_is_no_improvement():
     model, *rest = parts()
     stop = EarlyStopping(patience=1)
     assert quiet(model, *rest, TRAIN, epochs=9, callbacks=[Scripted([2.0] * 9), stop], rng=0).epochs == 3
     assert stop.epoch == 1
 
 
-def test_early_stopping_can_watch_what_should_rise():
+def test_early_stopping_with_accuracy_keeps_the_maximum():
     model, *rest = parts()
     history = quiet(
         model, *rest, TRAIN, validation=VALIDATION, epochs=50, metrics="accuracy", rng=0,
@@ -275,7 +275,7 @@ def test_early_stopping_can_watch_what_should_rise():
     assert final == max(history["validation accuracy"]) == history.best("validation accuracy")[1]
 
 
-def test_a_loss_of_nan_ends_training_and_says_so():
+def test_loss_of_nan_ends_training_with_a_warning():
     model, *rest = parts(optimizer=optim.SGD, lr=1e200)
     with pytest.warns(RuntimeWarning) as seen, np.errstate(all="ignore"):
         history = quiet(model, *rest, TRAIN, epochs=9, rng=0)
@@ -284,7 +284,7 @@ def test_a_loss_of_nan_ends_training_and_says_so():
     assert "nan" in history.stopped or "inf" in history.stopped
 
 
-def test_callbacks_hear_everything_in_order_and_may_stop():
+def test_callbacks_are_called_in_order_and_may_stop():
     heard = []
 
     class All(Callback):
@@ -313,7 +313,7 @@ def test_callbacks_hear_everything_in_order_and_may_stop():
     assert history.stopped == "enough"
 
 
-def test_callbacks_are_told_the_end_when_something_fails():
+def test_on_train_end_is_called_after_an_error():
     ended = []
 
     class Failing(Callback):
@@ -345,7 +345,7 @@ def test_callbacks_used_for_a_second_training_start_anew(tmp_path):
     assert epochs[0] != epochs[1]
 
 
-def test_a_monitor_used_for_a_second_training_starts_anew():
+def test_monitor_used_for_a_second_training_starts_anew():
     model, *rest = parts()
     monitor = nn.Monitor(model, every=1)
     for _ in range(2):
@@ -376,7 +376,7 @@ def test_evaluate_restores_the_mode_of_every_submodule_also_after_an_error():
     assert [m.training for m in model.modules()] == [True, True, False]
 
 
-def test_the_attribute_better_of_a_metric_decides_what_is_best(tmp_path):
+def test_attribute_better_of_a_metric_decides_what_is_best(tmp_path):
     def shortfall(output, target):
         return values.pop()
 
@@ -439,7 +439,7 @@ def test_after_ctrl_c_a_resumed_run_has_the_bits_of_one_never_stopped(press, tmp
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_the_shared_generator_goes_on_where_it_stood(tmp_path):
+def test_shared_generator_is_resumed(tmp_path):
     def drawn(name, *epochs):
         kept = []
         for seed, number in enumerate(epochs):
@@ -452,7 +452,7 @@ def test_the_shared_generator_goes_on_where_it_stood(tmp_path):
     assert drawn("whole.npz", 4) == drawn("parts.npz", 2, 4)
 
 
-def test_a_finished_run_can_be_lengthened(tmp_path):
+def test_finished_run_resumes_for_more_epochs(tmp_path):
     model, history = run()
     run(tmp_path / "run.npz", epochs=2)
     longer, resumed = run(tmp_path / "run.npz", resume=True)
@@ -479,7 +479,7 @@ def test_keyboard_interrupt_raised_by_a_callback_ends_cleanly_too(tmp_path):
     assert (tmp_path / "run.npz").exists()
 
 
-def test_the_second_ctrl_c_is_heard_at_once():
+def test_second_ctrl_c_raises_at_once():
     class Twice(Callback):
         def on_step_end(self, run):
             signal.raise_signal(signal.SIGINT)
@@ -493,7 +493,7 @@ def test_the_second_ctrl_c_is_heard_at_once():
 # ------------------------------------------------------------------------------------------- files and reporting
 
 
-def test_the_best_model_is_kept_in_a_file(tmp_path):
+def test_best_model_is_kept_in_a_file(tmp_path):
     model, *rest = parts()
     script = Scripted([3.0, 1.0, 2.0])
     states = []
@@ -507,7 +507,7 @@ def test_the_best_model_is_kept_in_a_file(tmp_path):
     assert all(np.array_equal(states[1][k], v) for k, v in other.state_dict().items())
 
 
-def test_the_log_is_a_line_of_json_per_epoch(tmp_path):
+def test_log_is_a_line_of_json_per_epoch(tmp_path):
     model, *rest = parts()
     log = tmp_path / "log.jsonl"
     history = quiet(model, *rest, TRAIN, validation=VALIDATION, epochs=3, log=log, rng=0)
@@ -516,7 +516,7 @@ def test_the_log_is_a_line_of_json_per_epoch(tmp_path):
     assert [e["validation loss"] for e in entries] == history["validation loss"]
 
 
-def test_the_log_spells_out_what_json_lacks(tmp_path):
+def test_log_spells_out_what_json_lacks(tmp_path):
     log = JSONLines(tmp_path / "log.jsonl", every=1)
     model, *rest = parts(optimizer=optim.SGD, lr=1e200)
     with pytest.warns(RuntimeWarning), np.errstate(all="ignore"):
@@ -526,7 +526,7 @@ def test_the_log_spells_out_what_json_lacks(tmp_path):
     assert "stopped" in entries[-1]
 
 
-def test_tensorboard_gets_what_was_measured(tmp_path):
+def test_tensorboard_receives_the_measurements(tmp_path):
     pytest.importorskip("tensorboardX")
     model, *rest = parts()
     callback = TensorBoard(tmp_path / "runs")
@@ -561,7 +561,7 @@ def test_without_a_terminal_progress_is_plain_lines(capsys):
     assert 10 <= len(capsys.readouterr().out.splitlines()) <= 22
 
 
-def test_a_bar_is_drawn_where_it_is_asked_for(capsys):
+def test_progress_bar_is_drawn_on_request(capsys):
     pytest.importorskip("tqdm")
     model, *rest = parts()
     fit(model, *rest, TRAIN, epochs=2, rng=0, progress="bar")
@@ -615,7 +615,7 @@ def test_history_finds_its_best_and_draws_itself(tmp_path):
         ({"train": (X[:0], Y[:0])}, ValueError, "empty|no rows|least"),
     ],
 )
-def test_wrong_arguments_are_refused_and_change_nothing(options, error, said):
+def test_wrong_arguments_raise_and_change_nothing(options, error, said):
     model, criterion, optimizer = parts()
     before = model.state_dict()
     given = {"model": model, "loss": criterion, "optimizer": optimizer, "train": TRAIN, **options}
@@ -624,13 +624,13 @@ def test_wrong_arguments_are_refused_and_change_nothing(options, error, said):
     assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
 
 
-def test_an_iterator_is_enough_for_one_epoch():
+def test_iterator_is_enough_for_one_epoch():
     model, *rest = parts()
     history = quiet(model, *rest, iter([TRAIN, VALIDATION]), epochs=1)
     assert history["loss"][0] > 0
 
 
-def test_an_epoch_without_batches_is_an_error():
+def test_epoch_without_batches_is_an_error():
     class Once:
         batches = iter([TRAIN])
 
@@ -642,13 +642,13 @@ def test_an_epoch_without_batches_is_an_error():
         quiet(model, *rest, Once(), epochs=3)
 
 
-def test_the_optimizer_of_another_model_is_refused():
+def test_optimizer_of_another_model_raises():
     model, criterion, _ = parts()
     with pytest.raises(ValueError, match="does not own this model's parameters"):
         quiet(model, criterion, parts()[2], TRAIN)
 
 
-def test_a_checkpoint_of_other_parts_is_refused(tmp_path):
+def test_checkpoint_of_other_parts_raises(tmp_path):
     run(tmp_path / "run.npz", epochs=1)
     model, *rest = parts()
     with pytest.raises(ValueError, match=r"run\.npz"):
@@ -677,7 +677,7 @@ def advice(model, parameters, epochs=2):
     return [w for w in caught if issubclass(w.category, autograd.GradientWarning)]
 
 
-def test_a_parameter_without_gradient_is_named_once():
+def test_parameter_without_gradient_warns_once():
     model = Idle()
     (said,) = advice(model, model.parameters())
     assert "2 of 4 parameters got no gradient in the first epoch (forgotten.weight, forgotten.bias)" in str(
@@ -688,7 +688,7 @@ def test_a_parameter_without_gradient_is_named_once():
     assert not advice(model, model.parameters())
 
 
-def test_a_backward_that_reaches_no_parameter_is_said():
+def test_backward_that_reaches_no_parameter_warns():
     class Cut(nn.Module):
         def __init__(self):
             super().__init__()
@@ -701,7 +701,7 @@ def test_a_backward_that_reaches_no_parameter_is_said():
     assert any("backward() reaches no parameter" in str(said.message) for said in advice(model, model.parameters()))
 
 
-def test_an_optimizer_of_a_layer_that_was_replaced_is_said_once():
+def test_optimizer_of_a_replaced_layer_warns_once():
     model = nn.MLP(2, [3, 1], rng=0)
     held = list(model.parameters())
     assert not advice(model, held)
