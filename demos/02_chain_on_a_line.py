@@ -24,7 +24,7 @@ y.backward()
 # %% [markdown]
 # ## Each link by hand
 #
-# The local derivative of each step needs only the numbers that the step saw.
+# The local derivative of each step depends only on the inputs and the output of that step.
 
 # %%
 du_dx = 2 * x.data
@@ -40,8 +40,8 @@ assert math.isclose(x.grad, dy_dv * dv_du * du_dx)
 # %% [markdown]
 # ## Backward means: from the right
 #
-# The engine multiplies from the result towards the input, and every node on the way keeps the product so far.  So
-# after one pass each node knows its own derivative, not just `x`.
+# The engine multiplies from the result towards the input, and every node on the way keeps the product so far.
+# After one pass each node holds its own derivative, not just `x`.
 
 # %%
 for name, node in (("y", y), ("v", v), ("u", u), ("x", x)):

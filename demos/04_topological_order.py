@@ -1,10 +1,10 @@
 """4. The topological order: why each node is visited once, and after all of its users."""
 
 # %% [markdown]
-# # The order of the walk
+# # The order of the backward pass
 #
-# A node may pass its gradient on only when it is complete, that is, when *every* node that used it has had its turn.
-# A topological order, walked backwards, promises exactly that.
+# A node may pass its gradient on only when it is complete, that is, after *every* node that uses it.
+# A topological order, traversed backwards, guarantees this.
 
 # %%
 from autograd import Value, topological_order
@@ -30,9 +30,9 @@ e.backward()
 assert c.grad == d.data + c.data  # de/dc = d (directly) + c (through d)
 
 # %% [markdown]
-# ## What the order saves
+# ## Cost without the order
 #
-# Without it one would follow every path from the result to the input on its own.  A tower of additions `x = x +
+# Without the order, every path from the result to the input would be followed separately.  A tower of additions `x = x +
 # x`, two hundred high, has 200 additions and 2**200 paths: more than there are atoms in the Earth.  In topological
 # order it is two hundred steps.
 

@@ -1,10 +1,10 @@
-"""6. A network of scalars: two moons told apart by an MLP in which every number is a `Value`."""
+"""6. A network of scalars: an MLP in which every scalar is a `Value` separates two moons."""
 
 # %% [markdown]
-# # A network of single numbers
+# # A network of scalars
 #
-# A layer is a list of neurons, a network a list of layers.  Every weight is one `Value`, so that every step of
-# the chain rule can be looked at.  The data are two half moons that no straight line tells apart.
+# A layer is a list of neurons, a network a list of layers.  Every weight is one `Value`, so every step of
+# the chain rule can be inspected.  The data are two half moons that a straight line cannot separate.
 
 # %%
 from pathlib import Path
@@ -25,7 +25,7 @@ print(f"{len(model.parameters())} parameters")
 # %% [markdown]
 # ## The loss
 #
-# The network gives one score a point.  The max-margin loss asks for a score of at least 1 on the right side, and
+# The network returns one score per point.  The max-margin loss requires a score of at least 1 on the right side, and
 # a small penalty keeps the weights small (L2 regularisation).
 
 
@@ -41,7 +41,7 @@ def loss_of(model):
 # %% [markdown]
 # ## Training
 #
-# Forward, backward, step: the loop of every network, here without any helper.
+# Forward, backward, step: the training loop of every network, here without helper functions.
 
 # %%
 for step in range(60):
@@ -58,9 +58,9 @@ assert accuracy >= 0.95
 
 
 # %% [markdown]
-# ## What it learned
+# ## The learned boundary
 #
-# The colour is the score at each place of the plane; where it changes sign, the network changes its mind.
+# The colour is the score at each point of the plane; where it changes sign, the predicted class changes.
 
 
 # %%

@@ -3,7 +3,7 @@
 # %% [markdown]
 # # The same network in arrays
 #
-# A `Tensor` holds a whole array in one node.  The chain rule is the same; it only works on many numbers at once: all
+# A `Tensor` holds a whole array in one node.  The chain rule is the same, but applies to whole arrays: all
 # weights of a layer in one matrix, all points in one batch.
 
 # %%
@@ -47,8 +47,8 @@ assert accuracy >= 0.98
 # ## One layer by hand
 #
 # The last layer computes `z = a W' + b`.  With `delta = dL/dz`, its gradients are `delta' a` for the weights and
-# the sum of `delta` over the points for the bias: the formulas of every textbook, and the numbers the engine
-# left.
+# the sum of `delta` over the points for the bias: the formulas of every textbook, and equal to the
+# gradients of the engine.
 
 # %%
 optimizer.zero_grad()
@@ -74,8 +74,8 @@ print(f"the boundary: {save_boundary(scores_at, points, labels, out / '07_moons_
 # %% [markdown]
 # ## The same network at three zooms
 #
-# A picture can show layers, tensors, or the single numbers of step 6: they are one and the same graph, and the scalar
-# one has the same gradients.
+# A drawing can show layers, tensors, or scalars as in step 6: they are views of the same graph, and the scalars have
+# the same gradients.
 
 # %%
 loss.name = "loss"

@@ -3,8 +3,8 @@
 # %% [markdown]
 # # Softmax and cross-entropy
 #
-# A classifier gives one number a class, the *logits* `z`.  Softmax makes probabilities of them, and cross-entropy
-# asks how surprised they are by the true class:
+# A classifier returns one score per class, the *logits* `z`.  Softmax turns them into probabilities, and
+# cross-entropy measures how improbable the true class is:
 #
 #     p_j = exp(z_j) / sum_k exp(z_k)          L = -log p_true
 
@@ -34,12 +34,12 @@ y = np.array([0.0, 1.0, 0.0])
 assert np.allclose([zj.grad for zj in z], [pj.data for pj in p] - y)
 
 # %% [markdown]
-# So a push on each logit is exactly how wrong its probability is.  When the classifier is right and sure, nothing
-# moves; it never saturates while it is wrong, unlike a squared error behind a sigmoid.
+# The gradient of each logit is exactly the error of its probability.  It vanishes when the classifier is right and
+# certain, but never saturates while it is wrong, unlike that of a squared error behind a sigmoid.
 #
 # ## The same on a batch
 #
-# `CrossEntropyLoss` takes logits and class numbers, and averages over the batch: `(p - y) / n`.
+# `CrossEntropyLoss` takes logits and class indices, and averages over the batch: `(p - y) / n`.
 
 # %%
 rng = np.random.default_rng(0)
@@ -51,10 +51,10 @@ assert np.allclose(logits.grad, (probabilities - np.eye(3)[classes]) / 4)
 print("batch gradient equals (p - y) / n")
 
 # %% [markdown]
-# ## Why not write it as it stands?
+# ## Overflow in the direct formula
 #
-# `exp(1000)` is more than a float can hold.  The built-in loss never computes it: the largest logit is taken out
-# of the sum first, which changes nothing in the mathematics and everything on a machine.
+# `exp(1000)` is more than a float can hold.  The built-in loss never computes it: it subtracts the largest logit
+# first, which is mathematically equivalent and does not overflow.
 
 # %%
 huge = Tensor([[1000.0, 0.0, -1000.0]], requires_grad=True)
@@ -66,4 +66,4 @@ assert huge.grad[0].tolist() == [1.0, -1.0, 0.0]
 try:
     Value(1000.0).exp()
 except OverflowError as error:
-    print("written as it stands:", error)
+    print("the direct formula:", error)

@@ -3,8 +3,8 @@
 # %% [markdown]
 # # Differentiating a derivative
 #
-# The rules are written in the library's own operations.  Given nodes instead of numbers, the same rules record a
-# graph of the gradient, and `backward` works on it like on any other.
+# The rules are written in the library's own operations.  Given nodes instead of arrays, the same rules record a
+# graph of the gradient, which `backward` can differentiate again.
 
 # %%
 import math
@@ -30,8 +30,8 @@ assert math.isclose(second.data, -2 * t * (1 - t * t))
 assert math.isclose(third, (1 - t * t) * (6 * t * t - 2))
 
 # %% [markdown]
-# The rule for `tanh` is `1 - y * y`.  The graph that was recorded is that rule, times the 1 that arrives from above:
-# the derivative of the result with respect to itself, with which every backward pass starts.
+# The rule for `tanh` is `1 - y * y`.  The recorded graph is that rule times 1, the derivative of the result with
+# respect to itself, with which every backward pass starts.
 
 # %%
 first.name = "dy/dx"
@@ -43,8 +43,8 @@ print(f"the graph of the derivative: {picture.save(out / '09_higher_derivatives.
 # %% [markdown]
 # ## Newton's method
 #
-# With two derivatives one can jump to where the slope is zero: `x - f'(x) / f''(x)`.  The minimum of `x**4 - 3 x`
-# is at the cube root of 3/4; each step doubles the number of right digits.
+# Newton's method uses two derivatives to find where the slope is zero: `x - f'(x) / f''(x)`.  The minimum of `x**4 - 3 x`
+# is at the cube root of 3/4; each step doubles the number of correct digits.
 
 # %%
 x = Value(1.0)
@@ -58,7 +58,7 @@ assert math.isclose(x.data, 0.75 ** (1 / 3), rel_tol=1e-14)
 # %% [markdown]
 # ## A Hessian times a vector
 #
-# For a function of many numbers the full matrix of second derivatives is large, but its product with a vector
+# For a function of many variables the full matrix of second derivatives is large, but its product with a vector
 # costs two passes: differentiate the gradient's product with the vector.
 
 # %%

@@ -3,8 +3,8 @@
 # %% [markdown]
 # # An operation of your own
 #
-# An operation says what it computes and its partial derivatives.  Here is the Gaussian bump, which the library
-# does not have: the decorator line is its derivative, from the output `y` and the input `x`.
+# An operation defines its value and its partial derivatives.  This is the Gaussian bump, which the library does not
+# contain: the line of the decorator is its derivative, given the output `y` and the input `x`.
 
 # %%
 import math
@@ -22,7 +22,7 @@ def bump(x):
 
 
 # %% [markdown]
-# ## One line, three kinds of number
+# ## One line for floats, arrays and nodes
 #
 # The same line serves a float, an array, a `Value` and a `Tensor`.
 
@@ -42,7 +42,7 @@ assert np.allclose(X.grad, -2 * X.data * np.exp(-(X.data**2)))
 # %% [markdown]
 # ## Every order
 #
-# The derivative is written in operations that know their own derivatives, so the second comes for free.
+# The derivative is written in differentiable operations, so the second derivative needs no further code.
 
 # %%
 x = Value(0.5)
@@ -53,8 +53,8 @@ assert math.isclose(gradients(slope, x), (4 * 0.25 - 2) * math.exp(-0.25))
 # %% [markdown]
 # ## A linear operation gives its adjoint
 #
-# Where an output mixes many inputs there is no single partial derivative.  A linear operation states instead what
-# its transposed matrix does to a gradient.  The difference of neighbours is such an operation; its adjoint is a
+# An output that depends on many inputs does not have a single partial derivative.  A linear operation defines its
+# adjoint instead: the product of its transposed matrix with a gradient.  The difference of neighbours is such an operation; its adjoint is a
 # difference as well, the other way round.
 
 
@@ -72,12 +72,12 @@ print("gradient of the sum of squared differences:", X.grad)
 # %% [markdown]
 # ## Check it, and read it
 #
-# Never trust a derivative that was not checked against a nudge: `gradcheck` raises with the worst entry if one is
-# wrong. And since the rule is an expression like any other, the library can read it back to you.
+# Compare every derivative with finite differences: `gradcheck` raises an error with the worst entry if one is wrong.
+# Since the rule is an ordinary expression, the library can also print it as a formula.
 
 # %%
 assert gradcheck(bump, np.array([0.3, -1.2]))
 assert gradcheck(differences, np.array([1.0, 4.0, 9.0]))
-print("both derivatives agree with nudges")
+print("both derivatives agree with finite differences")
 print()
 print(explain(bump(Value(0.5, name="x"))))

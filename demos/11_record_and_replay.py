@@ -3,8 +3,8 @@
 # %% [markdown]
 # # The graph as a program
 #
-# Every step of a training builds the same graph, walks it backwards, and throws it away.  Only the numbers differ.
-# `compile` watches one step, writes down what was computed, and repeats that list ever after: the tape.
+# Every step of a training builds the same graph, differentiates it and discards it; only the data differ.
+# `compile` records the operations of one step, the *tape*, and replays them in later calls.
 
 # %%
 import numpy as np
@@ -19,14 +19,14 @@ loss = step()  # the first call records, and answers
 print(step.source())
 
 # %% [markdown]
-# Read it from the top.  `the_v` is the leaf, asked for its number anew in each call.  Down to the comment is the
-# forward pass, one line per operation.  Below it is the chain rule: `1 - tanh_1 * tanh_1` is the derivative line of
-# `tanh`, times `v` is the product rule, and the two paths from `v` are added.  Nobody wrote derivatives for the tape:
-# the one loop ran once, on nodes instead of numbers, so that what it did became operations too.
+# `the_v` is the leaf; each call reads its current value.  The lines up to the comment are the forward pass, one line per
+# operation.  Below it is the chain rule: `1 - tanh_1 * tanh_1` is the derivative of `tanh`, times `v` is the product
+# rule, and the two paths from `v` are added.  The tape defines no derivatives of its own: the loop of the backward pass
+# ran once on nodes, so its computations were recorded as operations too.
 #
-# ## The same numbers
+# ## The same gradients
 #
-# A call leaves its gradients where `backward()` would.
+# A call stores its gradients in `.grad`, as `backward()` does.
 
 # %%
 replayed = v.grad
@@ -38,10 +38,10 @@ assert loss.data == again.data
 assert replayed == v.grad
 
 # %% [markdown]
-# ## What a replay asks anew
+# ## Inputs of a replay
 #
-# The leaves and the arguments: change `v` and the answer changes.  What Python computed on the way, here `2 * scale`,
-# was a number when the tape was written, and stays that number.
+# A replay reads the leaves and the arguments: change `v` and the result changes.  Other values that Python computed
+# during the recording, here `2 * scale`, are constants of the tape.
 
 # %%
 v.data = 0.25
@@ -53,13 +53,14 @@ scale = 1.0
 scaled = autograd.compile(lambda x: x * (2 * scale))
 before = scaled(3.0)
 scale = 100.0
-assert before == scaled(3.0) == 6.0  # hand it over as an argument if it shall count
+assert before == scaled(3.0) == 6.0  # pass it as an argument instead
 
 # %% [markdown]
-# ## A branch on numbers
+# ## Branches
 #
-# An `if` is decided while recording, once; a replay would follow the old branch for new numbers.  So a tape refuses
-# to be asked, and says what to write: `where` computes both sides and chooses by element, in each replay.
+# An `if` would be evaluated once, during the recording, and a replay would follow the old branch for new data.
+# Recording therefore raises an error that recommends `where`, which computes both sides and selects by element in
+# each replay.
 
 # %%
 x = Tensor([1.0, -2.0], requires_grad=True, name="x")
@@ -73,15 +74,15 @@ size = autograd.compile(lambda: where(x > 0, x, -x).sum())
 assert size().item() == 3.0
 x.data = np.array([-5.0, -2.0])
 x.zero_grad()
-assert size().item() == 7.0  # the mask was computed anew
+assert size().item() == 7.0  # the mask was recomputed
 print("where:  ", next(line for line in size.source().split("\n") if "where" in line).strip())
 assert x.grad.tolist() == [-1.0, -1.0]
 
 # %% [markdown]
 # ## A whole training step
 #
-# Forward, loss and every gradient of a network as one list of array operations.  Buffers are used again as soon as
-# nobody reads them any more, which no graph of nodes can know in advance.
+# Forward, loss and every gradient of a network as one list of array operations.  The program reuses a
+# buffer after its last use, which is known in advance, unlike in a graph of nodes.
 
 # %%
 rng = np.random.default_rng(0)
@@ -96,4 +97,4 @@ by_tape = [p.grad for p in model.parameters()]
 model.zero_grad()
 criterion(model(inputs), targets).backward()
 assert all(np.allclose(a, p.grad) for a, p in zip(by_tape, model.parameters(), strict=True))
-print("the same gradients; `nn.training.fit` compiles its steps by itself")
+print("the same gradients; `nn.training.fit` compiles its steps automatically")

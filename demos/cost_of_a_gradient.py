@@ -1,4 +1,4 @@
-"""What a gradient costs: one backward pass, or one forward pass per parameter."""
+"""The cost of a gradient: one backward pass, or one forward pass per parameter."""
 
 # %% [markdown]
 # # The cost of a gradient

@@ -1,10 +1,10 @@
-"""A numerical check of gradients finds a planted bug, and says where it is."""
+"""A numerical check of gradients finds a planted bug and locates it."""
 
 # %% [markdown]
 # # Checking gradients
 #
 # A derivative written by hand may be wrong and still train, only worse.  The difference quotient
-# `(L(w + h) - L(w - h)) / 2h` knows nothing of the rule, so the two agree only if the rule is right.
+# `(L(w + h) - L(w - h)) / 2h` does not use the rule, so the two agree only if the rule is right.
 
 # %%
 import numpy as np

@@ -65,7 +65,7 @@ paths = {
 }
 
 # %% [markdown]
-# Who is how close to the minimum after how many steps?  Lion and Rprop step by signs alone, however steep it is;
+# The distance to the minimum against the number of steps.  Lion and Rprop step by signs alone, however steep it is;
 # L-BFGS remembers curvature and measures each step before it makes it.
 
 # %%

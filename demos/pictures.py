@@ -1,7 +1,7 @@
 """Draw the graphs of the walkthrough and of a small network again, for the tables of contents.
 
     python demos/pictures.py            write demos/pictures/*.svg, those that are not current
-    python demos/pictures.py --check    only say whether they are current; exit 1 if not
+    python demos/pictures.py --check    only check that they are current; exit 1 if not
 
 A picture is current if the graph that its demo builds now is the one it was drawn from: each SVG carries a
 fingerprint of its DOT text, since two drawing engines never agree on the pixels.

@@ -27,7 +27,7 @@ def whole_epochs(axes, count: int) -> None:
 
 
 def plain_log(axis) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers."""
+    """Write the ticks of a logarithmic axis in decimal notation."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     axis.set_minor_formatter(NullFormatter())

@@ -38,7 +38,7 @@ for name in ("iris", "wine"):
 # %% [markdown]
 # ## Diabetes: regression by `fit`
 #
-# The target is standardised as well, and the validation rows say when to stop.
+# The target is standardised as well, and the validation rows determine when to stop.
 
 # %%
 X, y = np.loadtxt(DATA / "diabetes_data_raw.csv.gz"), np.loadtxt(DATA / "diabetes_target.csv.gz")[:, None]

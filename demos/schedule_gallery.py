@@ -1,11 +1,11 @@
-"""All learning-rate schedules in one picture: what each does to the rate in 100 steps."""
+"""Learning-rate schedules in one picture: the rate over 100 steps."""
 
 # %% [markdown]
 # # A gallery of schedules
 #
 # A learning rate that is right at the start is too large at the end: far from the minimum big steps save time, close to
-# it they jump across.  A schedule is a function of the step count that says how the rate changes, and nothing more:
-# `scheduler.step()` after each `optimizer.step()` puts its next value into the optimizer.
+# it they jump across.  A schedule is a function of the step count:
+# `scheduler.step()` after each `optimizer.step()` sets the next rate in the optimizer.
 #
 # `preview` walks a schedule without any optimizer; `Rates` stands in for one.
 
@@ -63,7 +63,7 @@ FAMILIES = (
 curves = {name: preview(make(Rates(1.0)), STEPS) for _, _, family in FAMILIES for name, make in family.items()}
 
 # %% [markdown]
-# The one schedule that is no function of the step watches a metric: here a loss that falls and then stays.
+# `ReduceLROnPlateau` is not a function of the step: it follows a metric, here a loss that falls and then stagnates.
 
 # %%
 watched, rates = Rates(1.0), []
@@ -83,7 +83,7 @@ for name, curve in curves.items():
     print(f"{name:29s} {sparkline([0, 1, *curve[::2]], width=52)[2:]}")
 
 # %% [markdown]
-# What must hold, holds: drops where they were asked for, peaks at the end of warming up, cycles that close.
+# Check the drops, the peaks at the end of the warm-up and the lengths of the cycles.
 
 # %%
 assert [curves["StepLR"][t] for t in (24, 25, 99)] == [1.0, 0.5, 0.125]

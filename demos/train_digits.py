@@ -55,7 +55,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def number_type(convert: Callable[[str], float], accept: Callable[[float], bool], words: str) -> Callable[[str], float]:
-    """Return a parser of numbers, which refuses a text in the words of the option's user."""
+    """Return a parser of numeric options with a readable error message."""
 
     def parse(text: str) -> float:
         try:
@@ -76,7 +76,7 @@ not_negative_float = number_type(float, lambda x: 0 <= x < math.inf, "a number, 
 
 
 def widths(text: str) -> list[int]:
-    """Parse the widths of the hidden layers; an empty text is no hidden layer."""
+    """Parse the widths of the hidden layers; an empty text means a linear model."""
     try:
         return [positive_int(part) for part in text.split(",")] if text.strip() else []
     except argparse.ArgumentTypeError:
@@ -92,7 +92,7 @@ def folder(text: str) -> Path:
 
 
 def load_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Return the images as rows of 64 numbers between 0 and 1, and their classes."""
+    """Return the images as rows of 64 values between 0 and 1, and their classes."""
     table = np.loadtxt(DATA, delimiter=",")
     return table[:, :64].astype(np.float32) / 16, table[:, 64].astype(np.int64)
 
@@ -109,7 +109,7 @@ def evaluate(model: nn.Module, criterion: nn.Module, images: np.ndarray, labels:
 
 @dataclass
 class Training:
-    """What a training left: its curves, and the model that did best on the validation images."""
+    """The results of a training: its curves, and the model that was best on the validation images."""
 
     history: dict[str, list[float]] = field(default_factory=lambda: {curve: [] for curve in CURVES})
     best: float = -1.0
@@ -118,7 +118,7 @@ class Training:
     interrupted: bool = False
 
     def add(self, measured: tuple[float, ...], model: nn.Module) -> None:
-        """Note the numbers of an epoch, and the model if it is the best so far."""
+        """Store the measurements of an epoch, and the model if it is the best so far."""
         for values, value in zip(self.history.values(), measured, strict=True):
             values.append(float(value))
         if measured[3] > self.best:
@@ -126,7 +126,7 @@ class Training:
 
 
 class DivergedError(Exception):
-    """The loss is no number any more."""
+    """The loss is not finite."""
 
 
 def train(model, criterion, args, train_set, validation_set) -> Training:
@@ -136,7 +136,7 @@ def train(model, criterion, args, train_set, validation_set) -> Training:
     scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=args.epochs * len(loader))
     images, labels = validation_set[:]
     done = Training()
-    with Progress(args.epochs) as report, np.errstate(all="ignore"):  # what overflows is told once, as `DivergedError`
+    with Progress(args.epochs) as report, np.errstate(all="ignore"):  # an overflow is reported once, as `DivergedError`
         try:
             for epoch in range(1, args.epochs + 1):
                 losses, accuracy = one_epoch(model, criterion, loader, optimizer, scheduler)
@@ -185,7 +185,7 @@ class Progress:
         return self
 
     def __call__(self, epoch: int, history: dict[str, list[float]]) -> None:
-        """Show the last numbers of every curve."""
+        """Show the last value of every curve."""
         numbers = {key: values[-1] for key, values in history.items()}
         text = "  ".join(f"{CURVES[k]} {v:.4f}" if "loss" in k else f"{CURVES[k]} {v:.1%}" for k, v in numbers.items())
         if self.bar is not None:

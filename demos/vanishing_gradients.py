@@ -60,9 +60,9 @@ for name, model in NETWORKS.items():
     print(f"{name:<22} first layer {first:8.1e}   last layer {last:8.1e}   first / last {first / last:8.1e}")
 
 # %% [markdown]
-# ## What a monitor says
+# ## The monitor's diagnosis
 #
-# `nn.Monitor` sees the same, and says what helps.
+# `nn.Monitor` detects the same and suggests remedies.
 
 # %%
 model = deep(nn.Sigmoid)
