@@ -214,8 +214,9 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
                     requires = bool(mode)
                     break
     node._requires_grad = requires
-    if connected:
-        set_operation(node, op, args, raw, params)
+    if connected:  # as `set_operation`, without the call
+        node.op = op
+        node._x, node._y, node._a, node._b = args, TUPLES, raw, params
     else:
         set_operation(node, None)
         node.stamp = 0

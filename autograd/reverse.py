@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from .graph import Node, Primitive, make_leaf
+from .graph import Node, make_leaf
 from .operations.broadcasting import astype, product_if_taken, sum_to
 from .recording import Watch, current_mode, enable_grad, with_watch
 from .rules import ONE, Elementwise, shape_of
@@ -65,36 +65,37 @@ def reverse_pass(
         g = cotangent.pop(node, None)
         if g is None:
             continue
-        g = _after_hooks(node, g) if node.notes.hooks else g
-        if node.op is None or node.notes.retains_grad or node in keep:
+        op, args, notes = node.op, node.args, node.notes
+        g = _after_hooks(node, g) if notes.hooks else g
+        if op is None or notes.retains_grad or node in keep:
             finished[node] = g
-        if node.op is None:
+        if op is None:
             continue
-        masked = _is_masked(node, below_mask)
-        y, inputs = (node, node.args) if create_graph else (node._data, node.raw)
-        for arg, rule in zip(node.args, node.op.rules_for(len(inputs)), strict=True):
+        y, inputs = (node, args) if create_graph else (node._data, node.raw)
+        masked = op.selects or node in below_mask
+        if masked:
+            below_mask.update(arg for arg in args if isinstance(arg, Node))
+        for arg, rule in zip(args, op.rules_for(len(args)), strict=True):
             if rule is None or not isinstance(arg, Node) or not is_wanted(arg):
                 continue
-            share = share_of(node.op, rule, g, y, inputs, node.params, arg._data, masked)
+            share = share_of(node, rule, g, y, inputs, arg._data, masked)
             cotangent[arg] = cotangent[arg] + share if arg in cotangent else share
             if visit is not None:
                 visit(node, arg, rule, g, share, cotangent[arg])
     return {node: _as_node(g, node) for node, g in finished.items()} if create_graph else finished
 
 
-def share_of(
-    op: Primitive, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any], like: Any,
-    masked: bool = False,
-) -> Any:  # fmt: skip
-    """Return the share of the cotangent `g` of ``y = op(*inputs, **params)`` that `rule` assigns to its operand.
+def share_of(node: Node, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], like: Any, masked: bool = False) -> Any:
+    """Return the share of the cotangent `g` of a node that `rule` assigns to its operand, given result and operands.
 
     The share has the shape and dtype of `like`, the value of the operand.  If `masked`, a zero in `g` may mean that an
     element was not taken, and the share is zero there even if the partial derivative is infinite or nan.
     """
+    op: Any = node.op
     if masked and isinstance(op, Elementwise):
-        share = product_if_taken(g, op.partial(rule, y, inputs, params))
+        share = product_if_taken(g, op.partial(rule, y, inputs, node.params))
     else:
-        share = g if rule is ONE else op.pull(rule, g, y, inputs, params)
+        share = g if rule is ONE else op.pull(rule, g, y, inputs, node.params)
     if type(share) is type(like) and (
         type(like) is float or (share.shape == like.shape and share.dtype is like.dtype)
     ):  # the usual case, without the calls below
@@ -110,15 +111,6 @@ def fitted(share: Any, like: Any) -> Any:
     if shape is not None and share.dtype != like.dtype:
         share = astype(share, like.dtype)
     return share
-
-
-def _is_masked(node: Node, below_mask: set[Node]) -> bool:
-    """Return whether a `where` lies above `node`; its operands are then entered below the mask too."""
-    assert node.op is not None
-    masked = node.op.selects or (bool(below_mask) and node in below_mask)
-    if masked:
-        below_mask.update(arg for arg in node.args if isinstance(arg, Node))
-    return masked
 
 
 def _after_hooks(node: Node, g: Any) -> Any:

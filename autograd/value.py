@@ -100,7 +100,7 @@ class Value(Variable):
             return
         for arg, rule in zip(self.args, self.op.rules_for(len(self.args)), strict=True):
             if isinstance(arg, Node) and rule is not None:
-                share = share_of(self.op, rule, self._grad, self._data, self.raw, self.params, arg._data)
+                share = share_of(self, rule, self._grad, self._data, self.raw, arg._data)
                 arg._grad = share if arg._grad is None else arg._grad + share
 
     def __repr__(self) -> str:

@@ -185,8 +185,7 @@ def _path_counts(order: Sequence[Node], loss: Node) -> dict[Node, int]:
 
 def _share(node: Node, rule: Any, g: Any, arg: Node) -> Any:
     """Return the contribution of one edge, given the cotangent `g` of `node`."""
-    assert node.op is not None
-    return share_of(node.op, rule, g, node._data, node.raw, node.params, arg._data)
+    return share_of(node, rule, g, node._data, node.raw, arg._data)
 
 
 def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:

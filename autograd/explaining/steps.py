@@ -77,7 +77,7 @@ class Step:
             return 1.0
         if shape_of(node) in (None, ()) and shape_of(self.argument) in (None, ()):  # from one number to one number
             one = 1.0 if shape_of(node) is None else np.ones_like(node._data)
-            return share_of(op, self.rule, one, node._data, node.raw, node.params, self.argument._data)
+            return share_of(node, self.rule, one, node._data, node.raw, self.argument._data)
         return None
 
     @property

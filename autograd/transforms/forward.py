@@ -99,7 +99,7 @@ def _transposed(node: Node, i: int, t: Any, y: Any, inputs: tuple[Any, ...], rul
     assert node.op is not None
     with enable_grad():
         g = leaf(KINDS[type(node._data)][0], _zeros(node._data), True)
-        share = share_of(node.op, rule, g, y, inputs, node.params, node.raw[i])
+        share = share_of(node, rule, g, y, inputs, node.raw[i])
         if not isinstance(share, Node) or not share.requires_grad:
             return None
         return gradients(share, g, t, create_graph=create_graph, allow_unused=True)

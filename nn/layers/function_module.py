@@ -30,6 +30,7 @@ class FunctionModule(Module):
     """
 
     _function: ClassVar[Callable[..., Any]]
+    _option_names: ClassVar[tuple[str, ...]]
     __signature__: ClassVar[inspect.Signature] = inspect.Signature()
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None, inputs: int | None = None) -> None:
@@ -40,6 +41,7 @@ class FunctionModule(Module):
         count = sum(p.default is p.empty for p in parameters) if inputs is None else inputs
         cls._function = staticmethod(function)
         cls.__signature__ = inspect.Signature([p.replace(annotation=p.empty) for p in parameters[count:]])
+        cls._option_names = tuple(cls.__signature__.parameters)
         if cls.__doc__ is None:
             cls.__doc__ = _Documentation(count)  # type: ignore[assignment]
 
@@ -56,10 +58,12 @@ class FunctionModule(Module):
     @property
     def options(self) -> dict[str, Any]:
         """The options of the function, by name."""
-        return {name: getattr(self, name) for name in self.__signature__.parameters}
+        return {name: getattr(self, name) for name in self._option_names}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function to the inputs."""
+        if not self._option_names:
+            return self._function(*args, **kwargs)
         return self._function(*args, **kwargs, **self.options)
 
     def extra_repr(self) -> str:
