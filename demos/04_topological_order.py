@@ -32,9 +32,9 @@ assert c.grad == d.data + c.data  # de/dc = d (directly) + c (through d)
 # %% [markdown]
 # ## Cost without the order
 #
-# Without the order, every path from the result to the input would be followed separately.  A tower of additions `x = x +
-# x`, two hundred high, has 200 additions and 2**200 paths: more than there are atoms in the Earth.  In topological
-# order it is two hundred steps.
+# Without the order, every path from the result to the input would be followed separately.  A tower of additions `x =
+# x + x`, two hundred high, has 200 additions and 2**200 paths: more than there are atoms in the Earth.  In
+# topological order it is two hundred steps.
 
 # %%
 x = Value(1.0, name="x")

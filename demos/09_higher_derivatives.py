@@ -43,8 +43,8 @@ print(f"the graph of the derivative: {picture.save(out / '09_higher_derivatives.
 # %% [markdown]
 # ## Newton's method
 #
-# Newton's method uses two derivatives to find where the slope is zero: `x - f'(x) / f''(x)`.  The minimum of `x**4 - 3 x`
-# is at the cube root of 3/4; each step doubles the number of correct digits.
+# Newton's method uses two derivatives to find where the slope is zero: `x - f'(x) / f''(x)`.  The minimum of `x**4 -
+# 3 x` is at the cube root of 3/4; each step doubles the number of correct digits.
 
 # %%
 x = Value(1.0)

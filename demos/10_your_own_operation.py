@@ -54,8 +54,8 @@ assert math.isclose(gradients(slope, x), (4 * 0.25 - 2) * math.exp(-0.25))
 # ## A linear operation gives its adjoint
 #
 # An output that depends on many inputs does not have a single partial derivative.  A linear operation defines its
-# adjoint instead: the product of its transposed matrix with a gradient.  The difference of neighbours is such an operation; its adjoint is a
-# difference as well, the other way round.
+# adjoint instead: the product of its transposed matrix with a gradient.  The difference of neighbours is such an
+# operation; its adjoint is a difference as well, the other way round.
 
 
 # %%

@@ -19,10 +19,10 @@ loss = step()  # the first call records, and answers
 print(step.source())
 
 # %% [markdown]
-# `the_v` is the leaf; each call reads its current value.  The lines up to the comment are the forward pass, one line per
-# operation.  Below it is the chain rule: `1 - tanh_1 * tanh_1` is the derivative of `tanh`, times `v` is the product
-# rule, and the two paths from `v` are added.  The tape defines no derivatives of its own: the loop of the backward pass
-# ran once on nodes, so its computations were recorded as operations too.
+# `the_v` is the leaf; each call reads its current value.  The lines up to the comment are the forward pass, one line
+# per operation.  Below it is the chain rule: `1 - tanh_1 * tanh_1` is the derivative of `tanh`, times `v` is the
+# product rule, and the two paths from `v` are added.  The tape defines no derivatives of its own: the loop of the
+# backward pass ran once on nodes, so its computations were recorded as operations too.
 #
 # ## The same gradients
 #
