@@ -20,18 +20,17 @@ from .validation import checked_range
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
 
 
-def listed(parameters: Any, what: str = "parameters") -> list[Any]:
+def listed(parameters: Any) -> list[Any]:
     """Return one parameter or many as a list."""
     if hasattr(parameters, "grad"):
         return [parameters]
     if isinstance(parameters, str | np.ndarray) or not isinstance(parameters, Iterable):
-        raise TypeError(
-            f"{what} must be a parameter or a list of them, such as model.parameters(), got {type(parameters).__name__}"
-        )
+        kind = type(parameters).__name__
+        raise TypeError(f"expected a parameter or a list of them, such as model.parameters(), got {kind}")
     found = list(parameters)
     for i, parameter in enumerate(found):
         if not hasattr(parameter, "grad"):
-            raise TypeError(f"{what}[{i}] is of type {type(parameter).__name__}, which has no .grad")
+            raise TypeError(f"parameters[{i}] is of type {type(parameter).__name__}, which has no .grad")
     return found
 
 
@@ -72,7 +71,7 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
 
     Notes
     -----
-    Accumulated in float64 and scaled by the largest number, so that it overflows only if the norm itself does;
+    Accumulated in float64 and scaled by the largest element, so that it overflows only if the norm itself does;
     PyTorch sums in the tensors' own type.
 
     Examples

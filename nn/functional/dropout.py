@@ -13,10 +13,11 @@ from nn.ranks import draw_rows
 from nn.validation import checked_range
 
 from .checks import as_operand
+from .rectifiers import SELU_ALPHA, SELU_SCALE
 
 __all__ = ["alpha_dropout", "dropout"]
 
-SELU_FLOOR = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717  # limit of SELU at -inf
+SELU_FLOOR = -SELU_SCALE * SELU_ALPHA  # limit of SELU at -inf
 
 
 def _kept(x: Any, p: float, rng: Rng) -> Any:
