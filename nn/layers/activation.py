@@ -12,7 +12,7 @@ from nn.random import Rng, as_generator
 from nn.validation import checked_integer
 
 from .function_module import FunctionModule
-from .linear import filled
+from .linear import DType, filled
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
@@ -128,7 +128,7 @@ class PReLU(Module):
 
     weight_init: ClassVar[str] = "he"
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: DType = None) -> None:
         super().__init__()
         self.num_parameters: int = checked_integer("PReLU", "num_parameters", num_parameters, 1)
         self.weight: Parameter = filled(self.num_parameters, init, dtype)

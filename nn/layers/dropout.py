@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module
 from nn.random import Rng, as_generator
@@ -41,7 +43,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         super().__init__()
         self.p: float = checked_range(type(self).__name__, "p", p, high=1.0)
-        self.rng: Any = None if rng is None else as_generator(rng)
+        self.rng: np.random.Generator | None = None if rng is None else as_generator(rng)
 
     def forward(self, input: Any) -> Any:
         """Return `input` with random elements set to 0; in evaluation return it unchanged."""

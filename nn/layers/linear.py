@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 import autograd as ag
 from autograd import Node
@@ -19,8 +20,10 @@ from nn.validation import checked_integer
 
 __all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear"]
 
+DType: TypeAlias = "npt.DTypeLike | None"
 
-def filled(shape: int | tuple[int, ...], value: float, dtype: Any) -> Parameter:
+
+def filled(shape: int | tuple[int, ...], value: float, dtype: DType) -> Parameter:
     """Return a parameter filled with a value, of the default dtype if `dtype` is None."""
     return Parameter(np.full(shape, value, ag.get_default_dtype() if dtype is None else dtype))
 
@@ -67,7 +70,7 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None, rng: Rng = None
+        self, in_features: int, out_features: int, bias: bool = True, *, dtype: DType = None, rng: Rng = None
     ) -> None:
         super().__init__()
         self.in_features: int = checked_integer("Linear", "in_features", in_features)
@@ -134,7 +137,7 @@ class Bilinear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DType = None,
         rng: Rng = None,
     ) -> None:
         super().__init__()
@@ -186,7 +189,7 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        dtype: Any = None,
+        dtype: DType = None,
         rng: Rng = None,
     ) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from nn.validation import checked_integer
 from . import activation as activations
 from .container import Residual, Sequential
 from .dropout import AlphaDropout, Dropout
-from .linear import Linear
+from .linear import DType, Linear
 from .norm import BatchNorm1d, LayerNorm, RMSNorm
 
 __all__ = ["MLP"]
@@ -49,7 +49,7 @@ def _one_each(what: str, given: Any, count: int) -> list[Any]:
     return list(given)
 
 
-def _initialize(layer: Linear, init: Any, activation: Module | None, rng: Any) -> None:
+def _initialize(layer: Linear, init: Any, activation: Module | None, rng: Rng) -> None:
     """Draw the weights by `init`, which by default suits the activation that follows; biases are 0."""
     init = getattr(activation, "weight_init", "xavier") if init is None else init
     if init == "default":
@@ -132,7 +132,7 @@ class MLP(Sequential):
         output_activation: Any = None,
         bias: Any = True,
         init: Any = None,
-        dtype: Any = None,
+        dtype: DType = None,
         rng: Rng = None,
     ) -> None:
         super().__init__()

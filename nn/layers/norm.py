@@ -15,7 +15,7 @@ from nn.module import Module, Parameter
 from nn.ranks import batch_statistics
 from nn.validation import checked_integer, checked_range
 
-from .linear import filled
+from .linear import DType, filled
 
 __all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
 
@@ -78,7 +78,7 @@ class BatchNorm1d(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.num_features: int = checked_integer("BatchNorm1d", "num_features", num_features)
@@ -180,7 +180,7 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.normalized_shape: tuple[int, ...] = checked_shape("LayerNorm", normalized_shape)
@@ -233,7 +233,7 @@ class RMSNorm(Module):
         eps: float | None = None,
         elementwise_affine: bool = True,
         *,
-        dtype: Any = None,
+        dtype: DType = None,
     ) -> None:
         super().__init__()
         self.normalized_shape: tuple[int, ...] = checked_shape("RMSNorm", normalized_shape)
