@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .flat_params import label
-from .options import near
+from .options import suggestion
 
 SCHEDULE_KEYS = (
     "param_names", "initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum", "initial_momentum",
@@ -61,7 +61,7 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
             f"{owner} lists {', '.join(label(parameters[i], i) for i in twice)} twice; it is used once",
             stacklevel=4,
         )
-    entries = {"params": [parameters[i] for i in unique], **optimizer.defaults, **optimizer.kept, **checked}
+    entries = {"params": [parameters[i] for i in unique], **optimizer.defaults, **optimizer.shared, **checked}
     if names:
         entries["param_names"] = [names[i] for i in unique]
     optimizer.check_group(entries)
@@ -71,10 +71,10 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
 def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """Return the checked options of one group; raise ValueError for an unknown name."""
     known = [name for name in optimizer.options if name != "skip_nonfinite"]
-    beside = (*SCHEDULE_KEYS, *optimizer.kept)
+    beside = (*SCHEDULE_KEYS, *optimizer.shared)
     for name in given:
         if name not in known and name not in beside:
-            raise ValueError(f"{owner} has an unknown key {name!r}: {near(name, [*known, 'params'])}")
+            raise ValueError(f"{owner} has an unknown key {name!r}: {suggestion(name, [*known, 'params'])}")
     own = optimizer.checked_options({n: v for n, v in given.items() if n in known}, owner)
     return {**own, **{name: value for name, value in given.items() if name in beside}}
 
@@ -140,7 +140,7 @@ def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[d
 
 
 def _loaded_options(optimizer: Any, given: dict[str, Any], where: str) -> dict[str, Any]:
-    lacking = [name for name in (*optimizer.defaults, *optimizer.kept) if name not in given]
+    lacking = [name for name in (*optimizer.defaults, *optimizer.shared) if name not in given]
     if lacking:
         raise ValueError(f"{where} lacks {', '.join(map(repr, lacking))}")
     try:
@@ -158,9 +158,9 @@ def _checked_state(optimizer: Any, given: Any, p: Any, owner: str, group: dict[s
         return state
     names = optimizer.state_names
     if unknown := [name for name in given if name not in (*names, "step")]:
-        raise ValueError(f"the state of {owner} has an unknown part {unknown[0]!r}: {near(unknown[0], names)}")
+        raise ValueError(f"the state of {owner} has an unknown part {unknown[0]!r}: {suggestion(unknown[0], names)}")
     data = np.asarray(p.data)
-    for name, initial in zip(names, optimizer.first_state(data, group), strict=True):
+    for name, initial in zip(names, optimizer.initial_state(data, group), strict=True):
         if name not in given:
             if initial is not None:
                 raise ValueError(f"the state of {owner} lacks {name!r}")

@@ -185,7 +185,7 @@ class FlatParams:
             check_unchanged(a, shape, self.dtype, name)
         return np.concatenate(self.transposed(arrays), axis=None)
 
-    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+    def gradient_blocks(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Return index, slice and gradient of every block."""
         if self.offset is None and len(grads) > 1 and (base := grads[0].base) is not None and grads[1].base is base:
             self._find_slices(grads, base)
@@ -231,14 +231,14 @@ class FlatParams:
         a = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return a if a.dtype == self.dtype else a.astype(self.dtype)
 
-    def room(self) -> Array:
+    def output(self) -> Array:
         """Return a vector for the new values that no other object references."""
         if self.spare is None or not self.spare.is_free():
             self.spare = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
         return self.spare.flat
 
     def write(self) -> None:
-        """Rebind every member to its part of the vector returned by `room`."""
+        """Rebind every member to its part of the vector returned by `output`."""
         self.current, self.spare = self.spare, self.current
         for p, view in zip(self.members, self.current.views):  # type: ignore[union-attr] # noqa: B905
             p.data = view
@@ -264,7 +264,7 @@ class FlatParams:
 
     # -- the state of single members: for state_dict, for `trace`, and when step counts differ -----------------------
 
-    def begin(self, start: Callable[[Array], State]) -> None:
+    def initialize(self, start: Callable[[Array], State]) -> None:
         """Set the initial state of every block."""
         p = self.read()
         self.states = [start(p[block].copy()) for block in self.blocks]
@@ -286,7 +286,7 @@ class FlatParams:
         own, block = self.slices[i], self.blocks[k]
         return slice(max(own.start - block.start, 0), max(min(own.stop, block.stop) - block.start, 0))
 
-    def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    def set_states(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
         """Set the members' states, given in the form that `state_of` returns."""
         columns = []
         for name in names:
@@ -325,12 +325,12 @@ class FlatFloats(FlatParams):
         """Return the members' values as one vector."""
         return np.array([p.data for p in self.members], dtype=self.dtype)
 
-    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+    def gradient_blocks(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Return index, slice and gradient of every block."""
         g = np.array(grads, dtype=self.dtype)
         return [(k, block, g[block]) for k, block in enumerate(self.blocks)]
 
-    def room(self) -> Array:
+    def output(self) -> Array:
         """Return a new vector."""
         self.new: Array = np.empty(len(self.members), self.dtype)
         return self.new
@@ -371,11 +371,11 @@ class SingleParam(FlatParams):
         check_unchanged(a, self.shapes[0], self.dtype, self.labels()[0])
         return a
 
-    def cut(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+    def gradient_blocks(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
         """Return the whole parameter as one block."""
         return [(0, ..., grads[0])]
 
-    def room(self) -> Array:
+    def output(self) -> Array:
         """Return a new array of the parameter's shape and layout."""
         self.new: Array = np.empty_like(self.members[0].data, dtype=self.dtype)
         return self.new
@@ -392,6 +392,6 @@ class SingleParam(FlatParams):
                 found[name] = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value
         return found
 
-    def adopt(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    def set_states(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
         """Set the state, given in the form that `state_of` returns."""
         self.states: list[State] = [tuple(found[0].get(name) for name in names)]

@@ -79,7 +79,7 @@ class Optimizer(Options):
     """True if `step` evaluates the loss several times and therefore needs a closure."""
     decoupled_decay: ClassVar[bool] = False
     """True if ``weight_decay`` always shrinks the parameter instead of being added to the gradient."""
-    kept: ClassVar[dict[str, Any]] = {}
+    shared: ClassVar[dict[str, Any]] = {}
     """Values that the optimizer itself keeps in every group beside the options, with their initial values."""
     start: ClassVar[Callable[..., State]]
     rule: ClassVar[Callable[..., Update]]
@@ -94,7 +94,7 @@ class Optimizer(Options):
             cls.state_names, cls.start_options = positional[1:], _argument_names(cls.start)[1]
 
     def __init__(self, params: Any, *args: Any, **options: Any) -> None:
-        self.defaults = self.collected(args, options)
+        self.defaults = self.collect(args, options)
         self._skip_nonfinite = self.defaults.pop("skip_nonfinite")
         self.param_groups: list[Group] = []
         self.step_count: int = 0
@@ -158,30 +158,30 @@ class Optimizer(Options):
             The value returned by the closure, or None.
         """
         loss = None if closure is None else closure()
-        work = self.work()
+        work = self.pending()
         if self._skip_nonfinite and (found := nonfinite(self.parameters)):
             self.skipped, self.culprits = self.skipped + 1, found
             return loss
-        kept = self.survey(work)
-        done = [self._advanced(flat, grads, {**group, **kept} if kept else group) for flat, grads, group in work]
+        shared = self.shared_values(work)
+        done = [self._advanced(flat, grads, {**group, **shared} if shared else group) for flat, grads, group in work]
         for (flat, _, _), states in zip(work, done):  # noqa: B905 - strict costs 0.2 us a step
             flat.write()
             flat.states = states
             flat.t += 1
-        if kept:
+        if shared:
             for group in self.param_groups:
-                group.update(kept)
+                group.update(shared)
         self.step_count += 1
         return loss
 
     def check_group(self, group: Group) -> None:
         """Raise ValueError if the options of a group are incompatible with each other."""
 
-    def survey(self, work: Work) -> dict[str, Any]:
-        """Return values computed from all gradients together, to be stored in every group under the names in `kept`."""
+    def shared_values(self, work: Work) -> dict[str, Any]:
+        """Return values computed from all gradients together, stored in every group under the names in `shared`."""
         return {}
 
-    def work(self) -> Work:
+    def pending(self) -> Work:
         """Return flat parameters, gradients and options of a step; split flat parameters if some gradients are None."""
         work = []
         for group, flats in zip(self.param_groups, self._flat):  # noqa: B905 - strict costs 0.2 us a step
@@ -204,16 +204,16 @@ class Optimizer(Options):
         """Return some members of flat parameters, with their states."""
         part = type(flat)([flat.members[i] for i in chosen], [flat.places[i] for i in chosen], flat.t)
         if flat.states:
-            part.adopt([flat.state_of(i, self.state_names) for i in chosen], self.state_names)
+            part.set_states([flat.state_of(i, self.state_names) for i in chosen], self.state_names)
         return part
 
     def _advanced(self, flat: FlatParams, grads: list[Any], group: Group) -> list[State]:
-        """Compute the values after a step, into the vector returned by ``flat.room()``, and return the new states."""
-        states = self._begun(flat, group)
-        p, after, new = flat.read(), flat.room(), []
+        """Compute the values after a step, into the vector returned by ``flat.output()``, and return the new states."""
+        states = self._initialized(flat, group)
+        p, after, new = flat.read(), flat.output(), []
         if p.size == 0:
             return states
-        for k, block, grad in flat.cut(grads):
+        for k, block, grad in flat.gradient_blocks(grads):
             q, update, state = self._updated(p[block], grad, states[k], group, flat.t + 1)
             np.subtract(q, update, out=after[block])
             # A rule may return the gradient itself as state, whose memory belongs to others.
@@ -224,10 +224,10 @@ class Optimizer(Options):
         """Return the values from which the update is subtracted, the update, and the new state."""
         coupled, decoupled = self.decay(group)
         if coupled or group["maximize"]:
-            g = descent(g, p, maximize=group["maximize"], weight_decay=coupled)
+            g = descent_direction(g, p, maximize=group["maximize"], weight_decay=coupled)
         update, state = self.rule(g, *state, **self.arguments(self.rule_options, group, p, t))
         if decoupled:
-            p = shrunk(p, lr=group["lr"], weight_decay=decoupled)
+            p = decayed(p, lr=group["lr"], weight_decay=decoupled)
         return p, update, state
 
     @staticmethod
@@ -235,13 +235,13 @@ class Optimizer(Options):
         """Return the keyword arguments of a rule."""
         return {name: p if name == "p" else t if name == "t" else group[name] for name in names}
 
-    def _begun(self, flat: FlatParams, group: Group) -> list[State]:
+    def _initialized(self, flat: FlatParams, group: Group) -> list[State]:
         """Return the states of all blocks, initialized if this is the first step."""
         if not flat.states:
-            flat.begin(lambda p: self.first_state(p, group))
+            flat.initialize(lambda p: self.initial_state(p, group))
         return flat.states
 
-    def first_state(self, p: Array, group: Group) -> State:
+    def initial_state(self, p: Array, group: Group) -> State:
         """Return the initial state for some values."""
         return self.start(np.zeros_like(p), **self.arguments(self.start_options, group, p, 0))
 
@@ -317,7 +317,7 @@ class Optimizer(Options):
             kind = SingleParam if not self.elementwise else FlatParams if isinstance(data, np.ndarray) else FlatFloats
             flat = kind([parameters[i] for i in chosen], [used + i for i in chosen], t)
             if t:
-                flat.adopt([states[i] for i in chosen], self.state_names)
+                flat.set_states([states[i] for i in chosen], self.state_names)
             flats.append(flat)
         return flats
 
@@ -338,7 +338,7 @@ class Optimizer(Options):
         Trace
             The printed table, as a list of terms (name, formula, value).
         """
-        found = trace_update(self, parameter, index, descent, shrunk)
+        found = trace_update(self, parameter, index, descent_direction, decayed)
         print(found)  # noqa: T201
         return found
 
@@ -359,7 +359,7 @@ class Optimizer(Options):
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 
-def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
+def descent_direction(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
     """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularization."""
     if maximize:
         g = -g
@@ -368,7 +368,7 @@ def descent(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
     return g
 
 
-def shrunk(p: Any, *, lr: float, weight_decay: float) -> Any:
+def decayed(p: Any, *, lr: float, weight_decay: float) -> Any:
     """Apply decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2; scaled by lr as in PyTorch)."""
     p = (1 - lr * weight_decay) * p
     return p  # noqa: RET504 - named, so that `trace` shows it

@@ -32,7 +32,7 @@ KEYWORD_ONLY = ("maximize", "skip_nonfinite")
 REQUIRED: Any = inspect.Parameter.empty
 
 
-def near(word: object, known: Iterable[str]) -> str:
+def suggestion(word: object, known: Iterable[str]) -> str:
     """Return the end of an error message: similar names, or all valid names."""
     import difflib  # takes 3 ms to load, and is needed for errors only
 
@@ -132,7 +132,7 @@ class Options:
             delattr(cls, name)
 
     @classmethod
-    def collected(cls, args: tuple[Any, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    def collect(cls, args: tuple[Any, ...], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return constructor arguments as a complete, checked dictionary of options."""
         places = [name for name in cls.options if name not in KEYWORD_ONLY]
         if len(args) > len(places):
@@ -140,7 +140,7 @@ class Options:
         named = dict(zip(places, args, strict=False))
         for name in given:
             if name not in cls.options:
-                raise TypeError(f"{cls.__name__} has no option {name!r}: {near(name, cls.options)}")
+                raise TypeError(f"{cls.__name__} has no option {name!r}: {suggestion(name, cls.options)}")
             if name in named:
                 raise TypeError(f"{cls.__name__} got {name!r} twice: by position and by name")
         found = {**cls.options, **cls.checked_options({**named, **given}, cls.__name__)}

@@ -59,7 +59,7 @@ def _short(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def trace_update(optimizer: Any, parameter: Any, index: Any, descent: Rule, shrunk: Rule) -> Trace:
+def trace_update(optimizer: Any, parameter: Any, index: Any, descent_direction: Rule, decayed: Rule) -> Trace:
     """Return the trace of the next update of one element, without updating anything.
 
     Parameters
@@ -68,30 +68,30 @@ def trace_update(optimizer: Any, parameter: Any, index: Any, descent: Rule, shru
         Its `rule` is traced.
     parameter, index : parameter, int or tuple of int
         The element.
-    descent, shrunk : callable
+    descent_direction, decayed : callable
         Functions applied to the gradient before the rule, and to the parameter before the step.
     """
     flat, i, group = optimizer.find(parameter)
     name = label(parameter, flat.places[i])
     if parameter.grad is None:
         raise ValueError(f"{name} has no gradient, a step would skip it: call backward() first")
-    group = {**group, **optimizer.survey(optimizer.work())}
+    group = {**group, **optimizer.shared_values(optimizer.pending())}
     flat, i, _ = optimizer.find(parameter)
     p = np.array(parameter.data)
     g = np.asarray(raw_gradient(parameter.grad), dtype=p.dtype)
     t, names = flat.t + 1, optimizer.state_names
     saved = flat.state_of(i, names)
-    state = [saved.get(n) for n in names] if flat.states else optimizer.first_state(p, group)
+    state = [saved.get(n) for n in names] if flat.states else optimizer.initial_state(p, group)
     coupled, decoupled = optimizer.decay(group)
     reader = Reader(p.shape, index)
     for known, value in [("p", p), ("g", g), *zip(names, state, strict=True)]:
         reader.add(known, "before the step", value)
     if group["maximize"] or coupled:
-        g = reader.run(descent, [g, p], {"maximize": group["maximize"], "weight_decay": coupled})
+        g = reader.run(descent_direction, [g, p], {"maximize": group["maximize"], "weight_decay": coupled})
     options = optimizer.arguments(optimizer.rule_options, group, p, t)
     step, _ = reader.run(optimizer.rule, [g, *state], options, ("step",))
     if decoupled:
-        p = reader.run(shrunk, [p], {"lr": group["lr"], "weight_decay": decoupled})
+        p = reader.run(decayed, [p], {"lr": group["lr"], "weight_decay": decoupled})
     reader.add("p", "p - step", p - step)
     where = f"[{', '.join(map(str, np.atleast_1d(index)))}]" if p.shape else ""
     return Trace(f"{type(optimizer).__name__}, step {t}, {name}{where}", reader.terms)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optim.flat_params import Array, State
-from optim.optimizer import Group, Optimizer, Update, Work, descent
+from optim.optimizer import Group, Optimizer, Update, Work, descent_direction
 from optim.options import Betas, Fraction, Inner, NonNegative, Positive, Whole
 
 
@@ -22,13 +22,13 @@ class ScheduleFree(Optimizer):
     warmup_steps: Whole = 0
     r: NonNegative = 0.0
     weight_lr_power: NonNegative = 2.0
-    kept: ClassVar[dict[str, Any]] = {"train_mode": True}
+    shared: ClassVar[dict[str, Any]] = {"train_mode": True}
 
     def beta(self, group: Group) -> float:
         """Return the weight of x in y."""
         raise NotImplementedError
 
-    def survey(self, work: Work) -> dict[str, Any]:
+    def shared_values(self, work: Work) -> dict[str, Any]:
         """Raise RuntimeError if the parameters hold the average."""
         if not all(group["train_mode"] for group in self.param_groups):
             raise RuntimeError(f"{type(self).__name__} is in evaluation mode: call optimizer.train() before step()")
@@ -47,8 +47,8 @@ class ScheduleFree(Optimizer):
             if group["train_mode"] == train_mode:
                 continue
             for flat in flats:
-                p, after = flat.read(), flat.room()
-                for block, (z, *_) in zip(flat.blocks, self._begun(flat, group), strict=True):
+                p, after = flat.read(), flat.output()
+                for block, (z, *_) in zip(flat.blocks, self._initialized(flat, group), strict=True):
                     after[block] = formula(p[block], z, self.beta(group))
                 flat.write()
             group["train_mode"] = train_mode
@@ -249,22 +249,22 @@ class Prodigy(Optimizer):
     d_coef: Positive = 1.0
     safeguard_warmup: bool = False
     own_decay: ClassVar[bool] = True
-    kept: ClassVar[dict[str, Any]] = {"d": 0.0, "d_next": 0.0, "r": 0.0}
+    shared: ClassVar[dict[str, Any]] = {"d": 0.0, "d_next": 0.0, "r": 0.0}
 
     def start(self, zero: Array, *, p: Array) -> State:
         """Begin with m = v = s = 0 and the initial parameter p0."""
         return zero, zero, zero, p
 
-    def survey(self, work: Work) -> dict[str, Any]:
+    def shared_values(self, work: Work) -> dict[str, Any]:
         """Return the estimate d of the distance, computed from all gradients together."""
         first = self.param_groups[0]
         d, total, size = first["d_next"] or first["d0"], 0.0, 0.0
         b3 = beta3_of(first["betas"], first["beta3"])
         for flat, grads, group in work:
-            p, states = flat.read(), self._begun(flat, group)
+            p, states = flat.read(), self._initialized(flat, group)
             k = step_size(d, flat.t + 1, group["lr"], group["betas"])
-            for i, block, g in flat.cut(grads):
-                g = descent(g, p[block], maximize=group["maximize"], weight_decay=0.0)
+            for i, block, g in flat.gradient_blocks(grads):
+                g = descent_direction(g, p[block], maximize=group["maximize"], weight_decay=0.0)
                 _, _, s, p0 = states[i]
                 total += d / group["d0"] * k * float((g * (p0 - p[block])).sum())
                 s = b3 * s + d / group["d0"] * (d if group["safeguard_warmup"] else k) * g

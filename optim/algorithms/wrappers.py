@@ -34,7 +34,7 @@ class Wrapper(Optimizer):
                 f"{type(self).__name__} wraps an optimizer, such as {type(self).__name__}(SGD(parameters, lr=0.1)); "
                 f"got {type(inner).__name__}"
             )
-        vars(self).update(self.collected((), options))
+        vars(self).update(self.collect((), options))
         self.inner = inner
         self.param_groups: list[dict[str, Any]] = inner.param_groups
         self.defaults: dict[str, Any] = inner.defaults

@@ -163,7 +163,7 @@ class LRScheduler(Options):
     def _set_options(self, optimizer: HasGroups, args: tuple[Any, ...], options: dict[str, Any]) -> int:
         """Store the optimizer and the checked options as attributes, and return `last_epoch`."""
         groups = groups_of(optimizer)
-        found = self.collected(args, options)
+        found = self.collect(args, options)
         last_epoch = found.pop("last_epoch")
         for name, values in found.items():
             if isinstance(values, list) and get_origin(self.hints[name]) is not list and len(values) != len(groups):
@@ -222,7 +222,7 @@ class LRScheduler(Options):
         state: dict[str, Any] = {"scheduler": type(self).__name__}
         state |= {key: copy.deepcopy(value) for key, value in vars(self).items() if key not in self.transient}
         state["schedulers"] = [schedule.state_dict() for schedule in self._schedulers]
-        driven = self._driven()
+        driven = self._group_keys()
         state["groups"] = [{key: group[key] for key in driven} for group in self.optimizer.param_groups]
         return state
 
@@ -242,9 +242,9 @@ class LRScheduler(Options):
             for key, value in saved.items():
                 group[key] = tuple(value) if isinstance(value, list) else value
 
-    def _driven(self) -> list[str]:
+    def _group_keys(self) -> list[str]:
         """Return the names of the group entries set by this schedule."""
-        return sorted({"lr"}.union(*(schedule._driven() for schedule in self._schedulers)))
+        return sorted({"lr"}.union(*(schedule._group_keys() for schedule in self._schedulers)))
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         name = type(self).__name__
@@ -288,7 +288,7 @@ class LRScheduler(Options):
 
     def _jump(self, t: int) -> None:
         """Set the rates of step `t`, starting from the initial rates."""
-        self._follow_groups()
+        self._add_new_groups()
         self.last_epoch = t
         self._bases = list(self.base_lrs)
         self._set([self.lr_at(t, i) for i in range(len(self.base_lrs))])
@@ -301,7 +301,7 @@ class LRScheduler(Options):
         """Set the rates of the next step, atomically."""
         before = self.last_epoch, list(self.base_lrs), list(self._bases), list(self._last_lr)
         try:
-            self._follow_groups()
+            self._add_new_groups()
             t = self.last_epoch + 1
             rates = [self._next_lr(t, i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
             self.last_epoch = t
@@ -310,7 +310,7 @@ class LRScheduler(Options):
             self.last_epoch, self.base_lrs, self._bases, self._last_lr = before
             raise
 
-    def _follow_groups(self) -> None:
+    def _add_new_groups(self) -> None:
         """Add groups that were added to the optimizer since the last step, at their own rates."""
         for group in self.optimizer.param_groups[len(self.base_lrs) :]:
             group.setdefault("initial_lr", group["lr"])

@@ -137,7 +137,7 @@ class Combined(LRScheduler):
         self.optimizer = optimizer
         self._steps_at_start = steps_taken(optimizer)
         self.last_epoch = 0
-        self._note()
+        self._record_rates()
 
     def lr_at(self, t: int, i: int = 0) -> NoReturn:
         """Raise NotImplementedError: a combination has no closed form; use `optim.lr_scheduler.preview`."""
@@ -158,7 +158,7 @@ class Combined(LRScheduler):
         self._check_order()
         self._advance(metrics)
 
-    def _note(self) -> None:
+    def _record_rates(self) -> None:
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     @property
@@ -201,20 +201,20 @@ class ChainedScheduler(Combined):
         for schedule in self._schedulers:
             schedule._advance(metrics)
         self.last_epoch += 1
-        self._note()
+        self._record_rates()
 
     def _begin(self) -> None:
         for schedule in self._schedulers:
             schedule._begin()
         self.last_epoch = 0
-        self._note()
+        self._record_rates()
 
     def _restart(self) -> None:
         self._schedulers[0]._restart()
         for schedule in self._schedulers[1:]:
             schedule._begin()
         self.last_epoch: int = 0
-        self._note()
+        self._record_rates()
 
 
 class SequentialLR(Combined):
@@ -273,12 +273,12 @@ class SequentialLR(Combined):
     def _begin(self) -> None:
         self._schedulers[0]._begin()
         self.last_epoch = 0
-        self._note()
+        self._record_rates()
 
     def _restart(self) -> None:
         self._schedulers[0]._restart()
         self.last_epoch = 0
-        self._note()
+        self._record_rates()
 
     def _advance(self, metrics: Any = None) -> None:
         t = self.last_epoch + 1
@@ -288,7 +288,7 @@ class SequentialLR(Combined):
         else:
             self._schedulers[turn]._advance(metrics)
         self.last_epoch: int = t
-        self._note()
+        self._record_rates()
 
 
 class WarmupLR(Combined):
@@ -324,7 +324,7 @@ class WarmupLR(Combined):
             )
         super().__init__(None, [schedule])
         self._schedulers.append(Ramp(self.optimizer, self.steps))
-        self._note()
+        self._record_rates()
 
     def _advance(self, metrics: Any = None) -> None:
         schedule, ramp = self._schedulers
@@ -333,16 +333,16 @@ class WarmupLR(Combined):
         else:
             schedule._advance(metrics)
         self.last_epoch += 1
-        self._note()
+        self._record_rates()
 
     def _begin(self) -> None:
         for schedule in self._schedulers:
             schedule._begin()
         self.last_epoch = 0
-        self._note()
+        self._record_rates()
 
     def _restart(self) -> None:
         self._schedulers[0]._restart()
         self._schedulers[1]._begin()
         self.last_epoch: int = 0
-        self._note()
+        self._record_rates()

@@ -46,7 +46,7 @@ class MomentumCycling(LRScheduler):
             else:
                 group["momentum"] = momentum
 
-    def _driven(self) -> list[str]:
+    def _group_keys(self) -> list[str]:
         return ["lr", *["betas" if "betas" in group else "momentum" for group in self._cycled[:1]]]
 
 

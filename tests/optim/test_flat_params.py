@@ -309,7 +309,7 @@ def test_gradients_that_are_slices_of_one_vector_are_not_copied(shapes):
     for p, q in zip(*sides, strict=True):
         np.testing.assert_array_equal(p.data, q.data)
     flat_params = optimizers[0]._flat[0][0]
-    assert all(np.shares_memory(g, flat) for _, _, g in flat_params.cut(flat_params.gradients()))
+    assert all(np.shares_memory(g, flat) for _, _, g in flat_params.gradient_blocks(flat_params.gradients()))
     assert flat_params.searches == 1
 
 
