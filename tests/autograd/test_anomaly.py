@@ -1,4 +1,4 @@
-"""detect_anomaly: the first nan or inf is named with its operation, values, line and cure."""
+"""`detect_anomaly`: the error has the operation, operands, line and remedy."""
 
 import inspect
 import math

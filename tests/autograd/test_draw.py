@@ -1,4 +1,4 @@
-"""What a picture of a graph shows, in which order, and that nothing in a name can change it."""
+"""`draw`: boxes, order and limits of a drawing; text in names cannot change it."""
 
 import os
 import re

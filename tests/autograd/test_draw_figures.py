@@ -1,4 +1,4 @@
-"""Two graphs compared, the backward pass as a film, neurons, and both passes."""
+"""`draw_diff`, `draw_backward`, `neuron_diagram` and `pass_diagram`."""
 
 import io
 import re
@@ -117,11 +117,11 @@ def test_diff_of_other_objects_raises():
         ag.draw_diff(Value(1.0), Value(1.0), theme="pink")
 
 
-# The film.
+# draw_backward
 
 
 @pytest.fixture
-def film():
+def animation():
     a, b = Value(2.0, name="a"), Value(-3.0, name="b")
     return ag.draw_backward(a * b + a, names={"a": a})
 
@@ -130,8 +130,8 @@ def texts(frame):
     return re.search(r'label="(step .*?|forward.*?|backward.*?|every.*?)" label', frame)[1]
 
 
-def test_there_is_a_frame_for_every_step(film):
-    assert [texts(frame) for frame in film.frames] == [
+def test_there_is_a_frame_for_every_step(animation):
+    assert [texts(frame) for frame in animation.frames] == [
         "forward: every node has its value",
         "backward begins: ∂L/∂L = 1",
         "step 1 of 4:  ∂L/∂v1 = 1 · 1 = 1",
@@ -142,10 +142,10 @@ def test_there_is_a_frame_for_every_step(film):
     ]
 
 
-def test_gradients_appear_in_the_frame_of_their_step(film):
-    shown = [next(label for label in labels(frame) if label.startswith("a|")) for frame in film.frames]
+def test_gradients_appear_in_the_frame_of_their_step(animation):
+    shown = [next(label for label in labels(frame) if label.startswith("a|")) for frame in animation.frames]
     assert shown == ["a|2|grad", "a|2|grad", "a|2|grad", "a|2|grad 1", "a|2|grad -2", "a|2|grad -2", "a|2|grad -2"]
-    assert [frame.count("dir=back") for frame in film.frames] == [0, 0, 1, 1, 1, 1, 0]
+    assert [frame.count("dir=back") for frame in animation.frames] == [0, 0, 1, 1, 1, 1, 0]
 
 
 def test_animation_ends_with_the_gradients_of_backward():
@@ -157,9 +157,9 @@ def test_animation_ends_with_the_gradients_of_backward():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_boxes_do_not_move_between_frames(film, engine):
+def test_boxes_do_not_move_between_frames(animation, engine):
     places = set()
-    for frame in film.frames:
+    for frame in animation.frames:
         svg = ET.fromstring(engine(frame, "svg", 30))
         groups = [g for g in svg.iter(f"{SVG}g") if g.get("class") == "node"]
         shapes = [next(e for e in g if e.tag in (f"{SVG}path", f"{SVG}polygon", f"{SVG}ellipse")) for g in groups]
@@ -167,21 +167,21 @@ def test_boxes_do_not_move_between_frames(film, engine):
     assert len(places) == 1
 
 
-def test_animation_is_a_gif_that_repeats(tmp_path, film):
-    path = film.save(tmp_path / "pass.gif", seconds=0.5)
+def test_animation_is_a_gif_that_repeats(tmp_path, animation):
+    path = animation.save(tmp_path / "pass.gif", seconds=0.5)
     with Image.open(io.BytesIO(path.read_bytes())) as gif:
         assert (gif.format, gif.n_frames, gif.info["loop"]) == ("GIF", 7, 0)
         assert gif.info["duration"] == 500
     assert [p.name for p in tmp_path.iterdir()] == ["pass.gif"]
 
 
-def test_animation_with_another_suffix_raises(film, tmp_path):
+def test_animation_with_another_suffix_raises(animation, tmp_path):
     with pytest.raises(ValueError, match=r"\.gif"):
-        film.save(tmp_path / "pass.mp4")
+        animation.save(tmp_path / "pass.mp4")
     with pytest.raises(FileNotFoundError, match="does not exist"):
-        film.save(tmp_path / "none" / "pass.gif")
-    assert repr(film) == "<animation of 7 frames>"
-    assert isinstance(film, Animation)
+        animation.save(tmp_path / "none" / "pass.gif")
+    assert repr(animation) == "<animation of 7 frames>"
+    assert isinstance(animation, Animation)
 
 
 def test_animation_of_a_large_graph_raises():

@@ -1,4 +1,4 @@
-"""Derivatives on edges, formulas, ways, shades, and what is repeated."""
+"""`draw`: derivatives on edges, formulas, paths, shades and repetitions."""
 
 import graphlib
 import re

@@ -1,4 +1,4 @@
-"""The chain rule in words: steps, pages in four forms, derivations, and what a reader may do to them."""
+"""`explain` and `backward_steps`: steps, four formats, derivations, hostile names."""
 
 import html.parser
 import io

@@ -1,4 +1,4 @@
-"""Formulas: of recorded graphs, of derivative rules, and those that a user types."""
+"""Formulas of recorded graphs and of derivative rules, and formulas typed by a user."""
 
 import ast
 import math

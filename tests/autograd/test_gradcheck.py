@@ -1,4 +1,4 @@
-"""The numerical check itself: it accepts right derivatives, catches wrong ones, and says what is wrong."""
+"""`gradcheck` and `gradgradcheck`: correct gradients pass, wrong ones fail with their cause."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The interactive page: what is in the file, what its evaluator computes, and what a browser makes of it."""
+"""`play`: contents of the page, its evaluator, and its behaviour in a browser."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""DOT text to files: every engine, every way in which one can be missing or fail, and no half-written file."""
+"""Rendering DOT text to files: every engine, missing and failing engines, atomic writes."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Neurons and both passes, collected from models."""
+"""`draw_neurons` and `draw_passes` of models."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A model drawn at every zoom: frames, boxes, what is repeated, and that nothing of the model changes."""
+"""`draw` of models: frames, boxes and repetitions at every zoom; the model does not change."""
 
 import re
 import shutil

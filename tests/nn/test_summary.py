@@ -1,4 +1,4 @@
-"""What a model says about itself: repr and summary."""
+"""`repr` and `summary` of models."""
 
 import numpy as np
 import pytest
