@@ -60,8 +60,9 @@ class Tensor(Variable, ArrayMethods):
     def __init__(
         self, data: Any, requires_grad: bool = False, name: str = "", *, dtype: npt.DTypeLike | None = None
     ) -> None:
+        flag = checked_flag(requires_grad)  # before the name: Tensor(1, 2, 3) was meant as a shape
         make_leaf(self, np.array(as_array(data, dtype)), False, checked_name(name))
-        self.requires_grad = checked_flag(requires_grad)
+        self.requires_grad = flag
 
     if not TYPE_CHECKING:  # a type checker would accept every name
 

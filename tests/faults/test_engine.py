@@ -368,7 +368,7 @@ def test_gradcheck_reports_unsuitable_functions():
         ag.gradcheck(ag.relu, np.array([1.0, 0.0]))
     with raises(AssertionError, "determin"):
         ag.gradcheck(restless, np.array([1.0]))
-    with raises(ValueError, "no gradient to check", r"detach\(\)"):
+    with raises(ValueError, "no output depends on an input", r"detach\(\)"):
         ag.gradcheck(lambda x: x.detach() * 2.0, np.array([1.0]))
 
 
