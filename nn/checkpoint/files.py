@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["FilePath", "existing_file", "read_npy_header", "replacing"]
+__all__ = ["FilePath", "existing_file", "read_npy_header", "replacing", "write_text"]
 
 FilePath = str | os.PathLike[str]
 
@@ -21,7 +21,7 @@ def existing_file(path: FilePath, kind: str = "file") -> Path:
     with contextlib.suppress(OSError, ValueError):
         if Path(path).is_file():
             return Path(path)
-    raise FileNotFoundError(2, f"there is no such {kind}", os.fspath(path))
+    raise FileNotFoundError(2, f"the {kind} does not exist", os.fspath(path))
 
 
 def read_npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -63,9 +63,9 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with replacing(Path(folder) / "numbers") as file:
+    ...     with replacing(Path(folder) / "data") as file:
     ...         _ = file.write(b"1 2 3")
-    ...     (Path(folder) / "numbers").read_bytes()
+    ...     (Path(folder) / "data").read_bytes()
     b'1 2 3'
     """
     target = Path(path).resolve()
@@ -89,6 +89,12 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
             raise
         _flush_folder(target.parent)
+
+
+def write_text(path: FilePath, text: str) -> None:
+    """Replace a text file atomically."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 @contextlib.contextmanager

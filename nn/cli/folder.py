@@ -49,17 +49,10 @@ class Trained:
     def save(self, path: Path) -> None:
         """Write everything to one checkpoint."""
         checkpoint.save(
-            path,
-            self.model,
-            columns=[column.state_dict() for column in self.columns],
-            target=self.target,
-            classes=self.classes,
-            scale=list(self.scale),
-            target_scale=list(self.target_scale),
-            settings=self.settings,
-            result=self.result,
-            history=self.history,
-        )
+            path, self.model, columns=[column.state_dict() for column in self.columns], target=self.target,
+            classes=self.classes, scale=list(self.scale), target_scale=list(self.target_scale),
+            settings=self.settings, result=self.result, history=self.history,
+        )  # fmt: skip
 
 
 def built(inputs: int, outputs: int, settings: dict[str, Any]) -> MLP:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.checkpoint.files import replacing
+from nn.checkpoint.files import write_text
 from nn.data.columns import encode, read_cells
 from nn.training.history import format_numbers
 
@@ -36,8 +36,7 @@ def predict(args: argparse.Namespace, out: Any) -> int:
     if args.output is None:
         out(text.getvalue().rstrip("\n"))
     else:
-        with replacing(args.output) as file:
-            file.write(text.getvalue().encode("utf-8"))
+        write_text(args.output, text.getvalue())
         out(f"wrote {args.output}: {len(values)} predictions of {run.target}")
     return 0
 

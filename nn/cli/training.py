@@ -14,6 +14,7 @@ import numpy as np
 
 import autograd
 from nn import metrics
+from nn.checkpoint.files import write_text
 from nn.data import Standardizer, train_test_split
 from nn.data.columns import Cells, encode, encode_target, infer_columns, read_cells
 from nn.loss import CrossEntropyLoss, MSELoss
@@ -21,7 +22,7 @@ from nn.show.plotting import confusion_figure, history_figure, saved, scatter_fi
 from nn.training import EarlyStopping, History, fit
 from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
-from nn.training.monitor.html_report import document, facts, monitored, table, write
+from nn.training.monitor.html_report import document, facts, monitored, table
 
 from .folder import Trained, built
 from .options import OPTIMIZERS, default_rate, scheduled
@@ -206,16 +207,11 @@ class Run:
             key: self.settings[key]
             for key in ("hidden", "activation", "optimizer", "lr", "schedule", "batch_size", "l2", "seed")
         }
-        parts = [
-            facts(shown),
-            "<h2>Diagnosis</h2>",
-            *monitored(self.monitor),
-            "<h2>Result on the test rows</h2>",
-            svg(result),
-        ]
+        parts = [facts(shown), "<h2>Diagnosis</h2>", *monitored(self.monitor)]
+        parts += ["<h2>Result on the test rows</h2>", svg(result)]
         if history.epochs:
             parts += ["<h2>Epochs</h2>", svg(history_figure(history)), self._epochs(history)]
-        write(self.args.out / "report.html", document(f"{self.name} from {Path(self.args.table).name}", parts))
+        write_text(self.args.out / "report.html", document(f"{self.name} from {Path(self.args.table).name}", parts))
 
     def _epochs(self, history: History) -> str:
         some = sorted({int(i) for i in np.linspace(0, history.epochs - 1, min(history.epochs, 12))})

@@ -152,7 +152,7 @@ def read_mnist(
     FileNotFoundError
         If a file does not exist; nothing is downloaded.
     ValueError
-        If a file is damaged, or the numbers of images and labels differ.
+        If a file is damaged, or there are more images than labels or vice versa.
 
     Examples
     --------

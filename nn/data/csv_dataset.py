@@ -71,7 +71,7 @@ class CSVDataset(BatchDataset):
     >>> import tempfile
     >>> from nn.data import DataLoader
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "numbers.csv"
+    ...     file = Path(folder) / "table.csv"
     ...     _ = file.write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(5)))
     ...     data = CSVDataset(file, target="b")
     ...     [(x.tolist(), y.tolist()) for x, y in DataLoader(data, batch_size=3)]
@@ -193,7 +193,7 @@ def _strict(reader: CSVReader) -> Batch:
 
 
 def _fast(reader: CSVReader) -> Batch | None:
-    """Read numbers by NumPy's parser, six times faster; None if a cell is not a number."""
+    """Read numeric cells by NumPy's parser, six times faster; None if a cell is not a number."""
     o, target = reader.options, reader.target
     used = sorted([*reader.features, *([] if target is None else [target])])
     if used != list(range(len(reader.names))) or not (reader.data or b"").strip():

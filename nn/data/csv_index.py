@@ -83,7 +83,7 @@ def index_csv(
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "numbers.csv"
+    ...     file = Path(folder) / "table.csv"
     ...     _ = file.write_text("a,b\n" + "1,2\n" * 5)
     ...     index_csv(file, block=2)
     CSVIndex(5 rows in 3 blocks of 2)

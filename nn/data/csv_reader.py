@@ -161,7 +161,7 @@ def read_csv_chunks(
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "numbers.csv"
+    ...     file = Path(folder) / "table.csv"
     ...     _ = file.write_text("a,b\n" + "1,2\n" * 5)
     ...     [len(part.X) for part in read_csv_chunks(file, target="b", rows=2)]
     [2, 2, 1]
@@ -273,7 +273,7 @@ class CSVReader:
         """Determine the columns from the first line."""
         o = self.options
         if o.header and all(parse_number(cell) is not None for cell in first):
-            raise self.fault("this line contains numbers, not names of columns; pass header=False")
+            raise self.fault("this line is numeric, but should contain the names of columns; pass header=False")
         self.names: list[str] = first if o.header else [str(i + 1) for i in range(len(first))]
         self.target: int | None = None if o.target is None else self.position(o.target)
         self.features: list[int] = (
@@ -394,6 +394,6 @@ def parse_number(cell: str) -> float | None:
 
 
 def sorted_labels(cells: Sequence[str]) -> list[str]:
-    """Return the distinct labels in order: by value if all are numbers, else alphabetically."""
+    """Return the distinct labels in order: by value if all are numeric, else alphabetically."""
     labels = set(cells)
     return sorted(labels, key=float if all(parse_number(label) is not None for label in labels) else None)

@@ -46,12 +46,12 @@ def same_length(arrays: tuple[Array, ...], names: tuple[str, ...] = ()) -> int:
 
 
 def as_rows(rows: Any, count: int, owner: str, copy: bool = True) -> Array:
-    """Return row numbers as an index array; raise if one is out of range."""
+    """Return indices of rows as an array; raise if one is out of range."""
     index = np.asarray(rows)
     if index.size == 0:
         index = index.astype(np.intp)
     if index.dtype.kind not in "iu" or index.ndim != 1:
-        raise TypeError(f"{owner} needs a flat list of row numbers, not {index.dtype.name} of shape {index.shape}")
+        raise TypeError(f"{owner} needs a flat list of row indices, not {index.dtype.name} of shape {index.shape}")
     wrong = np.flatnonzero((index < 0) | (index >= count))
     if wrong.size:
         raise IndexError(f"{owner}: row {index[wrong[0]]} (at position {wrong[0]}) is not in a set of {count} rows")
@@ -126,7 +126,7 @@ class TensorDataset(Dataset):
     Raises
     ------
     ValueError
-        If the numbers of rows differ.
+        If the arrays differ in length.
 
     Examples
     --------

@@ -71,7 +71,7 @@ def weight_of(loss: Any, target: Any) -> float:
 class Totals:
     """Sums over the batches of an epoch: the mean loss, and outputs for metrics that need all rows.
 
-    With a communicator the sums are those of this rank's rows; `numbers` and `state_dict` combine all ranks.
+    With a communicator the sums are those of this rank's rows; `numbers()` and `state_dict()` combine all ranks.
     """
 
     def __init__(self, metrics: Mapping[str, Metric], loss: Any, comm: Any = None) -> None:

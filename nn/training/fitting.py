@@ -108,7 +108,7 @@ def fit(
         steps of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
         several times in a step (`optim.LBFGS`, `optim.SAM`), nor, with `comm`, for models of other layers than this
         library's, or with layers that exchange messages (`BatchNorm1d`, dropout).  Attributes of modules may be
-        assigned between steps, and so may plain numbers that forward or the loss reads by name; values in other
+        assigned between steps, and so may scalars that forward or the loss reads by name; values in other
         places (a list, a dict, another object) are read once: pass ``compile=False`` if they change.
 
     Returns

@@ -176,7 +176,7 @@ TABLE = "length,width,kind\n" + "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in 
     [
         (["data.csv"], "choose from 'train'|choose from train"),
         (["train"], "required: table"),
-        (["train", "dta.csv"], "no such CSV file: dta.csv"),
+        (["train", "dta.csv"], "the CSV file does not exist: dta.csv"),
         (["train", "data.csv", "--target", "kin"], "its columns are length, width, kind"),
         (["train", "data.csv", "--hidden", "16x16"], "widths such as 16,16"),
         (["train", "data.csv", "--optimizer", "adamm"], "'adam'"),

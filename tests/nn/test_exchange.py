@@ -113,7 +113,7 @@ def test_weights_that_do_not_fit_change_nothing(path):
     save_safetensors(path, nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(9, 8)))
     model = mlp()
     before = model.state_dict()
-    with pytest.raises(ValueError, match=r"(?s)weights\.safetensors.*missing key '4\.weight'.*\(8, 9\).*\(8, 8\)"):
+    with pytest.raises(ValueError, match=r"(?s)weights\.safetensors.*missing key '4\.weight'.*\(8, 8\), got \(8, 9\)"):
         load_safetensors(path, model)
     assert all(np.array_equal(before[key], value) for key, value in model.state_dict().items())
     save_safetensors(path, {"0.bias": np.ones(8), "extra": np.ones(1)})
@@ -127,7 +127,7 @@ def test_damaged_and_foreign_files_raise(path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"weights\.safetensors: not a safetensors file, or a damaged one"):
             load_safetensors(path)
-    with pytest.raises(FileNotFoundError, match=r"no such safetensors file.*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"safetensors file does not exist.*nowhere"):
         load_safetensors(path.with_name("nowhere"))
 
 

@@ -233,8 +233,8 @@ def test_train_on_a_binary_file_is_an_error(contents, words, capsys):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["train", "nowhere.csv"], "no such CSV file: nowhere.csv"),
-        (["train", "."], "no such CSV file: ."),
+        (["train", "nowhere.csv"], "the CSV file does not exist: nowhere.csv"),
+        (["train", "."], "the CSV file does not exist: ."),
         (["predict", "nowhere", "x.csv"], "not the folder of a run"),
         (["report", "."], "not the folder of a run"),
         (["train", "x.csv", "--epochs", "0"], "--epochs"),

@@ -121,7 +121,7 @@ def test_trial_key_depends_on_settings_and_data_only():
         ('{"table": "t.csv", "metric": 3}', ['"metric" must be a name']),
         ('{"table": "t.csv", "metric": "accurcy"}', ["'accurcy' is not measured", "validation accuracy"]),
         ('{"table": "t.csv", "seeds": 99999, "grid": {"lr": [1, 2]}}', ["199,998 trials", "100,000"]),
-        ('{"table": "nowhere.csv"}', ["no such CSV file: nowhere.csv"]),
+        ('{"table": "nowhere.csv"}', ["the CSV file does not exist: nowhere.csv"]),
         ('{"table": "t.csv", "base": {"target": "z"}}', ["no column 'z'"]),
     ],
 )
@@ -138,7 +138,7 @@ def test_invalid_configuration_is_one_line(text, words, capsys):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["nowhere.json"], "no file nowhere.json"),
+        (["nowhere.json"], "file nowhere.json does not exist"),
         (["."], "cannot be read"),
         (["c.json", "--workers", "0"], "--workers"),
         (["c.json", "--seed", "x"], "--seed"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from nn.checkpoint.files import replacing
+from nn.checkpoint.files import write_text
 from nn.metrics import better
 
 from .config import Sweep, Trial
@@ -172,5 +172,4 @@ def write_csv(path: Path, rows: list[Row]) -> None:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with replacing(path) as file:
-        file.write(text.getvalue().encode("utf-8"))
+    write_text(path, text.getvalue())

@@ -358,18 +358,9 @@ def never_updates(e: Evidence) -> Verdict | None:
 
 
 RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
-    nan,
-    divergence,
-    exploding,
-    vanishing,
-    dead_units,
-    saturation,
-    rate_too_large,
-    rate_too_small,
-    never_updates,
-    over_fitting,
-    plateau,
-)
+    nan, divergence, exploding, vanishing, dead_units, saturation, rate_too_large, rate_too_small, never_updates,
+    over_fitting, plateau,
+)  # fmt: skip
 
 
 def diagnose(monitor: Any) -> Report:

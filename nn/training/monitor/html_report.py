@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from nn.checkpoint.files import replacing
+from nn.checkpoint.files import write_text
 from nn.show.plotting import svg
 
 from .plots import monitor_figure
@@ -56,14 +54,9 @@ def verdicts(report: Any) -> str:
     return head + "\n".join(found)
 
 
-def number(value: float) -> str:
-    """Format a number for a table."""
-    return f"{value:.3g}" if math.isfinite(value) else str(value)
-
-
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return a table as HTML."""
-    cells = ["".join(f"<td>{html.escape(c if isinstance(c, str) else number(c))}</td>" for c in row) for row in rows]
+    cells = ["".join(f"<td>{html.escape(c if isinstance(c, str) else f'{c:.3g}')}</td>" for c in row) for row in rows]
     top = "".join(f"<th>{html.escape(h)}</th>" for h in head)
     return f"<table><tr>{top}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
@@ -99,19 +92,8 @@ def outputs(monitor: Any) -> str:
 
 def monitored(monitor: Any) -> list[str]:
     """Return the report of a monitor as parts of a page."""
-    return [
-        verdicts(monitor.report()),
-        "<h2>Figures</h2>",
-        svg(monitor_figure(monitor)),
-        parameters(monitor),
-        outputs(monitor),
-    ]
-
-
-def write(path: Any, text: str) -> None:
-    """Write a page, replacing an existing file atomically."""
-    with replacing(Path(path)) as file:
-        file.write(text.encode("utf-8"))
+    figure = svg(monitor_figure(monitor))
+    return [verdicts(monitor.report()), "<h2>Figures</h2>", figure, parameters(monitor), outputs(monitor)]
 
 
 def facts(entries: Mapping[str, Any]) -> str:
@@ -122,4 +104,4 @@ def facts(entries: Mapping[str, Any]) -> str:
 
 def page(monitor: Any, path: Any, title: str = "Training report") -> None:
     """Write the report of a monitor to a file."""
-    write(path, document(title, monitored(monitor)))
+    write_text(path, document(title, monitored(monitor)))

@@ -172,7 +172,7 @@ class Monitor:
 
     @property
     def held(self) -> list[bool]:
-        """Whether the optimizer holds each parameter; all True without an optimizer."""
+        """For each parameter, True if the optimizer holds it or there is none."""
         if self.optimizer is None:
             return [True] * len(self.names)
         held = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
