@@ -97,7 +97,7 @@ class FloatReplay:
         self._recorded_results = [getattr(r, "_data", r) for r in program.results]
         # Weak references until the recorded graph is gone, then the variables that still exist.
         self._leaves: list[Any] = list(map(weakref.ref, program.leaves))
-        self._states = [(x._requires_grad, x.hooks) for x in program.leaves]
+        self._states = [(x._requires_grad, x.notes.hooks) for x in program.leaves]
         place = {node: i for i, node in enumerate(program.inputs)}
         self._targets: list[Any] = [place.get(variable, weakref.ref(variable)) for variable in variables]
 
@@ -105,7 +105,7 @@ class FloatReplay:
         """Return whether the variables want gradients and have the hooks that they had when recorded."""
         held = self._leaves if self._runner is not None else [reference() for reference in self._leaves]
         for x, (wanted, hooks) in zip(held, self._states, strict=True):
-            if x is not None and (x._requires_grad is not wanted or x.hooks is not hooks):
+            if x is not None and (x._requires_grad is not wanted or x.notes.hooks is not hooks):
                 return False
         return True
 

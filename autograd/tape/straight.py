@@ -64,7 +64,7 @@ class Replay:
         """Return whether the variables have the shapes, dtypes and hooks that they had when recorded."""
         for x, wanted, hooks, shape, dtype in self._states:
             data = x._data
-            if x._requires_grad is not wanted or x.hooks is not hooks:
+            if x._requires_grad is not wanted or x.notes.hooks is not hooks:
                 return False
             if shape is not None and (data.shape != shape or (data.dtype is not dtype and data.dtype != dtype)):
                 return False
@@ -89,7 +89,7 @@ class Replay:
 def _state(x: Node) -> tuple[Any, ...]:
     data = x._data
     shape, dtype = (None, None) if type(data) is float else (data.shape, data.dtype)
-    return x, x._requires_grad, x.hooks, shape, dtype
+    return x, x._requires_grad, x.notes.hooks, shape, dtype
 
 
 class _Writer:

@@ -111,7 +111,7 @@ def refuse_nan(name: str, loss: Any, target: Any) -> Any:
     """Return the loss; raise if it is nan because the target contains nan."""
 
     def refuse(loss: Any, target: Any) -> None:
-        if np.isnan(loss).any() if np.ndim(loss) else loss != loss:
+        if np.isnan(loss).any() if getattr(loss, "ndim", 0) else loss != loss:
             no_nan(name, target)
 
     guard(refuse, loss, target)
