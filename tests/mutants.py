@@ -45,7 +45,7 @@ TESTS = (
         "checkpointing": ["test_checkpointing", "test_lifetime"],
         "mistakes": ["test_mistakes"],
     }
-    | dict.fromkeys(("recording", "program", "memory", "straight", "signature", "compiled", "into"), TAPE)
+    | dict.fromkeys(("recording", "program", "memory", "straight", "signature", "compiled"), TAPE)
 )
 OPERATIONS = ["test_primitives", "test_values", "test_kinks", "test_backward", "test_transforms"]
 SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
