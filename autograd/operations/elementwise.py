@@ -208,7 +208,10 @@ def square(x: Operand) -> Operand:
     return x * x
 
 
-@elementwise(lambda y, x: -y * y, scalar="1.0 / x", onnx="Reciprocal", sample=(0.5, 2.0))
+@elementwise(
+    lambda y, x: -y * y,
+    scalar="1.0 / x", into=lambda x, out: np.divide(1.0, x, out), onnx="Reciprocal", sample=(0.5, 2.0),
+)  # fmt: skip
 def reciprocal(x: Operand) -> Operand:
     """Return the reciprocal ``1 / x``.
 
@@ -216,11 +219,6 @@ def reciprocal(x: Operand) -> Operand:
     0.25
     """
     return 1.0 / x
-
-
-@writes_into(reciprocal)
-def _reciprocal_into(x: Operand, out: Operand) -> Operand:
-    return np.divide(1.0, x, out)
 
 
 @elementwise(lambda y, x: y * math.log(2.0), scalar="math.exp2(x)", composition=lambda x: exp(x * math.log(2.0)))

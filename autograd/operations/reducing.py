@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from autograd.forms import writes_into
 from autograd.operands import Operand, holds_objects, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 
@@ -38,7 +37,10 @@ Function = Callable[..., Operand]
 _sum: Function = np.add.reduce  # np.sum without its overhead
 
 
-@linear(lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)), onnx="ReduceSum")
+@linear(
+    lambda g, y, x, axis, keepdims: broadcast_to(expanded(g, x, axis, keepdims), shape_of(x)),
+    into=_sum, onnx="ReduceSum",
+)  # fmt: skip
 def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     """Return the sum along `axis`, or of all elements.
 
@@ -46,11 +48,6 @@ def sum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     array([4., 6.])
     """
     return x if type(x) is float else _sum(x, axis=axis, keepdims=keepdims)
-
-
-@writes_into(sum)
-def _sum_into(x: Operand, out: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
-    return _sum(x, axis=axis, out=out, keepdims=keepdims)
 
 
 def _divided(g: Operand, n: float) -> Operand:
