@@ -15,12 +15,12 @@ decorator                    the operation                                      
 ``@nondifferentiable()``     has no derivative (a rank, a comparison)            none
 ============================ =================================================== ====================================
 
-`y` is the result and `g` the cotangent, the gradient of the loss with respect to `y`.  Write rules in functions of
-`autograd`, not of NumPy: the same line is then evaluated on floats, on arrays, and on nodes when a second derivative
-is wanted.  A rule of None says that no gradient passes to that argument.  Arguments with a default are parameters:
-they are handed to the rules by keyword, and are not differentiated.  No rule undoes broadcasting, which the engine
-does, and none changes its arguments or `g` in place.  The forward sees plain floats and arrays; ``xp(x)`` is `math`
-for a float and NumPy for an array, so that one body serves both.
+`y` is the result and `g` the cotangent, the gradient of the loss with respect to `y`.  Write rules with functions of
+`autograd`, not of NumPy: the same line is then evaluated on floats and arrays, and on nodes for second derivatives.  A
+rule of None means that no gradient passes to that argument.  Arguments with a default are parameters: they are passed
+to the rules by keyword and are not differentiated.  The engine undoes broadcasting.  Rules must not modify their
+arguments or `g` in place.  The forward function gets floats and arrays; ``xp(x)`` is `math` for a float and NumPy for
+an array, so that one expression is valid for both.
 
 Everything else that the library can use of an operation is an option of its decorator:
 
@@ -43,7 +43,7 @@ The Gaussian bump :math:`y = e^{-x^2/2}` has the derivative :math:`-x\,y`:
 ... def bump(x):
 ...     return xp(x).exp(-0.5 * x * x)
 
-It now takes floats, arrays, `Value`s and `Tensor`s, mixes and broadcasts with everything else, and is in the table:
+It accepts floats, arrays, `Value`s and `Tensor`s, broadcasts like the built-in operations, and is in the table:
 
 >>> bump(0.0), bump(np.zeros(2))
 (1.0, array([1., 1.]))
@@ -54,7 +54,7 @@ array([-1.3237, -1.8196])
 >>> PRIMITIVES["bump"]
 <primitive bump>
 
-Derivatives of any order, in both modes, come from the one line:
+The same line gives derivatives of any order, in both modes:
 
 >>> ag.grad(ag.grad(bump))(0.0)
 -1.0
@@ -64,7 +64,7 @@ True
 array([[-1.,  0.],
        [ 0., -1.]])
 
-Check the rule against differences before trusting it; a wrong one is named:
+Check the rule against finite differences:
 
 >>> bool(ag.gradcheck(bump, np.linspace(-2.0, 2.0, 5))), bool(ag.gradgradcheck(bump, np.linspace(-2.0, 2.0, 5)))
 (True, True)
@@ -75,7 +75,7 @@ Check the rule against differences before trusting it; a wrong one is named:
 Traceback (most recent call last):
 autograd.checking.gradcheck.GradcheckError: gradcheck: 1 of 1 derivatives disagree; ... likely cause: a sign
 
-Pictures know it too:
+It can be drawn:
 
 >>> print(ag.draw(bump(x)).source)
 digraph computation {

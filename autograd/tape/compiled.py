@@ -102,7 +102,7 @@ class Compiled(Recorded):
             return self._call(args, kwargs)
         if mode is not True and mode is not False:  # the watcher is notified of every operation
             return self._eagerly(args, kwargs)
-        key, numbers, sources = signature_of(args, kwargs, mode)
+        key, inputs, sources = signature_of(args, kwargs, mode)
         with self._lock:
             if self._is_running:  # called by one of its own callbacks, whose program is writing into its arrays
                 return self._eagerly(args, kwargs)
@@ -110,7 +110,7 @@ class Compiled(Recorded):
                 if program.holds():
                     self._is_running = True
                     try:
-                        return program(numbers, sources)
+                        return program(inputs, sources)
                     except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
                         # An error is raised again by the line that causes it.  Other calls succeed, such as those in
                         # which only the derivative of a float is infinite.

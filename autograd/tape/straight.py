@@ -103,7 +103,7 @@ class _Writer:
         self.names: dict[Any, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
-        self.numbers: dict[Any, np.ndarray[Any, Any]] = {}
+        self.scalars: dict[Any, np.ndarray[Any, Any]] = {}
         self.parameters = [self._named(node, name) for node, name in zip(program.inputs, names, strict=True)]
 
     # ------------------------------------------------------------------------------------------ names
@@ -219,9 +219,9 @@ class _Writer:
         if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":
             return text
         key = (float(a).hex(), dtype)
-        if key not in self.numbers:
-            self.numbers[key] = np.array(a, dtype)
-        return self._bind(self.numbers[key], f"c_{a}")
+        if key not in self.scalars:
+            self.scalars[key] = np.array(a, dtype)
+        return self._bind(self.scalars[key], f"c_{a}")
 
     def _view(self, step: Step, args: Sequence[str]) -> str | None:
         """Return the source of a view of the same memory; None for other operations."""
