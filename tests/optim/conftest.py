@@ -1,6 +1,6 @@
 """Make `optimizer_problem` and `schedule_cases` importable by the tests of this folder.
 
-Scripts that record other libraries' numbers need those libraries; they are no tests.
+Scripts that record results of other libraries need these libraries and are not collected.
 """
 
 import sys
