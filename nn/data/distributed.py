@@ -164,13 +164,9 @@ class OwnBatches:
         self.count: int = max(comm.allgather(len(batches) if hasattr(batches, "__len__") else 0))
 
     @property
-    def position(self) -> int:
-        """The number of batches returned in the current epoch."""
-        return int(getattr(self.batches, "position", 0))
-
-    @property
-    def _resuming(self) -> bool:
-        return bool(getattr(self.batches, "_resuming", False))
+    def start(self) -> int:
+        """The batch with which the next iteration starts."""
+        return int(getattr(self.batches, "start", 0))
 
     def __len__(self) -> int:
         """Return the largest number of batches of any rank; 0 if unknown."""

@@ -108,6 +108,11 @@ class DataLoader:
         self._key = 0
         self._resuming = False
 
+    @property
+    def start(self) -> int:
+        """The batch with which the next iteration starts: 0, or after `load_state_dict` that of the interruption."""
+        return self.position if self._resuming else 0
+
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         whole, rest = divmod(len(self.sampler), self.batch_size)

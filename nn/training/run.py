@@ -172,7 +172,7 @@ class Run:
             finally:
                 display.close()
         if self.history.stopped.startswith("the loss is") and not self.rank:
-            warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=4)
+            warnings.warn(f"training ended early: {self.history.stopped}", RuntimeWarning, stacklevel=3)
         return self.history
 
     def _end_interrupted(self, save_to: Path | None, display: Progress) -> None:
@@ -211,7 +211,7 @@ class Run:
         self._optimizer_mode("train")
         stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.step
         count = len(self.loader) if hasattr(self.loader, "__len__") else math.inf
-        place = first = getattr(self.loader, "position", 0) if getattr(self.loader, "_resuming", False) else 0
+        place = first = getattr(self.loader, "start", 0)
         for place, batch in enumerate(self.loader, first + 1):
             stepper.announce(interrupt.pressed, bool(self.history.stopped))
             self.last_loss = value = stepper.take(batch, self.totals, place == count)
