@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from looping import each
 
 import autograd as ag
 from autograd import GradientWarning, Tensor, Value, gradients
@@ -50,8 +51,7 @@ OF_NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("kind", [Value, Tensor])
-@pytest.mark.parametrize(("f", "xs", "value", "grads"), [row[1:] for row in OF_NUMBERS], ids=[r[0] for r in OF_NUMBERS])
+@each([Value, Tensor], [row[1:] for row in OF_NUMBERS])
 def test_derivative_of_a_number_at_a_kink_follows_the_convention(kind, f, xs, value, grads):
     nodes = [kind(x, requires_grad=True) for x in xs]
     with np.errstate(all="ignore"):
@@ -65,8 +65,7 @@ def test_derivative_of_a_number_at_a_kink_follows_the_convention(kind, f, xs, va
 CURVED = [row for row in OF_NUMBERS if "square root" not in row[0] and "angle of a tiny" not in row[0]]
 
 
-@pytest.mark.parametrize("kind", [Value, Tensor])
-@pytest.mark.parametrize(("f", "xs"), [row[1:3] for row in CURVED], ids=[row[0] for row in CURVED])
+@each([Value, Tensor], [row[1:3] for row in CURVED])
 def test_second_derivative_at_a_kink_is_finite(kind, f, xs):
     nodes = [kind(x, requires_grad=True) for x in xs]
     with np.errstate(all="ignore"):

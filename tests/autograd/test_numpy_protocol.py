@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 import pytest
+from looping import each
 
 import autograd as ag
 from autograd import Tensor, Value
@@ -143,7 +144,7 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", UFUNCS)
+@each(UFUNCS)
 def test_a_ufunc_of_a_tensor_is_a_tensor(name):
     ufunc = getattr(np, name)
     result = ufunc(Tensor(A, requires_grad=True))
@@ -151,7 +152,7 @@ def test_a_ufunc_of_a_tensor_is_a_tensor(name):
     np.testing.assert_allclose(result.data, ufunc(A), rtol=1e-15)
 
 
-@pytest.mark.parametrize("name", UFUNCS)
+@each(UFUNCS)
 def test_a_ufunc_of_a_value_is_a_value(name):
     ufunc = getattr(np, name)
     result = ufunc(Value(0.4))
@@ -159,7 +160,7 @@ def test_a_ufunc_of_a_value_is_a_value(name):
     assert result.data == pytest.approx(float(ufunc(0.4)), rel=1e-15)
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@each(PAIRS)
 def test_a_ufunc_of_an_array_and_a_tensor_records(name):
     ufunc = getattr(np, name)
     for x, y in ((A, Tensor(B, requires_grad=True)), (Tensor(A, requires_grad=True), B), (Tensor(A), Tensor(B))):
@@ -168,7 +169,7 @@ def test_a_ufunc_of_an_array_and_a_tensor_records(name):
         np.testing.assert_allclose(result.data, ufunc(A, B), rtol=1e-15)
 
 
-@pytest.mark.parametrize(("name", "f"), FUNCTIONS.items(), ids=FUNCTIONS)
+@each(FUNCTIONS.items())
 def test_a_function_of_numpy_records(name, f):
     x = Tensor(A, requires_grad=True)
     result, expected = f(x), f(A)

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from looping import each
 from samples import CASES, SAMPLES
 
 import autograd as ag
@@ -17,7 +18,7 @@ PAIRS = {key: case for key, case in PER_ELEMENT.items() if len(case.sources) == 
 
 
 def cases(chosen):
-    return pytest.mark.parametrize("case", chosen.values(), ids=chosen)
+    return each(chosen.values())
 
 
 def tensors(case, arrays):
@@ -67,7 +68,7 @@ def test_every_primitive_has_a_sample():
     assert set(SAMPLES) <= set(PRIMITIVES)
 
 
-@pytest.mark.parametrize("name", OURS)
+@each(OURS)
 def test_a_sample_uses_its_primitive(name):
     for case in SAMPLES[name]:
         nodes = [Tensor(np.asarray(a, dtype=float), requires_grad=True) for a in case.operands()]

@@ -10,6 +10,7 @@ import weakref
 
 import numpy as np
 import pytest
+from looping import each
 from samples import CASES
 
 import autograd as ag
@@ -35,7 +36,7 @@ def near(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@each(CASES.values())
 def test_every_primitive_is_replayed_on_other_data(case):
     """The operands are inputs, with other values in the second and third call."""
 
@@ -62,7 +63,7 @@ def test_every_primitive_is_replayed_on_other_data(case):
 PER_ELEMENT = {key: case for key, case in CASES.items() if case.per_element}
 
 
-@pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
+@each(PER_ELEMENT.values())
 def test_elementwise_graph_gives_the_bits_of_eager(case):
     """Several operations in a row, so that results overwrite operands that are no longer needed."""
 

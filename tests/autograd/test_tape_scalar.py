@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from looping import each
 from samples import CASES
 
 import autograd as ag
@@ -97,7 +98,7 @@ def numbers_for(case, seed):
 PER_ELEMENT = {key: case for key, case in CASES.items() if case.per_element}
 
 
-@pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
+@each(PER_ELEMENT.values())
 def test_every_primitive_of_floats_gives_the_bits_of_eager(case, runner):
     leaves = [Value(0.0) for _ in case.sources]
 
@@ -108,7 +109,7 @@ def test_every_primitive_of_floats_gives_the_bits_of_eager(case, runner):
     compare(loss, leaves, [numbers_for(case, seed) for seed in range(5)])
 
 
-@pytest.mark.parametrize("case", PER_ELEMENT.values(), ids=PER_ELEMENT)
+@each(PER_ELEMENT.values())
 def test_every_primitive_at_ties_kinks_and_signed_zeros(case, runner):
     """Errors and infinities are those of eager computation, too."""
     leaves = [Value(0.5) for _ in case.sources]
@@ -156,7 +157,7 @@ def grown(rng, leaves, count):
     return sum(pool[-8:])
 
 
-@pytest.mark.parametrize("seed", range(12))
+@each(range(12))
 def test_random_graph_gives_the_bits_of_eager(seed, runner):
     rng = random.Random(seed)
     leaves = [Value(0.0) for _ in range(rng.randint(1, 6))]
@@ -401,7 +402,7 @@ def test_forgotten_zero_grad_warns():
                 p.data = p.data - 0.01 * p.grad
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
+@each(KINDS[1:])
 def test_kinds_are_operations_of_autograd(kind):
     assert ag.extend.PRIMITIVES[kind].forward.__module__.startswith("autograd.")
 

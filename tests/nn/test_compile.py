@@ -3,8 +3,8 @@
 import zlib
 
 import numpy as np
-import pytest
 from cases import CASES, drawn
+from looping import each
 from replaying import assert_same, eagerly, measured, reseeded
 
 import autograd as ag
@@ -35,7 +35,7 @@ def both(case, dtype=np.float64):
     return modules, [ag.compile(step_of(modules[0])), eagerly(step_of(modules[1]))]
 
 
-@pytest.mark.parametrize("key", CASES)
+@each(CASES)
 def test_replay_on_other_inputs_equals_eager(key):
     case = CASES[key]
     (ours, theirs), (tape, eager) = both(case)
@@ -50,7 +50,7 @@ def test_replay_on_other_inputs_equals_eager(key):
 FLOAT32 = {key: case for key, case in CASES.items() if case.options.get("reduction", "mean") == "mean"}
 
 
-@pytest.mark.parametrize("key", FLOAT32)
+@each(FLOAT32)
 def test_replay_in_float32_equals_eager(key):
     case = FLOAT32[key]
     (ours, theirs), (tape, eager) = both(case, np.float32)
@@ -69,7 +69,7 @@ def test_replay_in_float32_equals_eager(key):
 OF_VALUES = list({case.name: key for key, case in CASES.items() if case.options.get("reduction") != "none"}.values())
 
 
-@pytest.mark.parametrize("key", OF_VALUES)
+@each(OF_VALUES)
 def test_modules_of_values_take_arrays(key):
     case = CASES[key]
     ours, theirs = (reseeded(scalarize(case.module())) for _ in "ab")

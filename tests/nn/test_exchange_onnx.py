@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looping import each
 
 import autograd as ag
 import nn
@@ -71,8 +72,9 @@ def path(tmp_path):
 # ---------------------------------------------------------------------------------------------- operations
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@each(CASES.values())
 def test_every_operation_exports_the_same_values(case, path):
+    path.unlink(missing_ok=True)
     arrays = case.operands()
     fixed = {} if len(case.constant) == len(arrays) else {i: arrays[i] for i in case.constant}
     inputs = [a for i, a in enumerate(arrays) if i not in fixed]

@@ -3,8 +3,8 @@
 import inspect
 
 import numpy as np
-import pytest
 from cases import CASES, SMOOTH
+from looping import each
 
 import nn
 from autograd import gradcheck, gradgradcheck
@@ -36,7 +36,7 @@ def reseed(module):
             part.rng = np.random.default_rng(5)
 
 
-@pytest.mark.parametrize("key", SMOOTH)
+@each(SMOOTH)
 def test_first_derivatives_equal_finite_differences(key):
     checked(SMOOTH[key], gradcheck)
 
@@ -45,7 +45,7 @@ def test_first_derivatives_equal_finite_differences(key):
 ONCE = {key: case for key, case in DIFFERENTIABLE.items() if case.options.get("reduction", "none") == "none"}
 
 
-@pytest.mark.parametrize("key", ONCE)
+@each(ONCE)
 def test_second_derivatives_equal_finite_differences(key):
     checked(ONCE[key], gradgradcheck)
 

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from cases import CASES
+from looping import each
 
 import nn
 from autograd import Tensor
@@ -185,7 +186,7 @@ def test_related_losses_agree():
     np.testing.assert_allclose(F.cosine_similarity(A, Y), 1 - F.cosine_embedding_loss(A, Y, np.ones(5), 0.0, "none"))
 
 
-@pytest.mark.parametrize("key", [k for k, case in CASES.items() if case.options.get("reduction") == "none"])
+@each([k for k, case in CASES.items() if case.options.get("reduction") == "none"])
 def test_reduction_sum_equals_the_sum_of_reduction_none(key):
     case = CASES[key]
     arrays = case.arrays()
@@ -248,7 +249,7 @@ def test_embedding_padding_row_receives_no_gradient():
 DERIVED = [c for c in vars(nn).values() if isinstance(c, type) and hasattr(c, "_function")]
 
 
-@pytest.mark.parametrize("kind", DERIVED)
+@each(DERIVED)
 def test_derived_module_has_the_options_defaults_and_summary_of_its_function(kind):
     function = inspect.signature(kind._function).parameters
     module = inspect.signature(kind).parameters

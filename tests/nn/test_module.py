@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import CASES
+from looping import each
 
 import autograd as ag
 import nn
@@ -315,7 +316,7 @@ def test_import_with_another_autograd_package_raises_with_its_path(tmp_path):
     assert str(tmp_path) in last
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@each(CASES.values())
 def test_state_dict_of_every_layer_survives_loading_and_pickle(case):
     model, twin = case.module(), getattr(nn, case.name)(**case.options)
     arrays = case.arrays()

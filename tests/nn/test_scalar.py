@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 from cases import CASES
+from looping import each
 
 import nn
 from autograd import Tensor, Value
@@ -20,7 +21,7 @@ def reseed(module):
     return module
 
 
-@pytest.mark.parametrize("key", CASES)
+@each(CASES)
 def test_scalarized_module_equals_the_original(key):
     case = CASES[key]
     module, twin = (reseed(m) for m in (case.module(), scalarize(case.module())))

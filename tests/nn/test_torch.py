@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 from cases import RECORDED
+from looping import each
 
 from autograd import Tensor
 
@@ -36,7 +36,7 @@ def test_every_shared_case_is_recorded():
     assert NUMBERS.keys() == RECORDED.keys()
 
 
-@pytest.mark.parametrize("key", RECORDED)
+@each(RECORDED)
 def test_values_gradients_and_buffers_equal_pytorch(key):
     case, expected = RECORDED[key], NUMBERS[key]
     module = case.module()

@@ -3,6 +3,10 @@
 import functools
 import inspect
 import itertools
+import os
+
+# Names separated by spaces: loops run the cases that mention one of them. Used by tests/test_recipes.py.
+ONLY = os.environ.get("ONLY_CASES", "").split()
 
 
 def each(*tables):
@@ -14,6 +18,9 @@ def each(*tables):
         [value for part in parts for value in (part if isinstance(part, tuple) else (part,))]
         for parts in itertools.product(*map(list, tables))
     ]
+    count = len(cases[0])
+    if ONLY:
+        cases = [case for case in cases if any(name in repr(case) for name in ONLY)]
 
     def decorate(test):
         @functools.wraps(test)
@@ -26,7 +33,7 @@ def each(*tables):
                     raise
 
         signature = inspect.signature(test)
-        run.__signature__ = signature.replace(parameters=list(signature.parameters.values())[len(cases[0]) :])
+        run.__signature__ = signature.replace(parameters=list(signature.parameters.values())[count:])
         return run
 
     return decorate
