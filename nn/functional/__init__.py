@@ -2,12 +2,12 @@
 
 from autograd import leaky_relu, relu, sigmoid, tanh
 
-from . import binary, layer, normalise, pairs, rectifiers, regression, smooth
+from . import binary, layer, normalization, pairs, rectifiers, regression, smooth
 from .binary import *
 from .cross_entropy import cross_entropy, kl_div, multi_margin_loss, nll_loss
 from .dropout import alpha_dropout, dropout
 from .layer import *
-from .normalise import *
+from .normalization import *
 from .pairs import *
 from .rectifiers import *
 from .regression import *
@@ -19,7 +19,7 @@ __all__ = [
 ]  # fmt: skip
 __all__ += binary.__all__
 __all__ += layer.__all__
-__all__ += normalise.__all__
+__all__ += normalization.__all__
 __all__ += pairs.__all__
 __all__ += rectifiers.__all__
 __all__ += regression.__all__
