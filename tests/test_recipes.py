@@ -101,9 +101,11 @@ def enumerating(path, tables, modules):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names} & modules
-        elif isinstance(node, ast.ImportFrom) and (helper := path.parent / f"{node.module}.py").exists():
+        elif isinstance(node, ast.ImportFrom):
             imported = {alias.name for alias in node.names}
-            names |= imported if node.module in modules else imported & enumerating(helper, tables, modules)
+            for helper in (folder / f"{node.module}.py" for folder in path.parents[:2]):
+                if helper.exists():
+                    names |= imported if node.module in modules else imported & enumerating(helper, tables, modules)
     count = 0
     while len(names) > count:
         count = len(names)

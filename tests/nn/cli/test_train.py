@@ -13,7 +13,7 @@ from nn.__main__ import main
 from nn.cli.options import arguments, widths
 from nn.cli.training import make_folder
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 IRIS = str(ROOT / "demos/data/iris.csv")
 
 

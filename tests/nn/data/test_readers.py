@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import nn
 from nn.data import CSVDataset, open_npy, read_csv, read_csv_chunks, read_idx, read_mnist
 
-DATA = Path(__file__).resolve().parents[2] / "demos/data"
+DATA = Path(__file__).resolve().parents[3] / "demos/data"
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 Run with a Python that has PyTorch (2.13.0 was used)::
 
-    python tests/optim/record_schedules.py
+    python tests/optim/lr_scheduler/record_schedules.py
 """
 
 import gzip

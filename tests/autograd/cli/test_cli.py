@@ -16,7 +16,7 @@ from autograd.cli.doctor import Finding, examine, report
 from autograd.cli.inputs import UsageError, read_formula
 from autograd.cli.parsing import ExpressionError, names_in
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NEURON = ["tanh(a*b + c)", "a=2", "b=-3", "c=10"]
 
 

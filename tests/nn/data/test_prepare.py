@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nn.data import Standardizer, Subset, TensorDataset, one_hot, random_split, standardize, train_test_split
 
-DATA = Path(__file__).resolve().parents[2] / "demos/data"
+DATA = Path(__file__).resolve().parents[3] / "demos/data"
 
 
 def wine():

@@ -30,7 +30,7 @@ from nn.data import (
 )
 from nn.data.mapped import shard_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "demos/data"
 
 

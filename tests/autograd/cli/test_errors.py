@@ -11,7 +11,7 @@ import pytest
 
 from autograd.cli.commands import main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

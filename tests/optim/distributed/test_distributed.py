@@ -26,7 +26,7 @@ from optim.distributed import (
 )
 from optim.distributed.communicator import LAUNCHERS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = [n for n in optim.__all__ if hasattr(getattr(optim, n), "zero_grad") and n not in ("Optimizer", "Muon")]
 
 

@@ -14,7 +14,7 @@ import nn
 from autograd.drawing import render as r
 from autograd.drawing.themes import THEMES
 
-sys.path.append(str(Path(__file__).parent.parent / "autograd"))
+sys.path.append(str(Path(__file__).parents[2] / "autograd"))
 from dots import attributes, boxes, edge_labels, frames, labels
 
 SVG = "{http://www.w3.org/2000/svg}"

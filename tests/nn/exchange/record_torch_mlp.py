@@ -1,6 +1,6 @@
 """Record a network of PyTorch, its outputs, and that PyTorch takes ours: needs torch, safetensors and this project.
 
-    PYTHONPATH=. python tests/nn/record_torch_mlp.py
+    PYTHONPATH=. python tests/nn/exchange/record_torch_mlp.py
 
 writes ``recorded/torch_mlp.safetensors`` (weights by `torch.nn`'s names), ``recorded/torch_mlp_outputs.safetensors``
 (inputs `x`, outputs `y`) and ``recorded/torch_bfloat16.safetensors``, and fails if the file that `nn` writes from the

@@ -17,7 +17,7 @@ from nn.cli.folder import load_run
 from nn.cli.options import OPTIMIZERS, SCHEDULES
 from nn.data.columns import read_cells
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "demos/data"
 QUICK = ("--epochs", "2", "--hidden", "4", "--quiet")
 

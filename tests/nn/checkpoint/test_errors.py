@@ -21,7 +21,7 @@ from nn.checkpoint import CheckpointError
 from nn.data import DataLoader, TensorDataset
 from optim.lr_scheduler import StepLR
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Bag:

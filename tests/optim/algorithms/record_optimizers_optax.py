@@ -2,7 +2,7 @@
 
 Run with a Python that has JAX and optax (0.2.8 was used)::
 
-    python tests/optim/record_optimizers_optax.py
+    python tests/optim/algorithms/record_optimizers_optax.py
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 Run with a Python that has PyTorch (2.13.0 was used)::
 
-    python tests/optim/record_optimizers_torch.py
+    python tests/optim/algorithms/record_optimizers_torch.py
 
 Gradients come from the NumPy problem, so that only the update rules are compared. Muon orthogonalises in bfloat16 in
 PyTorch; here its `bfloat16` is replaced so that the same code runs in float64. The default number type is float64 too:

@@ -21,7 +21,7 @@ reference = pytest.importorskip("onnx.reference")
 
 def samples():
     """The table of samples of every primitive, which the tests of `autograd` keep."""
-    path = Path(__file__).resolve().parents[1] / "autograd" / "samples.py"
+    path = Path(__file__).resolve().parents[2] / "autograd" / "samples.py"
     spec = importlib.util.spec_from_file_location("samples_of_primitives", path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

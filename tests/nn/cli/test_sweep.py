@@ -18,7 +18,7 @@ from nn.cli.sweep.pool import finished
 from nn.cli.sweep.results import Records, aligned
 from nn.cli.sweep.worker import run_trial
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 IRIS = str(ROOT / "demos/data/iris.csv")
 QUICK = {"target": "target", "hidden": [4], "epochs": 2, "lr": 0.02}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
