@@ -1,13 +1,13 @@
-"""Break every line of the engine in turn and see whether a test notices.
+"""Change the core in many small ways and check that a test fails for each change.
 
-    python tests/mutants.py                                                 # graph, rules, reverse, backward
-    python tests/mutants.py autograd/operations/elementwise.py --jobs 2     # every derivative rule of a module
-    python tests/mutants.py autograd/rules.py --line 61                     # one line, with what the tests said
+    python tests/mutants.py                                                 # the seven files of the core
+    python tests/mutants.py autograd/operations/elementwise.py --jobs 2     # every derivative of a module
+    python tests/mutants.py autograd/rules.py --line 61                     # one line, with the output of the tests
 
 Each mutant is one small change of the syntax tree: a sign, an operator, an operand left out, a condition negated or
-fixed, arguments exchanged, a statement removed.  It is imported in place of the module, in a process of its own, and
-the tests run until the first fails.  A mutant that no test notices survives: a test is missing, or the code is.  Those
-that cannot be noticed are argued in `ARGUED`.  Run by hand; it takes minutes.
+fixed, arguments exchanged, a statement removed. It replaces the module in a separate process, which runs the tests
+until the first failure. A mutant that passes all tests survives: a test is missing, or the code is superfluous.
+Mutants that are equivalent to the original are listed in `ARGUED` with the reason.
 """
 
 import argparse
@@ -24,18 +24,18 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENGINE = ["autograd/graph.py", "autograd/rules.py", "autograd/reverse.py", "autograd/backward.py"]
+MODULES = ("graph", "rules", "reverse", "backward", "variable", "value", "tensor")
 CORE = [
-    "test_backward", "test_graph", "test_modes", "test_transforms", "test_micrograd", "test_gradcheck",
+    "test_backward", "test_graph", "test_recording", "test_transforms", "test_micrograd", "test_gradcheck",
     "test_lifetime", "test_object_arrays", "test_checkpointing", "test_anomaly", "test_mistakes", "test_verify",
-    "test_kinks", "test_tape", "test_tape_nn",
+    "test_kinks", "test_methods", "test_fast_floats", "test_errors", "test_compiled", "test_networks",
 ]  # fmt: skip
-TAPE = ["test_tape", "test_tape_nn"]
+TAPE = ["test_compiled", "test_networks"]
 TESTS = (
-    dict.fromkeys(("graph", "rules", "reverse", "backward", "modes", "value", "forward", "tracing", "operands"), CORE)
+    dict.fromkeys((*MODULES, "recording", "fast_floats", "forward", "tracing"), CORE)
     | {
         "rules": [*CORE, "test_primitives"],
-        "transforms": ["test_transforms"],
+        "functional": ["test_transforms"],
         "jacobians": ["test_transforms"],
         "nested": ["test_transforms", "test_gradcheck"],
         "gradcheck": ["test_gradcheck"],
@@ -45,12 +45,12 @@ TESTS = (
         "checkpointing": ["test_checkpointing", "test_lifetime"],
         "mistakes": ["test_mistakes"],
     }
-    | dict.fromkeys(("recording", "program", "memory", "straight", "signature", "compiled"), TAPE)
+    | dict.fromkeys((path.stem for path in (ROOT / "autograd/tape").glob("*.py")), TAPE)
 )
 OPERATIONS = ["test_primitives", "test_values", "test_kinks", "test_backward", "test_transforms"]
-SLOW = "not million and not small_stack and not recursive and not thousand"  # subprocesses do not see the mutant
+SLOW = "not million and not small_stack and not recursive and not thousand"  # slow, or run in other processes
 
-# Survivors that no test can notice, by file and the mutated code as it reads (or ``line -> code``): why.
+# Mutants that are equivalent to the original: (file, mutated code or `line -> code`) -> reason.
 SHORT_WAY = "the short way for two floats is left, and the long way gives the same"
 COPIES = "an array is copied once more"
 FITS = "fitting what fits changes nothing"
@@ -182,7 +182,7 @@ def changes(node):
 
 
 def skipped(node):
-    """Whether nothing below is worth mutating: types, messages, documentation, asserts."""
+    """Return whether a node contains only types, messages, documentation or asserts."""
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.JoinedStr, ast.AnnAssign, ast.Assert)):
         return True
     if isinstance(node, ast.Assign):
@@ -202,7 +202,7 @@ def mutants(source):
             items = value if isinstance(value, list) else [value]
             for i, child in enumerate(items):
                 if isinstance(node, ast.arguments) and name in ("defaults", "kw_defaults"):
-                    continue  # every default is a promise of its own, and cannot be told from its use
+                    continue  # defaults belong to the signature
                 if not isinstance(child, ast.AST) or skipped(child):
                     continue
                 for description, replacement in changes(child):
@@ -242,15 +242,14 @@ class Replacing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def tests_of(path, chosen):
     names = chosen or TESTS.get(path.stem, OPERATIONS)
-    files = [ROOT / "tests/autograd" / f"{name}.py" for name in names]
-    return [str(f) for f in files if f.exists()]
+    return [str(path) for name in names for path in sorted((ROOT / "tests/autograd").rglob(f"{name}.py"))]
 
 
 def run_tests(path, source, tests, seconds, quiet=True):
     """Run the tests against a mutant in this process, which ends with pytest's exit code."""
     import pytest
 
-    signal.alarm(seconds)  # ends the process: a mutant that loops for ever has been noticed
+    signal.alarm(seconds)  # ends the process: a mutant that does not terminate counts as noticed
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     if quiet:
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -264,7 +263,7 @@ def run_tests(path, source, tests, seconds, quiet=True):
     try:
         options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
         code = 0
-        for chunk in (tests[:1], tests[1:]):  # most mutants fall to the first file, and the others need no collecting
+        for chunk in (tests[:1], tests[1:]):  # the first file catches most mutants without collecting the others
             code = code or (pytest.main([*options, "-k", SLOW, *chunk]) if chunk else 0)
     except BaseException:
         code = 3
@@ -322,16 +321,18 @@ def examine(path, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", default=ENGINE, help="modules to break")
+    parser.add_argument(
+        "files", nargs="*", default=[f"autograd/{name}.py" for name in MODULES], help="modules to change"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")
     parser.add_argument("--seconds", type=int, default=90, help="time limit for one mutant")
-    parser.add_argument("--line", type=int, help="only this line, showing what the tests say")
+    parser.add_argument("--line", type=int, help="only this line, with the output of the tests")
     parser.add_argument("--every", type=int, default=1, help="only every n-th mutant")
     parser.add_argument("--offset", type=int, default=0, help="and start with this one")
     parser.add_argument("--tests", nargs="*", help="names of test files, instead of those known for the module")
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import hypothesis  # noqa: F401  (these are loaded once, before the processes part)
+    import hypothesis  # noqa: F401  (loaded once, before the processes are forked)
     import numpy  # noqa: F401
     import pytest  # noqa: F401
 

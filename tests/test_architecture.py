@@ -33,6 +33,10 @@ ORDER = {
 # not loaded by `import autograd`
 LEAVES = ("autograd.__main__", "autograd.cli", "autograd.explaining", "autograd.drawing")  # fmt: skip
 
+# read in this order
+CORE = ("graph", "rules", "reverse", "backward", "variable", "value", "tensor")
+
+MAX_CORE = 1300
 MAX_FILE = 400
 MAX_FUNCTION = 40
 MAX_CODE = 22_000
@@ -182,6 +186,11 @@ def test_files_and_functions_are_short():
                 body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
                 length = node.end_lineno - body[0].lineno + 1 if body else 0
                 assert length <= MAX_FUNCTION, f"{dotted(path)}:{node.lineno} {node.name} has {length} lines of body"
+
+
+def test_the_core_stays_within_its_budget_of_lines():
+    lines = {name: (ROOT / f"autograd/{name}.py").read_text(encoding="utf-8").count("\n") for name in CORE}
+    assert sum(lines.values()) <= MAX_CORE, f"{lines}: the core must be readable within an hour"
 
 
 def test_the_packages_stay_within_the_budget_of_code_lines():
