@@ -6,6 +6,8 @@ import math
 import re
 import shutil
 import subprocess
+from importlib.util import find_spec
+from pathlib import Path
 
 import explained_examples as examples
 import numpy as np
@@ -199,7 +201,8 @@ def test_layout_of_one_node():
 
 # `product_if_taken` cannot be called with leaves: it is made by the backward pass
 EVALUATED = {name for name, op in PRIMITIVES.items() if "scalar" in op.forms} - {"product_if_taken"}
-node = shutil.which("node")
+playwright = find_spec("playwright")  # brings its own node
+node = shutil.which("node") or (playwright and str(Path(playwright.origin).parent / "driver/node"))
 needs_node = pytest.mark.skipif(node is None, reason="node is not installed")
 
 
