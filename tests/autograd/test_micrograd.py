@@ -150,7 +150,7 @@ def test_gradient_descent_by_hand():
     ],
 )
 def test_a_graph_is_not_recorded_by_hand(make):
-    with pytest.raises(TypeError, match="recorded by operating on Values"):
+    with pytest.raises(TypeError, match="recorded by operations on Values"):
         make(Value(1.0))
 
 
@@ -169,5 +169,5 @@ def test_a_value_has_one_name():
     assert Value(3.0, label="x", name="x").name == "x"
     assert Value(3.0, label=None).name == ""
     for options in ({"name": 4}, {"label": 4}):
-        with pytest.raises(TypeError, match="name is a string, not 4"):
+        with pytest.raises(TypeError, match="name must be a string, got 4"):
             Value(3.0, **options)

@@ -382,7 +382,7 @@ def _close(x):
 @pytest.mark.parametrize("f", [_item, _truth, _shortcut, _data, _array, _listed, _smallest, _close])
 def test_reading_data_while_recording_names_the_line(f):
     line = f.__code__.co_firstlineno + 1
-    with pytest.raises(RecordingError, match=rf"test_tape\.py:{line}: .*where\(condition, a, b\)"):
+    with pytest.raises(RecordingError, match=rf"test_compiled\.py:{line}: .*where\(condition, a, b\)"):
         ag.compile(f)(np.array([1.0, 2.0]))
     assert ag.is_grad_enabled()
 
@@ -405,7 +405,7 @@ def test_backward_and_zero_grad_inside_are_refused(change, called):
         return loss
 
     with pytest.raises(
-        RecordingError, match=rf"test_tape\.py:\d+: the function {called}.*around the compiled function"
+        RecordingError, match=rf"test_compiled\.py:\d+: the function {called}.*around the compiled function"
     ):
         ag.compile(step)(np.ones(2))
     assert W.grad is None

@@ -1,4 +1,4 @@
-"""Saves that are killed on the way; started by `test_checkpoint_write.py` as ``python killed_saves.py FILE WHAT``.
+"""Saves that are killed on the way; started by `test_write.py` as ``python killed_saves.py FILE WHAT``.
 
 ``points``: save, then kill one forked save after another, at every few bytes and around every step of the replacement;
 print after each kill the number found in the file, which must be that of the last save that was let through.

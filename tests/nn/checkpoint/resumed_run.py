@@ -1,4 +1,4 @@
-"""A small training run that can be stopped and taken up again; started by `test_checkpoint.py`, also as a program.
+"""A small training run that can be stopped and taken up again; started by `test_resume.py`, also as a program.
 
 ``python resumed_run.py FOLDER NAME...`` continues the runs saved in ``FOLDER/NAME.npz`` and prints every later loss.
 """
