@@ -6,22 +6,21 @@ backward pass as operations.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from .typing import Decorator, Operation, Params
 
 __all__ = ["FORMS", "checked_forms", "writes_into"]
 
 FORMS = frozenset({"composition", "into", "onnx", "sample", "scalar"})  # `autograd.extend` describes them
 
 
-def checked_forms(name: str, given: dict[str, Any]) -> dict[str, Any]:
+def checked_forms(name: str, given: Params) -> Params:
     """Return the forms of the operation `name`, or raise TypeError if one of them is unknown."""
     if unknown := given.keys() - FORMS:
         raise TypeError(f"{name}: unknown option {min(unknown)!r}; the forms of an operation are {sorted(FORMS)}")
     return given
 
 
-def writes_into(operation: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def writes_into(operation: Operation) -> Decorator:
     """Declare how an operation writes its result into an existing array, which compiled programs do.
 
     The decorated function takes ``(*inputs, out, **params)`` and returns bit for bit the result of the operation.  No
@@ -38,7 +37,7 @@ def writes_into(operation: Callable[..., Any]) -> Callable[[Callable[..., Any]],
     ...     return np.multiply(x, x, out=out)
     """
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+    def register(function: Operation) -> Operation:
         operation.primitive.forms["into"] = function  # type: ignore[attr-defined]
         return function
 

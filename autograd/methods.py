@@ -26,7 +26,7 @@ from .operations import (
 )
 from .operations import elementwise as ew
 from .recording import notify_read
-from .rules import Operation
+from .typing import Array, Operand, Operation, Shape
 
 
 class ElementwiseMethods(Node):
@@ -50,37 +50,37 @@ class ElementwiseMethods(Node):
     # by identity, since a comparison is an operation
     __hash__: Callable[[], int] = Node.__hash__  # type: ignore[assignment]
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Operand) -> Operand:
         return ew.add(other, self)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Operand) -> Operand:
         return ew.subtract(other, self)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Operand) -> Operand:
         return ew.multiply(other, self)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Operand) -> Operand:
         return ew.divide(other, self)
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: Operand) -> Operand:
         return ew.power(other, self)
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Operand:
         return self
 
     __and__: Operation = comparing.bitwise_and
     __or__: Operation = comparing.bitwise_or
     __invert__: Operation = comparing.invert
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Operand) -> Operand:
         raise TypeError("^ is not supported: write a power as x**y, and the difference of two masks as a != b")
 
     __rxor__: Operation = __xor__
 
-    def __rand__(self, other: Any) -> Any:
+    def __rand__(self, other: Operand) -> Operand:
         return comparing.bitwise_and(other, self)
 
-    def __ror__(self, other: Any) -> Any:
+    def __ror__(self, other: Operand) -> Operand:
         return comparing.bitwise_or(other, self)
 
     absolute: Operation = ew.absolute
@@ -166,11 +166,11 @@ class ElementwiseMethods(Node):
         return "" if self.op is None else self.op.symbol
 
 
-def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+def as_method(function: Operation) -> Operation:
     """Return an operation as a method that also takes PyTorch's `dim` and `keepdim` for `axis` and `keepdims`."""
 
     @functools.wraps(function)
-    def method(self: ArrayMethods, *args: Any, **options: Any) -> Any:
+    def method(self: ArrayMethods, *args: Operand, **options: object) -> Operand:
         for theirs, ours in (("dim", "axis"), ("keepdim", "keepdims")) if options else ():
             if theirs in options:
                 if ours in options:
@@ -193,18 +193,18 @@ class ArrayMethods(ElementwiseMethods):
     dtype: property = property(attrgetter("_data.dtype"), doc="Type of the elements.")
 
     @property
-    def T(self) -> Any:  # noqa: N802  (NumPy's name)
+    def T(self) -> Operand:  # noqa: N802  (NumPy's name)
         """The axes reversed."""
         return shaping.transpose(self)
 
     @property
-    def mT(self) -> Any:  # noqa: N802  (NumPy's name)
+    def mT(self) -> Operand:  # noqa: N802  (NumPy's name)
         """The last two axes exchanged."""
         return shaping.swapaxes(self)
 
     __matmul__: Operation = linalg.matmul
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: Operand) -> Operand:
         return linalg.matmul(other, self)
 
     __getitem__: Operation = indexing.getitem
@@ -265,44 +265,44 @@ class ArrayMethods(ElementwiseMethods):
     index_add: Operation = indexing.index_add
     astype: Operation = broadcasting.astype
 
-    def float(self) -> Any:
+    def float(self) -> Operand:
         """Return a float32 copy, as in PyTorch."""
         return broadcasting.astype(self, np.float32)
 
-    def double(self) -> Any:
+    def double(self) -> Operand:
         """Return a float64 copy."""
         return broadcasting.astype(self, np.float64)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: int | Shape) -> Operand:
         """Return the elements in another shape, given as one tuple or as lengths."""
         return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     view: Operation = reshape
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: int | Shape) -> Operand:
         """Permute the axes as NumPy does; reversed by default."""
         return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     permute: Operation = transpose
 
-    def t(self) -> Any:
+    def t(self) -> Operand:
         """Transpose a matrix; a vector is returned unchanged."""
         if self.ndim > 2:
             raise ValueError(f"t() takes a matrix, not shape {self.shape}; write .mT or .transpose(...)")
         return shaping.transpose(self)
 
-    def expand(self, *sizes: Any) -> Any:
+    def expand(self, *sizes: int | Shape) -> Operand:
         """Broadcast to these sizes, given as one tuple or as lengths; -1 keeps a length."""
         wanted = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
         held = (None,) * (len(wanted) - self.ndim) + self.shape
         pairs = zip(wanted, held, strict=False)  # broadcast_to raises if there are too few
         return broadcasting.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
 
-    def clone(self) -> Any:
+    def clone(self) -> Operand:
         """Return a copy through which gradients pass."""
         return broadcasting.astype(self, self.dtype)
 
-    def masked_fill(self, mask: Any, value: Any) -> Any:
+    def masked_fill(self, mask: Operand, value: Operand) -> Operand:
         """Return `value` where `mask` is True and the elements of this tensor elsewhere."""
         return selecting.where(mask, value, self)
 
@@ -314,7 +314,7 @@ class ArrayMethods(ElementwiseMethods):
         """Return the number of axes, as PyTorch calls it."""
         return self._data.ndim  # type: ignore[no-any-return]
 
-    def numpy(self) -> np.ndarray[Any, Any]:
+    def numpy(self) -> Array:
         """Return a read-only view of the values."""
         notify_read(self, "numpy()")
         view = self._data.view()

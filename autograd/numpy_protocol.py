@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from .operations import (
     trigonometry,
 )
 from .recording import notify_read
+from .typing import Function, Operand, Operation, Params, Tree
 
 _MODULES = (
     comparing, selecting, elementwise, trigonometry, broadcasting, shaping, indexing, joining, reducing, scanning,
@@ -63,7 +63,7 @@ _WITHOUT_GRADIENT = {
 _ABOUT_NUMBERS = {"allclose", "array_equal", "array_equiv", "count_nonzero", "isclose"}
 
 
-def _counterpart(name: str) -> Callable[..., Any] | None:
+def _counterpart(name: str) -> Operation | None:
     name = _NAMES.get(name, name)
     for module in _MODULES:
         found = getattr(module, name, None)
@@ -79,7 +79,7 @@ def _unsupported(spelled: str) -> TypeError:
     )
 
 
-def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: Operand) -> Operand:
     """Answer NumPy's `__array_ufunc__` protocol with the operation of the same name."""
     if any(isinstance(a, np.ndarray) and a.dtype == object for a in inputs):
         return getattr(ufunc, method)(*map(boxed, inputs), **kwargs)
@@ -101,7 +101,7 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs
     return function(*inputs)
 
 
-def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+def array_function(self: Node, func: Function, types: Iterable[type], args: Sequence[Tree], kwargs: Params) -> Operand:
     """Answer NumPy's `__array_function__` protocol with the operation of the same name."""
     spelled = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
     if func.__module__ == "numpy" and func.__name__ in _WITHOUT_GRADIENT:
@@ -119,12 +119,12 @@ def array_function(self: Node, func: Any, types: Any, args: Any, kwargs: Any) ->
     return function(*args, **kwargs)
 
 
-def _numbers(value: Any) -> Any:
+def _numbers(value: Operand) -> Operand:
     return value._data if isinstance(value, Node) else value
 
 
 @functools.cache
-def _signature(function: Any) -> inspect.Signature | None:
+def _signature(function: Function) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
     except ValueError:  # some of NumPy's functions in C tell nothing
@@ -132,15 +132,15 @@ def _signature(function: Any) -> inspect.Signature | None:
 
 
 def _in_our_words(
-    spelled: str, func: Any, function: Callable[..., Any], args: Any, kwargs: Any
-) -> tuple[list[Any], dict[str, Any]]:
+    spelled: str, func: Function, function: Operation, args: Sequence[Tree], kwargs: Params
+) -> tuple[Sequence[Tree], Params]:
     """Return the arguments of a NumPy function as its counterpart takes them; what it does not take raises."""
     signature, ours = _signature(func), _signature(function)
     if signature is None or ours is None:
-        return list(args), kwargs
+        return args, kwargs
     required = [p for p in ours.parameters.values() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    operands: list[Any] = []
-    options: dict[str, Any] = {}
+    operands: list[Tree] = []
+    options: dict[str, object] = {}
     for name, value in signature.bind(*args, **kwargs).arguments.items():
         kind = signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_POSITIONAL:
@@ -156,7 +156,7 @@ def _in_our_words(
     return operands, options
 
 
-def _refuse_matrix_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> None:
+def _refuse_matrix_norm(x: Operand, ord: object = None, axis: object = None, keepdims: bool = False) -> None:
     matrix = np.ndim(_numbers(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
     if ord not in (None, "fro") and (matrix or (np.ndim(_numbers(x)) > 2 and axis is None)):
         raise TypeError(

@@ -5,22 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from .graph import NO_PARAMS, Node, Primitive, apply
 from .messages import with_operation
-
-# A float, an array, a `Value` or a `Tensor`.  Not a union: type checkers would refuse the operators of its members.
-Operand: TypeAlias = Any
+from .typing import Array, Data, Operand, Operands, Operation, Params, Shape
 
 _NUMBERS = frozenset({float, int, bool})
 
 
-def operand(a: Any, op: Primitive) -> Any:
+def operand(a: Operand, op: Primitive) -> Data:
     """Return a constant as a Python number or an array; NumPy scalars become weak Python numbers."""
     kind = type(a)
     if kind in _NUMBERS:
@@ -42,7 +40,7 @@ def operand(a: Any, op: Primitive) -> Any:
     raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}")
 
 
-def _array_of(items: Any, op: Primitive) -> Any:
+def _array_of(items: Sequence[object], op: Primitive) -> Array:
     """Return a list as an array; one that holds nodes or is ragged raises."""
     if any(isinstance(item, Node) and np.ndim(item._data) for item in items):
         raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
@@ -86,16 +84,16 @@ def xp(*xs: Any) -> Any:
     return SCALAR
 
 
-def as_real(x: Any) -> Any:
+def as_real(x: Data) -> Data:
     """Return an array of integers or booleans as float64, in which it does not overflow; anything else unchanged."""
     return x.astype(np.float64) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biu" else x
 
 
-def in_wide_floats(forward: Callable[..., Any]) -> Callable[..., Any]:
+def in_wide_floats(forward: Operation) -> Operation:
     """Compute a forward function in float32 for float16 and in float64 for integers, so that sums do not overflow."""
 
     @functools.wraps(forward)
-    def in_wider_dtype(x: Any, *args: Any, **params: Any) -> Any:
+    def in_wider_dtype(x: Data, *args: object, **params: object) -> Data:
         if type(x) is np.ndarray and x.dtype.char == "e":
             return forward(x.astype(np.float32), *args, **params).astype(np.float16)
         return forward(as_real(x), *args, **params)
@@ -103,7 +101,7 @@ def in_wide_floats(forward: Callable[..., Any]) -> Callable[..., Any]:
     return in_wider_dtype
 
 
-def shape_of(x: Any) -> tuple[int, ...] | None:
+def shape_of(x: Operand) -> Shape | None:
     """Return the shape of an array or Tensor, and None for a float or Value.
 
     >>> shape_of(np.zeros((2, 3))), shape_of(0.5)
@@ -113,7 +111,7 @@ def shape_of(x: Any) -> tuple[int, ...] | None:
     return data.shape if isinstance(data, (np.ndarray, np.generic)) else None
 
 
-def compute(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+def compute(op: Primitive, args: Operands, params: Params) -> Operand:
     """Compute `op` on operands of any kind, object arrays among them."""
     nodes = False
     for a in args:
@@ -130,44 +128,44 @@ def compute(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> 
         raise with_operation(op, args, error) from error
 
 
-def holds_objects(a: Any) -> bool:
+def holds_objects(a: Operand) -> bool:
     """Return whether `a` is a NumPy object array, which may hold `Value`s."""
     return type(a) is np.ndarray and a.dtype.char == "O"
 
 
-def over_objects(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+def over_objects(op: Primitive, args: Operands, params: Params) -> Operand:
     """Apply `op` to object arrays: to each element if it is elementwise, by NumPy's own rules if it is not."""
     if not op.per_element:
         return apply(op, tuple(map(boxed, args)), params)
 
-    def of_elements(*elements: Any) -> Any:
+    def of_elements(*elements: Operand) -> Operand:
         return apply(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in elements]), params)
 
     return np.frompyfunc(of_elements, len(args), 1)(*map(boxed, args))
 
 
-def boxed(a: Any) -> Any:
+def boxed(a: Operand) -> Operand:
     """Return the elements of a node as an object array, and anything else unchanged."""
     return a.elements() if isinstance(a, Node) else a  # type: ignore[attr-defined]
 
 
-def caller(op: Primitive, arity: int, defaults: dict[str, Any], variadic: bool) -> Callable[..., Any]:
+def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: bool) -> Operation:
     """Return the public function of an operation; the common shapes get a shorter way to `apply`."""
     names = list(defaults)
 
-    def one(x: Any) -> Any:
+    def one(x: Operand) -> Operand:
         if isinstance(x, Node):
             return apply(op, (x,))
         return compute(op, (operand(x, op),), NO_PARAMS)
 
-    def two(x: Any, y: Any) -> Any:
+    def two(x: Operand, y: Operand) -> Operand:
         if isinstance(x, Node) and isinstance(y, Node):
             return apply(op, (x, y))
         x = x if isinstance(x, Node) else operand(x, op)
         y = y if isinstance(y, Node) else operand(y, op)
         return compute(op, (x, y), NO_PARAMS)
 
-    def many(*args: Any, **params: Any) -> Any:
+    def many(*args: Operand, **params: object) -> Operand:
         if params or (len(args) != arity and not variadic):
             if not variadic:  # parameters given by position, as in sum(x, 0)
                 params = {**dict(zip(names, args[arity:], strict=False)), **params}

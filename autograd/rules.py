@@ -15,6 +15,7 @@ import numpy as np
 from .forms import checked_forms
 from .graph import Each, Primitive
 from .operands import caller, operand, shape_of, xp
+from .typing import Decorator, Operation
 
 __all__ = [
     "PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of", "xp",
@@ -23,8 +24,6 @@ __all__ = [
 PRIMITIVES: dict[str, Primitive] = {}
 ONE: int = 1  # the partial derivative that passes a cotangent on unchanged
 
-Operation = Callable[..., Any]
-Decorator = Callable[[Operation], Operation]
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 

@@ -17,8 +17,8 @@ PACKAGES = ("autograd", "nn", "optim")
 # The modules and folders at the root of each package. Each imports only those before it.
 ORDER = {
     "autograd": (
-        "recording", "messages", "forms", "graph", "diagnostics", "groups", "operands", "rules", "extend", "operations",
-        "reverse", "numpy_protocol", "dtypes", "methods", "fast_floats", "backward", "variable", "tensor", "value",
+        "typing", "recording", "messages", "forms", "graph", "diagnostics", "groups", "operands", "rules", "extend",
+        "operations", "reverse", "numpy_protocol", "dtypes", "methods", "fast_floats", "backward", "variable", "tensor", "value",
         "transforms", "checkpointing", "checking", "tape", "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
@@ -120,7 +120,7 @@ def test_nn_imports_only_public_names_of_autograd():
     def allowed(path, module):
         return (
             module.startswith("nn.")
-            or module in ("autograd.__init__", "autograd.extend")
+            or module in ("autograd.__init__", "autograd.extend", "autograd.typing")
             # a complete training in one call has to choose an optimizer; layers and losses import none
             or (module == "optim.__init__" and path.startswith(("nn.training.estimators", "nn.cli.")))
             # summing gradients over all ranks is the same for every optimizer

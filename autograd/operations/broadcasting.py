@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from autograd.operands import Operand
 from autograd.rules import linear, nondifferentiable, shape_of, xp
+from autograd.typing import Operand
 
 __all__ = ["astype", "broadcast_to", "product_if_taken", "sum_to"]
 

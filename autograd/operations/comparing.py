@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from autograd.graph import Node
-from autograd.operands import Operand
 from autograd.rules import nondifferentiable, xp
+from autograd.typing import Operand
 
 
 @nondifferentiable(symbol="==", scalar="x == y", into=np.equal, onnx="Equal")

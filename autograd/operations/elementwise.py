@@ -14,8 +14,9 @@ import numpy as np
 from autograd.forms import writes_into
 from autograd.graph import Node
 from autograd.messages import GradientWarning
-from autograd.operands import SCALAR, Operand, as_real
+from autograd.operands import SCALAR, as_real
 from autograd.rules import elementwise, xp
+from autograd.typing import Operand
 
 from .comparing import round, sign
 from .selecting import maximum, where

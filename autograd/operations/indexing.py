@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node, apply
-from autograd.operands import Operand, holds_objects, operand
+from autograd.operands import holds_objects, operand
 from autograd.rules import PRIMITIVES, linear, primitive, shape_of
+from autograd.typing import Operand
 
 from .elementwise import add
 from .shaping import axes_of, moveaxis, reshape, shape_tuple

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.operands import Operand
 from autograd.rules import linear, shape_of
+from autograd.typing import Operand
 
 from .broadcasting import broadcast_to
 from .indexing import getitem, take

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd.operands import Operand, in_wide_floats
+from autograd.operands import in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
+from autograd.typing import Operand
 
 from .comparing import equal, isnan, logical_or, sign
 from .elementwise import absolute, log, power

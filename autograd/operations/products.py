@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from autograd.operands import Operand
 from autograd.rules import linear, shape_of
+from autograd.typing import Operand
 
 from .elementwise import multiply
 from .linalg import matmul

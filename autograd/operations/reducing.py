@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from autograd.operands import Operand, holds_objects, in_wide_floats
+from autograd.operands import holds_objects, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
+from autograd.typing import Operand
 
 from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or

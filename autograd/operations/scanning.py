@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd.operands import Operand
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
+from autograd.typing import Operand
 
 from .indexing import flip, getitem, take_along_axis
 from .joining import concatenate

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from autograd.graph import Node
-from autograd.operands import Operand
 from autograd.rules import elementwise, linear, xp
+from autograd.typing import Operand
 
 from .comparing import greater, greater_equal, less, less_equal, logical_and, logical_or
 

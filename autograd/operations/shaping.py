@@ -10,8 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd.graph import Node
-from autograd.operands import Operand
 from autograd.rules import linear, shape_of
+from autograd.typing import Operand
 
 from .broadcasting import broadcast_to
 

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from autograd.operands import SCALAR, Operand, as_real
+from autograd.operands import SCALAR, as_real
 from autograd.rules import elementwise, xp
+from autograd.typing import Operand
 
 from .comparing import equal
 from .elementwise import exp, sqrt

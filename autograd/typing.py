@@ -1,0 +1,34 @@
+"""Types of arguments and results, for annotations.
+
+Those equal to `Any` stand for several classes with operators, such as ``float | Array | Node``: type checkers refuse
+an operator of a union that one of its members lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+__all__ = [
+    "Array", "Axis", "Cotangent", "Data", "Decorator", "Function", "Operand", "Operands", "Operation", "Params", "Rule",
+    "Shape", "Tangent", "Tree",
+]  # fmt: skip
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Shape: TypeAlias = tuple[int, ...]
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+Data: TypeAlias = Any  # a float or an array
+Operand: TypeAlias = Any  # a float, an array, a `Value`, a `Tensor`, or an object array of `Value`s
+Operands: TypeAlias = tuple[Operand, ...]
+Cotangent: TypeAlias = Operand  # the gradient of the result with respect to a node
+Tangent: TypeAlias = Operand  # the derivative of a node along a direction of the inputs
+Tree: TypeAlias = Any  # an operand, or nested lists, tuples and dicts of operands
+
+Params: TypeAlias = Mapping[str, Any]  # the keyword parameters of an operation
+Operation: TypeAlias = Callable[..., Any]  # of operands and parameters; records if an operand is a node
+Decorator: TypeAlias = Callable[[Operation], Operation]
+Rule: TypeAlias = Callable[..., Any] | float | None  # a derivative; see `extend`
+Function: TypeAlias = Callable[..., Any]  # of trees, written by the user
