@@ -19,8 +19,8 @@ from .rules import shape_of
 
 __all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
 
-storing = threading.RLock()  # several threads may add to the gradient of one leaf
-os.register_at_fork(after_in_child=storing._at_fork_reinit)  # type: ignore[attr-defined]  # as `threading` does itself
+storing: Any = threading.RLock()  # several threads may add to the gradient of one leaf
+os.register_at_fork(after_in_child=storing._at_fork_reinit)  # as `threading` does itself
 
 
 def seed_of(root: Node, gradient: Any) -> Any:

@@ -94,7 +94,7 @@ class Optimizer(Options):
             cls.state_names, cls.start_options = positional[1:], _argument_names(cls.start)[1]
 
     def __init__(self, params: Any, *args: Any, **options: Any) -> None:
-        self.defaults = self.collect(args, options)
+        self.defaults: dict[str, Any] = self.collect(args, options)
         self._skip_nonfinite = self.defaults.pop("skip_nonfinite")
         self.param_groups: list[Group] = []
         self.step_count: int = 0

@@ -131,7 +131,7 @@ class GraphToDot:
         self.graph: Snapshot = folding.graph
         self.style = style
         self.theme: Theme = style.theme
-        self.accent = {"color": style.theme.accent, "penwidth": "2.2"}
+        self.accent: dict[str, str] = {"color": style.theme.accent, "penwidth": "2.2"}
         self.notes = notes
         self.dot: DotGraph = dot or DotGraph("computation", style.theme, style.direction)
         self.box: dict[int, str] = {}

@@ -129,7 +129,7 @@ class Equations:
     """Equations below each other, their signs aligned."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
-        self.lines = tuple(lines)
+        self.lines: tuple[Line, ...] = tuple(lines)
 
     def _text(self, paint: Paint) -> list[str]:
         rows = [[box(side) for side in line.sides] for line in self.lines]
@@ -173,7 +173,7 @@ class Table:
 
     def __init__(self, header: Sequence[str], rows: Iterable[Sequence[Item]]) -> None:
         self.header = header
-        self.rows = tuple(rows)
+        self.rows: tuple[Sequence[Item], ...] = tuple(rows)
 
     def _text(self, paint: Paint) -> list[str]:
         cells = [[text_items([item]) for item in row] for row in self.rows]

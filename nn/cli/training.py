@@ -16,7 +16,7 @@ import autograd
 from nn import metrics
 from nn.checkpoint.files import write_text
 from nn.data import Standardizer, train_test_split
-from nn.data.columns import Cells, encode, encode_target, infer_columns, read_cells
+from nn.data.columns import Cells, Column, encode, encode_target, infer_columns, read_cells
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.show.plotting import confusion_figure, history_figure, saved, scatter_figure, svg
 from nn.training import EarlyStopping, History, fit
@@ -55,6 +55,8 @@ class Run:
         if position in dropped:
             raise ValueError(f"{self.name!r} cannot be both the target and dropped")
         chosen = [i for i in range(len(table.names)) if i != position and i not in dropped]
+        self.columns: list[Column]
+        self.notes: list[str]
         self.columns, self.notes = infer_columns(table, chosen)
         self.X = encode(table, self.columns)
         if len(self.y) < MIN_ROWS:

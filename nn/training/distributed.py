@@ -85,12 +85,12 @@ class DistributedStepper(Stepper):
     """
 
     def __post_init__(self) -> None:
-        self.compile = self.compile if self_contained(self.model, self.loss) else False
+        self.compile: bool | None = self.compile if self_contained(self.model, self.loss) else False
         super().__post_init__()
-        self.summed = self.mean
+        self.summed: bool = self.mean
         known = {id(p) for p in self.parameters}
         held = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.parameters += [p for p in held if id(p) not in known]
+        self.parameters: list[Any] = self.parameters + [p for p in held if id(p) not in known]
         self.modules: list[Module] = [part for part in (self.model, self.loss) if isinstance(part, Module)]
         self.announced: list[float] = [0.0, 0.0]  # by this rank: Ctrl-C, and another reason to stop
         self.stop_received: bool = False
@@ -131,7 +131,7 @@ class DistributedStepper(Stepper):
                 part.load_state_dict(dict(zip(state, found, strict=True)), allow_nan=True)
         broadcast(self.comm, list(_arrays("the optimizer", self.optimizer.state_dict())), repair=False)
         self._copy_generators()
-        self.add_up = GradientSum(self.parameters, self.comm, beside=4)
+        self.add_up: GradientSum = GradientSum(self.parameters, self.comm, beside=4)
         if isinstance(loader, DataLoader) and not own_shard(loader):
             return sharded(loader, self.comm)
         own = loader if isinstance(loader, OwnBatches) else OwnBatches(loader, self.comm)

@@ -154,7 +154,9 @@ class Run:
         """Train the remaining epochs, and return the history."""
         display = Progress(self.epochs, "none" if self.rank else progress, self.done)
         # a submodule that is in evaluation mode while the model is not, stays so: its statistics are frozen
-        self.modes = [(module, module.training or not self.model.training) for module in self.model.modules()]
+        self.modes: list[tuple[Any, bool]] = [
+            (module, module.training or not self.model.training) for module in self.model.modules()
+        ]
         try:
             with preserved_modes(self.model), Interrupt() as interrupt:
                 self.notify("on_train_begin")

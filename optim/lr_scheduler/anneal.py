@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 from optim.options import Count, NonNegative, Whole
 
@@ -42,7 +43,7 @@ class CosineAnnealingLR(LRScheduler):
 
     T_max: Count
     eta_min: NonNegative = 0.0
-    curve = staticmethod(functions.cosine)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.cosine)
 
     def floor(self, i: int) -> float:
         """Return `eta_min`."""
@@ -83,7 +84,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     T_mult: Count = 1
     eta_min: NonNegative = 0.0
     absolute = True
-    curve = staticmethod(functions.cosine_restarts)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.cosine_restarts)
 
     def floor(self, i: int) -> float:
         """Return `eta_min`."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, NoReturn
 
 from optim.options import Count, Portion, Whole, checked
 
@@ -76,7 +76,7 @@ class LinearLR(LRScheduler):
     start_factor: Annotated[float, "(0, 1]"] = 1 / 3
     end_factor: Portion = 1.0
     total_iters: Whole = 5
-    curve = staticmethod(functions.linear)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.linear)
 
 
 class TrapezoidLR(LRScheduler):
@@ -108,14 +108,14 @@ class TrapezoidLR(LRScheduler):
     stable: Whole
     decay: Whole
     end_factor: Portion = 0.0
-    curve = staticmethod(functions.trapezoid)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.trapezoid)
 
 
 class Ramp(LRScheduler):
     """The rising part of `WarmupLR`."""
 
     steps: Count
-    curve = staticmethod(functions.warmup)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.warmup)
 
 
 class Combined(LRScheduler):

@@ -52,7 +52,7 @@ class StepLR(LRScheduler):
 
     step_size: Count
     gamma: Positive = 0.1
-    curve = staticmethod(functions.step_decay)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.step_decay)
 
 
 class MultiStepLR(LRScheduler):
@@ -83,7 +83,7 @@ class MultiStepLR(LRScheduler):
 
     milestones: list[Whole]
     gamma: Positive = 0.1
-    curve = staticmethod(functions.multistep_decay)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.multistep_decay)
 
     def prepare(self, groups: list[Group], fresh: bool) -> None:
         """Sort the milestones."""
@@ -114,7 +114,7 @@ class ExponentialLR(LRScheduler):
     """
 
     gamma: Positive
-    curve = staticmethod(functions.exponential_decay)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.exponential_decay)
 
 
 class InverseTimeLR(LRScheduler):
@@ -141,7 +141,7 @@ class InverseTimeLR(LRScheduler):
     """
 
     decay: NonNegative
-    curve = staticmethod(functions.inverse_time_decay)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.inverse_time_decay)
 
 
 class PolynomialLR(LRScheduler):
@@ -171,7 +171,7 @@ class PolynomialLR(LRScheduler):
 
     total_iters: Whole = 5
     power: Positive = 1.0
-    curve = staticmethod(functions.polynomial)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.polynomial)
 
 
 class InverseSqrtLR(LRScheduler):
@@ -199,7 +199,7 @@ class InverseSqrtLR(LRScheduler):
     """
 
     warmup: Count
-    curve = staticmethod(functions.inverse_sqrt)
+    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.inverse_sqrt)
 
 
 class LambdaLR(LRScheduler):

@@ -110,7 +110,7 @@ class ReduceLROnPlateau(LRScheduler):
         reduce = bad > self.patience
         rates = [group["lr"] for group in self.optimizer.param_groups]
         self._set([self._reduced(i, rate) for i, rate in enumerate(rates)] if reduce else rates)
-        self.last_epoch += 1
+        self.last_epoch: int = self.last_epoch + 1
         self.best = metric if better else self.best
         self.num_bad_epochs = 0 if reduce else bad
         self.cooldown_counter = self.cooldown if reduce else max(0, self.cooldown_counter - 1)
