@@ -6,9 +6,9 @@ Weights have PyTorch's layout (out, in): ``fan_in`` is the second length, ``fan_
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd import Tensor
 
@@ -74,7 +74,7 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[mode == "fan_out"]
 
 
-def _assign(tensor: Tensor, array: Any) -> Tensor:
+def _assign(tensor: Tensor, array: npt.ArrayLike) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"an initializer expects a Tensor or Parameter, got {type(tensor).__name__}")
     tensor.data = np.array(np.broadcast_to(array, tensor.shape), dtype=tensor.dtype)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd.extend import raw_data
+from autograd.typing import Operand
 
 from . import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from .functional.checks import REDUCTIONS, checked_reduction
@@ -30,7 +31,7 @@ class Loss(FunctionModule):
 
     reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         name = type(self).__name__
         if sum(hasattr(a, "shape") for a in args) > sum("weight" in option for option in self.__signature__.parameters):
             raise TypeError(f"{name}(...) expects options, got arrays; create the loss, then call it: {name}()(x, y)")
@@ -39,7 +40,7 @@ class Loss(FunctionModule):
         for option in RANGES.keys() & self.options.keys():
             checked_range(name, option, self.options[option], **RANGES[option])
 
-    def divisor(self, target: Any) -> float:
+    def divisor(self, target: Operand) -> float:
         """Return the divisor of the mean over these targets, by which it is weighted among other batches.
 
         It is the number of rows, and for losses with `ignore_index` the sum of the weights of the target classes.

@@ -6,23 +6,22 @@ metrics by name, for `nn.training.fit(..., metrics=["accuracy"])`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from autograd.extend import raw_data
+from autograd.typing import Array, Operand
+
+from .typing import Metric
 
 __all__ = [
     "Metric", "accuracy", "confusion_matrix", "f1_score", "mean_absolute_error", "named", "predicted_classes",
     "r2_score", "root_mean_squared_error",
 ]  # fmt: skip
 
-Array = np.ndarray[Any, Any]
-Metric = Callable[[Any, Any], float]
 
-
-def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
+def predicted_classes(output: Operand, threshold: float = 0.0) -> Array:
     """Return the predicted class of each row of a model's output.
 
     Parameters
@@ -59,7 +58,7 @@ def predicted_classes(output: Any, threshold: float = 0.0) -> Array:
     return column if column.dtype.kind in "iub" else (column > threshold).astype(np.int64)
 
 
-def _classes(output: Any, target: Any) -> tuple[Array, Array]:
+def _classes(output: Operand, target: Operand) -> tuple[Array, Array]:
     """Return predicted classes and target classes, which may be given as rows of probabilities."""
     predicted, true = predicted_classes(output), np.asarray(raw_data(target))
     if true.ndim == 2:
@@ -71,7 +70,7 @@ def _classes(output: Any, target: Any) -> tuple[Array, Array]:
     return predicted, true.astype(np.int64)
 
 
-def accuracy(output: Any, target: Any) -> float:
+def accuracy(output: Operand, target: Operand) -> float:
     r"""Fraction of rows with the correct class.
 
     .. math:: \frac1n \sum_i [\hat y_i = y_i]
@@ -102,7 +101,7 @@ def accuracy(output: Any, target: Any) -> float:
     return float(np.mean(predicted == true))
 
 
-def confusion_matrix(output: Any, target: Any, classes: int | None = None) -> Array:
+def confusion_matrix(output: Operand, target: Operand, classes: int | None = None) -> Array:
     r"""Count the rows of each true class by their predicted class.
 
     .. math:: C_{jk} = \#\{i : y_i = j,\; \hat y_i = k\}
@@ -142,7 +141,7 @@ def confusion_matrix(output: Any, target: Any, classes: int | None = None) -> Ar
     return np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
 
 
-def f1_score(output: Any, target: Any) -> float:
+def f1_score(output: Operand, target: Operand) -> float:
     r"""Mean over the classes of the harmonic mean of precision and recall (macro F1).
 
     .. math:: F_k = \frac{2\,C_{kk}}{\sum_j C_{jk} + \sum_j C_{kj}}
@@ -159,7 +158,7 @@ def f1_score(output: Any, target: Any) -> float:
     return float(np.mean(2 * counts.diagonal()[both > 0] / both[both > 0]))
 
 
-def _columns(output: Any, target: Any) -> tuple[Array, Array]:
+def _columns(output: Operand, target: Operand) -> tuple[Array, Array]:
     """Return predictions and targets of one shape."""
     a, y = (np.asarray(raw_data(x), np.float64) for x in (output, target))
     if a.shape != y.shape and a.size == y.size and len(a) == len(y):
@@ -171,7 +170,7 @@ def _columns(output: Any, target: Any) -> tuple[Array, Array]:
     return a, y
 
 
-def r2_score(output: Any, target: Any) -> float:
+def r2_score(output: Operand, target: Operand) -> float:
     r"""Fraction of the variance of the target that is explained: 1 is perfect, 0 is as good as the mean.
 
     .. math:: R^2 = 1 - \frac{\sum_i (y_i - a_i)^2}{\sum_i (y_i - \bar y)^2}
@@ -206,7 +205,7 @@ def r2_score(output: Any, target: Any) -> float:
     return float(share.mean())
 
 
-def mean_absolute_error(output: Any, target: Any) -> float:
+def mean_absolute_error(output: Operand, target: Operand) -> float:
     r"""Mean of :math:`|a_i - y_i|`, in the units of the target.
 
     Examples
@@ -218,7 +217,7 @@ def mean_absolute_error(output: Any, target: Any) -> float:
     return float(np.abs(a - y).mean())
 
 
-def root_mean_squared_error(output: Any, target: Any) -> float:
+def root_mean_squared_error(output: Operand, target: Operand) -> float:
     r"""Root of the mean of :math:`(a_i - y_i)^2`, in the units of the target.
 
     Examples
@@ -253,7 +252,7 @@ def better(metric: Metric | str) -> str:
     return "lower" if metric == "loss" else getattr(found, "better", "higher")
 
 
-def named(metrics: Any) -> dict[str, Metric]:
+def named(metrics: object) -> dict[str, Metric]:
     """Return metrics by name, from names, functions, or a mapping of names to functions.
 
     Raises
@@ -274,7 +273,7 @@ def named(metrics: Any) -> dict[str, Metric]:
     return {m if isinstance(m, str) else getattr(m, "__name__", repr(m)): _found(m) for m in given}
 
 
-def _found(metric: Any) -> Metric:
+def _found(metric: object) -> Metric:
     if isinstance(metric, str):
         if metric not in BY_NAME:
             raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(BY_NAME)}, or pass a function")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def manual_seed(seed: int) -> np.random.Generator:
     return _generator
 
 
-def _seeded(seed: Any) -> np.random.Generator:
+def _seeded(seed: object) -> np.random.Generator:
     return np.random.default_rng(checked_integer("manual_seed", "seed", seed))
 
 
@@ -115,7 +115,7 @@ def fork_rng() -> Iterator[None]:
         _shared().bit_generator.state = state
 
 
-def get_rng_state() -> dict[str, Any]:
+def get_rng_state() -> Mapping[str, object]:
     """Return the state of the generator of `manual_seed` as a dict of integers and strings.
 
     Examples
@@ -129,7 +129,7 @@ def get_rng_state() -> dict[str, Any]:
     return dict(_shared().bit_generator.state)
 
 
-def set_rng_state(state: dict[str, Any]) -> None:
+def set_rng_state(state: Mapping[str, object]) -> None:
     """Restore the state of the generator of `manual_seed` from `get_rng_state`.
 
     Examples

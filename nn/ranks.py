@@ -23,18 +23,18 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import linear, raw_data
+from autograd.typing import Array, Operand
 
 __all__ = ["all_sum", "batch_statistics", "draw_rows", "shared"]
 
-Array = np.ndarray[Any, Any]
 # mean and variance to normalise by, and a function of the raw batch that returns mean and unbiased variance to track
-Statistics = tuple[Any, Any, Callable[[Array], tuple[Array, Array]]]
+Statistics = tuple[Operand, Operand, Callable[[Array], tuple[Array, Array]]]
 
 
 class LocalBatch:
     """The batch of a single process."""
 
-    def statistics(self, x: Any) -> Statistics:
+    def statistics(self, x: Operand) -> Statistics:
         """Return None for mean and variance: `batch_norm` computes those of its own rows."""
         return None, None, _unbiased
 
@@ -49,7 +49,7 @@ class SharedBatch(LocalBatch):
     def __init__(self, comm: Any) -> None:
         self.comm = comm
 
-    def statistics(self, x: Any) -> Statistics:
+    def statistics(self, x: Operand) -> Statistics:
         r"""Return mean and variance of every channel over the rows of all ranks.
 
         .. math:: \mu = \frac{1}{n} \sum_r \sum_i x_{ri}, \qquad \sigma^2 = \frac{1}{n} \sum_r \sum_i (x_{ri} - \mu)^2
@@ -80,7 +80,7 @@ class SharedBatch(LocalBatch):
 _batch: ContextVar[LocalBatch] = ContextVar("batch", default=LocalBatch())  # noqa: B039 - without state
 
 
-def _batch_axes(x: Any) -> tuple[int, ...]:
+def _batch_axes(x: Operand) -> tuple[int, ...]:
     return (0,) if x.ndim == 2 else (0, 2)
 
 
@@ -110,7 +110,7 @@ def shared(comm: Any) -> Iterator[None]:
         _batch.reset(token)
 
 
-def batch_statistics(x: Any) -> Statistics:
+def batch_statistics(x: Operand) -> Statistics:
     """Return the statistics of a training batch of shape (N, C) or (N, C, L), of all ranks that share it.
 
     Returns
@@ -146,7 +146,7 @@ def draw_rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) 
 
 
 @linear(lambda g, y, x, comm: all_sum(g, comm=comm), symbol="Σ ranks")
-def all_sum(x: Any, comm: Any = None) -> Any:
+def all_sum(x: Operand, comm: Any = None) -> Any:
     """Return the sum of an array over all ranks, on each of them; every rank must call.
 
     The operation is its own adjoint: a change here affects the losses of all ranks.

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd import Node, Tensor, Value
 from autograd.extend import raw_data
+from autograd.typing import Array, Operand
 
 from .module import Module, Parameter, index_text
 from .random import Rng, as_generator, is_seeded
 
 __all__ = ["MLP", "Layer", "Neuron", "as_values", "gradients_of", "numbers_of", "scalarize"]
 
-Array = np.ndarray[Any, Any]
 AnyModule = TypeVar("AnyModule", bound=Module)
 Source: TypeAlias = "Rng | random.Random"
 
@@ -62,7 +63,7 @@ class Neuron(Module):
         self.b: Value = Value(0.0)
         self.nonlin = nonlin
 
-    def forward(self, x: Sequence[Any]) -> Any:
+    def forward(self, x: Sequence[Operand]) -> Operand:
         """Return the activation for one example of `nin` floats or Values."""
         x = _elements(x)
         if len(x) != len(self.w):
@@ -96,12 +97,12 @@ class Layer(Module):
     Layer of 2 ReLUNeuron(2)
     """
 
-    def __init__(self, nin: int, nout: int, *, rng: Source = None, **kwargs: Any) -> None:
+    def __init__(self, nin: int, nout: int, *, rng: Source = None, nonlin: bool = True) -> None:
         super().__init__()
         generator = _source(rng)
-        self.neurons: list[Neuron] = [Neuron(nin, rng=generator, **kwargs) for _ in range(nout)]
+        self.neurons: list[Neuron] = [Neuron(nin, rng=generator, nonlin=nonlin) for _ in range(nout)]
 
-    def forward(self, x: Sequence[Any]) -> Any:
+    def forward(self, x: Sequence[Operand]) -> Operand:
         """Return the list of activations, or a single activation if there is one neuron."""
         x = _elements(x)
         out = [neuron(x) for neuron in self.neurons]
@@ -146,7 +147,7 @@ class MLP(Module):
             Layer(sizes[i], sizes[i + 1], nonlin=i != len(nouts) - 1, rng=generator) for i in range(len(nouts))
         ]
 
-    def forward(self, x: Sequence[Any]) -> Any:
+    def forward(self, x: Sequence[Operand]) -> Operand:
         """Return the output for one example."""
         for layer in self.layers:
             x = layer(x)
@@ -160,12 +161,12 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(str, self.layers))}]"
 
 
-def _elements(x: Any) -> Any:
+def _elements(x: Operand) -> Operand:
     """Return a Tensor as an array of Values, and anything else unchanged."""
     return x.elements() if isinstance(x, Tensor) else x
 
 
-def as_values(array: Any, name: str = "", requires_grad: bool = True) -> Array:
+def as_values(array: npt.ArrayLike, name: str = "", requires_grad: bool = True) -> Array:
     """Return an array as an object array of `Value`s.
 
     Parameters
@@ -196,7 +197,7 @@ def as_values(array: Any, name: str = "", requires_grad: bool = True) -> Array:
     return values
 
 
-def numbers_of(values: Any) -> Array:
+def numbers_of(values: Operand) -> Array:
     """Return the data of an array (or list) of `Value`s.
 
     Examples
@@ -207,7 +208,7 @@ def numbers_of(values: Any) -> Array:
     return np.asarray(raw_data(np.asarray(values)), float)
 
 
-def gradients_of(values: Any) -> Array:
+def gradients_of(values: Operand) -> Array:
     """Return the gradients of an array (or list) of `Value`s, 0 for floats.
 
     Examples

@@ -9,21 +9,23 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from autograd.extend import raw_data
+from autograd.typing import Array, Data, Operand
 
+from .typing import Leaf, Parameters
 from .validation import checked_range
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
 
 
-def listed(parameters: Any) -> list[Any]:
+def listed(parameters: Parameters) -> list[Leaf]:
     """Return one parameter or many as a list."""
     if hasattr(parameters, "grad"):
-        return [parameters]
+        return [cast(Leaf, parameters)]
     if isinstance(parameters, str | np.ndarray) or not isinstance(parameters, Iterable):
         kind = type(parameters).__name__
         raise TypeError(f"expected a parameter or a list of them, such as model.parameters(), got {kind}")
@@ -34,18 +36,18 @@ def listed(parameters: Any) -> list[Any]:
     return found
 
 
-def with_gradient(parameters: Any) -> list[tuple[Any, Any]]:
+def with_gradient(parameters: Parameters) -> list[tuple[Leaf, Data]]:
     """Return each parameter that has a gradient, with the data of the gradient."""
     return [(p, raw_data(p.grad)) for p in listed(parameters) if p.grad is not None]
 
 
-def assign_grad(parameter: Any, grad: Any) -> None:
+def assign_grad(parameter: Leaf, grad: Data) -> None:
     """Assign a gradient in the type and dtype of the parameter's data."""
     data = parameter.data
     parameter.grad = np.asarray(grad, dtype=data.dtype) if isinstance(data, np.ndarray) else float(grad)
 
 
-def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> float:
+def get_total_norm(tensors: Iterable[Operand], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> float:
     """Return the norm of all elements of `tensors` as one vector.
 
     ``(sum |x| ** p) ** (1 / p)``, and ``max |x|`` for p = inf.
@@ -96,7 +98,7 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
 
 
 def clip_grad_norm_(
-    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
     """Scale all gradients by one factor so that their total norm is at most `max_norm`.
 
@@ -155,7 +157,7 @@ def clip_grad_norm_(
     return norm
 
 
-def clip_grad_value_(parameters: Any, clip_value: float) -> None:
+def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:
     """Clip every element of every gradient to ``[-clip_value, clip_value]``.
 
     Parameters
@@ -183,7 +185,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
         assign_grad(parameter, np.clip(grad, -limit, limit))
 
 
-def parameters_to_vector(parameters: Any) -> np.ndarray[Any, Any]:
+def parameters_to_vector(parameters: Parameters) -> Array:
     """Return all parameters as one vector, in order.
 
     Parameters
@@ -211,7 +213,7 @@ def parameters_to_vector(parameters: Any) -> np.ndarray[Any, Any]:
     return np.concatenate(pieces) if pieces else np.empty(0)
 
 
-def vector_to_parameters(vec: Any, parameters: Any) -> None:
+def vector_to_parameters(vec: Operand, parameters: Parameters) -> None:
     """Assign consecutive parts of a vector to parameters; the inverse of `parameters_to_vector`.
 
     Parameters

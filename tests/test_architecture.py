@@ -23,8 +23,8 @@ ORDER = {
         "__main__",
     ),
     "nn": (
-        "_check", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module", "checkpoint",
-        "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
+        "_check", "typing", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module",
+        "checkpoint", "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
     ),
     "optim": (
         "options", "averaging", "flat_params", "lr_scheduler", "trace", "checks", "optimizer", "algorithms",

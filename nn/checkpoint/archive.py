@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
+from autograd.typing import Array
+
 from .files import FilePath, read_npy_header
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckpointError", "read_tree", "write_tree"]
 
-Array = np.ndarray[Any, Any]
 FORMAT, VERSION, MANIFEST = "chainrule checkpoint", 1, "checkpoint.json"
 NUMBERS = "biufc"
 DEEPEST = 60

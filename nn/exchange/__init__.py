@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file, replacing
 from nn.module import Module
 
@@ -19,7 +20,7 @@ from .onnx_export import export_onnx
 
 __all__ = ["export_onnx", "load_safetensors", "save_safetensors"]
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+Arrays = dict[str, Array]
 # Data types of the format that NumPy supports; bfloat16 is read as the float32 of the same value.
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U64": "<u8",
@@ -137,7 +138,7 @@ def load_safetensors(path: FilePath, model: Module | None = None, strict: bool =
     return arrays
 
 
-def _array(place: str, tensor: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+def _array(place: str, tensor: Mapping[str, Any]) -> Array:
     """Return one array of a file, in the byte order of this machine."""
     kind, data = tensor["dtype"], tensor["data"]
     if kind == "BF16":  # the upper half of a float32

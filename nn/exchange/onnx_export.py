@@ -10,6 +10,7 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value, topological_order
+from autograd.typing import Array
 from nn.checkpoint.files import FilePath, replacing
 from nn.module import Module
 
@@ -17,7 +18,6 @@ from .onnx_operations import FORMS, operator
 
 __all__ = ["export_onnx"]
 
-Array = np.ndarray[Any, Any]
 OPSET, IR_VERSION = 18, 8  # of 2023, supported by all current runtimes
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2}
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import autograd as ag
 from autograd import maximum, sigmoid
 from autograd.extend import elementwise, xp
+from autograd.typing import Operand
 from nn.validation import checked_range
 
 from .checks import fitted_weight, prediction_and_target, reduced, refuse_nan, require_no_nan, require_probabilities
@@ -19,7 +18,7 @@ __all__ = [
 
 
 @elementwise(lambda y, p: 1.0 / maximum(p, 1e-12), symbol="log", sample=(0.1, 0.9))
-def clamped_log(p: Any) -> Any:
+def clamped_log(p: Operand) -> Operand:
     """Logarithm of a probability, at least -100."""
     if isinstance(p, float):
         return xp(p).log(p) if p > 1e-43 else -100.0
@@ -33,7 +32,7 @@ def clamped_log(p: Any) -> Any:
     symbol="BCE",
     sample=(0.2, 0.8),
 )
-def probability_cross_entropy(p: Any, t: Any) -> Any:
+def probability_cross_entropy(p: Operand, t: Operand) -> Operand:
     """Cross-entropy of a probability with a target, each logarithm at least -100."""
     return -(t * clamped_log(p) + (1.0 - t) * clamped_log(1.0 - p))
 
@@ -41,13 +40,13 @@ def probability_cross_entropy(p: Any, t: Any) -> Any:
 @elementwise(
     lambda y, z, t: sigmoid(z) - t, lambda y, z, t: -z, symbol="BCE with logits", sample=((-2.0, 2.0), (0.0, 1.0))
 )
-def logit_cross_entropy(z: Any, t: Any) -> Any:
+def logit_cross_entropy(z: Operand, t: Operand) -> Operand:
     """Cross-entropy of the probability ``sigmoid(z)`` with a target, without overflow: ``softplus(z) - t z``."""
     softplus_of_minus = xp(z).log1p(xp(z).exp(-abs(z)))
     return xp(z).maximum(z, 0.0) - t * z + softplus_of_minus
 
 
-def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
+def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None, reduction: str = "mean") -> Operand:
     r"""Binary cross-entropy on probabilities, :math:`-w [y \log p + (1 - y) \log(1 - p)]`, each log at least -100.
 
     Parameters
@@ -87,8 +86,8 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
 
 
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
-) -> Any:
+    input: Operand, target: Operand, weight: Operand = None, reduction: str = "mean", pos_weight: Operand = None
+) -> Operand:
     r"""Binary cross-entropy on logits, :math:`-w [q\, y \log \sigma(z) + (1 - y) \log(1 - \sigma(z))]`.
 
     Parameters
@@ -133,8 +132,8 @@ def binary_cross_entropy_with_logits(
 
 
 def sigmoid_focal_loss(
-    input: Any, target: Any, alpha: float | None = None, gamma: float = 2.0, reduction: str = "mean"
-) -> Any:
+    input: Operand, target: Operand, alpha: float | None = None, gamma: float = 2.0, reduction: str = "mean"
+) -> Operand:
     r"""Focal loss :math:`-\alpha_t (1 - p_t)^\gamma \log p_t` on logits, with less weight on well-classified examples.
 
     Parameters
@@ -171,7 +170,7 @@ def sigmoid_focal_loss(
     return reduced(losses, reduction)
 
 
-def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def hinge_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
     r"""Hinge :math:`\max(0, 1 - y a)` for labels -1 and 1 (Keras; the maximum-margin loss of micrograd's demo).
 
     Examples
@@ -183,7 +182,7 @@ def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("hinge_loss", reduced(ag.relu(1.0 - t * x), reduction), t)
 
 
-def squared_hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def squared_hinge_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
     r"""Square of the hinge, :math:`\max(0, 1 - y a)^2`, for labels -1 and 1 (Keras).
 
     Examples
@@ -196,7 +195,7 @@ def squared_hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("squared_hinge_loss", reduced(hinge * hinge, reduction), t)
 
 
-def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def soft_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
     r"""Logistic loss :math:`\log(1 + e^{-y a})` for labels -1 and 1, without overflow.
 
     Examples
@@ -209,7 +208,7 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("soft_margin_loss", reduced(ag.softplus(-t * x), reduction), t)
 
 
-def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
+def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, reduction: str = "mean") -> Operand:
     r"""Distance `a` of similar pairs (1), :math:`\max(0, margin - a)` of dissimilar pairs (-1).
 
     Examples

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from typing import Any
 
 import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value
 from autograd.extend import guard, raw_data
+from autograd.typing import Operand
 
 from .fused import mean_of_all
 
@@ -18,7 +18,7 @@ NUMBERS = (Value, float, int, np.floating, np.integer)
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def as_operand(x: Any) -> Any:
+def as_operand(x: Operand) -> Operand:
     """Return `x` as a node, a numeric array or an array of `Value`s."""
     if isinstance(x, Node):
         return x
@@ -44,7 +44,7 @@ def checked_reduction(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> 
     return reduction
 
 
-def reduced(losses: Any, reduction: str) -> Any:
+def reduced(losses: Operand, reduction: str) -> Operand:
     """Return the mean or the sum of the losses, or the losses themselves."""
     if reduction == "mean":
         if losses.size:
@@ -57,7 +57,7 @@ def reduced(losses: Any, reduction: str) -> Any:
     return losses
 
 
-def row_count(x: Any) -> int:
+def row_count(x: Operand) -> int:
     """Return the number of rows of a batch; an operand without axes is one row."""
     return x.shape[0] if x.shape else 1
 
@@ -67,7 +67,7 @@ def warn_empty() -> None:
     warnings.warn("the batch is empty, so the mean of its losses is nan", stacklevel=4)
 
 
-def prediction_and_target(name: str, input: Any, target: Any) -> tuple[Any, Any]:
+def prediction_and_target(name: str, input: Operand, target: Operand) -> tuple[Operand, Operand]:
     """Return both as operands of one shape, the target in the dtype of the prediction."""
     x = as_losses(input)
     t = constant(target, x)
@@ -81,7 +81,7 @@ def prediction_and_target(name: str, input: Any, target: Any) -> tuple[Any, Any]
     return x, t
 
 
-def as_losses(x: Any) -> Any:
+def as_losses(x: Operand) -> Operand:
     """Return `x` as a Tensor or an array; a single `Value` becomes an array of one."""
     if isinstance(x, Tensor):
         return x
@@ -89,7 +89,7 @@ def as_losses(x: Any) -> Any:
     return array if array.ndim or array.dtype != object else array.reshape(1)
 
 
-def constant(x: Any, like: Any) -> Any:
+def constant(x: Operand, like: Operand) -> Operand:
     """Return an operand in the float dtype of another, so that targets and weights do not change the dtype."""
     x, dtype = as_losses(x), like.dtype if like.dtype.kind == "f" else np.dtype(float)
     if x.dtype is dtype or x.dtype == dtype or x.dtype == object:
@@ -97,7 +97,7 @@ def constant(x: Any, like: Any) -> Any:
     return x.astype(dtype) if isinstance(x, np.ndarray) else ag.astype(x, dtype)
 
 
-def fitted_weight(name: str, what: str, weight: Any, x: Any) -> Any:
+def fitted_weight(name: str, what: str, weight: Operand, x: Operand) -> Operand:
     """Return weights in the dtype of `x` if they broadcast to its shape."""
     w = constant(weight, x)
     try:
@@ -107,10 +107,10 @@ def fitted_weight(name: str, what: str, weight: Any, x: Any) -> Any:
     return w
 
 
-def refuse_nan(name: str, loss: Any, target: Any) -> Any:
+def refuse_nan(name: str, loss: Operand, target: Operand) -> Operand:
     """Return the loss; raise if it is nan because the target contains nan."""
 
-    def refuse(loss: Any, target: Any) -> None:
+    def refuse(loss: Operand, target: Operand) -> None:
         if np.isnan(loss).any() if getattr(loss, "ndim", 0) else loss != loss:
             no_nan(name, target)
 
@@ -118,12 +118,12 @@ def refuse_nan(name: str, loss: Any, target: Any) -> Any:
     return loss
 
 
-def require_no_nan(name: str, target: Any) -> None:
+def require_no_nan(name: str, target: Operand) -> None:
     """Raise if a target contains nan."""
     guard(lambda target: no_nan(name, target), target)
 
 
-def no_nan(name: str, target: Any) -> None:
+def no_nan(name: str, target: Operand) -> None:
     """Raise if an array contains nan, with the place of the first one."""
     if np.size(target) and (greatest := np.maximum.reduce(target, axis=None)) != greatest:  # nan propagates
         missing = np.isnan(target)
@@ -134,10 +134,10 @@ def no_nan(name: str, target: Any) -> None:
         )
 
 
-def require_probabilities(name: str, what: str, array: Any, hint: str = "") -> None:
+def require_probabilities(name: str, what: str, array: Operand, hint: str = "") -> None:
     """Raise unless all elements are in [0, 1]."""
 
-    def in_unit_interval(p: Any) -> None:
+    def in_unit_interval(p: Operand) -> None:
         if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1):
             wrong = ~((p >= 0) & (p <= 1))
             worst = p[wrong][np.argmax(np.nan_to_num(np.abs(p[wrong] - 0.5), nan=np.inf))]

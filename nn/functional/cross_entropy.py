@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
 
 import numpy as np
 
 import autograd as ag
 from autograd.extend import callback, elementwise, guard, raw_data, xp
+from autograd.typing import Operand
 from nn.validation import checked_range
 
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities, row_count
@@ -19,13 +19,13 @@ __all__ = ["cross_entropy", "kl_div", "multi_margin_loss", "nll_loss"]
 
 
 def cross_entropy(
-    input: Any,
-    target: Any,
-    weight: Any = None,
+    input: Operand,
+    target: Operand,
+    weight: Operand = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Any:
+) -> Operand:
     r"""Cross-entropy :math:`-\sum_k q_k \log \mathrm{softmax}(z)_k` of logits with classes or probabilities.
 
     Parameters
@@ -85,7 +85,7 @@ def cross_entropy(
     return _weighted_mean("cross_entropy", losses, hot, kept, weight, reduction)
 
 
-def _are_class_indices(z: Any, t: Any) -> bool:
+def _are_class_indices(z: Operand, t: Operand) -> bool:
     """Return whether a target contains class indices, else probabilities; raise if it fits neither."""
     if z.ndim == 0:
         raise ValueError("cross_entropy: logits need an axis of classes, got a single number")
@@ -104,18 +104,18 @@ def _are_class_indices(z: Any, t: Any) -> bool:
     )
 
 
-def _classes_last(x: Any) -> Any:
+def _classes_last(x: Operand) -> Operand:
     """Return (N, C, d1, ...) or (C,) as rows over classes."""
     moved = ag.transpose(x, (0, *range(2, x.ndim), 1)) if x.ndim > 2 else x
     return ag.reshape(moved, (-1, x.shape[min(1, x.ndim - 1)]))
 
 
-def _all_valid(t: Any, classes: int) -> bool:
+def _all_valid(t: Operand, classes: int) -> bool:
     """Return whether all indices are in [0, classes): a negative one is huge when read as unsigned."""
     return not len(t) or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes)
 
 
-def _class_masks(name: str, x: Any, target: Any, ignore_index: int | None = None) -> tuple[Any, Any]:
+def _class_masks(name: str, x: Operand, target: Operand, ignore_index: int | None = None) -> tuple[Operand, Operand]:
     """Return the mask of the target classes, shape (N, C), and of the rows that are not ignored, shape (N,)."""
     target = target if isinstance(target, ag.Tensor) else np.asarray(target)
     if target.dtype.kind not in "iu":
@@ -127,7 +127,7 @@ def _class_masks(name: str, x: Any, target: Any, ignore_index: int | None = None
     return ag.equal(target[:, None], np.arange(x.shape[1])) * kept[:, None], kept
 
 
-def _check_classes(t: Any, name: str, shape: tuple[int, int], ignore_index: int | None) -> None:
+def _check_classes(t: Operand, name: str, shape: tuple[int, int], ignore_index: int | None) -> None:
     """Raise if a class index that is not ignored is out of range."""
     rows, classes = shape
     if t.shape != (rows,):
@@ -141,7 +141,7 @@ def _check_classes(t: Any, name: str, shape: tuple[int, int], ignore_index: int 
         raise IndexError(f"{name}: class index {int(t[row])} in row {row} is not in [0, {classes}){hint}")
 
 
-def _class_weights(name: str, weight: Any, z: Any) -> Any:
+def _class_weights(name: str, weight: Operand, z: Operand) -> Operand:
     """Return one weight per class, as a constant of the graph."""
     classes = z.shape[-1]
     if weight is None:
@@ -151,12 +151,12 @@ def _class_weights(name: str, weight: Any, z: Any) -> Any:
     return constant(callback(lambda w: np.asarray(w, float), weight), z)
 
 
-def _weighted_mean(name: str, losses: Any, hot: Any, kept: Any, weight: Any, reduction: str) -> Any:
+def _weighted_mean(name: str, losses: Operand, hot: Operand, kept: Operand, weight: Operand, reduction: str) -> Operand:
     """Return the reduced losses; the mean divides by the weights of the target classes."""
     if reduction != "mean":
         return reduced(losses, reduction)
 
-    def total(hot: Any, kept: Any, weight: Any) -> float:
+    def total(hot: Operand, kept: Operand, weight: Operand) -> float:
         found = float(np.sum(kept if weight is None else hot * weight))
         if not found:
             why = "the weights of all targets are zero" if kept.any() else "every target is ignore_index"
@@ -171,7 +171,7 @@ def _weighted_mean(name: str, losses: Any, hot: Any, kept: Any, weight: Any, red
     return mean if type(nothing) is float and not nothing else mean + nothing
 
 
-def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: Any = None) -> Any:
+def _weighted_rows(z: Operand, q: Operand, weight: Operand, label_smoothing: float, kept: Operand = None) -> Operand:
     """Return the loss of each row for target probabilities `q`, smoothed and weighted."""
     if checked_range("cross_entropy", "label_smoothing", label_smoothing, high=1.0):
         spread = label_smoothing / z.shape[-1]
@@ -181,7 +181,9 @@ def _weighted_rows(z: Any, q: Any, weight: Any, label_smoothing: float, kept: An
     return cross_entropy_of_rows(z, constant(q, z))
 
 
-def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
+def nll_loss(
+    input: Operand, target: Operand, weight: Operand = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Operand:
     r"""Negative log-likelihood :math:`-w_t x_t` of log-probabilities `x` for class indices `t`.
 
     Parameters
@@ -214,13 +216,13 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
 @elementwise(
     lambda y, x: ag.where(ag.greater(x, 0), ag.log(ag.where(ag.greater(x, 0), x, 1.0)) + 1.0, 0.0), sample=(0.3, 3.0)
 )
-def x_log_x(x: Any) -> Any:
+def x_log_x(x: Operand) -> Operand:
     """Product ``x log x``, 0 at 0."""
     positive = x > 0
     return xp(x).where(positive, x * xp(x).log(xp(x).where(positive, x, 1.0)), 0.0 * x)
 
 
-def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+def kl_div(input: Operand, target: Operand, reduction: str = "mean", log_target: bool = False) -> Operand:
     r"""Kullback-Leibler divergence :math:`y (\log y - x)` from log-probabilities `x` to probabilities `y`.
 
     Parameters
@@ -250,8 +252,8 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
 
 
 def multi_margin_loss(
-    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
-) -> Any:
+    input: Operand, target: Operand, p: int = 1, margin: float = 1.0, weight: Operand = None, reduction: str = "mean"
+) -> Operand:
     r"""Multi-class hinge :math:`\frac 1 C \sum_{i \ne t} w_t \max(0, margin - x_t + x_i)^p`.
 
     Parameters

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from autograd.extend import callback
+from autograd.typing import Operand
 from nn.random import Rng, as_generator
 from nn.ranks import draw_rows
 from nn.validation import checked_range
@@ -20,18 +20,18 @@ __all__ = ["alpha_dropout", "dropout"]
 SELU_FLOOR = -SELU_SCALE * SELU_ALPHA  # limit of SELU at -inf
 
 
-def _kept(x: Any, p: float, rng: Rng) -> Any:
+def _kept(x: Operand, p: float, rng: Rng) -> Operand:
     """Return an array of the shape of `x` that is 0 with probability `p` and else 1."""
     kind, shape = np.float32 if x.dtype == np.float32 else np.float64, x.shape
 
-    def kept() -> Any:
+    def kept() -> Operand:
         generator = as_generator(rng)
         return np.asarray(draw_rows(lambda shape: generator.random(shape, kind), shape) >= p, kind)
 
     return callback(kept)
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Any:
+def dropout(input: Operand, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Operand:
     r"""Set elements to 0 with probability `p` and multiply the others by :math:`1 / (1 - p)`, in training.
 
     Parameters
@@ -71,7 +71,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: Rng = Non
     return x * (_kept(x, p, rng) * (1 / (1 - p) if p < 1 else 0.0))
 
 
-def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, *, rng: Rng = None) -> Any:
+def alpha_dropout(input: Operand, p: float = 0.5, training: bool = False, *, rng: Rng = None) -> Operand:
     r"""Dropout that preserves mean 0 and variance 1, for networks of SELUs.
 
     With probability `p` an element becomes the limit of SELU, :math:`\alpha' = -\lambda \alpha`; then all are mapped

@@ -7,13 +7,13 @@ arrays of `Value`s.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import autograd as ag
 from autograd.extend import primitive, writes_into
+from autograd.typing import Array, Axis, Decorator, Operand, Operation
 
 __all__ = [
     "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index",
@@ -21,15 +21,13 @@ __all__ = [
     "standardized",
 ]  # fmt: skip
 
-Function = Callable[..., Any]
 
-
-def fused(composition: Function, *pullbacks: Function | None, symbol: str = "") -> Callable[[Function], Function]:
+def fused(composition: Operation, *pullbacks: Operation | None, symbol: str = "") -> Decorator:
     """Make a primitive from a forward on arrays, its composition and one pullback per argument."""
 
-    def decorate(forward: Function) -> Function:
+    def decorate(forward: Operation) -> Operation:
         @functools.wraps(forward)
-        def of_arrays_or_values(*args: Any, **params: Any) -> Any:
+        def of_arrays_or_values(*args: Operand, **params: object) -> Operand:
             for a in args:
                 if type(a) is np.ndarray and a.dtype == object:
                     return composition(*args, **params)
@@ -40,7 +38,7 @@ def fused(composition: Function, *pullbacks: Function | None, symbol: str = "") 
     return decorate
 
 
-def _rows(x: Any) -> Any:
+def _rows(x: Operand) -> Operand:
     """Return an array of vectors as a matrix with one vector per row."""
     return x if x.ndim == 2 else ag.reshape(x, (-1, x.shape[-1]))
 
@@ -49,7 +47,7 @@ def _rows(x: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=64)
-def _ones(count: int, dtype: Any) -> np.ndarray[Any, Any]:
+def _ones(count: int, dtype: npt.DTypeLike) -> Array:
     """Return a vector of ones; a product with it sums over an axis faster than `sum`."""
     return np.ones(count, dtype)
 
@@ -61,7 +59,7 @@ def _ones(count: int, dtype: Any) -> np.ndarray[Any, Any]:
     symbol="xWᵀ+b",
     composition=lambda x, W, b: x @ W.T + b,
 )
-def affine(x: Any, W: Any, b: Any) -> Any:
+def affine(x: Operand, W: Operand, b: Operand) -> Operand:
     """Affine map ``x @ W.T + b`` of (..., in) by W (out, in) and b (out,) to (..., out)."""
     y = x @ W.T
     if y.dtype == b.dtype and y.ndim:
@@ -71,7 +69,7 @@ def affine(x: Any, W: Any, b: Any) -> Any:
 
 
 @writes_into(affine)
-def _affine_into(x: Any, W: Any, b: Any, out: Any) -> Any:
+def _affine_into(x: Operand, W: Operand, b: Operand, out: Operand) -> Operand:
     (np.dot if x.ndim == 2 else np.matmul)(x, W.T, out=out)
     return np.add(out, b, out=out)
 
@@ -79,40 +77,40 @@ def _affine_into(x: Any, W: Any, b: Any, out: Any) -> Any:
 # ---------------------------------------------------------------------------------------------- normalization
 
 
-def _deviations(x: Any, axis: Any, eps: float) -> tuple[Any, Any]:
+def _deviations(x: Operand, axis: Axis, eps: float) -> tuple[Operand, Operand]:
     """Return the deviations from the mean and the inverse standard deviation."""
     d = x - ag.mean(x, axis=axis, keepdims=True)
     return d, 1.0 / ag.sqrt(ag.mean(d * d, axis=axis, keepdims=True) + eps)
 
 
-def _standardized(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
+def _standardized(x: Operand, axis: Axis = -1, eps: float = 1e-5) -> Operand:
     d, inverse = _deviations(x, axis, eps)
     return d * inverse
 
 
-def _pull_standardized(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
+def _pull_standardized(g: Operand, y: Operand, x: Operand, axis: Axis, eps: float) -> Operand:
     _, inverse = _deviations(x, axis, eps)
     centred = g - ag.mean(g, axis=axis, keepdims=True)
     return inverse * (centred - y * ag.mean(g * y, axis=axis, keepdims=True))
 
 
 @fused(_standardized, _pull_standardized, symbol="standardize")
-def standardized(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
+def standardized(x: Operand, axis: Axis = -1, eps: float = 1e-5) -> Operand:
     """Array shifted to mean 0 and scaled to variance 1 along `axis`; `eps` is added to the variance."""
     d = x - x.mean(axis=axis, keepdims=True)
     return d / np.sqrt((d * d).mean(axis=axis, keepdims=True) + eps)
 
 
-def _inverse_rms(x: Any, axis: Any, eps: float) -> Any:
+def _inverse_rms(x: Operand, axis: Axis, eps: float) -> Operand:
     return 1.0 / ag.sqrt(ag.mean(x * x, axis=axis, keepdims=True) + eps)
 
 
-def _pull_scaled(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
+def _pull_scaled(g: Operand, y: Operand, x: Operand, axis: Axis, eps: float) -> Operand:
     return _inverse_rms(x, axis, eps) * (g - y * ag.mean(g * y, axis=axis, keepdims=True))
 
 
 @fused(lambda x, axis=-1, eps=1e-5: x * _inverse_rms(x, axis, eps), _pull_scaled, symbol="RMS norm")
-def scaled_to_unit(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
+def scaled_to_unit(x: Operand, axis: Axis = -1, eps: float = 1e-5) -> Operand:
     """Array divided by its root mean square along `axis`."""
     return x / np.sqrt((x * x).mean(axis=axis, keepdims=True) + eps)
 
@@ -120,13 +118,13 @@ def scaled_to_unit(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
 # ------------------------------------------------------------------------------------------- mean of losses
 
 
-def _mean(losses: Any) -> Any:
+def _mean(losses: Operand) -> Operand:
     """Return the mean of an array by one reduction; np.mean is slower, but sums float16 without overflow."""
     return np.mean(losses) if losses.dtype.char == "e" else np.add.reduce(losses, axis=None) / losses.size
 
 
 @fused(lambda x: ag.mean(x), lambda g, y, x: g * (1.0 / x.size) * np.ones(x.shape, x.dtype), symbol="mean")
-def mean_of_all(x: Any) -> Any:
+def mean_of_all(x: Operand) -> Operand:
     """Mean of all elements of an array."""
     return _mean(x)
 
@@ -137,7 +135,7 @@ def mean_of_all(x: Any) -> Any:
     lambda g, y, x, t: (t - x) * (g * (2.0 / x.size)),
     symbol="MSE",
 )
-def mean_squared_error(x: Any, t: Any) -> Any:
+def mean_squared_error(x: Operand, t: Operand) -> Operand:
     """Mean of the squared differences of two arrays of one shape."""
     d = x - t
     d *= d
@@ -150,7 +148,7 @@ def mean_squared_error(x: Any, t: Any) -> Any:
     lambda g, y, z, t: z * (g * (-1.0 / z.size)),
     symbol="BCE with logits",
 )
-def mean_logit_cross_entropy(z: Any, t: Any) -> Any:
+def mean_logit_cross_entropy(z: Operand, t: Operand) -> Operand:
     """Mean cross-entropy of the probabilities ``sigmoid(z)`` with targets, without overflow."""
     losses = np.log1p(np.exp(-np.abs(z)))
     losses += np.maximum(z, 0.0)
@@ -164,28 +162,28 @@ def mean_logit_cross_entropy(z: Any, t: Any) -> Any:
 FEW = 64  # classes
 
 
-def _peaks(z: Any) -> Any:
+def _peaks(z: Operand) -> Operand:
     """Return the maximum of each row; for short rows NumPy is ten times as fast along the columns of a copy."""
     return np.maximum.reduce(z.T.copy(), axis=0) if z.shape[1] < FEW else np.maximum.reduce(z, axis=1)
 
 
 @functools.lru_cache(maxsize=64)
-def _places(count: int) -> np.ndarray[Any, Any]:
+def _places(count: int) -> Array:
     """Return the indices of the rows."""
     return np.arange(count)
 
 
-def _index_losses(z: Any, t: Any) -> Any:
+def _index_losses(z: Operand, t: Operand) -> Operand:
     return ag.logsumexp(z, axis=-1) - z[np.arange(len(t)), t]
 
 
-def _pull_excess(g: Any, y: Any, z: Any, t: Any) -> Any:
+def _pull_excess(g: Operand, y: Operand, z: Operand, t: Operand) -> Operand:
     p = ag.softmax(z)
     return p * (g - ag.sum(g * p, axis=-1, keepdims=True))
 
 
 @fused(lambda z, t: ag.softmax(z) - (t[:, None] == np.arange(z.shape[1])), _pull_excess, None, symbol="softmax - class")
-def excess_of_index(z: Any, t: Any) -> Any:
+def excess_of_index(z: Operand, t: Operand) -> Operand:
     """Softmax of each row of logits z (n, C), minus 1 at its class t (n,): the gradient of the cross-entropy."""
     e = z - _peaks(z)[:, None]
     np.exp(e, out=e)
@@ -194,7 +192,7 @@ def excess_of_index(z: Any, t: Any) -> Any:
     return e
 
 
-def _index_losses_of_arrays(z: Any, t: Any) -> Any:
+def _index_losses_of_arrays(z: Operand, t: Operand) -> Operand:
     e = z - _peaks(z)[:, None]
     true = e[_places(len(t)), t]
     np.exp(e, out=e)
@@ -204,7 +202,7 @@ def _index_losses_of_arrays(z: Any, t: Any) -> Any:
 
 
 @fused(_index_losses, lambda g, y, z, t: excess_of_index(z, t) * g[:, None], None, symbol="cross entropy")
-def cross_entropy_of_index(z: Any, t: Any) -> Any:
+def cross_entropy_of_index(z: Operand, t: Operand) -> Operand:
     """Cross-entropy ``log(sum(exp(z))) - z[t]`` of each row of logits z (n, C) with its class t (n,)."""
     return _index_losses_of_arrays(z, t)
 
@@ -215,12 +213,12 @@ def cross_entropy_of_index(z: Any, t: Any) -> Any:
     None,
     symbol="mean cross entropy",
 )
-def mean_cross_entropy_of_index(z: Any, t: Any) -> Any:
+def mean_cross_entropy_of_index(z: Operand, t: Operand) -> Operand:
     """Mean over the rows of `cross_entropy_of_index`."""
     return _mean(_index_losses_of_arrays(z, t))
 
 
-def _row_losses(z: Any, q: Any) -> Any:
+def _row_losses(z: Operand, q: Operand) -> Operand:
     return ag.sum(ag.where(ag.equal(q, 0), 0.0, q * (ag.logsumexp(z, axis=-1, keepdims=True) - z)), axis=-1)
 
 
@@ -230,6 +228,6 @@ def _row_losses(z: Any, q: Any) -> Any:
     symbol="cross entropy",
     composition=_row_losses,
 )
-def cross_entropy_of_rows(z: Any, q: Any) -> Any:
+def cross_entropy_of_rows(z: Operand, q: Operand) -> Operand:
     """Cross-entropy ``-sum(q * log_softmax(z))`` of each row of logits with a row of class weights q (..., C)."""
     return _row_losses(z, q)

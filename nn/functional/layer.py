@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import autograd as ag
 from autograd.extend import callback, guard, raw_data, shape_of
+from autograd.typing import Operand
 
 from .checks import as_operand
 from .fused import affine
@@ -15,7 +14,7 @@ from .fused import affine
 __all__ = ["bilinear", "embedding", "linear"]
 
 
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+def linear(input: Operand, weight: Operand, bias: Operand = None) -> Operand:
     r"""Affine map :math:`y = x W^\top + b`.
 
     Parameters
@@ -53,7 +52,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     return affine(x, W, b)
 
 
-def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+def bilinear(input1: Operand, input2: Operand, weight: Operand, bias: Operand = None) -> Operand:
     r"""Bilinear map :math:`y_o = x_1^\top W_o x_2 + b_o`.
 
     Parameters
@@ -95,7 +94,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else y + bias
 
 
-def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
+def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -> Operand:
     """Rows of `weight` at the given indices.
 
     Parameters
@@ -130,7 +129,7 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
         raise TypeError(f"embedding: indices must be integers, got {dtype}; convert with .astype(int)")
     rows = table.shape[0]
 
-    def in_table(index: Any) -> None:
+    def in_table(index: Operand) -> None:
         if index.size and not (index.min() >= 0 and index.max() < rows):
             wrong = index[(index < 0) | (index >= rows)]
             raise IndexError(f"embedding: index {int(wrong.flat[0])} is not in [0, {rows})")

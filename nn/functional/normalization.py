@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 import autograd as ag
+from autograd.typing import Operand
 
 from .checks import as_operand, constant
 from .fused import scaled_to_unit, standardized
@@ -16,15 +16,15 @@ __all__ = ["batch_norm", "layer_norm", "rms_norm"]
 
 
 def batch_norm(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
+    input: Operand,
+    running_mean: Operand,
+    running_var: Operand,
+    weight: Operand = None,
+    bias: Operand = None,
     training: bool = False,
     *,
     eps: float = 1e-5,
-) -> Any:
+) -> Operand:
     r"""Normalize every channel over the batch: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
 
     Parameters
@@ -77,17 +77,17 @@ def batch_norm(
     return _scaled_and_shifted(y, *(None if a is None else _channels(a, x.ndim) for a in (weight, bias)))
 
 
-def _channels(a: Any, ndim: int) -> Any:
+def _channels(a: Operand, ndim: int) -> Operand:
     """Return an array of shape (C,) in the shape that broadcasts against (N, C) or (N, C, L)."""
     return a.reshape(-1, 1) if ndim == 3 else a
 
 
-def _scaled_and_shifted(y: Any, weight: Any, bias: Any) -> Any:
+def _scaled_and_shifted(y: Operand, weight: Operand, bias: Operand) -> Operand:
     y = y if weight is None else y * weight
     return y if bias is None else y + bias
 
 
-def _last_axes(name: str, x: Any, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+def _last_axes(name: str, x: Operand, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     """Return the axes to normalize over, counted from the end, if their lengths fit."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
@@ -96,8 +96,12 @@ def _last_axes(name: str, x: Any, normalized_shape: int | Sequence[int]) -> tupl
 
 
 def layer_norm(
-    input: Any, normalized_shape: int | Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Any:
+    input: Operand,
+    normalized_shape: int | Sequence[int],
+    weight: Operand = None,
+    bias: Operand = None,
+    eps: float = 1e-5,
+) -> Operand:
     r"""Normalize every example over its last axes: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
 
     Parameters
@@ -136,7 +140,9 @@ def layer_norm(
     )
 
 
-def rms_norm(input: Any, normalized_shape: int | Sequence[int], weight: Any = None, eps: float | None = None) -> Any:
+def rms_norm(
+    input: Operand, normalized_shape: int | Sequence[int], weight: Operand = None, eps: float | None = None
+) -> Operand:
     r"""Scale every example to mean square 1: :math:`\gamma x / \sqrt{\overline{x^2} + \epsilon}`.
 
     Parameters

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import autograd as ag
 from autograd import maximum, minimum
+from autograd.typing import Operand
 from nn.validation import checked_range
 
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_no_nan
@@ -19,7 +18,7 @@ __all__ = [
 LEAST_SQUARE = 1e-12  # added to the squared lengths in `cosine_embedding_loss`, as PyTorch does
 
 
-def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+def pairwise_distance(x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Operand:
     r"""Distance :math:`\lVert x_1 - x_2 + \epsilon \rVert_p` along the last axis.
 
     Parameters
@@ -55,7 +54,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return ag.sum(size**p, axis=-1, keepdims=keepdim) ** (1.0 / p)
 
 
-def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8) -> Operand:
     r"""Cosine of the angle between vectors along the axis `dim` of the broadcast inputs.
 
     .. math:: \frac{x_1 \cdot x_2}{\max(\lVert x_1 \rVert, \epsilon) \max(\lVert x_2 \rVert, \epsilon)}
@@ -71,7 +70,9 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     return ag.sum(a * b, axis=dim) / (ag.sqrt(square_a) * ag.sqrt(square_b))
 
 
-def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+def margin_ranking_loss(
+    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
+) -> Operand:
     r"""Ranking loss :math:`\max(0, -y (x_1 - x_2) + margin)`, with `y` = 1 if the first should rank higher, else -1.
 
     Examples
@@ -84,7 +85,9 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
     return refuse_nan("margin_ranking_loss", reduced(ag.relu(t * (x2 - x1) + margin), reduction), t)
 
 
-def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+def cosine_embedding_loss(
+    input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, reduction: str = "mean"
+) -> Operand:
     r"""Cosine distance of similar pairs (1), cosine above a margin of dissimilar pairs (-1).
 
     .. math:: 1 - \cos(x_1, x_2) \text{ for } 1, \quad \max(0, \cos(x_1, x_2) - margin) \text{ for } -1
@@ -118,15 +121,15 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
 
 
 def triplet_margin_loss(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: Operand,
+    positive: Operand,
+    negative: Operand,
     margin: float = 1.0,
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
     reduction: str = "mean",
-) -> Any:
+) -> Operand:
     r"""Triplet loss :math:`\max(0, d(a, p) - d(a, n) + margin)` of anchor, positive and negative.
 
     Parameters

@@ -6,12 +6,11 @@ functions, the left derivative for `leaky_relu`, `prelu` and `elu`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from autograd import absolute, greater, less, where
 from autograd.extend import callback, elementwise, xp
+from autograd.typing import Operand
 from nn.random import Rng, as_generator
 from nn.ranks import draw_rows
 
@@ -27,7 +26,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 
 @elementwise(lambda y, x, min_val, max_val: greater(x, min_val) * less(x, max_val))
-def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Operand:
     """Identity clipped to [`min_val`, `max_val`]; the derivative at both bounds is 0.
 
     Examples
@@ -39,7 +38,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     return xp(x).minimum(xp(x).maximum(x, min_val), max_val)
 
 
-def relu6(input: Any) -> Any:
+def relu6(input: Operand) -> Operand:
     r"""Rectifier clipped at 6, :math:`\min(\max(0, x), 6)` (Krizhevsky 2010).
 
     Examples
@@ -52,7 +51,7 @@ def relu6(input: Any) -> Any:
 
 
 @elementwise(lambda y, x: (1.0 / 6.0) * (greater(x, -3.0) * less(x, 3.0)), sample=(-4.0, 4.0))
-def hardsigmoid(x: Any) -> Any:
+def hardsigmoid(x: Operand) -> Operand:
     r"""Piecewise linear sigmoid :math:`\mathrm{relu6}(x + 3) / 6` (Howard et al. 2019).
 
     Examples
@@ -65,7 +64,7 @@ def hardsigmoid(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: where(greater(x, -3.0), where(less(x, 3.0), x / 3.0 + 0.5, 1.0), 0.0), sample=(-4.0, 4.0))
-def hardswish(x: Any) -> Any:
+def hardswish(x: Operand) -> Operand:
     r"""Piecewise approximation of SiLU, :math:`x \cdot \mathrm{relu6}(x + 3) / 6` (Howard et al. 2019, section 5.2).
 
     Examples
@@ -78,7 +77,7 @@ def hardswish(x: Any) -> Any:
 
 
 @elementwise(lambda y, x, alpha: where(greater(x, 0), 1.0, y + alpha))
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: Operand, alpha: float = 1.0) -> Operand:
     r"""Exponential linear unit: :math:`x` if positive, else :math:`\alpha (e^x - 1)` (Clevert et al. 2016, eq. 15).
 
     Examples
@@ -91,7 +90,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @elementwise(lambda y, x, alpha: where(greater(x, 0), 1.0, y / alpha + 1.0))
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: Operand, alpha: float = 1.0) -> Operand:
     r"""Continuously differentiable ELU: :math:`x` if positive, else :math:`\alpha (e^{x/\alpha} - 1)` (Barron 2017).
 
     Examples
@@ -104,7 +103,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
 
 @elementwise(lambda y, x: where(greater(x, 0), SELU_SCALE, y + SELU_SCALE * SELU_ALPHA))
-def selu(x: Any) -> Any:
+def selu(x: Operand) -> Operand:
     r"""Self-normalising ELU: :math:`\lambda x` if positive, else :math:`\lambda \alpha (e^x - 1)`.
 
     The constants preserve mean 0 and variance 1 from layer to layer (Klambauer et al. 2017, eqs. 2 and 14); use it with
@@ -124,12 +123,12 @@ def selu(x: Any) -> Any:
     lambda y, x, a: where(greater(x, 0), 0.0, x),
     sample=((-2.0, 2.0), (0.3, 3.0)),
 )
-def slope_where_negative(x: Any, a: Any) -> Any:
+def slope_where_negative(x: Operand, a: Operand) -> Operand:
     """Rectifier ``x`` or ``a x`` with one slope per element."""
     return xp(x, a).where(x > 0, x, a * x)
 
 
-def prelu(input: Any, weight: Any) -> Any:
+def prelu(input: Operand, weight: Operand) -> Operand:
     r"""Rectifier with a learned slope: :math:`x` if positive, else :math:`a x` (He et al. 2015, eq. 1).
 
     Parameters
@@ -164,7 +163,9 @@ def prelu(input: Any, weight: Any) -> Any:
     return slope_where_negative(x, a)
 
 
-def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *, rng: Rng = None) -> Any:
+def rrelu(
+    input: Operand, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *, rng: Rng = None
+) -> Operand:
     r"""Rectifier with negative slopes from U(lower, upper) in training and their mean in evaluation (Xu et al. 2015).
 
     In training each element has its own slope, which is a constant of the graph.
@@ -187,7 +188,7 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
         return slope_where_negative(x, (lower + upper) / 2)
     dtype, shape = x.dtype if x.dtype.kind == "f" else float, x.shape
 
-    def slopes() -> Any:
+    def slopes() -> Operand:
         generator = as_generator(rng)
         return np.asarray(draw_rows(lambda shape: generator.uniform(lower, upper, shape), shape), dtype)
 
@@ -195,7 +196,7 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
 
 
 @elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
-def softshrink(x: Any, lambd: float = 0.5) -> Any:
+def softshrink(x: Operand, lambd: float = 0.5) -> Operand:
     r"""Soft thresholding: shrink towards 0 by `lambd`, as in the lasso (Donoho 1995).
 
     Examples
@@ -208,7 +209,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
 
 
 @elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
-def hardshrink(x: Any, lambd: float = 0.5) -> Any:
+def hardshrink(x: Operand, lambd: float = 0.5) -> Operand:
     r"""Hard thresholding: 0 where :math:`|x| \le` `lambd`, else the identity.
 
     Examples
@@ -221,12 +222,12 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
 
 
 @elementwise(lambda y, x, threshold, value: 1.0 * greater(x, threshold))
-def _hard_threshold(x: Any, threshold: float = 0.0, value: float = 0.0) -> Any:
+def _hard_threshold(x: Operand, threshold: float = 0.0, value: float = 0.0) -> Operand:
     """Identity above `threshold`, `value` elsewhere."""
     return xp(x).where(x > threshold, x, value)
 
 
-def threshold(input: Any, threshold: float, value: float) -> Any:
+def threshold(input: Operand, threshold: float, value: float) -> Operand:
     """Identity above `threshold`, the constant `value` elsewhere.
 
     Examples

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 import autograd as ag
 from autograd import greater, log, maximum, tanh, where
 from autograd.extend import callback, elementwise, guard, xp
+from autograd.typing import Operand
 from nn.validation import checked_range
 
 from .checks import constant, prediction_and_target, reduced, refuse_nan, row_count
@@ -23,14 +23,14 @@ __all__ = [
 
 
 @elementwise(lambda y, x, t: 2.0 * (x - t), lambda y, x, t: 2.0 * (t - x))
-def squared_error(x: Any, t: Any) -> Any:
+def squared_error(x: Operand, t: Operand) -> Operand:
     """Squared difference ``(x - t)**2``."""
     d = x - t
     return d * d
 
 
 @elementwise(lambda y, d, delta: hardtanh(d, -delta, delta))
-def huber_of_difference(d: Any, delta: float = 1.0) -> Any:
+def huber_of_difference(d: Operand, delta: float = 1.0) -> Operand:
     """Half the square of a difference up to `delta`, and on the tangent beyond."""
     a = abs(d)
     squared_up_to = xp(d).minimum(a, delta)
@@ -38,20 +38,20 @@ def huber_of_difference(d: Any, delta: float = 1.0) -> Any:
 
 
 @elementwise(lambda y, d: tanh(d))
-def log_cosh(d: Any) -> Any:
+def log_cosh(d: Operand) -> Operand:
     """Logarithm of the hyperbolic cosine, without overflow."""
     a = abs(d)
     return a + xp(d).log1p(xp(d).exp(-2.0 * a)) - math.log(2.0)
 
 
 @elementwise(lambda y, t: where(greater(t, 1.0), log(maximum(t, 1.0)) + 0.5 / maximum(t, 1.0), 0.0), sample=(1.2, 4.0))
-def log_factorial(t: Any) -> Any:
+def log_factorial(t: Operand) -> Operand:
     """Stirling's approximation of ``log(t!)`` where ``t > 1``, else 0."""
     stirling = (t + 0.5) * xp(t).log(xp(t).maximum(t, 1.0)) - t + 0.5 * math.log(2.0 * math.pi)
     return xp(t).where(t > 1.0, stirling, 0.0)
 
 
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
     r"""Mean squared error :math:`\frac 1 N \sum (a - y)^2` over all elements.
 
     Parameters
@@ -82,7 +82,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("mse_loss", reduced(squared_error(x, t), reduction), t)
 
 
-def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def half_mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
     r"""Half the squared distance per example, :math:`\frac 1 {2m} \sum_i \lVert a_i - y_i \rVert^2`.
 
     The mean is over the `m` rows of the batch, not over all elements, so that the gradient is :math:`(a - y) / m`, as
@@ -116,7 +116,7 @@ def half_mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("half_mse_loss", loss, t)
 
 
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
     """Mean absolute error :math:`|a - y|`; arguments as in `mse_loss`.
 
     Examples
@@ -128,7 +128,7 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("l1_loss", reduced(ag.absolute(x - t), reduction), t)
 
 
-def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Operand:
     r"""Squared error up to `delta`, absolute error beyond (Huber 1964).
 
     .. math:: \tfrac12 d^2 \text{ for } |d| \le \delta, \text{ else } \delta (|d| - \tfrac12 \delta)
@@ -145,7 +145,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return refuse_nan("huber_loss", reduced(huber_of_difference(x - t, delta), reduction), t)
 
 
-def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Operand:
     r"""Huber loss divided by its threshold `beta`; with ``beta=0`` the absolute error (Girshick 2015).
 
     Arguments as in `mse_loss`; `beta` must not be negative.
@@ -162,7 +162,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     return refuse_nan("smooth_l1_loss", reduced(losses, reduction), t)
 
 
-def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def log_cosh_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
     r"""Logarithm of the hyperbolic cosine of the error, :math:`\log \cosh (a - y)`: Keras's smooth absolute error.
 
     Arguments as in `mse_loss`; finite for errors of any size.
@@ -176,14 +176,19 @@ def log_cosh_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return refuse_nan("log_cosh_loss", reduced(log_cosh(x - t), reduction), t)
 
 
-def _not_negative(v: Any) -> None:
+def _not_negative(v: Operand) -> None:
     if not (v >= 0).all():
         raise ValueError(f"gaussian_nll_loss: a variance must be in [0, inf], got {v.min()}")
 
 
 def poisson_nll_loss(
-    input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
-) -> Any:
+    input: Operand,
+    target: Operand,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Operand:
     r"""Negative log-likelihood of counts under a Poisson distribution, :math:`e^x - y x` for a log-rate `x`.
 
     Parameters
@@ -212,8 +217,8 @@ def poisson_nll_loss(
 
 
 def gaussian_nll_loss(
-    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
-) -> Any:
+    input: Operand, target: Operand, var: Operand, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Operand:
     r"""Negative log-likelihood under a normal distribution, :math:`\frac12 (\log v + (a - y)^2 / v)`.
 
     Parameters

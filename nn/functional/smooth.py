@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import autograd as ag
 from autograd import exp, greater, sigmoid, tanh, where
 from autograd.extend import elementwise, xp
+from autograd.typing import Operand
 
 from .checks import as_operand
 
@@ -20,27 +20,27 @@ TANH_SCALE, TANH_CUBE = math.sqrt(2 / math.pi), 0.044715  # Hendrycks & Gimpel 2
 
 
 @elementwise(lambda y, x: 0.5 * (1.0 + ag.erf(x * ROOT_HALF)) + x * (DENSITY_AT_0 * exp(-0.5 * x * x)))
-def _gelu(x: Any) -> Any:
+def _gelu(x: Operand) -> Operand:
     r"""Gaussian error linear unit :math:`x \Phi(x)`."""
     return 0.5 * x * (1.0 + ag.erf(x * ROOT_HALF))
 
 
-def _tanh_in_gelu(x: Any) -> Any:
+def _tanh_in_gelu(x: Operand) -> Operand:
     return tanh(TANH_SCALE * (x + TANH_CUBE * x * x * x))
 
 
-def _gelu_tanh_slope(y: Any, x: Any) -> Any:
+def _gelu_tanh_slope(y: Operand, x: Operand) -> Operand:
     t = _tanh_in_gelu(x)
     return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * (TANH_SCALE * (1.0 + 3.0 * TANH_CUBE * x * x))
 
 
 @elementwise(_gelu_tanh_slope)
-def _gelu_by_tanh(x: Any) -> Any:
+def _gelu_by_tanh(x: Operand) -> Operand:
     """Gaussian error linear unit with the normal distribution approximated by tanh."""
     return 0.5 * x * (1.0 + _tanh_in_gelu(x))
 
 
-def gelu(input: Any, approximate: str = "none") -> Any:
+def gelu(input: Operand, approximate: str = "none") -> Operand:
     r"""Gaussian error linear unit :math:`x \Phi(x)`, where :math:`\Phi` is the normal distribution function.
 
     Parameters
@@ -77,7 +77,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
 
 @elementwise(lambda y, x: sigmoid(x) * (1.0 + x * sigmoid(-x)))
-def silu(x: Any) -> Any:
+def silu(x: Operand) -> Operand:
     r"""Sigmoid linear unit :math:`x \sigma(x)`, also called swish (Elfwing et al. 2018; Ramachandran et al. 2017).
 
     Examples
@@ -89,13 +89,13 @@ def silu(x: Any) -> Any:
     return x * sigmoid(x)
 
 
-def _mish_slope(y: Any, x: Any) -> Any:
+def _mish_slope(y: Operand, x: Operand) -> Operand:
     t = tanh(ag.softplus(x))
     return t + x * (1.0 - t * t) * sigmoid(x)
 
 
 @elementwise(_mish_slope)
-def mish(x: Any) -> Any:
+def mish(x: Operand) -> Operand:
     r"""Mish :math:`x \tanh(\log(1 + e^x))` (Misra 2020, eq. 3).
 
     Examples
@@ -108,12 +108,12 @@ def mish(x: Any) -> Any:
 
 
 @elementwise(lambda y, x, beta, threshold: where(greater(beta * x, threshold), 1.0, sigmoid(beta * x)))
-def _softplus_up_to(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def _softplus_up_to(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Operand:
     """Softplus, replaced by the identity beyond a threshold."""
     return xp(x).where(beta * x > threshold, x, ag.softplus(beta * x) / beta)
 
 
-def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def softplus(input: Operand, beta: float = 1.0, threshold: float = 20.0) -> Operand:
     r"""Smooth rectifier :math:`\frac 1 \beta \log(1 + e^{\beta x})`, the identity where :math:`\beta x` > `threshold`.
 
     PyTorch has this threshold; `autograd.softplus` is exact without one.
@@ -128,7 +128,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 
 
 @elementwise(lambda y, x: 1.0 / (1.0 + ag.absolute(x)) ** 2)
-def softsign(x: Any) -> Any:
+def softsign(x: Operand) -> Operand:
     r"""Softsign :math:`x / (1 + |x|)`.
 
     Examples
@@ -141,7 +141,7 @@ def softsign(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: tanh(x) ** 2)
-def tanhshrink(x: Any) -> Any:
+def tanhshrink(x: Operand) -> Operand:
     r"""Tanh shrinkage :math:`x - \tanh x`.
 
     Examples
@@ -154,7 +154,7 @@ def tanhshrink(x: Any) -> Any:
 
 
 @elementwise(lambda y, x: sigmoid(-x))
-def logsigmoid(x: Any) -> Any:
+def logsigmoid(x: Operand) -> Operand:
     r"""Logarithm of the sigmoid, :math:`-\log(1 + e^{-x})`, without overflow.
 
     Examples
@@ -166,7 +166,7 @@ def logsigmoid(x: Any) -> Any:
     return xp(x).minimum(x, 0.0) - xp(x).log1p(xp(x).exp(-abs(x)))
 
 
-def softmax(input: Any, dim: int = -1) -> Any:
+def softmax(input: Operand, dim: int = -1) -> Operand:
     r"""Softmax :math:`e^{x_j} / \sum_k e^{x_k}` along `dim`, without overflow.
 
     Examples
@@ -178,7 +178,7 @@ def softmax(input: Any, dim: int = -1) -> Any:
     return ag.softmax(as_operand(input), dim)
 
 
-def softmin(input: Any, dim: int = -1) -> Any:
+def softmin(input: Operand, dim: int = -1) -> Operand:
     """Softmax of ``-x``, largest for the smallest element.
 
     Examples
@@ -190,7 +190,7 @@ def softmin(input: Any, dim: int = -1) -> Any:
     return ag.softmax(-as_operand(input), dim)
 
 
-def log_softmax(input: Any, dim: int = -1) -> Any:
+def log_softmax(input: Operand, dim: int = -1) -> Operand:
     """Logarithm of the softmax along `dim`, exact where the softmax underflows.
 
     Examples
@@ -202,7 +202,7 @@ def log_softmax(input: Any, dim: int = -1) -> Any:
     return ag.log_softmax(as_operand(input), dim)
 
 
-def glu(input: Any, dim: int = -1) -> Any:
+def glu(input: Operand, dim: int = -1) -> Operand:
     r"""Gated linear unit :math:`a \, \sigma(b)` of the two halves of `input` along `dim` (Dauphin et al. 2017, eq. 1).
 
     Raises

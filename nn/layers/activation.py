@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from autograd.typing import Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
+from nn.typing import DType
 from nn.validation import checked_integer
 
 from .function_module import FunctionModule
-from .linear import DType, filled
+from .linear import filled
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
@@ -133,7 +135,7 @@ class PReLU(Module):
         self.num_parameters: int = checked_integer("PReLU", "num_parameters", num_parameters, 1)
         self.weight: Parameter = filled(self.num_parameters, init, dtype)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the activation of each element."""
         return F.prelu(input, self.weight)
 
@@ -166,7 +168,7 @@ class RReLU(Module):
         self.upper: float = upper
         self.rng: np.random.Generator | None = None if rng is None else as_generator(rng)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the activation of each element."""
         return F.rrelu(input, self.lower, self.upper, self.training, rng=self.rng)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from autograd import Tensor
+from autograd.typing import Operand
 from nn.module import Module, Parameter, is_parameter, prefix_names
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Residual", "Sequential"]
@@ -26,7 +27,7 @@ class Container(Module):
             if not name.startswith("_items."):  # the table itself is an attribute, too
                 yield name, thing
 
-    def _put(self, name: str, item: Any) -> None:
+    def _put(self, name: str, item: object) -> None:
         if not self._accepts(item):
             hint = f"; write {item.__name__}(...)" if isinstance(item, type) else ""
             hint = f"; unpack it: {type(self).__name__}(*layers)" if isinstance(item, (list, tuple)) else hint
@@ -37,7 +38,7 @@ class Container(Module):
 
     _kind: ClassVar[str] = "Module"
 
-    def _accepts(self, item: Any) -> bool:
+    def _accepts(self, item: object) -> bool:
         return isinstance(item, Module)
 
     def __getattr__(self, name: str) -> Any:
@@ -63,28 +64,28 @@ class Container(Module):
 class List(Container):
     """A container whose items are named 0, 1, 2, ..."""
 
-    def __init__(self, items: Iterable[Any] = ()) -> None:
+    def __init__(self, items: Iterable[object] = ()) -> None:
         super().__init__()
         self.extend(items)
 
-    def append(self, item: Any) -> Self:
+    def append(self, item: object) -> Self:
         """Append an item and return the container."""
         self._put(str(len(self._items)), item)
         return self
 
-    def extend(self, items: Iterable[Any]) -> Self:
+    def extend(self, items: Iterable[object]) -> Self:
         """Append several items and return the container."""
         for item in items:
             self.append(item)
         return self
 
-    def insert(self, index: int, item: Any) -> Self:
+    def insert(self, index: int, item: object) -> Self:
         """Insert an item before position `index` and return the container."""
-        items = list(self._items.values())
+        items: list[object] = list(self._items.values())
         items.insert(index, item)
         return self._renumbered(items)
 
-    def _renumbered(self, items: list[Any]) -> Self:
+    def _renumbered(self, items: Iterable[object]) -> Self:
         self._items = {}
         return self.extend(items)
 
@@ -93,7 +94,7 @@ class List(Container):
             return type(self)(list(self._items.values())[index])
         return self._items[self._key(index)]
 
-    def __setitem__(self, index: int, item: Any) -> None:
+    def __setitem__(self, index: int, item: object) -> None:
         self._put(self._key(index), item)
 
     def __delitem__(self, index: int) -> None:
@@ -123,13 +124,14 @@ class ParameterList(List):
     ['0', '1']
     """
 
-    def _put(self, name: str, item: Any) -> None:
-        is_data = isinstance(item, (np.ndarray, Tensor)) and not is_parameter(item)
-        super()._put(name, Parameter(item) if is_data else item)
+    def _put(self, name: str, item: object) -> None:
+        if isinstance(item, (np.ndarray, Tensor)) and not is_parameter(item):
+            item = Parameter(item)
+        super()._put(name, item)
 
     _kind: ClassVar[str] = "Parameter"
 
-    def _accepts(self, item: Any) -> bool:
+    def _accepts(self, item: object) -> bool:
         return is_parameter(item)
 
 
@@ -204,7 +206,7 @@ class Sequential(List):
     (4, 1)
     """
 
-    def __init__(self, *modules: Any) -> None:
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             super().__init__()
             for name, module in modules[0].items():
@@ -217,7 +219,7 @@ class Sequential(List):
             return Sequential(*list(self._items.values())[index])
         return super().__getitem__(index)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Apply the modules one after another."""
         for module in self._items.values():
             input = module(input)
@@ -250,7 +252,7 @@ class Residual(Module):
             raise TypeError(f"Residual expected one or more Modules, got {block!r:.60}")
         self.block: Module | Sequential = block[0] if len(block) == 1 else Sequential(*block)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return ``input + block(input)``."""
         output = self.block(input)
         if output.shape != input.shape:

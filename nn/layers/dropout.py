@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from autograd.typing import Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module
 from nn.random import Rng, as_generator
@@ -45,7 +44,7 @@ class Dropout(Module):
         self.p: float = checked_range(type(self).__name__, "p", p, high=1.0)
         self.rng: np.random.Generator | None = None if rng is None else as_generator(rng)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return `input` with random elements set to 0; in evaluation return it unchanged."""
         return F.dropout(input, self.p, self.training, rng=self.rng)
 
@@ -64,6 +63,6 @@ class AlphaDropout(Dropout):
     array([1., 1.])
     """
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return `input` with random elements set to the limit of SELU; in evaluation return it unchanged."""
         return F.alpha_dropout(input, self.p, self.training, rng=self.rng)

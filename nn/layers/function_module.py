@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from autograd.typing import Operand, Operation
 from nn.module import Module
 
 __all__ = ["FunctionModule"]
@@ -29,11 +30,11 @@ class FunctionModule(Module):
     (8.0, Power(exponent=2.0))
     """
 
-    _function: ClassVar[Callable[..., Any]]
+    _function: ClassVar[Operation]
     _option_names: ClassVar[tuple[str, ...]]
     __signature__: ClassVar[inspect.Signature] = inspect.Signature()
 
-    def __init_subclass__(cls, function: Callable[..., Any] | None = None, inputs: int | None = None) -> None:
+    def __init_subclass__(cls, function: Operation | None = None, inputs: int | None = None) -> None:
         """Derive the class from `function`, whose first `inputs` parameters (those without a default) are inputs."""
         if function is None:  # a subclass of a derived class, or another base
             return
@@ -45,7 +46,7 @@ class FunctionModule(Module):
         if cls.__doc__ is None:
             cls.__doc__ = _Documentation(count)  # type: ignore[assignment]
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__()
         try:
             bound = self.__signature__.bind(*args, **options)
@@ -60,7 +61,7 @@ class FunctionModule(Module):
         """The options of the function, by name."""
         return {name: getattr(self, name) for name in self._option_names}
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Operand:
         """Apply the function to the inputs."""
         if not self._option_names:
             return self._function(*args, **kwargs)
@@ -81,7 +82,7 @@ class _Documentation:
         return _class_doc(owner.__name__, owner._function, self.inputs, list(owner.__signature__.parameters))
 
 
-def _class_doc(name: str, function: Callable[..., Any], inputs: int, options: Sequence[str]) -> str:
+def _class_doc(name: str, function: Operation, inputs: int, options: Sequence[str]) -> str:
     """Return the documentation of a class: that of its function, with the options as parameters."""
     summary, *sections = re.split(r"\n\n(?=[A-Z]\w+\n---|>>>)", inspect.getdoc(function) or "")
     kept = [f"{summary}\n\nModule form of `{function.__name__}`, whose documentation describes the inputs."]

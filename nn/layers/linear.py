@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 import autograd as ag
 from autograd import Node
+from autograd.typing import Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.functional.checks import as_operand
 from nn.functional.fused import affine
 from nn.init import normal_, uniform_
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
+from nn.typing import DType
 from nn.validation import checked_integer
 
 __all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear"]
-
-DType: TypeAlias = "npt.DTypeLike | None"
 
 
 def filled(shape: int | tuple[int, ...], value: float, dtype: DType) -> Parameter:
@@ -83,7 +81,7 @@ class Linear(Module):
         """Draw new initial values of weight and bias."""
         _draw_uniform(self, self.in_features, rng)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return ``input @ weight.T + bias`` for input of shape (..., in_features)."""
         if not isinstance(input, Node):
             input = as_operand(input)
@@ -148,7 +146,7 @@ class Bilinear(Module):
         self.bias: Parameter | None = filled(self.out_features, 0.0, dtype) if bias else None
         _draw_uniform(self, self.in1_features, rng)
 
-    def forward(self, input1: Any, input2: Any) -> Any:
+    def forward(self, input1: Operand, input2: Operand) -> Operand:
         """Return the outputs for inputs of shapes (..., in1_features) and (..., in2_features)."""
         return F.bilinear(input1, input2, self.weight, self.bias)
 
@@ -204,7 +202,7 @@ class Embedding(Module):
             kept = np.arange(num_embeddings) != self.padding_idx
             self.weight.data = self.weight.data * kept[:, None]
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the rows at the given indices."""
         return F.embedding(input, self.weight, self.padding_idx)
 
@@ -223,10 +221,10 @@ class Identity(Module):
     array([1.])
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the input."""
         return input
 
@@ -245,7 +243,7 @@ class Flatten(Module):
         self.start_dim: int = start_dim
         self.end_dim: int = end_dim
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the input with these axes joined."""
         x = as_operand(input)
         first, last = self.start_dim % max(x.ndim, 1), self.end_dim % max(x.ndim, 1)

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from nn.init import kaiming_normal_, lecun_normal_, xavier_uniform_, zeros_
 from nn.module import Module
 from nn.random import Rng, as_generator
+from nn.typing import DType, Initializer
 from nn.validation import checked_integer
 
 from . import activation as activations
 from .container import Residual, Sequential
 from .dropout import AlphaDropout, Dropout
-from .linear import DType, Linear
+from .linear import Linear
 from .norm import BatchNorm1d, LayerNorm, RMSNorm
 
 __all__ = ["MLP"]
 
-Constructors = Mapping[str, Callable[..., Module]]
+Option = TypeVar("Option")
+PerLayer: TypeAlias = Option | Sequence[Option]
+Constructor: TypeAlias = Callable[..., Module]
+Constructors: TypeAlias = Mapping[str, Constructor]
+Choice: TypeAlias = str | Constructor | None
 
 ACTIVATIONS: Constructors = {name.lower(): getattr(activations, name) for name in activations.__all__}
 NORMS: Constructors = {
     "batch": BatchNorm1d, "batchnorm1d": BatchNorm1d, "layer": LayerNorm, "layernorm": LayerNorm, "rms": RMSNorm,
     "rmsnorm": RMSNorm,
 }  # fmt: skip
-INITIALIZERS: dict[str, Callable[..., Any]] = {"lecun": lecun_normal_, "xavier": xavier_uniform_}
+INITIALIZERS: Mapping[str, Initializer] = {"lecun": lecun_normal_, "xavier": xavier_uniform_}
 
 
-def _created(what: str, given: Any, table: Constructors, *args: Any) -> list[Module]:
+def _created(what: str, given: Choice, table: Constructors, *args: object) -> list[Module]:
     """Return the module that is given by name (in any case), class or function, in a list that is empty for None."""
     if given is None:
         return []
@@ -40,7 +45,7 @@ def _created(what: str, given: Any, table: Constructors, *args: Any) -> list[Mod
     return [constructor(*args)]
 
 
-def _one_each(what: str, given: Any, count: int) -> list[Any]:
+def _one_each(what: str, given: object, count: int) -> list[Any]:
     """Return one option per layer from a list, or from a single value for all layers."""
     if not isinstance(given, (list, tuple)):
         return [given] * count
@@ -49,7 +54,7 @@ def _one_each(what: str, given: Any, count: int) -> list[Any]:
     return list(given)
 
 
-def _initialize(layer: Linear, init: Any, activation: Module | None, rng: Rng) -> None:
+def _initialize(layer: Linear, init: str | Initializer | None, activation: Module | None, rng: Rng) -> None:
     """Draw the weights by `init`, which by default suits the activation that follows; biases are 0."""
     init = getattr(activation, "weight_init", "xavier") if init is None else init
     if init == "default":
@@ -124,14 +129,14 @@ class MLP(Sequential):
         self,
         in_features: int,
         sizes: Sequence[int],
-        activation: Any = "relu",
+        activation: PerLayer[Choice] = "relu",
         *,
-        norm: Any = None,
-        dropout: Any = 0.0,
-        residual: Any = False,
-        output_activation: Any = None,
-        bias: Any = True,
-        init: Any = None,
+        norm: PerLayer[Choice] = None,
+        dropout: PerLayer[float] = 0.0,
+        residual: PerLayer[bool] = False,
+        output_activation: Choice = None,
+        bias: PerLayer[bool] = True,
+        init: PerLayer[str | Initializer | None] = None,
         dtype: DType = None,
         rng: Rng = None,
     ) -> None:
@@ -165,7 +170,7 @@ class MLP(Sequential):
             self.extend([Residual(*block)] if skip and widths[n] == widths[n + 1] else block)
 
 
-def _as_sizes(sizes: Any) -> list[Any]:
+def _as_sizes(sizes: object) -> list[object]:
     """Return the number of features of each layer as a non-empty list."""
     if isinstance(sizes, (int, str)) or not hasattr(sizes, "__iter__"):
         raise TypeError(f"MLP: sizes must be a list of integers such as [16, 16, 1], got {sizes!r:.60}")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 import autograd as ag
 from autograd.extend import callback, guard
+from autograd.typing import Array, Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.functional.checks import as_operand
 from nn.module import Module, Parameter
 from nn.ranks import batch_statistics
+from nn.typing import DType
 from nn.validation import checked_integer, checked_range
 
-from .linear import DType, filled
+from .linear import filled
 
 __all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
 
@@ -94,11 +95,11 @@ class BatchNorm1d(Module):
         self.register_buffer("running_var", np.ones(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
 
-    running_mean: Any
-    running_var: Any
-    num_batches_tracked: Any
+    running_mean: Array
+    running_var: Array
+    num_batches_tracked: Array
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the normalized batch, of the shape of `input`."""
         x = as_operand(input)
         if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
@@ -123,7 +124,7 @@ class BatchNorm1d(Module):
                 "load the state_dict of a trained model, or create it with track_running_stats=False"
             )
 
-    def _track(self, mean: np.ndarray[Any, Any], var: np.ndarray[Any, Any]) -> None:
+    def _track(self, mean: Array, var: Array) -> None:
         """Move the running averages towards the statistics of a batch."""
         own = vars(self)  # not by assignment, after which a compiled step would be recorded anew
         own["num_batches_tracked"] = self.num_batches_tracked + 1
@@ -189,7 +190,7 @@ class LayerNorm(Module):
         self.weight: Parameter | None = filled(self.normalized_shape, 1.0, dtype) if affine else None
         self.bias: Parameter | None = filled(self.normalized_shape, 0.0, dtype) if affine and bias else None
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the normalized examples, of the shape of `input`."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
@@ -240,7 +241,7 @@ class RMSNorm(Module):
         self.eps = eps
         self.weight: Parameter | None = filled(self.normalized_shape, 1.0, dtype) if elementwise_affine else None
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Operand) -> Operand:
         """Return the scaled examples, of the shape of `input`."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 

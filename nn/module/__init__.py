@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, TypeGuard
 
 import numpy as np
+import numpy.typing as npt
 
 from autograd import Tensor, Value
 from autograd.extend import add_guards, guard, raw_data
+from autograd.typing import Array, Operand
+from nn.typing import DType, Hook, Leaf, Trainable
 
 from .guards import module_guards
 from .hooks import Handle, Hooks
@@ -40,19 +43,20 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = True, name: str = "", *, dtype: Any = None) -> None:
+    def __init__(self, data: Operand, requires_grad: bool = True, name: str = "", *, dtype: DType = None) -> None:
         super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad, name, dtype=dtype)
 
 
+Member: TypeAlias = "Module | Trainable"
 PLAIN: set[type] = {int, float, bool, str, type(None)}  # types that the traversal skips
 
 
-def is_parameter(thing: Any) -> bool:
+def is_parameter(thing: object) -> TypeGuard[Trainable]:
     """Return whether an attribute is trainable: a `Parameter`, a `Value`, or an array of `Value`s."""
     return isinstance(thing, (Parameter, Value)) or (type(thing) is np.ndarray and thing.dtype == object)
 
 
-def _members(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
+def _members(name: str, thing: object) -> Iterator[tuple[str, Member]]:
     """Yield the parameters and modules in one attribute, including those in lists, tuples and dicts."""
     if isinstance(thing, Module) or is_parameter(thing):
         yield name, thing
@@ -110,7 +114,7 @@ class Module:
     def _is_training(self) -> bool:
         return self.__dict__.get("training", True)  # type: ignore[no-any-return]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         old = self.__dict__.get(name)
         if type(value) not in PLAIN:
             for path, thing in _members(name, value):
@@ -138,11 +142,11 @@ class Module:
         if "_changes" in self.__dict__:
             self.__dict__["_changes"][0] += 1
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Operand:
         """Compute the output; to be defined by each module."""
         raise NotImplementedError(f"{type(self).__name__} has no forward: write `def forward(self, x): ...` in it")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Operand:
         """Call `forward` and the hooks."""
         add_guards(module_guards, self)
         if self._hooks is None:
@@ -151,7 +155,7 @@ class Module:
 
     # ---------------------------------------------------------------------------------------- traversal
 
-    def _attributes(self) -> Iterator[tuple[str, Any]]:
+    def _attributes(self) -> Iterator[tuple[str, Member]]:
         """Yield (name, parameter or module) in the order of assignment."""
         for name, thing in self.__dict__.items():
             kind = type(thing)
@@ -185,7 +189,7 @@ class Module:
         """Yield this module and all modules below, parents first."""
         return (module for _, module in self.named_modules())
 
-    def _entries(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    def _entries(self, prefix: str = "") -> Iterator[tuple[str, Trainable]]:
         """Yield (path, parameter) for every attribute; shared parameters several times."""
         for name, thing in self._attributes():
             path = f"{prefix}{name}"
@@ -194,12 +198,12 @@ class Module:
             else:
                 yield path, thing
 
-    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+    def named_parameters(self) -> Iterator[tuple[str, Leaf]]:
         """Yield (path, parameter), shared ones once; the elements of an array of `Value`s one by one."""
         seen: set[int] = set()
         for path, thing in self._entries():
-            if type(thing) is np.ndarray:
-                parts = [(path + index_text(i), thing[i]) for i in np.ndindex(thing.shape)]
+            if isinstance(thing, np.ndarray):
+                parts: list[tuple[str, Leaf]] = [(path + index_text(i), v) for i, v in np.ndenumerate(thing)]
             else:
                 parts = [(path, thing)]
             for name, part in parts:
@@ -207,17 +211,17 @@ class Module:
                     seen.add(id(part))
                     yield name, part
 
-    def parameters(self) -> Iterator[Any]:
+    def parameters(self) -> Iterator[Leaf]:
         """Yield every parameter of this module and all modules below, shared ones once."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def named_buffers(self) -> Iterator[tuple[str, Any]]:
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
         """Yield (path, array) for the buffers: arrays that are not trained, such as running statistics."""
         for path, owner, name in self._buffer_places():
             if (array := getattr(owner, name)) is not None:
                 yield path, array
 
-    def buffers(self) -> Iterator[Any]:
+    def buffers(self) -> Iterator[Array]:
         """Yield the arrays of `named_buffers`."""
         return (array for _, array in self.named_buffers())
 
@@ -227,7 +231,7 @@ class Module:
                 if persistent or not persistent_only:
                     yield f"{path}.{name}" if path else name, module, name
 
-    def register_buffer(self, name: str, array: Any, persistent: bool = True) -> None:
+    def register_buffer(self, name: str, array: Array | None, persistent: bool = True) -> None:
         """Add an attribute that is not trained; it is part of `state_dict` if `persistent`."""
         self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, array)
@@ -255,14 +259,14 @@ class Module:
         for parameter in self.parameters():
             parameter.zero_grad(set_to_none)
 
-    def apply(self, function: Callable[[Module], Any]) -> Self:
+    def apply(self, function: Callable[[Module], object]) -> Self:
         """Call `function` on every module below and then on this one; return the module."""
         for child in self.children():
             child.apply(function)
         function(self)
         return self
 
-    def to(self, dtype: Any) -> Self:
+    def to(self, dtype: npt.DTypeLike) -> Self:
         """Convert every floating-point parameter and buffer to `dtype`; return the module."""
         wanted = np.dtype(dtype)
         if wanted.kind != "f":
@@ -286,7 +290,7 @@ class Module:
         """Convert to float64; return the module."""
         return self.to(np.float64)
 
-    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+    def state_dict(self) -> dict[str, Array]:
         """Return copies of all parameters and persistent buffers by path, with the keys and layout of PyTorch."""
         state = {path: _data_of(thing) for path, thing in self._entries()}
         for path, owner, name in self._buffer_places(persistent_only=True):
@@ -295,7 +299,7 @@ class Module:
         return state
 
     def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, *, allow_nan: bool = False
+        self, state_dict: Mapping[str, object], strict: bool = True, *, allow_nan: bool = False
     ) -> LoadResult:
         """Copy arrays into parameters and buffers; after an error nothing has changed.
 
@@ -337,15 +341,15 @@ class Module:
             self._hooks = Hooks()
         return self._hooks
 
-    def register_forward_pre_hook(self, hook: Callable[[Any, Any], Any]) -> Handle:
+    def register_forward_pre_hook(self, hook: Hook) -> Handle:
         """Call ``hook(module, args)`` before `forward`; a result other than None replaces the arguments."""
         return self._own_hooks().add("before", hook)
 
-    def register_forward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> Handle:
+    def register_forward_hook(self, hook: Hook) -> Handle:
         """Call ``hook(module, args, output)`` after `forward`; a result other than None replaces the output."""
         return self._own_hooks().add("after", hook)
 
-    def register_full_backward_hook(self, hook: Callable[[Any, Any, Any], Any]) -> Handle:
+    def register_full_backward_hook(self, hook: Hook) -> Handle:
         """Call ``hook(module, grad_input, grad_output)`` in the backward pass; a tuple replaces `grad_input`."""
         return self._own_hooks().add("backward", hook)
 
@@ -368,7 +372,7 @@ def index_text(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def prefix_names(name: str, thing: Any) -> None:
+def prefix_names(name: str, thing: object) -> None:
     """Name parameters by their path, unless they have a name."""
     if isinstance(thing, Parameter):
         thing.name = thing.name or name
@@ -378,14 +382,14 @@ def prefix_names(name: str, thing: Any) -> None:
                 parameter.name = f"{name}.{path}"
 
 
-def _data_of(thing: Any) -> np.ndarray[Any, Any]:
+def _data_of(thing: Trainable) -> Array:
     """Return a copy of the data of a parameter or of an array of `Value`s."""
-    return np.array(raw_data(thing) if type(thing) is np.ndarray else thing.data)
+    return np.array(raw_data(thing) if isinstance(thing, np.ndarray) else thing.data)
 
 
-def _assign(thing: Any, array: np.ndarray[Any, Any]) -> None:
+def _assign(thing: Trainable, array: Array) -> None:
     if isinstance(thing, (Tensor, Value)):
         thing.data = array if isinstance(thing, Tensor) else float(array)
     else:
-        for i in np.ndindex(thing.shape):
-            thing[i].data = float(array[i])
+        for i, value in np.ndenumerate(thing):
+            value.data = float(array[i])

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from autograd import Node
 from autograd.extend import elementwise, guard, observe
+from autograd.typing import Operand
+from nn.typing import Hook
 
 __all__ = ["Handle", "Hooks"]
 
-Hook = Callable[..., Any]
-
 
 @elementwise(1, onnx="Identity")
-def passed_through(x: Any) -> Any:
+def passed_through(x: Operand) -> Operand:
     """Return `x` as a new node, whose hooks receive only the gradient that passes through this place."""
     return x
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd.extend import raw_data
+from autograd.typing import Array
 
 __all__ = ["LoadResult", "StateDictError", "checked_state"]
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+Arrays = dict[str, Array]
 
 
 class StateDictError(RuntimeError, ValueError):
@@ -46,7 +47,7 @@ class LoadResult(NamedTuple):
 
 
 def checked_state(
-    owner: str, current: Arrays, given: Mapping[str, Any], strict: bool, allow_nan: bool
+    owner: str, current: Arrays, given: Mapping[str, object], strict: bool, allow_nan: bool
 ) -> tuple[Arrays, LoadResult]:
     """Return copies of the arrays to load, in the dtypes of the module; raise one error for all wrong keys."""
     if not isinstance(given, Mapping):
@@ -69,12 +70,12 @@ def checked_state(
     return arrays, LoadResult(missing, unexpected)
 
 
-def _near(key: Any, missing: list[str]) -> str:
+def _near(key: object, missing: list[str]) -> str:
     close = difflib.get_close_matches(str(key), missing, 1)
     return f" (similar to the missing {close[0]!r})" if close else ""
 
 
-def _fitted(given: Any, mine: np.ndarray[Any, Any], allow_nan: bool) -> np.ndarray[Any, Any]:
+def _fitted(given: object, mine: Array, allow_nan: bool) -> Array:
     array = np.asarray(raw_data(given))
     if array.dtype.kind not in "biuf":
         raise TypeError(f"expected an array of shape {mine.shape}, got {type(given).__name__} ({array.dtype})")

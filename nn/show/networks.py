@@ -11,6 +11,7 @@ import numpy as np
 
 import autograd as ag
 from autograd import Tensor
+from autograd.typing import Array
 from nn.layers.container import Sequential
 from nn.layers.linear import Linear
 from nn.module import Module
@@ -191,7 +192,7 @@ def scalar_columns(model: MLP | Layer, x: Any) -> list[Any]:
     return columns
 
 
-def example(x: Any, width: int) -> np.ndarray[Any, Any]:
+def example(x: Any, width: int) -> Array:
     """Return one example as an array, or raise ValueError."""
     array = np.asarray(x.data if isinstance(x, Tensor) else x, dtype=float)
     array = array[0] if array.ndim == 2 and len(array) == 1 else array
@@ -200,6 +201,6 @@ def example(x: Any, width: int) -> np.ndarray[Any, Any]:
     return array
 
 
-def row(output: Any) -> np.ndarray[Any, Any]:
+def row(output: Any) -> Array:
     """Return the output for a single example as a vector."""
     return np.ravel(output.data if isinstance(output, Tensor) else output)

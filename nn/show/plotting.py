@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.typing import Array
 from nn.metrics import better
 
 __all__ = [
@@ -42,7 +43,7 @@ def saved(figure: Any, path: Any) -> Any:
     return figure
 
 
-def drawable(values: Any) -> np.ndarray[Any, Any]:
+def drawable(values: Any) -> Array:
     """Return values with nan in place of those that an axis cannot show: infinity, and magnitudes from 1e60.
 
     Examples
@@ -102,7 +103,7 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str, *, lowe
     plain(axes)
 
 
-def _mark_best(axes: Any, epochs: np.ndarray[Any, Any], values: np.ndarray[Any, Any], *, lower: bool) -> None:
+def _mark_best(axes: Any, epochs: Array, values: Array, *, lower: bool) -> None:
     """Mark the best value of a curve, with the label on the side away from the curve."""
     at = int(np.nanargmin(values) if lower else np.nanargmax(values))
     axes.plot(epochs[at], values[at], "o", color=ORANGE, markersize=5)
@@ -111,7 +112,7 @@ def _mark_best(axes: Any, epochs: np.ndarray[Any, Any], values: np.ndarray[Any, 
     axes.margins(y=0.12)  # room for the label
 
 
-def confusion_figure(counts: np.ndarray[Any, Any], labels: Sequence[str], title: str = "") -> Any:
+def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> Any:
     """Return a figure of the confusion matrix."""
     n = len(counts)
     figure = new_figure(max(4.2, 0.52 * n + 2), max(3.6, 0.48 * n + 1.6))
