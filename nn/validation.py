@@ -43,12 +43,13 @@ def checked_range(
     Traceback (most recent call last):
     ValueError: Dropout: p must be in [0, 1], got 1.5
     """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if is_number and low <= value <= high and not (exclude_low and value == low):
+        return float(value)
     interval = f"{'(' if exclude_low else '['}{low:g}, {high:g}]"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{owner}: {name} must be a number in {interval}, got {value!r:.60} ({type(value).__name__})")
-    if not low <= value <= high or (exclude_low and value == low):
+    if is_number:
         raise ValueError(f"{owner}: {name} must be in {interval}, got {value}")
-    return float(value)
+    raise TypeError(f"{owner}: {name} must be a number in {interval}, got {value!r:.60} ({type(value).__name__})")
 
 
 def checked_integer(owner: str, name: str, value: Any, low: int = 0) -> int:

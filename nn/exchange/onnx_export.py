@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-import autograd as ag
 from autograd import Node, Tensor, Value, topological_order
-from autograd.typing import Array
+from autograd.typing import Array, Operand
 from nn.checkpoint.files import FilePath, replacing
 from nn.module import Module
+from nn.module.modes import preserved_modes
 
-from .onnx_operations import FORMS, operator
+from .onnx_operations import Builder
 
 __all__ = ["export_onnx"]
 
@@ -31,7 +29,7 @@ def _library() -> Any:
     return onnx
 
 
-def export_onnx(path: FilePath, model: Module, *examples: Any) -> Any:
+def export_onnx(path: FilePath, model: Module, *examples: Operand) -> Any:
     """Write a model in evaluation mode as an ONNX file.
 
     Parameters
@@ -78,7 +76,8 @@ def export_onnx(path: FilePath, model: Module, *examples: Any) -> Any:
     inputs = [_example(x) for x in examples]
     if not inputs:
         raise ValueError("give one example for each argument of forward: export_onnx(path, model, x)")
-    with _evaluating(model):
+    with preserved_modes(model):
+        model.eval()
         proto = _model(onnx, model, inputs, _open_rows(onnx, model, inputs))
         onnx.checker.check_model(proto, full_check=True)
         runner = onnx.reference.ReferenceEvaluator(proto)
@@ -89,28 +88,16 @@ def export_onnx(path: FilePath, model: Module, *examples: Any) -> Any:
     return proto
 
 
-def _example(x: Any) -> Array:
+def _example(x: Operand) -> Array:
     array = _array(x).copy()
     if array.dtype.kind not in "biuf":
         raise TypeError(f"an example must be a numeric array, got dtype {array.dtype}")
     return array
 
 
-def _array(thing: Any) -> Array:
+def _array(thing: Operand) -> Array:
     """Return the data of a node, or anything else, as an array."""
     return np.asarray(thing.data if isinstance(thing, (Tensor, Value)) else thing)
-
-
-@contextlib.contextmanager
-def _evaluating(model: Module) -> Iterator[None]:
-    """Switch to evaluation mode, and restore the mode of every module afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _traced(model: Module, inputs: list[Array]) -> tuple[list[Tensor], list[Tensor]]:
@@ -135,7 +122,7 @@ def _model(onnx: Any, model: Module, inputs: list[Array], open_rows: list[Any]) 
         names.append(f"output_{i}" if len(outputs) > 1 else "output")
         builder.add("Identity", builder.value(output), into=names[-1])
 
-    def described(name: str, node: Any, first: list[Any]) -> Any:
+    def described(name: str, node: Operand, first: list[Any]) -> Any:
         array = _array(node)
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
         return onnx.helper.make_tensor_value_info(name, kind, [*first, *array.shape[len(first) :]])
@@ -183,86 +170,3 @@ def _compare(runner: Any, model: Module, inputs: list[Array]) -> None:
                 f"the exported model computes another {name!r} than {type(model).__name__}: when evaluating, forward "
                 "must not read values out of the graph by .data, .item() or float(), nor draw random ones"
             )
-
-
-class Builder:
-    """The ONNX nodes and constants so far, and the name of the value of each translated node."""
-
-    def __init__(self, onnx: Any, model: Module) -> None:
-        self.helper: Any = onnx.helper
-        self.numpy_helper: Any = onnx.numpy_helper
-        self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = {}
-        self.known: dict[Node, str] = {}
-        self.shared: dict[Any, str] = {}
-        self.names: dict[int, str] = {id(p): name for name, p in model.named_parameters()}
-        self.names |= {id(array): name for name, array in model.named_buffers()}
-
-    def add(self, kind: str, *inputs: str, into: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output."""
-        name = into or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(self.helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def constant(self, array: Any, name: str = "") -> str:
-        """Return the name of a constant array; equal arrays are stored once."""
-        array = np.asarray(array)
-        key = name or (array.dtype.str, array.shape, array.tobytes())
-        if key not in self.shared:
-            self.shared[key] = name or f"constant_{len(self.constants)}"
-            tensor = self.numpy_helper.from_array(
-                array.astype(array.dtype.newbyteorder("="), order="C"), self.shared[key]
-            )
-            self.constants[self.shared[key]] = tensor
-        return self.shared[key]
-
-    def integers(self, *numbers: int) -> str:
-        """Return the name of a constant list of integers, such as axes or a shape."""
-        return self.constant(np.array(numbers, np.int64))
-
-    def value(self, thing: Any, dtype: Any = None) -> str:
-        """Return the name of the value of a node or constant, cast to `dtype` if necessary."""
-        if not isinstance(thing, Node):
-            return self.constant(np.asarray(thing, dtype), "" if dtype else self.names.get(id(thing), ""))
-        if thing not in self.known:
-            self.walk(thing)
-        name, has = self.known[thing], _array(thing).dtype
-        return name if dtype is None or has == dtype else self.cast(name, dtype)
-
-    def cast(self, name: str, dtype: Any) -> str:
-        """Return the name of a value cast to another dtype."""
-        return self.add("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
-
-    def walk(self, root: Node) -> None:
-        """Translate all nodes that a node depends on, arguments first."""
-        for node in topological_order(root):
-            if node not in self.known:
-                self.known[node] = self.translated(node)
-
-    def translated(self, node: Any) -> str:
-        """Return the name of the value of one node, whose arguments are translated."""
-        if node.op is None:
-            return self.constant(node.data, self.names.get(id(node), ""))
-        op = node.op
-        if op.name in FORMS:
-            return str(FORMS[op.name](self, node))
-        if "onnx" in op.forms:
-            return str(operator(self, node, op.forms["onnx"]))
-        return self.composed(node, op.forms.get("composition", op.forward))
-
-    def composed(self, node: Any, function: Callable[..., Any]) -> str:
-        """Return the name of the value of a node, computed by a function of other operations."""
-        fresh = []
-        for arg in node.args:
-            if isinstance(arg, Node):
-                name, data = self.value(arg), _array(arg)
-                arg = ag.as_tensor(data) if data.dtype.kind != "f" else Tensor(data, requires_grad=True)
-                self.known[arg] = name
-            fresh.append(arg)
-        try:
-            result = function(*fresh, **node.params)
-        except TypeError:  # it converts a Tensor to a number
-            result = None
-        if not isinstance(result, Node) or result.op in (None, node.op):
-            raise ValueError(f"the operation {node.op.name!r} has no form in ONNX, so the model cannot be exported")
-        return self.value(result)

@@ -7,27 +7,32 @@ operators, and the operations whose ONNX form depends on shapes and parameters.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from autograd import Node
+import autograd as ag
+from autograd import Node, Tensor, topological_order
 from autograd.extend import raw_data
+from autograd.typing import Operand, Operation, Shape
+from nn.module import Module
+from nn.typing import DType
 
-__all__ = ["FORMS", "operator"]
+__all__ = ["Builder"]
 
-Form = Callable[[Any, Any], Any]  # a function of the builder and a node that returns the name of the value
+Form: TypeAlias = Callable[["Builder", Node], str]  # returns the name of the value of a node
 
 
-def _dtype(thing: Any) -> Any:
+def _dtype(thing: Operand) -> np.dtype[Any]:
     return np.asarray(raw_data(thing)).dtype
 
 
-def _shape(thing: Any) -> tuple[int, ...]:
+def _shape(thing: Operand) -> Shape:
     return np.shape(raw_data(thing))
 
 
-def operator(b: Any, node: Any, kind: str, **attributes: Any) -> Any:
+def operator(b: Builder, node: Node, kind: str, **attributes: Any) -> str:
     """Add one ONNX operator for a node and return the name of its output."""
     if kind.startswith("Reduce"):
         return _reduction(b, node, kind)
@@ -44,7 +49,7 @@ def operator(b: Any, node: Any, kind: str, **attributes: Any) -> Any:
     return b.add(kind, *[b.value(a, dtype) for a in node.args], **attributes)
 
 
-def _reduction(b: Any, node: Any, kind: str) -> Any:
+def _reduction(b: Builder, node: Node, kind: str) -> str:
     axis, logical = node.params["axis"], _dtype(node).kind == "b"
     name = b.value(node.args[0], _dtype(node))
     name = b.cast(name, np.int32) if logical else name  # ReduceMax and ReduceMin do not accept bool
@@ -53,7 +58,7 @@ def _reduction(b: Any, node: Any, kind: str) -> Any:
     return b.cast(name, np.bool_) if logical else name
 
 
-def _position(b: Any, node: Any, kind: str) -> Any:
+def _position(b: Builder, node: Node, kind: str) -> str:
     name, axis = b.value(node.args[0]), node.params["axis"]
     if axis is not None:
         return b.add(kind, name, axis=int(axis), keepdims=int(node.params["keepdims"]))
@@ -61,59 +66,61 @@ def _position(b: Any, node: Any, kind: str) -> Any:
     return b.add("Reshape", found, b.integers(*_shape(node)))
 
 
-def _where(b: Any, node: Any) -> Any:
+def _where(b: Builder, node: Node) -> str:
     mask, x, y = node.args
     return b.add("Where", b.value(mask, np.bool_), b.value(x, _dtype(node)), b.value(y, _dtype(node)))
 
 
-def _cast(b: Any, node: Any) -> Any:
+def _cast(b: Builder, node: Node) -> str:
     return b.value(node.args[0], _dtype(node))
 
 
 # --------------------------------------------------------------------------------------------------- shaping
 
 
-def _affine(b: Any, node: Any) -> Any:
+def _affine(b: Builder, node: Node) -> str:
     x, weight, bias = [b.value(a, _dtype(node)) for a in node.args]
     if len(_shape(node.args[0])) == 2:
         return b.add("Gemm", x, weight, bias, transB=1)
     return b.add("Add", b.add("MatMul", x, b.add("Transpose", weight, perm=[1, 0])), bias)
 
 
-def _transpose(b: Any, node: Any) -> Any:
+def _transpose(b: Builder, node: Node) -> str:
     numbered = np.empty(tuple(range(len(_shape(node)))))  # axis i has length i, so the result's shape is the order
+    assert node.op is not None
     order = node.op.forward(numbered, **node.params).shape
     return b.add("Transpose", b.value(node.args[0]), perm=list(order))
 
 
-def _reshape(b: Any, node: Any) -> Any:
+def _reshape(b: Builder, node: Node) -> str:
     """Reshape as the caller wrote it, with -1 where the length is left open, so that the number of rows can vary."""
     shape = node.params["shape"]
     return b.add("Reshape", b.value(node.args[0]), b.integers(*(() if shape is None else np.atleast_1d(shape))))
 
 
-def _concatenate(b: Any, node: Any) -> Any:
+def _concatenate(b: Builder, node: Node) -> str:
     return b.add("Concat", *[b.value(a, _dtype(node)) for a in node.args], axis=int(node.params["axis"]))
 
 
-def _stack(b: Any, node: Any) -> Any:
+def _stack(b: Builder, node: Node) -> str:
     axis = int(node.params["axis"]) % len(_shape(node))
     parts = [b.add("Unsqueeze", b.value(a, _dtype(node)), b.integers(axis)) for a in node.args]
     return b.add("Concat", *parts, axis=axis)
 
 
-def _pad(b: Any, node: Any) -> Any:
+def _pad(b: Builder, node: Node) -> str:
     width = node.params["width"]
     ends = [before for before, _ in width] + [after for _, after in width]
     return b.add("Pad", b.value(node.args[0]), b.integers(*ends), mode="constant")
 
 
-def _triangle(b: Any, node: Any) -> Any:
+def _triangle(b: Builder, node: Node) -> str:
+    assert node.op is not None
     upper = int(node.op.name == "triu")
     return b.add("Trilu", b.value(node.args[0]), b.constant(np.int64(node.params["k"])), upper=upper)
 
 
-def _einsum(b: Any, node: Any) -> Any:
+def _einsum(b: Builder, node: Node) -> str:
     equation, lengths = node.params["subscripts"], dict[str, int]()
     groups = equation.split("->")[0].split(",")
     for group, arg in zip(groups, node.args, strict=True):
@@ -134,7 +141,7 @@ def _einsum(b: Any, node: Any) -> Any:
 FAR = 2**62  # beyond the end of any array, for slices without an end
 
 
-def _getitem(b: Any, node: Any) -> Any:
+def _getitem(b: Builder, node: Node) -> str:
     """Slices, then integers and index arrays, then new axes."""
     x, *parts = node.args
     used = sum(p is not None and p is not Ellipsis for p in parts)
@@ -160,7 +167,7 @@ def _getitem(b: Any, node: Any) -> Any:
     return b.add("Unsqueeze", name, b.integers(*new))
 
 
-def _slice(b: Any, name: str, slices: list[Any]) -> Any:
+def _slice(b: Builder, name: str, slices: list[tuple[int, slice]]) -> str:
     rows = []
     for axis, part in slices:
         step = 1 if part.step is None else part.step
@@ -172,7 +179,7 @@ def _slice(b: Any, name: str, slices: list[Any]) -> Any:
     return b.add("Slice", name, *[b.integers(*column) for column in zip(*rows, strict=True)]) if rows else name
 
 
-def _take(b: Any, name: str, ndim: int, taken: list[Any], left: int, place: int) -> Any:
+def _take(b: Builder, name: str, ndim: int, taken: list[tuple[int, Operand]], left: int, place: int) -> str:
     """Index axes with integers and arrays, which leave `left` axes at `place`."""
     if left == 0 or len(taken) == 1:
         for axis, part in reversed(taken):  # from the last axis, so that removed axes do not shift the others
@@ -188,7 +195,7 @@ def _take(b: Any, name: str, ndim: int, taken: list[Any], left: int, place: int)
     return b.add("Transpose", name, perm=rest[:place] + list(range(left)) + rest[place:])
 
 
-def _index(b: Any, part: Any) -> Any:
+def _index(b: Builder, part: Operand) -> str:
     if _dtype(part).kind == "b":
         if isinstance(part, Node) or np.ndim(part) != 1:
             raise ValueError("indexing with a mask is exported only for a constant mask of one axis")
@@ -204,3 +211,87 @@ FORMS: dict[str, Form] = {
     "getitem": _getitem, "reshape": _reshape, "stack": _stack, "swapaxes": _transpose, "transpose": _transpose,
     "tril": _triangle, "triu": _triangle, "where": _where,
 }  # fmt: skip
+
+
+class Builder:
+    """The ONNX nodes and constants so far, and the name of the value of each translated node."""
+
+    def __init__(self, onnx: Any, model: Module) -> None:
+        self.helper: Any = onnx.helper
+        self.numpy_helper: Any = onnx.numpy_helper
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
+        self.known: dict[Node, str] = {}
+        self.shared: dict[object, str] = {}
+        self.names: dict[int, str] = {id(p): name for name, p in model.named_parameters()}
+        self.names |= {id(array): name for name, array in model.named_buffers()}
+
+    def add(self, kind: str, *inputs: str, into: str = "", **attributes: object) -> str:
+        """Add a node and return the name of its output."""
+        name = into or f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(self.helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, array: npt.ArrayLike, name: str = "") -> str:
+        """Return the name of a constant array; equal arrays are stored once."""
+        array = np.asarray(array)
+        key = name or (array.dtype.str, array.shape, array.tobytes())
+        if key not in self.shared:
+            self.shared[key] = name or f"constant_{len(self.constants)}"
+            tensor = self.numpy_helper.from_array(
+                array.astype(array.dtype.newbyteorder("="), order="C"), self.shared[key]
+            )
+            self.constants[self.shared[key]] = tensor
+        return self.shared[key]
+
+    def integers(self, *numbers: int) -> str:
+        """Return the name of a constant list of integers, such as axes or a shape."""
+        return self.constant(np.array(numbers, np.int64))
+
+    def value(self, thing: Operand, dtype: DType = None) -> str:
+        """Return the name of the value of a node or constant, cast to `dtype` if necessary."""
+        if not isinstance(thing, Node):
+            return self.constant(np.asarray(thing, dtype), "" if dtype else self.names.get(id(thing), ""))
+        if thing not in self.known:
+            self.walk(thing)
+        name, has = self.known[thing], _dtype(thing)
+        return name if dtype is None or has == dtype else self.cast(name, dtype)
+
+    def cast(self, name: str, dtype: npt.DTypeLike) -> str:
+        """Return the name of a value cast to another dtype."""
+        return self.add("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def walk(self, root: Node) -> None:
+        """Translate all nodes that a node depends on, arguments first."""
+        for node in topological_order(root):
+            if node not in self.known:
+                self.known[node] = self.translated(node)
+
+    def translated(self, node: Node) -> str:
+        """Return the name of the value of one node, whose arguments are translated."""
+        if node.op is None:
+            return self.constant(raw_data(node), self.names.get(id(node), ""))
+        op = node.op
+        if op.name in FORMS:
+            return FORMS[op.name](self, node)
+        if "onnx" in op.forms:
+            return operator(self, node, op.forms["onnx"])
+        return self.composed(node, op.forms.get("composition", op.forward))
+
+    def composed(self, node: Node, function: Operation) -> str:
+        """Return the name of the value of a node, computed by a function of other operations."""
+        assert node.op is not None
+        fresh = []
+        for arg in node.args:
+            if isinstance(arg, Node):
+                name, data = self.value(arg), np.asarray(raw_data(arg))
+                arg = ag.as_tensor(data) if data.dtype.kind != "f" else Tensor(data, requires_grad=True)
+                self.known[arg] = name
+            fresh.append(arg)
+        try:
+            result = function(*fresh, **node.params)
+        except TypeError:  # it converts a Tensor to a number
+            result = None
+        if not isinstance(result, Node) or result.op in (None, node.op):
+            raise ValueError(f"the operation {node.op.name!r} has no form in ONNX, so the model cannot be exported")
+        return self.value(result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,9 +14,10 @@ from autograd.extend import raw_data
 from nn.data import DataLoader, TensorDataset
 from nn.data.distributed import sharded
 from nn.metrics import Metric, named
+from nn.module.modes import preserved_modes
 from nn.ranks import shared
 
-__all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "preserved_modes", "weight_of"]
+__all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "weight_of"]
 
 Array = np.ndarray[Any, Any]
 EVALUATION_BATCH = 1024  # rows; large enough for matrix products, small enough for memory
@@ -135,27 +135,6 @@ def in_batch_order(ranks: Sequence[Sequence[Any]]) -> list[Any]:
     ['a0', 'a1', 'b0', 'b1']
     """
     return [part for batch in itertools.zip_longest(*ranks) for part in batch if part is not None]
-
-
-@contextlib.contextmanager
-def preserved_modes(model: Any) -> Iterator[None]:
-    """Restore the training or evaluation mode of every submodule at the end.
-
-    Examples
-    --------
-    >>> import nn
-    >>> model = nn.Sequential(nn.Linear(1, 1, rng=0), nn.Dropout().eval())
-    >>> with preserved_modes(model):
-    ...     _ = model.train()
-    >>> model.training, model[1].training
-    (True, False)
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def evaluate(

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from nn.module.modes import preserved_modes
 from nn.random import get_rng_state, set_rng_state
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
 from nn.validation import checked_integer
 
-from .evaluation import Totals, as_loader, preserved_modes
+from .evaluation import Totals, as_loader
 from .stepping import Stepper
 
 __all__ = ["LRCurve", "find_lr"]

@@ -17,9 +17,10 @@ import numpy as np
 from autograd import GradientWarning
 from nn import checkpoint
 from nn.metrics import Metric
+from nn.module.modes import preserved_modes
 from nn.random import get_rng_state, set_rng_state
 
-from .evaluation import Totals, evaluate, preserved_modes
+from .evaluation import Totals, evaluate
 from .history import History, Progress
 from .stepping import Schedules, Stepper
 
