@@ -1,7 +1,7 @@
 """The API reference: Sphinx and numpydoc over the docstrings, formulas as MathML.
 
-`make docs` runs it. The pages are written here, one per public module, its names under the first sentence of the module
-that defines them: nothing is listed twice by hand, and what is read needs neither a network nor a script.
+`make docs` uses it. It writes one page per public module and lists the names of the module under the first sentence of
+the module that defines them. The pages need neither a network nor scripts.
 """
 
 import importlib
@@ -22,14 +22,14 @@ PAGES = (
     "nn.exchange", "nn.training.monitor", "nn.scalar", "nn.show.graphs",
     "optim", "optim.lr_scheduler", "optim.distributed",
 )  # fmt: skip
-FIRST = (  # what a reader looks for first; other modules follow in the order of their names
+FIRST = (  # these modules come first, the others in alphabetical order
     "autograd.value", "autograd.tensor", "autograd.backward", "autograd.transforms.functional",
     "autograd.tape.compiled",
     "autograd.explaining.explanation", "autograd.drawing.draw", "nn.module", "nn.layers.mlp", "nn.layers.linear",
     "nn.layers.activation",
     "nn.loss", "optim.algorithms.sgd", "optim.algorithms.adam",
 )  # fmt: skip
-WITH_INHERITED = ("autograd.Tensor", "autograd.Value")  # an ndarray's methods come from a base that has no name outside
+WITH_INHERITED = ("autograd.Tensor", "autograd.Value")  # their methods are defined in private base classes
 
 project = "chainrule"
 author = "the chainrule authors"
@@ -42,24 +42,24 @@ html_copy_source = False
 html_show_sphinx = False
 default_role = "py:obj"
 add_module_names = False
-autodoc_typehints = "none"  # the Parameters of a docstring say more, and an operation takes any number
+autodoc_typehints = "none"  # the sections Parameters contain more information
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 toc_object_entries = False
 
 
 def public_names(module):
-    """Return what a module offers: its `__all__` and what it loads when first asked."""
+    """Return the public names of a module: its `__all__` and the names that are loaded lazily."""
     return sorted({*module.__all__, *getattr(module, "_LAZY", ())}, key=str.lower)
 
 
 def heading(text, line):
-    """Return a line of text with a line under it."""
+    """Return an underlined heading."""
     return f"{text}\n{line * len(text)}\n\n"
 
 
 def entry(full, thing, home):
-    """Return the directive for one name; `home` is where the same thing is already described."""
+    """Return the directive for one name; `home` is the name under which the object is described."""
     module, _, short = full.rpartition(".")
     if home != full:
         return f".. py:data:: {short}\n   :module: {module}\n\n   Another name of :py:obj:`{home}`.\n\n"
@@ -88,12 +88,12 @@ def first_sentence(module):
 
 
 def rank(module):
-    """Return what sorts modules: those in `FIRST`, the others, and last what a page says of itself."""
+    """Return the sort key of a module: modules in `FIRST`, other modules, then public modules."""
     return FIRST.index(module) if module in FIRST else len(FIRST) + (module in PAGES), module
 
 
 def page(name, homes):
-    """Return the page of one public module, and remember in `homes` where each thing is described."""
+    """Return the page of one public module, and store in `homes` the name under which each object is described."""
     module, sections = importlib.import_module(name), {}
     things = {n: getattr(module, n) for n in public_names(module)}
     for short, thing in sorted(things.items(), key=lambda pair: pair[0] != getattr(pair[1], "__name__", pair[0])):
@@ -112,7 +112,7 @@ def page(name, homes):
 
 
 def write_pages(app):
-    """Write all pages into the source folder; it lies in build/ and holds nothing else."""
+    """Write all pages into the source folder in build/, which contains nothing else."""
     homes, folder = {}, Path(app.srcdir)
     pages = {name: page(name, homes) for name in PAGES}
     contents = "".join(f"   {name}\n" for name in PAGES)
@@ -129,7 +129,7 @@ def write_pages(app):
 
 
 def resolve(app, env, node, contnode):
-    """Find a name that is written short, `Tensor` in a page of nn, if only one thing is called so."""
+    """Resolve an abbreviated name, such as `Tensor` in a page of nn, if it is unambiguous."""
     wanted = "." + node.get("reftarget", "").removesuffix("()")
     found = [full for full in env.get_domain("py").objects if ("." + full).endswith(wanted)]
     found = [full for full in found if full.count(".") == min(name.count(".") for name in found)]
@@ -143,7 +143,7 @@ def resolve(app, env, node, contnode):
 
 
 def visit_math(self, node):
-    """Write a formula as MathML, which browsers draw by themselves."""
+    """Write a formula as MathML, which browsers display without scripts."""
     try:
         self.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
     except MathError as error:
@@ -152,14 +152,14 @@ def visit_math(self, node):
 
 
 def settle_markup(app, what, name, thing, options, lines):
-    """Say in reStructuredText what docstrings leave to their reader: `Value`s is a plural, and `.grad` no one name."""
+    """Convert markup that reStructuredText lacks: the plural `Value`s, and `.grad`, which is not a full name."""
     for i, line in enumerate(lines):
         plural = re.sub(r"(?<!`)(`\w+`)s\b", r"\1\\ s", line)  # markup ends where an (escaped) space follows
         lines[i] = re.sub(r"(?<!`)`(\.[\w.()]+)`(?!`)", r"``\1``", plural)
 
 
 def setup(app):
-    """Connect the above to Sphinx."""
+    """Register the functions of this file with Sphinx."""
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", settle_markup, priority=400)  # numpydoc comes at 500
     app.connect("missing-reference", resolve)
