@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from . import fast_floats
+from .diagnostics import mistakes
 from .diagnostics.in_place import refuse_modified, refuse_updated
-from .diagnostics.mistakes import accumulated, advise_zero_grad, check_root, require_node, require_variable
 from .graph import Node, topological_order
 from .recording import callback, is_recording, notify_write
 from .reverse import fitted, owned, reverse_pass
@@ -80,11 +80,11 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
     (-2.0, 2.0)
     """
     notify_write("calls backward()")
-    require_node(root)
-    require_variable(root)
+    mistakes.require_node(root)
+    mistakes.require_variable(root)
     start = seed_of(root, gradient)
     if gradient is None:  # a loss, rather than one piece of a chain rule done by hand
-        check_root(root)
+        mistakes.check_root(root)
     if type(start) is float and not create_graph:
         with storing:
             if fast_floats.backward(root, start):
@@ -107,12 +107,12 @@ def store(found: dict[Node, Any], keep_nodes: bool) -> None:
         if not keep_nodes:
             g = owned(g, node, given)
         if node.op is None and node._grad is not None:
-            if times := accumulated(node):
+            if times := mistakes.accumulated(node):
                 mixed[node] = times
-            g = node._grad + g
+            g = mistakes.sum_of_gradients(node._grad, g)
         fresh.append((node, g))
     if late := [node for node, times in mixed.items() if times > 1]:
-        advise_zero_grad(late)
+        mistakes.advise_zero_grad(late)
     for node, g in fresh:  # nothing can fail from here on
         node._grad = g
         if node.op is None:
@@ -171,9 +171,9 @@ def gradients(
     if len(seeds) != len(roots):
         raise ValueError(f"there are {len(roots)} outputs but {len(seeds)} grad_outputs; give one per output")
     for node in (*roots, *targets):
-        require_node(node)
+        mistakes.require_node(node)
     for root in roots:
-        require_variable(root)
+        mistakes.require_variable(root)
     order = topological_order(*roots, variables_only=True)
     refuse_modified(order)
     if create_graph:

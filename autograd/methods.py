@@ -28,6 +28,8 @@ from .operations import elementwise as ew
 from .recording import notify_read
 from .typing import Array, Operand, Operation, Shape
 
+COMPARABLE = (Node, np.ndarray, np.generic, float, int, list, tuple)  # with other types, == is Python's
+
 
 class ElementwiseMethods(Node):
     """Operators and methods that exist for floats and for arrays."""
@@ -41,12 +43,17 @@ class ElementwiseMethods(Node):
     __pow__: Operation = ew.power
     __neg__: Operation = ew.negative
     __abs__: Operation = ew.absolute
-    __eq__: Operation = comparing.equal
-    __ne__: Operation = comparing.not_equal
     __lt__: Operation = comparing.less
     __le__: Operation = comparing.less_equal
     __gt__: Operation = comparing.greater
     __ge__: Operation = comparing.greater_equal
+
+    def __eq__(self, other: object) -> Operand:
+        return comparing.equal(self, other) if isinstance(other, COMPARABLE) else NotImplemented
+
+    def __ne__(self, other: object) -> Operand:
+        return comparing.not_equal(self, other) if isinstance(other, COMPARABLE) else NotImplemented
+
     # by identity, since a comparison is an operation
     __hash__: Callable[[], int] = Node.__hash__  # type: ignore[assignment]
 

@@ -177,6 +177,11 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
             args, params = args if variadic else args[:arity], defaults | params
         else:
             params = defaults
+        for a in args:
+            if not isinstance(a, Node):
+                break
+        else:  # without the questions that operands of other types raise
+            return apply(op, args, params)
         return compute(op, tuple([a if isinstance(a, Node) else operand(a, op) for a in args]), params)
 
     if defaults or variadic or arity > 2:

@@ -39,6 +39,9 @@ class Elementwise(Primitive):
         """Return the partial derivative; IEEE's inf or nan where Python raises an error for floats."""
         if rule is ONE:
             return 1.0
+        for x in inputs if type(y) is np.ndarray else ():
+            if type(x) is np.ndarray and x.dtype is not y.dtype and x.dtype.kind == y.dtype.kind == "f":
+                inputs = tuple([np.asarray(x, y.dtype) if type(x) is np.ndarray else x for x in inputs])
         try:
             return rule(y, *inputs, **params) if params else rule(y, *inputs)
         except (ValueError, ArithmeticError):
@@ -66,9 +69,11 @@ class Pullback(Primitive):
 
     def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)
-        # A gradient does not share memory with recorded values, or writing into `.grad` would change the graph.
-        shared = type(share) is np.ndarray and (share is y or any(share is x for x in inputs))
-        return share.copy() if shared else share
+        if type(share) is np.ndarray:
+            for value in (y, *inputs):  # writing into a gradient must not change a recorded value
+                if share is value:
+                    return share.copy()
+        return share
 
 
 class Nondifferentiable(Primitive):

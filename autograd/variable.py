@@ -12,7 +12,7 @@ from .backward import backward
 from .dtypes import require_float
 from .graph import Node, make_leaf
 from .methods import ElementwiseMethods
-from .recording import callback, current_mode, is_recording, notify_read, notify_write
+from .recording import callback, current_mode, notify_read, notify_write
 
 
 class Variable(ElementwiseMethods):
@@ -59,9 +59,8 @@ class Variable(ElementwiseMethods):
 
     def detach(self) -> Any:
         """Return a leaf with the same value (shared memory) through which no gradient flows."""
-        if is_recording():
-            return callback(lambda value: value, self)
-        return leaf(type(self), self._data, False, self.name)
+        value = callback(lambda value: value, self)
+        return value if isinstance(value, Node) else leaf(type(self), value, False, self.name)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
         """Call `hook` with the cotangent of this node in each backward pass; return a function that removes it.
@@ -112,8 +111,10 @@ class Variable(ElementwiseMethods):
                 "use detach() to keep its value alone"
             )
         grad = None if isinstance(self._grad, Node) else self._grad
-        state = getattr(self, "__dict__", None) or None  # the attributes of a subclass
-        return _restored, (type(self), self._data, self._requires_grad, self.name, grad), state
+        kinds = [kind for kind in type(self).__mro__ if not issubclass(Node, kind)]
+        slots = {name: getattr(self, name) for kind in kinds for name in vars(kind).get("__slots__", ())}
+        state = (vars(self) if hasattr(self, "__dict__") else None, slots)  # the attributes of a subclass
+        return _restored, (type(self), self._data, self._requires_grad, self.name, grad), state if any(state) else None
 
 
 def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:

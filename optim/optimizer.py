@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
@@ -136,11 +137,11 @@ class Optimizer(Options):
             Set gradients to None, so that parameters not used by the next loss are skipped; otherwise to zeros. The
             gradient of a `Value` is always set to 0.0.
         """
-        for flat in (flat for flats in self._flat for flat in flats):
-            kept = [(p, p.grad) for p in flat.members if not set_to_none and isinstance(p.data, np.ndarray)]
+        for flat in itertools.chain.from_iterable(self._flat):
+            kept = [] if set_to_none else [p for p in flat.members if isinstance(p.grad, np.ndarray)]
             flat.clear_gradients()
-            for p, grad in kept:
-                p.grad = None if grad is None else np.zeros_like(p.data)
+            for p in kept:
+                p.grad = np.zeros_like(p.data)
 
     # -- the step ------------------------------------------------------------------------------------------------
 

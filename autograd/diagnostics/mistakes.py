@@ -18,7 +18,7 @@ from autograd.recording import raw_data
 
 from .provenance import Line, user_line
 
-__all__ = ["accumulated", "advise_zero_grad", "check_root", "require_node", "require_variable"]
+__all__ = ["accumulated", "advise_zero_grad", "check_root", "require_node", "require_variable", "sum_of_gradients"]
 
 _issued: set[tuple[str, Line | None]] = set()
 
@@ -113,3 +113,13 @@ def require_variable(root: Node) -> None:
             "as in Tensor(..., requires_grad=True), and compute outside no_grad(). A result of autograd.compile() "
             "needs no backward(): the call has left the gradients in .grad"
         )
+
+
+def sum_of_gradients(held: Any, g: Any) -> Any:
+    """Return the sum of two gradients of a leaf, which must have one shape."""
+    if np.shape(held) != np.shape(g):
+        raise ValueError(
+            f"a gradient of shape {np.shape(g)} cannot be added to the gradient of shape {np.shape(held)} from before "
+            "`.data` was assigned: call zero_grad() first"
+        )
+    return np.asarray(held + g) if type(g) is np.ndarray else held + g

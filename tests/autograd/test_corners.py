@@ -1,5 +1,7 @@
 """Corners of the engine that no other test turns."""
 
+import copy
+import pickle
 import sys
 
 import numpy as np
@@ -158,3 +160,71 @@ def test_a_formula_that_is_wide_is_refused_as_one_that_is_deep():
         ]
     with pytest.raises(ExpressionError, match="more than 500 operations and operands"):
         parse(products[0], {"a": 1.0})
+
+
+@pytest.mark.parametrize("node", [Value(1.0), Tensor([1.0, 2.0])], ids=["Value", "Tensor"])
+@pytest.mark.parametrize("other", [None, "auto", {}], ids=repr)
+def test_comparison_with_an_object_that_is_not_a_number_is_pythons(node, other):
+    assert (node == other) is False
+    assert (node != other) is True
+    assert node not in [other]
+
+
+def test_gradients_of_tensors_without_axes_stay_arrays():
+    p = Tensor(np.float32(1.5), requires_grad=True)
+    for _ in range(2):
+        (p * 3.0).backward()
+    assert type(p.grad) is np.ndarray
+    assert (p.grad.dtype, p.grad.tolist()) == (np.float32, 6.0)
+
+
+def test_a_gradient_of_another_shape_than_the_held_one_is_refused():
+    p = Tensor([1.0], requires_grad=True)
+    (p * 2.0).sum().backward()
+    p.data = np.ones(3)
+    with pytest.raises(ValueError, match=r"gradient of shape \(3,\) .* shape \(1,\) .* zero_grad\(\)"):
+        (p * 2.0).sum().backward()
+    p.zero_grad()
+    (p * 2.0).sum().backward()
+    assert p.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("operation", "slope"),
+    [
+        (ag.divide, lambda x, y: 1 / y),
+        (ag.power, lambda x, y: y * x ** (y - 1)),
+        (ag.hypot, lambda x, y: x / np.hypot(x, y)),
+        (ag.atan2, lambda x, y: y / (x * x + y * y)),
+    ],
+)
+def test_partials_of_mixed_float_types_have_the_precision_of_the_result(operation, slope):
+    x = Tensor(np.array([0.7]), requires_grad=True)
+    y = Tensor(np.array([0.3], np.float32), requires_grad=True)
+    operation(x, y).sum().backward()
+    np.testing.assert_allclose(x.grad, slope(0.7, float(np.float32(0.3))), rtol=1e-14)
+    assert (x.grad.dtype, y.grad.dtype) == (np.float64, np.float32)
+
+
+class Tagged(Tensor):
+    """A tensor with an attribute of its own."""
+
+    def __init__(self, data, tag):
+        super().__init__(data, requires_grad=True)
+        self.tag = tag
+
+
+class Slotted(Value):
+    """A value with a slot of its own."""
+
+    __slots__ = ("rate",)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_keep_the_attributes_of_a_subclass(copied):
+    tagged, slotted = Tagged([1.0], ["bias"]), Slotted(1.0, name="v")
+    slotted.rate = 0.1
+    one, two = copied(tagged), copied(slotted)
+    assert (type(one), one.tag, one.requires_grad, one.data.tolist()) == (Tagged, ["bias"], True, [1.0])
+    assert (type(two), two.rate, two.name, two.data) == (Slotted, 0.1, "v", 1.0)
+    assert one.data is not tagged.data
