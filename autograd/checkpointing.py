@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 import numpy as np
 
@@ -15,13 +14,15 @@ from .operations.indexing import getitem
 from .operations.shaping import reshape
 from .recording import enable_grad, is_grad_enabled, is_recording, no_grad, watching
 from .rules import Pullback
-from .transforms.nested import flatten
+from .transforms.forward import zero
+from .transforms.nested import Rebuild, flatten
+from .typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree
 from .variable import leaf
 
 __all__ = ["checkpoint"]
 
 
-def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) -> Callable[..., Any]:
+def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
     """Return a function that computes `f`, stores only its inputs, and computes it again in the backward pass.
 
     Parameters
@@ -61,7 +62,7 @@ def checkpoint(f: Callable[..., Any], rng: np.random.Generator | None = None) ->
     """
 
     @functools.wraps(f)
-    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+    def checkpointed(*args: Tree, **kwargs: Tree) -> Tree:
         if not is_grad_enabled() or (rng is not None and is_recording()):  # a replay draws only once
             return f(*args, **kwargs)
         segment = _Segment(f, args, kwargs, rng)
@@ -92,9 +93,11 @@ class _Segment(Pullback):
 
     __slots__ = ("arguments", "captured", "count", "f", "kwargs", "live", "rebuild", "rng", "state")
 
-    state: Any
+    state: Mapping[str, object]
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: Any, rng: np.random.Generator | None):
+    def __init__(
+        self, f: Function, args: tuple[Tree, ...], kwargs: Mapping[str, Tree], rng: np.random.Generator | None
+    ):
         # The constructor of the base class would store methods of this object in it, a reference cycle.
         self.name = self.symbol = "checkpoint"
         self.rules = ()
@@ -105,18 +108,18 @@ class _Segment(Pullback):
         self.arguments = [_NODE if isinstance(x, Node) else x for x in leaves]
         self.count = sum(isinstance(x, Node) for x in leaves)
         self.f, self.kwargs, self.rng = f, kwargs, rng
-        self.state = None if rng is None else rng.bit_generator.state
+        self.state = {} if rng is None else rng.bit_generator.state
         self.captured: tuple[Node, ...] = ()
         self.live: list[int] = []
 
-    def run(self, nodes: Sequence[Node]) -> tuple[list[Any], Callable[[Iterator[Any]], Any]]:
+    def run(self, nodes: Sequence[Node]) -> tuple[list[Operand], Rebuild]:
         """Return the outputs of the function for these nodes, and what rebuilds the nest."""
         given = iter(nodes)
         out = self.f(*self.rebuild(iter([next(given) if x is _NODE else x for x in self.arguments])), **self.kwargs)
         outputs, _, rebuild = flatten(out)
         return outputs, rebuild
 
-    def select(self, outputs: Sequence[Any]) -> list[Node]:
+    def select(self, outputs: Sequence[Operand]) -> list[Node]:
         """Return the outputs that are variables, and store their positions."""
         self.live = [i for i, y in enumerate(outputs) if isinstance(y, Node) and y._requires_grad]
         variables = [outputs[i] for i in self.live]
@@ -125,11 +128,11 @@ class _Segment(Pullback):
             raise TypeError(f"checkpoint() needs outputs of one dtype, not {sorted(map(str, dtypes))}; use astype()")
         return variables
 
-    def packed(self, variables: Sequence[Node]) -> Any:
+    def packed(self, variables: Sequence[Node]) -> Data:
         """Return the data of all variables in one array; those of a single one unchanged."""
         return variables[0]._data if len(variables) == 1 else np.concatenate([np.ravel(y._data) for y in variables])
 
-    def forward(self, *raw: Any) -> Any:
+    def forward(self, *raw: Data) -> Data:
         """Compute the result from data."""
         count = self.count
         with no_grad(), _holding(self.captured, raw[count:]), self.drawing_again():
@@ -149,16 +152,16 @@ class _Segment(Pullback):
         finally:
             self.rng.bit_generator.state = now
 
-    def each(self, i: int) -> Any:
+    def each(self, i: int) -> Operation:
         """Return the pullback to argument `i`."""
         return self.rules_for(i + 1)[i]
 
-    def rules_for(self, count: int) -> tuple[Any, ...]:
+    def rules_for(self, count: int) -> tuple[Operation, ...]:
         """Return one pullback per argument; they share one second computation."""
-        shares: list[Any] = []
+        shares: list[Cotangent] = []
 
-        def rule(i: int) -> Any:
-            def pullback(g: Any, y: Any, *inputs: Any) -> Any:
+        def rule(i: int) -> Operation:
+            def pullback(g: Cotangent, y: Operand, *inputs: Operand) -> Cotangent:
                 if not shares:
                     shares.extend(self.cotangents(g, y, inputs))
                 return shares[i]
@@ -167,7 +170,7 @@ class _Segment(Pullback):
 
         return tuple([rule(i) for i in range(count)])
 
-    def cotangents(self, g: Any, y: Any, inputs: tuple[Any, ...]) -> list[Any]:
+    def cotangents(self, g: Cotangent, y: Operand, inputs: Operands) -> list[Cotangent]:
         """Compute the function again on a separate graph, and return the cotangents of all inputs."""
         count = self.count
         with enable_grad():
@@ -181,15 +184,15 @@ class _Segment(Pullback):
             inner = (*fresh, *self.captured)
             stop = set(inner)
             order = [node for node in topological_order(*variables, variables_only=True) if node not in stop]
-            cotangent: dict[Node, Any] = {}
+            cotangent: dict[Node, Cotangent] = {}
             for v, part in zip(variables, _unpacked(g, variables), strict=True):
                 cotangent[v] = cotangent[v] + part if v in cotangent else part
             create_graph = any(isinstance(x, Node) for x in (y, *inputs))
             reverse_pass(order, cotangent, between(order, inner), create_graph=create_graph)
             shares = [cotangent.get(x) for x in inner]
-            return [_zero(x) if s is None else s for s, x in zip(shares, inputs, strict=True)]
+            return [zero(x) if s is None else s for s, x in zip(shares, inputs, strict=True)]
 
-    def check_result(self, variables: Sequence[Any], y: Any) -> None:
+    def check_result(self, variables: Sequence[Node], y: Operand) -> None:
         """Raise if the second computation gave another result than the first."""
         before = y._data if isinstance(y, Node) else y
         if not np.array_equal(self.packed(variables), before, equal_nan=True):
@@ -204,7 +207,7 @@ _NODE = object()  # the place of a node among the arguments
 
 
 @contextmanager
-def _holding(nodes: Sequence[Node], values: Sequence[Any]) -> Iterator[None]:
+def _holding(nodes: Sequence[Node], values: Sequence[Data]) -> Iterator[None]:
     """Set leaves to the values that they had when the graph was recorded, inside the block."""
     found = [node._data for node in nodes]
     try:
@@ -218,7 +221,7 @@ def _holding(nodes: Sequence[Node], values: Sequence[Any]) -> Iterator[None]:
                 node._data = data
 
 
-def _linked(x: Any) -> Node:
+def _linked(x: Operand) -> Node:
     """Return a new node with the data of `x`, connected to `x` if that is a variable or recorded by `compile`."""
     if isinstance(x, Node) and (x._requires_grad or is_recording()):
         return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
@@ -227,17 +230,12 @@ def _linked(x: Any) -> Node:
     return leaf(KINDS[type(data)][0], data, floating)  # type: ignore[no-any-return]
 
 
-def _zero(x: Any) -> Any:
-    data = x._data if isinstance(x, Node) else x
-    return 0.0 if type(data) is float else np.zeros_like(data)
-
-
-def _cut(y: Any) -> Any:
+def _cut(y: Operand) -> Operand:
     """Return an output without a gradient as a leaf."""
     return leaf(type(y), y._data, False, y.name) if isinstance(y, Node) else y
 
 
-def _unpacked(whole: Any, variables: Sequence[Node]) -> list[Any]:
+def _unpacked(whole: Operand, variables: Sequence[Node]) -> list[Operand]:
     """Return the parts of a packed array in the shapes of the variables."""
     if len(variables) == 1:
         return [whole]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +12,13 @@ from autograd.backward import gradients
 from autograd.graph import Node
 from autograd.recording import raw_data
 from autograd.tensor import Tensor
-from autograd.transforms.nested import flatten
+from autograd.transforms.nested import Rebuild, flatten
+from autograd.typing import Array, Cotangent, Data, Function, Operand, Shape, Tree
 from autograd.value import Value
 from autograd.variable import leaf
 
-Array = np.ndarray[Any, Any]
-Change = list[Any]
+Change = list[Data]
+Parameters = Sequence[Node] | Mapping[str, Node]
 
 STEP = 6e-6  # about the cube root of the float64 epsilon
 LONG_STEP = 5e-4  # for differences of fourth order: about the fifth root
@@ -29,7 +29,7 @@ class Perturbation:
     """A small change of the inputs: of one element, or of all inputs along a direction."""
 
     argument: str
-    index: tuple[int, ...] | str
+    index: Shape | str
     change: Change
     step: float
 
@@ -37,7 +37,7 @@ class Perturbation:
 class Argument:
     """One input to differentiate by: its data in float64, and how it is passed to the function."""
 
-    def __init__(self, name: str, given: Any, is_parameter: bool) -> None:
+    def __init__(self, name: str, given: Operand, is_parameter: bool) -> None:
         data = raw_data(given)
         self.name = name
         self.given = given
@@ -51,7 +51,7 @@ class Argument:
             )
         self.data: Array = np.array(data, dtype=np.float64, order="C")
 
-    def node(self, data: Any) -> Node:
+    def node(self, data: Data) -> Node:
         """Return a node with the given data, to be passed to the function."""
         data = float(data) if self.is_float else data
         if self.is_parameter:
@@ -63,10 +63,10 @@ class Argument:
 class CheckedFunction:
     """A function of nested inputs and of parameters, which it uses without receiving them as arguments."""
 
-    def __init__(self, f: Any, inputs: tuple[Any, ...], parameters: Any, seed: int) -> None:
+    def __init__(self, f: Function, inputs: tuple[Tree, ...], parameters: Parameters, seed: int) -> None:
         self.f = f
-        self.leaves: list[Any]
-        self.rebuild: Callable[..., Any]
+        self.leaves: list[Operand]
+        self.rebuild: Rebuild
         self.leaves, paths, self.rebuild = flatten(inputs)
         self.arguments: list[Argument] = [
             Argument(f"input {path[1:].replace(']', '', 1)}", x, False)
@@ -93,22 +93,22 @@ class CheckedFunction:
             if a.is_parameter:
                 a.given._data = a.original
 
-    def call(self, data: Sequence[Any]) -> tuple[list[Node], list[Any]]:
+    def call(self, data: Sequence[Data]) -> tuple[list[Node], list[Operand]]:
         """Call the function; return the nodes of its arguments and the floating-point outputs."""
         nodes = [a.node(x) for a, x in zip(self.arguments, data, strict=True)]
         fresh = iter(nodes)  # parameters come last and are not passed
         out = self.f(*self.rebuild(iter([next(fresh) if is_differentiable(x) else x for x in self.leaves])))
         return nodes, [y for y in flatten(out)[0] if _holds_floats(y)]
 
-    def values(self, data: Sequence[Any]) -> list[Array]:
+    def values(self, data: Sequence[Data]) -> list[Array]:
         """Return the outputs as arrays."""
         return [np.asarray(raw_data(y)) for y in self.call(data)[1]]
 
-    def gradient(self, data: Sequence[Any]) -> list[Array]:
+    def gradient(self, data: Sequence[Data]) -> list[Array]:
         """Return the gradient of the weighted sum of the outputs, by the backward pass."""
         nodes, outputs = self.call(data)
         roots = [(y, w) for y, w in zip(outputs, self.weights, strict=True) if isinstance(y, Node) and y.requires_grad]
-        found: Sequence[Any] = [None] * len(nodes)
+        found: Sequence[Cotangent | None] = [None] * len(nodes)
         if roots:
             found = gradients([y for y, _ in roots], nodes, [w for _, w in roots], allow_unused=True)
         if all(g is None for g in found):
@@ -177,13 +177,13 @@ def weights(outputs: Sequence[Array], seed: int) -> list[Array]:
     return [np.asarray(rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1.0, 1.0], y.shape)) for y in outputs]
 
 
-def is_differentiable(x: Any) -> bool:
+def is_differentiable(x: Operand) -> bool:
     """Return whether to differentiate by an input."""
     if isinstance(x, Node):
         return x.requires_grad
     return isinstance(x, float) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f")
 
 
-def _holds_floats(y: Any) -> bool:
+def _holds_floats(y: Operand) -> bool:
     data = raw_data(y)
     return isinstance(data, (float, np.ndarray, np.generic)) and np.asarray(data).dtype.kind == "f"

@@ -7,7 +7,6 @@ report names the worst entry and its likely cause.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,9 +16,10 @@ from autograd.backward import gradients
 from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.transforms.nested import flatten
+from autograd.typing import Array, Cotangent, Function, Shape, Tree
 from autograd.value import Value
 
-from .differences import LONG_STEP, STEP, CheckedFunction, Perturbation
+from .differences import LONG_STEP, STEP, CheckedFunction, Parameters, Perturbation
 
 __all__ = ["Entry", "GradcheckError", "Report", "gradcheck", "gradgradcheck", "relative_error"]
 
@@ -48,7 +48,7 @@ class Entry:
     """One comparison of an analytic with a numerical derivative."""
 
     argument: str
-    index: tuple[int, ...] | str
+    index: Shape | str
     analytic: float
     numeric: float
     error: float
@@ -108,10 +108,10 @@ class Report:
 
 
 def gradcheck(
-    f: Callable[..., Any],
-    inputs: Any,
+    f: Function,
+    inputs: Tree,
     *,
-    parameters: Sequence[Node] | Mapping[str, Node] = (),
+    parameters: Parameters = (),
     directions: int = 0,
     rtol: float | None = None,
     atol: float = 1e-10,
@@ -187,7 +187,7 @@ def gradcheck(
     return report
 
 
-def gradgradcheck(f: Callable[..., Any], inputs: Any, *, seed: int = 0, **options: Any) -> Report:
+def gradgradcheck(f: Function, inputs: Tree, *, seed: int = 0, **options: Any) -> Report:
     """Compare the second derivatives of `f` with central differences of its first.
 
     Parameters
@@ -223,7 +223,7 @@ def gradgradcheck(f: Callable[..., Any], inputs: Any, *, seed: int = 0, **option
         float(w) if isinstance(y, (Value, float)) else w for y, w in zip(nodes, checked.weights, strict=True)
     )
 
-    def first(*arguments: Any) -> Any:
+    def first(*arguments: Tree) -> list[Cotangent]:
         xs, gs = arguments[: len(given)], arguments[len(given) :]
         ys = [y for y in flatten(f(*xs))[0] if isinstance(y, Node)]
         targets = [x for x in flatten(list(xs))[0] if isinstance(x, Node) and x.requires_grad]
@@ -268,7 +268,7 @@ def _compare(checked: CheckedFunction, directions: int, rtol: float, atol: float
     return report
 
 
-def _equal(x: Any, y: Any) -> bool:
+def _equal(x: Array, y: Array) -> bool:
     return x.shape == y.shape and bool(np.array_equal(x, y, equal_nan=True))
 
 
@@ -330,7 +330,7 @@ def _with_common_factor(failures: list[Entry]) -> list[Entry]:
     return [replace(e, cause=f"a factor of {factor:.6g}") for e in failures]
 
 
-def _float32_problems(checked: CheckedFunction, gradient: list[Any]) -> list[str]:
+def _float32_problems(checked: CheckedFunction, gradient: list[Array]) -> list[str]:
     """Return the errors of the float32 gradient, if there are float32 inputs."""
     single = [a.name for a in checked.arguments if getattr(a.original, "dtype", None) == np.float32]
     if not single:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from autograd.backward import gradients
 from autograd.graph import Node, topological_order
 from autograd.reverse import share_of
 from autograd.transforms.forward import forward_pass
+from autograd.typing import Cotangent, Data, Rule
 
 from .differences import STEP
 from .gradcheck import GradcheckError, Report
@@ -134,13 +134,13 @@ def verify(
     return report
 
 
-def _direction(rng: np.random.Generator, x: Node) -> Any:
+def _direction(rng: np.random.Generator, x: Node) -> Data:
     if np.size(x._data) == 1:
         return 1.0 if type(x._data) is float else np.ones_like(x._data)
     return rng.choice([-1.0, 1.0], x._data.shape) * rng.uniform(0.5, 1.5, x._data.shape)
 
 
-def _numerical(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
+def _numerical(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
     """Return the slope along `v` by replaying the graph with `x` shifted to both sides."""
     h = STEP * max(1.0, float(np.max(np.abs(x._data), initial=0.0)))
     up, down = x._data + h * v, x._data - h * v
@@ -148,7 +148,7 @@ def _numerical(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
     return float(np.sum(_replayed(order, {x: up})[loss] - _replayed(order, {x: down})[loss])) / length
 
 
-def _replayed(order: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
+def _replayed(order: Sequence[Node], given: dict[Node, Data]) -> dict[Node, Data]:
     """Return the data of every node for other data of some leaves."""
     found = dict(given)
     for node in order:
@@ -161,7 +161,7 @@ def _replayed(order: Sequence[Node], given: dict[Node, Any]) -> dict[Node, Any]:
     return found
 
 
-def _edges(node: Node) -> list[tuple[int, Node, Any]]:
+def _edges(node: Node) -> list[tuple[int, Node, Rule]]:
     """Return position, node and rule of each argument to which the gradient flows."""
     assert node.op is not None
     rules = node.op.rules or node.op.rules_for(len(node.args))
@@ -183,12 +183,12 @@ def _path_counts(order: Sequence[Node], loss: Node) -> dict[Node, int]:
     return count
 
 
-def _share(node: Node, rule: Any, g: Any, arg: Node) -> Any:
+def _share(node: Node, rule: Rule, g: Cotangent, arg: Node) -> Cotangent:
     """Return the contribution of one edge, given the cotangent `g` of `node`."""
     return share_of(node, rule, g, node._data, node.raw, arg._data)
 
 
-def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Any) -> float:
+def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
     """Return the slope along `v` as a sum with one product for each path."""
     leads = {x}
     for node in order:

@@ -7,22 +7,24 @@ pullback is transposed by its own backward pass, since it is linear in the cotan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from autograd.backward import gradients
 from autograd.graph import KINDS, Node, apply
 from autograd.operations.broadcasting import broadcast_to
-from autograd.recording import enable_grad
+from autograd.recording import enable_grad, raw_data
 from autograd.reverse import fitted, share_of
 from autograd.rules import ONE, Elementwise, Linear, shape_of
+from autograd.typing import Data, Operand, Operands, Rule, Tangent
 from autograd.variable import leaf
 
-__all__ = ["forward_pass", "pushed"]
+__all__ = ["forward_pass", "pushed", "zero"]
 
 
-def forward_pass(order: Sequence[Node], tangent: dict[Node, Any], *, create_graph: bool = False) -> dict[Node, Any]:
+def forward_pass(
+    order: Sequence[Node], tangent: dict[Node, Tangent], *, create_graph: bool = False
+) -> dict[Node, Tangent]:
     r"""Push tangents through a graph, from arguments to users.
 
     .. math:: \dot y = \sum_{x \in \mathrm{args}(y)} \frac{\partial y}{\partial x} \, \dot x
@@ -58,7 +60,7 @@ def forward_pass(order: Sequence[Node], tangent: dict[Node, Any], *, create_grap
     return tangent
 
 
-def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> Any:
+def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = False) -> Tangent | None:
     """Return the tangent of `node` from those of its arguments (None for constants), or None if it is constant."""
     op = node.op
     assert op is not None
@@ -69,7 +71,7 @@ def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> A
         return None
     if isinstance(op, Linear) and getattr(op, "joint", False):  # unset if constructed directly
         filled = [
-            inputs[i] if rule is None else _zeros(node.raw[i]) if t is None else t
+            inputs[i] if rule is None else zero(node.raw[i]) if t is None else t
             for i, (t, rule) in enumerate(zip(tangents, rules, strict=True))
         ]
         return _shaped(apply(op, tuple(filled), node.params), node._data)
@@ -91,25 +93,29 @@ def pushed(node: Node, tangents: Sequence[Any], create_graph: bool = False) -> A
     return total
 
 
-def _transposed(node: Node, i: int, t: Any, y: Any, inputs: tuple[Any, ...], rule: Any, create_graph: bool) -> Any:
+def _transposed(
+    node: Node, i: int, t: Tangent, y: Operand, inputs: Operands, rule: Rule, create_graph: bool
+) -> Tangent | None:
     """Return the Jacobian of an operation times `t`, by a backward pass through its pullback.
 
     The pullback is ``g -> J^T g``; its gradient against `t` with respect to `g` is ``J t``.
     """
     assert node.op is not None
     with enable_grad():
-        g = leaf(KINDS[type(node._data)][0], _zeros(node._data), True)
+        g = leaf(KINDS[type(node._data)][0], zero(node._data), True)
         share = share_of(node, rule, g, y, inputs, node.raw[i])
         if not isinstance(share, Node) or not share.requires_grad:
             return None
         return gradients(share, g, t, create_graph=create_graph, allow_unused=True)
 
 
-def _zeros(data: Any) -> Any:
-    return 0.0 if type(data) in (float, int, bool) else np.zeros_like(data)
+def zero(x: Operand) -> Data:
+    """Return the zero of the same kind and shape."""
+    data = raw_data(x)
+    return np.zeros_like(data) if isinstance(data, np.ndarray) else 0.0
 
 
-def _shaped(t: Any, data: Any) -> Any:
+def _shaped(t: Tangent, data: Data) -> Tangent:
     """Return a tangent with the shape and dtype of its result."""
     shape = data.shape if type(data) is np.ndarray else None
     if shape_of(t) != shape:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node
+from autograd.typing import Function, Tree
 
 from .tracing import Trace, matching, one_hot, replays_what_is_replayed
 
@@ -23,7 +23,7 @@ Argnums = int | Sequence[int]
 
 
 @replays_what_is_replayed
-def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """Return a function that computes both `f` and its gradient.
 
     Parameters
@@ -62,7 +62,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     """
 
     @functools.wraps(f)
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+    def value_and_gradient(*args: Tree, **kwargs: Tree) -> Tree:
         trace = Trace(f, args, argnums, kwargs, has_aux)
         y = trace.scalar()
         gradient = trace.rebuild(iter(trace.pull([one_hot(y)], trace.create_graph)))
@@ -74,7 +74,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
 
 
 @replays_what_is_replayed
-def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     r"""Return the gradient of `f` as a function, :math:`x \mapsto \nabla f(x)`.
 
     Parameters
@@ -103,14 +103,14 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     both = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
+    def gradient(*args: Tree, **kwargs: Tree) -> Tree:
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
 
     return gradient
 
 
-def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+def vjp(f: Function, *primals: Tree) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]]]:
     r"""Evaluate `f` and return its pullback :math:`g \mapsto g^T J`, a product with the Jacobian from the left.
 
     Parameters
@@ -136,15 +136,15 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """
     trace = Trace(f, primals, range(len(primals)), {}, False)
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
-        weights = matching(cotangent, trace.out, trace.outputs, "cotangent", "output")
+    def pullback(cotangent: Tree) -> tuple[Tree, ...]:
+        weights = matching(cotangent, trace.outputs, "cotangent", "output")
         create_graph = trace.recording and (trace.create_graph or any(isinstance(w, Node) for w in weights))
         return trace.rebuild(iter(trace.pull(weights, create_graph)))  # type: ignore[no-any-return]
 
     return trace.plain(trace.out), pullback
 
 
-def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
     r"""Evaluate `f` and the product of its Jacobian with tangents, :math:`J v`, by forward mode.
 
     Parameters
@@ -171,6 +171,6 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     """
     primals = tuple(primals)
     trace = Trace(f, primals, range(len(primals)), {}, False)
-    v = matching(tuple(tangents), primals, trace.inputs, "tangent", "primal")
+    v = matching(tuple(tangents), trace.inputs, "tangent", "primal")
     create_graph = trace.recording and (trace.create_graph or any(isinstance(t, Node) for t in v))
     return trace.plain(trace.out), trace.rebuild_output(iter(trace.push(v, create_graph)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from autograd.operations.joining import stack
 from autograd.operations.reducing import sum as total
 from autograd.operations.shaping import reshape, transpose
 from autograd.recording import raw_data
+from autograd.typing import Data, Function, Operand, Shape, Tree
 
 from .functional import Argnums, grad, jvp
 from .nested import flatten
@@ -22,7 +22,7 @@ __all__ = ["hessian", "hvp", "jacobian"]
 
 
 @replays_what_is_replayed
-def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = None) -> Callable[..., Any]:
+def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Function:
     r"""Return the Jacobian of `f` as a function, :math:`x \mapsto \partial f_i / \partial x_j`.
 
     Parameters
@@ -55,7 +55,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = Non
         raise ValueError(f"mode must be 'forward', 'reverse' or None, got {mode!r}")
 
     @functools.wraps(f)
-    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
+    def jacobian_of_f(*args: Tree, **kwargs: Tree) -> Tree:
         trace = Trace(f, args, argnums, kwargs, False)
         forward = mode == "forward"
         if mode is None:
@@ -67,7 +67,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str | None = Non
 
 
 @replays_what_is_replayed
-def hessian(f: Callable[..., Any], argnums: Argnums = 0, mode: str = "forward") -> Callable[..., Any]:
+def hessian(f: Function, argnums: Argnums = 0, mode: str = "forward") -> Function:
     r"""Return the Hessian of `f` as a function, :math:`x \mapsto \partial^2 f / \partial x_i \partial x_j`.
 
     Parameters
@@ -93,7 +93,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, mode: str = "forward") 
     return jacobian(grad(f, argnums), argnums, mode)
 
 
-def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], mode: str = "forward") -> Any:
+def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], mode: str = "forward") -> Tree:
     r"""Return the product of the Hessian of `f` with a direction, :math:`\nabla^2 f(x) \, v`, without the Hessian.
 
     Parameters
@@ -122,24 +122,24 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
     if mode == "forward":
         return jvp(grad(f, everything), primals, tangents)[1]
 
-    def slope(*xs: Any) -> Any:
+    def slope(*xs: Tree) -> Operand:
         leaves, directions = flatten(grad(f, everything)(*xs))[0], flatten(tuple(tangents))[0]
         return sum((total(g * v) for g, v in zip(leaves, directions, strict=True)), 0.0)
 
     return grad(slope, everything)(*primals)
 
 
-def _size(x: Any) -> int:
+def _size(x: Operand) -> int:
     return int(np.size(raw_data(x)))
 
 
-def _units(nodes: Sequence[Any], k: int) -> Iterator[list[Any]]:
+def _units(nodes: Sequence[Operand], k: int) -> Iterator[list[Data | None]]:
     """Yield a seed for every element of one node: one there, and nothing for the other nodes."""
     for index in np.ndindex(np.shape(raw_data(nodes[k]))):
         yield [one_hot(node, index) if i == k else None for i, node in enumerate(nodes)]
 
 
-def _rows(trace: Trace) -> list[list[Any]]:
+def _rows(trace: Trace) -> list[list[Operand]]:
     """Return the blocks of a Jacobian, with one backward pass per output element."""
     blocks = []
     for k, y in enumerate(trace.outputs):
@@ -149,11 +149,11 @@ def _rows(trace: Trace) -> list[list[Any]]:
     return blocks
 
 
-def _columns(trace: Trace) -> list[list[Any]]:
+def _columns(trace: Trace) -> list[list[Operand]]:
     """Return the blocks of a Jacobian, with one forward pass per input element."""
     count = len(trace.nodes)
     columns = [[trace.push(seeds, trace.create_graph) for seeds in _units(trace.nodes, k)] for k in range(count)]
-    blocks: list[list[Any]] = [[] for _ in trace.outputs]
+    blocks: list[list[Operand]] = [[] for _ in trace.outputs]
     for pushed, x in zip(columns, trace.nodes, strict=True):
         by = np.shape(raw_data(x))
         for i, y in enumerate(trace.outputs):
@@ -163,7 +163,7 @@ def _columns(trace: Trace) -> list[list[Any]]:
     return blocks
 
 
-def _stack(parts: list[Any], outer: tuple[int, ...], inner: tuple[int, ...]) -> Any:
+def _stack(parts: list[Operand], outer: Shape, inner: Shape) -> Operand:
     """Stack parts of shape `inner` to an array of shape ``outer + inner``."""
     if not outer:
         return parts[0]

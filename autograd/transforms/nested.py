@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["flatten", "mapped"]
+from autograd.typing import Array, Operand, Shape, Tree
+
+__all__ = ["Rebuild", "flatten", "mapped"]
+
+Rebuild: TypeAlias = Callable[[Iterator[Operand]], Tree]
 
 
-def flatten(
-    tree: Any, name: str = "", *, dataclasses: bool = False
-) -> tuple[list[Any], list[str], Callable[[Iterator[Any]], Any]]:
+def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[list[Operand], list[str], Rebuild]:
     """Return the leaves of nested lists, tuples, dicts and object arrays, and what rebuilds the nest from other leaves.
 
     Parameters
@@ -59,7 +61,7 @@ def flatten(
     kind, rebuilders = type(tree), [part for _, _, part in parts]  # not the leaves, which it would keep alive
     shape = getattr(tree, "shape", ())
 
-    def rebuild(fresh: Iterator[Any]) -> Any:
+    def rebuild(fresh: Iterator[Operand]) -> Tree:
         built = [part(fresh) for part in rebuilders]
         if issubclass(kind, np.ndarray):
             return _array_of(built, shape)
@@ -74,14 +76,14 @@ def flatten(
     return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild
 
 
-def _array_of(elements: list[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def _array_of(elements: list[Tree], shape: Shape) -> Array:
     array = np.empty(shape, object)
     for i, x in enumerate(elements):
         array.flat[i] = x
     return array
 
 
-def mapped(function: Callable[[Any], Any], tree: Any, *, dataclasses: bool = False) -> Any:
+def mapped(function: Callable[[Operand], Operand], tree: Tree, *, dataclasses: bool = False) -> Tree:
     """Return the same structure with `function` applied to each leaf.
 
     Examples

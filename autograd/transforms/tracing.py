@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -15,14 +15,14 @@ from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
 from autograd.recording import enable_grad, is_grad_enabled, is_recording, raw_data
 from autograd.tensor import Tensor
+from autograd.typing import Cotangent, Data, Function, Operand, Shape, Tangent, Tree
 from autograd.value import Value
 from autograd.variable import leaf
 
-from .forward import forward_pass
-from .nested import flatten, mapped
+from .forward import forward_pass, zero
+from .nested import Rebuild, flatten, mapped
 
-Transform = TypeVar("Transform", bound=Callable[..., Any])
-
+Transform = TypeVar("Transform", bound=Function)
 
 # Whether a function is being run by `grad`, `jacobian` and the like.
 _transforming: ContextVar[bool] = ContextVar("transforming", default=False)
@@ -48,9 +48,9 @@ class Recorded:
         The function without compilation.
     """
 
-    function: Callable[..., Any]
+    function: Function
 
-    def again(self, function: Callable[..., Any]) -> Recorded:
+    def again(self, function: Function) -> Recorded:
         """Return another function, compiled in the same way."""
         raise NotImplementedError
 
@@ -59,7 +59,7 @@ def replays_what_is_replayed(transform: Transform) -> Transform:
     """Decorate a transform to return a compiled function for a compiled function."""
 
     @functools.wraps(transform)
-    def transformed(f: Any, *args: Any, **kwargs: Any) -> Any:
+    def transformed(f: object, *args: object, **kwargs: object) -> Any:
         if isinstance(f, Recorded):
             return f.again(transform(f.function, *args, **kwargs))
         if not callable(f):
@@ -76,7 +76,7 @@ class Trace:
     """One evaluation of a function on new nodes."""
 
     def __init__(
-        self, f: Callable[..., Any], args: Sequence[Any], argnums: int | Sequence[int], kwargs: Any, has_aux: bool
+        self, f: Function, args: Sequence[Tree], argnums: int | Sequence[int], kwargs: Mapping[str, Tree], has_aux: bool
     ):
         single = isinstance(argnums, int)
         chosen = [argnums] if isinstance(argnums, int) else list(argnums)
@@ -84,8 +84,8 @@ class Trace:
             if not -len(args) <= n < len(args):
                 raise ValueError(f"argnums={argnums} but the function was called with {len(args)} positional arguments")
         self.recording: bool = is_grad_enabled()
-        self.inputs: list[Any]
-        self.rebuild: Callable[..., Any]
+        self.inputs: list[Operand]
+        self.rebuild: Rebuild
         self.inputs, paths, self.rebuild = flatten(args[chosen[0]] if single else tuple([args[n] for n in chosen]))
         with enable_grad():
             where = f"argument {chosen[0]}" if single else "arguments "
@@ -96,11 +96,11 @@ class Trace:
                 given[n] = new
             with transforming():
                 out = f(*given, **kwargs)
-        self.out: Any
-        self.aux: Any
+        self.out: Tree
+        self.aux: Tree
         self.out, self.aux = pair(out) if has_aux else (out, None)
-        self.outputs: list[Any]
-        self.rebuild_output: Callable[..., Any]
+        self.outputs: list[Operand]
+        self.rebuild_output: Rebuild
         self.outputs, _, self.rebuild_output = flatten(self.out)
         variables = [y for y in self.outputs if isinstance(y, Node) and y.requires_grad]
         self.order: list[Node] = topological_order(*variables, variables_only=True)
@@ -110,15 +110,15 @@ class Trace:
         self.create_graph: bool = is_recording() or (self.recording and outside)
         self.wanted: set[Node] = between(self.order, self.nodes)
 
-    def plain(self, tree: Any) -> Any:
+    def plain(self, tree: Tree) -> Tree:
         """Return results as nodes if they depend on variables from outside, else as floats and arrays."""
         if self.create_graph:
             return tree
         return mapped(lambda x: x._data if isinstance(x, Node) else x, tree)
 
-    def pull(self, cotangents: Sequence[Any], create_graph: bool) -> list[Any]:
+    def pull(self, cotangents: Sequence[Cotangent | None], create_graph: bool) -> list[Cotangent]:
         """Return the gradient of the outputs, weighted by cotangents (None: zero), for each input."""
-        seeds: dict[Node, Any] = {}
+        seeds: dict[Node, Cotangent] = {}
         for y, g in zip(self.outputs, cotangents, strict=True):
             if g is not None and isinstance(y, Node) and y.requires_grad:
                 seeds[y] = seeds[y] + g if y in seeds else g
@@ -126,7 +126,7 @@ class Trace:
             found = pulled_to(self.nodes, seeds, self.order, self.wanted, create_graph)
         return [zero(x) if g is None else g for x, g in zip(self.nodes, found, strict=True)]
 
-    def push(self, tangents: Sequence[Any], create_graph: bool) -> list[Any]:
+    def push(self, tangents: Sequence[Tangent | None], create_graph: bool) -> list[Tangent]:
         """Return the tangent of each output, given those of the inputs (None: zero)."""
         start = {x: t for x, t in zip(self.nodes, tangents, strict=True) if t is not None}
         with enable_grad():
@@ -134,7 +134,7 @@ class Trace:
         found = [reached.get(y) if isinstance(y, Node) else None for y in self.outputs]
         return [zero(y) if t is None else t for y, t in zip(self.outputs, found, strict=True)]
 
-    def scalar(self) -> Any:
+    def scalar(self) -> Operand:
         """Return the output, which must be a single scalar."""
         if len(self.outputs) != 1 or np.size(raw_data(self.outputs[0])) != 1:
             shapes = [np.shape(raw_data(y)) for y in self.outputs]
@@ -145,22 +145,16 @@ class Trace:
         return self.outputs[0]
 
 
-def zero(x: Any) -> Any:
-    """Return the zero of the same kind and shape."""
-    data = raw_data(x)
-    return np.zeros_like(data) if isinstance(data, np.ndarray) else 0.0
-
-
-def pair(out: Any) -> tuple[Any, Any]:
+def pair(out: Tree) -> tuple[Tree, Tree]:
     """Return the result of a function with `has_aux`, which must be a pair."""
     if not isinstance(out, tuple) or len(out) != 2:
         raise TypeError(f"with has_aux=True the function must return a pair (output, aux), got {type(out).__name__}")
     return out
 
 
-def fresh(x: Any, where: str) -> Node:
+def fresh(x: Operand, where: str) -> Node:
     """Return a new node for an input, connected to it if that is a variable or recorded by `compile`."""
-    data: Any = raw_data(x)
+    data = raw_data(x)
     if isinstance(data, (bool, np.bool_)) or not isinstance(data, (float, int, np.ndarray, np.generic)):
         raise TypeError(f"{where} must be a float, a float array, a node or a nest of these, got {x!r:.60}")
     if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind != "f":
@@ -177,7 +171,7 @@ def fresh(x: Any, where: str) -> Node:
     return Value(data)
 
 
-def matching(given: Any, like: Any, leaves: Sequence[Any], what: str, whose: str) -> list[Any]:
+def matching(given: Tree, leaves: Sequence[Operand], what: str, whose: str) -> list[Operand]:
     """Return the leaves of `given`, which must have the shapes of `leaves`, in their types and dtypes."""
     found, paths, _ = flatten(given, what)
     if len(found) != len(leaves):
@@ -193,7 +187,7 @@ def matching(given: Any, like: Any, leaves: Sequence[Any], what: str, whose: str
     return made
 
 
-def one_hot(x: Any, index: tuple[int, ...] = ()) -> Any:
+def one_hot(x: Operand, index: Shape = ()) -> Data:
     """Return a float or array like `x` that is 1 at `index` and 0 elsewhere."""
     data = raw_data(x)
     if not isinstance(data, np.ndarray):
