@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .graph import Node
+from .typing import Array, Data
 
 __all__ = ["as_array", "get_default_dtype", "require_float", "set_default_dtype"]
 
@@ -50,7 +51,7 @@ def get_default_dtype() -> np.dtype[Any]:
     return _default_dtype
 
 
-def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> np.ndarray[Any, Any]:
+def as_array(data: npt.ArrayLike | Node, dtype: npt.DTypeLike | None = None) -> Array:
     """Return `data` as an array of a supported dtype; Python numbers get the default dtype."""
     if isinstance(data, Node):
         raise TypeError(
@@ -67,7 +68,7 @@ def as_array(data: Any, dtype: npt.DTypeLike | None = None) -> np.ndarray[Any, A
     return np.asarray(array, dtype=dtype)
 
 
-def require_float(data: Any) -> None:
+def require_float(data: Data) -> None:
     """Raise TypeError if values of this dtype cannot have a gradient."""
     if type(data) is not float and data.dtype.kind != "f":
         raise TypeError(

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-from .graph import Node
+from .graph import Node, Primitive
 from .recording import Watch, watching
+from .typing import Data, Function, Operand, Operands
 
 __all__ = ["Group", "Recorder", "drawn_by", "recorded"]
 
@@ -71,7 +71,7 @@ class Recorder(Watch):
         twin.grad_enabled = enabled
         return twin
 
-    def on_record(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
+    def on_record(self, op: Primitive, args: Operands, raw: tuple[Data, ...], node: Node) -> None:
         """Store the group of a new node."""
         if self._open:
             self.group_of[node] = self._open[-1]
@@ -128,7 +128,9 @@ def drawn_by(kind: type) -> Callable[[Callable[..., Sequence[Node]]], Callable[.
     return register
 
 
-def recorded(thing: Any, inputs: Sequence[Any], *, scalars: bool, loss: Any) -> tuple[list[Node], Recorder] | None:
+def recorded(
+    thing: object, inputs: Sequence[Operand], *, scalars: bool, loss: Function | None
+) -> tuple[list[Node], Recorder] | None:
     """Run an instance of a registered class; return its results and the recorder, or None for other classes."""
     for kind in type(thing).__mro__:
         if kind in VIEWS:

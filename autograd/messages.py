@@ -54,7 +54,7 @@ class GradientWarning(UserWarning):
     """
 
 
-def with_operation(op: Any, raw: tuple[Any, ...], error: Exception) -> Exception:
+def with_operation(op: Any, raw: tuple[object, ...], error: Exception) -> Exception:
     """Return `error` again with the operation and its operands in the message."""
     message = f"{op.name}({', '.join(map(description, raw))}): {error}"
     for kind in (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError):
@@ -63,14 +63,14 @@ def with_operation(op: Any, raw: tuple[Any, ...], error: Exception) -> Exception
     return ValueError(message)
 
 
-def description(a: Any) -> str:
+def description(a: object) -> str:
     """Return a float as itself and an array as its shape, for messages."""
     if isinstance(a, np.ndarray):
         return f"shape {a.shape}" if a.dtype != object else f"object array of shape {a.shape}"
     return repr(a) if isinstance(a, (float, int, slice, type(None), type(...))) else type(a).__name__
 
 
-def not_a_node(who: str, thing: Any) -> TypeError:
+def not_a_node(who: str, thing: object) -> TypeError:
     """Return the error for an argument that is not a node, with the likely correction."""
     cure = ""
     if isinstance(thing, str):
@@ -82,7 +82,7 @@ def not_a_node(who: str, thing: Any) -> TypeError:
     return TypeError(f"{who} takes a Value or Tensor, got {thing!r:.60}{cure}")
 
 
-def unknown_attribute(thing: Any, name: str) -> NoReturn:
+def unknown_attribute(thing: object, name: str) -> NoReturn:
     """Raise AttributeError, with the equivalent of a known name of another library."""
     kind = type(thing)
     hint = ""
@@ -109,7 +109,7 @@ def display_name(op: Any) -> str:
     return word if word.isidentifier() and not own else str(op.name)
 
 
-def checked_flag(given: Any) -> bool:
+def checked_flag(given: object) -> bool:
     """Return `requires_grad` as a bool; raise TypeError if another argument was probably intended."""
     if isinstance(given, (bool, np.bool_)):
         return bool(given)
@@ -120,7 +120,7 @@ def checked_flag(given: Any) -> bool:
     )
 
 
-def checked_name(given: Any) -> str:
+def checked_name(given: object) -> str:
     """Return the name of a node as a string; an empty one for None."""
     if type(given) is str:
         return given
@@ -131,7 +131,7 @@ def checked_name(given: Any) -> str:
     return str(given)
 
 
-def refuse_recorded(children: Any, op: Any) -> NoReturn:
+def refuse_recorded(children: object, op: object) -> NoReturn:
     """Raise TypeError for the arguments `_children` and `_op` of micrograd's `Value`."""
     example = "c = a + b" if op in ("", None) or not isinstance(op, str) or len(op) > 2 else f"c = a {op} b"
     raise TypeError(
@@ -140,11 +140,11 @@ def refuse_recorded(children: Any, op: Any) -> NoReturn:
     )
 
 
-def one_name(name: Any, label: Any, children: Any, op: Any) -> str:
+def one_name(name: object, label: object, children: object, op: object) -> str:
     """Return the name of a `Value` given as `name` or as `label`, and refuse micrograd's arguments for a graph."""
     if op or children or isinstance(name, (tuple, set)):
         refuse_recorded(children or name, op)
-    name, label = checked_name(name), checked_name(label)
-    if name and label and name != label:
+    names = checked_name(name), checked_name(label)
+    if all(names) and name != label:
         raise TypeError(f"name={name!r} and label={label!r} mean the same; give one of them")
-    return name or label  # type: ignore[no-any-return]
+    return names[0] or names[1]

@@ -6,19 +6,20 @@ an operator of a union that one of its members lacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 __all__ = [
-    "Array", "Axis", "Cotangent", "Data", "Decorator", "Function", "Operand", "Operands", "Operation", "Params", "Rule",
-    "Shape", "Tangent", "Tree",
+    "Array", "Axis", "Cotangent", "Data", "Decorator", "Function", "Json", "Operand", "Operands", "Operation", "Params",
+    "Rule", "Shape", "Tangent", "Tree",
 ]  # fmt: skip
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | tuple[int, ...] | None
+Json: TypeAlias = "float | str | Sequence[Json] | Mapping[str, Json] | None"  # as `json.dumps` takes
 
 Data: TypeAlias = Any  # a float or an array
 Operand: TypeAlias = Any  # a float, an array, a `Value`, a `Tensor`, or an object array of `Value`s
@@ -30,5 +31,5 @@ Tree: TypeAlias = Any  # an operand, or nested lists, tuples and dicts of operan
 Params: TypeAlias = Mapping[str, Any]  # the keyword parameters of an operation
 Operation: TypeAlias = Callable[..., Any]  # of operands and parameters; records if an operand is a node
 Decorator: TypeAlias = Callable[[Operation], Operation]
-Rule: TypeAlias = Callable[..., Any] | float | None  # a derivative; see `extend`
+Rule: TypeAlias = Callable[..., Any] | float | int | None  # a derivative; see `extend`
 Function: TypeAlias = Callable[..., Any]  # of trees, written by the user

@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from autograd.checking.differences import STEP
 from autograd.checking.gradcheck import gradcheck, relative_error
@@ -24,6 +24,7 @@ from autograd.explaining.explanation import Explanation, explain, for_output
 from autograd.explaining.formatting import cut, format_number, visible, width
 from autograd.explaining.steps import backward_steps, count_paths
 from autograd.graph import topological_order
+from autograd.typing import Json, Operand
 
 from .doctor import examine, report
 from .inputs import Formula, UsageError, formula_from
@@ -123,22 +124,22 @@ def fail(message: str, code: int) -> int:
     return code
 
 
-def _one_line_warning(message: Any, *rest: Any) -> None:
+def _one_line_warning(message: Warning | str, *rest: object) -> None:
     show(f"warning: {message}\n", sys.stderr)
 
 
-def show(text: str, out: Any = None) -> None:
+def show(text: str, out: TextIO | None = None) -> None:
     """Print text, in ASCII if the output cannot encode it."""
     out = out or sys.stdout
     out.write(for_output(text, out))
 
 
-def emit(options: argparse.Namespace, data: Any, text: str) -> None:
+def emit(options: argparse.Namespace, data: Json, text: str) -> None:
     """Print the data as JSON if that was requested, otherwise the text."""
     show(json.dumps(json_data(data), allow_nan=False) + "\n" if options.json else text)
 
 
-def json_data(data: Any) -> Any:
+def json_data(data: Json) -> Json:
     """Return data for JSON, with nan and infinities as strings."""
     if isinstance(data, dict):
         return {key: json_data(value) for key, value in data.items()}
@@ -174,7 +175,7 @@ def save_explanation(page: Explanation, path: Path) -> None:
     write_atomically(path, formats[path.suffix]().encode("utf-8"))
 
 
-def steps_data(formula: Formula) -> dict[str, Any]:
+def steps_data(formula: Formula) -> dict[str, Json]:
     """Return the backward pass as data for JSON."""
     order = topological_order(formula.root, variables_only=True)
     steps = list(backward_steps(formula.root))
@@ -239,10 +240,10 @@ def check_command(formula: Formula, options: argparse.Namespace) -> int:
     return 0 if agrees else 1
 
 
-def check_variable(formula: Formula, name: str, analytic: float) -> dict[str, Any]:
+def check_variable(formula: Formula, name: str, analytic: float) -> dict[str, Json]:
     """Compare the derivative by one variable with finite differences."""
 
-    def f(x: Any) -> Any:
+    def f(x: Operand) -> Operand:
         return parse(formula.text, formula.variables | {name: x})
 
     report = gradcheck(f, formula.variables[name], raise_exception=False)

@@ -6,11 +6,11 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from autograd.backward import gradients
 from autograd.explaining.formatting import format_number
 from autograd.graph import Node, topological_order
+from autograd.typing import Json
 
 from .parsing import finite_number, names_in, parse, variables_of
 
@@ -58,7 +58,7 @@ class Formula:
             raise UsageError(f"{option} {name}: the formula does not have this variable; {known}")
         return self.leaves[name]
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Json]:
         """Return the data that every command prints with ``--json``."""
         return {"formula": self.text, "variables": self.variables, "value": self.root._data}
 

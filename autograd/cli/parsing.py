@@ -14,13 +14,13 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 from autograd.explaining.formatting import cut, visible
 from autograd.explaining.formula import operands_and_options
 from autograd.graph import Node, Primitive, apply
 from autograd.operations.elementwise import power
 from autograd.rules import PRIMITIVES, Elementwise, Nondifferentiable
+from autograd.typing import Operand, Operands, Params
 from autograd.value import Value
 
 __all__ = [
@@ -104,7 +104,7 @@ def signature(name: str, op: Primitive) -> str:
     return f"{name}({', '.join([*operands, *(f'{key}={value}' for key, value in options.items())])})"
 
 
-def parse(text: str, variables: Mapping[str, Any], *, name: str = "f") -> Any:
+def parse(text: str, variables: Mapping[str, float | Node], *, name: str = "f") -> Operand:
     """Compute a formula for given values, and record it.
 
     Parameters
@@ -215,7 +215,7 @@ class _Parser:
         piece = ast.get_source_segment(self.text, node) or what
         return self.error(f"{cut(piece)!r} is not allowed ({what}){instead}", self.column(node))
 
-    def run(self) -> Any:
+    def run(self) -> Operand:
         """Check the text, then compute it."""
         if not self.text.strip():
             raise self.error("the formula is empty; write one such as tanh(a*b + c)")
@@ -254,7 +254,7 @@ class _Parser:
         count, level, depth = 0, [tree.body], 0
         while level:
             depth += 1
-            terms: list[Any] = [node for node in level if isinstance(node, ast.expr)]
+            terms = [node for node in level if isinstance(node, ast.expr)]
             count += len(terms)
             if count > MOST_NODES:
                 message = f"the formula has more than {MOST_NODES} operations and operands"
@@ -263,7 +263,7 @@ class _Parser:
                 raise self.error(f"the formula is nested more than {DEEPEST} deep", self.column(terms[0]))
             level = [child for node in terms for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
-    def value(self, node: ast.expr) -> Any:
+    def value(self, node: ast.expr) -> Operand:
         """Compute one node of the syntax tree."""
         match node:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
@@ -311,7 +311,7 @@ class _Parser:
             message = f"unknown variable {cut(node.id)!r}{self.suggestion(node.id, self.variables)}"
         raise self.error(message, self.column(node))
 
-    def suggestion(self, name: str, known: Mapping[str, Any]) -> str:
+    def suggestion(self, name: str, known: Mapping[str, object]) -> str:
         """Return the second half of the message for an unknown name."""
         close = difflib.get_close_matches(name, known, 3, 0.5)
         if close:
@@ -322,7 +322,7 @@ class _Parser:
             return f"; {given}give it a value: {cut(name)}={getattr(math, name, 2) if name in ('pi', 'e') else 2}"
         return "; `python -m autograd --help` lists them"
 
-    def call(self, node: ast.Call) -> Any:
+    def call(self, node: ast.Call) -> Operand:
         """Compute a call of an operation."""
         if not isinstance(node.func, ast.Name):
             called = getattr(node.func, "attr", "")  # of math.sin, np.sin, torch.sin
@@ -348,7 +348,7 @@ class _Parser:
         given_options = dict(zip(options, values[len(needed) :], strict=False))
         return self.applied(op, tuple(values[: len(needed)]), options | given_options)
 
-    def applied(self, op: Primitive, operands: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    def applied(self, op: Primitive, operands: Operands, params: Params) -> Operand:
         """Apply an operation; return a comparison of constants as 0 or 1."""
         result = power(*operands) if op.name == "power" else apply(op, operands, params)  # power may warn
         return float(result) if isinstance(result, (bool, int)) else result

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node, Primitive
 from autograd.recording import Watch, raw_data, settled_mode, watching
+from autograd.typing import Cotangent, Data, Operand, Operands, Shape
 
 from .provenance import Line, format_line, user_line
 
@@ -97,7 +97,7 @@ class _Detector(Watch):
     def with_grad(self, recording: bool) -> _Detector:
         return _Detector(recording, self.lines)
 
-    def on_record(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], node: Node) -> None:
+    def on_record(self, op: Primitive, args: Operands, raw: tuple[Data, ...], node: Node) -> None:
         line = user_line()
         bad = _first_bad(node._data)
         if bad is not None:
@@ -105,11 +105,11 @@ class _Detector(Watch):
         key, lines = id(node), self.lines
         lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
 
-    def on_error(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
+    def on_error(self, op: Primitive, args: Operands, raw: tuple[Data, ...], error: Exception) -> None:
         if isinstance(error, (ValueError, ArithmeticError)) and all(type(a) in (float, int, bool) for a in raw):
             raise AnomalyError(_message(f"{op.name} failed ({error})", op, args, raw, (), user_line())) from error
 
-    def on_pull(self, node: Node, arg: Node, g: Any, share: Any) -> None:
+    def on_pull(self, node: Node, arg: Node, g: Cotangent, share: Cotangent) -> None:
         data, cotangent = raw_data(share), raw_data(g)
         bad = _first_bad(data)
         if bad is None:
@@ -125,7 +125,7 @@ class _Detector(Watch):
         raise AnomalyError(_message(what, node.op, node.args, node.raw, bad, line))
 
 
-def _first_bad(data: Any) -> tuple[int, ...] | None:
+def _first_bad(data: Data) -> Shape | None:
     """Return the index of the first nan or inf, None if there is none."""
     if type(data) is float:
         return None if data - data == 0.0 else ()
@@ -136,17 +136,15 @@ def _first_bad(data: Any) -> tuple[int, ...] | None:
     return None if finite.all() else tuple(int(i) for i in np.argwhere(~finite)[0])
 
 
-def _at(data: Any, index: tuple[int, ...]) -> str:
+def _at(data: Data, index: Shape) -> str:
     return f"{np.asarray(data)[index]}" + (f" at {[*index]}" if index else "")
 
 
-def _name(arg: Any, place: int) -> str:
+def _name(arg: Operand, place: int) -> str:
     return arg.name if isinstance(arg, Node) and arg.name else f"argument {place}"
 
 
-def _message(
-    what: str, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], bad: tuple[int, ...], line: Line | None
-) -> str:
+def _message(what: str, op: Primitive, args: Operands, raw: tuple[Data, ...], bad: Shape, line: Line | None) -> str:
     """Return the message: the result, its inputs, the line, and the remedy."""
     inputs = ", ".join(f"{_name(a, i)} = {_shown(x, bad)}" for i, (a, x) in enumerate(zip(args, raw, strict=True)))
     at = f"computed at {format_line(line)}" if line else "recorded before detect_anomaly(), so the line is unknown"
@@ -155,7 +153,7 @@ def _message(
     return f"{what}, from {inputs}\n  {at}\n  cure: {cure}"
 
 
-def _shown(x: Any, bad: tuple[int, ...]) -> str:
+def _shown(x: Data, bad: Shape) -> str:
     """Return a scalar in full, and an array by its element at the index `bad`, if it has one, and its range."""
     if not isinstance(x, np.ndarray):
         return repr(x) if isinstance(x, (float, int, slice, type(None))) else type(x).__name__

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import NoReturn
 
 import numpy as np
 
 from autograd.graph import Node, Primitive, set_operation
+from autograd.typing import Array, Cotangent, Data, Operand, Operands, Params, Rule
 
 __all__ = ["mark_modified", "refuse_modified", "refuse_updated", "replace_data"]
 
@@ -18,14 +19,14 @@ class _Modified(Primitive):
 
     __slots__ = ()
 
-    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    def pull(self, rule: Rule, g: Cotangent, y: Operand, inputs: Operands, params: Params) -> NoReturn:
         raise RuntimeError(
             f"the result of {self.name} was modified between forward and backward (its `.data` was assigned), so its "
             "gradient would be wrong: use detach() for a copy to modify, or register_hook() to change a gradient"
         )
 
 
-def replace_data(node: Node, data: Any) -> None:
+def replace_data(node: Node, data: Data) -> None:
     """Assign the value of a computed node, and refuse to differentiate through it from then on."""
     op = node.op
     assert op is not None
@@ -36,10 +37,10 @@ def replace_data(node: Node, data: Any) -> None:
 
 # Arrays that were changed in place after a graph may have recorded them, by identity.  An array leaves when it is
 # freed, so the table is empty in a loop that drops its old graphs.
-_modified: dict[int, weakref.ref[np.ndarray[Any, Any]]] = {}
+_modified: dict[int, weakref.ref[Array]] = {}
 
 
-def mark_modified(array: np.ndarray[Any, Any]) -> None:
+def mark_modified(array: Array) -> None:
     """Remember that `array` was changed in place."""
     key = id(array)
     _modified[key] = weakref.ref(array, lambda _: _modified.pop(key, None))
@@ -74,7 +75,7 @@ def refuse_updated(nodes: Iterable[Node]) -> None:
                 )
 
 
-def _named(arg: Any) -> str:
+def _named(arg: Operand) -> str:
     return f" {arg.name!r}" if isinstance(arg, Node) and arg.name else ""
 
 

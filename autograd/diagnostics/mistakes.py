@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -96,7 +95,7 @@ def _check_difference(node: Node) -> None:
         )
 
 
-def require_node(node: Any) -> None:
+def require_node(node: object) -> None:
     """Raise TypeError if `node` cannot be differentiated because it is not a node."""
     if not isinstance(node, Node):
         raise TypeError(

@@ -6,13 +6,13 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from autograd.explaining.formatting import cut, format_array
 from autograd.explaining.formula import names_by_identity
 from autograd.explaining.steps import Step, backward_steps
 from autograd.graph import Node
 from autograd.messages import not_a_node
+from autograd.typing import Cotangent
 
 from .draw import check_options
 from .folding import Folding, Snapshot
@@ -85,7 +85,7 @@ class Animation:
 
 
 def draw_backward(
-    root: Node, *, direction: str = "LR", theme: str = "light", names: Mapping[str, Any] | None = None
+    root: Node, *, direction: str = "LR", theme: str = "light", names: Mapping[str, object] | None = None
 ) -> Animation:
     """Draw the backward pass step by step, each gradient in the frame in which it is computed.
 
@@ -131,7 +131,7 @@ def draw_backward(
     notes = Annotations(graph, names_by_identity(names or {}))
     style = Style(theme_named(theme), direction, partials=True, pending=True, names=dict(notes.given))
     steps = list(backward_steps(root, names=notes.names))
-    moments: list[tuple[dict[Node, Any], Step | None, str]] = [({}, None, "forward: every node has its value")]
+    moments: list[tuple[dict[Node, Cotangent], Step | None, str]] = [({}, None, "forward: every node has its value")]
     moments.append(({root: 1.0}, None, f"backward begins: ∂{notes.names[root]}/∂{notes.names[root]} = 1"))
     for step in steps:
         known = moments[-1][0] | {step.argument: step.total}
@@ -152,7 +152,7 @@ def caption(step: Step, count: int) -> str:
     return f"step {step.number} of {count}:  ∂{root}/∂{cut(names[step.argument], 12)} {sign} {cut(product, 80)}"
 
 
-def widths(graph: Snapshot, style: Style, moments: list[dict[Node, Any]]) -> dict[int, float]:
+def widths(graph: Snapshot, style: Style, moments: list[dict[Node, Cotangent]]) -> dict[int, float]:
     """Return for each box a width in inches that fits its text in every frame, so that no box moves."""
     longest = dict.fromkeys(range(len(graph.nodes)), 0)
     for style.grads in moments:
@@ -162,7 +162,7 @@ def widths(graph: Snapshot, style: Style, moments: list[dict[Node, Any]]) -> dic
 
 
 def frame(
-    graph: Snapshot, style: Style, notes: Annotations, known: dict[Node, Any], step: Step | None, text: str
+    graph: Snapshot, style: Style, notes: Annotations, known: dict[Node, Cotangent], step: Step | None, text: str
 ) -> str:
     """Return one frame in the DOT language."""
     style.grads = known

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
@@ -28,7 +27,7 @@ def draw_diff(
     gradients: bool = False,
     direction: str = "TB",
     theme: str = "light",
-    names: Mapping[str, Any] | None = None,
+    names: Mapping[str, object] | None = None,
     limit: int | None = LIMIT,
 ) -> Drawing:
     """Draw two computations side by side, with the differences in colour.
@@ -108,7 +107,7 @@ def draw_diff(
 
 def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> list[tuple[int, int]]:
     """Return the pairs of positions in the two graphs that correspond."""
-    known: dict[Any, int] = {}
+    known: dict[Hashable, int] = {}
     signs = [signatures(graph, known, names) for graph in (a, b)]
     pairs: dict[int, int] = {}
     taken: set[int] = set()
@@ -136,13 +135,15 @@ def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> list[tuple[in
     return sorted(pairs.items())
 
 
-def signatures(graph: Snapshot, known: dict[Any, int], names: Mapping[int, str]) -> list[int]:
+def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, str]) -> list[int]:
     """Return for each node an integer that is equal for nodes that were computed in the same way."""
     found: list[int] = []
     for node, args in zip(graph.nodes, graph.args, strict=True):
         if node.op is None:
             name = names.get(id(node)) or node.name
-            key: Any = ("leaf", name) if name else ("leaf", np.shape(node._data), np.asarray(node._data).tobytes())
+            key: tuple[Hashable, ...] = (
+                ("leaf", name) if name else ("leaf", np.shape(node._data), np.asarray(node._data).tobytes())
+            )
         else:
             parts = [found[graph.position[id(x)]] if isinstance(x, Node) else f"constant {x!r:.200}" for x in args]
             key = (node.op.name, str(node.params), *parts)

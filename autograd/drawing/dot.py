@@ -7,7 +7,6 @@ The same calls give the same text.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import graphviz
 
@@ -83,7 +82,7 @@ class DotGraph:
         self.edges: list[tuple[str, str, dict[str, str]]] = []
         graph = {"rankdir": direction, "bgcolor": theme.background, **GRAPH, "fontcolor": theme.faint, **attributes}
         edge = {"color": theme.faint, **EDGE, "fontcolor": theme.ink}
-        self.dot: Any = graphviz.Digraph(
+        self.dot: graphviz.Digraph = graphviz.Digraph(
             name, graph_attr=graph, node_attr={**NODE, "fontcolor": theme.ink}, edge_attr=edge
         )
 
@@ -104,7 +103,7 @@ class DotGraph:
             self.dot.attr(label=graphviz.nohtml(escaped(message)), labelloc="b")
         return str(self.dot.source)
 
-    def _emit(self, dot: Any, frame: int | None, depth: int) -> None:
+    def _emit(self, dot: graphviz.Digraph, frame: int | None, depth: int) -> None:
         for name, label, attributes in self.boxes[frame]:
             dot.node(name, graphviz.nohtml(label), **attributes)
         for number, label, dashed in self.frames[frame]:

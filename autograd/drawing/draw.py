@@ -9,7 +9,6 @@ import fnmatch
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from autograd.explaining.formatting import format_number
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node
 from autograd.groups import Group, Recorder, recorded
+from autograd.typing import Function, Operand
 
 from .folding import Folding, Snapshot, nearest
 from .graph_to_dot import Annotations, GraphToDot, Style
@@ -86,7 +86,7 @@ class Drawing:
         """
         return save(self.source, path, timeout=timeout)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Return the SVG for a notebook, or text if it cannot be rendered."""
         bundle = {"text/plain": repr(self)}
         try:
@@ -100,8 +100,8 @@ class Drawing:
 
 
 def draw(
-    root: Any,
-    *inputs: Any,
+    root: object,
+    *inputs: Operand,
     values: bool = True,
     gradients: bool = True,
     partials: bool = False,
@@ -110,12 +110,12 @@ def draw(
     color: str = "kind",
     direction: str = "LR",
     theme: str = "light",
-    names: Mapping[str, Any] | None = None,
+    names: Mapping[str, object] | None = None,
     limit: int | None = LIMIT,
     depth: int | None = None,
     zoom: str | None = None,
     expand: bool | int | str | Sequence[str] | None = None,
-    loss: Callable[[Any], Any] | None = None,
+    loss: Function | None = None,
 ) -> Drawing:
     """Draw the computation graph of a node or of a model.
 
@@ -224,7 +224,9 @@ def check_options(
             raise ValueError(f"{option} must be at least 1, or None for no {option}, got {least}")
 
 
-def run(root: Any, inputs: Sequence[Any], zoom: str | None, loss: Any) -> tuple[list[Node], Recorder]:
+def run(
+    root: object, inputs: Sequence[Operand], zoom: str | None, loss: Function | None
+) -> tuple[list[Node], Recorder]:
     """Return the results to draw, and the groups in which their nodes were created if a model was called."""
     roots = [root] if isinstance(root, Node) else list(root) if isinstance(root, (list, tuple)) else []
     if roots and all(isinstance(node, Node) for node in roots):
@@ -242,7 +244,9 @@ def run(root: Any, inputs: Sequence[Any], zoom: str | None, loss: Any) -> tuple[
     return found
 
 
-def opener(recorder: Recorder, zoom: str | None, expand: Any) -> Callable[[Group], bool]:
+def opener(
+    recorder: Recorder, zoom: str | None, expand: bool | int | str | Sequence[str] | None
+) -> Callable[[Group], bool]:
     """Return the predicate for groups that are drawn as a frame around their contents."""
     patterns = [expand] if isinstance(expand, str) else list(expand) if isinstance(expand, Iterable) else []
     with_parts = {outer for group in set(recorder.group_of.values()) for outer in ancestors(group)}
@@ -264,7 +268,7 @@ def ancestors(group: Group) -> Iterable[Group]:
         yield group
 
 
-def on_paths(graph: Snapshot, path: Any, recorder: Recorder) -> set[int]:
+def on_paths(graph: Snapshot, path: Node | Sequence[Node] | None, recorder: Recorder) -> set[int]:
     """Return the positions of the nodes on the paths to highlight."""
     starts = [] if path is None else [path] if isinstance(path, Node) else list(path)
     starts = [copy for node in starts for copy in recorder.stands_for.get(id(node), (node,))]

@@ -8,12 +8,12 @@ other several times, only the first instance is drawn.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from autograd.graph import Node, topological_order
 from autograd.groups import Group
+from autograd.typing import Operands
 
 __all__ = ["Folding", "Run", "Snapshot", "hidden_behind", "nearest"]
 
@@ -29,7 +29,7 @@ class Snapshot:
     def __init__(self, roots: Sequence[Node]) -> None:
         self.nodes: list[Node] = topological_order(*roots)
         self.position: dict[int, int] = {id(node): k for k, node in enumerate(self.nodes)}
-        self.args: list[tuple[Any, ...]] = [node.args for node in self.nodes]  # unaffected by later assignments
+        self.args: list[Operands] = [node.args for node in self.nodes]  # unaffected by later assignments
         self.roots: set[int] = {self.position[id(node)] for node in roots}
         self._parents = [[self.position.get(id(a), -1) for a in args if isinstance(a, Node)] for args in self.args]
         for k, parents in enumerate(self._parents):
@@ -232,7 +232,7 @@ class Levels:
         self.elements: dict[Group | None, list[Element]] = {}
         self.place: dict[Element, int] = {}
         self._wires: dict[Element, set[int]] = {}
-        self._signatures: dict[Any, int] = {}
+        self._signatures: dict[Hashable, int] = {}
         for k in self._sequence():
             self._put(k)
         for k, place in [(e, p) for e, p in self.place.items() if isinstance(e, int)]:
@@ -282,7 +282,7 @@ class Levels:
         if isinstance(element, Group):
             parts = tuple(self.sign[e] for e in self.elements[element])
             # The first of several layers has its input from outside, the others from the layer before.
-            key: Any = (element.title, element.detail, parts, *(far for far in wires if far != 1))
+            key: tuple[Hashable, ...] = (element.title, element.detail, parts, *(far for far in wires if far != 1))
         else:
             node = self.folding.graph.nodes[element]
             shape = getattr(node._data, "shape", None)
@@ -300,7 +300,7 @@ class Levels:
         return [k for part in self.elements[element] for k in self.members(part)]
 
 
-def constant_kind(constant: Any) -> Any:
+def constant_kind(constant: object) -> str | type:
     """Return the part of a constant that must be equal in repetitions: not a number, which may be data of a loop."""
     return str(constant) if isinstance(constant, (str, slice, tuple, type(None), type(...))) else type(constant)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from autograd.graph import Node
 from autograd.groups import Group
 from autograd.recording import raw_data
 from autograd.reverse import reverse_pass
+from autograd.typing import Cotangent, Operands
 
 from .dot import DotGraph
 from .folding import Folding, Run, Snapshot, hidden_behind
@@ -49,7 +49,7 @@ class Annotations:
         return Names(self.graph.nodes, self.given)
 
     @cached_property
-    def seeds(self) -> dict[Node, Any]:
+    def seeds(self) -> dict[Node, Cotangent]:
         """The results that require a gradient, each with its cotangent in the sum of all."""
         roots = [root for k in sorted(self.graph.roots) if (root := self.graph.nodes[k]).requires_grad]
         return {r: np.ones_like(r._data) if isinstance(r._data, np.ndarray) else 1.0 for r in roots}
@@ -61,7 +61,7 @@ class Annotations:
         return {(step.node, step.position): step for step in steps}
 
     @cached_property
-    def gradients(self) -> dict[Node, Any]:
+    def gradients(self) -> dict[Node, Cotangent]:
         """The derivative of the sum of the results with respect to each variable."""
         order = [node for node in self.graph.nodes if node.requires_grad]
         return reverse_pass(order, dict(self.seeds), keep=frozenset(order))
@@ -92,7 +92,7 @@ class Annotations:
         return cut(text if len(text) <= LONGEST else flattened(last_operation(node, self.names)), LONGEST)
 
 
-def magnitude(g: Any) -> float:
+def magnitude(g: Cotangent) -> float:
     """Return the largest magnitude in a derivative.
 
     Examples
@@ -115,7 +115,7 @@ class Style:
     formulas: bool = False
     shaded: bool = False  # colour boxes by the magnitude of their gradient
     names: dict[int, str] = field(default_factory=dict)
-    grads: Mapping[Node, Any] | None = None  # replace the `.grad` of the nodes
+    grads: Mapping[Node, Cotangent] | None = None  # replace the `.grad` of the nodes
     highlighted: set[int] = field(default_factory=set)  # positions
     fills: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # colours of some boxes, by position
     widths: Mapping[int, float] = field(default_factory=dict)  # least widths in inches, by position
@@ -286,7 +286,7 @@ def variable_rows(node: Node, style: Style) -> list[str]:
     return [row for row in rows if row] or [" "]
 
 
-def operation_text(node: Node, args: tuple[Any, ...]) -> str:
+def operation_text(node: Node, args: Operands) -> str:
     """Return the symbol of an operation, with its parameters on a second line."""
     assert node.op is not None
     if node.op.symbol == "[]":

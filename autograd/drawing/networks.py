@@ -10,9 +10,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from autograd.explaining.formatting import cut, format_array, format_shape
 from autograd.recording import raw_data
+from autograd.typing import Array, Operand
 
 from .dot import DotGraph, escaped
 from .draw import Drawing
@@ -26,13 +28,15 @@ WIDEST = 4.0  # points, for the largest weight
 THINNEST = 0.25
 LABEL = {"penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
 NEURON = {"shape": "circle", "style": "filled", "fontsize": "8", "fixedsize": "true", "width": "0.46", "height": "0.46"}
+Labelled = tuple[str, Operand | None]
+Layer = tuple[Sequence[str], Sequence[Labelled], Labelled, Labelled]  # the fields of `Stage`
 
 
 class Flow(NamedTuple):
     """A label between two layers: a name, and the data of a node or array if known."""
 
     name: str
-    data: Any = None
+    data: Operand | None = None
 
     def rows(self) -> list[str]:
         """Return the lines of text."""
@@ -46,9 +50,9 @@ class Stage(NamedTuple):
     """One layer: its lines of text, the gradients of its parameters, its output and the gradient of that."""
 
     rows: Sequence[str]
-    parameters: Sequence[tuple[str, Any]]
-    output: tuple[str, Any]
-    gradient: tuple[str, Any]
+    parameters: Sequence[Labelled]
+    output: Labelled
+    gradient: Labelled
 
 
 class Column(NamedTuple):
@@ -56,12 +60,17 @@ class Column(NamedTuple):
 
     title: str
     neurons: int
-    weights: Any = None
-    values: Any = None
-    biases: Any = None
+    weights: ArrayLike | None = None
+    values: Sequence[float] | None = None
+    biases: Sequence[float] | None = None
 
 
-def pass_diagram(first: tuple[Any, Any], stages: Sequence[Any], *, theme: str = "light") -> Drawing:
+def pass_diagram(
+    first: tuple[Labelled, Labelled],
+    stages: Sequence[tuple[Sequence[str], Sequence[Labelled], Labelled, Labelled]],
+    *,
+    theme: str = "light",
+) -> Drawing:
     """Draw a chain of layers, the forward pass along the top and the backward pass along the bottom.
 
     Parameters
@@ -113,7 +122,7 @@ def add_stage(dot: DotGraph, stage: Stage, lines: int) -> str:
     return dot.add(label, fillcolor=fill, color=border, height="1.35")
 
 
-def add_flows(dot: DotGraph, forward: Any, backward: Any) -> tuple[str, str]:
+def add_flows(dot: DotGraph, forward: Labelled, backward: Labelled) -> tuple[str, str]:
     """Add the label of a value and, below it, that of its gradient; return both names."""
     theme = dot.theme
     names = []
@@ -138,7 +147,7 @@ def connect(dot: DotGraph, before: tuple[str, str], ports: tuple[str, str], stag
     return after
 
 
-def neuron_diagram(columns: Sequence[Any], *, theme: str = "light", limit: int = 12) -> Drawing:
+def neuron_diagram(columns: Sequence[tuple[Any, ...]], *, theme: str = "light", limit: int = 12) -> Drawing:
     """Draw neurons as circles and weights as lines, whose width is the magnitude and whose colour is the sign.
 
     Parameters
@@ -207,7 +216,7 @@ def add_neurons(dot: DotGraph, column: Column, limit: int) -> dict[int, str]:
     return names
 
 
-def add_weights(dot: DotGraph, weights: Any, before: dict[int, str], names: dict[int, str]) -> None:
+def add_weights(dot: DotGraph, weights: Array, before: dict[int, str], names: dict[int, str]) -> None:
     """Add the weights between two layers in order of magnitude, so that the large ones are on top."""
     sizes = np.where(np.isfinite(weights), np.abs(weights), np.inf)
     largest = float(sizes[np.isfinite(sizes)].max(initial=0.0)) or 1.0

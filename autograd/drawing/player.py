@@ -9,11 +9,11 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node, topological_order
 from autograd.messages import not_a_node
+from autograd.typing import Json
 
 from .player_program import operations_script, page_data
 from .render import target_path, write_atomically
@@ -51,7 +51,7 @@ class Page:
         return f"<page of {self._nodes:,} nodes{where}>"
 
 
-def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mapping[str, Any] | None = None) -> Page:
+def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mapping[str, object] | None = None) -> Page:
     """Create an interactive page of the forward and the backward pass of a graph.
 
     Buttons, a slider and the arrow keys step through the operations of the forward pass and the edges of the backward
@@ -110,7 +110,7 @@ def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mappi
     return Page(text, target, count)
 
 
-def filled(data: dict[str, Any]) -> str:
+def filled(data: dict[str, Json]) -> str:
     """Return the template with the data, escaped so that a name cannot close the script element."""
     embedded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     template = TEMPLATE.read_text(encoding="utf-8").replace("{{operations}}", operations_script(embedded))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from autograd.explaining.typeset import flattened
 from autograd.graph import Node, topological_order
 from autograd.rules import ONE, PRIMITIVES, Elementwise
 from autograd.tape.interpreter import expression
+from autograd.typing import Data, Json, Operand
 
 from .layout import HEIGHT, layout
 
@@ -41,13 +41,13 @@ def operations_script(data: str) -> str:
     return "\n".join(["{", *lines, "}"])
 
 
-def plain_number(x: Any) -> Any:
+def plain_number(x: Data) -> float | str:
     """Return a number for JSON, with nan and infinities as strings."""
     value = float(x)
     return value if math.isfinite(value) else format_number(value)
 
 
-def plain_term(term: Term) -> list[Any]:
+def plain_term(term: Term) -> list[Json]:
     """Return a term as nested lists, with arrays as rows of strings."""
     if term.head == "number":
         return ["number", plain_number(term.parts[0])]
@@ -57,7 +57,7 @@ def plain_term(term: Term) -> list[Any]:
     return [term.head, *(plain_term(p) if isinstance(p, Term) else p for p in term.parts)]
 
 
-def plain_value(data: Any) -> Any:
+def plain_value(data: Data) -> float | str:
     """Return the content of a box: a number, or the shape of an array."""
     return plain_number(data) if np.ndim(data) == 0 else str(np.shape(data))
 
@@ -66,13 +66,13 @@ class Unsupported(Exception):  # noqa: N818  (not an error: the page then has no
     """Raised if the page cannot recompute a graph; the message is a clause that follows "because"."""
 
 
-def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
+def program(thing: Operand, labels: Mapping[Node, Json]) -> Json:
     """Return a computation for the page: a number, a label, or [operation, operands, parameters]."""
     if not isinstance(thing, Node):
         if isinstance(thing, (bool, int, float, np.generic)) or (isinstance(thing, np.ndarray) and thing.ndim == 0):
             return plain_number(thing)
         raise Unsupported("its values are arrays")
-    done: dict[Node, Any] = dict(labels)
+    done: dict[Node, Json] = dict(labels)
     for node in topological_order(thing):
         if node in done:
             continue
@@ -86,7 +86,7 @@ def program(thing: Any, labels: Mapping[Any, Any]) -> Any:
     return done[thing]
 
 
-def derivative_program(node: Node, position: int) -> Any:
+def derivative_program(node: Node, position: int) -> Json:
     """Return the rule of one edge as a program of its inputs ``x0, x1, ...``, its result ``y`` and ``g``."""
     op = node.op
     assert op is not None
@@ -108,7 +108,7 @@ def below_a_choice(order: list[Node]) -> set[Node]:
     return found
 
 
-def program_of(recorded: RecordedPass) -> list[Any]:
+def program_of(recorded: RecordedPass) -> list[Json]:
     """Return the program of the page, with an entry for each computed node.
 
     Each entry is ``[node, operation, operands, parameters, pulls, masked]``; an operand is ``[node]`` or a number, a
@@ -116,7 +116,7 @@ def program_of(recorded: RecordedPass) -> list[Any]:
     """
     index = {node: k for k, node in enumerate(recorded.order)}
     masked = below_a_choice(recorded.order)
-    tape = []
+    tape: list[Json] = []
     for node in recorded.order:
         if node.hooks:
             raise Unsupported(f"{recorded.names[node]} has a hook")
@@ -136,15 +136,16 @@ def program_of(recorded: RecordedPass) -> list[Any]:
     return tape
 
 
-def box_width(data: dict[str, Any]) -> float:
+def box_width(node: Mapping[str, Json]) -> float:
     """Return the width that fits the first line of a box."""
-    return max(124.0, 20 + CHARACTER * (width(data["short"]) + (width(data["made"]) + 3 if data["made"] else 0)))
+    line = "   ".join(str(node[key]) for key in ("short", "made") if node[key])
+    return max(124.0, 20 + CHARACTER * width(line))
 
 
-def node_data(recorded: RecordedPass, node: Node) -> dict[str, Any]:
+def node_data(recorded: RecordedPass, node: Node) -> dict[str, Json]:
     """Return the data of one node."""
     name = recorded.names[node]
-    data: dict[str, Any] = {
+    data: dict[str, Json] = {
         "name": name,
         "short": cut(name, 22),
         "made": "",
@@ -160,9 +161,9 @@ def node_data(recorded: RecordedPass, node: Node) -> dict[str, Any]:
     return data
 
 
-def step_data(recorded: RecordedPass, step: Step, edge: int) -> dict[str, Any]:
+def step_data(recorded: RecordedPass, step: Step, edge: int) -> dict[str, Json]:
     """Return the data of one step of the backward pass."""
-    data: dict[str, Any] = {"edge": edge}
+    data: dict[str, Json] = {"edge": edge}
     if recorded.scalar:
         rule = local_term(step)
         data["rule"] = plain_term(rule) if rule else None
@@ -175,7 +176,7 @@ def step_data(recorded: RecordedPass, step: Step, edge: int) -> dict[str, Any]:
     return data
 
 
-def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Any]:
+def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Json]:
     """Return the data of a page.
 
     Parameters

@@ -48,7 +48,7 @@ class Theme:
 
 
 # One row for each field of Theme: the values of the themes light, dark and print.
-_COLOURS: dict[str, tuple[Any, Any, Any]] = {
+_COLOURS: dict[str, tuple[Any, ...]] = {
     "background": ("#ffffff", "#15191f", "#ffffff"),
     "ink": ("#1f2933", "#e6eaf0", "#000000"),
     "faint": ("#7b8794", "#8c98a8", "#444444"),

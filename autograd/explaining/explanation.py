@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from autograd.graph import Node
 from autograd.messages import not_a_node
@@ -94,14 +94,14 @@ class Explanation:
         return self.latex
 
 
-def wants_color(out: Any) -> bool:
+def wants_color(out: TextIO) -> bool:
     """Return whether to write colours to this output."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(getattr(out, "isatty", lambda: False)())
 
 
-def for_output(text: str, out: Any) -> str:
+def for_output(text: str, out: TextIO) -> str:
     """Return text that an output can encode: unchanged if possible, otherwise in ASCII."""
     try:
         text.encode(getattr(out, "encoding", None) or "utf-8")
@@ -118,7 +118,7 @@ def explain(
     root: Node,
     wrt: Node | str | None = None,
     *,
-    names: Mapping[str, Any] | None = None,
+    names: Mapping[str, object] | None = None,
     limit: int | None = LIMIT,
 ) -> Explanation:
     r"""Explain how a gradient is computed: the forward pass, the backward pass, and the order of the nodes.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from autograd.typing import Array, Data
 
 __all__ = ["cut", "format_array", "format_constant", "format_number", "format_shape", "visible", "width"]
 
@@ -45,7 +47,7 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
-def format_number(x: Any, digits: int = 4) -> str:
+def format_number(x: Data, digits: int = 4) -> str:
     """Return a float with at most `digits` significant digits; an int or bool in full.
 
     Examples
@@ -56,7 +58,7 @@ def format_number(x: Any, digits: int = 4) -> str:
     return str(x) if isinstance(x, (int, np.bool_)) else f"{x:.{digits}g}"
 
 
-def format_shape(array: Any) -> str:
+def format_shape(array: Array) -> str:
     """Return the shape of an array, followed by its dtype unless that is float64.
 
     Examples
@@ -67,7 +69,7 @@ def format_shape(array: Any) -> str:
     return str(array.shape) if array.dtype == np.float64 else f"{array.shape} {array.dtype}"
 
 
-def format_array(data: Any) -> str:
+def format_array(data: ArrayLike) -> str:
     """Return the elements of a number or small array, and the range of a larger one.
 
     Examples
@@ -94,11 +96,11 @@ def format_array(data: Any) -> str:
     return span if finite.size == array.size else f"{span}, {array.size - finite.size:,} not finite"
 
 
-def _nested(array: Any) -> str:
+def _nested(array: Array) -> str:
     return format_number(array) if array.ndim == 0 else f"[{', '.join(map(_nested, array))}]"
 
 
-def format_constant(constant: Any) -> str:
+def format_constant(constant: object) -> str:
     """Return a constant operand as it is written in a formula; a large array as its shape.
 
     Examples

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import display_name
 from autograd.rules import shape_of
+from autograd.typing import Operand, Params
 
 from .formatting import format_constant
 from .terms import COMPARISONS, Term, called, named, number
@@ -69,14 +69,14 @@ class Names:
     def __getitem__(self, node: Node) -> str:
         return self._names[node]
 
-    def term(self, arg: Any) -> Term:
+    def term(self, arg: Operand) -> Term:
         """Return a node as its name, a constant as its value."""
         if not isinstance(arg, Node):
             return constant_term(arg)
         return Term("name", (self._names[arg],)) if arg in self._names else number(arg._data)
 
 
-def names_by_identity(names: Mapping[str, Any]) -> dict[int, str]:
+def names_by_identity(names: Mapping[str, object]) -> dict[int, str]:
     """Return names by the identity of the node, also for nodes in lists and modules; the first name wins.
 
     Parameters
@@ -100,14 +100,14 @@ def names_by_identity(names: Mapping[str, Any]) -> dict[int, str]:
     return found
 
 
-def constant_term(constant: Any) -> Term:
+def constant_term(constant: object) -> Term:
     """Return a constant argument as a term: a number, an array, or a piece of an index."""
     if isinstance(constant, (int, float, np.ndarray, np.generic)):
         return number(constant)
     return Term("raw", (format_constant(constant),))
 
 
-def operation_term(op: Primitive, args: Sequence[Any], params: Mapping[str, Any], operands: Sequence[Term]) -> Term:
+def operation_term(op: Primitive, args: Sequence[Operand], params: Params, operands: Sequence[Term]) -> Term:
     """Return one operation on operands that are terms already.
 
     Parameters
@@ -133,19 +133,19 @@ def operation_term(op: Primitive, args: Sequence[Any], params: Mapping[str, Any]
     return called(display_name(op), *operands, *parameter_terms(op, params))
 
 
-def index_text(part: Any, written: Term) -> str:
+def index_text(part: object, written: Term) -> str:
     """Return one part of an index; a short array of indices in full."""
     return str(part.tolist()) if isinstance(part, np.ndarray) and 0 < part.size <= 8 else flattened(written)
 
 
-def operands_and_options(op: Primitive) -> tuple[list[str], dict[str, Any]]:
+def operands_and_options(op: Primitive) -> tuple[list[str], dict[str, object]]:
     """Return the names of the operands of an operation, and its parameters with their defaults."""
     parameters = inspect.signature(op.forward).parameters.values()
     operands = [p.name for p in parameters if p.default is p.empty]
     return operands, {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def parameter_terms(op: Primitive, params: Mapping[str, Any]) -> list[Term]:
+def parameter_terms(op: Primitive, params: Params) -> list[Term]:
     """Return the keyword parameters that differ from their defaults and change the mathematics."""
     _, defaults = operands_and_options(op)
     shown = []
@@ -156,7 +156,7 @@ def parameter_terms(op: Primitive, params: Mapping[str, Any]) -> list[Term]:
     return shown
 
 
-def term_of(root: Any, known: Callable[[Node], Term | None], longest: int = LONGEST) -> Term | None:
+def term_of(root: Operand, known: Callable[[Node], Term | None], longest: int = LONGEST) -> Term | None:
     """Return the formula of a node; None if it is too long.
 
     Parameters
@@ -170,7 +170,7 @@ def term_of(root: Any, known: Callable[[Node], Term | None], longest: int = LONG
     """
     size = 0
 
-    def written(arg: Any) -> Term | None:
+    def written(arg: Operand) -> Term | None:
         nonlocal size
         size += 1
         if size > longest or not isinstance(arg, Node):

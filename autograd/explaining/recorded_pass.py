@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
+from autograd.typing import Data, Operand, Shape
 
 from .blocks import Block, Line, Paragraph
 from .formula import Names, full_term, last_operation, operation_term
@@ -18,8 +19,10 @@ from .terms import Term, called, equation, number, tidy
 
 __all__ = ["RecordedPass", "contribution", "counted", "local_term", "shape_note", "shape_text"]
 
+T = TypeVar("T")
 
-def shape_text(data: Any) -> str:
+
+def shape_text(data: Data) -> str:
     """Return the shape of an array, or a word for a single number."""
     return str(np.shape(data)) if np.ndim(data) else "one number"
 
@@ -54,7 +57,7 @@ def contribution(step: Step, rule: RuleFormula, upstream: Term) -> Term:
     return summed(tidy(Term(sign, (upstream, rule.term))), shape_of(step.node), step)
 
 
-def summed(term: Term, shape: tuple[int, ...] | None, step: Step) -> Term:
+def summed(term: Term, shape: Shape | None, step: Step) -> Term:
     """Return a term summed to the shape of the argument, if the forward pass broadcast it."""
     wanted = shape_of(step.argument)
     full = shape if step.rule_formula.takes_upstream else shape_of(step.node)
@@ -72,7 +75,7 @@ class RecordedPass:
         self.order: list[Node] = topological_order(root)
         self.names: Names = Names(self.order, given)
         self.steps: list[Step] = list(backward_steps(root, names=self.names))
-        self.data: dict[Node, Any] = {node: node._data for node in self.order}
+        self.data: dict[Node, Data] = {node: node._data for node in self.order}
         for node in self.order:  # the values at the time of the operation: a leaf may have been updated since
             self.data.update((a, x) for a, x in zip(node.args, node.raw, strict=True) if isinstance(a, Node))
         self.scalar: bool = all(np.ndim(x) == 0 for x in self.data.values())
@@ -86,11 +89,11 @@ class RecordedPass:
         name = self.names.term(self.root)
         return equation(name, full_term(self.root, self.names)) if self.root.op else name
 
-    def shown(self, items: Sequence[Any]) -> Sequence[Any]:
+    def shown(self, items: Sequence[T]) -> Sequence[T]:
         """Return the items up to the limit."""
         return items if self.limit is None else items[: self.limit]
 
-    def remainder(self, items: Sequence[Any], noun: str) -> list[Block]:
+    def remainder(self, items: Sequence[object], noun: str) -> list[Block]:
         """Return a remark on the items that are not shown; nothing if all are."""
         hidden = len(items) - len(self.shown(items))
         return [Paragraph(f"… and {hidden:,} more {noun}; limit=None shows all of them.")] if hidden else []
@@ -105,7 +108,7 @@ class RecordedPass:
             sides += [with_values] if with_values != sides[-1] else []
         return Line(*sides, number(node._data), note=shape_note(node))
 
-    def value_term(self, arg: Any) -> Term:
+    def value_term(self, arg: Operand) -> Term:
         """Return the value of a node or constant as a term."""
         return number(self.data.get(arg, arg._data) if isinstance(arg, Node) else arg)
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import contextvars
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from autograd.graph import Node, Primitive
 from autograd.rules import ONE, PRIMITIVES, Elementwise, shape_of
 from autograd.tensor import Tensor
+from autograd.typing import Data, Operand, Operation, Params, Shape
 from autograd.value import Value
 from autograd.variable import leaf
 
@@ -24,6 +25,8 @@ from .terms import Term, named, number, tidy
 from .typeset import flattened
 
 __all__ = ["RuleFormula", "local_rule", "record_rule", "rule_formulas"]
+
+Label = TypeVar("Label")
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ class RuleFormula:
 
     term: Term | None
     takes_upstream: bool
-    shape: tuple[int, ...] | None = None
+    shape: Shape | None = None
 
 
-def local_rule(node: Node, position: int, written: Callable[[Any], Term], upstream: Term) -> RuleFormula:
+def local_rule(node: Node, position: int, written: Callable[[Node], Term], upstream: Term) -> RuleFormula:
     """Return the derivative rule of one edge as a formula.
 
     Parameters
@@ -65,7 +68,7 @@ def local_rule(node: Node, position: int, written: Callable[[Any], Term], upstre
 
 
 def _rule_formula(
-    op: Primitive, position: int, data: Any, raw: Sequence[Any], params: Mapping[str, Any], *terms: Any
+    op: Primitive, position: int, data: Data, raw: Sequence[Data], params: Params, *terms: Any
 ) -> RuleFormula:
     if op.rules_for(len(raw))[position] is ONE:
         return RuleFormula(number(1), False, shape_of(data))
@@ -80,13 +83,13 @@ def _rule_formula(
 def record_rule(
     op: Primitive,
     position: int,
-    data: Any,
-    raw: Sequence[Any],
-    params: Mapping[str, Any],
-    arguments: Sequence[Any],
-    output: Any,
-    upstream: Any,
-) -> tuple[Any, dict[Node, Any] | None]:
+    data: Data,
+    raw: Sequence[Data],
+    params: Params,
+    arguments: Sequence[Label | None],
+    output: Label,
+    upstream: Label,
+) -> tuple[Operand, dict[Node, Label] | None]:
     """Call one rule with labelled nodes.
 
     Parameters
@@ -113,9 +116,11 @@ def record_rule(
     """
     rule = op.rules_for(len(raw))[position]
     for prepared in PREPARED:
-        known: dict[Node, Any] = {}
+        known: dict[Node, Label] = {}
 
-        def symbol(x: Any, label: Any, prepared: Any = prepared, known: dict[Node, Any] = known) -> Node:
+        def symbol(
+            x: Data, label: Label, prepared: Callable[[Data], Data] = prepared, known: dict[Node, Label] = known
+        ) -> Node:
             made: Node = leaf(Tensor if isinstance(x, np.ndarray) else Value, prepared(x), True)
             known[made] = label
             return made
@@ -129,18 +134,20 @@ def record_rule(
     return None, None
 
 
-def _call_silently(op: Primitive, rule: Any, g: Any, y: Any, inputs: list[Any], params: Mapping[str, Any]) -> Any:
+def _call_silently(
+    op: Primitive, rule: Operation, g: Node, y: Node, inputs: Sequence[Operand], params: Params
+) -> Operand:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return rule(y, *inputs, **params) if isinstance(op, Elementwise) else rule(g, y, *inputs, **params)
 
 
-def _filled_with(number: float) -> Callable[[Any], Any]:
+def _filled_with(number: float) -> Callable[[Data], Data]:
     return lambda data: np.full(data.shape, number) if isinstance(data, np.ndarray) else number
 
 
 # A rule is evaluated at the recorded values, or at others where these are outside its domain (1 / x at 0).
-PREPARED: tuple[Callable[[Any], Any], ...] = (lambda data: data, _filled_with(0.5), _filled_with(2.0))
+PREPARED: tuple[Callable[[Data], Data], ...] = (lambda data: data, _filled_with(0.5), _filled_with(2.0))
 
 
 def rule_formulas(name: str) -> tuple[str | None, ...]:

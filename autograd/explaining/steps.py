@@ -16,6 +16,7 @@ from autograd.diagnostics.mistakes import require_variable
 from autograd.graph import Node, topological_order
 from autograd.reverse import reverse_pass, share_of
 from autograd.rules import ONE, Elementwise, shape_of
+from autograd.typing import Cotangent, Rule
 
 from .formula import Names
 from .rule_formulas import RuleFormula, local_rule
@@ -58,11 +59,11 @@ class Step:
     argument: Node
     position: int
     operation: str
-    upstream: Any
-    contribution: Any
-    total: Any
+    upstream: Cotangent
+    contribution: Cotangent
+    total: Cotangent
     first: bool
-    rule: Any
+    rule: Rule
     names: Names
     root: Node
 
@@ -101,7 +102,7 @@ class Step:
 
 
 def backward_steps(
-    root: Node, gradient: Any = None, *, names: Mapping[int, str] | Names | None = None
+    root: Node, gradient: Cotangent | None = None, *, names: Mapping[int, str] | Names | None = None
 ) -> Iterator[Step]:
     """Iterate over the edges of the backward pass in the order of `backward`; no `.grad` changes.
 
@@ -144,7 +145,7 @@ def backward_steps(
     refuse_modified(order)
     if not isinstance(names, Names):
         names = Names(topological_order(root), names)
-    edges: list[tuple[Node, Node, Any, Any, Any, Any]] = []
+    edges: list[tuple[Node, Node, Rule, Cotangent, Cotangent, Cotangent]] = []
     reverse_pass(order, {root: seed_of(root, gradient)}, visit=lambda *edge: edges.append(edge))
     reached: set[Node] = set()
     last: Node | None = None

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+
+from autograd.typing import Array, Data
 
 from .formatting import WHOLE, cut, format_array, format_number, format_shape, visible
 
@@ -27,6 +29,8 @@ INFIX = {"=": 0, "+": 10, "-": 10, "*": 20, "/": 20, "@": 20, "times": 20, "odot
 MINUS, ATOM = 15, 99
 COMPARISONS = {"==": "=", "!=": "≠", ">": ">", ">=": "≥", "<": "<", "<=": "≤"}
 
+Part: TypeAlias = Any  # a term, or the string, number or array of an atom
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -42,7 +46,7 @@ class Term:
     """
 
     head: str
-    parts: tuple[Any, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 def named(name: str) -> Term:
@@ -51,7 +55,7 @@ def named(name: str) -> Term:
     return Term("name", (cut(text) or "?",))
 
 
-def number(x: Any) -> Term:
+def number(x: Data) -> Term:
     """Return a number or an array as a term."""
     if isinstance(x, np.ndarray) and x.ndim:
         return Term("array", (x,))
@@ -69,17 +73,17 @@ def equation(*sides: Term) -> Term:
     return Term("=", sides)
 
 
-def rows_of(array: Any) -> list[list[str]]:
+def rows_of(array: Array) -> list[list[str]]:
     """Return the rows of a small array as formatted elements."""
     return [[format_number(x.item(), DIGITS_IN_ARRAY) for x in row] for row in np.atleast_2d(array)]
 
 
-def is_written_out(array: Any) -> bool:
+def is_written_out(array: Array) -> bool:
     """Return whether an array is small enough to be written out."""
     return bool(array.ndim in (1, 2) and 0 < array.size <= MOST_ELEMENTS and max(array.shape) <= MOST_ROWS)
 
 
-def shortened(array: Any) -> str:
+def shortened(array: Array) -> str:
     """Return an array on one line: a short vector in full, others by shape and range."""
     if array.ndim == 1 and 0 < array.size <= WHOLE:
         return format_array(array)
@@ -105,7 +109,7 @@ def needs_parentheses(parent: str, term: Term, place: int) -> bool:
     return inner < outer or (place > 0 and inner == outer and (parent in "-/@" or term.head in "-/@"))
 
 
-def is_number(term: Any, value: float) -> bool:
+def is_number(term: Part, value: float) -> bool:
     """Return whether a term is the given number."""
     return isinstance(term, Term) and term.head == "number" and term.parts[0] == value
 
@@ -119,8 +123,8 @@ def tidy(term: Term) -> Term:
     >>> tidy(Term("*", (number(2.0), Term("**", (x, number(1.0)))))) == Term("*", (number(2.0), x))
     True
     """
-    parts: tuple[Any, ...] = tuple(tidy(p) if isinstance(p, Term) else p for p in term.parts)
-    kept: Any = Term(term.head, parts)
+    parts = tuple(tidy(p) if isinstance(p, Term) else p for p in term.parts)
+    kept: Part = Term(term.head, parts)
     if term.head in ("*", "times", "odot", "+") and len(parts) == 2:
         neutral = 0 if term.head == "+" else 1
         kept = parts[1] if is_number(parts[0], neutral) else parts[0] if is_number(parts[1], neutral) else kept

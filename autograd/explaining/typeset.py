@@ -9,10 +9,12 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
+
+from autograd.typing import Array
 
 from .formatting import format_number, width
-from .terms import COMPARISONS, Term, is_written_out, needs_parentheses, precedence, rows_of, shortened
+from .terms import COMPARISONS, Part, Term, is_written_out, needs_parentheses, precedence, rows_of, shortened
 
 __all__ = ["Box", "ascii_only", "box", "flattened", "joined", "latex", "latex_text", "mathml"]
 
@@ -27,7 +29,7 @@ TIGHT = {"neg": 20, "transpose": 99, "index": 99, "**": 99}
 class Notation(Generic[T]):
     """Templates for every kind of term, and how pieces are set beside each other."""
 
-    atoms: Mapping[str, Callable[[Any], T]]
+    atoms: Mapping[str, Callable[[Part], T]]
     function: Callable[[str], T]
     templates: Mapping[str, str]
     signs: Mapping[str, str]
@@ -124,7 +126,7 @@ def joined(pieces: Sequence[Box | str]) -> Box:
     return whole
 
 
-def array_box(array: Any) -> Box:
+def array_box(array: Array) -> Box:
     """Return an array in brackets with its columns aligned; a large one as its shape."""
     if not is_written_out(array):
         return Box((shortened(array),))
@@ -137,7 +139,7 @@ def array_box(array: Any) -> Box:
     return Box(tuple(f"{b[0]} {line} {b[1]}" for b, line in zip(brackets, lines, strict=True)), (len(lines) - 1) // 2)
 
 
-def text_box(text: Any) -> Box:
+def text_box(text: object) -> Box:
     """Return one line of text as a box."""
     return Box((str(text),))
 
@@ -236,7 +238,7 @@ def latex_number(text: str) -> str:
     return rf"{digits} \times 10^{{{int(power)}}}" if power else digits
 
 
-def latex_array(array: Any) -> str:
+def latex_array(array: Array) -> str:
     """Return a small array as a matrix, a large one as its shape."""
     if not is_written_out(array):
         return rf"\text{{{latex_text(shortened(array))}}}"
@@ -322,7 +324,7 @@ def mathml_number(text: str) -> str:
     return f"<mrow>{mantissa}<mo>×</mo><msup><mn>10</mn>{exponent}</msup></mrow>"
 
 
-def mathml_array(array: Any) -> str:
+def mathml_array(array: Array) -> str:
     """Return a small array as a matrix, a large one as its shape."""
     if not is_written_out(array):
         return element("mtext", shortened(array))

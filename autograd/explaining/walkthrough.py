@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
+from autograd.typing import Cotangent
 
 from .blocks import Block, Equations, Heading, Item, Line, Paragraph, Table
 from .formula import last_operation
@@ -128,7 +127,7 @@ class Walkthrough(RecordedPass):
 
     def gradient(self) -> list[Block]:
         """Return the gradient of every leaf."""
-        totals: dict[Node, Any] = {self.root: 1.0} | {step.argument: step.total for step in self.steps}
+        totals: dict[Node, Cotangent] = {self.root: 1.0} | {step.argument: step.total for step in self.steps}
         leaves = [node for node in self.order if node.op is None and node.requires_grad]
         lines = []
         for node in self.shown(leaves):

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd.rules import linear, nondifferentiable, shape_of, xp
-from autograd.typing import Operand
+from autograd.typing import Operand, Shape
 
 __all__ = ["astype", "broadcast_to", "product_if_taken", "sum_to"]
 
 
-def _leading_and_stretched(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
+def _leading_and_stretched(shape: Shape, target: Shape) -> Shape:
     lead = len(shape) - len(target)
     return (*range(lead), *(i + lead for i, n in enumerate(target) if n == 1 and shape[i + lead] != 1))
 
@@ -27,7 +27,7 @@ def product_if_taken(g: Operand, x: Operand) -> Operand:
 
 
 @linear(lambda g, y, x, shape: broadcast_to(g, shape_of(x)))
-def sum_to(x: Operand, shape: tuple[int, ...] | None = ()) -> Operand:
+def sum_to(x: Operand, shape: Shape | None = ()) -> Operand:
     """Sum over broadcast axes, back to `shape` (None: to a float): the adjoint of `broadcast_to`."""
     if shape is None:
         return float(np.sum(x))
@@ -36,7 +36,7 @@ def sum_to(x: Operand, shape: tuple[int, ...] | None = ()) -> Operand:
 
 
 @linear(lambda g, y, x, shape: sum_to(g, shape_of(x)))
-def broadcast_to(x: Operand, shape: tuple[int, ...] | None = ()) -> Operand:
+def broadcast_to(x: Operand, shape: Shape | None = ()) -> Operand:
     """Repeat an array to `shape` by NumPy's broadcasting rules (None: convert to a float).
 
     >>> broadcast_to([1.0, 2.0], (2, 2))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from autograd.graph import Node, apply
 from autograd.operands import holds_objects, operand
 from autograd.rules import PRIMITIVES, linear, primitive, shape_of
-from autograd.typing import Operand
+from autograd.typing import Array, Operand, Shape
 
 from .elementwise import add
 from .shaping import axes_of, moveaxis, reshape, shape_tuple
 
+Index: TypeAlias = Any  # an int, slice, None, Ellipsis, array_like, integer Tensor, or a tuple of these
 
-def _position(part: Any) -> Any:
+
+def _position(part: Index) -> Index:
     """Return one part of an index as recorded: nodes and slices unchanged, lists as arrays, integers as int."""
     if isinstance(part, (Node, slice)) or part is None or part is Ellipsis:
         return part
@@ -32,7 +34,7 @@ def _position(part: Any) -> Any:
     return array
 
 
-def _whole(part: Any) -> Any:
+def _whole(part: Index) -> Index:
     """Return a recorded part of an index as NumPy accepts it: a Tensor such as ``Tensor([0, 2])`` holds floats."""
     if isinstance(part, np.ndarray) and part.dtype.kind == "f" and np.all(part == np.floor(part)):
         return part.astype(np.intp)
@@ -41,18 +43,18 @@ def _whole(part: Any) -> Any:
     return part
 
 
-def _no_index(part: Any, array: np.ndarray[Any, Any]) -> IndexError:
+def _no_index(part: Index, array: Array) -> IndexError:
     shown = f"{part!r}"
     return IndexError(
         f"expected integers, booleans, slices, None or ... as index, got {shown[:60]} (dtype {array.dtype})"
     )
 
 
-def _is_basic(index: tuple[Any, ...]) -> bool:
+def _is_basic(index: tuple[Index, ...]) -> bool:
     return all(not isinstance(part, np.ndarray) for part in index)
 
 
-def getitem(x: Operand, index: Any) -> Operand:
+def getitem(x: Operand, index: Index) -> Operand:
     """Return elements of `x` by NumPy's basic or advanced indexing.
 
     Parameters
@@ -89,7 +91,7 @@ def getitem(x: Operand, index: Any) -> Operand:
 
 
 @primitive(lambda g, y, x, index: scatter(g, index, shape_of(x)), symbol="[]")
-def element(x: Operand, index: tuple[int, ...] = ()) -> float:
+def element(x: Operand, index: Shape = ()) -> float:
     """Return one element of an array as a float.
 
     >>> element([[1.0, 2.0]], index=(0, 1))
@@ -98,7 +100,7 @@ def element(x: Operand, index: tuple[int, ...] = ()) -> float:
     return float(x[index])
 
 
-def elements(x: Operand) -> np.ndarray[Any, Any]:
+def elements(x: Operand) -> Array:
     """Return the elements of a node as an object array of `Value`s, through which gradients pass.
 
     Operations do this with a Tensor that meets an array of `Value`s.
@@ -116,17 +118,17 @@ def elements(x: Operand) -> np.ndarray[Any, Any]:
     return found
 
 
-def _scattered(g: Operand, y: Operand, x: Operand, *index: Any) -> Operand:
+def _scattered(g: Operand, y: Operand, x: Operand, *index: Index) -> Operand:
     return apply(PRIMITIVES["scatter"], (g, *index), {"shape": shape_of(x)})
 
 
 @linear(each=lambda i: None if i else _scattered, symbol="[]")
-def _getitem(x: Operand, *index: Any) -> Operand:
+def _getitem(x: Operand, *index: Index) -> Operand:
     """Return elements of an array by an index in parts."""
     return x[tuple(map(_whole, index))]
 
 
-def scatter(x: Operand, index: Any, shape: Any) -> Operand:
+def scatter(x: Operand, index: Index, shape: Shape | None) -> Operand:
     """Return zeros of `shape` with `x` added at `index`, where repeated indices accumulate: the adjoint of `getitem`.
 
     Parameters
@@ -159,9 +161,9 @@ def scatter(x: Operand, index: Any, shape: Any) -> Operand:
 
 
 @linear(each=lambda i: None if i else lambda g, y, x, *index, shape: apply(PRIMITIVES["getitem"], (g, *index)))
-def _scatter(x: Operand, *index: Any, shape: Any = ()) -> Operand:
+def _scatter(x: Operand, *index: Index, shape: Shape | None = ()) -> Operand:
     """Return zeros with values added at an index in parts."""
-    zeros, index = np.zeros(shape, np.result_type(x)), tuple(map(_whole, index))
+    zeros, index = np.zeros(shape or (), np.result_type(x)), tuple(map(_whole, index))
     if _is_basic(index):
         zeros[index] = x
     else:
@@ -169,7 +171,7 @@ def _scatter(x: Operand, *index: Any, shape: Any = ()) -> Operand:
     return zeros
 
 
-def index_add(x: Operand, index: Any, values: Operand) -> Operand:
+def index_add(x: Operand, index: Index, values: Operand) -> Operand:
     """Return `x` with `values` added at `index`: ``x[index] += values``, as a new array.
 
     Parameters

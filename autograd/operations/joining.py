@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from autograd.rules import linear, shape_of
-from autograd.typing import Operand
+from autograd.typing import Operand, Operation
 
 from .broadcasting import broadcast_to
 from .indexing import getitem, take
@@ -41,7 +41,7 @@ def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
     return _concatenate(*arrays, axis=axis)
 
 
-def _slice_of_part(i: int) -> Callable[..., Operand]:
+def _slice_of_part(i: int) -> Operation:
     def adjoint(g: Operand, y: Operand, *xs: Operand, axis: int) -> Operand:
         lengths = [(shape_of(x) or (1,))[axis] for x in xs[: i + 1]]
         end = int(np.sum(lengths))
@@ -80,7 +80,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Operand:
     return _stack(*arrays, axis=axis)
 
 
-def _part_of_stack(i: int) -> Callable[..., Operand]:
+def _part_of_stack(i: int) -> Operation:
     def adjoint(g: Operand, y: Operand, *xs: Operand, axis: int) -> Operand:
         return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (i,))
 
@@ -167,7 +167,7 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     return reshape(spread, (*shape[:axis], shape[axis] * repeats, *after))
 
 
-def _rolled(x: Operand, shift: Any, axis: Any) -> Operand:
+def _rolled(x: Operand, shift: int | Sequence[int], axis: int | Sequence[int] | None) -> Operand:
     """Return the same as `roll`, composed of slices."""
     if axis is None:
         return reshape(_rolled(reshape(x, (-1,)), shift, 0), shape_tuple(x))
@@ -190,9 +190,9 @@ def roll(x: Operand, shift: int | Sequence[int] = 1, axis: int | Sequence[int] |
     return x if type(x) is float else np.roll(x, shift, axis)
 
 
-def _as_many(axis: Any, shift: Any) -> Any:
+def _as_many(axis: int | Sequence[int] | None, shift: int | Sequence[int]) -> int | Sequence[int] | None:
     """Return one axis per shift, as `np.roll` requires for a tuple of shifts."""
-    return axis if axis is None or np.ndim(axis) else (axis,) * np.size(shift)
+    return (axis,) * len(np.atleast_1d(shift)) if isinstance(axis, (int, np.integer)) else axis
 
 
 def _without_border(g: Operand, y: Operand, x: Operand, width: tuple[tuple[int, int], ...]) -> Operand:
@@ -205,7 +205,12 @@ def _pad(x: Operand, width: tuple[tuple[int, int], ...] = ()) -> Operand:
     return np.pad(x, width)
 
 
-def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Operand:
+def pad(
+    x: Operand,
+    pad_width: ArrayLike,
+    mode: str = "constant",
+    constant_values: float = 0.0,
+) -> Operand:
     """Add a border to an array.
 
     Parameters
@@ -234,7 +239,7 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
     shape = shape_tuple(x)
     pairs = np.broadcast_to(np.asarray(pad_width, dtype=int), (len(shape), 2)).tolist()
     if np.min(pairs, initial=0) < 0:
-        raise ValueError(f"pad expected widths of 0 or more, got {pad_width}")
+        raise ValueError(f"pad expected widths of 0 or more, got {pad_width!r}")
     if mode == "constant":
         width = tuple((int(a), int(b)) for a, b in pairs)
         padded = _pad(x, width)

@@ -9,14 +9,14 @@ import numpy as np
 
 from autograd.operands import in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
-from autograd.typing import Operand
+from autograd.typing import Axis, Operand, Shape
 
 from .comparing import equal, isnan, logical_or, sign
 from .elementwise import absolute, log, power
 from .indexing import diagonal, getitem
 from .reducing import expanded, max, or_one, root_of_squares, sum
 from .selecting import where
-from .shaping import Axis, expand_dims, reshape, shape_tuple, squeeze, swapaxes
+from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
 
 def _as_matrices(g: Operand, x: Operand, y: Operand) -> tuple[Operand, Operand, Operand]:
@@ -64,7 +64,7 @@ def matmul(x: Operand, y: Operand) -> Operand:
         raise ValueError(_why_no_product(np.shape(x), np.shape(y))) from None
 
 
-def _why_no_product(x: tuple[int, ...], y: tuple[int, ...]) -> str:
+def _why_no_product(x: Shape, y: Shape) -> str:
     """Return the message for arrays of these shapes, which cannot be multiplied."""
     if not x or not y:
         return f"expected arrays with at least one axis, got shapes {x} and {y}; use * to multiply by a scalar"

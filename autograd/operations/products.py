@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from autograd.rules import linear, shape_of
-from autograd.typing import Operand
+from autograd.typing import Operand, Operation, Shape
 
 from .elementwise import multiply
 from .linalg import matmul
 from .shaping import axes_of, reshape, shape_tuple
 
 
-def _adjoint_of_operand(i: int) -> Callable[..., Operand]:
+def _adjoint_of_operand(i: int) -> Operation:
     """Return the adjoint of operand `i`: the same sum with the cotangent in its place.
 
     The cotangent is constant along a letter that only operand `i` has; a vector of ones stands for it.  A letter that
@@ -93,7 +93,7 @@ def einsum(subscripts: str, *operands: Operand) -> Operand:
     return _einsum(*operands, subscripts=_explicit(subscripts, [shape_tuple(x) for x in operands]))
 
 
-def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> str:
+def _explicit(subscripts: str, shapes: list[Shape]) -> str:
     """Return explicit subscripts: a letter for every axis, and the result."""
     text = subscripts.replace(" ", "")
     groups, result = parts(text)
@@ -119,7 +119,7 @@ def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> str:
     return ",".join(groups) + "->" + result
 
 
-def _require_equal_lengths(subscripts: str, groups: list[str], shapes: list[tuple[int, ...]]) -> None:
+def _require_equal_lengths(subscripts: str, groups: list[str], shapes: list[Shape]) -> None:
     lengths: dict[str, int] = {}
     for group, shape in zip(groups, shapes, strict=True):
         for letter, n in zip(group, shape, strict=True):

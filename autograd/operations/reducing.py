@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 
 from autograd.operands import holds_objects, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
-from autograd.typing import Operand
+from autograd.typing import Axis, Operand, Operation
 
 from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or
 from .elementwise import exp, sqrt
 from .selecting import maximum, minimum, where
-from .shaping import Axis, axes_of, reshape, shape_tuple
+from .shaping import axes_of, reshape, shape_tuple
 
 
 def expanded(g: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
@@ -34,8 +33,7 @@ def _count(x: Operand, axis: Axis) -> int:
     return math.prod([shape[i] for i in axes_of(axis, len(shape))])
 
 
-Function = Callable[..., Operand]
-_sum: Function = np.add.reduce  # np.sum without its overhead
+_sum: Operation = np.add.reduce  # np.sum without its overhead
 
 
 @linear(
@@ -235,7 +233,7 @@ def _require_elements(x: Operand, axis: Axis) -> None:
         raise ValueError(f"cannot choose from the array of shape {np.shape(x)}, which is empty{along}")
 
 
-def _extreme(choose: Function, reduce: Function, x: Operand, axis: Axis, keepdims: bool) -> Operand:
+def _extreme(choose: Operation, reduce: Operation, x: Operand, axis: Axis, keepdims: bool) -> Operand:
     """Return the extreme elements by NumPy's `reduce`; of an array of `Value`s, by an operation on two of them."""
     _require_elements(x, axis)
     if not holds_objects(x):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
-from autograd.typing import Operand
+from autograd.typing import Axis, Operand
 
 from .indexing import flip, getitem, take_along_axis
 from .joining import concatenate
 from .reducing import expanded
-from .shaping import Axis, axes_of, inverse_order, moveaxis, reshape, shape_tuple, transpose
+from .shaping import axes_of, inverse_order, moveaxis, reshape, shape_tuple, transpose
 
 
 @linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd.graph import Node
 from autograd.rules import linear, shape_of
-from autograd.typing import Operand
+from autograd.typing import Axis, Operand, Shape
 
 from .broadcasting import broadcast_to
 
-Axis = int | tuple[int, ...] | None
 
-
-def shape_tuple(x: Operand) -> tuple[int, ...]:
+def shape_tuple(x: Operand) -> Shape:
     """Return the shape of a node, number, array or nested list."""
     return np.shape(x._data if isinstance(x, Node) else x)
 
 
-def axes_of(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: int | Sequence[int] | None, ndim: int) -> Shape:
     """Return axes counted from 0, all of them for None; raise as NumPy does if one is repeated or does not exist.
 
     >>> axes_of(-1, 3), axes_of((0, -2), 3), axes_of(None, 3)
@@ -33,7 +30,7 @@ def axes_of(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 
 @linear(lambda g, y, x, shape: reshape(g, shape_of(x)))
-def reshape(x: Operand, shape: Any = ()) -> Operand:
+def reshape(x: Operand, shape: int | Shape | None = ()) -> Operand:
     """Return the elements in another shape; one length may be -1.
 
     >>> reshape([1.0, 2.0, 3.0, 4.0], (2, -1))
@@ -54,7 +51,7 @@ def transpose(x: Operand, axes: Sequence[int] | None = None) -> Operand:
     return np.transpose(x, axes)
 
 
-def inverse_order(axes: Sequence[int]) -> tuple[int, ...]:
+def inverse_order(axes: Sequence[int]) -> Shape:
     """Return the permutation that undoes `transpose` by `axes`, which may be negative."""
     return tuple(np.argsort(axes_of(axes, len(axes))).tolist())
 
@@ -126,7 +123,7 @@ def expand_dims(x: Operand, axis: int | Sequence[int]) -> Operand:
     return reshape(x, tuple(1 if i in axes else next(lengths) for i in range(len(shape) + len(axes))))
 
 
-def squeeze(x: Operand, axis: int | Sequence[int] | None = None) -> Operand:
+def squeeze(x: Operand, axis: Axis = None) -> Operand:
     """Remove axes of length 1: all of them, or the given ones.
 
     Parameters
