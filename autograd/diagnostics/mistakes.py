@@ -14,6 +14,7 @@ import numpy as np
 from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.recording import raw_data
+from autograd.typing import Cotangent
 
 from .provenance import Line, user_line
 
@@ -114,7 +115,7 @@ def require_variable(root: Node) -> None:
         )
 
 
-def sum_of_gradients(held: Any, g: Any) -> Any:
+def sum_of_gradients(held: Cotangent, g: Cotangent) -> Cotangent:
     """Return the sum of two gradients of a leaf, which must have one shape."""
     if np.shape(held) != np.shape(g):
         raise ValueError(
