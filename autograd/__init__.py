@@ -24,106 +24,38 @@ from .diagnostics.anomaly import AnomalyError, detect_anomaly
 from .dtypes import get_default_dtype, set_default_dtype
 from .graph import Node, topological_order
 from .messages import GradientWarning
-from .operations.broadcasting import astype, broadcast_to
-from .operations.comparing import (
-    ceil,
-    equal,
-    floor,
-    greater,
-    greater_equal,
-    isfinite,
-    isinf,
-    isnan,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    not_equal,
-    round,
-    sign,
-)  # fmt: skip
-from .operations.elementwise import (
-    absolute,
-    add,
-    divide,
-    exp,
-    exp2,
-    expm1,
-    fmod,
-    leaky_relu,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    multiply,
-    negative,
-    power,
-    reciprocal,
-    relu,
-    rsqrt,
-    sigmoid,
-    softplus,
-    sqrt,
-    square,
-    subtract,
-)  # fmt: skip
-from .operations.indexing import diag, diagonal, flip, getitem, index_add, scatter, take, take_along_axis
-from .operations.joining import concatenate, pad, repeat, roll, split, stack
-from .operations.linalg import cholesky, det, inv, matmul, norm, slogdet, solve, trace
-from .operations.products import dot, einsum, outer, tensordot
-from .operations.reducing import (
-    all,
-    any,
-    argmax,
-    argmin,
-    log_softmax,
-    logsumexp,
-    max,
-    mean,
-    min,
-    softmax,
-    std,
-    sum,
-    var,
+from .operations import (
+    broadcasting,
+    comparing,
+    elementwise,
+    indexing,
+    joining,
+    linalg,
+    products,
+    reducing,
+    scanning,
+    selecting,
+    shaping,
+    trigonometry,
 )
-from .operations.scanning import argsort, cumprod, cumsum, prod, sort
-from .operations.selecting import clip, maximum, minimum, where
-from .operations.shaping import (
-    expand_dims,
-    flatten,
-    moveaxis,
-    reshape,
-    squeeze,
-    swapaxes,
-    tile,
-    transpose,
-    tril,
-    triu,
-)
-from .operations.trigonometry import (
-    acos,
-    acosh,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    cos,
-    cosh,
-    erf,
-    hypot,
-    sin,
-    sinh,
-    tan,
-    tanh,
-)
+from .operations.broadcasting import *
+from .operations.comparing import *
+from .operations.elementwise import *
+from .operations.indexing import *
+from .operations.joining import *
+from .operations.linalg import *
+from .operations.products import *
+from .operations.reducing import *
+from .operations.scanning import *
+from .operations.selecting import *
+from .operations.shaping import *
+from .operations.trigonometry import *
 from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor
 from .transforms.functional import grad, jvp, value_and_grad, vjp
 from .transforms.jacobians import hessian, hvp, jacobian
+from .typing import Operation
 from .value import Value
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
@@ -139,7 +71,7 @@ if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .tape.compiled import compile as compile
     from .tape.recording import RecordingError as RecordingError
 
-abs = absolute
+abs: Operation = elementwise.absolute
 
 # The modules of these names are loaded by now, so these stay the classes that a reader of PyTorch calls here.
 tensor: type[Tensor] = Tensor
@@ -148,24 +80,23 @@ value: type[Value] = Value
 __version__ = "0.1.0"
 
 __all__ = [
-    "PRIMITIVES", "GradientWarning", "Node", "Tensor", "Value", "abs", "absolute", "acos", "acosh", "add", "all",
-    "any", "argmax", "argmin", "argsort", "as_tensor", "asin", "asinh", "astype", "atan", "atan2", "atanh",
-    "backward", "broadcast_to", "ceil", "cholesky", "clip", "concatenate", "cos", "cosh", "cumprod", "cumsum",
-    "det", "diag", "diagonal", "divide", "dot", "einsum", "equal", "erf", "exp", "exp2", "expand_dims", "expm1",
-    "extend", "flatten", "flip", "floor", "fmod", "get_default_dtype", "getitem", "gradients", "greater",
-    "greater_equal", "hypot", "index_add", "inv", "is_grad_enabled", "isfinite", "isinf", "isnan", "leaky_relu",
-    "less", "less_equal", "log", "log1p", "log2", "log10", "log_softmax", "logaddexp", "logical_and", "logical_not",
-    "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
-    "negative", "no_grad", "norm", "not_equal", "outer", "pad", "power", "prod", "reciprocal", "relu", "repeat",
-    "reshape", "roll", "round", "rsqrt", "scatter", "set_default_dtype", "sigmoid", "sign", "sin", "sinh",
-    "slogdet", "softmax", "softplus", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "tile",
-    "topological_order", "trace", "transpose", "tril", "triu", "value", "var", "where",
+    "PRIMITIVES", "AnomalyError", "GradcheckError", "GradientWarning", "Node", "Tensor", "Value", "abs", "as_tensor",
+    "backward", "checkpoint", "detect_anomaly", "enable_grad", "extend", "get_default_dtype", "grad", "gradcheck",
+    "gradgradcheck", "gradients", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
+    "set_default_dtype", "tensor", "topological_order", "value", "value_and_grad", "verify", "vjp",
 ]  # fmt: skip
-__all__ += [
-    "AnomalyError", "GradcheckError", "checkpoint", "detect_anomaly", "enable_grad", "grad", "gradcheck",
-    "gradgradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "verify", "vjp",
-]  # fmt: skip
+__all__ += broadcasting.__all__
+__all__ += comparing.__all__
+__all__ += elementwise.__all__
+__all__ += indexing.__all__
+__all__ += joining.__all__
+__all__ += linalg.__all__
+__all__ += products.__all__
+__all__ += reducing.__all__
+__all__ += scanning.__all__
+__all__ += selecting.__all__
+__all__ += shaping.__all__
+__all__ += trigonometry.__all__
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {

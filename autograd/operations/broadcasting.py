@@ -8,7 +8,7 @@ import numpy.typing as npt
 from autograd.rules import linear, nondifferentiable, shape_of, xp
 from autograd.typing import Operand, Shape
 
-__all__ = ["astype", "broadcast_to", "product_if_taken", "sum_to"]
+__all__ = ["astype", "broadcast_to"]
 
 
 def _leading_and_stretched(shape: Shape, target: Shape) -> Shape:

@@ -8,6 +8,11 @@ from autograd.graph import Node
 from autograd.rules import nondifferentiable, xp
 from autograd.typing import Operand
 
+__all__ = [
+    "ceil", "equal", "floor", "greater", "greater_equal", "isfinite", "isinf", "isnan", "less", "less_equal",
+    "logical_and", "logical_not", "logical_or", "not_equal", "round", "sign",
+]  # fmt: skip
+
 
 @nondifferentiable(symbol="==", scalar="x == y", into=np.equal, onnx="Equal")
 def equal(x: Operand, y: Operand) -> Operand:

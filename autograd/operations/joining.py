@@ -15,6 +15,8 @@ from .indexing import getitem, take
 from .selecting import where
 from .shaping import axes_of, expand_dims, reshape, shape_tuple
 
+__all__ = ["concatenate", "pad", "repeat", "roll", "split", "stack"]
+
 
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
     """Join arrays along an existing axis.

@@ -14,6 +14,8 @@ from .elementwise import multiply
 from .linalg import matmul
 from .shaping import axes_of, reshape, shape_tuple
 
+__all__ = ["dot", "einsum", "outer", "tensordot"]
+
 
 def _adjoint_of_operand(i: int) -> Operation:
     """Return the adjoint of operand `i`: the same sum with the cotangent in its place.

@@ -12,6 +12,8 @@ from .joining import concatenate
 from .reducing import expanded
 from .shaping import axes_of, inverse_order, moveaxis, reshape, shape_tuple, transpose
 
+__all__ = ["argsort", "cumprod", "cumsum", "prod", "sort"]
+
 
 @linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))
 def _cumsum(x: Operand, axis: int = -1) -> Operand:

@@ -12,6 +12,8 @@ from autograd.typing import Operand
 
 from .comparing import greater, greater_equal, less, less_equal, logical_and, logical_or
 
+__all__ = ["clip", "maximum", "minimum", "where"]
+
 
 def _share(ahead: Operand, x: Operand, y: Operand) -> Operand:
     """Return the share of `x` in the gradient of an extreme: 1/2 if it ties with `y`; nan is ahead of everything."""

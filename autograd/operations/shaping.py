@@ -14,6 +14,8 @@ from autograd.typing import Axis, Operand, Shape
 
 from .broadcasting import broadcast_to
 
+__all__ = ["expand_dims", "flatten", "moveaxis", "reshape", "squeeze", "swapaxes", "tile", "transpose", "tril", "triu"]
+
 
 def shape_tuple(x: Operand) -> Shape:
     """Return the shape of a node, number, array or nested list."""

@@ -14,6 +14,11 @@ from .comparing import equal
 from .elementwise import exp, sqrt
 from .selecting import where
 
+__all__ = [
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "hypot", "sin", "sinh", "tan",
+    "tanh",
+]  # fmt: skip
+
 # ------------------------------------------------------------------------------------------- trigonometric
 
 
