@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from .graph import Node
-from .typing import Array, Data
+from .typing import Array, Data, DType
 
 __all__ = ["as_array", "get_default_dtype", "require_float", "set_default_dtype"]
 
 # Process-wide, as in PyTorch: a new thread uses the dtype that the main thread chose.
-_default_dtype: np.dtype[Any] = np.dtype(np.float64)
+_default_dtype: DType = np.dtype(np.float64)
 
 
 def set_default_dtype(dtype: npt.DTypeLike) -> None:
@@ -40,7 +38,7 @@ def set_default_dtype(dtype: npt.DTypeLike) -> None:
     _default_dtype = wanted
 
 
-def get_default_dtype() -> np.dtype[Any]:
+def get_default_dtype() -> DType:
     """Return the dtype of a `Tensor` made from Python numbers.
 
     Examples

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+
+from .typing import Cotangent, Data, Function, Operand, Operands, Rule, Tree
 
 __all__ = [
     "NotReplayable", "Watch", "add_guards", "callback", "current_mode", "enable_grad", "guard", "is_grad_enabled",
@@ -39,17 +41,17 @@ class Watch:
         """Return the watcher for a block inside which gradients are, or are not, recorded."""
         raise NotImplementedError
 
-    def on_record(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], node: Any) -> None:
+    def on_record(self, op: Any, args: Operands, raw: tuple[Data, ...], node: Any) -> None:
         """Handle a new node, computed by `op` from `args`, whose data were `raw`."""
 
-    def call_hook(self, hook: Callable[[Any], Any], g: Any) -> Any:
+    def call_hook(self, hook: Function, g: Cotangent) -> Cotangent:
         """Return the result of a gradient hook."""
         return hook(g)
 
-    def on_error(self, op: Any, args: tuple[Any, ...], raw: tuple[Any, ...], error: Exception) -> None:
+    def on_error(self, op: Any, args: Operands, raw: tuple[Data, ...], error: Exception) -> None:
         """Handle an operation that raised `error`."""
 
-    def on_pull(self, node: Any, arg: Any, g: Any, share: Any) -> None:
+    def on_pull(self, node: Any, arg: Any, g: Cotangent, share: Cotangent) -> None:
         """Handle one step of a backward pass: `arg` received `share` of the cotangent `g` of `node`."""
 
     def on_read(self, node: Any, how: str) -> None:
@@ -58,15 +60,15 @@ class Watch:
     def on_write(self, how: str) -> None:
         """Handle a change of the gradients of leaves."""
 
-    def callback(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def callback(self, function: Function, args: tuple[Tree, ...]) -> Tree:
         """Implement `callback`."""
         return function(*map(raw_data, args))
 
-    def guard(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def guard(self, function: Function, args: tuple[Tree, ...]) -> Tree:
         """Implement `guard`."""
         return function(*map(raw_data, args))
 
-    def observe(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def observe(self, function: Function, args: tuple[Tree, ...]) -> Tree:
         """Implement `observe`."""
         return function(*args)
 
@@ -84,13 +86,11 @@ def is_recording() -> bool:
     return isinstance(mode, Watch) and mode.records_all
 
 
-def raw_data(x: Any) -> Any:
+def raw_data(x: Operand) -> Data:
     """Return the data of a node or of an array of `Value`s as a float or array; anything else unchanged.
 
     Reading the data this way is not noticed by `compile`.
 
-    Examples
-    --------
     >>> from autograd import Tensor, Value
     >>> raw_data(Tensor([1.0, 2.0])), raw_data(np.array([Value(3.0)]))
     (array([1., 2.]), array([3.]))
@@ -100,7 +100,7 @@ def raw_data(x: Any) -> Any:
     return getattr(x, "_data", x) if hasattr(x, "requires_grad") else x  # masked arrays also have `_data`
 
 
-def callback(function: Callable[..., Any], *args: Any) -> Any:
+def callback(function: Function, *args: Tree) -> Operand:
     """Call a Python function on the data of `args`, now and in each replay of a compiled function.
 
     `compile` repeats operations only.  Anything else that must happen in each call, such as drawing random numbers or
@@ -133,7 +133,7 @@ def callback(function: Callable[..., Any], *args: Any) -> Any:
     return mode.callback(function, args) if isinstance(mode, Watch) else function(*map(raw_data, args))
 
 
-def guard(function: Callable[..., Any], *args: Any) -> Any:
+def guard(function: Function, *args: Tree) -> Any:
     """Return ``function(*args)``; `compile` replays what it recorded only while the result stays the same.
 
     Use it for Python branches and for checks.  A function of nodes is evaluated on their data in each replay, before
@@ -160,7 +160,7 @@ def guard(function: Callable[..., Any], *args: Any) -> Any:
     return mode.guard(function, args) if isinstance(mode, Watch) else function(*map(raw_data, args))
 
 
-def observe(function: Callable[..., Any], *args: Any) -> Any:
+def observe(function: Function, *args: Tree) -> Any:
     """Return ``function(*args)``; each replay of a compiled function calls it again, with new nodes.
 
     While `compile` records, and in replays, the function gets nodes of its own that hold the data of the call.  It may
@@ -183,7 +183,7 @@ def observe(function: Callable[..., Any], *args: Any) -> Any:
     return mode.observe(function, args) if isinstance(mode, Watch) else function(*args)
 
 
-def add_guards(guards: Callable[..., Iterable[tuple[Any, ...]]], *args: Any) -> None:
+def add_guards(guards: Callable[..., Iterable[tuple[Any, ...]]], *args: object) -> None:
     """Guard every ``(function, *arguments)`` that ``guards(*args)`` yields, if `compile` is recording.
 
     Otherwise nothing is called, so that it costs next to nothing.
@@ -217,7 +217,7 @@ def with_watch(visit: Callable[..., None] | None) -> Callable[..., None] | None:
     if not isinstance(mode, Watch) or type(mode).on_pull is Watch.on_pull:
         return visit
 
-    def both(node: Any, arg: Any, rule: Any, g: Any, share: Any, total: Any) -> None:
+    def both(node: Any, arg: Any, rule: Rule, g: Cotangent, share: Cotangent, total: Cotangent) -> None:
         mode.on_pull(node, arg, g, share)
         if visit is not None:
             visit(node, arg, rule, g, share, total)
@@ -299,7 +299,7 @@ class _Switch(contextlib.ContextDecorator):
     def __init__(self) -> None:
         self._open: list[_Block] = []  # of all threads and tasks; the same object may be entered several times
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         outer = settled_mode()
         self._open.append(_Block(outer.with_grad(self.enabled) if isinstance(outer, Watch) else self.enabled, self))
         return self
@@ -310,7 +310,7 @@ class _Switch(contextlib.ContextDecorator):
         self._open.remove(block)
         block.end()
 
-    def _recreate_cm(self) -> Any:
+    def _recreate_cm(self) -> Self:
         return type(self)()
 
     def __call__(self, func: Any) -> Any:
@@ -322,18 +322,18 @@ class _Switch(contextlib.ContextDecorator):
         if inspect.iscoroutinefunction(func):
 
             @functools.wraps(func)
-            async def awaited(*args: Any, **kwargs: Any) -> Any:
+            async def awaited(*args: object, **kwargs: object) -> object:
                 with type(self)():
                     return await func(*args, **kwargs)
 
             return awaited
         return self._resumed(func) if inspect.isgeneratorfunction(func) else super().__call__(func)
 
-    def _resumed(self, func: Any) -> Any:
+    def _resumed(self, func: Function) -> Function:
         """Return a generator function that enters the mode at each resume and leaves it at each yield."""
 
         @functools.wraps(func)
-        def resumed(*args: Any, **kwargs: Any) -> Any:
+        def resumed(*args: object, **kwargs: object) -> Generator[object, object, object]:
             generator = func(*args, **kwargs)
             resume, given = generator.send, None
             while True:

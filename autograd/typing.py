@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 __all__ = [
-    "Array", "Axis", "Cotangent", "Data", "Decorator", "Function", "Json", "Operand", "Operands", "Operation", "Params",
-    "Rule", "Shape", "Tangent", "Tree",
+    "Array", "Axis", "Cotangent", "DType", "Data", "Decorator", "Function", "Json", "Operand", "Operands", "Operation",
+    "Params", "Rule", "Shape", "Tangent", "Tree",
 ]  # fmt: skip
 
 Array: TypeAlias = np.ndarray[Any, Any]
+DType: TypeAlias = np.dtype[Any]
 Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | tuple[int, ...] | None
 Json: TypeAlias = "float | str | Sequence[Json] | Mapping[str, Json] | None"  # as `json.dumps` takes

@@ -6,8 +6,7 @@ import functools
 import threading
 import types
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,12 +16,13 @@ from autograd.graph import Node, topological_order
 from autograd.recording import NotReplayable, current_mode, is_recording, settled_mode, watching
 from autograd.transforms.nested import flatten, mapped
 from autograd.transforms.tracing import Recorded, is_transforming
+from autograd.typing import Cotangent, Data, Function, Operand, Tree
 from autograd.variable import leaf
 
 from .executor import executor_for
 from .program import Program
 from .recording import Recording, RecordingError, gradients_of, uncollected
-from .signature import Arguments, as_input, signature_of
+from .signature import Arguments, Key, as_input, signature_of
 
 __all__ = ["Compiled", "compile"]
 
@@ -30,7 +30,7 @@ MOST_PROGRAMS = 64  # cache keys; the oldest are dropped
 MOST_VARIANTS = 8  # programs of one cache key, for different results of the guards
 
 
-def compile(function: Callable[..., Any]) -> Compiled:
+def compile(function: Function) -> Compiled:
     r"""Return a function that records the operations of `function` once and replays them at the speed of plain NumPy.
 
     Parameters
@@ -84,18 +84,18 @@ def compile(function: Callable[..., Any]) -> Compiled:
 class Compiled(Recorded):
     """A function with its recorded programs; see `compile`."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Function) -> None:
         if not callable(function):
             raise TypeError(
                 f"compile() expected a function, got {function!r:.60}; write compile(lambda x: loss(model(x)))"
             )
         functools.update_wrapper(self, function)
         self.function = function
-        self._programs: dict[Any, list[_Call]] = {}
+        self._programs: dict[Key, list[_Call]] = {}
         self._lock = threading.RLock()  # a program has one set of arrays to write into
         self._is_running = self._has_warned = False
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the result of the function; accumulate the gradients of a loss in `.grad`."""
         mode = settled_mode()
         if is_transforming() or is_recording():  # the call is part of a larger computation
@@ -123,20 +123,20 @@ class Compiled(Recorded):
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
         return f"<compiled {name}, programs recorded: {sum(map(len, self._programs.values()))}>"
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Function:
         """Return a method of `instance`, which is part of the cache key like other hashable arguments."""
         return self if instance is None else types.MethodType(self, instance)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.function,)  # a copy starts without programs
 
-    def _call(self, args: Any, kwargs: Any) -> Any:
+    def _call(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Call the function with nodes in place of floats and arrays, as when it is recorded."""
         leaves, _, rebuild = flatten((args, kwargs))
         args, kwargs = rebuild(iter([as_input(a) for a in leaves]))
         return self.function(*args, **kwargs)
 
-    def _eagerly(self, args: Any, kwargs: Any) -> Any:
+    def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Compute what a replay would, without one."""
         result = self._call(args, kwargs)
         first = next(iter(flatten(result, dataclasses=True)[0]), None)
@@ -145,7 +145,7 @@ class Compiled(Recorded):
             backward(first)
         return mapped(_detached, result, dataclasses=True)
 
-    def _record(self, key: Any, args: Any, kwargs: Any, sources: Sequence[Any]) -> Any:
+    def _record(self, key: Key, args: tuple[Tree, ...], kwargs: dict[str, Tree], sources: Sequence[Operand]) -> Tree:
         while len(self._programs) >= MOST_PROGRAMS and key not in self._programs:
             del self._programs[next(iter(self._programs))]
             self._warn_of_recordings()
@@ -171,7 +171,7 @@ class Compiled(Recorded):
                 stacklevel=4,
             )
 
-    def again(self, function: Callable[..., Any]) -> Compiled:
+    def again(self, function: Function) -> Compiled:
         """Return another compiled function, such as a transform of this one."""
         return Compiled(function)
 
@@ -197,7 +197,7 @@ class Compiled(Recorded):
 class _Call:
     """A recorded call: its program, its guards, and the structure of its result."""
 
-    def __init__(self, function: Callable[..., Any], call: Arguments, grad_enabled: bool) -> None:
+    def __init__(self, function: Function, call: Arguments, grad_enabled: bool) -> None:
         recording = Recording(grad_enabled)
         with watching(recording):
             result = function(*call.args, **call.kwargs)
@@ -205,7 +205,7 @@ class _Call:
             for y, path in zip(outputs, paths, strict=True):
                 _require_result(y, path)
             loss = outputs[0] if outputs and grad_enabled else None
-            gradients: dict[Node, Any] = {}
+            gradients: dict[Node, Cotangent] = {}
             if isinstance(loss, Node) and _variables(loss):
                 _require_loss(loss)
                 check_root(loss)
@@ -214,7 +214,7 @@ class _Call:
         recording.refuse_outside(*outputs, *recording.effects)
         program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
         self.replay = executor_for(program, call.names, list(gradients))
-        self._first: tuple[Any, ...] | None = tuple([_copied(x) for x in (*outputs, *gradients.values())])
+        self._first: tuple[Data, ...] | None = tuple([_copied(x) for x in (*outputs, *gradients.values())])
         self._count = len(outputs)
         # A function of floats and arrays alone returns floats and arrays, as operations do.
         is_plain = not program.leaves and not any(node._requires_grad for node in call.nodes)
@@ -230,17 +230,17 @@ class _Call:
                 return False
         return True
 
-    def __call__(self, inputs: Sequence[Any], sources: Sequence[Any]) -> Any:
+    def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, store gradients and return the result."""
         return self._finish(self.replay.run(*inputs), sources)
 
-    def first_result(self, sources: Sequence[Any]) -> Any:
+    def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Store the gradients and return the result of the recorded call itself."""
         found, self._first = self._first, None
         assert found is not None
         return self._finish(found, sources)
 
-    def _finish(self, found: Sequence[Any], sources: Sequence[Any]) -> Any:
+    def _finish(self, found: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         count = self._count
         with storing:
             self.replay.store(found[count:], sources)
@@ -249,7 +249,7 @@ class _Call:
         return self._rebuild(iter([_wrapped(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
 
 
-def _require_result(y: Any, path: str) -> None:
+def _require_result(y: Operand, path: str) -> None:
     if not isinstance(y, (Node, np.ndarray, np.generic, float, int, str, bytes)):
         raise RecordingError(
             f"{path} of a compiled function is a {type(y).__name__}, in which a replay cannot update values: "
@@ -271,16 +271,16 @@ def _require_loss(first: Node) -> None:
         )
 
 
-def _copied(x: Any) -> Any:
+def _copied(x: Operand) -> Data:
     data = x._data if isinstance(x, Node) else x
     return np.array(data, order="C") if isinstance(data, np.ndarray) else data
 
 
-def _detached(x: Any) -> Any:
+def _detached(x: Operand) -> Operand:
     return leaf(type(x), x._data) if isinstance(x, Node) else x
 
 
-def _wrapped(x: Any, kind: Any) -> Any:
+def _wrapped(x: Data, kind: type[Node] | None) -> Operand:
     """Return a result of a replay as the function returns it: a node, a float or an array."""
     if kind is None:
         return x[()] if type(x) is np.ndarray and not x.ndim else x

@@ -14,6 +14,7 @@ import numpy as np
 from autograd.backward import store
 from autograd.graph import Node
 from autograd.recording import NotReplayable
+from autograd.typing import Operand
 
 from .interpreter import CHAIN, KINDS
 from .levels import Levels, encoded
@@ -94,7 +95,7 @@ class FloatReplay:
         self._outputs, self._forward = program.outputs, program.backward_from
         self._inputs, self._operations = len(program.inputs), len(program.nodes)
         self._recorded_values = [x._data for x in (*program.inputs, *program.leaves)]
-        self._recorded_results = [getattr(r, "_data", r) for r in program.results]
+        self._recorded_results = [r._data if isinstance(r, Node) else r for r in program.results]
         # Weak references until the recorded graph is gone, then the variables that still exist.
         self._leaves: list[Any] = list(map(weakref.ref, program.leaves))
         self._states = [(x._requires_grad, x.notes.hooks) for x in program.leaves]
@@ -115,7 +116,7 @@ class FloatReplay:
             self._runner = self._started()
         return self._runner.run(self._given, [*inputs, *[x._data for x in self._leaves]], self._results)
 
-    def store(self, gradients: Sequence[float], sources: Sequence[Any]) -> None:
+    def store(self, gradients: Sequence[float], sources: Sequence[Operand]) -> None:
         """Add the gradients that `run` returned, or that were recorded, to those of the variables."""
         if self._runner is not None and not self._has_input_targets:
             _store_floats(self._targets, gradients)

@@ -17,16 +17,12 @@ import math
 import re
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy as np
 
 from autograd.graph import Primitive
 from autograd.rules import PRIMITIVES
+from autograd.typing import Array
 
 __all__ = ["CHAIN", "KINDS", "NUMBER", "expression", "interpreter", "may_fail"]
-
-Array = np.ndarray[Any, Any]
 
 
 def _options(op: Primitive) -> list[str]:

@@ -13,12 +13,13 @@ interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd.graph import Node, Primitive
+from autograd.typing import Array, Function, Operand, Operands, Params
 
 from .interpreter import CHAIN, KINDS, NUMBER
 from .program import Program, key_of
@@ -26,7 +27,6 @@ from .recording import Callback
 
 __all__ = ["Encoded", "Levels", "Segment", "encoded"]
 
-Array = np.ndarray[Any, Any]
 
 # The codes of the operations of chains, smaller than those of all kinds.
 ADD, SUBTRACT, MULTIPLY, SQUARE, NEGATIVE = -1, -2, -3, -4, -5
@@ -40,8 +40,8 @@ LARGEST_INT = 2**53  # larger ones may not be representable as floats
 class Foreign(NamedTuple):
     """An operation that is called as a Python function."""
 
-    function: Callable[..., Any]
-    params: dict[str, Any]
+    function: Function
+    params: Params
     arity: int
     name: str
 
@@ -70,7 +70,7 @@ def encoded(program: Program) -> Encoded | None:
     >>> encoded(Program([], [x * x + 1.0], 1, [])).codes == [MULTIPLY, ADD]
     True
     """
-    place: dict[Any, int] = {}
+    place: dict[Hashable, int] = {}
     for node in (*program.inputs, *program.leaves):
         if type(node._data) is not float:
             return None
@@ -113,24 +113,25 @@ class _NotOfFloats(Exception):  # noqa: N818  (a condition, handled above)
 class _Places:
     """Assigns places to constants and codes to operations."""
 
-    def __init__(self, program: Program, place: dict[Any, int]) -> None:
+    def __init__(self, program: Program, place: dict[Hashable, int]) -> None:
         self.place, self.first = place, len(place) + len(program.nodes)
         self._stand_in = program.stand_in
         self.constants = [1.0, -1.0, -0.0]
         self.foreign: list[Foreign] = []
-        self._found: dict[Any, int] = {}
-        self._codes: dict[Any, int] = {}
+        self._found: dict[Hashable, int] = {}
+        self._codes: dict[Hashable, int] = {}
         self.known = self._codes.get
 
-    def code_of(self, op: Any, params: Any, arity: int) -> int:
+    def code_of(self, op: Primitive | None, params: Params, arity: int) -> int:
         """Return the code of an operation with these parameters."""
-        key: Any = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
+        key: Hashable = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
         code = self._codes.get(key)
         if code is None:
+            assert op is not None
             code = self._codes[key] = self._new_code(op, params, arity)
         return code
 
-    def _new_code(self, op: Primitive, params: Any, arity: int) -> int:
+    def _new_code(self, op: Primitive, params: Params, arity: int) -> int:
         if isinstance(op, Callback) or op.each is not None:  # `each`: variadic
             raise _NotOfFloats
         if not params and op.forward.__module__.startswith("autograd."):
@@ -140,19 +141,19 @@ class _Places:
         self.foreign.append(Foreign(op.forward, dict(params), arity, op.name))
         return len(KINDS) + len(self.foreign) - 1
 
-    def result(self, x: Any) -> int:
+    def result(self, x: Operand) -> int:
         """Return the place of a result that is a constant."""
         if type(x) is not float:  # an int or a string, which is returned unchanged
             raise _NotOfFloats
         return self.constant(x)
 
-    def third(self, inputs: tuple[Any, ...], count: int) -> int:
+    def third(self, inputs: Operands, count: int) -> int:
         """Return the place of the third operand."""
         if count > MOST_OPERANDS:
             raise _NotOfFloats
         return self.at(inputs[2])
 
-    def at(self, x: Any) -> int:
+    def at(self, x: Operand) -> int:
         """Return the place of an operand."""
         if isinstance(x, Node):
             found = self.place.get(x)
@@ -163,7 +164,7 @@ class _Places:
                 return self.place[x]
         return self.constant(x)
 
-    def constant(self, x: Any) -> int:
+    def constant(self, x: Operand) -> int:
         """Return the place of a number."""
         if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > LARGEST_INT):
             raise _NotOfFloats

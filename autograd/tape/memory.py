@@ -7,11 +7,11 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from sys import getrefcount
-from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node
+from autograd.typing import Array, Data, DType, Shape
 
 from .program import Program, Step
 from .recording import Callback
@@ -49,11 +49,11 @@ class Memory:
     """
 
     def __init__(self, program: Program) -> None:
-        self.out: dict[Node, np.ndarray[Any, Any]] = {}
-        self.blocks: list[np.ndarray[Any, Any]] = []
+        self.out: dict[Node, Array] = {}
+        self.blocks: list[Array] = []
         self.released: dict[int, list[Node]] = {}
-        self._free: list[np.ndarray[Any, Any]] = []
-        self._block_of: dict[Node, np.ndarray[Any, Any]] = {}
+        self._free: list[Array] = []
+        self._block_of: dict[Node, Array] = {}
         owners = _owners(program)
         last = _last_use_of_memory(program, owners)
         results = [r for r in program.results if isinstance(r, Node)]
@@ -108,7 +108,7 @@ class Memory:
         self._block_of[node] = block
         self.out[node] = block[: data.nbytes].view(data.dtype).reshape(data.shape)
 
-    def _taken(self, size: int) -> np.ndarray[Any, Any]:
+    def _taken(self, size: int) -> Array:
         """Return the smallest free block that is large enough, or a new one."""
         fitting = [b for b in self._free if size <= len(b) <= WASTE * size]
         if not fitting:
@@ -128,7 +128,7 @@ class Memory:
             self.released.setdefault(i, []).append(node)
 
 
-def aligned(size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def aligned(size: int, dtype: DType) -> Array:
     """Return a new array aligned to cache lines, which those of NumPy are not."""
     spare = np.empty(size * dtype.itemsize + CACHE_LINE, np.uint8)
     start = -spare.ctypes.data % CACHE_LINE
@@ -144,9 +144,9 @@ class OutputPool:
         Arrays of the same shapes, and of one dtype.
     """
 
-    def __init__(self, like: Sequence[np.ndarray[Any, Any]]) -> None:
-        self.shapes: list[Any] = [a.shape for a in like]
-        self.dtype: Any = like[0].dtype
+    def __init__(self, like: Sequence[Array]) -> None:
+        self.shapes: list[Shape] = [a.shape for a in like]
+        self.dtype: DType = like[0].dtype
         self.renew()
 
     def renew(self) -> None:
@@ -155,18 +155,18 @@ class OutputPool:
         whole = aligned(sum(sizes), self.dtype)
         self._whole = [whole]
         ends = itertools.accumulate(sizes)
-        self.parts: list[np.ndarray[Any, Any]] = [
+        self.parts: list[Array] = [
             whole[end - size : end].reshape(shape) for end, size, shape in zip(ends, sizes, self.shapes, strict=True)
         ]
 
-    def __call__(self) -> list[np.ndarray[Any, Any]]:
+    def __call__(self) -> list[Array]:
         """Return arrays to which there is no other reference."""
         if _most_holders(self.parts) > HELD_ONCE or _most_holders(self._whole) > HELD_ONCE + len(self.parts):
             self.renew()
         return self.parts
 
 
-def _most_holders(arrays: list[np.ndarray[Any, Any]]) -> int:
+def _most_holders(arrays: list[Array]) -> int:
     """Return the largest reference count of the arrays in a list.
 
     The count depends on how the interpreter passes arguments, so the loop runs in C.
@@ -177,7 +177,7 @@ def _most_holders(arrays: list[np.ndarray[Any, Any]]) -> int:
 HELD_ONCE = _most_holders([np.empty(1)])
 
 
-def _is_whole(data: Any) -> bool:
+def _is_whole(data: Data) -> bool:
     """Return whether data are C-contiguous and own their memory."""
     if type(data) is not np.ndarray:
         return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd.graph import Node, Primitive, topological_order
 from autograd.rules import PRIMITIVES
+from autograd.typing import Operand, Operands, Params
 
 from .recording import Callback
 
@@ -22,7 +23,7 @@ class Step(NamedTuple):
     """One operation of a program: `node` is computed from `args`, earlier nodes and constants."""
 
     node: Node
-    args: tuple[Any, ...]
+    args: Operands
 
 
 class Program:
@@ -55,13 +56,15 @@ class Program:
         The number of steps before the first one of the gradients.
     """
 
-    def __init__(self, inputs: Sequence[Node], results: Sequence[Any], outputs: int, effects: Sequence[Node]) -> None:
+    def __init__(
+        self, inputs: Sequence[Node], results: Sequence[Operand], outputs: int, effects: Sequence[Node]
+    ) -> None:
         self.inputs: list[Node] = list(inputs)
         self.effects: set[Node] = set(effects)
         self.nodes: list[Node] = []
         self.leaves: list[Node] = []
-        self.stand_in: dict[Node, Any] = {}
-        self._found: dict[Any, Node] = {}
+        self.stand_in: dict[Node, Operand] = {}
+        self._found: dict[Hashable, Node] = {}
         self.backward_from: int = 0
         self.outputs = outputs
         given, own = set(inputs), {*effects, *[r for r in results[:outputs] if isinstance(r, Node)]}
@@ -69,7 +72,7 @@ class Program:
         roots = [r for r in (*effects, *results[:outputs], *reversed(results[outputs:])) if isinstance(r, Node)]
         order = topological_order(*roots)
         self._enter(order, given, own)
-        self.results: list[Any] = [self.stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
+        self.results: list[Operand] = [self.stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
         del self._found
 
     @functools.cached_property
@@ -128,7 +131,7 @@ class Program:
         return last
 
 
-def _unchanged(node: Node, op: Primitive, args: tuple[Any, ...]) -> Any:
+def _unchanged(node: Node, op: Primitive, args: Operands) -> Operand:
     """Return the other factor of a product with 1; None for anything else."""
     if op is not MULTIPLY:
         return None
@@ -140,11 +143,11 @@ def _unchanged(node: Node, op: Primitive, args: tuple[Any, ...]) -> Any:
     return None
 
 
-def _is_one(x: Any) -> bool:
+def _is_one(x: Operand) -> bool:
     return bool(np.size(x) == 1 and np.reshape(x, ()) == 1)
 
 
-def key_of(a: Any) -> Any:
+def key_of(a: Operand) -> Hashable:
     """Return a key that is equal for equal arguments or parameters; 0.0 and -0.0 differ."""
     kind = type(a)
     if kind is float:
@@ -158,5 +161,5 @@ def key_of(a: Any) -> Any:
     return kind, a
 
 
-def _keys(params: Mapping[str, Any]) -> tuple[Any, ...]:
+def _keys(params: Params) -> tuple[Hashable, ...]:
     return tuple([(name, key_of(value)) for name, value in params.items()])

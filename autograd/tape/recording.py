@@ -7,8 +7,8 @@ import gc
 import math
 import pickle
 import random
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
+from collections.abc import Hashable, Iterable, Iterator
+from typing import NoReturn
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from autograd.graph import KINDS, Node, Primitive, make_leaf, record, set_operat
 from autograd.operands import holds_objects
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten
+from autograd.typing import Cotangent, Data, Function, Operand, Operands, Rule, Tree
 from autograd.variable import leaf
 
 __all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
@@ -44,10 +45,10 @@ class Callback(Primitive):
 
     __slots__ = ()
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Function) -> None:
         super().__init__(getattr(function, "__name__", "callback").strip("<>_"), function, ())
 
-    def rules_for(self, count: int) -> tuple[Any, ...]:
+    def rules_for(self, count: int) -> tuple[Rule, ...]:
         """Return no rule for any argument: no gradient passes."""
         return (None,) * count
 
@@ -72,8 +73,8 @@ class Recording(Watch):
         self.grad_enabled = grad_enabled
         self.effects: list[Node] = [] if other is None else other.effects
         self.first: list[Node] = [] if other is None else other.first
-        self.guards: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = [] if other is None else other.guards
-        self._answers: dict[Any, Any] = {} if other is None else other._answers
+        self.guards: list[tuple[Function, tuple[Tree, ...], object]] = [] if other is None else other.guards
+        self._answers: dict[Hashable, object] = {} if other is None else other._answers
         self._made: set[Node] = set() if other is None else other._made
         # The states of the two global generators: when recording began, and after the last callback.
         self._generators: list[bytes] = [_global_generators()] * 2 if other is None else other._generators
@@ -82,7 +83,7 @@ class Recording(Watch):
         """Return the same recording with or without gradients."""
         return Recording(enabled, self)
 
-    def callback(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def callback(self, function: Function, args: tuple[Tree, ...]) -> Tree:
         """Call a function now and in each replay; its result is a node unless it is None."""
         if any(map(holds_objects, args)):
             function, args = _of_elements(function, args)
@@ -101,7 +102,7 @@ class Recording(Watch):
         self.effects.append(node)
         return None if result is None else node
 
-    def guard(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def guard(self, function: Function, args: tuple[Tree, ...]) -> Tree:
         """Return a function's answer; replay only while it stays the same."""
         if any(isinstance(arg, Node) or holds_objects(arg) for arg in args):
             return self._guard_data(function, args)
@@ -111,10 +112,10 @@ class Recording(Watch):
             self.guards.append((function, args, answer))
         return answer
 
-    def _guard_data(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        answers: list[Any] = []
+    def _guard_data(self, function: Function, args: tuple[Tree, ...]) -> Tree:
+        answers: list[object] = []
 
-        def guarded(*raw: Any) -> None:
+        def guarded(*raw: Data) -> None:
             answer = function(*raw)
             if not answers:
                 answers.append(answer)
@@ -131,12 +132,12 @@ class Recording(Watch):
             self.first.append(node)
         return answers[0]
 
-    def add_guards(self, guards: Iterable[tuple[Any, ...]]) -> None:
+    def add_guards(self, guards: Iterable[tuple[Function, *tuple[Tree, ...]]]) -> None:
         """Guard each function of Python state."""
         for function, *args in guards:
             self.guard(function, tuple(args))
 
-    def observe(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def observe(self, function: Function, args: tuple[Tree, ...]) -> None:
         """Call a function of nodes now and in each replay, with nodes of its own."""
         leaves, _, rebuild = flatten(args)
         kinds = [KINDS[type(x._data)][0] if isinstance(x, Node) else None for x in leaves]
@@ -144,7 +145,7 @@ class Recording(Watch):
         errors: list[type[Exception]] = [RecordingError]
         line = _here()
 
-        def observed(*raw: Any) -> None:
+        def observed(*raw: Data) -> None:
             rest = iter(raw)
             given = [x if kind is None else leaf(kind, next(rest)) for x, kind in zip(constants, kinds, strict=True)]
             what = "" if function(*rebuild(iter(given))) is None else "returned a value"
@@ -159,11 +160,11 @@ class Recording(Watch):
 
         self.callback(observed, tuple([x for x, kind in zip(leaves, kinds, strict=True) if kind is not None]))
 
-    def call_hook(self, hook: Callable[[Any], Any], g: Any) -> Any:
+    def call_hook(self, hook: Function, g: Cotangent) -> Cotangent:
         """Call a gradient hook with a copy of the cotangent, now and in each replay."""
         changes: list[bool] = []  # whether the hook returned a gradient when it was recorded
 
-        def call(value: Any) -> Any:
+        def call(value: Data) -> Data | None:
             changed = hook(value.copy() if type(value) is np.ndarray else value)
             if not changes:
                 changes.append(changed is not None)
@@ -188,11 +189,11 @@ class Recording(Watch):
             "np.random.normal(size=3)). If another thread has drawn, call again"
         )
 
-    def on_record(self, op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], node: Node) -> None:
+    def on_record(self, op: Primitive, args: Operands, raw: tuple[Data, ...], node: Node) -> None:
         """Remember what was computed during the recording; `Value`s may be computed without notice."""
         self._made.add(node)
 
-    def refuse_outside(self, *roots: Any) -> None:
+    def refuse_outside(self, *roots: Operand) -> None:
         """Raise if something depends on a Tensor that was computed before the recording began."""
         for node in topological_order(*[root for root in roots if isinstance(root, Node)]):
             if node.op is not None and type(node._data) is np.ndarray and node not in self._made:
@@ -210,7 +211,7 @@ class Recording(Watch):
             "compiled function, and write no backward()"
         )
 
-    def on_read(self, node: Any, how: str) -> NoReturn:
+    def on_read(self, node: Node, how: str) -> NoReturn:
         """Refuse to give the data of a node to Python."""
         what = f"{node.name!r}" if node.name else f"the result of {node.op.name}" if node.op else "a node"
         raise RecordingError(
@@ -230,12 +231,12 @@ def _global_generators() -> bytes:
     return pickle.dumps((random.getstate(), np.random.get_state(legacy=False)))
 
 
-def _of_elements(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def _of_elements(function: Function, args: tuple[Tree, ...]) -> tuple[Function, tuple[Tree, ...]]:
     """Return a function of the elements of object arrays, and its arguments with these elements one by one."""
     parts = [x for arg in args for x in (arg.flat if holds_objects(arg) else (arg,))]
     shapes = [arg.shape if holds_objects(arg) else None for arg in args]
 
-    def of_elements(*raw: Any) -> Any:
+    def of_elements(*raw: Data) -> object:
         rest = iter(raw)
         given = []
         for shape in shapes:
@@ -260,7 +261,7 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def gradients_of(root: Node) -> dict[Node, Any]:
+def gradients_of(root: Node) -> dict[Node, Cotangent]:
     """Return the gradient of `root` for every leaf it depends on, recorded as operations."""
     order = topological_order(root, variables_only=True)
     leaves = [node for node in order if node.op is None]

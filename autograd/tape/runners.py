@@ -5,32 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from autograd.graph import Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import PRIMITIVES
+from autograd.typing import Array, Data, Function
 
 from .interpreter import CHAIN, KINDS, expression, interpreter, may_fail
 from .levels import ONE, Levels, Segment
 
 __all__ = ["EXACT", "NumbaRunner", "NumpyRunner", "Runner"]
 
-Array = np.ndarray[Any, Any]
 
-
-def _on_arrays(op: Primitive) -> Callable[..., Any]:
+def _on_arrays(op: Primitive) -> Function:
     """Return the `scalar` form of an operation as a function of arrays."""
     xyz = "xyz"[: len(op.rules)]
     text = f"lambda {', '.join(xyz)}: {expression(op, xyz)}"
-    function: Callable[..., Any] = eval(text, {"math": np, "where": np.where})  # noqa: S307  (from the table)
+    function: Function = eval(text, {"math": np, "where": np.where})  # noqa: S307  (from the table)
     return function
 
 
 # Operations that NumPy rounds as Python does: exact ones, and those that IEEE 754 requires to be rounded correctly.
-EXACT: dict[str, Callable[..., Any]] = {
+EXACT: dict[str, Function] = {
     name: _on_arrays(PRIMITIVES[name])
     for name in KINDS[1:]
     if not re.search(r"math\.(?!sqrt)|maximum|minimum", PRIMITIVES[name].forms["scalar"])
@@ -50,7 +48,7 @@ class Runner:
         self.levels = levels
         self.v: Array = levels.start.copy()
 
-    def run(self, given: Any, values: Sequence[float], results: Array) -> list[float]:
+    def run(self, given: Data, values: Sequence[float], results: Array) -> list[float]:
         """Return the elements `results` of the vector, computed from `values` at the elements `given`.
 
         Raises `NotReplayable` where an operation on floats would raise an error.
@@ -145,13 +143,13 @@ class NumpyRunner(Runner):
         into[:] = x  # max(x, 0.0) keeps a -0.0, which np.maximum may not
         into[x < 0.0] = 0.0
 
-    def _exact(self, function: Callable[..., Any], places: list[Array], into: Array, may_fail: bool) -> None:
+    def _exact(self, function: Function, places: list[Array], into: Array, may_fail: bool) -> None:
         into[:] = function(*[self._taken(at, i) for i, at in enumerate(places)])
         if may_fail and not np.isfinite(into).all():
             raise NotReplayable
 
 
-def _each(function: Callable[..., Any], v: Array, places: list[Array], into: Array) -> None:
+def _each(function: Function, v: Array, places: list[Array], into: Array) -> None:
     """Compute an operation float by float, with the same bits and errors as the eager one."""
     try:
         into[:] = list(map(function, *[v[at].tolist() for at in places]))

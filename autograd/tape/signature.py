@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from autograd.graph import KINDS, Node
 from autograd.transforms.nested import flatten
+from autograd.typing import Data, Function, Operand, Tree
 from autograd.variable import leaf
 
 __all__ = ["Arguments", "as_input", "signature_of"]
 
-Key = tuple[Any, ...]
+Key = tuple[object, ...]
 
 
-def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], grad_enabled: bool) -> tuple[Key, list[Any], list[Any]]:
+def signature_of(
+    args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool
+) -> tuple[Key, list[Data], list[Operand]]:
     """Return the cache key of a call, the data of its inputs, and the arguments that they come from."""
-    key: list[Any] = [grad_enabled]
+    key: list[object] = [grad_enabled]
     for a in args:
         if type(a) is not np.ndarray or a.dtype.char == "O":
             break
@@ -29,8 +31,8 @@ def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], grad_enabled: bo
             return tuple(key), list(args), list(args)
     leaves, paths, _ = flatten((args, kwargs))
     key = [grad_enabled, tuple(paths), _structure(args), _structure(kwargs)]
-    inputs: list[Any] = []
-    sources: list[Any] = []
+    inputs: list[Data] = []
+    sources: list[Operand] = []
     for a, path in zip(leaves, paths, strict=True):
         data = _input_data(a)
         if data is None:
@@ -56,7 +58,7 @@ def signature_of(args: tuple[Any, ...], kwargs: dict[str, Any], grad_enabled: bo
     return tuple(key), inputs, sources
 
 
-def _structure(tree: Any) -> Any:
+def _structure(tree: Tree) -> object:
     """Return a key that differs for lists, tuples and dicts of the same leaves, and for None."""
     if isinstance(tree, dict):
         return type(tree), tuple(map(_structure, tree.values()))
@@ -65,7 +67,7 @@ def _structure(tree: Any) -> Any:
     return tree is None
 
 
-def _input_data(a: Any) -> Any:
+def _input_data(a: Operand) -> Data | None:
     """Return the float or array of an argument that is an input; None if it is part of the key, as an int is."""
     if isinstance(a, Node):
         return a._data
@@ -87,14 +89,14 @@ class Arguments:
         What the function is called with.
     """
 
-    args: Any
-    kwargs: Any
+    args: tuple[Tree, ...]
+    kwargs: dict[str, Tree]
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, function: Function, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> None:
         leaves, _, rebuild = flatten((args, kwargs))
         self.names: list[str] = []
         self.nodes: list[Node] = []
-        given: list[Any] = []
+        given: list[Operand] = []
         for a, name in zip(leaves, _names(function, args, kwargs), strict=True):
             data = _input_data(a)
             if data is not None:
@@ -105,13 +107,13 @@ class Arguments:
         self.args, self.kwargs = rebuild(iter(given))
 
 
-def as_input(a: Any) -> Any:
+def as_input(a: Operand) -> Data | None:
     """Return a float or array as a node, and anything else unchanged."""
     data = None if isinstance(a, Node) else _input_data(a)
     return a if data is None or (type(data) is not float and data.dtype == object) else _input(data, a, "")
 
 
-def _input(data: Any, a: Any, name: str) -> Node:
+def _input(data: Data, a: Operand, name: str) -> Node:
     if type(data) is not float and data.dtype.kind not in "biuf":
         raise TypeError(
             f"argument {name} of a compiled function is an array of dtype {data.dtype}, which is not numeric"
@@ -124,7 +126,7 @@ def _input(data: Any, a: Any, name: str) -> Node:
     return node
 
 
-def _names(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+def _names(function: Function, args: Sequence[Tree], kwargs: dict[str, Tree]) -> list[str]:
     """Return a name for every leaf of the arguments, from the parameters of the function."""
     try:
         known = [

@@ -6,7 +6,7 @@ import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from autograd.backward import store
 from autograd.graph import KINDS, Node, Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
+from autograd.typing import Array, Cotangent, Data, DType, Function, Operand, Shape
 
 from .interpreter import expression
 from .memory import Memory, OutputPool
@@ -49,11 +50,11 @@ class Replay:
                 writer.titles.setdefault(r, f"d_{variable.name or 'leaf'}")
         if memory.gradients:
             writer.namespace["gradients"] = OutputPool([node._data for node in memory.gradients])
-        self.blocks: list[np.ndarray[Any, Any]] = memory.blocks
+        self.blocks: list[Array] = memory.blocks
         self.source: str = writer.text()
         namespace = writer.namespace
         exec(compile(self.source, "<replay>", "exec"), namespace)  # noqa: S102  (generated above)
-        self.run: Callable[..., tuple[Any, ...]] = namespace["replay"]
+        self.run: Callable[..., tuple[Data, ...]] = namespace["replay"]
         self._states = [_state(x) for x in program.leaves]
         place = {node: i for i, node in enumerate(program.inputs)}
         # The number of an input, or a variable.
@@ -70,7 +71,7 @@ class Replay:
                 return False
         return True
 
-    def store(self, gradients: Sequence[Any], sources: Sequence[Any]) -> None:
+    def store(self, gradients: Sequence[Cotangent], sources: Sequence[Operand]) -> None:
         """Add the gradients that `run` returned, or that were recorded, to those of the variables."""
         targets = self._targets
         if self._has_input_targets:
@@ -86,7 +87,7 @@ class Replay:
                 x._grad, x.stamp = g, id(x._data)
 
 
-def _state(x: Node) -> tuple[Any, ...]:
+def _state(x: Node) -> tuple[Node, bool, object, Shape | None, DType | None]:
     data = x._data
     shape, dtype = (None, None) if type(data) is float else (data.shape, data.dtype)
     return x, x._requires_grad, x.notes.hooks, shape, dtype
@@ -99,11 +100,11 @@ class _Writer:
         self.program, self.memory = program, memory
         self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
         self.used: set[str] = {"replay", "float", "np", "inf", "nan", "gradients", "d"}
-        self.titles: dict[Any, str] = {}  # names of gradients
-        self.names: dict[Any, str] = {}
+        self.titles: dict[Hashable, str] = {}  # names of gradients
+        self.names: dict[Hashable, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
-        self.scalars: dict[Any, np.ndarray[Any, Any]] = {}
+        self.scalars: dict[Hashable, Array] = {}
         self.parameters = [self._named(node, name) for node, name in zip(program.inputs, names, strict=True)]
 
     # ------------------------------------------------------------------------------------------ names
@@ -125,14 +126,14 @@ class _Writer:
         self.names[node] = self._free_name(wish or _spoken(node.op), numbered=not wish)
         return self.names[node]
 
-    def _bind(self, thing: Any, wish: str) -> str:
+    def _bind(self, thing: object, wish: str) -> str:
         """Return the name of a function or a constant in the namespace of the program."""
         if id(thing) not in self.bound:
             self.bound[id(thing)] = self._free_name(wish)
             self.namespace[self.bound[id(thing)]] = thing
         return self.bound[id(thing)]
 
-    def _operand(self, a: Any) -> str:
+    def _operand(self, a: Operand) -> str:
         """Return the source of an argument."""
         if isinstance(a, Node):
             return self.names[a]
@@ -167,7 +168,7 @@ class _Writer:
         lines += ["    return (", *[f"        {self._result(r)}," for r in self.program.results], "    )"]
         return "\n".join(lines) + "\n"
 
-    def _result(self, r: Any) -> str:
+    def _result(self, r: Operand) -> str:
         """Return the source of a result, copied if it shares memory."""
         text = self._operand(r)
         if not isinstance(r, Node):
@@ -213,7 +214,7 @@ class _Writer:
             options.append(f"out=d[{self.memory.gradients[node]}]")
         return f"{self._function(function, _spoken(op))}({', '.join([*args, *options])})"
 
-    def _converted(self, a: Any, step: Step, text: str) -> str:
+    def _converted(self, a: Operand, step: Step, text: str) -> str:
         """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""
         dtypes = {x._data.dtype for x in step.args if isinstance(x, Node) and type(x._data) is np.ndarray}
         if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":
@@ -236,7 +237,7 @@ class _Writer:
             return f"{args[0]}[{', '.join(_index(part) for part in step.args[1:])}]"
         return None
 
-    def _function(self, function: Any, wish: str) -> str:
+    def _function(self, function: Function, wish: str) -> str:
         if isinstance(function, np.ufunc) or function is np.dot:
             return f"np.{function.__name__}"
         return self._bind(function, wish)
@@ -247,11 +248,11 @@ def _spoken(op: Primitive | None) -> str:
 
 
 def _of_two_axes(step: Step) -> bool:
-    x, y = [getattr(a, "_data", a) for a in step.args]
+    x, y = [a._data if isinstance(a, Node) else a for a in step.args]
     return {np.ndim(x), np.ndim(y)} <= {1, 2} and x.dtype == y.dtype and x.dtype.kind == "f"
 
 
-def _is_fast(into: Callable[..., Any], node: Node) -> bool:
+def _is_fast(into: Function, node: Node) -> bool:
     """Return whether the function that writes into an array is also the fastest one that creates it."""
     return isinstance(into, np.ufunc) and type(node._data) is not float
 
@@ -265,11 +266,11 @@ def _shape_may_change(step: Step) -> bool:
     return any(isinstance(mask, Node) and np.asarray(mask._data).dtype.kind == "b" for mask in masks)
 
 
-def _like_recorded(function: Callable[..., Any], like: Any) -> Callable[..., Any]:
+def _like_recorded(function: Function, like: Data) -> Function:
     """Return the function with a check that its result has the recorded type, shape and dtype."""
     expected = _shape_and_dtype(like)
 
-    def function_like_recorded(*args: Any) -> Any:
+    def function_like_recorded(*args: Data) -> Data:
         found = function(*args)
         convert = KINDS.get(type(found), (None, None))[1]
         found = found if convert is None else convert(found)
@@ -280,11 +281,11 @@ def _like_recorded(function: Callable[..., Any], like: Any) -> Callable[..., Any
     return function_like_recorded
 
 
-def _shape_and_dtype(x: Any) -> Any:
+def _shape_and_dtype(x: Data) -> object:
     return (x.shape, x.dtype) if type(x) is np.ndarray else type(x)
 
 
-def _index(part: Any) -> str:
+def _index(part: object) -> str:
     """Return the source of one part of an index."""
     if not isinstance(part, slice):
         return "..." if part is Ellipsis else repr(part)
