@@ -64,7 +64,7 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
     )  # an exponent that needs a gradient may bring a warning
 
     def apply(self: Any, other: Any) -> Any:
-        if type(other) is partner and other._requires_grad:
+        if type(other) is partner:
             y = other._data
         elif type(other) is float or type(other) is int:
             y = other

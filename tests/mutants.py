@@ -1,137 +1,54 @@
-"""Change the core in many small ways and check that a test fails for each change.
+"""Change the core line by line and check that a test notices each change.
 
-    python tests/mutants.py                                                 # the seven files of the core
-    python tests/mutants.py autograd/operations/elementwise.py --jobs 2     # every derivative of a module
-    python tests/mutants.py autograd/rules.py --line 61                     # one line, with the output of the tests
+    python tests/mutants.py                                        # the core
+    python tests/mutants.py autograd/operations/elementwise.py     # every derivative rule of a module
+    python tests/mutants.py autograd/rules.py --line 61            # one line, with the output of the tests
 
 Each mutant is one small change of the syntax tree: a sign, an operator, an operand left out, a condition negated or
-fixed, arguments exchanged, a statement removed. It replaces the module in a separate process, which runs the tests
-until the first failure. A mutant that passes all tests survives: a test is missing, or the code is superfluous.
-Mutants that are equivalent to the original are listed in `ARGUED` with the reason.
+fixed, arguments exchanged, a statement removed.  It replaces the module in a separate process, which runs the tests
+until the first failure.  A mutant that passes all tests survives: either a test is missing, or the code is unnecessary,
+or the mutant is equivalent to the original; `ARGUED` states the reasons for the last.
 """
 
 import argparse
 import ast
 import copy
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
+import json
 import os
 import resource
 import signal
 import sys
 import time
+import types
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("graph", "rules", "reverse", "backward", "variable", "value", "tensor")
-CORE = [
-    "test_backward", "test_graph", "test_recording", "test_transforms", "test_micrograd", "test_gradcheck",
-    "test_lifetime", "test_object_arrays", "test_checkpointing", "test_anomaly", "test_mistakes", "test_verify",
-    "test_kinks", "test_methods", "test_fast_floats", "test_errors", "test_compiled", "test_networks",
-]  # fmt: skip
-TAPE = ["test_compiled", "test_networks"]
-TESTS = (
-    dict.fromkeys((*MODULES, "recording", "fast_floats", "forward", "tracing"), CORE)
-    | {
-        "rules": [*CORE, "test_primitives"],
-        "functional": ["test_transforms"],
-        "jacobians": ["test_transforms"],
-        "nested": ["test_transforms", "test_gradcheck"],
-        "gradcheck": ["test_gradcheck"],
-        "differences": ["test_gradcheck"],
-        "verify": ["test_verify"],
-        "anomaly": ["test_anomaly"],
-        "checkpointing": ["test_checkpointing", "test_lifetime"],
-        "mistakes": ["test_mistakes"],
-    }
-    | dict.fromkeys((path.stem for path in (ROOT / "autograd/tape").glob("*.py")), TAPE)
-)
-OPERATIONS = ["test_primitives", "test_values", "test_kinks", "test_backward", "test_transforms"]
-SLOW = "not million and not small_stack and not recursive and not thousand"  # slow, or run in other processes
+import numpy  # noqa: F401  (imported once, before processes are forked)
+import pytest
+from hypothesis import Phase, settings
 
-# Mutants that are equivalent to the original: (file, mutated code or `line -> code`) -> reason.
-SHORT_WAY = "the short way for two floats is left, and the long way gives the same"
-COPIES = "an array is copied once more"
-FITS = "fitting what fits changes nothing"
-NOT_IN_ORDER = "what requires no gradient is not in the order, so its cotangent is never read"
-ARGUED = {
-    ("graph.py", "self.per_element = False -> pass"): "the decorators set it for every operation",
-    ("graph.py", "True"): "the decorators set it, or lengths are equal by construction",
-    ("graph.py", "return self._requires_grad -> pass"): "Variable has its own, settable property",
-    ("graph.py", "break -> pass"): "what is required stays required",
-    ("graph.py", "op.forward(*raw, **params) if True else op.forward(*raw)"): "no parameters are no parameters",
-    ("graph.py", "return -> pass"): "nothing was changed, so nothing is found",
-    ("reverse.py", "if True: g = _after_hooks(node, g)"): COPIES,
-    ("reverse.py", "node in keep"): "an empty set holds no node",
-    ("reverse.py", "if True: walk.through(node, op, g) continue"): SHORT_WAY,
-    ("reverse.py", "maskable"): SHORT_WAY,
-    ("reverse.py", "maskable or node in maskable"): SHORT_WAY,
-    ("reverse.py", "node in maskable"): "an empty set holds no node",
-    ("reverse.py", "isinstance(x, Node)"): NOT_IN_ORDER,
-    ("reverse.py", "isinstance(y, Node)"): NOT_IN_ORDER,
-    (
-        "reverse.py",
-        "if True: total = get(x) cotangent[x] = share_x if total is None else total + share_x",
-    ): NOT_IN_ORDER,
-    (
-        "reverse.py",
-        "if True: total = get(y) cotangent[y] = share_y if total is None else total + share_y",
-    ): NOT_IN_ORDER,
-    ("reverse.py", "op.rules_for(len(args))"): "rules_for returns the rules",
-    ("reverse.py", "if True: share = fitted(share, data)"): FITS,
-    ("reverse.py", "type(data) is not float"): FITS,
-    ("reverse.py", "if True: share = sum_to(share, shape)"): FITS,
-    ("reverse.py", "shape is not None"): FITS,
-    ("reverse.py", "type(g) is not np.ndarray"): COPIES,
-    ("reverse.py", "g.dtype != like.dtype"): COPIES,
-    ("reverse.py", "if True: g = np.array(g, dtype=like.dtype, order='C')"): COPIES,
-    (
-        "reverse.py",
-        "type(g) is np.ndarray and g.base is None and g.flags.c_contiguous",
-    ): "the dtype was fitted on the way",
-    ("reverse.py", "id(g) not in given"): COPIES,
-    ("backward.py", "np.size(root._data) != 1"): "a float has size 1",
-    ("backward.py", "if True: node._grad = node._grad + g"): "an array is assigned again below",
-    ("backward.py", "if True: node._grad = g"): "an array is assigned again below",
-    ("backward.py", "False"): "strict=True says again what was compared before",
-    ("backward.py", "grad is None"): "adding to 0.0 changes nothing",
-    ("backward.py", "not wanted.isdisjoint([a for a in node.args if isinstance(a, Node)])"): "a leaf has no arguments",
-    ("rules.py", "if True: return share.copy()"): COPIES,
-    ("rules.py", "share is not held"): COPIES,
-    ("rules.py", "return g * rule(y, inputs[0]) -> pass"): SHORT_WAY,
-    ("rules.py", "return g * rule(y, inputs[0], inputs[1]) -> pass"): SHORT_WAY,
-    ("rules.py", "p.default is p.empty"): "operands are positional, and keywords have defaults",
-    (
-        "rules.py",
-        "if True: rules = tuple((_constant(rule) if isinstance(rule, (int, float)) and rule != ONE "
-        "else rule for rule in rules))",
-    ): "no other kind of operation is given numbers",
-    (
-        "rules.py",
-        "kind is Elementwise or (kind is Nondifferentiable and (not any(('axis' in p.name for p in parameters))))",
-    ): "NumPy's own where does the same to an object array",
-    ("rules.py", "kind is Elementwise or op.selects"): "NumPy's own comparisons do the same to an object array",
-    ("rules.py", "isinstance(y, Node)"): "a constant on the left is looked at by compute() too",
-    ("rules.py", "return apply(op, (x, y)) -> pass"): "two nodes need no conversion",
-    ("rules.py", "if True: return many"): SHORT_WAY,
-    ("rules.py", "len(args) != arity"): "compute() sees the same operands and parameters either way",
-    ("rules.py", "not variadic"): "compute() sees the same operands and parameters either way",
-    ("rules.py", "True"): "joint is asked of linear operations only, which always give it",
-    ("rules.py", "if False: return apply(op, (x, y))"): "two nodes need no conversion",
-    ("rules.py", "n == 1"): "a sum over an axis of length 1 changes nothing",
-    (
-        "rules.py",
-        "kind is Elementwise and len(rules) == len(parameters) == 2 and (None not in rules) and op.selects",
-    ): SHORT_WAY,
-    (
-        "rules.py",
-        "if False: try: if len(inputs) == 1: return g * rule(y, inputs[0]) if len(inputs) == 2: "
-        "return g * rule(y, inputs[0], inputs[1]) except (ValueError, Ar",
-    ): SHORT_WAY,
-    ("rules.py", "if False: return g * rule(y, inputs[0])"): SHORT_WAY,
-    ("rules.py", "if False: return g * rule(y, inputs[0], inputs[1])"): SHORT_WAY,
-}
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is first imported
+ROOT = Path(__file__).resolve().parent.parent
+CORE = [
+    f"autograd/{name}.py"
+    for name in ("fast_floats", "reverse", "backward", "graph", "value", "variable", "tensor", "rules")
+]
+# The tests of a module in the root of `autograd`: those that fail most often first, the slow ones last.
+TESTS = [
+    "test_backward", "test_graph", "test_fast_floats", "test_micrograd", "test_recording", "test_lifetime",
+    "test_methods", "test_numpy_protocol", "test_checkpointing", "transforms/test_transforms",
+    "diagnostics/test_mistakes", "operations/test_kinks", "operations/test_object_arrays", "operations/test_errors",
+    "diagnostics/test_anomaly", "checking/test_gradcheck", "test_errors", "checking/test_verify",
+    "operations/test_values", "test_corners", "operations/test_primitives", "test_random_graphs",
+]  # fmt: skip
+QUICK = "not million and not small_stack and not recursive and not thousand"
+
+# Mutants that are equivalent to the original, as ``line -> mutated code`` per file, and the reason.
+ARGUED: dict[tuple[str, str], str] = {}
 
 SWAPPED = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult,
@@ -182,27 +99,27 @@ def changes(node):
 
 
 def skipped(node):
-    """Return whether a node contains only types, messages, documentation or asserts."""
+    """Whether nothing below is worth mutating: types, messages, documentation, asserts."""
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.JoinedStr, ast.AnnAssign, ast.Assert)):
         return True
     if isinstance(node, ast.Assign):
-        names = {t.id for t in node.targets if isinstance(t, ast.Name)}
-        return bool(names & {"__all__", "__slots__", "Visit", "Operation"})
+        names = [t.id for t in node.targets if isinstance(t, ast.Name)]
+        return any(n in ("__all__", "__slots__") or (n[0].isupper() and not n.isupper()) for n in names)  # types
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error")
 
 
-def mutants(source):
-    """Yield (line number, description, mutated source, mutated line) for every small change of a module."""
-    tree = ast.parse(source)
+def mutants(path):
+    """Yield (line number, description, code object of the module, mutated line) for every small change of a module."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
 
-    def visit(node, in_annotation=False):
+    def visit(node):
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns"):
                 continue
             items = value if isinstance(value, list) else [value]
             for i, child in enumerate(items):
                 if isinstance(node, ast.arguments) and name in ("defaults", "kw_defaults"):
-                    continue  # defaults belong to the signature
+                    continue  # every default is a promise of its own, and cannot be told from its use
                 if not isinstance(child, ast.AST) or skipped(child):
                     continue
                 for description, replacement in changes(child):
@@ -211,7 +128,8 @@ def mutants(source):
                         value[i] = replacement
                     else:
                         setattr(node, name, replacement)
-                    yield getattr(child, "lineno", 0), description, ast.unparse(tree), one_line(replacement)
+                    code = compile(ast.fix_missing_locations(tree), str(path), "exec")
+                    yield getattr(child, "lineno", 0), description, code, one_line(replacement)
                     if isinstance(value, list):
                         value[i] = child
                     else:
@@ -226,10 +144,10 @@ def one_line(node):
 
 
 class Replacing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Import one module from other source than its file."""
+    """Import one module from other code than that of its file."""
 
-    def __init__(self, name, path, source):
-        self.name, self.path, self.source = name, path, source
+    def __init__(self, path, code):
+        self.name, self.path, self.code = ".".join(path.relative_to(ROOT).with_suffix("").parts), path, code
 
     def find_spec(self, name, path=None, target=None):
         if name != self.name:
@@ -237,104 +155,218 @@ class Replacing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.util.spec_from_file_location(name, self.path, loader=self)
 
     def exec_module(self, module):
-        exec(compile(self.source, str(self.path), "exec"), module.__dict__)
+        exec(self.code, module.__dict__)
+
+
+class Functions:
+    """The functions of an imported module, whose code can be replaced by that of a mutant."""
+
+    def __init__(self, path):
+        executed = set()
+        sys.setprofile(lambda frame, event, _: executed.add(frame.f_code) if event == "call" else None)
+        importlib.import_module("autograd")
+        sys.setprofile(None)
+        self.original = code_tree(compile(path.read_text(encoding="utf-8"), str(path), "exec"))
+        places = {code: place for place, code in self.original.items()}
+        self.functions = [
+            (f, places[f.__code__])
+            for f in gc.get_objects()
+            if isinstance(f, types.FunctionType) and f.__code__.co_filename == str(path) and f.__code__ in places
+        ]
+        self.executed = {places[code] for code in executed if code in places}  # during the import
+
+    def replace(self, code):
+        """Put the code of a mutant into all functions; return whether the module must be imported again instead.
+
+        Importing is necessary if code differs that runs during the import; "perhaps" if it also runs later.
+        """
+        tree = code_tree(code)
+        if tree.keys() != self.original.keys():
+            return "yes"
+        changed = {place for place in tree if body(tree[place]) != body(self.original[place])}
+        if any(not tree[place].co_flags & inspect.CO_OPTIMIZED for place in changed):
+            return "yes"  # of the module itself or of a class
+        try:
+            for function, place in self.functions:
+                function.__code__ = tree[place]
+        except ValueError:  # other free variables
+            return "yes"
+        return "perhaps" if changed & self.executed else "no"
+
+
+def code_tree(code, place=()):
+    """Return the code objects nested in `code` by their position."""
+    nested = [const for const in code.co_consts if isinstance(const, types.CodeType)]
+    return {place: code} | {k: v for i, c in enumerate(nested) for k, v in code_tree(c, (*place, i)).items()}
+
+
+def body(code):
+    """Return the parts of a code object that determine its behaviour, without the functions nested in it."""
+    consts = [repr(const) for const in code.co_consts if not isinstance(const, types.CodeType)]
+    return code.co_code, consts, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
 def tests_of(path, chosen):
-    names = chosen or TESTS.get(path.stem, OPERATIONS)
-    return [str(path) for name in names for path in sorted((ROOT / "tests/autograd").rglob(f"{name}.py"))]
+    """Return the test files of a module, the likeliest to fail first."""
+    folder = ROOT / "tests" / path.parent.relative_to(ROOT)
+    first = folder / f"test_{path.stem}.py"
+    others = [folder / f"{name}.py" for name in TESTS] if path.parent.name == "autograd" else folder.glob("test_*.py")
+    files = [folder / f"{name}.py" for name in chosen] if chosen else [first, *others]
+    return [str(f) for f in dict.fromkeys(files) if f.exists()]
 
 
-def run_tests(path, source, tests, seconds, quiet=True):
-    """Run the tests against a mutant in this process, which ends with pytest's exit code."""
-    import pytest
-
-    signal.alarm(seconds)  # ends the process: a mutant that does not terminate counts as noticed
+def limit(seconds, quiet=True):
+    """Prepare a forked process for a mutant: limit time and memory, discard its output."""
+    signal.alarm(seconds)  # a mutant in an infinite loop ends its process, so it is caught
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     if quiet:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
+
+
+def pytest_main(tests, *options, plugins=()):
+    """Run pytest with the configuration that mutants need."""
     os.chdir(ROOT)
-    if source is not None:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        sys.meta_path.insert(0, Replacing(module, path, source))
     sys.dont_write_bytecode = True
+    common = ["-q", "--assert=plain", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib", "-k", QUICK]
+    return pytest.main([*common, "--hypothesis-profile=without_shrinking", *options, *tests], plugins=plugins)
+
+
+def imported_and_tested(path, code, tests, seconds, quiet=True):
+    """Import a mutant in place of the module and run the tests; end this process with the exit code of pytest."""
+    limit(seconds, quiet)
+    sys.meta_path.insert(0, Replacing(path, code))
+    code = 3
     try:
-        options = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
-        code = 0
-        for chunk in (tests[:1], tests[1:]):  # the first file catches most mutants without collecting the others
-            code = code or (pytest.main([*options, "-k", SLOW, *chunk]) if chunk else 0)
-    except BaseException:
-        code = 3
-    os._exit(int(code))
+        code = pytest_main(tests[:1], "-x") or pytest_main(tests[1:], "-x")
+    finally:
+        os._exit(int(code))
 
 
-def tried(jobs, queue, tests, seconds, path):
-    """Yield (mutant, exit status) as processes finish, `jobs` at a time."""
-    running = {}
-    queue = iter(queue)
+def forked(jobs, tasks):
+    """Run functions in forked processes, `jobs` at a time; yield (index, exit status) as they finish."""
+    running, waiting = {}, enumerate(tasks)
     while True:
-        while len(running) < jobs and (mutant := next(queue, None)) is not None:
+        while len(running) < jobs and (task := next(waiting, None)) is not None:
             pid = os.fork()
             if pid == 0:
-                run_tests(path, mutant[2], tests, seconds)
-            running[pid] = mutant
+                try:
+                    task[1]()
+                finally:
+                    os._exit(3)
+            running[pid] = task[0]
         if not running:
             return
         pid, status = os.wait()
         yield running.pop(pid), status
 
 
+class InMemory:
+    """A pytest plugin that runs the collected tests once per mutant, each time in a forked process.
+
+    The package and the tests are imported once. Mutants that have to be imported are left to the caller.
+    """
+
+    def __init__(self, path, found, options):
+        self.found, self.options, self.functions = found, options, Functions(path)
+        self.uncaught = {}  # index of a mutant: whether it must be imported ("no": it survived)
+
+    def run(self, session, items, code, times=None):
+        limit(self.options.seconds)
+        status = {"no": 0, "perhaps": 10, "yes": 11}[self.functions.replace(code)]
+        if status < 11:
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                start = time.monotonic()
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.testsfailed:
+                    os._exit(1)
+                if times is not None:
+                    os.write(times, b"%f\n" % (time.monotonic() - start))
+        os._exit(status)
+
+    def pytest_runtestloop(self, session):
+        items, (ours, theirs) = session.items, os.pipe()
+        original = self.functions.original[()]
+        ((_, status),) = forked(1, [lambda: self.run(session, items, original, theirs)])
+        os.close(theirs)
+        if status:
+            session.testsfailed = 1
+            return True
+        with os.fdopen(ours) as file:
+            seconds = dict(zip(items, map(float, file), strict=True))
+        # The slowest tests, about a third of the time in total, run last.
+        items = sorted((i for i in items if seconds[i] < self.options.slowest), key=lambda i: seconds[i] > 0.1)
+        print(f"{len(items)} of {len(seconds)} tests, {sum(seconds[i] for i in items):.0f} s", file=sys.stderr)
+        tasks = (lambda m=m: self.run(session, items, m[2]) for m in self.found)
+        meanings = {0: "no", 10: "perhaps", 11: "yes"}
+        for done, (index, status) in enumerate(forked(self.options.jobs, tasks), 1):
+            if (code := os.waitstatus_to_exitcode(status)) in meanings:
+                self.uncaught[index] = meanings[code]
+                print(f"uncaught: {self.found[index][0]}: {self.found[index][3]}", file=sys.stderr)
+            if done % 20 == 0:
+                print(f"{done} of {len(self.found)}, {len(self.uncaught)} uncaught", file=sys.stderr, flush=True)
+        return True
+
+
 def examine(path, options):
-    """Try every mutant of one file; return how many there were and those that survived."""
-    source = path.read_text(encoding="utf-8")
+    """Try every mutant of one file; return how many there were and those that survived without an argument."""
+    lines = path.read_text(encoding="utf-8").splitlines()
     tests = tests_of(path, options.tests)
-    found = [m for m in mutants(source) if options.line in (None, m[0])]
-    found = found[options.offset :: options.every]
+    found = [m for m in mutants(path) if options.line in (None, m[0])][options.offset :: options.every]
     if options.line:
-        for number, description, mutated, line in found:
+        for number, description, code, line in found:
             print(f"--- {path.name}:{number} {description}: {line}", flush=True)
-            pid = os.fork()
-            if pid == 0:
-                run_tests(path, mutated, tests, options.seconds, quiet=False)
-            os.waitpid(pid, 0)
+            list(forked(1, [lambda code=code: imported_and_tested(path, code, tests, options.seconds, quiet=False)]))
         return len(found), []
-    pid = os.fork()
-    if pid == 0:
-        run_tests(path, None, tests, options.seconds)
-    if os.waitpid(pid, 0)[1]:
+    ours, theirs = os.pipe()
+
+    def in_memory():
+        plugin = InMemory(path, found, options)
+        if pytest_main(tests, "--capture=no", "--no-summary", plugins=[plugin]) == pytest.ExitCode.OK:
+            with os.fdopen(theirs, "w") as file:
+                json.dump(plugin.uncaught, file)
+
+    if os.fork() == 0:
+        try:
+            in_memory()
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours) as file:
+        text = file.read()
+    os.wait()
+    if not text:
         raise SystemExit(f"the tests of {path.name} fail without any mutant: pytest {' '.join(tests)}")
-    survivors = []
-    for done, (mutant, status) in enumerate(tried(options.jobs, found, tests, options.seconds, path), 1):
-        number, description, _, line = mutant
-        if status == 0:
-            text = source.splitlines()[number - 1].strip() if number else ""
-            why = ARGUED.get((path.name, line)) or ARGUED.get((path.name, f"{text} -> {line}"))
-            survivors += [] if why else [mutant]
-            print(f"{'argued  ' if why else 'SURVIVED'} {path.name}:{number} {description}{f': {why}' if why else ''}")
-            print(f"    {text}\n  > {line}", flush=True)
-        if done % 20 == 0:
-            print(f"{path.name}: {done} of {len(found)}", file=sys.stderr, flush=True)
-    return len(found), survivors
+    uncaught = {int(index): imported for index, imported in json.loads(text).items()}
+    survivors = [index for index, imported in uncaught.items() if imported == "no"]
+    rest = [index for index in uncaught if index not in survivors]
+    tasks = [lambda i=i: imported_and_tested(path, found[i][2], tests, options.seconds) for i in rest]
+    survivors += [rest[index] for index, status in forked(options.jobs, tasks) if status == 0]
+    left = []
+    for number, description, _, line in [found[index] for index in sorted(survivors)]:
+        text = lines[number - 1].strip() if number else ""
+        why = ARGUED.get((path.name, f"{text} -> {line}"))
+        left += [] if why else [line]
+        print(f"{'argued  ' if why else 'SURVIVED'} {path.name}:{number} {description}{f': {why}' if why else ''}")
+        print(f"    {text}\n  > {line}", flush=True)
+    return len(found), left
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "files", nargs="*", default=[f"autograd/{name}.py" for name in MODULES], help="modules to change"
-    )
+    parser.add_argument("files", nargs="*", default=CORE, help="modules to break")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")
-    parser.add_argument("--seconds", type=int, default=90, help="time limit for one mutant")
-    parser.add_argument("--line", type=int, help="only this line, with the output of the tests")
+    parser.add_argument("--seconds", type=int, default=60, help="time limit for one mutant")
+    parser.add_argument("--line", type=int, help="only this line, showing what the tests say")
+    parser.add_argument("--slowest", type=float, default=1.0, help="seconds of the slowest test to run")
     parser.add_argument("--every", type=int, default=1, help="only every n-th mutant")
     parser.add_argument("--offset", type=int, default=0, help="and start with this one")
     parser.add_argument("--tests", nargs="*", help="names of test files, instead of those known for the module")
     options = parser.parse_args()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import hypothesis  # noqa: F401  (loaded once, before the processes are forked)
-    import numpy  # noqa: F401
-    import pytest  # noqa: F401
+    settings.register_profile(
+        "without_shrinking", derandomize=True, deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
+    )
 
     left, start = [], time.monotonic()
     for name in options.files:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import autograd as ag
 from autograd import Tensor, Value, fast_floats, topological_order
 from autograd.graph import TUPLES
+from autograd.recording import Watch, watching
 from autograd.reverse import reverse_pass
 
 BINARY = [
@@ -83,23 +84,65 @@ def test_the_order_is_that_of_the_topological_sort():
     assert len(found) == len(before) == len(topological_order(loss))
 
 
-@pytest.mark.parametrize("name", [*(f"__{name}__" for name in fast_floats.OPERATORS), *fast_floats.METHODS])
-def test_every_fast_operation_keeps_its_operands_in_slots(name):
+CONSTANTS = [2, 2.0]
+
+
+def operations(x, others):
+    """Every fast operation of `x` with each of `others`: methods, operators and reflected operators."""
+    for name in fast_floats.METHODS:
+        yield getattr(x, name)()
+    for name in fast_floats.OPERATORS:
+        for other in others:
+            yield getattr(x, f"__{name}__")(other)
+            if not isinstance(other, Value):
+                yield getattr(x, f"__r{name}__")(other)
+
+
+def test_every_fast_operation_keeps_its_operands_in_slots():
     x, y = Value(0.5), Value(2.0)
-    node = getattr(x, name)() if name in fast_floats.METHODS else getattr(x, name)(2.0 if name == "__pow__" else y)
-    assert node._y is not TUPLES
-    assert node.args[0] is x
-    assert node.raw[0] == 0.5
-    assert node.params == {}
+    nodes = list(operations(x, CONSTANTS))
+    nodes += [getattr(x, f"__{name}__")(y) for name in fast_floats.OPERATORS if name != "pow"]
+    for node in nodes:
+        assert node._y is not TUPLES
+        assert node.params == {}
+        assert x in node.args
+        assert node.raw == tuple(arg.data if isinstance(arg, Value) else arg for arg in node.args)
 
 
-@pytest.mark.parametrize("name", fast_floats.OPERATORS)
-def test_a_reflected_operation_keeps_the_constant_first(name):
-    x = Value(3.0)
-    node = getattr(x, f"__r{name}__")(2)
-    assert node.args[0] == 2
-    assert node.args[1] is x
-    assert node.data == getattr(operator, name)(2, 3.0)
+def test_a_reflected_operation_keeps_the_constant_first():
+    for name in fast_floats.OPERATORS:
+        x = Value(3.0)
+        node = getattr(x, f"__r{name}__")(2)
+        assert node.args[0] == 2
+        assert node.args[1] is x
+        assert node.data == getattr(operator, name)(2, 3.0)
+
+
+def test_fast_operations_without_a_gradient_require_none():
+    x = Value(0.5, requires_grad=False)
+    assert not any(node.requires_grad or node.op for node in operations(x, [*CONSTANTS, x]))
+    with ag.no_grad():
+        assert not any(node.requires_grad or node.op for node in operations(Value(0.5), [*CONSTANTS, x]))
+
+
+class Follower(Watch):
+    """A watcher that counts the operations of which it is notified."""
+
+    def __init__(self, allows_fast_floats):
+        self.allows_fast_floats, self.count = allows_fast_floats, 0
+
+    def on_record(self, op, args, raw, node):
+        self.count += 1
+
+
+def test_fast_operations_notify_watchers_unless_they_allow_fast_floats():
+    every = len(list(operations(Value(0.5), CONSTANTS)))
+    for follower, count in ((Follower(False), every), (Follower(True), 0)):
+        with watching(follower):
+            nodes = list(operations(Value(0.5), CONSTANTS))
+        assert follower.count == count
+        assert all((node._y is not TUPLES) == follower.allows_fast_floats for node in nodes)
+        assert all(node.requires_grad for node in nodes)
 
 
 GENERAL = {
