@@ -17,7 +17,7 @@ from typing import Any
 from .graph import NO_PARAMS, NOTHING, TUPLES, Node, Primitive
 from .operations import elementwise as ew
 from .operations import trigonometry
-from .recording import current_mode
+from .recording import Watch, current_mode
 from .rules import ONE, PRIMITIVES
 
 __all__ = ["backward", "install"]
@@ -75,7 +75,7 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
             data = compute(x, y)
         except (ValueError, ArithmeticError):
             return function(self, other)  # the same again, with an error that names the operation
-        if not self._requires_grad or (current_mode() is not True and not _is_unwatched()):
+        if not self._requires_grad or (current_mode() is not True and not _is_allowed()):
             return function(self, other)
         node: Any = new(kind)  # as in `_maker`, since a call costs a third of this
         node._data = data
@@ -104,7 +104,7 @@ def _reflected_operator(kind: type[Any], function: Function, compute: Function) 
             data = compute(other, y)
         except (ValueError, ArithmeticError):
             return function(other, self)
-        if self._requires_grad and (current_mode() is True or _is_unwatched()):
+        if self._requires_grad and (current_mode() is True or _is_allowed()):
             return make(data, other, self, other, y)
         return function(other, self)
 
@@ -121,17 +121,17 @@ def _method(kind: type[Any], function: Function, compute: Function) -> Callable[
             data = compute(x)
         except (ValueError, ArithmeticError):
             return function(self)
-        if self._requires_grad and (current_mode() is True or _is_unwatched()):
+        if self._requires_grad and (current_mode() is True or _is_allowed()):
             return make(data, self, NOTHING, x, NO_PARAMS)
         return function(self)
 
     return functools.update_wrapper(apply, function)
 
 
-def _is_unwatched() -> bool:
-    """Return whether operations are recorded and no watcher looks at each."""
+def _is_allowed() -> bool:
+    """Return whether a watcher records operations and allows fast floats."""
     mode = current_mode()
-    return mode is True or (mode is not False and bool(mode) and mode.allows_fast_floats)
+    return isinstance(mode, Watch) and bool(mode) and mode.allows_fast_floats
 
 
 def _maker(kind: type[Any], op: Primitive) -> Callable[..., Any]:

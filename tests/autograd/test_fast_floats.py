@@ -88,41 +88,76 @@ CONSTANTS = [2, 2.0]
 
 
 def operations(x, others):
-    """Every fast operation of `x` with each of `others`: methods, operators and reflected operators."""
-    for name in fast_floats.METHODS:
-        yield getattr(x, name)()
-    for name in fast_floats.OPERATORS:
+    """Every fast operation of `x` with each of `others`, and the same by the general functions."""
+    for name, (function, _) in fast_floats.METHODS.items():
+        yield getattr(x, name)(), function(x)
+    for name, (function, _) in fast_floats.OPERATORS.items():
         for other in others:
-            yield getattr(x, f"__{name}__")(other)
+            yield getattr(x, f"__{name}__")(other), function(x, other)
             if not isinstance(other, Value):
-                yield getattr(x, f"__r{name}__")(other)
+                yield getattr(x, f"__r{name}__")(other), function(other, x)
 
 
-def test_every_fast_operation_keeps_its_operands_in_slots():
-    x, y = Value(0.5), Value(2.0)
-    nodes = list(operations(x, CONSTANTS))
-    nodes += [getattr(x, f"__{name}__")(y) for name in fast_floats.OPERATORS if name != "pow"]
-    for node in nodes:
+def test_fast_operations_make_the_nodes_of_the_general_ones_and_keep_operands_in_slots():
+    x, y = Value(0.5), Value(3.0)
+    pairs = list(operations(x, CONSTANTS))
+    pairs += [(f(x, y), f(x, y)) for f in (operator.add, operator.sub, operator.mul, operator.truediv)]
+    for node, general in pairs:
         assert node._y is not TUPLES
-        assert node.params == {}
-        assert x in node.args
-        assert node.raw == tuple(arg.data if isinstance(arg, Value) else arg for arg in node.args)
+        assert node.params == general.params == {}
+        assert all(mine is theirs for mine, theirs in zip(node.args, general.args, strict=True))
+        assert node.raw == general.raw
+        assert bits(node.data) == bits(general.data)
+        assert node.grad == 0.0
+        assert node.requires_grad
+        assert node.notes is Value.plain
 
 
-def test_a_reflected_operation_keeps_the_constant_first():
-    for name in fast_floats.OPERATORS:
-        x = Value(3.0)
-        node = getattr(x, f"__r{name}__")(2)
-        assert node.args[0] == 2
-        assert node.args[1] is x
-        assert node.data == getattr(operator, name)(2, 3.0)
+def test_fast_operations_have_the_names_and_docstrings_of_the_functions():
+    for name, (function, _) in fast_floats.METHODS.items():
+        assert getattr(Value, name).__doc__ == function.__doc__
+    for name, (function, _) in fast_floats.OPERATORS.items():
+        assert getattr(Value, f"__{name}__").__doc__ == getattr(Value, f"__r{name}__").__doc__ == function.__doc__
 
 
 def test_fast_operations_without_a_gradient_require_none():
-    x = Value(0.5, requires_grad=False)
-    assert not any(node.requires_grad or node.op for node in operations(x, [*CONSTANTS, x]))
+    x, y = Value(0.5, requires_grad=False), Value(3.0, requires_grad=False)
+    pairs = list(operations(x, [*CONSTANTS, y]))
     with ag.no_grad():
-        assert not any(node.requires_grad or node.op for node in operations(Value(0.5), [*CONSTANTS, x]))
+        pairs += operations(Value(0.5), [*CONSTANTS, y])
+    for node, general in pairs:
+        assert not node.requires_grad
+        assert node.op is None
+        assert bits(node.data) == bits(general.data)
+
+
+def test_operands_of_other_types_go_the_general_way():
+    x = Value(3.0)
+    for other in (True, np.float32(2.0), np.float64(2.0), np.array([2.0]), Tensor([2.0])):
+        for name, (function, _) in fast_floats.OPERATORS.items():
+            for node, general in (
+                (getattr(x, f"__{name}__")(other), function(x, other)),
+                (getattr(x, f"__r{name}__")(other), function(other, x)),
+            ):
+                assert type(node) is type(general)
+                assert type(node.data) is type(general.data)
+                assert node.data == general.data
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "message"),
+    [
+        (lambda: Value(1.0) / 0.0, ZeroDivisionError, r"divide\(1\.0, 0\.0\)"),
+        (lambda: 1.0 / Value(0.0), ZeroDivisionError, r"divide\(1\.0, 0\.0\)"),
+        (lambda: Value(-1.0).log(), ValueError, r"log\(-1\.0\)"),
+        (lambda: Value(1000.0).exp(), OverflowError, r"exp\(1000\.0\)"),
+        (lambda: Value(1e200) ** 2.0, OverflowError, r"power\(1e\+200, 2\.0\)"),
+        (lambda: 1e200 ** Value(2.0), OverflowError, r"power\(1e\+200, 2\.0\)"),
+    ],
+)
+def test_a_fast_operation_that_fails_names_the_operation(operation, error, message):
+    with pytest.raises(error, match=message):
+        operation()
 
 
 class Follower(Watch):
@@ -136,13 +171,15 @@ class Follower(Watch):
 
 
 def test_fast_operations_notify_watchers_unless_they_allow_fast_floats():
-    every = len(list(operations(Value(0.5), CONSTANTS)))
-    for follower, count in ((Follower(False), every), (Follower(True), 0)):
+    for allowed in (False, True):
+        with watching(Follower(allowed)) as follower:
+            pairs = list(operations(Value(0.5), CONSTANTS))
+        assert follower.count == len(pairs) * (1 if allowed else 2)
+        assert all((node._y is not TUPLES) == allowed for node, _ in pairs)
+        assert all(node.requires_grad for node, _ in pairs)
+        follower.grad_enabled = False
         with watching(follower):
-            nodes = list(operations(Value(0.5), CONSTANTS))
-        assert follower.count == count
-        assert all((node._y is not TUPLES) == follower.allows_fast_floats for node in nodes)
-        assert all(node.requires_grad for node in nodes)
+            assert not any(node.requires_grad for node, _ in operations(Value(0.5), CONSTANTS))
 
 
 GENERAL = {
