@@ -12,7 +12,7 @@ from .backward import between, reverse_pass
 from .graph import KINDS, Node, record, topological_order
 from .operations.indexing import getitem
 from .operations.shaping import reshape
-from .recording import enable_grad, is_grad_enabled, is_recording, no_grad, watching
+from .recording import enable_grad, is_grad_enabled, is_recording, no_grad, raw_data, watching
 from .rules import Pullback
 from .transforms.forward import zero
 from .transforms.nested import Rebuild, flatten
@@ -175,7 +175,7 @@ class _Segment(Pullback):
         count = self.count
         with enable_grad():
             fresh = [_linked(x) for x in inputs[:count]]
-            held = [x._data if isinstance(x, Node) else x for x in inputs[count:]]
+            held = list(map(raw_data, inputs[count:]))
             with _holding(self.captured, held), self.drawing_again():
                 outputs, _ = self.run(fresh)
             variables = [outputs[i] for i in self.live]
@@ -194,8 +194,7 @@ class _Segment(Pullback):
 
     def check_result(self, variables: Sequence[Node], y: Operand) -> None:
         """Raise if the second computation gave another result than the first."""
-        before = y._data if isinstance(y, Node) else y
-        if not np.array_equal(self.packed(variables), before, equal_nan=True):
+        if not np.array_equal(self.packed(variables), raw_data(y), equal_nan=True):
             raise RuntimeError(
                 f"checkpoint({getattr(self.f, '__name__', 'f')}) gave another result when it was computed again, so "
                 "its gradient would be wrong: pass the generator that it draws from as rng=, and do not change what it "
@@ -225,7 +224,7 @@ def _linked(x: Operand) -> Node:
     """Return a new node with the data of `x`, connected to `x` if that is a variable or recorded by `compile`."""
     if isinstance(x, Node) and (x._requires_grad or is_recording()):
         return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
-    data = x._data if isinstance(x, Node) else x
+    data = raw_data(x)
     floating = type(data) is float or data.dtype.kind == "f"
     return leaf(KINDS[type(data)][0], data, floating)  # type: ignore[no-any-return]
 

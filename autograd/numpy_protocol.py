@@ -27,7 +27,7 @@ from .operations import (
     shaping,
     trigonometry,
 )
-from .recording import notify_read
+from .recording import notify_read, raw_data
 from .typing import Function, Operand, Operation, Params, Tree
 
 _MODULES = (
@@ -107,8 +107,8 @@ def array_function(self: Node, func: Function, types: Iterable[type], args: Sequ
     if func.__module__ == "numpy" and func.__name__ in _WITHOUT_GRADIENT:
         if func.__name__ in _ABOUT_NUMBERS:
             notify_read(self, f"{spelled}()")
-        plain = {name: _numbers(value) for name, value in kwargs.items()}
-        return func(*map(_numbers, args), **plain)
+        plain = {name: raw_data(value) for name, value in kwargs.items()}
+        return func(*map(raw_data, args), **plain)
     known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ in _LINALG)
     function = _counterpart(func.__name__) if known else None
     if function is None:
@@ -117,10 +117,6 @@ def array_function(self: Node, func: Function, types: Iterable[type], args: Sequ
     if function is linalg.norm:
         _refuse_matrix_norm(*args, **kwargs)
     return function(*args, **kwargs)
-
-
-def _numbers(value: Operand) -> Operand:
-    return value._data if isinstance(value, Node) else value
 
 
 @functools.cache
@@ -157,8 +153,8 @@ def _in_our_words(
 
 
 def _refuse_matrix_norm(x: Operand, ord: object = None, axis: object = None, keepdims: bool = False) -> None:
-    matrix = np.ndim(_numbers(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
-    if ord not in (None, "fro") and (matrix or (np.ndim(_numbers(x)) > 2 and axis is None)):
+    matrix = np.ndim(raw_data(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
+    if ord not in (None, "fro") and (matrix or (np.ndim(raw_data(x)) > 2 and axis is None)):
         raise TypeError(
             f"np.linalg.norm with ord={ord!r} is a norm of matrices there, which has no derivative here; autograd.norm "
             "takes all elements as one vector"

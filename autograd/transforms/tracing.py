@@ -112,9 +112,7 @@ class Trace:
 
     def plain(self, tree: Tree) -> Tree:
         """Return results as nodes if they depend on variables from outside, else as floats and arrays."""
-        if self.create_graph:
-            return tree
-        return mapped(lambda x: x._data if isinstance(x, Node) else x, tree)
+        return tree if self.create_graph else mapped(raw_data, tree)
 
     def pull(self, cotangents: Sequence[Cotangent | None], create_graph: bool) -> list[Cotangent]:
         """Return the gradient of the outputs, weighted by cotangents (None: zero), for each input."""
