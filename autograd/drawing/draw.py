@@ -206,12 +206,7 @@ def draw(
 
 
 def check_options(
-    *,
-    direction: str,
-    color: str = "kind",
-    zoom: str | None = None,
-    limit: int | None = None,
-    depth: int | None = None,
+    *, direction: str, color: str = "kind", zoom: str | None = None, limit: int | None = None, depth: int | None = None
 ) -> None:
     """Raise ValueError for an invalid option."""
     for option, given, choices in (

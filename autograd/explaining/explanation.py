@@ -115,11 +115,7 @@ def _coloured(role: str, text: str) -> str:
 
 
 def explain(
-    root: Node,
-    wrt: Node | str | None = None,
-    *,
-    names: Mapping[str, object] | None = None,
-    limit: int | None = LIMIT,
+    root: Node, wrt: Node | str | None = None, *, names: Mapping[str, object] | None = None, limit: int | None = LIMIT
 ) -> Explanation:
     r"""Explain how a gradient is computed: the forward pass, the backward pass, and the order of the nodes.
 

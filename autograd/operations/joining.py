@@ -207,12 +207,7 @@ def _pad(x: Operand, width: tuple[tuple[int, int], ...] = ()) -> Operand:
     return np.pad(x, width)
 
 
-def pad(
-    x: Operand,
-    pad_width: ArrayLike,
-    mode: str = "constant",
-    constant_values: float = 0.0,
-) -> Operand:
+def pad(x: Operand, pad_width: ArrayLike, mode: str = "constant", constant_values: float = 0.0) -> Operand:
     """Add a border to an array.
 
     Parameters
