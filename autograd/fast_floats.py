@@ -193,7 +193,7 @@ def _sort(root: Any, order: list[Any], found: list[Any], before: list[Any]) -> b
     push, pop, place, find, keep = path.append, path.pop, order.append, found.append, before.append
     node, operand, rest = None, root, NOTHING
     while True:
-        if type(operand) is kind and operand._grad is not UNREACHED:
+        if isinstance(operand, kind) and operand._grad is not UNREACHED:
             if (operand.notes is not plain or operand._y is TUPLES) and not _is_plain(operand):
                 return False
             keep(operand._grad)
@@ -222,8 +222,6 @@ def _is_plain(node: Any) -> bool:
     if node.op.partials is None:
         return False
     if node._y is TUPLES:
-        if any(isinstance(arg, Node) and type(arg) is not type(node) for arg in node._x):
-            return False
         if len(node._x) == 1:
             (node._x,), (node._a,), node._y = node._x, node._a, NOTHING
         else:
@@ -246,7 +244,7 @@ def _apply_chain_rule(order: list[Any], kind: type[Any]) -> None:
                 x._grad += g * rule(node._data, node._a, **node._b)
         else:
             rule_x, rule_y = node.op.partials
-            if type(x) is kind:
+            if isinstance(x, kind):
                 x._grad += g if rule_x is one else g * rule_x(node._data, node._a, node._b)
-            if type(y) is kind:
+            if isinstance(y, kind):
                 y._grad += g if rule_y is one else g * rule_y(node._data, node._a, node._b)

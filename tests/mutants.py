@@ -217,7 +217,9 @@ def tests_of(path, chosen):
 
 def limit(seconds, quiet=True):
     """Prepare a forked process for a mutant: limit time and memory, discard its output."""
-    signal.alarm(seconds)  # a mutant in an infinite loop ends its process, so it is caught
+    # A mutant in an infinite loop ends its process, so it is caught. Processor time is independent of other processes.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    signal.alarm(10 * seconds)  # for a mutant that waits
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     if quiet:
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -273,13 +275,15 @@ class InMemory:
         self.uncaught = {}  # index of a mutant: whether it must be imported ("no": it survived)
 
     def run(self, session, items, code, times=None):
-        limit(self.options.seconds)
+        limit(self.options.seconds if times is None else 600)
         status = {"no": 0, "perhaps": 10, "yes": 11}[self.functions.replace(code)]
         if status < 11:
             for item, following in zip(items, [*items[1:], None], strict=True):
                 start = time.monotonic()
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if session.testsfailed:
+                    if times is not None:
+                        os.write(times, f"failed: {item.nodeid}".encode())
                     os._exit(1)
                 if times is not None:
                     os.write(times, b"%f\n" % (time.monotonic() - start))
@@ -290,11 +294,11 @@ class InMemory:
         original = self.functions.original[()]
         ((_, status),) = forked(1, [lambda: self.run(session, items, original, theirs)])
         os.close(theirs)
-        if status:
-            session.testsfailed = 1
-            return True
         with os.fdopen(ours) as file:
-            seconds = dict(zip(items, map(float, file), strict=True))
+            printed = file.read().splitlines()
+        if status:
+            raise SystemExit(f"without any mutant, status {status}, {printed[-1:]}")
+        seconds = dict(zip(items, map(float, printed), strict=True))
         # The slowest tests, about a third of the time in total, run last.
         items = sorted((i for i in items if seconds[i] < self.options.slowest), key=lambda i: seconds[i] > 0.1)
         print(f"{len(items)} of {len(seconds)} tests, {sum(seconds[i] for i in items):.0f} s", file=sys.stderr)
@@ -357,7 +361,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", default=CORE, help="modules to break")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")
-    parser.add_argument("--seconds", type=int, default=60, help="time limit for one mutant")
+    parser.add_argument("--seconds", type=int, default=60, help="processor time for one mutant")
     parser.add_argument("--line", type=int, help="only this line, showing what the tests say")
     parser.add_argument("--slowest", type=float, default=1.0, help="seconds of the slowest test to run")
     parser.add_argument("--every", type=int, default=1, help="only every n-th mutant")

@@ -213,6 +213,43 @@ def test_other_graphs_go_the_general_way(kind):
     assert bits(x.grad) == bits(float(found[x])) or math.isnan(x.grad)
 
 
+def test_graphs_of_plain_floats_go_the_fast_way():
+    x, y = Value(2.0), Value(3.0)
+    mixed = ag.add(ag.multiply(x, y), ag.leaky_relu(-x, 0.1)) + x.tanh() * ag.negative(2.0 - y)
+    assert mixed.args[0]._y is TUPLES
+    assert fast_floats.backward(mixed, 1.0)
+    order = topological_order(mixed)
+    assert not any(node._y is TUPLES for node in order if node.op)
+    found = reverse_pass(order, {mixed: 1.0})
+    assert [bits(node.grad) for node in order] == [bits(found[node]) for node in order]
+    assert all(leaf.stamp == id(leaf.data) for leaf in (x, y))
+
+
+class NamedValue(Value):
+    """A subclass of Value."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: x * 3.0, lambda x: 3.0 * x, lambda x: Value(3.0) * x, lambda x: ag.multiply(x, 3.0)]
+)
+def test_leaves_of_a_subclass_get_their_gradient(function):
+    x = NamedValue(2.0)
+    function(x).backward()
+    assert x.grad == 3.0
+
+
+def test_a_gradient_that_is_a_node_is_added_to_as_a_node():
+    x = Value(2.0)
+    ((x - 2.0) * (x - 2.0)).backward(create_graph=True)
+    before = x.grad
+    (x * 5.0).backward()
+    assert before.data == 0.0
+    assert x.grad.data == 5.0
+    assert before in topological_order(x.grad)
+
+
 def test_a_leaf_that_no_longer_requires_a_gradient_gets_none():
     x, y = Value(2.0), Value(3.0)
     loss = x * y
