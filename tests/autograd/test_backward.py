@@ -8,6 +8,7 @@ import pytest
 import autograd as ag
 from autograd import Tensor, Value, gradients, no_grad
 from autograd.extend import apply, elementwise, linear, primitive
+from autograd.recording import Watch, watching
 from autograd.reverse import reverse_pass
 from autograd.rules import PRIMITIVES, Pullback
 
@@ -494,6 +495,19 @@ class TestHooks:
         with pytest.raises(ValueError, match=r"hook on x.*\(1,\).*\(2,\)"):
             x.sum().backward()
         assert x.grad is None
+
+    def test_a_watcher_calls_the_hooks(self):
+        class Watcher(Watch):
+            def call_hook(self, hook, g):
+                called.append(hook(g))
+                return 2.0 * hook(g)
+
+        called, x = [], Value(1.0)
+        x.register_hook(lambda g: g * 10.0)
+        with watching(Watcher()):
+            (x * 3.0).backward()
+        assert called == [30.0]
+        assert x.grad == 60.0
 
     def test_only_functions_are_hooks(self):
         with pytest.raises(TypeError, match="callable"):
