@@ -17,9 +17,7 @@ from .graph import Each, Primitive
 from .operands import caller, operand, shape_of, xp
 from .typing import Decorator, Operation
 
-__all__ = [
-    "PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of", "xp",
-]  # fmt: skip
+__all__ = ["PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of", "xp"]
 
 PRIMITIVES: dict[str, Primitive] = {}
 ONE: int = 1  # the partial derivative that passes a cotangent on unchanged

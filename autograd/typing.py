@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 __all__ = [
-    "Array", "Axis", "Cotangent", "DType", "Data", "Decorator", "Function", "Json", "Operand", "Operands", "Operation",
-    "Params", "Rule", "Shape", "Tangent", "Tree",
+    "Array", "Axis", "Cotangent", "DType", "Data", "Decorator", "Function", "Json", "Operand", "Operands",
+    "Operation", "Params", "Rule", "Shape", "Tangent", "Tree",
 ]  # fmt: skip
 
 Array: TypeAlias = np.ndarray[Any, Any]

@@ -21,42 +21,11 @@ if TYPE_CHECKING:
     from . import distributed
 
 __all__ = [
-    "ASGD",
-    "LAMB",
-    "LARS",
-    "LBFGS",
-    "SAM",
-    "SGD",
-    "AdaBelief",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "AveragedModel",
-    "Ftrl",
-    "Lion",
-    "Lookahead",
-    "Momentum",
-    "Muon",
-    "NAdam",
-    "NovoGrad",
-    "Optimizer",
-    "Prodigy",
-    "RAdam",
-    "RMSprop",
-    "Rprop",
-    "ScheduleFreeAdamW",
-    "ScheduleFreeSGD",
-    "Signum",
-    "Yogi",
-    "distributed",
-    "get_ema_avg_fn",
-    "get_swa_avg_fn",
-    "lr_scheduler",
-    "update_bn",
-]
+    "ASGD", "LAMB", "LARS", "LBFGS", "SAM", "SGD", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW",
+    "Adamax", "AveragedModel", "Ftrl", "Lion", "Lookahead", "Momentum", "Muon", "NAdam", "NovoGrad", "Optimizer",
+    "Prodigy", "RAdam", "RMSprop", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Signum", "Yogi", "distributed",
+    "get_ema_avg_fn", "get_swa_avg_fn", "lr_scheduler", "update_bn",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -18,15 +18,9 @@ from .terms import COMPARISONS, Term, called, named, number
 from .typeset import flattened, latex
 
 __all__ = [
-    "Names",
-    "formula",
-    "full_term",
-    "last_operation",
-    "names_by_identity",
-    "operands_and_options",
-    "operation_term",
+    "Names", "formula", "full_term", "last_operation", "names_by_identity", "operands_and_options", "operation_term",
     "term_of",
-]
+]  # fmt: skip
 
 LONGEST = 60  # nodes of a formula that is written in one piece
 INFIX = {"+", "-", "*", "/", "**", "@"}

@@ -16,8 +16,8 @@ from autograd.typing import Array, Data
 from .formatting import WHOLE, cut, format_array, format_number, format_shape, visible
 
 __all__ = [
-    "COMPARISONS", "Term", "called", "equation", "is_written_out", "named", "needs_parentheses", "number", "precedence",
-    "rows_of", "shortened", "tidy",
+    "COMPARISONS", "Term", "called", "equation", "is_written_out", "named", "needs_parentheses", "number",
+    "precedence", "rows_of", "shortened", "tidy",
 ]  # fmt: skip
 
 DIGITS_IN_ARRAY = 4  # few, so that matrices stay narrow

@@ -16,9 +16,8 @@ from autograd.extend import primitive, writes_into
 from autograd.typing import Array, Axis, Decorator, Operand, Operation
 
 __all__ = [
-    "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index",
-    "mean_cross_entropy_of_index", "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit",
-    "standardized",
+    "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index", "mean_cross_entropy_of_index",
+    "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit", "standardized",
 ]  # fmt: skip
 
 

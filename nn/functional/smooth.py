@@ -11,8 +11,10 @@ from autograd.typing import Operand
 
 from .checks import as_operand
 
-__all__ = ["gelu", "glu", "log_softmax", "logsigmoid", "mish", "silu", "softmax", "softmin", "softplus", "softsign",
-           "tanhshrink"]  # fmt: skip
+__all__ = [
+    "gelu", "glu", "log_softmax", "logsigmoid", "mish", "silu", "softmax", "softmin", "softplus", "softsign",
+    "tanhshrink",
+]  # fmt: skip
 
 ROOT_HALF = math.sqrt(0.5)
 DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)

@@ -29,6 +29,4 @@ from .fitting import fit
 from .history import History
 from .run import Run
 
-__all__ = [
-    "BestModel", "Callback", "EarlyStopping", "History", "JSONLines", "Run", "TensorBoard", "evaluate", "fit",
-]  # fmt: skip
+__all__ = ["BestModel", "Callback", "EarlyStopping", "History", "JSONLines", "Run", "TensorBoard", "evaluate", "fit"]

@@ -11,15 +11,9 @@ from . import functions
 from .base import Group, LRScheduler
 
 __all__ = [
-    "ExponentialLR",
-    "InverseSqrtLR",
-    "InverseTimeLR",
-    "LambdaLR",
-    "MultiStepLR",
-    "MultiplicativeLR",
-    "PolynomialLR",
+    "ExponentialLR", "InverseSqrtLR", "InverseTimeLR", "LambdaLR", "MultiStepLR", "MultiplicativeLR", "PolynomialLR",
     "StepLR",
-]
+]  # fmt: skip
 
 Lambda = Callable[[int], float]
 

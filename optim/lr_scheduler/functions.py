@@ -12,23 +12,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 __all__ = [
-    "anneal",
-    "constant",
-    "cosine",
-    "cosine_restarts",
-    "exponential_decay",
-    "inverse_sqrt",
-    "inverse_time_decay",
-    "linear",
-    "multistep_decay",
-    "one_cycle",
-    "polynomial",
-    "step_decay",
-    "swa_annealing",
-    "trapezoid",
-    "triangle",
+    "anneal", "constant", "cosine", "cosine_restarts", "exponential_decay", "inverse_sqrt", "inverse_time_decay",
+    "linear", "multistep_decay", "one_cycle", "polynomial", "step_decay", "swa_annealing", "trapezoid", "triangle",
     "warmup",
-]
+]  # fmt: skip
 
 
 def step_decay(t: int, step_size: int, gamma: float = 0.1) -> float:
