@@ -59,9 +59,8 @@ def install(kind: type[Any]) -> None:
 def _operator(kind: type[Any], function: Function, compute: Function) -> Callable[[Any, Any], Any]:
     """Return an operation of two floats as an operator."""
     op, new, plain = PRIMITIVES[function.__name__], object.__new__, kind.plain
-    partner: type[Any] | None = (
-        None if function is ew.power else kind
-    )  # an exponent that needs a gradient may bring a warning
+    # An exponent that requires a gradient may cause a warning, which only `power` gives.
+    partner: type[Any] | None = None if function is ew.power else kind
 
     def apply(self: Any, other: Any) -> Any:
         if type(other) is partner:
