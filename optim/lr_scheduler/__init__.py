@@ -11,34 +11,20 @@
 `functions` contains the curves; `preview`, `sparkline` and `plot` show a schedule without an optimizer.
 """
 
-from . import functions
-from .anneal import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
-from .base import LRScheduler, Rates
-from .combine import (
-    ChainedScheduler,
-    ConstantLR,
-    LinearLR,
-    SequentialLR,
-    TrapezoidLR,
-    WarmupLR,
-)
-from .curve import plot, preview, sparkline
-from .cycle import CyclicLR, OneCycleLR
-from .decay import (
-    ExponentialLR,
-    InverseSqrtLR,
-    InverseTimeLR,
-    LambdaLR,
-    MultiplicativeLR,
-    MultiStepLR,
-    PolynomialLR,
-    StepLR,
-)
-from .plateau import ReduceLROnPlateau
+from . import anneal, base, combine, curve, cycle, decay, functions, plateau
+from .anneal import *
+from .base import *
+from .combine import *
+from .curve import *
+from .cycle import *
+from .decay import *
+from .plateau import *
 
-__all__ = [
-    "SWALR", "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",
-    "ExponentialLR", "InverseSqrtLR", "InverseTimeLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
-    "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "Rates", "ReduceLROnPlateau", "SequentialLR", "StepLR",
-    "TrapezoidLR", "WarmupLR", "functions", "plot", "preview", "sparkline",
-]  # fmt: skip
+__all__ = ["functions"]
+__all__ += anneal.__all__
+__all__ += base.__all__
+__all__ += combine.__all__
+__all__ += curve.__all__
+__all__ += cycle.__all__
+__all__ += decay.__all__
+__all__ += plateau.__all__
