@@ -132,8 +132,8 @@ def _after_hooks(node: Node, g: Any) -> Any:
 def owned(g: Any, node: Node, given: set[int]) -> Any:
     """Return `g` as an array of the leaf's dtype that shares memory with no other array."""
     like = node._data
-    if isinstance(g, Node):
-        g = g._data
+    if isinstance(g, Node):  # given as `gradient`
+        g = np.array(g._data)
     if type(like) is float:
         return float(g)
     fresh = type(g) is np.ndarray and g.dtype == like.dtype and g.base is None and g.flags.c_contiguous

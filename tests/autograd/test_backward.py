@@ -245,6 +245,15 @@ class TestStorage:
         x.zero_grad()
         w.zero_grad()
 
+    def test_a_gradient_given_as_a_node_is_copied_in_the_dtype_of_the_leaf(self):
+        for dtype in (np.float64, np.float32):
+            for function in (lambda x: x, lambda x: x + 1.0):
+                x, given = variable(2, dtype=dtype), Tensor([1.0, 2.0])
+                function(x).backward(given)
+                assert x.grad.dtype == dtype
+                assert x.grad.tolist() == [1.0, 2.0]
+                assert not np.shares_memory(x.grad, given.data)
+
 
 class TestRefusals:
     def test_more_than_one_number(self):
