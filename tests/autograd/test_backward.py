@@ -1,12 +1,16 @@
 """The backward pass: what it sums, what it stores, what it refuses."""
 
 import contextlib
+import os
+import threading
+import warnings
 
 import numpy as np
 import pytest
 
 import autograd as ag
 from autograd import Tensor, Value, gradients, no_grad
+from autograd.backward import storing
 from autograd.extend import apply, elementwise, linear, primitive
 from autograd.recording import Watch, watching
 from autograd.reverse import reverse_pass
@@ -253,6 +257,26 @@ class TestStorage:
                 assert x.grad.dtype == dtype
                 assert x.grad.tolist() == [1.0, 2.0]
                 assert not np.shares_memory(x.grad, given.data)
+
+    def test_the_lock_of_gradients_is_free_in_a_forked_process(self):
+        held, forked = threading.Event(), threading.Event()
+
+        def hold():
+            with storing:
+                held.set()
+                forked.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # a process with several threads is forked
+            pid = os.fork()
+        if pid == 0:
+            os._exit(0 if storing.acquire(blocking=False) else 1)
+        forked.set()
+        thread.join()
+        assert os.waitpid(pid, 0)[1] == 0
 
 
 class TestRefusals:

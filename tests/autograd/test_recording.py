@@ -11,6 +11,7 @@ import pytest
 
 import autograd as ag
 from autograd import Tensor, Value, enable_grad, is_grad_enabled, no_grad
+from autograd.recording import Watch, watching
 
 
 def records():
@@ -356,3 +357,58 @@ class TestLeftElsewhere:
             return records()
 
         assert asyncio.run(main())
+
+
+class Notified(Watch):
+    """A watcher that lists the reads and writes of which it is notified."""
+
+    def __init__(self):
+        self.reads, self.writes = [], []
+
+    def on_read(self, node, how):
+        self.reads.append((node, how))
+
+    def on_write(self, how):
+        self.writes.append(how)
+
+
+@pytest.mark.parametrize("kind", [Value, Tensor])
+@pytest.mark.parametrize(
+    ("read", "how"),
+    [
+        (lambda x: x.data, "the data"),
+        (lambda x: x.numpy(), "numpy()"),
+        (lambda x: x.item(), "item(), float() or int()"),
+        (float, "item(), float() or int()"),
+        (int, "item(), float() or int()"),
+        (bool, "the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())"),
+        (lambda x: x.__reduce__(), "a copy or pickle"),
+    ],
+)
+def test_a_watcher_is_notified_of_each_read_of_a_value(kind, read, how):
+    x = kind(2.0)
+    with watching(Notified()) as watcher:
+        read(x)
+    ((node, found),) = watcher.reads
+    assert node is x
+    assert found == how
+
+
+def test_a_watcher_is_notified_of_a_conversion_to_an_array():
+    x = Tensor([2.0])
+    with watching(Notified()) as watcher:
+        assert np.asarray(x).tolist() == [2.0]
+    ((node, how),) = watcher.reads
+    assert node is x
+    assert how == "an array"
+
+
+@pytest.mark.parametrize("make", [Value, lambda data: Tensor(data, requires_grad=True)])
+def test_a_watcher_is_notified_of_each_change_of_a_gradient(make):
+    x = make(2.0)
+    y = x * 3.0
+    with watching(Notified()) as watcher:
+        y.backward()
+        x.zero_grad()
+        x.grad = None
+    assert watcher.writes == ["calls backward()", "calls zero_grad()", "assigns to .grad"]
