@@ -215,7 +215,7 @@ def test_other_graphs_go_the_general_way(kind):
 
 def test_graphs_of_plain_floats_go_the_fast_way():
     x, y = Value(2.0), Value(3.0)
-    mixed = ag.add(ag.multiply(x, y), ag.leaky_relu(-x, 0.1)) + x.tanh() * ag.negative(2.0 - y)
+    mixed = ag.add(ag.multiply(x, y), ag.leaky_relu(-x, 0.1) * 3.0) + x.tanh() * ag.negative(2.0 - y)
     assert mixed.args[0]._y is TUPLES
     assert fast_floats.backward(mixed, 1.0)
     order = topological_order(mixed)
@@ -223,6 +223,18 @@ def test_graphs_of_plain_floats_go_the_fast_way():
     found = reverse_pass(order, {mixed: 1.0})
     assert [bits(node.grad) for node in order] == [bits(found[node]) for node in order]
     assert all(leaf.stamp == id(leaf.data) for leaf in (x, y))
+
+
+@ag.extend.elementwise(1)
+def shifted(x):
+    return x + 1.0
+
+
+def test_a_constant_partial_of_one_operand_passes_the_gradient_on(monkeypatch):
+    monkeypatch.setattr(shifted.primitive, "partials", shifted.primitive.rules)
+    x = Value(2.0)
+    assert fast_floats.backward(shifted(x) * 3.0, 1.0)
+    assert x.grad == 3.0
 
 
 class NamedValue(Value):
