@@ -225,6 +225,14 @@ def test_graphs_of_plain_floats_go_the_fast_way():
     assert all(leaf.stamp == id(leaf.data) for leaf in (x, y))
 
 
+def test_a_zero_gradient_is_positive_on_leaves_and_keeps_its_sign_on_results():
+    x = Value(2.0)
+    y = x * 1.0
+    assert fast_floats.backward(y * -0.0, 1.0)
+    assert bits(x.grad) == bits(0.0)
+    assert bits(y.grad) == bits(-0.0)
+
+
 @ag.extend.elementwise(1)
 def shifted(x):
     return x + 1.0
