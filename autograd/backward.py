@@ -115,8 +115,7 @@ def store(found: dict[Node, Any], keep_nodes: bool) -> None:
         mistakes.advise_zero_grad(late)
     for node, g in fresh:  # nothing can fail from here on
         node._grad = g
-        if node.op is None:
-            node.stamp = -id(node._data) if node in mixed else id(node._data)
+        node.stamp = -id(node._data) if node in mixed else id(node._data)
 
 
 def gradients(
