@@ -43,7 +43,7 @@ TESTS = [
     "test_methods", "test_numpy_protocol", "test_checkpointing", "transforms/test_transforms",
     "diagnostics/test_mistakes", "operations/test_kinks", "operations/test_object_arrays", "operations/test_errors",
     "diagnostics/test_anomaly", "checking/test_gradcheck", "test_errors", "checking/test_verify",
-    "operations/test_values", "test_corners", "operations/test_primitives", "test_random_graphs",
+    "operations/test_values", "tape/test_compiled", "test_corners", "operations/test_primitives", "test_random_graphs",
 ]  # fmt: skip
 QUICK = "not million and not small_stack and not recursive and not thousand"
 
