@@ -16,6 +16,7 @@ from .graph import Node, topological_order
 from .recording import callback, is_recording, notify_write
 from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
+from .typing import Cotangent
 
 __all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
 
@@ -23,7 +24,7 @@ storing: Any = threading.RLock()  # several threads may add to the gradient of o
 os.register_at_fork(after_in_child=storing._at_fork_reinit)  # as `threading` does itself
 
 
-def seed_of(root: Node, gradient: Any) -> Any:
+def seed_of(root: Node, gradient: Cotangent | None) -> Any:
     """Return the cotangent to start from at `root`."""
     shape = shape_of(root)
     if gradient is None:
@@ -44,7 +45,7 @@ def seed_of(root: Node, gradient: Any) -> Any:
     return gradient
 
 
-def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) -> None:
+def backward(root: Node, gradient: Cotangent | None = None, *, create_graph: bool = False) -> None:
     """Compute the gradient of `root` with respect to every variable it depends on, into their `.grad`.
 
     Parameters
@@ -98,10 +99,10 @@ def backward(root: Node, gradient: Any = None, *, create_graph: bool = False) ->
         store(found, create_graph)
 
 
-def store(found: dict[Node, Any], keep_nodes: bool) -> None:
+def store(found: dict[Node, Cotangent], keep_nodes: bool) -> None:
     """Write the gradients of a finished pass; all of them are prepared before the first is assigned."""
     given: set[int] = set()
-    fresh: list[tuple[Node, Any]] = []
+    fresh: list[tuple[Node, Cotangent]] = []
     mixed: dict[Node, int] = {}  # leaves whose gradient dates from before their last update
     for node, g in found.items():
         if not keep_nodes:
@@ -177,7 +178,7 @@ def gradients(
     refuse_modified(order)
     if create_graph:
         refuse_updated(order)
-    cotangent: dict[Node, Any] = {}
+    cotangent: dict[Node, Cotangent] = {}
     for root, seed in zip(roots, seeds, strict=True):
         start = seed_of(root, seed)
         cotangent[root] = cotangent[root] + start if root in cotangent else start

@@ -11,13 +11,14 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from .messages import with_operation
 from .recording import Watch, current_mode, settled_mode
+from .typing import Cotangent, Data, Operands, Operation, Params
 
 __all__ = ["KINDS", "Node", "Primitive", "apply", "make_leaf", "record", "set_operation", "topological_order"]
 
 T = TypeVar("T")
 Each = Callable[[int], Any] | None
 
-NO_PARAMS: Mapping[str, Any] = {}
+NO_PARAMS: Params = {}
 
 # The class of node that holds a result of each type, and how the result is converted first (None: not at all).
 # `value` and `tensor` fill it in, which is how results get their class without an import from here.
@@ -32,7 +33,7 @@ class Primitive:
     def __init__(
         self,
         name: str,
-        forward: Callable[..., Any],
+        forward: Operation,
         rules: tuple[Any, ...],
         *,
         symbol: str = "",
@@ -41,7 +42,7 @@ class Primitive:
         forms: Mapping[str, Any] = NO_PARAMS,
     ) -> None:
         self.name: str = name
-        self.forward: Callable[..., Any] = forward  # of floats and arrays
+        self.forward: Operation = forward  # of floats and arrays
         self.rules: tuple[Any, ...] = rules  # one per operand; None where no gradient passes
         self.symbol: str = symbol or name  # in pictures and formulas
         self.each: Each = each  # for any number of operands: the rule of operand i
@@ -54,7 +55,7 @@ class Primitive:
         """Return one rule for each of `count` operands."""
         return self.rules if self.each is None else tuple(map(self.each, range(count)))
 
-    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
         """Return the share of the cotangent `g` of the result `y` that `rule` assigns to its operand."""
         raise NotImplementedError
 
@@ -121,8 +122,8 @@ class Node:
     #   by `fast_floats`, two operands:   _x, _y = args,             _a, _b = values
     __slots__ = ("__weakref__", "_a", "_b", "_data", "_grad", "_requires_grad", "_x", "_y", "notes", "op", "stamp")
 
-    _data: Any
-    _grad: Any
+    _data: Data
+    _grad: Cotangent
     _requires_grad: bool
     _x: Any
     _y: Any
@@ -140,21 +141,21 @@ class Node:
     retains_grad: _Note[bool] = _Note()  # whether `.grad` is kept although the node was computed
 
     @property
-    def args(self) -> tuple[Any, ...]:
+    def args(self) -> Operands:
         """The operands."""
         if self._y is TUPLES:
             return self._x  # type: ignore[no-any-return]
         return (self._x,) if self._y is NOTHING else (self._x, self._y)
 
     @property
-    def raw(self) -> tuple[Any, ...]:
+    def raw(self) -> tuple[Data, ...]:
         """The recorded values of the operands."""
         if self._y is TUPLES:
             return self._a  # type: ignore[no-any-return]
         return (self._a,) if self._y is NOTHING else (self._a, self._b)
 
     @property
-    def params(self) -> Mapping[str, Any]:
+    def params(self) -> Params:
         """The keyword parameters of the operation."""
         return self._b if self._y is TUPLES or self._y is NOTHING else NO_PARAMS
 
@@ -169,7 +170,7 @@ class Node:
         return self.op is None
 
 
-def make_leaf(node: Node, data: Any, requires_grad: bool, name: str = "") -> None:
+def make_leaf(node: Node, data: Data, requires_grad: bool, name: str = "") -> None:
     """Initialise a node that no operation computed."""
     kind = type(node)
     node._data = data
@@ -181,14 +182,14 @@ def make_leaf(node: Node, data: Any, requires_grad: bool, name: str = "") -> Non
 
 
 def set_operation(
-    node: Node, op: Primitive | None, args: tuple[Any, ...] = (), raw: tuple[Any, ...] = (), params: Any = NO_PARAMS
+    node: Node, op: Primitive | None, args: Operands = (), raw: tuple[Data, ...] = (), params: Any = NO_PARAMS
 ) -> None:
     """Let a node refer to the operation that computed it, or to none."""
     node.op = op
     node._x, node._y, node._a, node._b = args, TUPLES, raw, params
 
 
-def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: Mapping[str, Any], data: Any) -> Node:
+def record(op: Primitive, args: Operands, raw: tuple[Data, ...], params: Params, data: Data) -> Node:
     """Return the node of ``data = op(*raw, **params)``, with its operands if a gradient can pass through it."""
     try:
         kind, convert = KINDS[type(data)]
@@ -223,7 +224,7 @@ def record(op: Primitive, args: tuple[Any, ...], raw: tuple[Any, ...], params: M
     return node
 
 
-def apply(op: Primitive, args: tuple[Any, ...], params: Mapping[str, Any] = NO_PARAMS) -> Any:
+def apply(op: Primitive, args: Operands, params: Params = NO_PARAMS) -> Any:
     """Compute `op` on floats, arrays and nodes; the result is a node if an operand is one.
 
     Examples

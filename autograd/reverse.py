@@ -15,21 +15,22 @@ from .graph import Node, make_leaf
 from .operations.broadcasting import astype, product_if_taken, sum_to
 from .recording import Watch, current_mode, enable_grad, with_watch
 from .rules import ONE, Elementwise, shape_of
+from .typing import Cotangent, Data, Operands, Rule
 
 __all__ = ["Visit", "fitted", "owned", "reverse_pass", "share_of"]
 
-Visit = Callable[[Node, Node, Any, Any, Any, Any], None]
+Visit = Callable[[Node, Node, Rule, Cotangent, Cotangent, Cotangent], None]
 
 
 def reverse_pass(
     order: Sequence[Node],
-    cotangent: dict[Node, Any],
+    cotangent: dict[Node, Cotangent],
     wanted: set[Node] | None = None,
     *,
     create_graph: bool = False,
     keep: frozenset[Node] = frozenset(),
     visit: Visit | None = None,
-) -> dict[Node, Any]:
+) -> dict[Node, Cotangent]:
     r"""Pull cotangents through a graph, from results to operands.
 
     .. math:: \bar x = \sum_{y \,:\, x \in \mathrm{args}(y)} \bar y \, \frac{\partial y}{\partial x}
@@ -59,7 +60,7 @@ def reverse_pass(
             return reverse_pass(order, cotangent, wanted, create_graph=True, keep=keep, visit=visit)
     visit = with_watch(visit)
     is_wanted: Callable[[Node], bool] = attrgetter("_requires_grad") if wanted is None else wanted.__contains__
-    finished: dict[Node, Any] = {}
+    finished: dict[Node, Cotangent] = {}
     below_mask: set[Node] = set()
     for node in reversed(order):
         g = cotangent.pop(node, None)
@@ -85,7 +86,7 @@ def reverse_pass(
     return {node: _as_node(g, node) for node, g in finished.items()} if create_graph else finished
 
 
-def share_of(node: Node, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], like: Any, masked: bool = False) -> Any:
+def share_of(node: Node, rule: Any, g: Cotangent, y: Data, inputs: Operands, like: Data, masked: bool = False) -> Data:
     """Return the share of the cotangent `g` of a node that `rule` assigns to its operand, given result and operands.
 
     The share has the shape and dtype of `like`, the value of the operand.  If `masked`, a zero in `g` may mean that an
@@ -103,7 +104,7 @@ def share_of(node: Node, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], lik
     return fitted(share, like)
 
 
-def fitted(share: Any, like: Any) -> Any:
+def fitted(share: Cotangent, like: Data) -> Cotangent:
     """Return a share of cotangent in the shape and dtype of its operand: the only place that undoes broadcasting."""
     shape = like.shape if type(like) is np.ndarray else None
     if shape_of(share) != shape:
@@ -113,7 +114,7 @@ def fitted(share: Any, like: Any) -> Any:
     return share
 
 
-def _after_hooks(node: Node, g: Any) -> Any:
+def _after_hooks(node: Node, g: Cotangent) -> Cotangent:
     """Return the cotangent that the hooks of a node pass on."""
     mode = current_mode()
     for hook in node.notes.hooks:
@@ -129,7 +130,7 @@ def _after_hooks(node: Node, g: Any) -> Any:
     return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the array it was given
 
 
-def owned(g: Any, node: Node, given: set[int]) -> Any:
+def owned(g: Cotangent, node: Node, given: set[int]) -> Cotangent:
     """Return `g` as an array of the leaf's dtype that shares memory with no other array."""
     like = node._data
     if isinstance(g, Node):  # given as `gradient`
@@ -143,7 +144,7 @@ def owned(g: Any, node: Node, given: set[int]) -> Any:
     return g
 
 
-def _as_node(g: Any, like: Node) -> Node:
+def _as_node(g: Cotangent, like: Node) -> Node:
     """Return a cotangent as a node; a plain value becomes a leaf of the class of `like`."""
     if isinstance(g, Node):
         return g

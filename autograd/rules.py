@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from .forms import checked_forms
 from .graph import Each, Primitive
 from .operands import caller, operand, shape_of, xp
-from .typing import Decorator, Operation
+from .typing import Cotangent, Data, Decorator, Operands, Operation, Params
 
 __all__ = ["PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand", "primitive", "shape_of", "xp"]
 
@@ -30,10 +30,10 @@ class Elementwise(Primitive):
 
     __slots__ = ()
 
-    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
         return g * self.partial(rule, y, inputs, params)
 
-    def partial(self, rule: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    def partial(self, rule: Any, y: Data, inputs: Operands, params: Params) -> Any:
         """Return the partial derivative; IEEE's inf or nan where Python raises an error for floats."""
         if rule is ONE:
             return 1.0
@@ -56,7 +56,7 @@ class Linear(Primitive):
 
     joint: bool
 
-    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
         return rule(g, y, *inputs, **params)
 
 
@@ -65,7 +65,7 @@ class Pullback(Primitive):
 
     __slots__ = ()
 
-    def pull(self, rule: Any, g: Any, y: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+    def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
         share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)
         if type(share) is np.ndarray:
             for value in (y, *inputs):  # writing into a gradient must not change a recorded value
