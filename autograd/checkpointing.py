@@ -10,10 +10,10 @@ import numpy as np
 
 from .backward import between, reverse_pass
 from .graph import KINDS, Node, record, topological_order
+from .masking import Recomputed
 from .operations.indexing import getitem
 from .operations.shaping import reshape
 from .recording import enable_grad, is_grad_enabled, is_recording, no_grad, raw_data, watching
-from .rules import Pullback
 from .transforms.forward import zero
 from .transforms.nested import Rebuild, flatten
 from .typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree
@@ -88,7 +88,7 @@ def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
     return checkpointed
 
 
-class _Segment(Pullback):
+class _Segment(Recomputed):
     """One call of a function as an operation, whose pullback calls the function again."""
 
     __slots__ = ("arguments", "captured", "count", "f", "kwargs", "live", "rebuild", "rng", "state")
@@ -161,16 +161,16 @@ class _Segment(Pullback):
         shares: list[Cotangent] = []
 
         def rule(i: int) -> Operation:
-            def pullback(g: Cotangent, y: Operand, *inputs: Operand) -> Cotangent:
+            def pullback(g: Cotangent, y: Operand, *inputs: Operand, masked: bool = False) -> Cotangent:
                 if not shares:
-                    shares.extend(self.cotangents(g, y, inputs))
+                    shares.extend(self.cotangents(g, y, inputs, masked))
                 return shares[i]
 
             return pullback
 
         return tuple([rule(i) for i in range(count)])
 
-    def cotangents(self, g: Cotangent, y: Operand, inputs: Operands) -> list[Cotangent]:
+    def cotangents(self, g: Cotangent, y: Operand, inputs: Operands, masked: bool) -> list[Cotangent]:
         """Compute the function again on a separate graph, and return the cotangents of all inputs."""
         count = self.count
         with enable_grad():
@@ -188,7 +188,7 @@ class _Segment(Pullback):
             for v, part in zip(variables, _unpacked(g, variables), strict=True):
                 cotangent[v] = cotangent[v] + part if v in cotangent else part
             create_graph = any(isinstance(x, Node) for x in (y, *inputs))
-            reverse_pass(order, cotangent, between(order, inner), create_graph=create_graph)
+            reverse_pass(order, cotangent, between(order, inner), create_graph=create_graph, masked=masked)
             shares = [cotangent.get(x) for x in inner]
             return [zero(x) if s is None else s for s, x in zip(shares, inputs, strict=True)]
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, make_leaf
-from .operations.broadcasting import astype, product_if_taken, sum_to
+from .masking import share_below_mask
+from .operations.broadcasting import fitted
 from .recording import Watch, current_mode, enable_grad, with_watch
-from .rules import ONE, Elementwise, shape_of
+from .rules import ONE, shape_of
 from .typing import Cotangent, Data, Operands, Rule
 
 __all__ = ["Visit", "fitted", "owned", "reverse_pass", "share_of"]
@@ -30,6 +31,7 @@ def reverse_pass(
     create_graph: bool = False,
     keep: frozenset[Node] = frozenset(),
     visit: Visit | None = None,
+    masked: bool = False,
 ) -> dict[Node, Cotangent]:
     r"""Pull cotangents through a graph, from results to operands.
 
@@ -49,6 +51,8 @@ def reverse_pass(
         Computed nodes whose cotangent is returned too.
     visit : callable, optional
         Called as ``visit(node, arg, rule, g, share, total)`` for each edge from a node to an operand.
+    masked : bool
+        Whether the roots are below a `where` of another graph.
 
     Returns
     -------
@@ -57,11 +61,11 @@ def reverse_pass(
     """
     if create_graph and not current_mode():  # requested inside no_grad
         with enable_grad():
-            return reverse_pass(order, cotangent, wanted, create_graph=True, keep=keep, visit=visit)
+            return reverse_pass(order, cotangent, wanted, create_graph=True, keep=keep, visit=visit, masked=masked)
     visit = with_watch(visit)
     is_wanted: Callable[[Node], bool] = attrgetter("_requires_grad") if wanted is None else wanted.__contains__
     finished: dict[Node, Cotangent] = {}
-    below_mask: set[Node] = set()
+    below_mask: set[Node] = set(cotangent) if masked else set()
     for node in reversed(order):
         g = cotangent.pop(node, None)
         if g is None:
@@ -93,8 +97,8 @@ def share_of(node: Node, rule: Any, g: Cotangent, y: Data, inputs: Operands, lik
     element was not taken, and the share is zero there even if the partial derivative is infinite or nan.
     """
     op: Any = node.op
-    if masked and isinstance(op, Elementwise):
-        share = product_if_taken(g, op.partial(rule, y, inputs, node.params))
+    if masked:
+        share = share_below_mask(node, rule, g, y, inputs, like)
     else:
         share = g if rule is ONE else op.pull(rule, g, y, inputs, node.params)
     if type(share) is type(like) and (
@@ -102,16 +106,6 @@ def share_of(node: Node, rule: Any, g: Cotangent, y: Data, inputs: Operands, lik
     ):  # the usual case, without the calls below
         return share
     return fitted(share, like)
-
-
-def fitted(share: Cotangent, like: Data) -> Cotangent:
-    """Return a share of cotangent in the shape and dtype of its operand: the only place that undoes broadcasting."""
-    shape = like.shape if type(like) is np.ndarray else None
-    if shape_of(share) != shape:
-        share = sum_to(share, shape)
-    if shape is not None and share.dtype != like.dtype:
-        share = astype(share, like.dtype)
-    return share
 
 
 def _after_hooks(node: Node, g: Cotangent) -> Cotangent:

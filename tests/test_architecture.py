@@ -18,9 +18,9 @@ PACKAGES = ("autograd", "nn", "optim")
 ORDER = {
     "autograd": (
         "typing", "recording", "messages", "forms", "graph", "diagnostics", "groups", "operands", "rules", "extend",
-        "operations", "reverse", "numpy_protocol", "dtypes", "methods", "fast_floats", "backward", "variable", "tensor",
-        "value", "transforms", "checkpointing", "checking", "tape", "explaining", "drawing", "cli", "__init__",
-        "__main__",
+        "operations", "masking", "reverse", "numpy_protocol", "dtypes", "methods", "fast_floats", "backward",
+        "variable", "tensor", "value", "transforms", "checkpointing", "checking", "tape", "explaining", "drawing",
+        "cli", "__init__", "__main__",
     ),
     "nn": (
         "_check", "typing", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module",

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd.rules import linear, nondifferentiable, shape_of, xp
-from autograd.typing import Operand, Shape
+from autograd.typing import Cotangent, Data, Operand, Shape
 
 __all__ = ["astype", "broadcast_to"]
 
@@ -98,3 +98,13 @@ def full_like(a: Operand, fill_value: Operand) -> Operand:
     array([3., 3.])
     """
     return astype(broadcast_to(fill_value, shape_of(a)), getattr(a, "dtype", np.float64))
+
+
+def fitted(share: Cotangent, like: Data) -> Cotangent:
+    """Return a share of cotangent in the shape and dtype of its operand: the only place that undoes broadcasting."""
+    shape = like.shape if type(like) is np.ndarray else None
+    if shape_of(share) != shape:
+        share = sum_to(share, shape)
+    if shape is not None and share.dtype != like.dtype:
+        share = astype(share, like.dtype)
+    return share

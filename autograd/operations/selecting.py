@@ -57,6 +57,12 @@ def minimum(x: Operand, y: Operand) -> Operand:
 def where(mask: Operand, x: Operand, y: Operand) -> Operand:
     """Return `x` where `mask` is true and `y` elsewhere; the values not taken do not contribute to the gradient.
 
+    This holds even if these values or the derivatives of the operations that they come from are infinite or nan.
+
+    Notes
+    -----
+    A program of `compile` cannot branch on values: there it holds for elementwise operations only.
+
     Examples
     --------
     >>> from autograd import Tensor
