@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from autograd import Tensor
+from nn.typing import ArrayLike
 
 from .random import Rng, as_generator
 from .validation import checked_range
@@ -74,7 +74,7 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[mode == "fan_out"]
 
 
-def _assign(tensor: Tensor, array: npt.ArrayLike) -> Tensor:
+def _assign(tensor: Tensor, array: ArrayLike) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"an initializer expects a Tensor or Parameter, got {type(tensor).__name__}")
     tensor.data = np.array(np.broadcast_to(array, tensor.shape), dtype=tensor.dtype)

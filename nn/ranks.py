@@ -24,6 +24,7 @@ import numpy as np
 import autograd as ag
 from autograd.extend import linear, raw_data
 from autograd.typing import Array, Operand
+from nn.typing import Comm
 
 __all__ = ["all_sum", "batch_statistics", "draw_rows", "shared"]
 
@@ -46,7 +47,7 @@ class LocalBatch:
 class SharedBatch(LocalBatch):
     """One rank's rows of a batch that the ranks of a communicator share."""
 
-    def __init__(self, comm: Any) -> None:
+    def __init__(self, comm: Comm) -> None:
         self.comm = comm
 
     def statistics(self, x: Operand) -> Statistics:
@@ -89,7 +90,7 @@ def _unbiased(x: Array) -> tuple[Array, Array]:
 
 
 @contextlib.contextmanager
-def shared(comm: Any) -> Iterator[None]:
+def shared(comm: Comm | None) -> Iterator[None]:
     """Treat batches inside as parts of one that all ranks share.
 
     Parameters
@@ -146,7 +147,7 @@ def draw_rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) 
 
 
 @linear(lambda g, y, x, comm: all_sum(g, comm=comm), symbol="Σ ranks")
-def all_sum(x: Operand, comm: Any = None) -> Any:
+def all_sum(x: Operand, comm: Comm | None = None) -> Any:
     """Return the sum of an array over all ranks, on each of them; every rank must call.
 
     The operation is its own adjoint: a change here affects the losses of all ranks.

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from autograd import Node, Tensor, Value
 from autograd.extend import raw_data
 from autograd.typing import Array, Operand
+from nn.typing import ArrayLike
 
 from .module import Module, Parameter, index_text
 from .random import Rng, as_generator, is_seeded
@@ -166,7 +166,7 @@ def _elements(x: Operand) -> Operand:
     return x.elements() if isinstance(x, Tensor) else x
 
 
-def as_values(array: npt.ArrayLike, name: str = "", requires_grad: bool = True) -> Array:
+def as_values(array: ArrayLike, name: str = "", requires_grad: bool = True) -> Array:
     """Return an array as an object array of `Value`s.
 
     Parameters

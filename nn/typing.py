@@ -2,21 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
-import numpy.typing as npt
+from numpy.typing import ArrayLike, DTypeLike
 
 from autograd import Tensor, Value
 from autograd.typing import Array, Operand
 
-__all__ = ["DType", "Hook", "Initializer", "Leaf", "Metric", "Parameters", "Trainable"]
+__all__ = [
+    "ArrayLike", "Axes", "Batch", "Comm", "DType", "Examples", "Figure", "Hook", "Index", "Indexable",
+    "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics", "Optimizer", "Parameters", "Print", "Rows",
+    "Settings", "State", "Trainable",
+]  # fmt: skip
 
-DType: TypeAlias = npt.DTypeLike | None  # an argument; None is the default dtype
+DType: TypeAlias = DTypeLike | None  # an argument; None is the default dtype
+State: TypeAlias = dict[str, Any]  # as returned by `state_dict`
+Print: TypeAlias = Callable[[str], None]  # the function that receives the lines of a report
+Settings: TypeAlias = dict[str, Any]  # options and results by name, as in a JSON file
+Figure: TypeAlias = Any  # of matplotlib, which has no annotations
+Axes: TypeAlias = Any  # of matplotlib
 
 Leaf: TypeAlias = Tensor | Value
 Parameters: TypeAlias = Leaf | Iterable[Leaf]  # an argument: one parameter or several
 Trainable: TypeAlias = Leaf | Array  # an attribute of a module: a parameter, or an array of `Value`s
 Initializer: TypeAlias = Callable[..., Tensor]
 Hook: TypeAlias = Callable[..., Any]  # of a module and its arguments, outputs or gradients; see `Module`
+Loss: TypeAlias = Callable[..., Operand]  # of outputs and targets
 Metric: TypeAlias = Callable[[Operand, Operand], float]  # of outputs and targets
+Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | Mapping[str, str | Metric]
+
+Rows: TypeAlias = Sequence[int] | Array  # indices of rows
+Index: TypeAlias = int | slice | Array
+Batch: TypeAlias = Sequence[Operand]  # inputs, and the target last
+Loader: TypeAlias = Iterable[Batch]
+
+
+class Indexable(Protocol):
+    """A data set: `nn.data.Dataset`, or any object with rows and a length."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+Examples: TypeAlias = Loader | Indexable | Sequence[ArrayLike]  # an argument: batches, a data set, or (X, y)
+
+
+class Optimizer(Protocol):
+    """The part of an optimizer that training uses."""
+
+    param_groups: list[dict[str, Any]]
+
+    def zero_grad(self) -> None:
+        """Clear the gradients."""
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters."""
+
+    def state_dict(self) -> State:
+        """Return everything needed to continue."""
+
+    def load_state_dict(self, state_dict: State) -> None:
+        """Restore a `state_dict`."""
+
+
+class Comm(Protocol):
+    """The part of an mpi4py communicator that training uses; `optim.distributed.Alone` is one, too."""
+
+    @property
+    def rank(self) -> int:
+        """The number of this process, from 0."""
+
+    @property
+    def size(self) -> int:
+        """The number of processes."""
+
+    def Allreduce(self, send: Any, recv: Any) -> None:  # noqa: N802 - mpi4py's name
+        """Store the sum of the arrays of all ranks in `recv`."""
+
+    def allreduce(self, number: Any) -> Any:
+        """Return the sum over all ranks."""
+
+    def allgather(self, item: Any) -> list[Any]:
+        """Return the objects of all ranks."""
+
+    def bcast(self, item: Any, root: int = 0) -> Any:
+        """Return the object of rank `root`."""

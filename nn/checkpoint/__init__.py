@@ -26,19 +26,20 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from nn.module import Module
 from nn.random import as_generator
+from nn.typing import State
 
 from .archive import CheckpointError, read_tree, write_tree
 from .files import FilePath, replacing
 
 __all__ = ["CheckpointError", "load", "save"]
 
-State = tuple[Any, dict[str, Any]]  # of a part: plain data, and a description
+Saved: TypeAlias = tuple[Any, State]  # of a part: plain data, and a description
 
 
 def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
@@ -82,7 +83,7 @@ def save(path: FilePath, model: Any = None, /, **parts: Any) -> None:
         write_tree(file, values, about)
 
 
-def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
+def load(path: FilePath, model: Any = None, /, **parts: Any) -> State:
     """Restore all parts of a run, or on any error none.
 
     Parameters
@@ -132,7 +133,7 @@ def load(path: FilePath, model: Any = None, /, **parts: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in targets}
 
 
-def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
+def _named(model: Any, parts: State) -> State:
     """Add a model given by position under the name 'model'."""
     if model is None:
         return parts
@@ -149,7 +150,7 @@ def _named(model: Any, parts: dict[str, Any]) -> dict[str, Any]:
 # -------------------------------------------------------------------------------------------------- one part
 
 
-def _state(part: Any) -> State:
+def _state(part: Any) -> Saved:
     """Return a part as plain data, and its description."""
     if isinstance(part, np.random.Generator):
         return part.bit_generator.state, {"kind": "generator"}
@@ -159,7 +160,7 @@ def _state(part: Any) -> State:
     return part.state_dict(), {"kind": "state", "class": type(part).__name__, "generators": own}
 
 
-def _generators(part: Any) -> dict[str, np.random.Generator]:
+def _generators(part: object) -> dict[str, np.random.Generator]:
     """Return the generators that the modules of a model draw from, by path."""
     found: dict[str, np.random.Generator] = {}
     if isinstance(part, Module):
@@ -172,7 +173,7 @@ def _generators(part: Any) -> dict[str, np.random.Generator]:
     return found
 
 
-def _restore_all(targets: dict[str, Any], found: dict[str, State]) -> None:
+def _restore_all(targets: State, found: dict[str, Saved]) -> None:
     """Restore every part; after a failure, restore the previous states."""
     for name, part in targets.items():
         _check(name, part, found)
@@ -187,7 +188,7 @@ def _restore_all(targets: dict[str, Any], found: dict[str, State]) -> None:
         undo.pop_all()
 
 
-def _check(name: str, part: Any, found: dict[str, State]) -> None:
+def _check(name: str, part: object, found: dict[str, Saved]) -> None:
     """Raise if the file does not contain a part, or contains another kind of it."""
     if name not in found:
         raise CheckpointError(f"it has no part {name!r}, only {', '.join(map(repr, found)) or 'nothing'}")
@@ -202,7 +203,7 @@ def _check(name: str, part: Any, found: dict[str, State]) -> None:
         raise CheckpointError(f"{name} was saved without the generators that this one has at {missing}")
 
 
-def _restore(part: Any, saved: State) -> None:
+def _restore(part: Any, saved: Saved) -> None:
     state, about = saved
     if isinstance(part, np.random.Generator):
         part.bit_generator.state = state

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autograd import no_grad
+from autograd.typing import Array
 from nn import checkpoint
 from nn.data.columns import Column
 from nn.functional import softmax
 from nn.layers.mlp import MLP
+from nn.module import Module
+from nn.typing import Settings
 
 __all__ = ["Trained", "load_run"]
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass
 class Trained:
     """A model with the encoding of its inputs and the scale of its outputs."""
 
-    model: Any
+    model: Module
     columns: list[Column]
     target: str
     classes: list[str] | None
     scale: tuple[Array, Array]  # mean and standard deviation of the inputs
     target_scale: tuple[float, float]
-    settings: dict[str, Any]
-    result: dict[str, Any] = field(default_factory=dict)
+    settings: Settings
+    result: Settings = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def inputs(self, features: Array) -> Array:
@@ -55,7 +55,7 @@ class Trained:
         )  # fmt: skip
 
 
-def built(inputs: int, outputs: int, settings: dict[str, Any]) -> MLP:
+def built(inputs: int, outputs: int, settings: Settings) -> MLP:
     """Return the untrained model of a run."""
     return MLP(inputs, [*settings["hidden"], outputs], activation=settings["activation"], rng=int(settings["seed"]))
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import optim
 from nn.data.csv_reader import parse_number
 from nn.layers import activation
+from nn.typing import Optimizer
 from nn.validation import checked_integer
 
 __all__ = ["OPTIMIZERS", "SCHEDULES", "arguments", "scheduled", "train_parser"]
@@ -26,7 +27,7 @@ SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "expo
 ACTIVATIONS = [name.lower() for name in activation.__all__]
 
 
-def scheduled(name: str, optimizer: Any, epochs: int, steps: int) -> Any:
+def scheduled(name: str, optimizer: Optimizer, epochs: int, steps: int) -> Any:
     """Return the argument `scheduler` of `fit` for a name in `SCHEDULES`."""
     total, s = epochs * steps, optim.lr_scheduler
     makers: dict[str, Callable[[], Any]] = {

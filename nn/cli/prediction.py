@@ -6,20 +6,20 @@ import argparse
 import csv
 import io
 import json
-from typing import Any
 
 import numpy as np
 
 from nn.checkpoint.files import write_text
 from nn.data.columns import encode, read_cells
 from nn.training.history import format_numbers
+from nn.typing import Print
 
 from .folder import load_run
 
 __all__ = ["predict", "report"]
 
 
-def predict(args: argparse.Namespace, out: Any) -> int:
+def predict(args: argparse.Namespace, out: Print) -> int:
     """Write a prediction for every row of a table: the class and its probabilities, or the value."""
     run = load_run(args.run)
     table = read_cells(args.table, args.delimiter, False if args.no_header else None)
@@ -41,7 +41,7 @@ def predict(args: argparse.Namespace, out: Any) -> int:
     return 0
 
 
-def report(args: argparse.Namespace, out: Any) -> int:
+def report(args: argparse.Namespace, out: Print) -> int:
     """Print data, model, result, diagnosis and files of a run."""
     run = load_run(args.run)
     result, settings = run.result, run.settings

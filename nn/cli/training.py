@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import autograd
+from autograd.typing import Array
 from nn import metrics
 from nn.checkpoint.files import write_text
 from nn.data import Standardizer, train_test_split
@@ -23,13 +24,13 @@ from nn.training import EarlyStopping, History, fit
 from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
 from nn.training.monitor.html_report import document, facts, monitored, table
+from nn.typing import Figure, Print, Settings
 
 from .folder import Trained, built
 from .options import OPTIMIZERS, default_rate, scheduled
 
 __all__ = ["train"]
 
-Array = np.ndarray[Any, Any]
 MIN_ROWS = 8
 
 
@@ -40,9 +41,9 @@ class Run:
     y: Array
     classes: list[str] | None
 
-    def __init__(self, args: argparse.Namespace, log: Any) -> None:
+    def __init__(self, args: argparse.Namespace, log: Print) -> None:
         self.args = args
-        self.log: Any = log
+        self.log: Print = log
 
     # ---------------------------------------------------------------------------------------------- the data
 
@@ -106,7 +107,7 @@ class Run:
             for name, rows in (("train", train), ("check", check), ("test", test))
         }
         self.test_rows = test
-        self.settings: dict[str, str | int | float | list[Any]] = {
+        self.settings: dict[str, str | int | float | list[int]] = {
             key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list)
         }
         self.settings["lr"] = args.lr or default_rate(args.optimizer)
@@ -140,7 +141,7 @@ class Run:
         self.trained.history = {key: list(values) for key, values in history.items()}
         return history
 
-    def measure(self, history: History) -> dict[str, Any]:
+    def measure(self, history: History) -> Settings:
         """Measure the trained model on the test rows, and store the result."""
         self.predicted: Array = self.trained.outputs(self.parts["test"][0])
         true = self.y[self.test_rows]
@@ -189,7 +190,7 @@ class Run:
         except (ImportError, RuntimeError) as error:
             self.log(f"skipped the {what}: {str(error).splitlines()[0]}")
 
-    def _result_figure(self) -> Any:
+    def _result_figure(self) -> Figure:
         true = self.y[self.test_rows]
         if self.classes is None:
             score = self.trained.result["test"]["r2"]
@@ -198,7 +199,7 @@ class Run:
         share = self.trained.result["test"]["accuracy"]
         return confusion_figure(counts, self.classes, f"{len(true)} test rows: {share:.1%} correct")
 
-    def _page(self, history: History, result: Any) -> None:
+    def _page(self, history: History, result: Figure) -> None:
         shown = {
             key: value
             for key, value in self.trained.result.items()
@@ -244,7 +245,7 @@ def make_folder(path: Path, make: bool = True) -> None:
         raise ValueError(f"cannot create the folder --out {path}: {error.strerror}") from None
 
 
-def train(args: argparse.Namespace, out: Any) -> int:
+def train(args: argparse.Namespace, out: Print) -> int:
     """Run the command; return its exit status."""
     run = Run(args, (lambda text: None) if args.json or args.quiet else out)
     make_folder(args.out, make=False)  # report a wrong name before a large table is read

@@ -11,11 +11,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file
+from nn.typing import DType
 
 __all__ = ["open_npy", "read_idx", "read_mnist"]
 
-Array = np.ndarray[Any, Any]
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 PIECE = 1 << 20
 
@@ -125,7 +126,7 @@ def _at_most(file: BinaryIO, count: int) -> bytes:
 
 
 def read_mnist(
-    folder: FilePath, train: bool = True, flatten: bool = True, dtype: Any = np.float32
+    folder: FilePath, train: bool = True, flatten: bool = True, dtype: DType = np.float32
 ) -> tuple[Array, Array]:
     """Return images and labels of MNIST, or of a set in the same four files (Fashion-MNIST, KMNIST).
 

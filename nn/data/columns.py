@@ -8,15 +8,16 @@ import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
+
+from autograd.typing import Array
+from nn.typing import State
 
 from .csv_reader import MISSING, CSVOptions, CSVReader, parse_number, sorted_labels
 
 __all__ = ["Cells", "Column", "encode", "encode_target", "infer_columns", "read_cells"]
 
-Array = np.ndarray[Any, Any]
 DELIMITERS = ",;\t| "
 DETECTION_LINES = 50
 MAX_LEVELS = 50  # distinct words in a column, each encoded as a column of its own
@@ -178,7 +179,7 @@ class Column:
             )
         return np.array(values, float)[:, None]
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the column as plain data, for the checkpoint."""
         return asdict(self)
 

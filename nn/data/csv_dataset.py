@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from autograd.typing import Array
 from nn.checkpoint.files import FilePath, replacing
+from nn.typing import Batch, Rows
 from nn.validation import checked_integer
 
 from .csv_index import CSVIndex, index_csv
 from .csv_reader import CSVOptions, CSVReader
-from .dataset import Batch, BatchDataset, as_batch
+from .dataset import BatchDataset, as_batch
 from .mapped import shard_of
 from .sampler import BlockSampler
 
 __all__ = ["CSVDataset"]
-
-Array = np.ndarray[Any, Any]
 
 
 class CSVDataset(BatchDataset):
@@ -111,7 +111,7 @@ class CSVDataset(BatchDataset):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def batch(self, rows: Any) -> Batch:
+    def batch(self, rows: Rows) -> Batch:
         """Return some rows: features, and the target if there is one."""
         places = np.asarray(rows) + self._rows.start
         which = places // self.index.block

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file
 from nn.validation import checked_integer
 
 __all__ = ["CSVIndex", "index_csv"]
 
-Array = np.ndarray[Any, Any]
 PIECE = 1 << 20
 NEWLINE, QUOTE, SPACE = 10, 34, 32
 

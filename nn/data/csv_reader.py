@@ -17,14 +17,15 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file
+from nn.typing import DType
 from nn.validation import checked_integer
 
 __all__ = [
     "MISSING", "CSVOptions", "CSVReader", "Table", "parse_number", "read_csv", "read_csv_chunks", "sorted_labels",
 ]  # fmt: skip
 
-Array = np.ndarray[Any, Any]
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 
 
@@ -65,7 +66,7 @@ def read_csv(
     delimiter: str = ",",
     missing: Sequence[str] = MISSING,
     fill: float | str | None = None,
-    dtype: Any = np.float64,
+    dtype: DType = np.float64,
     encoding: str = "utf-8-sig",
 ) -> Table:
     r"""Read a CSV file, also a compressed one (``.gz``), as features and a target.
@@ -184,7 +185,7 @@ class CSVOptions:
     delimiter: str = ","
     missing: Sequence[str] = MISSING
     fill: float | str | None = None
-    dtype: Any = np.float64
+    dtype: DType = np.float64
     encoding: str = "utf-8-sig"
 
     def __post_init__(self) -> None:
@@ -329,7 +330,7 @@ class CSVReader:
             hint = "; leave the column out by columns=[...]"
         raise self.fault(f"{cell[:40]!r} is not a finite number{hint}", i)
 
-    def label(self, row: list[str], i: int) -> Any:
+    def label(self, row: list[str], i: int) -> float | str:
         """Return the target of a line: a number, or with classes a label."""
         cell, classes = row[i], self.options.classes
         if classes is False:

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, Value
+from autograd.typing import Array, Operand
+from nn.typing import Batch, Index, Indexable, Rows
 
 __all__ = ["BatchDataset", "Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
 
-Array = np.ndarray[Any, Any]
-Batch = tuple[Array, ...]
 
-
-def as_array(data: Any, name: str = "data") -> Array:
+def as_array(data: Operand, name: str = "data") -> Array:
     """Return the data of an array, Tensor or list as an ndarray, without a copy if possible."""
     if isinstance(data, (Tensor, Value)):
         data = data.data
@@ -45,7 +44,7 @@ def same_length(arrays: tuple[Array, ...], names: tuple[str, ...] = ()) -> int:
     return lengths[0]
 
 
-def as_rows(rows: Any, count: int, owner: str, copy: bool = True) -> Array:
+def as_rows(rows: Rows, count: int, owner: str, copy: bool = True) -> Array:
     """Return indices of rows as an array; raise if one is out of range."""
     index = np.asarray(rows)
     if index.size == 0:
@@ -80,7 +79,7 @@ class Dataset:
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__, which returns one sample")
 
-    def batch(self, rows: Any) -> Batch:
+    def batch(self, rows: Rows) -> Batch:
         """Return the samples of some rows, each part stacked along a new first axis.
 
         Parameters
@@ -93,15 +92,19 @@ class Dataset:
         tuple of ndarray
             One array of n rows per part of a sample.
         """
-        samples = [self[int(i)] for i in rows]
-        parts = zip(*(s if isinstance(s, tuple) else (s,) for s in samples), strict=True)
-        return tuple([np.stack([as_array(entry) for entry in part]) for part in parts])
+        return _stacked(self, rows)
+
+
+def _stacked(dataset: Indexable, rows: Rows) -> Batch:
+    samples = [dataset[int(i)] for i in rows]
+    parts = zip(*(s if isinstance(s, tuple) else (s,) for s in samples), strict=True)
+    return tuple([np.stack([as_array(entry) for entry in part]) for part in parts])
 
 
 class BatchDataset(Dataset):
     """Base class of data sets that fetch many rows at once, which define ``__len__`` and ``batch(rows)``."""
 
-    def __getitem__(self, index: Any) -> Batch:
+    def __getitem__(self, index: Index) -> Batch:
         """Return a row, or the rows of a slice or index array."""
         if isinstance(index, slice):
             return self.batch(np.arange(len(self))[index])
@@ -137,7 +140,7 @@ class TensorDataset(Dataset):
     2
     """
 
-    def __init__(self, *arrays: Any) -> None:
+    def __init__(self, *arrays: Operand) -> None:
         # A plain view: indexing a `memmap` itself would wrap every batch once more.
         self.arrays: tuple[Array, ...] = tuple(as_array(a, f"array {i}").view(np.ndarray) for i, a in enumerate(arrays))
         self._length = same_length(self.arrays)
@@ -149,11 +152,11 @@ class TensorDataset(Dataset):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: Any) -> Batch:
+    def __getitem__(self, index: Index) -> Batch:
         """Return a row, or the rows of a slice or index array, of every array."""
         return tuple([a[index] for a in self.arrays])
 
-    def batch(self, rows: Any) -> Batch:
+    def batch(self, rows: Rows) -> Batch:
         """Return some rows of every array, copied; rows are given as an index array."""
         return tuple([a.take(rows, 0) if plain else a[rows] for a, plain in self._columns])
 
@@ -178,19 +181,19 @@ class Subset(Dataset):
     (array([30., 10.]),)
     """
 
-    def __init__(self, dataset: Dataset, rows: Any) -> None:
+    def __init__(self, dataset: Dataset, rows: Rows) -> None:
         self.dataset = dataset
         self.rows: Array = as_rows(rows, len(dataset), "Subset")
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> Any:
         """Return one sample, or the stacked samples of a slice or index array."""
         chosen = self.rows[index]
-        return self.batch(index) if chosen.ndim else self.dataset[int(chosen)]
+        return fetch(self.dataset, chosen) if chosen.ndim else self.dataset[int(chosen)]
 
-    def batch(self, rows: Any) -> Batch:
+    def batch(self, rows: Rows) -> Batch:
         """Return rows by their position in the subset."""
         return fetch(self.dataset, self.rows[rows])
 
@@ -198,12 +201,12 @@ class Subset(Dataset):
         return f"Subset({len(self)} of {len(self.dataset)} rows of {self.dataset!r})"
 
 
-def fetch(dataset: Any, rows: Array) -> Batch:
+def fetch(dataset: Indexable, rows: Rows) -> Batch:
     """Return rows of a `Dataset`, or of any object with ``__getitem__``, as a tuple of arrays."""
     batch = getattr(dataset, "batch", None)
-    return as_batch(Dataset.batch(dataset, rows) if batch is None else batch(rows))
+    return as_batch(_stacked(dataset, rows) if batch is None else batch(rows))
 
 
-def as_batch(got: Any) -> Batch:
+def as_batch(got: Operand) -> Batch:
     """Return arrays as a tuple, also a single one."""
     return got if type(got) is tuple else (got,)

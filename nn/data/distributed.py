@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sized
 from typing import Any
 
 import numpy as np
 
-from .dataset import Batch, Dataset, fetch
+from nn.typing import Batch, Comm, Index, Indexable, Loader, Rows, State
+
+from .dataset import Dataset, fetch
 from .loader import DataLoader
 
 __all__ = ["OwnBatches", "Shard", "check_shard", "data_facts", "own_shard", "piece", "sharded"]
 
-Array = np.ndarray[Any, Any]
 WHOLE = 2**24  # values that are compared in full, in about 0.1 s; of larger sets SAMPLED rows
 SAMPLED = 4096
 BLOCKS = 256
@@ -54,19 +55,19 @@ class Shard(Dataset):
     (array([10.]),)
     """
 
-    def __init__(self, dataset: Any, rank: int, size: int) -> None:
-        self.dataset: Any = dataset
+    def __init__(self, dataset: Indexable, rank: int, size: int) -> None:
+        self.dataset: Indexable = dataset
         self.rank: int = rank
         self.size: int = size
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Index) -> Any:
         """Return rows of the whole data set."""
         return self.dataset[index]
 
-    def batch(self, rows: Any) -> Batch:
+    def batch(self, rows: Rows) -> Batch:
         """Return this rank's piece of a batch, which is empty if there are more ranks than rows."""
         own = rows[piece(len(rows), self.rank, self.size)]
         if len(own):
@@ -77,7 +78,7 @@ class Shard(Dataset):
         return f"Shard({self.rank} of {self.size} of {self.dataset!r})"
 
 
-def sharded(loader: DataLoader, comm: Any) -> DataLoader:
+def sharded(loader: DataLoader, comm: Comm) -> DataLoader:
     """Return a loader of this rank's pieces of the batches of another loader, at its current position.
 
     Parameters
@@ -108,12 +109,12 @@ def sharded(loader: DataLoader, comm: Any) -> DataLoader:
     return own
 
 
-def own_shard(loader: Any) -> bool:
+def own_shard(loader: Loader) -> bool:
     """Return whether the data set of a loader is a rank's own shard, as ``MappedDataset(..., shard=(0, 4))``."""
     return _shard(loader)[1] > 1
 
 
-def _shard(loader: Any) -> tuple[int, int]:
+def _shard(loader: Loader) -> tuple[int, int]:
     """Return rank and size of the shard of a loader; (0, 1) for the whole."""
     dataset = getattr(loader, "dataset", None)
     while dataset is not None:
@@ -124,7 +125,7 @@ def _shard(loader: Any) -> tuple[int, int]:
     return 0, 1
 
 
-def check_shard(loader: Any, comm: Any) -> None:
+def check_shard(loader: Loader, comm: Comm) -> None:
     """Raise if a loader uses the shard of another rank.
 
     Raises
@@ -155,13 +156,13 @@ class OwnBatches:
         While iterating: if a rank does not have a batch.
     """
 
-    def __init__(self, batches: Any, comm: Any) -> None:
-        self.batches: Any = batches
-        self.comm: Any = comm
-        if hasattr(batches, "load_state_dict"):
-            self.state_dict: Any = batches.state_dict
-            self.load_state_dict: Any = batches.load_state_dict
-        self.count: int = max(comm.allgather(len(batches) if hasattr(batches, "__len__") else 0))
+    def __init__(self, batches: Loader, comm: Comm) -> None:
+        self.batches: Loader = batches
+        self.comm: Comm = comm
+        if hasattr(batches, "state_dict") and hasattr(batches, "load_state_dict"):
+            self.state_dict: Callable[[], State] = batches.state_dict
+            self.load_state_dict: Callable[[State], None] = batches.load_state_dict
+        self.count: int = max(comm.allgather(len(batches) if isinstance(batches, Sized) else 0))
 
     @property
     def start(self) -> int:
@@ -172,7 +173,7 @@ class OwnBatches:
         """Return the largest number of batches of any rank; 0 if unknown."""
         return self.count
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Batch]:
         """Yield this rank's batches, then empty ones."""
         own, batch = iter(self.batches), None
         while True:
@@ -190,7 +191,7 @@ class OwnBatches:
             yield batch
 
 
-def data_facts(loader: Any, what: str) -> list[tuple[str, Any]]:
+def data_facts(loader: Loader, what: str) -> list[tuple[str, object]]:
     """Return the properties of a loader that all ranks must share: rows, batch size, dtypes and data.
 
     Parameters
@@ -206,7 +207,7 @@ def data_facts(loader: Any, what: str) -> list[tuple[str, Any]]:
         For `optim.distributed.agree`. Data are compared by checksums of blocks: of all rows up to 16 million values,
         beyond that of 4,096 evenly spaced rows.
     """
-    facts: list[tuple[str, Any]] = [(f"the type of the {what} loader", type(loader).__name__)]
+    facts: list[tuple[str, object]] = [(f"the type of the {what} loader", type(loader).__name__)]
     if not isinstance(loader, DataLoader):
         return facts
     rows = len(loader.dataset)

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from nn.random import as_generator
+from autograd.typing import Array
+from nn.random import Rng, as_generator
+from nn.typing import Batch, Indexable, State
 from nn.validation import checked_integer
 
-from .dataset import Batch, as_rows, fetch
+from .dataset import as_rows, fetch
 from .sampler import RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader"]
 
-Array = np.ndarray[Any, Any]
 FIELDS = ("rows", "batch_size", "epoch", "position", "key", "rng")
 
 
@@ -68,12 +69,12 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: Indexable,
         batch_size: int = 1,
         shuffle: bool = False,
         drop_last: bool = False,
         *,
-        rng: Any = None,
+        rng: Rng = None,
         sampler: Any = None,
     ) -> None:
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or isinstance(dataset, tuple | list):
@@ -142,7 +143,7 @@ class DataLoader:
         self.epoch += 1
         self.position = 0
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the position in the current epoch, and the state of the generator."""
         return {
             "rows": len(self.sampler),
@@ -153,7 +154,7 @@ class DataLoader:
             "rng": self.rng.bit_generator.state,
         }
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue at the position of another loader: the next epoch starts with the batch that it would return next.
 
         Parameters

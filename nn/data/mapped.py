@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file, read_npy_header
+from nn.typing import Batch, DType, Rows, State
 from nn.validation import checked_integer
 
-from .dataset import Batch, BatchDataset, as_batch
+from .dataset import BatchDataset, as_batch
 
 try:
     import resource
@@ -24,7 +26,6 @@ except ImportError:  # not on Windows
 
 __all__ = ["MappedDataset", "RawFile", "shard_of"]
 
-Array = np.ndarray[Any, Any]
 WINDOW = 1 << 26  # bytes; larger windows measured no faster
 KEPT = 2  # windows of a file
 SHARE = 4  # one mapping may use a quarter of the address space of the process
@@ -54,7 +55,7 @@ class RawFile:
     """
 
     path: FilePath
-    dtype: Any
+    dtype: DType
     shape: tuple[int, ...] = ()
     offset: int = 0
     rows: int | None = None
@@ -65,7 +66,7 @@ class RawFile:
         return int(math.prod(self.shape) * np.dtype(self.dtype).itemsize)
 
 
-def shard_of(count: int, shard: Any) -> range:
+def shard_of(count: int, shard: tuple[int, int]) -> range:
     """Return the rows of a shard ``(rank, size)``: consecutive, and the same number for every rank.
 
     If `count` is not a multiple of the size, some rows are in two shards, as PyTorch's ``DistributedSampler`` repeats
@@ -142,7 +143,7 @@ class MappedDataset(BatchDataset):
 
     def __init__(
         self,
-        *files: Any,
+        *files: FilePath | RawFile,
         shard: tuple[int, int] = (0, 1),
         window: int | None = None,
         transform: Callable[..., Any] | None = None,
@@ -169,9 +170,9 @@ class MappedDataset(BatchDataset):
     def __len__(self) -> int:
         return self._length
 
-    def batch(self, rows: Any) -> Batch:
+    def batch(self, rows: Rows) -> Batch:
         """Return some rows of every file, copied; rows are given as an index array."""
-        parts = tuple([part.take(rows) for part in self._parts])
+        parts = tuple([part.take(np.asarray(rows)) for part in self._parts])
         return parts if self.transform is None else as_batch(self.transform(*parts))
 
     def __repr__(self) -> str:
@@ -189,7 +190,7 @@ class _Mapped:
         self.each = self.count if window is None else min(max(1, window // max(1, self.row_bytes)), self.count)
         self.kept: dict[int, tuple[Array, mmap.mmap | None]] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> State:
         return {**vars(self), "kept": {}}  # a copy maps the file again
 
     def take(self, rows: Array) -> Array:

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from nn.random import as_generator
+from autograd.typing import Array, Operand
+from nn.random import Rng, as_generator
+from nn.typing import ArrayLike, DType
 from nn.validation import checked_integer
 
 from .dataset import Dataset, Subset, as_array, same_length
 
 __all__ = ["Standardizer", "one_hot", "random_split", "standardize", "train_test_split"]
 
-Array = np.ndarray[Any, Any]
 CHUNK = 1 << 20  # values per chunk, so that statistics of a memory-mapped file need little memory
 
 
-def _counts(lengths: Sequence[Any], total: int) -> list[int]:
+def _counts(lengths: Sequence[float], total: int) -> list[int]:
     """Return the number of rows of each part, from counts or fractions."""
     given = list(lengths)
     if not given:
@@ -35,7 +36,7 @@ def _counts(lengths: Sequence[Any], total: int) -> list[int]:
     return [int(n) for n in np.diff(edges, prepend=0)]
 
 
-def random_split(dataset: Dataset, lengths: Sequence[Any], rng: Any = None) -> list[Subset]:
+def random_split(dataset: Dataset, lengths: Sequence[float], rng: Rng = None) -> list[Subset]:
     """Split the rows of a data set at random into disjoint parts.
 
     Parameters
@@ -69,7 +70,7 @@ def random_split(dataset: Dataset, lengths: Sequence[Any], rng: Any = None) -> l
     return [Subset(dataset, rows) for rows in np.split(order, np.cumsum(counts)[:-1])]
 
 
-def _test_count(size: Any, total: int) -> int:
+def _test_count(size: int | float, total: int) -> int:
     if isinstance(size, (float, np.floating)):
         if not 0 < size < 1:
             raise ValueError(f"test_size as a fraction must lie between 0 and 1, not {size}")
@@ -95,7 +96,9 @@ def _stratified(labels: Array, count: int, rng: np.random.Generator) -> Array:
     )
 
 
-def train_test_split(*arrays: Any, test_size: Any = 0.25, rng: Any = None, stratify: Any = None) -> list[Array]:
+def train_test_split(
+    *arrays: ArrayLike, test_size: float = 0.25, rng: Rng = None, stratify: ArrayLike | None = None
+) -> list[Array]:
     """Split rows at random into a training and a test part, the same way in every array.
 
     Parameters
@@ -170,11 +173,11 @@ class Standardizer:
     array([[4., 6.]])
     """
 
-    def __init__(self, train: Any) -> None:
+    def __init__(self, train: Operand) -> None:
         x = as_array(train, "the training data")
         if x.ndim == 0 or len(x) == 0:
             raise ValueError(f"the training data has shape {x.shape}; statistics need at least one row")
-        self.dtype: Any | np.dtype[np.float64] = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+        self.dtype: np.dtype[Any] = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         step = max(1, CHUNK // max(1, x[0].size))
         parts = [x[i : i + step] for i in range(0, len(x), step)]
         first = x[0].astype(
@@ -192,22 +195,22 @@ class Standardizer:
         self.mean: Array = mean.astype(self.dtype)
         self.std: Array = np.where(constant, 1.0, np.sqrt(variance)).astype(self.dtype)
 
-    def __call__(self, x: Any) -> Array:
+    def __call__(self, x: Operand) -> Array:
         """Return rows scaled by the training rows' statistics."""
         return np.asarray((self._fitting(x) - self.mean) / self.std)
 
-    def inverse(self, z: Any) -> Array:
+    def inverse(self, z: Operand) -> Array:
         """Return scaled rows in their own units."""
         return np.asarray(self._fitting(z) * self.std + self.mean)
 
-    def _fitting(self, x: Any) -> Array:
+    def _fitting(self, x: Operand) -> Array:
         array = as_array(x, "the data")
         if array.shape[array.ndim - self.mean.ndim :] != self.mean.shape or array.ndim < self.mean.ndim:
             raise ValueError(f"the data has shape {array.shape}, but rows of shape {self.mean.shape} are expected")
         return array.astype(self.dtype, copy=False)
 
 
-def standardize(train: Any, *others: Any) -> Any:
+def standardize(train: Operand, *others: Operand) -> Any:
     r"""Scale columns to mean 0 and standard deviation 1, by the statistics of the training rows alone.
 
     .. math:: z = (x - \mu_\text{train}) / \sigma_\text{train}
@@ -234,7 +237,7 @@ def standardize(train: Any, *others: Any) -> Any:
     return tuple([scale(x) for x in (train, *others)]) if others else scale(train)
 
 
-def one_hot(labels: Any, num_classes: int | None = None, dtype: Any = None) -> Array:
+def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: DType = None) -> Array:
     r"""Encode class indices as rows with a single 1.
 
     .. math:: y_{ik} = [\, k = \text{label}_i \,]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from autograd.typing import Array
+from nn.typing import ArrayLike
 from nn.validation import checked_integer
 
 from .dataset import as_array
 
 __all__ = ["BlockSampler", "RandomSampler", "SequentialSampler", "WeightedRandomSampler"]
-
-Array = np.ndarray[Any, Any]
 
 
 class SequentialSampler:
@@ -35,7 +33,7 @@ class SequentialSampler:
     def __len__(self) -> int:
         return self.count
 
-    def __call__(self, rng: Any) -> Array:
+    def __call__(self, rng: np.random.Generator) -> Array:
         """Return the rows of an epoch; the generator is not used."""
         return np.arange(self.count)
 
@@ -140,7 +138,7 @@ class WeightedRandomSampler:
     True
     """
 
-    def __init__(self, weights: Any, num_samples: int | None = None, replacement: bool = True) -> None:
+    def __init__(self, weights: ArrayLike, num_samples: int | None = None, replacement: bool = True) -> None:
         w = as_array(weights, "weights").astype(np.float64)
         if w.ndim != 1 or w.size == 0:
             raise ValueError(f"weights must have shape (n,), one per row, not {w.shape}")
@@ -158,10 +156,10 @@ class WeightedRandomSampler:
                 f"{self.num_samples} rows cannot be drawn without replacement from {np.count_nonzero(w)} rows of "
                 "positive weight; lower num_samples or allow replacement"
             )
-        self.p: Any = w / w.max() / (w / w.max()).sum()  # scaled, so that the sum cannot overflow
+        self.p: Array = w / w.max() / (w / w.max()).sum()  # scaled, so that the sum cannot overflow
 
     @classmethod
-    def balanced(cls, labels: Any, num_samples: int | None = None) -> WeightedRandomSampler:
+    def balanced(cls, labels: ArrayLike, num_samples: int | None = None) -> WeightedRandomSampler:
         """Draw every class equally often: the weight of a row is one over the size of its class.
 
         Parameters

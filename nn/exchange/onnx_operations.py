@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 import autograd as ag
 from autograd import Node, Tensor, topological_order
 from autograd.extend import raw_data
 from autograd.typing import Operand, Operation, Shape
 from nn.module import Module
-from nn.typing import DType
+from nn.typing import ArrayLike, DType
 
 __all__ = ["Builder"]
 
@@ -232,7 +231,7 @@ class Builder:
         self.nodes.append(self.helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def constant(self, array: npt.ArrayLike, name: str = "") -> str:
+    def constant(self, array: ArrayLike, name: str = "") -> str:
         """Return the name of a constant array; equal arrays are stored once."""
         array = np.asarray(array)
         key = name or (array.dtype.str, array.shape, array.tobytes())
@@ -257,7 +256,7 @@ class Builder:
         name, has = self.known[thing], _dtype(thing)
         return name if dtype is None or has == dtype else self.cast(name, dtype)
 
-    def cast(self, name: str, dtype: npt.DTypeLike) -> str:
+    def cast(self, name: str, dtype: DType) -> str:
         """Return the name of a value cast to another dtype."""
         return self.add("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 

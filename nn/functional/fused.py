@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import numpy.typing as npt
 
 import autograd as ag
 from autograd.extend import primitive, writes_into
 from autograd.typing import Array, Axis, Decorator, Operand, Operation
+from nn.typing import DType
 
 __all__ = [
     "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index", "mean_cross_entropy_of_index",
@@ -46,7 +46,7 @@ def _rows(x: Operand) -> Operand:
 
 
 @functools.lru_cache(maxsize=64)
-def _ones(count: int, dtype: npt.DTypeLike) -> Array:
+def _ones(count: int, dtype: DType) -> Array:
     """Return a vector of ones; a product with it sums over an axis faster than `sum`."""
     return np.ones(count, dtype)
 

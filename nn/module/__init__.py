@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Self, TypeAlias, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 
 from autograd import Tensor, Value
 from autograd.extend import add_guards, guard, raw_data
@@ -266,7 +265,7 @@ class Module:
         function(self)
         return self
 
-    def to(self, dtype: npt.DTypeLike) -> Self:
+    def to(self, dtype: DType) -> Self:
         """Convert every floating-point parameter and buffer to `dtype`; return the module."""
         wanted = np.dtype(dtype)
         if wanted.kind != "f":

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd import Node, Tensor, Value
 from autograd.extend import drawn_by
+from autograd.typing import Operand, Operands, Tree
 from nn.module import Module
 from nn.random import fork_rng
 from nn.scalar import as_values, scalarize
@@ -23,11 +24,11 @@ __all__ = ["record_module"]
 @drawn_by(Module)
 def record_module(
     model: Module,
-    inputs: Sequence[Any],
+    inputs: Sequence[Operand],
     recorder: Any,
     *,
     scalars: bool = False,
-    loss: Callable[[Any], Any] | None = None,
+    loss: Callable[[Operand], Operand] | None = None,
 ) -> list[Node]:
     """Run a copy of a model, with scalars if requested, and record the module in which each node is created.
 
@@ -83,10 +84,10 @@ def watch(module: Module, path: str, recorder: Any) -> None:
     own = [thing for _, thing in module._attributes() if not isinstance(thing, Module)]
     leaves = [node for thing in own for node in nodes_in(thing)]
 
-    def begin(module: Module, args: Any) -> None:
+    def begin(module: Module, args: Operands) -> None:
         recorder.enter(path, type(module).__name__, settings(module), leaves)
 
-    def end(module: Module, args: Any, output: Any) -> None:
+    def end(module: Module, args: Operands, output: Operand) -> None:
         recorder.leave()
 
     module.register_forward_pre_hook(begin)
@@ -99,7 +100,7 @@ def settings(module: Module) -> str:
     return f"{widths[0]} → {widths[1]}" if None not in widths else module.extra_repr()
 
 
-def leaf(x: Any, name: str, scalars: bool) -> Any:
+def leaf(x: Operand, name: str, scalars: bool) -> Operand:
     """Return an input as a named node, to be drawn as a box; integers are indices and stay unchanged.
 
     It requires a gradient, because operations on data alone are not recorded.
@@ -113,7 +114,7 @@ def leaf(x: Any, name: str, scalars: bool) -> Any:
     return Tensor(array, requires_grad=True, name=named) if array.dtype.kind == "f" else x
 
 
-def nodes_in(thing: Any) -> Iterator[Node]:
+def nodes_in(thing: Tree) -> Iterator[Node]:
     """Yield the nodes in nested lists, tuples, dicts and arrays of nodes."""
     if isinstance(thing, Node):
         yield thing

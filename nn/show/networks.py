@@ -11,7 +11,7 @@ import numpy as np
 
 import autograd as ag
 from autograd import Tensor
-from autograd.typing import Array
+from autograd.typing import Array, Operand
 from nn.layers.container import Sequential
 from nn.layers.linear import Linear
 from nn.module import Module
@@ -25,7 +25,9 @@ __all__ = ["draw_neurons", "draw_passes"]
 SHORT = {"weight": "W", "bias": "b"}
 
 
-def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | None = None, theme: str = "light") -> Any:
+def draw_passes(
+    model: Module, x: Operand = None, *, loss: Callable[[Operand], Operand] | None = None, theme: str = "light"
+) -> Any:
     """Draw a chain of layers: the forward pass along the top, the backward pass along the bottom.
 
     Parameters
@@ -86,17 +88,17 @@ def draw_passes(model: Module, x: Any = None, *, loss: Callable[[Any], Any] | No
     return ag.pass_diagram(first, stages, theme=theme)
 
 
-def run(model: Sequential, x: Any) -> Iterator[Any]:
+def run(model: Sequential, x: Operand) -> Iterator[Operand]:
     """Yield the input as a node with a gradient, and the output of each layer."""
     data = x.data if isinstance(x, Tensor) else np.asarray(x)
-    at: Any = Tensor(data, requires_grad=data.dtype.kind == "f", name="x")
+    at: Operand = Tensor(data, requires_grad=data.dtype.kind == "f", name="x")
     yield at
     for module in model:
         at = module(at)
         yield at
 
 
-def gradients_of_pass(total: Any, outputs: list[Any], model: Module) -> dict[int, Any]:
+def gradients_of_pass(total: Operand, outputs: list[Operand], model: Module) -> dict[int, Operand]:
     """Return the gradients of all outputs and parameters, by identity."""
     if total is None:
         return {}
@@ -106,7 +108,7 @@ def gradients_of_pass(total: Any, outputs: list[Any], model: Module) -> dict[int
     return {id(node): g for node, g in zip(wanted, found, strict=True) if g is not None}
 
 
-def draw_neurons(model: Module, x: Any = None, *, theme: str = "light", limit: int | None = 12) -> Any:
+def draw_neurons(model: Module, x: Operand = None, *, theme: str = "light", limit: int | None = 12) -> Any:
     """Draw the neurons of a small perceptron; the width of a line is the magnitude of a weight, its colour the sign.
 
     Parameters
@@ -144,10 +146,10 @@ def draw_neurons(model: Module, x: Any = None, *, theme: str = "light", limit: i
     return ag.neuron_diagram(columns, theme=theme, limit=limit if limit is not None else 10**9)
 
 
-def linear_columns(model: Module, x: Any) -> list[Any]:
+def linear_columns(model: Module, x: Operand) -> list[Any]:
     """Return the columns of the `Linear` layers, each with the activation after it."""
     twin = copy.deepcopy(model).eval()
-    values: list[Any] = []
+    values: list[Operand] = []
     found: list[tuple[Linear, str]] = []
     for module in twin.modules():
         if isinstance(module, Linear):
@@ -174,10 +176,10 @@ def linear_columns(model: Module, x: Any) -> list[Any]:
     return columns
 
 
-def scalar_columns(model: MLP | Layer, x: Any) -> list[Any]:
+def scalar_columns(model: MLP | Layer, x: Operand) -> list[Any]:
     """Return the columns of the classes of `nn.scalar`."""
     layers = model.layers if isinstance(model, MLP) else [model]
-    at: Any = None if x is None else example(x, len(layers[0].neurons[0].w))
+    at: Operand = None if x is None else example(x, len(layers[0].neurons[0].w))
     columns: list[Any] = [("input", len(layers[0].neurons[0].w), None, at)]
     for n, layer in enumerate(layers, 1):
         if at is not None:
@@ -192,7 +194,7 @@ def scalar_columns(model: MLP | Layer, x: Any) -> list[Any]:
     return columns
 
 
-def example(x: Any, width: int) -> Array:
+def example(x: Operand, width: int) -> Array:
     """Return one example as an array, or raise ValueError."""
     array = np.asarray(x.data if isinstance(x, Tensor) else x, dtype=float)
     array = array[0] if array.ndim == 2 and len(array) == 1 else array
@@ -201,6 +203,6 @@ def example(x: Any, width: int) -> Array:
     return array
 
 
-def row(output: Any) -> Array:
+def row(output: Operand) -> Array:
     """Return the output for a single example as a vector."""
     return np.ravel(output.data if isinstance(output, Tensor) else output)

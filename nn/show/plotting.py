@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autograd.typing import Array
+from nn.checkpoint.files import FilePath
 from nn.metrics import better
+from nn.typing import ArrayLike, Axes, Figure
 
 __all__ = [
     "BLUE", "GREY", "ORANGE", "confusion_figure", "drawable", "history_figure", "new_figure", "plain", "saved",
@@ -20,7 +21,7 @@ __all__ = [
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
 
 
-def new_figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Figure:
     """Return an empty matplotlib figure."""
     try:
         from matplotlib.figure import Figure
@@ -29,21 +30,21 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def plain(axes: Any) -> None:
+def plain(axes: Axes) -> None:
     """Remove the sides of the frame without a scale, and add a grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, color=GREY, alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def saved(figure: Any, path: Any) -> Any:
+def saved(figure: Figure, path: FilePath | None) -> Figure:
     """Save a figure if a path is given, and return the figure."""
     if path is not None:
         figure.savefig(Path(path), dpi=120)
     return figure
 
 
-def drawable(values: Any) -> Array:
+def drawable(values: ArrayLike) -> Array:
     """Return values with nan in place of those that an axis cannot show: infinity, and magnitudes from 1e60.
 
     Examples
@@ -56,7 +57,7 @@ def drawable(values: Any) -> Array:
         return np.where(np.abs(array) < 1e60, array, np.nan)
 
 
-def svg(figure: Any) -> str:
+def svg(figure: Figure) -> str:
     """Return a figure as the text of an SVG element, for an HTML page."""
     import matplotlib as mpl
 
@@ -72,7 +73,7 @@ def quantities(history: Mapping[str, Sequence[float]]) -> list[str]:
     return sorted(names, key=lambda key: (key != "loss", key == "gradient norm"))
 
 
-def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> Any:
+def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> Figure:
     """Return a figure of every quantity by epoch, with training and validation in the same axes."""
     names = quantities(history)
     figure = new_figure(4.6 * max(len(names), 1) + 0.6, 3.8)
@@ -83,7 +84,7 @@ def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> A
     return figure
 
 
-def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str, *, lower: bool) -> None:
+def curves(axes: Axes, history: Mapping[str, Sequence[float]], name: str, *, lower: bool) -> None:
     """Plot one quantity by epoch, in training and in validation, and mark the best epoch of validation."""
     epochs = np.arange(1, len(history[name]) + 1)
     marker = "o" if len(epochs) < 3 else None
@@ -103,7 +104,7 @@ def curves(axes: Any, history: Mapping[str, Sequence[float]], name: str, *, lowe
     plain(axes)
 
 
-def _mark_best(axes: Any, epochs: Array, values: Array, *, lower: bool) -> None:
+def _mark_best(axes: Axes, epochs: Array, values: Array, *, lower: bool) -> None:
     """Mark the best value of a curve, with the label on the side away from the curve."""
     at = int(np.nanargmin(values) if lower else np.nanargmax(values))
     axes.plot(epochs[at], values[at], "o", color=ORANGE, markersize=5)
@@ -112,7 +113,7 @@ def _mark_best(axes: Any, epochs: Array, values: Array, *, lower: bool) -> None:
     axes.margins(y=0.12)  # room for the label
 
 
-def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> Any:
+def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> Figure:
     """Return a figure of the confusion matrix."""
     n = len(counts)
     figure = new_figure(max(4.2, 0.52 * n + 2), max(3.6, 0.48 * n + 1.6))
@@ -130,7 +131,7 @@ def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> A
     return figure
 
 
-def scatter_figure(predicted: Any, true: Any, title: str = "", name: str = "target") -> Any:
+def scatter_figure(predicted: ArrayLike, true: ArrayLike, title: str = "", name: str = "target") -> Figure:
     """Return a figure of predictions against true values, with the line of equality."""
     figure = new_figure(4.8, 4.4)
     axes = figure.subplots()

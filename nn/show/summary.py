@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import autograd as ag
+from autograd.typing import Operand
 from nn.module import Module
 from nn.random import fork_rng
+from nn.typing import DType
 
 __all__ = ["Summary", "summary"]
 
@@ -21,7 +23,7 @@ class Row(NamedTuple):
 
     path: str
     layer: str
-    output_shape: tuple[Any, ...] | None
+    output_shape: tuple[int | str, ...] | None
     parameters: int
     bytes: int
 
@@ -78,7 +80,7 @@ def size_text(count: int) -> str:
     return f"{size:.1f} GB"
 
 
-def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = None) -> Summary:
+def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: DType = None) -> Summary:
     """Return a table of layers, output shapes, parameters and memory.
 
     Parameters
@@ -122,7 +124,7 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = Non
     if dtype is None:
         dtype = next((p.dtype for p in twin.parameters() if hasattr(p, "dtype")), ag.get_default_dtype())
     shapes = [(s,) if isinstance(s, int) else tuple(s) for s in input_shape]
-    outputs: dict[int, Any] = {}
+    outputs: dict[int, Operand] = {}
     for part in twin.modules():
         part.register_forward_hook(lambda module, args, output: outputs.update({id(module): output}))
     with ag.no_grad(), fork_rng():
@@ -134,14 +136,14 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: Any = Non
     return Summary(rows, trainable, sum(_bytes(output) for output in leaves) // BATCH)
 
 
-def _row(path: str, module: Module, output: Any, seen: set[int]) -> Row:
+def _row(path: str, module: Module, output: Operand, seen: set[int]) -> Row:
     """Return the row of one module, with its parameters except those counted in earlier rows."""
     held = [thing for name, thing in module._attributes() if not isinstance(thing, Module)]
     own = [thing for thing in held if id(thing) not in seen]
     seen.update(map(id, own))
     arrays = [thing if isinstance(thing, np.ndarray) else np.asarray(thing.data) for thing in own]
     buffers = [a for name in module._buffers if (a := getattr(module, name)) is not None]
-    shape: tuple[Any, ...] | None = (
+    shape: tuple[int | str, ...] | None = (
         None if output is None else tuple(np.shape(output.data if hasattr(output, "op") else output))
     )
     if shape and shape[0] == BATCH:
@@ -150,5 +152,5 @@ def _row(path: str, module: Module, output: Any, seen: set[int]) -> Row:
     return Row(path, type(module).__name__, shape, count, sum(a.nbytes for a in [*arrays, *buffers]))
 
 
-def _bytes(output: Any) -> int:
+def _bytes(output: Operand) -> int:
     return int(np.asarray(output.data if hasattr(output, "op") else output).nbytes)

@@ -11,11 +11,15 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from nn import checkpoint
 from nn.checkpoint.files import FilePath
+from nn.typing import State
 from nn.validation import checked_integer
+
+if TYPE_CHECKING:
+    from .run import Run
 
 __all__ = ["BestModel", "Callback", "EarlyStopping", "JSONLines", "TensorBoard"]
 
@@ -35,19 +39,19 @@ class Callback:
     ...         print(f"epoch {run.epoch}")
     """
 
-    def on_train_begin(self, run: Any) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Run before the first step, after the state of a resumed run was loaded."""
 
-    def on_epoch_begin(self, run: Any) -> None:
+    def on_epoch_begin(self, run: Run) -> None:
         """Run before the first step of an epoch."""
 
-    def on_step_end(self, run: Any) -> None:
+    def on_step_end(self, run: Run) -> None:
         """Run after the optimizer's step, while the parameters still have the gradients it used."""
 
-    def on_epoch_end(self, run: Any) -> None:
+    def on_epoch_end(self, run: Run) -> None:
         """Run after an epoch and its validation; `run.numbers` holds the measurements."""
 
-    def on_train_end(self, run: Any) -> None:
+    def on_train_end(self, run: Run) -> None:
         """Run after the last step, also if training was stopped, interrupted or failed."""
 
 
@@ -65,12 +69,12 @@ class _BestEpoch(Callback):
         self.value: float = math.nan
         self.epoch: int = 0
 
-    def on_train_begin(self, run: Any) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Forget the best epoch of an earlier training, unless this one is resumed."""
         if not run.step:
             self.value, self.epoch = math.nan, 0
 
-    def improved(self, run: Any) -> bool:
+    def improved(self, run: Run) -> bool:
         """Return whether this epoch is the best so far, and remember its value."""
         key = self.watch or ("validation loss" if "validation loss" in run.numbers else "loss")
         if key not in run.numbers:
@@ -83,11 +87,11 @@ class _BestEpoch(Callback):
         self.value, self.epoch = now, run.epoch
         return True
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the best value and its epoch."""
         return {"value": self.value, "epoch": self.epoch}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`."""
         self.value, self.epoch = float(state_dict["value"]), int(state_dict["epoch"])
 
@@ -136,31 +140,31 @@ class EarlyStopping(_BestEpoch):
         super().__init__(watch, mode, min_delta)
         self.patience: int = checked_integer("EarlyStopping", "patience", patience, 0)
         self.restore: bool = restore
-        self.kept: dict[str, Any] | None = None
+        self.kept: State | None = None
 
-    def on_train_begin(self, run: Any) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Forget the best model of an earlier training, unless this one is resumed."""
         super().on_train_begin(run)
         if not run.step:
             self.kept = None
 
-    def on_epoch_end(self, run: Any) -> None:
+    def on_epoch_end(self, run: Run) -> None:
         """Keep the parameters if they are the best so far; stop once patience is exhausted."""
         if self.improved(run):
             self.kept = run.model.state_dict() if self.restore else None
         elif run.epoch - self.epoch > self.patience:
             run.stop(f"no improvement for {run.epoch - self.epoch} epochs, best was epoch {self.epoch}")
 
-    def on_train_end(self, run: Any) -> None:
+    def on_train_end(self, run: Run) -> None:
         """Restore the best parameters."""
         if self.kept is not None:  # a checkpoint of the interrupted run was written before this
             run.model.load_state_dict(self.kept)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the best value, its epoch and its parameters."""
         return {**super().state_dict(), "kept": self.kept}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`."""
         super().load_state_dict(state_dict)
         self.kept = state_dict["kept"]
@@ -187,7 +191,7 @@ class BestModel(_BestEpoch):
         super().__init__(watch, mode, min_delta)
         self.path: Path = Path(path)
 
-    def on_epoch_end(self, run: Any) -> None:
+    def on_epoch_end(self, run: Run) -> None:
         """Save the model if it is the best so far."""
         if self.improved(run):
             checkpoint.save(self.path, run.model, epoch=run.epoch, numbers=dict(run.numbers))
@@ -217,20 +221,20 @@ class JSONLines(Callback):
         self.path: Path = Path(path)
         self.file: TextIO | None = None
 
-    def on_train_begin(self, run: Any) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Open the file."""
         self.file = self.path.open("a" if run.step else "w", encoding="utf-8")
 
-    def on_step_end(self, run: Any) -> None:
+    def on_step_end(self, run: Run) -> None:
         """Log the step, if it is due."""
         if self.every and run.step % self.every == 0:
             self._write({"step": run.step, "epoch": run.epoch, "loss": run.last_loss})
 
-    def on_epoch_end(self, run: Any) -> None:
+    def on_epoch_end(self, run: Run) -> None:
         """Log the epoch."""
         self._write({"epoch": run.epoch, "step": run.step, **run.numbers, "time": round(time.time(), 3)})
 
-    def on_train_end(self, run: Any) -> None:
+    def on_train_end(self, run: Run) -> None:
         """Log why the training ended, and close the file."""
         if self.file is not None:
             if run.history.stopped:
@@ -238,7 +242,7 @@ class JSONLines(Callback):
             self.file.close()
             self.file = None
 
-    def _write(self, entry: Mapping[str, Any]) -> None:
+    def _write(self, entry: Mapping[str, object]) -> None:
         assert self.file is not None
         plain = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
         self.file.write(json.dumps(plain, allow_nan=False) + "\n")
@@ -276,11 +280,11 @@ class TensorBoard(Callback):
         self.folder: str = os.fspath(folder)
         self.histograms = histograms
 
-    def on_train_begin(self, run: Any) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """Open the files."""
         self.writer: Any = self._open(self.folder)
 
-    def on_epoch_end(self, run: Any) -> None:
+    def on_epoch_end(self, run: Run) -> None:
         """Write the measurements of the epoch, training and validation under one heading each."""
         for key, value in run.numbers.items():
             name = key.removeprefix("validation ")
@@ -289,6 +293,6 @@ class TensorBoard(Callback):
             for name, parameter in run.model.named_parameters():
                 self.writer.add_histogram(name.replace(".", "/"), parameter.data, run.epoch)
 
-    def on_train_end(self, run: Any) -> None:
+    def on_train_end(self, run: Run) -> None:
         """Flush and close the files."""
         self.writer.close()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import autograd
+from autograd.typing import Array, Operand, Tree
 from nn import checkpoint
 from nn.data.distributed import OwnBatches, check_shard, data_facts, own_shard, sharded
 from nn.data.loader import DataLoader
@@ -19,6 +20,7 @@ from nn.layers.norm import BatchNorm1d
 from nn.module import Module
 from nn.random import get_rng_state, set_rng_state
 from nn.ranks import shared
+from nn.typing import Batch, Comm, Examples, Leaf, Loader, Loss, Optimizer, State
 from optim.distributed import DistributedOptimizer, GradientSum, agree, broadcast, checked_comm, facts_of
 
 from .callbacks import BestModel, Callback, JSONLines, TensorBoard
@@ -30,16 +32,17 @@ __all__ = ["DistributedStepper", "RankZeroOnly", "self_contained", "unwrapped"]
 ADVICE = "start all ranks with the same program, data and options"
 
 
-def unwrapped(optimizer: Any, comm: Any) -> tuple[Any, Any]:
+def unwrapped(optimizer: Optimizer, comm: Comm | None) -> tuple[Optimizer, Comm | None]:
     """Return the optimizer inside a `DistributedOptimizer`, and the communicator; None if it has one rank only."""
     if isinstance(optimizer, DistributedOptimizer):
-        optimizer, comm = optimizer.inner, optimizer.comm if comm is None else comm
+        comm = optimizer.comm if comm is None else comm
+        optimizer = optimizer.inner
     if comm is not None and checked_comm(comm).size == 1:
         comm = None
     return optimizer, comm
 
 
-def self_contained(model: Any, loss: Any) -> bool:
+def self_contained(model: Module, loss: Loss) -> bool:
     """Return whether a forward pass is known to send no messages, so that each rank may replay it on its own.
 
     Examples
@@ -66,11 +69,11 @@ class RankZeroOnly(Callback):
     {}
     """
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return an empty state: rank 0's is saved."""
         return {}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         """Ignore the state, which is rank 0's."""
 
 
@@ -90,7 +93,7 @@ class DistributedStepper(Stepper):
         self.summed: bool = self.mean
         known = {id(p) for p in self.parameters}
         held = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.parameters: list[Any] = self.parameters + [p for p in held if id(p) not in known]
+        self.parameters: list[Leaf] = self.parameters + [p for p in held if id(p) not in known]
         self.modules: list[Module] = [part for part in (self.model, self.loss) if isinstance(part, Module)]
         self.announced: list[float] = [0.0, 0.0]  # by this rank: Ctrl-C, and another reason to stop
         self.stop_received: bool = False
@@ -98,7 +101,7 @@ class DistributedStepper(Stepper):
 
     # ------------------------------------------------------------------------------------------- the start
 
-    def start(self, loader: Any, validation: Any, options: Mapping[str, Any]) -> Any:
+    def start(self, loader: Loader, validation: Examples | None, options: Mapping[str, object]) -> Loader:
         """Compare the initial state of all ranks, copy rank 0's values to the others, and return this rank's loader.
 
         Raises
@@ -111,7 +114,7 @@ class DistributedStepper(Stepper):
         RanksDifferWarning
             If parameters differ in their values only; rank 0's are taken.
         """
-        facts: list[tuple[str, Any]] = []
+        facts: list[tuple[str, object]] = []
         for part in self.modules:
             facts += [(f"shape and type of {k!r}", (np.shape(a), str(a.dtype))) for k, a in part.state_dict().items()]
         frozen = [name for name, p in self.model.named_parameters() if not p.requires_grad]
@@ -148,14 +151,14 @@ class DistributedStepper(Stepper):
         for generator, state in zip(generators.values(), states, strict=True):
             generator.bit_generator.state = state
 
-    def callbacks(self, given: Sequence[Any]) -> list[Any]:
+    def callbacks(self, given: Sequence[object]) -> list[object]:
         """Return the callbacks that run on this rank: those that write files run on rank 0."""
         writing = (BestModel, JSONLines, TensorBoard)
         return [RankZeroOnly() if self.rank and isinstance(c, writing) else c for c in given]
 
     # -------------------------------------------------------------------------------------------- a step
 
-    def forward(self, batch: Any) -> tuple[Any, Any, Any]:
+    def forward(self, batch: Batch) -> tuple[Operand, Operand, Operand]:
         """Return loss, output and target of this rank's rows of a batch."""
         with shared(self.comm):
             inputs, target = split_batch(batch)
@@ -209,11 +212,11 @@ class DistributedStepper(Stepper):
         self.interrupt_received = self.interrupt_received or any(pressed for pressed, _, _ in ranks)
         return next((reason for _, reason, _ in ranks if reason), "")
 
-    def broadcast(self, value: Any) -> Any:
+    def broadcast(self, value: float) -> float:
         """Return rank 0's value."""
-        return self.comm.bcast(value)
+        return float(self.comm.bcast(value))
 
-    def load(self, path: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+    def load(self, path: Path, parts: Mapping[str, Any]) -> State | None:
         """Load a checkpoint on rank 0, copy its parts to every rank, and return its other contents.
 
         Raises
@@ -242,11 +245,11 @@ class DistributedStepper(Stepper):
         return dict(rest)
 
 
-def _name_of(loss: Any) -> str:
+def _name_of(loss: Loss) -> str:
     return repr(loss) if isinstance(loss, Module) else getattr(loss, "__qualname__", type(loss).__name__)
 
 
-def _arrays(name: str, tree: Any) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+def _arrays(name: str, tree: Tree) -> Iterator[tuple[str, Array]]:
     """Yield the arrays inside dicts and lists, each with its path."""
     if isinstance(tree, np.ndarray):
         yield name, tree

@@ -5,25 +5,31 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from autograd import no_grad
 from autograd.extend import raw_data
+from autograd.typing import Array, Operand, Operands
 from nn.data import DataLoader, TensorDataset
 from nn.data.distributed import sharded
 from nn.metrics import Metric, named
+from nn.module import Module
 from nn.module.modes import preserved_modes
+from nn.random import Rng
 from nn.ranks import shared
+from nn.typing import Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, State
 
 __all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "weight_of"]
 
-Array = np.ndarray[Any, Any]
+Item = TypeVar("Item")
 EVALUATION_BATCH = 1024  # rows; large enough for matrix products, small enough for memory
 
 
-def as_loader(data: Any, batch_size: int, shuffle: bool, rng: Any = None, what: str = "train", epochs: int = 1) -> Any:
+def as_loader(
+    data: Examples, batch_size: int, shuffle: bool, rng: Rng = None, what: str = "train", epochs: int = 1
+) -> Loader:
     """Return a loader unchanged, and wrap a data set or a tuple of arrays in one.
 
     Raises
@@ -44,17 +50,17 @@ def as_loader(data: Any, batch_size: int, shuffle: bool, rng: Any = None, what: 
         data = TensorDataset(*data)
     elif isinstance(data, np.ndarray) or not hasattr(data, "__getitem__"):
         raise TypeError(f"{what} must be a DataLoader, a Dataset or (X, y), not {type(data).__name__}")
-    return DataLoader(data, batch_size=batch_size, shuffle=shuffle, rng=rng)
+    return DataLoader(cast(Indexable, data), batch_size=batch_size, shuffle=shuffle, rng=rng)
 
 
-def split_batch(batch: Any) -> tuple[tuple[Any, ...], Any]:
+def split_batch(batch: Batch) -> tuple[Operands, Operand]:
     """Return the inputs and the target of a batch."""
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         raise ValueError("a batch must be (input, target): give the data set inputs and targets")
     return tuple(batch[:-1]), batch[-1]
 
 
-def weight_of(loss: Any, target: Any) -> float:
+def weight_of(loss: Loss, target: Operand) -> float:
     """Return the weight of a batch in a mean over batches: its rows, or the divisor of the mean.
 
     Examples
@@ -74,9 +80,9 @@ class Totals:
     With a communicator the sums are those of this rank's rows; `numbers()` and `state_dict()` combine all ranks.
     """
 
-    def __init__(self, metrics: Mapping[str, Metric], loss: Any, comm: Any = None) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], loss: Loss, comm: Comm | None = None) -> None:
         self.metrics: Mapping[str, Metric] = metrics
-        self.comm: Any = comm
+        self.comm: Comm | None = comm
         self.mean: bool = getattr(loss, "reduction", "mean") != "sum"
         self.clear()
 
@@ -87,7 +93,7 @@ class Totals:
         self.outputs: list[Array] = []
         self.targets: list[Array] = []
 
-    def add(self, loss: float, output: Any, target: Any, rows: float) -> None:
+    def add(self, loss: float, output: Operand, target: Operand, rows: float) -> None:
         """Add a batch; `rows` is its weight, as from `weight_of`."""
         self.loss += loss * rows if self.mean else loss
         self.rows += rows
@@ -105,7 +111,7 @@ class Totals:
                 found[f"{prefix}{name}"] = float(metric(total["outputs"], total["targets"]))
         return found
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the sums of each rank, and the outputs and targets of all; every rank must call."""
         own = (self.loss, self.rows, self.outputs, self.targets)
         losses, rows, outputs, targets = zip(*([own] if self.comm is None else self.comm.allgather(own)), strict=True)
@@ -113,7 +119,7 @@ class Totals:
         output, target = (np.concatenate(parts) if parts else None for parts in arrays)
         return {"loss": list(losses), "rows": list(rows), "outputs": output, "targets": target}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`: each rank from its own sums, or rank 0 from all if their number differs."""
         self.clear()
         rank, size = (0, 1) if self.comm is None else (self.comm.rank, self.comm.size)
@@ -126,7 +132,7 @@ class Totals:
             self.outputs, self.targets = [state_dict["outputs"]], [state_dict["targets"]]
 
 
-def in_batch_order(ranks: Sequence[Sequence[Any]]) -> list[Any]:
+def in_batch_order(ranks: Sequence[Sequence[Item]]) -> list[Item]:
     """Return each rank's parts of the batches in the order of a single process: batch by batch, rank by rank.
 
     Examples
@@ -138,7 +144,7 @@ def in_batch_order(ranks: Sequence[Sequence[Any]]) -> list[Any]:
 
 
 def evaluate(
-    model: Any, loss: Any, data: Any, metrics: Any = (), *, prefix: str = "", comm: Any = None
+    model: Module, loss: Loss, data: Examples, metrics: Metrics = (), *, prefix: str = "", comm: Comm | None = None
 ) -> dict[str, float]:
     """Return a model's loss and metrics on data, measured in evaluation mode and without recording a graph.
 

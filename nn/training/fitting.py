@@ -10,6 +10,9 @@ from typing import Any
 from autograd import GradientWarning
 from nn.checkpoint.files import FilePath
 from nn.metrics import named
+from nn.module import Module
+from nn.random import Rng
+from nn.typing import Comm, Examples, Loss, Metrics, Optimizer
 from nn.validation import checked_integer
 
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
@@ -23,18 +26,18 @@ __all__ = ["fit"]
 
 
 def fit(
-    model: Any,
-    loss: Any,
-    optimizer: Any,
-    train: Any,
+    model: Module,
+    loss: Loss,
+    optimizer: Optimizer,
+    train: Examples,
     *,
-    validation: Any = None,
+    validation: Examples | None = None,
     epochs: int = 10,
     scheduler: Any = None,
-    callbacks: Any = (),
-    metrics: Any = (),
+    callbacks: object = (),
+    metrics: Metrics = (),
     batch_size: int = 32,
-    rng: Any = None,
+    rng: Rng = None,
     clip_grad_norm: float | None = None,
     clip_grad_value: float | None = None,
     accumulate: int = 1,
@@ -46,7 +49,7 @@ def fit(
     log: FilePath | None = None,
     tensorboard: FilePath | None = None,
     progress: bool | str = True,
-    comm: Any = None,
+    comm: Comm | None = None,
     compile: bool | None = None,
 ) -> History:
     """Train a model, and return the measurements of every epoch.
@@ -182,7 +185,7 @@ def fit(
     return run.train(save_to, mode)
 
 
-def _check(model: Any, loss: Any, optimizer: Any) -> None:
+def _check(model: Module, loss: Loss, optimizer: Optimizer) -> None:
     """Raise if the arguments cannot be trained; warn if the optimizer holds tensors that the model does not have."""
     if not hasattr(model, "parameters") or not hasattr(model, "state_dict"):
         raise TypeError(f"model must be an nn.Module, not {type(model).__name__}")

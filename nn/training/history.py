@@ -8,8 +8,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from nn.checkpoint.files import FilePath
 from nn.metrics import Metric, better
 from nn.show.plotting import history_figure, saved
+from nn.typing import State
 
 __all__ = ["History", "Progress", "format_numbers"]
 
@@ -99,18 +101,18 @@ class History(dict[str, list[float]]):
         """Return the measurements of the latest epoch."""
         return {key: values[-1] for key, values in self.items() if values}
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return everything as plain lists."""
         return {"numbers": {key: list(values) for key, values in self.items()}, "stopped": self.stopped}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         """Replace the contents by those of a `state_dict`."""
         self.clear()
         self.update({str(key): [float(x) for x in values] for key, values in state_dict["numbers"].items()})
         self.stopped = ""
         self.interrupted = False
 
-    def plot(self, path: Any = None, title: str = "") -> Any:
+    def plot(self, path: FilePath | None = None, title: str = "") -> Any:
         """Draw every measurement by epoch, training and validation in one frame, and return the matplotlib figure.
 
         Parameters

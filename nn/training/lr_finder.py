@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd.typing import Array
+from nn.checkpoint.files import FilePath
+from nn.module import Module
 from nn.module.modes import preserved_modes
-from nn.random import get_rng_state, set_rng_state
+from nn.random import Rng, get_rng_state, set_rng_state
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
+from nn.typing import Examples, Figure, Loader, Loss, Optimizer
 from nn.validation import checked_integer
 
 from .evaluation import Totals, as_loader
@@ -34,12 +38,12 @@ class LRCurve:
         A tenth of the rate with the smallest smooth loss: there the loss still falls, far from divergence.
     """
 
-    rates: np.ndarray[Any, Any]
-    losses: np.ndarray[Any, Any]
-    smooth: np.ndarray[Any, Any]
+    rates: Array
+    losses: Array
+    smooth: Array
     suggestion: float
 
-    def plot(self, path: Any = None) -> Any:
+    def plot(self, path: FilePath | None = None) -> Figure:
         """Draw the curve with the suggestion, and return the matplotlib figure.
 
         Parameters
@@ -61,16 +65,16 @@ class LRCurve:
 
 
 def find_lr(
-    model: Any,
-    loss: Any,
-    optimizer: Any,
-    train: Any,
+    model: Module,
+    loss: Loss,
+    optimizer: Optimizer,
+    train: Examples,
     *,
     start: float = 1e-6,
     end: float = 10.0,
     steps: int = 100,
     batch_size: int = 32,
-    rng: Any = None,
+    rng: Rng = None,
 ) -> LRCurve:
     r"""Raise the learning rate exponentially, and suggest a tenth of the rate with the smallest loss.
 
@@ -129,7 +133,7 @@ def find_lr(
         model.load_state_dict(before[0], allow_nan=True)
         optimizer.load_state_dict(before[1])
         set_rng_state(before[2])
-        if place is not None:
+        if hasattr(loader, "load_state_dict"):
             loader.load_state_dict(place)
     if len(rates) < 5:
         raise ValueError(
@@ -138,7 +142,7 @@ def find_lr(
     return LRCurve(np.array(rates), np.array(losses), np.array(smooth), rates[int(np.argmin(smooth))] / 10)
 
 
-def _range_test(stepper: Stepper, loader: Any, schedule: Any) -> tuple[list[float], list[float], list[float]]:
+def _range_test(stepper: Stepper, loader: Loader, schedule: Any) -> tuple[list[float], list[float], list[float]]:
     """Take a step at every rate; return rates, losses and smooth losses."""
     rates: list[float] = []
     losses: list[float] = []

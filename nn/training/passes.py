@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 import autograd
 from autograd import Tensor
 from autograd.extend import add_guards
+from autograd.typing import Operand, Operands
 from nn import checkpoint
 from nn.module import Module
 from nn.module.guards import surroundings
 from nn.random import as_generator
+from nn.typing import Batch, Loss
 
 __all__ = ["Passes"]
 
@@ -41,20 +44,22 @@ class Passes:
         The compiled passes; None if they are not compiled, or cannot be.
     """
 
-    def __init__(self, model: Any, loss: Any, compile: bool | None) -> None:
+    def __init__(self, model: Module, loss: Loss, compile: bool | None) -> None:
         if compile is not None and not isinstance(compile, bool):
             raise TypeError(f"compile must be True, False or None, got {compile!r:.60}")
-        self.model: Any = model
-        self.loss: Any = loss
+        self.model: Module = model
+        self.loss: Loss = loss
         self.always: bool = compile is True
         self.summed: bool = False
         make: Any = None if compile is False else autograd.compile
         self.compiled: Any = make and make(self._of_arrays)
-        self.counts: dict[Any, int] = {}
+        self.counts: dict[tuple[object, ...], int] = {}
         self.recordings: int = 0
         self.before: Any = None  # the state to restore if recording fails
 
-    def __call__(self, forward: Any, batch: Any, weight: float | None) -> tuple[float, Any, Any]:
+    def __call__(
+        self, forward: Callable[[Batch], Operands], batch: Batch, weight: float | None
+    ) -> tuple[float, Operand, Operand]:
         """Return loss, output and target of a batch, after a forward and a backward pass.
 
         Parameters
@@ -76,11 +81,11 @@ class Passes:
         (loss if weight is None else loss * weight).backward()
         return float(loss.item()), output, target
 
-    def _pays_off(self, batch: Any) -> bool:
+    def _pays_off(self, batch: Batch) -> bool:
         """Return whether batches of this shape are compiled, or should be from now on."""
         if not isinstance(batch, tuple | list) or len(batch) < 2:
             return False
-        shapes: list[Any] = []
+        shapes: list[object] = []
         for part in batch:
             if (type(part) is not np.ndarray and type(part) is not Tensor) or not part.size:
                 return False
@@ -95,7 +100,7 @@ class Passes:
             return False
         return True
 
-    def _of_arrays(self, *batch: Any) -> tuple[Any, ...]:
+    def _of_arrays(self, *batch: Batch) -> tuple[Any, ...]:
         self.before = self._state()
         if self.recordings == MOST_RECORDINGS:
             self.compiled = None
@@ -106,7 +111,7 @@ class Passes:
         loss = self.loss(output, batch[-1])
         return (loss * float(len(batch[-1])), loss, output) if self.summed else (loss, output)
 
-    def _replayed(self, batch: Any) -> tuple[float, Any, Any] | None:
+    def _replayed(self, batch: Batch) -> tuple[float, Operand, Operand] | None:
         """Return loss, output and target; None, and undo all changes, if the passes cannot be recorded."""
         assert self.compiled is not None
         try:

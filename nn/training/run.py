@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -17,8 +17,10 @@ import numpy as np
 from autograd import GradientWarning
 from nn import checkpoint
 from nn.metrics import Metric
+from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import get_rng_state, set_rng_state
+from nn.typing import Batch, Examples, Loader, Loss, Optimizer, State
 
 from .evaluation import Totals, evaluate
 from .history import History, Progress
@@ -97,20 +99,20 @@ class Run:
     def __init__(
         self,
         stepper: Stepper,
-        loader: Any,
-        validation: Any,
+        loader: Loader,
+        validation: Examples | None,
         metrics: dict[str, Metric],
         schedules: Schedules,
-        callbacks: Iterable[Any],
+        callbacks: Iterable[object],
         epochs: int,
     ) -> None:
         self.stepper: Stepper = stepper
         self.rank: int = stepper.rank
-        self.loader: Any = loader
-        self.validation: Any = validation
-        self.model: Any = stepper.model
-        self.loss: Any = stepper.loss
-        self.optimizer: Any = stepper.optimizer
+        self.loader: Loader = loader
+        self.validation: Examples | None = validation
+        self.model: Module = stepper.model
+        self.loss: Loss = stepper.loss
+        self.optimizer: Optimizer = stepper.optimizer
         self.metrics: dict[str, Metric] = metrics
         self.schedules: Schedules = schedules
         self.epochs: int = epochs
@@ -126,7 +128,7 @@ class Run:
         self.epoch: int = 0
         self.step: int = 0
         self.done: int = 0
-        self.batch: Any = None
+        self.batch: Batch = ()
         self.last_loss: float = math.nan
         self.numbers: dict[str, float] = {}
         self.seconds: float = 0.0
@@ -213,7 +215,7 @@ class Run:
                 module.training = training
         self._optimizer_mode("train")
         stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.step
-        count = len(self.loader) if hasattr(self.loader, "__len__") else math.inf
+        count = len(self.loader) if isinstance(self.loader, Sized) else math.inf
         place = first = getattr(self.loader, "start", 0)
         for place, batch in enumerate(self.loader, first + 1):
             stepper.announce(interrupt.pressed, bool(self.history.stopped))
@@ -266,7 +268,7 @@ class Run:
 
     # ------------------------------------------------------------------------------------------------- saving
 
-    def _parts(self) -> dict[str, Any]:
+    def _parts(self) -> State:
         parts = {"model": self.model, "optimizer": self.optimizer}
         return parts | ({"loader": self.loader} if hasattr(self.loader, "load_state_dict") else {})
 
@@ -308,7 +310,7 @@ class Run:
         self.stepper.norms[:] = progress["norms"]
 
 
-def _warn_without_gradient(model: Any) -> None:
+def _warn_without_gradient(model: Module) -> None:
     """Warn if, after an epoch, some parameters of the model never got a gradient."""
     trained = [(name, p) for name, p in model.named_parameters() if getattr(p, "requires_grad", True)]
     without = [name for name, p in trained if p.grad is None]

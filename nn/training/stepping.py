@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from autograd.extend import raw_data
+from autograd.typing import Operand
 from nn import checkpoint
+from nn.module import Module
+from nn.typing import Batch, Examples, Leaf, Loader, Loss, Optimizer, State
 from nn.utils import assign_grad, clip_grad_norm_, clip_grad_value_
 from nn.validation import checked_integer, checked_range
 
@@ -38,15 +41,15 @@ class Stepper:
         As for `fit`.
     """
 
-    model: Any
-    loss: Any
-    optimizer: Any
+    model: Module
+    loss: Loss
+    optimizer: Optimizer
     clip_grad_norm: float | None = None
     clip_grad_value: float | None = None
     l2: float = 0.0
     accumulate: int = 1
     compile: bool | None = False
-    comm: Any = None
+    comm: Any = None  # a Comm if there are several ranks
 
     def __post_init__(self) -> None:
         for name in ("clip_grad_norm", "clip_grad_value"):
@@ -55,8 +58,8 @@ class Stepper:
         checked_range("fit", "l2", self.l2)
         checked_integer("fit", "accumulate", self.accumulate, 1)
         self.rank: int = 0 if self.comm is None else self.comm.rank
-        self.parameters: list[Any] = [p for p in self.model.parameters() if p.requires_grad]
-        self.weights: list[Any] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
+        self.parameters: list[Leaf] = [p for p in self.model.parameters() if p.requires_grad]
+        self.weights: list[Leaf] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
         self.needs_closure: bool = getattr(self.optimizer, "needs_closure", False)
         if self.needs_closure and self.accumulate > 1:
             raise ValueError(
@@ -71,13 +74,13 @@ class Stepper:
 
     # ---------------------------------------------------------------------------------------------- a step
 
-    def forward(self, batch: Any) -> tuple[Any, Any, Any]:
+    def forward(self, batch: Batch) -> tuple[Operand, Operand, Operand]:
         """Return loss, output and target of a batch."""
         inputs, target = split_batch(batch)
         output = self.model(*inputs)
         return self.loss(output, target), output, target
 
-    def take(self, batch: Any, totals: Totals, last: bool) -> float:
+    def take(self, batch: Batch, totals: Totals, last: bool) -> float:
         """Process a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
         if self.needs_closure:
             return self._by_closure(batch, totals)
@@ -103,10 +106,10 @@ class Stepper:
                     assign_grad(p, raw_data(p.grad) / self.rows)
         return value
 
-    def _by_closure(self, batch: Any, totals: Totals) -> float:
+    def _by_closure(self, batch: Batch, totals: Totals) -> float:
         first: list[Any] = []
 
-        def closure() -> Any:
+        def closure() -> float:
             self.optimizer.zero_grad()
             loss, output, target = self.forward(batch)
             self.rows = weight_of(self.loss, target)
@@ -133,11 +136,11 @@ class Stepper:
 
     # ------------------------------------------- what a training shares with other ranks, of which there are none
 
-    def start(self, loader: Any, validation: Any, options: Mapping[str, Any]) -> Any:
+    def start(self, loader: Loader, validation: Examples | None, options: Mapping[str, object]) -> Loader:
         """Return the loader of this rank's batches."""
         return loader
 
-    def callbacks(self, given: Sequence[Any]) -> list[Any]:
+    def callbacks(self, given: Sequence[object]) -> list[object]:
         """Return the callbacks that run on this rank."""
         return list(given)
 
@@ -156,11 +159,11 @@ class Stepper:
         """Return the reason to stop, the same on all ranks; `compare` also checks that their parameters are equal."""
         return stopped
 
-    def broadcast(self, value: Any) -> Any:
+    def broadcast(self, value: float) -> float:
         """Return rank 0's value."""
         return value
 
-    def load(self, path: Path, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+    def load(self, path: Path, parts: Mapping[str, Any]) -> State | None:
         """Load a checkpoint into `parts` and return its other contents; None if the file does not exist."""
         return checkpoint.load(path, **parts) if path.exists() else None
 
@@ -211,15 +214,15 @@ class Schedules:
             elif metric == metric:
                 schedule.step(metric)
 
-    def facts(self) -> list[tuple[str, dict[str, Any]]]:
+    def facts(self) -> list[tuple[str, State]]:
         """Return type and state of each, for ranks to compare."""
         return [(type(schedule).__name__, schedule.state_dict()) for schedule in self.all]
 
-    def state_dict(self) -> list[dict[str, Any]]:
+    def state_dict(self) -> list[State]:
         """Return the state of each."""
         return [schedule.state_dict() for schedule in self.all]
 
-    def load_state_dict(self, states: Sequence[Mapping[str, Any]]) -> None:
+    def load_state_dict(self, states: Sequence[State]) -> None:
         """Continue from the states that `state_dict` returned."""
         if len(states) != len(self.all):
             raise ValueError(f"expected the states of {len(self.all)} schedules, got {len(states)}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from nn.cli.options import train_parser
 from nn.cli.training import Run, make_folder
+from nn.typing import Print
 
 from .config import Sweep, Trial, read_sweep
 from .pool import cores, finished, ranks
@@ -24,7 +24,7 @@ METRICS: dict[str, tuple[str, ...]] = {
 }
 
 
-def sweep(args: argparse.Namespace, out: Any) -> int:
+def sweep(args: argparse.Namespace, out: Print) -> int:
     """Run the command; return its exit status: 1 if a trial failed, 130 after Ctrl-C."""
     log = _ignore if args.json or args.quiet else out
     plan = read_sweep(args.config, args.seed)
@@ -66,7 +66,7 @@ def _metric(plan: Sweep) -> str:
     return plan.metric or names[0]
 
 
-def _run(args: Any, plan: Sweep, left: list[Trial], records: Records, metric: str, log: Any) -> bool:
+def _run(args: argparse.Namespace, plan: Sweep, left: list[Trial], records: Records, metric: str, log: Print) -> bool:
     """Run trials and record each as it ends; return whether one was interrupted."""
     interrupted = False
     folders = [args.out / trial.key for trial in left]
@@ -93,7 +93,14 @@ def _line(record: Row, varied: list[str], metric: str) -> str:
     return f"{metric} {'-' if value is None else format(value, '.4g')} in {record['seconds']:.1f} s, {which}{ended}"
 
 
-def _report(args: Any, plan: Sweep, by_key: dict[str, Row], metric: str, interrupted: bool, out: Any) -> int:
+def _report(
+    args: argparse.Namespace,
+    plan: Sweep,
+    by_key: dict[str, Row],
+    metric: str,
+    interrupted: bool,
+    out: Print,
+) -> int:
     """Write the table, print it with the failed trials, and return the exit status."""
     mine = [by_key[trial.key] for trial in plan.trials if trial.key in by_key]
     failed = [record for record in mine if record["status"] == "failed"]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nn.cli.options import train_parser
+from nn.typing import Settings
 
 __all__ = ["Sweep", "Trial", "read_sweep"]
 
@@ -31,7 +32,7 @@ class Trial:
     """One training: its settings, and the same as arguments of ``python -m nn train``."""
 
     number: int
-    settings: dict[str, Any]
+    settings: Settings
     seed: int
     words: tuple[str, ...]
     key: str  # the same for the same settings on the same data, whatever else is in the sweep
@@ -91,10 +92,10 @@ def read_sweep(path: Path, seed: int = 0) -> Sweep:
     return Sweep(trials, varied, metric)
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> Settings:
     """Return the contents of the file: one JSON object without duplicate names."""
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, object]]) -> Settings:
         found = dict(pairs)
         if len(found) < len(pairs):
             names = [name for name, _ in pairs]
@@ -121,7 +122,7 @@ def _options() -> dict[str, argparse.Action]:
     return {a.dest: a for a in train_parser()._actions if a.dest not in NOT_SETTINGS}
 
 
-def _only(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+def _only(given: Mapping[str, object], known: Sequence[str], what: str) -> None:
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
@@ -129,7 +130,7 @@ def _only(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
             raise ValueError(f"unknown {what} {name!r}; {hint}")
 
 
-def _settings(given: Any, part: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(given: object, part: str, options: Mapping[str, argparse.Action]) -> Settings:
     """Return settings under their Python names, ``batch_size`` for ``batch-size``."""
     if not isinstance(given, dict):
         raise ValueError(f'"{part}" must be an object of settings, as in {{"hidden": "16,16"}}, not {given!r:.40}')
@@ -140,7 +141,7 @@ def _settings(given: Any, part: str, options: Mapping[str, Any]) -> dict[str, An
     return named
 
 
-def _words(settings: Mapping[str, Any], options: Mapping[str, argparse.Action]) -> Iterator[str]:
+def _words(settings: Settings, options: Mapping[str, argparse.Action]) -> Iterator[str]:
     """Yield the command-line options for settings."""
     for name, value in settings.items():
         option = options[name].option_strings[0]
@@ -167,11 +168,11 @@ def _choices(values: Any, part: str, name: str) -> list[Any]:
     return values
 
 
-def _list(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _list(config: Settings, options: Mapping[str, argparse.Action]) -> list[Settings]:
     return [_settings(entry, "list", options) for entry in _choices(config.get("list", [{}]), "list", "it")]
 
 
-def _grid(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _grid(config: Settings, options: Mapping[str, argparse.Action]) -> list[Settings]:
     grid = _settings(config.get("grid", {}), "grid", options)
     lists = [_choices(values, "grid", name) for name, values in grid.items()]
     if math.prod(map(len, lists)) > MOST_TRIALS:
@@ -179,7 +180,7 @@ def _grid(config: Mapping[str, Any], options: Mapping[str, Any]) -> list[dict[st
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*lists)]
 
 
-def _random(config: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
+def _random(config: Settings, options: Mapping[str, argparse.Action], seed: int) -> list[Settings]:
     """Draw settings from a list or from a uniform, log-uniform or integer range."""
     given = config.get("random")
     if given is None:
@@ -213,11 +214,11 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> Any:
     return float(f"{drawn:.4g}")  # few digits, for readable tables
 
 
-def _number(value: Any) -> bool:
+def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
-def _whole(value: Any, least: int = -(2**62), most: int = 2**62) -> bool:
+def _whole(value: object, least: int = -(2**62), most: int = 2**62) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 

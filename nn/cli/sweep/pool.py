@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any
 
+from nn.typing import Settings
+
 from .worker import prepare
 
 __all__ = ["cores", "finished", "ranks"]
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-Work = Callable[..., dict[str, Any]]
+Work = Callable[..., Settings]
 
 
 def cores() -> int:
@@ -34,7 +36,7 @@ def ranks() -> int:
     return max(MPI.COMM_WORLD.Get_size() - 1, 0)
 
 
-def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def finished(work: Work, calls: Sequence[tuple[object, ...]], workers: int) -> Iterator[tuple[int, Settings]]:
     """Call a function in other processes, and yield (index of the call, result) as each one ends.
 
     Parameters
@@ -58,7 +60,7 @@ def finished(work: Work, calls: Sequence[tuple[Any, ...]], workers: int) -> Iter
     """
     with _slots(workers) as (slots, renewed):
         waiting = list(enumerate(calls))[::-1]
-        free, running = list(slots), dict[Future[dict[str, Any]], tuple[int, Any]]()
+        free, running = list(slots), dict[Future[Settings], tuple[int, Any]]()
         while waiting or running:
             while waiting and free:
                 which, arguments = waiting.pop()

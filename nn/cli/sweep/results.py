@@ -76,7 +76,7 @@ class Records:
                 raise ValueError(f"{self.path}, line {number}: not a record of a sweep") from None
         self._file.truncate(len(whole))
 
-    def add(self, trial: Trial, found: Mapping[str, Any], folder: Path) -> Row:
+    def add(self, trial: Trial, found: Mapping[str, object], folder: Path) -> Row:
         """Write the record of a trial to the disk, and return it."""
         record = {
             "trial": trial.number, "key": trial.key, "settings": trial.settings, "seed": trial.seed, **found,
@@ -160,7 +160,7 @@ def aligned(rows: list[Row]) -> str:
     return "\n".join("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

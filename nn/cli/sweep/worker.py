@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
 
 from nn.cli.options import train_parser
 from nn.cli.training import Run, make_folder
+from nn.typing import Settings
 
 __all__ = ["prepare", "run_trial"]
 
@@ -32,12 +32,12 @@ def prepare() -> None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
-def _end_with(sentinel: Any) -> None:
+def _end_with(sentinel: int) -> None:
     wait([sentinel])
     os._exit(1)
 
 
-def run_trial(words: Sequence[str], folder: str) -> dict[str, Any]:
+def run_trial(words: Sequence[str], folder: str) -> Settings:
     """Train once, and return the measurements, or the error that ended the training.
 
     Parameters
@@ -69,7 +69,7 @@ def run_trial(words: Sequence[str], folder: str) -> dict[str, Any]:
     return found | {"seconds": round(time.perf_counter() - begin, 3)}
 
 
-def _trained(words: Sequence[str], folder: Path) -> dict[str, Any]:
+def _trained(words: Sequence[str], folder: Path) -> Settings:
     args = train_parser().parse_args([*words, f"--out={folder}", "--quiet", "--resume"])
     run = Run(args, lambda text: None)
     make_folder(folder)

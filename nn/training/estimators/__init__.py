@@ -13,17 +13,17 @@ import numpy as np
 
 import optim
 from autograd import no_grad
+from autograd.typing import Array
 from nn.functional import softmax
 from nn.layers.mlp import MLP
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.metrics import accuracy, r2_score
 from nn.training import EarlyStopping, fit
+from nn.typing import ArrayLike, Loss, Optimizer, State
 
 from .validation import checked_inputs, checked_labels, checked_rows, checked_targets, feature_names
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
-
-Array = np.ndarray[Any, Any]
 
 
 class _NotFittedError(ValueError, AttributeError):
@@ -72,11 +72,11 @@ class _Estimator:
     def _argument_names(cls) -> list[str]:
         return sorted(name for name in inspect.signature(cls.__init__).parameters if name != "self")
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> State:
         """Return the arguments by name; `deep` has no effect."""
         return {name: getattr(self, name) for name in self._argument_names()}
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self, **params: object) -> Self:
         """Change arguments; returns the estimator.
 
         Raises
@@ -117,7 +117,7 @@ class _Estimator:
 
     # -------------------------------------------------------------------------------------------- training
 
-    def _fit(self, X: Array, y: Array, outputs: int, loss: Any) -> None:
+    def _fit(self, X: Array, y: Array, outputs: int, loss: Loss) -> None:
         """Train a new model."""
         rng = self._generator()
         widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
@@ -151,16 +151,17 @@ class _Estimator:
         """Return the name of the activation here; scikit-learn calls the sigmoid 'logistic'."""
         return "sigmoid" if self.activation == "logistic" else self.activation
 
-    def _optimizer(self) -> Any:
+    def _optimizer(self) -> Optimizer:
         rate = float(self.learning_rate_init)
         if self.solver == "sgd":
             return optim.SGD(self.module_.parameters(), lr=rate, momentum=0.9, nesterov=True)
         table = {name.lower(): getattr(optim, name) for name in optim.__all__ if name[0].isupper()}
         if self.solver not in table:
             raise ValueError(f"solver {self.solver!r} is unknown; choose from {', '.join(sorted(table))}")
-        return table[self.solver](self.module_.parameters(), lr=rate)
+        optimizer: Optimizer = table[self.solver](self.module_.parameters(), lr=rate)
+        return optimizer
 
-    def _note_inputs(self, X: Any, array: Array) -> None:
+    def _note_inputs(self, X: ArrayLike, array: Array) -> None:
         self.n_features_in_: Any = array.shape[1]
         names = feature_names(X)
         if names is not None:
@@ -168,7 +169,7 @@ class _Estimator:
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _outputs(self, X: Any) -> Array:
+    def _outputs(self, X: ArrayLike) -> Array:
         """Return the outputs of the model."""
         if not hasattr(self, "module_"):
             found = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", _NotFittedError)
@@ -237,7 +238,7 @@ class MLPClassifier(_Estimator):
 
     kind = "classifier"
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train from scratch.
 
         Parameters
@@ -268,21 +269,21 @@ class MLPClassifier(_Estimator):
         self._fit(array, indices.reshape(-1), len(classes), CrossEntropyLoss())
         return self
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class, shape (n, classes), in the order of `classes_`."""
         return np.asarray(softmax(self._outputs(X), 1))
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Return the most probable label of every row."""
         best = self._outputs(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the accuracy."""
         predicted, true = self.predict(X), np.asarray(y).ravel()
         return accuracy((predicted == true).astype(np.int64), np.ones(len(true), np.int64))
@@ -306,7 +307,7 @@ class MLPRegressor(_Estimator):
 
     kind = "regressor"
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train from scratch.
 
         Parameters
@@ -335,11 +336,11 @@ class MLPRegressor(_Estimator):
         self._fit(array, columns, columns.shape[1], MSELoss())
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Return the predictions, of the shape of `y` in `fit`."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self._flat else outputs
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the coefficient of determination (R2)."""
         return r2_score(self.predict(X), y)

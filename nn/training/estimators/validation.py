@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd.typing import Array
+from nn.typing import ArrayLike
+
 __all__ = ["checked_inputs", "checked_labels", "checked_rows", "checked_targets", "feature_names"]
 
-Array = np.ndarray[Any, Any]
 
-
-def feature_names(X: Any) -> Array | None:
+def feature_names(X: object) -> Array | None:
     """Return the column names of a data frame, None for other data."""
     columns = getattr(X, "columns", None)
     if columns is None or not all(isinstance(column, str) for column in columns):
@@ -21,7 +22,7 @@ def feature_names(X: Any) -> Array | None:
     return np.array(list(columns), dtype=object)
 
 
-def _numbers(data: Any, what: str) -> Array:
+def _numbers(data: ArrayLike, what: str) -> Array:
     """Return data as float64."""
     if type(data).__module__.startswith("scipy.sparse") or hasattr(data, "tocsr"):
         raise TypeError(f"{what} is sparse, but dense data is required: use X.toarray() to convert to a dense array")
@@ -41,7 +42,7 @@ def _finite(array: Array, what: str) -> None:
         raise ValueError(f"Input {what} contains {bad}; fill these values or leave the rows out")
 
 
-def checked_inputs(X: Any, owner: str, width: int | None = None, names: Array | None = None) -> Array:
+def checked_inputs(X: ArrayLike, owner: str, width: int | None = None, names: Array | None = None) -> Array:
     """Return the features as a 2-d array of float64, with `width` columns if given.
 
     Raises
@@ -68,7 +69,7 @@ def checked_inputs(X: Any, owner: str, width: int | None = None, names: Array | 
     return array
 
 
-def _same_names(X: Any, names: Array | None, owner: str) -> None:
+def _same_names(X: object, names: Array | None, owner: str) -> None:
     """Compare the column names with those in fit."""
     now = feature_names(X)
     if now is None and names is None:
@@ -91,12 +92,12 @@ def _same_names(X: Any, names: Array | None, owner: str) -> None:
         raise ValueError(text)
 
 
-def _required(y: Any, owner: str) -> None:
+def _required(y: ArrayLike, owner: str) -> None:
     if y is None:
         raise ValueError(f"{owner} requires y to be passed, but the target y is None")
 
 
-def checked_labels(y: Any, owner: str) -> Array:
+def checked_labels(y: ArrayLike, owner: str) -> Array:
     """Return labels as a 1-d array; a column is accepted with a warning."""
     _required(y, owner)
     labels = np.asarray(y)
@@ -116,7 +117,7 @@ def checked_labels(y: Any, owner: str) -> Array:
     return labels
 
 
-def checked_targets(y: Any, owner: str) -> Array:
+def checked_targets(y: ArrayLike, owner: str) -> Array:
     """Return targets as float64, with one or two axes."""
     _required(y, owner)
     target = _numbers(y, "y")

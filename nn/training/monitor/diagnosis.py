@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["Evidence", "Report", "Verdict", "diagnose"]
+from autograd.typing import Array
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from .monitor import Monitor, Sample
+
+__all__ = ["Evidence", "Report", "Verdict", "diagnose"]
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,10 @@ class Report:
 class Evidence:
     """The measurements of a `Monitor` as arrays."""
 
-    def __init__(self, monitor: Any) -> None:
+    def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
-        self.samples: list[Any] = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
-        self.recent: list[Any] = self.samples[-10:]  # several, so that a single batch is not decisive
+        self.samples: list[Sample] = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
+        self.recent: list[Sample] = self.samples[-10:]  # several, so that a single batch is not decisive
         self.names: list[str] = monitor.names
         trained = [p.requires_grad for p in monitor.parameters]  # a frozen weight has no gradient to diagnose
         self.weights: list[int] = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1 and trained[i]]
@@ -115,16 +118,16 @@ class Evidence:
         self.first: float = float(np.median(finite[:few])) if len(finite) else math.nan
         self.last: float = float(np.median(finite[-few:])) if len(finite) else math.nan
 
-    def norms(self, row: int, samples: list[Any] | None = None) -> Array:
+    def norms(self, row: int, samples: list[Sample] | None = None) -> Array:
         """Return the median norm of every parameter (0: weight, 1: gradient, 2: update) over samples."""
         chosen = self.recent if samples is None else samples
         return np.median([s.norm[row] for s in chosen], axis=0) if chosen else np.zeros(len(self.names))
 
-    def typical_gradient(self, samples: list[Any] | None = None) -> Array:
+    def typical_gradient(self, samples: list[Sample] | None = None) -> Array:
         """Return the root mean square of the gradient of every weight matrix, in the order of the model."""
         return np.asarray((self.norms(1, samples) / np.sqrt(self.sizes))[self.weights])
 
-    def ratios(self, samples: list[Any] | None = None) -> Array:
+    def ratios(self, samples: list[Sample] | None = None) -> Array:
         """Return the median of update over weight of every weight matrix."""
         chosen = self.samples if samples is None else samples
         if not chosen:
@@ -363,7 +366,7 @@ RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
 )  # fmt: skip
 
 
-def diagnose(monitor: Any) -> Report:
+def diagnose(monitor: Monitor) -> Report:
     """Apply every rule to the measurements of a monitor."""
     evidence = Evidence(monitor)
     steps = len(evidence.losses)

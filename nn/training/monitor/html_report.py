@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from nn.checkpoint.files import write_text
+from nn.checkpoint.files import FilePath, write_text
 from nn.show.plotting import svg
 
+from .diagnosis import Report
 from .plots import monitor_figure
+
+if TYPE_CHECKING:
+    from .monitor import Monitor
 
 __all__ = ["document", "page"]
 
@@ -40,7 +44,7 @@ def document(title: str, parts: Sequence[str]) -> str:
     )
 
 
-def verdicts(report: Any) -> str:
+def verdicts(report: Report) -> str:
     """Return the findings as HTML."""
     e = html.escape
     head = f'<p class="summary">{e(report.summary)}</p>'
@@ -54,14 +58,14 @@ def verdicts(report: Any) -> str:
     return head + "\n".join(found)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a table as HTML."""
     cells = ["".join(f"<td>{html.escape(c if isinstance(c, str) else f'{c:.3g}')}</td>" for c in row) for row in rows]
     top = "".join(f"<th>{html.escape(h)}</th>" for h in head)
     return f"<table><tr>{top}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
-def parameters(monitor: Any) -> str:
+def parameters(monitor: Monitor) -> str:
     """Return the latest statistics of every parameter as a table."""
     if not monitor.samples:
         return ""
@@ -77,7 +81,7 @@ def parameters(monitor: Any) -> str:
     return f"<h2>Parameters in step {last.step}</h2>" + table(head, rows)
 
 
-def outputs(monitor: Any) -> str:
+def outputs(monitor: Monitor) -> str:
     """Return the latest statistics of the output of every sampled module as a table."""
     last = next((s for s in reversed(monitor.samples) if s.layers), None)
     if last is None:
@@ -90,18 +94,18 @@ def outputs(monitor: Any) -> str:
     return f"<h2>Outputs in step {last.step}</h2>" + table(["module", "mean", "std", "norm", "dead", "saturated"], rows)
 
 
-def monitored(monitor: Any) -> list[str]:
+def monitored(monitor: Monitor) -> list[str]:
     """Return the report of a monitor as parts of a page."""
     figure = svg(monitor_figure(monitor))
     return [verdicts(monitor.report()), "<h2>Figures</h2>", figure, parameters(monitor), outputs(monitor)]
 
 
-def facts(entries: Mapping[str, Any]) -> str:
+def facts(entries: Mapping[str, object]) -> str:
     """Return names and values as a table of two columns."""
     rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(str(v))}</td></tr>" for k, v in entries.items())
     return f"<table>{rows}</table>"
 
 
-def page(monitor: Any, path: Any, title: str = "Training report") -> None:
+def page(monitor: Monitor, path: FilePath, title: str = "Training report") -> None:
     """Write the report of a monitor to a file."""
     write_text(path, document(title, monitored(monitor)))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
+from autograd.typing import Array, Operand
+from nn.checkpoint.files import FilePath
 from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
 from nn.layers.dropout import Dropout
 from nn.layers.linear import Flatten, Identity
 from nn.module import Module
 from nn.module.hooks import Handle
+from nn.typing import Figure, Hook, Leaf, Optimizer
 from nn.validation import checked_integer
 
 from .diagnosis import Report, diagnose
@@ -23,9 +26,11 @@ from .html_report import page
 from .plots import monitor_figure
 from .statistics import bin_edges, flattened, histograms, moments, norm_of, spots
 
+if TYPE_CHECKING:
+    from nn.training.run import Run
+
 __all__ = ["Monitor", "Sample"]
 
-Array = np.ndarray[Any, Any]
 NOT_SAMPLED = (Dropout, Flatten, Identity)  # their outputs repeat their inputs
 RECTIFIERS = (ReLU, ReLU6, Threshold)
 SATURATION: dict[type[Module], tuple[float, float]] = {
@@ -139,17 +144,17 @@ class Monitor:
     Nothing alarming in 200 steps: the loss went from ... to ...
     """
 
-    def __init__(self, model: Module, optimizer: Any = None, every: int = 10) -> None:
+    def __init__(self, model: Module, optimizer: Optimizer | None = None, every: int = 10) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"Monitor needs an nn.Module, not {type(model).__name__}")
         named = [(name, p) for name, p in model.named_parameters() if np.size(p.data)]
         if not named:
             raise ValueError("the model has no parameters")
         self.model: Module = model
-        self.optimizer: Any = optimizer
+        self.optimizer: Optimizer | None = optimizer
         self.every: int = checked_integer("Monitor", "every", every, 1)
         self.names: list[str] = [name for name, _ in named]
-        self.parameters: list[Any] = [p for _, p in named]
+        self.parameters: list[Leaf] = [p for _, p in named]
         self.shapes: list[tuple[int, ...]] = [np.shape(p.data) for p in self.parameters]
         self.layers: dict[Module, Layer] = _watched(model)
         self.shown: list[int] = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(
@@ -180,7 +185,7 @@ class Monitor:
 
     # ------------------------------------------------------------------------------------------------ sampling
 
-    def step(self, loss: Any, closure: Callable[[], Any] | None = None) -> None:
+    def step(self, loss: Operand, closure: Callable[[], object] | None = None) -> None:
         """Record the step just finished.
 
         Parameters
@@ -206,20 +211,20 @@ class Monitor:
         """Record the losses of the epoch just finished."""
         self.epochs.append((len(self.losses), float(loss), float(validation_loss)))
 
-    def on_train_begin(self, run: Any) -> None:
+    def on_train_begin(self, run: Run) -> None:
         """As a callback of `fit`: discard the measurements of an earlier training, unless this one is resumed."""
         if not run.step:
             self.reset()
 
-    def on_step_end(self, run: Any) -> None:
+    def on_step_end(self, run: Run) -> None:
         """As a callback of `fit`: record the step."""
         self.step(run.last_loss, lambda: run.stepper.forward(run.batch)[0].backward())
 
-    def on_epoch_end(self, run: Any) -> None:
+    def on_epoch_end(self, run: Run) -> None:
         """As a callback of `fit`: record the epoch."""
         self.epoch(run.numbers["loss"], run.numbers.get("validation loss", math.nan))
 
-    def on_train_end(self, run: Any) -> None:
+    def on_train_end(self, run: Run) -> None:
         """As a callback of `fit`: remove the hooks."""
         self.close()
 
@@ -267,7 +272,7 @@ class Monitor:
             found["counts"] = counts[i]
         return counts[: len(self.units)].reshape(2, len(self.shown), -1)
 
-    def _provenance(self, closure: Callable[[], Any] | None) -> str:
+    def _provenance(self, closure: Callable[[], object] | None) -> str:
         """Return the origin of a nan or inf, by repeating the step with its initial parameters."""
         bad = [name for name, p in zip(self.names, self._before, strict=True) if not np.isfinite(p).all()]
         if bad:
@@ -336,7 +341,7 @@ class Monitor:
         """Return the diagnosis of the training, with evidence and cures."""
         return diagnose(self)
 
-    def plot(self, path: Any = None) -> Any:
+    def plot(self, path: FilePath | None = None) -> Figure:
         """Draw loss, gradient flow, activations and update ratios, and return the matplotlib figure.
 
         Parameters
@@ -346,7 +351,7 @@ class Monitor:
         """
         return monitor_figure(self, path)
 
-    def save_html(self, path: Any, title: str = "Training report") -> None:
+    def save_html(self, path: FilePath, title: str = "Training report") -> None:
         """Write the report with its figures as one self-contained HTML file."""
         page(self, path, title)
 
@@ -363,10 +368,10 @@ def _watched(model: Module) -> dict[Module, Layer]:
     return chosen if len(chosen) > 1 else layers
 
 
-def _remember(layer: Layer) -> Callable[[Any, Any, Any], None]:
+def _remember(layer: Layer) -> Hook:
     """Return a hook that stores the output of a training pass."""
 
-    def hook(module: Any, args: Any, output: Any) -> None:
+    def hook(module: Module, args: object, output: Operand) -> None:
         if module.training and hasattr(output, "data"):
             layer.output = np.asarray(raw_data(output))
 

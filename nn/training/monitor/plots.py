@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nn.checkpoint.files import FilePath
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
+from nn.typing import Axes, Figure
 
 from .statistics import BINS, bin_edges
+
+if TYPE_CHECKING:
+    from .monitor import Monitor, Sample
 
 __all__ = ["monitor_figure"]
 
 MOST = 6  # frames of activations; of more layers, evenly spaced ones
 
 
-def monitor_figure(monitor: Any, path: Any = None) -> Any:
+def monitor_figure(monitor: Monitor, path: FilePath | None = None) -> Figure:
     """Draw the measurements of a monitor, save the figure if a path is given, and return it."""
     layers = shown_layers(monitor)
     rows = 2 + (len(layers) > 0)
@@ -35,7 +41,7 @@ def monitor_figure(monitor: Any, path: Any = None) -> Any:
     return saved(figure, path)
 
 
-def shown_layers(monitor: Any) -> list[str]:
+def shown_layers(monitor: Monitor) -> list[str]:
     """Return the modules whose outputs get a frame."""
     names = list(dict.fromkeys(n for s in monitor.samples for n in s.layers))
     if len(names) <= MOST:
@@ -43,7 +49,7 @@ def shown_layers(monitor: Any) -> list[str]:
     return [names[i] for i in np.linspace(0, len(names) - 1, MOST).astype(int)]
 
 
-def losses(axes: Any, monitor: Any) -> None:
+def losses(axes: Axes, monitor: Monitor) -> None:
     """Draw the loss of every step, its running mean, and the epochs' validation losses."""
     values = drawable(monitor.losses)
     steps = np.arange(1, len(values) + 1)
@@ -63,11 +69,11 @@ def losses(axes: Any, monitor: Any) -> None:
     plain(axes)
 
 
-def weights_of(monitor: Any) -> list[int]:
+def weights_of(monitor: Monitor) -> list[int]:
     return [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1] or list(range(len(monitor.names)))
 
 
-def gradient_flow(axes: Any, monitor: Any) -> None:
+def gradient_flow(axes: Axes, monitor: Monitor) -> None:
     """Draw the typical gradient in every layer, from first to last, early steps light and late ones dark."""
     from matplotlib import colormaps
 
@@ -93,12 +99,12 @@ def gradient_flow(axes: Any, monitor: Any) -> None:
     plain(axes)
 
 
-def log_if_positive(axes: Any, samples: Any) -> None:
+def log_if_positive(axes: Axes, samples: list[Sample]) -> None:
     if any(np.any(s.norm[1] > 0) for s in samples):
         axes.set_yscale("log")
 
 
-def lines_over_time(axes: Any, monitor: Any, values_of: Any) -> None:
+def lines_over_time(axes: Axes, monitor: Monitor, values_of: Callable[[Sample, int], float]) -> None:
     """Draw one line per weight matrix, first layers dark and last ones light."""
     from matplotlib import colormaps
 
@@ -116,7 +122,7 @@ def lines_over_time(axes: Any, monitor: Any, values_of: Any) -> None:
     plain(axes)
 
 
-def update_ratios(axes: Any, monitor: Any) -> None:
+def update_ratios(axes: Axes, monitor: Monitor) -> None:
     """Draw the relative change of weights per step, with the usual range."""
     axes.axhspan(1e-4, 1e-2, color="#2e9e5b", alpha=0.10, linewidth=0)
     axes.axhline(1e-3, color="#2e9e5b", linewidth=0.8, linestyle="--")
@@ -127,13 +133,13 @@ def update_ratios(axes: Any, monitor: Any) -> None:
     axes.set_title("update ratio: step / weight")
 
 
-def gradient_norms(axes: Any, monitor: Any) -> None:
+def gradient_norms(axes: Axes, monitor: Monitor) -> None:
     """Draw the norm of every layer's gradient by step."""
     lines_over_time(axes, monitor, lambda s, i: s.norm[1, i])
     axes.set_title("gradient norm")
 
 
-def activations(axes: Any, monitor: Any, name: str, first: bool) -> None:
+def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     """Draw the distribution of a module's outputs, a column per sample."""
     seen = [s for s in monitor.samples if name in s.layers]
     counts = np.array([s.layers[name]["counts"] for s in seen], float).T

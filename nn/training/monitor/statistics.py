@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd.typing import Array
+from nn.typing import DType
+
 __all__ = ["BINS", "SPOTS", "bin_edges", "flattened", "histograms", "moments", "norm_of", "spots"]
 
-Array = np.ndarray[Any, Any]
 BINS = 41
 SPOTS = 100  # elements per array in a histogram, evenly spaced
 REACH = 6.0  # the outermost bins lie at sinh(6) = 200 standard deviations of the first sample
@@ -50,7 +52,7 @@ def norm_of(flat: Array) -> float:
 _ONES: dict[Any, Array] = {}
 
 
-def _ones(size: int, dtype: Any) -> Array:
+def _ones(size: int, dtype: DType) -> Array:
     """Return a vector of ones, a view of a cached one."""
     kept = _ONES.get(dtype)
     if kept is None or kept.size < size:
