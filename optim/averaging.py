@@ -14,16 +14,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from optim.options import Portion, checked
+from optim.typing import Array, Data, StateDict
 
 __all__ = ["AveragedModel", "get_ema_avg_fn", "get_swa_avg_fn", "update_bn"]
 
-Average = Callable[[Any, Any, int], Any]
+Average: TypeAlias = Callable[[Data, Data, int], Data]
 
 # Buffers of batch normalization, with the names used by PyTorch, and their initial values.
 STATISTICS = {"running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
@@ -59,7 +60,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     return lambda averaged, new, n: weight * averaged + (1.0 - weight) * new
 
 
-def like(value: Any, wanted: Any) -> Any:
+def like(value: Data, wanted: Data) -> Data:
     """Return a copy of `value` with the type of `wanted`: a float, or an array of its dtype."""
     if isinstance(wanted, np.ndarray):
         return np.array(value, dtype=wanted.dtype, order="C")
@@ -155,12 +156,12 @@ class AveragedModel:
         """Return the output of the averaged model."""
         return self.module(*args, **kwargs)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return the state of the averaged model and the number of averaged models."""
         state = {f"module.{key}": value for key, value in self.module.state_dict().items()}
         return {"n_averaged": np.array(self.n_averaged), **state}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a `state_dict`."""
         if not isinstance(state_dict, Mapping) or "n_averaged" not in state_dict:
             raise ValueError("not a state_dict of an AveragedModel: it has no 'n_averaged'")
@@ -177,7 +178,7 @@ class AveragedModel:
             raise AttributeError(name)
         return getattr(self.module, name)
 
-    def _average(self, averaged: Any, new: Any) -> Any:
+    def _average(self, averaged: Data, new: Data) -> Data:
         if self.n_averaged == 0:
             return like(new, averaged)
         average = self.avg_fn(averaged, new, self.n_averaged)
@@ -185,7 +186,7 @@ class AveragedModel:
             raise ValueError(f"avg_fn returned shape {np.shape(average)} for a parameter of shape {np.shape(averaged)}")
         return like(average, averaged)
 
-    def _averaged_buffers(self, model: Any) -> Iterator[tuple[Any, str, Any]]:
+    def _averaged_buffers(self, model: Any) -> Iterator[tuple[object, str, Array]]:
         """Yield the owner, the name and the new value of every buffer."""
         if not hasattr(model, "named_buffers"):
             return
@@ -196,7 +197,7 @@ class AveragedModel:
             yield owners[prefix], name, self._average(mine[path], new) if averaged else copy.deepcopy(new)
 
 
-def update_bn(loader: Iterable[Any], model: Any) -> None:
+def update_bn(loader: Iterable[Sequence[Data]], model: Any) -> None:
     """Recompute the running statistics of batch normalization for the present weights.
 
     A model with averaged weights has other activations than each of the averaged models. The statistics are set to the

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from optim.typing import Group, Parameter, StateDict
+
 from .flat_params import label
 from .options import suggestion
 
@@ -17,12 +19,12 @@ SCHEDULE_KEYS = (
 """Keys of a group that schedules and named parameters use, besides the options."""
 
 
-def is_parameter(thing: Any) -> bool:
+def is_parameter(thing: object) -> bool:
     """Return whether an object has the two attributes that optimizers use."""
     return hasattr(thing, "data") and hasattr(thing, "grad")
 
 
-def as_groups(params: Any, owner: str) -> list[dict[str, Any]]:
+def as_groups(params: object, owner: str) -> list[Group]:
     """Return the constructor's `params` as a list of groups."""
     if is_parameter(params):
         raise TypeError(f"{owner} needs a list of parameters; put the one parameter in a list: {owner}([parameter])")
@@ -43,7 +45,7 @@ def as_groups(params: Any, owner: str) -> list[dict[str, Any]]:
     return entries if all(groups) else [{"params": entries}]
 
 
-def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
+def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> Group:
     """Return a complete group: a list of checked parameters, and options with defaults filled in."""
     owner = f"{type(optimizer).__name__}, group {len(optimizer.param_groups)}"
     if not isinstance(group, Mapping):
@@ -68,7 +70,7 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> dict[str, Any]:
     return entries
 
 
-def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> Group:
     """Return the checked options of one group; raise ValueError for an unknown name."""
     known = [name for name in optimizer.options if name != "skip_nonfinite"]
     beside = (*SCHEDULE_KEYS, *optimizer.shared)
@@ -79,7 +81,7 @@ def checked_options(optimizer: Any, given: Mapping[str, Any], owner: str) -> dic
     return {**own, **{name: value for name, value in given.items() if name in beside}}
 
 
-def _named(owner: str, params: Any) -> tuple[list[str], list[Any]]:
+def _named(owner: str, params: object) -> tuple[list[str], list[Parameter]]:
     """Return names, if (name, parameter) pairs were given, and parameters."""
     (group,) = as_groups([params] if is_parameter(params) else params, owner)
     entries = group["params"]
@@ -91,16 +93,16 @@ def _named(owner: str, params: Any) -> tuple[list[str], list[Any]]:
     return [], entries
 
 
-def _check_members(optimizer: Any, owner: str, parameters: list[Any]) -> None:
+def _check_members(optimizer: Any, owner: str, parameters: list[Parameter]) -> None:
     """Raise an error unless every parameter is a float leaf that belongs to no other group."""
     elsewhere = {id(p): i for i, group in enumerate(optimizer.param_groups) for p in group["params"]}
     for i, p in enumerate(parameters):
         if not is_parameter(p):
             cure = "pass model.parameters()" if hasattr(p, "parameters") else "it needs .data and .grad"
             raise TypeError(f"{owner}: entry {i} must be a parameter, got {type(p).__name__}; {cure}")
-        if getattr(p, "op", None) is not None:
+        if (op := getattr(p, "op", None)) is not None:
             raise ValueError(
-                f"{owner}: {label(p, i)} is not a leaf but the result of {getattr(p.op, 'name', p.op)}, so an update "
+                f"{owner}: {label(p, i)} is not a leaf but the result of {getattr(op, 'name', op)}, so an update "
                 "would have no effect. Pass the leaf it is computed from, or make it one: Parameter(x.data)"
             )
         if isinstance(p.data, np.ndarray) and p.data.dtype.kind != "f":
@@ -109,7 +111,7 @@ def _check_members(optimizer: Any, owner: str, parameters: list[Any]) -> None:
             raise ValueError(f"{owner}: {label(p, i)} is in group {elsewhere[id(p)]} already; add it to one group only")
 
 
-def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[Group], list[StateDict]]:
     """Return copies of the groups and of the states in a state dictionary."""
     kind = type(optimizer).__name__
     lacking = [key for key in ("state", "param_groups") if not isinstance(found, Mapping) or key not in found]
@@ -149,7 +151,7 @@ def _loaded_options(optimizer: Any, given: dict[str, Any], where: str) -> dict[s
         raise ValueError(str(error)) from error
 
 
-def _checked_state(optimizer: Any, given: Any, p: Any, owner: str, group: dict[str, Any]) -> dict[str, Any]:
+def _checked_state(optimizer: Any, given: Any, p: Any, owner: str, group: Group) -> dict[str, Any]:
     """Return a copy of one parameter's state, with arrays of the expected shapes and dtypes."""
     if not isinstance(given, Mapping) or not isinstance(given.get("step"), (int, float, np.number)):
         raise ValueError(f"the state of {owner} has no number 'step'")

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-Array = np.ndarray[Any, Any]
-State = tuple[Any, ...]
+from optim.typing import Array, Block, Data, Gradients, Parameter, State, StateDict
 
 BLOCK = 32_768
 """Elements per block: the temporary arrays of a rule then stay in the second-level cache."""
@@ -31,23 +31,23 @@ LINE = 64
 
 
 # Other interpreters than CPython may lack reference counts: nan is unequal to itself, so no buffer is reused there.
-getrefcount: Callable[[Any], Any] = getattr(sys, "getrefcount", lambda _: float("nan"))
+getrefcount: Callable[[object], float] = getattr(sys, "getrefcount", lambda _: float("nan"))
 
 
-def raw_gradient(gradient: Any) -> Any:
+def raw_gradient(gradient: Data) -> Data:
     """Return a gradient as float or array; after ``backward(create_graph=True)`` it is the ``data`` of a node."""
     if gradient is None or isinstance(gradient, (np.ndarray, np.generic, float, int)):
         return gradient
     return gradient.data
 
 
-def label(parameter: Any, position: int) -> str:
+def label(parameter: Parameter, position: int) -> str:
     """Return what messages call a parameter: its name, or its position if it has none."""
     name = getattr(parameter, "name", "")
     return f"parameter {name!r}" if name else f"parameter {position}"
 
 
-def check_unchanged(a: Array, shape: tuple[int, ...], dtype: Any, name: str) -> None:
+def check_unchanged(a: Array, shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> None:
     """Raise ValueError if a parameter has another shape or dtype than when the optimizer was made."""
     if a.shape != shape or a.dtype != dtype:
         raise ValueError(
@@ -56,7 +56,7 @@ def check_unchanged(a: Array, shape: tuple[int, ...], dtype: Any, name: str) -> 
         )
 
 
-def check_gradient(g: Any, shape: tuple[int, ...], name: str) -> None:
+def check_gradient(g: Data, shape: tuple[int, ...], name: str) -> None:
     """Raise ValueError if a gradient has another shape than its parameter."""
     if np.shape(g) != shape:
         raise ValueError(f"{name} has shape {shape} but its gradient has shape {np.shape(g)}")
@@ -67,7 +67,7 @@ def address(a: Array) -> int:
     return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
 
 
-def aligned(size: int, dtype: Any) -> Array:
+def aligned(size: int, dtype: npt.DTypeLike) -> Array:
     """Return an empty vector that begins at a cache line, where vector registers are filled twice as fast."""
     item = np.dtype(dtype).itemsize
     whole: Array = np.empty(size + LINE // item, dtype)
@@ -85,13 +85,13 @@ class Buffer:
 
     __slots__ = ("flat", "initial_counts", "owner", "views")
 
-    def __init__(self, size: int, dtype: Any, views: Callable[[Array], list[Any]]) -> None:
+    def __init__(self, size: int, dtype: npt.DTypeLike, views: Callable[[Array], list[Array]]) -> None:
         self.flat: Array = aligned(size, dtype)
         self.owner: Array | None = self.flat.base
-        self.views: list[Any] = views(self.flat)
-        self.initial_counts: tuple[Any, Any] = self._counts()
+        self.views: list[Array] = views(self.flat)
+        self.initial_counts: tuple[float, float] = self._counts()
 
-    def _counts(self) -> tuple[Any, Any]:
+    def _counts(self) -> tuple[float, float]:
         """Return the reference counts of the memory's owner, the base of all views, and of the most used view."""
         return getrefcount(self.owner), max(map(getrefcount, self.views))
 
@@ -113,21 +113,21 @@ class FlatParams:
         Steps taken so far.
     """
 
-    def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
-        self.members: list[Any] = list(members)
+    def __init__(self, members: Sequence[Parameter], places: Sequence[int], t: int = 0) -> None:
+        self.members: list[Parameter] = list(members)
         self.places: list[int] = list(places)
         self.t: int = t
         self.states: list[State] = []
         self._forget_buffers()
         self._lay_out()
         ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
-        self.slices: list[slice[Any, Any, Any]] = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.slices: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
 
     def _lay_out(self) -> None:
         """Set dtype and shapes."""
         arrays = [p.data for p in self.members]
-        self.dtype: Any = arrays[0].dtype
+        self.dtype: np.dtype[Any] = arrays[0].dtype
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         # A Fortran-ordered parameter is stored as the transpose of a C-ordered one, so a step keeps its layout.
         self.fortran: list[int] = [i for i, a in enumerate(arrays) if a.flags.f_contiguous and not a.flags.c_contiguous]
@@ -145,7 +145,7 @@ class FlatParams:
 
     # -- the operations of a step --------------------------------------------------------------------------------
 
-    def gradients(self) -> list[Any]:
+    def gradients(self) -> Gradients:
         """Return the gradient of each member as an array of its shape, or None where it is missing."""
         self.offset, self.complete = None, True
         grads = [p.grad for p in self.members]
@@ -157,7 +157,7 @@ class FlatParams:
                 return self._converted(grads)
         return grads
 
-    def _converted(self, grads: list[Any]) -> list[Any]:
+    def _converted(self, grads: Gradients) -> list[Any]:
         """Return gradients of which some are None, nodes or floats as arrays."""
         self.complete = False
         grads = [None if g is None else np.asarray(raw_gradient(g)) for g in grads]
@@ -185,7 +185,7 @@ class FlatParams:
             check_unchanged(a, shape, self.dtype, name)
         return np.concatenate(self.transposed(arrays), axis=None)
 
-    def gradient_blocks(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+    def gradient_blocks(self, grads: Gradients) -> Iterable[tuple[int, Block, Array]]:
         """Return index, slice and gradient of every block."""
         if self.offset is None and len(grads) > 1 and (base := grads[0].base) is not None and grads[1].base is base:
             self._find_slices(grads, base)
@@ -201,7 +201,7 @@ class FlatParams:
         parts = [g.reshape(-1) for g in self.transposed(grads)]
         return ((k, block, self._concatenated(parts, block)) for k, block in enumerate(self.blocks))
 
-    def _find_slices(self, grads: list[Any], base: Array) -> None:
+    def _find_slices(self, grads: Gradients, base: Array) -> None:
         """Set `offset` if the gradients are consecutive slices of one vector, which then need not be gathered.
 
         Comparing addresses takes longer than copying a small array. Therefore the slices that were found are
@@ -249,7 +249,7 @@ class FlatParams:
         """Return what messages call the members."""
         return [label(p, place) for p, place in zip(self.members, self.places, strict=True)]
 
-    def viewed(self, flat: Array) -> list[Any]:
+    def viewed(self, flat: Array) -> list[Array]:
         """Return the members' views of a vector."""
         return [self.shaped(i, flat[s]) for i, s in enumerate(self.slices)]
 
@@ -258,7 +258,7 @@ class FlatParams:
         shape = self.shapes[i]
         return flat.reshape(shape[::-1]).T if i in self.fortran else flat.reshape(shape)
 
-    def transposed(self, arrays: Sequence[Any]) -> list[Any]:
+    def transposed(self, arrays: Sequence[Array]) -> list[Array]:
         """Return the members' arrays in the order in which the flat vector stores them."""
         return [a.T if i in self.fortran else a for i, a in enumerate(arrays)] if self.fortran else list(arrays)
 
@@ -269,7 +269,7 @@ class FlatParams:
         p = self.read()
         self.states = [start(p[block].copy()) for block in self.blocks]
 
-    def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
+    def state_of(self, i: int, names: Sequence[str]) -> StateDict:
         """Return step count and state of member i: plain values, and copies of arrays in its shape."""
         own, found = self.slices[i], {"step": self.t}
         inside = [k for k, b in enumerate(self.blocks) if own.start < b.stop and own.stop > b.start] or [0]
@@ -286,11 +286,11 @@ class FlatParams:
         own, block = self.slices[i], self.blocks[k]
         return slice(max(own.start - block.start, 0), max(min(own.stop, block.stop) - block.start, 0))
 
-    def set_states(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    def set_states(self, found: Sequence[StateDict], names: Sequence[str]) -> None:
         """Set the members' states, given in the form that `state_of` returns."""
         columns = []
         for name in names:
-            values = [state.get(name) for state in found]
+            values: list[Data] = [state.get(name) for state in found]
             if isinstance(values[0], np.ndarray):
                 whole = np.concatenate(self.transposed(values), axis=None, dtype=self.dtype)
                 columns.append([whole[block].copy() for block in self.blocks])
@@ -298,7 +298,7 @@ class FlatParams:
                 columns.append([values[0]] * len(self.blocks))
         self.states = list(zip(*columns, strict=True)) if columns else [()] * len(self.blocks)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> StateDict:
         # A copied view is no longer a view of the copied vector.
         return {**self.__dict__, "current": None, "spare": None, "gathered": None, "known_slices": []}
 
@@ -307,11 +307,11 @@ class FlatFloats(FlatParams):
     """Scalar parameters, `Value`s whose data are floats, as one float64 vector."""
 
     def _lay_out(self) -> None:
-        self.dtype: Any = np.dtype(np.float64)
+        self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self.fortran: list[int] = []
         self.shapes: list[tuple[int, ...]] = [()] * len(self.members)
 
-    def gradients(self) -> list[Any]:
+    def gradients(self) -> Gradients:
         """Return the gradient of each member as a float, or None where it is missing."""
         grads = [p.grad for p in self.members]
         return [g if type(g) is float or g is None else float(raw_gradient(g)) for g in grads]
@@ -325,7 +325,7 @@ class FlatFloats(FlatParams):
         """Return the members' values as one vector."""
         return np.array([p.data for p in self.members], dtype=self.dtype)
 
-    def gradient_blocks(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+    def gradient_blocks(self, grads: Gradients) -> Iterable[tuple[int, Block, Array]]:
         """Return index, slice and gradient of every block."""
         g = np.array(grads, dtype=self.dtype)
         return [(k, block, g[block]) for k, block in enumerate(self.blocks)]
@@ -344,7 +344,7 @@ class FlatFloats(FlatParams):
 class SingleParam(FlatParams):
     """One parameter in its own shape, for rules that depend on shapes; a `Value` is a 0-d array."""
 
-    def __init__(self, members: Sequence[Any], places: Sequence[int], t: int = 0) -> None:
+    def __init__(self, members: Sequence[Parameter], places: Sequence[int], t: int = 0) -> None:
         super().__init__(members, places, t)
         self.blocks: list[Any] = [...]
 
@@ -352,11 +352,11 @@ class SingleParam(FlatParams):
         (p,) = self.members
         self.scalar: bool = not isinstance(p.data, np.ndarray)
         a = np.asarray(p.data, dtype=np.float64 if self.scalar else None)
-        self.dtype: Any = a.dtype
+        self.dtype: np.dtype[Any] = a.dtype
         self.fortran: list[int] = []
         self.shapes: list[tuple[int, ...]] = [a.shape]
 
-    def gradients(self) -> list[Any]:
+    def gradients(self) -> Gradients:
         """Return the gradient, or None, in a list."""
         grads = self._converted([self.members[0].grad])
         return [g if g is None else g.astype(self.dtype, copy=False) for g in grads]
@@ -371,7 +371,7 @@ class SingleParam(FlatParams):
         check_unchanged(a, self.shapes[0], self.dtype, self.labels()[0])
         return a
 
-    def gradient_blocks(self, grads: list[Any]) -> Iterable[tuple[int, Any, Array]]:
+    def gradient_blocks(self, grads: Gradients) -> Iterable[tuple[int, Block, Array]]:
         """Return the whole parameter as one block."""
         return [(0, ..., grads[0])]
 
@@ -384,14 +384,14 @@ class SingleParam(FlatParams):
         """Rebind the parameter to its new array."""
         self.members[0].data = float(self.new) if self.scalar else self.new
 
-    def state_of(self, i: int, names: Sequence[str]) -> dict[str, Any]:
+    def state_of(self, i: int, names: Sequence[str]) -> StateDict:
         """Return step count and state: plain values and copies of arrays."""
-        found: dict[str, Any] = {"step": self.t}
+        found: StateDict = {"step": self.t}
         for name, value in zip(names, self.states[0] if self.states else (), strict=False):
             if value is not None:
                 found[name] = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value
         return found
 
-    def set_states(self, found: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    def set_states(self, found: Sequence[StateDict], names: Sequence[str]) -> None:
         """Set the state, given in the form that `state_of` returns."""
         self.states: list[State] = [tuple(found[0].get(name) for name in names)]

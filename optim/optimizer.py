@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from optim.typing import Array, Closure, Data, Gradients, Group, Parameter, Params, Rule, State, StateDict
+
 from .checks import as_groups, checked_entries, checked_state_dict
-from .flat_params import Array, FlatFloats, FlatParams, SingleParam, State, label, raw_gradient
+from .flat_params import FlatFloats, FlatParams, SingleParam, label, raw_gradient
 from .options import Options
 from .trace import Trace, trace_update
 
-Group = dict[str, Any]
-Work = list[tuple[FlatParams, list[Any], Group]]
-Update = tuple[Any, State]
+Work = list[tuple[FlatParams, Gradients, Group]]
+Update = tuple[Array, State]
 
 
 class Optimizer(Options):
@@ -67,7 +68,7 @@ class Optimizer(Options):
     """
 
     first: ClassVar[str] = "params"
-    params: Any
+    params: Params
     _: KW_ONLY
     maximize: bool = False
     skip_nonfinite: bool = False
@@ -88,13 +89,13 @@ class Optimizer(Options):
     rule_options: ClassVar[list[str]] = []
     start_options: ClassVar[list[str]] = []
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "rule"):
             positional, cls.rule_options = _argument_names(cls.rule)
             cls.state_names, cls.start_options = positional[1:], _argument_names(cls.start)[1]
 
-    def __init__(self, params: Any, *args: Any, **options: Any) -> None:
+    def __init__(self, params: Params, *args: object, **options: object) -> None:
         self.defaults: dict[str, Any] = self.collect(args, options)
         self._skip_nonfinite = self.defaults.pop("skip_nonfinite")
         self.param_groups: list[Group] = []
@@ -105,7 +106,7 @@ class Optimizer(Options):
         for group in as_groups(params, type(self).__name__):
             self.add_param_group(group)
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+    def add_param_group(self, group: Mapping[str, object]) -> None:
         """Add parameters with options of their own.
 
         Parameters
@@ -124,7 +125,7 @@ class Optimizer(Options):
         self.param_groups.append(entries)
 
     @property
-    def parameters(self) -> list[Any]:
+    def parameters(self) -> list[Parameter]:
         """All parameters, in order."""
         return [p for group in self.param_groups for p in group["params"]]
 
@@ -145,7 +146,7 @@ class Optimizer(Options):
 
     # -- the step ------------------------------------------------------------------------------------------------
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Update all parameters that have a gradient, atomically.
 
         Parameters
@@ -178,7 +179,7 @@ class Optimizer(Options):
     def check_group(self, group: Group) -> None:
         """Raise ValueError if the options of a group are incompatible with each other."""
 
-    def shared_values(self, work: Work) -> dict[str, Any]:
+    def shared_values(self, work: Work) -> Group:
         """Return values computed from all gradients together, stored in every group under the names in `shared`."""
         return {}
 
@@ -208,7 +209,7 @@ class Optimizer(Options):
             part.set_states([flat.state_of(i, self.state_names) for i in chosen], self.state_names)
         return part
 
-    def _advanced(self, flat: FlatParams, grads: list[Any], group: Group) -> list[State]:
+    def _advanced(self, flat: FlatParams, grads: Gradients, group: Group) -> list[State]:
         """Compute the values after a step, into the vector returned by ``flat.output()``, and return the new states."""
         states = self._initialized(flat, group)
         p, after, new = flat.read(), flat.output(), []
@@ -232,7 +233,7 @@ class Optimizer(Options):
         return p, update, state
 
     @staticmethod
-    def arguments(names: list[str], group: Group, p: Array, t: int) -> dict[str, Any]:
+    def arguments(names: list[str], group: Group, p: Array, t: int) -> Group:
         """Return the keyword arguments of a rule."""
         return {name: p if name == "p" else t if name == "t" else group[name] for name in names}
 
@@ -254,7 +255,7 @@ class Optimizer(Options):
 
     # -- state ---------------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return a copy of everything needed to continue bit for bit.
 
         Returns
@@ -281,7 +282,7 @@ class Optimizer(Options):
             "param_groups": groups,
         }
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically.
 
         Parameters
@@ -305,9 +306,9 @@ class Optimizer(Options):
         self.step_count = int(state_dict.get("step_count", 0))
         self.skipped = int(state_dict.get("skipped", 0))
 
-    def _flattened(self, parameters: list[Any], states: list[dict[str, Any]], used: int) -> list[FlatParams]:
+    def _flattened(self, parameters: list[Parameter], states: list[StateDict], used: int) -> list[FlatParams]:
         """Return parameters with states grouped by dtype and history; `used` is the position of the first."""
-        together: dict[Any, list[int]] = {}
+        together: dict[object, list[int]] = {}
         for i, (p, state) in enumerate(zip(parameters, states, strict=True)):
             kind = p.data.dtype if isinstance(p.data, np.ndarray) else float
             history = tuple((n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None)
@@ -324,7 +325,7 @@ class Optimizer(Options):
 
     # -- inspection ----------------------------------------------------------------------------------------------
 
-    def trace(self, parameter: Any, index: Any = ()) -> Trace:
+    def trace(self, parameter: Parameter, index: int | tuple[int, ...] = ()) -> Trace:
         """Print every term of the next update of one element, with the names used by the rule.
 
         Parameters
@@ -343,7 +344,7 @@ class Optimizer(Options):
         print(found)  # noqa: T201
         return found
 
-    def find(self, parameter: Any) -> tuple[FlatParams, int, Group]:
+    def find(self, parameter: Parameter) -> tuple[FlatParams, int, Group]:
         """Return the flat parameters, the position in them and the group of a parameter."""
         for group, flats in zip(self.param_groups, self._flat, strict=True):
             for flat in flats:
@@ -360,7 +361,7 @@ class Optimizer(Options):
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 
-def descent_direction(g: Any, p: Any, *, maximize: bool, weight_decay: float) -> Any:
+def descent_direction(g: Data, p: Data, *, maximize: bool, weight_decay: float) -> Data:
     """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularization."""
     if maximize:
         g = -g
@@ -369,26 +370,26 @@ def descent_direction(g: Any, p: Any, *, maximize: bool, weight_decay: float) ->
     return g
 
 
-def decayed(p: Any, *, lr: float, weight_decay: float) -> Any:
+def decayed(p: Data, *, lr: float, weight_decay: float) -> Data:
     """Apply decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2; scaled by lr as in PyTorch)."""
     p = (1 - lr * weight_decay) * p
     return p  # noqa: RET504 - named, so that `trace` shows it
 
 
-def nonfinite(parameters: Iterable[Any]) -> list[str]:
+def nonfinite(parameters: Iterable[Parameter]) -> list[str]:
     """Return the labels of the parameters whose gradients contain nan or inf."""
     found = [(i, p) for i, p in enumerate(parameters) if p.grad is not None]
     return [label(p, i) for i, p in found if not np.isfinite(raw_gradient(p.grad)).all()]
 
 
-def _argument_names(method: Callable[..., Any]) -> tuple[list[str], list[str]]:
+def _argument_names(method: Rule) -> tuple[list[str], list[str]]:
     """Return the names of the positional arguments after self, and of the keyword-only ones."""
     code = method.__code__
     names = code.co_varnames
     return list(names[1 : code.co_argcount]), list(names[code.co_argcount :][: code.co_kwonlyargcount])
 
 
-def _plain(p: Any, state: dict[str, Any]) -> dict[str, Any]:
+def _plain(p: Parameter, state: StateDict) -> StateDict:
     """Return the state of a `Value` with floats instead of 0-d arrays, and that of an array as it is."""
     if isinstance(p.data, np.ndarray):
         return state

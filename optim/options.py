@@ -97,7 +97,7 @@ def _checked_scalar(where: str, name: str, value: Any, hint: Any, interval: str)
 class Signature:
     """The signature that `help` and editors show of a class whose constructor takes options."""
 
-    def __get__(self, instance: Any, owner: type[Options]) -> inspect.Signature:
+    def __get__(self, instance: object, owner: type[Options]) -> inspect.Signature:
         if not owner.__init__.__code__.co_flags & inspect.CO_VARARGS:
             raise AttributeError("__signature__")  # the constructor lists its arguments itself
         kinds: dict[str, Any] = dict.fromkeys([owner.first, *owner.options], inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -117,7 +117,7 @@ class Options:
     hints: ClassVar[dict[str, Any]] = {}
     __signature__: ClassVar[Any] = Signature()
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         annotated = inspect.get_annotations(cls, eval_str=True)
         own = {
@@ -132,7 +132,7 @@ class Options:
             delattr(cls, name)
 
     @classmethod
-    def collect(cls, args: tuple[Any, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    def collect(cls, args: tuple[object, ...], given: Mapping[str, object]) -> dict[str, Any]:
         """Return constructor arguments as a complete, checked dictionary of options."""
         places = [name for name in cls.options if name not in KEYWORD_ONLY]
         if len(args) > len(places):
@@ -150,6 +150,6 @@ class Options:
         return found
 
     @classmethod
-    def checked_options(cls, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    def checked_options(cls, given: Mapping[str, object], where: str) -> dict[str, Any]:
         """Return the given options, each checked against its annotation."""
         return {name: checked(where, name, value, cls.hints[name]) for name, value in given.items()}

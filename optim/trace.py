@@ -9,14 +9,13 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .flat_params import label, raw_gradient
+from optim.typing import Data, Group, Parameter, Rule
 
-Rule = Callable[..., Any]
+from .flat_params import label, raw_gradient
 
 
 class Term(NamedTuple):
@@ -24,7 +23,7 @@ class Term(NamedTuple):
 
     name: str
     formula: str
-    value: Any
+    value: Data
 
 
 class Trace(list[Term]):
@@ -53,13 +52,15 @@ class Trace(list[Term]):
         return f"<{self.title}: {len(self)} terms>"
 
 
-def _short(value: Any) -> str:
+def _short(value: Data) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(_short, value))})"
     return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def trace_update(optimizer: Any, parameter: Any, index: Any, descent_direction: Rule, decayed: Rule) -> Trace:
+def trace_update(
+    optimizer: Any, parameter: Parameter, index: int | tuple[int, ...], descent_direction: Rule, decayed: Rule
+) -> Trace:
     """Return the trace of the next update of one element, without updating anything.
 
     Parameters
@@ -100,14 +101,14 @@ def trace_update(optimizer: Any, parameter: Any, index: Any, descent_direction: 
 class Reader:
     """Executes a function of straight-line code statement by statement and records every assignment."""
 
-    def __init__(self, shape: tuple[int, ...], index: Any) -> None:
+    def __init__(self, shape: tuple[int, ...], index: int | tuple[int, ...]) -> None:
         self.shape: tuple[int, ...] = shape
-        self.index: tuple[Any, ...] = tuple(np.atleast_1d(np.asarray(index, dtype=int)).tolist())
+        self.index: tuple[int, ...] = tuple(np.atleast_1d(np.asarray(index, dtype=int)).tolist())
         self.terms: list[Term] = []
         if len(self.index) != len(shape) or any(not -n <= i < n for i, n in zip(self.index, shape, strict=True)):
             raise IndexError(f"index {index!r} is out of bounds for a parameter of shape {shape}")
 
-    def add(self, name: str, formula: str, value: Any) -> None:
+    def add(self, name: str, formula: str, value: Data) -> None:
         """Add a term, of an array the element at the index; ignore values that are neither scalars nor such arrays."""
         if isinstance(value, np.ndarray):
             if value.shape != self.shape:
@@ -116,7 +117,7 @@ class Reader:
         if isinstance(value, (float, int, np.generic)) and not isinstance(value, bool):
             self.terms.append(Term(name, formula, float(value)))
 
-    def run(self, function: Rule, given: list[Any], options: dict[str, Any], returned: tuple[str, ...] = ()) -> Any:
+    def run(self, function: Rule, given: list[Data], options: Group, returned: tuple[str, ...] = ()) -> Any:
         """Return the value of a function, and add each of its assignments as a term.
 
         Parameters
@@ -131,7 +132,7 @@ class Reader:
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
         bound = inspect.signature(function).bind(*given, **options)
         bound.apply_defaults()
-        self.scope: dict[Any, Any] = {
+        self.scope: dict[str, Any] = {
             **getattr(function, "__globals__", {}),
             "self": getattr(function, "__self__", None),
         }

@@ -27,7 +27,7 @@ ORDER = {
         "checkpoint", "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
     ),
     "optim": (
-        "options", "averaging", "flat_params", "lr_scheduler", "trace", "checks", "optimizer", "algorithms",
+        "typing", "options", "averaging", "flat_params", "lr_scheduler", "trace", "checks", "optimizer", "algorithms",
         "distributed", "__init__",
     ),
 }  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from optim.flat_params import Array, State
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative
+from optim.typing import Array, State
 
 
 class Adamax(Optimizer):

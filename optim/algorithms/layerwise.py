@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from optim.flat_params import Array, State
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative
+from optim.typing import Array, Data, State
 
 
-def norm(a: Any) -> Any:
+def norm(a: Array) -> Data:
     """Return the Euclidean norm of all elements."""
     return np.sqrt(np.sum(a * a))
 
 
-def ratio(x: Any, y: Any, defined: Any) -> Any:
+def ratio(x: Data, y: Data, defined: Data) -> Data:
     """Return ``x / y``, or 1 where `defined` is false."""
     return np.where(defined, x, 1.0) / np.where(defined, y, 1.0)
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from optim.algorithms.line_search import Point, strong_wolfe
-from optim.flat_params import Array, raw_gradient
-from optim.optimizer import Group, Optimizer, nonfinite
+from optim.flat_params import raw_gradient
+from optim.optimizer import Optimizer, nonfinite
 from optim.options import Count, NonNegative
 from optim.trace import Trace
+from optim.typing import Array, Closure, Group, Parameter, Params, StateDict
 
 SCALARS = ("n", "t", "scale")
 ARRAYS = ("d", "previous_gradient")
@@ -70,9 +71,9 @@ class LBFGS(Optimizer):
     line_search_fn: Literal["strong_wolfe"] | None = None
     needs_closure: ClassVar[bool] = True
 
-    def __init__(self, params: Any, *args: Any, **options: Any) -> None:
+    def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
-        self.memory: dict[str, Any] = {}
+        self.memory: StateDict = {}
 
     def check_group(self, group: Group) -> None:
         """Raise ValueError if there is another group: the direction depends on all parameters."""
@@ -81,7 +82,7 @@ class LBFGS(Optimizer):
         if group["max_eval"] is None:
             group["max_eval"] = group["max_iter"] * 5 // 4
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Take up to `max_iter` steps.
 
         Parameters
@@ -124,7 +125,7 @@ class LBFGS(Optimizer):
         self.step_count: int = self.step_count + 1
         return returned[0]
 
-    def _descend(self, evaluate: Callable[[], tuple[float, Array]], memory: dict[str, Any]) -> float:
+    def _descend(self, evaluate: Callable[[], tuple[float, Array]], memory: StateDict) -> float:
         """Step until a stopping criterion is met, and return the last loss."""
         o = self.param_groups[0]
         f, g = evaluate()
@@ -163,7 +164,7 @@ class LBFGS(Optimizer):
             )
         return f
 
-    def _direction(self, g: Array, memory: dict[str, Any], o: Group) -> tuple[Array, float]:
+    def _direction(self, g: Array, memory: StateDict, o: Group) -> tuple[Array, float]:
         """Return the quasi-Newton direction and the initial step size, after storing the last pair (s, y)."""
         memory["n"] = memory.get("n", 0) + 1
         if memory["n"] == 1:
@@ -220,7 +221,7 @@ class LBFGS(Optimizer):
 
     # -- state ---------------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return a copy of everything needed to continue bit for bit; the history is the state of parameter 0."""
         found = super().state_dict()
         if "d" in self.memory:
@@ -229,11 +230,11 @@ class LBFGS(Optimizer):
             found["state"] = {0: {"step": self.memory["n"], **plain, **arrays}}
         return found
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
         mine = isinstance(state_dict, Mapping) and state_dict.get("optimizer", "LBFGS") == "LBFGS"
         state = state_dict.get("state") if mine else None
-        memory: dict[str, Any] = {}
+        memory: StateDict = {}
         given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
         if given:
             x = self._read()
@@ -251,6 +252,6 @@ class LBFGS(Optimizer):
         super().load_state_dict(bare)
         self.memory = memory
 
-    def trace(self, parameter: Any, index: Any = ()) -> Trace:
+    def trace(self, parameter: Parameter, index: int | tuple[int, ...] = ()) -> Trace:
         """Raise TypeError: an update by LBFGS depends on all parameters together."""
         raise TypeError("LBFGS cannot be traced: its direction depends on all parameters together")

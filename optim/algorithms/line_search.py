@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from optim.flat_params import Array
+from optim.typing import Array
 
 
 class Point(NamedTuple):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from optim.algorithms.layerwise import norm
-from optim.flat_params import Array, State, label
-from optim.optimizer import Group, Optimizer, Update
+from optim.flat_params import label
+from optim.optimizer import Optimizer, Update
 from optim.options import NonNegative, Positive
+from optim.typing import Array, Data, Group, State
 
 
 class Adafactor(Optimizer):
@@ -65,7 +66,7 @@ class Adafactor(Optimizer):
         return None, None, zero
 
     def rule(
-        self, g: Array, row: Any, col: Any, var: Any, *,
+        self, g: Array, row: Data, col: Data, var: Data, *,
         p: Array, t: int, lr: float, beta2_decay: float, eps: tuple[float | None, float], d: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
@@ -84,12 +85,12 @@ class Adafactor(Optimizer):
         return alpha * u, (row, col, var)
 
 
-def rms(a: Any) -> Any:
+def rms(a: Array) -> Data:
     """Return the root mean square of all elements."""
     return np.sqrt(np.mean(a**2))
 
 
-def orthogonalized(g: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
+def orthogonalized(g: Array, coefficients: tuple[float, float, float], steps: int, eps: float) -> Data:
     """Return approximately the nearest semi-orthogonal matrix, by a quintic Newton-Schulz iteration."""
     a, b, c = coefficients
     tall = g.shape[0] > g.shape[1]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.flat_params import Array, State
-from optim.optimizer import Group, Optimizer, Update, Work, descent_direction
+from optim.optimizer import Optimizer, Update, Work, descent_direction
 from optim.options import Betas, Fraction, Inner, NonNegative, Positive, Whole
+from optim.typing import Array, Group, State
 
 
 class ScheduleFree(Optimizer):
@@ -28,7 +29,7 @@ class ScheduleFree(Optimizer):
         """Return the weight of x in y."""
         raise NotImplementedError
 
-    def shared_values(self, work: Work) -> dict[str, Any]:
+    def shared_values(self, work: Work) -> Group:
         """Raise RuntimeError if the parameters hold the average."""
         if not all(group["train_mode"] for group in self.param_groups):
             raise RuntimeError(f"{type(self).__name__} is in evaluation mode: call optimizer.train() before step()")
@@ -42,7 +43,7 @@ class ScheduleFree(Optimizer):
         """Set the parameters to y, where gradients are taken."""
         self._exchange(True, lambda p, z, beta: beta * p + (1 - beta) * z)
 
-    def _exchange(self, train_mode: bool, formula: Any) -> None:
+    def _exchange(self, train_mode: bool, formula: Callable[[Array, Array, float], Array]) -> None:
         for group, flats in zip(self.param_groups, self._flat, strict=True):
             if group["train_mode"] == train_mode:
                 continue
@@ -255,7 +256,7 @@ class Prodigy(Optimizer):
         """Begin with m = v = s = 0 and the initial parameter p0."""
         return zero, zero, zero, p
 
-    def shared_values(self, work: Work) -> dict[str, Any]:
+    def shared_values(self, work: Work) -> Group:
         """Return the estimate d of the distance, computed from all gradients together."""
         first = self.param_groups[0]
         d, total, size = first["d_next"] or first["d0"], 0.0, 0.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from optim.flat_params import Array, State
 from optim.optimizer import Optimizer, Update
 from optim.options import Fraction, NonNegative, Number
+from optim.typing import Array, Group, State
 
 
 class SGD(Optimizer):
@@ -54,7 +54,7 @@ class SGD(Optimizer):
     weight_decay: NonNegative = 0.0
     nesterov: bool = False
 
-    def check_group(self, group: dict[str, Any]) -> None:
+    def check_group(self, group: Group) -> None:
         """Raise ValueError if `nesterov` is combined with zero momentum or with dampening."""
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
             raise ValueError(

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from optim.flat_params import Array, State
-from optim.optimizer import Group, Optimizer, Update
+from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative, Number
+from optim.typing import Array, Group, State
 
 
 class Lion(Optimizer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from optim.flat_params import label, raw_gradient
 from optim.optimizer import Optimizer, nonfinite
 from optim.options import Count, NonNegative, Portion
 from optim.trace import Trace
+from optim.typing import Array, Closure, Group, Parameter, StateDict
 
 
 class Wrapper(Optimizer):
@@ -28,7 +29,7 @@ class Wrapper(Optimizer):
     options: ClassVar[dict[str, Any]] = {}
     hints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, inner: Optimizer, **options: Any) -> None:
+    def __init__(self, inner: Optimizer, **options: object) -> None:
         if not isinstance(inner, Optimizer):
             raise TypeError(
                 f"{type(self).__name__} wraps an optimizer, such as {type(self).__name__}(SGD(parameters, lr=0.1)); "
@@ -36,8 +37,8 @@ class Wrapper(Optimizer):
             )
         vars(self).update(self.collect((), options))
         self.inner = inner
-        self.param_groups: list[dict[str, Any]] = inner.param_groups
-        self.defaults: dict[str, Any] = inner.defaults
+        self.param_groups: list[Group] = inner.param_groups
+        self.defaults: Group = inner.defaults
         self._skip_nonfinite = inner._skip_nonfinite
         self.step_count: int = 0
 
@@ -56,7 +57,7 @@ class Wrapper(Optimizer):
         """The parameters with nonfinite gradients in the last skipped step."""
         return self.inner.culprits
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
+    def add_param_group(self, group: Mapping[str, object]) -> None:
         """Add parameters with options of their own to the inner optimizer."""
         self.inner.add_param_group(group)
 
@@ -64,11 +65,11 @@ class Wrapper(Optimizer):
         """Clear all gradients; see `Optimizer.zero_grad`."""
         self.inner.zero_grad(set_to_none)
 
-    def trace(self, parameter: Any, index: Any = ()) -> Trace:
+    def trace(self, parameter: Parameter, index: int | tuple[int, ...] = ()) -> Trace:
         """Print every term of the next update by the inner optimizer."""
         return self.inner.trace(parameter, index)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return a copy of everything needed to continue bit for bit; the inner optimizer's under ``'inner'``."""
         return {
             "optimizer": type(self).__name__,
@@ -77,7 +78,7 @@ class Wrapper(Optimizer):
             "inner": self.inner.state_dict(),
         }
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
         owner = type(self).__name__
         needed = ("step_count", "inner", *self.options)
@@ -135,14 +136,14 @@ class Lookahead(Wrapper):
 
     def __init__(self, inner: Optimizer, k: int = 5, alpha: float = 0.5) -> None:
         super().__init__(inner, k=k, alpha=alpha)
-        self.slow: list[Any] = []
+        self.slow: list[Array] = []
 
     def _start_slow(self) -> None:
         """Initialize the slow weights of new parameters."""
         for p in self.parameters[len(self.slow) :]:
             self.slow.append(np.array(p.data))
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Step with the inner optimizer, and update the slow weights in every k-th step."""
         self._start_slow()
         before = self.inner.skipped
@@ -157,7 +158,7 @@ class Lookahead(Wrapper):
                 p.data = np.array(slow) if isinstance(p.data, np.ndarray) else float(slow)
         return loss
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return a copy of everything needed to continue bit for bit, with the slow weights under ``'slow'``."""
         self._start_slow()
         slow = {
@@ -166,7 +167,7 @@ class Lookahead(Wrapper):
         }
         return {**super().state_dict(), "slow": slow}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
         given = state_dict.get("slow") if isinstance(state_dict, Mapping) else None
         if not isinstance(given, Mapping) or len(given) != len(self.parameters):
@@ -224,7 +225,7 @@ class SAM(Wrapper):
     def __init__(self, inner: Optimizer, rho: float = 0.05, adaptive: bool = False) -> None:
         super().__init__(inner, rho=rho, adaptive=adaptive)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Perturb the parameters, compute the gradient there, restore them, and step with the inner optimizer.
 
         Parameters

@@ -6,15 +6,16 @@ import hashlib
 import re
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from optim.flat_params import label
+from optim.typing import Array, Comm, Data
 
 __all__ = ["RanksDifferWarning", "agree", "broadcast", "facts_of"]
 
-Fact = tuple[str, Any]
+Fact: TypeAlias = tuple[str, object]
 
 
 class RanksDifferWarning(UserWarning):
@@ -27,7 +28,7 @@ class RanksDifferWarning(UserWarning):
     """
 
 
-def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
+def agree(comm: Comm, facts: Sequence[Fact], advice: str = "") -> None:
     """Raise ValueError on every rank if a fact differs between ranks.
 
     Parameters
@@ -65,7 +66,7 @@ def agree(comm: Any, facts: Sequence[Fact], advice: str = "") -> None:
                 )
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a value as text, without memory addresses, which differ between ranks."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", value if isinstance(value, str) else repr(value))
 
@@ -121,8 +122,8 @@ def facts_of(optimizer: Any) -> list[Fact]:
 
 
 def broadcast(
-    comm: Any, named: Sequence[tuple[str, Any]], *, repair: bool = True, stacklevel: int = 3
-) -> list[Any] | None:
+    comm: Comm, named: Sequence[tuple[str, Data]], *, repair: bool = True, stacklevel: int = 3
+) -> list[Array] | None:
     """Compare arrays between all ranks; return those of rank 0 if they differ.
 
     Parameters
@@ -163,7 +164,7 @@ def broadcast(
         digest.update(np.asarray(data, order="C").tobytes())
     if len(set(comm.allgather(digest.hexdigest()))) == 1:
         return None
-    first: list[Any] = comm.bcast([np.asarray(data) for _, data in named], root=0)
+    first: list[Array] = comm.bcast([np.asarray(data) for _, data in named], root=0)
     own = next((d for d in map(_difference, named, first) if d), None)
     rank, text = next((rank, text) for rank, text in enumerate(comm.allgather(own)) if text)
     text = f"rank {rank} differs from rank 0 in {text}"
@@ -174,7 +175,7 @@ def broadcast(
     return [f if isinstance(d, np.ndarray) else f.item() for f, (_, d) in zip(first, named, strict=True)]
 
 
-def _difference(named: tuple[str, Any], theirs: Any) -> str:
+def _difference(named: tuple[str, Data], theirs: Array) -> str:
     """Return a description of the first difference to rank 0's array; empty if they are equal."""
     name, ours = named[0], np.asarray(named[1])
     if ours.tobytes() == theirs.tobytes():

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from optim.typing import Comm
+
 __all__ = ["Alone", "checked_comm", "world"]
 
 LAUNCHERS = {"PMI_SIZE": "PMI_RANK", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK"}
@@ -55,7 +57,7 @@ class Alone:
         return "Alone()"
 
 
-def world() -> Any:
+def world() -> Comm:
     """Return the communicator of all processes of a job, or `Alone` without mpi4py.
 
     Returns
@@ -118,7 +120,7 @@ def launched() -> tuple[int, str]:
     return 1, "0"
 
 
-def checked_comm(comm: Any) -> Any:
+def checked_comm(comm: Comm) -> Comm:
     """Return a communicator, or raise TypeError if it is unsuitable.
 
     Raises

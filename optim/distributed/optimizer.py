@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from optim.algorithms.wrappers import Wrapper
 from optim.flat_params import label
 from optim.optimizer import Optimizer
+from optim.typing import Closure, Comm, StateDict
 
 from .agreement import agree, broadcast, facts_of
 from .communicator import checked_comm, world
@@ -64,9 +64,9 @@ class DistributedOptimizer(Wrapper):
     0.75
     """
 
-    def __init__(self, inner: Optimizer, comm: Any = None, *, repair: bool = True) -> None:
+    def __init__(self, inner: Optimizer, comm: Comm | None = None, *, repair: bool = True) -> None:
         super().__init__(inner)
-        self.comm: Any = world() if comm is None else checked_comm(comm)
+        self.comm: Comm = world() if comm is None else checked_comm(comm)
         self._reduced = False
         self._sum: GradientSum | None = None
         if self.comm.size > 1:
@@ -104,7 +104,7 @@ class DistributedOptimizer(Wrapper):
         total, (losses,) = self._sum(rows, [loss * rows if rows else 0.0], weigh=not summed)
         return losses / total if total else 0.0
 
-    def step(self, closure: Callable[[], Any] | None = None, *, rows: float = 1.0, summed: bool = False) -> Any:
+    def step(self, closure: Closure | None = None, *, rows: float = 1.0, summed: bool = False) -> Any:
         """Reduce the gradients, unless done since the last step, and update every parameter.
 
         Parameters
@@ -138,11 +138,11 @@ class DistributedOptimizer(Wrapper):
         """Clear all gradients; see `Optimizer.zero_grad`."""
         self.inner.zero_grad(set_to_none)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return the state of the inner optimizer, which is the same on all ranks."""
         return self.inner.state_dict()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a `state_dict`, also of an optimizer that was not distributed or had another number of ranks."""
         self.inner.load_state_dict(state_dict)
         self.step_count: int = self.inner.step_count

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from optim.flat_params import Buffer, check_gradient, check_unchanged, label, raw_gradient
+from optim.typing import Array, Comm, Parameter
 
 __all__ = ["GradientSum"]
 
@@ -46,26 +47,26 @@ class GradientSum:
     array([1., 2.])
     """
 
-    def __init__(self, parameters: Sequence[Any], comm: Any, beside: int = 0) -> None:
-        self.parameters: list[Any] = list(parameters)
-        self.comm: Any = comm
+    def __init__(self, parameters: Sequence[Parameter], comm: Comm, beside: int = 0) -> None:
+        self.parameters: list[Parameter] = list(parameters)
+        self.comm: Comm = comm
         arrays = [np.asarray(p.data) for p in self.parameters]
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
         # The gradient of a float is a float, that of an array has its dtype.
-        self.dtypes: list[Any | None] = [
+        self.dtypes: list[np.dtype[Any] | None] = [
             p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
         ]
         ends = [0, *itertools.accumulate(a.size for a in arrays)]
-        self.places: list[slice[int, int, Any]] = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.places: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.end: int = ends[-1]
-        self.flags: slice[int, int, Any] = slice(ends[-1], ends[-1] + len(arrays))
+        self.flags: slice = slice(ends[-1], ends[-1] + len(arrays))
         self.length: int = self.flags.stop + 1 + beside
-        self.send: np.ndarray[Any, Any] = np.zeros(self.length, self.kind)
-        self.slots: list[Any] = self._views(self.send)
+        self.send: Array = np.zeros(self.length, self.kind)
+        self.slots: list[Array] = self._views(self.send)
         self.pool: list[Buffer] = []
 
-    def _views(self, flat: Any) -> list[Any]:
+    def _views(self, flat: Array) -> list[Array]:
         return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
 
     def __call__(

@@ -15,10 +15,10 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Protocol, get_origin
 
 from optim.options import Fraction, NonNegative, Options
+from optim.typing import Group, StateDict
 
 __all__ = ["LRScheduler", "Rates"]
 
-Group = dict[str, Any]
 PerGroup = NonNegative | list[NonNegative]
 Momenta = Fraction | list[Fraction]
 
@@ -50,7 +50,7 @@ class Rates:
         self.param_groups: list[Group] = [{"lr": lr, "momentum": 0.0} for lr in lrs]
 
 
-def groups_of(optimizer: Any) -> list[Group]:
+def groups_of(optimizer: object) -> list[Group]:
     """Return the parameter groups of `optimizer`; raise TypeError if it has none."""
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list) or not all(isinstance(group, dict) and "lr" in group for group in groups):
@@ -66,14 +66,14 @@ def initial_rates(optimizer: HasGroups) -> list[float]:
     return [group["initial_lr" if "initial_lr" in group else "lr"] for group in optimizer.param_groups]
 
 
-def checked_metric(metric: Any) -> float:
+def checked_metric(metric: float | None) -> float:
     """Return a metric as a float."""
     if metric is None:
         raise TypeError("ReduceLROnPlateau.step needs the monitored metric: scheduler.step(loss)")
     return float(metric)
 
 
-def steps_taken(optimizer: Any) -> int | None:
+def steps_taken(optimizer: object) -> int | None:
     """Return the number of steps of the optimizer, including skipped ones; None if it does not count them."""
     count = getattr(optimizer, "step_count", None)
     return None if count is None else int(count) + int(getattr(optimizer, "skipped", 0))
@@ -139,7 +139,7 @@ class LRScheduler(Options):
     transient: ClassVar[tuple[str, ...]] = ("optimizer", "_steps_at_start", "_schedulers")  # not in state_dict
     _schedulers: Sequence[Any] = ()
 
-    def __init__(self, optimizer: HasGroups, *args: Any, **options: Any) -> None:
+    def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
         last_epoch = self._set_options(optimizer, args, options)
         groups = optimizer.param_groups
         for i, group in enumerate(groups if last_epoch >= 0 else ()):
@@ -160,7 +160,7 @@ class LRScheduler(Options):
         else:
             self._jump(last_epoch + 1)
 
-    def _set_options(self, optimizer: HasGroups, args: tuple[Any, ...], options: dict[str, Any]) -> int:
+    def _set_options(self, optimizer: HasGroups, args: tuple[object, ...], options: dict[str, object]) -> int:
         """Store the optimizer and the checked options as attributes, and return `last_epoch`."""
         groups = groups_of(optimizer)
         found = self.collect(args, options)
@@ -214,19 +214,19 @@ class LRScheduler(Options):
         self._check_order()
         self._advance()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """Return everything needed to resume, as floats, strings and lists.
 
         Functions (`lr_lambda`, `scale_fn`) are not included.
         """
-        state: dict[str, Any] = {"scheduler": type(self).__name__}
+        state: StateDict = {"scheduler": type(self).__name__}
         state |= {key: copy.deepcopy(value) for key, value in vars(self).items() if key not in self.transient}
         state["schedulers"] = [schedule.state_dict() for schedule in self._schedulers]
         driven = self._group_keys()
         state["groups"] = [{key: group[key] for key in driven} for group in self.optimizer.param_groups]
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a `state_dict` and the rates in the parameter groups, atomically.
 
         Raises
@@ -246,7 +246,7 @@ class LRScheduler(Options):
         """Return the names of the group entries set by this schedule."""
         return sorted({"lr"}.union(*(schedule._group_keys() for schedule in self._schedulers)))
 
-    def _check_state(self, state: Mapping[str, Any]) -> None:
+    def _check_state(self, state: StateDict) -> None:
         name = type(self).__name__
         found = state.get("scheduler", "no schedule") if isinstance(state, Mapping) else type(state).__name__
         if found != name:
@@ -264,7 +264,7 @@ class LRScheduler(Options):
         for schedule, inner in zip(self._schedulers, state["schedulers"], strict=True):
             schedule._check_state(inner)
 
-    def _load(self, state: Mapping[str, Any]) -> None:
+    def _load(self, state: StateDict) -> None:
         for key in set(vars(self)) - set(self.transient):
             setattr(self, key, copy.deepcopy(state[key]))
         for schedule, inner in zip(self._schedulers, state["schedulers"], strict=True):
@@ -297,7 +297,7 @@ class LRScheduler(Options):
         """Set the rates of step 0 when a sequence reaches this schedule."""
         self._jump(0)
 
-    def _advance(self, metrics: Any = None) -> None:
+    def _advance(self, metrics: float | None = None) -> None:
         """Set the rates of the next step, atomically."""
         before = self.last_epoch, list(self.base_lrs), list(self._bases), list(self._last_lr)
         try:

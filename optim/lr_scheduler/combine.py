@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, ClassVar, NoReturn
 
 from optim.options import Count, Portion, Whole, checked
 
@@ -123,7 +123,7 @@ class Combined(LRScheduler):
 
     _schedulers: list[LRScheduler]
 
-    def __init__(self, optimizer: Any, schedulers: Sequence[LRScheduler]) -> None:
+    def __init__(self, optimizer: HasGroups | None, schedulers: Sequence[LRScheduler]) -> None:
         name = type(self).__name__
         if not isinstance(schedulers, list | tuple) or not schedulers:
             raise ValueError(f"{name} needs a list of at least one schedule, got {schedulers!r}")
@@ -134,8 +134,8 @@ class Combined(LRScheduler):
                 raise ValueError(f"{name} needs schedules of one optimizer, and item {i} has another")
             optimizer = schedule.optimizer
         self._schedulers = list(schedulers)
-        self.optimizer = optimizer
-        self._steps_at_start = steps_taken(optimizer)
+        self.optimizer = schedulers[0].optimizer
+        self._steps_at_start = steps_taken(self.optimizer)
         self.last_epoch = 0
         self._record_rates()
 
@@ -153,7 +153,7 @@ class Combined(LRScheduler):
         """True if a part needs a metric."""
         return any(schedule.needs_metric for schedule in self._schedulers)
 
-    def step(self, metrics: Any = None) -> None:
+    def step(self, metrics: float | None = None) -> None:
         """Go to the next step; `metrics` is forwarded to the parts that need it, such as `ReduceLROnPlateau`."""
         self._check_order()
         self._advance(metrics)
@@ -195,7 +195,7 @@ class ChainedScheduler(Combined):
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: HasGroups | None = None) -> None:
         super().__init__(optimizer, schedulers)
 
-    def _advance(self, metrics: Any = None) -> None:
+    def _advance(self, metrics: float | None = None) -> None:
         if self.needs_metric:
             metrics = checked_metric(metrics)  # before any part has changed
         for schedule in self._schedulers:
@@ -280,7 +280,7 @@ class SequentialLR(Combined):
         self.last_epoch = 0
         self._record_rates()
 
-    def _advance(self, metrics: Any = None) -> None:
+    def _advance(self, metrics: float | None = None) -> None:
         t = self.last_epoch + 1
         turn = sum(step <= t for step in self.milestones)
         if turn > 0 and self.milestones[turn - 1] == t:
@@ -326,7 +326,7 @@ class WarmupLR(Combined):
         self._schedulers.append(Ramp(self.optimizer, self.steps))
         self._record_rates()
 
-    def _advance(self, metrics: Any = None) -> None:
+    def _advance(self, metrics: float | None = None) -> None:
         schedule, ramp = self._schedulers
         if self.last_epoch < self.steps:
             ramp._advance()

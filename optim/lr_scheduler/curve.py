@@ -24,7 +24,7 @@ def preview(
     *,
     group: int = 0,
     key: str = "lr",
-    **options: Any,
+    **options: object,
 ) -> list[float]:
     """Return the rates of a schedule for the next `steps` updates, without an optimizer.
 

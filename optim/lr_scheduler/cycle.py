@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 from optim.options import Count, Portion, Positive
+from optim.typing import Group
 
 from . import functions
-from .base import Group, LRScheduler, Momenta, PerGroup
+from .base import LRScheduler, Momenta, PerGroup
 
 __all__ = ["CyclicLR", "OneCycleLR"]
 

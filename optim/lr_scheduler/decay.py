@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from optim.options import Count, NonNegative, Positive, Whole
+from optim.typing import Group
 
 from . import functions
-from .base import Group, LRScheduler
+from .base import LRScheduler
 
 __all__ = [
     "ExponentialLR", "InverseSqrtLR", "InverseTimeLR", "LambdaLR", "MultiStepLR", "MultiplicativeLR", "PolynomialLR",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Literal
+from typing import Literal
 
 from optim.options import Inner, NonNegative, Whole
 
@@ -68,7 +68,7 @@ class ReduceLROnPlateau(LRScheduler):
     eps: NonNegative = 1e-8
     needs_metric = True
 
-    def __init__(self, optimizer: HasGroups, *args: Any, **options: Any) -> None:
+    def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
         if self._set_options(optimizer, args, options) != -1:
             raise ValueError("ReduceLROnPlateau has no last_epoch; use load_state_dict to resume")
         self.last_epoch = 0
@@ -90,7 +90,7 @@ class ReduceLROnPlateau(LRScheduler):
             bound = self.best
         return metric > bound if self.mode == "max" else metric < bound
 
-    def step(self, metrics: Any = None) -> None:
+    def step(self, metrics: float | None = None) -> None:
         """Record the metric of an epoch, and reduce the rates after too many bad steps.
 
         Raises
@@ -119,7 +119,7 @@ class ReduceLROnPlateau(LRScheduler):
         lower = max(rate * self.factor, self.of_group("min_lr", i))
         return lower if rate - lower > self.eps else rate
 
-    def _advance(self, metrics: Any = None) -> None:
+    def _advance(self, metrics: float | None = None) -> None:
         self.step(metrics)
 
     def _begin(self) -> None:
