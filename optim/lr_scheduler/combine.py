@@ -134,7 +134,7 @@ class Combined(LRScheduler):
                 raise ValueError(f"{name} needs schedules of one optimizer, and item {i} has another")
             optimizer = schedule.optimizer
         self._schedulers = list(schedulers)
-        self.optimizer = schedulers[0].optimizer
+        self.optimizer: HasGroups = schedulers[0].optimizer
         self._steps_at_start = steps_taken(self.optimizer)
         self.last_epoch = 0
         self._record_rates()
