@@ -60,8 +60,7 @@ def checked_entries(optimizer: Any, group: Mapping[str, Any]) -> Group:
     if len(unique) < len(parameters):
         twice = sorted(set(range(len(parameters))) - set(unique))
         warnings.warn(
-            f"{owner} lists {', '.join(label(parameters[i], i) for i in twice)} twice; it is used once",
-            stacklevel=4,
+            f"{owner} lists {', '.join(label(parameters[i], i) for i in twice)} twice; it is used once", stacklevel=4
         )
     entries = {"params": [parameters[i] for i in unique], **optimizer.defaults, **optimizer.shared, **checked}
     if names:

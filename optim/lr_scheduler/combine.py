@@ -246,11 +246,7 @@ class SequentialLR(Combined):
     """
 
     def __init__(
-        self,
-        optimizer: HasGroups,
-        schedulers: Sequence[LRScheduler],
-        milestones: Sequence[int],
-        last_epoch: int = -1,
+        self, optimizer: HasGroups, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
     ) -> None:
         if last_epoch != -1:
             raise ValueError(

@@ -224,10 +224,7 @@ def one_cycle(
     corners = [(0.0, start), (pct_start * total_steps - 1, peak), (total_steps - 1, end)]
     if three_phase:
         corners.insert(2, (2 * pct_start * total_steps - 2, start))
-    left, right = next(
-        (phase for phase in pairwise(corners) if t <= phase[1][0]),
-        (corners[-2], corners[-1]),
-    )
+    left, right = next((phase for phase in pairwise(corners) if t <= phase[1][0]), (corners[-2], corners[-1]))
     length = right[0] - left[0]
     fraction = (t - left[0]) / length if length else 1.0
     return anneal(left[1], right[1], fraction, strategy)

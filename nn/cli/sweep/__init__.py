@@ -94,12 +94,7 @@ def _line(record: Row, varied: list[str], metric: str) -> str:
 
 
 def _report(
-    args: argparse.Namespace,
-    plan: Sweep,
-    by_key: dict[str, Row],
-    metric: str,
-    interrupted: bool,
-    out: Print,
+    args: argparse.Namespace, plan: Sweep, by_key: dict[str, Row], metric: str, interrupted: bool, out: Print
 ) -> int:
     """Write the table, print it with the failed trials, and return the exit status."""
     mine = [by_key[trial.key] for trial in plan.trials if trial.key in by_key]
