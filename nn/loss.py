@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd.extend import raw_data
-from autograd.typing import Operand
+from nn.typing import Operand
 
 from . import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from .functional.checks import REDUCTIONS, checked_reduction

@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from autograd.extend import raw_data
-from autograd.typing import Array, Operand
-
-from .typing import Metric
+from nn.typing import Array, Metric, Operand
 
 __all__ = [
     "Metric", "accuracy", "confusion_matrix", "f1_score", "mean_absolute_error", "named", "predicted_classes",

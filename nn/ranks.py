@@ -23,8 +23,7 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import linear, raw_data
-from autograd.typing import Array, Operand
-from nn.typing import Comm
+from nn.typing import Array, Comm, Operand
 
 __all__ = ["all_sum", "batch_statistics", "draw_rows", "shared"]
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from autograd import Node, Tensor, Value
 from autograd.extend import raw_data
-from autograd.typing import Array, Operand
-from nn.typing import ArrayLike
+from nn.typing import Array, ArrayLike, Operand
 
 from .module import Module, Parameter, index_text
 from .random import Rng, as_generator, is_seeded

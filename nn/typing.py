@@ -1,4 +1,4 @@
-"""Types of arguments and results of `nn`, for annotations; `autograd.typing` has those of operations."""
+"""Types of arguments and results, for annotations: those of `autograd.typing`, of models and of training."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Protocol, TypeAlias
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd import Tensor, Value
-from autograd.typing import Array, Operand
+from autograd.typing import Array, Axis, Data, Decorator, Operand, Operands, Operation, Shape, Tree
 
 __all__ = [
-    "ArrayLike", "Axes", "Batch", "Comm", "DType", "Examples", "Figure", "Hook", "Index", "Indexable",
-    "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics", "Optimizer", "Parameters", "Print", "Rows",
-    "Settings", "State", "Trainable",
+    "Array", "ArrayLike", "Axes", "Axis", "Batch", "Comm", "DType", "Data", "Decorator", "Examples", "Figure", "Hook",
+    "Index", "Indexable", "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics", "Operand", "Operands",
+    "Operation", "Optimizer", "Parameters", "Print", "Rows", "Settings", "Shape", "State", "Trainable", "Tree",
 ]  # fmt: skip
 
 DType: TypeAlias = DTypeLike | None  # an argument; None is the default dtype

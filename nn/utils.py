@@ -14,9 +14,8 @@ from typing import cast
 import numpy as np
 
 from autograd.extend import raw_data
-from autograd.typing import Array, Data, Operand
+from nn.typing import Array, Data, Leaf, Operand, Parameters
 
-from .typing import Leaf, Parameters
 from .validation import checked_range
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]

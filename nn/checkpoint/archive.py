@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
-from autograd.typing import Array
+from nn.typing import Array
 
 from .files import FilePath, read_npy_header
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from autograd import no_grad
-from autograd.typing import Array
 from nn import checkpoint
 from nn.data.columns import Column
 from nn.functional import softmax
 from nn.layers.mlp import MLP
 from nn.module import Module
-from nn.typing import Settings
+from nn.typing import Array, Settings
 
 __all__ = ["Trained", "load_run"]
 

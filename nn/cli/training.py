@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 import autograd
-from autograd.typing import Array
 from nn import metrics
 from nn.checkpoint.files import write_text
 from nn.data import Standardizer, train_test_split
@@ -24,7 +23,7 @@ from nn.training import EarlyStopping, History, fit
 from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
 from nn.training.monitor.html_report import document, facts, monitored, table
-from nn.typing import Figure, Print, Settings
+from nn.typing import Array, Figure, Print, Settings
 
 from .folder import Trained, built
 from .options import OPTIMIZERS, default_rate, scheduled

@@ -11,9 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file
-from nn.typing import DType
+from nn.typing import Array, DType
 
 __all__ = ["open_npy", "read_idx", "read_mnist"]
 

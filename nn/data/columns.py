@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from autograd.typing import Array
-from nn.typing import State
+from nn.typing import Array, State
 
 from .csv_reader import MISSING, CSVOptions, CSVReader, parse_number, sorted_labels
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath, replacing
-from nn.typing import Batch, Rows
+from nn.typing import Array, Batch, Rows
 from nn.validation import checked_integer
 
 from .csv_index import CSVIndex, index_csv

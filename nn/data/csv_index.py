@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file
+from nn.typing import Array
 from nn.validation import checked_integer
 
 __all__ = ["CSVIndex", "index_csv"]

@@ -17,9 +17,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file
-from nn.typing import DType
+from nn.typing import Array, DType
 from nn.validation import checked_integer
 
 __all__ = [

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Tensor, Value
-from autograd.typing import Array, Operand
-from nn.typing import Batch, Index, Indexable, Rows
+from nn.typing import Array, Batch, Index, Indexable, Operand, Rows
 
 __all__ = ["BatchDataset", "Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.random import Rng, as_generator
-from nn.typing import Batch, Indexable, State
+from nn.typing import Array, Batch, Indexable, State
 from nn.validation import checked_integer
 
 from .dataset import as_rows, fetch

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file, read_npy_header
-from nn.typing import Batch, DType, Rows, State
+from nn.typing import Array, Batch, DType, Rows, State
 from nn.validation import checked_integer
 
 from .dataset import BatchDataset, as_batch

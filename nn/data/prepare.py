@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array, Operand
 from nn.random import Rng, as_generator
-from nn.typing import ArrayLike, DType
+from nn.typing import Array, ArrayLike, DType, Operand
 from nn.validation import checked_integer
 
 from .dataset import Dataset, Subset, as_array, same_length

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd.typing import Array
-from nn.typing import ArrayLike
+from nn.typing import Array, ArrayLike
 from nn.validation import checked_integer
 
 from .dataset import as_array

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath, existing_file, replacing
 from nn.module import Module
+from nn.typing import Array
 
 from .onnx_export import export_onnx
 

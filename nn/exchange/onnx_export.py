@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from autograd import Node, Tensor, Value, topological_order
-from autograd.typing import Array, Operand
 from nn.checkpoint.files import FilePath, replacing
 from nn.module import Module
 from nn.module.modes import preserved_modes
+from nn.typing import Array, Operand
 
 from .onnx_operations import Builder
 

@@ -14,9 +14,8 @@ import numpy as np
 import autograd as ag
 from autograd import Node, Tensor, topological_order
 from autograd.extend import raw_data
-from autograd.typing import Operand, Operation, Shape
 from nn.module import Module
-from nn.typing import ArrayLike, DType
+from nn.typing import ArrayLike, DType, Operand, Operation, Shape
 
 __all__ = ["Builder"]
 

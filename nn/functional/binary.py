@@ -5,7 +5,7 @@ from __future__ import annotations
 import autograd as ag
 from autograd import maximum, sigmoid
 from autograd.extend import elementwise, xp
-from autograd.typing import Operand
+from nn.typing import Operand
 from nn.validation import checked_range
 
 from .checks import fitted_weight, prediction_and_target, reduced, refuse_nan, require_no_nan, require_probabilities

@@ -10,7 +10,7 @@ import numpy as np
 import autograd as ag
 from autograd import Node, Tensor, Value
 from autograd.extend import guard, raw_data
-from autograd.typing import Operand
+from nn.typing import Operand
 
 from .fused import mean_of_all
 

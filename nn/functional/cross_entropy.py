@@ -9,7 +9,7 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import callback, elementwise, guard, raw_data, xp
-from autograd.typing import Operand
+from nn.typing import Operand
 from nn.validation import checked_range
 
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities, row_count

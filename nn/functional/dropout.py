@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from autograd.extend import callback
-from autograd.typing import Operand
 from nn.random import Rng, as_generator
 from nn.ranks import draw_rows
+from nn.typing import Operand
 from nn.validation import checked_range
 
 from .checks import as_operand

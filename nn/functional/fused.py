@@ -12,8 +12,7 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import primitive, writes_into
-from autograd.typing import Array, Axis, Decorator, Operand, Operation
-from nn.typing import DType
+from nn.typing import Array, Axis, Decorator, DType, Operand, Operation
 
 __all__ = [
     "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index", "mean_cross_entropy_of_index",

@@ -6,7 +6,7 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import callback, guard, raw_data, shape_of
-from autograd.typing import Operand
+from nn.typing import Operand
 
 from .checks import as_operand
 from .fused import affine

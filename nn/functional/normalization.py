@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import autograd as ag
-from autograd.typing import Operand
+from nn.typing import Operand
 
 from .checks import as_operand, constant
 from .fused import scaled_to_unit, standardized

@@ -10,9 +10,9 @@ import numpy as np
 
 from autograd import absolute, greater, less, where
 from autograd.extend import callback, elementwise, xp
-from autograd.typing import Operand
 from nn.random import Rng, as_generator
 from nn.ranks import draw_rows
+from nn.typing import Operand
 
 from .checks import as_operand
 

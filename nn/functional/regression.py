@@ -9,7 +9,7 @@ import numpy as np
 import autograd as ag
 from autograd import greater, log, maximum, tanh, where
 from autograd.extend import callback, elementwise, guard, xp
-from autograd.typing import Operand
+from nn.typing import Operand
 from nn.validation import checked_range
 
 from .checks import constant, prediction_and_target, reduced, refuse_nan, row_count

@@ -7,7 +7,7 @@ import math
 import autograd as ag
 from autograd import exp, greater, sigmoid, tanh, where
 from autograd.extend import elementwise, xp
-from autograd.typing import Operand
+from nn.typing import Operand
 
 from .checks import as_operand
 

@@ -6,11 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from autograd.typing import Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
-from nn.typing import DType
+from nn.typing import DType, Operand
 from nn.validation import checked_integer
 
 from .function_module import FunctionModule

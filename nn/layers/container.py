@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from autograd import Tensor
-from autograd.typing import Operand
 from nn.module import Module, Parameter, is_parameter, prefix_names
+from nn.typing import Operand
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Residual", "Sequential"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd.typing import Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module
 from nn.random import Rng, as_generator
+from nn.typing import Operand
 from nn.validation import checked_range
 
 __all__ = ["AlphaDropout", "Dropout"]

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from autograd.typing import Operand, Operation
 from nn.module import Module
+from nn.typing import Operand, Operation
 
 __all__ = ["FunctionModule"]
 

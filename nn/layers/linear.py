@@ -8,14 +8,13 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node
-from autograd.typing import Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.functional.checks import as_operand
 from nn.functional.fused import affine
 from nn.init import normal_, uniform_
 from nn.module import Module, Parameter
 from nn.random import Rng, as_generator
-from nn.typing import DType
+from nn.typing import DType, Operand
 from nn.validation import checked_integer
 
 __all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear"]

@@ -8,12 +8,11 @@ import numpy as np
 
 import autograd as ag
 from autograd.extend import callback, guard
-from autograd.typing import Array, Operand
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.functional.checks import as_operand
 from nn.module import Module, Parameter
 from nn.ranks import batch_statistics
-from nn.typing import DType
+from nn.typing import Array, DType, Operand
 from nn.validation import checked_integer, checked_range
 
 from .linear import filled

@@ -10,8 +10,7 @@ import numpy as np
 
 from autograd import Tensor, Value
 from autograd.extend import add_guards, guard, raw_data
-from autograd.typing import Array, Operand
-from nn.typing import DType, Hook, Leaf, Trainable
+from nn.typing import Array, DType, Hook, Leaf, Operand, Trainable
 
 from .guards import module_guards
 from .hooks import Handle, Hooks

@@ -6,8 +6,7 @@ from typing import Any
 
 from autograd import Node
 from autograd.extend import elementwise, guard, observe
-from autograd.typing import Operand
-from nn.typing import Hook
+from nn.typing import Hook, Operand
 
 __all__ = ["Handle", "Hooks"]
 

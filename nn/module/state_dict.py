@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd.extend import raw_data
-from autograd.typing import Array
+from nn.typing import Array
 
 __all__ = ["LoadResult", "StateDictError", "checked_state"]
 

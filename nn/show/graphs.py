@@ -13,10 +13,10 @@ import numpy as np
 
 from autograd import Node, Tensor, Value
 from autograd.extend import drawn_by
-from autograd.typing import Operand, Operands, Tree
 from nn.module import Module
 from nn.random import fork_rng
 from nn.scalar import as_values, scalarize
+from nn.typing import Operand, Operands, Tree
 
 __all__ = ["record_module"]
 

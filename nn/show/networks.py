@@ -11,12 +11,12 @@ import numpy as np
 
 import autograd as ag
 from autograd import Tensor
-from autograd.typing import Array, Operand
 from nn.layers.container import Sequential
 from nn.layers.linear import Linear
 from nn.module import Module
 from nn.random import fork_rng
 from nn.scalar import MLP, Layer, numbers_of
+from nn.typing import Array, Operand
 
 from .graphs import settings
 

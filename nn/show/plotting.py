@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath
 from nn.metrics import better
-from nn.typing import ArrayLike, Axes, Figure
+from nn.typing import Array, ArrayLike, Axes, Figure
 
 __all__ = [
     "BLUE", "GREY", "ORANGE", "confusion_figure", "drawable", "history_figure", "new_figure", "plain", "saved",

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 import autograd as ag
-from autograd.typing import Operand
 from nn.module import Module
 from nn.random import fork_rng
-from nn.typing import DType
+from nn.typing import DType, Operand
 
 __all__ = ["Summary", "summary"]
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 import autograd
-from autograd.typing import Array, Operand, Tree
 from nn import checkpoint
 from nn.data.distributed import OwnBatches, check_shard, data_facts, own_shard, sharded
 from nn.data.loader import DataLoader
@@ -20,7 +19,7 @@ from nn.layers.norm import BatchNorm1d
 from nn.module import Module
 from nn.random import get_rng_state, set_rng_state
 from nn.ranks import shared
-from nn.typing import Batch, Comm, Examples, Leaf, Loader, Loss, Optimizer, State
+from nn.typing import Array, Batch, Comm, Examples, Leaf, Loader, Loss, Operand, Optimizer, State, Tree
 from optim.distributed import DistributedOptimizer, GradientSum, agree, broadcast, checked_comm, facts_of
 
 from .callbacks import BestModel, Callback, JSONLines, TensorBoard

@@ -11,7 +11,6 @@ import numpy as np
 
 from autograd import no_grad
 from autograd.extend import raw_data
-from autograd.typing import Array, Operand, Operands
 from nn.data import DataLoader, TensorDataset
 from nn.data.distributed import sharded
 from nn.metrics import Metric, named
@@ -19,7 +18,7 @@ from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import Rng
 from nn.ranks import shared
-from nn.typing import Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, State
+from nn.typing import Array, Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, Operand, Operands, State
 
 __all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "weight_of"]
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array
 from nn.checkpoint.files import FilePath
 from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import Rng, get_rng_state, set_rng_state
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
-from nn.typing import Examples, Figure, Loader, Loss, Optimizer
+from nn.typing import Array, Examples, Figure, Loader, Loss, Optimizer
 from nn.validation import checked_integer
 
 from .evaluation import Totals, as_loader

@@ -11,12 +11,11 @@ import numpy as np
 import autograd
 from autograd import Tensor
 from autograd.extend import add_guards
-from autograd.typing import Operand, Operands
 from nn import checkpoint
 from nn.module import Module
 from nn.module.guards import surroundings
 from nn.random import as_generator
-from nn.typing import Batch, Loss
+from nn.typing import Batch, Loss, Operand, Operands
 
 __all__ = ["Passes"]
 

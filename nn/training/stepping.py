@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from autograd.extend import raw_data
-from autograd.typing import Operand
 from nn import checkpoint
 from nn.module import Module
-from nn.typing import Batch, Examples, Leaf, Loader, Loss, Optimizer, State
+from nn.typing import Batch, Examples, Leaf, Loader, Loss, Operand, Optimizer, State
 from nn.utils import assign_grad, clip_grad_norm_, clip_grad_value_
 from nn.validation import checked_integer, checked_range
 

@@ -13,13 +13,12 @@ import numpy as np
 
 import optim
 from autograd import no_grad
-from autograd.typing import Array
 from nn.functional import softmax
 from nn.layers.mlp import MLP
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.metrics import accuracy, r2_score
 from nn.training import EarlyStopping, fit
-from nn.typing import ArrayLike, Loss, Optimizer, State
+from nn.typing import Array, ArrayLike, Loss, Optimizer, State
 
 from .validation import checked_inputs, checked_labels, checked_rows, checked_targets, feature_names
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array
-from nn.typing import ArrayLike
+from nn.typing import Array, ArrayLike
 
 __all__ = ["checked_inputs", "checked_labels", "checked_rows", "checked_targets", "feature_names"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autograd.typing import Array
+from nn.typing import Array
 
 if TYPE_CHECKING:
     from .monitor import Monitor, Sample

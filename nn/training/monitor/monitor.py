@@ -11,14 +11,13 @@ import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
-from autograd.typing import Array, Operand
 from nn.checkpoint.files import FilePath
 from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
 from nn.layers.dropout import Dropout
 from nn.layers.linear import Flatten, Identity
 from nn.module import Module
 from nn.module.hooks import Handle
-from nn.typing import Figure, Hook, Leaf, Optimizer
+from nn.typing import Array, Figure, Hook, Leaf, Operand, Optimizer
 from nn.validation import checked_integer
 
 from .diagnosis import Report, diagnose

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.typing import Array
-from nn.typing import DType
+from nn.typing import Array, DType
 
 __all__ = ["BINS", "SPOTS", "bin_edges", "flattened", "histograms", "moments", "norm_of", "spots"]
 
