@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["checked_integer", "checked_range"]
+__all__ = ["checked_integer", "checked_range", "similar"]
 
 
 def checked_range(
@@ -73,3 +75,15 @@ def checked_integer(owner: str, name: str, value: Any, low: int = 0) -> int:
     if value < low:
         raise ValueError(f"{owner}: {name} must be at least {low}, got {value}")
     return int(value)
+
+
+def similar(word: object, known: Iterable[str], otherwise: str = "") -> str:
+    """Return a hint for an unknown word: the most similar known one, or `otherwise`.
+
+    Examples
+    --------
+    >>> similar("men", ("mean", "sum"))
+    "; did you mean 'mean'?"
+    """
+    near = difflib.get_close_matches(str(word), list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else otherwise

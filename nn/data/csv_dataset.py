@@ -16,7 +16,7 @@ from nn.validation import checked_integer
 
 from .csv_index import CSVIndex, index_csv
 from .csv_reader import CSVOptions, CSVReader
-from .dataset import BatchDataset, as_batch
+from .dataset import BatchDataset, as_batch, recent
 from .mapped import shard_of
 from .sampler import BlockSampler
 
@@ -119,7 +119,7 @@ class CSVDataset(BatchDataset):
         )  # cached ones first, before they are evicted
         out: list[Array] = []
         for number in needed:
-            parts = self._block(number)
+            parts = recent(self._kept, number, self.keep, self._read)
             if not out:
                 out = [np.empty((len(places), *part.shape[1:]), part.dtype) for part in parts]
             here = np.flatnonzero(which == number)
@@ -158,16 +158,6 @@ class CSVDataset(BatchDataset):
     def __repr__(self) -> str:
         of = "" if self.shard[1] == 1 else f", shard={self.shard}"
         return f"CSVDataset({os.fspath(self.path)!r}, {len(self)} rows of {len(self.columns)} features{of})"
-
-    def _block(self, number: int) -> Batch:
-        """Return the arrays of a block; evicts the least recently used one from the cache."""
-        parts = self._kept.pop(number, None)
-        if parts is None:
-            while len(self._kept) >= self.keep:
-                del self._kept[next(iter(self._kept))]
-            parts = self._read(number)
-        self._kept[number] = parts
-        return parts
 
     def _read(self, number: int) -> Batch:
         begin, end = (int(n) for n in self.index.offsets[number : number + 2])

@@ -16,7 +16,7 @@ from nn.checkpoint.files import FilePath, existing_file, read_npy_header
 from nn.typing import Array, Batch, DType, Rows, State
 from nn.validation import checked_integer
 
-from .dataset import BatchDataset, as_batch
+from .dataset import BatchDataset, as_batch, recent
 
 try:
     import resource
@@ -206,16 +206,11 @@ class _Mapped:
         return out
 
     def window(self, number: int) -> Array:
-        """Return the rows of a window; evicts the least recently used one from the cache."""
-        found = self.kept.pop(number, None)
-        if found is None:
-            while len(self.kept) >= KEPT:
-                del self.kept[next(iter(self.kept))]
-            found = self._map(number)
-        elif found[1] is not None and found[1].size() < self.begin + self.count * self.row_bytes:
+        """Return the rows of a window."""
+        rows, mapped = recent(self.kept, number, KEPT, self._map)
+        if mapped is not None and mapped.size() < self.begin + self.count * self.row_bytes:
             raise self._shorter()  # reading beyond the end would end the process, or return zeros
-        self.kept[number] = found
-        return found[0]
+        return rows
 
     def _shorter(self) -> ValueError:
         return ValueError(f"{self.path} was truncated after it was opened")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 
 import numpy as np
@@ -11,6 +10,7 @@ import autograd as ag
 from autograd import Node, Tensor, Value
 from autograd.extend import guard, raw_data
 from nn.typing import Operand
+from nn.validation import similar
 
 from .fused import mean_of_all
 
@@ -37,10 +37,8 @@ def as_operand(x: Operand) -> Operand:
 def checked_reduction(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> str:
     """Return `reduction` if it is allowed."""
     if not isinstance(reduction, str) or reduction not in allowed:
-        near = difflib.get_close_matches(str(reduction), allowed, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         names = ", ".join(map(repr, allowed))
-        raise ValueError(f"reduction must be one of {names}, got {reduction!r:.60}{hint}")
+        raise ValueError(f"reduction must be one of {names}, got {reduction!r:.60}{similar(reduction, allowed)}")
     return reduction
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from autograd.extend import raw_data
 from nn.typing import Array
+from nn.validation import similar
 
 __all__ = ["LoadResult", "StateDictError", "checked_state"]
 
@@ -56,7 +56,7 @@ def checked_state(
     unexpected = [key for key in given if key not in current]
     faults = [f"missing key {key!r} of shape {current[key].shape}" for key in missing] if strict else []
     if strict:
-        faults += [f"unexpected key {key!r}{_near(key, missing)}" for key in unexpected]
+        faults += [f"unexpected key {key!r}{similar(key, missing)}" for key in unexpected]
     arrays: Arrays = {}
     for key, mine in current.items():
         if key in given:
@@ -68,11 +68,6 @@ def checked_state(
         lines = "\n  ".join(faults)
         raise StateDictError(f"this state_dict does not fit {owner}, and nothing was loaded:\n  {lines}")
     return arrays, LoadResult(missing, unexpected)
-
-
-def _near(key: object, missing: list[str]) -> str:
-    close = difflib.get_close_matches(str(key), missing, 1)
-    return f" (similar to the missing {close[0]!r})" if close else ""
 
 
 def _fitted(given: object, mine: Array, allow_nan: bool) -> Array:

@@ -99,7 +99,7 @@ class Passes:
             return False
         return True
 
-    def _of_arrays(self, *batch: Batch) -> tuple[Any, ...]:
+    def _of_arrays(self, *batch: Operand) -> Operands:
         self.before = self._state()
         if self.recordings == MOST_RECORDINGS:
             self.compiled = None

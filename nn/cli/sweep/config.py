@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import hashlib
 import itertools
 import json
@@ -17,6 +16,7 @@ import numpy as np
 
 from nn.cli.options import train_parser
 from nn.typing import Settings
+from nn.validation import similar
 
 __all__ = ["Sweep", "Trial", "read_sweep"]
 
@@ -125,9 +125,8 @@ def _options() -> dict[str, argparse.Action]:
 def _only(given: Mapping[str, object], known: Sequence[str], what: str) -> None:
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
-            raise ValueError(f"unknown {what} {name!r}; {hint}")
+            hint = similar(name, known, f"; choose from {', '.join(known)}")
+            raise ValueError(f"unknown {what} {name!r}{hint}")
 
 
 def _settings(given: object, part: str, options: Mapping[str, argparse.Action]) -> Settings:

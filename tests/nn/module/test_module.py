@@ -163,7 +163,7 @@ def test_load_state_dict_lists_every_bad_key_and_loads_nothing():
     assert isinstance(caught.value, ValueError)
     message = str(caught.value)
     for piece in (
-        "nothing was loaded", "missing key '2.bias' of shape (2,)", "'2.bia' (similar to the missing '2.bias')",
+        "nothing was loaded", "missing key '2.bias' of shape (2,)", "'2.bia'; did you mean '2.bias'?",
         "(7, 3)", "(4, 3)", "'0.bias'", "NoneType", "'2.weight'", "nan",
     ):  # fmt: skip
         assert piece in message
