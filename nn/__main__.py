@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 import sys
 
+from .cli.folder import predict, report
 from .cli.options import arguments
-from .cli.prediction import predict, report
 from .cli.sweep import sweep
 from .cli.training import train
 

@@ -1,7 +1,11 @@
-"""The folder of a run: the trained model, and how to encode a table for it."""
+"""The folder of a run, with which ``python -m nn predict`` and ``python -m nn report`` work."""
 
 from __future__ import annotations
 
+import argparse
+import csv
+import io
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,13 +13,15 @@ import numpy as np
 
 from autograd import no_grad
 from nn import checkpoint
-from nn.data.columns import Column
+from nn.checkpoint.files import write_text
+from nn.data.columns import Column, encode, read_cells
 from nn.functional import softmax
 from nn.layers.mlp import MLP
 from nn.module import Module
-from nn.typing import Array, Settings
+from nn.training.history import format_numbers
+from nn.typing import Array, Print, Settings
 
-__all__ = ["Trained", "load_run"]
+__all__ = ["Trained", "load_run", "predict", "report"]
 
 
 @dataclass
@@ -86,3 +92,52 @@ def load_run(folder: Path) -> Trained:
         model, columns, saved["target"], classes, (mean, std), (shift, factor), saved["settings"], saved["result"],
         saved["history"],
     )  # fmt: skip
+
+
+def predict(args: argparse.Namespace, out: Print) -> int:
+    """Write a prediction for every row of a table: the class and its probabilities, or the value."""
+    run = load_run(args.run)
+    table = read_cells(args.table, args.delimiter, False if args.no_header else None)
+    values = run.outputs(run.inputs(encode(table, run.columns)))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if run.classes is None:
+        writer.writerow([run.target])
+        writer.writerows([[f"{value:.6g}"] for value in values])
+    else:
+        writer.writerow([run.target, *(f"p({label})" for label in run.classes)])
+        for row in values:
+            writer.writerow([run.classes[int(np.argmax(row))], *(f"{share:.4f}" for share in row)])
+    if args.output is None:
+        out(text.getvalue().rstrip("\n"))
+    else:
+        write_text(args.output, text.getvalue())
+        out(f"wrote {args.output}: {len(values)} predictions of {run.target}")
+    return 0
+
+
+def report(args: argparse.Namespace, out: Print) -> int:
+    """Print data, model, result, diagnosis and files of a run."""
+    run = load_run(args.run)
+    result, settings = run.result, run.settings
+    if args.json:
+        out(json.dumps({"settings": settings, **result}, indent=2))
+        return 0
+    lines = [
+        f"{result['task']} of {run.target} from {result['table']}, {result['rows']} rows, {len(run.columns)} columns",
+        f"hidden layers {settings['hidden']}, {settings['activation']}; {settings['optimizer']} at {settings['lr']:g}, "
+        f"{settings['schedule']} schedule, {result['epochs']} epochs in {result['seconds']:.1f} s",
+        "test: " + format_numbers(result["test"]),
+    ]
+    if result["stopped"]:
+        lines.append(f"ended early: {result['stopped']}")
+    lines.append("last epoch: " + format_numbers({key: values[-1] for key, values in run.history.items() if values}))
+    lines += (
+        [f"In {result['summary']}", *result["verdicts"]]
+        if result["verdicts"]
+        else [f"Nothing alarming in {result['summary']}"]
+    )
+    files = sorted(path.name for path in args.run.iterdir() if path.is_file())
+    lines.append(f"{args.run}/: " + ", ".join(files))
+    out("\n".join(lines))
+    return 0
