@@ -20,7 +20,7 @@ from nn.metrics import Metric
 from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import get_rng_state, set_rng_state
-from nn.typing import Batch, Examples, Loader, Loss, Optimizer, State
+from nn.typing import Examples, Loader, Loss, Optimizer, State
 
 from .evaluation import Totals, evaluate
 from .history import History, Progress
@@ -128,7 +128,7 @@ class Run:
         self.epoch: int = 0
         self.step: int = 0
         self.done: int = 0
-        self.batch: Batch = ()
+        self.batch: Any = None
         self.last_loss: float = math.nan
         self.numbers: dict[str, float] = {}
         self.seconds: float = 0.0
