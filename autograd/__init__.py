@@ -25,18 +25,18 @@ from .dtypes import get_default_dtype, set_default_dtype
 from .graph import Node, topological_order
 from .messages import GradientWarning
 from .operations import (
-    broadcasting,
-    comparing,
-    elementwise,
-    indexing,
-    joining,
-    linalg,
-    products,
-    reducing,
-    scanning,
-    selecting,
-    shaping,
-    trigonometry,
+    broadcasting as _broadcasting,
+    comparing as _comparing,
+    elementwise as _elementwise,
+    indexing as _indexing,
+    joining as _joining,
+    linalg as _linalg,
+    products as _products,
+    reducing as _reducing,
+    scanning as _scanning,
+    selecting as _selecting,
+    shaping as _shaping,
+    trigonometry as _trigonometry,
 )
 from .operations.broadcasting import *
 from .operations.comparing import *
@@ -55,15 +55,14 @@ from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor
 from .transforms.functional import grad, jvp, value_and_grad, vjp
 from .transforms.jacobians import hessian, hvp, jacobian
-from .typing import Operation
+from .typing import Operation as _Operation
 from .value import Value
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .drawing.animation import draw_backward as draw_backward
     from .drawing.diff import draw_diff as draw_diff
     from .drawing.draw import draw as draw
-    from .drawing.networks import neuron_diagram as neuron_diagram
-    from .drawing.networks import pass_diagram as pass_diagram
+    from .drawing.networks import neuron_diagram as neuron_diagram, pass_diagram as pass_diagram
     from .drawing.player import play as play
     from .explaining.explanation import explain as explain
     from .explaining.formula import formula as formula
@@ -71,7 +70,7 @@ if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .tape.compiled import compile as compile
     from .tape.recording import RecordingError as RecordingError
 
-abs: Operation = elementwise.absolute
+abs: _Operation = _elementwise.absolute
 
 # The modules of these names are loaded by now, so these stay the classes that a reader of PyTorch calls here.
 tensor: type[Tensor] = Tensor
@@ -85,18 +84,18 @@ __all__ = [
     "gradgradcheck", "gradients", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
     "set_default_dtype", "tensor", "topological_order", "value", "value_and_grad", "verify", "vjp",
 ]  # fmt: skip
-__all__ += broadcasting.__all__
-__all__ += comparing.__all__
-__all__ += elementwise.__all__
-__all__ += indexing.__all__
-__all__ += joining.__all__
-__all__ += linalg.__all__
-__all__ += products.__all__
-__all__ += reducing.__all__
-__all__ += scanning.__all__
-__all__ += selecting.__all__
-__all__ += shaping.__all__
-__all__ += trigonometry.__all__
+__all__ += _broadcasting.__all__
+__all__ += _comparing.__all__
+__all__ += _elementwise.__all__
+__all__ += _indexing.__all__
+__all__ += _joining.__all__
+__all__ += _linalg.__all__
+__all__ += _products.__all__
+__all__ += _reducing.__all__
+__all__ += _scanning.__all__
+__all__ += _selecting.__all__
+__all__ += _shaping.__all__
+__all__ += _trigonometry.__all__
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {

@@ -13,7 +13,7 @@ from . import fast_floats
 from .diagnostics import mistakes
 from .diagnostics.in_place import refuse_modified, refuse_updated
 from .graph import Node, topological_order
-from .recording import callback, is_recording, notify_write
+from .recording import callback, is_recording, notify_write, with_watch
 from .reverse import fitted, owned, reverse_pass
 from .rules import shape_of
 from .typing import Cotangent
@@ -21,7 +21,8 @@ from .typing import Cotangent
 __all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
 
 storing: Any = threading.RLock()  # several threads may add to the gradient of one leaf
-os.register_at_fork(after_in_child=storing._at_fork_reinit)  # as `threading` does itself
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=storing._at_fork_reinit)
 
 
 def seed_of(root: Node, gradient: Cotangent | None) -> Any:
@@ -68,7 +69,7 @@ def backward(root: Node, gradient: Cotangent | None = None, *, create_graph: boo
     Notes
     -----
     Leaves accumulate over calls, as in PyTorch; `zero_grad()` clears them.  Computed `Value`s show their latest
-    gradient, computed `Tensor`s only after `retain_grad()`.  Nothing is written before the whole pass has succeeded.
+    gradient, computed `Tensor`s only after `retain_grad()`.  If the pass raises, no gradient has changed.
     With `create_graph` a leaf's `.grad` refers to a graph that refers to the leaf: a cycle, which the garbage
     collector or ``zero_grad()`` frees.  `gradients` makes none.
 
@@ -86,7 +87,7 @@ def backward(root: Node, gradient: Cotangent | None = None, *, create_graph: boo
     start = seed_of(root, gradient)
     if gradient is None:  # a loss, rather than one piece of a chain rule done by hand
         mistakes.check_root(root)
-    if type(start) is float and not create_graph:
+    if type(start) is float and not create_graph and with_watch(None) is None:
         with storing:
             if fast_floats.backward(root, start):
                 return

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .graph import NO_PARAMS, NOTHING, TUPLES, Node, Primitive
-from .operations import elementwise as ew
-from .operations import trigonometry
+from .operations import elementwise as ew, trigonometry
 from .recording import Watch, current_mode
 from .rules import ONE, PRIMITIVES
 
@@ -42,9 +41,6 @@ METHODS: dict[str, tuple[Function, Function]] = {
     "sigmoid": (ew.sigmoid, PRIMITIVES["sigmoid"].forward),
     "relu": (ew.relu, lambda x: 0.0 if x < 0.0 else x),  # nan stays nan, and -0.0 stays -0.0
 }
-
-# The gradient of a node before any share arrives: adding to -0.0 changes no bit.  It is recognised by identity.
-UNREACHED: float = float("-0.0")
 
 
 def install(kind: type[Any]) -> None:
@@ -96,7 +92,7 @@ def _reflected_operator(kind: type[Any], function: Function, compute: Function) 
     make = _maker(kind, PRIMITIVES[function.__name__])
 
     def apply(self: Any, other: Any) -> Any:
-        if type(other) is not float and type(other) is not int:
+        if (type(other) is not float and type(other) is not int) or (other < 0 and function is ew.power):
             return function(other, self)
         y = self._data
         try:
@@ -156,15 +152,18 @@ def _maker(kind: type[Any], op: Primitive) -> Callable[..., Any]:
 def backward(root: Node, seed: float) -> bool:
     """Add the gradient of `root` to the `.grad` of all nodes below it, if all of them are plain floats.
 
-    Returns False, with nothing changed, if `reverse.reverse_pass` must do it: below a `where`, with hooks, for leaves
-    that have a gradient already, and where a partial derivative raises.
+    Returns False, with no gradient changed, if `reverse.reverse_pass` must do it: below a `where`, with hooks, for
+    leaves that have a gradient already, and where a partial derivative raises.
     """
+    # The gradient of a node before any share arrives, recognised by identity: adding to -0.0 changes no bit.  Each pass
+    # has its own, so that a mark left behind by a second Ctrl-C has no meaning for the next pass.
+    unreached = float("-0.0")
     order: list[Any] = []
     found: list[Any] = []
     before: list[Any] = []
     done = False
     try:
-        if root.op is not None and _sort(root, order, found, before):
+        if root.op is not None and _sort(root, order, found, before, unreached):
             root._grad = seed
             _apply_chain_rule(order, type(root))
             for leaf in found:
@@ -181,7 +180,7 @@ def backward(root: Node, seed: float) -> bool:
     return done
 
 
-def _sort(root: Any, order: list[Any], found: list[Any], before: list[Any]) -> bool:
+def _sort(root: Any, order: list[Any], found: list[Any], before: list[Any], unreached: float) -> bool:
     """Fill `order` with the computed nodes as `topological_order` does, and mark all nodes as unreached.
 
     `found` and `before` get every node with its gradient until now.
@@ -192,12 +191,12 @@ def _sort(root: Any, order: list[Any], found: list[Any], before: list[Any]) -> b
     push, pop, place, find, keep = path.append, path.pop, order.append, found.append, before.append
     node, operand, rest = None, root, NOTHING
     while True:
-        if isinstance(operand, kind) and operand._grad is not UNREACHED:
+        if isinstance(operand, kind) and operand._grad is not unreached:
             if (operand.notes is not plain or operand._y is TUPLES) and not _is_plain(operand):
                 return False
             keep(operand._grad)
             find(operand)
-            operand._grad = UNREACHED
+            operand._grad = unreached
             if operand.op is not None:
                 push(rest)
                 push(node)
@@ -218,7 +217,7 @@ def _is_plain(node: Any) -> bool:
         return False
     if node.op is None:
         return type(node._grad) is float and node._grad == 0.0
-    if node.op.partials is None:
+    if node.op.partials is None or not node.notes.retains_grad:
         return False
     if node._y is TUPLES:
         if len(node._x) == 1:

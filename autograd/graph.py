@@ -80,8 +80,8 @@ class _Note(Generic[T]):
     def __set_name__(self, owner: type[Node], name: str) -> None:
         self.name: str = name
 
-    def __get__(self, node: Node, owner: type[Node]) -> T:
-        return getattr(node.notes, self.name)  # type: ignore[no-any-return]
+    def __get__(self, node: Node | None, owner: type[Node]) -> T:
+        return getattr(owner.plain if node is None else node.notes, self.name)  # type: ignore[no-any-return]
 
     def __set__(self, node: Node, value: T) -> None:
         changed: dict[str, Any] = {self.name: value}

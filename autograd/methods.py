@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import numbers
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -14,6 +15,7 @@ from .numpy_protocol import array_function, array_ufunc
 from .operations import (
     broadcasting,
     comparing,
+    elementwise as ew,
     indexing,
     joining,
     linalg,
@@ -24,11 +26,10 @@ from .operations import (
     shaping,
     trigonometry,
 )
-from .operations import elementwise as ew
 from .recording import notify_read
 from .typing import Array, Operand, Operation, Shape
 
-COMPARABLE = (Node, np.ndarray, np.generic, float, int, list, tuple)  # with other types, == is Python's
+COMPARABLE = (Node, np.ndarray, np.generic, numbers.Number, list, tuple)  # with other types, == is Python's
 
 
 class ElementwiseMethods(Node):

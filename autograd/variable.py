@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -111,8 +112,8 @@ class Variable(ElementwiseMethods):
                 "use detach() to keep its value alone"
             )
         grad = None if isinstance(self._grad, Node) else self._grad
-        kinds = [kind for kind in type(self).__mro__ if not issubclass(Node, kind)]
-        slots = {name: getattr(self, name) for kind in kinds for name in vars(kind).get("__slots__", ())}
+        names = [name for name in copyreg._slotnames(type(self)) if not hasattr(Node, name)]  # type: ignore[attr-defined]
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         state = (vars(self) if hasattr(self, "__dict__") else None, slots)  # the attributes of a subclass
         return _restored, (type(self), self._data, self._requires_grad, self.name, grad), state if any(state) else None
 

@@ -117,9 +117,11 @@ def require_variable(root: Node) -> None:
 
 def sum_of_gradients(held: Cotangent, g: Cotangent) -> Cotangent:
     """Return the sum of two gradients of a leaf, which must have one shape."""
+    if isinstance(g, Node) and type(held) is float and held == 0.0:
+        return g  # a sum with 0 would be recorded
     if np.shape(held) != np.shape(g):
         raise ValueError(
             f"a gradient of shape {np.shape(g)} cannot be added to the gradient of shape {np.shape(held)} from before "
             "`.data` was assigned: call zero_grad() first"
         )
-    return np.asarray(held + g) if type(g) is np.ndarray else held + g
+    return np.asarray(held + g) if type(held) is type(g) is np.ndarray else held + g

@@ -1,6 +1,8 @@
 """Corners of the engine that no other test turns."""
 
 import copy
+import decimal
+import fractions
 import pickle
 import sys
 
@@ -228,3 +230,40 @@ def test_copies_keep_the_attributes_of_a_subclass(copied):
     assert (type(one), one.tag, one.requires_grad, one.data.tolist()) == (Tagged, ["bias"], True, [1.0])
     assert (type(two), two.rate, two.name, two.data) == (Slotted, 0.1, "v", 1.0)
     assert one.data is not tagged.data
+
+
+def test_a_gradient_penalty_adds_to_the_gradient_of_the_loss():
+    x = Tensor([2.0, 3.0], requires_grad=True)
+    (x**3).sum().backward(create_graph=True)
+    (x.grad**2).sum().backward()
+    assert x.grad.data.tolist() == [12.0 + 4 * 9 * 8.0, 27.0 + 4 * 9 * 27.0]
+
+
+def test_create_graph_records_nothing_but_the_derivative():
+    x = Value(3.0, name="x")
+    (x * x).backward(create_graph=True)
+    assert ag.formula(x.grad) == "1 * x + 1 * x"
+    y = x**3
+    x.zero_grad()
+    with ag.no_grad():
+        y.backward(create_graph=True)
+    assert x.grad.requires_grad
+
+
+def test_names_of_classes_are_those_of_unnamed_nodes():
+    assert (Value.name, Tensor.hooks, Value.retains_grad, Tensor.retains_grad) == ("", (), True, False)
+
+
+@pytest.mark.parametrize("slots", ["rate", ("rate", "unset"), ("__rate",)])
+def test_copies_of_subclasses_with_unusual_slots(slots):
+    kind = type("Slots", (Value,), {"__slots__": slots})
+    name = "_Slots__rate" if slots == ("__rate",) else "rate"
+    x = kind(1.0)
+    setattr(x, name, 0.5)
+    assert getattr(copy.deepcopy(x), name) == 0.5
+
+
+def test_comparison_with_numbers_of_other_types_is_refused():
+    for other in (fractions.Fraction(1, 2), decimal.Decimal("0.5"), 0.5 + 0j):
+        with pytest.raises(TypeError, match="equal takes floats"):
+            Value(0.5) == other  # noqa: B015

@@ -3,12 +3,12 @@
 import math
 import operator
 import struct
+import sys
 import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import autograd as ag
 from autograd import Tensor, Value, fast_floats, topological_order
@@ -79,7 +79,7 @@ def test_the_order_is_that_of_the_topological_sort():
     c = a * b + a
     loss = (c * c + ag.sin(c) - b).tanh()
     order, found, before = [], [], []
-    assert fast_floats._sort(loss, order, found, before)
+    assert fast_floats._sort(loss, order, found, before, float("-0.0"))
     assert all(x is y for x, y in zip(order, [n for n in topological_order(loss) if n.op], strict=True))
     assert len(found) == len(before) == len(topological_order(loss))
 
@@ -315,22 +315,80 @@ def test_the_result_of_an_operation_that_was_assigned_is_refused():
 
 
 def test_threads_that_share_leaves_add_all_their_gradients():
-    w = Value(2.0)
+    w, interval = Value(2.0), sys.getswitchinterval()
 
     def work():
-        for _ in range(200):
-            total = Value(0.0)
-            for _ in range(5):
-                total = total + w * 1.0
-            gradients.append(ag.gradients(total, w))
-            w_lock_free = total * 1.0
-            w_lock_free.backward()
+        total = w * 1.0
+        for _ in range(4000):
+            total = total + w * 1.0
+        for _ in range(3):
+            (total * 1.0).backward()
 
-    gradients = []
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert gradients == [5.0] * 800
-    assert w.grad == 4000.0
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert w.grad == 3 * 3 * 4001.0
+
+
+class Named(Value):
+    """A subclass without anything of its own."""
+
+    __slots__ = ()
+
+
+def test_subclasses_of_values_get_their_gradients():
+    for function in (
+        lambda x, y: x * 3.0,
+        lambda x, y: x * y,
+        lambda x, y: y - x,
+        lambda x, y: 1.0 - x,
+        lambda x, y: x.tanh() / y,
+    ):
+        x, y = Named(2.0), Value(3.0)
+        loss = function(x, y)
+        expected = ag.gradients(loss, x)
+        loss.backward()
+        assert bits(x.grad) == bits(expected)
+
+
+def test_plain_graphs_take_the_fast_way():
+    x, y = Value(0.5), Named(2.0)
+    assert fast_floats.backward((x * y + x.tanh()) / (y - 3.0), 1.0)
+    assert x.grad != 0.0
+    assert y.grad != 0.0
+
+
+def test_marks_of_an_interrupted_pass_do_not_affect_the_next_one():
+    x = Value(2.0)
+    feature = x * x
+    feature._grad = float("-0.0")  # as a second Ctrl-C during the restoration would leave it
+    (feature * 3.0).backward()
+    assert x.grad == 12.0
+
+
+def test_detect_anomaly_observes_the_backward_pass_of_floats():
+    with ag.detect_anomaly():
+        loss = (Value(0.0) + 1e-200) * 1e-200 / 1e-300 / 1e-300
+        with pytest.raises(ag.AnomalyError):
+            loss.backward()
+
+
+def test_a_computed_value_that_does_not_retain_its_gradient_keeps_the_old_one():
+    x = Value(2.0)
+    y = x * 3.0
+    y.retains_grad = False
+    (y * 2.0).backward()
+    assert (x.grad, y.grad) == (6.0, 0.0)
+
+
+def test_a_negative_base_of_an_exponent_with_gradient_warns_on_both_sides():
+    with pytest.warns(ag.GradientWarning, match="negative"):
+        (-2.0) ** Value(3.0)
+    with pytest.warns(ag.GradientWarning, match="negative"):
+        Value(-2.0) ** Value(3.0)

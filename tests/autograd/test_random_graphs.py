@@ -6,8 +6,7 @@ An expression is a list of steps; each applies an operation to two numbers that 
 import math
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import autograd as ag
 from autograd import Tensor, Value, gradients

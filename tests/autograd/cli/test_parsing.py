@@ -6,8 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
 from autograd.cli.parsing import ExpressionError, FormulaArithmeticError, functions, parse, variables_of

@@ -12,8 +12,7 @@ from types import SimpleNamespace
 import graphviz
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import autograd as ag
 from autograd import Tensor, Value

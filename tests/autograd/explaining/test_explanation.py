@@ -13,8 +13,7 @@ from pathlib import Path
 import explained_examples as examples
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from autograd import Tensor, Value, log_softmax, logsumexp, no_grad, where
 from autograd.explaining.explanation import explain

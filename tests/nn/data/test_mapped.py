@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import processes
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import nn.data.mapped
 from nn.data import (

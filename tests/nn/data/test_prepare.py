@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from nn.data import Standardizer, Subset, TensorDataset, one_hot, random_split, standardize, train_test_split
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import nn
 from nn.data import CSVDataset, open_npy, read_csv, read_csv_chunks, read_idx, read_mnist
