@@ -333,6 +333,14 @@ class TestRefusals:
 
 
 class TestModification:
+    def test_operands_of_operations_without_gradient_may_be_modified(self):
+        w, x = variable(2), Tensor([1.0, -2.0], requires_grad=True)
+        loss = (ag.sign(x) * w).sum()
+        x.data -= 5.0
+        assert gradients(loss, w).tolist() == [1.0, -1.0]
+        loss.backward()
+        assert w.grad.tolist() == [1.0, -1.0]
+
     """Whatever is assigned between forward and backward: the recorded numbers, or an error; never silence."""
 
     def test_a_leaf_given_new_numbers(self):
