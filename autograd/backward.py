@@ -199,7 +199,7 @@ def between(order: Sequence[Node], targets: Sequence[Node]) -> set[Node]:
     """Return the targets and the nodes of `order` that depend on them: those a cotangent must visit."""
     wanted = set(targets)
     for node in order:
-        if node.op is not None and not wanted.isdisjoint([a for a in node.args if isinstance(a, Node)]):
+        if not wanted.isdisjoint([a for a in node.args if isinstance(a, Node)]):
             wanted.add(node)
     return wanted
 

@@ -47,8 +47,41 @@ TESTS = [
 ]  # fmt: skip
 QUICK = "not million and not small_stack and not recursive and not thousand"
 
-# Mutants that are equivalent to the original, as ``line -> mutated code`` per file, and the reason.
-ARGUED: dict[tuple[str, str], str] = {}
+# Mutants that are equivalent to the original: file, `line -> mutated code`, and the reason.
+COPIES = "an array is copied once more"
+FITS = "an array that has the right shape and dtype is returned unchanged"
+GENERAL = "the general way gives the same result"
+LENGTHS = "the lengths are equal by construction, or were compared before"
+ARGUED = {
+    "fast_floats.py": {
+        "return isinstance(mode, Watch) and bool(mode) and mode.allows_fast_floats"
+        " -> bool(mode) and mode.allows_fast_floats": "the callers handle the mode True",
+        "for node, grad in zip(found, before, strict=False): -> True": "differ only if Ctrl-C falls between two appends",
+        "if (operand.notes is not plain or operand._y is TUPLES) and not _is_plain(operand):"
+        " -> not _is_plain(operand)": "the first condition saves a call",
+        "elif node._b is no_params: -> if False: x._grad += g * rule(node._data, node._a) "
+        "else: x._grad += g * rule(node._data, node._a, **node._b)": "without parameters both are the same",
+    },
+    "reverse.py": {
+        "g = _after_hooks(node, g) if notes.hooks else g -> _after_hooks(node, g) if True else g": COPIES,
+        "if type(share) is type(like) and ( -> if False: return share": FITS,
+        "if type(share) is type(like) and ( -> type(like) is float": FITS,
+        "return share -> pass": FITS,
+        "if shape_of(share) != shape: -> if True: share = sum_to(share, shape)": FITS,
+        "if shape is not None and share.dtype != like.dtype: -> shape is not None": FITS,
+        "if not fresh or id(g) in given: -> if True: g = np.array(g, dtype=like.dtype, order='C')": COPIES,
+        "if not fresh or id(g) in given: -> id(g) not in given": COPIES,
+    },
+    "backward.py": {
+        "if type(start) is float and not create_graph:"
+        " -> if False: with storing: if fast_floats.backward(root, start): return": GENERAL,
+        "if type(start) is float and not create_graph: -> type(start) is not float": GENERAL,
+        "if type(start) is float and not create_graph: -> not create_graph": "the fast way refuses other gradients",
+        "if fast_floats.backward(root, start): -> if False: return": GENERAL,
+        "for root, seed in zip(roots, seeds, strict=True): -> False": LENGTHS,
+        "for i, (target, g) in enumerate(zip(targets, found, strict=True)): -> False": LENGTHS,
+    },
+}
 
 SWAPPED = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult,
@@ -350,7 +383,7 @@ def examine(path, options):
     left = []
     for number, description, _, line in [found[index] for index in sorted(survivors)]:
         text = lines[number - 1].strip() if number else ""
-        why = ARGUED.get((path.name, f"{text} -> {line}"))
+        why = ARGUED.get(path.name, {}).get(f"{text} -> {line}")
         left += [] if why else [line]
         print(f"{'argued  ' if why else 'SURVIVED'} {path.name}:{number} {description}{f': {why}' if why else ''}")
         print(f"    {text}\n  > {line}", flush=True)
