@@ -56,7 +56,7 @@ ARGUED = {
     "fast_floats.py": {
         "return isinstance(mode, Watch) and bool(mode) and mode.allows_fast_floats"
         " -> bool(mode) and mode.allows_fast_floats": "the callers handle the mode True",
-        "for node, grad in zip(found, before, strict=False): -> True": "differ only if Ctrl-C falls between two appends",
+        "for node, grad in zip(found, before, strict=False): -> True": "differ only if Ctrl-C falls in between",
         "if (operand.notes is not plain or operand._y is TUPLES) and not _is_plain(operand):"
         " -> not _is_plain(operand)": "the first condition saves a call",
         "elif node._b is no_params: -> if False: x._grad += g * rule(node._data, node._a) "
@@ -274,7 +274,7 @@ def imported_and_tested(path, code, tests, seconds, quiet=True):
     sys.meta_path.insert(0, Replacing(path, code))
     code = 3
     try:
-        code = pytest_main(tests[:1], "-x") or pytest_main(tests[1:], "-x")
+        code = pytest_main(tests[:1], "-x") or (pytest_main(tests[1:], "-x") if tests[1:] else 0)
     finally:
         os._exit(int(code))
 
