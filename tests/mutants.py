@@ -50,6 +50,7 @@ QUICK = "not million and not small_stack and not recursive and not thousand"
 # Mutants that are equivalent to the original: file, `line -> mutated code`, and the reason.
 COPIES = "an array is copied once more"
 FITS = "an array that has the right shape and dtype is returned unchanged"
+SHORTCUT = "the condition saves a call that has the same result"
 GENERAL = "the general way gives the same result"
 LENGTHS = "the lengths are equal by construction, or were compared before"
 ARGUED = {
@@ -80,6 +81,22 @@ ARGUED = {
         "if fast_floats.backward(root, start): -> if False: return": GENERAL,
         "for root, seed in zip(roots, seeds, strict=True): -> False": LENGTHS,
         "for i, (target, g) in enumerate(zip(targets, found, strict=True)): -> False": LENGTHS,
+        "if recorded and not create_graph: -> not create_graph": "callback returns the gradient outside of a recording",
+    },
+    "graph.py": {
+        "mode = current_mode() or settled_mode() -> settled_mode()": "the first call is faster",
+        "if arg.op is None: -> if False: order.append(arg) else: path.append(arg) waiting.append(remaining) "
+        "remaining = iter(arg.args) break": "a leaf has no operands and is placed next",
+    },
+    "value.py": {
+        "if _op or _children or label or type(name) is not str:"
+        " -> if True: name = one_name(name, label, _children, _op)": SHORTCUT,
+        "if current_mode() is not True: -> False": SHORTCUT,
+        "number = value if type(value) is float else _as_float(value)"
+        " -> value if False else _as_float(value)": SHORTCUT,
+        "for arg, rule in zip(self.args, self.op.rules_for(len(self.args)), strict=True): -> False": LENGTHS,
+        "return value if type(value) is float or isinstance(value, Node) else _as_float(value)"
+        " -> isinstance(value, Node)": SHORTCUT,
     },
 }
 

@@ -2,9 +2,11 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from autograd import Tensor, Value
+from autograd.extend import primitive
 
 
 def test_the_expression_of_the_lecture():
@@ -147,6 +149,8 @@ def test_gradient_descent_by_hand():
         lambda a: Value(2.0, (a,), "*"),
         lambda a: Value(2.0, (a, a)),
         lambda a: Value(2.0, _children=(a,), _op="tanh"),
+        lambda a: Value(2.0, _children=(a,)),
+        lambda a: Value(2.0, _op="tanh"),
     ],
 )
 def test_a_graph_is_not_recorded_by_hand(make):
@@ -171,3 +175,40 @@ def test_a_value_has_one_name():
     for options in ({"name": 4}, {"label": 4}):
         with pytest.raises(TypeError, match="name must be a string, got 4"):
             Value(3.0, **options)
+
+
+def test_requires_grad_of_a_value_must_be_a_bool():
+    assert not Value(1.0, requires_grad=False).requires_grad
+    with pytest.raises(TypeError, match="requires_grad"):
+        Value(1.0, requires_grad=1)
+
+
+def test_a_node_may_be_assigned_to_the_gradient_of_a_value():
+    x, g = Value(1.0), Value(2.0)
+    x.grad = g
+    assert x.grad is g
+    x.grad = 3
+    assert type(x.grad) is float
+
+
+@primitive(lambda g, y, x: g * np.ones(2))
+def total_as_float(x):
+    return float(x.sum())
+
+
+def test_manual_backward_adds_to_the_gradient_of_a_tensor():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = total_as_float(x)
+    y.grad = 2.0
+    y._backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+    y._backward()
+    assert x.grad.tolist() == [4.0, 4.0]
+
+
+def test_a_value_of_a_node_is_refused_with_a_suggestion():
+    with pytest.raises(TypeError, match=r"not Value.*; use the node itself, or its \.item\(\)"):
+        Value(Value(1.0))
+    with pytest.raises(TypeError, match=r"not 'a' \(str\)$"):
+        Value("a")
+    assert repr(Value(1.0)) == "Value(data=1.0, grad=0.0)"
