@@ -88,6 +88,10 @@ ARGUED = {
         "if arg.op is None: -> if False: order.append(arg) else: path.append(arg) waiting.append(remaining) "
         "remaining = iter(arg.args) break": "a leaf has no operands and is placed next",
     },
+    "variable.py": {
+        "if current_mode() is not True: -> False": SHORTCUT,
+        "raise NotImplementedError -> pass": "the subclasses implement the method",
+    },
     "value.py": {
         "if _op or _children or label or type(name) is not str:"
         " -> if True: name = one_name(name, label, _children, _op)": SHORTCUT,

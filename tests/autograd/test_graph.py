@@ -334,6 +334,13 @@ def test_repr_is_short_and_does_not_walk_the_graph():
     assert len(repr(Tensor(np.zeros((2000, 2000))))) < 1000
 
 
+def test_nodes_are_formatted_as_numbers_if_a_format_is_given():
+    for node in (Value(2.0), Tensor(2.0), Tensor([2.0])):
+        assert f"{node:.2f}" == "2.00"
+        assert f"{node}" == str(node)
+    assert f"{Tensor([1.0, 2.0])}" == "Tensor([1., 2.])"
+
+
 def test_nodes_are_hashed_and_found_by_identity():
     a, b = Value(1.0), Value(1.0)
     assert len({a, b}) == 2
