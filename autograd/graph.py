@@ -207,12 +207,12 @@ def record(op: Primitive, args: Operands, raw: tuple[Data, ...], params: Params,
         mode.on_record(op, args, raw, node)
         records_all = mode.records_all
     connected, requires = records_all, False
-    if mode or records_all:
+    if mode:
         for i, arg in enumerate(args):
             if isinstance(arg, Node) and (arg._requires_grad or arg.op is not None):
                 connected = True
                 if arg._requires_grad and (op.rules[i] if i < len(op.rules) else op.each) is not None:
-                    requires = bool(mode)
+                    requires = True
                     break
     node._requires_grad = requires
     if connected:  # as `set_operation`, without the call

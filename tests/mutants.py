@@ -92,6 +92,12 @@ ARGUED = {
         "if current_mode() is not True: -> False": SHORTCUT,
         "raise NotImplementedError -> pass": "the subclasses implement the method",
     },
+    "tensor.py": {
+        "make_leaf(self, np.array(as_array(data, dtype)), False, checked_name(name)) -> True": "the next line sets it",
+        "if current_mode() is not True: -> False": SHORTCUT,
+        "if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:"
+        " -> if False: self._data = value return": GENERAL,
+    },
     "value.py": {
         "if _op or _children or label or type(name) is not str:"
         " -> if True: name = one_name(name, label, _children, _op)": SHORTCUT,

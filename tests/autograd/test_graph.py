@@ -334,6 +334,14 @@ def test_repr_is_short_and_does_not_walk_the_graph():
     assert len(repr(Tensor(np.zeros((2000, 2000))))) < 1000
 
 
+def test_data_of_a_tensor_is_an_array_whatever_is_assigned():
+    for given in (np.float64(2.0), 2.0, 2, np.array(2.0)):
+        x = Tensor(1.0)
+        x.data = given
+        assert type(x.data) is np.ndarray
+        assert x.data == 2.0
+
+
 def test_nodes_are_formatted_as_numbers_if_a_format_is_given():
     for node in (Value(2.0), Tensor(2.0), Tensor([2.0])):
         assert f"{node:.2f}" == "2.00"
