@@ -340,6 +340,8 @@ def test_data_of_a_tensor_is_an_array_whatever_is_assigned():
         x.data = given
         assert type(x.data) is np.ndarray
         assert x.data == 2.0
+    with pytest.raises(TypeError):
+        x.data = np.array("a")
 
 
 def test_nodes_are_formatted_as_numbers_if_a_format_is_given():
