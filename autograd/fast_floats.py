@@ -191,7 +191,7 @@ def _sort(root: Any, order: list[Any], found: list[Any], before: list[Any], unre
     push, pop, place, find, keep = path.append, path.pop, order.append, found.append, before.append
     node, operand, rest = None, root, NOTHING
     while True:
-        if isinstance(operand, kind) and operand._grad is not unreached:
+        if (type(operand) is kind or isinstance(operand, kind)) and operand._grad is not unreached:
             if (operand.notes is not plain or operand._y is TUPLES) and not _is_plain(operand):
                 return False
             keep(operand._grad)
@@ -242,7 +242,7 @@ def _apply_chain_rule(order: list[Any], kind: type[Any]) -> None:
                 x._grad += g * rule(node._data, node._a, **node._b)
         else:
             rule_x, rule_y = node.op.partials
-            if isinstance(x, kind):
+            if type(x) is kind or isinstance(x, kind):
                 x._grad += g if rule_x is one else g * rule_x(node._data, node._a, node._b)
-            if isinstance(y, kind):
+            if type(y) is kind or isinstance(y, kind):
                 y._grad += g if rule_y is one else g * rule_y(node._data, node._a, node._b)
