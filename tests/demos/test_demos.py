@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import processes
 import pytest
 
+from autograd import PRIMITIVES
+
 ROOT = Path(__file__).resolve().parents[2]
 WALKTHROUGH = sorted((ROOT / "demos").glob("[0-9][0-9]_*.py"))
 
@@ -26,11 +28,17 @@ def run(tmp_path, monkeypatch, capsys):
     def run_demo(script, *arguments, code=0):
         path = str(ROOT / "demos" / script)
         monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
+        before = dict(PRIMITIVES)
+        for name in re.findall(r"^def (\w+)", Path(path).read_text(encoding="utf-8"), re.MULTILINE):
+            PRIMITIVES.pop(name, None)  # another test may have defined an operation of this name
         try:
             runpy.run_path(path, run_name="__main__")
             found = 0
         except SystemExit as end:
             found = end.code or 0
+        finally:
+            PRIMITIVES.clear()
+            PRIMITIVES.update(before)
         printed = capsys.readouterr()
         assert found == code, printed.err
         return SimpleNamespace(stdout=printed.out, stderr=printed.err)
