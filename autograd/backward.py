@@ -14,11 +14,11 @@ from .diagnostics import mistakes
 from .diagnostics.in_place import refuse_modified, refuse_updated
 from .graph import Node, topological_order
 from .recording import callback, is_recording, notify_write, with_watch
-from .reverse import fitted, owned, reverse_pass
+from .reverse import owned, reverse_pass
 from .rules import shape_of
 from .typing import Cotangent
 
-__all__ = ["backward", "between", "fitted", "gradients", "pulled_to", "reverse_pass", "seed_of", "store", "storing"]
+__all__ = ["backward", "between", "gradients", "pulled_to", "seed_of", "store", "storing"]
 
 storing: Any = threading.RLock()  # several threads may add to the gradient of one leaf
 if hasattr(os, "register_at_fork"):  # not on Windows

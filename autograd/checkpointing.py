@@ -8,12 +8,13 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
-from .backward import between, reverse_pass
+from .backward import between
 from .graph import KINDS, Node, record, topological_order
 from .masking import Recomputed
 from .operations.indexing import getitem
 from .operations.shaping import reshape
 from .recording import enable_grad, is_grad_enabled, is_recording, no_grad, raw_data, watching
+from .reverse import reverse_pass
 from .transforms.forward import zero
 from .transforms.nested import Rebuild, flatten
 from .typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree

@@ -116,10 +116,11 @@ class Node:
     ('multiply', 'a', (3.0, 2.0))
     """
 
-    # Operands, their values and parameters are kept in one of three ways, told apart by `_y`:
-    #   by `record`:                      _x = args,  _y = TUPLES,   _a = raw,    _b = params
-    #   by `fast_floats`, one operand:    _x = arg,   _y = NOTHING,  _a = value,  _b = params
-    #   by `fast_floats`, two operands:   _x, _y = args,             _a, _b = values
+    # Operands, their values and parameters are kept in one of three ways, told apart by `_y`.  `record` makes the
+    # first; `fast_floats` makes the others, and converts nodes of the first kind to them when it walks a graph:
+    #   any number of operands:   _x = args,  _y = TUPLES,   _a = raw,    _b = params
+    #   one float:                _x = arg,   _y = NOTHING,  _a = value,  _b = params
+    #   two floats:               _x, _y = args,             _a, _b = values
     __slots__ = ("__weakref__", "_a", "_b", "_data", "_grad", "_requires_grad", "_x", "_y", "notes", "op", "stamp")
 
     _data: Data

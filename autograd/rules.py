@@ -40,6 +40,7 @@ class Elementwise(Primitive):
         for x in inputs if type(y) is np.ndarray else ():
             if type(x) is np.ndarray and x.dtype is not y.dtype and x.dtype.kind == y.dtype.kind == "f":
                 inputs = tuple([np.asarray(x, y.dtype) if type(x) is np.ndarray else x for x in inputs])
+                break
         try:
             return rule(y, *inputs, **params) if params else rule(y, *inputs)
         except (ValueError, ArithmeticError):

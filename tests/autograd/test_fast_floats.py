@@ -336,12 +336,6 @@ def test_threads_that_share_leaves_add_all_their_gradients():
     assert w.grad == 3 * 3 * 4001.0
 
 
-class Named(Value):
-    """A subclass without anything of its own."""
-
-    __slots__ = ()
-
-
 def test_subclasses_of_values_get_their_gradients():
     for function in (
         lambda x, y: x * 3.0,
@@ -350,7 +344,7 @@ def test_subclasses_of_values_get_their_gradients():
         lambda x, y: 1.0 - x,
         lambda x, y: x.tanh() / y,
     ):
-        x, y = Named(2.0), Value(3.0)
+        x, y = NamedValue(2.0), Value(3.0)
         loss = function(x, y)
         expected = ag.gradients(loss, x)
         loss.backward()
@@ -358,7 +352,7 @@ def test_subclasses_of_values_get_their_gradients():
 
 
 def test_plain_graphs_take_the_fast_way():
-    x, y = Value(0.5), Named(2.0)
+    x, y = Value(0.5), NamedValue(2.0)
     assert fast_floats.backward((x * y + x.tanh()) / (y - 3.0), 1.0)
     assert x.grad != 0.0
     assert y.grad != 0.0
