@@ -19,11 +19,10 @@ from . import extend
 from .backward import backward, gradients
 from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .checking.verify import verify
-from .checkpointing import checkpoint
 from .diagnostics.anomaly import AnomalyError, detect_anomaly
-from .dtypes import get_default_dtype, set_default_dtype
 from .graph import Node, topological_order
 from .messages import GradientWarning
+from .operands import get_default_dtype, set_default_dtype
 from .operations import (
     broadcasting as _broadcasting,
     comparing as _comparing,
@@ -53,6 +52,7 @@ from .operations.trigonometry import *
 from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor
+from .transforms.checkpointing import checkpoint
 from .transforms.functional import grad, jvp, value_and_grad, vjp
 from .transforms.jacobians import hessian, hvp, jacobian
 from .typing import Operation as _Operation

@@ -19,8 +19,8 @@ decorator                    the operation                                      
 `autograd`, not of NumPy: the same line is then evaluated on floats and arrays, and on nodes for second derivatives.  A
 rule of None means that no gradient passes to that argument.  Arguments with a default are parameters: they are passed
 to the rules by keyword and are not differentiated.  The engine undoes broadcasting.  Rules must not modify their
-arguments or `g` in place.  The forward function gets floats and arrays; ``xp(x)`` is `math` for a float and NumPy for
-an array, so that one expression is valid for both.
+arguments or `g` in place.  The forward function gets floats and arrays; ``xp(x)`` is NumPy for an array and a namespace
+of the same functions, by NumPy's names, for a float, so that one expression is valid for both.
 
 Everything else that the library can use of an operation is an option of its decorator:
 
@@ -95,13 +95,70 @@ An operation with a parameter, and one that is not elementwise:
 array([0.6, 0.8])
 """
 
-from .forms import writes_into
-from .graph import apply
-from .groups import drawn_by
+from collections.abc import Callable, Sequence
+
+from .graph import Node, apply
 from .recording import NotReplayable, add_guards, callback, guard, observe, raw_data
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, xp
+from .typing import Decorator, Operation
 
 __all__ = [
     "PRIMITIVES", "NotReplayable", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard", "linear",
     "nondifferentiable", "observe", "primitive", "raw_data", "shape_of", "writes_into", "xp",
 ]  # fmt: skip
+
+DRAWN_BY: dict[type, Callable[..., Sequence[Node]]] = {}
+
+
+def drawn_by(kind: type) -> Callable[[Callable[..., Sequence[Node]]], Callable[..., Sequence[Node]]]:
+    """Register a function that runs an instance of a class for `draw`.
+
+    It is called as ``function(thing, inputs, recorder, scalars=..., loss=...)`` and returns the results.
+
+    Parameters
+    ----------
+    kind : type
+        The class; subclasses are included.
+
+    Examples
+    --------
+    >>> from autograd import Value, draw
+    >>> class Twice:
+    ...     pass
+    >>> @drawn_by(Twice)
+    ... def run(thing, inputs, recorder, **options):
+    ...     with recorder.group("", "Twice"):
+    ...         return [inputs[0] * 2]
+    >>> draw(Twice(), Value(1.0))
+    <drawing of 2 nodes>
+    """
+
+    def register(function: Callable[..., Sequence[Node]]) -> Callable[..., Sequence[Node]]:
+        DRAWN_BY[kind] = function
+        return function
+
+    return register
+
+
+def writes_into(operation: Operation) -> Decorator:
+    """Declare how an operation writes its result into an existing array, which compiled programs do.
+
+    The decorated function takes ``(*inputs, out, **params)`` and returns bit for bit the result of the operation.  No
+    input shares memory with `out`, unless the operation is elementwise.
+
+    Examples
+    --------
+    >>> from autograd.extend import elementwise
+    >>> @elementwise(lambda y, x: 2 * x)
+    ... def squared(x):
+    ...     return x * x
+    >>> @writes_into(squared)
+    ... def squared_into(x, out):
+    ...     return np.multiply(x, x, out=out)
+    """
+
+    def register(function: Operation) -> Operation:
+        operation.primitive.forms["into"] = function  # type: ignore[attr-defined]
+        return function
+
+    return register

@@ -46,7 +46,7 @@ class Primitive:
         self.rules: tuple[Any, ...] = rules  # one per operand; None where no gradient passes
         self.symbol: str = symbol or name  # in pictures and formulas
         self.each: Each = each  # for any number of operands: the rule of operand i
-        self.forms: Mapping[str, Any] = forms  # see `forms`
+        self.forms: Mapping[str, Any] = forms  # see `autograd.extend`
         self.selects: bool = selects  # a mask may leave out elements of an operand, as in `where`
         self.per_element: bool = False  # an element of the result depends on elements at its own position only
         self.partials: tuple[Any, ...] | None = None  # the rules of an elementwise operation, for `fast_floats`

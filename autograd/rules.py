@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from .forms import checked_forms
 from .graph import Each, Primitive
 from .operands import caller, operand, shape_of, xp
 from .typing import Cotangent, Data, Decorator, Operands, Operation, Params
@@ -22,6 +21,7 @@ __all__ = ["PRIMITIVES", "elementwise", "linear", "nondifferentiable", "operand"
 PRIMITIVES: dict[str, Primitive] = {}
 ONE: int = 1  # the partial derivative that passes a cotangent on unchanged
 
+FORMS = frozenset({"composition", "into", "onnx", "sample", "scalar"})  # `autograd.extend` describes them
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -182,7 +182,8 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
     name = forward.__name__.strip("_")
     if name in PRIMITIVES and PRIMITIVES[name].forward.__module__ != forward.__module__:
         raise ValueError(f"there is already a primitive named {name!r}; give the new operation another name")
-    checked_forms(name, options["forms"])
+    if unknown := options["forms"].keys() - FORMS:
+        raise TypeError(f"{name}: unknown option {min(unknown)!r}; the forms of an operation are {sorted(FORMS)}")
     joint = options.pop("joint", False)
     parameters = inspect.signature(forward).parameters.values()
     operands = [p.name for p in parameters if p.default is p.empty and p.kind in POSITIONAL]

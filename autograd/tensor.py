@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .diagnostics.in_place import mark_modified, replace_data
-from .dtypes import as_array, get_default_dtype, require_float
 from .graph import KINDS, Node, make_leaf
 from .messages import checked_flag, checked_name, display_name, unknown_attribute
-from .methods import ArrayMethods
+from .operands import as_array, get_default_dtype, require_float
+from .operations.methods import ArrayMethods
 from .recording import current_mode, notify_read
 from .variable import Variable, leaf
 

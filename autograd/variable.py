@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .backward import backward
-from .dtypes import require_float
 from .graph import Node, make_leaf
-from .methods import ElementwiseMethods
+from .operands import require_float
+from .operations.methods import ElementwiseMethods
 from .recording import callback, current_mode, notify_read, notify_write
 
 

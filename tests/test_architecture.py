@@ -17,10 +17,9 @@ PACKAGES = ("autograd", "nn", "optim")
 # The modules and folders at the root of each package. Each imports only those before it.
 ORDER = {
     "autograd": (
-        "typing", "recording", "messages", "forms", "graph", "diagnostics", "groups", "operands", "rules", "extend",
-        "operations", "masking", "reverse", "numpy_protocol", "dtypes", "methods", "fast_floats", "backward",
-        "variable", "tensor", "value", "transforms", "checkpointing", "checking", "tape", "explaining", "drawing",
-        "cli", "__init__", "__main__",
+        "typing", "recording", "messages", "graph", "diagnostics", "operands", "rules", "extend", "operations",
+        "reverse", "fast_floats", "backward", "variable", "tensor", "value", "transforms", "checking", "tape",
+        "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
         "_check", "typing", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module",

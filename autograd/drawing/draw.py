@@ -15,11 +15,11 @@ import numpy as np
 from autograd.explaining.formatting import format_number
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node
-from autograd.groups import Group, Recorder, recorded
 from autograd.typing import Function, Operand
 
 from .folding import Folding, Snapshot, nearest
 from .graph_to_dot import Annotations, GraphToDot, Style
+from .groups import Group, Recorder, recorded
 from .render import TIMEOUT, RenderError, render, save
 from .themes import theme_named
 

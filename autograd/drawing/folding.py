@@ -12,8 +12,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 
 from autograd.graph import Node, topological_order
-from autograd.groups import Group
 from autograd.typing import Operands
+
+from .groups import Group
 
 __all__ = ["Folding", "Run", "Snapshot", "hidden_behind", "nearest"]
 

@@ -13,13 +13,13 @@ from autograd.explaining.formula import Names, full_term, last_operation
 from autograd.explaining.steps import Step, backward_steps
 from autograd.explaining.typeset import flattened
 from autograd.graph import Node
-from autograd.groups import Group
 from autograd.recording import raw_data
 from autograd.reverse import reverse_pass
 from autograd.typing import Cotangent, Operands
 
 from .dot import DotGraph
 from .folding import Folding, Run, Snapshot, hidden_behind
+from .groups import Group
 from .themes import Theme
 
 __all__ = ["Annotations", "GraphToDot", "Style", "variable_rows"]

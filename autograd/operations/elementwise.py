@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from autograd.forms import writes_into
+from autograd.extend import writes_into
 from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.operands import SCALAR, as_real

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node
-from .operations.broadcasting import fitted, product_if_taken
-from .operations.selecting import where
-from .recording import is_recording, raw_data
-from .rules import Elementwise, Pullback
-from .typing import Array, Cotangent, Data, Operand, Operands, Rule
+from autograd.graph import Node
+from autograd.recording import is_recording, raw_data
+from autograd.rules import Elementwise, Pullback
+from autograd.typing import Array, Cotangent, Data, Operand, Operands, Rule
+
+from .broadcasting import fitted, product_if_taken
+from .selecting import where
 
 __all__ = ["Recomputed", "share_below_mask"]
 

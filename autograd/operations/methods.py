@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node
-from .numpy_protocol import array_function, array_ufunc
-from .operations import (
+from autograd.graph import Node
+from autograd.recording import notify_read
+from autograd.typing import Array, Operand, Operation, Shape
+
+from . import (
     broadcasting,
     comparing,
     elementwise as ew,
@@ -26,8 +28,7 @@ from .operations import (
     shaping,
     trigonometry,
 )
-from .recording import notify_read
-from .typing import Array, Operand, Operation, Shape
+from .numpy_protocol import array_function, array_ufunc
 
 COMPARABLE = (Node, np.ndarray, np.generic, numbers.Number, list, tuple)  # with other types, == is Python's
 

@@ -1,22 +1,20 @@
 """Groups of nodes, which drawings show as frames, such as the layers of a network.
 
-A class registers with `drawn_by` a function that runs an instance and marks where its parts begin and end; `draw` then
-accepts its instances.
+The functions registered with `autograd.extend.drawn_by` mark where a group begins and ends.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from .graph import Node, Primitive
-from .recording import Watch, watching
-from .typing import Data, Function, Operand, Operands
+from autograd.extend import DRAWN_BY
+from autograd.graph import Node, Primitive
+from autograd.recording import Watch, watching
+from autograd.typing import Data, Function, Operand, Operands
 
-__all__ = ["Group", "Recorder", "drawn_by", "recorded"]
-
-VIEWS: dict[type, Callable[..., Sequence[Node]]] = {}
+__all__ = ["Group", "Recorder", "recorded"]
 
 
 class Group:
@@ -98,43 +96,13 @@ class Recorder(Watch):
             self.leave()
 
 
-def drawn_by(kind: type) -> Callable[[Callable[..., Sequence[Node]]], Callable[..., Sequence[Node]]]:
-    """Register a function that runs an instance of a class for `draw`.
-
-    It is called as ``function(thing, inputs, recorder, scalars=..., loss=...)`` and returns the results.
-
-    Parameters
-    ----------
-    kind : type
-        The class; subclasses are included.
-
-    Examples
-    --------
-    >>> from autograd import Value, draw
-    >>> class Twice:
-    ...     pass
-    >>> @drawn_by(Twice)
-    ... def run(thing, inputs, recorder, **options):
-    ...     with recorder.group("", "Twice"):
-    ...         return [inputs[0] * 2]
-    >>> draw(Twice(), Value(1.0))
-    <drawing of 2 nodes>
-    """
-
-    def register(function: Callable[..., Sequence[Node]]) -> Callable[..., Sequence[Node]]:
-        VIEWS[kind] = function
-        return function
-
-    return register
-
-
 def recorded(
     thing: object, inputs: Sequence[Operand], *, scalars: bool, loss: Function | None
 ) -> tuple[list[Node], Recorder] | None:
     """Run an instance of a registered class; return its results and the recorder, or None for other classes."""
     for kind in type(thing).__mro__:
-        if kind in VIEWS:
+        if kind in DRAWN_BY:
             recorder = Recorder()
             with watching(recorder):
-                return list(VIEWS[kind](thing, inputs, recorder, scalars=scalars, loss=loss)), recorder
+                return list(DRAWN_BY[kind](thing, inputs, recorder, scalars=scalars, loss=loss)), recorder
     return None

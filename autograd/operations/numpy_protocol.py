@@ -11,9 +11,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .graph import Node
-from .operands import boxed
-from .operations import (
+from autograd.graph import Node
+from autograd.operands import boxed
+from autograd.recording import notify_read, raw_data
+from autograd.typing import Function, Operand, Operation, Params, Tree
+
+from . import (
     broadcasting,
     comparing,
     elementwise,
@@ -27,8 +30,6 @@ from .operations import (
     shaping,
     trigonometry,
 )
-from .recording import notify_read, raw_data
-from .typing import Function, Operand, Operation, Params, Tree
 
 _MODULES = (
     comparing, selecting, elementwise, trigonometry, broadcasting, shaping, indexing, joining, reducing, scanning,

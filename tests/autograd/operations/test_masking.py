@@ -6,7 +6,8 @@ from samples import CASES
 
 import autograd as ag
 import nn
-from autograd import Tensor, Value, gradients, masking, reverse
+from autograd import Tensor, Value, gradients, reverse
+from autograd.operations import masking
 
 INF, NAN = np.inf, np.nan
 ROW = np.array([True, False])

@@ -8,17 +8,18 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
-from .backward import between
-from .graph import KINDS, Node, record, topological_order
-from .masking import Recomputed
-from .operations.indexing import getitem
-from .operations.shaping import reshape
-from .recording import enable_grad, is_grad_enabled, is_recording, no_grad, raw_data, watching
-from .reverse import reverse_pass
-from .transforms.forward import zero
-from .transforms.nested import Rebuild, flatten
-from .typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree
-from .variable import leaf
+from autograd.backward import between
+from autograd.graph import KINDS, Node, record, topological_order
+from autograd.operations.indexing import getitem
+from autograd.operations.masking import Recomputed
+from autograd.operations.shaping import reshape
+from autograd.recording import enable_grad, is_grad_enabled, is_recording, no_grad, raw_data, watching
+from autograd.reverse import reverse_pass
+from autograd.typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree
+from autograd.variable import leaf
+
+from .forward import zero
+from .nested import Rebuild, flatten
 
 __all__ = ["checkpoint"]
 
