@@ -19,9 +19,9 @@ from autograd.transforms.tracing import Recorded, is_transforming
 from autograd.typing import Cotangent, Data, Function, Operand, Tree
 from autograd.variable import leaf
 
-from .executor import executor_for
 from .program import Program
 from .recording import Recording, RecordingError, gradients_of, uncollected
+from .replay import Replay
 from .signature import Arguments, Key, as_input, signature_of
 
 __all__ = ["Compiled", "compile"]
@@ -185,13 +185,13 @@ class Compiled(Recorded):
         >>> step = compile(lambda x: tanh(w * x))
         >>> _ = step(np.array(2.0))
         >>> print(step.source())
-        def replay(x):
+        def replay(x, w):
         ...
             return (...)
         """
         if not self._programs:
             raise RuntimeError("no program is recorded yet: call the compiled function before source()")
-        return [program for programs in self._programs.values() for program in programs][-1].replay.source
+        return [program for programs in self._programs.values() for program in programs][-1].replay.executor.source
 
 
 class _Call:
@@ -212,9 +212,10 @@ class _Call:
                 gradients = gradients_of(loss)
         recording.refuse_draws()
         recording.refuse_outside(*outputs, *recording.effects)
-        program = Program(call.nodes, [*outputs, *gradients.values()], len(outputs), recording.effects)
-        self.replay = executor_for(program, call.names, list(gradients))
-        self._first: tuple[Data, ...] | None = tuple([_copied(x) for x in (*outputs, *gradients.values())])
+        results = [*outputs, *gradients.values()]
+        program = Program(call.nodes, results, len(outputs), recording.effects, call.names, list(gradients))
+        self.replay = Replay(program)
+        self._first: tuple[Data, ...] | None = tuple(map(_copied, results))
         self._count = len(outputs)
         # A function of floats and arrays alone returns floats and arrays, as operations do.
         is_plain = not program.leaves and not any(node._requires_grad for node in call.nodes)
@@ -232,7 +233,7 @@ class _Call:
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, store gradients and return the result."""
-        return self._finish(self.replay.run(*inputs), sources)
+        return self._finish(self.replay.run(inputs), sources)
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Store the gradients and return the result of the recorded call itself."""

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import weakref
-from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
-from autograd.backward import store
-from autograd.graph import Node
 from autograd.recording import NotReplayable
-from autograd.typing import Operand
 
 from .interpreter import CHAIN, KINDS
 from .levels import Levels, encoded
+from .numpy_text import NumpyText
 from .program import Program
 from .runners import EXACT, NumbaRunner, NumpyRunner, Runner
-from .straight import Replay
 
-__all__ = ["FloatReplay", "executor_for"]
+__all__ = ["ByLevels", "executor_for"]
 
 # Microseconds, measured on one core of a Xeon of 2023 with Python 3.11 and NumPy 2.4; only their ratios matter.
 STRAIGHT_STEP = 0.025  # an operation in straight-line Python
@@ -33,31 +27,22 @@ WORTH_NUMBA = 100.0  # duration of a run without numba, whose import takes a thi
 MOST_ROWS = 60  # of a summary
 
 
-def executor_for(program: Program, names: Sequence[str], variables: Sequence[Node]) -> Replay | FloatReplay:
+def executor_for(program: Program) -> NumpyText | ByLevels:
     """Return what runs a program.
 
     Programs of arrays, and small or narrow programs of floats, are straight-line Python.  Large programs of floats are
     run by levels: by machine code if numba is installed, else by NumPy.  The environment variable ``CHAINRULE_NUMBA=0``
     disables numba.
-
-    Parameters
-    ----------
-    program : Program
-        What to run.
-    names : sequence of str
-        The names of its inputs.
-    variables : sequence of Node
-        The variables whose gradients are the last results.
     """
-    if len(program.nodes) >= WORTH_LEVELS and (encoding := encoded(program)) is not None:
+    if len(program.steps) >= WORTH_LEVELS and (encoding := encoded(program)) is not None:
         levels = Levels(encoding)
-        straight = len(program.nodes) * STRAIGHT_STEP if len(program.nodes) <= MOST_STRAIGHT else np.inf
+        straight = len(program.steps) * STRAIGHT_STEP if len(program.steps) <= MOST_STRAIGHT else np.inf
         by_numpy = _duration_of_numpy(levels)
         if min(straight, by_numpy) > WORTH_NUMBA and _has_numba():
-            return FloatReplay(program, levels, variables, NumbaRunner, NumpyRunner)
+            return ByLevels(program, levels, NumbaRunner, NumpyRunner)
         if by_numpy <= straight:
-            return FloatReplay(program, levels, variables, NumpyRunner)
-    return Replay(program, names, list(variables))
+            return ByLevels(program, levels, NumpyRunner)
+    return NumpyText(program)
 
 
 def _duration_of_numpy(levels: Levels) -> float:
@@ -71,11 +56,8 @@ def _has_numba() -> bool:
     return os.environ.get("CHAINRULE_NUMBA", "") != "0" and find_spec("numba") is not None
 
 
-class FloatReplay:
+class ByLevels:
     """A program of floats, run by levels.
-
-    A `Value` that the function creates in each call, such as ``Value(x)`` of an input, is freed after the recorded
-    call: nobody can change it or read its gradient, so it becomes a constant.  Other variables are read in each run.
 
     Parameters
     ----------
@@ -83,78 +65,38 @@ class FloatReplay:
         The recorded program.
     levels : Levels
         Its schedule.
-    variables : sequence of Node
-        The variables whose gradients are the last results.
     *runners : type of Runner
         What runs it: the first one that is available and reproduces the recorded results.
     """
 
-    def __init__(self, program: Program, levels: Levels, variables: Sequence[Node], *runners: type[Runner]) -> None:
+    def __init__(self, program: Program, levels: Levels, *runners: type[Runner]) -> None:
         self._levels, self._candidates = levels, runners
         self._runner: Runner | None = None
-        self._outputs, self._forward = program.outputs, program.backward_from
-        self._inputs, self._operations = len(program.inputs), len(program.nodes)
-        self._recorded_values = [x._data for x in (*program.inputs, *program.leaves)]
-        self._recorded_results = [r._data if isinstance(r, Node) else r for r in program.results]
-        # Weak references until the recorded graph is gone, then the variables that still exist.
-        self._leaves: list[Any] = list(map(weakref.ref, program.leaves))
-        self._states = [(x._requires_grad, x.notes.hooks) for x in program.leaves]
-        place = {node: i for i, node in enumerate(program.inputs)}
-        self._targets: list[Any] = [place.get(variable, weakref.ref(variable)) for variable in variables]
+        self._forward, self._operations = program.backward_from, len(program.steps)
+        self._given, self._found = program.given, program.found
+        self._places = slice(0, levels.outside)
 
-    def holds(self) -> bool:
-        """Return whether the variables want gradients and have the hooks that they had when recorded."""
-        held = self._leaves if self._runner is not None else [reference() for reference in self._leaves]
-        for x, (wanted, hooks) in zip(held, self._states, strict=True):
-            if x is not None and (x._requires_grad is not wanted or x.notes.hooks is not hooks):
-                return False
-        return True
-
-    def run(self, *inputs: float) -> list[float]:
-        """Return the results for these inputs."""
+    def run(self, *values: float) -> list[float]:
+        """Return the results for these inputs and variables."""
         if self._runner is None:
             self._runner = self._started()
-        return self._runner.run(self._given, [*inputs, *[x._data for x in self._leaves]], self._results)
-
-    def store(self, gradients: Sequence[float], sources: Sequence[Operand]) -> None:
-        """Add the gradients that `run` returned, or that were recorded, to those of the variables."""
-        if self._runner is not None and not self._has_input_targets:
-            _store_floats(self._targets, gradients)
-            return
-        for t, g in zip(self._targets, gradients, strict=True):  # one by one: an argument may have been given twice
-            target = sources[t] if type(t) is int else t() if self._runner is None else t
-            if target is not None:
-                _store_floats([target], [g])
+        return self._runner.run(self._places, values, self._levels.results)
 
     def _started(self) -> Runner:
-        """Return what runs the program, now that the recorded graph is gone."""
-        levels, first = self._levels, self._inputs
-        levels.start[first : levels.outside] = self._recorded_values[first:]
-        held = [reference() for reference in self._leaves]
-        alive = [i for i, leaf in enumerate(held) if leaf is not None]
-        self._leaves = [held[i] for i in alive]
-        self._states = [self._states[i] for i in alive]
-        self._given = np.array([*range(first), *[first + i for i in alive]], np.intp)
-        targets = [t if type(t) is int else t() for t in self._targets]
-        kept = [i for i, target in enumerate(targets) if target is not None]
-        self._targets = [targets[i] for i in kept]
-        self._has_input_targets = any(type(target) is int for target in self._targets)
-        self._results = levels.results[[*range(self._outputs), *[self._outputs + i for i in kept]]]
+        """Return the first runner that gives the recorded results bit for bit; vectorized math functions may not."""
         for kind in self._candidates[:-1]:
             with contextlib.suppress(ImportError, RuntimeError, OSError):  # broken, or without a folder for its cache
-                runner = kind(levels)
+                runner = kind(self._levels)
                 if self._reproduces(runner):
                     return runner
-        return self._candidates[-1](levels)
+        return self._candidates[-1](self._levels)
 
     def _reproduces(self, runner: Runner) -> bool:
-        """Return whether a runner gives the recorded results bit for bit; vectorized math functions may not."""
-        levels = self._levels
         try:
-            found = runner.run(slice(0, levels.outside), self._recorded_values, levels.results)
+            found = runner.run(self._places, self._given, self._levels.results)
         except NotReplayable:  # the recorded values themselves need the eager engine
             return True
-        return np.array_equal(found, self._recorded_results, equal_nan=True)
+        return np.array_equal(found, self._found, equal_nan=True)
 
     @property
     def source(self) -> str:
@@ -176,16 +118,3 @@ class FloatReplay:
             f"# Compile a smaller example (fewer than {WORTH_LEVELS} operations) to read every operation.",
             "",
         ])  # fmt: skip
-
-
-def _store_floats(targets: Sequence[Any], gradients: Sequence[float]) -> None:
-    """Add to the gradients of leaves that hold floats, as `autograd.backward.store` does but faster."""
-    held = [x._grad for x in targets]
-    plain = {*map(type, held)} <= {float}
-    # `store` warns where a gradient is left over from other values of the leaf.
-    if plain and (not any(held) or all(x.stamp in (0, id(x._data)) for x in targets)):
-        for x, g in zip(targets, gradients, strict=True):
-            x._grad += g
-            x.stamp = id(x._data)
-    else:
-        store(dict(zip(targets, gradients, strict=True)), False)

@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd.graph import Node, Primitive
-from autograd.typing import Array, Function, Operand, Operands, Params
+from autograd.graph import Primitive
+from autograd.typing import Array, Function, Params
 
 from .interpreter import CHAIN, KINDS, NUMBER
-from .program import Program, key_of
+from .program import FLOAT, Program, key_of
 from .recording import Callback
 
 __all__ = ["Encoded", "Levels", "Segment", "encoded"]
@@ -47,16 +47,16 @@ class Foreign(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A program of floats without its nodes.
+    """A program of floats in columns.
 
     A *place* is the index of a value: first inputs and leaves, then the steps in order, then constants.
     """
 
     codes: list[int]  # per step: an operation of chains, a kind, or len(KINDS) + the index of a foreign function
-    operands: tuple[list[int], list[int], list[int]]  # places; -1 for missing operands
+    operands: tuple[Array, Array, Array]  # places; -1 for missing operands
     outside: int
     constants: list[float]
-    results: list[int]  # places
+    results: Array  # places
     foreign: list[Foreign]
 
 
@@ -70,110 +70,59 @@ def encoded(program: Program) -> Encoded | None:
     >>> encoded(Program([], [x * x + 1.0], 1, [])).codes == [MULTIPLY, ADD]
     True
     """
-    place: dict[Hashable, int] = {}
-    for node in (*program.inputs, *program.leaves):
-        if type(node._data) is not float:
+    steps, constants, outside = program.steps, program.constants, len(program.inputs) + len(program.leaves)
+    others = {number for number, spec in enumerate(program.specs) if spec is not FLOAT}
+    if others - constants.keys() or any(type(constants.get(r, 0.0)) is not float for r in program.results):
+        return None
+    place = np.full(len(program.specs) + 1, -1, np.int32)  # the last one for missing operands
+    place[:outside] = np.arange(outside)
+    place[[step.result for step in steps]] = np.arange(outside, outside + len(steps))
+    numbers = [1.0, -1.0, -0.0]
+    for number, x in constants.items():
+        if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > LARGEST_INT):
             return None
-        place[node] = len(place)
-    outside = len(place)
-    writer = _Places(program, place)
+        place[number] = outside + len(steps) + len(numbers)
+        numbers.append(float(x))  # type: ignore[arg-type]
+    table = _Codes()
     codes: list[int] = []
     columns: tuple[list[int], list[int], list[int]] = ([], [], [])
     xs, ys, zs = columns
-    code_of, known, at = writer.code_of, writer.known, writer.at
-    next_place, get = outside, place.get
-    try:
-        for node in program.nodes:
-            if type(node._data) is not float:
+    known = table.codes.get
+    for op, operands, params, *_ in steps:
+        code, count = known(op), len(operands)
+        if code is None or params:
+            code = table.code_of(op, params, count)
+            if code is None or count > MOST_OPERANDS:
                 return None
-            inputs, code = node.args, known(node.op)
-            count = len(inputs)
-            codes.append(code_of(node.op, node.params, count) if code is None or node.params else code)
-            x = inputs[0]
-            xs.append(at(x) if not isinstance(x, Node) or (p := get(x)) is None else p)
-            if count == 1:
-                ys.append(-1)
-                zs.append(-1)
-            else:
-                y = inputs[1]
-                ys.append(at(y) if not isinstance(y, Node) or (p := get(y)) is None else p)
-                zs.append(-1 if count == 2 else writer.third(inputs, count))
-            place[node] = next_place
-            next_place += 1
-        results = [place[r] if isinstance(r, Node) else writer.result(r) for r in program.results]
-    except _NotOfFloats:
-        return None
-    return Encoded(codes, columns, outside, writer.constants, results, writer.foreign)
+        codes.append(code)
+        xs.append(operands[0])
+        ys.append(operands[1] if count > 1 else -1)
+        zs.append(operands[2] if count > 2 else -1)
+    x, y, z = (place[np.array(column, np.intp)] for column in columns)
+    return Encoded(codes, (x, y, z), outside, numbers, place[program.results], table.foreign)
 
 
-class _NotOfFloats(Exception):  # noqa: N818  (a condition, handled above)
-    pass
+class _Codes:
+    """Assigns codes to operations."""
 
-
-class _Places:
-    """Assigns places to constants and codes to operations."""
-
-    def __init__(self, program: Program, place: dict[Hashable, int]) -> None:
-        self.place, self.first = place, len(place) + len(program.nodes)
-        self._stand_in = program.stand_in
-        self.constants = [1.0, -1.0, -0.0]
+    def __init__(self) -> None:
         self.foreign: list[Foreign] = []
-        self._found: dict[Hashable, int] = {}
-        self._codes: dict[Hashable, int] = {}
-        self.known = self._codes.get
+        self.codes: dict[Hashable, int] = {}
 
-    def code_of(self, op: Primitive | None, params: Params, arity: int) -> int:
-        """Return the code of an operation with these parameters."""
+    def code_of(self, op: Primitive, params: Params, arity: int) -> int | None:
+        """Return the code of an operation with these parameters; None if it has none."""
         key: Hashable = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
-        code = self._codes.get(key)
+        code = self.codes.get(key)
         if code is None:
-            assert op is not None
-            code = self._codes[key] = self._new_code(op, params, arity)
+            if isinstance(op, Callback) or op.each is not None:  # `each`: variadic
+                return None
+            if not params and op.forward.__module__.startswith("autograd."):
+                code = PARTS.get(op.name, NUMBER.get(op.name))
+            if code is None:
+                self.foreign.append(Foreign(op.forward, dict(params), arity, op.name))
+                code = len(KINDS) + len(self.foreign) - 1
+            self.codes[key] = code
         return code
-
-    def _new_code(self, op: Primitive, params: Params, arity: int) -> int:
-        if isinstance(op, Callback) or op.each is not None:  # `each`: variadic
-            raise _NotOfFloats
-        if not params and op.forward.__module__.startswith("autograd."):
-            code = PARTS.get(op.name, NUMBER.get(op.name))
-            if code is not None:
-                return code
-        self.foreign.append(Foreign(op.forward, dict(params), arity, op.name))
-        return len(KINDS) + len(self.foreign) - 1
-
-    def result(self, x: Operand) -> int:
-        """Return the place of a result that is a constant."""
-        if type(x) is not float:  # an int or a string, which is returned unchanged
-            raise _NotOfFloats
-        return self.constant(x)
-
-    def third(self, inputs: Operands, count: int) -> int:
-        """Return the place of the third operand."""
-        if count > MOST_OPERANDS:
-            raise _NotOfFloats
-        return self.at(inputs[2])
-
-    def at(self, x: Operand) -> int:
-        """Return the place of an operand."""
-        if isinstance(x, Node):
-            found = self.place.get(x)
-            if found is not None:
-                return found
-            x = self._stand_in[x]
-            if isinstance(x, Node):
-                return self.place[x]
-        return self.constant(x)
-
-    def constant(self, x: Operand) -> int:
-        """Return the place of a number."""
-        if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > LARGEST_INT):
-            raise _NotOfFloats
-        key = float(x).hex()  # 0.0 and -0.0 differ
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = self.first + len(self.constants)
-            self.constants.append(float(x))
-        return found
 
 
 class Segment(NamedTuple):
@@ -212,7 +161,7 @@ class Levels:
         self.outside: int = program.outside
         self.foreign: list[Foreign] = program.foreign
         code = np.array(program.codes, np.int32)
-        x, y, z = (np.array(column, np.int32) for column in program.operands)
+        x, y, z = program.operands
         chains = _Chains(code, x, y, z, program)
         owner = np.array(chains.owner, np.int32)
         own = np.flatnonzero(owner == np.arange(len(code)))

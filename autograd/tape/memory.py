@@ -10,16 +10,12 @@ from sys import getrefcount
 
 import numpy as np
 
-from autograd.graph import Node
-from autograd.typing import Array, Data, DType, Shape
+from autograd.typing import Array, DType, Shape
 
-from .program import Program, Step
+from .program import Program, Spec, Step
 from .recording import Callback
 
-__all__ = ["Memory", "OutputPool"]
-
-# The result may be a view of the first argument, depending on its memory layout.
-VIEWS = frozenset({"reshape", "transpose", "swapaxes", "getitem", "flip", "diagonal"})
+__all__ = ["Memory", "OutputPool", "spec_of"]
 
 CACHE_LINE = 64  # bytes
 
@@ -36,77 +32,80 @@ class Memory:
 
     Attributes
     ----------
-    out : dict of Node to ndarray
-        The buffer of each node; nodes that are missing allocate new memory in each run.
+    out : dict of int to ndarray
+        The buffer of each value; values that are missing are allocated in each run.
     blocks : list of ndarray
         The memory of the buffers, as bytes.
-    released : dict of int to list of Node
-        The nodes with new memory that are not needed after a step.
-    copied : set of Node
+    released : dict of int to list of int
+        The values with new memory that are not needed after a step.
+    copied : set of int
         Results that must be copied before they are returned, because they may share memory.
-    gradients : dict of Node to int
+    gradients : dict of int to int
         Gradients that are written into an `OutputPool`, each with its index there.
     """
 
     def __init__(self, program: Program) -> None:
-        self.out: dict[Node, Array] = {}
+        self.out: dict[int, Array] = {}
         self.blocks: list[Array] = []
-        self.released: dict[int, list[Node]] = {}
+        self.released: dict[int, list[int]] = {}
         self._free: list[Array] = []
-        self._block_of: dict[Node, Array] = {}
+        self._block_of: dict[int, Array] = {}
+        self._specs = specs = program.specs
         owners = _owners(program)
         last = _last_use_of_memory(program, owners)
-        results = [r for r in program.results if isinstance(r, Node)]
-        steps, times = {step.node for step in program.steps}, Counter(map(id, results))
-        single = {r for r in program.results[: program.outputs] if isinstance(r, Node) and np.ndim(r._data) == 0}
-        self.copied: set[Node] = {
+        results = [r for r in program.results if r not in program.constants]
+        computed, times = {step.result for step in program.steps}, Counter(results)
+        single = {r for r in program.results[: program.outputs] if (spec := specs[r]) is not None and not spec.shape}
+        self.copied: set[int] = {
             r
             for r in results
-            if r not in steps or owners[r] != {r} or times[id(r)] > 1 or not (r in single or _is_whole(r._data))
+            if r not in computed or owners[r] != {r} or times[r] > 1 or not (r in single or spec_of(specs, r).whole)
         }
         kept = {owner for r in results for owner in owners[r]}
-        shown = [a for step in program.steps if isinstance(step.node.op, Callback) for a in step.args]
+        shown = [a for step in program.steps if isinstance(step.op, Callback) for a in step.operands]
         # Callbacks may keep or return their arguments.
-        fresh = kept.union(*[owners[a] for a in shown if isinstance(a, Node)])
-        self.gradients: dict[Node, int] = self._gradients(program, owners)
-        ends: dict[int, list[Node]] = {}
+        fresh = kept.union(*[owners[a] for a in shown if a in owners])
+        self.gradients: dict[int, int] = self._gradients(program, owners)
+        ends: dict[int, list[int]] = {}
         for i, step in enumerate(program.steps):
             self._place(i, step, fresh, owners, last)
-            ends.setdefault(last.get(step.node, i), []).append(step.node)
-            for node in ends.pop(i, ()):
-                self._end(i, node, kept)
+            ends.setdefault(last.get(step.result, i), []).append(step.result)
+            for value in ends.pop(i, ()):
+                self._end(i, value, kept)
         self.blocks.sort(key=len)
         del self._free, self._block_of
 
-    def _gradients(self, program: Program, owners: dict[Node, frozenset[Node]]) -> dict[Node, int]:
+    def _gradients(self, program: Program, owners: dict[int, frozenset[int]]) -> dict[int, int]:
         """Return the gradients that can be written into one common array, in order."""
-        written = {step.node for step in program.steps if _writes(step) and owners[step.node] == {step.node}}
-        found: dict[Node, int] = {}
+        specs = self._specs
+        written = {
+            step.result for step in program.steps if writes(step, specs) and owners[step.result] == {step.result}
+        }
+        found: dict[int, int] = {}
         for r in program.results[program.outputs :]:
-            if not isinstance(r, Node) or r not in written or r in self.copied:
+            if r not in written or r in self.copied:
                 continue
-            if not found or r._data.dtype == next(iter(found))._data.dtype:
+            if not found or spec_of(specs, r).dtype == spec_of(specs, next(iter(found))).dtype:
                 found[r] = len(found)
         return found
 
     def _place(
-        self, i: int, step: Step, fresh: set[Node], owners: dict[Node, frozenset[Node]], last: dict[Node, int]
+        self, i: int, step: Step, fresh: set[int], owners: dict[int, frozenset[int]], last: dict[int, int]
     ) -> None:
         """Choose the buffer of the result of step `i`."""
-        node, data = step.node, step.node._data
-        if node in fresh or not _writes(step):  # `gradients` is a subset of `fresh`
+        result = step.result
+        if result in fresh or not writes(step, self._specs):  # `gradients` is a subset of `fresh`
             return
-        assert node.op is not None
-        for arg in step.args if node.op.per_element else ():
-            if isinstance(arg, Node) and last[arg] == i and owners[arg] == {arg} and arg in self._block_of:
+        spec = spec_of(self._specs, result)
+        for arg in step.operands if step.op.per_element else ():
+            if arg in self._block_of and last[arg] == i and owners[arg] == {arg}:
                 old = self.out[arg]
-                if old.shape == data.shape and old.dtype == data.dtype:  # the argument is not needed after this step
-                    self.out[node] = old
-                    self._block_of[node] = self._block_of.pop(arg)
+                if old.shape == spec.shape and old.dtype == spec.dtype:  # the operand is not needed after this step
+                    self.out[result] = old
+                    self._block_of[result] = self._block_of.pop(arg)
                     return
-        block = self._taken(data.nbytes)
-        self._block_of[node] = block
-        self.out[node] = block[: data.nbytes].view(data.dtype).reshape(data.shape)
+        block = self._block_of[result] = self._taken(_size(spec))
+        self.out[result] = block[: _size(spec)].view(np.dtype(spec.dtype)).reshape(spec.shape)
 
     def _taken(self, size: int) -> Array:
         """Return the smallest free block that is large enough, or a new one."""
@@ -119,13 +118,14 @@ class Memory:
         self._free = [b for b in self._free if b is not best]
         return best
 
-    def _end(self, i: int, node: Node, kept: set[Node]) -> None:
-        """Free the memory of a node that is not needed after step `i`."""
-        block = self._block_of.pop(node, None)
+    def _end(self, i: int, value: int, kept: set[int]) -> None:
+        """Free the memory of a value that is not needed after step `i`."""
+        block = self._block_of.pop(value, None)
+        spec = self._specs[value]
         if block is not None:
             self._free.append(block)
-        elif node not in kept and node not in self.out and getattr(node._data, "nbytes", 0) > 4096:
-            self.released.setdefault(i, []).append(node)
+        elif value not in kept and value not in self.out and spec is not None and _size(spec) > 4096:
+            self.released.setdefault(i, []).append(value)
 
 
 def aligned(size: int, dtype: DType) -> Array:
@@ -140,13 +140,13 @@ class OutputPool:
 
     Parameters
     ----------
-    like : sequence of ndarray
-        Arrays of the same shapes, and of one dtype.
+    like : sequence of Spec or ndarray
+        Their shapes and dtype, which is the same for all.
     """
 
-    def __init__(self, like: Sequence[Array]) -> None:
+    def __init__(self, like: Sequence[Spec | Array]) -> None:
         self.shapes: list[Shape] = [a.shape for a in like]
-        self.dtype: DType = like[0].dtype
+        self.dtype: DType = np.dtype(like[0].dtype)
         self.renew()
 
     def renew(self) -> None:
@@ -177,53 +177,45 @@ def _most_holders(arrays: list[Array]) -> int:
 HELD_ONCE = _most_holders([np.empty(1)])
 
 
-def _is_whole(data: Data) -> bool:
-    """Return whether data are C-contiguous and own their memory."""
-    if type(data) is not np.ndarray:
-        return True
-    return data.ndim > 0 and data.base is None and data.flags.c_contiguous
+def spec_of(specs: Sequence[Spec | None], value: int) -> Spec:
+    """Return the type of a value that has one."""
+    spec = specs[value]
+    assert spec is not None
+    return spec
 
 
-def _writes(step: Step) -> bool:
+def _size(spec: Spec) -> int:
+    """Return the size of an array in bytes."""
+    return 0 if spec.dtype is None else math.prod(spec.shape) * spec.dtype.itemsize
+
+
+def writes(step: Step, specs: Sequence[Spec | None]) -> bool:
     """Return whether the operation can write its result into a buffer.
 
     A composition of several NumPy calls must have operands of the result's dtype, or it would round differently.
     """
-    data, into = step.node._data, step.node.op.forms.get("into")  # type: ignore[union-attr]
-    if type(data) is not np.ndarray or not data.ndim or not data.size or into is None:
+    spec, into = specs[step.result], step.op.forms.get("into")
+    if spec is None or spec.dtype is None or not spec.shape or 0 in spec.shape or into is None:
         return False
-    arrays = [x for a in step.args if type(x := getattr(a, "_data", a)) is np.ndarray]
-    return isinstance(into, np.ufunc) or all(x.dtype == data.dtype for x in arrays)
+    given = [x.dtype for a in step.operands if (x := specs[a]) is not None and x.dtype is not None]
+    return isinstance(into, np.ufunc) or all(dtype == spec.dtype for dtype in given)
 
 
-def _owners(program: Program) -> dict[Node, frozenset[Node]]:
-    """Return for every node the nodes whose memory it may share."""
-    owners = {node: frozenset([node]) for node in (*program.inputs, *program.leaves)}
+def _owners(program: Program) -> dict[int, frozenset[int]]:
+    """Return for every value the values whose memory it may share."""
+    owners = {value: frozenset([value]) for value in (*program.inputs, *program.leaves)}
     for step in program.steps:
-        node, op = step.node, step.node.op
-        assert op is not None
-        lent: set[Node] = set()
-        for k, arg in enumerate(step.args):
-            if isinstance(arg, Node) and _may_lie_in(node, arg, op.name in VIEWS and k == 0):
-                lent |= owners[arg]
-        owners[node] = frozenset(lent or [node])
-        if isinstance(op, Callback):  # a callback may return its inputs, or keep its result
-            owners[node] |= {node, *program.inputs}
+        shared = [owners[arg] for arg in step.shares]
+        owners[step.result] = frozenset().union(*shared) if shared else frozenset([step.result])
+        if isinstance(step.op, Callback):  # a callback may return its inputs, or keep its result
+            owners[step.result] |= {step.result, *program.inputs}
     return owners
 
 
-def _may_lie_in(node: Node, arg: Node, is_view: bool) -> bool:
-    x, y = arg._data, node._data
-    if type(x) is not np.ndarray or type(y) is not np.ndarray:
-        return False
-    return is_view or bool(np.may_share_memory(x, y))
-
-
-def _last_use_of_memory(program: Program, owners: dict[Node, frozenset[Node]]) -> dict[Node, int]:
-    """Return the last step that reads the memory of each node, directly or through a view."""
+def _last_use_of_memory(program: Program, owners: dict[int, frozenset[int]]) -> dict[int, int]:
+    """Return the last step that reads the memory of each value, directly or through a view."""
     last = dict.fromkeys(owners, -1)
-    for node, i in program.last_use().items():
-        for owner in owners[node]:
-            last[owner] = max(last[owner], i)
-        last[node] = max(last[node], i)
+    for value, i in program.last_use().items():
+        for owner in (*owners.get(value, ()), value):
+            last[owner] = max(last.get(owner, -1), i)
     return last

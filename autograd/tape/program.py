@@ -1,8 +1,7 @@
-"""A recording as a program: the operations that are needed, each once, in order."""
+"""A recording as a typed program: the operations that are needed, each once, in order."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -10,24 +9,49 @@ import numpy as np
 
 from autograd.graph import Node, Primitive, topological_order
 from autograd.rules import PRIMITIVES
-from autograd.typing import Operand, Operands, Params
+from autograd.typing import Data, DType, Operand, Params, Shape
 
 from .recording import Callback
 
-__all__ = ["Program", "Step", "key_of"]
+__all__ = ["FLOAT", "Program", "Spec", "Step"]
 
 MULTIPLY = PRIMITIVES["multiply"]
 
+# The result may be a view of the first operand, depending on its memory layout.
+VIEWS = frozenset({"reshape", "transpose", "swapaxes", "getitem", "flip", "diagonal"})
+
+
+class Spec(NamedTuple):
+    """The type of a value: shape and dtype of an array, which is None for a Python float.
+
+    `whole` tells whether the recorded array was C-contiguous and owned its memory.
+    """
+
+    shape: Shape
+    dtype: DType | None
+    whole: bool = True
+
+
+FLOAT = Spec((), None)
+
 
 class Step(NamedTuple):
-    """One operation of a program: `node` is computed from `args`, earlier nodes and constants."""
+    """One operation of a program.
 
-    node: Node
-    args: Operands
+    Operands and results are numbers of values; the result may share memory with the operands in `shares`.
+    """
+
+    op: Primitive
+    operands: tuple[int, ...]
+    params: Params
+    result: int
+    shares: tuple[int, ...] = ()
 
 
 class Program:
     """The operations of a recording on which results depend, in topological order and without duplicates.
+
+    Every value has a number: first the inputs, then the variables from outside, then results of steps and constants.
 
     Parameters
     ----------
@@ -39,112 +63,165 @@ class Program:
         The number of results that the function returns; the others are gradients.
     effects : sequence of Node
         Callbacks, which are called even if their results are not used.
+    names : sequence of str
+        The names of the inputs.
+    variables : sequence of Node
+        The variables whose gradients are the results after the outputs.
 
     Attributes
     ----------
-    nodes : list of Node
-        The nodes to compute.
-    stand_in : dict
-        Replacements of nodes in arguments, by equal nodes computed before.
-    leaves : list of Node
-        Variables from outside, which are read at the start of each run.
-    results : list
-        The results, with replacements.
+    specs : list of Spec or None
+        The type of each value; None for constants that are neither floats nor arrays, and for callbacks without result.
+    inputs, leaves : range
+        The numbers of the inputs, and of the variables from outside; both are set in each run.
+    variables : list of Node
+        The variables from outside.
+    constants : dict of int to object
+        Arrays, floats, ints, slices, tuples ... by number.
+    steps : list of Step
+        The operations.
+    results : list of int
+        The results.
     outputs : int
         As above.
+    targets : list of int
+        The numbers of the variables whose gradients are the last results.
     backward_from : int
         The number of steps before the first one of the gradients.
+    names : dict of int to str
+        The names of values that have one.
+    given, found : list
+        Recorded data of inputs and leaves, and of the results.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> program = Program([x], [x * x + 1.0], 1, [])
+    >>> [(step.op.name, step.operands, step.result) for step in program.steps], program.constants
+    ([('multiply', (0, 0), 1), ('add', (1, 2), 3)], {2: 1.0})
     """
 
     def __init__(
-        self, inputs: Sequence[Node], results: Sequence[Operand], outputs: int, effects: Sequence[Node]
+        self,
+        inputs: Sequence[Node],
+        results: Sequence[Operand],
+        outputs: int,
+        effects: Sequence[Node],
+        names: Sequence[str] = (),
+        variables: Sequence[Node] = (),
     ) -> None:
-        self.inputs: list[Node] = list(inputs)
-        self.effects: set[Node] = set(effects)
-        self.nodes: list[Node] = []
-        self.leaves: list[Node] = []
-        self.stand_in: dict[Node, Operand] = {}
-        self._found: dict[Hashable, Node] = {}
-        self.backward_from: int = 0
+        self.specs: list[Spec | None] = []
+        self.constants: dict[int, object] = {}
+        self.steps: list[Step] = []
         self.outputs = outputs
-        given, own = set(inputs), {*effects, *[r for r in results[:outputs] if isinstance(r, Node)]}
+        self.backward_from: int = 0
+        own = {*effects, *[r for r in results[:outputs] if isinstance(r, Node)]}
         # The gradients from the last layer to the first, so that intermediate results are needed for a short time.
         roots = [r for r in (*effects, *results[:outputs], *reversed(results[outputs:])) if isinstance(r, Node)]
         order = topological_order(*roots)
-        self._enter(order, given, own)
-        self.results: list[Operand] = [self.stand_in.get(r, r) if isinstance(r, Node) else r for r in results]
-        del self._found
-
-    @functools.cached_property
-    def steps(self) -> list[Step]:
-        """The operations; built when needed, which is not the case for programs of floats."""
-        get = self.stand_in.get
-        return [Step(node, tuple([get(a, a) if isinstance(a, Node) else a for a in node.args])) for node in self.nodes]
-
-    def _enter(self, order: Sequence[Node], given: set[Node], own: set[Node]) -> None:
-        """Add the nodes in order; the loop handles floats computed from two nodes, `_place` all others."""
-        nodes, known, get = self.nodes, self._found.setdefault, self.stand_in.get
+        given = set(inputs)
+        self.variables: list[Node] = [node for node in order if node.op is None and node not in given]
+        number: dict[Node, int] = {}
+        for node in (*inputs, *self.variables):
+            number[node] = self._new_value(_spec(node._data))
+        self.inputs, self.leaves = range(len(inputs)), range(len(inputs), len(number))
+        self.names: dict[int, str] = dict(enumerate([*names, *[x.name or "leaf" for x in self.variables]]))
+        self._known: dict[Hashable, int] = {}
         for node in order:
-            op, inputs = node.op, node.args
-            if op is None:
-                if node not in given:
-                    self.leaves.append(node)
-            elif len(inputs) != 2 or type(node._data) is not float or node.params or type(op) is Callback:
-                self._place(node, op)
-            else:
-                x, y = inputs[0], inputs[1]
-                if isinstance(x, Node) and isinstance(y, Node):
-                    x, y = get(x, x), get(y, y)
-                if not isinstance(x, Node) or not isinstance(y, Node):
-                    self._place(node, op)
-                elif (same := known((op, id(x), id(y)), node)) is node:
-                    nodes.append(node)
-                else:
-                    self.stand_in[node] = same
+            if node.op is not None:
+                number[node] = self._number(node, node.op, number)
             if node in own:  # the sort completes the first roots before it begins with the next
-                self.backward_from = len(nodes)
+                self.backward_from = len(self.steps)
+        self.results: list[int] = [number[r] if isinstance(r, Node) else self._constant(r) for r in results]
+        del self._known
+        self.targets: list[int] = [number[x] for x in variables]
+        for r, x in zip(self.results[outputs:], variables, strict=False):
+            self.names.setdefault(r, f"d_{plain_name(x.name or 'leaf')}")
+        self.given: list[Data] = [x._data for x in (*inputs, *self.variables)]
+        self.found: list[Data] = [r._data if isinstance(r, Node) else r for r in results]
 
-    def _place(self, node: Node, op: Primitive) -> None:
-        """Add the operation of a node, unless an equal one exists."""
-        stand_in = self.stand_in
-        args = tuple([stand_in.get(a, a) if isinstance(a, Node) else a for a in node.args])
-        if isinstance(op, Callback):
-            self.nodes.append(node)
-            return
-        same = _unchanged(node, op, args)
-        if same is None:
-            key = (op, *[key_of(a) for a in args], *_keys(node.params))
-            same = self._found.setdefault(key, node)
-            if same is node:
-                self.nodes.append(node)
-                return
-        stand_in[node] = same
+    def _new_value(self, spec: Spec | None) -> int:
+        self.specs.append(spec)
+        return len(self.specs) - 1
 
-    def last_use(self) -> dict[Node, int]:
-        """Return for each node the index of the last step that reads it; results are read after the last step."""
-        last: dict[Node, int] = {}
-        for i, (_, args) in enumerate(self.steps):
-            for arg in args:
-                if isinstance(arg, Node):
-                    last[arg] = i
-        last.update({r: len(self.steps) for r in self.results if isinstance(r, Node)})
+    def _constant(self, x: Operand) -> int:
+        """Return the number of a constant."""
+        key = (Constant, key_of(x))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._new_value(_spec(x) if isinstance(x, (float, np.ndarray)) else None)
+            self.constants[found] = x
+        return found
+
+    def _number(self, node: Node, op: Primitive, number: dict[Node, int]) -> int:
+        """Return the number of a computed node; add a step unless an equal one exists."""
+        args, params, data = node.args, node.params, node._data
+        operands = tuple([number[a] if isinstance(a, Node) else self._constant(a) for a in args])
+        if type(op) is not Callback:
+            if op is MULTIPLY and (same := self._unchanged(operands, data)) is not None:
+                return same
+            key = (op, operands, *_keys(params)) if params else (op, operands)
+            same = self._known.setdefault(key, len(self.specs))
+            if same != len(self.specs):
+                return same
+        result = self._new_value(FLOAT if type(data) is float else None if data is None else _spec(data))
+        shares: tuple[int, ...] = ()
+        if type(data) is not float:
+            shares = tuple([number[a] for k, a in enumerate(args) if _may_share(data, a, op.name in VIEWS and k == 0)])
+        if node.name:
+            self.names[result] = node.name
+        self.steps.append(Step(op, operands, params, result, shares))
+        return result
+
+    def _unchanged(self, operands: tuple[int, ...], data: Data) -> int | None:
+        """Return the other factor of a product with 1; None for anything else."""
+        for one, other in (operands, operands[::-1]):
+            if one in self.constants and other not in self.constants and _is_one(self.constants[one]):
+                spec = self.specs[other]
+                assert spec is not None
+                if (spec.shape, spec.dtype) == _spec(data)[:2]:
+                    return other
+        return None
+
+    def last_use(self) -> dict[int, int]:
+        """Return for each value the index of the last step that reads it; results are read after the last step."""
+        last = {operand: i for i, step in enumerate(self.steps) for operand in step.operands}
+        last.update(dict.fromkeys(self.results, len(self.steps)))
         return last
 
 
-def _unchanged(node: Node, op: Primitive, args: Operands) -> Operand:
-    """Return the other factor of a product with 1; None for anything else."""
-    if op is not MULTIPLY:
-        return None
-    for one, other in (args, args[::-1]):
-        if isinstance(other, Node) and not isinstance(one, Node) and _is_one(one):
-            x, y = other._data, node._data
-            if type(x) is type(y) and (type(x) is float or (x.shape == y.shape and x.dtype == y.dtype)):
-                return other
-    return None
+class Constant:
+    """Distinguishes the cache keys of constants from those of operations."""
 
 
-def _is_one(x: Operand) -> bool:
-    return bool(np.size(x) == 1 and np.reshape(x, ()) == 1)
+def plain_name(name: str) -> str:
+    """Return a name with the numbers at its start moved to its end, where Python allows them.
+
+    >>> plain_name("0.weight")
+    'weight.0'
+    """
+    parts = name.split(".")
+    first = next((i for i, part in enumerate(parts) if not part.isdecimal()), 0)
+    return ".".join([*parts[first:], *parts[:first]])
+
+
+def _spec(data: Data) -> Spec:
+    if isinstance(data, float):
+        return FLOAT
+    whole = data.ndim > 0 and data.base is None and data.flags.c_contiguous
+    return Spec(data.shape, data.dtype, whole)
+
+
+def _may_share(y: Data, arg: Operand, is_view: bool) -> bool:
+    """Return whether a result may lie in the memory of an operand."""
+    if not isinstance(arg, Node) or type(arg._data) is not np.ndarray or type(y) is not np.ndarray:
+        return False
+    return is_view or bool(np.may_share_memory(arg._data, y))
+
+
+def _is_one(x: object) -> bool:
+    return bool(isinstance(x, (float, int, np.ndarray)) and np.size(x) == 1 and np.reshape(x, ()) == 1)
 
 
 def key_of(a: Operand) -> Hashable:

@@ -15,12 +15,12 @@ from samples import CASES
 import autograd as ag
 from autograd import Value
 from autograd.extend import NotReplayable, callback, elementwise, guard
-from autograd.tape import compiled, executor
-from autograd.tape.executor import FloatReplay
+from autograd.tape import executor, replay
+from autograd.tape.executor import ByLevels
 from autograd.tape.interpreter import KINDS, interpreter
 from autograd.tape.levels import Levels, encoded
+from autograd.tape.numpy_text import NumpyText
 from autograd.tape.runners import NumbaRunner, NumpyRunner
-from autograd.tape.straight import Replay
 from nn.scalar import MLP
 
 needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
@@ -53,13 +53,11 @@ def runner(request, monkeypatch):
     """Use one runner for all programs of floats, including small ones."""
     kind = request.param
 
-    def forced(program, names, variables):
+    def forced(program):
         numbers = encoded(program) if kind and program.steps else None
-        if numbers is None:
-            return Replay(program, names, list(variables))
-        return FloatReplay(program, Levels(numbers), variables, kind)
+        return NumpyText(program) if numbers is None else ByLevels(program, Levels(numbers), kind)
 
-    monkeypatch.setattr(compiled, "executor_for", forced)
+    monkeypatch.setattr(replay, "executor_for", forced)
     return kind
 
 
@@ -373,8 +371,8 @@ def test_variables_created_inside_are_constants():
 
     step = compare(loss, w, [[0.1 * i + k for i in range(20)] for k in range(3)])
     [[call]] = step._programs.values()
-    assert isinstance(call.replay, FloatReplay)
-    assert len(call.replay._leaves) == len(w)
+    assert isinstance(call.replay.executor, ByLevels)
+    assert len(call.replay._states) == len(w)
 
 
 @pytest.mark.parametrize("calls", [1, 2])  # the second starts what runs the program
@@ -420,7 +418,7 @@ def test_narrow_program_is_straight_python_unless_it_is_long(monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUMBA", "0")
     x, a = Value(1.0), Value(0.999)
     monkeypatch.setattr(executor, "MOST_STRAIGHT", 20_000)
-    for turns, kind in ((10, Replay), (3_000, Replay), (8_000, FloatReplay)):
+    for turns, kind in ((10, NumpyText), (3_000, NumpyText), (8_000, ByLevels)):
         step = ag.compile(lambda turns=turns: chained(x, a, 0.5, turns))
         for _ in range(2):
             x.grad = a.grad = 0.0
@@ -430,8 +428,8 @@ def test_narrow_program_is_straight_python_unless_it_is_long(monkeypatch):
         expected.backward()
         same([loss.data, ours], [expected.data, a.grad])
         [[call]] = step._programs.values()
-        assert isinstance(call.replay, kind)
-    assert isinstance(call.replay._runner, NumpyRunner)
+        assert isinstance(call.replay.executor, kind)
+    assert isinstance(call.replay.executor._runner, NumpyRunner)
 
 
 @needs_numba
@@ -466,7 +464,7 @@ def test_numba_without_a_cache_folder_is_replaced_by_numpy(monkeypatch):
         lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i + k for i in range(20)] for k in (0, 1)]
     )
     [[call]] = step._programs.values()
-    assert isinstance(call.replay._runner, NumpyRunner)
+    assert isinstance(call.replay.executor._runner, NumpyRunner)
 
 
 def test_machine_code_with_other_bits_is_replaced_by_numpy(monkeypatch):
@@ -483,7 +481,7 @@ def test_machine_code_with_other_bits_is_replaced_by_numpy(monkeypatch):
     w = [Value(0.1 * i) for i in range(20)]
     step = compare(lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i] * 20 for i in range(3)])
     [[call]] = step._programs.values()
-    assert isinstance(call.replay._runner, NumpyRunner)
+    assert isinstance(call.replay.executor._runner, NumpyRunner)
 
 
 @needs_numba

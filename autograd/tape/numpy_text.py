@@ -1,0 +1,248 @@
+"""A program as NumPy source code: straight-line Python, one line per operation."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import KINDS
+from autograd.recording import NotReplayable
+from autograd.rules import Nondifferentiable
+from autograd.typing import Array, Data, Function
+
+from .interpreter import expression
+from .memory import Memory, OutputPool, spec_of
+from .program import Program, Spec, Step, plain_name
+from .recording import Callback
+
+__all__ = ["NumpyText"]
+
+# A `scalar` form of one operator, which Python also understands for arrays.
+ONE_OPERATOR = re.compile(r"-\w+|[\w.]+ [-+*/<>=!]+ [\w.]+")
+LINE = 100
+
+
+class NumpyText:
+    """A program as a Python function.
+
+    Attributes
+    ----------
+    source : str
+        Its source code.
+    run : callable
+        Takes the data of the inputs and of the variables from outside, returns a tuple of the data of the results.
+    blocks : list of ndarray
+        The buffers it writes into, as bytes.
+    """
+
+    def __init__(self, program: Program) -> None:
+        memory = Memory(program)
+        writer = _Writer(program, memory)
+        if memory.gradients:
+            writer.namespace["gradients"] = OutputPool([spec_of(program.specs, r) for r in memory.gradients])
+        self.blocks: list[Array] = memory.blocks
+        self.source: str = writer.text()
+        exec(compile(self.source, "<replay>", "exec"), writer.namespace)  # noqa: S102  (generated above)
+        self.run: Callable[..., tuple[Data, ...]] = writer.namespace["replay"]
+
+
+class _Writer:
+    """Chooses names and writes the lines."""
+
+    def __init__(self, program: Program, memory: Memory) -> None:
+        self.program, self.memory = program, memory
+        self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
+        self.used: set[str] = {"replay", "float", "np", "inf", "nan", "gradients", "d"}
+        self.names: dict[int, str] = {}
+        self.bound: dict[int, str] = {}
+        self.counts: dict[str, int] = {}
+        self.scalars: dict[object, Array] = {}
+
+    # ------------------------------------------------------------------------------------------ names
+
+    def _free_name(self, wish: str, numbered: bool = False) -> str:
+        """Return an unused Python name like `wish`."""
+        base = unicodedata.normalize("NFKC", plain_name(wish))  # as Python normalizes the names in its source
+        base = "".join(c if f"x{c}".isidentifier() else "_" for c in base).strip("_") or "x"
+        if not base.isidentifier() or keyword.iskeyword(base):
+            base = f"x_{base}"
+        name = base
+        while numbered or name in self.used:
+            self.counts[base] = self.counts.get(base, 0) + 1
+            name, numbered = f"{base}_{self.counts[base]}", False
+        self.used.add(name)
+        return name
+
+    def _named(self, value: int, op_name: str = "") -> str:
+        """Return a new name for a value: its own, or one that is made of the operation's."""
+        wish = self.program.names.get(value, "")
+        self.names[value] = self._free_name(wish or op_name, numbered=not wish)
+        return self.names[value]
+
+    def _bind(self, thing: object, wish: str) -> str:
+        """Return the name of a function or a constant in the namespace of the program."""
+        if id(thing) not in self.bound:
+            self.bound[id(thing)] = self._free_name(wish)
+            self.namespace[self.bound[id(thing)]] = thing
+        return self.bound[id(thing)]
+
+    def _operand(self, value: int) -> str:
+        """Return the source of a value."""
+        if value in self.program.constants:
+            return self._constant(self.program.constants[value])
+        return self.names[value]
+
+    def _constant(self, a: object) -> str:
+        """Return the source of a constant or a parameter."""
+        if a is None or isinstance(a, (bool, int, float, str)):
+            text = repr(a)
+            return f"({text})" if text.startswith("-") else text
+        if a is Ellipsis:
+            return "..."
+        if type(a) is tuple and all(x is None or isinstance(x, (int, str)) for x in a):
+            return repr(a)
+        return self._bind(a, "const" if isinstance(a, np.ndarray) else type(a).__name__)
+
+    # ------------------------------------------------------------------------------------------ lines
+
+    def text(self) -> str:
+        """Return the source of the program."""
+        program, gradients = self.program, self.memory.gradients
+        lines = [f"def replay({', '.join(map(self._named, (*program.inputs, *program.leaves)))}):"]
+        # Callbacks such as gradient hooks come first, and with them the gradients that they take.
+        first = next((i for i, step in enumerate(program.steps) if step.result in gradients), -1)
+        first = min(first, program.backward_from)
+        for i, step in enumerate(program.steps):
+            if i == program.backward_from:
+                lines.append("    # backward: the chain rule, as more operations")
+            if i == first:
+                lines.append("    d = gradients()  # reused gradient buffers")
+            lines.append(self._line(step))
+            if done := self.memory.released.get(i):
+                lines.append(f"    del {', '.join(self.names[value] for value in done)}")
+        lines += ["    return (", *[f"        {self._result(r)}," for r in program.results], "    )"]
+        return "\n".join(lines) + "\n"
+
+    def _result(self, r: int) -> str:
+        """Return the source of a result, copied if it shares memory."""
+        text = self._operand(r)
+        if r in self.program.constants:
+            return f"{text}.copy()" if type(self.program.constants[r]) is np.ndarray else text
+        return f'np.array({text}, order="C")' if r in self.memory.copied and self._dtype(r) is not None else text
+
+    def _dtype(self, value: int) -> np.dtype[Any] | None:
+        """Return the dtype of an array, and None for anything else."""
+        spec = self.program.specs[value]
+        return None if spec is None else spec.dtype
+
+    def _line(self, step: Step) -> str:
+        spec = self.program.specs[step.result]
+        call = self._call(step, spec)
+        if spec is None:
+            return f"    {call}"
+        if spec.dtype is None and isinstance(step.op, Nondifferentiable):
+            call = f"float({call})"  # a comparison is a bool, and `-False` would be 0, not -0.0
+        line = f"    {self._named(step.result, step.op.name)} = {call}"
+        return line if spec.dtype is None or len(line) >= LINE else f"{line}  # {spec.shape}"
+
+    def _call(self, step: Step, spec: Spec | None) -> str:
+        """Return the source of the expression that computes a step."""
+        op, result = step.op, step.result
+        args = [self._operand(a) for a in step.operands]
+        options = [f"{name}={self._constant(value)}" for name, value in step.params.items()]
+        out, pooled = self.memory.out.get(result), self.memory.gradients.get(result)
+        is_written = out is not None or pooled is not None
+        if not is_written and not step.params and ONE_OPERATOR.fullmatch(op.forms.get("scalar", "")):
+            return expression(op, args)
+        if (text := self._view(step, args)) is not None:
+            return text
+        into, is_array = op.forms.get("into"), spec is not None and spec.dtype is not None
+        function: Function = op.forward
+        if into is not None and (is_written or (isinstance(into, np.ufunc) and is_array)):
+            function = into
+        if function is np.matmul and self._of_two_axes(step):
+            function = np.dot  # the same BLAS call with less overhead
+        if self._shape_may_change(step):
+            function = _like_recorded(function, spec)
+        if isinstance(function, np.ufunc) and is_array:
+            args = [self._converted(a, step, text) for a, text in zip(step.operands, args, strict=True)]
+        if out is not None:
+            options.append("out=" + self._bind(out, "buffer"))
+        elif pooled is not None:
+            options.append(f"out=d[{pooled}]")
+        return f"{self._function(function, op.name)}({', '.join([*args, *options])})"
+
+    def _converted(self, value: int, step: Step, text: str) -> str:
+        """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""
+        a = self.program.constants.get(value)
+        dtypes = {self._dtype(x) for x in step.operands if x not in self.program.constants} - {None}
+        if type(a) not in (float, int) or len(dtypes) != 1 or (dtype := dtypes.pop()).kind != "f":  # type: ignore[union-attr]
+            return text
+        key = (float(a).hex(), dtype)  # type: ignore[arg-type]
+        if key not in self.scalars:
+            self.scalars[key] = np.array(a, dtype)
+        return self._bind(self.scalars[key], f"c_{a}")
+
+    def _view(self, step: Step, args: Sequence[str]) -> str | None:
+        """Return the source of a view of the same memory; None for other operations."""
+        name, spec = step.op.name, self.program.specs[step.result]
+        if spec is None or spec.dtype is None or not args or self._dtype(step.operands[0]) is None:
+            return None
+        if name == "transpose" and step.params.get("axes") is None:
+            return f"{args[0]}.T"
+        if name == "reshape":
+            return f"{args[0]}.reshape({spec.shape!r})"
+        if name == "getitem" and all(a in self.program.constants for a in step.operands[1:]):
+            parts = [self.program.constants[a] for a in step.operands[1:]]
+            if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
+                return f"{args[0]}[{', '.join(map(_index, parts))}]"
+        return None
+
+    def _function(self, function: Function, wish: str) -> str:
+        if isinstance(function, np.ufunc) or function is np.dot:
+            return f"np.{function.__name__}"
+        return self._bind(function, wish)
+
+    def _of_two_axes(self, step: Step) -> bool:
+        x, y = [self.program.specs[a] for a in step.operands]
+        if x is None or y is None or x.dtype is None:
+            return False
+        return {len(x.shape), len(y.shape)} <= {1, 2} and x.dtype == y.dtype and x.dtype.kind == "f"
+
+    def _shape_may_change(self, step: Step) -> bool:
+        """Return whether the shape of the result depends on data, as that of a callback or of a selection by a mask."""
+        if isinstance(step.op, Callback):
+            return self.program.specs[step.result] is not None
+        masks = [a for a in step.operands[1:] if a not in self.program.constants] if step.op.name == "getitem" else []
+        return any((dtype := self._dtype(mask)) is not None and dtype.kind == "b" for mask in masks)
+
+
+def _like_recorded(function: Function, spec: Spec | None) -> Function:
+    """Return the function with a check that its result has the recorded type, shape and dtype."""
+    assert spec is not None
+    expected = float if spec.dtype is None else (spec.shape, spec.dtype)
+
+    def function_like_recorded(*args: Data) -> Data:
+        result = function(*args)
+        convert = KINDS.get(type(result), (None, None))[1]
+        result = result if convert is None else convert(result)
+        found = (result.shape, result.dtype) if type(result) is np.ndarray else type(result)
+        if found != expected:
+            raise NotReplayable(f"the recorded result had {expected}, this one has {found}")
+        return result
+
+    return function_like_recorded
+
+
+def _index(part: object) -> str:
+    """Return the source of one part of an index."""
+    if not isinstance(part, slice):
+        return "..." if part is Ellipsis else repr(part)
+    ends = [part.start, part.stop] if part.step is None else [part.start, part.stop, part.step]
+    return ":".join("" if end is None else repr(end) for end in ends)
