@@ -27,8 +27,12 @@ RANGES: dict[str, dict[str, Any]] = {  # option -> arguments of checked_range
 
 
 class Loss(FunctionModule):
-    """Base of the losses; the constructor checks the options."""
+    """Base of the losses; the constructor checks the options.
 
+    `output_kind` states what predictions are, for metrics that derive classes from them (`nn.metrics.accuracy`).
+    """
+
+    output_kind: ClassVar[str] = "values"
     reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
 
     def __init__(self, *args: object, **options: object) -> None:
@@ -84,38 +88,48 @@ class PoissonNLLLoss(Loss, function=F.poisson_nll_loss): ...
 class GaussianNLLLoss(Loss, function=F.gaussian_nll_loss): ...
 
 
-class BCELoss(Loss, function=F.binary_cross_entropy): ...
+class BCELoss(Loss, function=F.binary_cross_entropy):
+    output_kind: ClassVar[str] = "probabilities"
 
 
-class BCEWithLogitsLoss(Loss, function=F.binary_cross_entropy_with_logits): ...
+class BCEWithLogitsLoss(Loss, function=F.binary_cross_entropy_with_logits):
+    output_kind: ClassVar[str] = "logits"
 
 
-class FocalLoss(Loss, function=F.sigmoid_focal_loss): ...
+class FocalLoss(Loss, function=F.sigmoid_focal_loss):
+    output_kind: ClassVar[str] = "logits"
 
 
-class HingeLoss(Loss, function=F.hinge_loss): ...
+class HingeLoss(Loss, function=F.hinge_loss):
+    output_kind: ClassVar[str] = "logits"
 
 
-class SquaredHingeLoss(Loss, function=F.squared_hinge_loss): ...
+class SquaredHingeLoss(Loss, function=F.squared_hinge_loss):
+    output_kind: ClassVar[str] = "logits"
 
 
-class SoftMarginLoss(Loss, function=F.soft_margin_loss): ...
+class SoftMarginLoss(Loss, function=F.soft_margin_loss):
+    output_kind: ClassVar[str] = "logits"
 
 
 class HingeEmbeddingLoss(Loss, function=F.hinge_embedding_loss): ...
 
 
-class CrossEntropyLoss(Loss, function=F.cross_entropy): ...
+class CrossEntropyLoss(Loss, function=F.cross_entropy):
+    output_kind: ClassVar[str] = "scores"
 
 
-class NLLLoss(Loss, function=F.nll_loss): ...
+class NLLLoss(Loss, function=F.nll_loss):
+    output_kind: ClassVar[str] = "scores"
 
 
 class KLDivLoss(Loss, function=F.kl_div):
+    output_kind: ClassVar[str] = "scores"
     reductions: ClassVar[tuple[str, ...]] = (*REDUCTIONS, "batchmean")
 
 
-class MultiMarginLoss(Loss, function=F.multi_margin_loss): ...
+class MultiMarginLoss(Loss, function=F.multi_margin_loss):
+    output_kind: ClassVar[str] = "scores"
 
 
 class MarginRankingLoss(Loss, function=F.margin_ranking_loss): ...

@@ -6,6 +6,7 @@ metrics by name, for `nn.training.fit(..., metrics=["accuracy"])`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,66 +20,113 @@ __all__ = [
 ]  # fmt: skip
 
 
-def predicted_classes(output: Operand, threshold: float = 0.0) -> Array:
-    """Return the predicted class of each row of a model's output.
+# What is above these thresholds is class 1; values that approximate the targets are first scaled to targets 0 and 1.
+THRESHOLDS = {None: 0.0, "scores": 0.0, "logits": 0.0, "probabilities": 0.5, "values": 0.5}
+
+
+def predicted_classes(output: Operand, output_kind: str | None = None) -> Array:
+    """Return the predicted class of each row, or of each label, of a model's output.
 
     Parameters
     ----------
-    output : array_like or Tensor, shape (n, classes), (n, 1) or (n,)
-        Of several columns the largest is the class.  In a single column of floats, elements above `threshold` are
-        class 1; integers are classes.
-    threshold : float
-        0 for logits, 0.5 for probabilities.
+    output : array_like or Tensor, shape (n, classes), (n, labels), (n, 1) or (n,)
+        Of several scores in a row the largest is the class.  Logits above 0 and probabilities above 0.5 are class 1,
+        each column by itself.  Integers in a single column are classes.
+    output_kind : {'scores', 'logits', 'probabilities', 'values'}, optional
+        By default several columns are scores, and a single one logits.
 
     Returns
     -------
-    ndarray of int, shape (n,)
-        The classes.
+    ndarray of int, shape (n,) or (n, labels)
+        The classes, with -1 where an output is nan.
 
     Raises
     ------
     ValueError
-        If `output` has another shape.
+        If `output` has another shape, or `output_kind` is unknown.
 
     Examples
     --------
     >>> predicted_classes([[0.1, 2.0, -1.0], [3.0, 0.0, 0.0]])
     array([1, 0])
-    >>> predicted_classes([-1.5, 0.2])
-    array([0, 1])
+    >>> predicted_classes([-1.5, 0.2, float("nan")])
+    array([ 0,  1, -1])
+    >>> predicted_classes([[0.1, 0.9], [0.7, 0.6]], "probabilities")
+    array([[0, 1],
+           [1, 1]])
     """
     scores = np.asarray(raw_data(output))
-    if scores.ndim == 2 and scores.shape[1] > 1:
-        return np.asarray(scores.argmax(axis=1))
+    if output_kind not in THRESHOLDS:
+        names = ", ".join(repr(name) for name in THRESHOLDS if name)
+        raise ValueError(f"output_kind must be one of {names}, got {output_kind!r:.60}")
     if scores.ndim not in (1, 2):
         raise ValueError(f"outputs must have shape (n, classes), (n, 1) or (n,), got {scores.shape}")
-    column = scores.reshape(len(scores))
-    return column if column.dtype.kind in "iub" else (column > threshold).astype(np.int64)
+    if not _has_labels(scores, output_kind):
+        if scores.ndim == 2 and scores.shape[1] > 1:
+            return np.where(np.isnan(scores).any(axis=1), -1, scores.argmax(axis=1))
+        return scores.reshape(len(scores))
+    scores = scores[:, 0] if scores.shape[1:] == (1,) else scores
+    return np.where(np.isnan(scores), -1, scores > THRESHOLDS[output_kind])
 
 
-def _classes(output: Operand, target: Operand) -> tuple[Array, Array]:
-    """Return predicted classes and target classes, which may be given as rows of probabilities."""
-    predicted, true = predicted_classes(output), np.asarray(raw_data(target))
-    if true.ndim == 2:
-        true = true.argmax(axis=1) if true.shape[1] > 1 else true[:, 0]
+def _has_labels(scores: Array, output_kind: str | None) -> bool:
+    """Return whether each element is a decision by itself, rather than a class or one of the scores of a row."""
+    several = scores.ndim == 2 and scores.shape[1] > 1
+    return scores.dtype.kind == "f" and (not several or output_kind in ("logits", "probabilities"))
+
+
+def _classes(
+    output: Operand, target: Operand, output_kind: str | None, ignore_index: int | None
+) -> tuple[Array, Array]:
+    """Return predicted classes and target classes, of one row or label each."""
+    scores, true = np.asarray(raw_data(output)), np.asarray(raw_data(target))
+    if ignore_index is not None and true.ndim == 1 and true.dtype.kind in "iu" and len(true) == len(scores):
+        kept = true != ignore_index
+        scores, true = scores[kept], true[kept]
+    if _has_labels(scores, output_kind):
+        if true.size and true.min() < 0:  # labels -1 and 1
+            true = (true + 1) / 2
+            scores = (scores + 1) / 2 if output_kind == "values" else scores
+        if not ((true >= 0) & (true <= 1)).all():
+            raise ValueError(
+                f"the outputs decide between two classes, whose targets must be 0 and 1, -1 and 1 or probabilities, "
+                f"but they run from {true.min()} to {true.max()}; return a column of scores for each class"
+            )
+        true = true > 0.5
+    elif true.ndim == 2 and true.shape[1] > 1:
+        if not np.allclose(true.sum(axis=1), 1.0, atol=1e-3):
+            raise ValueError(
+                "a row of the target contains several labels or none, so the largest output is not its class; pass "
+                "output_kind='logits' or 'probabilities'"
+            )
+        true = true.argmax(axis=1)
+    predicted = predicted_classes(scores, output_kind)
+    true = true[:, 0] if true.shape[1:] == (1,) else true
     if true.shape != predicted.shape:
         raise ValueError(f"got {len(predicted)} predictions for targets of shape {np.shape(raw_data(target))}")
-    if not len(true):
+    if not true.size:
         raise ValueError("outputs and targets are empty")
+    if true.dtype.kind == "f" and (true % 1 != 0).any():
+        raise ValueError(f"classes of the target must be integers, got {true[true % 1 != 0][0]}")
     return predicted, true.astype(np.int64)
 
 
-def accuracy(output: Operand, target: Operand) -> float:
-    r"""Fraction of rows with the correct class.
+def accuracy(
+    output: Operand, target: Operand, output_kind: str | None = None, ignore_index: int | None = None
+) -> float:
+    r"""Fraction of rows, or of labels if rows have several, with the correct class.
 
     .. math:: \frac1n \sum_i [\hat y_i = y_i]
 
     Parameters
     ----------
-    output : array_like or Tensor
-        As for `predicted_classes`.
-    target : array_like, shape (n,), (n, 1) or (n, classes)
-        Class indices, or rows of probabilities.
+    output, output_kind
+        As for `predicted_classes`; nan is not a class.  'values' approximate the labels, as of a regression loss, and
+        are compared with the middle between them.
+    target : array_like, shape (n,), (n, 1), (n, classes) or (n, labels)
+        Class indices, rows of probabilities, or labels: 0 and 1, -1 and 1, or probabilities of class 1.
+    ignore_index : int, optional
+        Rows with this class index are left out.
 
     Returns
     -------
@@ -88,14 +136,20 @@ def accuracy(output: Operand, target: Operand) -> float:
     Raises
     ------
     ValueError
-        If the row counts differ or are 0.
+        If the row counts differ or are 0, or the targets are not labels.
+
+    Notes
+    -----
+    `nn.training.fit` and `evaluate` pass `output_kind` and `ignore_index` of the loss.
 
     Examples
     --------
     >>> accuracy([[2.0, 1.0], [0.0, 1.0]], [0, 0])
     0.5
+    >>> accuracy([0.2, 0.9], [0, 1], "probabilities")
+    1.0
     """
-    predicted, true = _classes(output, target)
+    predicted, true = _classes(output, target, output_kind, ignore_index)
     return float(np.mean(predicted == true))
 
 
@@ -119,7 +173,7 @@ def confusion_matrix(output: Operand, target: Operand, classes: int | None = Non
     Raises
     ------
     ValueError
-        If a class is not in [0, classes).
+        If a class is not in [0, classes), or an output is nan.
 
     Examples
     --------
@@ -127,8 +181,10 @@ def confusion_matrix(output: Operand, target: Operand, classes: int | None = Non
     array([[1, 1],
            [0, 2]])
     """
-    predicted, true = _classes(output, target)
+    predicted, true = _classes(output, target, None, None)
     scores = np.asarray(raw_data(output))
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        raise ValueError("the output contains nan, which is not a class")
     columns = scores.shape[1] if scores.ndim == 2 else 0
     largest = int(max(predicted.max(), true.max())) + 1
     count = max(largest, columns) if classes is None else int(classes)
@@ -139,21 +195,35 @@ def confusion_matrix(output: Operand, target: Operand, classes: int | None = Non
     return np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
 
 
-def f1_score(output: Operand, target: Operand) -> float:
+def f1_score(
+    output: Operand, target: Operand, output_kind: str | None = None, ignore_index: int | None = None
+) -> float:
     r"""Mean over the classes of the harmonic mean of precision and recall (macro F1).
 
     .. math:: F_k = \frac{2\,C_{kk}}{\sum_j C_{jk} + \sum_j C_{kj}}
 
-    Classes that neither occur nor are predicted are omitted.
+    Classes that neither occur nor are predicted are omitted.  If rows have several labels, it is the mean over them.
+    The arguments are those of `accuracy`.
 
     Examples
     --------
     >>> f1_score([0, 0, 1, 1], [0, 1, 1, 1])
     0.7333333333333334
     """
-    counts = confusion_matrix(output, target)
-    both = counts.sum(0) + counts.sum(1)
-    return float(np.mean(2 * counts.diagonal()[both > 0] / both[both > 0]))
+    predicted, true = _classes(output, target, output_kind, ignore_index)
+    if true.min() < 0:
+        raise ValueError(f"the target contains the class {true.min()}; classes count from 0")
+    labels = zip(np.atleast_2d(predicted.T), np.atleast_2d(true.T), strict=True)
+    return float(np.mean([_f1_of_label(*pair) for pair in labels]))
+
+
+def _f1_of_label(predicted: Array, true: Array) -> float:
+    count = int(max(predicted.max(), true.max())) + 1
+    hits, occur, made = (
+        np.bincount(some, minlength=count) for some in (true[predicted == true], true, predicted[predicted >= 0])
+    )
+    both = occur + made
+    return float(np.mean(2 * hits[both > 0] / both[both > 0]))
 
 
 def _columns(output: Operand, target: Operand) -> tuple[Array, Array]:
@@ -228,6 +298,7 @@ def root_mean_squared_error(output: Operand, target: Operand) -> float:
 
 
 mean_absolute_error.better = root_mean_squared_error.better = "lower"  # type: ignore[attr-defined]
+accuracy.of_loss = f1_score.of_loss = ("output_kind", "ignore_index")  # type: ignore[attr-defined]
 
 BY_NAME: dict[str, Metric] = {
     "accuracy": accuracy,
@@ -248,6 +319,19 @@ def better(metric: Metric | str) -> str:
     """
     found = BY_NAME.get(metric) if isinstance(metric, str) else metric
     return "lower" if metric == "loss" else getattr(found, "better", "higher")
+
+
+def informed(metric: Metric, loss: object) -> Metric:
+    """Return a metric with the attributes of the loss that it takes, whose names are in its attribute `of_loss`.
+
+    Examples
+    --------
+    >>> from nn import BCELoss
+    >>> informed(accuracy, BCELoss())([0.2, 0.9], [0, 1])
+    1.0
+    """
+    known = {name: getattr(loss, name, None) for name in getattr(metric, "of_loss", ())}
+    return functools.partial(metric, **known) if known else metric
 
 
 def named(metrics: object) -> dict[str, Metric]:

@@ -13,7 +13,7 @@ from autograd import no_grad
 from autograd.extend import raw_data
 from nn.data import DataLoader, TensorDataset
 from nn.data.distributed import sharded
-from nn.metrics import Metric, named
+from nn.metrics import Metric, informed, named
 from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import Rng
@@ -80,7 +80,7 @@ class Totals:
     """
 
     def __init__(self, metrics: Mapping[str, Metric], loss: Loss, comm: Comm | None = None) -> None:
-        self.metrics: Mapping[str, Metric] = metrics
+        self.metrics: Mapping[str, Metric] = {name: informed(metric, loss) for name, metric in metrics.items()}
         self.comm: Comm | None = comm
         self.mean: bool = getattr(loss, "reduction", "mean") != "sum"
         self.clear()
@@ -156,7 +156,7 @@ def evaluate(
     data : DataLoader, Dataset or tuple of arrays
         The data to measure on.
     metrics : names, functions, or mapping
-        As for `nn.metrics.named`.
+        As for `nn.metrics.named`; accuracy and F1 derive classes from the outputs as the loss defines them.
     prefix : str
         Put before every name.
     comm : communicator, optional
@@ -181,9 +181,12 @@ def evaluate(
         loader = sharded(loader, comm)
     with preserved_modes(model), no_grad(), shared(comm):
         model.eval()
+        batch = None
         for batch in loader:
             inputs, target = split_batch(batch)
             output = model(*inputs)
             weight = weight_of(loss, target)  # 0 on a rank without rows, which contributes the outputs' shape only
             totals.add(float(loss(output, target)) if weight else 0.0, output, target, weight)
+    if batch is None and comm is None:
+        raise ValueError("the data yielded no batch; is it an exhausted iterator?")
     return totals.numbers(prefix)

@@ -76,3 +76,52 @@ def test_metrics_are_found_by_name_function_or_mapping():
     assert list(metrics.named("accuracy")) == ["accuracy"]
     assert list(metrics.named(["r2", metrics.accuracy])) == ["r2", "accuracy"]
     assert list(metrics.named({"right": "accuracy"})) == ["right"]
+
+
+def test_classes_follow_from_the_kind_of_output():
+    right, labels = [0.2, 0.9, 0.6], np.array([0, 1, 1])
+    assert metrics.accuracy(right, labels, "probabilities") == 1.0
+    assert metrics.accuracy(right, labels) == pytest.approx(2 / 3)  # logits
+    assert metrics.accuracy(right, labels, "values") == 1.0
+    assert metrics.accuracy([-0.2, 0.3, -0.1], 2 * labels - 1, "values") == pytest.approx(2 / 3)
+    assert metrics.accuracy([-0.2, 0.3, 0.1], 2 * labels - 1, "logits") == 1.0
+    assert metrics.accuracy([-0.2, 0.3, 0.1], np.clip(labels, 0.1, 0.9), "logits") == 1.0
+    several = np.array([[0.2, 0.9], [0.8, 0.7], [0.1, 0.3]])
+    assert metrics.accuracy(several, [[0, 1], [1, 1], [1, 0]], "probabilities") == pytest.approx(5 / 6)
+    assert metrics.accuracy(several, [1, 0, 1], "scores") == 1.0
+
+
+def test_f1_of_several_labels_is_the_mean_over_labels():
+    output, target = np.array([[1, -1], [1, 1], [-1, -1.0]]), np.array([[1, 1], [0, 1], [0, 0]])
+    each = [metrics.f1_score(output[:, i], target[:, i]) for i in range(2)]
+    assert metrics.f1_score(output, target, "logits") == pytest.approx(np.mean(each))
+
+
+def test_outputs_of_nan_are_not_a_class():
+    nan = float("nan")
+    assert metrics.predicted_classes([[nan, 1.0], [0.0, 1.0]]).tolist() == [-1, 1]
+    assert metrics.accuracy([nan, nan], [0, 1]) == 0.0
+    assert metrics.accuracy([[nan, 1.0], [1.0, 0.0]], [0, 0]) == 0.5
+    # class 0 occurs once and is missed; class 1 is found
+    assert metrics.f1_score([nan, 1.0], [0, 1]) == 0.5
+    with pytest.raises(ValueError, match="contains nan, which is not a class"):
+        metrics.confusion_matrix([nan, 1.0], [0, 1])
+
+
+def test_ignored_rows_are_left_out_of_the_accuracy():
+    output = np.eye(3)[[0, 1, 2, 2]]
+    assert metrics.accuracy(output, [0, 1, -100, 1], ignore_index=-100) == pytest.approx(2 / 3)
+    assert metrics.f1_score(output, [0, 1, -100, 2], ignore_index=-100) == 1.0
+
+
+def test_targets_that_are_not_labels_are_refused():
+    for output, target, kind, said in (
+        ([0.5, 2.0], [1.0, 3.7], None, "run from 1.0 to 3.7"),
+        ([0.5, 2.0, 1.0], [0, 1, 2], None, "a column of scores for each class"),
+        ([[1.0, 2.0], [0.0, 1.0]], [[1, 1], [0, 1]], None, "several labels or none"),
+        ([[1.0, 2.0], [0.0, 1.0]], [0.5, 1.0], None, "must be integers, got 0.5"),
+        ([1.0], [float("nan")], None, "run from nan"),
+        ([1.0], [1], "probability", "must be one of 'scores'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            metrics.accuracy(output, target, kind)
