@@ -1,7 +1,8 @@
 r"""Define operations of your own, with the same four decorators that define the built-in ones.
 
 `drawn_by` registers a class with `draw`.  `callback`, `guard` and `observe` are for Python code that a compiled
-function must repeat in each replay.
+function must repeat in each replay.  A `Watch` is notified of every operation inside ``with watching(watch)``, for
+example to translate a computation into another format.
 
 An operation is a forward function of floats and arrays and, on the line above, its derivatives:
 
@@ -98,13 +99,13 @@ array([0.6, 0.8])
 from collections.abc import Callable, Sequence
 
 from .graph import Node, apply
-from .recording import NotReplayable, add_guards, callback, guard, observe, raw_data
+from .recording import NotReplayable, Watch, add_guards, callback, guard, observe, raw_data, watching
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, xp
 from .typing import Decorator, Operation
 
 __all__ = [
-    "PRIMITIVES", "NotReplayable", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard", "linear",
-    "nondifferentiable", "observe", "primitive", "raw_data", "shape_of", "writes_into", "xp",
+    "PRIMITIVES", "NotReplayable", "Watch", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard",
+    "linear", "nondifferentiable", "observe", "primitive", "raw_data", "shape_of", "watching", "writes_into", "xp",
 ]  # fmt: skip
 
 DRAWN_BY: dict[type, Callable[..., Sequence[Node]]] = {}

@@ -28,7 +28,19 @@ _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("blocks", default=())  # in
 
 
 class Watch:
-    """Base class of watchers, which are notified of the operations of this thread or task."""
+    """Base class of watchers, which are notified of the operations of this thread or task.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> class Names(Watch):
+    ...     def on_record(self, op, args, raw, node):
+    ...         print(op.name)
+    >>> with watching(Names()):
+    ...     y = Tensor([3.0], requires_grad=True) * 2.0 + 1.0
+    multiply
+    add
+    """
 
     grad_enabled: bool = True
     records_all: ClassVar[bool] = False  # whether operations without a gradient are recorded too
@@ -392,7 +404,14 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
 
 @contextlib.contextmanager
 def watching(watch: Watch | bool) -> Iterator[Watch | bool]:
-    """Notify `watch` of the operations in a block, in this thread or task; True and False are plain grad modes."""
+    """Notify `watch` of the operations in a block, in this thread or task; True and False are plain grad modes.
+
+    Examples
+    --------
+    >>> with watching(False):
+    ...     is_grad_enabled()
+    False
+    """
     block = _Block(watch)
     try:
         yield watch

@@ -91,9 +91,25 @@ def _transpose(b: Builder, node: Node) -> str:
 
 
 def _reshape(b: Builder, node: Node) -> str:
-    """Reshape as the caller wrote it, with -1 where the length is left open, so that the number of rows can vary."""
-    shape = node.params["shape"]
-    return b.add("Reshape", b.value(node.args[0]), b.integers(*(() if shape is None else np.atleast_1d(shape))))
+    """Reshape with 0 for leading lengths that stay, and -1 for the first other one, so that the rows can vary."""
+    before, after, wanted = _shape(node.args[0]), _shape(node), node.params["shape"]
+    shape = list(after if wanted is None or 0 in after else map(int, np.atleast_1d(wanted)))
+    kept = 0
+    while kept < min(len(before), len(after)) and before[kept] == after[kept]:
+        kept += 1
+    if 0 not in after:
+        shape[:kept] = [0] * kept
+        if kept == 0 and shape and -1 not in shape:
+            shape[0] = -1
+    return b.add("Reshape", b.value(node.args[0]), b.integers(*shape))
+
+
+def _expand(b: Builder, node: Node) -> str:
+    """Broadcast with 1 for the lengths that stay, so that the rows can vary."""
+    after = _shape(node)
+    before = (1,) * (len(after) - len(_shape(node.args[0]))) + _shape(node.args[0])
+    shape = [1 if n == m else m for n, m in zip(before, after, strict=True)]
+    return b.add("Expand", b.value(node.args[0]), b.integers(*shape))
 
 
 def _concatenate(b: Builder, node: Node) -> str:
@@ -203,7 +219,7 @@ def _index(b: Builder, part: Operand) -> str:
 
 FORMS: dict[str, Form] = {
     "affine": _affine, "astype": _cast, "cast": _cast, "concatenate": _concatenate, "einsum": _einsum, "pad": _pad,
-    "broadcast_to": lambda b, node: b.add("Expand", b.value(node.args[0]), b.integers(*_shape(node))),
+    "broadcast_to": _expand,
     "cumsum": lambda b, node: b.add("CumSum", b.value(node.args[0]), b.constant(np.int64(node.params["axis"]))),
     "fmod": lambda b, node: operator(b, node, "Mod", fmod=1),
     "getitem": _getitem, "reshape": _reshape, "stack": _stack, "swapaxes": _transpose, "transpose": _transpose,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import autograd as ag
-from autograd.extend import callback, guard, raw_data, shape_of
+from autograd.extend import guard, raw_data, shape_of
 from nn.typing import Operand
 
 from .checks import as_operand
@@ -137,10 +137,11 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
     index = input if isinstance(input, ag.Tensor) else np.asarray(input)
     guard(in_table, index)
     if isinstance(index, ag.Tensor) and type(table) is np.ndarray:  # NumPy arrays cannot be indexed by a node
-        found = callback(lambda i: np.eye(rows)[i], index) @ table
+        found = ag.equal(index[..., None], np.arange(rows)) @ table
     else:
         found = table[index]
     if padding_idx is None:
         return found
-    padding = callback(lambda i: (i == padding_idx % rows)[..., None], index)
-    return ag.where(padding, callback(lambda rows: rows, found), found)
+    with ag.no_grad():
+        fixed = table[padding_idx % rows] * 1.0  # a product, since a row of an array of `Value`s is these variables
+    return ag.where(ag.equal(index, padding_idx % rows)[..., None], fixed, found)

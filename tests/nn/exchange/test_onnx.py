@@ -254,6 +254,45 @@ def test_indices_as_input_leave_rows_open(path):
     assert rows_are_open(proto)
 
 
+def test_padding_of_an_embedding_is_part_of_the_exported_graph(path):
+    model = nn.Sequential(nn.Embedding(10, 4, padding_idx=0, rng=0), nn.Linear(4, 2, rng=1))
+    model[0].weight.data = model[0].weight.data + 1.0  # the row of the padding, too
+    for example in ([[3, 5, 0], [2, 7, 0]], [[3, 5, 0], [2, 7, 4]], [[1, 1, 1]]):
+        proto = export_onnx(path, model, np.array(example))
+        assert rows_are_open(proto)
+        other = np.array([[0, 0, 1], [9, 0, 3], [4, 5, 6]])
+        assert np.allclose(run(path, other)[0], model(other).data, 1e-12, 1e-13)
+
+
+def test_decisions_from_integer_inputs_are_part_of_the_exported_graph(path):
+    model = Function(lambda i: ag.where(i > 2, ag.equal(i[:, None], np.arange(4)) @ np.arange(4.0), -1.0))
+    export_onnx(path, model, np.array([3, 1, 0]))
+    assert run(path, np.array([0, 3, 3, 2]))[0].tolist() == [-1.0, 3.0, 3.0, -1.0]
+
+
+def test_layers_that_reshape_leave_the_rows_open(path):
+    x = np.arange(24.0).reshape(3, 2, 4)
+    for model in (
+        nn.Flatten(),
+        nn.Flatten(0),
+        nn.Flatten(0, 1),
+        nn.Flatten(1, 1),
+        Function(lambda x: nn.functional.bilinear(x, x, np.ones((2, 4, 4)))),
+        Function(lambda x: x.reshape(len(x), 8, 1)),
+        Function(lambda x: x.reshape(len(x) * 2, 4)),
+        Function(lambda x: ag.broadcast_to(x[:, :1], x.shape) + x),
+    ):
+        assert rows_are_open(export_onnx(path, model, x)), model
+        for more in (np.concatenate([x, -x]), x[:1], x[:0]):
+            assert np.array_equal(run(path, more)[0], model(Tensor(more)).data), model
+
+
+def test_inputs_of_different_lengths_have_rows_of_different_names(path):
+    proto = export_onnx(path, Function(lambda x, y: (x.sum(axis=0) + y, x)), np.ones((4, 3)), np.ones((2, 3)))
+    first = [end.type.tensor_type.shape.dim[0].dim_param for end in [*proto.graph.input, *proto.graph.output]]
+    assert first == ["rows", "rows_1", "rows_1", "rows"]
+
+
 def test_rows_stay_open_only_if_the_graph_does_not_depend_on_them(path):
     x = np.ones((4, 6))
     for function, first in (
@@ -304,11 +343,15 @@ def test_export_evaluates_and_restores_every_mode(path):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda x: x * x.data, "computes another 'output'"),
-        (lambda x: x * float(x[0, 0].item()), "computes another 'output'"),
+        (lambda x: x * x.data, "cannot export the data of the input"),
+        (lambda x: x * float(x[0, 0].item()), "of the result of getitem: forward passes values"),
+        (lambda x: x / float(x.data.max()), r"such as h / h.max\(\)"),
+        (lambda x: x if x.sum() > 0 else -x, r"where\(mask, a, b\) for if"),
+        (lambda x: x * ag.extend.callback(lambda x: x.max(), x), "what <lambda>"),
+        (lambda x: x * ag.extend.guard(lambda x: x.max() > 0, x), "what <lambda>"),
+        (lambda x: x / ag.extend.raw_data(x).max(), "computes another 'output'"),  # noticed for other values only
         (lambda x: x + np.random.default_rng().normal(size=(2, 3)), "computes another 'output'"),
-        (lambda x: Tensor(x.data) * 2, "does not depend"),
-        (lambda x: x.data * 2, "does not depend"),
+        (lambda x: Tensor([1.0, 2.0]) * 2, "does not depend"),
         (lambda x: ag.cumprod(x, axis=1), "'cumprod' has no form"),
     ],
 )
