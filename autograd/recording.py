@@ -19,8 +19,7 @@ __all__ = [
     "with_watch",
 ]  # fmt: skip
 
-# True or False: whether operations are recorded; or a Watch, whose truth value says the same.  True and False are
-# compared by identity, so that watchers cost nothing where there are none.
+# Whether operations are recorded; or a Watch of the same truth value.  True and False are compared by identity: fast.
 _mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
 current_mode: Callable[[], bool | Watch] = _mode.get
 
@@ -30,16 +29,13 @@ _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("blocks", default=())  # in
 class Watch:
     """Base class of watchers, which are notified of the operations of this thread or task.
 
-    Examples
-    --------
     >>> from autograd import Tensor
     >>> class Names(Watch):
     ...     def on_record(self, op, args, raw, node):
     ...         print(op.name)
     >>> with watching(Names()):
-    ...     y = Tensor([3.0], requires_grad=True) * 2.0 + 1.0
+    ...     y = Tensor([3.0], requires_grad=True) * 2.0
     multiply
-    add
     """
 
     grad_enabled: bool = True
@@ -89,11 +85,7 @@ class Watch:
 
 
 def is_recording() -> bool:
-    """Return whether `compile` is recording, which keeps operations without a gradient, too.
-
-    >>> is_recording()
-    False
-    """
+    """Return whether `compile` is recording, which keeps operations without a gradient, too."""
     mode = _mode.get()
     return isinstance(mode, Watch) and mode.records_all
 
@@ -253,17 +245,10 @@ class NotReplayable(Exception):  # noqa: N818  (a condition, which `compile` han
 
 
 class _Block:
-    """A block in which a mode holds.
+    """A block in which a mode holds, with the mode around it, and the `no_grad` or `enable_grad` that began it, if any.
 
-    Attributes
-    ----------
-    switch : object
-        The `no_grad` or `enable_grad` that began it, if any.
-    outer : bool or Watch
-        The mode around it.
-    ended : bool
-        Whether it was left.  Another task or thread may do that, such as the one that closes an abandoned asynchronous
-        generator; the mode around is then restored when it is next needed.
+    Another task or thread may end it, such as the one that closes an abandoned asynchronous generator; the mode around
+    is then restored when it is next needed.
     """
 
     __slots__ = ("ended", "outer", "switch")
@@ -295,8 +280,6 @@ def settled_mode() -> bool | Watch:
 def is_grad_enabled() -> bool:
     """Return whether operations are being recorded in this thread or task.
 
-    Examples
-    --------
     >>> is_grad_enabled()
     True
     """
@@ -406,8 +389,6 @@ class enable_grad(_Switch):  # noqa: N801  (PyTorch's name)
 def watching(watch: Watch | bool) -> Iterator[Watch | bool]:
     """Notify `watch` of the operations in a block, in this thread or task; True and False are plain grad modes.
 
-    Examples
-    --------
     >>> with watching(False):
     ...     is_grad_enabled()
     False
