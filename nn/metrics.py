@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from autograd.extend import raw_data
-from nn.typing import Array, Metric, Operand
+from nn.typing import Array, ArrayLike, Metric, Operand
 
 __all__ = [
     "Metric", "accuracy", "confusion_matrix", "f1_score", "mean_absolute_error", "named", "predicted_classes",
@@ -238,7 +238,7 @@ def _columns(output: Operand, target: Operand) -> tuple[Array, Array]:
     return a, y
 
 
-def r2_score(output: Operand, target: Operand) -> float:
+def r2_score(output: Operand, target: Operand, sample_weight: ArrayLike | None = None) -> float:
     r"""Fraction of the variance of the target that is explained: 1 is perfect, 0 is as good as the mean.
 
     .. math:: R^2 = 1 - \frac{\sum_i (y_i - a_i)^2}{\sum_i (y_i - \bar y)^2}
@@ -249,6 +249,8 @@ def r2_score(output: Operand, target: Operand) -> float:
         Predictions.
     target : array_like, of the same shape
         Targets.
+    sample_weight : array_like, shape (n,), optional
+        Weights of the rows.
 
     Returns
     -------
@@ -267,8 +269,9 @@ def r2_score(output: Operand, target: Operand) -> float:
     (1.0, 0.0)
     """
     a, y = _columns(output, target)
-    missed = np.atleast_1d(((y - a) ** 2).sum(0))
-    spread = np.atleast_1d(((y - y.mean(0)) ** 2).sum(0))
+    weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    missed = np.atleast_1d(np.average((y - a) ** 2, axis=0, weights=weights))
+    spread = np.atleast_1d(np.average((y - np.average(y, axis=0, weights=weights)) ** 2, axis=0, weights=weights))
     share = np.where(spread > 0, 1 - missed / np.where(spread > 0, spread, 1), (missed == 0).astype(float))
     return float(share.mean())
 

@@ -39,7 +39,7 @@ CORE = ("graph", "rules", "reverse", "backward", "variable", "value", "tensor")
 MAX_CORE = 1300
 MAX_FILE = 400
 MAX_FUNCTION = 40
-MAX_CODE = 20_500
+MAX_CODE = 22_000
 
 
 def sources(*packages):
@@ -122,7 +122,7 @@ def test_nn_imports_only_public_names_of_autograd():
             module.startswith("nn.")
             or module in ("autograd.__init__", "autograd.extend", "autograd.typing")
             # a complete training in one call has to choose an optimizer; layers and losses import none
-            or (module == "optim.__init__" and path.startswith(("nn.training.estimators", "nn.cli.")))
+            or (module == "optim.__init__" and path.startswith(("nn.training.solvers", "nn.cli.")))
             # summing gradients over all ranks is the same for every optimizer
             or (path, module) == ("nn.training.distributed", "optim.distributed.__init__")
         )

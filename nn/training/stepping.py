@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autograd.extend import raw_data
 from nn import checkpoint
 from nn.module import Module
@@ -107,6 +109,7 @@ class Stepper:
 
     def _by_closure(self, batch: Batch, totals: Totals) -> float:
         first: list[Any] = []
+        values: list[float] = []
 
         def closure() -> float:
             self.optimizer.zero_grad()
@@ -114,13 +117,14 @@ class Stepper:
             self.rows = weight_of(self.loss, target)
             first[:] = first or [float(loss.item()), output, target, self.rows]
             (loss * self.rows if self.summed else loss).backward()
-            value = self._reduce(float(loss.item()), self.rows)
+            values.append(self._reduce(float(loss.item()), self.rows))
             self._adjust()
-            return value
+            penalty = sum(float(np.sum(p.data**2)) for p in self.weights) if self.l2 else 0.0
+            return values[-1] + self.l2 / 2 * penalty  # a line search needs the value that belongs to the gradient
 
-        value = self.optimizer.step(closure)
+        self.optimizer.step(closure)
         totals.add(*first)
-        return float(value.item() if hasattr(value, "item") else value)
+        return values[0]
 
     def _adjust(self) -> None:
         """Add the gradient of the penalty, and clip."""

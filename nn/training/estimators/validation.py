@@ -10,7 +10,15 @@ import numpy as np
 
 from nn.typing import Array, ArrayLike
 
-__all__ = ["checked_inputs", "checked_labels", "checked_rows", "checked_targets", "feature_names"]
+__all__ = [
+    "checked_inputs",
+    "checked_labels",
+    "checked_rows",
+    "checked_targets",
+    "checked_weights",
+    "class_weights",
+    "feature_names",
+]
 
 
 def feature_names(X: object) -> Array | None:
@@ -130,3 +138,54 @@ def checked_rows(X: Array, y: Array) -> None:
     """Raise if features and targets differ in length."""
     if len(X) != len(y):
         raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(X), len(y)]}")
+
+
+def checked_weights(sample_weight: ArrayLike | None, count: int) -> Array | None:
+    """Return the weights of the rows, None if all are equal.
+
+    Raises
+    ------
+    ValueError
+        If they are not one finite, non-negative number per row, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    weight = _numbers(sample_weight, "sample_weight")
+    weight = np.broadcast_to(weight, count) if weight.ndim == 0 else weight
+    if weight.shape != (count,):
+        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(count,)}!")
+    _finite(weight, "sample_weight")
+    if (weight < 0).any() or not weight.any():
+        raise ValueError(
+            "sample_weight has negative weights; use 0 to leave a row out"
+            if (weight < 0).any()
+            else "all sample weights are zero; at least one must be positive"
+        )
+    return None if (weight == weight[0]).all() else weight
+
+
+def class_weights(given: Any, classes: Array, indices: Array, weight: Array | None) -> Array | None:
+    """Return the weights of the rows times those of their classes.
+
+    Parameters
+    ----------
+    given : mapping, 'balanced' or None
+        Weights by label, 1 for a label not in the mapping; 'balanced' gives all classes the same total weight.
+    classes, indices : ndarray
+        The labels, and the class of each row.
+    weight : ndarray or None
+        The weights of the rows.
+    """
+    if given is None:
+        return weight
+    if isinstance(given, str):
+        if given != "balanced":
+            raise ValueError(f"class_weight must be a mapping of labels to weights, 'balanced' or None, got {given!r}")
+        totals = np.bincount(indices, weight, len(classes))
+        per_class = totals.sum() / (len(classes) * np.where(totals > 0, totals, 1.0))
+    else:
+        unknown = [label for label in given if label not in classes]
+        if unknown:
+            raise ValueError(f"class_weight has the label {unknown[0]!r}, but the classes are {list(classes)}")
+        per_class = np.array([float(given.get(label, 1.0)) for label in classes.tolist()])
+    return checked_weights(per_class[indices] * (1.0 if weight is None else weight), len(indices))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.training.solvers import SOLVERS
 
 ROOT = Path(__file__).resolve().parents[3]
 RNG = np.random.default_rng(0)
@@ -78,13 +79,91 @@ def test_training_ends_when_the_loss_is_constant():
     assert "validation loss" in early.history_
 
 
-@pytest.mark.parametrize("solver", ["sgd", "adamw", "rmsprop", "lion", "lbfgs"])
-def test_every_solver_trains(solver):
-    rate = {"lion": 0.002, "lbfgs": 1.0, "sgd": 0.05}.get(solver, 0.01)
-    model = classifier(solver=solver, learning_rate_init=rate, batch_size=120 if solver == "lbfgs" else 32).fit(
-        X, WORDS
-    )
+def test_every_solver_trains():
+    scores = {}
+    for name in sorted(SOLVERS):
+        model = classifier(solver=name, learning_rate_init="auto", max_iter=60, batch_size=32).fit(X, WORDS)
+        scores[name] = model.score(X, WORDS)
+    assert {name: score for name, score in scores.items() if score < 0.9} == {}
+
+
+def test_lbfgs_trains_on_the_full_batch():
+    y = np.sin(2 * X[:, 0]) + X[:, 1] ** 2
+    model = regressor(solver="lbfgs", learning_rate_init="auto", alpha=1e-4, max_iter=200).fit(X, y)
+    assert model.score(X, y) > 0.98
+    assert np.all(np.diff(model.loss_curve_) < 1e-3)  # no noise of batches
+
+
+def test_muon_updates_hidden_matrices_and_adamw_the_rest():
+    model = regressor(solver="muon", max_iter=2).fit(X, NUMBERS)
+    muon, adamw = model.optimizer_.parts.values()
+    assert [p.shape for p in muon.parameters] == [(16, 3)]
+    assert [p.shape for p in adamw.parameters] == [(16,), (1, 16), (1,)]
+    state = model.optimizer_.state_dict()
+    again = regressor(solver="muon", max_iter=1).fit(X, NUMBERS).optimizer_
+    again.load_state_dict(state)
+    np.testing.assert_array_equal(again.state_dict()["muon"]["state"][0]["buf"], state["muon"]["state"][0]["buf"])
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_integer_sample_weights_equal_repeated_rows(make):
+    weight = np.random.default_rng(1).integers(0, 4, len(X))
+    y = WORDS if make is classifier else NUMBERS
+    options = {"batch_size": 1000, "max_iter": 20}
+    weighted = make(**options).fit(X, y, sample_weight=weight)
+    repeated = make(**options).fit(X.repeat(weight, 0), y.repeat(weight))
+    np.testing.assert_allclose(weighted._outputs(X), repeated._outputs(X), rtol=1e-7, atol=1e-9)
+    assert weighted.score(X, y, weight) == pytest.approx(repeated.score(X.repeat(weight, 0), y.repeat(weight)))
+
+
+def test_balanced_class_weights_raise_the_recall_of_a_rare_class():
+    rng = np.random.default_rng(2)
+    noisy = rng.normal(size=(400, 2))
+    rare = (noisy[:, 0] + rng.normal(size=400) > 2).astype(int)
+    recall = {}
+    for weights in (None, "balanced", {0: 1.0, 1: float(np.mean(rare == 0) / np.mean(rare))}):
+        model = classifier(class_weight=weights, max_iter=30).fit(noisy, rare)
+        recall[str(weights)[:4]] = np.mean(model.predict(noisy)[rare == 1])
+    assert recall["bala"] > recall["None"] + 0.2
+    assert recall["{0: "] == pytest.approx(recall["bala"], abs=0.05)
+    for weights, words in (("equal", "balanced"), ({"x": 1.0}, "'x'")):
+        with pytest.raises(ValueError, match=words):
+            classifier(class_weight=weights).fit(noisy, rare)
+
+
+def test_partial_fit_continues_the_training():
+    model = classifier()
+    for _ in range(40):
+        for rows in np.split(np.arange(120), 2):
+            model.partial_fit(X[rows], WORDS[rows], classes=["high", "low", "middle"])
+    assert model.n_iter_ == len(model.loss_curve_) == 80
     assert model.score(X, WORDS) > 0.9
+    with pytest.raises(ValueError, match="'huge'"):
+        model.partial_fit(X, np.where(X[:, 0] > 0, "huge", "low"))
+    model = regressor()
+    for _ in range(60):
+        model.partial_fit(X, NUMBERS, sample_weight=np.ones(120))
+    assert model.score(X, NUMBERS) > 0.9
+
+
+def test_early_stopping_records_validation_scores():
+    for make, y, name in ((classifier, WORDS, "accuracy"), (regressor, NUMBERS, "r2")):
+        weight = np.linspace(0.5, 1.5, len(X))
+        model = make(early_stopping=True, max_iter=10).fit(X, y, weight)
+        assert model.validation_scores_ == model.history_[f"validation {name}"]
+        assert model.best_validation_score_ == max(model.validation_scores_)
+
+
+def test_scale_of_inputs_and_targets_has_no_effect():
+    first = regressor(max_iter=5).fit(X, NUMBERS).predict(X)
+    scaled = regressor(max_iter=5).fit(X * 1000 + 7, NUMBERS * 1000 + 7).predict(X * 1000 + 7)
+    np.testing.assert_allclose(scaled, first * 1000 + 7, rtol=1e-8)
+
+
+def test_html_repr_shows_arguments_and_network():
+    model = regressor(max_iter=1)
+    assert "not fitted" in model._repr_html_()
+    assert "Linear" in model.fit(X, NUMBERS)._repr_html_()
 
 
 def test_get_params_set_params_and_repr_agree():
@@ -124,12 +203,17 @@ def test_fitted_model_can_be_pickled():
         (lambda: regressor().fit(X + 1j, NUMBERS), ValueError, "Complex"),
         (lambda: regressor().fit(X.astype(str).astype(object) + "x", NUMBERS), ValueError, "numbers"),
         (lambda: regressor(max_iter=1).fit(X, NUMBERS).predict(X[:, :2]), ValueError, "2 features.*3 features"),
-        (lambda: regressor(solver="adm").fit(X, NUMBERS), ValueError, "choose from"),
+        (lambda: regressor(solver="adm").fit(X, NUMBERS), ValueError, "unknown.*choose from"),
+        (lambda: regressor(solver="lookahead").fit(X, NUMBERS), ValueError, "wraps.*choose from"),
+        (lambda: regressor(solver="averagedmodel").fit(X, NUMBERS), ValueError, "cannot train alone"),
+        (lambda: regressor().fit(X, NUMBERS, np.zeros(120)), ValueError, "zero"),
+        (lambda: regressor().fit(X, NUMBERS, -np.ones(120)), ValueError, "negative"),
+        (lambda: regressor().fit(X, NUMBERS, np.ones(7)), ValueError, "sample_weight"),
         (lambda: regressor(activation="rlu").fit(X, NUMBERS), ValueError, "rlu"),
         (lambda: regressor(max_iter=0).fit(X, NUMBERS), ValueError, "epochs"),
     ],
 )
-def test_find_lr_with_invalid_arguments_raises(call, error, words):
+def test_estimators_with_invalid_arguments_raise(call, error, words):
     with pytest.raises(error, match=words):
         call()
 
@@ -186,5 +270,22 @@ model = make_pipeline(StandardScaler(), nn.MLPClassifier((8,), learning_rate_ini
 search = GridSearchCV(model, {"mlpclassifier__alpha": [1e-4, 10.0]}, cv=3).fit(X, y)
 assert search.best_params_ == {"mlpclassifier__alpha": 1e-4}, search.best_params_
 assert search.best_score_ > 0.85, search.best_score_
+"""
+    run(code)
+
+
+@pytest.mark.skipif(not installed, reason="scikit-learn is not installed")
+def test_sample_weights_are_routed_through_a_search():
+    code = """
+import numpy as np, nn, sklearn
+from sklearn.model_selection import GridSearchCV
+sklearn.set_config(enable_metadata_routing=True)
+X = np.random.default_rng(0).normal(size=(60, 3))
+y = X[:, 0]
+model = nn.MLPRegressor((8,), max_iter=5, random_state=0)
+model = model.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+search = GridSearchCV(model, {"alpha": [0.1]}, cv=2).fit(X, y, sample_weight=np.arange(60.0))
+plain = GridSearchCV(model, {"alpha": [0.1]}, cv=2).fit(X, y)
+assert not np.array_equal(search.predict(X), plain.predict(X))
 """
     run(code)

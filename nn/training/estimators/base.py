@@ -1,0 +1,152 @@
+"""The training that both estimators share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd import no_grad
+from nn.data import RobustScaler, train_test_split
+from nn.layers.mlp import MLP
+from nn.training import EarlyStopping, History, fit
+from nn.training.solvers import batch_size, solver
+from nn.typing import Array, ArrayLike, Loss, Operand, Optimizer
+
+from .protocol import Protocol
+from .validation import checked_inputs, checked_rows, checked_weights, feature_names
+
+__all__ = ["Estimator"]
+
+
+class _NotFittedError(ValueError, AttributeError):
+    """Raised by predictions before `fit`."""
+
+
+@dataclass(eq=False, repr=False)
+class Estimator(Protocol):
+    """Base class: arguments and training."""
+
+    hidden_layer_sizes: Any = (64, 64)
+    activation: str = "relu"
+    _: KW_ONLY
+    solver: str = "schedulefreeadamw"
+    alpha: float = 1e-2
+    batch_size: int | str = "auto"
+    learning_rate_init: float | str = "auto"
+    max_iter: int = 60
+    dropout: float = 0.0
+    random_state: Any = None
+    tol: float = 1e-4
+    verbose: bool = False
+    early_stopping: bool = False
+    validation_fraction: float = 0.15
+    n_iter_no_change: int = 10
+
+    # -------------------------------------------------------------------------------- each kind defines these
+
+    def _targets(self, y: Array, weight: Array | None) -> Array:
+        """Return targets for the loss, multiplied by or combined with the weights of the rows."""
+        raise NotImplementedError
+
+    def _loss(self, weighted: bool) -> Loss:
+        """Return the loss of such targets."""
+        raise NotImplementedError
+
+    def _measure(self, output: Operand, target: Operand) -> float:
+        """Return the score for such targets, without weights."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------------------------- training
+
+    def _checked(
+        self, X: ArrayLike, y: Array, sample_weight: ArrayLike | None, first: bool = True
+    ) -> tuple[Array, Array, Array | None]:
+        """Return features, targets and weights of the rows with positive weight."""
+        array = self._first_inputs(X) if first else self._inputs(X)
+        checked_rows(array, y)
+        weight = checked_weights(sample_weight, len(y))
+        if weight is None:
+            return array, y, None
+        return array[weight > 0], y[weight > 0], weight[weight > 0]
+
+    def _begin(self, X: Array, outputs: int, weight: Array | None) -> None:
+        """Make scaler, network and optimizer."""
+        self._rng = self._generator()
+        self.scaler_: RobustScaler = RobustScaler(X, weights=weight)
+        widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
+        activation = "sigmoid" if self.activation == "logistic" else self.activation  # scikit-learn's name
+        self.module_: MLP = MLP(
+            X.shape[1], [*map(int, widths), outputs], activation, dropout=float(self.dropout), rng=self._rng
+        )
+        rate = None if self.learning_rate_init == "auto" else float(self.learning_rate_init)
+        self.optimizer_: Optimizer = solver(self.solver, self.module_, rate)
+        self.n_layers_: int = len(widths) + 2
+        self.loss_curve_: list[float] = []
+        self.n_iter_: int = 0
+
+    def _fit(self, X: Array, y: Array, weight: Array | None, strata: Array | None = None) -> None:
+        """Train until `max_iter` or the stopping criterion."""
+        parts = [np.arange(len(X))]
+        if self.early_stopping:
+            count = max(1, round(float(self.validation_fraction) * len(X)))
+            parts = train_test_split(parts[0], test_size=count, rng=self._rng, stratify=strata)
+        stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol), restore=self.early_stopping)
+        self._epochs(X, y, weight, parts, epochs=int(self.max_iter), early_stopping=stop)
+
+    def _epochs(self, X: Array, y: Array, weight: Array | None, parts: Sequence[Array], **options: Any) -> None:
+        """Train on the first of the parts of the rows, and measure on the second, if there is one."""
+        if weight is not None:
+            weight = weight / weight.mean()
+        target = self._targets(y, weight)
+        train, *held = [(self.scaler_(X[rows]), target[rows]) for rows in parts]
+        name = "accuracy" if self.kind == "classifier" else "r2"
+        size = batch_size(len(train[0])) if self.batch_size == "auto" else int(self.batch_size)
+        size = len(train[0]) if self.solver == "lbfgs" else size
+        history = fit(
+            self.module_, self._loss(weight is not None), self.optimizer_, train, validation=held[0] if held else None,
+            metrics={name: self._measure} if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
+            l2=float(self.alpha), progress="auto" if self.verbose else "none", **options,
+        )  # fmt: skip
+        self.history_: History = history
+        self.loss_curve_ += history["loss"]
+        self.loss_: float = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
+        self.n_iter_ += history.epochs
+        if held:
+            self.validation_scores_: list[float] = history[f"validation {name}"]
+            self.best_validation_score_: float = max(self.validation_scores_)
+
+    def _generator(self) -> np.random.Generator:
+        state = self.random_state
+        if isinstance(state, np.random.RandomState):
+            return np.random.default_rng(int(state.randint(2**31)))
+        return np.random.default_rng(state)
+
+    # ------------------------------------------------------------------------------------------------ inputs
+
+    def _first_inputs(self, X: ArrayLike) -> Array:
+        """Return the features as an array, and remember their number and names."""
+        array = checked_inputs(X, type(self).__name__)
+        self.n_features_in_: Any = array.shape[1]
+        names = feature_names(X)
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return array
+
+    def _inputs(self, X: ArrayLike) -> Array:
+        """Return the features as an array, after comparing their number and names with those in `fit`."""
+        return checked_inputs(X, type(self).__name__, self.n_features_in_, getattr(self, "feature_names_in_", None))
+
+    def _outputs(self, X: ArrayLike) -> Array:
+        """Return the outputs of the network."""
+        if not hasattr(self, "module_"):
+            found = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", _NotFittedError)
+            raise found(f"this {type(self).__name__} is not fitted yet; call fit(X, y) first")
+        self.module_.eval()
+        with no_grad():
+            return np.asarray(self.module_(self.scaler_(self._inputs(X))).data)

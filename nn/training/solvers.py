@@ -1,0 +1,138 @@
+"""Optimizers by name, for the estimators and the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import optim
+from nn.module import Module
+from nn.typing import Leaf, Optimizer, State
+
+__all__ = ["SOLVERS", "batch_size", "default_rate", "solver"]
+
+# The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
+SOLVERS: dict[str, Any] = {
+    name.lower(): found
+    for name in optim.__all__
+    if isinstance(found := getattr(optim, name), type)
+    and issubclass(found, optim.Optimizer)
+    and found is not optim.Optimizer
+    and found.first == "params"
+}
+# Rates that suit small standardized tables; 0.005 for all others.
+RATES = {
+    "adadelta": 1.0, "adafactor": 0.02, "adagrad": 0.05, "asgd": 0.05, "ftrl": 0.3, "lars": 0.5, "lbfgs": 1.0,
+    "lion": 0.002, "momentum": 0.05, "novograd": 0.02, "prodigy": 1.0, "radam": 0.02, "rprop": 0.01,
+    "schedulefreeadamw": 0.01, "schedulefreesgd": 1.0, "sgd": 0.05, "signum": 0.002,
+}  # fmt: skip
+
+
+def default_rate(name: str) -> float:
+    """Return a learning rate that suits small standardized tables.
+
+    Examples
+    --------
+    >>> default_rate("adam"), default_rate("sgd")
+    (0.005, 0.05)
+    """
+    return RATES.get(name, 0.005)
+
+
+def batch_size(rows: int) -> int:
+    """Return a power of two in [32, 256] that makes about 30 steps of an epoch.
+
+    Examples
+    --------
+    >>> [batch_size(rows) for rows in (100, 1000, 100_000)]
+    [32, 32, 256]
+    """
+    return int(2 ** np.clip(np.rint(np.log2(max(rows, 1) / 30)), 5, 8))
+
+
+def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
+    """Return the optimizer of a model by its name in lower case.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SOLVERS`.  'sgd' uses Nesterov momentum 0.9, 'lbfgs' takes one iteration with a line search per step,
+        and 'muon' updates the weights of hidden layers, and all other parameters by AdamW.
+    model : Module
+        The model whose parameters it updates.
+    lr : float, optional
+        The learning rate; by default that of `default_rate`.
+
+    Returns
+    -------
+    Optimizer
+        The optimizer.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or that of a wrapper of optimizers.
+
+    Examples
+    --------
+    >>> import nn
+    >>> solver("lion", nn.MLP(2, [1], rng=0), lr=0.01).param_groups[0]["lr"]
+    0.01
+    """
+    if name not in SOLVERS:
+        wraps = name in {n.lower() for n in optim.__all__ if n[0].isupper()}
+        reason = "wraps or averages an optimizer and cannot train alone" if wraps else "is unknown"
+        raise ValueError(f"solver {name!r} {reason}; choose from {', '.join(sorted(SOLVERS))}")
+    parameters, rate = list(model.parameters()), default_rate(name) if lr is None else lr
+    if name == "sgd":
+        return optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=True)
+    if name == "lbfgs":
+        return optim.LBFGS(parameters, lr=rate, max_iter=1, max_eval=25, line_search_fn="strong_wolfe")
+    hidden = [p for p in parameters if np.ndim(p.data) == 2][:-1]
+    if name == "muon" and hidden:
+        return MuonAdamW(hidden, [p for p in parameters if not any(p is h for h in hidden)], rate)
+    if name == "muon":
+        name = "adamw"
+    optimizer: Optimizer = SOLVERS[name](parameters, lr=rate)
+    return optimizer
+
+
+class MuonAdamW:
+    """Muon for matrices and AdamW for all other parameters, as one optimizer with the groups of both.
+
+    Muon's step is scaled to the root mean square of AdamW's, so that one learning rate suits both: Liu et al. 2025,
+    "Muon is scalable for LLM training", equation 4.
+
+    Parameters
+    ----------
+    matrices, others : list of Tensor
+        The parameters of each.
+    lr : float
+        The learning rate.
+    """
+
+    def __init__(self, matrices: list[Leaf], others: list[Leaf], lr: float) -> None:
+        muon = optim.Muon(matrices, lr=lr, adjust_lr_fn="match_rms_adamw", weight_decay=0.0)
+        self.parts: dict[str, Any] = {"muon": muon, "adamw": optim.AdamW(others, lr=lr, weight_decay=0.0)}
+        self.param_groups: list[Any] = [group for part in self.parts.values() for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        """Clear all gradients."""
+        for part in self.parts.values():
+            part.zero_grad()
+
+    def step(self, closure: Any = None) -> None:
+        """Update all parameters."""
+        for part in self.parts.values():
+            part.step()
+
+    def state_dict(self) -> State:
+        """Return the states of both."""
+        return {name: part.state_dict() for name, part in self.parts.items()}
+
+    def load_state_dict(self, state_dict: State) -> None:
+        """Restore a `state_dict`."""
+        for name, part in self.parts.items():
+            part.load_state_dict(state_dict[name])
+        self.param_groups[:] = [group for part in self.parts.values() for group in part.param_groups]
