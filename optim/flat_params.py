@@ -253,6 +253,11 @@ class FlatParams:
         """Return the members' views of a vector."""
         return [self.shaped(i, flat[s]) for i, s in enumerate(self.slices)]
 
+    def joined(self, arrays: Sequence[Array]) -> Array:
+        """Return the members' arrays as one new vector."""
+        parts = [a.reshape(-1) for a in self.transposed(arrays)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
     def shaped(self, i: int, flat: Array) -> Array:
         """Return flat values in the shape of member i."""
         shape = self.shapes[i]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from .trace import Trace, trace_update
 
 Work = list[tuple[FlatParams, Gradients, Group]]
 Update = tuple[Array, State]
+Terms = tuple[Array, Array, State, Group, int]  # of a block: parameter, gradient, state, options, step count
 
 
 class Optimizer(Options):
@@ -97,7 +98,7 @@ class Optimizer(Options):
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         self.defaults: dict[str, Any] = self.collect(args, options)
-        self._skip_nonfinite = self.defaults.pop("skip_nonfinite")
+        self.skip_nonfinite = self.defaults.pop("skip_nonfinite")
         self.param_groups: list[Group] = []
         self.step_count: int = 0
         self.skipped: int = 0
@@ -161,26 +162,27 @@ class Optimizer(Options):
         """
         loss = None if closure is None else closure()
         work = self.pending()
-        if self._skip_nonfinite and (found := nonfinite(self.parameters)):
-            self.skipped, self.culprits = self.skipped + 1, found
+        if self.skip_nonfinite and (found := nonfinite(self.parameters)):
+            self.skip(found)
             return loss
-        shared = self.shared_values(work)
+        shared = self.shared_floats(work)
         done = [self._advanced(flat, grads, {**group, **shared} if shared else group) for flat, grads, group in work]
-        for (flat, _, _), states in zip(work, done):  # noqa: B905 - strict costs 0.2 us a step
-            flat.write()
-            flat.states = states
-            flat.t += 1
-        if shared:
-            for group in self.param_groups:
-                group.update(shared)
-        self.step_count += 1
+        self.commit([flat for flat, _, _ in work], done, shared)
         return loss
 
     def check_group(self, group: Group) -> None:
         """Raise ValueError if the options of a group are incompatible with each other."""
 
-    def shared_values(self, work: Work) -> Group:
-        """Return values computed from all gradients together, stored in every group under the names in `shared`."""
+    def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
+        """Return values computed from all gradients together, stored in every group under the names in `shared`.
+
+        Parameters
+        ----------
+        first : dict
+            The options of the first group, with the shared values of the last step.
+        terms : iterable of tuple
+            Parameter, gradient, state, options and step count of every block.
+        """
         return {}
 
     def pending(self) -> Work:
@@ -191,16 +193,29 @@ class Optimizer(Options):
                 grads = flat.gradients()
                 present = grads if flat.complete else [g for g in grads if g is not None]
                 if present and len(present) < len(grads):
-                    moving, waiting = (
-                        self._subset(flat, [i for i, g in enumerate(grads) if (g is None) == missing])
-                        for missing in (False, True)
-                    )
-                    at = flats.index(flat)
-                    flats[at : at + 1] = [moving, waiting]
-                    flat = moving
+                    flat = self._split(flats, flat, [g is not None for g in grads])
                 if present:
                     work.append((flat, present, group))
         return work
+
+    def shared_floats(self, work: Work) -> Group:
+        """Return the shared values of a step as floats."""
+        found = self.shared_values(self.param_groups[0], self._terms(work))
+        return {name: float(value) for name, value in found.items()}
+
+    def _split(self, flats: list[FlatParams], flat: FlatParams, chosen: list[bool]) -> FlatParams:
+        """Replace flat parameters by two, of the chosen members and of the others, and return the first."""
+        parts = [self._subset(flat, [i for i, c in enumerate(chosen) if c is wanted]) for wanted in (True, False)]
+        at = flats.index(flat)
+        flats[at : at + 1] = parts
+        return parts[0]
+
+    def _terms(self, work: Work) -> Iterator[Terms]:
+        """Yield the terms of every block."""
+        for flat, grads, group in work:
+            p, states = flat.read(), self.initialized(flat, group)
+            for k, block, g in flat.gradient_blocks(grads):
+                yield p[block], g, states[k], group, flat.t + 1
 
     def _subset(self, flat: FlatParams, chosen: list[int]) -> FlatParams:
         """Return some members of flat parameters, with their states."""
@@ -211,19 +226,42 @@ class Optimizer(Options):
 
     def _advanced(self, flat: FlatParams, grads: Gradients, group: Group) -> list[State]:
         """Compute the values after a step, into the vector returned by ``flat.output()``, and return the new states."""
-        states = self._initialized(flat, group)
+        states = self.initialized(flat, group)
         p, after, new = flat.read(), flat.output(), []
         if p.size == 0:
             return states
         for k, block, grad in flat.gradient_blocks(grads):
-            q, update, state = self._updated(p[block], grad, states[k], group, flat.t + 1)
+            q, update, state = self.updated(p[block], grad, states[k], group, flat.t + 1)
             np.subtract(q, update, out=after[block])
             # A rule may return the gradient itself as state, whose memory belongs to others.
             new.append(tuple([+part if part is grad else part for part in state]))
         return new
 
-    def _updated(self, p: Array, g: Array, state: State, group: Group, t: int) -> tuple[Array, Array, State]:
-        """Return the values from which the update is subtracted, the update, and the new state."""
+    # -- also used by `autograd.compile`, which records a step as one program -----------------------------------------
+
+    def moving(self, has_gradient: Callable[[Parameter], bool]) -> list[tuple[FlatParams, Group]]:
+        """Return the flat parameters whose members have gradients, split where only some have, and their options."""
+        found = []
+        for group, flats in zip(self.param_groups, self._flat, strict=True):
+            for flat in tuple(flats):
+                chosen = [has_gradient(p) for p in flat.members]
+                if any(chosen):
+                    found.append((flat if all(chosen) else self._split(flats, flat, chosen), group))
+        return found
+
+    def layout(self) -> list[list[FlatParams]]:
+        """Return the flat parameters of every group, which change with a new group, a loaded state or a split."""
+        return [list(flats) for flats in self._flat]
+
+    def has_layout(self, layout: list[list[FlatParams]]) -> bool:
+        """Return whether `layout` is the present one."""
+        return self._flat == layout
+
+    def updated(self, p: Array, g: Array, state: State, group: Group, t: int) -> tuple[Array, Array, State]:
+        """Return the values from which the update is subtracted, the update, and the new state.
+
+        All arguments, and the options in `group`, may be nodes that record the operations.
+        """
         coupled, decoupled = self.decay(group)
         if coupled or group["maximize"]:
             g = descent_direction(g, p, maximize=group["maximize"], weight_decay=coupled)
@@ -237,11 +275,26 @@ class Optimizer(Options):
         """Return the keyword arguments of a rule."""
         return {name: p if name == "p" else t if name == "t" else group[name] for name in names}
 
-    def _initialized(self, flat: FlatParams, group: Group) -> list[State]:
+    def initialized(self, flat: FlatParams, group: Group) -> list[State]:
         """Return the states of all blocks, initialized if this is the first step."""
         if not flat.states:
             flat.initialize(lambda p: self.initial_state(p, group))
         return flat.states
+
+    def commit(self, flats: Sequence[FlatParams], states: Sequence[list[State]], shared: Group) -> None:
+        """Complete a step: rebind the parameters to the vectors returned by ``flat.output()``, and store the rest."""
+        for flat, new in zip(flats, states):  # noqa: B905 - strict costs 0.2 us a step
+            flat.write()
+            flat.states = new
+            flat.t += 1
+        if shared:
+            for group in self.param_groups:
+                group.update(shared)
+        self.step_count += 1
+
+    def skip(self, culprits: list[str]) -> None:
+        """Count a step that is skipped because of nonfinite gradients of some parameters."""
+        self.skipped, self.culprits = self.skipped + 1, culprits
 
     def initial_state(self, p: Array, group: Group) -> State:
         """Return the initial state for some values."""

@@ -76,7 +76,7 @@ def trace_update(
     name = label(parameter, flat.places[i])
     if parameter.grad is None:
         raise ValueError(f"{name} has no gradient, a step would skip it: call backward() first")
-    group = {**group, **optimizer.shared_values(optimizer.pending())}
+    group = {**group, **optimizer.shared_floats(optimizer.pending())}
     flat, i, _ = optimizer.find(parameter)
     p = np.array(parameter.data)
     g = np.asarray(raw_gradient(parameter.grad), dtype=p.dtype)

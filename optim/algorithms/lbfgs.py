@@ -116,7 +116,7 @@ class LBFGS(Optimizer):
         except BaseException:
             self._write(before)
             raise
-        if self._skip_nonfinite and not (np.isfinite(f) and np.isfinite(self._read()).all()):
+        if self.skip_nonfinite and not (np.isfinite(f) and np.isfinite(self._read()).all()):
             self._write(before)
             self.skipped: int = self.skipped + 1
             self.culprits: list[str] = nonfinite(self.parameters)
@@ -130,7 +130,7 @@ class LBFGS(Optimizer):
         o = self.param_groups[0]
         f, g = evaluate()
         evaluations = 1
-        if self._skip_nonfinite and not (np.isfinite(f) and np.isfinite(g).all()):
+        if self.skip_nonfinite and not (np.isfinite(f) and np.isfinite(g).all()):
             return np.nan
         done = float(np.max(np.abs(g), initial=0.0)) <= o["tolerance_grad"]
         for iteration in range(1, o["max_iter"] + 1):

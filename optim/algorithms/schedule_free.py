@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.optimizer import Optimizer, Update, Work, descent_direction
+from optim.optimizer import Optimizer, Terms, Update, descent_direction
 from optim.options import Betas, Fraction, Inner, NonNegative, Positive, Whole
 from optim.typing import Array, Group, State
 
@@ -29,7 +29,7 @@ class ScheduleFree(Optimizer):
         """Return the weight of x in y."""
         raise NotImplementedError
 
-    def shared_values(self, work: Work) -> Group:
+    def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
         """Raise RuntimeError if the parameters hold the average."""
         if not all(group["train_mode"] for group in self.param_groups):
             raise RuntimeError(f"{type(self).__name__} is in evaluation mode: call optimizer.train() before step()")
@@ -49,7 +49,7 @@ class ScheduleFree(Optimizer):
                 continue
             for flat in flats:
                 p, after = flat.read(), flat.output()
-                for block, (z, *_) in zip(flat.blocks, self._initialized(flat, group), strict=True):
+                for block, (z, *_) in zip(flat.blocks, self.initialized(flat, group), strict=True):
                     after[block] = formula(p[block], z, self.beta(group))
                 flat.write()
             group["train_mode"] = train_mode
@@ -256,22 +256,22 @@ class Prodigy(Optimizer):
         """Begin with m = v = s = 0 and the initial parameter p0."""
         return zero, zero, zero, p
 
-    def shared_values(self, work: Work) -> Group:
+    def check_group(self, group: Group) -> None:
+        """Start the estimate of a new group at d0."""
+        group["d_next"] = group["d_next"] or group["d0"]
+
+    def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
         """Return the estimate d of the distance, computed from all gradients together."""
-        first = self.param_groups[0]
-        d, total, size = first["d_next"] or first["d0"], 0.0, 0.0
+        d, total, size = first["d_next"], 0.0, 0.0
         b3 = beta3_of(first["betas"], first["beta3"])
-        for flat, grads, group in work:
-            p, states = flat.read(), self._initialized(flat, group)
-            k = step_size(d, flat.t + 1, group["lr"], group["betas"])
-            for i, block, g in flat.gradient_blocks(grads):
-                g = descent_direction(g, p[block], maximize=group["maximize"], weight_decay=0.0)
-                _, _, s, p0 = states[i]
-                total += d / group["d0"] * k * float((g * (p0 - p[block])).sum())
-                s = b3 * s + d / group["d0"] * (d if group["safeguard_warmup"] else k) * g
-                size += float(abs(s).sum())
+        for p, g, (_, _, s, p0), group, t in terms:
+            k = step_size(d, t, group["lr"], group["betas"])
+            g = descent_direction(g, p, maximize=group["maximize"], weight_decay=0.0)
+            total = total + d / group["d0"] * k * (g * (p0 - p)).sum()
+            s = b3 * s + d / group["d0"] * (d if group["safeguard_warmup"] else k) * g
+            size = size + abs(s).sum()
         r = b3 * first["r"] + total
-        return {"d": d, "d_next": max(d, first["d_coef"] * r / size) if size else d, "r": r}
+        return {"d": d, "d_next": np.maximum(d, first["d_coef"] * r / np.where(size > 0, size, 1.0)), "r": r}
 
     def rule(
         self, g: Array, m: Array, v: Array, s: Array, p0: Array, *,
@@ -290,9 +290,9 @@ class Prodigy(Optimizer):
 
 def beta3_of(betas: Betas, beta3: float | None) -> float:
     """Return the decay rate of Prodigy's sums."""
-    return float(betas[1] ** 0.5) if beta3 is None else beta3
+    return betas[1] ** 0.5 if beta3 is None else beta3
 
 
 def step_size(d: float, t: int, lr: float, betas: Betas) -> float:
     """Return Prodigy's step size, corrected for the bias of both averages."""
-    return float(d * lr * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t))
+    return d * lr * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)

@@ -39,7 +39,7 @@ class Wrapper(Optimizer):
         self.inner = inner
         self.param_groups: list[Group] = inner.param_groups
         self.defaults: Group = inner.defaults
-        self._skip_nonfinite = inner._skip_nonfinite
+        self.skip_nonfinite = inner.skip_nonfinite
         self.step_count: int = 0
 
     @property
@@ -241,7 +241,7 @@ class SAM(Wrapper):
         if not callable(closure):
             raise TypeError("SAM.step needs a closure that clears the gradients, calls backward(), returns the loss")
         loss = closure()
-        if self._skip_nonfinite and (found := nonfinite(self.parameters)):
+        if self.skip_nonfinite and (found := nonfinite(self.parameters)):
             self.inner.skipped, self.inner.culprits = self.inner.skipped + 1, found
             return loss
         before = [p.data for p in self.parameters]
