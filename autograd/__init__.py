@@ -67,8 +67,8 @@ if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .explaining.explanation import explain as explain
     from .explaining.formula import formula as formula
     from .explaining.steps import backward_steps as backward_steps
-    from .tape.compiled import compile as compile
     from .tape.recording import RecordingError as RecordingError
+    from .tape.step import compile as compile
 
 abs: _Operation = _elementwise.absolute
 
@@ -100,7 +100,7 @@ __all__ += _trigonometry.__all__
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
     "RecordingError": "tape.recording",
-    "backward_steps": "explaining.steps", "compile": "tape.compiled", "draw": "drawing.draw",
+    "backward_steps": "explaining.steps", "compile": "tape.step", "draw": "drawing.draw",
     "draw_backward": "drawing.animation",
     "draw_diff": "drawing.diff", "explain": "explaining.explanation", "formula": "explaining.formula",
     "neuron_diagram": "drawing.networks", "pass_diagram": "drawing.networks", "play": "drawing.player",

@@ -10,7 +10,7 @@ import numpy as np
 
 from optim.typing import Group, Parameter, StateDict
 
-from .flat_params import label
+from .flat_params import label, raw_gradient
 from .options import suggestion
 
 SCHEDULE_KEYS = (
@@ -184,3 +184,9 @@ def checked_array(value: Any, like: Any, name: str) -> Any:
     if array.shape != like.shape:
         raise ValueError(f"{name} has shape {array.shape} in the state_dict, {like.shape} here")
     return array
+
+
+def nonfinite(parameters: Iterable[Parameter]) -> list[str]:
+    """Return the labels of the parameters whose gradients contain nan or inf."""
+    found = [(i, p) for i, p in enumerate(parameters) if p.grad is not None]
+    return [label(p, i) for i, p in found if not np.isfinite(raw_gradient(p.grad)).all()]

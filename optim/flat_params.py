@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -23,15 +22,10 @@ import numpy.typing as npt
 
 from optim.typing import Array, Block, Data, Gradients, Parameter, State, StateDict
 
+from .buffers import Buffer, address
+
 BLOCK = 32_768
 """Elements per block: the temporary arrays of a rule then stay in the second-level cache."""
-
-LINE = 64
-"""Bytes per cache line, and of the widest vector registers."""
-
-
-# Other interpreters than CPython may lack reference counts: nan is unequal to itself, so no buffer is reused there.
-getrefcount: Callable[[object], float] = getattr(sys, "getrefcount", lambda _: float("nan"))
 
 
 def raw_gradient(gradient: Data) -> Data:
@@ -60,44 +54,6 @@ def check_gradient(g: Data, shape: tuple[int, ...], name: str) -> None:
     """Raise ValueError if a gradient has another shape than its parameter."""
     if np.shape(g) != shape:
         raise ValueError(f"{name} has shape {shape} but its gradient has shape {np.shape(g)}")
-
-
-def address(a: Array) -> int:
-    """Return the memory address of the first element."""
-    return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
-
-
-def aligned(size: int, dtype: npt.DTypeLike) -> Array:
-    """Return an empty vector that begins at a cache line, where vector registers are filled twice as fast."""
-    item = np.dtype(dtype).itemsize
-    whole: Array = np.empty(size + LINE // item, dtype)
-    skip = -address(whole) % LINE // item
-    return whole[skip : skip + size]
-
-
-class Buffer:
-    """A flat vector with one view per parameter that can be reused once its views are referenced nowhere else.
-
-    The values of the parameters alternate between two buffers. The idle one is overwritten only if no other object,
-    such as a recorded graph, references it or a view of it; otherwise a new buffer is made. The reference count of an
-    unreferenced buffer is measured at construction.
-    """
-
-    __slots__ = ("flat", "initial_counts", "owner", "views")
-
-    def __init__(self, size: int, dtype: npt.DTypeLike, views: Callable[[Array], list[Array]]) -> None:
-        self.flat: Array = aligned(size, dtype)
-        self.owner: Array | None = self.flat.base
-        self.views: list[Array] = views(self.flat)
-        self.initial_counts: tuple[float, float] = self._counts()
-
-    def _counts(self) -> tuple[float, float]:
-        """Return the reference counts of the memory's owner, the base of all views, and of the most used view."""
-        return getrefcount(self.owner), max(map(getrefcount, self.views))
-
-    def is_free(self) -> bool:
-        """Return whether no other object references the buffer."""
-        return self._counts() == self.initial_counts
 
 
 class FlatParams:
@@ -254,13 +210,16 @@ class FlatParams:
         return [self.shaped(i, flat[s]) for i, s in enumerate(self.slices)]
 
     def joined(self, arrays: Sequence[Array]) -> Array:
-        """Return the members' arrays as one new vector."""
-        parts = [a.reshape(-1) for a in self.transposed(arrays)]
+        """Return arrays of the members' shapes as one vector; they may be nodes that record the operations."""
+        parts = [a if a.dtype == self.dtype else a.astype(self.dtype) for a in self.transposed(arrays)]
+        parts = [a if a.ndim == 1 else a.reshape(-1) for a in parts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def shaped(self, i: int, flat: Array) -> Array:
         """Return flat values in the shape of member i."""
         shape = self.shapes[i]
+        if len(shape) == 1:
+            return flat
         return flat.reshape(shape[::-1]).T if i in self.fortran else flat.reshape(shape)
 
     def transposed(self, arrays: Sequence[Array]) -> list[Array]:
@@ -285,6 +244,13 @@ class FlatParams:
             if value is not None:
                 found[name] = value
         return found
+
+    def plain_state_of(self, i: int, names: Sequence[str]) -> StateDict:
+        """Return step count and state of member i; of a float with floats instead of 0-d arrays."""
+        state = self.state_of(i, names)
+        if isinstance(self.members[i].data, np.ndarray):
+            return state
+        return {name: v.item() if isinstance(v, np.ndarray) and v.ndim == 0 else v for name, v in state.items()}
 
     def _part(self, i: int, k: int) -> slice:
         """Return the slice of block k that belongs to member i."""
@@ -400,3 +366,21 @@ class SingleParam(FlatParams):
     def set_states(self, found: Sequence[StateDict], names: Sequence[str]) -> None:
         """Set the state, given in the form that `state_of` returns."""
         self.states: list[State] = [tuple(found[0].get(name) for name in names)]
+
+
+def flattened(optimizer: Any, parameters: list[Parameter], states: list[StateDict], used: int) -> list[FlatParams]:
+    """Return parameters with states grouped by dtype and history; `used` is the position of the first."""
+    together: dict[object, list[int]] = {}
+    for i, (p, state) in enumerate(zip(parameters, states, strict=True)):
+        kind = p.data.dtype if isinstance(p.data, np.ndarray) else float
+        history = tuple((n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None)
+        together.setdefault((kind, history) if optimizer.elementwise else i, []).append(i)
+    flats = []
+    for chosen in together.values():
+        data, t = parameters[chosen[0]].data, int(states[chosen[0]]["step"])
+        kind = SingleParam if not optimizer.elementwise else FlatParams if isinstance(data, np.ndarray) else FlatFloats
+        flat = kind([parameters[i] for i in chosen], [used + i for i in chosen], t)
+        if t:
+            flat.set_states([states[i] for i in chosen], optimizer.state_names)
+        flats.append(flat)
+    return flats

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.typing import Array, Closure, Data, Gradients, Group, Parameter, Params, Rule, State, StateDict
+from optim.typing import Array, Closure, Gradients, Group, Parameter, Params, State, StateDict
 
-from .checks import as_groups, checked_entries, checked_state_dict
-from .flat_params import FlatFloats, FlatParams, SingleParam, label, raw_gradient
-from .options import Options
+from .checks import as_groups, checked_entries, checked_state_dict, nonfinite
+from .decay import decayed, descent_direction
+from .flat_params import FlatParams, flattened
+from .options import Options, argument_names
 from .trace import Trace, trace_update
 
 Work = list[tuple[FlatParams, Gradients, Group]]
@@ -51,6 +52,9 @@ class Optimizer(Options):
         Steps skipped because of `skip_nonfinite`.
     culprits : list of str
         The parameters with nonfinite gradients in the last skipped step.
+    layout : int
+        Incremented when parameters are stored together with others than before: by a new group, by a loaded state, and
+        when some of them have no gradient.
 
     Examples
     --------
@@ -93,8 +97,8 @@ class Optimizer(Options):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "rule"):
-            positional, cls.rule_options = _argument_names(cls.rule)
-            cls.state_names, cls.start_options = positional[1:], _argument_names(cls.start)[1]
+            positional, cls.rule_options = argument_names(cls.rule)
+            cls.state_names, cls.start_options = positional[1:], argument_names(cls.start)[1]
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         self.defaults: dict[str, Any] = self.collect(args, options)
@@ -103,6 +107,7 @@ class Optimizer(Options):
         self.step_count: int = 0
         self.skipped: int = 0
         self.culprits: list[str] = []
+        self.layout: int = 0
         self._flat: list[list[FlatParams]] = []
         for group in as_groups(params, type(self).__name__):
             self.add_param_group(group)
@@ -122,7 +127,8 @@ class Optimizer(Options):
         """
         entries = checked_entries(self, group)
         states = [{"step": 0} for _ in entries["params"]]
-        self._flat.append(self._flattened(entries["params"], states, len(self.parameters)))
+        self._flat.append(flattened(self, entries["params"], states, len(self.parameters)))
+        self.layout += 1
         self.param_groups.append(entries)
 
     @property
@@ -208,6 +214,7 @@ class Optimizer(Options):
         parts = [self._subset(flat, [i for i, c in enumerate(chosen) if c is wanted]) for wanted in (True, False)]
         at = flats.index(flat)
         flats[at : at + 1] = parts
+        self.layout += 1
         return parts[0]
 
     def _terms(self, work: Work) -> Iterator[Terms]:
@@ -248,14 +255,6 @@ class Optimizer(Options):
                 if any(chosen):
                     found.append((flat if all(chosen) else self._split(flats, flat, chosen), group))
         return found
-
-    def layout(self) -> list[list[FlatParams]]:
-        """Return the flat parameters of every group, which change with a new group, a loaded state or a split."""
-        return [list(flats) for flats in self._flat]
-
-    def has_layout(self, layout: list[list[FlatParams]]) -> bool:
-        """Return whether `layout` is the present one."""
-        return self._flat == layout
 
     def updated(self, p: Array, g: Array, state: State, group: Group, t: int) -> tuple[Array, Array, State]:
         """Return the values from which the update is subtracted, the update, and the new state.
@@ -319,10 +318,10 @@ class Optimizer(Options):
             and positions as ``'params'``).
         """
         state = {
-            place: _plain(p, flat.state_of(i, self.state_names))
+            place: flat.plain_state_of(i, self.state_names)
             for flats in self._flat
             for flat in flats
-            for i, (p, place) in enumerate(zip(flat.members, flat.places, strict=True))
+            for i, place in enumerate(flat.places)
             if flat.t
         }
         places = iter(range(len(self.parameters)))
@@ -351,30 +350,14 @@ class Optimizer(Options):
         groups, states = checked_state_dict(self, state_dict)
         remaining, flat, used = iter(states), [], 0
         for group, options in zip(self.param_groups, groups, strict=True):
-            flat.append(self._flattened(group["params"], [next(remaining) for _ in group["params"]], used))
+            flat.append(flattened(self, group["params"], [next(remaining) for _ in group["params"]], used))
             used += len(group["params"])
             group.clear()
             group.update(options)
         self._flat = flat
+        self.layout += 1
         self.step_count = int(state_dict.get("step_count", 0))
         self.skipped = int(state_dict.get("skipped", 0))
-
-    def _flattened(self, parameters: list[Parameter], states: list[StateDict], used: int) -> list[FlatParams]:
-        """Return parameters with states grouped by dtype and history; `used` is the position of the first."""
-        together: dict[object, list[int]] = {}
-        for i, (p, state) in enumerate(zip(parameters, states, strict=True)):
-            kind = p.data.dtype if isinstance(p.data, np.ndarray) else float
-            history = tuple((n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None)
-            together.setdefault((kind, history) if self.elementwise else i, []).append(i)
-        flats = []
-        for chosen in together.values():
-            data, t = parameters[chosen[0]].data, int(states[chosen[0]]["step"])
-            kind = SingleParam if not self.elementwise else FlatParams if isinstance(data, np.ndarray) else FlatFloats
-            flat = kind([parameters[i] for i in chosen], [used + i for i in chosen], t)
-            if t:
-                flat.set_states([states[i] for i in chosen], self.state_names)
-            flats.append(flat)
-        return flats
 
     # -- inspection ----------------------------------------------------------------------------------------------
 
@@ -393,7 +376,7 @@ class Optimizer(Options):
         Trace
             The printed table, as a list of terms (name, formula, value).
         """
-        found = trace_update(self, parameter, index, descent_direction, decayed)
+        found = trace_update(self, parameter, index)
         print(found)  # noqa: T201
         return found
 
@@ -412,41 +395,6 @@ class Optimizer(Options):
             options = ", ".join(f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names"))
             lines.append(f"  group {i}: {len(group['params'])} parameters, {options}")
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
-
-
-def descent_direction(g: Data, p: Data, *, maximize: bool, weight_decay: float) -> Data:
-    """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularization."""
-    if maximize:
-        g = -g
-    if weight_decay:
-        g = g + weight_decay * p
-    return g
-
-
-def decayed(p: Data, *, lr: float, weight_decay: float) -> Data:
-    """Apply decoupled weight decay (Loshchilov & Hutter 2019, Algorithm 2; scaled by lr as in PyTorch)."""
-    p = (1 - lr * weight_decay) * p
-    return p  # noqa: RET504 - named, so that `trace` shows it
-
-
-def nonfinite(parameters: Iterable[Parameter]) -> list[str]:
-    """Return the labels of the parameters whose gradients contain nan or inf."""
-    found = [(i, p) for i, p in enumerate(parameters) if p.grad is not None]
-    return [label(p, i) for i, p in found if not np.isfinite(raw_gradient(p.grad)).all()]
-
-
-def _argument_names(method: Rule) -> tuple[list[str], list[str]]:
-    """Return the names of the positional arguments after self, and of the keyword-only ones."""
-    code = method.__code__
-    names = code.co_varnames
-    return list(names[1 : code.co_argcount]), list(names[code.co_argcount :][: code.co_kwonlyargcount])
-
-
-def _plain(p: Parameter, state: StateDict) -> StateDict:
-    """Return the state of a `Value` with floats instead of 0-d arrays, and that of an array as it is."""
-    if isinstance(p.data, np.ndarray):
-        return state
-    return {name: v.item() if isinstance(v, np.ndarray) and v.ndim == 0 else v for name, v in state.items()}
 
 
 __all__ = ["Optimizer"]

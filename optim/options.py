@@ -153,3 +153,10 @@ class Options:
     def checked_options(cls, given: Mapping[str, object], where: str) -> dict[str, Any]:
         """Return the given options, each checked against its annotation."""
         return {name: checked(where, name, value, cls.hints[name]) for name, value in given.items()}
+
+
+def argument_names(method: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    """Return the names of the positional arguments after self, and of the keyword-only ones."""
+    code = method.__code__
+    names = code.co_varnames
+    return list(names[1 : code.co_argcount]), list(names[code.co_argcount :][: code.co_kwonlyargcount])

@@ -15,6 +15,7 @@ import numpy as np
 
 from optim.typing import Data, Group, Parameter, Rule
 
+from .decay import decayed, descent_direction
 from .flat_params import label, raw_gradient
 
 
@@ -58,9 +59,7 @@ def _short(value: Data) -> str:
     return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def trace_update(
-    optimizer: Any, parameter: Parameter, index: int | tuple[int, ...], descent_direction: Rule, decayed: Rule
-) -> Trace:
+def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, ...]) -> Trace:
     """Return the trace of the next update of one element, without updating anything.
 
     Parameters
@@ -69,8 +68,6 @@ def trace_update(
         Its `rule` is traced.
     parameter, index : parameter, int or tuple of int
         The element.
-    descent_direction, decayed : callable
-        Functions applied to the gradient before the rule, and to the parameter before the step.
     """
     flat, i, group = optimizer.find(parameter)
     name = label(parameter, flat.places[i])

@@ -26,7 +26,8 @@ ORDER = {
         "checkpoint", "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
     ),
     "optim": (
-        "typing", "options", "averaging", "flat_params", "lr_scheduler", "trace", "checks", "optimizer", "algorithms",
+        "typing", "options", "averaging", "buffers", "flat_params", "lr_scheduler", "decay", "trace", "checks",
+        "optimizer", "algorithms",
         "distributed", "__init__",
     ),
 }  # fmt: skip

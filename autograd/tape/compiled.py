@@ -1,4 +1,4 @@
-"""`compile`: record one call of a function as a program, and replay the program in later calls."""
+"""`Compiled`: record one call of a function as a program, and replay the program in later calls."""
 
 from __future__ import annotations
 
@@ -24,61 +24,12 @@ from .recording import Recording, RecordingError, gradients_of, uncollected
 from .replay import Replay
 from .signature import Arguments, Key, as_input, signature_of
 
-__all__ = ["Compiled", "compile"]
+__all__ = [
+    "MOST_PROGRAMS", "MOST_VARIANTS", "Compiled", "as_result", "check_loss", "check_result", "copied", "has_variables",
+]  # fmt: skip
 
 MOST_PROGRAMS = 64  # cache keys; the oldest are dropped
 MOST_VARIANTS = 8  # programs of one cache key, for different results of the guards
-
-
-def compile(function: Function) -> Compiled:
-    r"""Return a function that records the operations of `function` once and replays them at the speed of plain NumPy.
-
-    Parameters
-    ----------
-    function : callable
-        Takes arrays, floats, nodes, nests of them, and anything hashable.  Returns a loss, a tuple that begins with a
-        loss, or any other nest of nodes.
-
-    Returns
-    -------
-    Compiled
-        Called like `function`.  If the first result depends on variables (the parameters of a model), it must be a
-        scalar loss, and its gradients are accumulated in their `.grad`, as ``loss.backward()`` would do.  Otherwise,
-        and inside `no_grad`, results are computed without gradients.
-
-    Raises
-    ------
-    RecordingError
-        While recording, if Python code reads data (``if loss < 1``, ``float(loss)``, ``loss.data``), draws from
-        `random` or `np.random`, or uses a Tensor that was computed outside.
-
-    Notes
-    -----
-    A program is recorded for each combination of shapes and dtypes, of arguments that are not floats or arrays, and of
-    guarded state such as a module's training mode.  Variables are read in each call, so an optimizer can update them in
-    between.  Layers draw new random values and update running statistics in each call.  Other Python state that the
-    function reads while it is recorded, such as an attribute, a `.grad`, a plain array or a random generator, keeps the
-    value it had then: use `autograd.extend.callback` and `autograd.extend.guard` for it.
-
-    The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
-
-    Large graphs of `Value`s are run many operations at a time, by numba if it is installed (``pip install
-    chainrule[fast]``), else by NumPy.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; its machine code
-    is cached beside the package, or in the folder ``NUMBA_CACHE_DIR``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from autograd import Tensor
-    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
-    >>> step = compile(lambda x: ((x * w) ** 2).sum())
-    >>> step(np.array([1.0, 1.0])), w.grad
-    (Tensor(5.), array([2., 4.]))
-    >>> w.zero_grad()
-    >>> step(np.array([2.0, 0.0])), w.grad
-    (Tensor(4.), array([8., 0.]))
-    """
-    return Compiled(function)
 
 
 class Compiled(Recorded):
@@ -140,8 +91,8 @@ class Compiled(Recorded):
         """Compute what a replay would, without one."""
         result = self._call(args, kwargs)
         first = next(iter(flatten(result, dataclasses=True)[0]), None)
-        if current_mode() and isinstance(first, Node) and _variables(first):
-            _require_loss(first)
+        if current_mode() and isinstance(first, Node) and has_variables(first):
+            check_loss(first)
             backward(first)
         return mapped(_detached, result, dataclasses=True)
 
@@ -203,11 +154,11 @@ class _Call:
             result = function(*call.args, **call.kwargs)
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
             for y, path in zip(outputs, paths, strict=True):
-                _require_result(y, path)
+                check_result(y, path)
             loss = outputs[0] if outputs and grad_enabled else None
             gradients: dict[Node, Cotangent] = {}
-            if isinstance(loss, Node) and _variables(loss):
-                _require_loss(loss)
+            if isinstance(loss, Node) and has_variables(loss):
+                check_loss(loss)
                 check_root(loss)
                 gradients = gradients_of(loss)
         recording.refuse_draws()
@@ -215,7 +166,7 @@ class _Call:
         results = [*outputs, *gradients.values()]
         program = Program(call.nodes, results, len(outputs), recording.effects, call.names, list(gradients))
         self.replay = Replay(program)
-        self._first: tuple[Data, ...] | None = tuple(map(_copied, results))
+        self._first: tuple[Data, ...] | None = tuple(map(copied, results))
         self._count = len(outputs)
         # A function of floats and arrays alone returns floats and arrays, as operations do.
         is_plain = not program.leaves and not any(node._requires_grad for node in call.nodes)
@@ -246,11 +197,12 @@ class _Call:
         with storing:
             self.replay.store(found[count:], sources)
         if count == 1:
-            return self._rebuild(iter((_wrapped(found[0], self._kinds[0]),)))
-        return self._rebuild(iter([_wrapped(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
+            return self._rebuild(iter((as_result(found[0], self._kinds[0]),)))
+        return self._rebuild(iter([as_result(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
 
 
-def _require_result(y: Operand, path: str) -> None:
+def check_result(y: Operand, path: str) -> None:
+    """Raise if a replay cannot update a result."""
     if not isinstance(y, (Node, np.ndarray, np.generic, float, int, str, bytes)):
         raise RecordingError(
             f"{path} of a compiled function is a {type(y).__name__}, in which a replay cannot update values: "
@@ -258,12 +210,13 @@ def _require_result(y: Operand, path: str) -> None:
         )
 
 
-def _variables(root: Node) -> bool:
+def has_variables(root: Node) -> bool:
     """Return whether a gradient of `root` would reach a leaf."""
     return root._requires_grad and any(node.op is None for node in topological_order(root, variables_only=True))
 
 
-def _require_loss(first: Node) -> None:
+def check_loss(first: Node) -> None:
+    """Raise unless a loss is a scalar."""
     if isinstance(first._data, np.ndarray) and first._data.size != 1:
         raise RuntimeError(
             "backward() starts from a scalar, and a compiled function starts it from its first result, which has shape "
@@ -272,7 +225,8 @@ def _require_loss(first: Node) -> None:
         )
 
 
-def _copied(x: Operand) -> Data:
+def copied(x: Operand) -> Data:
+    """Return a copy of the data of a node, of a float or of an array."""
     data = x._data if isinstance(x, Node) else x
     return np.array(data, order="C") if isinstance(data, np.ndarray) else data
 
@@ -281,7 +235,7 @@ def _detached(x: Operand) -> Operand:
     return leaf(type(x), x._data) if isinstance(x, Node) else x
 
 
-def _wrapped(x: Data, kind: type[Node] | None) -> Operand:
+def as_result(x: Data, kind: type[Node] | None) -> Operand:
     """Return a result of a replay as the function returns it: a node, a float or an array."""
     if kind is None:
         return x[()] if type(x) is np.ndarray and not x.ndim else x

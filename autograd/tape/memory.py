@@ -15,7 +15,7 @@ from autograd.typing import Array, DType, Shape
 from .program import Program, Spec, Step
 from .recording import Callback
 
-__all__ = ["Memory", "OutputPool", "spec_of"]
+__all__ = ["HELD_ONCE", "Memory", "OutputPool", "aligned", "most_holders", "spec_of"]
 
 CACHE_LINE = 64  # bytes
 
@@ -161,12 +161,12 @@ class OutputPool:
 
     def __call__(self) -> list[Array]:
         """Return arrays to which there is no other reference."""
-        if _most_holders(self.parts) > HELD_ONCE or _most_holders(self._whole) > HELD_ONCE + len(self.parts):
+        if most_holders(self.parts) > HELD_ONCE or most_holders(self._whole) > HELD_ONCE + len(self.parts):
             self.renew()
         return self.parts
 
 
-def _most_holders(arrays: list[Array]) -> int:
+def most_holders(arrays: list[Array]) -> int:
     """Return the largest reference count of the arrays in a list.
 
     The count depends on how the interpreter passes arguments, so the loop runs in C.
@@ -174,7 +174,7 @@ def _most_holders(arrays: list[Array]) -> int:
     return max(map(getrefcount, arrays))
 
 
-HELD_ONCE = _most_holders([np.empty(1)])
+HELD_ONCE = most_holders([np.empty(1)])
 
 
 def spec_of(specs: Sequence[Spec | None], value: int) -> Spec:

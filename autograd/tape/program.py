@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +67,8 @@ class Program:
         The names of the inputs.
     variables : sequence of Node
         The variables whose gradients are the results after the outputs.
+    replaced : mapping of Node to Node, optional
+        Nodes in whose place others are used, such as a parameter that is a part of an input.
 
     Attributes
     ----------
@@ -110,6 +112,7 @@ class Program:
         effects: Sequence[Node],
         names: Sequence[str] = (),
         variables: Sequence[Node] = (),
+        replaced: Mapping[Node, Node] | None = None,
     ) -> None:
         self.specs: list[Spec | None] = []
         self.constants: dict[int, object] = {}
@@ -119,8 +122,9 @@ class Program:
         own = {*effects, *[r for r in results[:outputs] if isinstance(r, Node)]}
         # The gradients from the last layer to the first, so that intermediate results are needed for a short time.
         roots = [r for r in (*effects, *results[:outputs], *reversed(results[outputs:])) if isinstance(r, Node)]
-        order = topological_order(*roots)
-        given = set(inputs)
+        order = topological_order(*roots) if replaced is None else _order_with(replaced, roots)
+        replaced = replaced or {}
+        given = {*inputs, *replaced}
         self.variables: list[Node] = [node for node in order if node.op is None and node not in given]
         number: dict[Node, int] = {}
         for node in (*inputs, *self.variables):
@@ -129,7 +133,9 @@ class Program:
         self.names: dict[int, str] = dict(enumerate([*names, *[x.name or "leaf" for x in self.variables]]))
         self._known: dict[Hashable, int] = {}
         for node in order:
-            if node.op is not None:
+            if node in replaced:
+                number[node] = number[replaced[node]]
+            elif node.op is not None:
                 number[node] = self._number(node, node.op, number)
             if node in own:  # the sort completes the first roots before it begins with the next
                 self.backward_from = len(self.steps)
@@ -189,6 +195,15 @@ class Program:
         last = {operand: i for i, step in enumerate(self.steps) for operand in step.operands}
         last.update(dict.fromkeys(self.results, len(self.steps)))
         return last
+
+
+def _order_with(replaced: Mapping[Node, Node], roots: Sequence[Node]) -> list[Node]:
+    """Return what the roots depend on if nodes are replaced by others, in topological order."""
+    order, used = topological_order(*replaced.values(), *roots), set(roots)
+    for node in reversed(order):
+        if node in used:
+            used.update([replaced[node]] if node in replaced else [a for a in node.args if isinstance(a, Node)])
+    return [node for node in order if node in used]
 
 
 class Constant:

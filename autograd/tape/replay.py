@@ -8,10 +8,11 @@ from typing import Any
 
 from autograd.backward import store
 from autograd.graph import Node
-from autograd.typing import Cotangent, Data, Operand
+from autograd.typing import Array, Cotangent, Data, Operand
 from autograd.variable import leaf
 
 from .executor import executor_for
+from .numpy_text import NumpyText
 from .program import Program
 
 __all__ = ["Replay"]
@@ -70,6 +71,11 @@ class Replay:
     def run(self, inputs: Sequence[Data]) -> Sequence[Data]:
         """Return the results for these inputs."""
         return self.executor.run(*inputs, *[x._data for x in self._leaves])
+
+    def run_into(self, targets: Sequence[Array], inputs: Sequence[Data]) -> Sequence[Data]:
+        """Write the results after the outputs into arrays, and return the outputs."""
+        assert isinstance(self.executor, NumpyText)  # floats are not trained by such programs
+        return self.executor.run_into(targets, *inputs, *[x._data for x in self._leaves])
 
     def store(self, gradients: Sequence[Cotangent], sources: Sequence[Operand]) -> None:
         """Add the gradients that `run` returned, or that were recorded, to those of the variables."""

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from optim.algorithms.line_search import Point, strong_wolfe
+from optim.checks import nonfinite
 from optim.flat_params import raw_gradient
-from optim.optimizer import Optimizer, nonfinite
+from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative
 from optim.trace import Trace
 from optim.typing import Array, Closure, Group, Parameter, Params, StateDict

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.optimizer import Optimizer, Terms, Update, descent_direction
+from optim.decay import descent_direction
+from optim.optimizer import Optimizer, Terms, Update
 from optim.options import Betas, Fraction, Inner, NonNegative, Positive, Whole
-from optim.typing import Array, Group, State
+from optim.typing import Array, Data, Group, State
 
 
 class ScheduleFree(Optimizer):
@@ -288,11 +289,11 @@ class Prodigy(Optimizer):
         return k * (m / (np.sqrt(v) + d_next * eps) + weight_decay * p), (m, v, s, p0)
 
 
-def beta3_of(betas: Betas, beta3: float | None) -> float:
+def beta3_of(betas: Betas, beta3: float | None) -> Data:
     """Return the decay rate of Prodigy's sums."""
     return betas[1] ** 0.5 if beta3 is None else beta3
 
 
-def step_size(d: float, t: int, lr: float, betas: Betas) -> float:
+def step_size(d: Data, t: int, lr: float, betas: Betas) -> Data:
     """Return Prodigy's step size, corrected for the bias of both averages."""
     return d * lr * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.checks import checked_array
+from optim.checks import checked_array, nonfinite
 from optim.flat_params import label, raw_gradient
-from optim.optimizer import Optimizer, nonfinite
+from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative, Portion
 from optim.trace import Trace
 from optim.typing import Array, Closure, Group, Parameter, StateDict

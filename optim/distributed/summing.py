@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from optim.flat_params import Buffer, check_gradient, check_unchanged, label, raw_gradient
+from optim.buffers import Buffer
+from optim.flat_params import check_gradient, check_unchanged, label, raw_gradient
 from optim.typing import Array, Comm, Parameter
 
 __all__ = ["GradientSum"]

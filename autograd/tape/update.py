@@ -1,0 +1,228 @@
+"""The recording of an optimizer's update: its rule, called with nodes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import Node, topological_order
+from autograd.tensor import Tensor
+from autograd.typing import Array, DType, Operand, Shape
+from autograd.value import Value
+from autograd.variable import leaf
+
+from .memory import HELD_ONCE, aligned, most_holders
+from .recording import Callback, Recording
+
+__all__ = ["Options", "RuleRecording", "Update", "scalars_of"]
+
+
+class RuleRecording(Recording):
+    """Records an optimizer's rule; a Python branch on scalars such as the step count is recorded as a decision.
+
+    Attributes
+    ----------
+    scalars : set of Node
+        Step counts, options and scalar states, the inputs of decisions.
+    decisions : dict of Node to bool
+        What the rule branched on, and the answers, which must be the same in a replay.
+    """
+
+    def __init__(self, other: Recording) -> None:
+        super().__init__(False, other)
+        self.scalars: set[Node] = set()
+        self.decisions: dict[Node, bool] = {}
+
+    def on_read(self, node: Node, how: str) -> None:  # type: ignore[override]
+        """Allow the truth value of a scalar, and remember it."""
+        if how.startswith("the truth") and node in scalars_of([node], self.scalars):
+            self.decisions[node] = bool(node._data)
+        else:
+            super().on_read(node, how)
+
+
+def scalars_of(roots: Sequence[Node], inputs: set[Node]) -> set[Node]:
+    """Return the inputs and all floats that are computed from inputs and constants alone."""
+    found = set(inputs)
+    for node in topological_order(*roots):
+        computed = node.op is not None and type(node._data) is float and not isinstance(node.op, Callback)
+        if computed and all(a in found for a in node.args if isinstance(a, Node)):
+            found.add(node)
+    return found
+
+
+class Options(dict[str, Any]):
+    """The options of a group for a recorded rule: floats are nodes, made when they are read; all others are guarded.
+
+    Attributes
+    ----------
+    group : dict
+        The options.
+    places : list of tuple
+        Name and index (None for a float) of every float that was read.
+    nodes : list of Value
+        The nodes in their place.
+    guards : dict of str to object
+        The other options that were read.
+    """
+
+    def __init__(self, group: dict[str, Any], scalars: set[Node]) -> None:
+        super().__init__()
+        self.group = group
+        self.places: list[tuple[str, int | None]] = []
+        self.nodes: list[Value] = []
+        self.guards: dict[str, object] = {}
+        self._scalars = scalars
+
+    def __missing__(self, name: str) -> Any:
+        value = self.group[name]
+        if isinstance(value, float):
+            value = self._node(value, name, None)
+        elif isinstance(value, tuple) and value and all(isinstance(x, float) for x in value):
+            value = tuple([self._node(x, name, i) for i, x in enumerate(value)])
+        else:
+            self.guards[name] = value
+        self[name] = value
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an option, or a default."""
+        return self[name] if name in self or name in self.group else default
+
+    def _node(self, x: float, name: str, index: int | None) -> Value:
+        node: Value = leaf(Value, float(x), False, name if index is None else f"{name}_{index + 1}")
+        self.places.append((name, index))
+        self.nodes.append(node)
+        self._scalars.add(node)
+        return node
+
+    def hold(self) -> bool:
+        """Return whether the guarded options are as they were when the rule was recorded."""
+        return all(self.group[name] == value for name, value in self.guards.items())
+
+    def floats(self) -> list[float]:
+        """Return the present values of `nodes`."""
+        group = self.group
+        return [group[name] if index is None else group[name][index] for name, index in self.places]
+
+
+class Update:
+    """The recorded update of one vector of parameters.
+
+    Parameters
+    ----------
+    flat : FlatParams
+        The parameters.
+    optimizer, options : Optimizer, Options
+        The rule and its options.
+    scalars : set of Node
+        The scalars of the recording.
+
+    Attributes
+    ----------
+    arrays, floats : list of Node
+        Inputs: the vector and the arrays of its state; the step count and the floats of its state.
+    new_arrays, new_floats : list
+        After the step: the parts of the vector and the arrays of its state; the floats of its state.
+    """
+
+    def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
+        self.flat, self.options = flat, options
+        self.vector: Tensor = leaf(Tensor, flat.read(), False, "parameters")
+        self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
+        self.arrays: list[Node] = [self.vector]
+        self.floats: list[Node] = [self.t]
+        self.states: list[tuple[Any, ...]] = []
+        given = optimizer.initialized(flat, options.group)
+        self._kinds: list[type] = [*map(type, given[0])]
+        self._spare: list[list[Array]] = []
+        of_all_blocks: dict[str, Node] = {}
+        for state in given:
+            parts: list[Any] = []
+            for name, part in zip(optimizer.state_names, state, strict=True):
+                if isinstance(part, np.ndarray):
+                    self.arrays.append(part := leaf(Tensor, part, False, name))
+                elif isinstance(part, float):
+                    if name not in of_all_blocks:
+                        self.floats.append(of_all_blocks.setdefault(name, leaf(Value, part, False, name)))
+                    part = of_all_blocks[name]
+                parts.append(part)
+            self.states.append(tuple(parts))
+        scalars.update(self.floats)
+
+    def views(self) -> dict[Node, Node]:
+        """Return the part of the vector that replaces each parameter in the program."""
+        views = dict(zip(self.flat.members, self.flat.viewed(self.vector), strict=True))
+        for p, view in views.items():
+            view.name = p.name
+        return views
+
+    def named_members(self) -> list[tuple[Node, str]]:
+        """Return each parameter and what messages call it."""
+        return list(zip(self.flat.members, self.flat.labels(), strict=True))
+
+    def terms(self, gradient: Operand) -> list[tuple[Any, ...]]:
+        """Return parameter, gradient, state, options and step count of every block."""
+        blocks = self.flat.blocks
+        parts = [(self.vector[b], gradient[b]) for b in blocks] if len(blocks) > 1 else [(self.vector, gradient)]
+        return [(p, g, state, self.options, self.t) for (p, g), state in zip(parts, self.states, strict=True)]
+
+    def record(self, optimizer: Any, gradient: Operand) -> None:
+        """Record the rule of every block."""
+        found = [(terms[2], optimizer.updated(*terms)) for terms in self.terms(gradient)]
+        self.new_arrays: list[Operand] = [q - update for _, (q, update, _) in found]
+        self.new_floats: list[Operand] = []
+        self._layout: list[list[tuple[int, int]]] = []  # of the new states: where each part is, and its index there
+        for old, (_, _, new) in found:
+            self.new_floats = []
+            row = []
+            for i, part in enumerate(new):
+                if part is None or part is old[i]:
+                    row.append((0, i))
+                elif isinstance(part, (Value, float)):
+                    self.new_floats.append(part)
+                    row.append((2, len(self.new_floats) - 1))
+                else:
+                    self.new_arrays.append(part)
+                    row.append((1, len(self.new_arrays) - 1))
+            self._layout.append(row)
+        arrays = [x._data if isinstance(x, Node) else x for x in self.new_arrays[len(found) :]]
+        self._floats = len(self.new_floats)
+        self._shapes: list[tuple[Shape, DType]] = [(a.shape, a.dtype) for a in arrays]
+
+    def forget(self) -> None:
+        """Drop the nodes of the recorded step, which keep its graph alive."""
+        self.options.clear()
+        del self.vector, self.t, self.arrays, self.floats, self.states, self.new_arrays, self.new_floats
+
+    def holds(self) -> bool:
+        """Return whether options and the parts of the state are of the recorded kinds."""
+        return [*map(type, self.flat.states[0])] == self._kinds and self.options.hold()
+
+    def given(self) -> list[Array]:
+        """Return the present vector and the arrays of its state."""
+        states = self.flat.states
+        return [self.flat.read(), *[part for state in states for part in state if isinstance(part, np.ndarray)]]
+
+    def given_floats(self) -> list[float]:
+        """Return the number of the next step, and the floats of the state."""
+        return [self.flat.t + 1.0, *[part for part in self.flat.states[0] if isinstance(part, float)]]
+
+    def targets(self) -> list[Array]:
+        """Return arrays for `new_arrays` to which there is no other reference."""
+        vector = self.flat.output()
+        free = next((arrays for arrays in self._spare if not arrays or most_holders(arrays) <= HELD_ONCE), None)
+        if free is None:
+            free = [aligned(math.prod(shape), dtype).reshape(shape) for shape, dtype in self._shapes]
+            self._spare = [*self._spare[-1:], free]
+        return [*([vector[b] for b in self.flat.blocks] if len(self.flat.blocks) > 1 else [vector]), *free]
+
+    def new_states(self, arrays: Sequence[Array], floats: Iterator[float]) -> list[tuple[Any, ...]]:
+        """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
+        own = list(itertools.islice(floats, self._floats))
+        sources = [(state, arrays, own) for state in self.flat.states]
+        return [tuple([source[kind][i] for kind, i in row]) for source, row in zip(sources, self._layout, strict=True)]

@@ -1,0 +1,375 @@
+"""Compare whole training steps, compiled into one program, with eager ones."""
+
+import copy
+
+import nn
+import numpy as np
+import optim
+import pytest
+from optim import lr_scheduler
+
+import autograd
+from autograd import RecordingError, Tensor, Value
+from autograd.extend import callback
+
+ELEMENTWISE = [
+    "SGD", "Momentum", "Signum", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "AdaBelief", "Yogi", "RMSprop",
+    "Adagrad", "Adadelta", "Ftrl", "Lion", "Rprop", "ASGD", "ScheduleFreeSGD", "ScheduleFreeAdamW", "Prodigy",
+]  # fmt: skip
+VARIANTS = [
+    ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ("SGD", {"momentum": 0.5, "dampening": 0.5, "maximize": True, "lr": 1e-3}), ("Adam", {"amsgrad": True}),
+    ("Adam", {"weight_decay": 0.1}), ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "eps_root": 1e-8}),
+    ("RMSprop", {"momentum": 0.9, "centered": True, "eps_root": 1e-3}), ("RAdam", {"betas": (0.9, 0.99)}),
+    ("ScheduleFreeSGD", {"warmup_steps": 7}), ("ScheduleFreeAdamW", {"warmup_steps": 5, "weight_decay": 0.1}),
+    ("ASGD", {"t0": 5.0, "weight_decay": 0.1}), ("Ftrl", {"l1": 0.01, "l2": 0.1, "lr": 0.1}),
+    ("Prodigy", {"safeguard_warmup": True, "weight_decay": 0.01}), ("Adagrad", {"lr_decay": 0.1}),
+]  # fmt: skip
+
+
+def data(rows=32, dtype=float):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 2)).astype(dtype)
+    return x, (x[:, :1] * x[:, 1:] > 0).astype(dtype)
+
+
+class Pair:
+    """Two equal models, one of which is trained by compiled steps."""
+
+    def __init__(self, name="Adam", dtype=float, groups=None, transform=None, **options):
+        self.models = [nn.MLP(2, [8, 8, 1], rng=0) for _ in range(2)]
+        for model in self.models:
+            for p in model.parameters():
+                p.data = p.data.astype(dtype)
+        groups = groups or (lambda model: model.parameters())
+        self.optimizers = [getattr(optim, name)(groups(model), **options) for model in self.models]
+        self.loss = nn.BCEWithLogitsLoss()
+        self.transform = transform
+        self.step = autograd.compile(self.compiled_loss, optimizer=self.optimizers[1], transform=transform)
+
+    def compiled_loss(self, x, y):
+        return self.loss(self.models[1](x), y)
+
+    def eager(self, x, y):
+        """Take an eager step and return its loss."""
+        model, optimizer = self.models[0], self.optimizers[0]
+        optimizer.zero_grad()
+        loss = self.loss(model(x), y)
+        loss.backward()
+        if self.transform is not None:
+            parameters = [p for p in model.parameters() if p.grad is not None]
+            for p, g in self.transform({p: p.grad for p in parameters}).items():
+                p.grad = g
+        optimizer.step()
+        return loss.item()
+
+    def check(self, steps, x, y, tolerance=1e-10):
+        """Compare some steps, and the states after them."""
+        for _ in range(steps):
+            assert self.step(x, y).item() == pytest.approx(self.eager(x, y), abs=tolerance)
+        self.check_states(tolerance / 100)
+
+    def check_states(self, tolerance=1e-12):
+        eager, compiled = [optimizer.state_dict() for optimizer in self.optimizers]
+        assert difference(eager, compiled) <= tolerance
+        assert difference(*[dict(model.state_dict()) for model in self.models]) <= tolerance
+
+
+def difference(a, b):
+    """Return the largest difference of two nests, which must have the same structure."""
+    assert type(a) is type(b), (a, b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        return max([difference(a[key], b[key]) for key in a], default=0.0)
+    if isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        return max([difference(x, y) for x, y in zip(a, b, strict=True)], default=0.0)
+    if isinstance(a, (str, bool, type(None))):
+        assert a == b
+        return 0.0
+    a, b = np.asarray(getattr(a, "data", a)), np.asarray(getattr(b, "data", b))
+    assert a.shape == b.shape
+    assert a.dtype == b.dtype
+    return float(np.max(abs(a - b), initial=0.0))
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_step_of_every_elementwise_optimizer_equals_eager_over_200_steps(name):
+    pair = Pair(name)
+    pair.check(200, *data())
+    assert 1 <= sum(map(len, pair.step._programs.values())) <= 2
+
+
+def test_list_of_elementwise_optimizers_is_complete():
+    classes = [kind for kind in vars(optim).values() if isinstance(kind, type) and issubclass(kind, optim.Optimizer)]
+    found = [kind.__name__ for kind in classes if kind.elementwise and hasattr(kind, "rule")]
+    assert sorted(found) == sorted(ELEMENTWISE)
+
+
+def test_step_in_single_precision_follows_eager():
+    for name in ELEMENTWISE:
+        pair = Pair(name, np.float32)
+        x, y = data(dtype=np.float32)
+        for _ in range(200):
+            assert pair.step(x, y).item() == pytest.approx(pair.eager(x, y), abs=1e-4)
+        assert {p.data.dtype for p in pair.models[1].parameters()} == {np.dtype(np.float32)}, name
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_step_with_options_equals_eager(name, options):
+    Pair(name, **options).check(30, *data())
+
+
+def test_step_with_groups_and_frozen_parameters_equals_eager():
+    def groups(model):
+        *rest, last = model.parameters()
+        rest[0].requires_grad = False
+        return [{"params": rest, "weight_decay": 0.1}, {"params": [last], "lr": 0.1, "betas": (0.5, 0.9)}]
+
+    pair = Pair("AdamW", groups=groups, lr=0.01)
+    pair.check(10, *data())
+    for model in pair.models:
+        parameters = list(model.parameters())
+        parameters[0].requires_grad, parameters[1].requires_grad = True, False
+    pair.check(10, *data())
+
+
+def test_step_of_vectors_longer_than_a_block_equals_eager(monkeypatch):
+    monkeypatch.setattr("optim.flat_params.BLOCK", 50)
+    for name in ("Adam", "NAdam", "Prodigy", "Ftrl"):
+        Pair(name).check(10, *data())
+
+
+def test_step_without_gradient_for_some_parameters_splits_vectors_like_eager():
+    pair = Pair("Adam")
+    unused = [Tensor([1.0, 2.0], requires_grad=True) for _ in range(2)]
+    for optimizer, p in zip(pair.optimizers, unused, strict=True):
+        optimizer.add_param_group({"params": [p]})
+    pair.check(5, *data())
+    assert unused[1].data.tolist() == [1.0, 2.0]
+
+
+def test_step_with_transform_clips_gradients_by_their_norm():
+    def clipped(gradients):
+        norm = sum((g * g).sum() for g in gradients.values()) ** 0.5
+        scale = np.minimum(0.1 / (norm + 1e-6), 1.0)
+        return {p: g * scale for p, g in gradients.items()}
+
+    Pair("SGD", lr=0.5, transform=clipped).check(20, *data())
+
+
+def test_step_sees_changed_options_loaded_states_and_assigned_data():
+    pair, (x, y) = Pair("Adam", lr=0.01), data()
+    pair.check(5, x, y)
+    for optimizer in pair.optimizers:
+        optimizer.param_groups[0]["lr"] = 0.1
+        optimizer.param_groups[0]["betas"] = (0.5, 0.6)
+    pair.check(5, x, y)
+    saved = [copy.deepcopy(optimizer.state_dict()) for optimizer in pair.optimizers]
+    pair.check(5, x, y)
+    for optimizer, state in zip(pair.optimizers, saved, strict=True):
+        optimizer.load_state_dict(state)
+    for model in pair.models:
+        for p in model.parameters():
+            p.data = p.data * 0.9
+    pair.check(5, x, y)
+    for optimizer in pair.optimizers:
+        optimizer.param_groups[0]["eps_root"] = 1e-3
+    pair.check(5, x, y)
+
+
+def test_eager_steps_between_compiled_ones_continue_the_same_state():
+    pair, (x, y) = Pair("NAdam"), data()
+    for k in range(12):
+        loss = pair.eager(x, y)
+        if k % 3:
+            assert pair.step(x, y).item() == pytest.approx(loss, abs=1e-12)
+        else:
+            pair.optimizers[1].zero_grad()
+            pair.compiled_loss(x, y).backward()
+            pair.optimizers[1].step()
+            pair.optimizers[1].zero_grad()
+    pair.check_states()
+
+
+def test_step_keeps_arrays_that_others_hold():
+    pair, (x, y) = Pair("Adam"), data()
+    held = []
+    for _ in range(6):
+        pair.step(x, y)
+        parameters = list(pair.models[1].parameters())
+        held.append([(p.data, p.data.copy()) for p in parameters])
+    for arrays in held:
+        for kept, expected in arrays:
+            np.testing.assert_array_equal(kept, expected)
+
+
+def test_step_leaves_grad_as_it_is():
+    pair, (x, y) = Pair("Adam"), data()
+    p = next(iter(pair.models[1].parameters()))
+    p.grad = np.full(p.shape, 7.0)
+    pair.step(x, y)
+    pair.step(x, y)
+    assert (p.grad == 7.0).all()
+    assert not pair.step(x, y).requires_grad
+
+
+@pytest.mark.parametrize("name", ["Adam", "LAMB"])
+def test_skip_nonfinite_changes_nothing_and_counts_the_step(name):
+    pair, (x, y) = Pair(name, skip_nonfinite=True), data()
+    pair.check(3, x, y)
+    bad = x.copy()
+    bad[0] = np.inf
+    for model in pair.models:
+        with np.errstate(all="ignore"):
+            before = [p.data for p in model.parameters()]
+    with np.errstate(all="ignore"):
+        pair.eager(bad, y)
+        pair.step(bad, y)
+    assert all(p.data is kept for p, kept in zip(pair.models[1].parameters(), before, strict=True))
+    assert pair.optimizers[1].skipped == 1
+    assert pair.optimizers[1].culprits == pair.optimizers[0].culprits
+    pair.check(3, x, y)
+
+
+def test_callback_that_raises_leaves_the_parameters_of_the_last_step():
+    pair, (x, y) = Pair("Adam"), data()
+    calls = []
+
+    def fail_at_third(value):
+        calls.append(value)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return 0.0
+
+    def loss(x, y):
+        value = pair.compiled_loss(x, y)
+        return value + callback(fail_at_third, value)
+
+    step = autograd.compile(loss, optimizer=pair.optimizers[1])
+    step(x, y)
+    step(x, y)
+    before, state = [p.data for p in pair.models[1].parameters()], pair.optimizers[1].state_dict()
+    with pytest.raises(KeyboardInterrupt):
+        step(x, y)
+    assert all(p.data is kept for p, kept in zip(pair.models[1].parameters(), before, strict=True))
+    assert difference(state, pair.optimizers[1].state_dict()) == 0.0
+    step(x, y)
+    for _ in range(3):
+        pair.eager(x, y)
+    pair.check_states()
+
+
+@pytest.mark.parametrize("name", ["LAMB", "NovoGrad", "Lookahead"])
+def test_optimizers_without_elementwise_rule_step_outside_of_the_program(name):
+    if name == "Lookahead":
+        pair = Pair("SGD", lr=0.1)
+        pair.optimizers = [optim.Lookahead(optimizer, k=2) for optimizer in pair.optimizers]
+        pair.step = autograd.compile(pair.compiled_loss, optimizer=pair.optimizers[1])
+    else:
+        pair = Pair(name)
+    pair.check(6, *data())
+    assert all(p.grad is None for p in pair.models[1].parameters())
+
+
+def test_values_are_trained_by_compiled_steps():
+    results = []
+    for compiled in (False, True):
+        w = Value(0.5)
+        optimizer = optim.Adam([w], lr=0.1)
+
+        def loss(x, w=w):
+            return (w * x - 1.0) ** 2
+
+        step = autograd.compile(loss, optimizer=optimizer) if compiled else None
+        for x in (1.0, 2.0, 3.0):
+            if step is not None:
+                step(x)
+                continue
+            optimizer.zero_grad()
+            loss(x).backward()
+            optimizer.step()
+        results.append(w.data)
+    assert results[0] == results[1]
+
+
+def test_optimizer_with_closure_is_refused_with_the_cure():
+    model = nn.Linear(2, 1, rng=0)
+    for make in (optim.LBFGS, lambda parameters: optim.SAM(optim.SGD(parameters))):
+        with pytest.raises(TypeError, match="pass optimizer.step\\(\\) a closure"):
+            autograd.compile(lambda x: model(x).sum(), optimizer=make(model.parameters()))
+
+
+def test_mistakes_are_refused_with_the_cure():
+    w, other = (Tensor([1.0], requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([other])
+    with pytest.raises(RuntimeError, match="no parameter of this SGD"):
+        autograd.compile(lambda x: (w * x).sum(), optimizer=optimizer)(np.ones(1))
+    with pytest.raises(RuntimeError, match="depends on no variable"):
+        autograd.compile(lambda x: (2.0 * x).sum(), optimizer=optimizer)(np.ones(1))
+    with pytest.raises(RecordingError):
+        autograd.compile(lambda x: (w * x).sum() if w.data > 0 else w, optimizer=optimizer)(np.ones(1))
+    with pytest.raises(TypeError, match="optimizer must be one of optim"):
+        autograd.compile(lambda x: x, optimizer="Adam")
+    with autograd.no_grad(), pytest.raises(RuntimeError, match="outside of no_grad"):
+        autograd.compile(lambda x: (other * x).sum(), optimizer=optimizer)(np.ones(1))
+
+
+@pytest.mark.parametrize("name", ["Adam", "RAdam", "ScheduleFreeSGD", "Prodigy", "LAMB"])
+def test_many_equals_one_step_a_call(name):
+    (x, y), pair = data(50), Pair(name)
+    rows = np.random.default_rng(1).permuted(np.tile(np.arange(50), (9, 1)), axis=1)[:, :16]
+    expected = [pair.eager(x[chosen], y[chosen]) for chosen in rows]
+    losses = pair.step.many(x, y, rows)
+    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-10)
+    pair.check_states()
+    short = np.arange(5)[None]
+    np.testing.assert_allclose(pair.step.many(x, y, short), [pair.eager(x[:5], y[:5])], rtol=0, atol=1e-10)
+    pair.check_states()
+
+
+def test_many_with_scheduler_changes_the_rate_of_every_step():
+    (x, y), pair = data(), Pair("SGD", lr=0.1, momentum=0.9)
+    schedules = [lr_scheduler.OneCycleLR(o, max_lr=0.5, total_steps=30) for o in pair.optimizers]
+    rows = np.tile(np.arange(32), (20, 1))
+    expected = []
+    for _ in rows:
+        expected.append(pair.eager(x, y))
+        schedules[0].step()
+    losses = np.concatenate([pair.step.many(x, y, part, scheduler=schedules[1]) for part in (rows[:7], rows[7:])])
+    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-10)
+    pair.check_states()
+    assert schedules[0].get_last_lr() == schedules[1].get_last_lr()
+
+
+def test_many_with_dropout_and_batch_norm_equals_one_step_a_call():
+    x, y = data()
+    rows = np.tile(np.arange(32), (5, 1))
+    found = []
+    for many in (True, False):
+        model = nn.Sequential(nn.Linear(2, 8, rng=0), nn.BatchNorm1d(8), nn.Dropout(0.5, rng=3), nn.Linear(8, 1, rng=1))
+        step = autograd.compile(lambda x, y, m=model: nn.MSELoss()(m(x), y), optimizer=optim.Adam(model.parameters()))
+        losses = step.many(x, y, rows).tolist() if many else [step(x[r], y[r]).item() for r in rows]
+        found.append((losses, {k: np.asarray(v) for k, v in model.state_dict().items()}))
+    assert difference(*found) == 0.0
+
+
+def test_many_checks_its_rows():
+    pair, (x, y) = Pair(), data()
+    for rows in (np.arange(3), np.zeros((2, 3))):
+        with pytest.raises(TypeError, match=r"rows must be a matrix of integers, \(steps, batch\)"):
+            pair.step.many(x, y, rows)
+    with pytest.raises(IndexError):
+        pair.step.many(x, y, np.array([[0, 32]]))
+    assert pair.step.many(x, y, np.zeros((0, 4), int)).shape == (0,)
+
+
+def test_source_of_a_step_shows_loss_gradient_and_update():
+    pair, (x, y) = Pair("Adam"), data()
+    with pytest.raises(RuntimeError, match="take a step before"):
+        pair.step.source()
+    pair.step(x, y)
+    source = pair.step.source()
+    assert "def replay(x, y, parameters, m, v, " in source
+    assert "weight_0 = " in source
+    assert "np.sqrt(" in source
