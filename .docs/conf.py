@@ -24,7 +24,7 @@ PAGES = (
 )  # fmt: skip
 FIRST = (  # these modules come first, the others in alphabetical order
     "autograd.value", "autograd.tensor", "autograd.backward", "autograd.transforms.functional",
-    "autograd.tape.compiled",
+    "autograd.tape.step",
     "autograd.explaining.explanation", "autograd.drawing.draw", "nn.module", "nn.layers.mlp", "nn.layers.linear",
     "nn.layers.activation",
     "nn.loss", "optim.algorithms.sgd", "optim.algorithms.adam",

@@ -11,7 +11,8 @@ from optimizer_problem import Parameter, array
 
 import optim
 from autograd import Tensor, Value
-from optim.flat_params import BLOCK, LINE, address, aligned
+from optim.buffers import LINE, address, aligned
+from optim.flat_params import BLOCK
 
 
 class WholeAdam(optim.Adam):

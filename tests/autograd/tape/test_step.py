@@ -2,15 +2,15 @@
 
 import copy
 
-import nn
 import numpy as np
-import optim
 import pytest
-from optim import lr_scheduler
 
 import autograd
+import nn
+import optim
 from autograd import RecordingError, Tensor, Value
 from autograd.extend import callback
+from optim import lr_scheduler
 
 ELEMENTWISE = [
     "SGD", "Momentum", "Signum", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "AdaBelief", "Yogi", "RMSprop",
@@ -296,7 +296,7 @@ def test_values_are_trained_by_compiled_steps():
 def test_optimizer_with_closure_is_refused_with_the_cure():
     model = nn.Linear(2, 1, rng=0)
     for make in (optim.LBFGS, lambda parameters: optim.SAM(optim.SGD(parameters))):
-        with pytest.raises(TypeError, match="pass optimizer.step\\(\\) a closure"):
+        with pytest.raises(TypeError, match=r"pass optimizer\.step\(\) a closure"):
             autograd.compile(lambda x: model(x).sum(), optimizer=make(model.parameters()))
 
 
