@@ -5,7 +5,6 @@ Predictions are the probabilities of classes, shape (n, classes), or the values 
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -161,7 +160,7 @@ def baselines(
     found["a linear model"] = _predictions(linear, dense(X_test), labels)
     if len(y) * max(X.shape[1], len(labels or ())) <= MOST_CELLS:
         try:
-            ensemble: Any = importlib.import_module("sklearn.ensemble")
+            from sklearn import ensemble  # type: ignore[import-untyped, import-not-found, unused-ignore]
         except ImportError:
             return found
         kind = ensemble.HistGradientBoostingRegressor if labels is None else ensemble.HistGradientBoostingClassifier

@@ -8,9 +8,9 @@ import numpy as np
 
 import optim
 from nn.module import Module
-from nn.typing import Leaf, Optimizer, State
+from nn.typing import Array, Leaf, Optimizer, State
 
-__all__ = ["SOLVERS", "batch_size", "default_rate", "solver"]
+__all__ = ["EMA", "SOLVERS", "batch_size", "default_rate", "solver"]
 
 # The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
@@ -136,3 +136,74 @@ class MuonAdamW:
         for name, part in self.parts.items():
             part.load_state_dict(state_dict[name])
         self.param_groups[:] = [group for part in self.parts.values() for group in part.param_groups]
+
+
+class EMA:
+    """An optimizer whose parameters, while it is in `eval` mode, are exponential moving averages over its steps.
+
+    ::
+
+        avg = d * avg + (1 - d) * p      with d = min(decay, (1 + t) / (10 + t)) in step t
+
+    `fit` switches the mode for validation and at the end, as for `ScheduleFreeAdamW`.
+
+    Parameters
+    ----------
+    inner : Optimizer
+        Updates the parameters.
+    decay : float
+        The largest decay rate of the average.
+
+    Examples
+    --------
+    >>> import nn
+    >>> model = nn.MLP(1, [1], rng=0)
+    >>> optimizer = EMA(solver("sgd", model), decay=0.9)
+    """
+
+    def __init__(self, inner: Optimizer, decay: float = 0.99) -> None:
+        self.inner = inner
+        self.decay: float = decay
+        self.param_groups: list[Any] = inner.param_groups
+        self.steps: int = 0
+        self.others: list[Array] = [p.data.copy() for p in self._parameters()]  # averages, or in eval mode parameters
+        self.training: bool = True
+
+    def _parameters(self) -> list[Any]:
+        return [p for group in self.inner.param_groups for p in group["params"]]
+
+    def zero_grad(self) -> None:
+        """Clear all gradients."""
+        self.inner.zero_grad()
+
+    def step(self, closure: Any = None) -> Any:
+        """Update the parameters, then their averages."""
+        value = self.inner.step(closure)
+        self.steps += 1
+        d = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        self.others = [d * a + (1 - d) * p.data for a, p in zip(self.others, self._parameters(), strict=True)]
+        return value
+
+    def train(self) -> None:
+        """Restore the parameters."""
+        self._switch(True)
+
+    def eval(self) -> None:
+        """Replace the parameters by their averages."""
+        self._switch(False)
+
+    def _switch(self, training: bool) -> None:
+        if training is not self.training:
+            for i, p in enumerate(self._parameters()):
+                p.data, self.others[i] = self.others[i], p.data.copy()
+            self.training = training
+
+    def state_dict(self) -> State:
+        """Return the averages and the state of the inner optimizer."""
+        return {"inner": self.inner.state_dict(), "steps": self.steps, "others": self.others, "training": self.training}
+
+    def load_state_dict(self, state_dict: State) -> None:
+        """Restore a `state_dict`."""
+        self.inner.load_state_dict(state_dict["inner"])
+        self.steps, self.training = int(state_dict["steps"]), bool(state_dict["training"])
+        self.others = [np.array(array) for array in state_dict["others"]]

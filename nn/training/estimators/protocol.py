@@ -1,4 +1,4 @@
-"""What scikit-learn expects of an estimator beyond `fit` and `predict`, without a dependency on it."""
+"""The interface that scikit-learn expects of an estimator beyond `fit` and `predict`, without a dependency on it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,10 @@ import importlib.util
 import numpy as np
 import pytest
 
+import nn
+from nn.functional import softmax
+from nn.training.attribution import attributions
+from nn.training.ensemble import Ensemble
 from nn.training.scores import (
     baselines,
     calibration,
@@ -109,3 +113,22 @@ def test_permutation_importance_ranks_columns_by_their_effect():
     assert found["c"] == (0.0, 0.0)
     assert found["a"][0] == pytest.approx(2 * 9 / 11, rel=0.15)
     assert 0 < found["a"][1] < 0.2
+
+
+def test_integrated_gradients_add_up_to_the_change_of_the_output():
+    model = nn.MLP(4, [16, 3], "tanh", rng=0)
+    x = RNG.normal(size=4)
+    product, integrated = attributions(model, x, output=2)
+    change = (model(x[None]).data - model(np.zeros((1, 4))).data)[0, 2]
+    assert integrated.sum() == pytest.approx(change, rel=1e-4)
+    slopes = [(model(x[None] + h).data - model(x[None] - h).data)[0, 2] / 2e-6 for h in 1e-6 * np.eye(4)[:, None]]
+    np.testing.assert_allclose(product, x * slopes, rtol=1e-5)
+
+
+def test_ensemble_averages_probabilities_of_classes():
+    members = [nn.MLP(4, [8, 3], rng=seed) for seed in range(3)]
+    x = RNG.normal(size=(5, 4))
+    ensemble = Ensemble(members, classify=True)
+    mean = np.mean([softmax(member(x).data, 1) for member in members], axis=0)
+    np.testing.assert_allclose(softmax(ensemble(x).data, 1), mean)
+    assert len(list(ensemble.parameters())) == 12
