@@ -223,11 +223,19 @@ class Module:
         """Yield the arrays of `named_buffers`."""
         return (array for _, array in self.named_buffers())
 
-    def _buffer_places(self, persistent_only: bool = False) -> Iterator[tuple[str, Module, str]]:
+    def _buffer_places(self) -> Iterator[tuple[str, Module, str]]:
         for path, module in self.named_modules():
-            for name, persistent in module._buffers.items():
-                if persistent or not persistent_only:
-                    yield f"{path}.{name}" if path else name, module, name
+            for name in module._buffers:
+                yield f"{path}.{name}" if path else name, module, name
+
+    def _buffer_entries(self, prefix: str = "") -> Iterator[tuple[str, Module, str]]:
+        """Yield (path, owner, name) for every persistent buffer that is not None, in every place of its module."""
+        for name, persistent in self._buffers.items():
+            if persistent and getattr(self, name) is not None:
+                yield f"{prefix}{name}", self, name
+        for name, thing in self._attributes():
+            if isinstance(thing, Module):
+                yield from thing._buffer_entries(f"{prefix}{name}.")
 
     def register_buffer(self, name: str, array: Array | None, persistent: bool = True) -> None:
         """Add an attribute that is not trained; it is part of `state_dict` if `persistent`."""
@@ -291,10 +299,7 @@ class Module:
     def state_dict(self) -> dict[str, Array]:
         """Return copies of all parameters and persistent buffers by path, with the keys and layout of PyTorch."""
         state = {path: _data_of(thing) for path, thing in self._entries()}
-        for path, owner, name in self._buffer_places(persistent_only=True):
-            if (array := getattr(owner, name)) is not None:
-                state[path] = np.array(array)
-        return state
+        return state | {path: np.array(getattr(owner, name)) for path, owner, name in self._buffer_entries()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, object], strict: bool = True, *, allow_nan: bool = False
@@ -322,12 +327,11 @@ class Module:
         TypeError
             If `state_dict` is not a mapping.
         """
-        current = self.state_dict()
-        arrays, result = checked_state(type(self).__name__, current, state_dict, strict, allow_nan)
+        arrays, result = checked_state(self, state_dict, strict, allow_nan)
         for path, thing in self._entries():
             if path in arrays:
                 _assign(thing, arrays[path])
-        for path, owner, name in self._buffer_places(persistent_only=True):
+        for path, owner, name in self._buffer_entries():
             if path in arrays:
                 setattr(owner, name, arrays[path])
         return result

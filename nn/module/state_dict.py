@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from autograd.extend import raw_data
 from nn.typing import Array
 from nn.validation import similar
 
-__all__ = ["LoadResult", "StateDictError", "checked_state"]
+if TYPE_CHECKING:
+    from . import Module
+
+__all__ = ["LoadResult", "StateDictError", "checked_state", "tied_names"]
 
 Arrays = dict[str, Array]
 
@@ -47,11 +50,12 @@ class LoadResult(NamedTuple):
 
 
 def checked_state(
-    owner: str, current: Arrays, given: Mapping[str, object], strict: bool, allow_nan: bool
+    module: Module, given: Mapping[str, object], strict: bool, allow_nan: bool
 ) -> tuple[Arrays, LoadResult]:
     """Return copies of the arrays to load, in the dtypes of the module; raise one error for all wrong keys."""
     if not isinstance(given, Mapping):
         raise TypeError(f"load_state_dict expected a mapping from names to arrays, got {type(given).__name__}")
+    current = module.state_dict()
     missing = [key for key in current if key not in given]
     unexpected = [key for key in given if key not in current]
     faults = [f"missing key {key!r} of shape {current[key].shape}" for key in missing] if strict else []
@@ -64,10 +68,23 @@ def checked_state(
                 arrays[key] = _fitted(given[key], mine, allow_nan)
             except (TypeError, ValueError) as error:
                 faults.append(f"{key!r}: {error}")
+    for key, first in tied_names(module).items():
+        if key in arrays and first in arrays and not np.array_equal(arrays[key], arrays[first], equal_nan=True):
+            faults.append(f"{key!r} has other values than {first!r}, but both are the same array of this module")
     if faults:
         lines = "\n  ".join(faults)
-        raise StateDictError(f"this state_dict does not fit {owner}, and nothing was loaded:\n  {lines}")
+        raise StateDictError(
+            f"this state_dict does not fit {type(module).__name__}, and nothing was loaded:\n  {lines}"
+        )
     return arrays, LoadResult(missing, unexpected)
+
+
+def tied_names(module: Module) -> dict[str, str]:
+    """Return the first key in the state dict of each array that has several, by each of its other keys."""
+    places: list[tuple[str, object]] = [(path, id(thing)) for path, thing in module._entries()]
+    places += [(path, (id(owner), name)) for path, owner, name in module._buffer_entries()]
+    first: dict[object, str] = {}
+    return {path: first[place] for path, place in places if first.setdefault(place, path) != path}
 
 
 def _fitted(given: object, mine: Array, allow_nan: bool) -> Array:

@@ -41,6 +41,44 @@ def test_safetensors_file_equals_the_file_of_torch(path):
     assert path.read_bytes() == (RECORDED / "torch_mlp.safetensors").read_bytes()
 
 
+class Tied(nn.Module):
+    """Two linear layers with one weight, and one batch normalization under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.b.weight = self.a.weight
+        self.one = self.two = nn.BatchNorm1d(3)
+
+
+def test_tied_weights_of_torch_are_loaded_under_all_their_names():
+    model = Tied()
+    weights = load_safetensors(RECORDED / "torch_tied.safetensors", model)
+    assert set(weights) == set(model.state_dict())
+    assert all(np.array_equal(weights[key], array) for key, array in model.state_dict().items())
+    assert model.b.weight is model.a.weight
+
+
+def test_tied_weights_are_written_once_with_their_names_in_the_metadata(path):
+    model = Tied()
+    save_safetensors(path, model, {"epoch": "3"})
+    with safetensors.safe_open(path, "np") as file:
+        assert set(file.keys()) == {"a.weight", "a.bias", "b.bias"} | {f"one.{name}" for name in model.one.state_dict()}
+        tied = {f"two.{name}": f"one.{name}" for name in model.one.state_dict()}
+        assert file.metadata() == {"epoch": "3", "b.weight": "a.weight", **tied}
+    other = Tied()
+    other.load_state_dict(load_safetensors(path))
+    assert np.array_equal(other.b.weight.data, model.a.weight.data)
+
+
+def test_tied_weights_are_loaded_from_any_one_of_their_names(path):
+    state, model = Tied().state_dict(), Tied()
+    del state["a.weight"], state["one.running_var"], state["two.running_mean"]
+    save_safetensors(path, state)  # without metadata
+    load_safetensors(path, model)
+    assert np.array_equal(model.a.weight.data, state["b.weight"])
+
+
 def test_bfloat16_is_read_as_the_same_value():
     w = load_safetensors(RECORDED / "torch_bfloat16.safetensors")["w"]
     assert w.dtype == np.float32

@@ -67,6 +67,25 @@ def test_shared_parameters_and_modules_are_reported_once_and_saved_everywhere():
     ]  # fmt: skip
 
 
+def test_buffers_of_shared_modules_are_saved_under_every_name():
+    norm = nn.BatchNorm1d(2)
+    model = nn.Sequential(norm, norm)
+    assert [name for name, _ in model.named_buffers()] == [f"0.{name}" for name, _ in norm.named_buffers()]
+    state = model.state_dict()
+    assert set(state) == {f"{i}.{name}" for i in range(2) for name in norm.state_dict()}  # as in PyTorch
+    model.load_state_dict({key: array + 1 for key, array in state.items()})
+    assert np.array_equal(norm.running_mean, [1.0, 1.0])
+
+
+def test_different_values_for_one_shared_parameter_are_refused():
+    layer = nn.Linear(1, 1, rng=0)
+    model = nn.Sequential(layer, layer)
+    state = model.state_dict()
+    state["1.bias"] = state["1.bias"] + 1.0
+    with pytest.raises(nn.StateDictError, match=r"'1\.bias' has other values than '0\.bias'"):
+        model.load_state_dict(state)
+
+
 def test_parameters_take_the_path_as_their_name():
     assert [p.name for p in mlp().parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
     named = nn.Linear(2, 2)
