@@ -41,17 +41,26 @@ def operand(a: Operand, op: Primitive) -> Data:
     shown = (
         f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"
     )
-    raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}")
+    cure = "; `.grad` is None until backward() is called" if a is None else ""
+    raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}{cure}")
 
 
 def _array_of(items: Sequence[object], op: Primitive) -> Array:
     """Return a list as an array; one that holds nodes or is ragged raises."""
     if any(isinstance(item, Node) and np.ndim(item._data) for item in items):
         raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
+    return _regular_array(items, op.name)
+
+
+def _regular_array(items: object, owner: str) -> Array:
     try:
-        return np.array(items)
+        return np.asarray(items)
     except ValueError as error:
-        raise ValueError(f"{op.name} got nested lists of unequal lengths, which make no array: {error}") from None
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            f"{owner}: nested lists of unequal lengths (ragged) do not form an array; pad or cut them to one length"
+        ) from None
 
 
 def _nan_or(compare: Callable[[float, float], float]) -> Callable[[float, float], float]:
@@ -234,7 +243,7 @@ def as_array(data: npt.ArrayLike | Node, dtype: npt.DTypeLike | None = None) -> 
         raise TypeError(
             "a Tensor holds an array, not nodes; use the node itself, its .detach(), or stack(...) of several"
         )
-    array = np.asarray(data)
+    array = _regular_array(data, "a Tensor")
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"a Tensor holds floats, integers or bools, not {type(data).__name__} of dtype {array.dtype}; join nodes "

@@ -20,6 +20,7 @@ from .module.hooks import Handle
 from .module.state_dict import LoadResult, StateDictError
 from .random import get_rng_state, manual_seed, set_rng_state
 from .show import graphs as _graphs  # noqa: F401  (registers modules with autograd.draw)
+from .validation import similar
 
 if TYPE_CHECKING:
     from . import exchange, training
@@ -51,7 +52,7 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f".{name}", __name__)
     if name in _LAZY:
         return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'nn' has no attribute {name!r}")
+    raise AttributeError(f"module 'nn' has no attribute {name!r}{similar(name, __all__)}")
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd.extend import raw_data
 from nn.typing import Array, ArrayLike, Metric, Operand
+from nn.validation import regular_array, similar
 
 __all__ = [
     "Metric", "accuracy", "confusion_matrix", "f1_score", "mean_absolute_error", "named", "predicted_classes",
@@ -55,7 +56,7 @@ def predicted_classes(output: Operand, output_kind: str | None = None) -> Array:
     array([[0, 1],
            [1, 1]])
     """
-    scores = np.asarray(raw_data(output))
+    scores = regular_array("output", raw_data(output))
     if output_kind not in THRESHOLDS:
         names = ", ".join(repr(name) for name in THRESHOLDS if name)
         raise ValueError(f"output_kind must be one of {names}, got {output_kind!r:.60}")
@@ -79,7 +80,7 @@ def _classes(
     output: Operand, target: Operand, output_kind: str | None, ignore_index: int | None
 ) -> tuple[Array, Array]:
     """Return predicted classes and target classes, of one row or label each."""
-    scores, true = np.asarray(raw_data(output)), np.asarray(raw_data(target))
+    scores, true = regular_array("output", raw_data(output)), regular_array("target", raw_data(target))
     if ignore_index is not None and true.ndim == 1 and true.dtype.kind in "iu" and len(true) == len(scores):
         kept = true != ignore_index
         scores, true = scores[kept], true[kept]
@@ -182,7 +183,7 @@ def confusion_matrix(output: Operand, target: Operand, classes: int | None = Non
            [0, 2]])
     """
     predicted, true = _classes(output, target, None, None)
-    scores = np.asarray(raw_data(output))
+    scores = regular_array("output", raw_data(output))
     if scores.dtype.kind == "f" and np.isnan(scores).any():
         raise ValueError("the output contains nan, which is not a class")
     columns = scores.shape[1] if scores.ndim == 2 else 0
@@ -228,7 +229,7 @@ def _f1_of_label(predicted: Array, true: Array) -> float:
 
 def _columns(output: Operand, target: Operand) -> tuple[Array, Array]:
     """Return predictions and targets of one shape."""
-    a, y = (np.asarray(raw_data(x), np.float64) for x in (output, target))
+    a, y = (regular_array("a metric", raw_data(x)).astype(np.float64) for x in (output, target))
     if a.shape != y.shape and a.size == y.size and len(a) == len(y):
         a = a.reshape(y.shape)
     if a.shape != y.shape:
@@ -361,7 +362,8 @@ def named(metrics: object) -> dict[str, Metric]:
 def _found(metric: object) -> Metric:
     if isinstance(metric, str):
         if metric not in BY_NAME:
-            raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(BY_NAME)}, or pass a function")
+            choices = f"; choose from {', '.join(BY_NAME)}, or pass a function"
+            raise ValueError(f"unknown metric {metric!r}{similar(metric, BY_NAME, choices)}")
         return BY_NAME[metric]
     if not callable(metric):
         raise TypeError(f"a metric must be a name or a function(output, target) -> float, got {metric!r:.60}")

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["checked_integer", "checked_range", "similar"]
+import numpy as np
+
+from nn.typing import Array
+
+__all__ = ["checked_integer", "checked_range", "regular_array", "similar"]
 
 
 def checked_range(
@@ -77,13 +81,33 @@ def checked_integer(owner: str, name: str, value: Any, low: int = 0) -> int:
     return int(value)
 
 
-def similar(word: object, known: Iterable[str], otherwise: str = "") -> str:
-    """Return a hint for an unknown word: the most similar known one, or `otherwise`.
+def regular_array(owner: str, thing: object) -> Array:
+    """Return a list or an array as an array; raise ValueError for a ragged list.
 
     Examples
     --------
-    >>> similar("men", ("mean", "sum"))
-    "; did you mean 'mean'?"
+    >>> regular_array("accuracy", [[1.0], [1.0, 2.0]])
+    Traceback (most recent call last):
+    ValueError: accuracy: nested lists of unequal lengths (ragged) do not form an array; pad or cut them to one length
     """
-    near = difflib.get_close_matches(str(word), list(known), 1)
-    return f"; did you mean {near[0]!r}?" if near else otherwise
+    try:
+        return np.asarray(thing)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(
+            f"{owner}: nested lists of unequal lengths (ragged) do not form an array; pad or cut them to one length"
+        ) from None
+
+
+def similar(word: object, known: Iterable[str], otherwise: str = "") -> str:
+    """Return a hint for an unknown word: the most similar known one in any case, or `otherwise`.
+
+    Examples
+    --------
+    >>> similar("men", ("mean", "sum")), similar("relu", ("ELU", "ReLU"))
+    ("; did you mean 'mean'?", "; did you mean 'ReLU'?")
+    """
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(str(word).lower(), names, 1)
+    return f"; did you mean {names[near[0]]!r}?" if near else otherwise

@@ -16,6 +16,7 @@ from .algorithms.sign import ASGD, Lion, Rprop
 from .algorithms.wrappers import SAM, Lookahead
 from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 from .optimizer import Optimizer
+from .options import suggestion
 
 if TYPE_CHECKING:
     from . import distributed
@@ -31,7 +32,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name == "distributed":  # not needed by scripts of one process
         return importlib.import_module(".distributed", __name__)
-    raise AttributeError(f"module 'optim' has no attribute {name!r}")
+    if hasattr(lr_scheduler, name):
+        raise AttributeError(f"module 'optim' has no attribute {name!r}: write optim.lr_scheduler.{name}")
+    raise AttributeError(f"module 'optim' has no attribute {name!r}: {suggestion(name, __all__)}")
 
 
 def __dir__() -> list[str]:

@@ -36,11 +36,11 @@ def suggestion(word: object, known: Iterable[str]) -> str:
     """Return the end of an error message: similar names, or all valid names."""
     import difflib  # takes 3 ms to load, and is needed for errors only
 
-    choices = list(known)
-    close = difflib.get_close_matches(str(word), choices, n=2, cutoff=0.6)
+    choices = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(str(word).lower(), choices, n=2, cutoff=0.6)
     if close:
-        return f"did you mean {' or '.join(repr(name) for name in close)}?"
-    return f"choose from {', '.join(choices)}"
+        return f"did you mean {' or '.join(repr(choices[name]) for name in close)}?"
+    return f"choose from {', '.join(choices.values())}"
 
 
 def checked(where: str, name: str, value: Any, hint: Any, interval: str = "(-inf, inf)") -> Any:

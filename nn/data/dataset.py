@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import Tensor, Value
 from nn.typing import Array, Batch, Index, Indexable, Operand, Rows
+from nn.validation import regular_array
 
 __all__ = ["BatchDataset", "Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
 
@@ -20,10 +21,7 @@ def as_array(data: Operand, name: str = "data") -> Array:
     """Return the data of an array, Tensor or list as an ndarray, without a copy if possible."""
     if isinstance(data, (Tensor, Value)):
         data = data.data
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"{name} is a ragged list ({error}); every row needs the same length") from None
+    array = regular_array(name, data)
     if array.dtype.kind not in "biufc":
         raise TypeError(
             f"{name} must hold numbers, but its dtype is {array.dtype.name}; encode text as class indices first, "

@@ -10,7 +10,7 @@ import autograd as ag
 from autograd import Node, Tensor, Value
 from autograd.extend import guard, raw_data
 from nn.typing import Operand
-from nn.validation import similar
+from nn.validation import regular_array, similar
 
 from .fused import mean_of_all
 
@@ -22,7 +22,7 @@ def as_operand(x: Operand) -> Operand:
     """Return `x` as a node, a numeric array or an array of `Value`s."""
     if isinstance(x, Node):
         return x
-    array = x if type(x) is np.ndarray else np.asarray(x)
+    array = x if type(x) is np.ndarray else regular_array("a layer or loss", x)
     kind = array.dtype.kind
     if kind not in "fiubO" or (kind == "O" and not all(isinstance(v, NUMBERS) for v in array.flat)):
         model = kind == "O" and any(map(callable, array.flat))  # np.asarray(model) contains its layers
@@ -83,7 +83,7 @@ def as_losses(x: Operand) -> Operand:
     """Return `x` as a Tensor or an array; a single `Value` becomes an array of one."""
     if isinstance(x, Tensor):
         return x
-    array = as_operand(np.asarray(x))
+    array = as_operand(regular_array("a layer or loss", x))
     return array if array.ndim or array.dtype != object else array.reshape(1)
 
 

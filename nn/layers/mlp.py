@@ -9,7 +9,7 @@ from nn.init import kaiming_normal_, lecun_normal_, xavier_uniform_, zeros_
 from nn.module import Module
 from nn.random import Rng, as_generator
 from nn.typing import DType, Initializer
-from nn.validation import checked_integer
+from nn.validation import checked_integer, similar
 
 from . import activation as activations
 from .container import Residual, Sequential
@@ -41,7 +41,8 @@ def _created(what: str, given: Choice, table: Constructors, *args: object) -> li
         raise TypeError(f"MLP: {what} must be a name, or a class that is called for each layer, got {given!r:.60}")
     constructor = table.get(given.lower().replace("_", "")) if isinstance(given, str) else given
     if constructor is None:
-        raise ValueError(f"MLP: unknown {what} {given!r}; choose from {', '.join(sorted(table))}")
+        choices = f"; choose from {', '.join(sorted(table))}"
+        raise ValueError(f"MLP: unknown {what} {given!r}{similar(given, table, choices)}")
     return [constructor(*args)]
 
 
@@ -64,7 +65,8 @@ def _initialize(layer: Linear, init: str | Initializer | None, activation: Modul
     elif callable(init) or init in INITIALIZERS:
         (init if callable(init) else INITIALIZERS[init])(layer.weight, rng=rng)
     else:
-        raise ValueError(f"MLP: unknown init {init!r}; choose from he, xavier, lecun, default, or pass a function")
+        choices = "; choose from he, xavier, lecun, default, or pass a function"
+        raise ValueError(f"MLP: unknown init {init!r}{similar(init, ['he', *INITIALIZERS, 'default'], choices)}")
     if layer.bias is not None:
         zeros_(layer.bias)
 

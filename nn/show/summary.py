@@ -122,7 +122,7 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: DType = N
     twin = copy.deepcopy(model).train()
     if dtype is None:
         dtype = next((p.dtype for p in twin.parameters() if hasattr(p, "dtype")), ag.get_default_dtype())
-    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in input_shape]
+    shapes = [_as_shape(s) for s in input_shape]
     outputs: dict[int, Operand] = {}
     for part in twin.modules():
         part.register_forward_hook(lambda module, args, output: outputs.update({id(module): output}))
@@ -133,6 +133,18 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: DType = N
     trainable = sum(int(np.size(p.data)) for p in model.parameters() if p.requires_grad)
     leaves = [outputs[id(m)] for m in twin.modules() if id(m) in outputs and not list(m.children())]
     return Summary(rows, trainable, sum(_bytes(output) for output in leaves) // BATCH)
+
+
+def _as_shape(given: object) -> tuple[int, ...]:
+    """Return the shape of one example as a tuple; raise TypeError for an array or a list of rows."""
+    lengths = given if isinstance(given, (tuple, list)) else (given,)
+    if not all(isinstance(n, (int, np.integer)) for n in lengths):
+        shape = np.shape(given.data if isinstance(given, ag.Node) else given)  # type: ignore[arg-type]
+        raise TypeError(
+            f"summary takes the shape of one example, got {type(given).__name__} of shape {shape}; write "
+            f"summary(model, {', '.join(map(str, shape[1:])) if len(shape) == 2 else shape[1:]})"
+        )
+    return tuple(map(int, lengths))
 
 
 def _row(path: str, module: Module, output: Operand, seen: set[int]) -> Row:

@@ -20,7 +20,7 @@ from nn.random import Rng
 from nn.ranks import shared
 from nn.typing import Array, Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, Operand, Operands, State
 
-__all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "weight_of"]
+__all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "nonfinite_input", "weight_of"]
 
 Item = TypeVar("Item")
 EVALUATION_BATCH = 1024  # rows; large enough for matrix products, small enough for memory
@@ -57,6 +57,26 @@ def split_batch(batch: Batch) -> tuple[Operands, Operand]:
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         raise ValueError("a batch must be (input, target): give the data set inputs and targets")
     return tuple(batch[:-1]), batch[-1]
+
+
+def nonfinite_input(batch: Batch) -> str:
+    """Return the fault and the cure of a batch whose inputs contain nan or inf; empty if they do not.
+
+    Examples
+    --------
+    >>> nonfinite_input((np.array([[1.0], [np.nan]]), np.zeros(2)))
+    '1 of 2 values of input 0 are nan or inf, the first at index (1, 0) of the batch: remove or fill these rows'
+    """
+    for i, part in enumerate(split_batch(batch)[0]):
+        array = np.asarray(raw_data(part))
+        wrong = ~np.isfinite(array) if array.dtype.kind == "f" else np.zeros(0)
+        if wrong.any():
+            place = tuple(int(k) for k in np.argwhere(wrong)[0])
+            return (
+                f"{np.count_nonzero(wrong)} of {array.size} values of input {i} are nan or inf, the first at index "
+                f"{place} of the batch: remove or fill these rows"
+            )
+    return ""
 
 
 def weight_of(loss: Loss, target: Operand) -> float:

@@ -22,7 +22,7 @@ from nn.module.modes import preserved_modes
 from nn.random import get_rng_state, set_rng_state
 from nn.typing import Examples, Loader, Loss, Optimizer, State
 
-from .evaluation import Totals, evaluate
+from .evaluation import Totals, evaluate, nonfinite_input
 from .history import History, Progress
 from .stepping import Schedules, Stepper
 
@@ -161,7 +161,8 @@ class Run:
             (module, module.training or not self.model.training) for module in self.model.modules()
         ]
         try:
-            with preserved_modes(self.model), Interrupt() as interrupt:
+            quiet = np.errstate(over="ignore", invalid="ignore")  # a loss of nan or inf is reported once
+            with preserved_modes(self.model), quiet, Interrupt() as interrupt:
                 self.notify("on_train_begin")
                 self._epochs(interrupt, save_to, display)
                 if self.stepper.interrupted(interrupt.pressed):
@@ -230,8 +231,9 @@ class Run:
                 self.schedules.advance(schedules, value)
             if value - value != 0.0:
                 self.stop(
-                    f"the loss is {value} in epoch {self.epoch}, step {self.step}: lower the learning rate, clip "
-                    "gradients, or scale the inputs; autograd.detect_anomaly() locates the operation"
+                    f"the loss is {value} in epoch {self.epoch}, step {self.step}: "
+                    f"{nonfinite_input(batch) or 'lower the learning rate, clip gradients, or scale the inputs'}; "
+                    "autograd.detect_anomaly() locates the operation"
                 )
             if stepper.ends(interrupt.pressed, bool(self.history.stopped), value):
                 return

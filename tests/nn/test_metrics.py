@@ -63,7 +63,8 @@ def test_errors_are_in_the_units_of_the_target():
         (lambda: metrics.r2_score([1.0], [1.0, 2.0]), ValueError, "shape"),
         (lambda: metrics.r2_score([], []), ValueError, "are empty"),
         (lambda: metrics.confusion_matrix([0, 3], [0, 1], classes=2), ValueError, "0 to 1"),
-        (lambda: metrics.named("acuracy"), ValueError, "choose from"),
+        (lambda: metrics.named("acuracy"), ValueError, "did you mean 'accuracy'"),
+        (lambda: metrics.named("depth"), ValueError, "choose from"),
         (lambda: metrics.named([3]), TypeError, "function"),
     ],
 )

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+import nn
+import optim
 from nn.validation import checked_integer, checked_range
 
 
@@ -46,3 +48,27 @@ def test_checked_integer_accepts_numpy_integers_from_the_bound_on():
 def test_checked_integer_of_another_type_raises_type_error(value):
     with pytest.raises(TypeError, match="f: n must be an integer, got"):
         checked_integer("f", "n", value)
+
+
+def test_ragged_lists_are_refused_with_the_cure():
+    ragged = [[1.0, 2.0], [1.0]]
+    for call in (
+        lambda: nn.Linear(2, 1)(ragged),
+        lambda: nn.MSELoss()(ragged, ragged),
+        lambda: nn.metrics.accuracy(ragged, [0, 1]),
+        lambda: nn.metrics.r2_score([1.0, 2.0], ragged),
+        lambda: nn.data.TensorDataset(ragged),
+    ):
+        with pytest.raises(ValueError, match=r"unequal lengths \(ragged\) do not form an array; pad or cut them"):
+            call()
+
+
+def test_unknown_names_of_a_package_suggest_the_known_one_in_any_case():
+    for call, said in (
+        (lambda: nn.relu, "'nn' has no attribute 'relu'; did you mean 'ReLU'"),
+        (lambda: nn.cross_entropy, "did you mean 'CrossEntropyLoss'"),
+        (lambda: optim.adam, "'optim' has no attribute 'adam': did you mean 'Adam'"),
+        (lambda: optim.StepLR, r"write optim\.lr_scheduler\.StepLR"),
+    ):
+        with pytest.raises(AttributeError, match=said):
+            call()

@@ -72,7 +72,7 @@ def test_no_axis_at_all():
         (lambda: nn.MLP(3, 4), TypeError, "4"),
         (lambda: nn.MLP(3, [4, -1]), ValueError, "-1"),
         (lambda: nn.MLP(3, [4, 2.0]), TypeError, "2.0"),
-        (lambda: nn.MLP(3, [4, 1], "rellu"), ValueError, "rellu.*choose from.*relu"),
+        (lambda: nn.MLP(3, [4, 1], "rellu"), ValueError, "rellu.*did you mean 'relu'"),
         (lambda: nn.MLP(3, [4, 1], nn.ReLU()), TypeError, "ReLU"),
         (lambda: nn.MLP(3, [4, 1], norm="group"), ValueError, "group"),
         (lambda: nn.MLP(3, [4, 1], init="best"), ValueError, "best"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nn
+from autograd import Tensor
 from nn.random import is_seeded
 
 
@@ -64,3 +65,14 @@ def test_summary_leaves_the_random_generator_as_it_was(monkeypatch):
     nn.summary(model, 3)
     assert nn.get_rng_state() == before
     assert not is_seeded()
+
+
+def test_summary_of_data_instead_of_a_shape_names_the_call():
+    for data, said in (
+        (np.ones((5, 3)), r"got ndarray of shape \(5, 3\); write summary\(model, 3\)"),
+        ([[1.0, 2.0, 3.0]], r"got list of shape \(1, 3\); write summary\(model, 3\)"),
+        (Tensor(np.ones((5, 2, 3))), r"got Tensor .* summary\(model, \(2, 3\)\)"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            nn.summary(mlp(), data)
+    assert nn.summary(mlp(), np.int64(3)).parameters == nn.summary(mlp(), [3]).parameters == 26

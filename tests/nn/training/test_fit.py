@@ -120,6 +120,20 @@ def test_batches_count_by_what_the_mean_of_the_loss_divides_by():
     np.testing.assert_allclose(found[3], found[2], rtol=1e-12)
 
 
+def test_divergence_is_reported_once_with_its_cause():
+    holes = X.copy()
+    holes[70, 1] = np.nan
+    for inputs, lr, said in (
+        (X, 1e9, "lower the learning rate, clip gradients"),
+        (holes, 0.01, r"1 of 288 values of input 0 are nan or inf, the first at index \(70, 1\) .*remove or fill"),
+    ):
+        model = nn.MLP(3, [8, 8, 1], rng=0)
+        data = nn.data.DataLoader(nn.data.TensorDataset(inputs, Y[:, None].astype(float)), 96)
+        with pytest.warns(RuntimeWarning, match=said) as caught:
+            quiet(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=lr), data, epochs=300)
+        assert len(caught) == 1
+
+
 def test_unknown_class_is_named_in_the_error_of_the_loss():
     model, _, optimizer = parts()
     with pytest.raises(IndexError, match=r"class index 5 in row \d is not in \[0, 2\)"):
