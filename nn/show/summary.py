@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 import autograd as ag
+from autograd.extend import raw_data
 from nn.module import Module
 from nn.random import fork_rng
 from nn.typing import DType, Operand
@@ -139,7 +140,7 @@ def _as_shape(given: object) -> tuple[int, ...]:
     """Return the shape of one example as a tuple; raise TypeError for an array or a list of rows."""
     lengths = given if isinstance(given, (tuple, list)) else (given,)
     if not all(isinstance(n, (int, np.integer)) for n in lengths):
-        shape = np.shape(given.data if isinstance(given, ag.Node) else given)  # type: ignore[arg-type]
+        shape = np.shape(raw_data(given))
         raise TypeError(
             f"summary takes the shape of one example, got {type(given).__name__} of shape {shape}; write "
             f"summary(model, {', '.join(map(str, shape[1:])) if len(shape) == 2 else shape[1:]})"
