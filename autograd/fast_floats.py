@@ -70,13 +70,15 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
             data = compute(x, y)
         except (ValueError, ArithmeticError):
             return function(self, other)  # the same again, with an error that names the operation
-        if not self._requires_grad or (current_mode() is not True and not _is_allowed()):
+        mode = current_mode()
+        notes = plain if mode is True else _notes(mode)
+        if notes is None or not self._requires_grad:
             return function(self, other)
         node: Any = new(kind)  # as in `_maker`, since a call costs a third of this
         node._data = data
         node._grad = 0.0
         node._requires_grad = True
-        node.notes = plain
+        node.notes = notes
         node.op = op
         node._x = self
         node._y = other
@@ -89,7 +91,7 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
 
 def _reflected_operator(kind: type[Any], function: Function, compute: Function) -> Callable[[Any, Any], Any]:
     """Return an operation of a constant and a float as an operator of the second operand."""
-    make = _maker(kind, PRIMITIVES[function.__name__])
+    make, plain = _maker(kind, PRIMITIVES[function.__name__]), kind.plain
 
     def apply(self: Any, other: Any) -> Any:
         if (type(other) is not float and type(other) is not int) or (other < 0 and function is ew.power):
@@ -99,16 +101,18 @@ def _reflected_operator(kind: type[Any], function: Function, compute: Function) 
             data = compute(other, y)
         except (ValueError, ArithmeticError):
             return function(other, self)
-        if self._requires_grad and (current_mode() is True or _is_allowed()):
-            return make(data, other, self, other, y)
-        return function(other, self)
+        mode = current_mode()
+        notes = plain if mode is True else _notes(mode)
+        if notes is None or not self._requires_grad:
+            return function(other, self)
+        return make(data, other, self, other, y, notes)
 
     return functools.update_wrapper(apply, function)
 
 
 def _method(kind: type[Any], function: Function, compute: Function) -> Callable[[Any], Any]:
     """Return an operation of one float as a method."""
-    make = _maker(kind, PRIMITIVES[function.__name__])
+    make, plain = _maker(kind, PRIMITIVES[function.__name__]), kind.plain
 
     def apply(self: Any) -> Any:
         x = self._data
@@ -116,29 +120,30 @@ def _method(kind: type[Any], function: Function, compute: Function) -> Callable[
             data = compute(x)
         except (ValueError, ArithmeticError):
             return function(self)
-        if self._requires_grad and (current_mode() is True or _is_allowed()):
-            return make(data, self, NOTHING, x, NO_PARAMS)
-        return function(self)
+        mode = current_mode()
+        notes = plain if mode is True else _notes(mode)
+        if notes is None or not self._requires_grad:
+            return function(self)
+        return make(data, self, NOTHING, x, NO_PARAMS, notes)
 
     return functools.update_wrapper(apply, function)
 
 
-def _is_allowed() -> bool:
-    """Return whether a watcher records operations and allows fast floats."""
-    mode = current_mode()
-    return isinstance(mode, Watch) and bool(mode) and mode.allows_fast_floats
+def _notes(mode: bool | Watch) -> Any:
+    """Return the notes of a new node while a watcher records operations; None if it must be notified of the node."""
+    return mode.float_notes if isinstance(mode, Watch) and mode else None
 
 
 def _maker(kind: type[Any], op: Primitive) -> Callable[..., Any]:
     """Return a function that makes a node of `op` from its value, its operands and their values."""
-    new, plain = object.__new__, kind.plain
+    new = object.__new__
 
-    def make(data: float, x: Any, y: Any, a: float, b: Any) -> Any:
+    def make(data: float, x: Any, y: Any, a: float, b: Any, notes: Any) -> Any:
         node: Any = new(kind)
         node._data = data
         node._grad = 0.0
         node._requires_grad = True
-        node.notes = plain
+        node.notes = notes
         node.op = op
         node._x = x
         node._y = y

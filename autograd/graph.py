@@ -72,6 +72,7 @@ class Notes(NamedTuple):
     name: str = ""
     hooks: tuple[Callable[[Any], Any], ...] = ()
     retains_grad: bool = False
+    recording: object = None  # by `compile`, in which a `Value` was computed
 
 
 class _Note(Generic[T]):

@@ -40,7 +40,7 @@ class Watch:
 
     grad_enabled: bool = True
     records_all: ClassVar[bool] = False  # whether operations without a gradient are recorded too
-    allows_fast_floats: ClassVar[bool] = False  # whether a `Value` may be made without calling `on_record`
+    float_notes: Any = None  # the notes of new `Value`s, which may then be made without calling `on_record`
 
     def __bool__(self) -> bool:
         return self.grad_enabled

@@ -44,7 +44,7 @@ class Elementwise(Primitive):
         try:
             return rule(y, *inputs, **params) if params else rule(y, *inputs)
         except (ValueError, ArithmeticError):
-            if type(y) is not float:
+            if type(y) is not float and (type(y) is not np.ndarray or y.ndim):
                 raise
             with np.errstate(all="ignore"):  # arrays of one element do not raise
                 return float(np.ravel(rule(*[np.array([value]) for value in (y, *inputs)], **params))[0])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import types
 import warnings
+import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +18,7 @@ from autograd.diagnostics.mistakes import check_root
 from autograd.graph import Node, topological_order
 from autograd.recording import NotReplayable, current_mode, is_recording, settled_mode, watching
 from autograd.transforms.nested import flatten, mapped
-from autograd.transforms.tracing import Recorded, is_transforming
+from autograd.transforms.tracing import Recorded, is_transforming, transforming
 from autograd.typing import Cotangent, Data, Function, Operand, Tree
 from autograd.variable import leaf
 
@@ -26,10 +29,31 @@ from .signature import Arguments, Key, as_input, signature_of
 
 __all__ = [
     "MOST_PROGRAMS", "MOST_VARIANTS", "Compiled", "as_result", "check_loss", "check_result", "copied", "has_variables",
+    "new_lock",
 ]  # fmt: skip
 
-MOST_PROGRAMS = 64  # cache keys; the oldest are dropped
+MOST_PROGRAMS = 64  # cache keys; the oldest are dropped.  As many recordings cause a warning
 MOST_VARIANTS = 8  # programs of one cache key, for different results of the guards
+
+
+_locks: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def new_lock() -> Any:
+    """Return a re-entrant lock, which is free in a forked process if another thread held it."""
+    lock = threading.RLock()
+    _locks.add(lock)
+    return lock
+
+
+def _reset_locks() -> None:
+    for lock in _locks:
+        if not lock._is_owned():
+            lock._at_fork_reinit()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_reset_locks)
 
 
 class Compiled(Recorded):
@@ -43,31 +67,29 @@ class Compiled(Recorded):
         functools.update_wrapper(self, function)
         self.function = function
         self._programs: dict[Key, list[_Call]] = {}
-        self._lock = threading.RLock()  # a program has one set of arrays to write into
-        self._is_running = self._has_warned = False
+        self._lock = new_lock()  # a program has one set of arrays to write into
+        self._recordings = 0
+        self._described: dict[str, str] = {}  # the arguments of the last recording
 
-    def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
+    def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the result of the function; accumulate the gradients of a loss in `.grad`."""
         mode = settled_mode()
         if is_transforming() or is_recording():  # the call is part of a larger computation
             return self._call(args, kwargs)
         if mode is not True and mode is not False:  # the watcher is notified of every operation
             return self._eagerly(args, kwargs)
+        if self._lock._is_owned():  # called by one of its own callbacks, whose program is writing into its arrays
+            return self._eagerly(args, kwargs)
         key, inputs, sources = signature_of(args, kwargs, mode)
         with self._lock:
-            if self._is_running:  # called by one of its own callbacks, whose program is writing into its arrays
-                return self._eagerly(args, kwargs)
             for program in self._programs.get(key, ()):
                 if program.holds():
-                    self._is_running = True
                     try:
                         return program(inputs, sources)
                     except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
                         # An error is raised again by the line that causes it.  Other calls succeed, such as those in
                         # which only the derivative of a float is infinite.
                         return self._eagerly(args, kwargs)
-                    finally:
-                        self._is_running = False
             return self._record(key, args, kwargs, sources)
 
     def __repr__(self) -> str:
@@ -75,8 +97,18 @@ class Compiled(Recorded):
         return f"<compiled {name}, programs recorded: {sum(map(len, self._programs.values()))}>"
 
     def __get__(self, instance: object, owner: type | None = None) -> Function:
-        """Return a method of `instance`, which is part of the cache key like other hashable arguments."""
-        return self if instance is None else types.MethodType(self, instance)
+        """Return the compiled method of `instance`, which keeps the programs and is freed with them."""
+        bound = self.function.__get__(instance, owner) if hasattr(self.function, "__get__") else None
+        if instance is None or not isinstance(bound, types.MethodType):  # a static method, for example
+            return self
+        if isinstance(instance, type) or not hasattr(instance, "__dict__"):  # part of the cache key
+            return types.MethodType(self, instance)
+        methods = vars(instance).setdefault("_compiled", _Methods())
+        if self in methods and methods[self].function.__self__ is not instance:  # a copy of another instance
+            methods = vars(instance)["_compiled"] = _Methods()
+        if self not in methods:
+            methods[self] = type(self)(bound)
+        return methods[self]  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.function,)  # a copy starts without programs
@@ -89,7 +121,13 @@ class Compiled(Recorded):
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Compute what a replay would, without one."""
-        result = self._call(args, kwargs)
+        try:
+            with transforming():  # other compiled functions are a part of this one, as they are of its programs
+                result = self._call(args, kwargs)
+        except NotReplayable as error:
+            raise RuntimeError(
+                f"a callback raised NotReplayable({error}) when the call was computed eagerly: raise it in replays only"
+            ) from error
         first = next(iter(flatten(result, dataclasses=True)[0]), None)
         if current_mode() and isinstance(first, Node) and has_variables(first):
             check_loss(first)
@@ -99,10 +137,14 @@ class Compiled(Recorded):
     def _record(self, key: Key, args: tuple[Tree, ...], kwargs: dict[str, Tree], sources: Sequence[Operand]) -> Tree:
         while len(self._programs) >= MOST_PROGRAMS and key not in self._programs:
             del self._programs[next(iter(self._programs))]
-            self._warn_of_recordings()
+        call = Arguments(self.function, args, kwargs)
+        self._recordings += 1
+        if self._recordings == MOST_PROGRAMS + 1:
+            self._warn_of_recordings(call, self._programs.get(key, ()))
+        self._described = call.described
         try:
             with uncollected():
-                program = _Call(self.function, Arguments(self.function, args, kwargs), bool(current_mode()))
+                program = _Call(self.function, call, bool(current_mode()))
         except NotReplayable:
             return self._eagerly(args, kwargs)
         kept = self._programs.setdefault(key, [])
@@ -110,17 +152,19 @@ class Compiled(Recorded):
         kept.append(program)
         return program.first_result(sources)
 
-    def _warn_of_recordings(self) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            name = getattr(self.function, "__name__", "a function")
-            warnings.warn(
-                f"{name} was recorded {MOST_PROGRAMS} times, which takes longer than computing it eagerly: each "
-                "combination of shapes and of arguments other than floats and arrays is recorded anew. Pass a "
-                "number that changes in each call as a float, and batches of few different sizes",
-                RuntimeWarning,
-                stacklevel=4,
-            )
+    def _warn_of_recordings(self, call: Arguments, variants: Sequence[_Call]) -> None:
+        """Warn that programs are hardly ever replayed, with what differs from the last recording."""
+        old, new = self._described, call.described.items()
+        changes = [f"{name} was {old.get(name, 'absent')}, now {text}" for name, text in new if text != old.get(name)]
+        reason = variants[-1].changed() if variants and not changes else ", ".join(changes) or "other arguments"
+        warnings.warn(
+            f"{getattr(self.function, '__name__', 'a function')} was recorded {MOST_PROGRAMS} times, which takes "
+            f"longer than computing it eagerly. What differs from the last recording: {reason}. A program is recorded "
+            "for each combination of shapes, of arguments other than floats and arrays, and of guarded state: pass a "
+            "number that changes in each call as a float, and batches of few different sizes",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
     def again(self, function: Function) -> Compiled:
         """Return another compiled function, such as a transform of this one."""
@@ -145,6 +189,13 @@ class Compiled(Recorded):
         return [program for programs in self._programs.values() for program in programs][-1].replay.executor.source
 
 
+class _Methods(dict[Compiled, Compiled]):
+    """The compiled methods of an instance; none in a copy or pickle of it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _Methods, ()
+
+
 class _Call:
     """A recorded call: its program, its guards, and the structure of its result."""
 
@@ -160,7 +211,10 @@ class _Call:
             if isinstance(loss, Node) and has_variables(loss):
                 check_loss(loss)
                 check_root(loss)
-                gradients = gradients_of(loss)
+                try:
+                    gradients = gradients_of(loss)
+                except (ValueError, ArithmeticError) as error:  # a derivative is infinite, which is no error for floats
+                    raise NotReplayable(str(error)) from error
         recording.refuse_draws()
         recording.refuse_outside(*outputs, *recording.effects)
         results = [*outputs, *gradients.values()]
@@ -172,6 +226,15 @@ class _Call:
         is_plain = not program.leaves and not any(node._requires_grad for node in call.nodes)
         self._kinds = [type(x) if isinstance(x, Node) and not is_plain else None for x in outputs]
         self._guards = recording.guards
+
+    def changed(self) -> str:
+        """Return in words what prevents a replay."""
+        if not self.replay.holds():
+            return "a variable has another shape, dtype, requires_grad or other hooks"
+        for function, args, answer in self._guards:
+            if (now := function(*args)) != answer:
+                return f"the guard {getattr(function, '__name__', function)} returned {answer!r:.60}, now {now!r:.60}"
+        return "callbacks raised NotReplayable, or another thread drew from `random` or `np.random`"
 
     def holds(self) -> bool:
         """Return whether the program is valid: variables and guards are as they were when it was recorded."""
@@ -203,10 +266,10 @@ class _Call:
 
 def check_result(y: Operand, path: str) -> None:
     """Raise if a replay cannot update a result."""
-    if not isinstance(y, (Node, np.ndarray, np.generic, float, int, str, bytes)):
+    if type(y) is not np.ndarray and not isinstance(y, (Node, np.generic, float, int, str, bytes)):
         raise RecordingError(
             f"{path} of a compiled function is a {type(y).__name__}, in which a replay cannot update values: "
-            "return nodes, alone or in lists, tuples, dicts and data classes"
+            "return nodes, arrays, numbers and strings, alone or in lists, tuples, dicts and data classes"
         )
 
 

@@ -7,6 +7,7 @@ import gc
 import math
 import pickle
 import random
+import threading
 from collections.abc import Hashable, Iterable, Iterator
 from typing import NoReturn
 
@@ -19,6 +20,7 @@ from autograd.operands import holds_objects
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten
 from autograd.typing import Cotangent, Data, Function, Operand, Operands, Rule, Tree
+from autograd.value import Value
 from autograd.variable import leaf
 
 __all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
@@ -67,7 +69,6 @@ class Recording(Watch):
     """
 
     records_all = True
-    allows_fast_floats = True
 
     def __init__(self, grad_enabled: bool = True, other: Recording | None = None) -> None:
         self.grad_enabled = grad_enabled
@@ -76,6 +77,8 @@ class Recording(Watch):
         self.guards: list[tuple[Function, tuple[Tree, ...], object]] = [] if other is None else other.guards
         self._answers: dict[Hashable, object] = {} if other is None else other._answers
         self._made: set[Node] = set() if other is None else other._made
+        self._is_alone: bool = threading.active_count() == 1 if other is None else other._is_alone
+        self.float_notes = Value.plain._replace(recording=object()) if other is None else other.float_notes
         # The states of the two global generators: when recording began, and after the last callback.
         self._generators: list[bytes] = [_global_generators()] * 2 if other is None else other._generators
 
@@ -97,6 +100,7 @@ class Recording(Watch):
             node = object.__new__(Node)
             make_leaf(node, None, False, "")
             set_operation(node, op, args, raw, {})
+            self._made.add(node)
         else:
             node = record(op, args, raw, {}, result)
         self.effects.append(node)
@@ -176,27 +180,33 @@ class Recording(Watch):
         return self.callback(call, (g,))
 
     def refuse_draws(self) -> None:
-        """Raise if something was drawn from `random` or `np.random` outside of `callback`, after taking it back."""
+        """Raise if something was drawn from `random` or `np.random` outside of `callback`, after taking it back.
+
+        If there were other threads, it may have been one of them: then nothing is taken back or recorded.
+        """
         first, now = self._generators
         if _global_generators() == now:
             return
+        if not self._is_alone:
+            raise NotReplayable("this or another thread drew from `random` or `np.random`")
         python, numpy = pickle.loads(first)  # noqa: S301  (our own bytes, of a moment ago)
         random.setstate(python)
         np.random.set_state(numpy)
         raise RecordingError(
             "the function drew from `random` or `np.random` while autograd.compile() records, and a replay would "
             "repeat the same values: draw in a callback, as in autograd.extend.callback(lambda: "
-            "np.random.normal(size=3)). If another thread has drawn, call again"
+            "np.random.normal(size=3))"
         )
 
     def on_record(self, op: Primitive, args: Operands, raw: tuple[Data, ...], node: Node) -> None:
-        """Remember what was computed during the recording; `Value`s may be computed without notice."""
+        """Store what was computed during the recording; `Value`s may have `float_notes` instead."""
         self._made.add(node)
 
     def refuse_outside(self, *roots: Operand) -> None:
-        """Raise if something depends on a Tensor that was computed before the recording began."""
+        """Raise if something depends on a node that was computed before the recording began."""
+        mark = self.float_notes.recording
         for node in topological_order(*[root for root in roots if isinstance(root, Node)]):
-            if node.op is not None and type(node._data) is np.ndarray and node not in self._made:
+            if node.op is not None and node.notes.recording is not mark and node not in self._made:
                 raise RecordingError(
                     f"{repr(node.name) if node.name else f'the result of {node.op.name}'} was computed outside of the "
                     "compiled function, which a replay would not repeat: compute it inside, or use a copy "

@@ -87,6 +87,8 @@ class Arguments:
         Their names in a program.
     args, kwargs : tuple, dict
         What the function is called with.
+    described : dict of str to str
+        For each argument by name the shape and dtype of an input, or the value of anything else.
     """
 
     args: tuple[Tree, ...]
@@ -96,10 +98,14 @@ class Arguments:
         leaves, _, rebuild = flatten((args, kwargs))
         self.names: list[str] = []
         self.nodes: list[Node] = []
+        self.described: dict[str, str] = {}
         given: list[Operand] = []
         for a, name in zip(leaves, _names(function, args, kwargs), strict=True):
             data = _input_data(a)
-            if data is not None:
+            if data is None:
+                self.described[name] = f"{a!r:.60}"
+            else:
+                self.described[name] = "a float" if type(data) is float else f"{data.dtype} of shape {data.shape}"
                 a = _input(data, a, name)
                 self.names.append(name)
                 self.nodes.append(a)

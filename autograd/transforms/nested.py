@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -51,8 +53,10 @@ def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[l
         keys, children = list(range(len(tree))), list(tree)
     elif isinstance(tree, np.ndarray) and tree.dtype == object:
         keys, children = list(np.ndindex(tree.shape)), list(tree.flat)
-    elif dataclasses and hasattr(type(tree), "__dataclass_fields__") and hasattr(tree, "__dict__"):
-        keys, children = list(vars(tree)), list(vars(tree).values())
+    elif dataclasses and is_dataclass(tree) and not isinstance(tree, type):
+        names = [field.name for field in fields(tree) if hasattr(tree, field.name)]
+        keys = list(dict.fromkeys([*names, *getattr(tree, "__dict__", ())]))
+        children = [getattr(tree, name) for name in keys]
     else:
         return [tree], [name], next
     parts = [
@@ -60,6 +64,8 @@ def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[l
     ]
     kind, rebuilders = type(tree), [part for _, _, part in parts]  # not the leaves, which it would keep alive
     shape = getattr(tree, "shape", ())
+    empty = copy.copy(tree) if isinstance(tree, dict) and kind is not dict else {}  # such as a defaultdict
+    empty.clear()
 
     def rebuild(fresh: Iterator[Operand]) -> Tree:
         built = [part(fresh) for part in rebuilders]
@@ -67,10 +73,14 @@ def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[l
             return _array_of(built, shape)
         if hasattr(kind, "__dataclass_fields__"):
             instance = object.__new__(kind)
-            instance.__dict__.update(zip(keys, built, strict=True))
+            for name, value in zip(keys, built, strict=True):
+                object.__setattr__(instance, name, value)  # also if it is frozen
             return instance
         if issubclass(kind, dict):
-            return dict(zip(keys, built, strict=True))
+            made = {} if kind is dict else copy.copy(empty)
+            for key, child in zip(keys, built, strict=True):
+                made[key] = child
+            return made
         return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields as arguments
 
     return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild

@@ -163,19 +163,20 @@ def test_a_fast_operation_that_fails_names_the_operation(operation, error, messa
 class Follower(Watch):
     """A watcher that counts the operations of which it is notified."""
 
-    def __init__(self, allows_fast_floats):
-        self.allows_fast_floats, self.count = allows_fast_floats, 0
+    def __init__(self, float_notes):
+        self.float_notes, self.count = float_notes, 0
 
     def on_record(self, op, args, raw, node):
         self.count += 1
 
 
-def test_fast_operations_notify_watchers_unless_they_allow_fast_floats():
+def test_fast_operations_notify_watchers_unless_they_give_notes():
     for allowed in (False, True):
-        with watching(Follower(allowed)) as follower:
+        with watching(Follower(Value.plain._replace(recording=1) if allowed else None)) as follower:
             pairs = list(operations(Value(0.5), CONSTANTS))
         assert follower.count == len(pairs) * (1 if allowed else 2)
         assert all((node._y is not TUPLES) == allowed for node, _ in pairs)
+        assert all((node.notes.recording == 1) == allowed for node, _ in pairs)
         assert all(node.requires_grad for node, _ in pairs)
         follower.grad_enabled = False
         with watching(follower):
