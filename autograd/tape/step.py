@@ -16,7 +16,7 @@ from autograd.recording import NotReplayable, settled_mode
 from autograd.transforms.nested import flatten
 from autograd.typing import Array, Function, Tree
 
-from .compiled import MOST_PROGRAMS, MOST_VARIANTS, Compiled
+from .compiled import MOST_PROGRAMS, MOST_VARIANTS, Compiled, new_lock
 from .recording import uncollected
 from .signature import Arguments, Key, signature_of
 from .step_program import StepProgram, Transform
@@ -52,15 +52,14 @@ class CompiledStep:
         functools.update_wrapper(self, function)
         self._programs: dict[Key, list[StepProgram]] = {}
         self._layout: int = -1
-        self._lock = threading.RLock()
-        self._is_running = False
+        self._lock = new_lock()
 
     def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
         """Take one step, and return the result of the function, before the step and without a gradient."""
         mode = settled_mode()
         if not mode:
             raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
-        if mode is not True or self._is_running or not _has_recordable_rule(self.optimizer):
+        if mode is not True or self._lock._is_owned() or not _has_recordable_rule(self.optimizer):
             return self._in_parts(args, kwargs)
         key, inputs, _ = signature_of(args, kwargs, True)
         with self._lock:
@@ -69,13 +68,10 @@ class CompiledStep:
                 self._layout = self.optimizer.layout
             for program in self._programs.get(key, ()):
                 if (scalars := program.scalars()) is not None:
-                    self._is_running = True
                     try:
                         return program(inputs, scalars)
                     except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
                         return self._in_parts(args, kwargs)  # raises the error again, or succeeds
-                    finally:
-                        self._is_running = False
             return self._record(key, args, kwargs)
 
     def _in_parts(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
