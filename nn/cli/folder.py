@@ -5,23 +5,34 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autograd import no_grad
 from nn import checkpoint
 from nn.checkpoint.files import write_text
-from nn.data.columns import Column, encode, read_cells
+from nn.data.cells import read_cells
+from nn.data.columns import Column, embedded_levels, encode, matched
+from nn.data.notation import MISSING
 from nn.functional import softmax
+from nn.layers.container import Sequential
 from nn.layers.mlp import MLP
+from nn.layers.tabular import ColumnEmbedding
 from nn.module import Module
 from nn.training.history import format_numbers
 from nn.typing import Array, Print, Settings
 
-__all__ = ["Trained", "load_run", "predict", "report"]
+__all__ = ["Trained", "as_json", "built", "diverged", "load_run", "predict", "report"]
+
+EMBEDDING_DIM = 8
 
 
 @dataclass
@@ -60,9 +71,31 @@ class Trained:
         )  # fmt: skip
 
 
-def built(inputs: int, outputs: int, settings: Settings) -> MLP:
+def built(columns: Sequence[Column], features: int, classes: Sequence[str] | None, settings: Settings) -> Module:
     """Return the untrained model of a run."""
-    return MLP(inputs, [*settings["hidden"], outputs], activation=settings["activation"], rng=int(settings["seed"]))
+    rng, levels = np.random.default_rng(int(settings["seed"])), embedded_levels(columns)
+    inputs = features + len(levels) * (EMBEDDING_DIM - 1)
+    outputs = 1 if classes is None else len(classes)
+    mlp = MLP(inputs, [*settings["hidden"], outputs], activation=settings["activation"], rng=rng)
+    return Sequential(ColumnEmbedding(levels, EMBEDDING_DIM, rng=rng), *mlp) if levels else mlp
+
+
+def diverged(result: Settings) -> bool:
+    """Return whether the loss of a run became nan or infinite."""
+    return str(result.get("stopped", "")).startswith("the loss is")
+
+
+def as_json(value: object, indent: int | None = 2) -> str:
+    """Return data as strict JSON, which has null for nan and infinity."""
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: plain(inner) for key, inner in part.items()}
+        if isinstance(part, list | tuple):
+            return [plain(inner) for inner in part]
+        return None if isinstance(part, float) and not math.isfinite(part) else part
+
+    return json.dumps(plain(value), indent=indent, allow_nan=False)
 
 
 def load_run(folder: Path) -> Trained:
@@ -82,9 +115,10 @@ def load_run(folder: Path) -> Trained:
     try:
         mean, std = saved["scale"]
         classes = saved["classes"]
-        model = built(len(mean), 1 if classes is None else len(classes), saved["settings"])
-        checkpoint.load(path, model)
         columns = [Column(**column) for column in saved["columns"]]
+        _check_size(path, saved["model"], [len(mean), *saved["settings"]["hidden"]])
+        model = built(columns, len(mean), classes, saved["settings"])
+        model.load_state_dict(saved["model"], allow_nan=True)
         shift, factor = saved["target_scale"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is a checkpoint, but not one of python -m nn train ({error})") from None
@@ -94,24 +128,46 @@ def load_run(folder: Path) -> Trained:
     )  # fmt: skip
 
 
+def _check_size(path: Path, weights: Mapping[str, Array], widths: Sequence[int]) -> None:
+    """Raise if a file has fewer weights than its settings claim, before a model of that size is built."""
+    claimed, found = sum(a * b for a, b in itertools.pairwise(widths)), sum(array.size for array in weights.values())
+    if claimed > found:
+        raise ValueError(f"{path} is damaged: its settings claim {claimed:,} weights, but it contains {found:,}")
+
+
 def predict(args: argparse.Namespace, out: Print) -> int:
     """Write a prediction for every row of a table: the class and its probabilities, or the value."""
     run = load_run(args.run)
-    table = read_cells(args.table, args.delimiter, False if args.no_header else None)
+    if diverged(run.result):
+        raise ValueError(
+            f"the model in {args.run} cannot predict, since {run.result['stopped']}; train again with a lower --lr"
+        )
+    expected = [column.name for column in run.columns] if run.settings["header"] else []
+    table = read_cells(
+        args.table, args.delimiter, args.header, encoding=args.encoding, expected=expected,
+        missing=run.settings.get("missing", MISSING),
+    )  # fmt: skip
     values = run.outputs(run.inputs(encode(table, run.columns)))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    for remark in filter(None, (column.remark(cells) for column, cells in matched(table, run.columns))):
+        sys.stderr.write(f"{remark}\n")
+    kept = {table.names[i]: table.columns[i] for i in map(table.position, args.keep)}
     if run.classes is None:
-        writer.writerow([run.target])
-        writer.writerows([[f"{value:.6g}"] for value in values])
+        predicted: dict[str, Sequence[Any]] = {run.target: values.tolist()}
     else:
-        writer.writerow([run.target, *(f"p({label})" for label in run.classes)])
-        for row in values:
-            writer.writerow([run.classes[int(np.argmax(row))], *(f"{share:.4f}" for share in row)])
+        predicted = {run.target: [run.classes[i] for i in values.argmax(1)]}
+        predicted |= {f"p({label})": values[:, i].tolist() for i, label in enumerate(run.classes)}
+    names = [*kept, *predicted]
+    rows = zip(*kept.values(), *predicted.values(), strict=True)
+    if args.json:
+        text = "".join(as_json(dict(zip(names, row, strict=True)), None) + "\n" for row in rows)
+    else:
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows([names, *rows])
+        text = stream.getvalue()
     if args.output is None:
-        out(text.getvalue().rstrip("\n"))
+        out(text.rstrip("\n"))
     else:
-        write_text(args.output, text.getvalue())
+        write_text(args.output, text)
         out(f"wrote {args.output}: {len(values)} predictions of {run.target}")
     return 0
 
@@ -121,7 +177,7 @@ def report(args: argparse.Namespace, out: Print) -> int:
     run = load_run(args.run)
     result, settings = run.result, run.settings
     if args.json:
-        out(json.dumps({"settings": settings, **result}, indent=2))
+        out(as_json({"settings": settings, **result}))
         return 0
     lines = [
         f"{result['task']} of {run.target} from {result['table']}, {result['rows']} rows, {len(run.columns)} columns",
@@ -129,6 +185,7 @@ def report(args: argparse.Namespace, out: Print) -> int:
         f"{settings['schedule']} schedule, {result['epochs']} epochs in {result['seconds']:.1f} s",
         "test: " + format_numbers(result["test"]),
     ]
+    lines += result.get("resumed", [])
     if result["stopped"]:
         lines.append(f"ended early: {result['stopped']}")
     lines.append("last epoch: " + format_numbers({key: values[-1] for key, values in run.history.items() if values}))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import optim
-from nn.data.csv_reader import parse_number
+from nn.data.columns import KINDS
+from nn.data.notation import parse_number
 from nn.layers import activation
 from nn.typing import Optimizer
 from nn.validation import checked_integer
@@ -24,10 +26,11 @@ OPTIMIZERS: dict[str, Any] = {
 }
 LARGE_RATE = ("sgd", "momentum", "adagrad")  # do not normalise the size of a step
 SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
-ACTIVATIONS = [name.lower() for name in activation.__all__]
+NO_ACTIVATION = ("GLU", "Threshold")  # halves the number of features; needs arguments
+ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACTIVATION]
 
 
-def scheduled(name: str, optimizer: Optimizer, epochs: int, steps: int) -> Any:
+def scheduled(name: str, optimizer: Optimizer | optim.lr_scheduler.Rates, epochs: int, steps: int) -> Any:
     """Return the argument `scheduler` of `fit` for a name in `SCHEDULES`."""
     total, s = epochs * steps, optim.lr_scheduler
     makers: dict[str, Callable[[], Any]] = {
@@ -93,11 +96,24 @@ def widths(text: str) -> list[int]:
     return found
 
 
+def kinds(text: str) -> dict[str, str]:
+    """Parse the kinds of columns, a JSON object or the name of a file that contains one."""
+    try:
+        if not text.lstrip().startswith("{"):
+            text = Path(text).read_text(encoding="utf-8-sig")
+        found = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is neither JSON nor a file of JSON ({error})") from None
+    if not isinstance(found, dict) or not all(isinstance(kind, str) for kind in found.values()):
+        raise argparse.ArgumentTypeError(f'{text[:60]!r} is not an object of names and kinds, as in {{"zip": "words"}}')
+    return found
+
+
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Show informative defaults, and the description without reflowing it."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        uninformative = action.default is None or action.default is False or action.default == []
+        uninformative = action.default is None or action.default is False or action.default in ([], {})
         return action.help if uninformative else super()._get_help_string(action)
 
 
@@ -129,20 +145,35 @@ def train_parser() -> argparse.ArgumentParser:
     return parser
 
 
-TRAIN = """Train on a CSV table with numeric and text columns, with or without missing values.
+TRAIN = """Train on a CSV table with numbers, dates and words, with or without missing values.
 
-The target column determines the task: classification for words or a few integers, else regression.  Missing values
-are replaced by the median, words become one 0/1 column each, and all is standardised by the training rows."""
+The target column determines the task: classification for words or a few integers, else regression.  Rows without a
+target, row numbers and identifiers are left out.  Missing numbers are replaced by the median of the training rows, up
+to ten different words become one 0/1 column each and more of them learned vectors, and dates become their parts.  One
+line per column says how it was understood; --columns prints these lines and ends."""
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--delimiter", help="the character between cells; default: detected")
+    add("--header", action=argparse.BooleanOptionalAction, help="whether the first line names the columns; default: "
+        "detected")  # fmt: skip
+    add("--encoding", help="the text encoding; default: UTF-8, UTF-16 or Windows-1252, detected")
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("table", help="the table: CSV with , ; tab | or space between cells, also .gz")
+    add("table", help="the table: CSV with , ; tab | or space between cells, also .gz; - reads standard input")
     add("--target", help="the column to predict, by name or position, or a file with that column; default: the last")
     add("--task", choices=("auto", "classification", "regression"), default="auto", help="the task")
     add("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out; repeatable")
-    add("--delimiter", help="the character between cells; default: detected")
-    add("--no-header", action="store_true", help="the first line contains data")
+    add("--kinds", type=kinds, default={}, metavar="JSON",
+        help='the kind of some columns, as in \'{"zip": "words", "day": "%%d/%%m/%%Y"}\', or a file of that: '
+        + ", ".join(KINDS))  # fmt: skip
+    add("--missing", type=lambda text: text.split(","), metavar="WORD,WORD", help="words for a missing value besides "
+        "the empty cell, '' for none; default: NA, NULL, NaN, None, ? and others")  # fmt: skip
+    add("--columns", action="store_true", help="print how each column is understood, and do not train")
+    _reading(parser)
     add("--hidden", type=widths, default="32,32", metavar="N,N", help="widths of hidden layers; empty: a linear model")
     several = "such as {}; an unknown name lists all"
     function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
@@ -169,10 +200,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
 def _predict(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("run", type=Path, help="the folder that train wrote")
-    add("table", help="rows to predict; columns are matched by name")
+    add("table", help="rows to predict, whose columns are matched by name; - reads standard input")
     add("-o", "--output", type=Path, help="output file; default: standard output")
-    add("--delimiter", help="the character between cells; default: detected")
-    add("--no-header", action="store_true", help="the first line contains data")
+    add("--keep", action="append", default=[], metavar="COLUMN", help="a column to copy to the output; repeatable")
+    add("--json", action="store_true", help="write a line of JSON per row instead of CSV")
+    _reading(parser)
 
 
 def _report(parser: argparse.ArgumentParser) -> None:

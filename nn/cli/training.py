@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,9 @@ import autograd
 from nn import metrics
 from nn.checkpoint.files import write_text
 from nn.data import Standardizer, train_test_split
-from nn.data.columns import Cells, Column, encode, encode_target, infer_columns, read_cells
+from nn.data.cells import Cells, Contents, read_cells
+from nn.data.columns import Column, embedded_levels, encode, encode_target, infer_columns
+from nn.data.notation import MISSING
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.show.plotting import confusion_figure, history_figure, saved, scatter_figure, svg
 from nn.training import EarlyStopping, History, fit
@@ -25,12 +25,14 @@ from nn.training.monitor import Monitor
 from nn.training.monitor.html_report import document, facts, monitored, table
 from nn.typing import Array, Figure, Print, Settings
 
-from .folder import Trained, built
+from .folder import Trained, as_json, built, diverged
 from .options import OPTIMIZERS, default_rate, scheduled
+from .resuming import Recipe, locked
 
 __all__ = ["train"]
 
 MIN_ROWS = 8
+MAX_LINES = 30  # of the columns of a table
 
 
 class Run:
@@ -47,47 +49,67 @@ class Run:
     # ---------------------------------------------------------------------------------------------- the data
 
     def read(self) -> None:
-        """Read the table, encode its columns, and split its rows."""
+        """Read the table, split its rows, encode its columns by the training rows, and report how."""
         args = self.args
-        table = read_cells(args.table, args.delimiter, False if args.no_header else None)
-        position = self._read_target(table)
-        dropped = {table.position(column) for column in args.drop}
-        if position in dropped:
+        table = self._cells(args.table)
+        position, cells = self._read_target(table)
+        if position is not None and position in map(table.position, args.drop):
             raise ValueError(f"{self.name!r} cannot be both the target and dropped")
-        chosen = [i for i in range(len(table.names)) if i != position and i not in dropped]
-        self.columns: list[Column]
-        self.notes: list[str]
-        self.columns, self.notes = infer_columns(table, chosen)
-        self.X = encode(table, self.columns)
-        if len(self.y) < MIN_ROWS:
-            raise ValueError(f"{args.table} has {len(self.y)} rows, but training, validation and test need {MIN_ROWS}")
-        kind = "regression" if self.classes is None else f"classification, {len(self.classes)} classes"
-        self.log(f"{args.table}: {len(self.y)} rows, {len(self.columns)} columns, {self.X.shape[1]} features")
-        self.log(f"target: {self.name!r} ({kind})")
-        for note in self.notes:
-            self.log(note)
-        self._split()
-
-    def _read_target(self, table: Cells) -> int | None:
-        """Read the target from a column or from a file of its own; return its position if it is a column."""
-        given, path, position = self.args.target, table.path, None
-        if given is not None and given not in table.names and _is_file(given):
-            other, path = read_cells(given), given
-            if len(other.names) != 1:
-                raise ValueError(f"{given} has {len(other.names)} columns; a file of targets must have one")
-            if len(other.rows) != len(table.rows):
-                raise ValueError(f"{given} has {len(other.rows)} rows, and {table.path} has {len(table.rows)}")
-            self.name = other.names[0] if other.header else "target"
-            cells, lines = other.column(0), other.lines
-        else:
-            position = len(table.names) - 1 if given is None else table.position(given)
-            self.name, cells, lines = table.names[position], table.column(position), table.lines
-        self.y, self.classes = encode_target(path, self.name, cells, lines, self.args.task)
-        if position == len(table.names) - 1 and self.classes and len(self.classes) == len(table.labels or ()):
+        kinds = {**args.kinds, **dict.fromkeys(args.drop, "left out")}
+        every = infer_columns(table, kinds, position)
+        target = infer_columns(cells, args.kinds if cells is table else {}, position or 0)[position or 0]
+        contents = cells.columns[position or 0]
+        present, self.y, labels = encode_target(cells.path, target, contents, args.task)
+        self.classes = labels or None
+        if table.labels and position == len(table.names) - 1 and len(labels) == len(table.labels):
             self.classes = table.labels
-        return position
+        if len(present) < MIN_ROWS:
+            raise ValueError(f"{args.table} has {len(present)} rows, but training, validation and test need {MIN_ROWS}")
+        self.rows = self._split()
+        used = [i for i, column in enumerate(every) if i != position and column.kind != "left out"]
+        if not used:
+            raise ValueError(f"{table.path}: no feature column is left beside the target")
+        for i in used:
+            every[i].fit(taken(table.columns[i], present[self.rows["train"]]))
+        self.columns: list[Column] = [every[i] for i in used]
+        self.X: Array = encode(table, self.columns)[present]
+        self.header = table.header
+        self.lines = [str(column) for i, column in enumerate(every) if i != position]
+        self._report(table, len(contents) - len(present))
 
-    def _split(self) -> None:
+    def _cells(self, path: str) -> Cells:
+        a = self.args
+        missing = MISSING if a.missing is None else a.missing
+        return read_cells(path, a.delimiter, a.header, encoding=a.encoding, missing=missing)
+
+    def _read_target(self, table: Cells) -> tuple[int | None, Cells]:
+        """Return the position of the target and its table, or None and the table in a file of its own."""
+        given = self.args.target
+        if given is None or given in table.names or not _is_file(given):
+            position = len(table.names) - 1 if given is None else table.position(given)
+            self.name = table.names[position]
+            return position, table
+        other = read_cells(given)
+        if len(other.names) != 1:
+            raise ValueError(f"{given} has {len(other.names)} columns; a file of targets must have one")
+        if len(other.lines) != len(table.lines):
+            raise ValueError(f"{given} has {len(other.lines)} rows, and {table.path} has {len(table.lines)}")
+        self.name = other.names[0] if other.header else "target"
+        return None, other
+
+    def _report(self, table: Cells, without: int) -> None:
+        encoding = "" if table.encoding == "utf-8" else f" ({table.encoding})"
+        kind = "regression" if self.classes is None else f"classification, {len(self.classes)} classes"
+        left_out = f"; {without} row{'s' * (without > 1)} without it left out" if without else ""
+        features = self.X.shape[1]
+        self.log(f"{table.path}{encoding}: {len(self.y)} rows, {len(self.columns)} columns, {features} features")
+        self.log(f"target: {self.name!r} ({kind}){left_out}")
+        shown = self.lines if self.args.columns else self.lines[:MAX_LINES]
+        more = len(self.lines) - len(shown)
+        self.log("\n".join([*shown, *([f"... and {more} more columns, shown by --columns"] if more else [])]))
+
+    def _split(self) -> dict[str, Array]:
+        """Return the rows for training, validation and test."""
         args, y = self.args, self.y
         if args.validation + args.test >= 0.9:
             raise ValueError(f"--validation {args.validation:g} and --test {args.test:g} leave too few rows to train")
@@ -96,22 +118,28 @@ class Run:
         rest, test = train_test_split(np.arange(len(y)), test_size=share[0], rng=args.seed, stratify=strata)
         strata = None if strata is None else y[rest]
         train, check = train_test_split(rest, test_size=share[1], rng=args.seed + 1, stratify=strata)
+        return {"train": train, "check": check, "test": test}
+
+    def prepare(self) -> None:
+        """Scale features and targets by the training rows, and create the model."""
+        args, y, train = self.args, self.y, self.rows["train"]
+        levels = embedded_levels(self.columns)
         scale = Standardizer(self.X[train])
+        if levels:  # indices
+            scale.mean[-len(levels) :], scale.std[-len(levels) :] = 0.0, 1.0
         shift, factor = (
             (float(np.mean(y[train])), float(np.std(y[train])) or 1.0) if self.classes is None else (0.0, 1.0)
         )
         target = y if self.classes is not None else ((y - shift) / factor)[:, None]
         self.parts: dict[str, tuple[Array, Array]] = {
-            name: (scale(self.X[rows]), target[rows])
-            for name, rows in (("train", train), ("check", check), ("test", test))
+            name: (scale(self.X[rows]), target[rows]) for name, rows in self.rows.items()
         }
-        self.test_rows = test
-        self.settings: dict[str, str | int | float | list[int]] = {
-            key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list)
+        self.test_rows = self.rows["test"]
+        self.settings: Settings = {
+            key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list | dict)
         }
-        self.settings["lr"] = args.lr or default_rate(args.optimizer)
-        outputs = 1 if self.classes is None else len(self.classes)
-        model = built(self.X.shape[1], outputs, self.settings)
+        self.settings |= {"lr": args.lr or default_rate(args.optimizer), "header": self.header}
+        model = built(self.columns, self.X.shape[1], self.classes, self.settings)
         self.trained: Trained = Trained(
             model, self.columns, self.name, self.classes, (scale.mean, scale.std), (shift, factor), self.settings
         )
@@ -120,23 +148,27 @@ class Run:
 
     def train(self) -> History:
         """Train, and restore the epoch with the best validation loss."""
+        self.prepare()
         args, model = self.args, self.trained.model
         self.loss: MSELoss | CrossEntropyLoss = MSELoss() if self.classes is None else CrossEntropyLoss()
+        steps = -(-len(self.parts["train"][0]) // args.batch_size)
+        recipe = Recipe(self.settings, [self.X, self.y, *self.rows.values()], steps)
+        if args.resume:
+            recipe.compare(args.out / "checkpoint.npz", args.lr)
         optimizer = OPTIMIZERS[args.optimizer](model.parameters(), lr=self.settings["lr"])
         self.monitor: Monitor = Monitor(model, optimizer)
-        steps = -(-len(self.parts["train"][0]) // args.batch_size)
-        self.log(f"{model!r}")
-        begin = time.perf_counter()
+        self.log("\n".join([f"{model!r}", *recipe.notes]))
         history = fit(
             model, self.loss, optimizer, self.parts["train"], validation=self.parts["check"], epochs=args.epochs,
-            scheduler=scheduled(args.schedule, optimizer, args.epochs, steps), callbacks=[self.monitor],
+            scheduler=scheduled(args.schedule, optimizer, args.epochs, steps), callbacks=[recipe, self.monitor],
             metrics="r2" if self.classes is None else "accuracy", batch_size=args.batch_size, rng=args.seed,
             clip_grad_norm=args.clip, l2=args.l2,
             early_stopping=EarlyStopping(args.epochs if args.patience is None else args.patience),
             checkpoint=args.out / "checkpoint.npz", resume=args.resume, log=args.out / "log.jsonl",
             progress="none" if args.quiet or args.json else "auto", compile=False if args.no_compile else None,
         )  # fmt: skip
-        self.seconds: float = time.perf_counter() - begin
+        self.seconds: float = sum(history.get("seconds", []))
+        self.notes: list[str] = recipe.notes
         self.trained.history = {key: list(values) for key, values in history.items()}
         return history
 
@@ -151,7 +183,7 @@ class Run:
             "table": str(self.args.table), "target": self.name, "rows": len(self.y),
             "task": "regression" if self.classes is None else "classification",
             "epochs": history.epochs, "seconds": round(self.seconds, 3), "stopped": history.stopped, "test": test,
-            "verdicts": verdicts, "summary": self.monitor.report().summary,
+            "verdicts": verdicts, "summary": self.monitor.report().summary, "resumed": self.notes,
         }  # fmt: skip
         self.trained.result = result
         return result
@@ -167,6 +199,8 @@ class Run:
             if history.epochs:
                 saved(history_figure(history), out / "curves.png")
                 written.append(out / "curves.png")
+            if diverged(self.trained.result):
+                return written
             result = self._result_figure()
             saved(result, out / "test.png")
             written.append(out / "test.png")
@@ -220,6 +254,11 @@ class Run:
         return table(["epoch", *history], [[str(i + 1), *(values[i] for values in history.values())] for i in some])
 
 
+def taken(contents: Contents, rows: Array) -> Contents:
+    """Return the cells of some rows."""
+    return contents[rows] if isinstance(contents, np.ndarray) else [contents[i] for i in rows]
+
+
 def _is_file(text: str) -> bool:
     try:
         return Path(text).is_file()
@@ -245,23 +284,26 @@ def make_folder(path: Path, make: bool = True) -> None:
 
 
 def train(args: argparse.Namespace, out: Print) -> int:
-    """Run the command; return its exit status."""
-    run = Run(args, (lambda text: None) if args.json or args.quiet else out)
+    """Run the command; return its exit status: 1 if the loss became nan or infinite, 130 after Ctrl-C."""
+    run = Run(args, out if args.columns else (lambda text: None) if args.json or args.quiet else out)
     make_folder(args.out, make=False)  # report a wrong name before a large table is read
     run.read()
+    if args.columns:
+        return 0
     make_folder(args.out)
-    history = run.train()
-    result = run.measure(history)
-    if not args.json:  # before the figures, which may take longer than the training
-        epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
-        test = format_numbers(result["test"])
-        out(f"on {len(run.test_rows)} test rows after {epochs} in {run.seconds:.1f} s: {test}")
-        run.log(str(run.monitor.report()))
-    written = run.write(history)
+    with locked(args.out, "training"):
+        history = run.train()
+        result = run.measure(history)
+        if not args.json:  # before the figures, which may take longer than the training
+            epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
+            test = format_numbers(result["test"])
+            out(f"on {len(run.test_rows)} test rows after {epochs} in {run.seconds:.1f} s: {test}")
+            run.log(str(run.monitor.report()))
+        written = run.write(history)
     if args.json:
-        out(json.dumps({**result, "files": [str(path) for path in written]}, indent=2))
+        out(as_json({**result, "files": [str(path) for path in written]}))
     else:
         out(f"wrote {args.out}/: " + ", ".join(path.name for path in written))
         if history.interrupted:
             out("to continue, repeat the command with --resume")
-    return 130 if history.interrupted else 0
+    return 130 if history.interrupted else 1 if diverged(result) else 0

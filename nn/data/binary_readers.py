@@ -92,7 +92,7 @@ def read_idx(path: FilePath) -> Array:
     array([5, 0, 4], dtype=uint8)
     """
     name = os.fspath(existing_file(path))
-    opened: Any = gzip.open if Path(path).suffix == ".gz" else open
+    opened: Any = gzip.open if Path(path).suffix.lower() == ".gz" else open
     try:
         with opened(path, "rb") as file:
             head = file.read(4)

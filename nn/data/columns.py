@@ -1,272 +1,365 @@
-"""Read the cells of a CSV file of unknown structure, infer the kind of each column, and encode it."""
+"""Decide how each column of a table is understood, and encode it as numbers.
+
+`infer_columns` determines the kind of each column from all rows, `Column.fit` its statistics from the training rows
+alone, and `encode` returns the features.  The command line and the estimators share these functions.
+"""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import itertools
-import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from nn.typing import Array, State
 
-from .csv_reader import MISSING, CSVOptions, CSVReader, parse_number, sorted_labels
+from .cells import Cells, Contents
+from .notation import BOOLEANS, class_indices, date_format, date_parser, number_parser
 
-__all__ = ["Cells", "Column", "encode", "encode_target", "infer_columns", "read_cells"]
+__all__ = ["KINDS", "Column", "embedded_levels", "encode", "encode_target", "infer_columns", "matched"]
 
-DELIMITERS = ",;\t| "
-DETECTION_LINES = 50
-MAX_LEVELS = 50  # distinct words in a column, each encoded as a column of its own
+KINDS = ("number", "boolean", "date", "words", "left out")
+MAX_ONE_HOT = 10  # columns of more distinct words are embedded
 MAX_CLASSES = 20  # integers with more distinct values are quantities
-
-
-@dataclass
-class Cells:
-    """The cells of a file as text.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    names : list of str
-        Names of the columns, unique; their positions, from 1, without a header.
-    rows : list of list of str
-        The cells of each row.
-    lines : list of int
-        The line of each row in the file.
-    header : bool
-        Whether the first line names the columns.
-    labels : list of str, optional
-        Names of the classes of the last column, from the first line of scikit-learn's files.
-    """
-
-    path: str
-    names: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-    header: bool
-    labels: list[str] | None = None
-
-    def position(self, column: str) -> int:
-        """Return the position of a column, given by name or by position from 1, or from the end as -1."""
-        if column in self.names:
-            return self.names.index(column)
-        try:
-            position = int(column)
-        except ValueError:
-            position = 0
-        if position and -len(self.names) <= position <= len(self.names):
-            return position - 1 if position > 0 else position + len(self.names)
-        shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
-        raise ValueError(f"{self.path} has no column {column!r}; its columns are {shown}")
-
-    def column(self, i: int) -> list[str]:
-        """Return the cells of a column."""
-        return [row[i] for row in self.rows]
-
-
-def read_cells(path: str, delimiter: str | None = None, header: bool | None = None) -> Cells:
-    """Read a CSV file of unknown structure as text.
-
-    Parameters
-    ----------
-    path : str
-        The file; ``.gz`` is decompressed.
-    delimiter : str, optional
-        The character between cells; by default that of ``, ; tab |`` and space which makes rows of equal length.
-    header : bool, optional
-        Whether the first line names the columns; by default whether it contains a word.
-
-    Returns
-    -------
-    Cells
-        The cells as text.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the file is missing, empty, or not a table; the message names file and line.
-    """
-    reader = CSVReader(path, CSVOptions(delimiter=delimiter or ","))
-    if delimiter is None:
-        reader = CSVReader(path, CSVOptions(delimiter=_detect_delimiter(reader)))
-    found = [(reader.line, row) for row in reader.cells() if any(row)]
-    if not found:
-        raise ValueError(f"{path}: the file is empty")
-    lines, rows = [line for line, _ in found], [row for _, row in found]
-    if any("\0" in cell for row in rows for cell in row):
-        raise ValueError(f"{path}: the file contains zero bytes, and is not text")
-    first, labels = rows[0], _class_names(rows)
-    if header is None:
-        header = labels is None and any(parse_number(cell) is None and cell not in MISSING for cell in first)
-    names = [name if name and header else str(i + 1) for i, name in enumerate(first)]
-    if labels is not None:
-        names = [f"x{i + 1}" for i in range(len(rows[1]) - 1)] + ["target"]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"{path}, line {lines[0]}: two columns are called {twice[0]!r}")
-    skip = int(header or labels is not None)
-    table = Cells(path, names, rows[skip:], lines[skip:], header, labels)
-    if not table.rows:
-        raise ValueError(f"{path}: the file has no rows after line {lines[0]}")
-    for row, line in zip(table.rows, table.lines, strict=True):
-        if len(row) != len(names):
-            raise ValueError(f"{path}, line {line}: this line has {len(row)} cells, and the first one has {len(names)}")
-    return table
-
-
-def _detect_delimiter(reader: CSVReader) -> str:
-    """Return the delimiter that splits most of the first lines into the same number of cells."""
-    try:
-        with reader.opened() as file:
-            lines = [line for line in itertools.islice(file, DETECTION_LINES) if line.strip()]
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error):
-        return ","  # reported when the cells are read
-
-    def score(delimiter: str) -> tuple[int, int]:
-        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)] or [1]
-        usual = max(set(widths), key=widths.count)
-        return (widths.count(usual) if usual > 1 else 0, -DELIMITERS.index(delimiter))
-
-    best = max(DELIMITERS, key=score)
-    return best if score(best)[0] else ","
-
-
-def _class_names(rows: list[list[str]]) -> list[str] | None:
-    """Return the class names of a file that begins with its counts: ``150,4,setosa,versicolor,virginica``."""
-    first = rows[0]
-    if len(rows) < 2 or len(first) < 3 or not (first[0].isdigit() and first[1].isdigit()):
-        return None
-    return first[2:] if (int(first[0]), int(first[1])) == (len(rows) - 1, len(rows[1]) - 1) else None
-
-
-# ----------------------------------------------------------------------------------------------------- encoding
+MIN_MISSING = 5  # missing values in the training rows that justify a column of their own
+MIN_VALUES = 10  # distinct numbers in a column in which at most MAX_ODD words stand for a missing value
+MAX_ODD = 2
+IDENTIFIER = re.compile(r"(.*[\W_])?(id|uuid|guid|index|idx|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|#|\d*")
+PARTS: dict[str, Callable[[Array], Array]] = {  # of a date, from its days since 1970-01-01
+    "days": lambda days: days,
+    "month": lambda days: days.astype("M8[D]").astype("M8[M]").astype(int) % 12 + 1.0,
+    "day": lambda days: (days.astype("M8[D]") - days.astype("M8[D]").astype("M8[M]")).astype(int) + 1.0,
+    "weekday": lambda days: (np.floor(days) + 3) % 7,
+    "hour": lambda days: 24 * (days % 1),
+}
 
 
 @dataclass
 class Column:
-    """A column and its encoding: numeric, or words as one column of 0 and 1 per level.
+    """A column of a table and its encoding.
 
     Attributes
     ----------
     name : str
         The name of the column.
-    fill : float, optional
-        The replacement of missing values in a numeric column: the median.
-    levels : list of str, optional
-        The distinct words in a column of words; "" stands for a missing one.
+    kind : {'number', 'boolean', 'date', 'words', 'left out'}
+        A number is one feature, a boolean is 0 or 1, a date becomes its varying `parts`, and words one feature of 0
+        and 1 each, or beyond `MAX_ONE_HOT` of them the index of an embedding.
+    notation : str
+        The decimal separator of numbers, or the format of dates.
+    note : str
+        Why the column was left out, or which words were read as missing values.
+    missing : int
+        The number of missing values in the table.
+    fill : float
+        The replacement of missing numbers and dates: the median.
+    flag : bool
+        Whether a further feature is 1 where the value is missing.
+    levels : list of str
+        The distinct words, where "" stands for a missing one.  Rare and unknown words share one further level.
+    rare : int
+        The number of rare words.
+    parts : list of str
+        The parts of a date that vary.
     """
 
     name: str
-    fill: float | None = None
-    levels: list[str] | None = None
+    kind: str = "number"
+    notation: str = "."
+    note: str = ""
+    missing: int = 0
+    fill: float = 0.0
+    flag: bool = False
+    levels: list[str] = field(default_factory=list)
+    rare: int = 0
+    parts: list[str] = field(default_factory=list)
 
-    def encode(self, cells: Sequence[str], where: str, lines: Sequence[int]) -> Array:
-        """Return the cells as an array with one or several columns; a word that is not a level is 0 in all."""
-        if self.levels is not None:
-            levels = {level: i for i, level in enumerate(self.levels)}
-            places = np.array([levels.get("" if cell in MISSING else cell, -1) for cell in cells], int)
-            return np.asarray(places[:, None] == np.arange(len(levels)), float)
-        values = [self.fill if cell in MISSING else parse_number(cell) for cell in cells]
-        if None in values:
-            i = values.index(None)
-            raise ValueError(
-                f"{where}, line {lines[i]}, column {self.name!r}: {cells[i][:40]!r} is not a finite number"
+    @property
+    def embedded(self) -> bool:
+        """Whether the feature is the index of an embedding, from 0 for unknown words to the number of levels."""
+        return self.kind == "words" and len(self.levels) > MAX_ONE_HOT
+
+    def parse(self, cells: Contents) -> Array:
+        """Return the cells as floats, with nan for those that are missing, infinite or of another kind."""
+        if isinstance(cells, np.ndarray):
+            values = cells.astype(float)
+        else:
+            read = self._reader()
+            found = {cell: read(cell) for cell in set(cells)}
+            values = np.array([found[cell] for cell in cells], float)
+        values[np.isinf(values)] = np.nan
+        return values
+
+    def _reader(self) -> Callable[[str], float | None]:
+        if self.kind == "boolean":
+            words = {word: value for pair in BOOLEANS for word, value in pair.items()}
+            return lambda cell: words.get(cell.lower())
+        return date_parser(self.notation) if self.kind == "date" else number_parser(self.notation)
+
+    def fit(self, cells: Contents) -> None:
+        """Determine the statistics of the encoding from the training rows."""
+        if self.kind == "words":
+            counts = Counter(_texts(cells))
+            least = _rarely(len(cells))
+            self.levels = sorted(word for word, count in counts.items() if count >= least)
+            self.rare = len(counts) - len(self.levels)
+        elif self.kind != "left out":
+            values = self.parse(cells)
+            present = values[~np.isnan(values)]
+            self.fill = float(np.median(present)) if len(present) else 0.0
+            self.flag = len(values) - len(present) >= MIN_MISSING
+            if self.kind == "date":
+                varying = [name for name, part in PARTS.items() if len(present) and np.ptp(part(present)) > 0]
+                self.parts = varying or ["days"]
+
+    def encode(self, cells: Contents) -> Array:
+        """Return the features of a column, shape (n, features)."""
+        if self.kind == "words":
+            places = {word: i for i, word in enumerate(self.levels, 1)}
+            index = np.array([places.get(cell, 0) for cell in _texts(cells)], int)
+            first = 0 if self.rare else 1
+            return np.asarray(
+                index[:, None] if self.embedded else index[:, None] == np.arange(first, len(places) + 1), float
             )
-        return np.array(values, float)[:, None]
+        values = self.parse(cells)
+        absent = np.isnan(values)
+        filled = np.where(absent, self.fill, values)
+        features = [PARTS[part](filled) for part in self.parts] if self.kind == "date" else [filled]
+        return np.stack([*features, *([absent.astype(float)] if self.flag else [])], 1)
+
+    def remark(self, cells: Contents) -> str:
+        """Return which cells of new rows are missing or were not seen in training, "" if there are none."""
+        texts = _texts(cells)
+        if self.kind == "words":
+            known = {"", *self.levels}
+            strange = [cell for cell in texts if cell not in known]
+            treated = "treated as a rare word" if self.rare or self.embedded else "ignored"
+            missing = texts.count("") if "" not in self.levels else 0
+        else:
+            absent = np.isnan(self.parse(cells))
+            strange = [cell for cell, gone in zip(texts, absent, strict=True) if gone and cell]
+            treated, missing = f"not a {self.kind}, {self._filled()}", texts.count("")
+        found = [f"{missing} missing value{'s' * (missing > 1)}, {self._filled()}"] if missing else []
+        if strange:
+            examples = ", ".join(repr(cell[:40]) for cell in list(dict.fromkeys(strange))[:3])
+            found.append(f"{len(strange)} unknown value{'s' * (len(strange) > 1)} ({examples}), {treated}")
+        return f"column {self.name!r}: {'; '.join(found)}" if found else ""
+
+    def _filled(self) -> str:
+        if self.kind == "words":
+            return "a level of their own" if "" in self.levels else "encoded as unknown"
+        shown = "the median date" if self.kind == "date" else f"the median, {self.fill:g}"
+        return f"replaced by {shown}{' and marked by a feature' if self.flag else ''}"
+
+    def __str__(self) -> str:
+        details = {
+            "number": ["decimal comma"] if self.notation == "," else [],
+            "date": [self.notation, ", ".join(self.parts)],
+            "words": [
+                f"{len(self.levels)} levels" + (f" and {self.rare} rare ones" if self.rare else ""),
+                "embedded" if self.embedded else "one-hot",
+            ],
+        }.get(self.kind, [])
+        said = [", ".join([self.kind, *details]), *([self.note] if self.note else [])]
+        if self.missing and self.kind != "left out":
+            said.append(f"{self.missing} missing value{'s' * (self.missing > 1)}, {self._filled()}")
+        return f"column {self.name!r}: {'; '.join(said)}"
 
     def state_dict(self) -> State:
         """Return the column as plain data, for the checkpoint."""
         return asdict(self)
 
 
-def infer_columns(table: Cells, chosen: Sequence[int]) -> tuple[list[Column], list[str]]:
-    """Infer the encoding of some columns; return it, and notes on missing values.
+def _texts(cells: Contents) -> list[str]:
+    if isinstance(cells, np.ndarray):
+        return ["" if value != value else f"{value:.17g}" for value in cells.tolist()]
+    return list(cells)
+
+
+def _rarely(rows: int) -> int:
+    """Return the number of occurrences from which on a word is a level of its own."""
+    return 3 if rows >= 50 else 2
+
+
+# --------------------------------------------------------------------------------------------------- inference
+
+
+def infer_columns(table: Cells, kinds: Mapping[str, str] | None = None, target: int | None = None) -> list[Column]:
+    """Infer the kind of every column.
+
+    Parameters
+    ----------
+    table : Cells
+        The table.
+    kinds : mapping of str to str, optional
+        The kind of some columns instead: one of `KINDS`, or a format of dates such as ``%d/%m/%Y``.
+    target : int, optional
+        The position of the column to predict, which is never left out.
+
+    Returns
+    -------
+    list of Column
+        In the order of the table; those that identify rows, are constant or empty have the kind 'left out'.
 
     Raises
     ------
     ValueError
-        If a column has too many distinct words to encode, or none is left.
+        If `kinds` contains an unknown column or kind.
     """
-    columns, notes = [], []
-    for i in chosen:
-        name, cells = table.names[i], table.column(i)
-        present = [cell for cell in cells if cell not in MISSING]
-        missing = len(cells) - len(present)
-        if not present:
-            notes.append(f"column {name!r} is empty and was left out")
+    given = dict(kinds or {})
+    for name, kind in given.items():
+        table.position(name)
+        if kind not in KINDS and "%" not in kind:
+            raise ValueError(
+                f"column {name!r} cannot be of kind {kind!r}; choose from {', '.join(KINDS)}, "
+                "or pass a date format such as %d/%m/%Y"
+            )
+    chosen = {table.position(name): kind for name, kind in given.items()}
+    decimal = _decimal(table)
+    columns = []
+    for i, (name, cells) in enumerate(zip(table.names, table.columns, strict=True)):
+        column = _understood(name, cells, decimal, chosen.get(i))
+        reason = "" if i in chosen or i == target else _useless(column, cells, first=i == 0)
+        columns.append(Column(name, "left out", note=reason) if reason else column)
+    rest = [column for i, column in enumerate(columns) if i != target and column.kind != "left out"]
+    if not rest and columns[0].note == "row numbers" and target != 0:
+        columns[0] = _understood(table.names[0], table.columns[0], decimal, None)  # better than nothing
+    return columns
+
+
+def _decimal(table: Cells) -> str:
+    """Return the decimal separator: a comma if some column can only be read so, or cells are separated by ``;``."""
+    point, comma = number_parser("."), number_parser(",")
+    unsure = False
+    for cells in table.columns:
+        if isinstance(cells, np.ndarray) or not any("," in cell for cell in cells):
             continue
-        values = [parse_number(cell) for cell in present]
-        if None not in values:
-            columns.append(Column(name, fill=float(np.median(np.array(values, float)))))
-            filled = f"replaced by the median, {columns[-1].fill:g}"
-        else:
-            levels = sorted(set(present))
-            if len(levels) > MAX_LEVELS or (len(levels) > MAX_CLASSES and 2 * len(levels) > len(present)):
-                first = next(k for k, cell in enumerate(cells) if cell not in MISSING and parse_number(cell) is None)
-                raise ValueError(
-                    f"{table.path}, line {table.lines[first]}, column {name!r}: {cells[first][:40]!r} is not a number, "
-                    f"and {len(levels)} different words are too many to encode; leave the column out by --drop {name!r}"
-                )
-            columns.append(Column(name, levels=([""] if missing else []) + levels))
-            filled = "encoded as a level of their own"
-        if missing:
-            notes.append(f"column {name!r}: {missing} missing value{'s' * (missing > 1)} {filled}")
-    if not columns:
-        raise ValueError(f"{table.path}: no feature column is left beside the target")
-    return columns, notes
+        present = set(cells) - {""}
+        if all(comma(cell) is not None for cell in present):
+            if any(point(cell) is None for cell in present):
+                return ","
+            unsure = True
+    return "," if unsure and table.delimiter == ";" else "."
+
+
+def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> Column:
+    """Return a column of the given kind, or of the first kind that all of its cells are."""
+    if isinstance(cells, np.ndarray):
+        return Column(name, kind or "number", missing=int(np.isnan(cells).sum()))
+    present = sorted(set(cells) - {""})
+    missing = cells.count("")
+    if kind is not None and "%" in kind:
+        return Column(name, "date", kind, missing=missing)
+    if kind in (None, "number"):
+        for mark in (decimal, *({".", ","} - {decimal})):
+            read = number_parser(mark)
+            odd = [cell for cell in present if read(cell) is None]
+            if not odd or (kind is None and len(odd) <= MAX_ODD and len(present) > MIN_VALUES + MAX_ODD):
+                note = f"{', '.join(map(repr, odd))} read as missing" if odd else ""
+                return Column(name, "number", mark, note, missing + sum(cells.count(cell) for cell in odd))
+    if kind is None and any({cell.lower() for cell in present} <= set(pair) for pair in BOOLEANS):
+        return Column(name, "boolean", missing=missing)
+    style = date_format(present) if kind in (None, "date") else None
+    if style is not None:
+        return Column(name, "date", style, missing=missing)
+    if kind in ("number", "date"):
+        raise ValueError(f"column {name!r} cannot be of kind {kind!r}: not all of its cells have one notation")
+    return Column(name, kind or "words", missing=missing)
+
+
+def _useless(column: Column, cells: Contents, *, first: bool) -> str:
+    """Return why a column is left out, "" if it is not: empty, constant, or different in every row."""
+    distinct = set(cells.tolist() if isinstance(cells, np.ndarray) else cells)
+    if column.missing == len(cells) or not distinct - {""}:
+        return "empty"
+    if len(distinct) == 1:
+        return "the same value in every row"
+    identifier = IDENTIFIER.fullmatch(column.name) or IDENTIFIER.fullmatch(column.name.lower())
+    if column.kind == "number" and not column.missing and len(distinct) == len(cells):
+        values = column.parse(cells)
+        if (first or identifier) and len(values) >= MIN_VALUES and (np.diff(values) == 1).all():
+            return "row numbers"
+        if identifier and column.name and not column.name.isdigit() and (values % 1 == 0).all():
+            return "identifies the rows"
+    if column.kind == "words":
+        counts = Counter(cell for cell in _texts(cells) if cell)
+        if max(counts.values()) < _rarely(len(cells)):
+            return "nearly every row has another word"
+        if identifier and column.name and not column.name.isdigit() and len(counts) == len(cells):
+            return "identifies the rows"
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------------- encoding
 
 
 def encode(table: Cells, columns: Sequence[Column]) -> Array:
-    """Return the columns of a table as an array; found by name, or without a header by order."""
-    absent = [column.name for column in columns if column.name not in table.names]
-    if absent and table.header:
-        raise ValueError(f"{table.path} has no column {absent[0]!r}; required are {', '.join(c.name for c in columns)}")
-    if absent and len(table.names) < len(columns):
-        raise ValueError(f"{table.path} has {len(table.names)} columns, but {len(columns)} are required")
-    places = range(len(columns)) if absent else [table.names.index(column.name) for column in columns]
-    parts = [c.encode(table.column(i), table.path, table.lines) for c, i in zip(columns, places, strict=True)]
-    return np.concatenate(parts, axis=1)
+    """Return the features of a table: first those of dense columns, then the indices of embedded ones.
 
-
-def encode_target(
-    path: str, name: str, cells: Sequence[str], lines: Sequence[int], task: str = "auto"
-) -> tuple[Array, list[str] | None]:
-    """Return class indices and the labels of classes, or for regression floats and None.
+    Columns are found by name, or without a header by order.
 
     Raises
     ------
     ValueError
-        If a target is missing or constant, or the task does not fit.
+        If a column is absent.
     """
-    for cell, line in zip(cells, lines, strict=True):
-        if cell in MISSING:
-            raise ValueError(f"{path}, line {line}: the target {name!r} is missing; a target is never filled")
-    values = [parse_number(cell) for cell in cells]
-    numeric = None not in values
-    labels = sorted_labels(cells)
+    cells = [contents for _, contents in matched(table, columns)]
+    order = sorted(range(len(columns)), key=lambda i: columns[i].embedded)
+    return np.concatenate([columns[i].encode(cells[i]) for i in order], axis=1)
+
+
+def matched(table: Cells, columns: Sequence[Column]) -> list[tuple[Column, Contents]]:
+    """Return each column with its cells in a table."""
+    places = {name: i for i, name in enumerate(table.names)}
+    absent = [column.name for column in columns if column.name not in places]
+    if absent and table.header:
+        shown = ", ".join(map(repr, absent[:12])) + (", ..." if len(absent) > 12 else "")
+        raise ValueError(f"{table.path} has no column {shown}; required are {', '.join(c.name for c in columns)}")
+    if absent and len(table.names) < len(columns):
+        raise ValueError(f"{table.path} has {len(table.names)} columns, but {len(columns)} are required")
+    return [(c, table.columns[i if absent else places[c.name]]) for i, c in enumerate(columns)]
+
+
+def embedded_levels(columns: Sequence[Column]) -> list[int]:
+    """Return the number of indices of each embedded column, in the order of their features."""
+    return [len(column.levels) + 1 for column in columns if column.embedded]
+
+
+def encode_target(path: str, column: Column, cells: Contents, task: str = "auto") -> tuple[Array, Array, list[str]]:
+    """Return the rows that have a target, their targets, and the labels of classes.
+
+    The targets are class indices, or for regression floats, with no labels.
+
+    Raises
+    ------
+    ValueError
+        If the target is missing everywhere or constant, or the task does not fit.
+    """
+    name, texts = column.name, _texts(cells)
+    values = column.parse(cells) if column.kind == "number" else np.array([np.nan] * len(texts))
+    rows = np.flatnonzero(~np.isnan(values) if column.kind == "number" else [cell != "" for cell in texts])
+    if not len(rows):
+        raise ValueError(f"{path}: the target {name!r} is missing in every row")
+    values, found = values[rows], [texts[i] for i in rows]
+    labels, indices = class_indices(found)
     if task == "auto":
-        integers = numeric and all(float(label).is_integer() for label in labels)
-        few = len(labels) <= MAX_CLASSES and 2 * len(labels) <= max(len(cells), 4)
-        task = "classification" if not numeric or (integers and few) else "regression"
+        integers = column.kind == "number" and bool((values % 1 == 0).all())
+        few = len(labels) <= MAX_CLASSES and 2 * len(labels) <= max(len(rows), 4)
+        task = "classification" if column.kind != "number" or (integers and few) else "regression"
     if task == "regression":
-        if not numeric:
-            i = values.index(None)
+        if column.kind != "number":
             raise ValueError(
-                f"{path}, line {lines[i]}: the target {name!r} is {cells[i][:40]!r}, but regression needs numbers"
+                f"{path}: the target {name!r} is {found[0][:40]!r} in its first row, but regression needs numbers"
             )
-        y = np.array(values, float)
-        if np.ptp(y) == 0:
-            raise ValueError(f"{path}: the target {name!r} is {cells[0]} in every row, which leaves nothing to learn")
-        return y, None
+        if np.ptp(values) == 0:
+            raise ValueError(f"{path}: the target {name!r} is {found[0]} in every row, which leaves nothing to learn")
+        return rows, values, []
     if len(labels) < 2:
         raise ValueError(f"{path}: the target {name!r} has one class only, {labels[0]!r}; at least 2 are required")
-    if len(labels) > len(cells) // 2 and len(labels) > MAX_CLASSES:
+    if len(labels) > len(rows) // 2 and len(labels) > MAX_CLASSES:
         raise ValueError(
-            f"{path}: the target {name!r} has {len(labels)} classes in {len(cells)} rows; is it --task regression?"
+            f"{path}: the target {name!r} has {len(labels)} classes in {len(rows)} rows; is it --task regression?"
         )
-    indices = {label: i for i, label in enumerate(labels)}
-    return np.array([indices[cell] for cell in cells], np.int64), labels
+    return rows, np.array([indices[cell] for cell in found], np.int64), labels

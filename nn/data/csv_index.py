@@ -90,7 +90,7 @@ def index_csv(
     """
     name, block = os.fspath(path), checked_integer("index_csv", "block", block, 1)
     existing_file(path, "CSV file")
-    if Path(path).suffix == ".gz":
+    if Path(path).suffix.lower() == ".gz":
         raise ValueError(f"{name} is compressed, and can only be read from the start: decompress it first (gunzip)")
     if not "a\n".encode(encoding).endswith(b"a\n"):
         raise ValueError(f"{name}: encoding {encoding} has line ends of several bytes; save the file as UTF-8")

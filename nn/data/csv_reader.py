@@ -21,11 +21,11 @@ from nn.checkpoint.files import FilePath, existing_file
 from nn.typing import Array, DType
 from nn.validation import checked_integer
 
-__all__ = [
-    "MISSING", "CSVOptions", "CSVReader", "Table", "parse_number", "read_csv", "read_csv_chunks", "sorted_labels",
-]  # fmt: skip
+from .notation import MISSING, class_indices, parse_number
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
+__all__ = ["CSVOptions", "CSVReader", "Table", "read_csv", "read_csv_chunks"]
+
+csv.field_size_limit(2**31 - 1)  # by default, cells of more than 131,072 characters are an error
 
 
 class Table(NamedTuple):
@@ -87,7 +87,7 @@ def read_csv(
     delimiter : str
         The character between cells.  Spaces around a cell are removed.
     missing : sequence of str
-        Cells that stand for a missing value.
+        Cells that stand for a missing value, in upper or lower case.
     fill : float or {'mean', 'median'}, optional
         The replacement of missing features; nan is allowed.  By default they are an error.  A missing target always is.
     dtype : dtype
@@ -209,10 +209,12 @@ class CSVOptions:
 class CSVReader:
     """Split a file into rows of cells and convert them; `line` is the line of the row read last."""
 
-    def __init__(self, path: FilePath, options: CSVOptions) -> None:
-        self.path: str = os.fspath(existing_file(path, "CSV file"))
+    def __init__(self, path: FilePath, options: CSVOptions, data: str | None = None, quote: str = '"') -> None:
+        self.path: str = os.fspath(existing_file(path, "CSV file") if data is None else path)
         self.options: CSVOptions = options
-        self.data: bytes | None = None  # part of the file, instead of all
+        self.quote: str = quote
+        self.data: bytes | str | None = data  # instead of the file
+        self.missing: set[str] = {word.lower() for word in options.missing}
         self.line: int = 0
         self.skipped: int = options.skip_lines  # lines above the first row
         self.fill: float | None = math.nan if isinstance(options.fill, str) else options.fill
@@ -225,9 +227,11 @@ class CSVReader:
 
     def opened(self) -> Any:
         """Return the text to read."""
+        if isinstance(self.data, str):
+            return io.StringIO(self.data, newline="")
         if self.data is not None:
             return io.TextIOWrapper(io.BytesIO(self.data), self.options.encoding, newline="")
-        opened: Any = gzip.open if Path(self.path).suffix == ".gz" else open
+        opened: Any = gzip.open if Path(self.path).suffix.lower() == ".gz" else open
         return opened(self.path, "rt", encoding=self.options.encoding, newline="")
 
     def cells(self) -> Generator[list[str], None, None]:
@@ -237,7 +241,9 @@ class CSVReader:
             with self.opened() as file:
                 for _ in range(0 if self.data is not None else self.skipped):
                     file.readline()
-                reader = csv.reader(file, delimiter=o.delimiter, skipinitialspace=True, strict=True)
+                reader = csv.reader(
+                    file, delimiter=o.delimiter, quotechar=self.quote, skipinitialspace=True, strict=True
+                )
                 for row in reader:
                     self.line = reader.line_num + self.skipped
                     if o.delimiter == " " and len(row) > 1 and not row[-1]:
@@ -314,7 +320,7 @@ class CSVReader:
         cell, number = row[i], parse_number(row[i])
         if number is not None:
             return number
-        if cell in self.options.missing:
+        if cell.lower() in self.missing:
             if self.fill is None or i == self.target:
                 hint = "pass fill= a number, 'mean' or 'median'" if i != self.target else "a target is never filled"
                 raise self.fault(f"the value is missing ({cell!r}); {hint}", i)
@@ -334,7 +340,7 @@ class CSVReader:
         cell, classes = row[i], self.options.classes
         if classes is False:
             return self.number(row, i)
-        if cell in self.options.missing and cell not in self.indices:
+        if cell.lower() in self.missing and cell not in self.indices:
             raise self.fault(f"the value is missing ({cell!r}); a target is never filled", i)
         if classes is not True and cell not in self.indices:
             raise self.fault(f"{cell[:40]!r} is none of the classes {list(self.indices)[:10]}", i)
@@ -349,9 +355,10 @@ class CSVReader:
         found = [label for _, label in rows]
         if o.classes is False:
             return Table(X, self.as_dtype(np.array(found), (self.names[self.target],)), names, None)
-        if o.classes is True:
-            self.indices = {label: i for i, label in enumerate(sorted_labels(found))}
-        return Table(X, np.array([self.indices[label] for label in found], np.int64), names, tuple(self.indices))
+        labels = [str(label) for label in o.classes] if o.classes is not True else None
+        if labels is None:
+            labels, self.indices = class_indices(found)
+        return Table(X, np.array([self.indices[label] for label in found], np.int64), names, tuple(labels))
 
     def as_dtype(self, values: Array, names: Sequence[str]) -> Array:
         """Return the values of columns in the requested dtype, if it can represent them."""
@@ -376,24 +383,3 @@ class CSVReader:
             name = f" ({self.names[column]!r})" if self.options.header else ""
             where += f", column {column + 1}{name}"
         return ValueError(f"{self.path}, {where}: {what}")
-
-
-def parse_number(cell: str) -> float | None:
-    """Return the finite number in a cell, or None; underscores are accepted by Python only.
-
-    Examples
-    --------
-    >>> parse_number("1.5e3"), parse_number("1_000"), parse_number("inf")
-    (1500.0, None, None)
-    """
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and "_" not in cell else None
-
-
-def sorted_labels(cells: Sequence[str]) -> list[str]:
-    """Return the distinct labels in order: by value if all are numeric, else alphabetically."""
-    labels = set(cells)
-    return sorted(labels, key=float if all(parse_number(label) is not None for label in labels) else None)

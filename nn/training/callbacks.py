@@ -203,7 +203,7 @@ class JSONLines(Callback):
     Parameters
     ----------
     path : str or Path
-        The file; a new run overwrites it, a resumed one appends.
+        The file; a new run overwrites it, and a resumed one replaces what was written after its checkpoint.
     every : int, optional
         Also log every this many steps.
 
@@ -222,8 +222,13 @@ class JSONLines(Callback):
         self.file: TextIO | None = None
 
     def on_train_begin(self, run: Run) -> None:
-        """Open the file."""
-        self.file = self.path.open("a" if run.step else "w", encoding="utf-8")
+        """Open the file; of a resumed run, keep the complete entries up to the checkpoint."""
+        kept = []
+        if run.step and self.path.exists():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _logged_before(line, run.step)]
+        self.file = self.path.open("w", encoding="utf-8")
+        self.file.writelines(kept)
 
     def on_step_end(self, run: Run) -> None:
         """Log the step, if it is due."""
@@ -247,6 +252,15 @@ class JSONLines(Callback):
         plain = {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in entry.items()}
         self.file.write(json.dumps(plain, allow_nan=False) + "\n")
         self.file.flush()
+
+
+def _logged_before(line: str, step: int) -> bool:
+    """Return whether a line of a log is complete and belongs to the steps up to a checkpoint."""
+    try:
+        entry = json.loads(line)
+    except ValueError:  # the process was killed while writing
+        return False
+    return line.endswith("\n") and "stopped" not in entry and entry["step"] <= step
 
 
 class TensorBoard(Callback):

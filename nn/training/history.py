@@ -109,7 +109,7 @@ class History(dict[str, list[float]]):
         """Replace the contents by those of a `state_dict`."""
         self.clear()
         self.update({str(key): [float(x) for x in values] for key, values in state_dict["numbers"].items()})
-        self.stopped = ""
+        self.stopped = "" if state_dict["stopped"] == "interrupted" else state_dict["stopped"]
         self.interrupted = False
 
     def plot(self, path: FilePath | None = None, title: str = "") -> Any:

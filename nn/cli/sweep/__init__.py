@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from nn.cli.folder import as_json
 from nn.cli.options import train_parser
+from nn.cli.resuming import locked
 from nn.cli.training import Run, make_folder
 from nn.typing import Print
 
@@ -17,7 +18,9 @@ from .worker import run_trial
 __all__ = ["sweep"]
 
 MAX_ROWS = 20
-TABLE_OPTIONS = ("--target", "--task", "--drop", "--delimiter", "--no-header")
+TABLE_OPTIONS = (
+    "--target", "--task", "--drop", "--kinds", "--missing", "--delimiter", "--header", "--no-header", "--encoding",
+)  # fmt: skip
 METRICS: dict[str, tuple[str, ...]] = {
     "classification": ("validation accuracy", "validation loss", "test accuracy", "test f1", "accuracy", "loss"),
     "regression": ("validation r2", "validation loss", "test r2", "test mae", "test rmse", "r2", "loss"),
@@ -31,7 +34,7 @@ def sweep(args: argparse.Namespace, out: Print) -> int:
     make_folder(args.out, make=False)
     metric = _metric(plan)
     make_folder(args.out)
-    with Records(args.out / "trials.jsonl") as records:
+    with locked(args.out, "sweep"), Records(args.out / "trials.jsonl") as records:
         before = {key for key, r in records.by_key.items() if r["status"] == "done" or not args.retry}
         left = [trial for trial in plan.trials if trial.key not in before]
         known = len(plan.trials) - len(left)
@@ -112,7 +115,7 @@ def _report(
             "errors": [{key: record[key] for key in ("trial", "settings", "seed", "error")} for record in failed],
             "files": [str(path) for path in files],
         }  # fmt: skip
-        out(json.dumps(result, indent=2))
+        out(as_json(result))
         return status
     more = f"\n... and {len(rows) - MAX_ROWS} more in {files[1]}" if len(rows) > MAX_ROWS else ""
     out(aligned(rows[:MAX_ROWS]) + more)

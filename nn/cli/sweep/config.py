@@ -21,7 +21,7 @@ from nn.validation import similar
 __all__ = ["Sweep", "Trial", "read_sweep"]
 
 PARTS = ("table", "base", "grid", "random", "list", "seeds", "metric")
-NOT_SETTINGS = ("help", "table", "seed", "out", "resume", "quiet", "json")  # set by the sweep itself
+NOT_SETTINGS = ("help", "table", "seed", "out", "resume", "quiet", "json", "columns")  # set by the sweep itself
 RANGES = ("uniform", "log", "integers")
 MOST_TRIALS = 100_000
 LARGEST = 1e300  # bound of a range, so that its width is finite
@@ -147,10 +147,13 @@ def _words(settings: Settings, options: Mapping[str, argparse.Action]) -> Iterat
         if options[name].nargs == 0:
             if not isinstance(value, bool):
                 raise ValueError(f"{name} must be true or false, not {value!r:.40}")
-            yield from [option] * value
+            negative = options[name].option_strings[1:]  # of --header
+            yield from [option] if value else negative
+        elif isinstance(value, dict) and name == "kinds":
+            yield f"{option}={json.dumps(value)}"
         elif name == "drop":
             yield from (f"{option}={column}" for column in (value if isinstance(value, list) else [value]))
-        elif isinstance(value, list) and name == "hidden":
+        elif isinstance(value, list) and name in ("hidden", "missing"):
             yield f"{option}={','.join(map(str, value))}"
         elif isinstance(value, bool) or not isinstance(value, str | int | float | None):
             raise ValueError(f"{name} must be a number or a text, not {value!r:.40}")

@@ -17,11 +17,6 @@ from nn.metrics import better
 
 from .config import Sweep, Trial
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
-
 __all__ = ["Records", "aligned", "tabulated", "write_csv"]
 
 Row = dict[str, Any]
@@ -43,7 +38,7 @@ class Records:
     Raises
     ------
     ValueError
-        If a line is not a record, or another sweep is writing to the file.
+        If a line is not a record.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,18 +46,10 @@ class Records:
         self.by_key: dict[str, Row] = {}
         self._file: BinaryIO = path.open("a+b", buffering=0)  # unbuffered: a kill truncates at most one line
         try:
-            self._lock()
             self._read()
         except BaseException:
             self._file.close()
             raise
-
-    def _lock(self) -> None:
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ValueError(f"another sweep is writing to {self.path}; pass another --out") from None
 
     def _read(self) -> None:
         self._file.seek(0)

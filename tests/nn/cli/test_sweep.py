@@ -14,8 +14,9 @@ from processes import ended, wait_until
 
 from nn.__main__ import main
 from nn.cli.folder import load_run
+from nn.cli.resuming import locked
 from nn.cli.sweep.pool import finished
-from nn.cli.sweep.results import Records, aligned
+from nn.cli.sweep.results import aligned
 from nn.cli.sweep.worker import run_trial
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -246,12 +247,11 @@ def test_sweep_on_mpi_ranks_equals_sweep_in_processes(capsys):
 # -------------------------------------------------------------------------------------------------- the records
 
 
-def test_two_sweeps_do_not_write_to_one_file():
+def test_two_sweeps_do_not_write_to_one_folder(capsys):
     pytest.importorskip("fcntl")
-    with Records(Path("a.jsonl")), pytest.raises(ValueError, match=r"another sweep is writing to a\.jsonl"):
-        Records(Path("a.jsonl"))
-    with Records(Path("a.jsonl")) as records:
-        assert records.by_key == {}
+    Path("sweep").mkdir()
+    with locked(Path("sweep"), "sweep"):
+        assert said(capsys, configured())[2] == "error: another sweep is writing to sweep; pass another --out\n"
 
 
 @pytest.mark.parametrize("line", ["{}", "7", "nonsense", "[1]"])

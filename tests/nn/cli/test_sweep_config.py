@@ -25,7 +25,7 @@ def plan(seed=0, **parts):
 
 def test_every_choice_is_combined_with_every_other():
     found = plan(
-        base={"epochs": 3, "no-header": True},
+        base={"epochs": 3, "header": False},
         list=[{"optimizer": "sgd", "lr": 0.1}, {"optimizer": "adam", "lr": 0.01}],
         grid={"hidden": [[], [8], "16,16"]},
         random={"trials": 2, "batch-size": {"integers": [8, 4000]}},
@@ -93,7 +93,7 @@ def test_trial_key_depends_on_settings_and_data_only():
         ('{"table": "t.csv", "base": {"lr": -1}}', ["--lr", "'-1' is not a number above 0"]),
         ('{"table": "t.csv", "base": {"lr": NaN}}', ["--lr", "'nan'"]),
         ('{"table": "t.csv", "base": {"optimizer": "adm"}}', ["--optimizer", "invalid choice"]),
-        ('{"table": "t.csv", "base": {"no_header": "yes"}}', ["no_header must be true or false"]),
+        ('{"table": "t.csv", "base": {"header": "yes"}}', ["header must be true or false"]),
         ('{"table": "t.csv", "base": {"lr": true}}', ["lr must be a number or a text"]),
         ('{"table": "t.csv", "base": {"lr": [1, 2]}}', ["lr must be a number or a text"]),
         ('{"table": "t.csv", "grid": {"lr": 0.1}}', ['"grid": lr must be a list']),

@@ -1,0 +1,286 @@
+"""Read a table of unknown structure as text: detect its encoding, delimiter, quotes and header."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nn.checkpoint.files import existing_file
+from nn.typing import Array
+
+from .csv_reader import CSVOptions, CSVReader
+from .notation import MISSING, date_format, number_parser
+
+__all__ = ["Cells", "Contents", "frame_cells", "read_cells"]
+
+Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or the numbers of a data frame
+
+DELIMITERS = ",;\t| "
+DETECTION_LINES, DETECTION_CHARACTERS = 200, 100_000
+NUMBERS = number_parser("."), number_parser(",")
+
+
+@dataclass
+class Cells:
+    """The columns of a table; a missing cell is the empty text.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    names : list of str
+        Names of the columns, unique; without a header, and for a column without a name, the position from 1.
+    columns : list
+        The cells of each column.
+    lines : sequence of int
+        The line of each row in the file.
+    header : bool
+        Whether the first line names the columns.
+    labels : list of str, optional
+        Names of the classes of the last column, from the first line of scikit-learn's files.
+    delimiter, encoding : str
+        As detected.
+    """
+
+    path: str
+    names: list[str]
+    columns: list[Contents]
+    lines: Sequence[int]
+    header: bool
+    labels: list[str] | None = None
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+    def position(self, column: str) -> int:
+        """Return the position of a column, given by name or by position from 1, or from the end as -1."""
+        if column in self.names:
+            return self.names.index(column)
+        try:
+            position = int(column)
+        except ValueError:
+            position = 0
+        if position and -len(self.names) <= position <= len(self.names):
+            return position - 1 if position > 0 else position + len(self.names)
+        shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
+        raise ValueError(f"{self.path} has no column {column!r}; its columns are {shown}")
+
+
+def read_cells(
+    path: str,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    *,
+    encoding: str | None = None,
+    missing: Iterable[str] = MISSING,
+    expected: Collection[str] = (),
+) -> Cells:
+    """Read a table of unknown structure as text.
+
+    Parameters
+    ----------
+    path : str
+        The file; ``.gz`` is decompressed, and ``-`` is standard input.
+    delimiter : str, optional
+        The character between cells; by default that of ``, ; tab |`` and space which makes rows of equal length.
+    header : bool, optional
+        Whether the first line names the columns; by default detected by comparing it with the other lines.
+    encoding : str, optional
+        The text encoding; by default UTF-8, UTF-16 or Windows-1252.
+    missing : sequence of str
+        Cells that stand for a missing value, in upper or lower case; the empty cell always does.
+    expected : collection of str
+        A first line that contains these names is a header.
+
+    Returns
+    -------
+    Cells
+        The columns as text.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is missing, empty, or not a table; the message names file and line.
+    """
+    text, encoding = _decoded(path, encoding)
+    path = "standard input" if path == "-" else path
+    delimiter, quote = _dialect(text, delimiter)
+    reader = CSVReader(path, CSVOptions(delimiter=delimiter), text, quote)
+    found = [(reader.line, row) for row in reader.cells() if any(row)]
+    if not found:
+        raise ValueError(f"{path}: the file is empty")
+    lines, rows = [line for line, _ in found], [row for _, row in found]
+    words = {"", *(word.lower() for word in missing)}
+    labels = _class_names(rows)
+    _pad(rows)
+    if header is None:
+        header = labels is None and (
+            bool(expected and set(expected) <= set(rows[0])) or _has_header(rows[0], rows[1:DETECTION_LINES], words)
+        )
+    skip = int(header or labels is not None)
+    if len(rows) == skip:
+        raise ValueError(f"{path}: the file has no rows after line {lines[0]}")
+    width = len(rows[1] if labels else rows[0])
+    for row, line in zip(rows[skip:], lines[skip:], strict=True):
+        if len(row) != width:
+            raise ValueError(f"{path}, line {line}: this line has {len(row)} cells, and the first one has {width}")
+    names = _unique(rows[0] if header else [""] * width)
+    if labels is not None:
+        names = [f"x{i + 1}" for i in range(width - 1)] + ["target"]
+    columns: list[Contents] = [_without(words, column) for column in zip(*rows[skip:], strict=True)]
+    return Cells(path, names, columns, lines[skip:], header, labels, delimiter, encoding)
+
+
+def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
+    """Return the text of a file, and its encoding."""
+    data = sys.stdin.buffer.read() if path == "-" else existing_file(path, "CSV file").read_bytes()
+    if path.lower().endswith(".gz") or data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path}: the compressed file is damaged ({error})") from None
+    head = data[:1000]
+    if encoding is not None:
+        candidates = [encoding]
+    elif head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        candidates = ["utf-16"]
+    elif 3 * head.count(0) > len(head):
+        candidates = ["utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"]
+    else:
+        candidates = ["utf-8-sig", "cp1252", "latin-1"]
+    for name in candidates:
+        try:
+            text = data.decode(name)
+        except UnicodeDecodeError as error:
+            line, reason = data.count(b"\n", 0, error.start) + 1, error.reason
+        except LookupError:
+            raise ValueError(f"unknown encoding {name!r}; use a name such as utf-8, latin-1 or utf-16") from None
+        else:
+            if "\0" in text:
+                raise ValueError(f"{path}: the file contains zero bytes, and is not text")
+            return text, name.removesuffix("-sig")
+    raise ValueError(f"{path}: line {line} is not {name} text ({reason})")
+
+
+def _dialect(text: str, delimiter: str | None) -> tuple[str, str]:
+    """Return the delimiter that makes rows of equal length, and of numbers where there are several; and the quote."""
+    lines: list[str] = []
+    stream, size = io.StringIO(text), 0
+    while (
+        len(lines) < DETECTION_LINES and (size < DETECTION_CHARACTERS or len(lines) < 2) and (line := next(stream, ""))
+    ):
+        size += len(line)
+        lines += [line] if line.strip() else []
+    head = "".join(lines)
+    single = re.findall(r"(?:^|[,;\t| ])\s*'[^'\n]*'(?=$|[,;\t| ])", head, re.MULTILINE)
+    quote = "'" if '"' not in head and lines and len(single) >= len(lines) else '"'
+
+    def score(delimiter: str) -> tuple[int, float, int]:
+        rows = list(csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True))
+        widths = Counter(map(len, rows))
+        usual, count = max(widths.items(), key=lambda pair: pair[1], default=(1, 0))
+        if usual < 2:
+            return 0, 0.0, -DELIMITERS.index(delimiter)
+        cells = [cell.strip() for row in rows for cell in row[:100] if len(row) == usual][: 20 * DETECTION_LINES]
+        return count, sum(_kind(cell) != "word" for cell in cells) / len(cells), -DELIMITERS.index(delimiter)
+
+    if delimiter is None:
+        delimiter = max(DELIMITERS, key=score)
+    return delimiter, quote
+
+
+def _kind(cell: str) -> str:
+    if any(parse(cell) is not None for parse in NUMBERS):
+        return "number"
+    return "date" if date_format([cell]) else "word"
+
+
+def _class_names(rows: list[list[str]]) -> list[str] | None:
+    """Return the class names of a file that begins with its counts: ``150,4,setosa,versicolor,virginica``."""
+    first = rows[0]
+    if len(rows) < 2 or len(first) < 3 or not (first[0].isdigit() and first[1].isdigit()):
+        return None
+    return first[2:] if (int(first[0]), int(first[1])) == (len(rows) - 1, len(rows[1]) - 1) else None
+
+
+def _pad(rows: list[list[str]]) -> None:
+    """Complete a header that has one cell less than every row: of R's row names, or before a delimiter at the end."""
+    if len(rows) > 1 and all(len(row) == len(rows[0]) + 1 for row in rows[1:]):
+        ends = not any(row[-1] for row in rows[1:])
+        rows[0].insert(len(rows[0]) if ends else 0, "")
+
+
+def _has_header(first: list[str], rows: list[list[str]], missing: set[str]) -> bool:
+    """Return whether the first line names the columns: it contains words that the columns below do not."""
+    rows = [row for row in rows if len(row) == len(first)][: max(5, 20_000 // len(first))]
+    if not rows:
+        return any(_kind(cell) == "word" for cell in first if cell.lower() not in missing)
+    integers = [int(cell) for cell in first if cell.isdigit()]
+    consecutive = len(integers) > 1 and set(np.diff(integers)) == {1}
+    new = repeated = data = fractions = False
+    for cell, *column in zip(first, *rows, strict=True):
+        below = {other for other in column if other.lower() not in missing}
+        if not below or cell.lower() in missing:
+            continue
+        kind, kinds = _kind(cell), {_kind(other) for other in below}
+        fractional = kinds == {"number"} and not all(other.isdigit() for other in below)
+        if kind == "word" and "word" not in kinds:
+            return True
+        new, repeated = new or kind == "word", repeated or (kind == "word" and cell in below)
+        data = data or (kinds == {kind} != {"word"} and not (cell.isdigit() and (fractional or consecutive)))
+        fractions = fractions or (fractional and cell.isdigit())
+    return not repeated and not data and (new or (consecutive and fractions))
+
+
+def _unique(header: list[str]) -> list[str]:
+    """Return distinct names: a position for an empty one, and ``a.1`` for the second ``a``, as in pandas."""
+    names = [name or str(i + 1) for i, name in enumerate(header)]
+    used, seen = set(names), Counter[str]()
+    for i, name in enumerate(names):
+        if seen[name]:
+            number = next(n for n in range(seen[name], len(names) + 1) if f"{name}.{n}" not in used)
+            names[i] = f"{name}.{number}"
+            used.add(names[i])
+        seen[name] += 1
+    return names
+
+
+def frame_cells(frame: Any) -> Cells:
+    """Return the columns of a data frame of pandas or polars: numbers as arrays, all else as text.
+
+    Examples
+    --------
+    >>> class Frame(dict):
+    ...     columns = property(list)
+    >>> frame_cells(Frame(size=[1, 2], colour=["red", None])).columns
+    [array([1., 2.]), ['red', '']]
+    """
+    names = [str(name) for name in frame.columns]
+    columns = [_frame_column(frame[name]) for name in frame.columns]
+    rows = len(columns[0]) if columns else 0
+    return Cells(f"the {type(frame).__name__}", names, columns, range(1, rows + 1), header=True)
+
+
+def _frame_column(series: Any) -> Contents:
+    array = np.asarray(series)
+    category = str(getattr(series, "dtype", "")).lower().startswith(("category", "categorical", "enum"))
+    if array.dtype.kind in "iuf" and not category:
+        return array.astype(np.float64)
+    if array.dtype.kind == "M":
+        array = array.astype("datetime64[s]").astype(str)
+    return _without(set(MISSING), [str(value) for value in array.tolist()])
+
+
+def _without(missing: set[str], cells: Sequence[str]) -> Sequence[str]:
+    """Return the cells of a column, with the empty text for those that stand for a missing value."""
+    found = {cell for cell in set(cells) if cell.lower() in missing}
+    return ["" if cell in found else cell for cell in cells] if found else cells
