@@ -96,6 +96,12 @@ def get_total_norm(tensors: Iterable[Operand], norm_type: float = 2.0, error_if_
     return norm
 
 
+def clipping_factor(norm: float, max_norm: float) -> float:
+    """Return the factor by which `clip_grad_norm_` scales gradients of a norm; nan for nan."""
+    coef = max_norm / (norm + 1e-6) if math.isfinite(max_norm) else 1.0
+    return 1.0 if coef >= 1.0 else coef
+
+
 def clip_grad_norm_(
     parameters: Parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
@@ -148,8 +154,8 @@ def clip_grad_norm_(
     if empty and not parameters:
         warnings.warn("parameters is an empty iterator; was it consumed before?", UserWarning, stacklevel=2)
     norm = get_total_norm([grad for _, grad in pairs], norm_type, error_if_nonfinite)
-    coef = longest / (norm + 1e-6) if math.isfinite(longest) else 1.0
-    if not coef >= 1.0:  # also true for nan
+    coef = clipping_factor(norm, longest)
+    if coef != 1.0:  # also true for nan
         for parameter, grad in pairs:
             with np.errstate(invalid="ignore"):
                 assign_grad(parameter, grad * coef)

@@ -233,6 +233,13 @@ class FlatParams:
         p = self.read()
         self.states = [start(p[block].copy()) for block in self.blocks]
 
+    def subset(self, chosen: Sequence[int], names: Sequence[str]) -> FlatParams:
+        """Return some members, with their states."""
+        part = type(self)([self.members[i] for i in chosen], [self.places[i] for i in chosen], self.t)
+        if self.states:
+            part.set_states([self.state_of(i, names) for i in chosen], names)
+        return part
+
     def state_of(self, i: int, names: Sequence[str]) -> StateDict:
         """Return step count and state of member i: plain values, and copies of arrays in its shape."""
         own, found = self.slices[i], {"step": self.t}

@@ -53,8 +53,7 @@ class Optimizer(Options):
     culprits : list of str
         The parameters with nonfinite gradients in the last skipped step.
     layout : int
-        Incremented when parameters are stored together with others than before: by a new group, by a loaded state, and
-        when some of them have no gradient.
+        Incremented when parameters are grouped into other vectors: by a new group, a loaded state, a missing gradient.
 
     Examples
     --------
@@ -211,7 +210,8 @@ class Optimizer(Options):
 
     def _split(self, flats: list[FlatParams], flat: FlatParams, chosen: list[bool]) -> FlatParams:
         """Replace flat parameters by two, of the chosen members and of the others, and return the first."""
-        parts = [self._subset(flat, [i for i, c in enumerate(chosen) if c is wanted]) for wanted in (True, False)]
+        both = [[i for i, c in enumerate(chosen) if c is wanted] for wanted in (True, False)]
+        parts = [flat.subset(members, self.state_names) for members in both]
         at = flats.index(flat)
         flats[at : at + 1] = parts
         self.layout += 1
@@ -223,13 +223,6 @@ class Optimizer(Options):
             p, states = flat.read(), self.initialized(flat, group)
             for k, block, g in flat.gradient_blocks(grads):
                 yield p[block], g, states[k], group, flat.t + 1
-
-    def _subset(self, flat: FlatParams, chosen: list[int]) -> FlatParams:
-        """Return some members of flat parameters, with their states."""
-        part = type(flat)([flat.members[i] for i in chosen], [flat.places[i] for i in chosen], flat.t)
-        if flat.states:
-            part.set_states([flat.state_of(i, self.state_names) for i in chosen], self.state_names)
-        return part
 
     def _advanced(self, flat: FlatParams, grads: Gradients, group: Group) -> list[State]:
         """Compute the values after a step, into the vector returned by ``flat.output()``, and return the new states."""
@@ -245,6 +238,13 @@ class Optimizer(Options):
         return new
 
     # -- also used by `autograd.compile`, which records a step as one program -----------------------------------------
+
+    @property
+    def is_recordable(self) -> bool:
+        """True if a step consists of an elementwise rule on arrays, and nothing else."""
+        if not self.elementwise or not hasattr(self, "rule") or type(self).step is not Optimizer.step:
+            return False
+        return all(type(flat) is FlatParams for flat in itertools.chain.from_iterable(self._flat))
 
     def moving(self, has_gradient: Callable[[Parameter], bool]) -> list[tuple[FlatParams, Group]]:
         """Return the flat parameters whose members have gradients, split where only some have, and their options."""

@@ -19,7 +19,7 @@ from autograd.graph import KINDS, Node, Primitive, make_leaf, record, set_operat
 from autograd.operands import holds_objects
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten
-from autograd.typing import Cotangent, Data, Function, Operand, Operands, Rule, Tree
+from autograd.typing import Array, Cotangent, Data, Function, Operand, Operands, Rule, Tree
 from autograd.value import Value
 from autograd.variable import leaf
 
@@ -28,6 +28,11 @@ __all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
 
 class RecordingError(RuntimeError):
     """The function read or changed something that a replay cannot repeat, while `compile` was recording.
+
+    Attributes
+    ----------
+    losses : ndarray
+        The losses of the steps of `CompiledStep.many` before the one that failed.
 
     Examples
     --------
@@ -40,6 +45,8 @@ class RecordingError(RuntimeError):
     ...     print("write where" if "where(" in str(error) else error)
     write where
     """
+
+    losses: Array = np.empty(0)
 
 
 class Callback(Primitive):

@@ -17,7 +17,7 @@ from autograd.transforms.nested import flatten
 from autograd.typing import Array, Function, Tree
 
 from .compiled import MOST_PROGRAMS, MOST_VARIANTS, Compiled, new_lock
-from .recording import uncollected
+from .recording import RecordingError, uncollected
 from .signature import Arguments, Key, signature_of
 from .step_program import StepProgram, Transform
 
@@ -31,6 +31,11 @@ class CompiledStep:
     ----------
     function, optimizer, transform
         As for `compile`.
+
+    Attributes
+    ----------
+    updated : set
+        The parameters that have been updated.
 
     Raises
     ------
@@ -52,20 +57,23 @@ class CompiledStep:
         functools.update_wrapper(self, function)
         self._programs: dict[Key, list[StepProgram]] = {}
         self._layout: int = -1
+        self.updated: set[Node] = set()
         self._lock = new_lock()
+        self._is_recordable = False
 
     def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
         """Take one step, and return the result of the function, before the step and without a gradient."""
         mode = settled_mode()
         if not mode:
             raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
-        if mode is not True or self._lock._is_owned() or not _has_recordable_rule(self.optimizer):
+        if getattr(self.optimizer, "layout", 0) != self._layout:
+            self._programs.clear()
+            self._layout = getattr(self.optimizer, "layout", 0)
+            self._is_recordable = getattr(self.optimizer, "is_recordable", False)
+        if mode is not True or self._lock._is_owned() or not self._is_recordable:
             return self._in_parts(args, kwargs)
         key, inputs, _ = signature_of(args, kwargs, True)
         with self._lock:
-            if self.optimizer.layout != self._layout:
-                self._programs.clear()
-                self._layout = self.optimizer.layout
             for program in self._programs.get(key, ()):
                 if (scalars := program.scalars()) is not None:
                     try:
@@ -85,6 +93,7 @@ class CompiledStep:
                 given = {p: p.grad for p in parameters if p.grad is not None}
                 for p, g in dict[Any, Any](self._transform(given)).items():
                     p.grad = g
+            self.updated.update([p for p in parameters if p.grad is not None])
             self.optimizer.step()
         finally:
             for p, g in zip(parameters, held, strict=True):
@@ -103,6 +112,7 @@ class CompiledStep:
         kept = self._programs.setdefault(key, [])
         del kept[: max(0, len(kept) + 1 - MOST_VARIANTS)]
         kept.append(program)
+        self.updated.update(program.members)
         self._layout = self.optimizer.layout  # vectors are split if only some of their parameters have a gradient
         return program.first_result()
 
@@ -142,7 +152,11 @@ class CompiledStep:
         losses = np.empty(len(rows))
         with deferred_interrupt() as interrupted:
             for k, chosen in enumerate(rows):
-                result = self(*[x[chosen] for x in arrays])
+                try:
+                    result = self(*[x[chosen] for x in arrays])
+                except RecordingError as error:
+                    error.losses = losses[:k]
+                    raise
                 losses[k] = float(flatten(result, dataclasses=True)[0][0])
                 if scheduler is not None:
                     scheduler.step()
@@ -162,13 +176,6 @@ class CompiledStep:
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._gradients.function, self.optimizer, self._transform)
-
-
-def _has_recordable_rule(optimizer: Any) -> bool:
-    """Return whether the optimizer has an elementwise rule, for arrays; others step outside of the program."""
-    if not getattr(optimizer, "elementwise", False) or not hasattr(optimizer, "rule"):
-        return False
-    return all(type(p._data) is np.ndarray for p in optimizer.parameters)
 
 
 @contextlib.contextmanager

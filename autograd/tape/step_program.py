@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.diagnostics.mistakes import check_root
 from autograd.graph import Node, topological_order
-from autograd.recording import watching
+from autograd.recording import NotReplayable, watching
 from autograd.transforms.nested import Rebuild, flatten
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Tree
 from autograd.value import Value
@@ -81,6 +81,7 @@ class StepProgram:
         labels = {p: name for update in self.updates for p, name in update.named_members()}
         self._labels: list[str] = [labels[p] for p in gradients] if checks else []
         self._new_shared = dict.fromkeys(self._new_shared)
+        self.members: list[Node] = [*gradients]
         for update in self.updates:
             update.forget()
 
@@ -188,4 +189,7 @@ def recorded_loss(function: Function, call: Arguments) -> tuple[list[Operand], R
         raise RuntimeError("the loss of a training step depends on no variable: return a loss first")
     check_loss(loss)
     check_root(loss)
-    return outputs, rebuild, gradients_of(loss)
+    try:
+        return outputs, rebuild, gradients_of(loss)
+    except (ValueError, ArithmeticError) as error:  # a derivative is infinite, which is no error for floats
+        raise NotReplayable(str(error)) from error

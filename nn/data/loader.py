@@ -130,15 +130,27 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over an epoch, or after `load_state_dict` over the rest of the interrupted one."""
+        batch = getattr(self.dataset, "batch", None) or (lambda rows: fetch(self.dataset, rows))
+        for rows in self.rows():
+            yield batch(rows)
+
+    def rows(self) -> Iterator[Array]:
+        """Iterate over an epoch like the loader itself, but yield the row numbers of each batch.
+
+        Examples
+        --------
+        >>> from nn.data import TensorDataset
+        >>> [rows.tolist() for rows in DataLoader(TensorDataset(np.zeros(5)), batch_size=2).rows()]
+        [[0, 1], [2, 3], [4]]
+        """
         if self._resuming:
             self._resuming = False
         else:
             self._key, self.position = int(self.rng.integers(2**63)), 0
         order, size = self.order(self._key), self.batch_size
-        batch = getattr(self.dataset, "batch", None) or (lambda rows: fetch(self.dataset, rows))
         for i in range(self.position, len(self)):
             self.position = i + 1
-            yield batch(order[i * size : i * size + size])
+            yield order[i * size : i * size + size]
         self.epoch += 1
         self.position = 0
 

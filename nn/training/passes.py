@@ -1,9 +1,9 @@
-"""Forward and backward pass of a training step: eager, or compiled where that is faster."""
+"""Training steps and evaluations as compiled programs, where that is faster than computing them eagerly."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from nn import checkpoint
 from nn.module import Module
 from nn.module.guards import surroundings
 from nn.random import as_generator
-from nn.typing import Batch, Loss, Operand, Operands
+from nn.typing import Array, Batch, Leaf, Loss, Operand, Operands, Optimizer
 
 __all__ = ["Passes"]
 
@@ -26,7 +26,7 @@ MOST_SHAPES = 16  # of batches that are recorded
 
 
 class Passes:
-    """Computes losses and outputs of batches, and accumulates the gradients in the parameters.
+    """Replays of the forward and backward pass, or of whole steps with the optimizer's update.
 
     Parameters
     ----------
@@ -36,49 +36,71 @@ class Passes:
         ``loss(output, target)``.
     compile : bool or None
         Compile all steps, none, or (None) those with batch shapes that occur often.
+    optimizer : Optimizer, optional
+        Compile whole steps; otherwise gradients are accumulated in the parameters.
+    transform : callable, optional
+        Changes the gradients of a whole step.
 
     Attributes
     ----------
-    compiled : Compiled or None
+    compiled : Compiled, CompiledStep or None
         The compiled passes; None if they are not compiled, or cannot be.
+    whole : bool
+        Whether they are whole steps.
+    with_output : bool
+        Whether the output is needed, besides the loss.
     """
 
-    def __init__(self, model: Module, loss: Loss, compile: bool | None) -> None:
+    def __init__(
+        self, model: Module, loss: Loss, compile: bool | None, optimizer: Optimizer | None = None, transform: Any = None
+    ) -> None:
         if compile is not None and not isinstance(compile, bool):
             raise TypeError(f"compile must be True, False or None, got {compile!r:.60}")
         self.model: Module = model
         self.loss: Loss = loss
         self.always: bool = compile is True
         self.summed: bool = False
-        make: Any = None if compile is False else autograd.compile
-        self.compiled: Any = make and make(self._of_arrays)
+        self.whole: bool = optimizer is not None
+        self.with_output: bool = True
+        self.compiled: Any = None
+        if compile is not False:
+            make: Any = autograd.compile
+            self.compiled = make(self._of_arrays, optimizer=optimizer, transform=transform)
         self.counts: dict[tuple[object, ...], int] = {}
         self.recordings: int = 0
         self.before: Any = None  # the state to restore if recording fails
+        self.losses_before: Array = np.empty(0)  # of the steps before recording failed
 
-    def __call__(
-        self, forward: Callable[[Batch], Operands], batch: Batch, weight: float | None
-    ) -> tuple[float, Operand, Operand]:
-        """Return loss, output and target of a batch, after a forward and a backward pass.
+    def __call__(self, batch: Batch, weight: float | None = None) -> tuple[float, Operand, Operand] | None:
+        """Return loss, output and target of a batch, after its passes or step; None if it must be computed eagerly.
 
         Parameters
         ----------
-        forward : callable
-            Returns loss, output and target of a batch; used for eager steps.
         batch : tuple of arrays
             Inputs and target.
         weight : float or None
             Factor of the loss in the backward pass; None in all calls, or in none.
         """
         # the only weight that is compiled is the number of rows
-        if self.compiled is not None and (weight is None or weight == len(batch[-1])) and self._pays_off(batch):
-            self.summed = weight is not None
-            found = self._replayed(batch)
-            if found is not None:
-                return found
-        loss, output, target = forward(batch)
-        (loss if weight is None else loss * weight).backward()
-        return float(loss.item()), output, target
+        if self.compiled is None or weight not in (None, len(batch[-1])) or not self._pays_off(batch):
+            return None
+        self.summed = weight is not None
+        return self._replayed(batch)
+
+    def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> list[float]:
+        """Return the losses of whole steps on rows of arrays; of fewer if the others must be computed eagerly."""
+        found = self._guarded(lambda: self.compiled.many(*arrays, rows, scheduler=scheduler))
+        losses: list[float] = (self.losses_before if found is None else found).tolist()
+        return losses
+
+    def are_frequent(self, arrays: Sequence[Array], rows: int) -> bool:
+        """Return whether steps of so many rows of arrays are compiled."""
+        key = tuple([x for a in arrays for x in ((rows, *a.shape[1:]), a.dtype)])
+        return self.compiled is not None and (self.always or self.counts.get(key, 0) >= EAGER_STEPS)
+
+    def updated(self) -> set[Leaf]:
+        """Return the parameters that whole steps have updated."""
+        return self.compiled.updated if self.whole and self.compiled is not None else set()
 
     def _pays_off(self, batch: Batch) -> bool:
         """Return whether batches of this shape are compiled, or should be from now on."""
@@ -108,25 +130,31 @@ class Passes:
             add_guards(surroundings, self.loss)
         output = self.model(*batch[:-1])
         loss = self.loss(output, batch[-1])
-        return (loss * float(len(batch[-1])), loss, output) if self.summed else (loss, output)
+        first = [loss * float(len(batch[-1]))] if self.summed else []
+        return (*first, loss, output) if self.with_output else (loss,)
 
     def _replayed(self, batch: Batch) -> tuple[float, Operand, Operand] | None:
-        """Return loss, output and target; None, and undo all changes, if the passes cannot be recorded."""
-        assert self.compiled is not None
+        found = self._guarded(lambda: self.compiled(*batch))
+        if found is None:
+            return None
+        *_, loss, output = found if self.with_output else (*found, None)
+        return float(loss.item()), output, batch[-1]
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        """Return the result of a compiled call; None, and undo all changes, if it cannot be recorded."""
         try:
-            *_, loss, output = self.compiled(*batch)
+            return call()
         except RuntimeError as error:
-            refusal: Any = autograd.RecordingError
-            if not isinstance(error, refusal):
+            if not isinstance(error, autograd.RecordingError):
                 raise
             for thing, name, value in self.before:
                 setattr(thing, name, value)
             self.compiled = None
-            warnings.warn(f"fit does not compile its steps: {error}", RuntimeWarning, stacklevel=8)
+            warnings.warn(f"fit does not compile its steps: {error}", RuntimeWarning, stacklevel=9)
+            self.losses_before = error.losses
             return None
         finally:
             self.before = None
-        return float(loss.item()), output, batch[-1]
 
     def _state(self) -> list[tuple[Any, str, Any]]:
         """Return the state that a forward pass changes: random generators and buffers, as (object, name, value)."""

@@ -7,20 +7,21 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Sized
+from collections.abc import Collection, Iterable, Iterator, Sized
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 
 from autograd import GradientWarning
 from nn import checkpoint
+from nn.data import DataLoader, TensorDataset
 from nn.metrics import Metric
 from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import get_rng_state, set_rng_state
-from nn.typing import Examples, Loader, Loss, Optimizer, State
+from nn.typing import Batch, Examples, Leaf, Loader, Loss, Optimizer, State
 
 from .evaluation import Totals, evaluate, nonfinite_input
 from .history import History, Progress
@@ -123,6 +124,7 @@ class Run:
                     f"a callback must be a function or have any of {', '.join(HOOKS)}, not {callback!r:.60}"
                 )
         self.methods: dict[str, list[Any]] = {hook: self._methods(hook) for hook in HOOKS}
+        stepper.prepare(whole=not self.methods["on_step_end"], with_output=bool(metrics))
         self.totals: Totals = Totals(metrics, self.loss, stepper.comm)
         self.history: History = History(metrics=metrics)
         self.epoch: int = 0
@@ -217,28 +219,67 @@ class Run:
         self._optimizer_mode("train")
         stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.step
         count = len(self.loader) if isinstance(self.loader, Sized) else math.inf
-        place = first = getattr(self.loader, "start", 0)
-        for place, batch in enumerate(self.loader, first + 1):
+        place = getattr(self.loader, "start", 0)
+        for batch, losses in self._batches():
             stepper.announce(interrupt.pressed, bool(self.history.stopped))
-            self.last_loss = value = stepper.take(batch, self.totals, place == count)
+            place += len(losses) or 1
+            losses = losses or [stepper.take(batch, self.totals, place == count)]
+            self.last_loss = value = losses[-1]
             if stepper.gathered:
                 continue
             self.batch = batch
-            self.step += 1
+            self.step += len(losses)
             for method in methods:
                 method(self)
-            if schedules:
+            if schedules and len(losses) == 1:
                 self.schedules.advance(schedules, value)
-            if value - value != 0.0:
-                self.stop(
-                    f"the loss is {value} in epoch {self.epoch}, step {self.step}: "
-                    f"{nonfinite_input(batch) or 'lower the learning rate, clip gradients, or scale the inputs'}; "
-                    "autograd.detect_anomaly() locates the operation"
-                )
+            self._check_losses(losses, batch)
             if stepper.ends(interrupt.pressed, bool(self.history.stopped), value):
                 return
         if not place:
             raise ValueError(f"the training data yielded no batch in epoch {self.epoch}; is it an exhausted iterator?")
+
+    def _check_losses(self, losses: list[float], batch: Batch) -> None:
+        """Stop if one of the losses of the latest steps, of which the last was on `batch`, is not finite."""
+        for k, value in enumerate(losses, self.step - len(losses) + 1):
+            if value - value != 0.0:
+                self.stop(
+                    f"the loss is {value} in epoch {self.epoch}, step {k}: "
+                    f"{nonfinite_input(batch) or 'lower the learning rate, clip gradients, or scale the inputs'}; "
+                    "autograd.detect_anomaly() locates the operation"
+                )
+
+    def _batches(self) -> Iterator[tuple[Any, list[float]]]:
+        """Yield every batch; after whole steps on several batches in one call the last one, and their losses."""
+        loader: Any = self.loader
+        stepper, held = self.stepper, list[Any]()
+        if not self._takes_many():
+            yield from ((batch, []) for batch in loader)
+            return
+        arrays = loader.dataset.arrays
+        whole = len(loader.sampler) // loader.batch_size
+        scheduler = SimpleNamespace(step=lambda: self.schedules.advance(self.schedules.step, math.nan))
+        for rows in loader.rows():
+            if not stepper.passes.are_frequent(arrays, len(rows)):
+                yield loader.dataset.batch(rows), []
+                continue
+            held.append(rows)
+            if len(held) == stepper.at_once or loader.position >= whole:
+                losses = stepper.take_many(arrays, np.array(held), self.totals, scheduler)
+                if losses:
+                    yield loader.dataset.batch(held[len(losses) - 1]), losses
+                for rest in held[len(losses) :]:
+                    yield loader.dataset.batch(rest), []
+                held = []
+
+    def _takes_many(self) -> bool:
+        """Return whether nothing has to happen between steps, and the data are arrays."""
+        loader = self.loader
+        if not isinstance(loader, DataLoader) or type(loader.dataset) is not TensorDataset:
+            return False
+        needs_metric = any(getattr(schedule, "needs_metric", False) for schedule in self.schedules.step)
+        plain = len(loader.dataset.arrays) > 1 and all(a.dtype.kind in "biuf" and a.size for a in loader.dataset.arrays)
+        return self.stepper.passes.whole and plain and not self.metrics and not needs_metric
 
     def _end_epoch(self) -> None:
         """Measure the epoch, call the callbacks, and step the schedules."""
@@ -256,7 +297,7 @@ class Run:
         self.done, self.seconds = self.epoch, 0.0
         # only if this run took steps: gradients of the run that was resumed are unknown
         if self.done == 1 and self.batch is not None and not self.rank:
-            _warn_without_gradient(self.model)
+            _warn_without_gradient(self.model, self.stepper.passes.updated())
         self.totals.clear()
         self.stepper.norms.clear()
         self.notify("on_epoch_end")
@@ -312,10 +353,10 @@ class Run:
         self.stepper.norms[:] = progress["norms"]
 
 
-def _warn_without_gradient(model: Module) -> None:
-    """Warn if, after an epoch, some parameters of the model never got a gradient."""
+def _warn_without_gradient(model: Module, updated: Collection[Leaf]) -> None:
+    """Warn if, after an epoch, some parameters of the model never got a gradient; those in `updated` did."""
     trained = [(name, p) for name, p in model.named_parameters() if getattr(p, "requires_grad", True)]
-    without = [name for name, p in trained if p.grad is None]
+    without = [name for name, p in trained if p.grad is None and p not in updated]
     if without:
         found = f"{len(without)} of {len(trained)} parameters got no gradient in the first epoch"
         if len(without) == len(trained):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd.extend import raw_data
+from autograd import no_grad
+from autograd.extend import callback, raw_data
 from nn import checkpoint
 from nn.module import Module
-from nn.typing import Batch, Examples, Leaf, Loader, Loss, Operand, Optimizer, State
-from nn.utils import assign_grad, clip_grad_norm_, clip_grad_value_
+from nn.typing import Array, Batch, Data, Examples, Leaf, Loader, Loss, Operand, Optimizer, State
+from nn.utils import assign_grad, clipping_factor, get_total_norm
 from nn.validation import checked_integer, checked_range
 
 from .evaluation import Totals, split_batch, weight_of
@@ -22,6 +24,8 @@ from .passes import Passes
 __all__ = ["Schedules", "Stepper"]
 
 WHEN = ("step", "epoch")
+MOST_AT_ONCE = 1024  # steps in one call
+SECONDS_AT_ONCE = 0.1
 
 
 @dataclass
@@ -71,7 +75,16 @@ class Stepper:
         self.gathered: int = 0
         self.rows: float = 0.0
         self.norms: list[float] = []
+        self.at_once: int = 8  # steps in one call, of a duration after which Ctrl-C may take effect
         self.passes: Passes = Passes(self.model, self.loss, self.compile)
+
+    def prepare(self, whole: bool, with_output: bool) -> None:
+        """Choose whether compiled steps include the update and leave `.grad` alone, and whether they return outputs."""
+        if whole and not self.needs_closure and self.accumulate == 1 and self.comm is None:
+            changes = self.l2 or self.clip_grad_norm is not None or self.clip_grad_value is not None
+            transform = self._adjusted if changes else None
+            self.passes = Passes(self.model, self.loss, self.compile, self.optimizer, transform)
+            self.passes.with_output = with_output
 
     # ---------------------------------------------------------------------------------------------- a step
 
@@ -85,10 +98,14 @@ class Stepper:
         """Process a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
         if self.needs_closure:
             return self._by_closure(batch, totals)
-        if not self.gathered:
-            self.optimizer.zero_grad()
         rows = weight_of(self.loss, split_batch(batch)[1])
-        value, output, target = self.passes(self.forward, batch, rows if self.summed else None)
+        if not self.gathered and not self.passes.whole:
+            self.optimizer.zero_grad()
+        found = self.passes(batch, rows if self.summed else None)
+        if found is not None and self.passes.whole:
+            totals.add(*found, rows)
+            return found[0]
+        value, output, target = self._computed(batch, rows) if found is None else found
         totals.add(value, output, target, rows)
         self.gathered, self.rows = self.gathered + 1, self.rows + rows
         if last or self.gathered == self.accumulate:
@@ -98,6 +115,23 @@ class Stepper:
             self.gathered = 0
             self.rows = 0.0
         return value
+
+    def take_many(self, arrays: Sequence[Array], rows: Array, totals: Totals, scheduler: Any) -> list[float]:
+        """Take a whole step for each row of a matrix of row numbers, and return the losses; of fewer if refused."""
+        begin = time.perf_counter()
+        losses = self.passes.many(arrays, rows, scheduler)
+        self.at_once = max(1, min(MOST_AT_ONCE, int(len(rows) * SECONDS_AT_ONCE / (time.perf_counter() - begin))))
+        for value, chosen in zip(losses, rows, strict=False):
+            totals.add(value, None, None, weight_of(self.loss, arrays[-1][chosen]))
+        return losses
+
+    def _computed(self, batch: Batch, rows: float) -> tuple[float, Operand, Operand]:
+        """Return loss, output and target of a batch, after an eager forward and backward pass."""
+        if not self.gathered:
+            self.optimizer.zero_grad()
+        loss, output, target = self.forward(batch)
+        (loss * rows if self.summed else loss).backward()
+        return float(loss.item()), output, target
 
     def _reduce(self, value: float, rows: float) -> float:
         """Divide sums over the rows of a step by their number, and return the loss of the latest batch."""
@@ -127,15 +161,29 @@ class Stepper:
         return values[0]
 
     def _adjust(self) -> None:
-        """Add the gradient of the penalty, and clip."""
+        """Change the gradients of all parameters."""
+        given = {p: raw_data(p.grad) for p in self.parameters if p.grad is not None}
+        with no_grad():
+            for p, g in self._adjusted(given).items():
+                if g is not given[p]:
+                    assign_grad(p, raw_data(g))
+
+    def _adjusted(self, gradients: dict[Leaf, Any]) -> dict[Leaf, Any]:
+        """Add the gradient of the penalty, and clip; also while a step is recorded."""
         if self.l2:
-            for p in self.weights:
-                if p.grad is not None:
-                    assign_grad(p, raw_data(p.grad) + self.l2 * p.data)
+            weights = {*self.weights}
+            gradients = {p: g + self.l2 * p if p in weights else g for p, g in gradients.items()}
         if self.clip_grad_norm is not None:
-            self.norms.append(clip_grad_norm_(self.parameters, self.clip_grad_norm))
-        if self.clip_grad_value is not None:
-            clip_grad_value_(self.parameters, self.clip_grad_value)
+            factor = callback(self._factor, *gradients.values())
+            gradients = {p: g * factor for p, g in gradients.items()}
+        if (limit := self.clip_grad_value) is not None:
+            gradients = {p: np.clip(g, -limit, limit) for p, g in gradients.items()}
+        return gradients
+
+    def _factor(self, *gradients: Data) -> float:
+        """Return the factor by which gradients are clipped, and keep their norm."""
+        self.norms.append(get_total_norm(gradients))
+        return clipping_factor(self.norms[-1], self.clip_grad_norm or 0.0)
 
     # ------------------------------------------- what a training shares with other ranks, of which there are none
 
