@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import warnings
+import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -29,6 +30,7 @@ from autograd.typing import Json, Operand
 from .doctor import examine, report
 from .inputs import Formula, UsageError, formula_from
 from .parsing import ExpressionError, functions, parse
+from .quiz import Quiz
 
 __all__ = ["main"]
 
@@ -37,6 +39,7 @@ HELP = {
     "explain": "explain the gradient step by step",
     "draw": "draw the graph (-o graph.svg), or print it as DOT text",
     "play": "create an interactive page of the forward and backward pass",
+    "quiz": "ask for each step of the backward pass, and diagnose wrong answers",
     "check": "compare the gradient with finite differences",
     "grad": "print the value and the gradient",
     "doctor": "check the installation of the library and its optional dependencies",
@@ -70,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
         add("variables", nargs="*", metavar="name=number", help="such as a=2 b=-3 c=10")
         if name in ("explain", "draw", "play"):
             add("-o", "--output", type=Path, metavar="FILE", help="write to this file")
+        if name == "play":
+            add("--fixed", default="", metavar="NAMES", help="inputs and targets, which descent leaves: x,t")
+            add("--open", action="store_true", help="open the page in the browser")
         if name == "explain":
             add("--wrt", metavar="NAME", help="derive the gradient of this variable only")
         if name == "draw":
@@ -211,8 +217,20 @@ def play_command(formula: Formula, options: argparse.Namespace) -> int:
     path = options.output or Path("page.html")
     if path.suffix not in (".html", ".htm"):
         raise UsageError(f"-o {path}: use a name that ends in .html")
-    play(formula.root, path)
+    fixed = [name.strip() for name in options.fixed.split(",") if name.strip()]
+    for name in fixed:
+        formula.leaf(name, "--fixed")
+    play(formula.root, path=path, fixed=fixed)
+    if options.open:
+        webbrowser.open(path.resolve().as_uri())
     emit(options, formula.summary() | {"file": str(path), "bytes": path.stat().st_size}, f"{path}\n")
+    return 0
+
+
+def quiz_command(formula: Formula, options: argparse.Namespace) -> int:
+    """Ask for the steps of the backward pass."""
+    found = Quiz(formula.root, input, lambda text: show(text, sys.stderr if options.json else None)).run()
+    emit(options, formula.summary() | found, "")
     return 0
 
 
@@ -272,6 +290,6 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 COMMANDS: dict[str, Callable[[Formula, argparse.Namespace], int]] = {
-    "explain": explain_command, "draw": draw_command, "play": play_command, "check": check_command,
-    "grad": grad_command,
+    "explain": explain_command, "draw": draw_command, "play": play_command, "quiz": quiz_command,
+    "check": check_command, "grad": grad_command,
 }  # fmt: skip

@@ -345,7 +345,8 @@ class _Parser:
             if not isinstance(argument, (ast.Constant, ast.UnaryOp)):
                 raise self.unsupported(argument, "an option must be a number")
         values = [self.value(argument) for argument in node.args]
-        given_options = dict(zip(options, values[len(needed) :], strict=False))
+        pairs = zip(options, values[len(needed) :], strict=False)
+        given_options = {key: type(options[key])(value) for key, value in pairs}
         return self.applied(op, tuple(values[: len(needed)]), options | given_options)
 
     def applied(self, op: Primitive, operands: Operands, params: Params) -> Operand:

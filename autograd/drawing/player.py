@@ -2,71 +2,62 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
+
+from autograd.explaining.answers import DIAGNOSES
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node, topological_order
+from autograd.groups import Recorder, recorded
 from autograd.messages import not_a_node
-from autograd.typing import Json
+from autograd.typing import Function, Operand
 
-from .player_program import operations_script, page_data
+from .offline import Page, offline_page
+from .player_program import page_data
 from .render import target_path, write_atomically
 
-__all__ = ["Page", "play"]
+__all__ = ["play"]
 
-LIMIT = 400  # nodes; a page of more would be unreadable
-TEMPLATE = Path(__file__).with_name("player.html")
-
-
-class Page:
-    """An interactive page, the result of `play`; notebooks display it.
-
-    Attributes
-    ----------
-    html : str
-        The whole page.
-    path : Path or None
-        The file it was written to.
-    """
-
-    def __init__(self, text: str, path: Path | None, nodes: int) -> None:
-        self.html = text
-        self.path = path
-        self._nodes = nodes
-
-    def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{html.escape(self.html)}" style="width:100%;height:720px;border:1px solid #8888" '
-            'sandbox="allow-scripts" title="The chain rule, step by step"></iframe>'
-        )
-
-    def __repr__(self) -> str:
-        where = f" in {str(self.path)!r}" if self.path else ""
-        return f"<page of {self._nodes:,} nodes{where}>"
+LIMIT = 5000  # nodes; the file of a graph of this size has about 250 KB
+SCRIPTS = ("engine", "parser", "layout", "terms", "network", "answers", "graph_view", "panels", "player")
 
 
-def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mapping[str, object] | None = None) -> Page:
+def play(
+    root: object,
+    *inputs: Operand,
+    path: str | os.PathLike[str] | None = None,
+    names: Mapping[str, object] | None = None,
+    fixed: Collection[str] = (),
+    zoom: str | None = None,
+    loss: Function | None = None,
+) -> Page:
     """Create an interactive page of the forward and the backward pass of a graph.
 
     Buttons, a slider and the arrow keys step through the operations of the forward pass and the edges of the backward
-    pass; the current edge is labelled with *upstream times local equals contribution*.  A node under the pointer or
-    with the focus shows its derivation.  In a graph of scalars, sliders change the leaves, the page recomputes
-    everything, and a button takes steps of gradient descent.
+    pass; the page shows *upstream times local equals contribution* for each edge, or asks for it.  A graph of scalars
+    is computed by the page: its formula and its leaves can be changed, and a button takes steps of gradient descent.
+    Neurons and layers are frames that open and close; arrays are shown as heat maps.
 
     Parameters
     ----------
-    root : Node
-        The result, of one element.
+    root : Node or model
+        The result, of one element; or a model, which is called on the inputs.
+    *inputs
+        Arguments of the model.
     path : str or path, optional
         The file to write; none by default.
     names : mapping of str to object, optional
-        Names for nodes, for instance ``locals()``; lists of nodes and modules give names to the nodes in them.
+        Names for nodes without a name, for instance ``locals()``; lists of nodes and modules give names to the nodes
+        in them.
+    fixed : collection of str
+        Names of inputs and targets, which gradient descent does not change; each leaf also has a lock in the page.
+    zoom : {'scalars'}, optional
+        Show a model as operations on scalars rather than on arrays.
+    loss : callable, optional
+        Applied to the output of a model.
 
     Returns
     -------
@@ -76,18 +67,18 @@ def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mappi
     Raises
     ------
     TypeError
-        If `root` is not a node.
+        If `root` is neither a node nor a model.
     RuntimeError
         If `root` has several elements or does not depend on a variable, as in `backward`.
     ValueError
-        If the graph has more than 400 nodes, or the file does not end in ``.html``.
+        If the graph has more than 5,000 nodes, a name in `fixed` is unknown, or the file does not end in ``.html``.
     OSError
         If the folder does not exist or cannot be written to; an existing file is then unchanged.
 
     Notes
     -----
-    The page is one file without external resources; its content security policy blocks all requests.  It implements
-    the operations; the derivatives are generated from the rules of the table.
+    The page is one file without external resources; its content security policy blocks all requests.  It computes
+    derivatives with programs recorded from the rules of the table.
 
     Examples
     --------
@@ -96,25 +87,41 @@ def play(root: Node, path: str | os.PathLike[str] | None = None, *, names: Mappi
     >>> play((a * b).tanh())
     <page of 4 nodes>
     """
-    if not isinstance(root, Node):
-        raise not_a_node("play", root)
+    given = names_by_identity(names or {})
+    if isinstance(root, Node):
+        if inputs or zoom or loss is not None:
+            raise TypeError("inputs, zoom= and loss= are for play(model, x); the file is given as path=")
+        recorder = Recorder()
+    else:
+        root, recorder = run(root, inputs, zoom, loss, given)
     target = None if path is None else target_path(path, ("html", "htm"))
-    count = len(topological_order(root))
-    if count > LIMIT:
+    order = topological_order(root)
+    if len(order) > LIMIT:
         raise ValueError(
-            f"the graph has {count:,} nodes, and a page can show {LIMIT} at most; play a part of it, or use draw()"
+            f"the graph has {len(order):,} nodes, and a page can show {LIMIT:,} at most; play a part of it, or use "
+            "draw()"
         )
-    text = filled(page_data(root, names_by_identity(names or {})))
+    used = {node.op.name for node in order if node.op is not None}
+    text = offline_page("player", SCRIPTS, page_data(root, given, fixed, recorder) | {"diagnoses": DIAGNOSES}, used)
     if target is not None:
         write_atomically(target, text.encode("utf-8"))
-    return Page(text, target, count)
+    return Page(text, target, f"{len(order):,} nodes")
 
 
-def filled(data: dict[str, Json]) -> str:
-    """Return the template with the data, escaped so that a name cannot close the script element."""
-    embedded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    template = TEMPLATE.read_text(encoding="utf-8").replace("{{operations}}", operations_script(embedded))
-    before, after = template.split("{{data}}")
-    script = after.partition("<script>")[2].partition("</script>")[0]
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return before.replace("{{script-hash}}", f"sha256-{digest}") + embedded + after
+def run(
+    model: object, inputs: tuple[Operand, ...], zoom: str | None, loss: Function | None, given: dict[int, str]
+) -> tuple[Node, Recorder]:
+    """Call a model; return the result and the groups of its nodes, and add the names of its parameters to `given`."""
+    if zoom not in (None, "scalars"):
+        raise ValueError(f"zoom must be None or 'scalars', got {zoom!r}")
+    found = recorded(model, inputs, scalars=zoom == "scalars", loss=loss)
+    if found is None:
+        raise not_a_node("play", model)
+    roots, recorder = found
+    for key, name in names_by_identity({"model": model}).items():
+        copies = recorder.stands_for.get(key, ())
+        given.update((id(copy), name) for copy in copies if len(copies) == 1 and not copy.name)
+    if len(roots) != 1 or np.size(roots[0]._data) != 1:
+        count = sum(np.size(node._data) for node in roots)
+        raise ValueError(f"play needs a result of one element, got {count} outputs; pass loss=, as in loss=lambda y: ...")
+    return roots[0], recorder

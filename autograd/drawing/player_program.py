@@ -1,50 +1,110 @@
-"""The data of the interactive page: boxes, edges, steps, and a program with which the page recomputes the graph.
-
-The page implements operations but not derivatives: these are the formulas recorded by the rules of the table.
-"""
+"""The data of the player: a graph of scalars, which the page computes itself, or a recorded pass through arrays."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from autograd.explaining.formatting import cut, format_number, width
-from autograd.explaining.formula import last_operation, operands_and_options
+from autograd.explaining.formatting import cut, format_array
+from autograd.explaining.formula import Names, last_operation
 from autograd.explaining.recorded_pass import RecordedPass, local_term
-from autograd.explaining.rule_formulas import record_rule
-from autograd.explaining.steps import Step, differentiable_positions
+from autograd.explaining.steps import Step
 from autograd.explaining.terms import Term, is_written_out, rows_of, shortened
 from autograd.explaining.typeset import flattened
 from autograd.graph import Node, topological_order
-from autograd.rules import ONE, PRIMITIVES, Elementwise
-from autograd.tape.interpreter import expression
+from autograd.groups import Group, Recorder
 from autograd.typing import Data, Json, Operand
 
-from .layout import HEIGHT, layout
+from .offline import is_known, plain_number
 
-__all__ = ["operations_script", "page_data"]
+__all__ = ["page_data"]
 
-CHARACTER = 7.4  # pixels of a character in a box
-
-
-def operations_script(data: str) -> str:
-    """Return a JavaScript object with a function for each operation that the data of a page contains."""
-    lines: list[str] = []
-    for name, op in PRIMITIVES.items():
-        if "scalar" in op.forms and f'"{name}"' in data:
-            operands, options = operands_and_options(op)
-            names = "xyzuvw"[: len(operands) + len(options)]
-            given = [*names[: len(operands)], *map("{} = {}".format, names[len(operands) :], options.values())]
-            lines.append(f"{name}: ({', '.join(given)}) => +({expression(op, names)}),")
-    return "\n".join(["{", *lines, "}"])
+MOST_ROWS = 24  # rows or columns of an array that a page shows; of a larger one, the first
+MOST_NUMBERS = 20_000  # in all arrays of a page
 
 
-def plain_number(x: Data) -> float | str:
-    """Return a number for JSON, with nan and infinities as strings."""
-    value = float(x)
-    return value if math.isfinite(value) else format_number(value)
+class Unsupported(Exception):  # noqa: N818  (not an error: the page is then static)
+    """Raised if the page cannot compute a graph itself; the message is a clause that follows "because"."""
+
+
+def page_data(
+    root: Node, given: Mapping[int, str], fixed: Collection[str] = (), recorder: Recorder | None = None
+) -> dict[str, Json]:
+    """Return the data of a page.
+
+    Parameters
+    ----------
+    root : Node
+        The result.
+    given : mapping of int to str
+        Names by the identity of the node.
+    fixed : collection of str
+        Names of leaves that gradient descent does not change.
+    recorder : Recorder, optional
+        The groups of the nodes of a model.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: ``nodes``; and if the page cannot compute them, ``steps``, ``groups``, ``title`` and ``why``.
+
+    Raises
+    ------
+    ValueError
+        If a name in `fixed` is not that of a leaf.
+    """
+    order = topological_order(root)
+    names = Names(order, given)
+    leaves = [names[node] for node in order if node.op is None]
+    if unknown := sorted(set(fixed) - set(leaves)):
+        raise ValueError(f"fixed={unknown[0]!r} is not a leaf of the graph; its leaves are {cut(', '.join(leaves), 200)}")
+    recorder = recorder or Recorder()
+    try:
+        named = {node for node in order if node.name or id(node) in given}
+        data: dict[str, Json] = {"nodes": live_nodes(order, {node: names[node] for node in named})}
+    except Unsupported as reason:
+        recorded = RecordedPass(root, given, None)
+        data = {"nodes": recorded_nodes(recorded), "steps": recorded_steps(recorded), "why": str(reason)}
+        data |= {"groups": groups(order, data["nodes"], recorder), "title": plain_term(recorded.title())}
+    inputs = set(recorder.inputs)
+    for node, entry in zip(order, data["nodes"], strict=True):
+        if node.op is None and (names[node] in fixed or node in inputs):
+            entry["fixed"] = 1
+    return data
+
+
+def live_nodes(order: Sequence[Node], names: Mapping[Node, str]) -> list[dict[str, Json]]:
+    """Return a graph of scalars: leaves with their values, and operations with their operands."""
+    index = {node: k for k, node in enumerate(order)}
+    data = data_at_use(order)
+
+    def operand(arg: Operand) -> Json:
+        return [index[arg]] if isinstance(arg, Node) else plain_number(arg)
+
+    nodes: list[dict[str, Json]] = []
+    for node in order:
+        if np.ndim(data[node]) or any(np.ndim(x) for x in node.raw):
+            raise Unsupported("its values are arrays")
+        if node.hooks:
+            raise Unsupported(f"{names.get(node, 'a node')} has a hook")
+        if node.op is not None and not is_known(node.op):
+            raise Unsupported(f"the operation {node.op.name} is not written in operations on scalars")
+        if node.op is None:
+            entry = {"value": plain_number(data[node])} | ({} if node.requires_grad else {"data": 1})
+        else:
+            entry = {"op": node.op.name, "args": list(map(operand, node.args))}
+            entry |= {"params": list(map(plain_number, node.params.values()))} if node.params else {}
+        nodes.append(entry | ({"name": names[node]} if node in names else {}))
+    return nodes
+
+
+def data_at_use(order: Sequence[Node]) -> dict[Node, Data]:
+    """Return the data of each node at the time of the operations: a leaf may have been updated since."""
+    data = {node: node._data for node in order}
+    for node in order:
+        data.update((a, x) for a, x in zip(node.args, node.raw, strict=True) if isinstance(a, Node))
+    return data
 
 
 def plain_term(term: Term) -> list[Json]:
@@ -57,172 +117,81 @@ def plain_term(term: Term) -> list[Json]:
     return [term.head, *(plain_term(p) if isinstance(p, Term) else p for p in term.parts)]
 
 
-def plain_value(data: Data) -> float | str:
-    """Return the content of a box: a number, or the shape of an array."""
-    return plain_number(data) if np.ndim(data) == 0 else str(np.shape(data))
+class Arrays:
+    """Writes arrays as rows of numbers, up to a total size."""
+
+    def __init__(self) -> None:
+        self.left = MOST_NUMBERS
+
+    def __call__(self, data: Data) -> Json:
+        """Return a number; or the shape, range and first rows of an array."""
+        if np.ndim(data) == 0:
+            return plain_number(data)
+        array = np.asarray(data)
+        matrix = array.reshape(-1, array.shape[-1]) if array.size else array.reshape(0, 0)
+        shown = matrix[:MOST_ROWS, :MOST_ROWS]
+        entry: dict[str, Json] = {"shape": list(array.shape), "range": format_array(array)}
+        if shown.size > self.left:
+            return entry
+        self.left -= shown.size
+        return entry | {"rows": [[plain_number(f"{x:.4g}") for x in row] for row in shown.astype(float).tolist()]}
 
 
-class Unsupported(Exception):  # noqa: N818  (not an error: the page then has no sliders)
-    """Raised if the page cannot recompute a graph; the message is a clause that follows "because"."""
-
-
-def program(thing: Operand, labels: Mapping[Node, Json]) -> Json:
-    """Return a computation for the page: a number, a label, or [operation, operands, parameters]."""
-    if not isinstance(thing, Node):
-        if isinstance(thing, (bool, int, float, np.generic)) or (isinstance(thing, np.ndarray) and thing.ndim == 0):
-            return plain_number(thing)
-        raise Unsupported("its values are arrays")
-    done: dict[Node, Json] = dict(labels)
-    for node in topological_order(thing):
-        if node in done:
-            continue
-        if node.op is None:
-            done[node] = plain_number(node._data)
-            continue
-        if "scalar" not in node.op.forms:
-            raise Unsupported(f"the operation {node.op.name} has no scalar form")
-        operands = [done[a] if isinstance(a, Node) else program(a, {}) for a in node.args]
-        done[node] = [node.op.name, operands, [plain_number(x) for x in node.params.values()]]
-    return done[thing]
-
-
-def derivative_program(node: Node, position: int) -> Json:
-    """Return the rule of one edge as a program of its inputs ``x0, x1, ...``, its result ``y`` and ``g``."""
-    op = node.op
-    assert op is not None
-    if op.rules_for(len(node.args))[position] is ONE:
-        return 1
-    labels = [f"x{i}" if isinstance(a, Node) else None for i, a in enumerate(node.args)]
-    value, known = record_rule(op, position, node._data, node.raw, node.params, labels, "y", "g")
-    if known is None:
-        raise Unsupported(f"the rule of {op.name} is not written in the library's own operations")
-    return program(value, known)
-
-
-def below_a_choice(order: list[Node]) -> set[Node]:
-    """Return the nodes whose gradient may be zero because `where` selected another branch."""
-    found: set[Node] = set()
-    for node in reversed(order):
-        if node.op is not None and (node.op.selects or node in found):
-            found.update(arg for arg in node.args if isinstance(arg, Node))
-    return found
-
-
-def program_of(recorded: RecordedPass) -> list[Json]:
-    """Return the program of the page, with an entry for each computed node.
-
-    Each entry is ``[node, operation, operands, parameters, pulls, masked]``; an operand is ``[node]`` or a number, a
-    pull ``[position, program, is_partial]``.
-    """
+def recorded_nodes(recorded: RecordedPass) -> list[dict[str, Json]]:
+    """Return the nodes of a recorded pass with their values and formulas."""
     index = {node: k for k, node in enumerate(recorded.order)}
-    masked = below_a_choice(recorded.order)
-    tape: list[Json] = []
+    arrays = Arrays()
+    nodes: list[dict[str, Json]] = []
     for node in recorded.order:
-        if node.hooks:
-            raise Unsupported(f"{recorded.names[node]} has a hook")
+        entry: dict[str, Json] = {"name": recorded.names[node], "value": arrays(recorded.data[node])}
         if node.op is None:
-            continue
-        if "scalar" not in node.op.forms:
-            raise Unsupported(f"the operation {node.op.name} has no scalar form")
-        operands = [[index[a]] if isinstance(a, Node) else program(a, {}) for a in node.args]
-        rules = node.op.rules_for(len(node.args))
-        pulls = [
-            [i, derivative_program(node, i), int(isinstance(node.op, Elementwise) or rules[i] is ONE)]
-            for i in differentiable_positions(node)
-        ]
-        parameters = [plain_number(x) for x in node.params.values()]
-        taken = int(node.op.selects or node in masked)
-        tape.append([index[node], node.op.name, operands, parameters, pulls if node.requires_grad else [], taken])
-    return tape
+            entry |= {} if node.requires_grad else {"data": 1}
+        else:
+            term = last_operation(node, recorded.names)
+            operands = [[index[a]] if isinstance(a, Node) else 0 for a in node.args]
+            entry |= {"op": node.op.name, "args": operands, "term": plain_term(term), "made": cut(flattened(term), 26)}
+        nodes.append(entry)
+    return nodes
 
 
-def box_width(node: Mapping[str, Json]) -> float:
-    """Return the width that fits the first line of a box."""
-    line = "   ".join(str(node[key]) for key in ("short", "made") if node[key])
-    return max(124.0, 20 + CHARACTER * width(line))
+def recorded_steps(recorded: RecordedPass) -> list[dict[str, Json]]:
+    """Return the steps of a recorded backward pass."""
+    index = {node: k for k, node in enumerate(recorded.order)}
+    arrays = Arrays()
+    return [
+        {"edge": [index[step.node], step.position, index[step.argument]]} | step_data(recorded, step, arrays)
+        for step in recorded.steps
+    ]
 
 
-def node_data(recorded: RecordedPass, node: Node) -> dict[str, Json]:
-    """Return the data of one node."""
-    name = recorded.names[node]
-    data: dict[str, Json] = {
-        "name": name,
-        "short": cut(name, 22),
-        "made": "",
-        "value": plain_value(recorded.data[node]),
-        "kind": "op" if node.op is not None else "leaf" if node.requires_grad else "data",
-        "grad": int(node.requires_grad),
-    }
-    if node.op is not None:
-        term = last_operation(node, recorded.names)
-        data |= {"term": plain_term(term), "made": cut(flattened(term), 26)}
-    if np.ndim(recorded.data[node]):
-        data["full"] = plain_term(Term("array", (np.asarray(recorded.data[node]),)))
-    return data
-
-
-def step_data(recorded: RecordedPass, step: Step, edge: int) -> dict[str, Json]:
-    """Return the data of one step of the backward pass."""
-    data: dict[str, Json] = {"edge": edge}
+def step_data(recorded: RecordedPass, step: Step, arrays: Arrays) -> dict[str, Json]:
+    """Return the factors of one step, or its formula if they are arrays."""
     if recorded.scalar:
         rule = local_term(step)
-        data["rule"] = plain_term(rule) if rule else None
-        data["up"], data["local"] = plain_number(step.upstream), plain_number(step.local)
-        data["share"], data["total"] = plain_number(step.contribution), plain_number(step.total)
-    else:
-        data["sides"] = [plain_term(side) for side in recorded.contribution(step)[:1]]
-        data["full"] = plain_term(Term("array" if np.ndim(step.total) else "number", (step.total,)))
-        data["share"], data["total"] = plain_value(step.contribution), plain_value(step.total)
-    return data
+        factors = {"up": step.upstream, "local": step.local, "share": step.contribution, "total": step.total}
+        return {key: plain_number(x) for key, x in factors.items()} | {"rule": plain_term(rule) if rule else None}
+    sides = [plain_term(side) for side in recorded.contribution(step)[:1]]
+    data: dict[str, Json] = {"sides": sides, "total": arrays(step.total)}
+    alone = step.first and step.contribution is step.total
+    return data if alone else data | {"share": arrays(step.contribution)}
 
 
-def page_data(root: Node, given: Mapping[int, str]) -> dict[str, Json]:
-    """Return the data of a page.
+def groups(order: Sequence[Node], nodes: Sequence[dict[str, Json]], recorder: Recorder) -> list[dict[str, Json]]:
+    """Return the groups of a model, outer ones first, and store in each node the position of its group."""
+    known: dict[Group, int] = {}
+    found: list[dict[str, Json]] = []
 
-    Parameters
-    ----------
-    root : Node
-        The result.
-    given : mapping of int to str
-        Names by the identity of the node.
+    def position(group: Group | None) -> int:
+        if group is None:
+            return -1
+        if group not in known:
+            parent = position(group.parent)
+            known[group] = len(found)
+            title = " ".join(filter(None, (group.path, group.title, group.detail)))
+            found.append({"title": cut(title), "parent": parent})
+        return known[group]
 
-    Returns
-    -------
-    dict
-        Ready for JSON: ``nodes``, ``edges``, ``steps``, ``tape`` (None if the page cannot recompute, and ``why``).
-    """
-    recorded = RecordedPass(root, given, None)
-    index = {node: k for k, node in enumerate(recorded.order)}
-    pairs = [
-        (index[node], i, index[arg])
-        for node in recorded.order
-        for i, arg in enumerate(node.args)
-        if isinstance(arg, Node)
-    ]
-    nodes = [node_data(recorded, node) for node in recorded.order]
-    found = layout(list(map(box_width, nodes)), [(arg, user) for user, _, arg in pairs])
-    for data, place in zip(nodes, found.places, strict=True):
-        data["box"] = [round(place.x, 1), round(place.y, 1), round(place.width, 1)]
-    tape, why = None, ""
-    try:
-        if not recorded.scalar:
-            raise Unsupported("its values are arrays")
-        tape = program_of(recorded)
-    except Unsupported as reason:
-        why = str(reason)
-    edges = {(user, i): e for e, (user, i, _) in enumerate(pairs)}
-    title = recorded.title()
-    return {
-        "title": flattened(title),
-        "term": plain_term(title),
-        "root": index[root],
-        "size": [round(found.width, 1), round(found.height, 1), HEIGHT],
-        "nodes": nodes,
-        "edges": [
-            [user, i, arg, path, round(x, 1), round(y, 1)]
-            for (user, i, arg), path, (x, y) in zip(pairs, found.paths, found.middles, strict=True)
-        ],
-        "steps": [step_data(recorded, step, edges[index[step.node], step.position]) for step in recorded.steps],
-        "tape": tape,
-        "why": why,
-    }
+    for node, entry in zip(order, nodes, strict=True):
+        if (k := position(recorder.group_of.get(node))) >= 0:
+            entry["group"] = k
+    return found

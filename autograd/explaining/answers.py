@@ -1,0 +1,137 @@
+"""Questions about the steps of a backward pass, and diagnoses of wrong answers.
+
+The page of `play` asks the same questions: it implements `diagnose` in JavaScript and shows the same sentences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from autograd.graph import Node
+from autograd.rules import PRIMITIVES, Elementwise
+
+from .formula import operands_and_options
+from .steps import Step
+
+__all__ = ["DIAGNOSES", "Question", "diagnose", "questions"]
+
+TOLERANCE = 0.005  # relative: three significant digits
+ALMOST = 0.05
+
+DIAGNOSES = {
+    "right": "Correct.",
+    "sign": "The sign is wrong.",
+    "upstream": "This is the local derivative alone: multiply it by the upstream gradient.",
+    "local": "This is the upstream gradient alone: multiply it by the local derivative.",
+    "path": "This is the contribution of one path: add the contributions of all paths.",
+    "sum": "This is the sum of several paths: the question is about this path only.",
+    "swapped": "This is the contribution to the other operand: the derivative by one factor is the other factor.",
+    "value": "This uses the value of the operation in place of its derivative.",
+    "operation": "This uses the derivative of {operation}.",
+    "added": "The factors are multiplied, not added.",
+    "rounded": "Close: compute with at least three significant digits.",
+    "wrong": "This is not the result of a common mistake: compute upstream times local again.",
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about one contribution, or about the sum of all contributions to a node.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+        The step of the contribution, or all steps to the node.
+    expected : float
+        The answer.
+    so_far : float
+        The sum of the contributions to the node up to this one.
+    others : tuple of float
+        The local derivatives of the same operation by its other operands.
+    """
+
+    steps: tuple[Step, ...]
+    expected: float
+    so_far: float
+    others: tuple[float, ...]
+
+
+def questions(steps: Iterable[Step]) -> Iterator[Question]:
+    """Yield a question for each step, and one for the sum after the last of several contributions to a node."""
+    steps = list(steps)
+    arriving: dict[Node, list[Step]] = {}
+    for step in steps:
+        arriving.setdefault(step.argument, []).append(step)
+    for step in steps:
+        others = tuple(
+            float(other.local) for other in steps if other.node is step.node and other.position != step.position
+        )
+        yield Question((step,), float(step.contribution), float(step.total), others)
+        paths = arriving[step.argument]
+        if len(paths) > 1 and step is paths[-1]:
+            yield Question(tuple(paths), float(step.total), float(step.total), ())
+
+
+def close(answer: float, value: float, tolerance: float = TOLERANCE) -> bool:
+    """Return whether two numbers agree to the given relative tolerance."""
+    return math.isclose(answer, value, rel_tol=tolerance, abs_tol=1e-9)
+
+
+def diagnose(answer: float, question: Question) -> tuple[str, str]:
+    """Return the key of the diagnosis of an answer in `DIAGNOSES`, and the operation that it names if any.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> from autograd.explaining.steps import backward_steps
+    >>> a, b = Value(2.0, name="a"), Value(-3.0, name="b")
+    >>> (first, *_) = questions(backward_steps(5.0 * (a * b).exp()))
+    >>> diagnose(first.expected, first), diagnose(-first.expected, first)
+    (('right', ''), ('sign', ''))
+    """
+    for key, value in mistakes(question):
+        if close(answer, value):
+            return key, ""
+    for name, value in other_operations(question.steps):
+        if close(answer, value):
+            return "operation", name
+    return ("rounded" if close(answer, question.expected, ALMOST) else "wrong"), ""
+
+
+def mistakes(question: Question) -> Iterator[tuple[str, float]]:
+    """Yield the answers that common mistakes give, the correct one first."""
+    steps = question.steps
+    yield "right", question.expected
+    yield "sign", -question.expected
+    yield "upstream", sum(float(step.local) for step in steps)
+    yield "local", sum(float(step.upstream) for step in steps)
+    if len(steps) > 1:
+        for count, step in enumerate(steps, 1):
+            yield "path", float(step.contribution)
+            yield "path", sum(float(earlier.contribution) for earlier in steps[:count])
+        return
+    (step,) = steps
+    yield "sum", question.so_far
+    for other in question.others:
+        yield "swapped", float(step.upstream) * other
+    yield "value", float(step.upstream) * float(step.node._data)
+    yield "added", float(step.upstream) + float(step.local)
+
+
+def other_operations(steps: Sequence[Step]) -> Iterator[tuple[str, float]]:
+    """Yield the answers with the derivative of another operation of one operand."""
+    node = steps[0].node
+    if len(steps) > 1 or len(node.args) > 1:
+        return
+    (x,) = node.raw
+    for name, op in PRIMITIVES.items():
+        if op is node.op or not isinstance(op, Elementwise) or len(op.rules) != 1 or "scalar" not in op.forms:
+            continue
+        _, options = operands_and_options(op)
+        try:
+            local = float(op.partial(op.rules[0], op.forward(x), (x,), options))
+        except (ValueError, ArithmeticError):  # outside the domain of the other operation
+            continue
+        yield name, float(steps[0].upstream) * local

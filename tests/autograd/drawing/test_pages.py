@@ -1,0 +1,272 @@
+"""The engine of the interactive pages: its parser, passes, layout and diagnoses, compared with Python's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pages import evaluated, needs_node
+
+from autograd import PRIMITIVES, Value, backward_steps, where
+from autograd.cli.parsing import SHORT, ExpressionError, functions, parse
+from autograd.drawing.offline import operations_of_pages
+from autograd.drawing.player_program import page_data
+from autograd.explaining.answers import diagnose, questions
+from autograd.extend import elementwise
+from autograd.graph import apply
+from autograd.rules import Elementwise
+
+pytestmark = needs_node
+
+# `product_if_taken` cannot be called with leaves: it is made by the backward pass
+EVALUATED = {name for name, op in PRIMITIVES.items() if "scalar" in op.forms} - {"product_if_taken"}
+FORMULA = "tanh(w1*x1 + w2*x2 + b)**2 + 0.1*(w1**2 + w2**2) + relu(w1 - x2) * sigmoid(b) + log(1 + exp(w2))"
+NUMBERS = {"w1": -3.0, "w2": 1.0, "x1": 2.0, "x2": 0.5, "b": 6.88}
+PASS = """given.map(nodes => {
+  const graph = new Engine.Graph(nodes), values = graph.forward(graph.start());
+  return [values[graph.root], graph.steps, graph.backward(values).steps.map(s => [s.up, s.local, s.share, s.total])];
+})"""
+
+
+def real(x):
+    return float(x)  # also of "Infinity" and "NaN"
+
+
+def close(a, b):
+    a, b = real(a), real(b)
+    return a == b or (a != a and b != b) or abs(a - b) <= 1e-12 * max(1.0, abs(a), abs(b))
+
+
+def assert_same_passes(roots):
+    """Compare the value of each root and every number of its backward pass with those of the page."""
+    for root, (value, edges, steps) in zip(roots, evaluated(PASS, [page_data(r, {})["nodes"] for r in roots]), strict=True):
+        expected = list(backward_steps(root))
+        assert close(value, root.data), root
+        assert len(edges) == len(steps) == len(expected)
+        for step, edge, found in zip(expected, edges, steps, strict=True):
+            assert step.position == edge[1]
+            for a, b in zip((step.upstream, step.local, step.contribution, step.total), found, strict=True):
+                assert close(a, b), (root.op, step, a, b)
+
+
+# --------------------------------------------------------------------------------------------------- formulas
+
+
+def written(x):
+    """Return an operand as text: a name, a number, or operation(operands, options)."""
+    if not hasattr(x, "op"):
+        return repr(float(x))
+    return x.name if x.op is None else f"{x.op.name}({', '.join(map(written, [*x.args, *x.params.values()]))})"
+
+
+EXPRESSIONS = json.loads(Path(__file__).with_name("expressions.json").read_text(encoding="utf-8"))
+LETTERS = ["a", "b", "c", "w1", "w2", "x1", "x2", "x_1", "x_2", "θ", "α", "Δx", "é", "x", "μ", "σ"]
+
+
+@pytest.mark.parametrize(("text", "expected"), EXPRESSIONS, ids=[text[:20] for text, _ in EXPRESSIONS])
+def test_python_parses_the_corpus(text, expected):
+    try:
+        found = parse(text, dict.fromkeys(LETTERS, 0.7))
+        found = written(found) if hasattr(found, "op") else False
+    except ExpressionError as error:
+        found = error.column if expected is not False else False
+    except (ArithmeticError, ValueError):
+        found = False
+    assert found == expected
+
+
+def test_javascript_parses_the_corpus():
+    code = """given.map(text => {
+      try {
+        const nodes = Parser.parse(text);
+        const written = x => { const node = Array.isArray(x) && nodes[x[0]]; return !node ? x : node.op ? [node.op, [...node.args, ...node.params].map(written)] : node.name; };
+        return ["graph", written([nodes.length - 1])];
+      } catch (error) { if (!error.column) throw error; return ["error", error.column]; }
+    })"""
+
+    def text_of(x):
+        return f"{x[0]}({', '.join(map(text_of, x[1]))})" if isinstance(x, list) else x if isinstance(x, str) else repr(float(x))
+
+    found = evaluated(code, [text for text, _ in EXPRESSIONS])
+    for (text, expected), (kind, result) in zip(EXPRESSIONS, found, strict=True):
+        if isinstance(expected, str):
+            assert (kind, text_of(result)) == ("graph", expected), text
+        else:
+            assert kind == "error", text
+            assert expected is False or result == expected, text
+
+
+def test_javascript_calls_the_operations_that_python_calls():
+    names = evaluated("Object.keys(Engine.operations).filter(name => !name.endsWith('_if_taken'))")
+    assert set(names) == functions().keys() - SHORT.keys()
+    for short, name in SHORT.items():
+        arguments = ", ".join("ab"[: len(PRIMITIVES[name].rules)])
+        assert evaluated(f"Parser.parse('{short}({arguments})').at(-1).op") == name
+
+
+def test_formula_of_a_graph_parses_to_the_same_graph():
+    formulas = [FORMULA, "-(a - b)**2/(2*c**2)", "a - (b - c) - -a", "leaky_relu(a, 0.2)*2**-b", "(-a)**2", "a/(b*c)/d"]
+    code = """given.map(text => {
+      const nodes = Parser.parse(text), graph = new Engine.Graph(nodes);
+      const again = Parser.parse(Terms.typed(graph, Network.nameNodes(graph)));
+      return JSON.stringify(nodes) === JSON.stringify(again);
+    })"""
+    assert evaluated(code, formulas) == [True] * len(formulas)
+
+
+# ----------------------------------------------------------------------------------------------------- passes
+
+
+def test_every_operation_computes_what_the_engine_computes():
+    """Forward and backward of each operation, on a grid of numbers, edge numbers among them."""
+    grid = [-2.7, -0.5, -1e-9, 0.0, 0.3, 1.0, 2.5, 30.0, 700.0]
+    roots = []
+    for name in sorted(EVALUATED):
+        op = PRIMITIVES[name]
+        rng = np.random.default_rng(len(name))
+        for row in ([x] * (len(op.rules) == 1) or list(rng.choice(grid, len(op.rules))) for x in grid):
+            leaves = [Value(real(x)) for x in row]
+            params = {"negative_slope": 0.2} if name == "leaky_relu" else {}
+            try:
+                with np.errstate(all="ignore"):
+                    root = apply(op, tuple(leaves), params) * 3.0 + leaves[0] * 0.5
+                    list(backward_steps(root))
+            except (ValueError, ArithmeticError):  # outside the domain of the operation, or of its derivative
+                continue
+            roots.append(root)
+    assert len(roots) > 5 * len(EVALUATED)
+    with np.errstate(all="ignore"):
+        assert_same_passes(roots)
+
+
+def test_every_elementwise_operation_has_a_form_for_floats():
+    ours = {
+        n
+        for n, op in PRIMITIVES.items()
+        if isinstance(op, Elementwise)
+        and op.forward.__module__.startswith("autograd.")
+        and not op.forward.__code__.co_filename.startswith("<doctest")
+    }
+    assert ours <= EVALUATED
+
+
+def test_page_computes_random_values_like_the_engine():
+    rng = np.random.default_rng(5)
+    assert_same_passes([parse(FORMULA, {k: real(x) for k, x in zip(NUMBERS, rng.normal(0, 2, 5), strict=True)}) for _ in range(20)])
+
+
+def test_branch_not_selected_by_where_has_zero_gradient():
+    roots = []
+    for x in (0.0, -1.0, 4.0):
+        a = Value(x, name="a")
+        roots.append(where(a > 0, (a * 1.0).maximum(1e-300).log(), a * 2.0) + (where(a > 0, a, 1.0)).log())
+    assert_same_passes(roots)
+
+
+def test_page_contains_an_operation_of_the_user_if_it_is_used():
+    @elementwise(lambda y, x: 3.0 * x * x, scalar="x * x * x")
+    def cubed_in_a_test(x):
+        return x * x * x
+
+    try:
+        assert "cubed_in_a_test" not in operations_of_pages()
+        code = "Engine.operations.cubed_in_a_test.rules[0].pull(8, 2)"
+        assert evaluated(code, used={"cubed_in_a_test"}) == 12
+    finally:
+        del PRIMITIVES["cubed_in_a_test"]
+
+
+# ----------------------------------------------------------------------------------------------------- layout
+
+OVERLAPS = """given.map(([count, edges]) => {
+  const sizes = Array.from({ length: count }, (_, k) => ({ width: 100 + k % 3, height: k % 2 ? 58 : 112 }));
+  const found = Layout.nested(sizes, edges, { path: "", boxes: [...sizes.keys()], frames: [] }), { places } = found;
+  const apart = (p, q) => p.x + p.width <= q.x || q.x + q.width <= p.x || Math.abs(p.y - q.y) >= (p.height + q.height) / 2;
+  return [places.every((p, i) => places.every((q, j) => i <= j || apart(p, q))), edges.every(([a, b]) => places[a].x < places[b].x),
+    places.every(p => p.x >= 0 && p.y >= p.height / 2 && p.x + p.width <= found.width && p.y + p.height / 2 <= found.height), new Set(found.paths).size];
+})"""
+
+
+def test_boxes_do_not_overlap_and_edges_go_right():
+    rng = np.random.default_rng(0)
+    graphs = [
+        (size, sorted({(int(rng.integers(k)), k) for k in range(1, size) for _ in range(2)}, key=lambda e: e[1]))
+        for size in (1, 2, 5, 30, 120)
+    ]
+    for (_, edges), (apart, right, inside, paths) in zip(graphs, evaluated(OVERLAPS, graphs), strict=True):
+        assert apart
+        assert right
+        assert inside
+        assert paths == len(edges)
+
+
+def test_two_edges_between_the_same_boxes_are_two_curves():
+    assert evaluated(OVERLAPS, [(2, [(0, 1), (0, 1)])])[0][3] == 2
+
+
+def test_frames_contain_their_boxes_and_do_not_overlap():
+    code = """(() => {
+      const hidden = j => `tanh(w${j}1*x1 + w${j}2*x2 + b${j})`;
+      const text = `(w²11*${hidden(1)} + w²12*${hidden(2)} + w²13*${hidden(3)} + b²1 - t)**2`, graph = new Engine.Graph(Parser.parse(text));
+      const tree = Network.frameTree(graph), names = Network.nameNodes(graph);
+      const edges = graph.nodes.flatMap((node, k) => (node.args || []).filter(Array.isArray).map(([a]) => [a, k]));
+      const found = Layout.nested(graph.nodes.map(() => ({ width: 100, height: 58 })), edges, tree), problems = [];
+      const frames = [...found.frames], inside = (p, f) => p.x >= f.x && p.x + p.width <= f.x + f.width && p.y - p.height / 2 >= f.y && p.y + p.height / 2 <= f.y + f.height;
+      const visit = frame => { frame.frames.forEach(visit); const place = found.frames.get(frame.path); if (place) graph.nodes.forEach((_, k) => { if (inside(found.places[k], place) !== frame.members.includes(k)) problems.push([frame.title, names[k]]); }); };
+      visit(tree);
+      return { problems, titles: tree.frames.map(f => [f.title, ...f.frames.map(n => n.title)]), names: names.filter(name => /^[hzy]/.test(name)), roles: Network.roles(graph, names).filter(Boolean) };
+    })()"""
+    found = evaluated(code)
+    assert found["problems"] == []
+    assert found["titles"] == [["Layer 1: 3 neurons", "Neuron 1", "Neuron 2", "Neuron 3"], ["Layer 2: 1 neuron"]]
+    assert sorted(found["names"]) == ["h1", "h2", "h3", "y", "z1", "z2", "z3"]
+    assert sorted(set(found["roles"])) == ["input", "parameter", "target"]
+    assert found["roles"].count("parameter") == 13
+
+
+def test_layout_of_thousands_of_nodes_finishes():
+    code = """(() => {
+      const nodes = [{ value: 1 }];
+      for (let i = 1; i < 5000; i++) nodes.push({ op: "add", args: [[i - 1], [Math.max(0, i - 1 - i % 40)]] });
+      const edges = nodes.flatMap((node, k) => (node.args || []).map(([a]) => [a, k]));
+      return Layout.nested(nodes.map(() => ({ width: 100, height: 58 })), edges, { path: "", boxes: [...nodes.keys()], frames: [] }).places.length;
+    })()"""
+    assert evaluated(code) == 5000
+
+
+# -------------------------------------------------------------------------------------------------- diagnoses
+
+DIAGNOSE = """given.map(([text, values, total, step, answer]) => {
+  const graph = new Engine.Graph(Parser.parse(text, values)), values_ = graph.forward(graph.start()), pass = graph.backward(values_);
+  const asked = Answers.contributions(graph).find(q => q.total === total && q.steps[q.steps.length - 1] === step);
+  return [Answers.expected(asked, pass.steps), ...Answers.diagnose(graph, pass, asked, answer)];
+})"""
+AB = {"a": 2.0, "b": -3.0}
+CASES = [  # formula, values, is the sum asked for, step, answer, diagnosis
+    ("5*exp(0.1*a*b)", AB, False, 0, 5.0, "right"),
+    ("5*(a*b)", AB, False, 1, 15.0, "sign"),
+    ("5*(a*b)", AB, False, 1, -3.0, "upstream"),
+    ("5*(a*b)", AB, False, 1, 5.0, "local"),
+    ("5*(a*b)", AB, False, 1, 10.0, "swapped"),
+    ("5*(a*b)", AB, False, 1, -30.0, "value"),
+    ("5*(a*b)", AB, False, 1, 2.0, "added"),
+    ("5*(a*b)", AB, False, 1, -15.04, "right"),
+    ("5*(a*b)", AB, False, 1, -15.4, "rounded"),
+    ("5*(a*b)", AB, False, 1, 77.0, "wrong"),
+    ("5*(a*a + b*a)", {"a": 2.0, "b": -2.5}, False, 6, 7.5, "sum"),
+    ("5*(a*a + b*a)", {"a": 2.0, "b": -2.5}, True, 6, 7.5, "right"),
+    ("5*(a*a + b*a)", {"a": 2.0, "b": -2.5}, True, 6, 10.0, "path"),
+    ("5*(a*a + b*a)", {"a": 2.0, "b": -2.5}, True, 6, -2.5, "path"),
+    ("3*sin(a)", AB, False, 1, 3 * np.cosh(2.0), "operation"),
+    ("3*sin(a)", AB, False, 1, 3 * np.cos(2.0), "right"),
+]
+
+
+def test_diagnoses_agree_in_python_and_javascript():
+    found = evaluated(DIAGNOSE, [case[:5] for case in CASES])
+    for (text, values, total, step, answer, expected), (correct, key, operation) in zip(CASES, found, strict=True):
+        steps = list(backward_steps(parse(text, values)))
+        (asked,) = (q for q in questions(steps) if (len(q.steps) > 1) is total and q.steps[-1] is steps[step])
+        assert asked.expected == pytest.approx(correct, rel=1e-12)
+        assert diagnose(answer, asked) == (key, operation), (text, answer)
+        assert key == expected, (text, answer, operation)
