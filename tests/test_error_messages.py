@@ -42,7 +42,7 @@ IN_PYTHON = {
     "explain and play": [
         (lambda: explain("a*b"), TypeError, ["explain(a * b)", "python -m autograd"]),
         (lambda: explain(3.0), TypeError, ["operations on a Value"]),
-        (lambda: play(Value(2.0) * 3, "page.svg"), ValueError, ["ends in .html", "page.svg"]),
+        (lambda: play(Value(2.0) * 3, path="page.svg"), ValueError, ["ends in .html", "page.svg"]),
         (lambda: play(lambda x: x * x), TypeError, ["call the function on Values first"]),
         (lambda: Value(2.0) ^ 2, TypeError, ["write a power as x**y"]),
         (lambda: Value([1.0, 2.0]), TypeError, ["one float"]),

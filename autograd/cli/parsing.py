@@ -346,7 +346,7 @@ class _Parser:
                 raise self.unsupported(argument, "an option must be a number")
         values = [self.value(argument) for argument in node.args]
         pairs = zip(options, values[len(needed) :], strict=False)
-        given_options = {key: type(options[key])(value) for key, value in pairs}
+        given_options = {key: int(value) if isinstance(options[key], int) else value for key, value in pairs}
         return self.applied(op, tuple(values[: len(needed)]), options | given_options)
 
     def applied(self, op: Primitive, operands: Operands, params: Params) -> Operand:

@@ -44,16 +44,17 @@ class Quiz:
         self.steps = RecordedPass(self.root, {}, None)
         asked = list(questions(self.steps.steps))
         self.introduce()
-        records: list[dict[str, Json]] = []
+        score = 0
+        records: list[Json] = []
         for number, question in enumerate(asked, 1):
             self.write(f"\nQuestion {number} of {len(asked)}: {self.wording(question)}\n")
             if number == 1:  # the first question shows its working, the others only as hints
                 self.write(self.hints(question)[0])
-            record = self.answers(question)
-            records.append(record)
-            if record["end"]:
+            given, goes_on = self.answers(question)
+            records.append({"expected": question.expected, "given": given})
+            score += [key for _, key in given] == ["right"]
+            if not goes_on:
                 break
-        score = sum(record["first"] for record in records)
         self.write(f"\n{score} of {len(asked)} correct at the first attempt.\n")
         return {"score": score, "questions": len(asked), "answers": records}
 
@@ -88,11 +89,13 @@ class Quiz:
             f"  Upstream times local = {up} * {local}.\n",
         ]
 
-    def answers(self, question: Question) -> dict[str, Json]:
-        """Read answers until one is correct or given up; return what was answered."""
-        given: list[Json] = []
+    def answers(self, question: Question) -> tuple[list[tuple[str, str]], bool]:
+        """Read answers until one is correct or given up; return them, and whether to go on.
+
+        Each is the text and the key of its diagnosis.  A hint counts as an attempt.
+        """
+        given: list[tuple[str, str]] = []
         hints = iter(self.hints(question))
-        record: dict[str, Json] = {"expected": question.expected, "given": given, "first": 0, "end": False}
         shown = f"  The answer is {format_number(question.expected, DIGITS)}.\n"
         while True:
             self.write("> ")
@@ -101,17 +104,18 @@ class Quiz:
             except EOFError:
                 text = "quit"
             if text == "quit":
-                return record | {"end": True}
+                return given, False
             if text == "show":
                 self.write(shown)
-                return record
+                return given, True
             if text == "hint":
+                given.append((text, ""))
                 self.write(next(hints, shown))
             elif (answer := finite_number(text.replace("−", "-"))) is None:
                 self.write(HELP)
             else:
                 key, operation = diagnose(answer, question)
+                given.append((text, key))
                 self.write(f"  {DIAGNOSES[key].format(operation=operation)}\n")
-                given.append([answer, key])
                 if key == "right":
-                    return record | {"first": int(len(given) == 1)}
+                    return given, True

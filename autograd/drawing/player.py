@@ -11,10 +11,10 @@ import numpy as np
 from autograd.explaining.answers import DIAGNOSES
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node, topological_order
-from autograd.groups import Recorder, recorded
 from autograd.messages import not_a_node
 from autograd.typing import Function, Operand
 
+from .groups import Recorder, recorded
 from .offline import Page, offline_page
 from .player_program import page_data
 from .render import target_path, write_atomically

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,12 +14,14 @@ from autograd.explaining.steps import Step
 from autograd.explaining.terms import Term, is_written_out, rows_of, shortened
 from autograd.explaining.typeset import flattened
 from autograd.graph import Node, topological_order
-from autograd.groups import Group, Recorder
 from autograd.typing import Data, Json, Operand
 
+from .groups import Group, Recorder
 from .offline import is_known, plain_number
 
 __all__ = ["page_data"]
+
+Entry: TypeAlias = dict[str, Json]
 
 MOST_ROWS = 24  # rows or columns of an array that a page shows; of a larger one, the first
 MOST_NUMBERS = 20_000  # in all arrays of a page
@@ -30,7 +33,7 @@ class Unsupported(Exception):  # noqa: N818  (not an error: the page is then sta
 
 def page_data(
     root: Node, given: Mapping[int, str], fixed: Collection[str] = (), recorder: Recorder | None = None
-) -> dict[str, Json]:
+) -> Entry:
     """Return the data of a page.
 
     Parameters
@@ -38,7 +41,7 @@ def page_data(
     root : Node
         The result.
     given : mapping of int to str
-        Names by the identity of the node.
+        Names of nodes without a name of their own, by the identity of the node.
     fixed : collection of str
         Names of leaves that gradient descent does not change.
     recorder : Recorder, optional
@@ -55,34 +58,37 @@ def page_data(
         If a name in `fixed` is not that of a leaf.
     """
     order = topological_order(root)
+    given = {id(node): given[id(node)] for node in order if id(node) in given and not node.name}
     names = Names(order, given)
     leaves = [names[node] for node in order if node.op is None]
     if unknown := sorted(set(fixed) - set(leaves)):
         raise ValueError(f"fixed={unknown[0]!r} is not a leaf of the graph; its leaves are {cut(', '.join(leaves), 200)}")
     recorder = recorder or Recorder()
+    inputs = {node for node in order if node.op is None and names[node] in fixed} | set(recorder.inputs)
     try:
-        named = {node for node in order if node.name or id(node) in given}
-        data: dict[str, Json] = {"nodes": live_nodes(order, {node: names[node] for node in named})}
+        named = {node: names[node] for node in order if node.name or id(node) in given}
+        return {"nodes": live_nodes(order, named, inputs)}
     except Unsupported as reason:
         recorded = RecordedPass(root, given, None)
-        data = {"nodes": recorded_nodes(recorded), "steps": recorded_steps(recorded), "why": str(reason)}
-        data |= {"groups": groups(order, data["nodes"], recorder), "title": plain_term(recorded.title())}
-    inputs = set(recorder.inputs)
-    for node, entry in zip(order, data["nodes"], strict=True):
-        if node.op is None and (names[node] in fixed or node in inputs):
-            entry["fixed"] = 1
-    return data
+        nodes = recorded_nodes(recorded, inputs)
+        title = plain_term(recorded.title())
+        found = {"nodes": nodes, "steps": recorded_steps(recorded), "groups": groups(order, nodes, recorder)}
+        return found | {"title": title, "why": str(reason)}
 
 
-def live_nodes(order: Sequence[Node], names: Mapping[Node, str]) -> list[dict[str, Json]]:
-    """Return a graph of scalars: leaves with their values, and operations with their operands."""
+def live_nodes(order: Sequence[Node], names: Mapping[Node, str], fixed: Collection[Node]) -> list[Json]:
+    """Return a graph of scalars, in the form that the engine of the page unpacks.
+
+    A leaf is an object with its value; a result is [operation, operands, rest], where an operand is the position of a
+    node or a list of one number, and the rest contains its name and parameters, if any.
+    """
     index = {node: k for k, node in enumerate(order)}
     data = data_at_use(order)
 
     def operand(arg: Operand) -> Json:
-        return [index[arg]] if isinstance(arg, Node) else plain_number(arg)
+        return index[arg] if isinstance(arg, Node) else [plain_number(arg)]
 
-    nodes: list[dict[str, Json]] = []
+    nodes: list[Json] = []
     for node in order:
         if np.ndim(data[node]) or any(np.ndim(x) for x in node.raw):
             raise Unsupported("its values are arrays")
@@ -90,12 +96,13 @@ def live_nodes(order: Sequence[Node], names: Mapping[Node, str]) -> list[dict[st
             raise Unsupported(f"{names.get(node, 'a node')} has a hook")
         if node.op is not None and not is_known(node.op):
             raise Unsupported(f"the operation {node.op.name} is not written in operations on scalars")
+        entry: Entry = {"name": names[node]} if node in names else {}
         if node.op is None:
-            entry = {"value": plain_number(data[node])} | ({} if node.requires_grad else {"data": 1})
+            entry |= {"value": plain_number(data[node])} | ({} if node.requires_grad else {"data": 1})
+            nodes.append(entry | ({"fixed": 1} if node in fixed else {}))
         else:
-            entry = {"op": node.op.name, "args": list(map(operand, node.args))}
             entry |= {"params": list(map(plain_number, node.params.values()))} if node.params else {}
-        nodes.append(entry | ({"name": names[node]} if node in names else {}))
+            nodes.append([node.op.name, *map(operand, node.args), *([entry] if entry else [])])
     return nodes
 
 
@@ -130,22 +137,22 @@ class Arrays:
         array = np.asarray(data)
         matrix = array.reshape(-1, array.shape[-1]) if array.size else array.reshape(0, 0)
         shown = matrix[:MOST_ROWS, :MOST_ROWS]
-        entry: dict[str, Json] = {"shape": list(array.shape), "range": format_array(array)}
+        entry: Entry = {"shape": list(array.shape), "range": format_array(array)}
         if shown.size > self.left:
             return entry
         self.left -= shown.size
         return entry | {"rows": [[plain_number(f"{x:.4g}") for x in row] for row in shown.astype(float).tolist()]}
 
 
-def recorded_nodes(recorded: RecordedPass) -> list[dict[str, Json]]:
+def recorded_nodes(recorded: RecordedPass, fixed: Collection[Node]) -> list[Entry]:
     """Return the nodes of a recorded pass with their values and formulas."""
     index = {node: k for k, node in enumerate(recorded.order)}
     arrays = Arrays()
-    nodes: list[dict[str, Json]] = []
+    nodes: list[Entry] = []
     for node in recorded.order:
-        entry: dict[str, Json] = {"name": recorded.names[node], "value": arrays(recorded.data[node])}
+        entry: Entry = {"name": recorded.names[node], "value": arrays(recorded.data[node])}
         if node.op is None:
-            entry |= {} if node.requires_grad else {"data": 1}
+            entry |= ({} if node.requires_grad else {"data": 1}) | ({"fixed": 1} if node in fixed else {})
         else:
             term = last_operation(node, recorded.names)
             operands = [[index[a]] if isinstance(a, Node) else 0 for a in node.args]
@@ -154,7 +161,7 @@ def recorded_nodes(recorded: RecordedPass) -> list[dict[str, Json]]:
     return nodes
 
 
-def recorded_steps(recorded: RecordedPass) -> list[dict[str, Json]]:
+def recorded_steps(recorded: RecordedPass) -> list[Entry]:
     """Return the steps of a recorded backward pass."""
     index = {node: k for k, node in enumerate(recorded.order)}
     arrays = Arrays()
@@ -164,22 +171,22 @@ def recorded_steps(recorded: RecordedPass) -> list[dict[str, Json]]:
     ]
 
 
-def step_data(recorded: RecordedPass, step: Step, arrays: Arrays) -> dict[str, Json]:
+def step_data(recorded: RecordedPass, step: Step, arrays: Arrays) -> Entry:
     """Return the factors of one step, or its formula if they are arrays."""
     if recorded.scalar:
         rule = local_term(step)
         factors = {"up": step.upstream, "local": step.local, "share": step.contribution, "total": step.total}
         return {key: plain_number(x) for key, x in factors.items()} | {"rule": plain_term(rule) if rule else None}
     sides = [plain_term(side) for side in recorded.contribution(step)[:1]]
-    data: dict[str, Json] = {"sides": sides, "total": arrays(step.total)}
+    data: Entry = {"sides": sides, "total": arrays(step.total)}
     alone = step.first and step.contribution is step.total
     return data if alone else data | {"share": arrays(step.contribution)}
 
 
-def groups(order: Sequence[Node], nodes: Sequence[dict[str, Json]], recorder: Recorder) -> list[dict[str, Json]]:
+def groups(order: Sequence[Node], nodes: Sequence[Entry], recorder: Recorder) -> list[Entry]:
     """Return the groups of a model, outer ones first, and store in each node the position of its group."""
     known: dict[Group, int] = {}
-    found: list[dict[str, Json]] = []
+    found: list[Entry] = []
 
     def position(group: Group | None) -> int:
         if group is None:

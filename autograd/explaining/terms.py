@@ -20,6 +20,7 @@ __all__ = [
     "precedence", "rows_of", "shortened", "tidy",
 ]  # fmt: skip
 
+DIGITS = 6  # significant digits: enough to follow a product by hand
 DIGITS_IN_ARRAY = 4  # few, so that matrices stay narrow
 MOST_ROWS = 8  # rows or columns of an array that is written out
 MOST_ELEMENTS = 36  # elements of an array that is written out
@@ -92,8 +93,8 @@ def shortened(array: Array) -> str:
 
 def precedence(term: Term) -> int:
     """Return how tightly the outermost sign of a term binds; atoms bind tightest."""
-    if term.head == "number":
-        return MINUS if isinstance(term.parts[0], (int, float)) and math.copysign(1, term.parts[0]) < 0 else ATOM
+    if term.head == "number" and isinstance(x := term.parts[0], (int, float)):
+        return MINUS if math.copysign(1, x) < 0 else INFIX["times"] if "e" in format_number(x, DIGITS) else ATOM
     return MINUS if term.head == "neg" else INFIX.get(term.head, ATOM)
 
 

@@ -14,13 +14,12 @@ from typing import Generic, TypeVar
 from autograd.typing import Array
 
 from .formatting import format_number, width
-from .terms import COMPARISONS, Part, Term, is_written_out, needs_parentheses, precedence, rows_of, shortened
+from .terms import COMPARISONS, DIGITS, Part, Term, is_written_out, needs_parentheses, precedence, rows_of, shortened
 
 __all__ = ["Box", "ascii_only", "box", "flattened", "joined", "latex", "latex_text", "mathml"]
 
 T = TypeVar("T")
 
-DIGITS = 6  # significant digits: enough to follow a product by hand
 # The first operand of these is put in parentheses if it binds less tightly than this.
 TIGHT = {"neg": 20, "transpose": 99, "index": 99, "**": 99}
 

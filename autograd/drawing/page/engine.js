@@ -24,6 +24,13 @@ const Engine = (() => {
   const number = x => (typeof x === "string" ? WORDS[x] : x);
   const isNode = operand => Array.isArray(operand);
 
+  // A node as Python writes it: a leaf, or [operation, operands, rest] with positions of nodes and [number].
+  function unpacked(node) {
+    if (!Array.isArray(node)) return node;
+    const [op, ...operands] = node, last = operands[operands.length - 1], rest = typeof last === "object" && !Array.isArray(last) ? operands.pop() : {};
+    return { op, args: operands.map(operand => (Array.isArray(operand) ? operand[0] : [operand])), ...rest };
+  }
+
   // A graph of scalars.  Each node is a leaf {value, name, fixed, data}, or a result {op, args, params, name} whose
   // arguments are [k], the position of an earlier node, or a number.  The root is the last node unless given.
   class Graph {
@@ -152,5 +159,5 @@ const Engine = (() => {
     }
   }
 
-  return { Graph, Recording, WORDS, f, isNode, number, operations };
+  return { Graph, Recording, WORDS, f, isNode, number, operations, unpacked };
 })();

@@ -364,11 +364,12 @@ class GraphView {
     group.style.display = lines.length && e !== undefined ? "" : "none";
     if (!lines.length || e === undefined) return;
     const width = Math.max(...lines.map(text => text.length)) * 7.4 + 16, height = 17 * lines.length + 6, [mx, my] = this.layout.middles[e];
-    const { layout } = this, overlap = (x, y) => layout.places.reduce((sum, p) => sum + Math.max(0, Math.min(x + width, p.x + p.width) - Math.max(x, p.x)) * Math.max(0, Math.min(y + height, p.y + p.height / 2) - Math.max(y, p.y - p.height / 2)), 0);
+    const { layout } = this, ends = [this.edges[e].tail, this.edges[e].head];
+    const overlap = (x, y) => layout.places.reduce((sum, p, i) => sum + (ends.includes(i) ? 10 : 1) * Math.max(0, Math.min(x + width, p.x + p.width) - Math.max(x, p.x)) * Math.max(0, Math.min(y + height, p.y + p.height / 2) - Math.max(y, p.y - p.height / 2)), 0);
     let best = null;
-    for (const dy of [-height - 8, 8, -height - 34, 34, -height - 60, 60, -height - 90, 90]) {
-      for (const dx of [0, -30, 30, -70, 70]) {
-        const x = Math.max(2, Math.min(layout.width - width - 2, mx - width / 2 + dx)), y = Math.max(2 - 30, Math.min(layout.height - height + 28, my + dy)), cost = overlap(x, y) * 20 + Math.abs(dx) + Math.abs(dy + height / 2);
+    for (let dy = -height - 128; dy <= 128; dy += 8) {
+      for (const dx of [0, -20, 20, -40, 40, -70, 70, -110, 110, -150, 150]) {
+        const x = Math.max(2, Math.min(layout.width - width - 2, mx - width / 2 + dx)), y = Math.max(2 - 30, Math.min(layout.height - height + 28, my + dy)), cost = overlap(x, y) * 20 + Math.abs(dx) + Math.max(Math.abs(dy + height / 2), height / 2 + 6);
         if (!best || cost < best.cost) best = { x, y, cost };
       }
     }

@@ -378,12 +378,13 @@ $("share").addEventListener("click", async () => {
   box.value = text;
   box.select();
   try {
+    if (window !== window.top) throw new Error("a frame may not write to the clipboard");
     await navigator.clipboard.writeText(text);
     $("shared").textContent = "The link is copied.";
   } catch { $("shared").textContent = "Copy the link from the box."; }
 });
 
-load(D.steps ? new Engine.Recording(D) : new Engine.Graph(D.nodes), { groups: D.groups, reason: D.why, recordedTitle: D.title });
+load(D.steps ? new Engine.Recording(D) : new Engine.Graph(D.nodes.map(Engine.unpacked)), { groups: D.groups, reason: D.why, recordedTitle: D.title });
 $("formula").value = Terms.typed(graph, names) || "";
 if (location.hash.length > 1) followLink();
 addEventListener("hashchange", followLink);

@@ -23,7 +23,7 @@ EVALUATED = {name for name, op in PRIMITIVES.items() if "scalar" in op.forms} - 
 FORMULA = "tanh(w1*x1 + w2*x2 + b)**2 + 0.1*(w1**2 + w2**2) + relu(w1 - x2) * sigmoid(b) + log(1 + exp(w2))"
 NUMBERS = {"w1": -3.0, "w2": 1.0, "x1": 2.0, "x2": 0.5, "b": 6.88}
 PASS = """given.map(nodes => {
-  const graph = new Engine.Graph(nodes), values = graph.forward(graph.start());
+  const graph = new Engine.Graph(nodes.map(Engine.unpacked)), values = graph.forward(graph.start());
   return [values[graph.root], graph.steps, graph.backward(values).steps.map(s => [s.up, s.local, s.share, s.total])];
 })"""
 
@@ -98,7 +98,8 @@ def test_javascript_parses_the_corpus():
 
 def test_javascript_calls_the_operations_that_python_calls():
     names = evaluated("Object.keys(Engine.operations).filter(name => !name.endsWith('_if_taken'))")
-    assert set(names) == functions().keys() - SHORT.keys()
+    own = {name for name, op in functions().items() if op.forward.__module__.startswith("autograd.")}
+    assert set(names) == own - SHORT.keys()
     for short, name in SHORT.items():
         arguments = ", ".join("ab"[: len(PRIMITIVES[name].rules)])
         assert evaluated(f"Parser.parse('{short}({arguments})').at(-1).op") == name
