@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -123,5 +122,7 @@ def run(
         given.update((id(copy), name) for copy in copies if len(copies) == 1 and not copy.name)
     if len(roots) != 1 or np.size(roots[0]._data) != 1:
         count = sum(np.size(node._data) for node in roots)
-        raise ValueError(f"play needs a result of one element, got {count} outputs; pass loss=, as in loss=lambda y: ...")
+        raise ValueError(
+            f"play needs a result of one element, got {count} outputs; pass loss=, as in loss=lambda y: ..."
+        )
     return roots[0], recorder

@@ -62,7 +62,9 @@ def page_data(
     names = Names(order, given)
     leaves = [names[node] for node in order if node.op is None]
     if unknown := sorted(set(fixed) - set(leaves)):
-        raise ValueError(f"fixed={unknown[0]!r} is not a leaf of the graph; its leaves are {cut(', '.join(leaves), 200)}")
+        raise ValueError(
+            f"fixed={unknown[0]!r} is not a leaf of the graph; its leaves are {cut(', '.join(leaves), 200)}"
+        )
     recorder = recorder or Recorder()
     inputs = {node for node in order if node.op is None and names[node] in fixed} | set(recorder.inputs)
     try:

@@ -31,7 +31,15 @@ def test_correct_answers_give_a_full_score(quiz):
 
 @pytest.mark.parametrize(
     ("answer", "diagnosis"),
-    [("15", "sign"), ("-3", "upstream"), ("5", "local"), ("10", "swapped"), ("2", "added"), ("-15.4", "rounded"), ("77", "wrong")],
+    [
+        ("15", "sign"),
+        ("-3", "upstream"),
+        ("5", "local"),
+        ("10", "swapped"),
+        ("2", "added"),
+        ("-15.4", "rounded"),
+        ("77", "wrong"),
+    ],
 )
 def test_wrong_answer_is_diagnosed_and_asked_again(quiz, answer, diagnosis):
     _, printed = quiz(["5", answer, "-15", "10"], "5*(a*b)", "a=2", "b=-3")

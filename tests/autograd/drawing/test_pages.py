@@ -39,7 +39,9 @@ def close(a, b):
 
 def assert_same_passes(roots):
     """Compare the value of each root and every number of its backward pass with those of the page."""
-    for root, (value, edges, steps) in zip(roots, evaluated(PASS, [page_data(r, {})["nodes"] for r in roots]), strict=True):
+    for root, (value, edges, steps) in zip(
+        roots, evaluated(PASS, [page_data(r, {})["nodes"] for r in roots]), strict=True
+    ):
         expected = list(backward_steps(root))
         assert close(value, root.data), root
         assert len(edges) == len(steps) == len(expected)
@@ -79,13 +81,22 @@ def test_javascript_parses_the_corpus():
     code = """given.map(text => {
       try {
         const nodes = Parser.parse(text);
-        const written = x => { const node = Array.isArray(x) && nodes[x[0]]; return !node ? x : node.op ? [node.op, [...node.args, ...node.params].map(written)] : node.name; };
+        const written = x => {
+          const node = Array.isArray(x) && nodes[x[0]];
+          return !node ? x : node.op ? [node.op, [...node.args, ...node.params].map(written)] : node.name;
+        };
         return ["graph", written([nodes.length - 1])];
       } catch (error) { if (!error.column) throw error; return ["error", error.column]; }
     })"""
 
     def text_of(x):
-        return f"{x[0]}({', '.join(map(text_of, x[1]))})" if isinstance(x, list) else x if isinstance(x, str) else repr(float(x))
+        return (
+            f"{x[0]}({', '.join(map(text_of, x[1]))})"
+            if isinstance(x, list)
+            else x
+            if isinstance(x, str)
+            else repr(float(x))
+        )
 
     found = evaluated(code, [text for text, _ in EXPRESSIONS])
     for (text, expected), (kind, result) in zip(EXPRESSIONS, found, strict=True):
@@ -153,7 +164,9 @@ def test_every_elementwise_operation_has_a_form_for_floats():
 
 def test_page_computes_random_values_like_the_engine():
     rng = np.random.default_rng(5)
-    assert_same_passes([parse(FORMULA, {k: real(x) for k, x in zip(NUMBERS, rng.normal(0, 2, 5), strict=True)}) for _ in range(20)])
+    assert_same_passes(
+        [parse(FORMULA, {k: real(x) for k, x in zip(NUMBERS, rng.normal(0, 2, 5), strict=True)}) for _ in range(20)]
+    )
 
 
 def test_branch_not_selected_by_where_has_zero_gradient():
@@ -182,9 +195,14 @@ def test_page_contains_an_operation_of_the_user_if_it_is_used():
 OVERLAPS = """given.map(([count, edges]) => {
   const sizes = Array.from({ length: count }, (_, k) => ({ width: 100 + k % 3, height: k % 2 ? 58 : 112 }));
   const found = Layout.nested(sizes, edges, { path: "", boxes: [...sizes.keys()], frames: [] }), { places } = found;
-  const apart = (p, q) => p.x + p.width <= q.x || q.x + q.width <= p.x || Math.abs(p.y - q.y) >= (p.height + q.height) / 2;
-  return [places.every((p, i) => places.every((q, j) => i <= j || apart(p, q))), edges.every(([a, b]) => places[a].x < places[b].x),
-    places.every(p => p.x >= 0 && p.y >= p.height / 2 && p.x + p.width <= found.width && p.y + p.height / 2 <= found.height), new Set(found.paths).size];
+  const right = p => p.x + p.width, top = p => p.y - p.height / 2, bottom = p => p.y + p.height / 2;
+  const apart = (p, q) => right(p) <= q.x || right(q) <= p.x || bottom(p) <= top(q) || bottom(q) <= top(p);
+  return [
+    places.every((p, i) => places.every((q, j) => i <= j || apart(p, q))),
+    edges.every(([a, b]) => places[a].x < places[b].x),
+    places.every(p => p.x >= 0 && top(p) >= 0 && right(p) <= found.width && bottom(p) <= found.height),
+    new Set(found.paths).size,
+  ];
 })"""
 
 
@@ -208,14 +226,25 @@ def test_two_edges_between_the_same_boxes_are_two_curves():
 def test_frames_contain_their_boxes_and_do_not_overlap():
     code = """(() => {
       const hidden = j => `tanh(w${j}1*x1 + w${j}2*x2 + b${j})`;
-      const text = `(w²11*${hidden(1)} + w²12*${hidden(2)} + w²13*${hidden(3)} + b²1 - t)**2`, graph = new Engine.Graph(Parser.parse(text));
+      const text = `(w²11*${hidden(1)} + w²12*${hidden(2)} + w²13*${hidden(3)} + b²1 - t)**2`;
+      const graph = new Engine.Graph(Parser.parse(text));
       const tree = Network.frameTree(graph), names = Network.nameNodes(graph);
       const edges = graph.nodes.flatMap((node, k) => (node.args || []).filter(Array.isArray).map(([a]) => [a, k]));
       const found = Layout.nested(graph.nodes.map(() => ({ width: 100, height: 58 })), edges, tree), problems = [];
-      const frames = [...found.frames], inside = (p, f) => p.x >= f.x && p.x + p.width <= f.x + f.width && p.y - p.height / 2 >= f.y && p.y + p.height / 2 <= f.y + f.height;
-      const visit = frame => { frame.frames.forEach(visit); const place = found.frames.get(frame.path); if (place) graph.nodes.forEach((_, k) => { if (inside(found.places[k], place) !== frame.members.includes(k)) problems.push([frame.title, names[k]]); }); };
+      const across = (p, f) => p.x >= f.x && p.x + p.width <= f.x + f.width;
+      const down = (p, f) => p.y - p.height / 2 >= f.y && p.y + p.height / 2 <= f.y + f.height;
+      const visit = frame => {
+        frame.frames.forEach(visit);
+        const place = found.frames.get(frame.path);
+        found.places.forEach((box, k) => {
+          const inside = !place || (across(box, place) && down(box, place));
+          if (inside !== frame.members.includes(k)) problems.push([frame.title, names[k]]);
+        });
+      };
       visit(tree);
-      return { problems, titles: tree.frames.map(f => [f.title, ...f.frames.map(n => n.title)]), names: names.filter(name => /^[hzy]/.test(name)), roles: Network.roles(graph, names).filter(Boolean) };
+      const titles = tree.frames.map(frame => [frame.title, ...frame.frames.map(inner => inner.title)]);
+      const roles = Network.roles(graph, names).filter(Boolean);
+      return { problems, titles, roles, names: names.filter(name => /^[hzy]/.test(name)) };
     })()"""
     found = evaluated(code)
     assert found["problems"] == []
@@ -230,7 +259,8 @@ def test_layout_of_thousands_of_nodes_finishes():
       const nodes = [{ value: 1 }];
       for (let i = 1; i < 5000; i++) nodes.push({ op: "add", args: [[i - 1], [Math.max(0, i - 1 - i % 40)]] });
       const edges = nodes.flatMap((node, k) => (node.args || []).map(([a]) => [a, k]));
-      return Layout.nested(nodes.map(() => ({ width: 100, height: 58 })), edges, { path: "", boxes: [...nodes.keys()], frames: [] }).places.length;
+      const sizes = nodes.map(() => ({ width: 100, height: 58 }));
+      return Layout.nested(sizes, edges, { path: "", boxes: [...nodes.keys()], frames: [] }).places.length;
     })()"""
     assert evaluated(code) == 5000
 
@@ -238,7 +268,7 @@ def test_layout_of_thousands_of_nodes_finishes():
 # -------------------------------------------------------------------------------------------------- diagnoses
 
 DIAGNOSE = """given.map(([text, values, total, step, answer]) => {
-  const graph = new Engine.Graph(Parser.parse(text, values)), values_ = graph.forward(graph.start()), pass = graph.backward(values_);
+  const graph = new Engine.Graph(Parser.parse(text, values)), pass = graph.backward(graph.forward(graph.start()));
   const asked = Answers.contributions(graph).find(q => q.total === total && q.steps[q.steps.length - 1] === step);
   return [Answers.expected(asked, pass.steps), ...Answers.diagnose(graph, pass, asked, answer)];
 })"""

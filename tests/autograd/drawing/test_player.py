@@ -347,9 +347,14 @@ def test_box_shows_its_derivation(opened):
 
 def test_label_of_the_current_edge_covers_neither_of_its_ends(opened):
     page = opened(parse(FORMULA, NUMBERS), viewport={"width": 1280, "height": 900})
-    overlaps = """() => { const tag = document.querySelector('#tag rect').getBoundingClientRect();
-      return [...document.querySelectorAll('.node.backward rect')].filter(r => { const b = r.getBoundingClientRect();
-        return Math.min(tag.right, b.right) - Math.max(tag.left, b.left) > 1 && Math.min(tag.bottom, b.bottom) - Math.max(tag.top, b.top) > 1; }).length; }"""
+    overlaps = """() => {
+      const tag = document.querySelector('#tag rect').getBoundingClientRect();
+      return [...document.querySelectorAll('.node.backward rect')].filter(rect => {
+        const box = rect.getBoundingClientRect();
+        const across = Math.min(tag.right, box.right) - Math.max(tag.left, box.left);
+        return across > 1 && Math.min(tag.bottom, box.bottom) - Math.max(tag.top, box.top) > 1;
+      }).length;
+    }"""
     for step in range(22, 52):
         page.fill("#slider", str(step))
         assert page.evaluate(overlaps) == 0, step
@@ -492,7 +497,9 @@ def test_link_restores_formula_values_roles_mode_and_step(opened):
 
 
 def test_hostile_link_is_shown_as_text(opened):
-    page = opened(examples.neuron(), "#formula=<img src=x onerror=alert(1)>&value=__proto__=3&role=constructor=x&step=NaN")
+    page = opened(
+        examples.neuron(), "#formula=<img src=x onerror=alert(1)>&value=__proto__=3&role=constructor=x&step=NaN"
+    )
     assert page.locator("img").count() == 0
     assert "not allowed" in page.inner_text("#formula-error")
 
@@ -511,7 +518,14 @@ def test_predict_hides_the_answer_diagnoses_mistakes_and_counts(opened):
     assert "Correct" in page.inner_text("#feedback")
     assert "Question 2 of 3" in say(page)
     assert page.inner_text("#asked") == "df/dv1 × ∂v1/∂a ="
-    for wrong, message in (("15", "sign"), ("-3", "local derivative alone"), ("5", "upstream gradient alone"), ("10", "other operand"), ("2", "added"), ("x", "Enter a number")):
+    for wrong, message in (
+        ("15", "sign"),
+        ("-3", "local derivative alone"),
+        ("5", "upstream gradient alone"),
+        ("10", "other operand"),
+        ("2", "added"),
+        ("x", "Enter a number"),
+    ):
         page.fill("#answer", wrong)
         page.press("#answer", "Enter")
         assert message in page.inner_text("#feedback"), wrong
@@ -558,6 +572,12 @@ def test_solve_shows_nothing_but_the_forward_pass(opened):
 
 # ------------------------------------------------------------------------------------------------- networks
 
+IN_VIEW = """selector => {
+  const a = document.querySelector(selector).getBoundingClientRect();
+  const b = document.getElementById('view').getBoundingClientRect();
+  return a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+}"""
+
 
 def test_network_has_names_of_a_textbook_and_frames(opened):
     page = opened(network(), viewport={"width": 1280, "height": 900})
@@ -590,18 +610,18 @@ def test_network_of_micrograd_is_named_by_its_variables(opened):
 @pytest.mark.parametrize("width", [390, 1280, 1920])
 def test_loss_is_in_view_at_the_start(opened, width):
     page = opened(network(), viewport={"width": width, "height": 844})
-    inside = "k => { const a = document.querySelector(k).getBoundingClientRect(), b = document.getElementById('view').getBoundingClientRect(); return a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom; }"
-    assert page.evaluate(inside, ".node.root rect")
+    assert page.evaluate(IN_VIEW, ".node.root rect")
     for control in ("#next", "#descend"):
         assert page.locator(control).bounding_box()["y"] < 844
 
 
 def test_large_graph_has_a_map_and_follows_the_step(opened):
-    page = opened(sum((parse("x*x", {"x": float(k)}) for k in range(60)), Value(0.0)), viewport={"width": 1280, "height": 800})
+    page = opened(
+        sum((parse("x*x", {"x": float(k)}) for k in range(60)), Value(0.0)), viewport={"width": 1280, "height": 800}
+    )
     assert page.is_visible("#map")
     page.keyboard.press("End")
-    inside = "() => { const a = document.querySelector('.node.chosen rect').getBoundingClientRect(), b = document.getElementById('view').getBoundingClientRect(); return a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1; }"
-    assert page.evaluate(inside)
+    assert page.evaluate(IN_VIEW, ".node.chosen rect")
     before = page.get_attribute("#graph", "viewBox")
     page.click("#zoom-in")
     assert page.get_attribute("#graph", "viewBox") != before
@@ -672,7 +692,9 @@ def test_a_phone_shows_everything_without_scrolling_sideways(opened, scheme):
     assert page.inner_text("#detail-title") == "Derivation of v1"
     page.check("input[value=predict]")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    clipped = page.evaluate("[...document.querySelectorAll('input[type=number]')].filter(e => e.scrollWidth > e.clientWidth + 1).length")
+    clipped = page.evaluate(
+        "[...document.querySelectorAll('input[type=number]')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    )
     assert clipped == 0
 
 
@@ -680,9 +702,10 @@ def test_every_control_has_a_name(opened):
     page = opened(network())
     page.check("input[value=predict]")
     unnamed = page.evaluate(
-        """() => [...document.querySelectorAll('button, input, select, .node, .fold')].filter(e =>
-        !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label') || document.querySelector(`label[for="${e.id}"]`)))
-        .length"""
+        """() => [...document.querySelectorAll('button, input, select, .node, .fold')].filter(e => {
+          const labelled = e.closest('label') || document.querySelector(`label[for="${e.id}"]`);
+          return !(e.getAttribute('aria-label') || e.textContent.trim() || labelled);
+        }).length"""
     )
     assert unnamed == 0
     assert page.get_attribute("#say", "aria-live") == "polite"
