@@ -13,7 +13,7 @@ from . import fast_floats
 from .diagnostics import mistakes
 from .diagnostics.in_place import refuse_modified, refuse_updated
 from .graph import Node, topological_order
-from .recording import callback, is_recording, notify_write, with_watch
+from .recording import callback, notify_write, with_graph, with_watch
 from .reverse import owned, reverse_pass
 from .rules import shape_of
 from .typing import Cotangent
@@ -183,10 +183,9 @@ def gradients(
     for root, seed in zip(roots, seeds, strict=True):
         start = seed_of(root, seed)
         cotangent[root] = cotangent[root] + start if root in cotangent else start
-    recorded = is_recording()  # a replay computes them again, even if no gradient flows on through them
-    found = pulled_to(targets, cotangent, order, between(order, targets), create_graph or recorded)
-    if recorded and not create_graph:
-        found = [g if g is None else callback(lambda numbers: numbers, g) for g in found]
+    found = pulled_to(targets, cotangent, order, between(order, targets), with_graph(create_graph))
+    if not create_graph:  # nodes that `compile` records; no gradient flows through them
+        found = [callback(lambda data: data, g) if isinstance(g, Node) else g for g in found]
     for i, (target, g) in enumerate(zip(targets, found, strict=True)):
         if g is None and not allow_unused:
             name = f" {target.name!r}" if target.name else ""

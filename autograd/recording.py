@@ -15,7 +15,7 @@ from .typing import Cotangent, Data, Function, Operand, Operands, Rule, Tree
 
 __all__ = [
     "NotReplayable", "Watch", "add_guards", "callback", "current_mode", "enable_grad", "guard", "is_grad_enabled",
-    "is_recording", "no_grad", "notify_read", "notify_write", "observe", "raw_data", "settled_mode", "watching",
+    "no_grad", "notify_read", "notify_write", "observe", "raw_data", "settled_mode", "watching", "with_graph",
     "with_watch",
 ]  # fmt: skip
 
@@ -29,12 +29,11 @@ _blocks: ContextVar[tuple[_Block, ...]] = ContextVar("blocks", default=())  # in
 class Watch:
     """Base class of watchers, which are notified of the operations of this thread or task.
 
-    >>> from autograd import Tensor
+    >>> import autograd
     >>> class Names(Watch):
-    ...     def on_record(self, op, args, raw, node):
-    ...         print(op.name)
+    ...     on_record = lambda self, op, args, raw, node: print(op.name)
     >>> with watching(Names()):
-    ...     y = Tensor([3.0], requires_grad=True) * 2.0
+    ...     y = autograd.Value(3.0) * 2.0
     multiply
     """
 
@@ -83,11 +82,14 @@ class Watch:
     def add_guards(self, guards: Iterable[tuple[Any, ...]]) -> None:
         """Implement `add_guards`."""
 
+    def run_part(self, run: Callable[[], list[Any]], draws: bool) -> tuple[list[Any], list[Any]] | None:
+        """Return the outputs of a part, and nodes from outside that it used; None if it cannot be run in replays."""
+        return run(), []
 
-def is_recording() -> bool:
-    """Return whether `compile` is recording, which keeps operations without a gradient, too."""
-    mode = _mode.get()
-    return isinstance(mode, Watch) and mode.records_all
+
+def with_graph(create_graph: bool) -> bool:
+    """Return whether derivatives must be nodes: if that is wanted, or a watcher records all operations."""
+    return create_graph or getattr(_mode.get(), "records_all", False)
 
 
 def raw_data(x: Operand) -> Data:
@@ -177,8 +179,6 @@ def observe(function: Function, *args: Tree) -> Any:
     *args : object
         Nodes, nests of nodes, and anything else.
 
-    Examples
-    --------
     >>> from autograd import Value
     >>> observe(lambda x: print(x.data), Value(3.0))
     3.0

@@ -8,6 +8,9 @@ import numpy.typing as npt
 from autograd.rules import linear, nondifferentiable, shape_of, xp
 from autograd.typing import Cotangent, Data, Operand, Shape
 
+from .comparing import isfinite, logical_or, not_equal
+from .selecting import where
+
 __all__ = ["astype", "broadcast_to"]
 
 
@@ -17,7 +20,8 @@ def _leading_and_stretched(shape: Shape, target: Shape) -> Shape:
 
 
 @linear(
-    lambda c, y, g, x: product_if_taken(c, x),
+    # a zero `g` that was taken has the derivative `x`, one that was not taken may have an infinite `x`
+    lambda c, y, g, x: product_if_taken(c, where(logical_or(not_equal(g, 0), isfinite(x)), x, 0.0)),
     lambda c, y, g, x: product_if_taken(g, c),  # where `g` was not taken, `x` has no derivative either
     symbol="*", selects=True, scalar="where(g == 0.0, 0.0, x) * g", sample=((0.2, 2.0), (-2.0, 2.0)),
 )  # fmt: skip

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node
-from autograd.recording import is_recording, raw_data
+from autograd.recording import guard
 from autograd.rules import Elementwise, Pullback
-from autograd.typing import Array, Cotangent, Data, Operand, Operands, Rule
+from autograd.typing import Cotangent, Data, Operand, Operands, Rule
 
 from .broadcasting import fitted, product_if_taken
+from .comparing import isfinite, isnan, logical_or, not_equal
 from .selecting import where
 
 __all__ = ["Recomputed", "share_below_mask"]
@@ -31,41 +32,41 @@ def share_below_mask(node: Node, rule: Rule, g: Cotangent, y: Operand, inputs: O
     if isinstance(op, Recomputed):
         return op.pull(rule, g, y, inputs, {"masked": True})
     share = fitted(op.pull(rule, g, y, inputs, node.params), like)
-    if is_recording() or np.isfinite(raw_data(share)).all():  # a replay cannot repeat a decision by value
-        return share
-    taken = np.not_equal(raw_data(g), 0)
-    return share if taken.all() else _share_of_taken(node, rule, g, y, inputs, like, taken)
+    if not np.ndim(node._data):
+        return where(not_equal(g, 0.0), share, 0.0)
+    return share if guard(_is_finite, share) else _share_of_taken(node, rule, g, y, inputs, like)
 
 
-def _share_of_taken(
-    node: Node, rule: Rule, g: Cotangent, y: Operand, inputs: Operands, like: Data, taken: Array
-) -> Cotangent:
+def _is_finite(x: Data) -> bool:
+    return bool(np.isfinite(x).all())
+
+
+def _share_of_taken(node: Node, rule: Rule, g: Cotangent, y: Operand, inputs: Operands, like: Data) -> Cotangent:
     """Return the share of the taken elements of `g`.
 
     A cotangent of nan on the taken elements, pulled to each operand, finds the elements that influence them.  All other
     elements are replaced by finite ones, and their share is 0.
     """
-    if not taken.any():
-        return 0.0 if type(like) is float else np.zeros_like(like)
     op: Any = node.op
-    rest, *others = [_filling(x) for x in (node._data, *node.raw)]
-    marker = np.where(taken, np.nan, np.zeros_like(raw_data(g)))
+    taken = not_equal(g, 0.0)
+    rest, *others = [_filling(raw, x) for raw, x in zip((node._data, *node.raw), (y, *inputs), strict=True)]
+    marker = where(taken, np.nan, np.zeros_like(node._data))
 
-    def reached(rule: Rule, x: Data) -> Data:
-        return np.isnan(fitted(op.pull(rule, marker, rest, others, node.params), x))
+    def reached(rule: Rule, x: Data) -> Operand:
+        return isnan(fitted(op.pull(rule, marker, rest, others, node.params), x))
 
     with np.errstate(all="ignore"):
         kept = [
-            x if rule is None or other is raw else where(reached(rule, raw), x, other)
+            x if rule is None or other is x else where(reached(rule, raw), x, other)
             for rule, x, raw, other in zip(op.rules_for(len(inputs)), inputs, node.raw, others, strict=True)
         ]
-        finite_y = where(taken | np.isfinite(node._data), y, rest)
+        finite_y = where(logical_or(taken, isfinite(y)), y, rest)
         share = fitted(op.pull(rule, g, finite_y, tuple(kept), node.params), like)
         return where(reached(rule, like), share, 0.0)
 
 
-def _filling(x: Data) -> Data:
+def _filling(raw: Data, x: Operand) -> Operand:
     """Return finite values to replace those of a floating-point array; its matrices are positive definite."""
-    if type(x) is not np.ndarray or x.dtype.kind != "f":
+    if type(raw) is not np.ndarray or raw.dtype.kind != "f":
         return x
-    return np.ones_like(x) + (np.eye(*x.shape[-2:], dtype=x.dtype) if x.ndim > 1 else 0)
+    return np.ones_like(raw) + (np.eye(*raw.shape[-2:], dtype=raw.dtype) if raw.ndim > 1 else 0)

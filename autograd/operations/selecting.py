@@ -59,10 +59,6 @@ def where(mask: Operand, x: Operand, y: Operand) -> Operand:
 
     This holds even if these values or the derivatives of the operations that they come from are infinite or nan.
 
-    Notes
-    -----
-    A program of `compile` cannot branch on values: there it holds for elementwise operations only.
-
     Examples
     --------
     >>> from autograd import Tensor

@@ -16,7 +16,7 @@ import numpy as np
 from autograd.backward import backward, storing
 from autograd.diagnostics.mistakes import check_root
 from autograd.graph import Node, topological_order
-from autograd.recording import NotReplayable, current_mode, is_recording, settled_mode, watching
+from autograd.recording import NotReplayable, current_mode, settled_mode, watching
 from autograd.transforms.nested import flatten, mapped
 from autograd.transforms.tracing import Recorded, is_transforming, transforming
 from autograd.typing import Cotangent, Data, Function, Operand, Tree
@@ -74,7 +74,7 @@ class Compiled(Recorded):
     def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the result of the function; accumulate the gradients of a loss in `.grad`."""
         mode = settled_mode()
-        if is_transforming() or is_recording():  # the call is part of a larger computation
+        if is_transforming() or isinstance(mode, Recording):  # the call is part of a larger computation
             return self._call(args, kwargs)
         if mode is not True and mode is not False:  # the watcher is notified of every operation
             return self._eagerly(args, kwargs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from autograd.graph import KINDS, Node, record, topological_order
 from autograd.operations.indexing import getitem
 from autograd.operations.masking import Recomputed
 from autograd.operations.shaping import reshape
-from autograd.recording import enable_grad, is_grad_enabled, is_recording, no_grad, raw_data, watching
+from autograd.recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad, raw_data
 from autograd.reverse import reverse_pass
 from autograd.typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree
 from autograd.variable import leaf
@@ -65,27 +65,28 @@ def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
 
     @functools.wraps(f)
     def checkpointed(*args: Tree, **kwargs: Tree) -> Tree:
-        if not is_grad_enabled() or (rng is not None and is_recording()):  # a replay draws only once
+        if not is_grad_enabled():
             return f(*args, **kwargs)
         segment = _Segment(f, args, kwargs, rng)
         nodes = [x for x in flatten(args)[0] if isinstance(x, Node)]
         inside = [leaf(type(x), x._data, x._requires_grad, x.name) for x in nodes]
-        # The operations of this run are not kept, so `compile` need not record them.
-        with watching(True) if is_recording() else nullcontext():
-            outputs, rebuild = segment.run(inside)
+        mode, run = current_mode(), functools.partial(segment.run, inside)
+        found = mode.run_part(run, rng is not None) if isinstance(mode, Watch) else (run(), [])
+        if found is None:
+            return f(*args, **kwargs)
+        outputs, used = found
         variables = segment.select(outputs)
-        if is_recording() and len(variables) < sum(isinstance(y, Node) for y in outputs):
-            return f(*args, **kwargs)  # a replay must compute outputs without a gradient, too
         if not variables:
-            return rebuild(iter(outputs))
+            return segment.rebuild_outputs(iter(outputs))
         own = set(inside)
         order = topological_order(*variables, variables_only=True)
-        segment.captured = tuple([x for x in order if x.op is None and x not in own])
+        leaves = [x for x in order if x.op is None]
+        segment.captured = tuple([x for x in dict.fromkeys([*used, *leaves]) if x not in own])
         inputs = (*nodes, *segment.captured)
         whole = record(segment, inputs, tuple([x._data for x in inputs]), {}, segment.packed(variables))
         parts = iter(_unpacked(whole, variables))
         live = set(segment.live)
-        return rebuild(iter([next(parts) if i in live else _cut(y) for i, y in enumerate(outputs)]))
+        return segment.rebuild_outputs(iter([next(parts) if i in live else _cut(y) for i, y in enumerate(outputs)]))
 
     return checkpointed
 
@@ -93,8 +94,9 @@ def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
 class _Segment(Recomputed):
     """One call of a function as an operation, whose pullback calls the function again."""
 
-    __slots__ = ("arguments", "captured", "count", "f", "kwargs", "live", "rebuild", "rng", "state")
+    __slots__ = ("arguments", "captured", "count", "f", "kwargs", "live", "rebuild", "rebuild_outputs", "rng", "state")
 
+    rebuild_outputs: Rebuild
     state: Mapping[str, object]
 
     def __init__(
@@ -114,12 +116,12 @@ class _Segment(Recomputed):
         self.captured: tuple[Node, ...] = ()
         self.live: list[int] = []
 
-    def run(self, nodes: Sequence[Node]) -> tuple[list[Operand], Rebuild]:
-        """Return the outputs of the function for these nodes, and what rebuilds the nest."""
+    def run(self, nodes: Sequence[Node]) -> list[Operand]:
+        """Return the outputs of the function for these nodes, and store what rebuilds the nest."""
         given = iter(nodes)
         out = self.f(*self.rebuild(iter([next(given) if x is _NODE else x for x in self.arguments])), **self.kwargs)
-        outputs, _, rebuild = flatten(out)
-        return outputs, rebuild
+        outputs, _, self.rebuild_outputs = flatten(out)
+        return outputs
 
     def select(self, outputs: Sequence[Operand]) -> list[Node]:
         """Return the outputs that are variables, and store their positions."""
@@ -132,13 +134,14 @@ class _Segment(Recomputed):
 
     def packed(self, variables: Sequence[Node]) -> Data:
         """Return the data of all variables in one array; those of a single one unchanged."""
-        return variables[0]._data if len(variables) == 1 else np.concatenate([np.ravel(y._data) for y in variables])
+        data = list(map(raw_data, variables))  # inside no_grad, `grad` returns floats and arrays
+        return data[0] if len(data) == 1 else np.concatenate(list(map(np.ravel, data)))
 
     def forward(self, *raw: Data) -> Data:
         """Compute the result from data."""
         count = self.count
         with no_grad(), _holding(self.captured, raw[count:]), self.drawing_again():
-            outputs, _ = self.run([_linked(x) for x in raw[:count]])
+            outputs = self.run([_linked(x) for x in raw[:count]])
         return self.packed([outputs[i] for i in self.live])
 
     @contextmanager
@@ -179,7 +182,7 @@ class _Segment(Recomputed):
             fresh = [_linked(x) for x in inputs[:count]]
             held = list(map(raw_data, inputs[count:]))
             with _holding(self.captured, held), self.drawing_again():
-                outputs, _ = self.run(fresh)
+                outputs = self.run(fresh)
             variables = [outputs[i] for i in self.live]
             self.check_result(variables, y)
             # Stop at the inputs: they belong to the outer graph, whose backward pass continues there.
@@ -223,8 +226,8 @@ def _holding(nodes: Sequence[Node], values: Sequence[Data]) -> Iterator[None]:
 
 
 def _linked(x: Operand) -> Node:
-    """Return a new node with the data of `x`, connected to `x` if that is a variable or recorded by `compile`."""
-    if isinstance(x, Node) and (x._requires_grad or is_recording()):
+    """Return a new node with the data of `x`, connected to `x` if that is a node."""
+    if isinstance(x, Node):
         return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
     data = raw_data(x)
     floating = type(data) is float or data.dtype.kind == "f"

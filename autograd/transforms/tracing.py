@@ -13,7 +13,7 @@ import numpy as np
 from autograd.backward import between, pulled_to
 from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
-from autograd.recording import enable_grad, is_grad_enabled, is_recording, raw_data
+from autograd.recording import enable_grad, is_grad_enabled, raw_data, with_graph
 from autograd.tensor import Tensor
 from autograd.typing import Cotangent, Data, Function, Operand, Shape, Tangent, Tree
 from autograd.value import Value
@@ -107,7 +107,7 @@ class Trace:
         own = set(self.nodes)
         # A leaf from outside: an argument that was a node, or a variable that the function uses.
         outside = any(node.op is None and node not in own for node in self.order)
-        self.create_graph: bool = is_recording() or (self.recording and outside)
+        self.create_graph: bool = with_graph(self.recording and outside)
         self.wanted: set[Node] = between(self.order, self.nodes)
 
     def plain(self, tree: Tree) -> Tree:
@@ -151,7 +151,7 @@ def pair(out: Tree) -> tuple[Tree, Tree]:
 
 
 def fresh(x: Operand, where: str) -> Node:
-    """Return a new node for an input, connected to it if that is a variable or recorded by `compile`."""
+    """Return a new node for an input, connected to it if that is a node."""
     data = raw_data(x)
     if isinstance(data, (bool, np.bool_)) or not isinstance(data, (float, int, np.ndarray, np.generic)):
         raise TypeError(f"{where} must be a float, a float array, a node or a nest of these, got {x!r:.60}")
@@ -159,7 +159,7 @@ def fresh(x: Operand, where: str) -> Node:
         raise TypeError(
             f"{where} has dtype {data.dtype}, which has no derivatives; convert it to float, or choose other argnums"
         )
-    if isinstance(x, Node) and (x.requires_grad or is_recording()):
+    if isinstance(x, Node):
         linked: Node = reshape(x, data.shape if isinstance(data, np.ndarray) else None)
         linked._requires_grad = True
         return linked

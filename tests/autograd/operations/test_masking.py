@@ -192,3 +192,38 @@ def test_gradients_without_a_mask_come_from_the_rule_itself(monkeypatch):
     for name, f in OF_ROWS.items():
         g = gradients((f(t) * np.array([1.0, 0.0])).sum(), t)
         assert np.isnan(g[1]).any() == (name not in ("matmul", "tensordot", "affine"))
+
+
+@pytest.mark.parametrize("first", [MATRIX[1], [NAN, 3.0]], ids=["recorded finite", "recorded with nan"])
+def test_rows_that_are_not_taken_change_no_gradient_in_replays(first):
+    for name, f in OF_ROWS.items():
+        step = ag.compile(lambda t, f=f: ag.where(ROW, f(t), 0.0).sum())
+        for row in (first, MATRIX[1], [INF, 3.0], [NAN, 3.0], MATRIX[1]):
+            theirs = Tensor([MATRIX[0], row], requires_grad=True)
+            ours = Tensor([MATRIX[0], row], requires_grad=True)
+            expected = ag.where(ROW, f(theirs), 0.0).sum()
+            assert step(ours).item() == pytest.approx(expected.item(), rel=1e-13), name
+            expected.backward()
+            np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-13, atol=1e-15, err_msg=name)
+
+
+def test_second_derivative_of_a_composition_ignores_rows_that_are_not_taken():
+    rng = np.random.default_rng(0)
+    data, weight = rng.normal(size=(4, 3)), rng.normal(size=(3, 3))
+    data[1] = NAN
+    taken = np.isfinite(data).all(axis=1)
+
+    def penalty(x, mask):
+        w = Tensor(weight, requires_grad=True)
+        loss = ag.where(mask, ag.tanh(x @ w) @ w, 0.0).sum()
+        ag.square(gradients(loss, w, create_graph=True)).sum().backward()
+        return w.grad
+
+    np.testing.assert_allclose(penalty(data, taken[:, None]), penalty(data[taken], True), rtol=1e-12)
+
+
+def test_second_derivative_where_the_first_is_zero():
+    """A zero cotangent of an element that was taken is no sign that it was left out."""
+    w = Tensor([2.0, 3.0], requires_grad=True)
+    loss = ag.square(ag.where(np.array([True, True]), w * w * 3.0, 0.0) - np.array([12.0, 27.0])).sum()
+    assert gradients(gradients(loss, w, create_graph=True).sum(), w).tolist() == [288.0, 648.0]

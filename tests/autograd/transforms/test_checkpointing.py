@@ -8,6 +8,7 @@ import pytest
 
 import autograd as ag
 from autograd import Tensor, Value, checkpoint, grad, gradcheck, gradgradcheck, hvp, jvp
+from autograd.extend import callback, guard
 
 X = np.array([[0.3, -1.2, 2.0], [0.7, 0.1, -0.4]])
 
@@ -181,3 +182,61 @@ def test_an_array_among_the_arguments():
     loss = checkpoint(lambda x, w: ag.tanh(x * w).sum())(np.array([0.5, 1.0]), w)
     loss.backward()
     assert np.allclose(w.grad, np.array([0.5, 1.0]) / np.cosh([0.5, 2.0]) ** 2)
+
+
+def captured_array(x, w):
+    return checkpoint(lambda z: z * x)(w).sum()
+
+
+def captured_result(x, w):
+    doubled = x * 2.0
+    return checkpoint(lambda z: z * doubled)(w).sum()
+
+
+def captured_variable(x, w):
+    scaled = w * x
+    return checkpoint(lambda z: z * scaled)(w).sum()
+
+
+def captured_by_a_callback(x, w):
+    return checkpoint(lambda z: z * callback(np.exp, x))(x * w).sum()
+
+
+def guarded_by_a_captured_array(x, w):
+    return checkpoint(lambda z: z * 2.0 if guard(lambda a: bool(a.sum() > 4.0), x) else z * z)(x * w).sum()
+
+
+def with_a_frozen_body(x, w):
+    return (checkpoint(lambda z: z * z)(x) * w).sum()
+
+
+def with_a_metric(x, w):
+    loss, found = checkpoint(lambda z: ((z * w).sum(), (z * z).sum()))(x)
+    return loss * found
+
+
+def with_a_metric_of_python(x, w):
+    loss, found = checkpoint(lambda z: ((z * w).sum(), callback(np.sum, z)))(x)
+    return loss * found
+
+
+def with_gradients_inside(x, w):
+    return checkpoint(lambda z: ag.grad(lambda q: (q**3).sum())(z))(x * w).sum()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        captured_array, captured_result, captured_variable, captured_by_a_callback, guarded_by_a_captured_array,
+        with_a_frozen_body, with_a_metric, with_a_metric_of_python, with_gradients_inside,
+    ],
+)  # fmt: skip
+def test_checkpoint_in_a_compiled_function_is_computed_from_the_data_of_each_call(f):
+    theirs, ours = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    step = ag.compile(lambda x: f(x, ours))
+    for x in ([1.0, 1.0], [2.0, 3.0], [0.5, 7.0]):
+        theirs.grad = ours.grad = None
+        expected = f(Tensor(x), theirs)
+        expected.backward()
+        assert step(np.array(x)).item() == pytest.approx(expected.item(), rel=1e-14)
+        np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-14)
