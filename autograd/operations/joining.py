@@ -15,7 +15,9 @@ from .indexing import getitem, take
 from .selecting import where
 from .shaping import axes_of, expand_dims, reshape, shape_tuple
 
-__all__ = ["concatenate", "pad", "repeat", "roll", "split", "stack"]
+__all__ = [
+    "array_split", "concatenate", "dsplit", "hsplit", "pad", "repeat", "roll", "split", "stack", "vsplit",
+]  # fmt: skip
 
 
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
@@ -132,6 +134,104 @@ def split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -
     before = (slice(None),) * axis
     ends = [*cuts, None]
     return [getitem(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], ends, strict=True)]
+
+
+def array_split(x: Operand, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Operand]:
+    """Split an array into parts along an axis, of lengths that differ by at most one.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The array.
+    indices_or_sections : int or sequence of int
+        The number of parts, or the indices at which to split.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    list of ndarray or Tensor
+        The parts, the longer ones first.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in array_split(np.arange(5.0), 2)]
+    [[0.0, 1.0, 2.0], [3.0, 4.0]]
+    """
+    cuts = indices_or_sections
+    if isinstance(cuts, (int, np.integer)):
+        length = shape_tuple(x)[axis]
+        cuts = np.cumsum([length // cuts + (i < length % cuts) for i in range(cuts)])[:-1].tolist()
+    return split(x, cuts, axis)
+
+
+def hsplit(x: Operand, indices_or_sections: int | Sequence[int]) -> list[Operand]:
+    """Split an array along the second axis, a vector along its only axis; see `split`.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The array.
+    indices_or_sections : int or sequence of int
+        The number of equal parts, or the indices at which to split.
+
+    Returns
+    -------
+    list of ndarray or Tensor
+        The parts.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in hsplit([[1.0, 2.0], [3.0, 4.0]], 2)]
+    [[[1.0], [3.0]], [[2.0], [4.0]]]
+    """
+    return split(x, indices_or_sections, min(1, len(shape_tuple(x)) - 1))
+
+
+def vsplit(x: Operand, indices_or_sections: int | Sequence[int]) -> list[Operand]:
+    """Split an array along the first axis; see `split`.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        An array of at least two axes.
+    indices_or_sections : int or sequence of int
+        The number of equal parts, or the indices at which to split.
+
+    Returns
+    -------
+    list of ndarray or Tensor
+        The parts.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in vsplit([[1.0, 2.0], [3.0, 4.0]], 2)]
+    [[[1.0, 2.0]], [[3.0, 4.0]]]
+    """
+    return split(x, indices_or_sections, 0)
+
+
+def dsplit(x: Operand, indices_or_sections: int | Sequence[int]) -> list[Operand]:
+    """Split an array along the third axis; see `split`.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        An array of at least three axes.
+    indices_or_sections : int or sequence of int
+        The number of equal parts, or the indices at which to split.
+
+    Returns
+    -------
+    list of ndarray or Tensor
+        The parts.
+
+    Examples
+    --------
+    >>> [part.shape for part in dsplit(np.zeros((2, 2, 4)), 2)]
+    [(2, 2, 2), (2, 2, 2)]
+    """
+    return split(x, indices_or_sections, 2)
 
 
 def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) -> Operand:

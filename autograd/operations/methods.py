@@ -23,6 +23,7 @@ from . import (
     linalg,
     products,
     reducing,
+    remainders,
     scanning,
     selecting,
     shaping,
@@ -73,6 +74,21 @@ class ElementwiseMethods(Node):
 
     def __rpow__(self, other: Operand) -> Operand:
         return ew.power(other, self)
+
+    __mod__: Operation = remainders.mod
+    __floordiv__: Operation = remainders.floor_divide
+
+    def __rmod__(self, other: Operand) -> Operand:
+        return remainders.mod(other, self)
+
+    def __rfloordiv__(self, other: Operand) -> Operand:
+        return remainders.floor_divide(other, self)
+
+    def __divmod__(self, other: Operand) -> tuple[Operand, Operand]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Operand) -> tuple[Operand, Operand]:
+        return other // self, other % self
 
     def __pos__(self) -> Operand:
         return self

@@ -17,30 +17,41 @@ from autograd.recording import notify_read, raw_data
 from autograd.typing import Function, Operand, Operation, Params, Tree
 
 from . import (
+    assembling,
     broadcasting,
+    calculus,
     comparing,
+    decompositions,
     elementwise,
+    grids,
     indexing,
     joining,
     linalg,
+    matrices,
+    nan_reductions,
     products,
     reducing,
+    remainders,
     scanning,
     selecting,
     shaping,
+    special,
+    statistics,
     trigonometry,
 )
 
 _MODULES = (
     comparing, selecting, elementwise, trigonometry, broadcasting, shaping, indexing, joining, reducing, scanning,
-    linalg, products,
+    linalg, products, assembling, calculus, decompositions, grids, matrices, nan_reductions, remainders, special,
+    statistics,
 )  # fmt: skip
 
 # Where NumPy's name differs from ours, of functions and of their arguments.
 _NAMES = {
     "true_divide": "divide", "float_power": "power", "fabs": "absolute", "rint": "round", "around": "round",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "amax": "max", "amin": "min", "ravel": "flatten",
+    "arctanh": "atanh", "amax": "max", "amin": "min", "ravel": "flatten", "remainder": "mod", "radians": "deg2rad",
+    "degrees": "rad2deg",
 }  # fmt: skip
 _ARGUMENTS = {"a_min": "min", "a_max": "max"}
 
@@ -52,7 +63,10 @@ _REDUCTIONS = {
 }  # fmt: skip
 
 # The other functions of numpy.linalg have their namesakes in numpy, with other arguments.
-_LINALG = {"norm", "inv", "solve", "det", "slogdet", "cholesky", "matmul", "tensordot"}
+_LINALG = {
+    "norm", "inv", "solve", "det", "slogdet", "cholesky", "matmul", "tensordot", "eigh", "eigvalsh", "svd", "svdvals",
+    "qr", "pinv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "matrix_norm", "cross", "outer",
+}  # fmt: skip
 
 # Questions about numbers, and new arrays like a given one: the answer has no gradient to lose.
 _WITHOUT_GRADIENT = {
@@ -115,8 +129,8 @@ def array_function(self: Node, func: Function, types: Iterable[type], args: Sequ
     if function is None:
         raise _unsupported(spelled)
     args, kwargs = _in_our_words(spelled, func, function, args, kwargs)
-    if function is linalg.norm:
-        _refuse_matrix_norm(*args, **kwargs)
+    if function is linalg.norm and _is_of_matrices(*args, **kwargs):
+        function = matrices.matrix_norm
     return function(*args, **kwargs)
 
 
@@ -153,10 +167,9 @@ def _in_our_words(
     return operands, options
 
 
-def _refuse_matrix_norm(x: Operand, ord: object = None, axis: object = None, keepdims: bool = False) -> None:
-    matrix = np.ndim(raw_data(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
-    if ord not in (None, "fro") and (matrix or (np.ndim(raw_data(x)) > 2 and axis is None)):
-        raise TypeError(
-            f"np.linalg.norm with ord={ord!r} is a norm of matrices there, which has no derivative here; autograd.norm "
-            "takes all elements as one vector"
-        )
+def _is_of_matrices(x: Operand, ord: object = None, axis: object = None, keepdims: bool = False) -> bool:
+    """Return whether np.linalg.norm means a norm of matrices other than that of their elements."""
+    two = np.ndim(raw_data(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
+    if ord not in (None, "fro") and np.ndim(raw_data(x)) > 2 and axis is None:
+        raise ValueError("np.linalg.norm with ord expected a vector or a matrix; pass the axes")
+    return two and ord not in (None, "fro")

@@ -11,10 +11,11 @@ from autograd.rules import linear, shape_of
 from autograd.typing import Operand, Operation, Shape
 
 from .elementwise import multiply
+from .indexing import take
 from .linalg import matmul
 from .shaping import axes_of, reshape, shape_tuple
 
-__all__ = ["dot", "einsum", "outer", "tensordot"]
+__all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"]
 
 
 def _adjoint_of_operand(i: int) -> Operation:
@@ -211,3 +212,102 @@ def dot(x: Operand, y: Operand) -> Operand:
     if nx == 0 or ny == 0:
         return multiply(x, y)
     return matmul(x, y) if ny <= 2 and nx <= 2 else tensordot(x, y, (nx - 1, ny - 1 if ny == 1 else ny - 2))
+
+
+def inner(x: Operand, y: Operand) -> Operand:
+    """Return the sums of products over the last axes of both arrays.
+
+    Parameters
+    ----------
+    x, y : array_like, Tensor or Value
+        The factors, whose last axes have equal lengths; a scalar multiplies.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The remaining axes of `x`, then those of `y`.
+
+    Examples
+    --------
+    >>> inner([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+    array([3., 7.])
+    """
+    nx, ny = len(shape_tuple(x)), len(shape_tuple(y))
+    return tensordot(x, y, (nx - 1, ny - 1)) if nx and ny else multiply(x, y)
+
+
+def vdot(x: Operand, y: Operand) -> Operand:
+    """Return the inner product of the flat arrays.
+
+    Parameters
+    ----------
+    x, y : array_like, Tensor or Value
+        The factors, with as many elements.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The product.
+
+    Examples
+    --------
+    >>> float(vdot([[1.0, 2.0]], [3.0, 4.0]))
+    11.0
+    """
+    return dot(reshape(x, (-1,)), reshape(y, (-1,)))
+
+
+def kron(x: Operand, y: Operand) -> Operand:
+    """Return the Kronecker product, an array of copies of `y`, each multiplied by an element of `x`.
+
+    Parameters
+    ----------
+    x, y : array_like, Tensor or Value
+        The factors; the one with fewer axes gets leading axes of length 1.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The product, whose lengths are the products of the factors' lengths.
+
+    Examples
+    --------
+    >>> kron([1.0, 10.0], [1.0, 2.0])
+    array([ 1.,  2., 10., 20.])
+    """
+    sx, sy = shape_tuple(x), shape_tuple(y)
+    n = max(len(sx), len(sy))
+    sx, sy = (1,) * (n - len(sx)) + sx, (1,) * (n - len(sy)) + sy
+    spread = reshape(x, tuple(k for a in sx for k in (a, 1))) * reshape(y, tuple(k for b in sy for k in (1, b)))
+    return reshape(spread, tuple(a * b for a, b in zip(sx, sy, strict=True)))
+
+
+def cross(x: Operand, y: Operand, axis: int = -1) -> Operand:
+    r"""Return the cross product of vectors of three elements along an axis.
+
+    .. math:: z_i = x_{i+1} y_{i+2} - x_{i+2} y_{i+1}, \qquad \text{indices modulo 3}
+
+    Parameters
+    ----------
+    x, y : array_like or Tensor
+        The vectors.
+    axis : int
+        The axis along which they lie.
+
+    Returns
+    -------
+    ndarray or Tensor
+        Vectors perpendicular to both.
+
+    Examples
+    --------
+    >>> cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    array([0., 0., 1.])
+    """
+    for name, v in (("first", x), ("second", y)):
+        if not shape_tuple(v) or shape_tuple(v)[axis] != 3:
+            raise ValueError(
+                f"cross expected vectors of three elements; the {name} argument has shape {shape_tuple(v)}"
+            )
+    one, two = np.array([1, 2, 0]), np.array([2, 0, 1])
+    return take(x, one, axis) * take(y, two, axis) - take(x, two, axis) * take(y, one, axis)

@@ -7,12 +7,16 @@ import numpy as np
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand
 
+from .elementwise import exp, log, negative
 from .indexing import flip, getitem, take_along_axis
 from .joining import concatenate
 from .reducing import expanded
-from .shaping import axes_of, inverse_order, moveaxis, reshape, shape_tuple, transpose
+from .selecting import where
+from .shaping import as_array, axes_of, inverse_order, moveaxis, reshape, shape_tuple, transpose
 
-__all__ = ["argsort", "cumprod", "cumsum", "prod", "sort"]
+__all__ = [
+    "argpartition", "argsort", "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "partition", "prod", "sort",
+]  # fmt: skip
 
 
 @linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))
@@ -185,3 +189,140 @@ def sort(x: Operand, axis: int | None = -1) -> Operand:
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     return take_along_axis(x, argsort(x, axis), axis)
+
+
+@nondifferentiable()
+def argpartition(x: Operand, kth: int = 0, axis: int = -1) -> Operand:
+    """Return indices that put the element of rank `kth` in its place, smaller ones before and larger ones after it.
+
+    >>> int(argpartition([3.0, 1.0, 2.0], kth=0)[0])
+    1
+    """
+    return np.argpartition(x, kth, axis=axis)
+
+
+def partition(x: Operand, kth: int, axis: int | None = -1) -> Operand:
+    """Put the element of rank `kth` in its place along `axis`, smaller ones before and larger ones after it.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    kth : int or sequence of int
+        The rank, or several.
+    axis : int, optional
+        The axis; None for the flat array.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The elements in another order.
+
+    Examples
+    --------
+    >>> float(partition([3.0, 1.0, 2.0], 1)[1])
+    2.0
+    """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return take_along_axis(x, argpartition(x, kth=kth, axis=axis), axis)
+
+
+# ------------------------------------------------------------------------------------------ running extremes
+
+
+@nondifferentiable()
+def _running_argmax(x: Operand, axis: int = -1) -> Operand:
+    """Return the index of the last largest element up to each position; nan is larger than everything."""
+    x = np.moveaxis(x, axis, -1)
+    top = np.maximum.accumulate(x, axis=-1)
+    hit = (x == top) | np.isnan(x)
+    return np.moveaxis(np.maximum.accumulate(np.where(hit, np.arange(x.shape[-1]), 0), axis=-1), -1, axis)
+
+
+def cummax(x: Operand, axis: int = -1) -> Operand:
+    """Return the largest element up to each position along an axis; of equal ones the last gets the gradient.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The running maximum.
+
+    Examples
+    --------
+    >>> cummax([1.0, 3.0, 2.0])
+    array([1., 3., 3.])
+    """
+    return take_along_axis(x, _running_argmax(x, axis=axis), axis)
+
+
+def cummin(x: Operand, axis: int = -1) -> Operand:
+    """Return the smallest element up to each position along an axis; of equal ones the last gets the gradient.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The running minimum.
+
+    Examples
+    --------
+    >>> cummin([2.0, 3.0, 1.0])
+    array([2., 2., 1.])
+    """
+    return take_along_axis(x, _running_argmax(negative(x), axis=axis), axis)
+
+
+def _pull_scan(g: Operand, y: Operand, x: Operand, axis: int) -> Operand:
+    """Return the sums of ``g_i exp(x_j - y_i)`` over i >= j, in logarithms, which do not overflow."""
+    shares = []
+    for side in (g, -g):
+        positive = side > 0
+        terms = where(positive, log(where(positive, side, 1.0)), -np.inf) - where(positive, y, 0.0)
+        total = flip(_logcumsumexp(flip(terms, axis), axis=axis), axis)
+        shares.append(exp(where(total == -np.inf, -np.inf, total + x)))
+    return shares[0] - shares[1]
+
+
+@primitive(_pull_scan)
+def _logcumsumexp(x: Operand, axis: int = -1) -> Operand:
+    """Return the logarithm of the cumulative sum of exponentials along an axis."""
+    return np.logaddexp.accumulate(x, axis=axis) if x.size else x
+
+
+def logcumsumexp(x: Operand, axis: int = -1) -> Operand:
+    r"""Return the logarithm of the cumulative sum of exponentials along an axis, without overflow.
+
+    .. math:: y_i = \log \sum_{j \le i} e^{x_j}
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The logarithms.
+
+    Examples
+    --------
+    >>> logcumsumexp([1000.0, 1000.0]).round(3)
+    array([1000.   , 1000.693])
+    """
+    return _logcumsumexp(as_array(x), axis=axis)

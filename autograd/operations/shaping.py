@@ -22,6 +22,16 @@ def shape_tuple(x: Operand) -> Shape:
     return np.shape(x._data if isinstance(x, Node) else x)
 
 
+def as_array(x: Operand) -> Operand:
+    """Return nested lists as an array, and anything else unchanged."""
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+
+
+def in_dtype_of(x: Operand, value: Operand) -> Operand:
+    """Return a Python number as an array of the dtype of `x`, and anything else unchanged."""
+    return np.asarray(value, getattr(x, "dtype", None)) if isinstance(value, (int, float)) else value
+
+
 def axes_of(axis: int | Sequence[int] | None, ndim: int) -> Shape:
     """Return axes counted from 0, all of them for None; raise as NumPy does if one is repeated or does not exist.
 

@@ -306,6 +306,7 @@ class Builder:
             result = function(*fresh, **node.params)
         except TypeError:  # it converts a Tensor to a number
             result = None
-        if not isinstance(result, Node) or result.op in (None, node.op):
+        made = [x.op for x in topological_order(result)] if isinstance(result, Node) else [None]
+        if made[-1] is None or node.op in made:
             raise ValueError(f"the operation {node.op.name!r} has no form in ONNX, so the model cannot be exported")
         return self.value(result)

@@ -101,6 +101,12 @@ def positive_definite(rng: np.random.Generator, shape: tuple[int, ...]) -> np.nd
     return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1])
 
 
+def rebuilt(x: Any) -> Any:
+    """Return a matrix of the parts of a singular value decomposition that does not depend on their signs."""
+    u, s, vh = ag.svd(x, full_matrices=False)
+    return (u * ag.expand_dims(s**2, -2)) @ vh
+
+
 def _caller(name: str, params: dict[str, Any]) -> Callable[..., Any]:
     op = PRIMITIVES[name]
     parameters = inspect.signature(op.forward).parameters.values()
@@ -158,6 +164,11 @@ for _name, _op in PRIMITIVES.items():
 each("divide", REAL, (-2.0, -0.5))
 each("reciprocal", (-2.0, -0.5))
 each("fmod", (-2.9, -2.1), (0.8, 1.0))
+each("mod", (-2.9, -2.1), (0.8, 1.0))
+each("floor_divide", (2.1, 2.9), (0.8, 1.0))
+each("cbrt", (-3.0, -0.3))
+each("logaddexp2", (-3.0, -1.0), (1.0, 3.0))
+each("digamma_derivative", (-0.9, -0.3))
 each("where", mask, REAL, REAL)
 
 # ------------------------------------------------------------------------------------ dtype, broadcasting, shape
@@ -252,6 +263,25 @@ whole("sign_of_det", (regular, (2, 3, 3)), empty=((0, 3, 3),))
 whole("cholesky", (positive_definite, (3, 3)))
 whole("cholesky", (positive_definite, (2, 1, 3, 3)), empty=((0, 2, 2),))
 
+whole("eigh", (positive_definite, (3, 3)))
+whole("eigh", (positive_definite, (2, 3, 3)), f=lambda x: ag.eigh(x).eigenvalues, empty=((0, 2, 2),))
+whole("svd", (spread, (3, 2)), f=lambda x: ag.svd(x, full_matrices=False).S)
+whole("svd", (regular, (2, 4, 3)), f=rebuilt)
+whole("svd", (regular, (3, 4)), f=rebuilt)
+whole("svd", (regular, (3, 3)), f=lambda x: ag.svd(x).U ** 2)
+whole("qr", (regular, (3, 3)))
+whole("qr", (regular, (2, 4, 3)), f=lambda x: ag.qr(x).Q)
+whole("qr", (regular, (3, 4)), f=lambda x: ag.qr(x).R)
+whole("pinv", (regular, (3, 3)), rcond=1e-15)
+whole("pinv", (regular, (2, 4, 3)), rcond=1e-15)
+whole("pinv", (regular, (3, 4)), rcond=1e-15)
+whole("matrix_rank", (regular, (2, 3, 3)))
+whole("searchsorted", (np.array([-1.0, 0.0, 1.0]), (3,)), (REAL, (4,)), side="right")
+whole("argpartition", (spread, (2, 3)), kth=1, empty=None)
+whole("running_argmax", (spread, (2, 3)), axis=0)
+whole("logcumsumexp", (REAL, (2, 3)), axis=1, empty=((2, 0),))
+whole("logcumsumexp", (REAL, (3, 2)), axis=0)
+
 # ------------------------------------------------------------------------------ the fused operations of layers
 
 whole("all_sum", (REAL, (2, 3)))
@@ -301,8 +331,67 @@ composed("einsum dots", lambda x, y: ag.einsum("...ij,...j", x, y), (REAL, (2, 1
 composed("einsum stretched", lambda x, y: ag.einsum("ij,ij->j", x, y), (REAL, (1, 3)), (REAL, (2, 3)), analytic=True)
 composed("slogdet", lambda x: ag.slogdet(x).logabsdet, (regular, (3, 3)))
 composed("pad with a number", lambda x: ag.pad(x, 1, constant_values=2.0), (REAL, (2, 3)), analytic=True)
+composed("deg2rad", lambda x: ag.rad2deg(ag.deg2rad(x) ** 2), (REAL, (2, 3)), per_element=True)
+composed("nan_to_num", ag.nan_to_num, (REAL, (2, 3)), per_element=True)
+composed("vstack", lambda x, y: ag.vstack([x, y]), (REAL, (3,)), (REAL, (2, 3)), analytic=True)
+composed("hstack", lambda x, y: ag.hstack([x, y]), (REAL, (2, 1)), (REAL, (2, 3)), analytic=True)
+composed("dstack", lambda x, y: ag.dstack([x, y]), (REAL, (2, 3)), (REAL, (2, 3)), analytic=True)
+composed("column_stack", lambda x, y: ag.column_stack([x, y]), (REAL, (2,)), (REAL, (2, 3)), analytic=True)
+composed("append", ag.append, (REAL, (2,)), (REAL, (2, 3)), analytic=True)
+composed("block", lambda x, y: ag.block([[x, y], [y.T, x.T]]), (REAL, (2, 2)), (REAL, (2, 2)), analytic=True)
+composed("array_split", lambda x: ag.array_split(x, 3, axis=1)[1], (REAL, (2, 5)), analytic=True)
+composed("insert", lambda x, v: ag.insert(x, [1, 3], v, axis=1), (REAL, (2, 3)), (REAL, (2, 2)), analytic=True)
+composed("delete", lambda x: ag.delete(x, [0, 2], axis=1), (REAL, (2, 3)), analytic=True)
+composed("compress", lambda x: ag.compress([True, False, True], x, axis=1), (REAL, (2, 3)), analytic=True)
+composed(
+    "select", lambda x, y: ag.select([x > 0, y > 0], [x, x * y]), (signed(0.5, 1.5), (2, 3)), (signed(0.5, 1.5), (2, 3))
+)
+composed("choose", lambda x, y: ag.choose([0, 1, 0], [x, y]), (REAL, (2, 3)), (REAL, (3,)), analytic=True)
+composed("rot90", lambda x: ag.rot90(x, 3), (REAL, (2, 3)), analytic=True)
+composed("rollaxis", lambda x: ag.rollaxis(x, 2), (REAL, (2, 3, 2)), analytic=True)
+composed("full", lambda x: ag.full((2, 3), x), (REAL, (3,)), analytic=True)
+composed("linspace", lambda x, y: ag.linspace(x, y, 4), (REAL, (2,)), (REAL, (2,)), analytic=True)
+composed("meshgrid", lambda x, y: ag.stack(ag.meshgrid(x, y)), (REAL, (2,)), (REAL, (3,)), analytic=True)
+composed("apply_along_axis", lambda x: ag.apply_along_axis(ag.cumprod, 0, x), (REAL, (3, 2)), analytic=True)
+composed("average", lambda x, w: ag.average(x, 1, w), (REAL, (2, 3)), (POSITIVE, (3,)), analytic=True)
+composed("quantile", lambda x: ag.quantile(x, [0.2, 0.7], 1), (spread, (2, 4)))
+composed("ptp", lambda x: ag.ptp(x, 0), (spread, (3, 2)))
+composed("cov", ag.cov, (REAL, (2, 4)), analytic=True)
+composed("corrcoef", lambda x: ag.corrcoef(x)[0, 1], (spread, (2, 4)))
+composed("nanmean", lambda x: ag.nanmean(ag.where(_holes, np.nan, x), 0), (REAL, (3, 2)))
+composed("nanstd", lambda x: ag.nanstd(ag.where(_holes, np.nan, x), 0), (spread, (3, 2)))
+composed("nanmax", lambda x: ag.nanmax(ag.where(_holes, np.nan, x), 0), (spread, (3, 2)))
+composed("nanprod", lambda x: ag.nanprod(ag.where(_holes, np.nan, x), 0), (REAL, (3, 2)))
+composed("diff", lambda x: ag.diff(x, 2, axis=0, prepend=0.0), (REAL, (3, 2)), analytic=True)
+composed("ediff1d", lambda x: ag.ediff1d(x, to_end=1.0), (REAL, (4,)), analytic=True)
+composed("gradient", lambda x: ag.gradient(x, 0.5, axis=1, edge_order=2), (REAL, (2, 4)), analytic=True)
+composed("trapezoid", ag.trapezoid, (REAL, (4,)), (REAL, (4,)), analytic=True)
+composed(
+    "interp", ag.interp, (signed(0.1, 0.9), (5,)), (lambda rng, shape: np.array([-1.0, 0.0, 2.0]), (3,)), (REAL, (3,))
+)
+composed("polyval", ag.polyval, (REAL, (3,)), (REAL, (2, 2)), analytic=True)
+composed("convolve", lambda x, v: ag.convolve(x, v, "same"), (REAL, (4,)), (REAL, (3,)), analytic=True)
+composed("correlate", ag.correlate, (REAL, (4,)), (REAL, (2,)), analytic=True)
+composed("inner", ag.inner, (REAL, (2, 3)), (REAL, (2, 3)), analytic=True)
+composed("vdot", ag.vdot, (REAL, (2, 3)), (REAL, (2, 3)), analytic=True)
+composed("kron", ag.kron, (REAL, (2, 3)), (REAL, (2,)), analytic=True)
+composed("cross", ag.cross, (REAL, (2, 3)), (REAL, (3,)), analytic=True)
+composed("partition", lambda x: ag.sort(ag.partition(x, 1)), (spread, (2, 4)))
+composed("cummax", ag.cummax, (spread, (2, 4)))
+composed("cummin", lambda x: ag.cummin(x, 0), (spread, (4, 2)))
+composed("digamma", ag.digamma, (POSITIVE, (2, 3)), per_element=True)
+composed("betaln", ag.betaln, (POSITIVE, (2, 3)), (POSITIVE, (2, 3)), per_element=True)
+composed("matrix_power", lambda x: ag.matrix_power(x, -3), (regular, (2, 2)), analytic=True)
+composed("multi_dot", lambda x, y: ag.multi_dot([x, y, x]), (REAL, (2, 3)), (REAL, (3, 2)), analytic=True)
+composed("expm", ag.expm, (REAL, (3, 3)))
+composed(
+    "matrix_norm", lambda x: ag.matrix_norm(x, "nuc") + ag.matrix_norm(x, 2) + ag.matrix_norm(x, 1), (spread, (3, 2))
+)
+composed("lstsq", lambda a, b: ag.lstsq(a, b).solution, (regular, (4, 2)), (REAL, (4,)))
 for _mode in ("edge", "reflect", "symmetric", "wrap"):
     composed("pad " + _mode, lambda x, mode=_mode: ag.pad(x, ((1, 1), (2, 0)), mode), (REAL, (2, 3)), analytic=True)
+
+_holes = np.array([[True, False], [False, False], [False, True]])
 
 CASES = {
     f"{name}-{i}" if len(samples) > 1 else name: sample

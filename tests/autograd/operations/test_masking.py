@@ -83,7 +83,7 @@ def test_no_operation_lets_untaken_nan_or_inf_into_the_gradient():
             try:
                 found = masked_gradients(sample.f, replaced(operands, i, index, bad), sample.differentiable, taken)
             except ValueError:
-                assert name.startswith("cholesky")  # it has no factor of such a matrix
+                assert name.startswith(("cholesky", "qr"))  # which have no factors of such a matrix
                 continue
             same = all(np.allclose(found[j], expected[j], rtol=1e-12, atol=1e-14) for j in found)
             if not same or found[i][index] != 0.0:

@@ -30,7 +30,33 @@ def samples():
 
 CASES = samples()
 # ONNX has no such operation: linear solves, products along an axis, orders, adjoints of indexing, floats of arrays.
-WITHOUT = {"all_sum", "argsort", "cholesky", "cumprod", "element", "inv", "recurrence", "scatter", "solve"}
+WITHOUT = {
+    "all_sum",
+    "argpartition",
+    "argsort",
+    "cholesky",
+    "cumprod",
+    "digamma_derivative",
+    "eigh",
+    "element",
+    "erfinv",
+    "gammaln",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+    "inv",
+    "logcumsumexp",
+    "matrix_rank",
+    "pinv",
+    "qr",
+    "recurrence",
+    "running_argmax",
+    "scatter",
+    "searchsorted",
+    "solve",
+    "svd",
+}
 
 
 class Function(nn.Module):
@@ -81,7 +107,7 @@ def test_every_operation_exports_the_same_values(case, path):
     model = Function(case.f, fixed)
     wanted = model(*[Tensor(x, requires_grad=True) for x in inputs])
     if {node.op.name for node in ag.topological_order(wanted) if node.op is not None} & WITHOUT:
-        with pytest.raises(ValueError, match="has no form in ONNX"):
+        with pytest.raises(ValueError, match=r"has no form in ONNX|what _halvings"):  # the latter in expm
             export_onnx(path, model, *inputs)
         assert not path.exists()
         return

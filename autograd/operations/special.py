@@ -1,0 +1,304 @@
+"""Special functions: the error function's relatives, the gamma function's, and modified Bessel functions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from autograd.rules import elementwise, xp
+from autograd.typing import Array, Operand
+
+from .comparing import equal, sign
+from .elementwise import exp, log
+from .selecting import where
+from .trigonometry import erf
+
+__all__ = ["betaln", "digamma", "erfc", "erfinv", "gammaln", "i0", "i0e", "i1", "i1e", "logit", "polygamma", "xlogy"]
+
+_each_lgamma = np.vectorize(math.lgamma, otypes=[float])
+_each_erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def _like(x: Operand, y: Array) -> Operand:
+    """Return `y` in the dtype of `x`, or as a float if `x` is a number."""
+    return y.astype(x.dtype, copy=False) if xp(x) is np and x.dtype.kind == "f" else float(y) if xp(x) is not np else y
+
+
+@elementwise(lambda y, x: digamma(x), sample=(0.3, 3.0))
+def gammaln(x: Operand) -> Operand:
+    r"""Return the logarithm of the absolute value of the gamma function.
+
+    >>> round(gammaln(5.0), 4) == round(math.log(24.0), 4)
+    True
+    """
+    if np.size(x) == 0:
+        return x
+    with np.errstate(all="ignore"):
+        poles = (np.asarray(x) <= 0) & (np.floor(x) == x)
+        return _like(x, np.where(poles, np.inf, _each_lgamma(np.where(poles, 1.0, x))))
+
+
+# Bernoulli numbers B2, B4, ... over the factorials (2k)!, of the Euler-Maclaurin formula.
+_BERNOULLI = [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000]
+_ENOUGH = 16  # the formula is used beyond this argument
+
+
+def _zeta(s: int, x: Array) -> Array:
+    """Return the Hurwitz zeta function, the sum of ``(x + k)**-s``, for positive `x` and s > 1."""
+    total = np.zeros(np.shape(x))
+    for k in range(_ENOUGH):
+        total = total + (x + k) ** -s
+    x = x + _ENOUGH
+    total = total + x ** (1 - s) / (s - 1) + 0.5 * x**-s
+    factor, power = float(s), x ** (-s - 1)
+    for k, b in enumerate(_BERNOULLI):
+        total = total + b * factor * power
+        factor *= (s + 2 * k + 1) * (s + 2 * k + 2)
+        power = power / (x * x)
+    return total
+
+
+def _digamma(x: Array) -> Operand:
+    """Return the digamma function for positive `x`."""
+    total = np.zeros(np.shape(x))
+    for k in range(_ENOUGH):
+        total = total - 1.0 / (x + k)
+    x = x + _ENOUGH
+    total = total + np.log(x) - 0.5 / x
+    power = factor = 1.0 / (x * x)
+    for k, b in enumerate(_BERNOULLI, 1):
+        total = total - b * math.factorial(2 * k) / (2 * k) * factor
+        factor = factor * power
+    return total
+
+
+def _cotangents(n: int, x: Array) -> Operand:
+    """Return the n-th derivative of ``pi cot(pi x)``, from its polynomial in the cotangent."""
+    polynomial = np.polynomial.Polynomial([0.0, math.pi])
+    for _ in range(n):  # d/dx cot(pi x) = -pi (1 + cot(pi x)**2)
+        polynomial = polynomial.deriv() * np.polynomial.Polynomial([-math.pi, 0.0, -math.pi])
+    return polynomial(1.0 / np.tan(math.pi * (x - np.round(x))))
+
+
+@elementwise(lambda y, x, n: _digamma_derivative(x, n=n + 1), sample=(0.3, 3.0))
+def _digamma_derivative(x: Operand, n: int = 0) -> Operand:
+    """Return the n-th derivative of the digamma function."""
+    a = np.asarray(x, float)
+    with np.errstate(all="ignore"):
+        low = a < 0.5
+        safe = np.where(low, 1.0 - a, a)
+        y = _digamma(safe) if n == 0 else (-1) ** (n + 1) * math.factorial(n) * _zeta(n + 1, safe)
+        y = np.where(low, (-1) ** n * y - _cotangents(n, a), y)
+        return _like(x, np.where((a <= 0) & (np.floor(a) == a), np.nan, y))
+
+
+def polygamma(n: int, x: Operand) -> Operand:
+    """Return the `n`-th derivative of the digamma function.
+
+    By the Euler-Maclaurin formula (Abramowitz & Stegun 1964, sections 6.4 and 23.1.30), and by reflection below 1/2.
+
+    Parameters
+    ----------
+    n : int
+        The order of the derivative, 0 for the digamma function itself.
+    x : float, array_like, Value or Tensor
+        The argument; the result is nan at 0 and negative integers.
+
+    Returns
+    -------
+    float, ndarray, Value or Tensor
+        The derivative.
+
+    Examples
+    --------
+    >>> round(polygamma(1, 1.0) - math.pi**2 / 6, 12)
+    0.0
+    """
+    if n < 0 or n != int(n):
+        raise ValueError(f"polygamma expected an order of 0, 1, 2, ..., got {n!r}")
+    return _digamma_derivative(x, n=int(n))
+
+
+def digamma(x: Operand) -> Operand:
+    """Return the digamma function, the derivative of `gammaln`.
+
+    Parameters
+    ----------
+    x : float, array_like, Value or Tensor
+        The argument; the result is nan at 0 and negative integers.
+
+    Returns
+    -------
+    float, ndarray, Value or Tensor
+        The digamma function.
+
+    Examples
+    --------
+    >>> round(digamma(1.0), 6)
+    -0.577216
+    """
+    return _digamma_derivative(x, n=0)
+
+
+def betaln(x: Operand, y: Operand) -> Operand:
+    """Return the logarithm of the absolute value of the beta function.
+
+    Parameters
+    ----------
+    x, y : float, array_like, Value or Tensor
+        The arguments.
+
+    Returns
+    -------
+    float, ndarray, Value or Tensor
+        ``gammaln(x) + gammaln(y) - gammaln(x + y)``.
+
+    Examples
+    --------
+    >>> round(math.exp(betaln(2.0, 3.0)), 12) == round(1 / 12, 12)
+    True
+    """
+    return gammaln(x) + gammaln(y) - gammaln(x + y)
+
+
+@elementwise(lambda y, x: -2.0 / math.sqrt(math.pi) * exp(-x * x), composition=lambda x: 1.0 - erf(x))
+def erfc(x: Operand) -> Operand:
+    """Return ``1 - erf(x)``, exact where it is small.
+
+    >>> erfc(0.0), f"{erfc(10.0):.3e}"
+    (1.0, '2.088e-45')
+    """
+    return math.erfc(x) if xp(x) is not np else _like(x, _each_erfc(x)) if x.size else x
+
+
+def _newton_erfinv(p: Array) -> Array:
+    """Return the inverse of erf by Newton's method, from the first guess of Giles 2010 in its simplest form."""
+    w = -np.log((1.0 - p) * (1.0 + p))
+    a = 2.0 / (math.pi * 0.147) - w / 2.0  # Winitzki's approximation
+    x = np.copysign(np.sqrt(np.sqrt(a * a + w / 0.147) - a), p)
+    for _ in range(3):  # for erf(|x|) near 1 its complement is accurate
+        error = np.where(np.abs(p) < 0.5, _each_erf(x) - p, np.sign(p) * ((1.0 - np.abs(p)) - _each_erfc(np.abs(x))))
+        slope = 2.0 / math.sqrt(math.pi) * np.exp(-x * x)
+        step = error / slope
+        x = x - step / (1.0 + x * step)  # Halley's correction
+    return x
+
+
+_each_erf = np.vectorize(math.erf, otypes=[float])
+
+
+@elementwise(lambda y, x: 0.5 * math.sqrt(math.pi) * exp(y * y), sample=(-0.9, 0.9))
+def erfinv(x: Operand) -> Operand:
+    """Return the inverse of the error function; infinite at -1 and 1, nan beyond.
+
+    >>> round(erfinv(math.erf(0.7)), 12)
+    0.7
+    """
+    if np.size(x) == 0:
+        return x
+    p = np.asarray(x, float)
+    inside = (np.abs(p) < 1) & (p != 0)
+    with np.errstate(all="ignore"):
+        y = np.where(inside, _newton_erfinv(np.where(inside, p, 0.5)), np.where(p == 0, p, p * np.inf))
+    return _like(x, np.where(np.abs(p) > 1, np.nan, y))
+
+
+@elementwise(lambda y, x: 1.0 / (x * (1.0 - x)), composition=lambda x: log(x) - log(1.0 - x), sample=(0.1, 0.9))
+def logit(x: Operand) -> Operand:
+    """Return ``log(x / (1 - x))``, the inverse of `sigmoid`.
+
+    >>> logit(0.5)
+    0.0
+    """
+    space = xp(x)
+    return space.log(x) - space.log1p(-x)
+
+
+@elementwise(
+    lambda z, x, y: log(y),
+    lambda z, x, y: where(equal(x, 0), 0.0, x / where(equal(x, 0), 1.0, y)),
+    composition=lambda x, y: where(equal(x, 0), 0.0, x * log(y)), sample=((0.3, 2.0), (0.3, 3.0)),
+)  # fmt: skip
+def xlogy(x: Operand, y: Operand) -> Operand:
+    """Return ``x * log(y)``, and 0 where `x` is 0, for entropies.
+
+    >>> xlogy(0.0, 0.0), xlogy(2.0, 1.0)
+    (0.0, 0.0)
+    """
+    if xp(x, y) is not np:
+        return x + y if y != y else 0.0 if x == 0 else x * math.log(y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zero = np.equal(x, 0) & ~np.isnan(y)
+        return np.where(zero, 0.0, x * np.log(np.where(zero, 1.0, y)))
+
+
+# ------------------------------------------------------------------------------------- modified Bessel functions
+
+
+@np.errstate(over="ignore")
+def _scaled_bessel(order: int, x: Operand) -> Operand:
+    """Return ``exp(-abs(x)) I(x)`` of order 0 or 1, by the power series up to 30 and by Hankel's expansion beyond.
+
+    Abramowitz & Stegun 1964, equations 9.6.10 and 9.7.1.
+    """
+    a = np.abs(np.asarray(x, float))
+    small = np.where(a <= 30, a, 1.0)
+    term = np.exp(-small) * (0.5 * small) ** order
+    series = term.copy()
+    for k in range(1, 80):
+        term = term * (0.25 * small * small / (k * (k + order)))
+        series = series + term
+    large = np.where(a > 30, a, 31.0)
+    term = 1.0 / np.sqrt(2.0 * math.pi * large)
+    expansion = term.copy()
+    for k in range(1, 30):
+        term = term * (((2 * k - 1) ** 2 - 4 * order) / (8.0 * k * large))
+        expansion = expansion + term
+    y = np.where(np.isnan(a), a, np.where(a > 30, expansion, series))
+    return _like(x, np.sign(x) * y if order else y)
+
+
+@elementwise(lambda y, x: i1e(x) - sign(x) * y)
+def i0e(x: Operand) -> Operand:
+    """Return ``exp(-abs(x)) * i0(x)``, which does not overflow.
+
+    >>> i0e(0.0), round(i0e(1000.0), 6)
+    (1.0, 0.012617)
+    """
+    return _scaled_bessel(0, x)
+
+
+def _ratio(y: Operand, x: Operand) -> Operand:
+    """Return ``y / x`` for the Bessel function of order 1, which is 1/2 at 0."""
+    return where(equal(x, 0), 0.5, y / where(equal(x, 0), 1.0, x))
+
+
+@elementwise(lambda y, x: i0e(x) - _ratio(y, x) - sign(x) * y)
+def i1e(x: Operand) -> Operand:
+    """Return ``exp(-abs(x)) * i1(x)``, which does not overflow.
+
+    >>> round(i1e(1.0), 6)
+    0.20791
+    """
+    return _scaled_bessel(1, x)
+
+
+@elementwise(lambda y, x: i1(x))
+def i0(x: Operand) -> Operand:
+    """Return the modified Bessel function of the first kind of order 0.
+
+    >>> round(i0(1.0), 6)
+    1.266066
+    """
+    return _scaled_bessel(0, x) * xp(x).exp(abs(x))
+
+
+@elementwise(lambda y, x: i0(x) - _ratio(y, x))
+def i1(x: Operand) -> Operand:
+    """Return the modified Bessel function of the first kind of order 1.
+
+    >>> round(i1(1.0), 6)
+    0.565159
+    """
+    return _scaled_bessel(1, x) * xp(x).exp(abs(x))
