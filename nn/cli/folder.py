@@ -23,16 +23,12 @@ from nn.data.cells import read_cells
 from nn.data.columns import Column, embedded_levels, encode, matched
 from nn.data.notation import MISSING
 from nn.functional import softmax
-from nn.layers.container import Sequential
-from nn.layers.mlp import MLP
-from nn.layers.tabular import ColumnEmbedding
+from nn.layers.tabular import table_network
 from nn.module import Module
 from nn.training.history import format_numbers
 from nn.typing import Array, Print, Settings
 
 __all__ = ["Trained", "as_json", "built", "diverged", "load_run", "predict", "report"]
-
-EMBEDDING_DIM = 8
 
 
 @dataclass
@@ -74,10 +70,8 @@ class Trained:
 def built(columns: Sequence[Column], features: int, classes: Sequence[str] | None, settings: Settings) -> Module:
     """Return the untrained model of a run."""
     rng, levels = np.random.default_rng(int(settings["seed"])), embedded_levels(columns)
-    inputs = features + len(levels) * (EMBEDDING_DIM - 1)
     outputs = 1 if classes is None else len(classes)
-    mlp = MLP(inputs, [*settings["hidden"], outputs], activation=settings["activation"], rng=rng)
-    return Sequential(ColumnEmbedding(levels, EMBEDDING_DIM, rng=rng), *mlp) if levels else mlp
+    return table_network(features, levels, [*settings["hidden"], outputs], settings["activation"], rng=rng)
 
 
 def diverged(result: Settings) -> bool:

@@ -222,6 +222,8 @@ class RobustScaler:
         The bound b of the scaled values.
     weights : array_like, shape (n,), optional
         Weights of the rows.
+    indices : int
+        The number of last columns that contain indices, which are returned as they are.
 
     Attributes
     ----------
@@ -241,7 +243,7 @@ class RobustScaler:
     array([0.  , 0.95, 3.  ])
     """
 
-    def __init__(self, train: Operand, bound: float = 3.0, weights: ArrayLike | None = None) -> None:
+    def __init__(self, train: Operand, bound: float = 3.0, weights: ArrayLike | None = None, indices: int = 0) -> None:
         rows = np.asarray(as_array(train, "the training data"), np.float64)
         shares = [0, 0.25, 0.5, 0.75, 1]
         counts = None if weights is None else np.asarray(weights, np.float64)
@@ -250,11 +252,15 @@ class RobustScaler:
         spread = np.where(third > first, third - first, (high - low) / 2)
         self.spread: Array = np.where(spread > 0, spread, 1.0)
         self.bound: float = bound
+        self.indices: int = indices
 
     def __call__(self, x: Operand) -> Array:
         """Return scaled rows."""
-        z = (as_array(x, "the data") - self.center) / self.spread
-        return np.asarray(z / np.hypot(1.0, z / self.bound))
+        rows = as_array(x, "the data")
+        scaled = (rows - self.center) / self.spread
+        scaled /= np.hypot(1.0, scaled / self.bound)
+        first = rows.shape[1] - self.indices
+        return np.concatenate([scaled[:, :first], rows[:, first:]], axis=1)
 
 
 def standardize(train: Operand, *others: Operand) -> Any:

@@ -12,9 +12,13 @@ from nn.module import Module
 from nn.random import Rng
 from nn.typing import Array, Operand
 
+from .container import Sequential
 from .linear import Embedding
+from .mlp import MLP
 
-__all__ = ["ColumnEmbedding"]
+__all__ = ["ColumnEmbedding", "table_network"]
+
+EMBEDDING_DIM = 8
 
 
 class ColumnEmbedding(Module):
@@ -39,7 +43,7 @@ class ColumnEmbedding(Module):
     (1, 9)
     """
 
-    def __init__(self, levels: Sequence[int], embedding_dim: int = 8, *, rng: Rng = None) -> None:
+    def __init__(self, levels: Sequence[int], embedding_dim: int = EMBEDDING_DIM, *, rng: Rng = None) -> None:
         super().__init__()
         self.levels: list[int] = list(levels)
         self.first: Array = np.cumsum([0, *self.levels[:-1]])
@@ -58,3 +62,28 @@ class ColumnEmbedding(Module):
     def extra_repr(self) -> str:
         """Return the options."""
         return f"{self.levels}"
+
+
+def table_network(
+    features: int, levels: Sequence[int], sizes: Sequence[int], activation: str = "relu", *, dropout: float = 0.0,
+    rng: Rng = None,
+) -> Sequential:  # fmt: skip
+    """Return a multi-layer perceptron for the features of a table, the last of which are indices of embeddings.
+
+    Parameters
+    ----------
+    features : int
+        The number of features, indices included.
+    levels : sequence of int
+        The number of indices of each of the last features.
+    sizes, activation, dropout, rng
+        As for `MLP`.
+
+    Examples
+    --------
+    >>> table_network(3, [12], [16, 1], rng=0)(np.array([[0.5, 1.0, 11.0]])).shape
+    (1, 1)
+    """
+    inputs = features + len(levels) * (EMBEDDING_DIM - 1)
+    mlp = MLP(inputs, sizes, activation, dropout=dropout, rng=rng)
+    return Sequential(ColumnEmbedding(levels, rng=rng), *mlp) if levels else mlp

@@ -35,8 +35,9 @@ class MLPClassifier(Estimator):
     solver : str
         The name of any optimizer of `optim` in lower case: 'adam', 'sgd' (with Nesterov momentum 0.9), 'lbfgs' (on all
         rows at once, one iteration per epoch), 'muon' (for hidden matrices, with AdamW for the rest), ...
-    alpha : float
-        L2 regularisation of the weights, not of the biases.
+    alpha : float or 'auto'
+        L2 regularisation of the weights, not of the biases; 'auto' is 5 divided by the
+        number of rows, or by the sum of their weights.
     batch_size : int or 'auto'
         Rows in a step; 'auto' depends on the number of rows.
     learning_rate_init : float or 'auto'
@@ -45,6 +46,9 @@ class MLPClassifier(Estimator):
         The maximum number of epochs.
     dropout : float
         The probability of dropout after every hidden activation.
+    categorical_features : 'auto', sequence of str or None
+        The columns of a data frame that are categories although they contain numbers.  With 'auto' these are only
+        columns of words and of a categorical dtype.  None treats a data frame as an array of numbers.
     random_state : int, Generator, RandomState or None
         The source of initial weights, order and split.
     tol, n_iter_no_change : float, int
@@ -52,8 +56,8 @@ class MLPClassifier(Estimator):
         for this number of epochs.
     verbose : bool
         Report every epoch.
-    early_stopping : bool
-        Stop by the loss of held-out rows, and restore the best model.
+    early_stopping : bool or 'auto'
+        Stop by the loss of held-out rows, and restore the best model; 'auto' does so from 100 rows on.
     validation_fraction : float
         The fraction of held-out rows, of each class the same.
     class_weight : mapping, 'balanced' or None
@@ -63,18 +67,22 @@ class MLPClassifier(Estimator):
     ----------
     classes_ : ndarray
         The labels, sorted.
-    module_, scaler_ : MLP, RobustScaler
-        The trained network, and the scaling of its inputs.
+    module_, scaler_, columns_ : Module, RobustScaler, list of Column
+        The trained network, the scaling of its inputs, and the encoding of a data frame.
     history_ : History
         The measurements of every epoch; `loss_curve_`, `loss_` and `n_iter_` as in scikit-learn, and with
         `early_stopping` also `validation_scores_` and `best_validation_score_`.
 
     Notes
     -----
+    Data frames of pandas and polars may contain words, dates, booleans and missing values: up to ten words are encoded
+    as columns of 0 and 1, more by learned vectors, dates by their parts, and a missing number by the median and, where
+    there are at least 5, a column that marks them.  Columns that are constant or identify the rows are left out;
+    `columns_` describes each.
+
     Features are scaled by median and quartiles with smooth clipping, so that units and outliers have little effect.
     scikit-learn scales nothing, and divides its penalty by the number of rows in a batch; here, as in PyTorch's weight
-    decay, it is not divided.  The mean of the sample weights has no effect: an integer weight equals repeated rows, if
-    a batch contains all of them.
+    decay, it is not divided.  An integer weight equals repeated rows, if a batch contains all of them.
 
     Examples
     --------

@@ -11,15 +11,29 @@ import numpy as np
 
 from autograd import no_grad
 from nn.data import RobustScaler, train_test_split
-from nn.layers.mlp import MLP
+from nn.data.cells import frame_cells
+from nn.data.columns import Column, embedded_levels, encode
+from nn.layers.tabular import table_network
+from nn.module import Module
 from nn.training import EarlyStopping, History, fit
 from nn.training.solvers import batch_size, solver
 from nn.typing import Array, ArrayLike, Loss, Operand, Optimizer
 
 from .protocol import Protocol
-from .validation import checked_inputs, checked_rows, checked_weights, feature_names
+from .validation import (
+    checked_inputs,
+    checked_rows,
+    checked_weights,
+    feature_names,
+    fitted_columns,
+    same_names,
+    table_of,
+)
 
 __all__ = ["Estimator"]
+
+
+MIN_ROWS = 100  # from which on early_stopping="auto" holds rows out
 
 
 class _NotFittedError(ValueError, AttributeError):
@@ -34,17 +48,18 @@ class Estimator(Protocol):
     activation: str = "relu"
     _: KW_ONLY
     solver: str = "schedulefreeadamw"
-    alpha: float = 1e-2
+    alpha: float | str = "auto"
     batch_size: int | str = "auto"
     learning_rate_init: float | str = "auto"
-    max_iter: int = 60
+    max_iter: int = 200
     dropout: float = 0.0
+    categorical_features: Any = "auto"
     random_state: Any = None
     tol: float = 1e-4
     verbose: bool = False
-    early_stopping: bool = False
+    early_stopping: bool | str = "auto"
     validation_fraction: float = 0.15
-    n_iter_no_change: int = 10
+    n_iter_no_change: int = 20
 
     # -------------------------------------------------------------------------------- each kind defines these
 
@@ -76,11 +91,13 @@ class Estimator(Protocol):
     def _begin(self, X: Array, outputs: int, weight: Array | None) -> None:
         """Make scaler, network and optimizer."""
         self._rng = self._generator()
-        self.scaler_: RobustScaler = RobustScaler(X, weights=weight)
+        levels = embedded_levels(self.columns_)
+        self.scaler_: RobustScaler = RobustScaler(X, weights=weight, indices=len(levels))
         widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
         activation = "sigmoid" if self.activation == "logistic" else self.activation  # scikit-learn's name
-        self.module_: MLP = MLP(
-            X.shape[1], [*map(int, widths), outputs], activation, dropout=float(self.dropout), rng=self._rng
+        sizes = [*map(int, widths), outputs]
+        self.module_: Module = table_network(
+            X.shape[1], levels, sizes, activation, dropout=float(self.dropout), rng=self._rng
         )
         rate = None if self.learning_rate_init == "auto" else float(self.learning_rate_init)
         self.optimizer_: Optimizer = solver(self.solver, self.module_, rate)
@@ -91,25 +108,26 @@ class Estimator(Protocol):
     def _fit(self, X: Array, y: Array, weight: Array | None, strata: Array | None = None) -> None:
         """Train until `max_iter` or the stopping criterion."""
         parts = [np.arange(len(X))]
-        if self.early_stopping:
+        early = len(X) >= MIN_ROWS if self.early_stopping == "auto" else bool(self.early_stopping)
+        if early:
             count = max(1, round(float(self.validation_fraction) * len(X)))
             parts = train_test_split(parts[0], test_size=count, rng=self._rng, stratify=strata)
-        stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol), restore=self.early_stopping)
+        stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol), restore=early)
         self._epochs(X, y, weight, parts, epochs=int(self.max_iter), early_stopping=stop)
 
     def _epochs(self, X: Array, y: Array, weight: Array | None, parts: Sequence[Array], **options: Any) -> None:
         """Train on the first of the parts of the rows, and measure on the second, if there is one."""
-        if weight is not None:
-            weight = weight / weight.mean()
-        target = self._targets(y, weight)
+        rows = float(len(y) if weight is None else weight.sum())
+        target = self._targets(y, None if weight is None else weight * len(y) / rows)
         train, *held = [(self.scaler_(X[rows]), target[rows]) for rows in parts]
         name = "accuracy" if self.kind == "classifier" else "r2"
         size = batch_size(len(train[0])) if self.batch_size == "auto" else int(self.batch_size)
         size = len(train[0]) if self.solver == "lbfgs" else size
+        penalty = 5 / rows if self.alpha == "auto" else float(self.alpha)
         history = fit(
             self.module_, self._loss(weight is not None), self.optimizer_, train, validation=held[0] if held else None,
             metrics={name: self._measure} if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
-            l2=float(self.alpha), progress="auto" if self.verbose else "none", **options,
+            l2=penalty, progress="auto" if self.verbose else "none", **options,
         )  # fmt: skip
         self.history_: History = history
         self.loss_curve_ += history["loss"]
@@ -128,9 +146,11 @@ class Estimator(Protocol):
     # ------------------------------------------------------------------------------------------------ inputs
 
     def _first_inputs(self, X: ArrayLike) -> Array:
-        """Return the features as an array, and remember their number and names."""
-        array = checked_inputs(X, type(self).__name__)
-        self.n_features_in_: Any = array.shape[1]
+        """Return the features as an array, after determining how the columns of a data frame are encoded."""
+        table = table_of(X, self.categorical_features)
+        self.columns_: list[Column] = [] if table is None else fitted_columns(table, self.categorical_features)
+        array = checked_inputs(X if table is None else encode(table, self.columns_), type(self).__name__)
+        self.n_features_in_: Any = array.shape[1] if table is None else len(table.names)
         names = feature_names(X)
         if names is not None:
             self.feature_names_in_ = names
@@ -140,7 +160,11 @@ class Estimator(Protocol):
 
     def _inputs(self, X: ArrayLike) -> Array:
         """Return the features as an array, after comparing their number and names with those in `fit`."""
-        return checked_inputs(X, type(self).__name__, self.n_features_in_, getattr(self, "feature_names_in_", None))
+        owner, names = type(self).__name__, getattr(self, "feature_names_in_", None)
+        if not self.columns_:
+            return checked_inputs(X, owner, self.n_features_in_, names)
+        same_names(X, names, owner)
+        return encode(frame_cells(X), self.columns_)
 
     def _outputs(self, X: ArrayLike) -> Array:
         """Return the outputs of the network."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nn.data.cells import Cells, frame_cells
+from nn.data.columns import Column, infer_columns
 from nn.typing import Array, ArrayLike
 
 __all__ = [
@@ -18,6 +20,9 @@ __all__ = [
     "checked_weights",
     "class_weights",
     "feature_names",
+    "fitted_columns",
+    "same_names",
+    "table_of",
 ]
 
 
@@ -70,13 +75,13 @@ def checked_inputs(X: ArrayLike, owner: str, width: int | None = None, names: Ar
             f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum of 1 is required by {owner}."
         )
     if width is not None:
-        _same_names(X, names, owner)
+        same_names(X, names, owner)
         if array.shape[1] != width:
             raise ValueError(f"X has {array.shape[1]} features, but {owner} is expecting {width} features as input")
     return array
 
 
-def _same_names(X: object, names: Array | None, owner: str) -> None:
+def same_names(X: object, names: Array | None, owner: str) -> None:
     """Compare the column names with those in fit."""
     now = feature_names(X)
     if now is None and names is None:
@@ -141,7 +146,7 @@ def checked_rows(X: Array, y: Array) -> None:
 
 
 def checked_weights(sample_weight: ArrayLike | None, count: int) -> Array | None:
-    """Return the weights of the rows, None if all are equal.
+    """Return the weights of the rows, None if all are 1.
 
     Raises
     ------
@@ -161,11 +166,11 @@ def checked_weights(sample_weight: ArrayLike | None, count: int) -> Array | None
             if (weight < 0).any()
             else "all sample weights are zero; at least one must be positive"
         )
-    return None if (weight == weight[0]).all() else weight
+    return None if (weight == 1).all() else weight
 
 
 def class_weights(given: Any, classes: Array, indices: Array, weight: Array | None) -> Array | None:
-    """Return the weights of the rows times those of their classes.
+    """Return the weights of the rows times those of their classes, with the same sum as before.
 
     Parameters
     ----------
@@ -188,4 +193,36 @@ def class_weights(given: Any, classes: Array, indices: Array, weight: Array | No
         if unknown:
             raise ValueError(f"class_weight has the label {unknown[0]!r}, but the classes are {list(classes)}")
         per_class = np.array([float(given.get(label, 1.0)) for label in classes.tolist()])
-    return checked_weights(per_class[indices] * (1.0 if weight is None else weight), len(indices))
+    before = np.ones(len(indices)) if weight is None else weight
+    product = checked_weights(before * per_class[indices], len(indices))
+    return None if product is None else product * (before.sum() / product.sum())
+
+
+def table_of(X: object, categorical_features: Any) -> Cells | None:
+    """Return the columns of a data frame that has words, missing values or categories; None for plain numbers.
+
+    Raises
+    ------
+    TypeError
+        If columns are declared as categorical, but X is not a data frame.
+    """
+    auto = isinstance(categorical_features, str)
+    if categorical_features is None or feature_names(X) is None or not hasattr(X, "__getitem__"):
+        if not auto and categorical_features is not None:
+            raise TypeError(f"categorical_features needs a data frame with column names, got {type(X).__name__}")
+        return None
+    table = frame_cells(X)
+    plain = all(isinstance(cells, np.ndarray) and np.isfinite(cells).all() for cells in table.columns)
+    return None if plain and auto else table
+
+
+def fitted_columns(table: Cells, categorical_features: Any) -> list[Column]:
+    """Return the encoding of the columns of a table by its rows; those without information are left out."""
+    kinds = {} if isinstance(categorical_features, str) else dict.fromkeys(categorical_features, "words")
+    columns = infer_columns(table, kinds)
+    for column, cells in zip(columns, table.columns, strict=True):
+        column.fit(cells)
+    used = [column for column in columns if column.kind != "left out"]
+    if not used:
+        raise ValueError("no column of the data frame contains information: all are empty, constant or identifiers")
+    return used

@@ -289,3 +289,60 @@ plain = GridSearchCV(model, {"alpha": [0.1]}, cv=2).fit(X, y)
 assert not np.array_equal(search.predict(X), plain.predict(X))
 """
     run(code)
+
+
+class Frame(dict):
+    """As much of a data frame as is used: names, columns, and rows as an array."""
+
+    columns = property(list)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(list(self.values()), dtype=dtype).T
+
+
+def mixed_frame(rows, seed=0):
+    rng = np.random.default_rng(seed)
+    size, colour = rng.normal(size=rows), rng.choice(["red", "green", "blue"], rows)
+    town = rng.choice([f"town {i:02}" for i in range(15)], rows)
+    height = np.array([int(name[-2:]) for name in town]) / 5 - 1.5
+    y = size + (colour == "red") + height
+    return Frame(size=np.where(rng.random(rows) < 0.1, np.nan, size), colour=colour, town=town), y
+
+
+def test_data_frame_of_words_and_missing_values_is_encoded():
+    X, y = mixed_frame(400)
+    new, truth = mixed_frame(200, seed=1)
+    model = nn.MLPRegressor(random_state=0).fit(X, y)
+    assert [column.kind for column in model.columns_] == ["number", "words", "words"]
+    assert model.n_features_in_ == 3
+    assert model.feature_names_in_.tolist() == ["size", "colour", "town"]
+    assert model.score(new, truth) > 0.8
+    new["town"] = np.where(np.arange(200) % 2, "a town never seen", new["town"])
+    assert np.isfinite(model.predict(new)).all()
+    with pytest.raises(ValueError, match="now missing:\n- town"):
+        model.predict(Frame(size=X["size"], colour=X["colour"]))
+    with pytest.raises(ValueError, match="no column.*contains information"):
+        nn.MLPRegressor().fit(Frame(a=np.full(400, np.nan)), y)
+
+
+def test_categorical_features_declares_numbers_as_words():
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 4, 300).astype(float)
+    y = np.array([1.0, -1.0, 1.0, -1.0])[code.astype(int)]
+    X = Frame(code=code, noise=rng.normal(size=300))
+    model = nn.MLPRegressor((), categorical_features=["code"], random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.9  # a linear model of the number could not
+    with pytest.raises(TypeError, match="data frame"):
+        nn.MLPRegressor(categorical_features=["code"]).fit(np.asarray(X), y)
+    with pytest.raises(ValueError, match="numbers"):
+        nn.MLPRegressor(categorical_features=None).fit(mixed_frame(50)[0], y[:50])
+
+
+@pytest.mark.parametrize("package", ["pandas", "polars"])
+def test_frames_of_pandas_and_polars_give_the_same_predictions(package):
+    frames = pytest.importorskip(package)
+    X, y = mixed_frame(100)
+    expected = nn.MLPRegressor(max_iter=3, random_state=0).fit(X, y).predict(X)
+    frame = frames.DataFrame({name: list(column) for name, column in X.items()})
+    model = nn.MLPRegressor(max_iter=3, random_state=0).fit(frame, y)
+    np.testing.assert_array_equal(model.predict(frame), expected)
