@@ -13,8 +13,8 @@ from nn.metrics import better
 from nn.typing import Array, ArrayLike, Axes, Figure
 
 __all__ = [
-    "BLUE", "GREY", "ORANGE", "confusion_figure", "drawable", "history_figure", "new_figure", "plain", "saved",
-    "scatter_figure", "svg",
+    "BLUE", "GREY", "ORANGE", "confusion_figure", "drawable", "history_figure", "importance_figure",
+    "new_figure", "plain", "reliability_figure", "saved", "scatter_figure", "svg",
 ]  # fmt: skip
 
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
@@ -138,5 +138,31 @@ def scatter_figure(predicted: ArrayLike, true: ArrayLike, title: str = "", name:
     axes.plot([low, high], [low, high], color=GREY, linewidth=1)
     axes.scatter(true, predicted, s=14, color=BLUE, alpha=0.7, edgecolor="none")
     axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=title)
+    plain(axes)
+    return figure
+
+
+def reliability_figure(confidence: Array, accuracy: Array, counts: Array) -> Figure:
+    """Return a figure of the accuracy in each bin of the confidence, with the area of a point as its rows."""
+    figure = new_figure(4.8, 4.4)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
+    axes.plot(confidence, accuracy, color=BLUE, linewidth=1)
+    axes.scatter(confidence, accuracy, s=300 * counts / counts.sum() + 8, color=BLUE)
+    axes.set(xlabel="mean probability of the predicted class", ylabel="share of correct rows", xlim=(0, 1), ylim=(0, 1))
+    plain(axes)
+    return figure
+
+
+def importance_figure(drops: Mapping[str, tuple[float, float]], score: str, most: int = 20) -> Figure:
+    """Return a figure of the importance of columns as horizontal bars with standard deviations, the largest on top."""
+    shown = list(drops.items())[:most][::-1]
+    figure = new_figure(6.4, 0.26 * len(shown) + 1)
+    axes = figure.subplots()
+    names = [name if len(name) <= 28 else name[:27] + "\u2026" for name, _ in shown]
+    means, deviations = zip(*(drop for _, drop in shown), strict=True)
+    axes.barh(range(len(shown)), means, xerr=deviations, color=BLUE, ecolor=GREY)
+    axes.set_yticks(range(len(shown)), names)
+    axes.set(xlabel=f"decrease of {score} if the column is permuted")
     plain(axes)
     return figure

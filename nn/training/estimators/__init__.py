@@ -89,7 +89,7 @@ class MLPClassifier(Estimator):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(100, 2))
     >>> y = np.where(X[:, 0] * X[:, 1] > 0, "same", "different")
-    >>> model = MLPClassifier((16,), learning_rate_init=0.02, random_state=0).fit(X, y)
+    >>> model = MLPClassifier((16,), learning_rate_init=0.02, alpha=0.0, random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.95
     True
     >>> model.predict([[1.0, 1.0], [-1.0, 1.0]])
@@ -215,7 +215,7 @@ class MLPRegressor(Estimator):
     Examples
     --------
     >>> X = np.linspace(-1, 1, 100)[:, None]
-    >>> model = MLPRegressor((32,), learning_rate_init=0.02, random_state=0).fit(X, X[:, 0] ** 2)
+    >>> model = MLPRegressor((32,), learning_rate_init=0.02, alpha=0.0, random_state=0).fit(X, X[:, 0] ** 2)
     >>> model.score(X, X[:, 0] ** 2) > 0.95
     True
     """

@@ -20,12 +20,15 @@ NUMBERS = X[:, 0] - 2 * X[:, 1]
 installed = importlib.util.find_spec("sklearn") is not None
 
 
+SETTINGS = {"learning_rate_init": 0.02, "random_state": 0, "max_iter": 100, "alpha": 1e-3, "early_stopping": False}
+
+
 def classifier(**options):
-    return nn.MLPClassifier((16,), **{"learning_rate_init": 0.02, "random_state": 0, "max_iter": 100, **options})
+    return nn.MLPClassifier((16,), **{**SETTINGS, **options})
 
 
 def regressor(**options):
-    return nn.MLPRegressor((16,), **{"learning_rate_init": 0.02, "random_state": 0, "max_iter": 100, **options})
+    return nn.MLPRegressor((16,), **{**SETTINGS, **options})
 
 
 def run(code):
@@ -203,8 +206,8 @@ def test_fitted_model_can_be_pickled():
         (lambda: regressor().fit(X + 1j, NUMBERS), ValueError, "Complex"),
         (lambda: regressor().fit(X.astype(str).astype(object) + "x", NUMBERS), ValueError, "numbers"),
         (lambda: regressor(max_iter=1).fit(X, NUMBERS).predict(X[:, :2]), ValueError, "2 features.*3 features"),
-        (lambda: regressor(solver="adm").fit(X, NUMBERS), ValueError, "unknown.*choose from"),
-        (lambda: regressor(solver="lookahead").fit(X, NUMBERS), ValueError, "wraps.*choose from"),
+        (lambda: regressor(solver="adm").fit(X, NUMBERS), ValueError, r"unknown.*choose from"),
+        (lambda: regressor(solver="lookahead").fit(X, NUMBERS), ValueError, r"wraps.*choose from"),
         (lambda: regressor(solver="averagedmodel").fit(X, NUMBERS), ValueError, "cannot train alone"),
         (lambda: regressor().fit(X, NUMBERS, np.zeros(120)), ValueError, "zero"),
         (lambda: regressor().fit(X, NUMBERS, -np.ones(120)), ValueError, "negative"),
@@ -250,7 +253,7 @@ def test_estimators_pass_the_checks_of_scikit_learn(kind):
     # in a process of its own: those checks turn warnings on and off, and load a great deal
     code = (
         "import nn; from sklearn.utils.estimator_checks import check_estimator;"
-        f"found = check_estimator(nn.{kind}(max_iter=40, learning_rate_init=0.01), on_fail=None, on_skip=None);"
+        f"found = check_estimator(nn.{kind}(max_iter=40), on_fail=None, on_skip=None);"
         "bad = [(r['check_name'], r['exception']) for r in found if r['status'] not in ('passed', 'skipped')];"
         "print(len(found)); assert not bad, bad"
     )
@@ -321,7 +324,7 @@ def test_data_frame_of_words_and_missing_values_is_encoded():
     assert np.isfinite(model.predict(new)).all()
     with pytest.raises(ValueError, match="now missing:\n- town"):
         model.predict(Frame(size=X["size"], colour=X["colour"]))
-    with pytest.raises(ValueError, match="no column.*contains information"):
+    with pytest.raises(ValueError, match=r"no column.*contains information"):
         nn.MLPRegressor().fit(Frame(a=np.full(400, np.nan)), y)
 
 
