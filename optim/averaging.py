@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -201,7 +202,8 @@ def update_bn(loader: Iterable[Sequence[Data]], model: Any) -> None:
     """Recompute the running statistics of batch normalization for the present weights.
 
     A model with averaged weights has other activations than each of the averaged models. The statistics are set to the
-    mean over the batches; momentum and training mode are restored afterwards.
+    mean over the batches; momentum and training mode are restored afterwards. Layers that are in evaluation mode while
+    the model is not are frozen, and keep their statistics.
 
     Parameters
     ----------
@@ -231,18 +233,26 @@ def update_bn(loader: Iterable[Sequence[Data]], model: Any) -> None:
     >>> float(norm.running_mean), norm.momentum, norm.training
     (3.0, 0.1, False)
     """
-    norms = [m for m in model.modules() if all(getattr(m, name, None) is not None for name in STATISTICS)]
+    modes = [(module, module.training) for module in model.modules()]
+    frozen = [module for module, training in modes if getattr(model, "training", False) and not training]
+    norms = [m for m, _ in modes if all(getattr(m, name, None) is not None for name in STATISTICS)]
+    norms = [norm for norm in norms if not any(norm is module for module in frozen)]
     if not norms:
         return
-    modes = [(module, module.training) for module in model.modules()]
+    batches = iter(loader)
+    first = next(batches, None)
+    if first is None:
+        raise ValueError("update_bn got no batch; is the loader an exhausted iterator?")
     momenta = [norm.momentum for norm in norms]
     try:
         model.train()
+        for module in frozen:
+            module.training = False
         for norm in norms:
             for name, start in STATISTICS.items():
                 setattr(norm, name, np.full_like(getattr(norm, name), start))
             norm.momentum = None  # None means the cumulative average
-        for batch in loader:
+        for batch in itertools.chain([first], batches):
             model(batch[0] if isinstance(batch, list | tuple) else batch)
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,43 @@ SCHEDULE_KEYS = (
     "param_names", "initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum", "initial_momentum",
 )  # fmt: skip
 """Keys of a group that schedules and named parameters use, besides the options."""
+
+
+DIVERGED = 1e15
+"""Parameters of this size end in overflow."""
+_numpy_settings: list[dict[str, Any]] = []  # from before a training diverged
+
+
+def check_step(optimizer: Any, flats: Sequence[Any]) -> None:
+    """Warn once of a step without gradients, and of diverging parameters.
+
+    NumPy's warnings of overflow, which would follow at every operation, are ignored until parameters are finite again.
+    """
+    if not flats:
+        if not optimizer.step_count:
+            warnings.warn(
+                f"{type(optimizer).__name__}.step() found no gradient, so no parameter changes: call loss.backward() "
+                "before step(), and make the optimizer from parameters that the loss depends on",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        return
+    data = flats[-1].members[-1].data  # of the output layer, which diverges with all others
+    value = (data.item(-1) if data.size else 0.0) if isinstance(data, np.ndarray) else data
+    finite = abs(value) < DIVERGED
+    if _numpy_settings and (finite or not optimizer.step_count):
+        np.seterr(**_numpy_settings.pop())
+    if not finite and np.geterr()["over"] != "ignore":  # otherwise the caller reports it, as `nn.training.fit` does
+        _numpy_settings.append(np.seterr(over="ignore", invalid="ignore"))
+        cure = f"lower the learning rate of {optimizer.param_groups[-1].get('lr', math.nan):g}, or clip gradients"
+        if not optimizer.step_count and value != value:
+            cure = "check that inputs and targets are finite, as by np.isfinite(X).all()"
+        warnings.warn(
+            f"a parameter is {value:.3g} after step {optimizer.step_count + 1} of {type(optimizer).__name__}: {cure}; "
+            "NumPy's warnings about overflow are off until parameters are finite again",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def is_parameter(thing: object) -> bool:

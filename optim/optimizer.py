@@ -11,11 +11,13 @@ import numpy as np
 
 from optim.typing import Array, Closure, Gradients, Group, Parameter, Params, State, StateDict
 
-from .checks import as_groups, checked_entries, checked_state_dict, nonfinite
+from .checks import as_groups, check_step, checked_entries, checked_state_dict, nonfinite
 from .decay import decayed, descent_direction
 from .flat_params import FlatParams, flattened
 from .options import Options, argument_names
 from .trace import Trace, trace_update
+
+__all__ = ["Optimizer"]
 
 Work = list[tuple[FlatParams, Gradients, Group]]
 Update = tuple[Array, State]
@@ -286,6 +288,7 @@ class Optimizer(Options):
             flat.write()
             flat.states = new
             flat.t += 1
+        check_step(self, flats)
         if shared:
             for group in self.param_groups:
                 group.update(shared)
@@ -395,6 +398,3 @@ class Optimizer(Options):
             options = ", ".join(f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names"))
             lines.append(f"  group {i}: {len(group['params'])} parameters, {options}")
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
-
-
-__all__ = ["Optimizer"]

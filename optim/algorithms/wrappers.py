@@ -42,6 +42,11 @@ class Wrapper(Optimizer):
         self.skip_nonfinite = inner.skip_nonfinite
         self.step_count: int = 0
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "inner":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        return getattr(self.inner, name)  # such as train() and eval() of a Schedule-Free optimizer
+
     @property
     def needs_closure(self) -> bool:  # type: ignore[override]
         """True if the inner optimizer needs a closure."""

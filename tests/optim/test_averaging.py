@@ -135,6 +135,27 @@ def test_update_bn_restores_modes_and_momentum_when_a_batch_fails():
     assert getattr(model, "1").momentum == 0.1
 
 
+def test_update_bn_leaves_frozen_layers_as_they_are():
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.BatchNorm1d(2))
+    x = np.array([[1.0, 2.0], [3.0, 6.0]])
+    model(x)
+    model[0].eval()
+    before = model[0].running_mean.copy()
+    update_bn([x + 5.0], model)
+    assert np.array_equal(model[0].running_mean, before)
+    assert np.allclose(model[1].running_mean, model[0](x + 5.0).data.mean(axis=0))
+    assert [module.training for module in model.modules()] == [True, False, True]
+
+
+def test_update_bn_without_a_batch_keeps_the_statistics():
+    model = nn.BatchNorm1d(1)
+    model(np.array([[1.0], [3.0]]))
+    before = model.running_mean.copy()
+    with pytest.raises(ValueError, match="exhausted iterator"):
+        update_bn(iter(()), model)
+    assert np.array_equal(model.running_mean, before)
+
+
 def test_update_bn_without_batch_norm_reads_no_data():
     model = Affine()
     model.momentum = 0.5  # of something else

@@ -233,9 +233,46 @@ def test_a_step_without_any_gradient_changes_nothing():
     p.grad = None
     optimizer = optim.Adam([p])
     before = p.data.copy()
-    optimizer.step()
+    with pytest.warns(RuntimeWarning, match=r"Adam.step\(\) found no gradient.* call loss.backward\(\) before step"):
+        optimizer.step()
+    optimizer.step()  # one warning is enough
     np.testing.assert_array_equal(p.data, before)
     assert optimizer.state_dict()["state"] == {}
+
+
+def descend(cls, lr, data=(1.0, 1.0), steps=400):
+    """Minimize ``sum((3 p - 1)**2)`` in a loop as users write it, and return the parameter."""
+    p = Parameter(np.array(data), None)
+    optimizer = cls([p], lr=lr)
+    for _ in range(steps):
+        p.grad = 6.0 * (3.0 * p.data - 1.0)
+        optimizer.step()
+    return p.data
+
+
+def test_a_diverging_loop_warns_once_and_names_the_learning_rate():
+    settings = np.geterr()
+    for cls, lr, cure in (
+        (optim.SGD, 10.0, "rate of 10, or clip"),
+        (optim.SGD, 1e6, "1e\\+06"),
+        (optim.Adam, 1e99, "clip"),
+    ):
+        with pytest.warns(
+            RuntimeWarning, match=f"a parameter is .* of {cls.__name__}: lower the learning .*{cure}"
+        ) as caught:
+            descend(cls, lr)
+        assert len(caught) == 1
+    with pytest.warns(RuntimeWarning, match=r"is nan after step 1 of SGD: check that inputs .* are finite") as caught:
+        descend(optim.SGD, 0.01, (1.0, np.nan))
+    assert len(caught) == 1
+    assert np.geterr()["over"] == "ignore"
+    descend(optim.SGD, 0.01)
+    assert np.geterr() == settings
+
+
+def test_divergence_that_the_caller_reports_is_not_warned_about():
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert not np.isfinite(descend(optim.SGD, 1e6)).all()
 
 
 def test_a_gradient_of_another_shape_raises():

@@ -390,3 +390,18 @@ def test_a_deep_copy_is_independent(name):
     stepped(name, optimizer, params, range(4, 8))
     for p, q in zip(params, twins, strict=True):
         np.testing.assert_array_equal(p.data, q.data)
+
+
+def test_wrappers_have_the_modes_and_attributes_of_what_they_wrap():
+    for wrap in (optim.Lookahead, lambda inner: optim.SAM(optim.Lookahead(inner))):
+        inner = optim.ScheduleFreeSGD([Parameter(np.ones(2), np.ones(2))], lr=0.1)
+        outer = wrap(inner)
+        for _ in range(3):
+            inner.step()
+        trained = inner.parameters[0].data.copy()
+        outer.eval()
+        assert not np.array_equal(inner.parameters[0].data, trained)
+        outer.train()
+        assert np.allclose(inner.parameters[0].data, trained, atol=1e-15)
+        assert copy.deepcopy(outer).param_groups[0]["lr"] == 0.1
+        assert not hasattr(optim.Lookahead(optim.SGD([Parameter(1.0, 1.0)], lr=0.1)), "eval")
