@@ -22,7 +22,7 @@ SCHEDULE_KEYS = (
 
 DIVERGED = 1e15
 """Parameters of this size end in overflow."""
-_numpy_settings: list[dict[str, Any]] = []  # from before a training diverged
+_numpy_settings: list[Any] = []  # from before a training diverged
 
 
 def check_step(optimizer: Any, flats: Sequence[Any]) -> None:

@@ -22,8 +22,9 @@ ORDER = {
         "explaining", "drawing", "cli", "__init__", "__main__",
     ),
     "nn": (
-        "_check", "typing", "validation", "metrics", "utils", "random", "ranks", "init", "functional", "module",
-        "checkpoint", "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli", "__main__",
+        "_check", "typing", "files", "validation", "metrics", "utils", "random", "ranks", "init", "functional",
+        "module", "checkpoint", "layers", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli",
+        "__main__",
     ),
     "optim": (
         "typing", "options", "averaging", "buffers", "flat_params", "lr_scheduler", "decay", "trace", "checks",

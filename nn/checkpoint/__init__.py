@@ -30,12 +30,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from nn.files import FilePath, replacing
 from nn.module import Module
 from nn.random import as_generator
 from nn.typing import State
 
 from .archive import CheckpointError, read_tree, write_tree
-from .files import FilePath, replacing
 
 __all__ = ["CheckpointError", "load", "save"]
 

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
+from nn.files import FilePath, read_npy_header
 from nn.typing import Array
-
-from .files import FilePath, read_npy_header
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo

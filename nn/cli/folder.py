@@ -18,10 +18,10 @@ import numpy as np
 
 from autograd import no_grad
 from nn import checkpoint
-from nn.checkpoint.files import write_text
 from nn.data.cells import read_cells
 from nn.data.columns import Column, embedded_levels, encode, matched
 from nn.data.notation import MISSING
+from nn.files import write_text
 from nn.functional import softmax
 from nn.layers.tabular import table_network
 from nn.module import Module

@@ -12,11 +12,11 @@ import numpy as np
 
 import autograd
 from nn import metrics
-from nn.checkpoint.files import write_text
 from nn.data import Standardizer, train_test_split
 from nn.data.cells import Cells, Contents, read_cells
 from nn.data.columns import Column, embedded_levels, encode, encode_target, infer_columns
 from nn.data.notation import MISSING
+from nn.files import write_text
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.show.plotting import confusion_figure, history_figure, saved, scatter_figure, svg
 from nn.training import EarlyStopping, History, fit

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath, existing_file
+from nn.files import FilePath, existing_file
 from nn.typing import Array, DType
 
 __all__ = ["open_npy", "read_idx", "read_mnist"]

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nn.checkpoint.files import existing_file
+from nn.files import existing_file
 from nn.typing import Array
 
 from .csv_reader import CSVOptions, CSVReader

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath, replacing
+from nn.files import FilePath, replacing
 from nn.typing import Array, Batch, Rows
 from nn.validation import checked_integer
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath, existing_file
+from nn.files import FilePath, existing_file
 from nn.typing import Array
 from nn.validation import checked_integer
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath, existing_file
+from nn.files import FilePath, existing_file
 from nn.typing import Array, DType
 from nn.validation import checked_integer
 

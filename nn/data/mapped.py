@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath, existing_file, read_npy_header
+from nn.files import FilePath, existing_file, read_npy_header
 from nn.typing import Array, Batch, DType, Rows, State
 from nn.validation import checked_integer
 

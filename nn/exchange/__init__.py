@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath, existing_file, replacing
+from nn.files import FilePath, existing_file, replacing
 from nn.module import Module
 from nn.module.state_dict import tied_names
 from nn.typing import Array

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd import Node, Tensor, Value, topological_order
 from autograd.extend import Watch, watching
-from nn.checkpoint.files import FilePath, replacing
+from nn.files import FilePath, replacing
 from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.typing import Array, Operand, Operands, Operation

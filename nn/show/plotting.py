@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath
+from nn.files import FilePath
 from nn.metrics import better
 from nn.typing import Array, ArrayLike, Axes, Figure
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nn import checkpoint
-from nn.checkpoint.files import FilePath
+from nn.files import FilePath
 from nn.typing import State
 from nn.validation import checked_integer
 

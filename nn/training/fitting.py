@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import GradientWarning
-from nn.checkpoint.files import FilePath
+from nn.files import FilePath
 from nn.metrics import named
 from nn.module import Module
 from nn.random import Rng

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from nn.checkpoint.files import FilePath
+from nn.files import FilePath
 from nn.metrics import Metric, better
 from nn.show.plotting import history_figure, saved
 from nn.typing import State

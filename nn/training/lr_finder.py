@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath
+from nn.files import FilePath
 from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import Rng, get_rng_state, set_rng_state

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from nn.checkpoint.files import write_text
+from nn.files import write_text
 from nn.metrics import better
 
 from .config import Sweep, Trial

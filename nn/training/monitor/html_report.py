@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nn.checkpoint.files import FilePath, write_text
+from nn.files import FilePath, write_text
 from nn.show.plotting import svg
 
 from .diagnosis import Report

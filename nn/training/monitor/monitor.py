@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
-from nn.checkpoint.files import FilePath
+from nn.files import FilePath
 from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
 from nn.layers.dropout import Dropout
 from nn.layers.linear import Flatten, Identity

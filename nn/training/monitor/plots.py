@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nn.checkpoint.files import FilePath
+from nn.files import FilePath
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
 from nn.typing import Axes, Figure
 

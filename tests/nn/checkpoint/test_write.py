@@ -13,7 +13,7 @@ import pytest
 
 import nn
 from nn import checkpoint
-from nn.checkpoint.files import replacing
+from nn.files import _machine, replacing
 
 SCRIPT = Path(__file__).with_name("killed_saves.py")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks of POSIX systems")
@@ -174,8 +174,27 @@ def test_pipe_or_device_is_not_replaced(tmp_path):
     assert pipe.is_fifo()
 
 
+@posix
+def test_save_removes_what_killed_saves_left(path):
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left, living = (f".{_machine()}-{pid}-00.tmp" for pid in (int(child.stdout), os.getppid()))
+    for name in (left, living, ".another-1-00.tmp", f".{_machine()}-x-00.tmp"):
+        path.with_name(name).write_text("unfinished")
+    checkpoint.save(path, step=2)
+    assert not path.with_name(left).exists()
+    assert len(list(path.parent.iterdir())) == 4
+
+
+def test_errors_of_writing_name_the_file_once(path):
+    with pytest.raises(OSError, match="No space left") as caught, replacing(path):
+        raise OSError(28, "No space left on device")
+    assert str(caught.value) == f"[Errno 28] No space left on device: {str(path)!r}"
+    with pytest.raises(FileNotFoundError, match="another") as caught, replacing(path):
+        path.with_name("another").open()  # not an error of writing this file
+
+
 def test_existing_temporary_file_is_not_overwritten(path, monkeypatch):
-    taken = path.with_name(f".{bytes(8).hex()}.tmp")
+    taken = path.with_name(f".{_machine()}-{os.getpid()}-{bytes(8).hex()}.tmp")
     taken.write_text("mine")
     monkeypatch.setattr(os, "urandom", lambda count: bytes(count))
     with pytest.raises(FileExistsError), replacing(path):

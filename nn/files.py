@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -57,7 +59,8 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     Notes
     -----
     A crash of the machine between the two leaves either the old file or the new one, since contents are flushed
-    before the rename and the folder after it (Pillai et al. 2014, *All File Systems Are Not Created Equal*).
+    before the rename and the folder after it (Pillai et al. 2014, *All File Systems Are Not Created Equal*).  New files
+    that killed processes of this machine left in the folder are removed.
 
     Examples
     --------
@@ -74,8 +77,10 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
         raise ValueError(f"cannot write to {os.fspath(path)!r}: it is {kind}; give the name of a file")
     if not target.parent.is_dir():
         raise FileNotFoundError(2, "the folder to write to does not exist", os.fspath(target.parent))
-    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")  # short, since a name may be of any length
-    with _named_in_errors(path):
+    _remove_abandoned(target.parent)
+    # short, since a name may be of any length
+    temporary = target.with_name(f".{_machine()}-{os.getpid()}-{os.urandom(8).hex()}.tmp")
+    with _named_in_errors(path, temporary):
         file = temporary.open("xb")  # an existing file belongs to another process
         try:
             with file:
@@ -98,14 +103,32 @@ def write_text(path: FilePath, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _named_in_errors(path: FilePath) -> Iterator[None]:
-    """Put `path` into errors of the system, which contain the temporary name, or none for a full disk."""
+def _named_in_errors(path: FilePath, temporary: Path) -> Iterator[None]:
+    """Put `path` into errors of the system that contain the temporary name, or none as for a full disk."""
     try:
         yield
     except OSError as error:
-        if error.errno is not None:
-            error.filename, error.filename2 = os.fspath(path), None
-        raise
+        if error.errno is None or error.filename not in (None, os.fspath(temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def _machine() -> str:
+    """Return a short text that tells processes of this machine from those of others, or of containers."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of processes of this machine that no longer exist."""
+    if os.name != "posix":  # elsewhere a signal of 0 would end the process
+        return
+    for path in folder.glob(f".{_machine()}-*.tmp"):
+        process = path.name.split("-")[1]
+        with contextlib.suppress(PermissionError):
+            try:
+                os.kill(int(process) if process.isdecimal() else os.getpid(), 0)
+            except ProcessLookupError:
+                path.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
