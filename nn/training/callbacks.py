@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
+
 from nn import checkpoint
 from nn.files import FilePath
 from nn.typing import State
@@ -299,13 +301,15 @@ class TensorBoard(Callback):
         self.writer: Any = self._open(self.folder)
 
     def on_epoch_end(self, run: Run) -> None:
-        """Write the measurements of the epoch, training and validation under one heading each."""
+        """Write the measurements, training and validation under one heading each, and the finite parameters."""
         for key, value in run.numbers.items():
             name = key.removeprefix("validation ")
             self.writer.add_scalar(f"{name}/{'training' if name == key else 'validation'}", value, run.epoch)
         if self.histograms:
             for name, parameter in run.model.named_parameters():
-                self.writer.add_histogram(name.replace(".", "/"), parameter.data, run.epoch)
+                finite = np.asarray(parameter.data)[np.isfinite(parameter.data)]
+                if finite.size:
+                    self.writer.add_histogram(name.replace(".", "/"), finite, run.epoch)
 
     def on_train_end(self, run: Run) -> None:
         """Flush and close the files."""

@@ -43,9 +43,9 @@ class Wrapper(Optimizer):
         self.step_count: int = 0
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "inner":
+        if name not in ("train", "eval"):  # of a Schedule-Free optimizer
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-        return getattr(self.inner, name)  # such as train() and eval() of a Schedule-Free optimizer
+        return getattr(self.inner, name)
 
     @property
     def needs_closure(self) -> bool:  # type: ignore[override]

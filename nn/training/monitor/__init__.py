@@ -19,6 +19,7 @@ Vanishing (...): the typical gradient in ... is ... of that in the last layer, 2
 """
 
 from .diagnosis import Report, Verdict
-from .monitor import Monitor, Sample
+from .monitor import Monitor
+from .sample import Sample
 
 __all__ = ["Monitor", "Report", "Sample", "Verdict"]

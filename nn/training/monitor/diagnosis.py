@@ -16,7 +16,8 @@ import numpy as np
 from nn.typing import Array
 
 if TYPE_CHECKING:
-    from .monitor import Monitor, Sample
+    from .monitor import Monitor
+    from .sample import Sample
 
 __all__ = ["Evidence", "Report", "Verdict", "diagnose"]
 
@@ -108,8 +109,13 @@ class Evidence:
         self.samples: list[Sample] = [s for s in monitor.samples if np.isfinite(s.norm[:2]).all()]
         self.recent: list[Sample] = self.samples[-10:]  # several, so that a single batch is not decisive
         self.names: list[str] = monitor.names
-        trained = [p.requires_grad for p in monitor.parameters]  # a frozen weight has no gradient to diagnose
-        self.weights: list[int] = [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1 and trained[i]]
+        # a weight that is frozen, or not used by the loss, has no gradient to diagnose
+        used = np.any([s.used for s in self.samples], axis=0) if self.samples else np.ones(len(monitor.shapes), bool)
+        self.weights: list[int] = [
+            i
+            for i, (shape, p) in enumerate(zip(monitor.shapes, monitor.parameters, strict=True))
+            if len(shape) > 1 and p.requires_grad and used[i]
+        ]
         self.sizes: Array = np.array([math.prod(shape) for shape in monitor.shapes])
         self.losses: Array = np.array(monitor.losses, float)
         finite = self.losses[np.isfinite(self.losses)]
@@ -117,6 +123,7 @@ class Evidence:
         few = max(1, min(len(finite) // 10, 50))
         self.first: float = float(np.median(finite[:few])) if len(finite) else math.nan
         self.last: float = float(np.median(finite[-few:])) if len(finite) else math.nan
+        self.start: float = float(finite[0]) if len(finite) else math.nan
 
     def norms(self, row: int, samples: list[Sample] | None = None) -> Array:
         """Return the median norm of every parameter (0: weight, 1: gradient, 2: update) over samples."""
@@ -151,11 +158,12 @@ def nan(e: Evidence) -> Verdict | None:
     if e.monitor.first_bad is None:
         return None
     step = e.monitor.first_bad
-    origin = e.monitor.anomaly.replace("\n", "; ") or "autograd.detect_anomaly() locates its origin"
+    origin, _, cure = e.monitor.bad_input.partition(": ")
+    origin = origin or e.monitor.anomaly.replace("\n", "; ") or "autograd.detect_anomaly() locates its origin"
     return Verdict(
         "nan", f"step {step}", f"the loss became {e.losses[step - 1]} in step {step}; {origin}",
-        "lower the learning rate, clip gradients (clip_grad_norm), scale the inputs, and keep logarithms, roots and "
-        "divisions away from 0",
+        cure or "lower the learning rate, clip gradients (clip_grad_norm), scale the inputs, and keep logarithms, "
+        "roots and divisions away from 0",
     )  # fmt: skip
 
 
@@ -164,7 +172,7 @@ def divergence(e: Evidence) -> Verdict | None:
     if len(e.finite) < 5 or not e.last > 2 * max(e.first, 1e-12):
         return None
     return Verdict(
-        "divergence", "", f"the loss rose from {e.first:.3g} to {e.last:.3g}",
+        "divergence", "", f"the loss rose from {e.start:.3g} to {e.last:.3g}",
         "lower the learning rate by a factor of 3 to 10, clip gradients, or warm the rate up",
     )  # fmt: skip
 
@@ -286,7 +294,7 @@ def rate_too_small(e: Evidence) -> Verdict | None:
     return Verdict(
         "learning rate too small", "",
         f"no step moves a weight by more than {ratios.max():.1g} of its norm (1e-3 is usual), and "
-        f"after {len(e.losses)} steps the loss fell only from {e.first:.4g} to {e.last:.4g}"
+        f"after {len(e.losses)} steps the loss fell only from {e.start:.4g} to {e.last:.4g}"
         f"{f', at a rate of {lr:g}' if math.isfinite(lr) else ''}",
         "multiply the learning rate by 10 to 100, or find one with nn.find_lr",
     )  # fmt: skip
@@ -304,7 +312,7 @@ def plateau(e: Evidence) -> Verdict | None:
     if before - now > max(0.01 * abs(before), 2 * noise) or not now > 0.2 * e.first or rate_too_small(e) is not None:
         return None
     return Verdict(
-        "plateau", "", f"the loss has stood at {now:.4g} for the last half of the run, after {e.first:.4g} before",
+        "plateau", "", f"the loss has stood at {now:.4g} for the last half of the run, after {e.start:.4g} at first",
         "if that is not good enough: lower the learning rate if the loss jitters, raise it or change the optimizer "
         "if it does not, start from other weights, or give the model more units",
     )  # fmt: skip
@@ -373,4 +381,4 @@ def diagnose(monitor: Monitor) -> Report:
     if not steps:
         return Report([], "0 steps: call monitor.step(loss) after every optimizer.step()")
     found = [verdict for rule in RULES if (verdict := rule(evidence)) is not None]
-    return Report(found, f"{steps:,} steps: the loss went from {evidence.first:.3g} to {evidence.last:.3g}")
+    return Report(found, f"{steps:,} steps: the loss went from {evidence.start:.3g} to {evidence.last:.3g}")

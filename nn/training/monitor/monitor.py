@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +17,20 @@ from nn.layers.dropout import Dropout
 from nn.layers.linear import Flatten, Identity
 from nn.module import Module
 from nn.module.hooks import Handle
-from nn.typing import Array, Figure, Hook, Leaf, Operand, Optimizer
+from nn.training.evaluation import nonfinite_input
+from nn.typing import Array, Figure, Hook, Leaf, Operand, Optimizer, State
 from nn.validation import checked_integer
 
 from .diagnosis import Report, diagnose
 from .html_report import page
 from .plots import monitor_figure
+from .sample import Sample, packed, unpacked
 from .statistics import bin_edges, flattened, histograms, moments, norm_of, spots
 
 if TYPE_CHECKING:
     from nn.training.run import Run
 
-__all__ = ["Monitor", "Sample"]
+__all__ = ["Monitor"]
 
 NOT_SAMPLED = (Dropout, Flatten, Identity)  # their outputs repeat their inputs
 RECTIFIERS = (ReLU, ReLU6, Threshold)
@@ -49,53 +51,6 @@ class Layer:
     def kind(self) -> str:
         """The name of its class."""
         return type(self.module).__name__
-
-
-@dataclass
-class Sample:
-    """Measurements of one step; columns are parameters.
-
-    Attributes
-    ----------
-    step : int
-        The step, from 1.
-    lr : float
-        The learning rate of the first group.
-    mean, std : ndarray, shape (2, parameters)
-        Mean and standard deviation of every parameter and its gradient.
-    norm : ndarray, shape (3, parameters)
-        Norm of every parameter, its gradient and its update.
-    used : ndarray of bool, shape (parameters,)
-        Whether the parameter had a gradient.
-    counts : ndarray, shape (2, weights, BINS)
-        Histograms of parameters with two or more axes, and their gradients; biases have too few elements.
-    layers : dict of str to dict
-        Statistics of the output of every sampled module: mean, std, norm, counts, for rectifiers alive (units that
-        were not always 0), and for functions like tanh the share that is saturated.
-
-    Examples
-    --------
-    >>> import numpy as np, nn, optim
-    >>> model = nn.Linear(2, 1, rng=0)
-    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
-    >>> monitor = nn.Monitor(model, optimizer)
-    >>> loss = nn.MSELoss()(model(np.ones((4, 2))), np.ones((4, 1)))
-    >>> loss.backward()
-    >>> optimizer.step()
-    >>> monitor.step(loss)
-    >>> sample = monitor.samples[0]
-    >>> sample.step, sample.lr, sample.norm.shape
-    (1, 0.1, (3, 2))
-    """
-
-    step: int
-    lr: float
-    mean: Array
-    std: Array
-    norm: Array
-    used: Array
-    counts: Array
-    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Monitor:
@@ -168,6 +123,7 @@ class Monitor:
         self.samples: list[Sample] = []
         self.epochs: list[tuple[int, float, float]] = []
         self.anomaly: str = ""
+        self.bad_input: str = ""
         self.first_bad: int | None = None
         self.scales: dict[str, float] = {}  # of the histograms of every module's outputs
         self.units: Array = np.zeros(0)  # and of those of parameters
@@ -214,9 +170,23 @@ class Monitor:
         """As a callback of `fit`: discard the measurements of an earlier training, unless this one is resumed."""
         if not run.step:
             self.reset()
+        self._before = [p.data for p in self.parameters]
+
+    def state_dict(self) -> State:
+        """Return all measurements, so that the report of a resumed training covers all of it."""
+        return packed(self)
+
+    def load_state_dict(self, state_dict: State) -> None:
+        """Continue from a `state_dict`."""
+        vars(self).update(unpacked(state_dict))
+        self.close()
+        if len(self.losses) % self.every == 0:
+            self._arm()
 
     def on_step_end(self, run: Run) -> None:
         """As a callback of `fit`: record the step."""
+        if not math.isfinite(run.last_loss) and self.first_bad is None:
+            self.bad_input = nonfinite_input(run.batch)
         self.step(run.last_loss, lambda: run.stepper.forward(run.batch)[0].backward())
 
     def on_epoch_end(self, run: Run) -> None:

@@ -15,7 +15,8 @@ from nn.typing import Axes, Figure
 from .statistics import BINS, bin_edges
 
 if TYPE_CHECKING:
-    from .monitor import Monitor, Sample
+    from .monitor import Monitor
+    from .sample import Sample
 
 __all__ = ["monitor_figure"]
 

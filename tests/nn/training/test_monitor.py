@@ -365,3 +365,60 @@ def test_frozen_first_layer_is_not_a_vanishing_gradient():
         optimizer.step()
         monitor.step(loss)
     assert "vanishing" not in monitor.report()
+
+
+def test_unused_layer_is_not_a_vanishing_gradient():
+    class Unused(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.unused = nn.Linear(6, 6, rng=1)
+            self.used = deep("relu", 2)
+
+        def forward(self, x):
+            return self.used(x)
+
+    report = train(Unused()).report()
+    assert "vanishing" not in report
+    assert "unused.weight never had a gradient" in str(report)
+
+
+def test_report_starts_at_the_first_loss():
+    monitor = train(deep("relu", 2), steps=200)
+    assert f"the loss went from {monitor.losses[0]:.3g} to" in monitor.report().summary
+    assert monitor.losses[0] > 2 * float(np.median(monitor.losses[:20]))  # the first of a steep start
+
+
+def test_report_of_a_resumed_training_covers_all_of_it(tmp_path):
+    def monitored(name, epochs, resume=False):
+        model = nn.MLP(6, [8, 2], norm="layer", dropout=0.1, rng=0)
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        monitor = nn.Monitor(model, optimizer, every=3)
+        options = {"epochs": epochs, "resume": resume, "checkpoint": tmp_path / name, "callbacks": monitor}
+        data = {"validation": (X, LABELS), "rng": 0, "progress": False}
+        nn.training.fit(model, nn.CrossEntropyLoss(), optimizer, (X, LABELS), **data, **options)
+        return monitor
+
+    whole = monitored("whole", 6)
+    monitored("parts", 2)
+    resumed = monitored("parts", 6, resume=True)
+    assert resumed.losses == whole.losses
+    assert resumed.epochs == whole.epochs
+    assert str(resumed.report()) == str(whole.report())
+    for a, b in zip(whole.samples, resumed.samples, strict=True):
+        assert (a.step, a.lr) == (b.step, b.lr)
+        assert all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("mean", "std", "norm", "counts"))
+        assert all(np.array_equal(a.layers[name]["counts"], b.layers[name]["counts"]) for name in a.layers)
+
+
+def test_nan_in_the_inputs_is_named_with_its_own_cure():
+    holes = X.copy()
+    holes[3, 2] = np.inf
+    model = deep("relu", 2)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    monitor = nn.Monitor(model, optimizer)
+    data = nn.data.DataLoader(nn.data.TensorDataset(holes, Y), 64)
+    with pytest.warns(RuntimeWarning, match="ended early"):
+        nn.training.fit(model, nn.MSELoss(), optimizer, data, callbacks=monitor, progress=False)
+    (verdict,) = (v for v in monitor.report() if v.kind == "nan")
+    assert "1 of 384 values of input 0 are nan or inf, the first at index (3, 2)" in verdict.evidence
+    assert verdict.cure == "remove or fill these rows"
