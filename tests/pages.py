@@ -22,7 +22,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 def evaluated(code, given=None, scripts=("engine", "parser", "layout", "terms", "network", "answers"), used=()):
     """Run JavaScript after scripts of the pages, with `given` as data; return the value of the expression `code`."""
     body = "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in scripts)
-    body = body.replace("{{operations}}", operations_of_pages(used))
+    body = body.replace("// {{operations}}", operations_of_pages(used))
     words = "(_, x) => typeof x === 'number' && !Number.isFinite(x) ? String(x) : x"
     script = f'"use strict";\n{body}\nconst given = {json.dumps(given)};\nconsole.log(JSON.stringify({code}, {words}));'
     done = subprocess.run([node, "-"], input=script, capture_output=True, text=True, check=False, encoding="utf-8")

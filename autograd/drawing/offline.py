@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def offline_page(name: str, scripts: Sequence[str], data: Mapping[str, Json], us
         return (FOLDER / file).read_text(encoding="utf-8")
 
     embedded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    body = "\n".join(read(f"{script}.js") for script in scripts).replace("{{operations}}", operations_of_pages(used))
+    body = "\n".join(read(f"{script}.js") for script in scripts).replace("// {{operations}}", operations_of_pages(used))
+    body = re.sub(r"\n\s+", "\n", body)  # a graph of thousands of nodes needs the space
     script = f'\n"use strict";\n(() => {{\n{body}}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     before, after = read(f"{name}.html").replace("{{style}}", read(f"{name}.css")).split("{{data}}")

@@ -7,17 +7,31 @@ const Engine = (() => {
   const erf = x => {
     const a = Math.abs(x);
     if (!(a < 6)) return Math.sign(x);
-    let term = a, sum = a;
-    for (let n = 1; term > sum * 1e-17; n++) { term *= 2 * a * a / (2 * n + 1); sum += term; }
-    return Math.sign(x) * 2 / Math.sqrt(Math.PI) * Math.exp(-a * a) * sum;
+    let term = a,
+      sum = a;
+    for (let n = 1; term > sum * 1e-17; n++) {
+      term *= (2 * a * a) / (2 * n + 1);
+      sum += term;
+    }
+    return ((Math.sign(x) * 2) / Math.sqrt(Math.PI)) * Math.exp(-a * a) * sum;
   };
   const math = Object.assign(Object.create(Math), {
-    erf, inf: Infinity, exp2: x => Math.pow(2, x), fmod: (x, y) => x % y, pow: (x, y) => (x === 1 ? 1 : Math.pow(x, y)),
+    erf,
+    inf: Infinity,
+    exp2: x => Math.pow(2, x),
+    fmod: (x, y) => x % y,
+    pow: (x, y) => (x === 1 ? 1 : Math.pow(x, y)),
   });
-  const abs = Math.abs, maximum = Math.max, minimum = Math.min, where = (condition, x, y) => (condition ? x : y);
-  const round = x => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 !== 0 ? r - 1 : r; };
+  const abs = Math.abs,
+    maximum = Math.max,
+    minimum = Math.min,
+    where = (condition, x, y) => (condition ? x : y);
+  const round = x => {
+    const r = Math.round(x);
+    return Math.abs(x % 1) === 0.5 && r % 2 !== 0 ? r - 1 : r;
+  };
 
-  {{operations}}
+  // {{operations}}
 
   // JSON has no nan and infinities: they are strings.
   const WORDS = { nan: NaN, inf: Infinity, "-inf": -Infinity };
@@ -27,7 +41,9 @@ const Engine = (() => {
   // A node as Python writes it: a leaf, or [operation, operands, rest] with positions of nodes and [number].
   function unpacked(node) {
     if (!Array.isArray(node)) return node;
-    const [op, ...operands] = node, last = operands[operands.length - 1], rest = typeof last === "object" && !Array.isArray(last) ? operands.pop() : {};
+    const [op, ...operands] = node,
+      last = operands[operands.length - 1],
+      rest = typeof last === "object" && !Array.isArray(last) ? operands.pop() : {};
     return { op, args: operands.map(operand => (Array.isArray(operand) ? operand[0] : [operand])), ...rest };
   }
 
@@ -49,16 +65,24 @@ const Engine = (() => {
       this.steps = this.backwardSteps();
     }
 
-    get size() { return this.nodes.length; }
+    get size() {
+      return this.nodes.length;
+    }
 
-    isLeaf(k) { return !this.nodes[k].op; }
+    isLeaf(k) {
+      return !this.nodes[k].op;
+    }
 
-    get leaves() { return this.nodes.flatMap((node, k) => (node.op ? [] : [k])); }
+    get leaves() {
+      return this.nodes.flatMap((node, k) => (node.op ? [] : [k]));
+    }
 
     // The positions of the arguments to which the gradient of a node flows.
     positions(k) {
       const { op, args } = this.nodes[k];
-      return args.flatMap((operand, i) => (isNode(operand) && this.differentiable[operand[0]] && operations[op].rules[i] ? [i] : []));
+      return args.flatMap((operand, i) =>
+        isNode(operand) && this.differentiable[operand[0]] && operations[op].rules[i] ? [i] : [],
+      );
     }
 
     // The nodes whose gradient may be zero because `where` selected another branch.
@@ -73,7 +97,8 @@ const Engine = (() => {
 
     // The edges of the backward pass in the order of the engine in Python: [user, position, argument].
     backwardSteps() {
-      const reached = new Set([this.root]), steps = [];
+      const reached = new Set([this.root]),
+        steps = [];
       for (let k = this.size - 1; k >= 0; k--) {
         if (!reached.has(k) || !this.nodes[k].op) continue;
         for (const i of this.positions(k)) {
@@ -85,9 +110,13 @@ const Engine = (() => {
       return steps;
     }
 
-    start() { return this.nodes.map(node => (node.op ? NaN : number(node.value))); }
+    start() {
+      return this.nodes.map(node => (node.op ? NaN : number(node.value)));
+    }
 
-    operands(k, values) { return this.nodes[k].args.map(operand => (isNode(operand) ? values[operand[0]] : number(operand))); }
+    operands(k, values) {
+      return this.nodes[k].args.map(operand => (isNode(operand) ? values[operand[0]] : number(operand)));
+    }
 
     parameters(k) {
       const { op, params = [] } = this.nodes[k];
@@ -104,17 +133,21 @@ const Engine = (() => {
 
     // The derivative of a result by one of its arguments, times an upstream gradient if the rule is an adjoint.
     rule(k, position, values, upstream = 1) {
-      const { op } = this.nodes[k], { pull } = operations[op].rules[position];
+      const { op } = this.nodes[k],
+        { pull } = operations[op].rules[position];
       const given = [values[k], ...this.operands(k, values), ...this.parameters(k)];
       return operations[op].adjoint ? pull(upstream, ...given) : pull(...given);
     }
 
     // The gradients of the root, and the factors of every step, for the values of a forward pass.
     backward(values) {
-      const gradients = new Array(this.size).fill(undefined), steps = [];
+      const gradients = new Array(this.size).fill(undefined),
+        steps = [];
       gradients[this.root] = 1;
       for (const [user, position, argument] of this.steps) {
-        const up = gradients[user], { op } = this.nodes[user], local = this.rule(user, position, values);
+        const up = gradients[user],
+          { op } = this.nodes[user],
+          local = this.rule(user, position, values);
         const masked = (operations[op].selects || this.masked.has(user)) && up === 0;
         const share = operations[op].adjoint ? this.rule(user, position, values, up) : masked ? 0 : up * local;
         const before = gradients[argument];
@@ -132,29 +165,43 @@ const Engine = (() => {
       this.nodes = nodes;
       this.root = nodes.length - 1;
       this.users = nodes.map(() => []);
-      nodes.forEach((node, k) => (node.args || []).forEach((operand, position) => {
-        if (isNode(operand)) this.users[operand[0]].push([k, position]);
-      }));
+      nodes.forEach((node, k) =>
+        (node.args || []).forEach((operand, position) => {
+          if (isNode(operand)) this.users[operand[0]].push([k, position]);
+        }),
+      );
       this.steps = steps.map(step => step.edge);
       this.results = steps.map(step => ({ ...step, share: step.share === undefined ? step.total : step.share }));
       const reached = new Set(this.steps.map(([, , argument]) => argument));
       this.differentiable = nodes.map((node, k) => k === this.root || reached.has(k) || !(node.data || node.op));
     }
 
-    get size() { return this.nodes.length; }
+    get size() {
+      return this.nodes.length;
+    }
 
-    get leaves() { return this.nodes.flatMap((node, k) => (node.op ? [] : [k])); }
+    get leaves() {
+      return this.nodes.flatMap((node, k) => (node.op ? [] : [k]));
+    }
 
-    isLeaf(k) { return !this.nodes[k].op; }
+    isLeaf(k) {
+      return !this.nodes[k].op;
+    }
 
-    start() { return this.nodes.map(node => node.value); }
+    start() {
+      return this.nodes.map(node => node.value);
+    }
 
-    forward(values) { return values; }
+    forward(values) {
+      return values;
+    }
 
     backward() {
       const gradients = new Array(this.size).fill(undefined);
       gradients[this.root] = 1;
-      this.steps.forEach(([, , argument], j) => { gradients[argument] = this.results[j].total; });
+      this.steps.forEach(([, , argument], j) => {
+        gradients[argument] = this.results[j].total;
+      });
       return { values: this.start(), gradients, steps: this.results };
     }
   }

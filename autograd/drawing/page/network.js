@@ -11,17 +11,26 @@ const Network = (() => {
 
   // The place of a parameter in its network: {layer, neuron, input}, `input` undefined for a bias; or null.
   function placeOf(name = "") {
-    const neuron = NEURON.exec(name), dense = DENSE.exec(name), short = SHORT.exec(name);
+    const neuron = NEURON.exec(name),
+      dense = DENSE.exec(name),
+      short = SHORT.exec(name);
     if (neuron) return { layer: neuron[1] || "", neuron: Number(neuron[2]), input: neuron[3] };
     if (dense) return { layer: dense[1] || "", neuron: Number(dense[2]), input: dense[3] };
     if (!short || (short[1] === "w") === (short[4] === undefined)) return null;
-    return { layer: `layer ${lowered(short[2]) || 1}`, neuron: short[3] - 1, input: short[4] && short[4] - 1, short: true };
+    return {
+      layer: `layer ${lowered(short[2]) || 1}`,
+      neuron: short[3] - 1,
+      input: short[4] && short[4] - 1,
+      short: true,
+    };
   }
 
   // The places of all parameters; w11 and b1 belong to a network if there are weights of its neuron.
   function placesOf(graph) {
     const places = graph.nodes.map(node => (node.op ? null : placeOf(node.name)));
-    const weighted = new Set(places.flatMap(place => (place && place.input !== undefined ? [`${place.layer}/${place.neuron}`] : [])));
+    const weighted = new Set(
+      places.flatMap(place => (place && place.input !== undefined ? [`${place.layer}/${place.neuron}`] : [])),
+    );
     return places.map(place => (place && weighted.has(`${place.layer}/${place.neuron}`) ? place : null));
   }
 
@@ -33,7 +42,8 @@ const Network = (() => {
     const depth = key => Number(key.split("/")[0]);
     graph.nodes.forEach((node, k) => {
       if (!node.op) return;
-      const args = node.args.filter(isNode).map(([a]) => a), weights = args.filter(a => places[a]).map(a => found[a]);
+      const args = node.args.filter(isNode).map(([a]) => a),
+        weights = args.filter(a => places[a]).map(a => found[a]);
       const inner = args.filter(a => graph.nodes[a].op).map(a => found[a]);
       if (weights.length) found[k] = weights.sort((a, b) => depth(b) - depth(a))[0];
       else if (inner.length === args.length && inner[0] && inner.every(key => key === inner[0])) {
@@ -47,44 +57,67 @@ const Network = (() => {
   // The results of a neuron or another group that are used outside of it.
   const outputs = (graph, members) => {
     const inside = new Set(members);
-    return members.filter(k => graph.nodes[k].op && (k === graph.root || graph.users[k].some(([user]) => !inside.has(user))));
+    return members.filter(
+      k => graph.nodes[k].op && (k === graph.root || graph.users[k].some(([user]) => !inside.has(user))),
+    );
   };
 
   // Give every node a name: its own, that of its place in a network, or a letter with a number.
   function nameNodes(graph) {
-    const names = new Array(graph.size), taken = new Set();
+    const names = new Array(graph.size),
+      taken = new Set();
     const give = (k, text) => {
       let name = text;
       for (let copy = 2; taken.has(name); copy++) name = `${text}'${copy}`;
-      taken.add(names[k] = name);
+      taken.add((names[k] = name));
     };
     const network = graph instanceof Engine.Graph ? neurons(graph) : { places: [], layers: [], found: [] };
-    const { places, layers, found } = network, wide = new Map();
-    places.forEach(place => { if (place) wide.set(place.layer, Math.max(wide.get(place.layer) || 0, place.neuron + 1, Number(place.input || 0) + 1)); });
-    const layerOf = key => { const l = Number(key.split("/")[0]); return l ? raised(l + 1) : ""; };
+    const { places, layers, found } = network,
+      wide = new Map();
+    places.forEach(place => {
+      if (place)
+        wide.set(place.layer, Math.max(wide.get(place.layer) || 0, place.neuron + 1, Number(place.input || 0) + 1));
+    });
+    const layerOf = key => {
+      const l = Number(key.split("/")[0]);
+      return l ? raised(l + 1) : "";
+    };
     const rows = new Set(graph.nodes.map(node => (INPUT.exec(node.name || "") || [])[1]).filter(Boolean));
     graph.nodes.forEach((node, k) => {
-      const place = places[k], input = INPUT.exec(node.name || "");
+      const place = places[k],
+        input = INPUT.exec(node.name || "");
       if (place && place.short) give(k, node.name);
       else if (place) {
         const index = [place.neuron, place.input].filter(i => i !== undefined).map(i => Number(i) + 1);
-        give(k, `${place.input === undefined ? "b" : "w"}${layerOf(found[k])}${index.join(wide.get(place.layer) > 9 ? "," : "")}`);
-      } else if (input) give(k, `x${[...(rows.size > 1 ? [input[1]] : []), input[2]].map(i => Number(i) + 1).join("")}`);
+        give(
+          k,
+          `${place.input === undefined ? "b" : "w"}${layerOf(found[k])}${index.join(wide.get(place.layer) > 9 ? "," : "")}`,
+        );
+      } else if (input)
+        give(k, `x${[...(rows.size > 1 ? [input[1]] : []), input[2]].map(i => Number(i) + 1).join("")}`);
       else if (node.name) give(k, node.name);
     });
     for (const [key, members] of byKey(found)) {
-      const [out, ...others] = outputs(graph, members.filter(k => graph.nodes[k].op));
+      const [out, ...others] = outputs(
+        graph,
+        members.filter(k => graph.nodes[k].op),
+      );
       if (out === undefined || others.length || names[out]) continue;
-      const [l, j] = key.split("/").map(Number), alone = found.every(other => !other || other === key || !other.startsWith(`${l}/`));
+      const [l, j] = key.split("/").map(Number),
+        alone = found.every(other => !other || other === key || !other.startsWith(`${l}/`));
       const result = l === layers.length - 1 && (l > 0 || alone); // of the last layer
       give(out, result ? `y${alone ? "" : j + 1}` : `h${layerOf(key)}${j + 1}`);
       const [before] = graph.nodes[out].args.filter(isNode);
-      if (graph.nodes[out].args.length === 1 && before && !names[before[0]]) give(before[0], `z${layerOf(key)}${j + 1}`);
+      if (graph.nodes[out].args.length === 1 && before && !names[before[0]])
+        give(before[0], `z${layerOf(key)}${j + 1}`);
     }
     const counts = { x: 1, v: 1 };
     graph.nodes.forEach((node, k) => {
       if (names[k]) return;
-      if (k === graph.root && node.op && !taken.has("L")) { give(k, "L"); return; }
+      if (k === graph.root && node.op && !taken.has("L")) {
+        give(k, "L");
+        return;
+      }
       const letter = node.op ? "v" : "x";
       while (taken.has(letter + counts[letter])) counts[letter]++;
       give(k, letter + counts[letter]++);
@@ -94,7 +127,9 @@ const Network = (() => {
 
   function byKey(keys) {
     const found = new Map();
-    keys.forEach((key, k) => { if (key) found.set(key, [...(found.get(key) || []), k]); });
+    keys.forEach((key, k) => {
+      if (key) found.set(key, [...(found.get(key) || []), k]);
+    });
     return found;
   }
 
@@ -109,14 +144,29 @@ const Network = (() => {
     let owner = k => root;
     if (groups.length) {
       const frames = [];
-      groups.forEach(({ title, parent }, i) => frames.push(add(parent < 0 ? root : frames[parent], `group${i}`, title)));
+      groups.forEach(({ title, parent }, i) =>
+        frames.push(add(parent < 0 ? root : frames[parent], `group${i}`, title)),
+      );
       owner = k => (graph.nodes[k].group === undefined ? root : frames[graph.nodes[k].group]);
     } else if (graph instanceof Engine.Graph) {
-      const { found, layers } = neurons(graph), frames = new Map();
+      const { found, layers } = neurons(graph),
+        frames = new Map();
       layers.forEach((_, l) => {
-        const keys = [...byKey(found).keys()].filter(key => key.startsWith(`${l}/`)).sort(natural.compare), count = keys.length;
+        const keys = [...byKey(found).keys()].filter(key => key.startsWith(`${l}/`)).sort(natural.compare),
+          count = keys.length;
         const layer = add(root, `layer${l + 1}`, `Layer ${l + 1}: ${count} neuron${count === 1 ? "" : "s"}`);
-        keys.forEach(key => frames.set(key, count === 1 ? layer : add(layer, `layer${l + 1}/neuron${Number(key.split("/")[1]) + 1}`, `Neuron ${Number(key.split("/")[1]) + 1}`)));
+        keys.forEach(key =>
+          frames.set(
+            key,
+            count === 1
+              ? layer
+              : add(
+                  layer,
+                  `layer${l + 1}/neuron${Number(key.split("/")[1]) + 1}`,
+                  `Neuron ${Number(key.split("/")[1]) + 1}`,
+                ),
+          ),
+        );
       });
       owner = k => (found[k] ? frames.get(found[k]) : root);
     }
@@ -124,7 +174,10 @@ const Network = (() => {
       owner(k).boxes.push(k);
       for (let frame = owner(k); frame; frame = frame.parent) frame.members.push(k);
     }
-    const prune = frame => { frame.frames = frame.frames.filter(inner => inner.members.length); frame.frames.forEach(prune); };
+    const prune = frame => {
+      frame.frames = frame.frames.filter(inner => inner.members.length);
+      frame.frames.forEach(prune);
+    };
     prune(root);
     return root;
   }
@@ -135,7 +188,8 @@ const Network = (() => {
     const model = graph.leaves.some(k => /^[wb][\d²-⁹_,]*$/i.test(names[k]));
     return graph.nodes.map((node, k) => {
       if (node.op) return null;
-      const target = /^(t|y|target|label)[\d_]*$/i.test(names[k]), input = /^x[\d_]*$/i.test(names[k]);
+      const target = /^(t|y|target|label)[\d_]*$/i.test(names[k]),
+        input = /^x[\d_]*$/i.test(names[k]);
       if (node.fixed) return target ? "target" : "input";
       if (node.data) return target ? "target" : input || node.name ? "input" : "constant";
       return !marked && model && (target || input) ? (target ? "target" : "input") : "parameter";

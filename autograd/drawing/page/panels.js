@@ -8,28 +8,48 @@ const Panels = (() => {
   // ----------------------------------------------------------------------------------------------- derivation
   // How the value and the gradient of a node are computed.  Results that the pass has not reached are not shown.
   function derivation(k, { graph, names, writer, state, scalar, byName }) {
-    const rootName = name(names[graph.root]), d = j => ["d", rootName, name(names[j])], found = [];
+    const rootName = name(names[graph.root]),
+      d = j => ["d", rootName, name(names[j])],
+      found = [];
     const partial = (y, x) => ["partial", name(names[y]), name(names[x])];
-    const term = writer.made(k), shown = state.computed(k), values = text => (byName.has(text) && state.computed(byName.get(text)) ? state.values[byName.get(text)] : undefined);
-    if (scalar) found.push(line(name(names[k]), term, ...(shown ? [term && withValues(term, values), value(state.values[k])] : [])));
+    const term = writer.made(k),
+      shown = state.computed(k),
+      values = text =>
+        byName.has(text) && state.computed(byName.get(text)) ? state.values[byName.get(text)] : undefined;
+    if (scalar)
+      found.push(
+        line(name(names[k]), term, ...(shown ? [term && withValues(term, values), value(state.values[k])] : [])),
+      );
     else found.push(line(name(names[k]), term, typeof state.values[k] === "object" ? null : value(state.values[k])));
     if (!graph.differentiable[k]) return [...found, hint("This node does not have a gradient.")];
     if (k === graph.root) return [...found, line(d(k), value(1))];
     const steps = graph.steps.flatMap(([, , argument], j) => (argument === k ? [j] : []));
-    if (!steps.length) return [...found, hint("The result does not depend on this node through a derivative: the gradient is 0.")];
+    if (!steps.length)
+      return [...found, hint("The result does not depend on this node through a derivative: the gradient is 0.")];
     found.push(hint(steps.length === 1 ? "Used once:" : `Used ${steps.length} times; the contributions are added:`));
     const reached = steps.filter(j => j < state.done);
     for (const j of steps.slice(0, 24)) {
-      const [user, position] = graph.steps[j], result = state.steps[j];
-      if (!scalar) { found.push(line(d(k), ...result.sides)); continue; }
-      const rule = writer.rule(user, position, graph instanceof Engine.Recording ? result : undefined), numbers = j < state.done || (j === state.edge && state.shares);
-      found.push(line(times(d(user), partial(user, k)), ...(rule && (state.shares || numbers) ? [times(d(user), rule)] : []),
-        ...(numbers ? [times(value(result.up), value(result.local)), value(result.share)] : [])));
+      const [user, position] = graph.steps[j],
+        result = state.steps[j];
+      if (!scalar) {
+        found.push(line(d(k), ...result.sides));
+        continue;
+      }
+      const rule = writer.rule(user, position, graph instanceof Engine.Recording ? result : undefined),
+        numbers = j < state.done;
+      found.push(
+        line(
+          times(d(user), partial(user, k)),
+          ...(rule && (!state.asks || numbers) ? [times(d(user), rule)] : []),
+          ...(numbers ? [times(value(result.up), value(result.local)), value(result.share)] : []),
+        ),
+      );
     }
     if (steps.length > 24) found.push(hint(`… and ${steps.length - 24} more contributions.`));
     if (reached.length < steps.length) return [...found, hint("The backward pass has not computed this gradient yet.")];
     const total = state.steps[steps[steps.length - 1]].total;
-    if (scalar && steps.length > 1) found.push(line(d(k), ["+", ...steps.slice(0, 24).map(j => value(state.steps[j].share))], value(total)));
+    if (scalar && steps.length > 1)
+      found.push(line(d(k), ["+", ...steps.slice(0, 24).map(j => value(state.steps[j].share))], value(total)));
     else if (scalar) found.push(line(d(k), value(total)));
     return found;
   }
@@ -38,15 +58,22 @@ const Panels = (() => {
   // The numbers of an array node, of its gradient and of its operands.  A cell under the pointer marks the cells from
   // which it was computed, and the edges of the node light up in the graph.
   function matrices(k, { graph, names, state, view }) {
-    const node = graph.nodes[k], tables = [];
+    const node = graph.nodes[k],
+      tables = [];
     const add = (title, array, owner) => {
       if (!array || !array.rows || !array.rows.length) return;
-      const table = matrix(array, (i, j) => mark(owner, i, j), () => mark(null));
+      const table = matrix(
+        array,
+        (i, j) => mark(owner, i, j),
+        () => mark(null),
+      );
       tables.push({ owner, table, array });
       shown.append(el("figure", {}, el("figcaption", {}, title), el("div", { class: "matrix-scroll" }, table)));
     };
-    const shown = el("div", { class: "matrices" }), note = el("p", { class: "hint", role: "status" });
-    const root = names[graph.root], gradient = state.complete(k) ? state.gradient(k) : undefined;
+    const shown = el("div", { class: "matrices" }),
+      note = el("p", { class: "hint", role: "status" });
+    const root = names[graph.root],
+      gradient = state.complete(k) ? state.gradient(k) : undefined;
     add(`${names[k]}, ${show(node.value)}`, node.value, "value");
     add(`d${root}/d${names[k]}`, gradient, "gradient");
     const parts = (node.args || []).filter(Engine.isNode).map(([a]) => a);
@@ -57,17 +84,28 @@ const Panels = (() => {
       view.svg.querySelectorAll(".edge.lit").forEach(edge => edge.classList.remove("lit"));
       for (const { table, array, owner: own } of tables) {
         const cells = owner === null ? () => false : sources(node, owner, own, i, j, array);
-        table.querySelectorAll("td").forEach(cell => cell.classList.toggle("marked", cells(Number(cell.dataset.i), Number(cell.dataset.j))));
+        table
+          .querySelectorAll("td")
+          .forEach(cell => cell.classList.toggle("marked", cells(Number(cell.dataset.i), Number(cell.dataset.j))));
       }
       note.textContent = "";
       if (owner === null) return;
-      const lit = owner === "gradient" ? incoming.map(([user, step]) => [user, graph.steps[step][1]]) : (node.args || []).map((_, position) => [k, position]);
+      const lit =
+        owner === "gradient"
+          ? incoming.map(([user, step]) => [user, graph.steps[step][1]])
+          : (node.args || []).map((_, position) => [k, position]);
       for (const [user, position] of lit) {
         const edge = view.edgeOf.get(`${user}/${position}`);
         if (edge !== undefined) view.curves[edge].classList.add("lit");
       }
-      const text = owner === "gradient" ? incoming.map(([user, step]) => [user, state.steps[step].share]).filter(([, share]) => share && share.rows && share.rows[i])
-        .map(([user, share]) => `${show(share.rows[i][j])} from ${names[user]}`).join(" + ") : "";
+      const text =
+        owner === "gradient"
+          ? incoming
+              .map(([user, step]) => [user, state.steps[step].share])
+              .filter(([, share]) => share && share.rows && share.rows[i])
+              .map(([user, share]) => `${show(share.rows[i][j])} from ${names[user]}`)
+              .join(" + ")
+          : "";
       if (text) note.textContent = `[${i}, ${j}]: ${text}`;
     }
     return tables.length ? [shown, note] : [];
@@ -78,13 +116,16 @@ const Panels = (() => {
     const matmul = node.op === "matmul" && owner === "value";
     if (own === owner || typeof own === "string" || typeof owner !== "string") return (a, b) => a === i && b === j;
     if (matmul) return own === 0 ? a => a === i : (_, b) => b === j;
-    const rows = array.rows.length, columns = array.rows[0].length, sums = /^(sum|mean|max|min|logsumexp)$/.test(node.op);
+    const rows = array.rows.length,
+      columns = array.rows[0].length,
+      sums = /^(sum|mean|max|min|logsumexp)$/.test(node.op);
     return (a, b) => (sums && (rows > 1 || columns > 1)) || ((rows === 1 || a === i) && (columns === 1 || b === j));
   }
 
   function matrix({ rows, shape }, enter, leave) {
     const largest = Math.max(...rows.flat().map(Engine.number).filter(Number.isFinite).map(Math.abs)) || 1;
-    const last = shape[shape.length - 1], table = el("table", { class: "matrix" });
+    const last = shape[shape.length - 1],
+      table = el("table", { class: "matrix" });
     rows.forEach((row, i) => {
       const cells = row.map((x, j) => {
         const cell = el("td", { "data-i": i, "data-j": j }, show(x));
@@ -97,11 +138,15 @@ const Panels = (() => {
       table.append(el("tr", {}, ...cells, ...(row.length < last ? [el("td", { class: "more" }, "…")] : [])));
     });
     const all = shape.slice(0, -1).reduce((product, n) => product * n, 1);
-    if (rows.length < all) table.append(el("tr", {}, el("td", { class: "more", colspan: rows[0].length }, `… ${all - rows.length} more rows`)));
+    if (rows.length < all)
+      table.append(
+        el("tr", {}, el("td", { class: "more", colspan: rows[0].length }, `… ${all - rows.length} more rows`)),
+      );
     return table;
   }
 
   // -------------------------------------------------------------------------------------------------- leaves
+  const MOST_LEAVES = 300; // with a slider
   const ROLES = ["parameter", "input", "target", "constant"];
 
   // Rows with a slider, a number, a role and a lock for each leaf; `on` has set(k, x) and role(k, role).
@@ -116,19 +161,42 @@ const Panels = (() => {
       this.names = names;
       this.root = names[graph.root];
       if (why || !graph.leaves.length) {
-        this.host.replaceChildren(hint(why ? `The page cannot compute this graph itself, because ${why}.` : "This graph does not have variables."));
+        this.host.replaceChildren(
+          hint(
+            why ? `The page cannot compute this graph itself, because ${why}.` : "This graph does not have variables.",
+          ),
+        );
         return;
       }
-      this.host.replaceChildren(...graph.leaves.map(k => this.row(k, values[k])));
+      const more = graph.leaves.length - MOST_LEAVES;
+      this.host.replaceChildren(
+        ...graph.leaves.slice(0, MOST_LEAVES).map(k => this.row(k, values[k])),
+        ...(more > 0 ? [hint(`… and ${more} more leaves.`)] : []),
+      );
     }
 
     row(k, start) {
-      const title = this.names[k], reach = Math.max(2, 2 * Math.abs(start) || 2), middle = Number.isFinite(start) ? start : 0;
-      const range = el("input", { type: "range", min: middle - reach, max: middle + reach, step: "any", "aria-label": `Value of ${title}` });
+      const title = this.names[k],
+        reach = Math.max(2, 2 * Math.abs(start) || 2),
+        middle = Number.isFinite(start) ? start : 0;
+      const range = el("input", {
+        type: "range",
+        min: middle - reach,
+        max: middle + reach,
+        step: "any",
+        "aria-label": `Value of ${title}`,
+      });
       const box = el("input", { type: "number", step: "any", "aria-label": `Value of ${title} as a number` });
-      const lock = el("button", { class: "lock", type: "button" }), grad = el("span", { class: "gradient" });
-      const role = el("select", { "aria-label": `Role of ${title}` }, ...ROLES.map(text => el("option", { value: text }, text)));
-      const set = source => () => { if (source.value !== "" && Number.isFinite(Number(source.value))) this.on.set(k, Number(source.value)); };
+      const lock = el("button", { class: "lock", type: "button" }),
+        grad = el("span", { class: "gradient" });
+      const role = el(
+        "select",
+        { "aria-label": `Role of ${title}` },
+        ...ROLES.map(text => el("option", { value: text }, text)),
+      );
+      const set = source => () => {
+        if (source.value !== "" && Number.isFinite(Number(source.value))) this.on.set(k, Number(source.value));
+      };
       range.addEventListener("input", set(range));
       box.addEventListener("input", set(box));
       role.addEventListener("change", () => this.on.role(k, role.value));
@@ -139,8 +207,14 @@ const Panels = (() => {
 
     paint(state) {
       for (const [k, { range, box, grad, lock, role }] of this.rows || []) {
-        const x = state.values[k], locked = state.roles[k] !== "parameter", g = state.complete(k) ? state.gradient(k) : undefined;
-        if (document.activeElement !== range) { range.min = Math.min(range.min, x); range.max = Math.max(range.max, x); range.value = x; }
+        const x = state.values[k],
+          locked = state.roles[k] !== "parameter",
+          g = state.complete(k) ? state.gradient(k) : undefined;
+        if (document.activeElement !== range) {
+          range.min = Math.min(range.min, x);
+          range.max = Math.max(range.max, x);
+          range.value = x;
+        }
         if (document.activeElement !== box) box.value = Number.isFinite(x) ? Number(x.toPrecision(6)) : x;
         role.value = state.roles[k];
         setText(lock, locked ? "Locked" : "Lock");
@@ -155,25 +229,61 @@ const Panels = (() => {
   // --------------------------------------------------------------------------------------------- loss curve
   // About `count` round numbers in an interval.
   function ticks(low, high, count) {
-    const raw = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(raw)), step = power * [1, 2, 5, 10].find(m => m * power >= raw * 0.999);
+    const raw = (high - low) / count || 1,
+      power = 10 ** Math.floor(Math.log10(raw)),
+      step = power * [1, 2, 5, 10].find(m => m * power >= raw * 0.999);
     const found = [];
-    for (let x = Math.ceil(low / step - 1e-9) * step; x <= high + step * 1e-9; x += step) found.push(Math.abs(x) < step * 1e-9 ? 0 : x);
+    for (let x = Math.ceil(low / step - 1e-9) * step; x <= high + step * 1e-9; x += step)
+      found.push(Math.abs(x) < step * 1e-9 ? 0 : x);
     return found;
   }
 
   function curve(past, title, log) {
-    const width = 420, height = 190, left = 58, bottom = 36, top = 10, right = 12;
-    const points = past.map((y, i) => [i, y]).filter(([, y]) => Number.isFinite(y) && (!log || y > 0)), last = Math.max(1, past.length - 1);
+    const width = 420,
+      height = 190,
+      left = 58,
+      bottom = 36,
+      top = 10,
+      right = 12;
+    const points = past.map((y, i) => [i, y]).filter(([, y]) => Number.isFinite(y) && (!log || y > 0)),
+      last = Math.max(1, past.length - 1);
     if (points.length < 2) return [];
-    const to = log ? Math.log10 : x => x, ys = points.map(([, y]) => to(y)), least = Math.min(...ys), most = Math.max(...ys), pad = (most - least || 1) * 0.05, low = least - pad, high = most + pad;
-    const px = x => left + (width - left - right) * x / last, py = y => height - bottom - (height - bottom - top) * (y - low) / (high - low);
-    const chart = svg("svg", { id: "history", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title} over ${past.length - 1} steps of descent, from ${show(past[0])} to ${show(past[past.length - 1])}${log ? ", on a logarithmic scale" : ""}` });
+    const to = log ? Math.log10 : x => x,
+      ys = points.map(([, y]) => to(y)),
+      least = Math.min(...ys),
+      most = Math.max(...ys),
+      pad = (most - least || 1) * 0.05,
+      low = least - pad,
+      high = most + pad;
+    const px = x => left + ((width - left - right) * x) / last,
+      py = y => height - bottom - ((height - bottom - top) * (y - low)) / (high - low);
+    const chart = svg("svg", {
+      id: "history",
+      viewBox: `0 0 ${width} ${height}`,
+      role: "img",
+      "aria-label": `${title} over ${past.length - 1} steps of descent, from ${show(past[0])} to ${show(past[past.length - 1])}${log ? ", on a logarithmic scale" : ""}`,
+    });
     const text = (x, y, words, anchor = "middle") => svg("text", { x, y, "text-anchor": anchor }, words);
-    for (const x of ticks(0, last, 6).filter(Number.isInteger)) chart.append(svg("path", { class: "grid", d: `M${px(x)} ${top}V${height - bottom + 4}` }), text(px(x), height - bottom + 16, String(x)));
-    for (const y of ticks(low, high, 5)) chart.append(svg("path", { class: "grid", d: `M${left - 4} ${py(y)}H${width - right}` }), text(left - 7, py(y) + 4, show(log ? 10 ** y : y), "end"));
-    chart.append(svg("path", { class: "axis", d: `M${left} ${top}V${height - bottom}H${width - right}` }),
+    for (const x of ticks(0, last, 6).filter(Number.isInteger))
+      chart.append(
+        svg("path", { class: "grid", d: `M${px(x)} ${top}V${height - bottom + 4}` }),
+        text(px(x), height - bottom + 16, String(x)),
+      );
+    for (const y of ticks(low, high, 5))
+      chart.append(
+        svg("path", { class: "grid", d: `M${left - 4} ${py(y)}H${width - right}` }),
+        text(left - 7, py(y) + 4, show(log ? 10 ** y : y), "end"),
+      );
+    chart.append(
+      svg("path", { class: "axis", d: `M${left} ${top}V${height - bottom}H${width - right}` }),
       svg("polyline", { points: points.map(([x, y]) => `${px(x).toFixed(2)},${py(to(y)).toFixed(2)}`).join(" ") }),
-      text((left + width) / 2, height - 3, "steps of descent"), svg("text", { transform: `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, title));
+      text((left + width) / 2, height - 3, "steps of descent"),
+      svg(
+        "text",
+        { transform: `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
+        title,
+      ),
+    );
     return [chart];
   }
 

@@ -1,13 +1,21 @@
 // The formulas that a user types, parsed to the same graph as `autograd.cli.parsing` records.
 const Parser = (() => {
   const { f, operations, isNode } = Engine;
-  const LONGEST = 2000, MOST_NODES = 500, DEEPEST = 100;
+  const LONGEST = 2000,
+    MOST_NODES = 500,
+    DEEPEST = 100;
   const SHORT = { abs: "absolute", max: "maximum", min: "minimum", pow: "power", ln: "log" };
   const INFIX = { "+": ["add", 10], "-": ["subtract", 10], "*": ["multiply", 20], "/": ["divide", 20] };
-  const UNARY = 25, POWER = 30;
-  const KEYWORDS = new Set(("False None True and as assert async await break class continue def del elif else except finally for from " +
-    "global if import in is lambda nonlocal not or pass raise return try while with yield").split(" "));
-  const TOKEN = / *(?:(?<number>(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?)|(?<name>[\p{L}_][\p{L}\p{M}\p{N}_]*)|(?<sign>\*\*|[-+*\/(),]))/uy;
+  const UNARY = 25,
+    POWER = 30;
+  const KEYWORDS = new Set(
+    (
+      "False None True and as assert async await break class continue def del elif else except finally for from " +
+      "global if import in is lambda nonlocal not or pass raise return try while with yield"
+    ).split(" "),
+  );
+  const TOKEN =
+    / *(?:(?<number>(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?)|(?<name>[\p{L}_][\p{L}\p{M}\p{N}_]*)|(?<sign>\*\*|[-+*\/(),]))/uy;
 
   const callable = name => {
     const known = Object.hasOwn(SHORT, name) ? SHORT[name] : name;
@@ -30,20 +38,31 @@ const Parser = (() => {
 
   // The tokens of a text; columns count characters from 1.
   function tokens(text) {
-    const found = [], column = index => Array.from(text.slice(0, index)).length + 1;
+    const found = [],
+      column = index => Array.from(text.slice(0, index)).length + 1;
     TOKEN.lastIndex = 0;
     for (let at = 0; at < text.length;) {
       const match = TOKEN.exec(text);
       if (!match) {
-        const rest = text.slice(at).replace(/^ +/, ""), spaces = text.length - at - rest.length;
+        const rest = text.slice(at).replace(/^ +/, ""),
+          spaces = text.length - at - rest.length;
         if (!rest) break;
         const [character] = Array.from(rest);
-        const instead = character === "^" ? "; a power is written **" : character === "=" ? "; write the value of a variable into its box" : "";
+        const instead =
+          character === "^"
+            ? "; a power is written **"
+            : character === "="
+              ? "; write the value of a variable into its box"
+              : "";
         throw new ExpressionError(`the character '${character}' is not allowed${instead}`, column(at + spaces));
       }
       at = TOKEN.lastIndex;
       const { number, name, sign } = match.groups;
-      found.push({ kind: number !== undefined ? "number" : name !== undefined ? "name" : sign, text: normalized(number ?? name ?? sign), column: column(at - (number ?? name ?? sign).length) });
+      found.push({
+        kind: number !== undefined ? "number" : name !== undefined ? "name" : sign,
+        text: normalized(number ?? name ?? sign),
+        column: column(at - (number ?? name ?? sign).length),
+      });
     }
     return [...found, { kind: "end", text: "", column: Array.from(text.trimEnd()).length + 1 }];
   }
@@ -56,11 +75,14 @@ const Parser = (() => {
       this.count = 0;
     }
 
-    get next() { return this.tokens[this.at]; }
+    get next() {
+      return this.tokens[this.at];
+    }
 
     node(kind, text, parts, column) {
       const depth = 1 + Math.max(0, ...parts.map(part => part.depth));
-      if (++this.count > MOST_NODES) throw new ExpressionError(`the formula has more than ${MOST_NODES} operations and operands`, column);
+      if (++this.count > MOST_NODES)
+        throw new ExpressionError(`the formula has more than ${MOST_NODES} operations and operands`, column);
       if (depth > DEEPEST) throw new ExpressionError(`the formula is nested more than ${DEEPEST} deep`, column);
       return { kind, text, parts, column, depth };
     }
@@ -68,9 +90,13 @@ const Parser = (() => {
     expect(kind, open = null) {
       if (this.next.kind !== kind) {
         if (open && this.next.kind === "end") throw new ExpressionError("'(' was never closed", open.column);
-        const { text, column } = this.next, before = this.tokens[this.at - 1];
+        const { text, column } = this.next,
+          before = this.tokens[this.at - 1];
         if (before && before.kind === "number" && this.next.kind === "name") {
-          throw new ExpressionError(`'${before.text}${text}' is not a number; a product is written ${before.text}*${text}`, column);
+          throw new ExpressionError(
+            `'${before.text}${text}' is not a number; a product is written ${before.text}*${text}`,
+            column,
+          );
         }
         if (before && before.kind === "name" && callable(before.text) && kind !== ")") {
           throw new ExpressionError(`${before.text} is called with parentheses: ${before.text}(...)`, column);
@@ -113,18 +139,21 @@ const Parser = (() => {
       }
       if (kind === "(") {
         this.at++;
-        const open = this.tokens[this.at - 1], inside = this.expression(0);
+        const open = this.tokens[this.at - 1],
+          inside = this.expression(0);
         this.expect(")", open);
         return inside;
       }
       if (kind === "number") {
         this.at++;
-        if (/^0[\d_]*[1-9]/.test(text) && !/[.eE]/.test(text)) throw new ExpressionError("leading zeros are not allowed in a number", column);
+        if (/^0[\d_]*[1-9]/.test(text) && !/[.eE]/.test(text))
+          throw new ExpressionError("leading zeros are not allowed in a number", column);
         return this.node("number", text, [], column);
       }
       const name = this.expect("name");
       if (this.next.kind !== "(") return this.node("name", text, [], column);
-      const open = this.tokens[this.at++], parts = [];
+      const open = this.tokens[this.at++],
+        parts = [];
       while (this.next.kind !== ")") {
         parts.push(this.expression(0));
         if (this.next.kind === ")") break;
@@ -154,9 +183,13 @@ const Parser = (() => {
       if (kind === "negative") return this.applied("negative", [this.operand(parts[0])], [], tree);
       const name = callable(text);
       if (!name) throw new ExpressionError(`unknown operation '${text}'`, tree.column);
-      const { operands, options } = operations[name], defaults = Object.values(options);
+      const { operands, options } = operations[name],
+        defaults = Object.values(options);
       if (parts.length < operands.length || parts.length > operands.length + defaults.length) {
-        throw new ExpressionError(`${signature(text)} was called with ${parts.length} argument${parts.length === 1 ? "" : "s"}`, tree.column);
+        throw new ExpressionError(
+          `${signature(text)} was called with ${parts.length} argument${parts.length === 1 ? "" : "s"}`,
+          tree.column,
+        );
       }
       const given = parts.map((part, i) => {
         const value = this.operand(part);
@@ -169,7 +202,8 @@ const Parser = (() => {
 
     constant({ text, column }) {
       const value = Number(text.replaceAll("_", ""));
-      if (!Number.isFinite(value)) throw new ExpressionError(`the number ${text.slice(0, 20)} is too large for a float`, column);
+      if (!Number.isFinite(value))
+        throw new ExpressionError(`the number ${text.slice(0, 20)} is too large for a float`, column);
       return value;
     }
 
@@ -186,7 +220,9 @@ const Parser = (() => {
     }
 
     // A value for a new variable.
-    fresh() { return [2, -3, 0.5, 1, -1, 1.5][this.known.size % 6]; }
+    fresh() {
+      return [2, -3, 0.5, 1, -1, 1.5][this.known.size % 6];
+    }
 
     applied(op, args, params, { column }) {
       if (args.some(isNode)) {
@@ -205,8 +241,11 @@ const Parser = (() => {
     const skipped = Array.from(text).length - Array.from(formula).length;
     try {
       if (!formula.trim()) throw new ExpressionError("the formula is empty; write one such as tanh(a*b + c)", 1);
-      if (Array.from(formula).length > LONGEST) throw new ExpressionError(`the formula has more than ${LONGEST} characters`, LONGEST + 1);
-      const recorder = new Recorder(values), tree = new Reader(formula).whole(), root = recorder.operand(tree);
+      if (Array.from(formula).length > LONGEST)
+        throw new ExpressionError(`the formula has more than ${LONGEST} characters`, LONGEST + 1);
+      const recorder = new Recorder(values),
+        tree = new Reader(formula).whole(),
+        root = recorder.operand(tree);
       if (!isNode(root)) throw new ExpressionError("the formula is a constant; use a variable, as in x**2", 1);
       const last = recorder.nodes[root[0]];
       if (last.op && !recorder.known.has(title || name)) last.name = title || name;

@@ -11,18 +11,46 @@ const EXAMPLES = [
   ["Logistic loss", "-log(sigmoid(t*(w*x + b)))", { t: 1, w: 0.8, x: -1.5, b: 0.2 }],
   ["Softmax of three", "log(exp(a) + exp(b) + exp(c)) - a", { a: 1, b: 2, c: 0.5 }],
   ["A dead ReLU", "(relu(w*x + b) - t)**2", { w: -1, x: 2, b: 0.5, t: 1 }],
-  ["Two hidden units", "(v1*tanh(w11*x1 + w12*x2 + b1) + v2*tanh(w21*x1 + w22*x2 + b2) - t)**2",
-    { v1: 0.7, w11: 0.5, x1: 1, w12: -0.4, x2: 2, b1: 0.1, v2: -0.6, w21: -0.3, w22: 0.8, b2: 0, t: 1 }],
+  [
+    "Two hidden units",
+    "(v1*tanh(w11*x1 + w12*x2 + b1) + v2*tanh(w21*x1 + w22*x2 + b2) - t)**2",
+    { v1: 0.7, w11: 0.5, x1: 1, w12: -0.4, x2: 2, b1: 0.1, v2: -0.6, w21: -0.3, w22: 0.8, b2: 0, t: 1 },
+  ],
   ["A valley", "(1 - x)**2 + 5*(y - x**2)**2", { x: -1, y: 1.5 }],
 ];
 
 // Everything about the current graph; `load` replaces it.
-let graph, names, byName, writer, forward, forwardAt, arriving, roles, scalar, start, values, pass, why = "";
-let step = 0, chosen = 0, timer = null, mode = "watch", past = [], quiz = null;
+let graph,
+  names,
+  byName,
+  writer,
+  forward,
+  forwardAt,
+  arriving,
+  roles,
+  scalar,
+  start,
+  values,
+  pass,
+  why = "";
+let step = 0,
+  chosen = 0,
+  timer = null,
+  mode = "watch",
+  past = [],
+  quiz = null;
 
 const view = new GraphView($("view"), $("map"), {
-  choose: k => { if (chosen !== k) { chosen = k; paint(); } },
-  toggle: (frame, opened) => { paint(); announce(`${frame.title} is ${opened ? "open" : "closed"}.`); },
+  choose: k => {
+    if (chosen !== k) {
+      chosen = k;
+      paint();
+    }
+  },
+  toggle: (frame, opened) => {
+    paint();
+    announce(`${frame.title} is ${opened ? "open" : "closed"}.`);
+  },
   lock: k => setRole(k, roles[k] === "parameter" ? "input" : "parameter"),
 });
 const leaves = new Panels.Leaves($("leaves"), { set: setLeaf, role: setRole });
@@ -39,7 +67,9 @@ function load(made, { groups = [], given = {}, reason = "", recordedTitle = null
   writer = new Terms.Writer(graph, names);
   forward = graph.nodes.flatMap((node, k) => (node.op ? [k] : []));
   forwardAt = new Array(graph.size).fill(-1);
-  forward.forEach((k, i) => { forwardAt[k] = i; });
+  forward.forEach((k, i) => {
+    forwardAt[k] = i;
+  });
   arriving = graph.nodes.map(() => []);
   graph.steps.forEach(([, , argument], j) => arriving[argument].push(j));
   roles = Network.roles(graph, names).map((role, k) => (role && given[names[k]]) || role);
@@ -50,13 +80,16 @@ function load(made, { groups = [], given = {}, reason = "", recordedTitle = null
   step = 0;
   chosen = graph.root;
   past = [];
-  const heading = recordedTitle || ["=", Terms.name(names[graph.root]), ...[writer.whole(graph.root) || writer.made(graph.root)].filter(() => !graph.isLeaf(graph.root))];
+  const heading = recordedTitle || [
+    "=",
+    Terms.name(names[graph.root]),
+    ...[writer.whole(graph.root) || writer.made(graph.root)].filter(() => !graph.isLeaf(graph.root)),
+  ];
   $("title").replaceChildren(Terms.formula(...(heading[0] === "=" ? heading.slice(1) : [heading])));
   document.title = `${cut(plain(heading), 60)} – the chain rule, step by step`;
   view.svg.setAttribute("aria-label", `Graph of ${graph.size} nodes`);
   view.show(graph, names, writer, Network.frameTree(graph, groups));
   leaves.show(graph, names, values, why);
-  $("descent").hidden = Boolean(why);
   $("slider").max = total();
   pause();
   setMode(mode);
@@ -72,14 +105,34 @@ function gradient(k) {
 }
 
 function state() {
-  const at = done(), asked = question(), F = forward.length;
+  const at = done(),
+    asked = question(),
+    F = forward.length;
   const edge = asked ? (asked.total ? null : asked.steps[0]) : at > 0 && mode !== "solve" ? at - 1 : null;
-  const ends = asked ? (asked.total ? [graph.steps[asked.steps[0]][2]] : [0, 2].map(i => graph.steps[edge][i])) : edge !== null ? [0, 2].map(i => graph.steps[edge][i]) : step === F + 1 ? [graph.root] : [];
+  const ends = asked
+    ? asked.total
+      ? [graph.steps[asked.steps[0]][2]]
+      : [0, 2].map(i => graph.steps[edge][i])
+    : edge !== null
+      ? [0, 2].map(i => graph.steps[edge][i])
+      : step === F + 1
+        ? [graph.root]
+        : [];
   return {
-    values, steps: pass.steps, roles, chosen, done: at, edge, ends, gradient, scalar,
-    shares: mode !== "solve",
+    values,
+    steps: pass.steps,
+    roles,
+    chosen,
+    done: at,
+    edge,
+    ends,
+    gradient,
+    scalar,
+    shares: mode !== "solve", // beside the edges of fan-outs
+    asks: Boolean(quiz), // derivations then do not show the rules of later steps
     computed: k => graph.isLeaf(k) || forwardAt[k] < Math.min(step, F),
-    complete: k => step > F && (k === graph.root || (arriving[k].length > 0 && arriving[k][arriving[k].length - 1] < at)),
+    complete: k =>
+      step > F && (k === graph.root || (arriving[k].length > 0 && arriving[k][arriving[k].length - 1] < at)),
     computing: step > 0 && step <= F ? forward[step - 1] : -1,
     tag: tagLines(edge, asked),
   };
@@ -89,7 +142,9 @@ function tagLines(edge, asked) {
   if (edge === null) return [];
   const { up, local: factor, share } = pass.steps[edge];
   if (asked) return ["?"];
-  return scalar ? [`${show(up)} × ${show(factor)}`, `= ${show(share)}`] : [`gradient ${show(share) || "of one number"}`];
+  return scalar
+    ? [`${show(up)} × ${show(factor)}`, `= ${show(share)}`]
+    : [`gradient ${show(share) || "of one number"}`];
 }
 
 function paint() {
@@ -112,18 +167,24 @@ function paint() {
 
 // Describe the current step in words, also for screen readers.
 function describe({ computing, edge }) {
-  const rootName = names[graph.root], F = forward.length;
+  const rootName = names[graph.root],
+    F = forward.length;
   if (question()) return questionText();
-  if (step === 0) return `The values of the leaves are given. The next steps compute ${rootName} forward, then its gradient backward.`;
-  if (computing >= 0) return `Forward ${step} of ${F}: ${names[computing]} = ${plain(writer.made(computing)).replaceAll(" * ", " · ").replaceAll("-", "−")} = ${show(values[computing]) || "one number"}`;
+  if (step === 0)
+    return `The values of the leaves are given. The next steps compute ${rootName} forward, then its gradient backward.`;
+  if (computing >= 0)
+    return `Forward ${step} of ${F}: ${names[computing]} = ${plain(writer.made(computing)).replaceAll(" * ", " · ").replaceAll("-", "−")} = ${show(values[computing]) || "one number"}`;
   if (step === F + 1) return `The backward pass starts at ${rootName}: d${rootName}/d${rootName} = 1`;
   if (edge === null) return step === total() ? "All gradients are complete." : "";
-  const [user, , target] = graph.steps[edge], result = pass.steps[edge];
+  const [user, , target] = graph.steps[edge],
+    result = pass.steps[edge];
   let text = `Backward ${edge + 1} of ${graph.steps.length}: from ${names[user]} to ${names[target]}. `;
   if (scalar) {
-    const own = arriving[target], more = own[own.length - 1] > edge;
+    const own = arriving[target],
+      more = own[own.length - 1] > edge;
     text += `Upstream × local = ${show(result.up)} × ${show(result.local)} = ${show(result.share)}; ${title(target)} ${more ? "is" : "="} ${show(result.total)}${more ? " so far" : ""}.`;
-  } else text += `The contribution to the gradient of ${names[target]} has shape (${show(result.share) || "one number"}).`;
+  } else
+    text += `The contribution to the gradient of ${names[target]} has shape (${show(result.share) || "one number"}).`;
   return text + (step === total() ? " The gradient is complete." : "");
 }
 
@@ -132,7 +193,16 @@ function setMode(wanted) {
   mode = scalar && graph.steps.length ? wanted : "watch";
   document.querySelector(`input[name=mode][value=${mode}]`).checked = true;
   for (const input of document.querySelectorAll("input[name=mode]")) input.disabled = !scalar || !graph.steps.length;
-  quiz = mode === "watch" ? null : { list: mode === "solve" ? Answers.gradients(graph) : Answers.contributions(graph), at: 0, right: 0, tries: 0, help: 0 };
+  quiz =
+    mode === "watch"
+      ? null
+      : {
+          list: mode === "solve" ? Answers.gradients(graph) : Answers.contributions(graph),
+          at: 0,
+          right: 0,
+          tries: 0,
+          help: 0,
+        };
   $("feedback").hidden = true;
   if (quiz) {
     pause();
@@ -150,30 +220,44 @@ const farthest = () => (quiz ? pending() : total());
 const question = () => (quiz && step === pending() && quiz.at < quiz.list.length ? quiz.list[quiz.at] : null);
 
 function questionText() {
-  const asked = question(), target = graph.steps[asked.steps[0]][2], number = `Question ${quiz.at + 1} of ${quiz.list.length}: `;
+  const asked = question(),
+    target = graph.steps[asked.steps[0]][2],
+    number = `Question ${quiz.at + 1} of ${quiz.list.length}: `;
   if (mode === "solve") return `${number}what is ${title(target)}?${help(asked)}`;
-  if (asked.total) return `${number}the contributions of all ${asked.steps.length} paths to ${names[target]} are known. What is their sum?${help(asked)}`;
+  if (asked.total)
+    return `${number}the contributions of all ${asked.steps.length} paths to ${names[target]} are known. What is their sum?${help(asked)}`;
   return `${number}what does the edge from ${names[graph.steps[asked.steps[0]][0]]} to ${names[target]} contribute?${help(asked)}`;
 }
 
 // As much help as the current question has: 0 none, 1 the rule, 2 the values.
 function help({ steps, total: whole }) {
   if (!quiz.help) return "";
-  if (whole && steps.length > 1) return ` ${quiz.help > 1 ? `Add ${steps.map(j => show(pass.steps[j].share)).join(" + ")}.` : "Add the contributions of all paths."}`;
-  const [user, position] = graph.steps[steps[0]], { up, local: factor } = pass.steps[steps[0]], rule = writer.rule(user, position);
+  if (whole && steps.length > 1)
+    return ` ${quiz.help > 1 ? `Add ${steps.map(j => show(pass.steps[j].share)).join(" + ")}.` : "Add the contributions of all paths."}`;
+  const [user, position] = graph.steps[steps[0]],
+    { up, local: factor } = pass.steps[steps[0]],
+    rule = writer.rule(user, position);
   const text = ` ${names[user]} = ${plain(writer.made(user))}, so ${local(steps[0])} = ${rule ? plain(rule) : show(factor)}`;
-  return (quiz.help > 1 ? `${text} = ${show(factor)}; multiply it by ${title(user)} = ${show(up)}.` : `${text}; multiply it by ${title(user)}.`).replaceAll(" * ", " · ");
+  return (
+    quiz.help > 1
+      ? `${text} = ${show(factor)}; multiply it by ${title(user)} = ${show(up)}.`
+      : `${text}; multiply it by ${title(user)}.`
+  ).replaceAll(" * ", " · ");
 }
 
 function paintQuestion() {
   const asked = question();
   $("question").hidden = !quiz;
+  $("descent").hidden = Boolean(why || quiz);
   if (!quiz) return;
   for (const id of ["answer", "hint", "reveal"]) $(id).disabled = !asked;
   const first = asked && asked.steps[0];
-  $("asked").textContent = !asked ? "" : asked.total ? `${title(graph.steps[first][2])} =` : `${title(graph.steps[first][0])} × ${local(first)} =`;
-  const answered = quiz.at + (quiz.at < quiz.list.length ? 0 : 0);
-  $("score").textContent = `${quiz.right} of ${answered} at the first attempt`;
+  $("asked").textContent = !asked
+    ? ""
+    : asked.total
+      ? `${title(graph.steps[first][2])} =`
+      : `${title(graph.steps[first][0])} × ${local(first)} =`;
+  $("score").textContent = `${quiz.right} of ${quiz.at} at the first attempt`;
 }
 
 function feedback(text, right) {
@@ -183,9 +267,13 @@ function feedback(text, right) {
 }
 
 function answer() {
-  const asked = question(), text = $("answer").value.trim().replace("−", "-").replace(",", ".");
+  const asked = question(),
+    text = $("answer").value.trim().replace("−", "-").replace(",", ".");
   if (!asked) return;
-  if (text === "" || !Number.isFinite(Number(text))) { feedback("Enter a number, such as -0.25.", false); return; }
+  if (text === "" || !Number.isFinite(Number(text))) {
+    feedback("Enter a number, such as -0.25.", false);
+    return;
+  }
   const [key, operation] = Answers.diagnose(graph, pass, asked, Number(text));
   if (key !== "right") {
     quiz.tries++;
@@ -204,12 +292,20 @@ function advance() {
   quiz.help = mode === "predict" ? Math.max(0, 2 - quiz.at) : 0;
   $("answer").value = "";
   go(pending());
-  if (!question()) feedback(`${$("feedback").textContent} Finished: ${quiz.right} of ${quiz.list.length} at the first attempt.`, true);
+  if (!question())
+    feedback(`${$("feedback").textContent} Finished: ${quiz.right} of ${quiz.list.length} at the first attempt.`, true);
   else $("answer").focus({ preventScroll: true });
 }
 
-$("question").addEventListener("submit", event => { event.preventDefault(); answer(); });
-$("hint").addEventListener("click", () => { quiz.help = Math.min(2, quiz.help + 1); quiz.tries++; paint(); });
+$("question").addEventListener("submit", event => {
+  event.preventDefault();
+  answer();
+});
+$("hint").addEventListener("click", () => {
+  quiz.help = Math.min(2, quiz.help + 1);
+  quiz.tries++;
+  paint();
+});
 $("reveal").addEventListener("click", () => {
   quiz.tries++;
   feedback(`${$("asked").textContent} ${show(Answers.expected(question(), pass.steps))}`, false);
@@ -236,16 +332,29 @@ function setRole(k, role) {
 }
 
 function descend(times) {
-  const rate = Number($("rate").value), moved = graph.leaves.filter(k => roles[k] === "parameter" && graph.differentiable[k]);
-  if ($("rate").value === "" || !Number.isFinite(rate) || rate <= 0) { setText($("loss"), "Enter a positive learning rate."); $("rate").focus(); return; }
-  if (!moved.length) { setText($("loss"), "All leaves are locked: unlock a parameter."); return; }
+  const rate = Number($("rate").value),
+    moved = graph.leaves.filter(k => roles[k] === "parameter" && graph.differentiable[k]);
+  if ($("rate").value === "" || !Number.isFinite(rate) || rate <= 0) {
+    setText($("loss"), "Enter a positive learning rate.");
+    $("rate").focus();
+    return;
+  }
+  if (!moved.length) {
+    setText($("loss"), "All leaves are locked: unlock a parameter.");
+    return;
+  }
   if (!past.length) past = [values[graph.root]];
   for (let i = 0; i < times && Number.isFinite(values[graph.root]); i++) {
-    moved.forEach(k => { values[k] -= rate * (pass.gradients[k] || 0); });
+    moved.forEach(k => {
+      values[k] -= rate * (pass.gradients[k] || 0);
+    });
     recompute();
     past.push(values[graph.root]);
   }
-  if (quiz) { setMode(mode); return; }
+  if (quiz) {
+    setMode(mode);
+    return;
+  }
   step = total();
   paint();
 }
@@ -260,9 +369,16 @@ function reset() {
 
 function paintLoss() {
   if (why) return;
-  const rootName = names[graph.root], moved = past.length > 1 ? ` after ${past.length - 1} step${past.length > 2 ? "s" : ""} downhill, from ${show(past[0])}` : "";
+  const rootName = names[graph.root],
+    moved =
+      past.length > 1
+        ? ` after ${past.length - 1} step${past.length > 2 ? "s" : ""} downhill, from ${show(past[0])}`
+        : "";
   const diverged = Number.isFinite(values[graph.root]) || past.length < 2 ? "" : "; the learning rate is too large";
-  setText($("loss"), step >= forward.length || past.length ? `${rootName} = ${show(values[graph.root])}${moved}${diverged}` : "");
+  setText(
+    $("loss"),
+    step >= forward.length || past.length ? `${rootName} = ${show(values[graph.root])}${moved}${diverged}` : "",
+  );
   const positive = past.length > 1 && past[0] > 0;
   $("log").disabled = !positive;
   $("curve").hidden = past.length < 2;
@@ -273,7 +389,10 @@ function paintLoss() {
 function go(to) {
   step = Math.max(0, Math.min(farthest(), to));
   if (step === total()) pause();
-  const at = done(), F = forward.length, asked = question(), edge = asked ? asked.steps[asked.steps.length - 1] : at - 1;
+  const at = done(),
+    F = forward.length,
+    asked = question(),
+    edge = asked ? asked.steps[asked.steps.length - 1] : at - 1;
   if (step > 0 && step <= F) chosen = forward[step - 1];
   else if (asked || at > 0) chosen = graph.steps[edge][2];
   else if (step) chosen = graph.root;
@@ -283,7 +402,9 @@ function go(to) {
     for (const box of boxes.reverse()) view.reveal(box);
   }
 }
-function announce(text) { $("say").textContent = text; }
+function announce(text) {
+  $("say").textContent = text;
+}
 function pause() {
   clearInterval(timer);
   timer = null;
@@ -291,18 +412,42 @@ function pause() {
   $("play").setAttribute("aria-pressed", "false");
 }
 function toggle() {
-  if (timer) { pause(); return; }
+  if (timer) {
+    pause();
+    return;
+  }
   if (step === total()) step = 0;
   $("play").textContent = "Pause";
   $("play").setAttribute("aria-pressed", "true");
   timer = setInterval(() => go(step + 1), INTERVAL / Number($("speed").value));
   go(step + 1);
 }
-const act = { first: () => go(0), back: () => go(step - 1), next: () => go(step + 1), last: () => go(farthest()), play: toggle };
-for (const id in act) $(id).addEventListener("click", () => { if (id !== "play") pause(); act[id](); });
-$("slider").addEventListener("input", () => { pause(); go(Number($("slider").value)); });
-$("speed").addEventListener("change", () => { if (timer) { pause(); toggle(); } });
-for (const input of document.querySelectorAll("input[name=mode]")) input.addEventListener("change", () => setMode(input.value));
+addEventListener("beforeprint", () => view.whole());
+addEventListener("afterprint", () => view.fit());
+const act = {
+  first: () => go(0),
+  back: () => go(step - 1),
+  next: () => go(step + 1),
+  last: () => go(farthest()),
+  play: toggle,
+};
+for (const id in act)
+  $(id).addEventListener("click", () => {
+    if (id !== "play") pause();
+    act[id]();
+  });
+$("slider").addEventListener("input", () => {
+  pause();
+  go(Number($("slider").value));
+});
+$("speed").addEventListener("change", () => {
+  if (timer) {
+    pause();
+    toggle();
+  }
+});
+for (const input of document.querySelectorAll("input[name=mode]"))
+  input.addEventListener("change", () => setMode(input.value));
 $("descend").addEventListener("click", () => descend(1));
 $("descend10").addEventListener("click", () => descend(10));
 $("reset").addEventListener("click", reset);
@@ -342,7 +487,10 @@ function showFormula(text, given, fixed = {}) {
 const current = () => (why ? {} : Object.fromEntries(graph.leaves.map(k => [names[k], values[k]])));
 const currentRoles = () => Object.fromEntries(graph.leaves.map(k => [names[k], roles[k]]));
 
-$("formula-form").addEventListener("submit", event => { event.preventDefault(); showFormula($("formula").value, current(), currentRoles()); });
+$("formula-form").addEventListener("submit", event => {
+  event.preventDefault();
+  showFormula($("formula").value, current(), currentRoles());
+});
 EXAMPLES.forEach(([text], i) => $("examples").append(el("option", { value: i }, text)));
 $("examples").addEventListener("change", () => {
   const example = EXAMPLES[$("examples").value];
@@ -352,7 +500,8 @@ $("examples").addEventListener("change", () => {
 
 // A link contains the formula, the values, the roles, the mode and the step.
 function link() {
-  const text = $("formula").value, parts = new URLSearchParams(text ? { formula: text } : {});
+  const text = $("formula").value,
+    parts = new URLSearchParams(text ? { formula: text } : {});
   for (const k of why ? [] : graph.leaves) parts.append("value", `${names[k]}=${values[k]}`);
   for (const k of graph.leaves) if (roles[k] !== "parameter") parts.append("role", `${names[k]}=${roles[k]}`);
   parts.set("mode", mode);
@@ -360,20 +509,42 @@ function link() {
   return `${location.href.split("#")[0]}#${parts}`;
 }
 function followLink() {
-  const parts = new URLSearchParams(location.hash.slice(1)), pairs = key => Object.fromEntries(parts.getAll(key).map(text => { const at = text.lastIndexOf("="); return [text.slice(0, at), text.slice(at + 1)]; }));
-  const given = Object.fromEntries(Object.entries(pairs("value")).map(([name, x]) => [name, Number(x)]).filter(([, x]) => Number.isFinite(x)));
-  const wanted = Object.fromEntries(Object.entries(pairs("role")).filter(([, role]) => ["input", "target", "constant", "parameter"].includes(role)));
-  if (parts.get("formula")) { if (!showFormula(parts.get("formula"), given, wanted)) return; }
-  else if (!why) {
-    graph.leaves.forEach(k => { if (names[k] in given) values[k] = given[names[k]]; if (names[k] in wanted) roles[k] = wanted[names[k]]; });
+  const parts = new URLSearchParams(location.hash.slice(1)),
+    pairs = key =>
+      Object.fromEntries(
+        parts.getAll(key).map(text => {
+          const at = text.lastIndexOf("=");
+          return [text.slice(0, at), text.slice(at + 1)];
+        }),
+      );
+  const given = Object.fromEntries(
+    Object.entries(pairs("value"))
+      .map(([name, x]) => [name, Number(x)])
+      .filter(([, x]) => Number.isFinite(x)),
+  );
+  const wanted = Object.fromEntries(
+    Object.entries(pairs("role")).filter(([, role]) => ["input", "target", "constant", "parameter"].includes(role)),
+  );
+  if (parts.get("formula")) {
+    if (!showFormula(parts.get("formula"), given, wanted)) return;
+  } else if (!why) {
+    graph.leaves.forEach(k => {
+      if (names[k] in given) values[k] = given[names[k]];
+      if (names[k] in wanted) roles[k] = wanted[names[k]];
+    });
     recompute();
   }
   if (["watch", "predict", "solve"].includes(parts.get("mode"))) setMode(parts.get("mode"));
   if (!quiz) go(Number(parts.get("step")) || 0);
 }
 $("share").addEventListener("click", async () => {
-  const text = link(), box = $("link");
-  try { history.replaceState(null, "", text); } catch { /* a frame without an address of its own */ }
+  const text = link(),
+    box = $("link");
+  try {
+    history.replaceState(null, "", text);
+  } catch {
+    /* a frame without an address of its own */
+  }
   box.hidden = false;
   box.value = text;
   box.select();
@@ -381,10 +552,16 @@ $("share").addEventListener("click", async () => {
     if (window !== window.top) throw new Error("a frame may not write to the clipboard");
     await navigator.clipboard.writeText(text);
     $("shared").textContent = "The link is copied.";
-  } catch { $("shared").textContent = "Copy the link from the box."; }
+  } catch {
+    $("shared").textContent = "Copy the link from the box.";
+  }
 });
 
-load(D.steps ? new Engine.Recording(D) : new Engine.Graph(D.nodes.map(Engine.unpacked)), { groups: D.groups, reason: D.why, recordedTitle: D.title });
+load(D.steps ? new Engine.Recording(D) : new Engine.Graph(D.nodes.map(Engine.unpacked)), {
+  groups: D.groups,
+  reason: D.why,
+  recordedTitle: D.title,
+});
 $("formula").value = Terms.typed(graph, names) || "";
 if (location.hash.length > 1) followLink();
 addEventListener("hashchange", followLink);

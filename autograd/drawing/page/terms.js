@@ -2,9 +2,21 @@
 const Terms = (() => {
   const { WORDS, f, isNode, number, operations } = Engine;
   const BINDS = { "=": 0, "+": 10, "-": 10, "*": 20, "/": 20, "@": 20, times: 20, odot: 20, "**": 30 };
-  const SIGNS = { "*": "·", times: "×", odot: "⊙", "-": "−", "@": "\u2062", "==": "=", "!=": "≠", ">=": "≥", "<=": "≤" };
-  const INFIX = new Set(["+", "-", "*", "/", "**"]), COMPARISONS = new Set(["==", "!=", ">", ">=", "<", "<="]);
-  const MINUS = 15, ATOM = 99;
+  const SIGNS = {
+    "*": "·",
+    times: "×",
+    odot: "⊙",
+    "-": "−",
+    "@": "\u2062",
+    "==": "=",
+    "!=": "≠",
+    ">=": "≥",
+    "<=": "≤",
+  };
+  const INFIX = new Set(["+", "-", "*", "/", "**"]),
+    COMPARISONS = new Set(["==", "!=", ">", ">=", "<", "<="]);
+  const MINUS = 15,
+    ATOM = 99;
 
   // ------------------------------------------------------------------------------------------------ numbers
   // A number with four significant digits, or the shape of an array.
@@ -15,22 +27,31 @@ const Terms = (() => {
     x = number(x);
     if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "∞" : "−∞";
     let text = String(Number(x.toPrecision(4)));
-    if (/e/.test(text) || (x !== 0 && Math.abs(x) < 1e-4)) text = x.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e");
+    if (/e/.test(text) || (x !== 0 && Math.abs(x) < 1e-4))
+      text = x
+        .toExponential(3)
+        .replace(/\.?0+e/, "e")
+        .replace("e+", "e");
     return text.replace(/-/g, "−");
   }
   const isScientific = x => /e/.test(show(x));
 
   // ------------------------------------------------------------------------------------------- building terms
-  const name = text => ["name", text], value = x => ["number", x];
+  const name = text => ["name", text],
+    value = x => ["number", x];
   const isNumber = (t, x) => typeof t === "number" && (x === undefined || t === x);
 
   // A program with its constants folded: [operation, operands, options], a number, or ["name", text].
   function folded(program, given) {
     if (typeof program === "string") return program in given ? given[program] : number(program);
     if (!Array.isArray(program)) return program;
-    const [op, , params] = program, args = program[1].map(part => folded(part, given)), options = params.map(part => folded(part, given));
-    const [x, y] = args, one = { add: 0, multiply: 1 }[op];
-    if (args.every(part => isNumber(part)) && options.every(part => isNumber(part))) return number(f[op](...args, ...options));
+    const [op, , params] = program,
+      args = program[1].map(part => folded(part, given)),
+      options = params.map(part => folded(part, given));
+    const [x, y] = args,
+      one = { add: 0, multiply: 1 }[op];
+    if (args.every(part => isNumber(part)) && options.every(part => isNumber(part)))
+      return number(f[op](...args, ...options));
     if (op === "where" && isNumber(x)) return x ? y : args[2];
     if (op === "logical_and" && (isNumber(x, 0) || isNumber(y, 0))) return 0;
     if (op === "logical_or" && (isNumber(x, 0) || isNumber(y, 0))) return isNumber(x, 0) ? y : x;
@@ -43,16 +64,23 @@ const Terms = (() => {
     if (isNumber(program)) return value(program);
     if (program[0] === "name" || program[0] === "number") return program;
     const [op, args, options] = program;
-    return operation(op, args.map(written), options.map(x => (isNumber(x) ? x : NaN)));
+    return operation(
+      op,
+      args.map(written),
+      options.map(x => (isNumber(x) ? x : NaN)),
+    );
   }
 
   // One operation on operands that are terms.
   function operation(op, terms, params = []) {
     const { symbol, call, options } = operations[op];
-    if (terms.length === 2 && (INFIX.has(symbol) || COMPARISONS.has(symbol)) && op !== "product_if_taken") return [symbol, ...terms];
+    if (terms.length === 2 && (INFIX.has(symbol) || COMPARISONS.has(symbol)) && op !== "product_if_taken")
+      return [symbol, ...terms];
     if (symbol === "neg") return ["neg", terms[0]];
     const defaults = Object.entries(options);
-    const shown = params.flatMap((x, i) => (number(x) === number(defaults[i][1]) ? [] : [["raw", `${defaults[i][0]}=${show(x)}`]]));
+    const shown = params.flatMap((x, i) =>
+      number(x) === number(defaults[i][1]) ? [] : [["raw", `${defaults[i][0]}=${show(x)}`]],
+    );
     return ["call", call, ...terms, ...shown];
   }
 
@@ -72,16 +100,29 @@ const Terms = (() => {
     made(k) {
       const node = this.graph.nodes[k];
       if (!node.op) return null;
-      return node.term || operation(node.op, node.args.map((_, i) => this.operand(k, i)), node.params);
+      return (
+        node.term ||
+        operation(
+          node.op,
+          node.args.map((_, i) => this.operand(k, i)),
+          node.params,
+        )
+      );
     }
 
     // The local derivative of an edge.
     rule(k, position, recorded) {
       if (recorded) return recorded.rule || null;
-      const { op, args } = this.graph.nodes[k], params = this.graph.parameters(k), { options, rules } = operations[op];
+      const { op, args } = this.graph.nodes[k],
+        params = this.graph.parameters(k),
+        { options, rules } = operations[op];
       const given = { y: name(this.names[k]), g: 1 };
-      args.forEach((operand, i) => { given["x" + i] = isNode(operand) ? name(this.names[operand[0]]) : number(operand); });
-      Object.keys(options).forEach((key, i) => { given[key] = params[i]; });
+      args.forEach((operand, i) => {
+        given["x" + i] = isNode(operand) ? name(this.names[operand[0]]) : number(operand);
+      });
+      Object.keys(options).forEach((key, i) => {
+        given[key] = params[i];
+      });
       return rules[position] === null ? null : written(folded(rules[position].program, given));
     }
 
@@ -101,9 +142,11 @@ const Terms = (() => {
 
   // ------------------------------------------------------------------------------------------------ brackets
   const negative = t => t[0] === "neg" || (t[0] === "number" && (number(t[1]) < 0 || Object.is(number(t[1]), -0)));
-  const binds = t => (negative(t) ? MINUS : t[0] === "number" && isScientific(t[1]) ? BINDS.times : t[0] in BINDS ? BINDS[t[0]] : ATOM);
+  const binds = t =>
+    negative(t) ? MINUS : t[0] === "number" && isScientific(t[1]) ? BINDS.times : t[0] in BINDS ? BINDS[t[0]] : ATOM;
   function bracketed(sign, t, place) {
-    const inner = binds(t), outer = BINDS[sign];
+    const inner = binds(t),
+      outer = BINDS[sign];
     if (sign === "=") return false;
     if (inner === MINUS) return place > 0 || sign === "**";
     if (sign === "**") return place === 0 && inner <= outer;
@@ -118,8 +161,11 @@ const Terms = (() => {
     if (head === "name" || head === "raw") return parts[0];
     if (head === "neg") return `-${binds(parts[0]) >= 20 ? plain(parts[0]) : `(${plain(parts[0])})`}`;
     if (head === "call") return `${parts[0]}(${parts.slice(1).map(plain).join(", ")})`;
-    if (!(head in BINDS)) return parts.map(part => (Array.isArray(part) ? plain(part) : part)).join(` ${SIGNS[head] || head} `);
-    const inner = parts.map((part, i) => (bracketed(head, part, i) || (head === "/" && i && binds(part) <= 20) ? `(${plain(part)})` : plain(part)));
+    if (!(head in BINDS))
+      return parts.map(part => (Array.isArray(part) ? plain(part) : part)).join(` ${SIGNS[head] || head} `);
+    const inner = parts.map((part, i) =>
+      bracketed(head, part, i) || (head === "/" && i && binds(part) <= 20) ? `(${plain(part)})` : plain(part),
+    );
     return inner.join(head === "**" ? "**" : ` ${head} `);
   }
 
@@ -135,7 +181,11 @@ const Terms = (() => {
       if (!node.op) return names[operand[0]];
       const parts = [...node.args, ...(node.params || [])].map(visit);
       if (parts.includes(null)) return null;
-      return node.op in signs ? `(${parts.join(` ${signs[node.op]} `)})` : node.op === "negative" ? `(-${parts[0]})` : `${node.op}(${parts.join(", ")})`;
+      return node.op in signs
+        ? `(${parts.join(` ${signs[node.op]} `)})`
+        : node.op === "negative"
+          ? `(-${parts[0]})`
+          : `${node.op}(${parts.join(", ")})`;
     };
     const text = visit([graph.root]);
     if (!text || text.length > 2000 || graph.leaves.some(k => !/^[\p{L}_][\p{L}\p{N}_]*$/u.test(names[k]))) return null;
@@ -144,18 +194,29 @@ const Terms = (() => {
 
   // The same text with the fewest brackets: each pair is removed if the result parses to the same graph.
   function tidied(text, graph) {
-    const shape = nodes => JSON.stringify(nodes.map(node => [node.op || node.name || "", node.args, node.params || []]));
-    const parsed = candidate => { try { return shape(Parser.parse(candidate).map((node, k) => ({ ...node, name: node.op ? "" : node.name }))); } catch { return ""; } };
+    const shape = nodes =>
+      JSON.stringify(nodes.map(node => [node.op || node.name || "", node.args, node.params || []]));
+    const parsed = candidate => {
+      try {
+        return shape(Parser.parse(candidate).map((node, k) => ({ ...node, name: node.op ? "" : node.name })));
+      } catch {
+        return "";
+      }
+    };
     const wanted = parsed(text);
     for (let at = 0; at < text.length && graph.size < 60; at++) {
       if (text[at] !== "(" || /[\w\p{L}]/u.test(text[at - 1] || "")) continue;
-      let depth = 0, end = at;
+      let depth = 0,
+        end = at;
       for (; end < text.length; end++) {
         if (text[end] === "(") depth++;
         if (text[end] === ")" && --depth === 0) break;
       }
       const shorter = text.slice(0, at) + text.slice(at + 1, end) + text.slice(end + 1);
-      if (parsed(shorter) === wanted) { text = shorter; at--; }
+      if (parsed(shorter) === wanted) {
+        text = shorter;
+        at--;
+      }
     }
     return text;
   }
@@ -185,15 +246,19 @@ const Terms = (() => {
   function mathName(text) {
     const match = NAME.exec(text);
     if (!match) return ml("mi", text);
-    const [, letters, layer, index] = match, digits = Array.from(layer, c => LAYER[c]).join("");
-    return digits ? ml("msubsup", ml("mi", letters), ml("mn", index), ml("mrow", mark("("), ml("mn", digits), mark(")"))) : ml("msub", ml("mi", letters), ml("mn", index));
+    const [, letters, layer, index] = match,
+      digits = Array.from(layer, c => LAYER[c]).join("");
+    return digits
+      ? ml("msubsup", ml("mi", letters), ml("mn", index), ml("mrow", mark("("), ml("mn", digits), mark(")")))
+      : ml("msub", ml("mi", letters), ml("mn", index));
   }
   function mathNumber(x) {
     const [digits, power] = show(x).split("e");
     if (power === undefined) return ml("mn", digits);
     return ml("mrow", ml("mn", digits), ml("mo", "×"), ml("msup", ml("mn", "10"), ml("mn", power)));
   }
-  const rows = (table, cell) => fence(ml("mtable", ...table.map(row => ml("mtr", ...row.map(x => ml("mtd", ml("mn", cell(x))))))), "[", "]");
+  const rows = (table, cell) =>
+    fence(ml("mtable", ...table.map(row => ml("mtr", ...row.map(x => ml("mtd", ml("mn", cell(x))))))), "[", "]");
 
   // A term in MathML, as `autograd.explaining.typeset` writes it; names are text, never markup.
   function maths(t) {

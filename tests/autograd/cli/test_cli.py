@@ -98,6 +98,24 @@ def test_play_writes_a_page(run, tmp_path):
     assert json.loads(out)["bytes"] == file.stat().st_size < 150_000
 
 
+def test_play_fixes_inputs_and_opens_the_page(run, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    file = tmp_path / "page.html"
+    code, _, _ = run("play", "(w*x - t)**2", "w=1", "x=2", "t=3", "--fixed", "x, t", "--open", "-o", str(file))
+    assert code == 0
+    assert opened == [file.as_uri()]
+    assert file.read_text(encoding="utf-8").count('"fixed":1') == 2
+    code, _, err = run("play", "w*x", "w=1", "x=2", "--fixed", "t", "-o", str(file))
+    assert code == 2
+    assert "--fixed t: the formula does not have this variable; there are w, x" in err
+
+
+def test_option_of_an_operation_may_be_an_integer(run):
+    code, out, _ = run("grad", "round(a, 1) * b", "a=0.26", "b=2")
+    assert (code, out.split("\n")[0].strip()) == (0, "f = 0.6")
+
+
 def test_check_prints_each_comparison(run):
     code, out, _ = run("check", *NEURON)
     assert code == 0

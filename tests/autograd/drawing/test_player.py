@@ -518,6 +518,7 @@ def test_predict_hides_the_answer_diagnoses_mistakes_and_counts(opened):
     assert "Correct" in page.inner_text("#feedback")
     assert "Question 2 of 3" in say(page)
     assert page.inner_text("#asked") == "df/dv1 × ∂v1/∂a ="
+    assert "−15" not in page.inner_text("main")
     for wrong, message in (
         ("15", "sign"),
         ("-3", "local derivative alone"),
