@@ -20,7 +20,6 @@ from autograd import no_grad
 from nn import checkpoint
 from nn.data.cells import read_cells
 from nn.data.columns import Column, embedded_levels, encode, matched
-from nn.data.notation import MISSING
 from nn.files import write_text
 from nn.functional import softmax
 from nn.layers.tabular import table_network
@@ -137,10 +136,8 @@ def predict(args: argparse.Namespace, out: Print) -> int:
             f"the model in {args.run} cannot predict, since {run.result['stopped']}; train again with a lower --lr"
         )
     expected = [column.name for column in run.columns] if run.settings["header"] else []
-    table = read_cells(
-        args.table, args.delimiter, args.header, encoding=args.encoding, expected=expected,
-        missing=run.settings.get("missing", MISSING),
-    )  # fmt: skip
+    missing = run.settings["missing"]
+    table = read_cells(args.table, args.delimiter, args.header, expected, encoding=args.encoding, missing=missing)
     values = run.outputs(run.inputs(encode(table, run.columns)))
     for remark in filter(None, (column.remark(cells) for column, cells in matched(table, run.columns))):
         sys.stderr.write(f"{remark}\n")

@@ -11,20 +11,14 @@ from typing import Any, NoReturn
 
 import optim
 from nn.data.columns import KINDS
-from nn.data.notation import parse_number
+from nn.data.notation import MISSING, parse_number
 from nn.layers import activation
+from nn.training.solvers import SOLVERS
 from nn.typing import Optimizer
 from nn.validation import checked_integer
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "arguments", "scheduled", "train_parser"]
+__all__ = ["SCHEDULES", "arguments", "scheduled", "train_parser"]
 
-NOT_ALONE = ("Optimizer", "LBFGS", "SAM", "Lookahead", "AveragedModel", "Muon")  # Muon: matrices only
-OPTIMIZERS: dict[str, Any] = {
-    name.lower(): getattr(optim, name)
-    for name in optim.__all__
-    if name[0].isupper() and name not in NOT_ALONE and isinstance(getattr(optim, name), type)
-}
-LARGE_RATE = ("sgd", "momentum", "adagrad")  # do not normalise the size of a step
 SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
 NO_ACTIVATION = ("GLU", "Threshold")  # halves the number of features; needs arguments
 ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACTIVATION]
@@ -51,11 +45,6 @@ def scheduled(name: str, optimizer: Optimizer | optim.lr_scheduler.Rates, epochs
         "plateau": lambda: {"epoch": s.ReduceLROnPlateau(optimizer, patience=max(epochs // 20, 2))},
     }
     return makers[name]()
-
-
-def default_rate(optimizer: str) -> float:
-    """Return a learning rate that suits small standardised tables."""
-    return 0.05 if optimizer in LARGE_RATE else 1.0 if optimizer in ("adadelta", "prodigy") else 0.005
 
 
 def integer(low: int) -> Callable[[str], int]:
@@ -170,8 +159,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--kinds", type=kinds, default={}, metavar="JSON",
         help='the kind of some columns, as in \'{"zip": "words", "day": "%%d/%%m/%%Y"}\', or a file of that: '
         + ", ".join(KINDS))  # fmt: skip
-    add("--missing", type=lambda text: text.split(","), metavar="WORD,WORD", help="words for a missing value besides "
-        "the empty cell, '' for none; default: NA, NULL, NaN, None, ? and others")  # fmt: skip
+    add("--missing", type=lambda text: text.split(","), default=[*MISSING], metavar="WORD,WORD",
+        help="words for a missing value besides the empty cell")  # fmt: skip
     add("--columns", action="store_true", help="print how each column is understood, and do not train")
     _reading(parser)
     add("--hidden", type=widths, default="32,32", metavar="N,N", help="widths of hidden layers; empty: a linear model")
@@ -179,7 +168,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
     lower: dict[str, Any] = {"type": str.lower, "metavar": "NAME"}
     add("--activation", choices=ACTIVATIONS, default="relu", help="activation function, " + function, **lower)
-    add("--optimizer", choices=sorted(OPTIMIZERS), default="adam", help="update rule, " + rule, **lower)
+    add("--optimizer", choices=sorted(SOLVERS), default="adam", help="update rule, " + rule, **lower)
     add("--lr", type=real(), help="learning rate; default: depends on the optimizer")
     add("--schedule", choices=SCHEDULES, default="cosine", help="schedule of the learning rate")
     add("--epochs", type=integer(1), default=100, help="passes over the training rows")

@@ -15,7 +15,6 @@ from nn import metrics
 from nn.data import Standardizer, train_test_split
 from nn.data.cells import Cells, Contents, read_cells
 from nn.data.columns import Column, embedded_levels, encode, encode_target, infer_columns
-from nn.data.notation import MISSING
 from nn.files import write_text
 from nn.loss import CrossEntropyLoss, MSELoss
 from nn.show.plotting import confusion_figure, history_figure, saved, scatter_figure, svg
@@ -23,10 +22,11 @@ from nn.training import EarlyStopping, History, fit
 from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
 from nn.training.monitor.html_report import document, facts, monitored, table
+from nn.training.solvers import default_rate, solver
 from nn.typing import Array, Figure, Print, Settings
 
 from .folder import Trained, as_json, built, diverged
-from .options import OPTIMIZERS, default_rate, scheduled
+from .options import scheduled
 from .resuming import Recipe, locked
 
 __all__ = ["train"]
@@ -51,7 +51,7 @@ class Run:
     def read(self) -> None:
         """Read the table, split its rows, encode its columns by the training rows, and report how."""
         args = self.args
-        table = self._cells(args.table)
+        table = read_cells(args.table, args.delimiter, args.header, encoding=args.encoding, missing=args.missing)
         position, cells = self._read_target(table)
         if position is not None and position in map(table.position, args.drop):
             raise ValueError(f"{self.name!r} cannot be both the target and dropped")
@@ -77,11 +77,6 @@ class Run:
         self.lines = [str(column) for i, column in enumerate(every) if i != position]
         self._report(table, len(contents) - len(present))
 
-    def _cells(self, path: str) -> Cells:
-        a = self.args
-        missing = MISSING if a.missing is None else a.missing
-        return read_cells(path, a.delimiter, a.header, encoding=a.encoding, missing=missing)
-
     def _read_target(self, table: Cells) -> tuple[int | None, Cells]:
         """Return the position of the target and its table, or None and the table in a file of its own."""
         given = self.args.target
@@ -98,15 +93,15 @@ class Run:
         return None, other
 
     def _report(self, table: Cells, without: int) -> None:
-        encoding = "" if table.encoding == "utf-8" else f" ({table.encoding})"
         kind = "regression" if self.classes is None else f"classification, {len(self.classes)} classes"
         left_out = f"; {without} row{'s' * (without > 1)} without it left out" if without else ""
-        features = self.X.shape[1]
-        self.log(f"{table.path}{encoding}: {len(self.y)} rows, {len(self.columns)} columns, {features} features")
+        size = f"{len(self.y)} rows, {len(self.columns)} columns, {self.X.shape[1]} features"
+        self.log(f"{table.path}: {size}" + (f", {table.encoding}" if table.encoding != "utf-8" else ""))
         self.log(f"target: {self.name!r} ({kind}){left_out}")
         shown = self.lines if self.args.columns else self.lines[:MAX_LINES]
-        more = len(self.lines) - len(shown)
-        self.log("\n".join([*shown, *([f"... and {more} more columns, shown by --columns"] if more else [])]))
+        if more := len(self.lines) - len(shown):
+            shown.append(f"... and {more} more columns, shown by --columns")
+        self.log("\n".join(shown))
 
     def _split(self) -> dict[str, Array]:
         """Return the rows for training, validation and test."""
@@ -151,17 +146,19 @@ class Run:
         self.prepare()
         args, model = self.args, self.trained.model
         self.loss: MSELoss | CrossEntropyLoss = MSELoss() if self.classes is None else CrossEntropyLoss()
-        steps = -(-len(self.parts["train"][0]) // args.batch_size)
+        rows = len(self.parts["train"][0])
+        size = rows if args.optimizer == "lbfgs" else args.batch_size  # its line search needs the same rows
+        steps = -(-rows // size)
         recipe = Recipe(self.settings, [self.X, self.y, *self.rows.values()], steps)
         if args.resume:
             recipe.compare(args.out / "checkpoint.npz", args.lr)
-        optimizer = OPTIMIZERS[args.optimizer](model.parameters(), lr=self.settings["lr"])
+        optimizer = solver(args.optimizer, model, self.settings["lr"])
         self.monitor: Monitor = Monitor(model, optimizer)
         self.log("\n".join([f"{model!r}", *recipe.notes]))
         history = fit(
             model, self.loss, optimizer, self.parts["train"], validation=self.parts["check"], epochs=args.epochs,
             scheduler=scheduled(args.schedule, optimizer, args.epochs, steps), callbacks=[recipe, self.monitor],
-            metrics="r2" if self.classes is None else "accuracy", batch_size=args.batch_size, rng=args.seed,
+            metrics="r2" if self.classes is None else "accuracy", batch_size=size, rng=args.seed,
             clip_grad_norm=args.clip, l2=args.l2,
             early_stopping=EarlyStopping(args.epochs if args.patience is None else args.patience),
             checkpoint=args.out / "checkpoint.npz", resume=args.resume, log=args.out / "log.jsonl",

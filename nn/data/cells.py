@@ -79,10 +79,10 @@ def read_cells(
     path: str,
     delimiter: str | None = None,
     header: bool | None = None,
+    expected: Collection[str] = (),
     *,
     encoding: str | None = None,
     missing: Iterable[str] = MISSING,
-    expected: Collection[str] = (),
 ) -> Cells:
     """Read a table of unknown structure as text.
 
@@ -94,12 +94,12 @@ def read_cells(
         The character between cells; by default that of ``, ; tab |`` and space which makes rows of equal length.
     header : bool, optional
         Whether the first line names the columns; by default detected by comparing it with the other lines.
+    expected : collection of str
+        A first line that contains these names is a header.
     encoding : str, optional
         The text encoding; by default UTF-8, UTF-16 or Windows-1252.
     missing : sequence of str
         Cells that stand for a missing value, in upper or lower case; the empty cell always does.
-    expected : collection of str
-        A first line that contains these names is a header.
 
     Returns
     -------

@@ -6,6 +6,7 @@ alone, and `encode` returns the features.  The command line and the estimators s
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 from nn.typing import Array, State
 
 from .cells import Cells, Contents
-from .notation import BOOLEANS, class_indices, date_format, date_parser, number_parser
+from .notation import BOOLEAN_PAIRS, BOOLEANS, class_indices, date_format, date_parser, number_parser
 
 __all__ = ["KINDS", "Column", "embedded_levels", "encode", "encode_target", "infer_columns", "matched"]
 
@@ -26,7 +27,7 @@ MAX_CLASSES = 20  # integers with more distinct values are quantities
 MIN_MISSING = 5  # missing values in the training rows that justify a column of their own
 MIN_VALUES = 10  # distinct numbers in a column in which at most MAX_ODD words stand for a missing value
 MAX_ODD = 2
-IDENTIFIER = re.compile(r"(.*[\W_])?(id|uuid|guid|index|idx|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|#|\d*")
+IDENTIFIER = re.compile(r"(.*[\W_])?(id|uuid|guid|index|idx|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|#")
 PARTS: dict[str, Callable[[Array], Array]] = {  # of a date, from its days since 1970-01-01
     "days": lambda days: days,
     "month": lambda days: days.astype("M8[D]").astype("M8[M]").astype(int) % 12 + 1.0,
@@ -93,9 +94,10 @@ class Column:
         return values
 
     def _reader(self) -> Callable[[str], float | None]:
+        if self.kind == "words":
+            return dict(zip(self.levels, itertools.count(1.0))).get
         if self.kind == "boolean":
-            words = {word: value for pair in BOOLEANS for word, value in pair.items()}
-            return lambda cell: words.get(cell.lower())
+            return lambda cell: BOOLEANS.get(cell.lower())
         return date_parser(self.notation) if self.kind == "date" else number_parser(self.notation)
 
     def fit(self, cells: Contents) -> None:
@@ -117,12 +119,9 @@ class Column:
     def encode(self, cells: Contents) -> Array:
         """Return the features of a column, shape (n, features)."""
         if self.kind == "words":
-            places = {word: i for i, word in enumerate(self.levels, 1)}
-            index = np.array([places.get(cell, 0) for cell in _texts(cells)], int)
+            index = np.nan_to_num(self.parse(_texts(cells)))[:, None]
             first = 0 if self.rare else 1
-            return np.asarray(
-                index[:, None] if self.embedded else index[:, None] == np.arange(first, len(places) + 1), float
-            )
+            return index if self.embedded else (index == np.arange(first, len(self.levels) + 1)).astype(float)
         values = self.parse(cells)
         absent = np.isnan(values)
         filled = np.where(absent, self.fill, values)
@@ -131,41 +130,29 @@ class Column:
 
     def remark(self, cells: Contents) -> str:
         """Return which cells of new rows are missing or were not seen in training, "" if there are none."""
-        texts = _texts(cells)
-        if self.kind == "words":
-            known = {"", *self.levels}
-            strange = [cell for cell in texts if cell not in known]
-            treated = "treated as a rare word" if self.rare or self.embedded else "ignored"
-            missing = texts.count("") if "" not in self.levels else 0
-        else:
-            absent = np.isnan(self.parse(cells))
-            strange = [cell for cell, gone in zip(texts, absent, strict=True) if gone and cell]
-            treated, missing = f"not a {self.kind}, {self._filled()}", texts.count("")
-        found = [f"{missing} missing value{'s' * (missing > 1)}, {self._filled()}"] if missing else []
+        texts, read = _texts(cells), self._reader()
+        unknown = {cell for cell in set(texts) if cell and read(cell) is None}
+        strange = [cell for cell in texts if cell in unknown]
+        said = [self._missing(texts.count(""))] if "" in texts and "" not in self.levels else []
         if strange:
             examples = ", ".join(repr(cell[:40]) for cell in list(dict.fromkeys(strange))[:3])
-            found.append(f"{len(strange)} unknown value{'s' * (len(strange) > 1)} ({examples}), {treated}")
-        return f"column {self.name!r}: {'; '.join(found)}" if found else ""
+            said.append(f"{self._missing(len(strange), 'unknown')}: {examples}")
+        return f"column {self.name!r}: {'; '.join(said)}" if said else ""
 
-    def _filled(self) -> str:
-        if self.kind == "words":
-            return "a level of their own" if "" in self.levels else "encoded as unknown"
-        shown = "the median date" if self.kind == "date" else f"the median, {self.fill:g}"
-        return f"replaced by {shown}{' and marked by a feature' if self.flag else ''}"
+    def _missing(self, count: int, what: str = "missing") -> str:
+        words = "a level of their own" if "" in self.levels and what == "missing" else "encoded as unknown"
+        numbers = f"replaced by the median{' and marked by a feature' if self.flag else ''}"
+        return f"{count} {what} value{'s' * (count > 1)} {words if self.kind == 'words' else numbers}"
 
     def __str__(self) -> str:
-        details = {
-            "number": ["decimal comma"] if self.notation == "," else [],
-            "date": [self.notation, ", ".join(self.parts)],
-            "words": [
-                f"{len(self.levels)} levels" + (f" and {self.rare} rare ones" if self.rare else ""),
-                "embedded" if self.embedded else "one-hot",
-            ],
-        }.get(self.kind, [])
-        said = [", ".join([self.kind, *details]), *([self.note] if self.note else [])]
-        if self.missing and self.kind != "left out":
-            said.append(f"{self.missing} missing value{'s' * (self.missing > 1)}, {self._filled()}")
-        return f"column {self.name!r}: {'; '.join(said)}"
+        details = [self.kind]
+        if self.kind == "words":
+            details += [f"{len(self.levels)} levels" + (f" and {self.rare} rare ones" if self.rare else "")]
+            details += ["embedded" if self.embedded else "one-hot"]
+        if self.kind == "date" or self.notation == ",":
+            details += [self.notation if self.kind == "date" else "decimal comma", *self.parts]
+        said = [", ".join(details), self.note, self._missing(self.missing) if self.missing else ""]
+        return f"column {self.name!r}: {'; '.join(filter(None, said))}"
 
     def state_dict(self) -> State:
         """Return the column as plain data, for the checkpoint."""
@@ -259,7 +246,7 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
             if not odd or (kind is None and len(odd) <= MAX_ODD and len(present) > MIN_VALUES + MAX_ODD):
                 note = f"{', '.join(map(repr, odd))} read as missing" if odd else ""
                 return Column(name, "number", mark, note, missing + sum(cells.count(cell) for cell in odd))
-    if kind is None and any({cell.lower() for cell in present} <= set(pair) for pair in BOOLEANS):
+    if kind is None and {cell.lower() for cell in present} in BOOLEAN_PAIRS:
         return Column(name, "boolean", missing=missing)
     style = date_format(present) if kind in (None, "date") else None
     if style is not None:
@@ -271,25 +258,21 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
 
 def _useless(column: Column, cells: Contents, *, first: bool) -> str:
     """Return why a column is left out, "" if it is not: empty, constant, or different in every row."""
-    distinct = set(cells.tolist() if isinstance(cells, np.ndarray) else cells)
-    if column.missing == len(cells) or not distinct - {""}:
+    present = cells[~np.isnan(cells)].tolist() if isinstance(cells, np.ndarray) else [cell for cell in cells if cell]
+    counts, name = Counter(present), column.name
+    if not present:
         return "empty"
-    if len(distinct) == 1:
+    if len(counts) == 1 and len(present) == len(cells):
         return "the same value in every row"
-    identifier = IDENTIFIER.fullmatch(column.name) or IDENTIFIER.fullmatch(column.name.lower())
-    if column.kind == "number" and not column.missing and len(distinct) == len(cells):
-        values = column.parse(cells)
-        if (first or identifier) and len(values) >= MIN_VALUES and (np.diff(values) == 1).all():
-            return "row numbers"
-        if identifier and column.name and not column.name.isdigit() and (values % 1 == 0).all():
-            return "identifies the rows"
-    if column.kind == "words":
-        counts = Counter(cell for cell in _texts(cells) if cell)
-        if max(counts.values()) < _rarely(len(cells)):
-            return "nearly every row has another word"
-        if identifier and column.name and not column.name.isdigit() and len(counts) == len(cells):
-            return "identifies the rows"
-    return ""
+    if column.kind == "words" and max(counts.values()) < _rarely(len(cells)):
+        return "nearly every row has another word"
+    if column.kind not in ("number", "words") or len(counts) < len(cells):
+        return ""
+    identifier = bool(IDENTIFIER.fullmatch(name) or IDENTIFIER.fullmatch(name.lower()))
+    values = column.parse(cells)
+    if (first or identifier or name.isdigit()) and len(values) >= MIN_VALUES and (np.diff(values) == 1).all():
+        return "row numbers"
+    return "identifies the rows" if identifier and (column.kind == "words" or (values % 1 == 0).all()) else ""
 
 
 # ---------------------------------------------------------------------------------------------------- encoding

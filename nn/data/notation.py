@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = [
-    "BOOLEANS", "MISSING", "class_indices", "date_format", "date_parser", "number_parser", "parse_number",
-]  # fmt: skip
+__all__ = ["MISSING", "class_indices", "date_format", "date_parser", "number_parser", "parse_number"]
 
 # pandas' words for a missing value in lower case, and the question mark of the UCI repository
 MISSING = (
     "", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "?", "n/a", "na", "nan",
     "nat", "none", "null",
 )  # fmt: skip
-BOOLEANS = ({"false": 0.0, "true": 1.0}, {"no": 0.0, "yes": 1.0}, {"n": 0.0, "y": 1.0}, {"f": 0.0, "t": 1.0})
+BOOLEANS = {"false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0, "n": 0.0, "y": 1.0, "f": 0.0, "t": 1.0}
+BOOLEAN_PAIRS = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 CURRENCY = "$€£¥₹"
 DATES = (
     "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%Y",

@@ -14,8 +14,9 @@ import pytest
 
 from nn.__main__ import main
 from nn.cli.folder import load_run
-from nn.cli.options import OPTIMIZERS, SCHEDULES
+from nn.cli.options import SCHEDULES
 from nn.data.cells import read_cells
+from nn.training.solvers import SOLVERS
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "demos/data"
@@ -99,8 +100,8 @@ def test_table_with_quotes_words_and_missing_values_is_learned(capsys):
     )
     assert status == 0, err
     assert "3 classes" in out
-    assert "1 missing value, replaced by the median" in out
-    assert "1 missing value, encoded as unknown" in out
+    assert "1 missing value replaced by the median" in out
+    assert "1 missing value encoded as unknown" in out
     assert "Linear" in out
     assert "epoch 60/60" in out
     for name in ("model.npz", "checkpoint.npz", "log.jsonl", "curves.png", "report.html", "graph.svg", "test.png"):
@@ -166,7 +167,7 @@ def test_every_schedule_runs(schedule):
     assert run("train", DATA / "iris.csv", "--schedule", schedule, *QUICK) == 0
 
 
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.parametrize("optimizer", sorted(SOLVERS))
 @pytest.mark.usefixtures("no_pictures")
 def test_every_optimizer_runs(optimizer):
     assert run("train", DATA / "iris.csv", "--optimizer", optimizer, *QUICK) == 0
