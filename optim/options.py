@@ -6,7 +6,7 @@ The annotation of an option carries its allowed range, and the class body reads 
         lr: NonNegative = 1e-3
         beta: Fraction = 0.9
 
-The options of a subclass come before those of its base class. The attributes are removed from the class: an optimizer
+The options of a subclass come before those of its base class, which it can drop by ``without=(name,)``. The attributes are removed from the class: an optimizer
 keeps the values in ``param_groups``, a schedule or a wrapper as attributes of the instance.
 """
 
@@ -117,7 +117,7 @@ class Options:
     hints: ClassVar[dict[str, Any]] = {}
     __signature__: ClassVar[Any] = Signature()
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
+    def __init_subclass__(cls, without: tuple[str, ...] = (), **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         annotated = inspect.get_annotations(cls, eval_str=True)
         own = {
@@ -125,9 +125,10 @@ class Options:
             for name, hint in annotated.items()
             if name != cls.first and name[0] != "_" and get_origin(hint) is not cast(Any, ClassVar)
         }
+        inherited = {name: default for name, default in cls.options.items() if name not in without}
         defaults = {name: cls.__dict__.get(name, REQUIRED) for name in own}
-        new = {name: default for name, default in defaults.items() if name not in cls.options}
-        cls.options, cls.hints = {**new, **cls.options, **defaults}, {**cls.hints, **own}
+        new = {name: default for name, default in defaults.items() if name not in inherited}
+        cls.options, cls.hints = {**new, **inherited, **defaults}, {**cls.hints, **own}
         for name in own.keys() & cls.__dict__.keys():
             delattr(cls, name)
 

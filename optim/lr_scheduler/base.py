@@ -164,7 +164,7 @@ class LRScheduler(Options):
         """Store the optimizer and the checked options as attributes, and return `last_epoch`."""
         groups = groups_of(optimizer)
         found = self.collect(args, options)
-        last_epoch = found.pop("last_epoch")
+        last_epoch = found.pop("last_epoch", -1)
         for name, values in found.items():
             if isinstance(values, list) and get_origin(self.hints[name]) is not list and len(values) != len(groups):
                 raise ValueError(

@@ -136,8 +136,7 @@ class Combined(LRScheduler):
         self._schedulers = list(schedulers)
         self.optimizer: HasGroups = schedulers[0].optimizer
         self._steps_at_start = steps_taken(self.optimizer)
-        self.last_epoch = 0
-        self._record_rates()
+        self._record(0)
 
     def lr_at(self, t: int, i: int = 0) -> NoReturn:
         """Raise NotImplementedError: a combination has no closed form; use `optim.lr_scheduler.preview`."""
@@ -158,7 +157,26 @@ class Combined(LRScheduler):
         self._check_order()
         self._advance(metrics)
 
-    def _record_rates(self) -> None:
+    @property
+    def _starting(self) -> list[LRScheduler]:
+        """The parts that are in effect at step 0."""
+        return self._schedulers
+
+    def _begin(self) -> None:
+        for schedule in self._starting:
+            schedule._begin()
+        self._record(0)
+
+    def _restart(self) -> None:
+        first, *others = self._starting
+        first._restart()
+        for schedule in others:
+            schedule._begin()
+        self._record(0)
+
+    def _record(self, t: int) -> None:
+        """Store the number of a step whose rates have been set."""
+        self.last_epoch = t
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     @property
@@ -200,21 +218,7 @@ class ChainedScheduler(Combined):
             metrics = checked_metric(metrics)  # before any part has changed
         for schedule in self._schedulers:
             schedule._advance(metrics)
-        self.last_epoch += 1
-        self._record_rates()
-
-    def _begin(self) -> None:
-        for schedule in self._schedulers:
-            schedule._begin()
-        self.last_epoch = 0
-        self._record_rates()
-
-    def _restart(self) -> None:
-        self._schedulers[0]._restart()
-        for schedule in self._schedulers[1:]:
-            schedule._begin()
-        self.last_epoch: int = 0
-        self._record_rates()
+        self._record(self.last_epoch + 1)
 
 
 class SequentialLR(Combined):
@@ -266,15 +270,9 @@ class SequentialLR(Combined):
             group["lr"] = rate
         self._begin()
 
-    def _begin(self) -> None:
-        self._schedulers[0]._begin()
-        self.last_epoch = 0
-        self._record_rates()
-
-    def _restart(self) -> None:
-        self._schedulers[0]._restart()
-        self.last_epoch = 0
-        self._record_rates()
+    @property
+    def _starting(self) -> list[LRScheduler]:
+        return self._schedulers[:1]
 
     def _advance(self, metrics: float | None = None) -> None:
         t = self.last_epoch + 1
@@ -283,8 +281,7 @@ class SequentialLR(Combined):
             self._schedulers[turn]._restart()
         else:
             self._schedulers[turn]._advance(metrics)
-        self.last_epoch: int = t
-        self._record_rates()
+        self._record(t)
 
 
 class WarmupLR(Combined):
@@ -320,7 +317,7 @@ class WarmupLR(Combined):
             )
         super().__init__(None, [schedule])
         self._schedulers.append(Ramp(self.optimizer, self.steps))
-        self._record_rates()
+        self._record(0)
 
     def _advance(self, metrics: float | None = None) -> None:
         schedule, ramp = self._schedulers
@@ -328,17 +325,4 @@ class WarmupLR(Combined):
             ramp._advance()
         else:
             schedule._advance(metrics)
-        self.last_epoch += 1
-        self._record_rates()
-
-    def _begin(self) -> None:
-        for schedule in self._schedulers:
-            schedule._begin()
-        self.last_epoch = 0
-        self._record_rates()
-
-    def _restart(self) -> None:
-        self._schedulers[0]._restart()
-        self._schedulers[1]._begin()
-        self.last_epoch: int = 0
-        self._record_rates()
+        self._record(self.last_epoch + 1)

@@ -189,7 +189,7 @@ class CyclicLR(MomentumCycling):
 
     base_lr: PerGroup
     max_lr: PerGroup
-    step_size_up: Positive = 2000.0
+    step_size_up: Positive = 2000
     step_size_down: Positive | None = None
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
     gamma: Positive = 1.0

@@ -13,7 +13,7 @@ from .base import HasGroups, LRScheduler, PerGroup, checked_metric, initial_rate
 __all__ = ["ReduceLROnPlateau"]
 
 
-class ReduceLROnPlateau(LRScheduler):
+class ReduceLROnPlateau(LRScheduler, without=("last_epoch",)):
     """Multiply the rate by `factor` once the metric has not improved for more than `patience` steps.
 
     ::
@@ -46,7 +46,8 @@ class ReduceLROnPlateau(LRScheduler):
     Notes
     -----
     As in PyTorch, the rate is reduced after ``patience + 1`` bad steps; in Keras after `patience`. A metric of nan
-    counts as a bad step and emits a warning, unlike in PyTorch.
+    counts as a bad step and emits a warning, unlike in PyTorch. `load_state_dict` resumes it; as in PyTorch it has no
+    `last_epoch`.
 
     Examples
     --------
@@ -69,8 +70,7 @@ class ReduceLROnPlateau(LRScheduler):
     needs_metric = True
 
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
-        if self._set_options(optimizer, args, options) != -1:
-            raise ValueError("ReduceLROnPlateau has no last_epoch; use load_state_dict to resume")
+        self._set_options(optimizer, args, options)
         self.last_epoch = 0
         self.best: float = math.inf if self.mode == "min" else -math.inf
         self.num_bad_epochs: int = 0

@@ -361,6 +361,13 @@ def test_plateau_improvement_must_exceed_the_threshold(mode, threshold_mode, thr
     assert not schedule.is_better(math.nan)
 
 
+def test_plateau_has_no_last_epoch():
+    assert "last_epoch" not in inspect.signature(lr_scheduler.ReduceLROnPlateau).parameters
+    assert "last_epoch" in inspect.signature(lr_scheduler.CyclicLR).parameters
+    with pytest.raises(TypeError, match="ReduceLROnPlateau has no option 'last_epoch'"):
+        lr_scheduler.ReduceLROnPlateau(optimizer(""), last_epoch=3)
+
+
 def test_plateau_reduces_at_every_bad_step_without_patience_and_cooldown():
     opt = lr_scheduler.Rates(1.0)
     schedule = lr_scheduler.ReduceLROnPlateau(opt, factor=0.5, patience=0, eps=0.125)
