@@ -6,8 +6,9 @@ The annotation of an option carries its allowed range, and the class body reads 
         lr: NonNegative = 1e-3
         beta: Fraction = 0.9
 
-The options of a subclass come before those of its base class, which it can drop by ``without=(name,)``. The attributes are removed from the class: an optimizer
-keeps the values in ``param_groups``, a schedule or a wrapper as attributes of the instance.
+The options of a subclass come before those of its base class, of which it can drop some by ``without=(name, ...)``.
+The attributes are removed from the class: an optimizer keeps the values in ``param_groups``, a schedule or a wrapper as
+attributes of the instance.
 """
 
 from __future__ import annotations
