@@ -84,14 +84,7 @@ def stack(arrays: Sequence[Operand], axis: int = 0) -> Operand:
     return _stack(*arrays, axis=axis)
 
 
-def _part_of_stack(i: int) -> Operation:
-    def adjoint(g: Operand, y: Operand, *xs: Operand, axis: int) -> Operand:
-        return getitem(g, (slice(None),) * (axis % len(shape_of(y) or (1,))) + (i,))
-
-    return adjoint
-
-
-@linear(each=_part_of_stack, joint=True)
+@linear(each=lambda i: lambda g, y, *xs, axis: take(g, i, axis), joint=True)
 def _stack(*xs: Operand, axis: int = 0) -> Operand:
     """Join arrays of one shape along a new axis."""
     return np.stack(xs, axis)
@@ -297,11 +290,9 @@ def _as_many(axis: int | Sequence[int] | None, shift: int | Sequence[int]) -> in
     return (axis,) * len(np.atleast_1d(shift)) if isinstance(axis, (int, np.integer)) else axis
 
 
-def _without_border(g: Operand, y: Operand, x: Operand, width: tuple[tuple[int, int], ...]) -> Operand:
-    return getitem(g, tuple(slice(a, n - b) for n, (a, b) in zip(shape_tuple(y), width, strict=True)))
-
-
-@linear(_without_border)
+@linear(
+    lambda g, y, x, width: getitem(g, tuple(slice(a, a + n) for n, (a, _) in zip(shape_tuple(x), width, strict=True)))
+)
 def _pad(x: Operand, width: tuple[tuple[int, int], ...] = ()) -> Operand:
     """Return an array surrounded by zeros."""
     return np.pad(x, width)

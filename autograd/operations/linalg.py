@@ -34,19 +34,13 @@ def _as_matrices(g: Operand, x: Operand, y: Operand) -> tuple[Operand, Operand, 
 def _left(g: Operand, z: Operand, x: Operand, y: Operand) -> Operand:
     g, _, matrix = _as_matrices(g, x, y)
     share = g @ swapaxes(matrix)
-    return _drop_unit(share, -2) if len(shape_of(x) or ()) == 1 else share
+    return squeeze(share, -2) if len(shape_of(x) or ()) == 1 else share
 
 
 def _right(g: Operand, z: Operand, x: Operand, y: Operand) -> Operand:
     g, matrix, _ = _as_matrices(g, x, y)
     share = swapaxes(matrix) @ g
-    return _drop_unit(share, -1) if len(shape_of(y) or ()) == 1 else share
-
-
-def _drop_unit(x: Operand, axis: int) -> Operand:
-    shape = list(shape_of(x) or ())
-    del shape[axis]
-    return reshape(x, tuple(shape))
+    return squeeze(share, -1) if len(shape_of(y) or ()) == 1 else share
 
 
 @linear(_left, _right, symbol="@", into=np.matmul, onnx="MatMul")

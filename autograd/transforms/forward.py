@@ -79,10 +79,7 @@ def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = 
     for i in live:
         t = tangents[i]
         if isinstance(op, Elementwise):
-            share = t
-            if rules[i] is not ONE:
-                partial = op.partial(rules[i], y, inputs, node.params)
-                share = t * partial
+            share = t if rules[i] is ONE else t * op.partial(rules[i], y, inputs, node.params)
         elif isinstance(op, Linear):
             share = apply(op, (*inputs[:i], t, *inputs[i + 1 :]), node.params)
         else:
