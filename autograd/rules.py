@@ -22,7 +22,6 @@ PRIMITIVES: dict[str, Primitive] = {}
 ONE: int = 1  # the partial derivative that passes a cotangent on unchanged
 
 FORMS = frozenset({"composition", "into", "onnx", "sample", "scalar"})  # `autograd.extend` describes them
-POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Elementwise(Primitive):
@@ -186,7 +185,7 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
         raise TypeError(f"{name}: unknown option {min(unknown)!r}; the forms of an operation are {sorted(FORMS)}")
     joint = options.pop("joint", False)
     parameters = inspect.signature(forward).parameters.values()
-    operands = [p.name for p in parameters if p.default is p.empty and p.kind in POSITIONAL]
+    operands = [p.name for p in parameters if p.default is p.empty]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if kind is Nondifferentiable:
         rules = (None,) * len(operands)
@@ -194,11 +193,9 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
         raise TypeError(
             f"{name} takes {len(operands)} argument(s) {operands} but was given {len(rules)} derivative rule(s)"
         )
-    if kind is Elementwise:
-        rules = tuple(_constant(rule) if isinstance(rule, (int, float)) and rule != ONE else rule for rule in rules)
+    rules = tuple(_constant(rule) if isinstance(rule, (int, float)) and rule != ONE else rule for rule in rules)
     op = PRIMITIVES[name] = kind(name, forward, rules, **options)
-    of_axis = any("axis" in p.name for p in parameters)
-    op.per_element = kind is Elementwise or op.selects or (kind is Nondifferentiable and not of_axis)
+    op.per_element = kind is Elementwise or "scalar" in op.forms
     few = len(rules) == 1 or len(rules) == len(parameters) == 2
     if kind is Elementwise and few and None not in rules and forward.__module__.startswith("autograd."):
         op.partials = rules

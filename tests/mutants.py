@@ -89,6 +89,16 @@ ARGUED = {
         "if arg.op is None: -> if False: order.append(arg) else: path.append(arg) waiting.append(remaining) "
         "remaining = iter(arg.args) break": "a leaf has no operands and is placed next",
     },
+    "rules.py": {
+        "for x in inputs if type(y) is np.ndarray else (): -> inputs if True else ()": SHORTCUT,
+        "break -> pass": "the operands are converted once more",
+        "return rule(y, *inputs, **params) if params else rule(y, *inputs)"
+        " -> rule(y, *inputs, **params) if True else rule(y, *inputs)": SHORTCUT,
+        "share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)"
+        " -> rule(g, y, *inputs, **params) if True else rule(g, y, *inputs)": SHORTCUT,
+        "if share is value: -> if True: return share.copy()": COPIES,
+        'joint = options.pop("joint", False) -> True': "a linear operation passes it, and others do not use it",
+    },
     "variable.py": {
         "if current_mode() is not True: -> False": SHORTCUT,
         "raise NotImplementedError -> pass": "the subclasses implement the method",
