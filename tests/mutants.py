@@ -39,12 +39,12 @@ CORE = [
 ]
 # The tests of a module in the root of `autograd`: those that fail most often first, the slow ones last.
 TESTS = [
-    "test_backward", "test_graph", "test_fast_floats", "test_micrograd", "test_recording", "test_lifetime",
-    "operations/test_methods", "operations/test_numpy_protocol", "transforms/test_checkpointing",
-    "transforms/test_transforms",
-    "diagnostics/test_mistakes", "operations/test_kinks", "operations/test_object_arrays", "operations/test_errors",
-    "diagnostics/test_anomaly", "checking/test_gradcheck", "test_errors", "checking/test_verify",
-    "operations/test_values", "tape/test_compiled", "test_corners", "operations/test_primitives", "test_random_graphs",
+    "test_backward", "test_graph", "test_rules", "test_tensor", "test_variable", "test_value", "test_fast_floats",
+    "test_micrograd", "test_recording", "test_lifetime", "operations/test_methods", "operations/test_numpy_protocol",
+    "transforms/test_checkpointing", "transforms/test_transforms", "diagnostics/test_mistakes",
+    "operations/test_kinks", "operations/test_object_arrays", "operations/test_errors", "diagnostics/test_anomaly",
+    "checking/test_gradcheck", "test_operands", "checking/test_verify", "operations/test_values",
+    "tape/test_compiled", "operations/test_primitives", "test_random_graphs",
 ]  # fmt: skip
 QUICK = "not million and not small_stack and not recursive and not thousand"
 

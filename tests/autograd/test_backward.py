@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from raising import raises
 
 import autograd as ag
 from autograd import Tensor, Value, gradients, no_grad
@@ -893,3 +894,143 @@ class TestWhatIsNotTakenDoesNotPoison:
             root = ag.sqrt(x)
             (ag.where(x > 0, root, 0.0) + x).sum().backward()
         assert np.array_equal(x.grad, [1.0, 1.25])
+
+
+def test_a_gradient_of_another_shape_than_the_held_one_is_refused():
+    p = Tensor([1.0], requires_grad=True)
+    (p * 2.0).sum().backward()
+    p.data = np.ones(3)
+    with pytest.raises(ValueError, match=r"gradient of shape \(3,\) .* shape \(1,\) .* zero_grad\(\)"):
+        (p * 2.0).sum().backward()
+    p.zero_grad()
+    (p * 2.0).sum().backward()
+    assert p.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_gradient_penalty_adds_to_the_gradient_of_the_loss():
+    x = Tensor([2.0, 3.0], requires_grad=True)
+    (x**3).sum().backward(create_graph=True)
+    (x.grad**2).sum().backward()
+    assert x.grad.data.tolist() == [12.0 + 4 * 9 * 8.0, 27.0 + 4 * 9 * 27.0]
+
+
+def test_create_graph_records_nothing_but_the_derivative():
+    x = Value(3.0, name="x")
+    (x * x).backward(create_graph=True)
+    assert ag.formula(x.grad) == "1 * x + 1 * x"
+    y = x**3
+    x.zero_grad()
+    with ag.no_grad():
+        y.backward(create_graph=True)
+    assert x.grad.requires_grad
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_backward_of_an_array_without_seed_raises(x):
+    with raises(RuntimeError, "scalar", r"\(2,\)", "gradient="):
+        (x * 2.0).backward()
+    assert x.grad is None
+
+
+def test_backward_of_a_constant_raises():
+    y = Tensor([3.0]) * 2.0
+    with raises(
+        RuntimeError, "requires_grad", r"mark one before computing, as in Tensor\(\.\.\., requires_grad=True\)"
+    ):
+        y.backward()
+    assert y.grad is None
+
+
+def test_backward_twice_accumulates(x):
+    h = x * x
+    loss = (h * h).sum()
+    for times in (1, 2):
+        loss.backward()
+        np.testing.assert_array_equal(x.grad, times * 4 * x.data**3)
+
+
+def test_seed_of_another_shape_raises(x):
+    with raises(ValueError, r"\(3,\)", r"\(2,\)"):
+        (x * 2.0).backward(gradient=np.ones(3))
+    assert x.grad is None
+
+
+def test_backward_after_an_in_place_change_raises(x):
+    y = ag.exp(x)
+    loss = (y * y).sum()
+    x.data = x.data + 100.0  # rebound: the recorded numbers count
+    loss.backward()
+    np.testing.assert_allclose(x.grad, 2 * np.exp([2.0, 4.0]))
+    x.zero_grad()
+    y.data -= 1.0
+    with raises(RuntimeError, "multiply", "modified"):
+        loss.backward()
+    assert x.grad is None
+
+
+def test_gradients_share_no_memory(x):
+    y, seed = Tensor([0.0, 0.0], requires_grad=True), np.ones(2)
+    (x + y).backward(gradient=seed)
+    seed[:] = 7.0
+    x.grad[0] = 9.0
+    assert (x.grad.tolist(), y.grad.tolist()) == ([9.0, 1.0], [1.0, 1.0])
+
+
+def test_gradient_of_a_broadcast_owns_its_memory(x):
+    ag.broadcast_to(x.sum(), (3, 3)).sum().backward()
+    assert x.grad.flags.writeable
+    assert x.grad.flags.c_contiguous
+    assert x.grad.strides == (8,)
+
+
+def test_exception_in_a_hook_leaves_the_gradients_unchanged(x):
+    y = Tensor([3.0, 4.0], requires_grad=True)
+    h = x * y
+    remove = h.register_hook(lambda g: 1 / 0)
+    loss = (h + y).sum()
+    with pytest.raises(ZeroDivisionError):
+        loss.backward()
+    assert (x.grad, y.grad) == (None, None)
+    remove()
+    loss.backward()
+    assert (x.grad.tolist(), y.grad.tolist()) == ([3.0, 4.0], [2.0, 3.0])
+
+
+def test_deep_wide_and_shared_graphs_are_differentiated():
+    """A chain of a million, in a process with the usual stack, is in the tests of lifetimes."""
+    x = y = Value(1.0)
+    for _ in range(200):
+        y = y * 0.5 + y * 0.5
+    y.backward()
+    assert x.grad == 1.0
+    z = Value(1.0)
+    ag.stack([z * 1.0 for _ in range(2_000)]).sum().backward()
+    assert z.grad == 2_000.0
+    deep = x
+    for _ in range(100_000):
+        deep = deep + 0.0
+    assert gradients(deep, x) == 1.0
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_interrupted_backward_leaves_the_gradients_unchanged(x, error, monkeypatch):
+    y = Tensor([3.0, 4.0], requires_grad=True)
+    loss = (ag.tanh(x) + ag.exp(y)).sum()
+    (x * y).sum().backward()
+    before = [x.grad.copy(), y.grad.copy()]
+
+    def fails(*_):
+        raise error
+
+    for place in (x, y):
+        remove = place.register_hook(fails)
+        with pytest.raises(error):
+            loss.backward()
+        remove()
+    assert [x.grad.tolist(), y.grad.tolist()] == [a.tolist() for a in before]
+    loss.backward()
+    np.testing.assert_allclose(x.grad, before[0] + 1 - np.tanh(x.data) ** 2)

@@ -419,3 +419,7 @@ class TestModifiedOperands:
         shared.data -= 1.0
         loss.backward()
         assert w.grad.tolist() == [3.0, 3.0]
+
+
+def test_names_of_classes_are_those_of_unnamed_nodes():
+    assert (Value.name, Tensor.hooks, Value.retains_grad, Tensor.retains_grad) == ("", (), True, False)

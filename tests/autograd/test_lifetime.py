@@ -263,3 +263,20 @@ def test_a_hook_on_the_same_graph_that_raises_late():
     with pytest.raises(ValueError, match="late"):
         y.backward()
     assert (first.grad, last.grad, y.grad) == (0.0, 0.0, 0.0)
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_graph_is_freed_without_the_garbage_collector(x):
+    gc.disable()
+    try:
+        h = ag.tanh(x)
+        loss, gone = (h * h).sum(), weakref.ref(h)
+        loss.backward()
+        del h, loss
+        assert gone() is None
+    finally:
+        gc.enable()

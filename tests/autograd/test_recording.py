@@ -412,3 +412,43 @@ def test_a_watcher_is_notified_of_each_change_of_a_gradient(make):
         x.zero_grad()
         x.grad = None
     assert watcher.writes == ["calls backward()", "calls zero_grad()", "assigns to .grad"]
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_no_grad_restores_the_mode_after_an_exception_or_return(x):
+    def returns():
+        with no_grad():
+            return 1
+
+    @no_grad()
+    def generates():
+        yield ag.is_grad_enabled()
+
+    returns()
+    with pytest.raises(KeyError), no_grad():
+        raise KeyError
+    generator = generates()
+    assert ag.is_grad_enabled()
+    assert next(generator) is False
+    assert ag.is_grad_enabled()
+
+
+def test_threads_have_independent_modes_and_graphs(x):
+    found, leaves = [], [Tensor([float(i)], requires_grad=True) for i in range(4)]
+
+    def train(leaf):
+        found.append(ag.is_grad_enabled())
+        (leaf * leaf).sum().backward()
+
+    with no_grad():
+        threads = [threading.Thread(target=train, args=(leaf,)) for leaf in leaves]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [True] * 4
+    assert [leaf.grad.item() for leaf in leaves] == [0.0, 2.0, 4.0, 6.0]

@@ -366,3 +366,20 @@ def test_forms_and_symbol_are_kept():
     op = PRIMITIVES["count"]
     assert (op.symbol, op.rules) == ("#", (None, None))
     assert not count(Value(1.0), Value(2.0)).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("operation", "slope"),
+    [
+        (ag.divide, lambda x, y: 1 / y),
+        (ag.power, lambda x, y: y * x ** (y - 1)),
+        (ag.hypot, lambda x, y: x / np.hypot(x, y)),
+        (ag.atan2, lambda x, y: y / (x * x + y * y)),
+    ],
+)
+def test_partials_of_mixed_float_types_have_the_precision_of_the_result(operation, slope):
+    x = Tensor(np.array([0.7]), requires_grad=True)
+    y = Tensor(np.array([0.3], np.float32), requires_grad=True)
+    operation(x, y).sum().backward()
+    np.testing.assert_allclose(x.grad, slope(0.7, float(np.float32(0.3))), rtol=1e-14)
+    assert (x.grad.dtype, y.grad.dtype) == (np.float64, np.float32)

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from raising import raises
 
 import autograd as ag
 from autograd import GradientWarning, Tensor, Value
@@ -239,3 +240,27 @@ def test_no_input_is_changed():
     assert np.array_equal(x, X)
     assert np.array_equal(t.data, X)
     assert t.grad is None
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_gradcheck_reports_unsuitable_functions():
+    calls = []
+
+    def restless(x):
+        calls.append(0)
+        return x * float(len(calls))
+
+    with pytest.warns(GradientWarning, match="float32"):
+        ag.gradcheck(lambda x: x * x, Tensor(np.float32([1.0]), requires_grad=True))
+    with raises(ValueError, "memory"):
+        ag.gradcheck(ag.tanh, np.broadcast_to(np.float64(1.5), (3,)))
+    with raises(AssertionError, "kink", r"\[1\]"):
+        ag.gradcheck(ag.relu, np.array([1.0, 0.0]))
+    with raises(AssertionError, "determin"):
+        ag.gradcheck(restless, np.array([1.0]))
+    with raises(ValueError, "no output depends on an input", r"detach\(\)"):
+        ag.gradcheck(lambda x: x.detach() * 2.0, np.array([1.0]))

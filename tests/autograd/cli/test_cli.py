@@ -440,3 +440,23 @@ def test_draw_passes_its_options_on(capsys):
     assert len({plain, *(dot(*given) for given in options)}) == 7
     assert main(["draw", "tanh(a*b)", "a=2", "b=3", "--path", "q"]) == 2
     assert "--path q: the formula does not have this variable; there are a, b" in capsys.readouterr().err
+
+
+def test_a_word_too_many_for_doctor(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor", "a*b"])
+    assert stopped.value.code == 2
+    assert "unrecognized arguments: a*b" in capsys.readouterr().err
+
+
+def test_a_page_is_announced(capsys, tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["play", "a*a", "a=2", "-o", str(page)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert page.stat().st_size > 1_000
+
+
+def test_an_output_that_was_closed_is_no_fault(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["grad", "a*a", "a=2"]) == 0
+    sys.stdout.close()

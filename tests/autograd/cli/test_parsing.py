@@ -395,3 +395,24 @@ def test_nodes_may_be_given_as_variables():
 def test_invalid_assignment_raises(texts):
     with pytest.raises(ValueError, match=r"assignment|variable|twice"):
         variables_of(texts)
+
+
+def test_a_plus_in_front_changes_nothing():
+    x = Value(2.0)
+    assert +x is x
+    assert parse("+a * 2", {"a": 3.0}).data == 6.0
+
+
+def test_a_formula_that_is_wide_is_refused_as_one_that_is_deep():
+    terms = ["a"] * 512
+    while len(terms) > 1:
+        terms = [f"({x}+{y})" for x, y in zip(terms[::2], terms[1::2], strict=True)]
+    with pytest.raises(ExpressionError, match=r"more than 2,000|at most 2,000|more than 500 operations"):
+        parse(terms[0], {"a": 1.0})
+    products = ["a*a"] * 256
+    while len(products) > 1:
+        products = [
+            f"{x}+{y}" if len(x) < 9 else f"({x})-({y})" for x, y in zip(products[::2], products[1::2], strict=True)
+        ]
+    with pytest.raises(ExpressionError, match="more than 500 operations and operands"):
+        parse(products[0], {"a": 1.0})

@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 import pytest
+from raising import raises
 
 import autograd as ag
 from autograd import AnomalyError, Tensor, Value, detect_anomaly, no_grad
@@ -178,3 +179,19 @@ def test_detector_keeps_no_node_alive():
         gone = weakref.ref(y)
         del y
         assert gone() is None
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_detect_anomaly_reports_the_operation():
+    x = Tensor([0.0, 4.0], requires_grad=True, name="x")
+    with ag.detect_anomaly():
+        with raises(FloatingPointError, "log", "0", r"test_anomaly\.py:\d+"):
+            ag.log(x)
+        loss = ag.sqrt(x).sum()
+        with raises(FloatingPointError, "backward pass of sqrt", r"test_anomaly\.py:\d+"):
+            loss.backward()
+    assert x.grad is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autograd as ag
-from autograd import Tensor
+from autograd import Tensor, Value
 
 X = np.random.default_rng(5).normal(size=(2, 3, 4))
 UNIT = X[:, :1, :1]  # (2, 1, 1)
@@ -127,3 +127,12 @@ def test_tensordot_of_axes_of_different_length_is_refused(function):
         function(
             Tensor(np.ones((2, 2, 1)), requires_grad=True), np.ones((3, 4)) if function is not ag.dot else np.ones(3)
         )
+
+
+def test_the_product_of_one_number():
+    x = Tensor(3.0, requires_grad=True)
+    ag.prod(x).backward()
+    assert x.grad == 1.0
+    v = Value(3.0)
+    ag.prod(v).backward()
+    assert v.grad == 1.0

@@ -5,6 +5,7 @@ import operator
 
 import numpy as np
 import pytest
+from raising import raises
 
 import autograd as ag
 from autograd import Tensor, Value
@@ -189,3 +190,61 @@ def test_adding_in_place_binds_a_new_node():
     np.testing.assert_array_equal(before.data, [1.0, 1.0])
     t.sum().backward()
     np.testing.assert_array_equal(before.grad, [1.0, 1.0])
+
+
+def test_factors_with_axes_to_themselves():
+    with pytest.raises(ValueError, match="pairs of axes of equal length"):
+        ag.tensordot(Tensor(np.ones((2, 2))), np.ones((2, 2)), ([0, 1], [0]))
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_operands_of_incompatible_shapes_raise(x):
+    wide = Tensor(np.ones((2, 3)))
+    for call, name, shapes in (
+        (lambda: wide + x, "add", (r"\(2, 3\)", r"\(2,\)")),
+        (lambda: wide @ x, "matmul", (r"\(2, 3\)", r"\(2,\)")),
+        (lambda: wide @ Tensor(2.0), "matmul", (r"\(2, 3\)", r"\(\)", r"use \*")),
+    ):
+        with raises(ValueError, name, *shapes):
+            call()
+
+
+def test_invalid_shapes_and_axes_raise(x):
+    for call, kind, says in (
+        (lambda: x.reshape(3), ValueError, ("2", "3")),
+        (lambda: x.reshape(-1, -1), ValueError, ("one unknown",)),
+        (lambda: x.sum(1), IndexError, ("axis 1", "dimension 1")),
+        (lambda: Tensor(np.ones((2, 2))).sum((0, 0)), ValueError, ("duplicate",)),
+    ):
+        with raises(kind, *says):
+            call()
+
+
+def test_invalid_indices_raise(x):
+    for index, says in ((5, ("5", "size 2")), (0.5, ("0.5", "integers")), ((0, 0), ("too many", "1-dimensional"))):
+        with raises(IndexError, *says):
+            x[index]
+
+
+def test_max_of_an_empty_array_raises():
+    nothing = Tensor(np.zeros((2, 0)))
+    for call in (nothing.max, nothing.min, nothing.argmax):
+        with raises(ValueError, "empty", "axis 1"):
+            call(axis=1)
+
+
+def test_invalid_operands_raise(x):
+    for wrong, says in (("a", "str"), (None, "None"), ({}, "dict"), (np.array([None, 1.0]), "None")):
+        with raises(TypeError, "add", says):
+            x + wrong
+    with raises(ValueError, "add", "unequal"):
+        ag.add(x, [[1.0], [1.0, 2.0]])
+
+
+def test_float_outside_the_domain_raises():
+    with raises(ValueError, r"log\(-1\.0\)"):
+        Value(-1.0).log()

@@ -1,9 +1,12 @@
 """Methods of nodes: NumPy's and PyTorch's names for the operations."""
 
+import decimal
+import fractions
+
 import numpy as np
 import pytest
 
-from autograd import Node, Tensor, Value
+from autograd import Node, Tensor, Value, gradients
 
 RNG = np.random.default_rng(11)
 X, COLUMN = RNG.normal(size=(2, 3, 4)), RNG.normal(size=4)
@@ -119,3 +122,49 @@ def test_methods_of_tensors(f, expected):
 def test_float_is_single_precision():
     assert Tensor([1.0]).float().dtype == np.float32
     assert Tensor([1.0]).astype("float32").double().dtype == np.float64
+
+
+def test_a_matrix_on_the_left_of_a_tensor():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = [[1.0, 2.0], [3.0, 4.0]] @ x
+    np.testing.assert_array_equal(y.data, [5.0, 11.0])
+    np.testing.assert_array_equal(gradients(y.sum(), x), [4.0, 6.0])
+
+
+def test_masks_meet_arrays_of_bools_on_either_side():
+    mask = Tensor([1.0, -1.0]) > 0
+    assert (True & mask).tolist() == [True, False]
+    assert (False | mask).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("call", [lambda x: x ^ 2, lambda x: 2 ^ x], ids=["left", "right"])
+@pytest.mark.parametrize("kind", [Value, Tensor])
+def test_a_hat_is_no_power(call, kind):
+    with pytest.raises(TypeError, match=r"write a power as x\*\*y"):
+        call(kind(3.0))
+
+
+@pytest.mark.parametrize("node", [Value(1.0), Tensor([1.0, 2.0])], ids=["Value", "Tensor"])
+@pytest.mark.parametrize("other", [None, "auto", {}], ids=repr)
+def test_comparison_with_an_object_that_is_not_a_number_is_pythons(node, other):
+    assert (node == other) is False
+    assert (node != other) is True
+    assert node not in [other]
+
+
+def test_comparison_with_numbers_of_other_types_is_refused():
+    for other in (fractions.Fraction(1, 2), decimal.Decimal("0.5"), 0.5 + 0j):
+        with pytest.raises(TypeError, match="equal takes floats"):
+            Value(0.5) == other  # noqa: B015
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_array_on_the_left_of_a_tensor_records(x):
+    y = (np.ones(2) * x + np.tanh(x)).sum()
+    assert type(y) is Tensor
+    y.backward()
+    np.testing.assert_allclose(x.grad, 2 - np.tanh(x.data) ** 2)

@@ -128,3 +128,9 @@ def test_largest_of_tied_values_passes_the_gradient_to_all_of_them():
     v = values([1.0, 3.0, 3.0])
     ag.max(v).backward()
     np.testing.assert_array_equal(grad_of(v), [0.0, 0.5, 0.5])
+
+
+def test_arrays_of_values_are_differentiated():
+    objects = np.array([Value(1.0), Value(2.0)])
+    (objects * objects * 3.0).sum().backward()
+    assert [v.grad for v in objects] == [6.0, 12.0]

@@ -413,3 +413,16 @@ def test_full_like_keeps_the_gradient_of_the_fill_value():
     assert level.grad == 2.0
     step = ag.compile(lambda x: (np.full_like(x, x[0]) * x).sum())
     assert [float(step(np.array([k, 1.0]))) for k in (1.0, 2.0)] == [2.0, 6.0]
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True, name="x")
+
+
+def test_nan_and_infinity_propagate():
+    x = Tensor([np.nan, np.inf, 1.0], requires_grad=True)
+    loss = (x * x).sum()
+    loss.backward()
+    assert np.isnan(loss.data)
+    np.testing.assert_array_equal(x.grad, [np.nan, np.inf, 2.0])

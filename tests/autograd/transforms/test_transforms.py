@@ -259,3 +259,8 @@ def test_arrays_of_values_are_results_of_transforms_and_checkpoints():
     assert [*ag.jacobian(f)(3.0)] == [1.0, 6.0]
     assert [*ag.jvp(f, (3.0,), (1.0,))[1]] == [1.0, 6.0]
     assert grad(lambda x: np.sum(ag.checkpoint(f)(x)))(3.0) == 7.0
+
+
+def test_an_argument_left_out_has_no_gradient():
+    f = ag.grad(lambda p: p["w"] ** 2)
+    assert f({"w": 3.0, "b": None}) == {"w": 6.0, "b": None}
