@@ -106,16 +106,26 @@ ARGUED = {
     "tensor.py": {
         "make_leaf(self, np.array(as_array(data, dtype)), False, checked_name(name)) -> True": "the next line sets it",
         "if current_mode() is not True: -> False": SHORTCUT,
+        "if current_mode() is not True: -> if True: notify_read(self, 'the data')": SHORTCUT,
         "if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:"
         " -> if False: self._data = value return": GENERAL,
+        "return -> pass": GENERAL,
+        'array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else as_array(value)'
+        " -> value if False else as_array(value)": SHORTCUT,
+        "if not TYPE_CHECKING:  # a type checker would accept every name"
+        " -> if True: def __getattr__(self, name: str) -> NoReturn: unknown_attribute(self, name)"
+        "": "TYPE_CHECKING is False when the module runs",
     },
     "value.py": {
         "if _op or _children or label or type(name) is not str:"
         " -> if True: name = one_name(name, label, _children, _op)": SHORTCUT,
         "if current_mode() is not True: -> False": SHORTCUT,
+        "if current_mode() is not True: -> if True: notify_read(self, 'the data')": SHORTCUT,
         "number = value if type(value) is float else _as_float(value)"
         " -> value if False else _as_float(value)": SHORTCUT,
         "for arg, rule in zip(self.args, self.op.rules_for(len(self.args)), strict=True): -> False": LENGTHS,
+        "make_leaf(self, _as_float(data), requires_grad is True or checked_flag(requires_grad), name)"
+        " -> checked_flag(requires_grad)": SHORTCUT,
         "return value if type(value) is float or isinstance(value, Node) else _as_float(value)"
         " -> isinstance(value, Node)": SHORTCUT,
     },
