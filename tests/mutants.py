@@ -86,6 +86,10 @@ ARGUED = {
     },
     "graph.py": {
         "mode = current_mode() or settled_mode() -> settled_mode()": "the first call is faster",
+        "return self._requires_grad -> pass": "`Variable` overrides the property, and every node is one",
+        "break -> pass": "the loop has found what it looks for",
+        "data = op.forward(*raw, **params) if params else op.forward(*raw)"
+        " -> op.forward(*raw, **params) if True else op.forward(*raw)": SHORTCUT,
         "if arg.op is None: -> if False: order.append(arg) else: path.append(arg) waiting.append(remaining) "
         "remaining = iter(arg.args) break": "a leaf has no operands and is placed next",
     },
@@ -101,7 +105,10 @@ ARGUED = {
     },
     "variable.py": {
         "if current_mode() is not True: -> False": SHORTCUT,
+        "if current_mode() is not True: -> if True: notify_write('assigns to .grad')": SHORTCUT,
         "raise NotImplementedError -> pass": "the subclasses implement the method",
+        "return _restored, (type(self), self._data, self._requires_grad, self.name, grad), "
+        "state if any(state) else None -> state if True else None": "an empty state sets nothing",
     },
     "tensor.py": {
         "make_leaf(self, np.array(as_array(data, dtype)), False, checked_name(name)) -> True": "the next line sets it",

@@ -12,6 +12,7 @@ from autograd.extend import apply
 from autograd.graph import Primitive, record
 from autograd.messages import description
 from autograd.operations.broadcasting import sum_to
+from autograd.recording import Watch, watching
 from autograd.rules import PRIMITIVES, Elementwise
 
 
@@ -423,3 +424,56 @@ class TestModifiedOperands:
 
 def test_names_of_classes_are_those_of_unnamed_nodes():
     assert (Value.name, Tensor.hooks, Value.retains_grad, Tensor.retains_grad) == ("", (), True, False)
+
+
+class Notices(Watch):
+    """Records new nodes and errors."""
+
+    def __init__(self, records_all):
+        self.records_all = records_all
+        self.seen = []
+
+    def on_record(self, op, args, raw, node):
+        self.seen.append((op.name, args, raw, node))
+
+    def on_error(self, op, args, raw, error):
+        self.seen.append((op.name, args, raw, type(error)))
+
+
+@pytest.mark.parametrize("records_all", [False, True])
+def test_a_watcher_is_notified_of_nodes_and_errors(records_all):
+    x, c = Value(2.0), Value(0.0, requires_grad=False)
+    watch = Notices(records_all)
+    with watching(watch):
+        y = x * 3.0
+        z = c * 3.0
+        with pytest.raises(ZeroDivisionError):
+            x / c
+    assert watch.seen == [
+        ("multiply", (x, 3.0), (2.0, 3.0), y),
+        ("multiply", (c, 3.0), (0.0, 3.0), z),
+        ("divide", (x, c), (2.0, 0.0), ZeroDivisionError),
+    ]
+    assert (z.op is not None) == records_all
+    assert not z.requires_grad
+
+
+def test_an_operation_on_plain_values_records_nothing():
+    assert type(apply(PRIMITIVES["multiply"], (2.0, 3.0))) is float
+    assert type(apply(PRIMITIVES["sum"], (np.ones(2),), {"axis": None})) is np.float64
+
+
+def test_nodes_keep_their_parameters_when_a_backward_pass_has_walked_them():
+    x = Value(-2.0)
+    for make, params in ((lambda x: ag.leaky_relu(x, 0.25), {"negative_slope": 0.25}), (lambda x: x * 3.0, {})):
+        y = make(x)
+        before = y.args, y.raw, dict(y.params)
+        y.backward()
+        assert (y.args, y.raw, dict(y.params)) == before
+        assert before[2] == params
+
+
+def test_nodes_without_a_name_share_their_notes():
+    assert Value(1.0).notes is (Value(1.0) * 2.0).notes is Value.plain
+    assert Tensor([1.0]).notes is Tensor.plain
+    assert Value(1.0, name="a").notes is not Value.plain

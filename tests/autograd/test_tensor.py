@@ -161,7 +161,7 @@ def test_data_keeps_an_assigned_array(x):
     for value in (np.array([5.0, 6.0]), np.array([5.0, 6.0, 7.0]), np.array([1.0], np.float32)):
         x.data = value
         assert x.data is value
-    whole = Tensor([1, 2])
+    whole = Tensor(np.array([1, 2]))
     whole.data = array = np.array([3, 4], np.int32)
     assert whole.data is array
 
