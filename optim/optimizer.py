@@ -95,7 +95,7 @@ class Optimizer(Options):
     rule_options: ClassVar[list[str]] = []
     start_options: ClassVar[list[str]] = []
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "rule"):
             positional, cls.rule_options = argument_names(cls.rule)
