@@ -54,7 +54,7 @@ def _slice_of_part(i: int) -> Operation:
     return adjoint
 
 
-@linear(each=_slice_of_part, joint=True)
+@linear(each=_slice_of_part, joint=True, into=lambda *xs, axis, out: np.concatenate(xs, axis, out))
 def _concatenate(*xs: Operand, axis: int = 0) -> Operand:
     """Join arrays along an existing axis."""
     return np.concatenate(xs, axis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from sys import getrefcount
 
 import numpy as np
@@ -42,6 +42,8 @@ class Memory:
         Results that must be copied before they are returned, because they may share memory.
     gradients : dict of int to int
         Gradients that are written into an `OutputPool`, each with its index there.
+    parts : dict of int to (int, slice)
+        Values that are written directly into the vector that joins them, with their place there.
     """
 
     def __init__(self, program: Program) -> None:
@@ -66,6 +68,7 @@ class Memory:
         # Callbacks may keep or return their arguments.
         fresh = kept.union(*[owners[a] for a in shown if a in owners])
         self.gradients: dict[int, int] = self._gradients(program, owners)
+        self.parts: dict[int, tuple[int, slice]] = _joined_parts(program, owners, last, fresh, self.gradients)
         ends: dict[int, list[int]] = {}
         for i, step in enumerate(program.steps):
             self._place(i, step, fresh, owners, last)
@@ -94,7 +97,11 @@ class Memory:
     ) -> None:
         """Choose the buffer of the result of step `i`."""
         result = step.result
-        if result in fresh or not writes(step, self._specs):  # `gradients` is a subset of `fresh`
+        if result in self.parts:
+            self._place_part(result, *self.parts[result])
+        if (
+            result in self.parts or result in self.out or result in fresh or not writes(step, self._specs)
+        ):  # `gradients` is a subset of `fresh`
             return
         spec = spec_of(self._specs, result)
         for arg in step.operands if step.op.per_element else ():
@@ -106,6 +113,16 @@ class Memory:
                     return
         block = self._block_of[result] = self._taken(_size(spec))
         self.out[result] = block[: _size(spec)].view(np.dtype(spec.dtype)).reshape(spec.shape)
+
+    def _place_part(self, value: int, whole: int, part: slice) -> None:
+        """Choose a part of the buffer of a vector that is joined later, unless that is a gradient."""
+        if whole in self.gradients:
+            return
+        if whole not in self.out:
+            spec = spec_of(self._specs, whole)
+            block = self._block_of[whole] = self._taken(_size(spec))
+            self.out[whole] = block[: _size(spec)].view(np.dtype(spec.dtype))
+        self.out[value] = self.out[whole][part].reshape(spec_of(self._specs, value).shape)
 
     def _taken(self, size: int) -> Array:
         """Return the smallest free block that is large enough, or a new one."""
@@ -199,6 +216,34 @@ def writes(step: Step, specs: Sequence[Spec | None]) -> bool:
         return False
     given = [x.dtype for a in step.operands if (x := specs[a]) is not None and x.dtype is not None]
     return isinstance(into, np.ufunc) or all(dtype == spec.dtype for dtype in given)
+
+
+def _joined_parts(
+    program: Program, owners: dict[int, frozenset[int]], last: dict[int, int], fresh: set[int], pooled: Container[int]
+) -> dict[int, tuple[int, slice]]:
+    """Return the values that can be written directly into a vector that joins them, with the vector and their part."""
+    made = {step.result: step for step in program.steps}
+    found: dict[int, tuple[int, slice]] = {}
+    for i, step in enumerate(program.steps):
+        if step.op.name != "concatenate" or not writes(step, program.specs):
+            continue
+        if len(spec_of(program.specs, step.result).shape) != 1 or (step.result in fresh and step.result not in pooled):
+            continue
+        parts: dict[int, tuple[int, slice]] = {}
+        start = 0
+        for operand in step.operands:
+            flat = made.get(operand)
+            value = flat.operands[0] if flat is not None and flat.op.name == "reshape" else operand
+            stop = start + math.prod(spec_of(program.specs, operand).shape)
+            if value not in made or not writes(made[value], program.specs) or owners[value] != {value}:
+                break
+            if value in fresh or value in parts or value in found or last[value] > i:
+                break
+            parts[value] = step.result, slice(start, stop)
+            start = stop
+        else:
+            found |= parts
+    return found
 
 
 def _owners(program: Program) -> dict[int, frozenset[int]]:

@@ -75,6 +75,7 @@ class _Writer:
         self.program, self.memory = program, memory
         self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
         self.used: set[str] = {"replay", "float", "np", "inf", "nan", "gradients", "d"}
+        self.joined: set[int] = {whole for whole, _ in memory.parts.values()}
         self.names: dict[int, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
@@ -172,8 +173,10 @@ class _Writer:
         op, result = step.op, step.result
         args = [self._operand(a) for a in step.operands]
         options = [f"{name}={self._constant(value)}" for name, value in step.params.items()]
-        out, pooled = self.memory.out.get(result), self.memory.gradients.get(result)
-        is_written = out is not None or pooled is not None
+        into_array = self._target(result)
+        if result in self.joined:
+            return into_array
+        is_written = bool(into_array)
         if not is_written and not step.params and ONE_OPERATOR.fullmatch(op.forms.get("scalar", "")):
             return expression(op, args)
         if (text := self._view(step, args)) is not None:
@@ -188,11 +191,25 @@ class _Writer:
             function = _like_recorded(function, spec)
         if isinstance(function, np.ufunc) and is_array:
             args = [self._converted(a, step, text) for a, text in zip(step.operands, args, strict=True)]
-        if out is not None:
-            options.append("out=" + self._bind(out, "buffer"))
-        elif pooled is not None:
-            options.append(f"out=d[{pooled}]")
+        if is_written:
+            options.append(f"out={into_array}")
         return f"{self._function(function, op.name)}({', '.join([*args, *options])})"
+
+    def _target(self, value: int) -> str:
+        """Return the source of the array that a value is written into; empty if it is a new one."""
+        memory = self.memory
+        if value in memory.gradients:
+            return f"d[{memory.gradients[value]}]"
+        if value in memory.out:
+            return self._bind(memory.out[value], "buffer")
+        if value not in memory.parts:
+            return ""
+        whole, part = memory.parts[value]
+        text, shape = (
+            f"d[{memory.gradients[whole]}][{part.start}:{part.stop}]",
+            spec_of(self.program.specs, value).shape,
+        )
+        return text if len(shape) == 1 else f"{text}.reshape({shape!r})"
 
     def _converted(self, value: int, step: Step, text: str) -> str:
         """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""

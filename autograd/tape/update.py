@@ -127,7 +127,7 @@ class Update:
     arrays, floats : list of Node
         Inputs: the vector and the arrays of its state; the step count and the floats of its state.
     new_arrays, new_floats : list
-        After the step: the parts of the vector and the arrays of its state; the floats of its state.
+        After the step: the vector and the arrays of its state; the floats of its state.
     """
 
     def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
@@ -174,7 +174,8 @@ class Update:
     def record(self, optimizer: Any, gradient: Operand) -> None:
         """Record the rule of every block."""
         found = [(terms[2], optimizer.updated(*terms)) for terms in self.terms(gradient)]
-        self.new_arrays: list[Operand] = [q - update for _, (q, update, _) in found]
+        parts = [q - update for _, (q, update, _) in found]
+        self.new_arrays: list[Operand] = [parts[0] if len(parts) == 1 else np.concatenate(parts)]
         self.new_floats: list[Operand] = []
         self._layout: list[list[tuple[int, int]]] = []  # of the new states: where each part is, and its index there
         for old, (_, _, new) in found:
@@ -190,7 +191,7 @@ class Update:
                     self.new_arrays.append(part)
                     row.append((1, len(self.new_arrays) - 1))
             self._layout.append(row)
-        arrays = [x._data if isinstance(x, Node) else x for x in self.new_arrays[len(found) :]]
+        arrays = [x._data if isinstance(x, Node) else x for x in self.new_arrays[1:]]
         self._floats = len(self.new_floats)
         self._shapes: list[tuple[Shape, DType]] = [(a.shape, a.dtype) for a in arrays]
 
@@ -214,12 +215,11 @@ class Update:
 
     def targets(self) -> list[Array]:
         """Return arrays for `new_arrays` to which there is no other reference."""
-        vector = self.flat.output()
         free = next((arrays for arrays in self._spare if not arrays or most_holders(arrays) <= HELD_ONCE), None)
         if free is None:
             free = [aligned(math.prod(shape), dtype).reshape(shape) for shape, dtype in self._shapes]
             self._spare = [*self._spare[-1:], free]
-        return [*([vector[b] for b in self.flat.blocks] if len(self.flat.blocks) > 1 else [vector]), *free]
+        return [self.flat.output(), *free]
 
     def new_states(self, arrays: Sequence[Array], floats: Iterator[float]) -> list[tuple[Any, ...]]:
         """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
