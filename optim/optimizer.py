@@ -282,17 +282,17 @@ class Optimizer(Options):
             flat.initialize(lambda p: self.initial_state(p, group))
         return flat.states
 
-    def commit(self, flats: Sequence[FlatParams], states: Sequence[list[State]], shared: Group) -> None:
-        """Complete a step: rebind the parameters to the vectors returned by ``flat.output()``, and store the rest."""
+    def commit(self, flats: Sequence[FlatParams], states: Sequence[list[State]], shared: Group, steps: int = 1) -> None:
+        """Complete steps: rebind the parameters to the vectors returned by ``flat.output()``, and store the rest."""
         for flat, new in zip(flats, states):  # noqa: B905 - strict costs 0.2 us a step
             flat.write()
             flat.states = new
-            flat.t += 1
+            flat.t += steps
         check_step(self, flats)
         if shared:
             for group in self.param_groups:
                 group.update(shared)
-        self.step_count += 1
+        self.step_count += steps
 
     def skip(self, culprits: list[str]) -> None:
         """Count a step that is skipped because of nonfinite gradients of some parameters."""

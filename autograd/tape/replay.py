@@ -77,6 +77,14 @@ class Replay:
         assert isinstance(self.executor, NumpyText)  # floats are not trained by such programs
         return self.executor.run_into(targets, *inputs, *[x._data for x in self._leaves])
 
+    def machine(self) -> Any:
+        """Return the native machine for the program, if it is available."""
+        return self.executor.native() if hasattr(self.executor, "native") else None
+
+    def variables(self) -> list[Data]:
+        """Return the data of the variables from outside."""
+        return [x._data for x in self._leaves]
+
     def store(self, gradients: Sequence[Cotangent], sources: Sequence[Operand]) -> None:
         """Add the gradients that `run` returned, or that were recorded, to those of the variables."""
         count, references = self._inputs, self._references

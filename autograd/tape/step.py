@@ -6,7 +6,8 @@ import contextlib
 import functools
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -22,6 +23,9 @@ from .signature import Arguments, Key, signature_of
 from .step_program import StepProgram, Transform
 
 __all__ = ["CompiledStep", "compile"]
+
+
+LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
 
 
 class CompiledStep:
@@ -66,11 +70,7 @@ class CompiledStep:
         mode = settled_mode()
         if not mode:
             raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
-        if getattr(self.optimizer, "layout", 0) != self._layout:
-            self._programs.clear()
-            self._layout = getattr(self.optimizer, "layout", 0)
-            self._is_recordable = getattr(self.optimizer, "is_recordable", False)
-        if mode is not True or self._lock._is_owned() or not self._is_recordable:
+        if mode is not True or self._lock._is_owned() or not self._has_rule():
             return self._in_parts(args, kwargs)
         key, inputs, _ = signature_of(args, kwargs, True)
         with self._lock:
@@ -81,6 +81,15 @@ class CompiledStep:
                     except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
                         return self._in_parts(args, kwargs)  # raises the error again, or succeeds
             return self._record(key, args, kwargs)
+
+    def _has_rule(self) -> bool:
+        """Return whether the optimizer's rule can be recorded; drop programs of other vectors of parameters."""
+        layout: int = getattr(self.optimizer, "layout", 0)
+        if layout != self._layout:
+            self._programs.clear()
+            self._layout = layout
+            self._is_recordable = getattr(self.optimizer, "is_recordable", False)
+        return self._is_recordable
 
     def _in_parts(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Compute the gradients, let the optimizer step, and restore `.grad`."""
@@ -151,18 +160,34 @@ class CompiledStep:
             raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
         losses = np.empty(len(rows))
         with deferred_interrupt() as interrupted:
-            for k, chosen in enumerate(rows):
+            done, count = 0, 1
+            while done < len(rows):
+                begin = time.perf_counter()
                 try:
-                    result = self(*[x[chosen] for x in arrays])
+                    found = self._some(arrays, rows[done : done + count], scheduler)
                 except RecordingError as error:
-                    error.losses = losses[:k]
+                    error.losses = losses[:done]
                     raise
-                losses[k] = float(flatten(result, dataclasses=True)[0][0])
-                if scheduler is not None:
-                    scheduler.step()
+                losses[done : done + len(found)] = found
+                done += len(found)
+                count = int(min(2 * count, 1 + len(found) * LONGEST / (time.perf_counter() - begin)))
                 if interrupted():
                     raise KeyboardInterrupt
         return losses
+
+    def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> Array:
+        """Take at least one step, and return the losses."""
+        batch = [x[rows[0]] for x in arrays]
+        if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
+            key, _, _ = signature_of(tuple(batch), {}, True)
+            with self._lock:
+                valid = (program for program in self._programs.get(key, ()) if program.scalars() is not None)
+                if (program := next(valid, None)) is not None and len(losses := program.many(arrays, rows, scheduler)):
+                    return losses
+        result = self(*batch)
+        if scheduler is not None:
+            scheduler.step()
+        return np.array([float(flatten(result, dataclasses=True)[0][0])])
 
     def source(self) -> str:
         """Return the source code of the program recorded last."""

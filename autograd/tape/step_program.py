@@ -157,6 +157,61 @@ class StepProgram:
         outputs = self.replay.run_into(into, [*given, *scalars[: self._needed]])
         return self._finish(outputs, targets, scalars)
 
+    def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> Array:
+        """Take steps in the native machine, and return their losses; of none where it is not available."""
+        machine, carried = self.replay.machine(), [update.carried() for update in self.updates]
+        if machine is None or machine.calls or self._beside or None in carried:
+            return np.empty(0)
+        scalars = self._scheduled(len(rows), scheduler)
+        given, pairs, result = list[Any](arrays), dict[int, int](), self._count
+        for update, own in zip(self.updates, carried, strict=True):
+            pairs |= {len(given) + i: result + r for i, r in (own or {}).items()}
+            given += update.given()
+            result += update.count
+        columns = np.array([row[: self._needed] for row in scalars]).reshape(len(scalars), -1).T
+        done, found = machine.run_many(
+            [*[None] * len(arrays), *given[len(arrays) :], *[None] * self._needed, *self.replay.variables()],
+            len(scalars),
+            rows=rows[: len(scalars)],
+            gathered=dict(enumerate(arrays)),
+            varying=dict(enumerate(columns, len(given))),
+            carried=pairs,
+            collected=[0],
+        )
+        if done:
+            targets = [update.targets() for update in self.updates]
+            for array, x in zip(itertools.chain.from_iterable(targets), found[self._count :], strict=True):
+                array[...] = x
+            self._commit(targets, scalars[done - 1], {}, done)
+        return np.asarray(found[0], float).reshape(len(found[0]), -1)[:done, 0]
+
+    def _scheduled(self, times: int, scheduler: Any) -> list[Sequence[float]]:
+        """Return the scalars of the next steps, of fewer where the program does not hold any more."""
+        optimizer, found = self.optimizer, list[Any]()
+        before = optimizer.step_count, [update.flat.t for update in self.updates]
+        floats = [update.given_floats()[1:] for update in self.updates]
+        try:
+            while len(found) < times and all(options.hold() for options in self._options):
+                given = [
+                    x for update, own in zip(self.updates, floats, strict=True) for x in (update.flat.t + 1.0, *own)
+                ]
+                row = self._scalars.run(*given, *[x for options in self._options for x in options.floats()])
+                if list(map(bool, row[self._decided :])) != self._decisions:
+                    break
+                found.append(row)
+                rest = iter(row[self._needed : self._decided])
+                floats = [update.next_floats(own, rest) for update, own in zip(self.updates, floats, strict=True)]
+                optimizer.step_count += 1
+                for update in self.updates:
+                    update.flat.t += 1
+                if scheduler is not None:
+                    scheduler.step()
+        finally:
+            optimizer.step_count = before[0]
+            for update, t in zip(self.updates, before[1], strict=True):
+                update.flat.t = t
+        return found
+
     def first_result(self) -> Tree:
         """Complete the step that was recorded, and return its result."""
         found, self._found = self._found, None
@@ -172,11 +227,17 @@ class StepProgram:
             self.optimizer.skip(culprits)
         else:
             shared = dict(zip(self._new_shared, map(float, self._beside[len(self._labels) :]), strict=True))
-            floats, states = iter(scalars[self._needed : self._decided]), []
-            for update, arrays in zip(self.updates, targets, strict=True):
-                states.append(update.new_states(arrays, floats))
-            self.optimizer.commit([update.flat for update in self.updates], states, shared)
+            self._commit(targets, scalars, shared, 1)
         return self._rebuild(iter([as_result(x, kind) for x, kind in zip(outputs, self._kinds, strict=True)]))
+
+    def _commit(
+        self, targets: list[list[Array]], scalars: Sequence[float], shared: Mapping[str, float], steps: int
+    ) -> None:
+        """Complete steps of the optimizer, after which the arrays and scalars are these."""
+        floats, states = iter(scalars[self._needed : self._decided]), []
+        for update, arrays in zip(self.updates, targets, strict=True):
+            states.append(update.new_states(arrays, floats))
+        self.optimizer.commit([update.flat for update in self.updates], states, shared, steps)
 
 
 def recorded_loss(function: Function, call: Arguments) -> tuple[list[Operand], Rebuild, dict[Node, Cotangent]]:

@@ -110,6 +110,9 @@ class Options(dict[str, Any]):
         return [group[name] if index is None else group[name][index] for name, index in self.places]
 
 
+KEPT, ARRAY, FLOAT = range(3)  # where a part of a new state is: in the old state, among the arrays or the floats
+
+
 class Update:
     """The recorded update of one vector of parameters.
 
@@ -126,6 +129,8 @@ class Update:
     ----------
     arrays, floats : list of Node
         Inputs: the vector and the arrays of its state; the step count and the floats of its state.
+    count : int
+        The number of new arrays.
     new_arrays, new_floats : list
         After the step: the vector and the arrays of its state; the floats of its state.
     """
@@ -183,16 +188,19 @@ class Update:
             row = []
             for i, part in enumerate(new):
                 if part is None or part is old[i]:
-                    row.append((0, i))
+                    row.append((KEPT, i))
                 elif isinstance(part, (Value, float)):
                     self.new_floats.append(part)
-                    row.append((2, len(self.new_floats) - 1))
+                    row.append((FLOAT, len(self.new_floats) - 1))
                 else:
                     self.new_arrays.append(part)
-                    row.append((1, len(self.new_arrays) - 1))
+                    row.append((ARRAY, len(self.new_arrays) - 2))
             self._layout.append(row)
         arrays = [x._data if isinstance(x, Node) else x for x in self.new_arrays[1:]]
         self._floats = len(self.new_floats)
+        first = zip(self.states[0], self._layout[0], strict=True)
+        self._renewed = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]
+        self.count = len(self.new_arrays)
         self._shapes: list[tuple[Shape, DType]] = [(a.shape, a.dtype) for a in arrays]
 
     def forget(self) -> None:
@@ -213,6 +221,23 @@ class Update:
         """Return the number of the next step, and the floats of the state."""
         return [self.flat.t + 1.0, *[part for part in self.flat.states[0] if isinstance(part, float)]]
 
+    def carried(self) -> dict[int, int] | None:
+        """Return which of `new_arrays` replaces which of `arrays` in the next step; None if the state grows."""
+        found, place = {0: 0}, 1
+        for state, row in zip(self.flat.states, self._layout, strict=True):
+            for part, (kind, i) in zip(state, row, strict=True):
+                if isinstance(part, np.ndarray):
+                    if kind == ARRAY:
+                        found[place] = 1 + i
+                    place += 1
+                elif kind == ARRAY:
+                    return None
+        return found
+
+    def next_floats(self, floats: Sequence[float], changed: Iterator[float]) -> list[float]:
+        """Return the floats of the state after a step, from those before it and the next of the new floats."""
+        return [next(changed) if is_new else x for x, is_new in zip(floats, self._renewed, strict=True)]
+
     def targets(self) -> list[Array]:
         """Return arrays for `new_arrays` to which there is no other reference."""
         free = next((arrays for arrays in self._spare if not arrays or most_holders(arrays) <= HELD_ONCE), None)
@@ -224,5 +249,5 @@ class Update:
     def new_states(self, arrays: Sequence[Array], floats: Iterator[float]) -> list[tuple[Any, ...]]:
         """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
         own = list(itertools.islice(floats, self._floats))
-        sources = [(state, arrays, own) for state in self.flat.states]
+        sources = [(state, arrays[1:], own) for state in self.flat.states]
         return [tuple([source[kind][i] for kind, i in row]) for source, row in zip(sources, self._layout, strict=True)]
