@@ -64,6 +64,7 @@ class CompiledStep:
         self.updated: set[Node] = set()
         self._lock = new_lock()
         self._is_recordable = False
+        self._at_once = 16  # steps in one call of the machine
 
     def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
         """Take one step, and return the result of the function, before the step and without a gradient."""
@@ -160,9 +161,9 @@ class CompiledStep:
             raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")
         losses = np.empty(len(rows))
         with deferred_interrupt() as interrupted:
-            done, count = 0, 1
+            done = 0
             while done < len(rows):
-                begin = time.perf_counter()
+                begin, count = time.perf_counter(), self._at_once
                 try:
                     found = self._some(arrays, rows[done : done + count], scheduler)
                 except RecordingError as error:
@@ -170,7 +171,8 @@ class CompiledStep:
                     raise
                 losses[done : done + len(found)] = found
                 done += len(found)
-                count = int(min(2 * count, 1 + len(found) * LONGEST / (time.perf_counter() - begin)))
+                fitting = int(len(found) * LONGEST / (time.perf_counter() - begin))
+                self._at_once = min(max(fitting, 1), 2 * count)
                 if interrupted():
                     raise KeyboardInterrupt
         return losses

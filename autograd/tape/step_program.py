@@ -17,7 +17,7 @@ from autograd.value import Value
 from autograd.variable import leaf
 
 from .compiled import as_result, check_loss, check_result, copied, has_variables
-from .executor import executor_for
+from .numpy_text import NumpyText
 from .program import Program
 from .recording import Recording, gradients_of
 from .replay import Replay
@@ -127,7 +127,7 @@ class StepProgram:
         inputs += [x for options in self._options for x in options.nodes]
         new_floats = [x for update in self.updates for x in update.new_floats]
         program = Program(inputs, [*needed, *new_floats, *rules.decisions], len(needed), [], [x.name for x in inputs])
-        self._scalars = executor_for(program)
+        self._scalars = NumpyText(program)
         self._first_scalars = program.found
         self._needed, self._decided = len(needed), len(needed) + len(new_floats)
         self._decisions = list(rules.decisions.values())
@@ -186,30 +186,29 @@ class StepProgram:
         return np.asarray(found[0], float).reshape(len(found[0]), -1)[:done, 0]
 
     def _scheduled(self, times: int, scheduler: Any) -> list[Sequence[float]]:
-        """Return the scalars of the next steps, of fewer where the program does not hold any more."""
-        optimizer, found = self.optimizer, list[Any]()
-        before = optimizer.step_count, [update.flat.t for update in self.updates]
+        """Return the scalars of the next steps, of fewer if the program is not valid for all of them."""
+        optimizer, run, found = self.optimizer, self._scalars.run, list[Any]()
+        counts = [float(update.flat.t) for update in self.updates]
         floats = [update.given_floats()[1:] for update in self.updates]
+        options, taken = list[float](), optimizer.step_count
         try:
-            while len(found) < times and all(options.hold() for options in self._options):
-                given = [
-                    x for update, own in zip(self.updates, floats, strict=True) for x in (update.flat.t + 1.0, *own)
-                ]
-                row = self._scalars.run(*given, *[x for options in self._options for x in options.floats()])
-                if list(map(bool, row[self._decided :])) != self._decisions:
+            for k in range(1, times + 1):
+                if k == 1 or scheduler is not None:
+                    if not all(own.hold() for own in self._options):
+                        break
+                    options = [x for own in self._options for x in own.floats()]
+                row = run(*[x for t, own in zip(counts, floats, strict=True) for x in (t + k, *own)], *options)
+                if self._decisions and list(map(bool, row[self._decided :])) != self._decisions:
                     break
                 found.append(row)
-                rest = iter(row[self._needed : self._decided])
-                floats = [update.next_floats(own, rest) for update, own in zip(self.updates, floats, strict=True)]
-                optimizer.step_count += 1
-                for update in self.updates:
-                    update.flat.t += 1
+                if self._decided > self._needed:
+                    new = iter(row[self._needed : self._decided])
+                    floats = [update.next_floats(own, new) for update, own in zip(self.updates, floats, strict=True)]
                 if scheduler is not None:
+                    optimizer.step_count += 1  # which schedules compare with their own count
                     scheduler.step()
         finally:
-            optimizer.step_count = before[0]
-            for update, t in zip(self.updates, before[1], strict=True):
-                update.flat.t = t
+            optimizer.step_count = taken
         return found
 
     def first_result(self) -> Tree:
