@@ -38,6 +38,8 @@ class GraphView {
     this.on = on;
     this.open = new Set();
     this.view = { x: 0, y: 0, width: 100, height: 100 };
+    this.scale = 1;
+    this.size = { width: 800, height: 300 }; // of the host in pixels; reading it would cost a layout in each step
     this.svg = svg("svg", { id: "graph", role: "group" });
     this.svg.append(
       svg(
@@ -59,7 +61,7 @@ class GraphView {
         ),
       ),
     );
-    this.layers = ["frames", "edges", "boxes", "shares", "tag"].map(id => svg("g", { id }));
+    this.layers = ["outlines", "edges", "boxes", "shares", "tag"].map(id => svg("g", { id }));
     this.svg.append(...this.layers);
     host.append(this.svg);
     this.listen();
@@ -72,6 +74,17 @@ class GraphView {
     this.openFrames();
     this.build();
     this.fit();
+  }
+
+  // Open every frame, or close the outermost ones if all are open.
+  toggleAll() {
+    const every = [],
+      collect = frame => frame.frames.forEach(inner => (every.push(inner.path), collect(inner)));
+    collect(this.tree);
+    this.open = new Set(every.every(path => this.open.has(path)) ? [] : every);
+    this.build();
+    this.fit();
+    return this.open.size > 0;
   }
 
   // Open as many levels of frames as give at most 80 boxes in a readable width.
@@ -199,7 +212,14 @@ class GraphView {
     text.textContent = `▾ ${frame.title}`;
     const button = svg(
       "g",
-      { class: "fold", tabindex: 0, role: "button", "aria-label": label, "aria-expanded": "true" },
+      {
+        class: "fold",
+        tabindex: 0,
+        role: "button",
+        "data-frame": frame.path,
+        "aria-label": label,
+        "aria-expanded": "true",
+      },
       svg("rect", { x: x + 4, y: y + 3, width: 24 + 7.4 * frame.title.length, height: 22, rx: 5 }),
       text,
     );
@@ -310,12 +330,14 @@ class GraphView {
 
   toggle(frame) {
     const opened = !this.open.has(frame.path),
-      { x, y } = this.center();
+      { x, y } = this.center(),
+      focused = this.svg.contains(document.activeElement);
     if (opened) this.open.add(frame.path);
     else this.open.delete(frame.path);
     const scale = this.scale;
     this.build();
     this.resize();
+    if (focused) this.svg.querySelector(`[data-frame="${frame.path}"]`).focus();
     const place = opened
       ? this.layout.frames.get(frame.path)
       : this.layout.places[this.items.findIndex(item => item.closed === frame)];
@@ -325,9 +347,6 @@ class GraphView {
   }
 
   // ---------------------------------------------------------------------------------------------------- view
-  get scale() {
-    return this.host.clientWidth / this.view.width;
-  }
 
   center() {
     return { x: this.view.x + this.view.width / 2, y: this.view.y + this.view.height / 2 };
@@ -341,6 +360,7 @@ class GraphView {
     const fitted = Math.min(1.15, wide / width),
       tall = Math.min(most, Math.max(150, Math.ceil(height * Math.max(fitted, 0.55))));
     this.host.style.height = `${tall}px`;
+    this.size = { width: wide, height: tall };
     const scale = Math.max(0.4, Math.min(fitted, Math.max(tall / height, 0.5)));
     this.lookAt(width * scale <= wide + 1 ? width / 2 : width - wide / scale / 2, height / 2, scale);
     const root = this.layout.places[this.itemOf[this.graph.root]];
@@ -355,14 +375,15 @@ class GraphView {
   }
 
   resize() {
-    if (this.layout && this.host.clientWidth) this.lookAt(this.center().x, this.center().y, this.lastScale || 1);
+    this.size = { width: this.host.clientWidth || 800, height: this.host.clientHeight || 300 };
+    if (this.layout) this.lookAt(this.center().x, this.center().y, this.scale);
   }
 
   lookAt(x, y, scale) {
     scale = Math.max(0.02, Math.min(4, scale));
-    this.lastScale = scale;
-    const width = this.host.clientWidth / scale,
-      height = this.host.clientHeight / scale,
+    this.scale = scale;
+    const width = this.size.width / scale,
+      height = this.size.height / scale,
       { layout } = this;
     const bound = (at, size, whole) =>
       size >= whole - 1 ? whole / 2 : Math.max(size / 2 - 40 / scale, Math.min(whole - size / 2 + 40 / scale, at));
@@ -489,48 +510,58 @@ class GraphView {
   // ------------------------------------------------------------------------------------------------- painting
   // Show a state: {values, computed(k), gradient(k), complete(k), computing, edge: step or null, done, asked, chosen, roles}.
   paint(state) {
-    this.items.forEach((item, i) => {
-      const { box, value, grad, output, picture, gradient } = this.boxes[i];
-      const k = item.closed ? (output.length === 1 ? output[0] : -1) : item.k,
-        members = item.closed ? item.closed.members : [k];
-      const shown = k >= 0 && state.computed(k),
-        g = k >= 0 ? state.gradient(k) : undefined,
-        complete = k >= 0 && state.complete(k),
-        label = item.closed && k >= 0 ? `${this.names[k]} = ` : "";
-      setText(value, shown ? label + Terms.show(state.values[k]) : "");
-      setText(grad, g === undefined ? "" : `grad ${Terms.show(g)}${complete ? "" : " …"}`);
-      if (picture) picture.style.display = shown ? "" : "none";
-      if (gradient) paintGradient(gradient, complete ? g : undefined);
-      grad.classList.toggle("part", !complete);
-      const has = members.length > 1 ? other => members.includes(other) : other => other === k;
-      box.classList.toggle("forward", state.computing >= 0 && has(state.computing));
-      box.classList.toggle("backward", state.ends.some(has));
-      box.classList.toggle("chosen", has(state.chosen));
-      if (!item.closed)
-        for (const role of ["parameter", "input", "target", "constant"])
-          box.classList.toggle(role, state.roles[k] === role);
-      box.setAttribute(
-        "aria-label",
-        item.closed
-          ? `Open ${item.closed.title}${shown ? `, ${label}${Terms.show(state.values[k])}` : ""}`
-          : this.labelOf(k, state, shown, g, complete),
-      );
-    });
-    this.edges.forEach(({ steps, head }, e) => {
-      const passed = steps.filter(j => j < state.done),
-        current = state.edge !== null && steps.includes(state.edge);
-      const computing = state.computing >= 0 && this.itemOf[state.computing] === head && !this.items[head].closed;
-      const curve = this.curves[e],
-        turned = passed.length > 0 || current;
-      curve.setAttribute(
-        "class",
-        `edge${current ? " backward" : passed.length ? " done" : ""}${computing ? " forward" : ""}`,
-      );
+    this.items.forEach((item, i) => this.paintBox(item, this.boxes[i], state));
+    this.edges.forEach((edge, e) => this.paintEdge(edge, e, state));
+    this.placeTag(state.tag, state.edge);
+  }
+
+  // A large graph is painted in each step, so only what changes is written.
+  paintBox(item, parts, state) {
+    const { box, value, grad, output, picture, gradient } = parts;
+    const k = item.closed ? (output.length === 1 ? output[0] : -1) : item.k;
+    const shown = k >= 0 && state.computed(k);
+    const g = k >= 0 ? state.gradient(k) : undefined;
+    const complete = k >= 0 && state.complete(k);
+    const has = other => other !== undefined && (item.closed ? item.closed.members.includes(other) : other === k);
+    const classes = [
+      ["part", !complete],
+      ["forward", has(state.computing)],
+      ["backward", state.ends.some(has)],
+      ["chosen", has(state.chosen)],
+      [item.closed ? "closed" : state.roles[k], true],
+    ].flatMap(([name, on]) => (on && name ? [name] : []));
+    const texts = [
+      shown ? (item.closed ? `${this.names[k]} = ` : "") + Terms.show(state.values[k]) : "",
+      g === undefined ? "" : `grad ${Terms.show(g)}${complete ? "" : " …"}`,
+    ];
+    const painted = [...texts, ...classes].join("|");
+    if (parts.painted === painted && !gradient) return;
+    parts.painted = painted;
+    setText(value, texts[0]);
+    setText(grad, texts[1]);
+    box.setAttribute(
+      "class",
+      ["node", ...(k === this.graph.root && !item.closed ? ["root"] : []), ...classes].join(" "),
+    );
+    if (picture) picture.style.display = shown ? "" : "none";
+    if (gradient) paintGradient(gradient, complete ? g : undefined);
+    const open = item.closed && `Open ${item.closed.title}${shown ? `, ${texts[0]}` : ""}`;
+    box.setAttribute("aria-label", open || this.labelOf(k, state, shown, g, complete));
+  }
+
+  paintEdge({ steps, head }, e, state) {
+    const passed = steps.filter(j => j < state.done);
+    const current = state.edge !== null && steps.includes(state.edge);
+    const computing = state.computing >= 0 && this.itemOf[state.computing] === head && !this.items[head].closed;
+    const classes = `edge${current ? " backward" : passed.length ? " done" : ""}${computing ? " forward" : ""}`;
+    const turned = passed.length > 0 || current;
+    const curve = this.curves[e];
+    if (curve.getAttribute("class") !== classes) curve.setAttribute("class", classes);
+    if (!curve.hasAttribute(turned ? "marker-start" : "marker-end")) {
       curve.setAttribute(turned ? "marker-start" : "marker-end", "url(#arrow)");
       curve.removeAttribute(turned ? "marker-end" : "marker-start");
-      this.paintShare(e, passed, state, current);
-    });
-    this.placeTag(state.tag, state.edge);
+    }
+    this.paintShare(e, passed, state, current);
   }
 
   labelOf(k, state, shown, g, complete) {
@@ -557,32 +588,34 @@ class GraphView {
     setText(this.shareTexts[e], text);
   }
 
-  // Place the label of the current edge beside it, where it covers no box if possible.
+  // Place the label of the current edge beside it, where it covers no box if possible and never the ends of the edge.
   placeTag(lines, step) {
     const e = step === null ? undefined : this.edgeOf.get(this.graph.steps[step].slice(0, 2).join("/"));
     const group = this.layers[4];
     group.style.display = lines.length && e !== undefined ? "" : "none";
     if (!lines.length || e === undefined) return;
-    const width = Math.max(...lines.map(text => text.length)) * 7.4 + 16,
-      height = 17 * lines.length + 6,
-      [mx, my] = this.layout.middles[e];
-    const { layout } = this,
-      ends = [this.edges[e].tail, this.edges[e].head];
+    const width = Math.max(...lines.map(text => text.length)) * 7.4 + 16;
+    const height = 17 * lines.length + 6;
+    const { layout } = this;
+    const [mx, my] = layout.middles[e];
+    const ends = [this.edges[e].tail, this.edges[e].head];
+    const near = layout.places.flatMap((p, i) => {
+      const far = p.x > mx + 400 || p.x + p.width < mx - 400 || Math.abs(p.y - my) > 300;
+      return far ? [] : [[p, ends.includes(i) ? 10 : 1]];
+    });
     const overlap = (x, y) =>
-      layout.places.reduce(
-        (sum, p, i) =>
-          sum +
-          (ends.includes(i) ? 10 : 1) *
-            Math.max(0, Math.min(x + width, p.x + p.width) - Math.max(x, p.x)) *
-            Math.max(0, Math.min(y + height, p.y + p.height / 2) - Math.max(y, p.y - p.height / 2)),
-        0,
-      );
+      near.reduce((sum, [p, weight]) => {
+        const across = Math.min(x + width, p.x + p.width) - Math.max(x, p.x);
+        const down = Math.min(y + height, p.y + p.height / 2) - Math.max(y, p.y - p.height / 2);
+        return across > 0 && down > 0 ? sum + weight * across * down : sum;
+      }, 0);
     let best = null;
     for (let dy = -height - 128; dy <= 128; dy += 8) {
       for (const dx of [0, -20, 20, -40, 40, -70, 70, -110, 110, -150, 150]) {
-        const x = Math.max(2, Math.min(layout.width - width - 2, mx - width / 2 + dx)),
-          y = Math.max(2 - 30, Math.min(layout.height - height + 28, my + dy)),
-          cost = overlap(x, y) * 20 + Math.abs(dx) + Math.max(Math.abs(dy + height / 2), height / 2 + 6);
+        const x = Math.max(2, Math.min(layout.width - width - 2, mx - width / 2 + dx));
+        const y = Math.max(2 - 30, Math.min(layout.height - height + 28, my + dy));
+        const away = Math.abs(dx) + Math.max(Math.abs(dy + height / 2), height / 2 + 6);
+        const cost = overlap(x, y) * 20 + away;
         if (!best || cost < best.cost) best = { x, y, cost };
       }
     }

@@ -88,7 +88,11 @@ function load(made, { groups = [], given = {}, reason = "", recordedTitle = null
   $("title").replaceChildren(Terms.formula(...(heading[0] === "=" ? heading.slice(1) : [heading])));
   document.title = `${cut(plain(heading), 60)} – the chain rule, step by step`;
   view.svg.setAttribute("aria-label", `Graph of ${graph.size} nodes`);
-  view.show(graph, names, writer, Network.frameTree(graph, groups));
+  const tree = Network.frameTree(graph, groups);
+  view.show(graph, names, writer, tree);
+  $("frames").hidden = !tree.frames.length;
+  $("frames").textContent = "Open all";
+  $("modes").title = scalar ? "" : "Predict and solve are for graphs of scalars";
   leaves.show(graph, names, values, why);
   $("slider").max = total();
   pause();
@@ -329,6 +333,9 @@ function setLeaf(k, x) {
 function setRole(k, role) {
   roles[k] = role;
   paint();
+  announce(
+    `${names[k]} is ${role === "parameter" ? "a parameter: descent changes it" : "locked: descent does not change it"}.`,
+  );
 }
 
 function descend(times) {
@@ -454,6 +461,11 @@ $("reset").addEventListener("click", reset);
 $("log").addEventListener("change", paintLoss);
 $("zoom-in").addEventListener("click", () => view.zoom(1.3));
 $("zoom-out").addEventListener("click", () => view.zoom(1 / 1.3));
+$("frames").addEventListener("click", () => {
+  const opened = view.toggleAll();
+  $("frames").textContent = opened ? "Close all" : "Open all";
+  paint();
+});
 $("fit").addEventListener("click", () => view.fit());
 document.addEventListener("keydown", event => {
   if (event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;

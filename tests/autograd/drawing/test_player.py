@@ -235,7 +235,7 @@ def opened(browser, tmp_path):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
@@ -595,6 +595,10 @@ def test_network_has_names_of_a_textbook_and_frames(opened):
     page.focus('[data-frame="layer1/neuron2"]')
     page.keyboard.press("Enter")
     assert page.locator(".node").count() == boxes
+    assert page.evaluate("document.activeElement.dataset.frame") == "layer1/neuron2"
+    page.click("#frames")
+    page.click("#frames")
+    assert page.locator(".fold").count() in (0, 5)
 
 
 def test_network_of_micrograd_is_named_by_its_variables(opened):
@@ -635,16 +639,19 @@ def test_large_graph_has_a_map_and_follows_the_step(opened):
     assert page.is_visible("#map")
 
 
-def test_thousands_of_nodes_open_and_step(opened):
+def test_large_network_opens_closed_and_steps_when_open(opened):
     model = nn.scalar.MLP(2, [16, 16, 1], rng=0)
-    loss = sum((model(list(x)) - 1.0) ** 2 for x in np.random.default_rng(0).normal(size=(5, 2)))
+    loss = sum((model(list(x)) - 1.0) ** 2 for x in np.random.default_rng(0).normal(size=(2, 2)))
     page = opened(play(loss, names={"model": model}))
     assert page.locator(".node").count() <= 80
     page.click("#last")
     assert "complete" in say(page)
     page.click("#descend")
-    loss.backward()
-    assert "from" in page.inner_text("#loss")
+    assert "after 1 step downhill" in page.inner_text("#loss")
+    page.click("#frames")
+    assert page.locator(".node").count() > 1000
+    page.click("#next" if page.is_enabled("#next") else "#back")
+    assert page.locator(".node.chosen").count() == 1
 
 
 # --------------------------------------------------------------------------------------------------- arrays
