@@ -110,7 +110,10 @@ class Estimator(Protocol):
         parts = [np.arange(len(X))]
         early = len(X) >= MIN_ROWS if self.early_stopping == "auto" else bool(self.early_stopping)
         if early:
-            count = max(1, round(float(self.validation_fraction) * len(X)))
+            share = float(self.validation_fraction)
+            if not 0.0 < share < 1.0:
+                raise ValueError(f"validation_fraction must be between 0 and 1, both excluded, got {share}")
+            count = min(max(1, round(share * len(X))), len(X) - 1)
             parts = train_test_split(parts[0], test_size=count, rng=self._rng, stratify=strata)
         stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol), restore=early)
         self._epochs(X, y, weight, parts, epochs=int(self.max_iter), early_stopping=stop)
