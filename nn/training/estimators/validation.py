@@ -11,6 +11,7 @@ import numpy as np
 from nn.data.cells import Cells, frame_cells
 from nn.data.columns import Column, infer_columns
 from nn.typing import Array, ArrayLike
+from nn.validation import regular_array
 
 __all__ = [
     "checked_inputs",
@@ -38,7 +39,7 @@ def _numbers(data: ArrayLike, what: str) -> Array:
     """Return data as float64."""
     if type(data).__module__.startswith("scipy.sparse") or hasattr(data, "tocsr"):
         raise TypeError(f"{what} is sparse, but dense data is required: use X.toarray() to convert to a dense array")
-    array = np.asarray(getattr(data, "data", data) if hasattr(data, "requires_grad") else data)
+    array = regular_array(what, getattr(data, "data", data) if hasattr(data, "requires_grad") else data)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {what} is complex")
     try:
