@@ -7,6 +7,7 @@ metrics by name, for `nn.training.fit(..., metrics=["accuracy"])`.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -85,6 +86,12 @@ def _classes(
         kept = true != ignore_index
         scores, true = scores[kept], true[kept]
     if _has_labels(scores, output_kind):
+        if output_kind is None and scores.size and scores.min() > 0 and scores.max() < 1:
+            warnings.warn(
+                "all outputs are between 0 and 1 and are compared with 0, as logits; if they are probabilities, pass "
+                "output_kind='probabilities', or give the loss this attribute",
+                stacklevel=3,
+            )
         if true.size and true.min() < 0:  # labels -1 and 1
             true = (true + 1) / 2
             scores = (scores + 1) / 2 if output_kind == "values" else scores

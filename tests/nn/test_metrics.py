@@ -82,7 +82,8 @@ def test_metrics_are_found_by_name_function_or_mapping():
 def test_classes_follow_from_the_kind_of_output():
     right, labels = [0.2, 0.9, 0.6], np.array([0, 1, 1])
     assert metrics.accuracy(right, labels, "probabilities") == 1.0
-    assert metrics.accuracy(right, labels) == pytest.approx(2 / 3)  # logits
+    with pytest.warns(UserWarning, match="if they are probabilities, pass output_kind='probabilities'"):
+        assert metrics.accuracy(right, labels) == pytest.approx(2 / 3)  # logits
     assert metrics.accuracy(right, labels, "values") == 1.0
     assert metrics.accuracy([-0.2, 0.3, -0.1], 2 * labels - 1, "values") == pytest.approx(2 / 3)
     assert metrics.accuracy([-0.2, 0.3, 0.1], 2 * labels - 1, "logits") == 1.0

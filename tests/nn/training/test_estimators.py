@@ -354,6 +354,8 @@ def test_frames_of_pandas_and_polars_give_the_same_predictions(package):
 def test_validation_fraction_must_leave_rows_on_both_sides():
     X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
     for share in (0.0, 1.0, -0.1, 2.0, float("nan")):
-        with pytest.raises(ValueError, match=f"validation_fraction must be between 0 and 1, both excluded, got {share}"):
+        with pytest.raises(
+            ValueError, match=f"validation_fraction must be between 0 and 1, both excluded, got {share}"
+        ):
             nn.MLPClassifier((4,), early_stopping=True, validation_fraction=share).fit(X, y)
     nn.MLPClassifier((4,), early_stopping=True, validation_fraction=0.999, max_iter=2).fit(X, np.arange(40) % 4)
