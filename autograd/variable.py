@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .backward import backward
+from .diagnostics.floats import on_float
 from .graph import Node, make_leaf
 from .operands import require_float
 from .operations.methods import ElementwiseMethods
@@ -89,7 +90,8 @@ class Variable(ElementwiseMethods):
         return self._data if type(self._data) is float else self._data.item()
 
     def __float__(self) -> float:
-        return float(self.item())
+        on_float(self, value := float(self.item()))
+        return value
 
     def __int__(self) -> int:
         return int(self.item())

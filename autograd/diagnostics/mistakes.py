@@ -16,6 +16,7 @@ from autograd.messages import GradientWarning
 from autograd.recording import raw_data
 from autograd.typing import Cotangent
 
+from .floats import message_of_constants
 from .provenance import Line, user_line
 
 __all__ = ["accumulated", "advise_zero_grad", "check_root", "require_node", "require_variable", "sum_of_gradients"]
@@ -62,7 +63,9 @@ def advise_zero_grad(nodes: Sequence[Node]) -> None:
 
 
 def check_root(root: Node) -> None:
-    """Warn about a root that is a leaf, or that reduces a difference of shapes (n,) and (n, 1)."""
+    """Warn about a root that is a leaf, that reduces a difference of shapes (n,) and (n, 1), or whose graph was cut."""
+    if message := message_of_constants(root):
+        warn_once(message, message)
     if root.op is None:
         warn_once(
             "leaf",

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd.backward import between, pulled_to
+from autograd.diagnostics.floats import evaluation_of
+from autograd.diagnostics.mistakes import warn_once
 from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
 from autograd.recording import enable_grad, is_grad_enabled, raw_data, with_graph
@@ -94,7 +96,7 @@ class Trace:
             given = list(args)
             for n, new in zip(chosen, [rebuilt] if single else rebuilt, strict=True):
                 given[n] = new
-            with transforming():
+            with transforming(), evaluation_of(set(self.nodes)) as evaluation:
                 out = f(*given, **kwargs)
         self.out: Tree
         self.aux: Tree
@@ -109,6 +111,12 @@ class Trace:
         outside = any(node.op is None and node not in own for node in self.order)
         self.create_graph: bool = with_graph(self.recording and outside)
         self.wanted: set[Node] = between(self.order, self.nodes)
+        if self.nodes and self.wanted.isdisjoint(variables) and not evaluation.is_nested:
+            warn_once(
+                "independent",
+                f"the result of {getattr(f, '__name__', 'a function')} does not depend on the arguments by which it is "
+                "differentiated: if it should, look for .data, item() or NumPy arrays that cut the graph",
+            )
 
     def plain(self, tree: Tree) -> Tree:
         """Return results as nodes if they depend on variables from outside, else as floats and arrays."""
