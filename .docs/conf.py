@@ -14,6 +14,8 @@ from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
+from autograd.operations.numpy_protocol import names_of_numpy
+
 LOGGER = logging.getLogger(__name__)
 
 PAGES = (
@@ -104,11 +106,25 @@ def page(name, homes):
         defined = name if plain else thing.__module__
         sections.setdefault(defined, []).append(entry(f"{name}.{short}", thing, home))
     text = heading(name, "=") + f".. automodule:: {name}\n   :no-members:\n\n"
+    text += functions_of_numpy() if name == "autograd" else ""
     for defined, entries in sorted(sections.items(), key=lambda section: rank(section[0])):
         title = "Names" if len(sections) == 1 else "Also" if defined == name else first_sentence(defined)
         text += heading(title, "-")
         text += "".join(entries)
     return text
+
+
+def functions_of_numpy():
+    """Return the section about the functions of NumPy that accept nodes."""
+    records, answers = (", ".join(f"``{name}``" for name in names) for names in names_of_numpy())
+    return (
+        heading("Functions of NumPy", "-")
+        + f"These record an operation when they are called with a node: {records}.\n\n"
+        + f"These answer without a gradient, since none is lost: {answers}.\n\n"
+        + "Functions that consist of operators and of functions above return nodes too. All others raise TypeError, "
+        + "except that ``np.ma.getdata`` and ``np.ma.median`` read the values. What needs a Python number, such as "
+        + "``np.float64(x)`` or ``np.random.normal(x)``, calls ``float(x)``.\n\n"
+    )
 
 
 def write_pages(app):

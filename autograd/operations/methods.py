@@ -6,7 +6,7 @@ import functools
 import numbers
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from . import (
     shaping,
     trigonometry,
 )
-from .numpy_protocol import array_function, array_ufunc
+from .numpy_protocol import array_function, array_ufunc, unsupported
 
 COMPARABLE = (Node, np.ndarray, np.generic, numbers.Number, list, tuple)  # with other types, == is Python's
 
@@ -170,6 +170,10 @@ class ElementwiseMethods(Node):
 
     __array_ufunc__: Operation = array_ufunc
     __array_function__: Operation = array_function
+
+    @property
+    def _mask(self) -> NoReturn:  # functions of np.ma ask for it, and would read `_data` as that of their own arrays
+        raise unsupported("a function of np.ma")
 
     @property
     def label(self) -> str:

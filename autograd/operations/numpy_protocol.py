@@ -87,11 +87,29 @@ def _counterpart(name: str) -> Operation | None:
     return None
 
 
-def _unsupported(spelled: str) -> TypeError:
+def unsupported(spelled: str) -> TypeError:
+    """Return the error of a function that would read the data of nodes without recording anything."""
     return TypeError(
         f"{spelled} is not supported on nodes, as it would lose the gradient; use a function of autograd, or "
         "detach() first if no gradient is wanted"
     )
+
+
+def names_of_numpy() -> tuple[list[str], list[str]]:
+    """Return the functions of NumPy that record nodes, and those that answer without a gradient.
+
+    All others raise TypeError on nodes, or return nodes because they consist of operators and recorded functions.
+    What asks for a Python number, such as ``np.float64(x)`` or ``np.random.normal(x)``, calls ``float(x)``.
+
+    >>> records, answers = names_of_numpy()
+    >>> "np.tanh" in records, "np.linalg.norm" in records, "np.shape" in answers
+    (True, True, True)
+    """
+    ufuncs = {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
+    others = {name for name in dir(np) if hasattr(getattr(np, name), "_implementation")}
+    records = [name for name in sorted(ufuncs | others) if _counterpart(getattr(np, name).__name__) is not None]
+    names = [*records, *[f"linalg.{name}" for name in sorted(_LINALG)]]
+    return [f"np.{name}" for name in names], [f"np.{name}" for name in sorted(_WITHOUT_GRADIENT)]
 
 
 def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: Operand) -> Operand:
@@ -110,7 +128,7 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kw
         raise TypeError(f"np.{ufunc.__name__}.{method} on nodes takes no {', '.join(options)}")
     function = _counterpart(ufunc.__name__)
     if method != "__call__" or function is None:
-        raise _unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
+        raise unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
     if given:
         raise TypeError(f"np.{ufunc.__name__} on nodes takes no {', '.join(given)}: results are always new nodes")
     return function(*inputs)
@@ -127,7 +145,7 @@ def array_function(self: Node, func: Function, types: Iterable[type], args: Sequ
     known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ in _LINALG)
     function = _counterpart(func.__name__) if known else None
     if function is None:
-        raise _unsupported(spelled)
+        raise unsupported(spelled)
     args, kwargs = _in_our_words(spelled, func, function, args, kwargs)
     if function is linalg.norm and _is_of_matrices(*args, **kwargs):
         function = matrices.matrix_norm

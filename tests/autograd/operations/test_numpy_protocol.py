@@ -8,6 +8,8 @@ from looping import each
 
 import autograd as ag
 from autograd import Tensor, Value
+from autograd.extend import Watch, watching
+from autograd.operations.numpy_protocol import names_of_numpy
 
 RNG = np.random.default_rng(3)
 A, B = RNG.uniform(0.2, 0.8, (3, 3)), RNG.uniform(0.2, 0.8, (3, 3))
@@ -285,3 +287,90 @@ def test_gradients_through_numpy_are_ours():
 def test_a_list_of_tensors_is_no_operand():
     with pytest.raises(TypeError, match="stack"):
         ag.sum([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
+
+
+MODULES = {
+    "np": np, "np.linalg": np.linalg, "np.fft": np.fft, "np.ma": np.ma, "np.random": np.random, "np.emath": np.emath,
+    "np.lib.stride_tricks": np.lib.stride_tricks, "np.polynomial.polynomial": np.polynomial.polynomial,
+    "np.polynomial.chebyshev": np.polynomial.chebyshev, "np.strings": np.strings,
+}  # fmt: skip
+# Functions that answer without looking at values, besides those of `names_of_numpy`; classes that hold a node; and
+# functions with files and other effects.
+OF_SHAPES_AND_TYPES = {
+    "np.broadcast", "np.dtype", "np.finfo", "np.isscalar", "np.issubdtype", "np.iterable", "np.ndenumerate",
+    "np.promote_types", "np.bytes_", "np.str_", "np.full_like", "np.fromiter",
+    "np.random.randint",  # of no elements
+    "np.polynomial.polynomial.Polynomial", "np.polynomial.chebyshev.Chebyshev",
+    *(f"np.ma.{name}" for name in (
+        "common_fill_value", "default_fill_value", "empty_like", "isMA", "isMaskedArray", "is_mask", "isarray",
+        "make_mask_descr", "masked_all_like", "maximum_fill_value", "minimum_fill_value", "ndenumerate", "ndim",
+        "ones_like", "set_fill_value", "shape", "size", "zeros_like", "count", "ids", "notmasked_contiguous",
+        "notmasked_edges", "argmax", "argmin", "argsort",
+    )),
+}  # fmt: skip
+OF_OTHER_ARGUMENTS = {"np.einsum", "np.moveaxis", "np.reshape", "np.swapaxes", "np.take_along_axis"}
+EXCEPTIONS = {"np.ma.getdata", "np.ma.median"}  # they ask for neither a mask nor an array
+WITH_EFFECTS = {
+    "np.DataSource", "np.bmat", "np.errstate", "np.fromfile", "np.fromregex", "np.genfromtxt", "np.info", "np.load",
+    "np.loadtxt", "np.memmap", "np.printoptions", "np.random.seed", "np.random.set_state", "np.save", "np.savetxt",
+    "np.savez", "np.savez_compressed", "np.set_printoptions", "np.setbufsize", "np.seterr", "np.seterrcall",
+    "np.show_config", "np.show_runtime", "np.test", "np.ma.test",
+}  # fmt: skip
+
+
+class Reads(Watch):
+    """A watcher that counts reads of data."""
+
+    count = 0
+
+    def on_read(self, node, how):
+        self.count += 1
+
+    def with_grad(self, enabled):
+        return self
+
+
+def holds_a_node(x, depth=4):
+    if isinstance(x, (list, tuple)) and depth:
+        return any(holds_a_node(part, depth - 1) for part in x)
+    return isinstance(x, ag.Node) or (isinstance(x, np.ndarray) and x.dtype == object)
+
+
+def calls_of(function):
+    """Call a function with nodes among its arguments; yield whether the values of a node left the graph silently."""
+    for data in ([[1.5, 0.3], [0.2, 2.5]], [0.3, 0.7, 0.9], 0.7, None):
+        for more in ((), (2,), (0,)):
+            for twice in (False, True):
+                x, watch = Value(0.7) if data is None else Tensor(data, requires_grad=True), Reads()
+                try:
+                    with watching(watch):
+                        result = function(*([x, x] if twice else [x]), *more)
+                except Exception:
+                    continue
+                is_empty = isinstance(result, (list, tuple)) and not result
+                yield not is_empty and not holds_a_node(result) and not watch.count
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_function_of_numpy_reads_the_values_of_a_node_silently():
+    records, answers = names_of_numpy()
+    silent, recorded = [], set()
+    with np.errstate(all="ignore"):
+        for prefix, module in MODULES.items():
+            for name in sorted({n for n in getattr(module, "__all__", dir(module)) if not n.startswith("_")}):
+                function, full = getattr(module, name), f"{prefix}.{name}"
+                if not callable(function) or full in WITH_EFFECTS or isinstance(function, type(BaseException)):
+                    continue
+                lost = list(calls_of(function))
+                if any(lost) and full not in {*answers, *OF_SHAPES_AND_TYPES, *EXCEPTIONS}:
+                    silent.append(full)
+                if lost and not all(lost):
+                    recorded.add(full)
+    assert not silent
+    assert set(records) - recorded == OF_OTHER_ARGUMENTS
+
+
+@pytest.mark.parametrize("function", [np.ma.exp, np.ma.getmask, np.ma.average, np.ma.masked_invalid])
+def test_functions_of_masked_arrays_are_refused(function):
+    with pytest.raises(TypeError, match=r"a function of np\.ma is not supported on nodes|not converted to an array"):
+        function(Tensor(A, requires_grad=True))
