@@ -38,6 +38,8 @@ def operand(a: Operand, op: Primitive) -> Data:
         return operand(_array_of(a, op), op)
     elif isinstance(a, np.ndarray):
         return operand(np.asarray(a), op)
+    elif getattr(kind, "records_loops", False):  # a ShapedArray
+        return a
     shown = (
         f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"
     )
@@ -120,8 +122,7 @@ def shape_of(x: Operand) -> Shape | None:
     >>> shape_of(np.zeros((2, 3))), shape_of(0.5)
     ((2, 3), None)
     """
-    data = x._data if isinstance(x, Node) else x
-    return data.shape if isinstance(data, (np.ndarray, np.generic)) else None
+    return getattr(x._data if isinstance(x, Node) else x, "shape", None)
 
 
 def compute(op: Primitive, args: Operands, params: Params) -> Operand:

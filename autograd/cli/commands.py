@@ -25,6 +25,7 @@ from autograd.explaining.explanation import Explanation, explain, for_output
 from autograd.explaining.formatting import cut, format_number, visible, width
 from autograd.explaining.steps import backward_steps, count_paths
 from autograd.graph import topological_order
+from autograd.tape import native
 from autograd.typing import Json, Operand
 
 from .doctor import examine, report
@@ -68,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
         add = command.add_argument
         add("--json", action="store_true", help="print JSON")
         if name == "doctor":
+            add("--compile", action="store_true", help="compile the native machine first, once per installation")
             continue
         add("formula", nargs="?", default="-", help=FORMULA_HELP)
         add("variables", nargs="*", metavar="name=number", help="such as a=2 b=-3 c=10")
@@ -284,6 +286,8 @@ def check_variable(formula: Formula, name: str, analytic: float) -> dict[str, Js
 
 def doctor(options: argparse.Namespace) -> int:
     """Print the state of the installation; return 1 if something necessary is missing."""
+    if options.compile:
+        native.prepare(True)
     findings = list(examine())
     emit(options, [vars(finding) for finding in findings], report(findings))
     return int(any(finding.state == "wrong" for finding in findings))

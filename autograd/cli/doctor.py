@@ -26,7 +26,7 @@ USEFUL = {
     "safetensors": "checkpoints to and from PyTorch",
     "onnx": "models for other programs",
     "mpi4py": "several processes, with an MPI such as mpich",
-    "numba": "faster replays of programs of floats",
+    "numba": "compiled programs as machine code",
     "threadpoolctl": "one BLAS thread for small models",
 }
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")

@@ -49,7 +49,7 @@ def broadcast_to(x: Operand, shape: Shape | None = ()) -> Operand:
     """
     if shape is None:
         return float(x)
-    whole = np.empty(shape, np.result_type(x))  # a copy: a view with stride 0 slows down later operations
+    whole = np.empty_like(x, shape=shape)  # a copy: a view with stride 0 slows down later operations
     whole[...] = x
     return whole
 
@@ -57,13 +57,17 @@ def broadcast_to(x: Operand, shape: Shape | None = ()) -> Operand:
 @linear(lambda g, y, x, dtype: astype(g, getattr(x, "dtype", np.float64)))
 def _astype(x: Operand, dtype: npt.DTypeLike = np.float64) -> Operand:
     """Convert to another floating-point dtype."""
-    return x if type(x) is float else np.asarray(x).astype(dtype)
+    return x if type(x) is float else _array(x).astype(dtype)
 
 
 @nondifferentiable()
 def _cast(x: Operand, dtype: npt.DTypeLike = np.int64) -> Operand:
     """Convert to integers or booleans, which have no gradient."""
-    return np.asarray(x).astype(dtype)
+    return _array(x).astype(dtype)
+
+
+def _array(x: Operand) -> Operand:
+    return x if hasattr(x, "astype") else np.asarray(x)
 
 
 def astype(x: Operand, dtype: npt.DTypeLike) -> Operand:

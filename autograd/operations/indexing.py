@@ -165,7 +165,7 @@ def scatter(x: Operand, index: Index, shape: Shape | None) -> Operand:
 @linear(each=lambda i: None if i else lambda g, y, x, *index, shape: apply(PRIMITIVES["getitem"], (g, *index)))
 def _scatter(x: Operand, *index: Index, shape: Shape | None = ()) -> Operand:
     """Return zeros with values added at an index in parts."""
-    zeros, index = np.zeros(shape or (), np.result_type(x)), tuple(map(_whole, index))
+    zeros, index = np.zeros_like(x, shape=shape or ()), tuple(map(_whole, index))
     if _is_basic(index):
         zeros[index] = x
     else:

@@ -62,6 +62,12 @@ class Callback(Primitive):
         return (None,) * count
 
 
+class Guard(Callback):
+    """A function without side effects, which raises unless data are like those that were recorded."""
+
+    __slots__ = ()
+
+
 class Recording(Watch):
     """Records every operation, including those without a gradient, and refuses to give data to Python.
 
@@ -93,7 +99,7 @@ class Recording(Watch):
         """Return the same recording with or without gradients."""
         return Recording(enabled, self)
 
-    def callback(self, function: Function, args: tuple[Tree, ...]) -> Tree:
+    def callback(self, function: Function, args: tuple[Tree, ...], kind: type[Callback] = Callback) -> Tree:
         """Call a function now and in each replay; its result is a node unless it is None."""
         if any(map(holds_objects, args)):
             function, args = _of_elements(function, args)
@@ -102,7 +108,7 @@ class Recording(Watch):
         with watching(self.grad_enabled):  # as in a replay: operations on nodes of its own are not recorded
             result = function(*raw)
         self._generators[1] = _global_generators()
-        op = Callback(function)
+        op = kind(function)
         if result is None:
             node = object.__new__(Node)
             make_leaf(node, None, False, "")
@@ -134,7 +140,7 @@ class Recording(Watch):
                 raise NotReplayable(f"{function.__name__} returned {answers[0]!r:.60} when the call was recorded")
 
         guarded.__name__ = getattr(function, "__name__", "guard")
-        self.callback(guarded, args)
+        self.callback(guarded, args, Guard)
         node = self.effects[-1]
         below = topological_order(*[arg for arg in node.args if isinstance(arg, Node)])
         if not any(isinstance(other.op, Callback) for other in below):

@@ -11,8 +11,7 @@ from autograd.graph import Node
 from autograd.typing import Array, Cotangent, Data, Operand
 from autograd.variable import leaf
 
-from .executor import executor_for
-from .numpy_text import NumpyText
+from .executor import Switching, executor_for
 from .program import Program
 
 __all__ = ["Replay"]
@@ -31,7 +30,7 @@ class Replay:
 
     Attributes
     ----------
-    executor : NumpyText or ByLevels
+    executor : Switching or ByLevels
         What runs it.
     """
 
@@ -74,7 +73,7 @@ class Replay:
 
     def run_into(self, targets: Sequence[Array], inputs: Sequence[Data]) -> Sequence[Data]:
         """Write the results after the outputs into arrays, and return the outputs."""
-        assert isinstance(self.executor, NumpyText)  # floats are not trained by such programs
+        assert isinstance(self.executor, Switching)  # floats are not trained by such programs
         return self.executor.run_into(targets, *inputs, *[x._data for x in self._leaves])
 
     def machine(self) -> Any:

@@ -263,9 +263,12 @@ def compile(
 
     The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
 
-    Large graphs of `Value`s are run many operations at a time, by numba if it is installed (``pip install
-    chainrule[fast]``), else by NumPy.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; its machine code
-    is cached beside the package, or in the folder ``NUMBA_CACHE_DIR``.
+    If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
+    machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of
+    overflow.  It is compiled once per installation, in another process while this one continues with NumPy, or ahead
+    by ``python -m autograd doctor --compile``.  The machine code is cached beside the package, or in the folder
+    ``NUMBA_CACHE_DIR``.  The environment variable ``CHAINRULE_NUMBA=0`` disables numba; ``1`` uses it at once.  Large
+    graphs of `Value`s are run many operations at a time, with numba or without.
 
     Examples
     --------

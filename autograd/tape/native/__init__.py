@@ -1,0 +1,20 @@
+"""The native executor of programs: NumPy's own loops, called by an interpreter that numba compiles once.
+
+Nothing is compiled for a program, and no operation is defined a second time: its forward function is called with
+arrays that record which loops NumPy would call for it.
+"""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """Import numba, which takes half a second, when it is needed."""
+    if name == "Machine":
+        from .machine import Machine
+
+        return Machine
+    if name == "prepare":
+        from .kernels import prepare
+
+        return prepare
+    raise AttributeError(name)

@@ -1,0 +1,390 @@
+"""Arrays that record which loops NumPy would call for them, so that an operation needs no second definition.
+
+The forward function of an operation is called with `ShapedArray`s, which have a shape and a dtype but no values.  Each
+NumPy function on them appends instructions to a `Code`.  Functions that are not supported raise `TypeError`; the
+machine then calls the operation itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.typing import Array, DType, Shape
+
+from .instructions import (
+    CONVERT,
+    COPY,
+    GATHER,
+    HOLDS,
+    LOCATE,
+    PUT,
+    SCATTER,
+    SPREAD,
+    Instruction,
+    Operand,
+    merged,
+)
+from .loops import Loop, loop_of
+
+__all__ = ["FUNCTIONS", "Code", "ShapedArray", "converted", "kind_of", "loop_for", "operands_of"]
+
+SHORT = 64  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
+MOST_FILLED = 1 << 16  # elements of a constant that is stored in full
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # how NumPy's functions are recorded; `functions` enters them
+
+
+class Code:
+    """The instructions of a program and the sizes of its buffers."""
+
+    def __init__(self) -> None:
+        self.instructions: list[Any] = []
+        self.sizes: list[int] = []
+        self.constants: dict[int, Array] = {}
+        self.assumed: bool | None = None  # the answer to conditions, in a guard
+        self._known: dict[tuple[str, bytes, Shape], ShapedArray] = {}
+
+    def new(self, shape: Shape, dtype: Any, weak: bool = False) -> ShapedArray:
+        """Return a new array with a buffer of its own."""
+        whole = np.empty(shape, dtype)
+        self.sizes.append(whole.nbytes)
+        return ShapedArray(self, len(self.sizes) - 1, whole, whole.ctypes.data, weak)
+
+    def constant(self, value: Any, dtype: DType) -> ShapedArray:
+        """Return an array with these values."""
+        data = np.ascontiguousarray(np.asarray(value).astype(dtype)).reshape(np.shape(value))
+        key = (data.dtype.char, data.tobytes(), data.shape)
+        if key not in self._known:
+            self._known[key] = x = self.new(data.shape, dtype)
+            self.constants[x.buffer] = data
+        return self._known[key]
+
+    def loop(self, loop: Loop, arrays: Sequence[ShapedArray], shape: Shape) -> None:
+        """Append the calls of an elementwise function of arrays, of which the last has this shape."""
+        strides = [np.broadcast_to(x.memory, shape).strides for x in arrays]
+        dims, columns = merged(shape, strides)
+        if len(dims) == 2 and dims[1] < SHORT:
+            whole = [c == (dims[1] * x.itemsize, x.itemsize) for x, c in zip(arrays, columns, strict=True)]
+            if whole[-1] and all(w or x.itemsize in SPREAD for w, x in zip(whole, arrays, strict=True)):
+                arrays = [x if w else self.spread(x, shape) for w, x in zip(whole, arrays, strict=True)]
+                dims, columns = (math.prod(dims),), [(x.itemsize,) for x in arrays]
+        if dims[-1:] != (0,):
+            self._append(loop, arrays, dims, columns)
+
+    def _append(
+        self, loop: Loop, arrays: Sequence[ShapedArray], dims: Shape, columns: Sequence[Shape], flat: bool = True
+    ) -> None:
+        if len(dims) > 3:
+            raise TypeError(f"strides along {dims}")
+        lead = 3 - len(dims)
+        dims, columns = (1,) * lead + dims, [(0,) * lead + c for c in columns]
+        operands = tuple([x.operand(c[0], c[1]) for x, c in zip(arrays, columns, strict=True)])
+        steps = tuple([c[2] for c in columns])
+        flat = flat and dims[:2] == (1, 1) and all(s in (0, x.itemsize) for s, x in zip(steps, arrays, strict=True))
+        self.instructions.append(Instruction(loop, operands, dims[2:], steps, (dims[0], dims[1]), flat))
+
+    def reduce(self, loop: Loop, x: ShapedArray, out: ShapedArray) -> None:
+        """Append the calls that combine the elements of `x` with those of `out`, which is broadcast."""
+        dims, (a, b) = merged(x.shape, [np.broadcast_to(out.memory, x.shape).strides, x.memory.strides])
+        if x.size:
+            self._append(loop, (out, x, out), dims, (a, b, a), flat=False)
+
+    def call(self, loop: Loop, arrays: Sequence[ShapedArray], dims: Shape, steps: Shape = ()) -> None:
+        """Append one call of a function that is not elementwise."""
+        steps = steps or (0,) * len(arrays)
+        self.instructions.append(Instruction(loop, tuple([x.operand() for x in arrays]), dims, steps, (1, 1), False))
+
+    def spread(self, x: ShapedArray, shape: Shape, out: ShapedArray | None = None) -> ShapedArray:
+        """Return a contiguous copy of an array that is broadcast to a shape of short rows."""
+        out = self.new(shape, x.dtype) if out is None else out
+        dims, (strides, _) = merged(shape, [np.broadcast_to(x.memory, shape).strides, out.memory.strides])
+        self.call((SPREAD[x.itemsize], 0), (x, out), (1, *dims)[-2:], (0, *strides)[-2:])
+        return out
+
+    def copy(self, x: ShapedArray, out: ShapedArray) -> None:
+        """Copy `x`, which is broadcast, into an array of the same dtype."""
+        if x.itemsize not in COPY:
+            self.loop(loop_of(np.bitwise_or, "??->?"), [x, x, out], out.shape)
+            return
+        strides = [np.broadcast_to(x.memory, out.shape).strides, out.memory.strides]
+        dims, columns = merged(out.shape, strides)
+        if len(dims) == 2 and dims[1] < SHORT and out.memory.flags.c_contiguous:
+            self.spread(x, out.shape, out)
+        elif out.size:
+            self._append((COPY[x.itemsize], 0), (x, out), dims, columns)
+
+
+class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array without values: a view of a buffer.
+
+    Parameters
+    ----------
+    code : Code
+        The code that computes it.
+    buffer : int
+        The number of its buffer.
+    memory : ndarray
+        An array that is never read, with its shape, strides and dtype.
+    start : int
+        The address at which the buffer of `memory` begins.
+    weak : bool
+        Whether it is a Python float, which does not determine the dtype of a result.
+    """
+
+    def __init__(self, code: Code, buffer: int, memory: Array, start: int, weak: bool = False) -> None:
+        self.code, self.buffer, self.memory, self.start = code, buffer, memory, start
+        self.weak = weak and memory.shape == ()
+
+    records_loops = True
+    shape = property(lambda self: self.memory.shape)
+    ndim = property(lambda self: self.memory.ndim)
+    size = property(lambda self: self.memory.size)
+    dtype = property(lambda self: self.memory.dtype)
+    itemsize = property(lambda self: self.memory.itemsize)
+    T = property(lambda self: self.like(self.memory.T))
+
+    def __len__(self) -> int:
+        return len(self.memory)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Array:
+        raise TypeError("an array without values")
+
+    __float__ = __int__ = __index__ = __iter__ = __array__
+
+    def __bool__(self) -> bool:
+        """Assume the answer to a condition of a guard, and let the program check it in each run."""
+        if self.code.assumed is None or self.memory.shape or self.dtype.char != "?":
+            raise TypeError("an array without values")
+        condition: Any = self if self.code.assumed else np.logical_not(self)
+        self.code.call((HOLDS, 0), (condition,), (1,))
+        return self.code.assumed
+
+    def operand(self, stride0: int = 0, stride1: int = 0) -> Operand:
+        """Return where it begins, as an operand."""
+        return Operand(self.buffer, self.memory.__array_interface__["data"][0] - self.start, (stride0, stride1))
+
+    def like(self, view: Array, weak: bool | None = None) -> ShapedArray:
+        """Return a view of the same buffer."""
+        return ShapedArray(self.code, self.buffer, view, self.start, self.weak if weak is None else weak)
+
+    # -------------------------------------------------------------------------------------- methods of arrays
+
+    def view(self, dtype: Any) -> ShapedArray:
+        """Return the same bytes as another dtype."""
+        return self.like(self.memory.view(dtype))
+
+    def copy(self) -> ShapedArray:
+        """Return a contiguous copy."""
+        out = self.code.new(self.shape, self.dtype, self.weak)
+        self.code.copy(self, out)
+        return out
+
+    def astype(self, dtype: Any) -> ShapedArray:
+        """Return a converted copy."""
+        wanted = np.dtype(dtype)
+        if wanted == self.dtype:
+            return self.copy()
+        if wanted.char == "?":
+            return np.not_equal(self, 0)  # type: ignore[return-value]
+        if (kind := self.dtype.char + wanted.char) not in CONVERT:
+            raise TypeError(f"no conversion {kind}")
+        out = self.code.new(self.shape, wanted)
+        self.code.loop((CONVERT[kind], 0), [self, out], self.shape)
+        return out
+
+    def contiguous(self) -> ShapedArray:
+        """Return this array, or a copy if its elements are not consecutive."""
+        return self if self.memory.flags.c_contiguous else self.copy()
+
+    def reshape(self, *shape: Any) -> ShapedArray:
+        """Return a view or a copy with another shape."""
+        shape = shape[0] if len(shape) == 1 else shape
+        target = np.broadcast_to(np.empty((), self.dtype), self.shape).reshape(shape).shape if self.size else None
+        if target is None:
+            return self.like(self.memory.reshape(shape))
+        found = self.memory.view()
+        try:
+            found.shape = target
+        except AttributeError:
+            found = (x := self.contiguous()).memory.reshape(target)
+            return x.like(found)
+        return self.like(found)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
+        """Return sums along axes."""
+        return self.__array_ufunc__(np.add, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
+        """Return means along axes."""
+        total = self.sum(axis, keepdims)
+        return total / (self.size // max(1, total.size))  # type: ignore[no-any-return]
+
+    def __getitem__(self, key: Any) -> ShapedArray:
+        if not _indices(key):
+            parts = key if isinstance(key, tuple) else (key,)
+            return self.like(self.memory[parts if Ellipsis in parts else (*parts, ...)])  # never a scalar
+        x, positions, size = self._located(key)
+        rest = x.shape[x.ndim - size :] if size else ()
+        x = x.contiguous()
+        out = self.code.new(positions.shape + rest, self.dtype)
+        x._move(GATHER[self.dtype.itemsize], positions, out, math.prod(rest))
+        return out.like(np.moveaxis(out.memory, 0, _first(key))) if _first(key) else out
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        indices = _indices(key)
+        if not indices:
+            self[key].assign(value)
+            return
+        x, positions, size = self._located(key)
+        if _first(key) or not self.memory.flags.c_contiguous:
+            raise TypeError("indices behind slices")
+        shape = positions.shape + x.shape[x.ndim - size :]
+        rows = value if isinstance(value, ShapedArray) and value.shape == shape else self.code.new(shape, self.dtype)
+        if rows is not value:
+            rows.assign(value)
+        x._move(PUT[self.dtype.itemsize], positions, rows.contiguous(), math.prod(shape[positions.ndim :]))
+
+    def assign(self, value: Any) -> None:
+        """Write values into this array."""
+        value = value if isinstance(value, ShapedArray) else self.code.constant(value, self.dtype)
+        value = value if value.dtype == self.dtype else value.astype(self.dtype)
+        self.code.copy(value, self)
+
+    def add_at(self, key: Any, value: Any) -> None:
+        """Add values at positions, which may repeat."""
+        x, positions, size = self._located(key)
+        if _first(key) or not self.memory.flags.c_contiguous:
+            raise TypeError("indices behind slices")
+        rest = x.shape[x.ndim - size :] if size else ()
+        rows = self.code.new(positions.shape + rest, self.dtype)
+        rows.assign(value)
+        x._move(SCATTER[self.dtype.char], positions, rows, math.prod(rest), into=True)
+
+    def _move(self, function: int, positions: ShapedArray, rows: ShapedArray, size: int, into: bool = False) -> None:
+        if positions.size and size:
+            arrays = (rows, positions, self) if into else (self, positions, rows)
+            self.code.call((function, size), arrays, (positions.size,))
+
+    def _located(self, key: Any) -> tuple[ShapedArray, ShapedArray, int]:
+        """Return this array with the indexed axes first, the positions of rows, and how many axes a row has."""
+        parts = key if isinstance(key, tuple) else (key,)
+        first, indices = _first(key), _indices(key)
+        if (
+            parts[:first] != (slice(None),) * first
+            or len(indices) != len(parts) - first
+            or (first and len(indices) > 1)
+        ):
+            raise TypeError("a mixture of indices and slices")
+        x = self.like(np.moveaxis(self.memory, first, 0)) if first else self
+        if first and indices[0].ndim != 1:
+            raise TypeError("an index of several axes behind slices")
+        code, flat = self.code, None
+        shape = np.broadcast_shapes(*[i.shape for i in indices])
+        for length, index in zip(x.shape, indices, strict=False):
+            index = index if isinstance(index, ShapedArray) else code.constant(index, np.dtype(np.int64))
+            if index.dtype.char != "l":
+                raise TypeError(f"an index of dtype {index.dtype}")
+            start = flat if flat is not None else code.constant(0, np.dtype(np.int64))
+            if start.buffer in code.constants and index.buffer in code.constants:
+                at = code.constants[index.buffer]
+                if np.any((at < -length) | (at >= length)):
+                    raise TypeError("an index out of range")
+                flat = code.constant(code.constants[start.buffer] * length + at % max(1, length), np.dtype(np.int64))
+                continue
+            flat = code.new(shape, np.int64)
+            code.loop((LOCATE, length), [start, index, flat], shape)
+        assert flat is not None
+        return x, flat, x.ndim - len(indices)
+
+    # -------------------------------------------------------------------------------------- NumPy's protocols
+
+    def __pow__(self, exponent: Any) -> ShapedArray:
+        special = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as ndarray.__pow__
+        if type(exponent) in (int, float) and exponent in special and self.dtype.kind == "f":
+            return special[exponent](self)  # type: ignore[return-value]
+        return np.power(self, exponent)  # type: ignore[no-any-return]
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "at" and ufunc is np.add:
+            target = inputs[0]
+            return target.add_at(*inputs[1:])
+        if method == "reduce":
+            return FUNCTIONS["reduce"](ufunc, *inputs, **options)
+        if method != "__call__" or ufunc.nout != 1 or options.keys() - {"out"}:
+            raise TypeError(f"np.{ufunc.__name__}.{method} with {list(options)}")
+        (out,) = options.get("out", (None,))
+        if ufunc is np.matmul:
+            return FUNCTIONS[np.matmul](self.code, *inputs, out=out)
+        if ufunc.signature is not None:
+            raise TypeError(ufunc.__name__)
+        code = self.code
+        arrays, dtypes, weak = operands_of(code, ufunc, inputs, out)
+        shape = np.broadcast_shapes(*[x.shape for x in arrays])
+        if out is None:
+            out = code.new(shape, dtypes[-1], weak and dtypes[-1].char == "d")
+        elif out.dtype != dtypes[-1] or out.shape != shape:
+            raise TypeError(f"an output of another dtype or shape {out.dtype, out.shape, dtypes, shape}")
+        code.loop(loop_for(ufunc, dtypes), [*arrays, out], shape)
+        return out
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function not in FUNCTIONS:
+            raise TypeError(f"np.{function.__name__} is not supported")
+        return FUNCTIONS[function](self.code, *args, **kwargs)
+
+
+def _first(key: Any) -> int:
+    """Return the number of slices before the first index."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return next(i for i, part in enumerate(parts) if isinstance(part, (ShapedArray, np.ndarray, list)))
+
+
+def _indices(key: Any) -> list[Any]:
+    """Return the arrays in an index."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return [
+        p if isinstance(p, ShapedArray) else np.asarray(p)
+        for p in parts
+        if isinstance(p, (ShapedArray, np.ndarray, list))
+    ]
+
+
+def loop_for(ufunc: np.ufunc, dtypes: Sequence[DType]) -> Loop:
+    """Return the loop of a ufunc for the dtypes of its operands and its result."""
+    chars = "".join(d.char for d in dtypes)
+    return loop_of(ufunc, f"{chars[: ufunc.nin]}->{chars[ufunc.nin :]}")
+
+
+def operands_of(code: Code, ufunc: np.ufunc, inputs: Sequence[Any], out: Any) -> tuple[list[ShapedArray], Any, bool]:
+    """Return operands of the dtypes that NumPy's loop takes, and whether all are Python floats."""
+    kinds = [kind_of(x) for x in inputs]
+    weak = all(kind in (float, int, bool) for kind in kinds)
+    if weak:
+        kinds = [np.dtype(float) if kind is float else kind for kind in kinds]
+    dtypes = ufunc.resolve_dtypes((*kinds, None if out is None else out.dtype))
+    arrays = [converted(code, x, dtype) for x, dtype in zip(inputs, dtypes, strict=False)]
+    if ufunc in (np.maximum, np.minimum):  # NumPy has vector instructions for them only if no operand is a scalar
+        shape = np.broadcast_shapes(*[x.shape for x in arrays])
+        if math.prod(shape) <= MOST_FILLED:
+            arrays = [
+                code.constant(np.full(shape, x), a.dtype) if type(x) in (int, float) else a
+                for x, a in zip(inputs, arrays, strict=True)
+            ]
+    return arrays, dtypes, weak
+
+
+def kind_of(x: Any) -> Any:
+    """Return the dtype of an operand, or the type of a Python number."""
+    if isinstance(x, ShapedArray):
+        return float if x.weak else x.dtype
+    return type(x) if type(x) in (float, int, bool) else np.asarray(x).dtype
+
+
+def converted(code: Code, x: Any, dtype: DType) -> ShapedArray:
+    """Return an operand as an array of a dtype."""
+    if not isinstance(x, ShapedArray):
+        return code.constant(x, dtype)
+    return x if x.dtype == dtype else x.astype(dtype)

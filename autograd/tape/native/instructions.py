@@ -1,0 +1,87 @@
+"""Instructions of the native machine, and the table of integers that the interpreter reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autograd.typing import Shape
+
+from .loops import Loop
+
+__all__ = ["BLOCK", "Instruction", "Operand", "Run", "encoded", "merged"]
+
+BLOCK = 1024  # elements of a block of a run, so that its intermediate results stay in the first-level cache
+# The numbers of the functions in `kernels`, by itemsize or by dtypes.
+SELECT = {4: 1, 8: 2}
+CONVERT = {"?f": 3, "?d": 4, "df": 5, "fd": 6, "lf": 7, "ld": 8, "?l": 9}
+LOCATE, GATHER, PUT, SCATTER = 10, {4: 11, 8: 12}, {4: 13, 8: 14}, {"f": 15, "d": 16}
+IS_FINITE, HOLDS = 17, 18
+COPY, SPREAD = {4: 19, 8: 20}, {4: 21, 8: 22}
+
+
+class Operand(NamedTuple):
+    """A place in the memory of a program: a buffer, an offset, and strides of the two loops around a call."""
+
+    buffer: int
+    offset: int
+    strides: tuple[int, int] = (0, 0)
+
+
+class Instruction(NamedTuple):
+    """A call of a function, repeated for `counts`; the last operand is written.
+
+    If it is `elementwise`, each operand is contiguous or one element.
+    """
+
+    loop: Loop
+    operands: tuple[Operand, ...]
+    dims: Shape
+    steps: tuple[int, ...]
+    counts: tuple[int, int]
+    elementwise: bool
+
+
+class Run(NamedTuple):
+    """Elementwise instructions of one length, computed block by block."""
+
+    instructions: list[Instruction]
+    length: int
+
+
+def merged(shape: Shape, strides: Sequence[tuple[int, ...]]) -> tuple[Shape, list[tuple[int, ...]]]:
+    """Return the fewest dimensions, and for each operand its strides along them."""
+    dims: list[int] = []
+    columns: list[list[int]] = [[] for _ in strides]
+    for i, n in enumerate(shape):
+        if n == 1:
+            continue
+        if dims and all(c[-1] == s[i] * n for c, s in zip(columns, strides, strict=True)):
+            dims[-1] *= n
+            for c, s in zip(columns, strides, strict=True):
+                c[-1] = s[i]
+        else:
+            dims.append(n)
+            for c, s in zip(columns, strides, strict=True):
+                c.append(s[i])
+    if not dims:
+        return (1,), [(0,)] * len(strides)
+    return tuple(dims), [tuple(c) for c in columns]
+
+
+def encoded(item: Instruction | Run, local: set[int], address: int) -> list[int]:
+    """Return the words of an instruction, as `kernels` describes them, that will be at an address."""
+    if isinstance(item, Run):
+        words: list[int] = []
+        for instruction in item.instructions:
+            pairs = zip(instruction.operands, instruction.steps, strict=True)
+            moving = [x._replace(strides=(0 if x.buffer in local else step * BLOCK, 0)) for x, step in pairs]
+            words += encoded(instruction._replace(operands=tuple(moving)), set(), address + 64 + 8 * len(words))
+        return [0, 8 * len(words), 64, item.length, 0, 0, -(-item.length // BLOCK), 1, *words]
+    dims = address + 64 + 32 * len(item.operands)
+    steps = dims + 8 * len(item.dims)
+    size = steps + 8 * len(item.steps) - address
+    words = [*item.loop, size, len(item.operands), dims, steps, *item.counts]
+    for x in item.operands:
+        words += [x.buffer, x.offset, *x.strides]
+    return [*words, *item.dims, *item.steps]

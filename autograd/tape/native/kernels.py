@@ -1,0 +1,311 @@
+"""The interpreter of native programs, which numba compiles once per installation, and the loops that NumPy lacks.
+
+An instruction is a row of 64-bit integers::
+
+    function, data, size of the row in bytes, operands, dims, steps, count 0, count 1,
+    for each operand: place, offset, stride 0, stride 1,
+    the elements of dims and of steps
+
+It calls ``function(addresses, dims, steps, data)``, the signature of NumPy's inner loops, count 0 times count 1 times.
+The address of an operand is the content of its place in a table, plus an offset, plus a stride for each repetition.
+Functions below `KERNELS` are those of this module.  A row ``RUN, bytes of the rows, size, elements, 0, 0, blocks, 1``
+precedes a run of elementwise instructions, which are computed block by block, so that intermediate results stay in the
+first-level cache of the processor.
+"""
+
+# mypy: ignore-errors
+# numba compiles these functions, whose types it infers.
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import carray, types
+from numba.extending import intrinsic
+
+__all__ = ["interpret", "prepare"]
+
+WORD = ir.IntType(64)
+HEADER, OPERAND = 64, 32  # bytes of a row before its operands, and of an operand
+RUN, KERNELS, BLOCK = 0, 64, 1024
+
+
+@intrinsic
+def load(typing_context: Any, address: Any) -> Any:
+    """Return the 64-bit integer at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.inttoptr(args[0], WORD.as_pointer()))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def store(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write a 64-bit integer to an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[1], builder.inttoptr(args[0], WORD.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def call(typing_context: Any, function: Any, addresses: Any, dims: Any, steps: Any, data: Any) -> Any:
+    """Call an inner loop of NumPy."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [WORD] * 4)
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 5), generate
+
+
+@intrinsic
+def pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
+    """Return an address as a pointer to elements of a dtype."""
+    kind = types.CPointer(dtype.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(kind))
+
+    return kind(types.int64, dtype), generate
+
+
+@numba.njit
+def array(address, count, dtype):
+    return carray(pointer(address, dtype), count)
+
+
+@numba.njit
+def select(args, dims, steps, dtype):
+    """``where(mask, x, y)`` of elements with as many bytes as `dtype`."""
+    n, c, x, y, out = load(dims), load(args), load(args + 8), load(args + 16), load(args + 24)
+    sc, sx, sy, size = load(steps), load(steps + 8), load(steps + 16), load(steps + 24)
+    if sc == 1 and (sx == size or not sx) and (sy == size or not sy):
+        mask, into = array(c, n, np.bool_), array(out, n, dtype)
+        if sx and sy:
+            first, second = array(x, n, dtype), array(y, n, dtype)
+            for i in range(n):
+                into[i] = first[i] if mask[i] else second[i]
+        elif sx:
+            first, b = array(x, n, dtype), array(y, 1, dtype)[0]
+            for i in range(n):
+                into[i] = first[i] if mask[i] else b
+        elif sy:
+            a, second = array(x, 1, dtype)[0], array(y, n, dtype)
+            for i in range(n):
+                into[i] = a if mask[i] else second[i]
+        else:
+            a, b = array(x, 1, dtype)[0], array(y, 1, dtype)[0]
+            for i in range(n):
+                into[i] = a if mask[i] else b
+        return
+    for i in range(n):
+        which = x + i * sx if array(c + i * sc, 1, np.bool_)[0] else y + i * sy
+        array(out + i * size, 1, dtype)[0] = array(which, 1, dtype)[0]
+
+
+@numba.njit
+def convert(args, dims, steps, source, dtype):
+    """Convert elements of the dtype `source`."""
+    n, x, out, sx, so = load(dims), load(args), load(args + 8), load(steps), load(steps + 8)
+    if sx == array(x, 1, source).itemsize and so == array(out, 1, dtype).itemsize:
+        given, into = array(x, n, source), array(out, n, dtype)
+        for i in range(n):
+            into[i] = dtype(given[i])
+    else:
+        for i in range(n):
+            array(out + i * so, 1, dtype)[0] = dtype(array(x + i * sx, 1, source)[0])
+
+
+@numba.njit
+def copy(args, dims, steps, dtype):
+    """Copy elements with as many bytes as `dtype`."""
+    n, x, out, sx, so = load(dims), load(args), load(args + 8), load(steps), load(steps + 8)
+    if so == array(x, 1, dtype).itemsize and (sx == so or not sx):
+        given, into = array(x, n if sx else 1, dtype), array(out, n, dtype)
+        if sx:
+            for i in range(n):
+                into[i] = given[i]
+        else:
+            into[:] = given[0]
+    else:
+        for i in range(n):
+            array(out + i * so, 1, dtype)[0] = array(x + i * sx, 1, dtype)[0]
+
+
+@numba.njit
+def spread(args, dims, steps, dtype):
+    """Copy a matrix with any strides into a contiguous one, for short rows."""
+    n, m, x, out = load(dims), load(dims + 8), load(args), load(args + 8)
+    sn, sm, size = load(steps), load(steps + 8), array(out, 1, dtype).itemsize
+    if sm == size:
+        for i in range(n):
+            given, into = array(x + i * sn, m, dtype), array(out + i * m * size, m, dtype)
+            for j in range(m):
+                into[j] = given[j]
+    else:
+        for i in range(n):
+            into = array(out + i * m * size, m, dtype)
+            for j in range(m):
+                into[j] = array(x + i * sn + j * sm, 1, dtype)[0]
+
+
+@numba.njit
+def locate(args, dims, steps, length):
+    """``flat * length + index`` of indices along one axis; return False if one is out of range."""
+    for i in range(load(dims)):
+        index = load(load(args + 8) + i * load(steps + 8))
+        if index < 0:
+            index += length
+        if not 0 <= index < length:
+            return False
+        store(load(args + 16) + i * 8, load(load(args) + i * load(steps)) * length + index)
+    return True
+
+
+@numba.njit
+def gather(args, dims, size, dtype, back):
+    """Copy rows of `size` elements at some positions of an array into consecutive ones, or `back` in place of them."""
+    n, x, at, out = load(dims), load(args), array(load(args + 8), load(dims), np.int64), load(args + 16)
+    bytes_ = size * array(x, 1, dtype).itemsize
+    for i in range(n):
+        here, there = array(x + at[i] * bytes_, size, dtype), array(out + i * bytes_, size, dtype)
+        if back:
+            here, there = there, here
+        for j in range(size):
+            there[j] = here[j]
+
+
+@numba.njit
+def scatter(args, dims, size, dtype):
+    """Add consecutive rows of `size` elements to those at some positions of an array."""
+    n, x, at, out = load(dims), load(args), array(load(args + 8), load(dims), np.int64), load(args + 16)
+    bytes_ = size * array(x, 1, dtype).itemsize
+    for i in range(n):
+        row, into = array(x + i * bytes_, size, dtype), array(out + at[i] * bytes_, size, dtype)
+        for j in range(size):
+            into[j] += row[j]
+
+
+@numba.njit
+def conversion(function, args, dims, steps):
+    """Convert elements from one dtype to another."""
+    if function == 3:
+        convert(args, dims, steps, np.bool_, np.float32)
+    elif function == 4:
+        convert(args, dims, steps, np.bool_, np.float64)
+    elif function == 5:
+        convert(args, dims, steps, np.float64, np.float32)
+    elif function == 6:
+        convert(args, dims, steps, np.float32, np.float64)
+    elif function == 7:
+        convert(args, dims, steps, np.int64, np.float32)
+    elif function == 8:
+        convert(args, dims, steps, np.int64, np.float64)
+    else:
+        convert(args, dims, steps, np.bool_, np.int64)
+
+
+@numba.njit
+def kernel(function, args, dims, steps, data):
+    """Compute one of the functions of this module; return False if its operands need the engine."""
+    if function == 1:
+        select(args, dims, steps, np.int32)
+    elif function == 2:
+        select(args, dims, steps, np.int64)
+    elif function < 10:
+        conversion(function, args, dims, steps)
+    elif function == 10:
+        return locate(args, dims, steps, data)
+    elif function == 11 or function == 13:
+        gather(args, dims, data, np.int32, function == 13)
+    elif function == 12 or function == 14:
+        gather(args, dims, data, np.int64, function == 14)
+    elif function == 15:
+        scatter(args, dims, data, np.float32)
+    elif function == 16:
+        scatter(args, dims, data, np.float64)
+    elif function == 17:
+        return np.isfinite(array(load(args), 1, np.float64)[0])
+    elif function == 18:
+        return array(load(args), 1, np.bool_)[0]
+    elif function == 19:
+        copy(args, dims, steps, np.int32)
+    elif function == 20:
+        copy(args, dims, steps, np.int64)
+    elif function == 21:
+        spread(args, dims, steps, np.int32)
+    else:
+        spread(args, dims, steps, np.int64)
+    return True
+
+
+@numba.njit
+def once(code, end, places, scratch):
+    """Run the instructions between two addresses; return False if one of them needs the engine."""
+    while code < end:
+        first, last, left = code, code + load(code + 16), 0
+        if load(code) == RUN:
+            first, last, left = last, last + load(code + 8), load(code + 24)
+        for i in range(load(code + 48)):
+            store(scratch + 64, min(left, BLOCK))
+            left -= BLOCK
+            for j in range(load(code + 56)):
+                row = first
+                while row < last:
+                    args, operand, operands = scratch, row + HEADER, row + HEADER + OPERAND * load(row + 24)
+                    while operand < operands:
+                        address = load(places + 8 * load(operand)) + load(operand + 8)
+                        store(args, address + i * load(operand + 16) + j * load(operand + 24))
+                        args += 8
+                        operand += OPERAND
+                    dims = load(row + 32) if first == code else scratch + 64
+                    if load(row) >= KERNELS:
+                        call(load(row), scratch, dims, load(row + 40), load(row + 8))
+                    elif not kernel(load(row), scratch, dims, load(row + 40), load(row + 8)):
+                        return False
+                    row += load(row + 16)
+        code = last
+    return True
+
+
+@numba.njit(cache=True, error_model="numpy")
+def interpret(code, end, places, scratch, times, changes, moved, swapped):
+    """Run instructions several times; return how many times they succeeded.
+
+    After each time, `moved` places advance by a number of bytes and `swapped` pairs of places are exchanged; the pairs
+    (place, bytes) and (place, place) are at the address `changes`.
+    """
+    for done in range(times):
+        if not once(code, end, places, scratch):
+            return done
+        pair = changes
+        for _ in range(moved):
+            place = places + 8 * load(pair)
+            store(place, load(place) + load(pair + 8))
+            pair += 16
+        for _ in range(swapped):
+            first, second = places + 8 * load(pair), places + 8 * load(pair + 8)
+            address = load(first)
+            store(first, load(second))
+            store(second, address)
+            pair += 16
+    return times
+
+
+def prepare(may_compile):
+    """Load the compiled interpreter from numba's cache, or compile it; return whether it is ready."""
+    written = Path(__file__).stat().st_mtime
+    files = Path(interpret.stats.cache_path).glob("kernels.interpret-*.nbi")
+    if may_compile or any(index.stat().st_mtime > written for index in files):
+        interpret.compile("i8(i8, i8, i8, i8, i8, i8, i8, i8)")
+        return True
+    return False

@@ -1,0 +1,208 @@
+"""From a program to instructions, their memory, and the table of integers that the interpreter reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.graph import Primitive
+from autograd.tape.program import Program, Step
+from autograd.tape.recording import Callback, Guard
+from autograd.typing import Params
+
+from . import functions  # noqa: F401  (enters NumPy's functions)
+from .arrays import Code, ShapedArray
+from .instructions import BLOCK, IS_FINITE, Instruction, Run
+
+__all__ = ["Call", "Layout", "Lowered"]
+
+FLOAT = np.dtype(np.float64)
+LINE = 64  # bytes of a cache line
+
+
+class Call(NamedTuple):
+    """A step that is computed by the operation itself, on NumPy arrays."""
+
+    op: Primitive
+    values: tuple[Any, ...]
+    params: Params
+    result: ShapedArray | None
+
+
+class Lowered:
+    """The instructions of a program.
+
+    Parameters
+    ----------
+    program : Program
+        What to compute.
+
+    Attributes
+    ----------
+    code : Code
+        Its buffers and constants.
+    inputs : list of ShapedArray
+        The inputs of the program, then the variables from outside.
+    results : list of ShapedArray or constant
+        Arrays that fill a buffer of their own, or constants.
+    order : list of Instruction, Run or Call
+        What to compute, in order.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.code = Code()
+        self.values: dict[int, Any] = dict(program.constants)
+        self.inputs: list[ShapedArray] = []
+        for number in (*program.inputs, *program.leaves):
+            spec = program.specs[number]
+            x = self.code.new(spec.shape, spec.dtype or FLOAT, weak=spec.dtype is None)
+            self.values[number] = x
+            self.inputs.append(x)
+        for step in program.steps:
+            self.values[step.result] = self._computed(step, program)
+        self.results: list[Any] = self._results([self.values[r] for r in program.results])
+        self.order = list(_in_runs(self.code.instructions))
+
+    def _computed(self, step: Step, program: Program) -> Any:
+        """Return the result of a step: an array whose instructions are appended, or a constant."""
+        spec, before = program.specs[step.result], len(self.code.instructions)
+        values = tuple([self.values[x] for x in step.operands])
+        for assumed in (True, False) if isinstance(step.op, Guard) else (None,):
+            self.code.assumed = assumed
+            try:
+                if isinstance(step.op, Callback) and assumed is None:
+                    break
+                with np.errstate(all="ignore"):
+                    found = step.op.forward(*values, **step.params)
+                if spec is None:
+                    return None
+                if spec.dtype is None and isinstance(found, ShapedArray):
+                    found = self._as_float(found, step.op)
+                if isinstance(found, ShapedArray) and (found.shape, found.dtype) == (spec.shape, spec.dtype or FLOAT):
+                    return found.like(found.memory, weak=spec.dtype is None)
+            except Exception:  # noqa: S110  (the operation needs more than shapes, or functions that are not supported)
+                pass
+            del self.code.instructions[before:]
+        result = None if spec is None else self.code.new(spec.shape, spec.dtype or FLOAT, spec.dtype is None)
+        self.code.instructions.append(Call(step.op, values, step.params, result))
+        return result
+
+    def _as_float(self, x: ShapedArray, op: Primitive) -> ShapedArray:
+        """Return an array of one element as a float, which is checked where Python may raise an error."""
+        x = x.reshape(()) if x.dtype.char == "d" else x.reshape(()).astype(np.float64)
+        form = op.forms.get("scalar", "/")
+        if "/" in form or "math." in form:
+            self.code.call((IS_FINITE, 0), (x,), (1,))
+        return x
+
+    def _results(self, found: Sequence[Any]) -> list[Any]:
+        """Return the results, copied where they are inputs, parts of a buffer, or results already."""
+        own = {x.buffer for x in self.inputs} | self.code.constants.keys()
+        results = []
+        for x in found:
+            if isinstance(x, ShapedArray):
+                if x.buffer in own or x.memory.nbytes != self.code.sizes[x.buffer] or not x.memory.flags.c_contiguous:
+                    x = x.copy()
+                own.add(x.buffer)
+            results.append(x)
+        return results
+
+
+def _buffers(item: Instruction | Run | Call) -> Iterable[int]:
+    """Return the buffers that an instruction reads or writes."""
+    if isinstance(item, Run):
+        return [x.buffer for instruction in item.instructions for x in instruction.operands]
+    if isinstance(item, Instruction):
+        return [x.buffer for x in item.operands]
+    return [x.buffer for x in (*item.values, item.result) if isinstance(x, ShapedArray)]
+
+
+def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction | Run | Call]:
+    """Collect elementwise instructions of one length; others are moved before a run if it does not concern them."""
+    run, used, written = [], {}, set()  # type: tuple[list[Instruction], dict[int, set[tuple[int, int]]], set[int]]
+    for item in instructions:
+        if isinstance(item, Instruction) and item.elementwise and item.dims[0] > BLOCK:
+            access = [(x.buffer, (x.offset, step)) for x, step in zip(item.operands, item.steps, strict=True)]
+            into = item.operands[-1].buffer
+            agrees = all(used.get(buffer, {at}) == {at} for buffer, at in access if buffer in written or buffer == into)
+            if run and (item.dims != run[0].dims or not agrees):
+                yield Run(run, run[0].dims[0])
+                run, used, written = [], {}, set()
+            run.append(item)
+            for buffer, at in access:
+                used.setdefault(buffer, set()).add(at)
+            written.add(into)
+        else:
+            if run and (isinstance(item, Call) or not used.keys().isdisjoint(_buffers(item))):
+                yield Run(run, run[0].dims[0])
+                run, used, written = [], {}, set()
+            yield item
+    if run:
+        yield Run(run, run[0].dims[0])
+
+
+def _local(run: Run, buffer: int, size: int) -> bool:
+    """Return whether a buffer that only a run uses can be held block by block."""
+    pairs = [pair for i in run.instructions for pair in zip(i.operands, i.steps, strict=True)]
+    return all(size == run.length * step for x, step in pairs if x.buffer == buffer)
+
+
+class Layout:
+    """The memory of a program: the address of each buffer, where buffers that are not needed together share memory.
+
+    Parameters
+    ----------
+    lowered : Lowered
+        The instructions.
+    fixed : set of int
+        Buffers with memory of their own.
+    """
+
+    def __init__(self, lowered: Lowered, fixed: set[int]) -> None:
+        self.offsets: dict[int, int] = {}
+        self.local: set[int] = set()  # buffers that a run holds block by block
+        self._free: list[tuple[int, int]] = []
+        self.size = 0
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for i, item in enumerate(lowered.order):
+            for buffer in _buffers(item):
+                first.setdefault(buffer, i)
+                last[buffer] = i
+        sizes = [-(-size // LINE) * LINE for size in lowered.code.sizes]
+        ends: dict[int, list[int]] = {}
+        for i, item in enumerate(lowered.order):
+            for buffer in dict.fromkeys(_buffers(item)):
+                if buffer in fixed or first[buffer] != i:
+                    continue
+                if isinstance(item, Run) and last[buffer] == i and _local(item, buffer, lowered.code.sizes[buffer]):
+                    sizes[buffer] = lowered.code.sizes[buffer] // item.length * BLOCK
+                    self.local.add(buffer)
+                self.offsets[buffer] = self._taken(sizes[buffer])
+                ends.setdefault(last[buffer], []).append(buffer)
+            for buffer in ends.pop(i, ()):
+                self._release(self.offsets[buffer], sizes[buffer])
+        for buffer in sorted(fixed):
+            self.offsets[buffer] = self.size
+            self.size += sizes[buffer]
+
+    def _taken(self, size: int) -> int:
+        """Return the offset of free memory, from the smallest part that is large enough."""
+        fitting = min((part for part in self._free if part[1] >= size), key=lambda part: part[1], default=None)
+        if fitting is None:
+            self.size += size
+            return self.size - size
+        self._free.remove(fitting)
+        if fitting[1] > size:
+            self._free.append((fitting[0] + size, fitting[1] - size))
+        return fitting[0]
+
+    def _release(self, offset: int, size: int) -> None:
+        """Return memory to the free parts, merged with its neighbours."""
+        for part in [p for p in self._free if p[0] + p[1] == offset or offset + size == p[0]]:
+            self._free.remove(part)
+            offset, size = min(offset, part[0]), size + part[1]
+        if size:
+            self._free.append((offset, size))

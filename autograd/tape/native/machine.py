@@ -1,0 +1,315 @@
+"""Run programs by the native interpreter, once or many times in one call.
+
+`Machine` has the methods of `NumpyText`, ``run(*data)`` and ``run_into(targets, *data)``, which take the data of the
+inputs and then of the variables from outside.  `Machine.run_many` repeats a program with data sets, schedules and
+states that stay inside: the counterpart of ``jax.lax.scan``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from sys import getrefcount
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.recording import NotReplayable
+from autograd.tape.memory import HELD_ONCE, aligned
+from autograd.tape.program import Program
+from autograd.typing import Array, Data
+
+from .arrays import ShapedArray
+from .instructions import GATHER, Instruction, Operand, Run, encoded
+from .kernels import interpret
+from .lowering import Call, Layout, Lowered
+
+__all__ = ["Machine"]
+
+LARGE = 1 << 15  # bytes of an array from which passing its address is faster than copying it
+
+
+class Input(NamedTuple):
+    """Where an input is copied to, and the place of its address; -1 if it must be copied."""
+
+    view: Array
+    place: int
+
+
+class Result(NamedTuple):
+    """A view of a result, or a constant; the place of its address, or -1; and arrays into which it can be written."""
+
+    view: Any
+    place: int
+    is_float: bool
+    arrays: list[Array]
+
+    def read(self) -> Data:
+        """Return the result of the last run, if it was written to its own memory."""
+        return self.view.item() if self.is_float else self.view.copy() if type(self.view) is np.ndarray else self.view
+
+    def renewed(self) -> Array:
+        """Return an array for the result, to which there is no other reference."""
+        counts = list(map(getrefcount, self.arrays))
+        if HELD_ONCE in counts:
+            return self.arrays[counts.index(HELD_ONCE)]
+        self.arrays[:] = [*self.arrays[-1:], np.empty(self.view.shape, self.view.dtype)]
+        return self.arrays[-1]
+
+
+class Machine:
+    """A program for the native interpreter.
+
+    Parameters
+    ----------
+    program : Program
+        The program.
+
+    Attributes
+    ----------
+    lowered : Lowered
+        Its instructions.
+    calls : list of Call
+        The steps that NumPy computes, between instructions.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.lowered = lowered = Lowered(program)
+        self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
+        code, results = lowered.code, [x for x in lowered.results if isinstance(x, ShapedArray)]
+        self._layout = Layout(lowered, {x.buffer for x in (*lowered.inputs, *results)} | code.constants.keys())
+        self._arena = aligned(self._layout.size, np.dtype(np.uint8))
+        places = np.zeros(len(code.sizes) + 1 + len(lowered.inputs), np.int64)
+        for buffer, offset in self._layout.offsets.items():
+            places[buffer] = self._arena.ctypes.data + offset
+        for buffer, data in code.constants.items():
+            np.ndarray(data.shape, data.dtype, self._arena, self._layout.offsets[buffer])[...] = data
+        scratch = np.zeros(16, np.int64)
+        self._places, self._own, self._tables = places, places.tolist(), [scratch]
+        self._state = places.ctypes.data, scratch.ctypes.data
+        seen = {x.buffer for call in self.calls for x in (*call.values, call.result) if isinstance(x, ShapedArray)}
+        by_address = [x.memory.nbytes >= LARGE and x.buffer not in seen for x in lowered.inputs]
+        self._inputs = [
+            Input(self._view(x), x.buffer if direct else -1)
+            for x, direct in zip(lowered.inputs, by_address, strict=True)
+        ]
+        self._results = [self._result(x, seen) for x in lowered.results]
+        self._segments = self._segmented(lowered.order)
+        self._interpret: Any = interpret
+        self._gathering: dict[tuple[int, ...], tuple[int, int]] = {}
+
+    def _view(self, x: ShapedArray) -> Array:
+        """Return an array in the memory of the program."""
+        if not x.size:
+            return np.empty(x.shape, x.dtype)
+        offset = self._layout.offsets[x.buffer] + x.operand().offset
+        return np.ndarray(x.shape, x.dtype, self._arena, offset, x.memory.strides)
+
+    def _result(self, x: Any, seen: set[int]) -> Result:
+        if not isinstance(x, ShapedArray):
+            return Result(x, -1, False, [])
+        return Result(self._view(x), -1 if x.buffer in seen else x.buffer, x.weak, [])
+
+    def _segmented(self, order: Sequence[Instruction | Run | Call]) -> list[tuple[int, int] | Call]:
+        """Return the addresses of consecutive instructions, and the calls between them."""
+        segments: list[tuple[int, int] | Call] = []
+        native: list[Instruction | Run] = []
+        for item in (*order, None):
+            if item is not None and not isinstance(item, Call):
+                native.append(item)
+                continue
+            if native:
+                segments.append(self._table(native))
+                native = []
+            if item is not None:
+                segments.append(item)
+        return segments
+
+    def _table(self, items: Sequence[Instruction | Run]) -> tuple[int, int]:
+        """Return the first and the last address of a table of instructions, which contain their own address."""
+        table = np.zeros(sum([len(encoded(item, set(), 0)) for item in items]), np.int64)
+        words: list[int] = []
+        for item in items:
+            words += encoded(item, self._layout.local, table.ctypes.data + 8 * len(words))
+        table[:] = words
+        self._tables.append(table)
+        return table.ctypes.data, table.ctypes.data + table.nbytes
+
+    # ------------------------------------------------------------------------------------------ one run
+
+    def run(self, *data: Data) -> list[Data]:
+        """Return the results for the data of the inputs and of the variables from outside.
+
+        Raises `NotReplayable` where an operation on floats would raise an error, or an index is out of range.
+        """
+        fresh = [r.renewed() if r.place >= 0 and r.view.nbytes >= LARGE else None for r in self._results]
+        self._run(data, fresh)
+        return [r.read() if new is None else new for new, r in zip(fresh, self._results, strict=True)]
+
+    def run_into(self, targets: Sequence[Array], *data: Data) -> list[Data]:
+        """Write the last results into contiguous arrays, and return the others."""
+        count = len(self._results) - len(targets)
+        pairs = list(zip(targets, self._results[count:], strict=True))
+        direct = [x if r.place >= 0 and x.dtype == r.view.dtype and x.shape == r.view.shape else None for x, r in pairs]
+        self._run(data, [*[None] * count, *direct])
+        for (target, r), written in zip(pairs, direct, strict=True):
+            if written is None:
+                target[...] = r.view
+        return [r.read() for r in self._results[:count]]
+
+    def _run(self, data: Sequence[Data | None], targets: Sequence[Array | None]) -> None:
+        """Run the program, and write results into the given arrays."""
+        places, own = self._places, self._own
+        self._set(data)
+        moved = [(r.place, x) for r, x in zip(self._results, targets, strict=True) if x is not None and r.place >= 0]
+        for place, target in moved:
+            places[place] = target.__array_interface__["data"][0]
+        try:
+            for segment in self._segments:
+                if type(segment) is Call:
+                    self._call(segment)
+                elif self._interpret(*segment, *self._state, 1, 0, 0, 0) != 1:
+                    raise NotReplayable
+        finally:
+            for place, _ in moved:
+                places[place] = own[place]
+
+    def _set(self, data: Sequence[Data | None]) -> None:
+        """Set the inputs, by address if they are large."""
+        for x, (view, place) in zip(data, self._inputs, strict=True):
+            if place < 0:
+                if x is not None:
+                    view[...] = x
+            elif x is not None and x.flags.c_contiguous and x.flags.aligned:
+                self._places[place] = x.__array_interface__["data"][0]
+            else:
+                self._places[place] = self._own[place]
+                if x is not None:
+                    view[...] = x
+
+    def _call(self, call: Call) -> None:
+        """Compute a step by NumPy."""
+        values = [
+            x if not isinstance(x, ShapedArray) else self._view(x).item() if x.weak else self._view(x).copy()
+            for x in call.values
+        ]
+        found = call.op.forward(*values, **call.params)
+        if call.result is not None:
+            view = self._view(call.result)
+            if np.shape(found) != view.shape or np.result_type(found) != view.dtype:
+                raise NotReplayable(f"the recorded result had shape {view.shape}, this one has {np.shape(found)}")
+            view[...] = found
+
+    # ------------------------------------------------------------------------------------------ many runs
+
+    def run_many(
+        self,
+        data: Sequence[Data | None],
+        times: int,
+        *,
+        rows: Array | None = None,
+        gathered: Mapping[int, Array] | None = None,
+        varying: Mapping[int, Array] | None = None,
+        carried: Mapping[int, int] | None = None,
+        collected: Sequence[int] = (),
+    ) -> tuple[int, list[Data]]:
+        """Run the program several times in one call.
+
+        Parameters
+        ----------
+        data : sequence of float, ndarray or None
+            The data of the inputs and of the variables from outside; None for those in `gathered` and `varying`.
+        times : int
+            The number of runs.
+        rows : ndarray of int, optional
+            The rows of the data sets in each run, of shape (times, batch).
+        gathered : mapping of int to ndarray, optional
+            For the number of an input, the data set whose rows are the input.
+        varying : mapping of int to ndarray, optional
+            For the number of an input, its data in each run, along the first axis.
+        carried : mapping of int to int, optional
+            For the number of an input, the index of the result that replaces it in the next run.
+        collected : sequence of int, optional
+            The indices of results, such as the loss, that are returned for every run, along a new first axis.
+
+        Returns
+        -------
+        done : int
+            The number of runs, smaller than `times` where one would have raised an error.
+        results : list of float or ndarray
+            The results of the last run, or of every run if `collected`.
+        """
+        gathered, varying, carried = gathered or {}, varying or {}, carried or {}
+        places, end = self._places, len(self.lowered.code.sizes)
+        if self.calls:
+            return self._one_by_one(data, times, rows, gathered, varying, carried, collected)
+        inputs = [x.buffer for x in self.lowered.inputs]
+        self._set([None if i in carried else x for i, x in enumerate(data)])
+        for i in carried:
+            self._inputs[i].view[...] = data[i]
+        columns = {inputs[i]: np.ascontiguousarray(x, self._inputs[i].view.dtype) for i, x in varying.items()}
+        outputs = {r: np.empty((times, *self._results[r].view.shape), self._results[r].view.dtype) for r in collected}
+        columns |= {self._results[r].place: x for r, x in outputs.items()}
+        segment = self._segments[0] if self._segments else (0, 0)
+        if gathered:
+            assert rows is not None
+            sets = [np.ascontiguousarray(x, self._inputs[i].view.dtype) for i, x in gathered.items()]
+            columns[end] = _checked_rows(rows, min(map(len, sets)))
+            places[end + 1 : end + 1 + len(sets)] = [x.ctypes.data for x in sets]
+            segment = self._after_gathering(tuple(gathered), rows.shape[1])
+        for place, x in columns.items():
+            places[place] = x.ctypes.data
+        pairs = [(place, x.nbytes // max(1, times)) for place, x in columns.items()]
+        swapped = [(inputs[i], self._results[r].place) for i, r in carried.items()]
+        changes = np.array([*pairs, *swapped], np.int64)
+        try:
+            done = self._interpret(*segment, *self._state, times, changes.ctypes.data, len(pairs), len(swapped))
+        finally:
+            places[:] = self._own
+        results: list[Any] = [outputs[i][:done] if i in outputs else r.read() for i, r in enumerate(self._results)]
+        for i, r in carried.items():  # after an odd number of exchanges in the memory of the result
+            results[r] = (self._results[r] if done % 2 else self._inputs[i]).view.copy()
+        return done, results
+
+    def _after_gathering(self, inputs: tuple[int, ...], batch: int) -> tuple[int, int]:
+        """Return the addresses of instructions that gather rows, followed by those of the program."""
+        end = len(self.lowered.code.sizes)
+        if inputs not in self._gathering:
+            items: list[Any] = []
+            for k, i in enumerate(inputs):
+                into = self._inputs[i].view
+                operands = (Operand(end + 1 + k, 0), Operand(end, 0), Operand(self.lowered.inputs[i].buffer, 0))
+                loop = GATHER[into.itemsize], into.size // max(1, batch)
+                items.append(Instruction(loop, operands, (batch,), (0, 0, 0), (1, 1), False))
+            self._gathering[inputs] = self._table(items + self.lowered.order)
+        return self._gathering[inputs]
+
+    def _one_by_one(
+        self, data: Any, times: int, rows: Any, gathered: Any, varying: Any, carried: Any, collected: Any
+    ) -> tuple[int, list[Data]]:
+        """Run the program several times, with calls of NumPy in between."""
+        lists: dict[int, list[Data]] = {r: [] for r in collected}
+        data = list(data)
+        found: list[Any] = []
+        for step in range(times):
+            for i, x in gathered.items():
+                data[i] = x[rows[step]]
+            for i, x in varying.items():
+                data[i] = x[step]
+            try:
+                found = self.run(*data)
+            except NotReplayable:
+                times = step
+                break
+            for i, r in carried.items():
+                data[i] = found[r]
+            for r, kept in lists.items():
+                kept.append(found[r])
+        return times, [np.array(lists[r]) if r in lists else x for r, x in enumerate(found)]
+
+
+def _checked_rows(rows: Array, count: int) -> Array:
+    """Return row numbers that are not negative."""
+    rows = np.asarray(rows, np.int64)
+    if rows.size and not (rows.min() >= -count and rows.max() < count):
+        raise IndexError(f"rows expected numbers below {count}, got {rows.min()} to {rows.max()}")
+    return np.ascontiguousarray(np.where(rows < 0, rows + count, rows))

@@ -1,0 +1,262 @@
+"""Programs of the native machine: the results of NumPy, bit for bit or within 4 units in the last place."""
+
+import itertools
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from looping import each
+from samples import CASES
+
+import autograd as ag
+import nn
+from autograd import Tensor
+from autograd.extend import NotReplayable
+from autograd.recording import watching
+from autograd.tape.numpy_text import NumpyText
+from autograd.tape.program import Program
+from autograd.tape.recording import Recording, gradients_of
+from autograd.tape.signature import Arguments
+
+pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+
+if find_spec("numba") is not None:
+    from autograd.tape.native.machine import Machine
+
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, 1e-42, 1e30, -1.0]
+
+
+def program_of(f, *args):
+    """Record a function with the gradients of a weighted sum of its result."""
+    call, recording = Arguments(f, args, {}), Recording()
+    with watching(recording):
+        y = f(*call.args)
+        results = [y]
+        if isinstance(y, ag.Node) and y.requires_grad:
+            dtype = y.dtype if y.dtype.kind == "f" else float
+            loss = ag.sum(y * np.random.default_rng(1).uniform(0.5, 1.5, y.shape).astype(dtype))
+            gradients = gradients_of(loss)
+            results += [loss, *[gradients[x] for x in call.nodes if x in gradients]]
+    return Program(call.nodes, results, 1, recording.effects, call.names, ())
+
+
+def loss_program(loss_of, *args):
+    """Record a loss with the gradients of all variables."""
+    call, recording = Arguments(loss_of, args, {}), Recording()
+    with watching(recording):
+        loss = loss_of(*call.args)
+        gradients = gradients_of(loss)
+    return Program(call.nodes, [loss, *gradients.values()], 1, recording.effects, call.names, list(gradients))
+
+
+def assert_close(found, expected, ulps=4):
+    """Compare results: their types, and values within some units in the last place."""
+    for x, y in zip(found, expected, strict=True):
+        x, y = np.asarray(x), np.asarray(y)
+        assert (x.shape, x.dtype) == (y.shape, y.dtype)
+        if x.dtype.kind == "f":
+            with np.errstate(all="ignore"):
+                bound = ulps * np.spacing(np.maximum(np.abs(x), np.abs(y)))
+                good = (x == y) | (np.isnan(x) & np.isnan(y)) | (np.abs(x - y) <= bound)
+            assert np.all(good), f"{x}\nagainst\n{y}"
+        else:
+            np.testing.assert_array_equal(x, y)
+
+
+def variants(case):
+    """Return shapes and dtypes: float32, empty, one element, broadcasting rows and columns, longer than a block."""
+    yield None, np.float64
+    yield None, np.float32
+    if case.empty is not None:
+        yield case.empty, np.float64
+    if case.per_element:
+        others = len(case.sources) - 1
+        yield ((1,),) * (others + 1), np.float32
+        yield ((),) * (others + 1), np.float64
+        yield ((3000,),) * (others + 1), np.float32
+        yield ((40, 90), *((90,),) * others), np.float64
+        yield ((5, 9), *((5, 1),) * others), np.float32
+
+
+@each(CASES.values())
+def test_every_primitive_gives_the_results_of_numpy(case):
+    for shapes, dtype in variants(case):
+        given = [x.astype(dtype) if x.dtype.kind == "f" else x for x in case.operands(shapes)]
+        nodes = [Tensor(x, requires_grad=True) if i in case.differentiable else x for i, x in enumerate(given)]
+        program = program_of(case.f, *nodes)
+        machine, text = Machine(program), NumpyText(program)
+        leaves = [x._data for x in program.variables]
+        for seed in (0, 1, 2):
+            data = [x.astype(dtype) if x.dtype.kind == "f" else x for x in case.operands(shapes, seed)]
+            if seed == 2 and case.per_element:
+                for x in data:
+                    x.flat[::2] = np.random.default_rng(3).choice(SPECIAL, len(x.flat[::2]))
+            with np.errstate(all="ignore"):
+                try:
+                    expected = text.run(*data, *leaves)
+                except (ValueError, ArithmeticError, IndexError):  # the engine repeats the error
+                    continue
+            assert_close(machine.run(*data, *leaves), expected)
+
+
+ARITHMETIC = ["add", "subtract", "multiply", "divide", "negative", "absolute", "sqrt", "square", "maximum", "less"]
+
+
+@each(ARITHMETIC)
+def test_arithmetic_gives_the_bits_of_numpy(name):
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        for shape in ((), (7,), (3, 5), (2500,), (30, 90)):
+            ufunc = getattr(np, name)
+            data = [rng.choice([*SPECIAL, *rng.normal(size=50)], shape).astype(dtype) for _ in range(ufunc.nin)]
+            data = [np.asarray(x, dtype) for x in data]
+            with np.errstate(all="ignore"):
+                machine = Machine(program_of(getattr(ag, name), *[Tensor(x) for x in data]))
+                assert not machine.calls
+                expected = np.asarray(ufunc(*data))
+            assert np.asarray(machine.run(*data)[0]).tobytes() == expected.tobytes()
+
+
+def mlp(*sizes, dtype):
+    layers = [part for n, m in itertools.pairwise(sizes) for part in (nn.Linear(n, m), nn.Tanh())]
+    return nn.Sequential(*layers[:-1]).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_needs_no_call_of_numpy(dtype):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 5)).astype(dtype)
+    for loss, y in (
+        (nn.CrossEntropyLoss(), rng.integers(0, 3, 16)),
+        (nn.MSELoss(), rng.normal(size=(16, 3)).astype(dtype)),
+    ):
+        model = mlp(5, 40, 3, dtype=dtype)
+        program = loss_program(lambda x, y, m=model, f=loss: f(m(x), y), x, y)
+        machine = Machine(program)
+        assert not machine.calls
+        assert_close(machine.run(x, y, *[v._data for v in program.variables]), program.found)
+
+
+def test_results_of_two_runs_do_not_share_memory():
+    for n in (4, 20_000):
+        program = program_of(lambda x: x * 2.0, Tensor(np.ones(n)))
+        machine = Machine(program)
+        first = machine.run(np.ones(n))[0]
+        second = machine.run(np.full(n, 3.0))[0]
+        assert first[0] == 2.0
+        assert second[0] == 6.0
+        view = second[1:]
+        del second
+        machine.run(np.zeros(n))
+        assert view[0] == 6.0
+
+
+def test_inputs_may_have_any_strides():
+    x = np.arange(40_000.0).reshape(200, 200)
+    program = program_of(lambda x: x + 1.0, Tensor(x))
+    machine = Machine(program)
+    for given in (x, x.T, x[::-1], x[:, ::-1], np.asfortranarray(x), x):
+        np.testing.assert_array_equal(machine.run(given)[0], given + 1.0)
+
+
+def test_run_into_writes_the_last_results():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    program = loss_program(lambda x: ((x * w) ** 2).sum(), np.ones(3))
+    machine = Machine(program)
+    target = np.empty(3)
+    (loss,) = machine.run_into([target], np.ones(3), w._data)
+    assert float(loss) == 14.0
+    np.testing.assert_array_equal(target, [2.0, 4.0, 6.0])
+    assert machine.run(np.ones(3), w._data)[1] is not target
+
+
+def test_an_index_out_of_range_is_left_to_the_engine():
+    x = np.arange(6.0).reshape(3, 2)
+    program = program_of(lambda x, i: x[i], Tensor(x), np.array([0, -1]))
+    machine = Machine(program)
+    assert not machine.calls
+    np.testing.assert_array_equal(machine.run(x, np.array([2, -3]))[0], x[[2, 0]])
+    for wrong in (3, -4):
+        with pytest.raises(NotReplayable):
+            machine.run(x, np.array([0, wrong]))
+
+
+def test_a_guard_of_the_targets_is_checked_by_the_machine():
+    loss, model = nn.CrossEntropyLoss(), mlp(4, 3, dtype="float64")
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    program = loss_program(lambda x, y: loss(model(x), y), x, np.array([0, 1, 2, 0, 1]))
+    machine = Machine(program)
+    assert not machine.calls
+    leaves = [v._data for v in program.variables]
+    machine.run(x, np.array([2, 2, 2, 2, 2]), *leaves)
+    for wrong in (3, -100):
+        with pytest.raises(NotReplayable):
+            machine.run(x, np.array([0, 1, wrong, 0, 1]), *leaves)
+
+
+def scan_program(dtype):
+    """Return a step of gradient descent, ``w, lr, x -> loss, new w``."""
+    w, x = np.zeros(3, dtype), np.zeros((4, 3), dtype)
+    return program_of_step(lambda w, lr, x: (((x @ w - 1.0) ** 2).sum(), w - lr * (x.T @ (x @ w - 1.0))), w, 0.1, x)
+
+
+def program_of_step(f, *args):
+    call, recording = Arguments(f, args, {}), Recording(False)
+    with watching(recording):
+        results = f(*call.args)
+    return Program(call.nodes, list(results), len(results), recording.effects, call.names, ())
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_run_many_equals_single_runs(times, dtype):
+    rng = np.random.default_rng(0)
+    data, rows, rates = (
+        rng.normal(size=(10, 3)).astype(dtype),
+        rng.integers(-10, 10, (times, 4)),
+        rng.uniform(0, 0.1, times),
+    )
+    machine = Machine(scan_program(dtype))
+    w, losses = np.zeros(3, dtype), []
+    for k in range(times):
+        loss, w = machine.run(w, float(rates[k]), data[rows[k]])
+        losses.append(loss)
+    done, (found, new) = machine.run_many(
+        [np.zeros(3, dtype), None, None], times,
+        rows=rows, gathered={2: data}, varying={1: rates}, carried={0: 1}, collected=[0],
+    )  # fmt: skip
+    assert done == times
+    np.testing.assert_array_equal(found, np.array(losses, found.dtype).reshape(found.shape))
+    np.testing.assert_array_equal(new, w)
+
+
+def test_run_many_refuses_rows_out_of_range():
+    machine = Machine(scan_program(np.float64))
+    with pytest.raises(IndexError, match="below 10, got 0 to 10"):
+        machine.run_many([np.zeros(3), 0.1, None], 1, rows=np.array([[0, 1, 2, 10]]), gathered={2: np.ones((10, 3))})
+
+
+def test_run_many_stops_before_an_error():
+    program = program_of_step(lambda w, i: (w[i].sum(), w + 1.0), np.zeros(3), np.array([0, 1]))
+    machine = Machine(program)
+    indices = np.array([[0, 1], [1, 2], [0, 7], [0, 0]])
+    done, (sums, w) = machine.run_many([np.zeros(3), None], 4, varying={1: indices}, carried={0: 1}, collected=[0])
+    assert done == 2
+    assert sums.tolist() == [0.0, 2.0]
+    assert w.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_steps_that_the_machine_does_not_know_are_called():
+    program = program_of_step(lambda x: (ag.cumsum(x * 2.0) + 1.0, x + 1.0), np.ones(4))
+    machine = Machine(program)
+    assert [call.op.name for call in machine.calls] == ["cumsum"]
+    np.testing.assert_array_equal(machine.run(np.ones(4))[0], [3.0, 5.0, 7.0, 9.0])
+    done, (last, x) = machine.run_many([np.ones(4)], 2, carried={0: 1})
+    assert (done, x.tolist(), last.tolist()) == (2, [3.0] * 4, [5.0, 9.0, 13.0, 17.0])
+
+
+def test_importing_autograd_does_not_import_numba():
+    code = "import autograd, nn, optim, sys; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
