@@ -23,7 +23,7 @@ __all__ = [
 
 
 # What is above these thresholds is class 1; values that approximate the targets are first scaled to targets 0 and 1.
-THRESHOLDS = {None: 0.0, "scores": 0.0, "logits": 0.0, "probabilities": 0.5, "values": 0.5}
+THRESHOLDS: dict[str | None, float] = {None: 0.0, "scores": 0.0, "logits": 0.0, "probabilities": 0.5, "values": 0.5}
 
 
 def predicted_classes(output: Operand, output_kind: str | None = None) -> Array:

@@ -41,7 +41,7 @@ class Quiz:
 
     def run(self) -> dict[str, Json]:
         """Ask all questions; return the score and the answers."""
-        self.steps = RecordedPass(self.root, {}, None)
+        self.steps: RecordedPass = RecordedPass(self.root, {}, None)
         asked = list(questions(self.steps.steps))
         self.introduce()
         score = 0

@@ -130,7 +130,7 @@ class Arrays:
     """Writes arrays as rows of numbers, up to a total size."""
 
     def __init__(self) -> None:
-        self.left = MOST_NUMBERS
+        self.left: int = MOST_NUMBERS
 
     def __call__(self, data: Data) -> Json:
         """Return a number; or the shape, range and first rows of an array."""

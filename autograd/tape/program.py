@@ -129,7 +129,8 @@ class Program:
         number: dict[Node, int] = {}
         for node in (*inputs, *self.variables):
             number[node] = self._new_value(_spec(node._data))
-        self.inputs, self.leaves = range(len(inputs)), range(len(inputs), len(number))
+        self.inputs: range = range(len(inputs))
+        self.leaves: range = range(len(inputs), len(number))
         self.names: dict[int, str] = dict(enumerate([*names, *[x.name or "leaf" for x in self.variables]]))
         self._known: dict[Hashable, int] = {}
         for node in order:

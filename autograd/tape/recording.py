@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd.backward import pulled_to, seed_of
 from autograd.diagnostics.provenance import user_line
-from autograd.graph import KINDS, Node, Primitive, make_leaf, record, set_operation, topological_order
+from autograd.graph import KINDS, Node, Notes, Primitive, make_leaf, record, set_operation, topological_order
 from autograd.operands import holds_objects
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten
@@ -91,7 +91,7 @@ class Recording(Watch):
         self._answers: dict[Hashable, object] = {} if other is None else other._answers
         self._made: set[Node] = set() if other is None else other._made
         self._is_alone: bool = threading.active_count() == 1 if other is None else other._is_alone
-        self.float_notes = Value.plain._replace(recording=object()) if other is None else other.float_notes
+        self.float_notes: Notes = Value.plain._replace(recording=object()) if other is None else other.float_notes
         # The states of the two global generators: when recording began, and after the last callback.
         self._generators: list[bytes] = [_global_generators()] * 2 if other is None else other._generators
 

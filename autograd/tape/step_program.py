@@ -75,7 +75,7 @@ class StepProgram:
         inputs = [*call.nodes, *[x for update in self.updates for x in update.arrays], *self._shared.values()]
         inputs += [replaced.get(x, x) for x in scalars]
         names = [*call.names, *[x.name for x in inputs[len(call.names) :]]]
-        self.replay = Replay(Program(inputs, results, len(outputs), recording.effects, names, (), replaced))
+        self.replay: Replay = Replay(Program(inputs, results, len(outputs), recording.effects, names, (), replaced))
         self._found: Any = [copied(x) for x in results]
         self._beside: list[Array] = [np.empty(()) for _ in beside]  # results that are not kept as arrays
         labels = {p: name for update in self.updates for p, name in update.named_members()}
@@ -91,7 +91,7 @@ class StepProgram:
         groups = {id(group): Options(group, scalars) for group in optimizer.param_groups}
         with watching(False):  # the optimizer reads parameters
             moving = optimizer.moving(gradients.__contains__)
-            self.updates = [Update(flat, optimizer, groups[id(group)], scalars) for flat, group in moving]
+            self.updates: list[Update] = [Update(flat, optimizer, groups[id(group)], scalars) for flat, group in moving]
         if not self.updates:
             raise RuntimeError(
                 f"the loss depends on no parameter of this {type(optimizer).__name__}: make the optimizer from the "

@@ -136,7 +136,8 @@ class Update:
     """
 
     def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
-        self.flat, self.options = flat, options
+        self.flat: Any = flat
+        self.options: Options = options
         self.vector: Tensor = leaf(Tensor, flat.read(), False, "parameters")
         self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
         self.arrays: list[Node] = [self.vector]

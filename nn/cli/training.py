@@ -65,7 +65,7 @@ class Run:
             self.classes = table.labels
         if len(present) < MIN_ROWS:
             raise ValueError(f"{args.table} has {len(present)} rows, but training, validation and test need {MIN_ROWS}")
-        self.rows = self._split()
+        self.rows: dict[str, Array] = self._split()
         used = [i for i, column in enumerate(every) if i != position and column.kind != "left out"]
         if not used:
             raise ValueError(f"{table.path}: no feature column is left beside the target")
@@ -73,8 +73,8 @@ class Run:
             every[i].fit(taken(table.columns[i], present[self.rows["train"]]))
         self.columns: list[Column] = [every[i] for i in used]
         self.X: Array = encode(table, self.columns)[present]
-        self.header = table.header
-        self.lines = [str(column) for i, column in enumerate(every) if i != position]
+        self.header: bool = table.header
+        self.lines: list[str] = [str(column) for i, column in enumerate(every) if i != position]
         self._report(table, len(contents) - len(present))
 
     def _read_target(self, table: Cells) -> tuple[int | None, Cells]:
@@ -129,7 +129,7 @@ class Run:
         self.parts: dict[str, tuple[Array, Array]] = {
             name: (scale(self.X[rows]), target[rows]) for name, rows in self.rows.items()
         }
-        self.test_rows = self.rows["test"]
+        self.test_rows: Array = self.rows["test"]
         self.settings: Settings = {
             key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list | dict)
         }

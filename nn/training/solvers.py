@@ -15,8 +15,8 @@ __all__ = ["EMA", "SOLVERS", "batch_size", "default_rate", "solver"]
 # The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
     name.lower(): found
-    for name in optim.__all__
-    if isinstance(found := getattr(optim, name), type)
+    for name, found in [(name, getattr(optim, name)) for name in optim.__all__]
+    if isinstance(found, type)
     and issubclass(found, optim.Optimizer)
     and found is not optim.Optimizer
     and found.first == "params"

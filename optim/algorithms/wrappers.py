@@ -39,7 +39,7 @@ class Wrapper(Optimizer):
         self.inner = inner
         self.param_groups: list[Group] = inner.param_groups
         self.defaults: Group = inner.defaults
-        self.skip_nonfinite = inner.skip_nonfinite
+        self.skip_nonfinite: bool = inner.skip_nonfinite
         self.step_count: int = 0
 
     def __getattr__(self, name: str) -> Any:

@@ -124,7 +124,7 @@ class MLPClassifier(Estimator):
             If values are missing, lengths differ, there is only one class, or the labels are continuous.
         """
         array, labels, weight = self._checked(X, checked_labels(y, type(self).__name__), sample_weight)
-        self.classes_ = self._at_least_two(np.unique(labels))
+        self.classes_: Array = self._at_least_two(np.unique(labels))
         self._begin(array, len(self.classes_), weight)
         indices = np.searchsorted(self.classes_, labels)
         self._fit(array, indices, class_weights(self.class_weight, self.classes_, indices, weight), strata=indices)
