@@ -57,7 +57,7 @@ class Run:
             raise ValueError(f"{self.name!r} cannot be both the target and dropped")
         kinds = {**args.kinds, **dict.fromkeys(args.drop, "left out")}
         every = infer_columns(table, kinds, position)
-        target = infer_columns(cells, args.kinds if cells is table else {}, position or 0)[position or 0]
+        target = infer_columns(cells, target=0)[0] if position is None else every[position]
         contents = cells.columns[position or 0]
         present, self.y, labels = encode_target(cells.path, target, contents, args.task)
         self.classes = labels or None

@@ -21,11 +21,11 @@ BOOLEAN_PAIRS = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 CURRENCY = "$€£¥₹"
 DATES = (
     "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%Y",
-    "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y",
+    "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%b-%d-%Y",
 )  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DATE_FORMATS = ("ISO 8601", *(date + time for date in DATES for time in TIMES), "%Y-%m", "%H:%M", "%H:%M:%S")
-DATE = re.compile(r"\d{1,4}[-/.:]\d|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3,9} \d{1,2}, \d")
+DATE = re.compile(r"\d{1,4}[-/.:]\d|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3,9}[- ]\d{1,2}[-, ]")
 
 
 def parse_number(cell: str) -> float | None:

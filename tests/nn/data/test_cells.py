@@ -1,0 +1,127 @@
+"""Tables of unknown structure: their encoding, delimiter, quotes and header are detected."""
+
+import gzip
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from nn.data.cells import frame_cells, read_cells
+
+BODY = "1,5;x;0\n2,5;y;1\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(content, name="t.csv", **options):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_cells(str(path), **options)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "rows"),
+    [
+        ("a,b\n1,x\n2,y\n", ["a", "b"], [["1", "x"], ["2", "y"]]),
+        ("1,x\n2,y\n3,x\n", ["1", "2"], [["1", "x"], ["2", "y"], ["3", "x"]]),  # a word of the first row recurs
+        ("5.1,b\n4.9,a\n", ["1", "2"], [["5.1", "b"], ["4.9", "a"]]),  # the first row has a fraction
+        ("2019,2020,at\n0.5,0.1,N\n0.2,0.4,S\n", ["2019", "2020", "at"], [["0.5", "0.1", "N"], ["0.2", "0.4", "S"]]),
+        ("0,1\n0.5,0.1\n0.2,0.4\n", ["0", "1"], [["0.5", "0.1"], ["0.2", "0.4"]]),  # pandas' names
+        ("3,4\n5,6\n", ["1", "2"], [["3", "4"], ["5", "6"]]),
+        ("2024-01-02,4\n2024-01-03,6\n", ["1", "2"], [["2024-01-02", "4"], ["2024-01-03", "6"]]),
+        ("name,kind\nann,p\nbob,q\n", ["name", "kind"], [["ann", "p"], ["bob", "q"]]),
+        (",a\n1,x\n2,y\n", ["1", "a"], [["1", "x"], ["2", "y"]]),
+        ("a,a,a.1\n1,2,3\n", ["a", "a.2", "a.1"], [["1", "2", "3"]]),
+        ('"a" "b"\n"r1" 1 2\n"r2" 3 4\n', ["1", "a", "b"], [["r1", "1", "2"], ["r2", "3", "4"]]),  # R's write.table
+        ("a,b\n1,2,\n3,4,\n", ["a", "b", "3"], [["1", "2", ""], ["3", "4", ""]]),
+        ("'a, b','c'\n'x, y','1'\n", ["a, b", "c"], [["x, y", "1"]]),
+        ("day time,v\n2024-01-01 10:00,1\n2024-01-02 11:00,2\n", ["day time", "v"],
+         [["2024-01-01 10:00", "1"], ["2024-01-02 11:00", "2"]]),
+    ],
+)  # fmt: skip
+def test_header_delimiter_and_quotes_are_detected(read, content, names, rows):
+    table = read(content)
+    assert table.names == names
+    assert [list(row) for row in zip(*table.columns, strict=True)] == rows
+    assert table.header == (len(rows) < len(content.splitlines()))
+
+
+def test_semicolons_win_over_decimal_commas(read):
+    for text, header in (("a;b;c\n" + BODY, True), (BODY + BODY, False)):
+        table = read(text)
+        assert (table.delimiter, table.header) == (";", header)
+        assert list(table.columns[0][:2]) == ["1,5", "2,5"]
+
+
+def test_header_option_and_expected_names_decide(read):
+    assert read("a,b\nx,y\n", header=False).names == ["1", "2"]
+    assert read("1,2\n3,4\n", header=True).names == ["1", "2"]
+    table = read("7,3\n5,6\n1,2\n", expected=["3", "7"])
+    assert (table.names, len(table.lines)) == (["7", "3"], 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_encodings_are_detected(read, encoding):
+    text = "größe,b\n" + "1,é\n2,ü\n" * 3
+    assert read(text.encode(encoding)).names == ["größe", "b"]
+    assert read(gzip.compress(text.encode(encoding)), "t.csv.GZ").columns[1][1] == "ü"
+
+
+def test_encoding_option_and_what_is_not_text(read):
+    assert read("a,b\n1,ж\n".encode("cp1251"), encoding="cp1251").columns[1] == ("ж",)
+    for content, options, words in (
+        (b"a,b\n1,\xff\n", {"encoding": "utf-8"}, "line 2 is not utf-8 text"),
+        (b"a,b\n1,2\n", {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
+        (b"a,b\n1,2\0\n", {}, "zero bytes"),
+        (b"", {}, "empty"),
+        (b"a,b\n", {}, "no rows after line 1"),
+        (b"a,b\n1,2,3\n1,2\n", {}, "line 2: this line has 3 cells"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read(content, **options)
+
+
+def test_words_for_missing_values_become_empty_cells(read):
+    words = ["NA", "N/A", "n/a", "NULL", "#N/A", "<NA>", "NAN", "none", "-nan", "?", ""]
+    table = read("a,b\n" + "".join(f"{word},x\n" for word in words))
+    assert set(table.columns[0]) == {""}
+    kept = read("a,b\nNone,x\nNA,x\n-,x\n,x\n", missing=["-"])
+    assert list(kept.columns[0]) == ["None", "NA", "", ""]
+
+
+def test_cells_of_any_length_and_lines_of_any_width(read):
+    long = "x" * 200_000
+    assert read(f"a,b\n{long},1\n").columns[0] == (long,)
+    width = 5000
+    table = read(",".join(f"c{i}" for i in range(width)) + "\n" + ",".join(["0.5"] * width) + "\n")
+    assert len(table.names) == width
+
+
+def test_standard_input_is_read(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a,b\n1,2\n")))
+    table = read_cells("-")
+    assert (table.path, table.names) == ("standard input", ["a", "b"])
+
+
+def test_data_frames_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({
+        "n": [1, 2], "f": [0.5, None], "w": ["a", None], "b": [True, False],
+        "d": pandas.to_datetime(["2024-01-31", None]), "i": pandas.array([1, None], "Int64"),
+        "c": pandas.Categorical([3, 5]),
+    })  # fmt: skip
+    cells = dict(zip(frame.columns, frame_cells(frame).columns, strict=True))
+    np.testing.assert_array_equal(cells["n"], [1.0, 2.0])
+    np.testing.assert_array_equal(cells["f"], [0.5, np.nan])
+    np.testing.assert_array_equal(cells["i"], [1.0, np.nan])
+    assert (cells["w"], cells["b"], cells["c"]) == (["a", ""], ["True", "False"], ["3", "5"])
+    assert cells["d"] == ["2024-01-31T00:00:00", ""]
+
+
+def test_data_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    table = frame_cells(polars.DataFrame({"n": [1, 2], "w": ["a", None]}))
+    assert (table.names, list(table.columns[0]), table.columns[1]) == (["n", "w"], [1.0, 2.0], ["a", ""])
