@@ -188,6 +188,12 @@ const Engine = (() => {
       return !this.nodes[k].op;
     }
 
+    // The formula of a local derivative, if it was recorded.
+    ruleOf(user, position) {
+      const found = this.results.find(({ edge }) => edge[0] === user && edge[1] === position);
+      return (found && found.rule) || null;
+    }
+
     start() {
       return this.nodes.map(node => node.value);
     }

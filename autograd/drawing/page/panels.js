@@ -35,7 +35,7 @@ const Panels = (() => {
         found.push(line(d(k), ...result.sides));
         continue;
       }
-      const rule = writer.rule(user, position, graph instanceof Engine.Recording ? result : undefined),
+      const rule = writer.rule(user, position),
         numbers = j < state.done;
       found.push(
         line(

@@ -111,8 +111,8 @@ const Terms = (() => {
     }
 
     // The local derivative of an edge.
-    rule(k, position, recorded) {
-      if (recorded) return recorded.rule || null;
+    rule(k, position) {
+      if (this.graph instanceof Engine.Recording) return this.graph.ruleOf(k, position);
       const { op, args } = this.graph.nodes[k],
         params = this.graph.parameters(k),
         { options, rules } = operations[op];

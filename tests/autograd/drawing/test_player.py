@@ -554,6 +554,28 @@ def test_predict_asks_for_the_sum_over_paths(opened):
     assert page.text_content("#n0 .grad") == "grad 1"
 
 
+def test_recorded_scalars_can_be_predicted(opened):
+    @elementwise(lambda y, x: 2 * x)
+    def squared_in_a_browser(x):
+        return x * x
+
+    try:
+        page = opened(squared_in_a_browser(Value(3.0, name="a")) * 5.0)
+    finally:
+        del PRIMITIVES["squared_in_a_browser"]
+    assert "not written in operations on scalars" in page.inner_text("#leaves")
+    page.check("input[value=predict]")
+    page.fill("#answer", "5")
+    page.press("#answer", "Enter")
+    assert "so ∂v1/∂a = 2 · a" in say(page)
+    page.fill("#answer", "6")
+    page.press("#answer", "Enter")
+    assert "local derivative alone" in page.inner_text("#feedback")
+    page.fill("#answer", "30")
+    page.press("#answer", "Enter")
+    assert "Finished: 1 of 2" in page.inner_text("#feedback")
+
+
 def test_solve_shows_nothing_but_the_forward_pass(opened):
     page = opened(examples.shared())
     page.check("input[value=solve]")
@@ -698,6 +720,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(opened, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.tap("#n2")
     assert page.inner_text("#detail-title") == "Derivation of v1"
+    assert page.evaluate("document.getElementById('leaves-section').scrollWidth") <= 344
     page.check("input[value=predict]")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     clipped = page.evaluate(
