@@ -88,48 +88,37 @@ class PoissonNLLLoss(Loss, function=F.poisson_nll_loss): ...
 class GaussianNLLLoss(Loss, function=F.gaussian_nll_loss): ...
 
 
-class BCELoss(Loss, function=F.binary_cross_entropy):
-    output_kind: ClassVar[str] = "probabilities"
+class BCELoss(Loss, function=F.binary_cross_entropy, output_kind="probabilities"): ...
 
 
-class BCEWithLogitsLoss(Loss, function=F.binary_cross_entropy_with_logits):
-    output_kind: ClassVar[str] = "logits"
+class BCEWithLogitsLoss(Loss, function=F.binary_cross_entropy_with_logits, output_kind="logits"): ...
 
 
-class FocalLoss(Loss, function=F.sigmoid_focal_loss):
-    output_kind: ClassVar[str] = "logits"
+class FocalLoss(Loss, function=F.sigmoid_focal_loss, output_kind="logits"): ...
 
 
-class HingeLoss(Loss, function=F.hinge_loss):
-    output_kind: ClassVar[str] = "logits"
+class HingeLoss(Loss, function=F.hinge_loss, output_kind="logits"): ...
 
 
-class SquaredHingeLoss(Loss, function=F.squared_hinge_loss):
-    output_kind: ClassVar[str] = "logits"
+class SquaredHingeLoss(Loss, function=F.squared_hinge_loss, output_kind="logits"): ...
 
 
-class SoftMarginLoss(Loss, function=F.soft_margin_loss):
-    output_kind: ClassVar[str] = "logits"
+class SoftMarginLoss(Loss, function=F.soft_margin_loss, output_kind="logits"): ...
 
 
 class HingeEmbeddingLoss(Loss, function=F.hinge_embedding_loss): ...
 
 
-class CrossEntropyLoss(Loss, function=F.cross_entropy):
-    output_kind: ClassVar[str] = "scores"
+class CrossEntropyLoss(Loss, function=F.cross_entropy, output_kind="scores"): ...
 
 
-class NLLLoss(Loss, function=F.nll_loss):
-    output_kind: ClassVar[str] = "scores"
+class NLLLoss(Loss, function=F.nll_loss, output_kind="scores"): ...
 
 
-class KLDivLoss(Loss, function=F.kl_div):
-    output_kind: ClassVar[str] = "scores"
-    reductions: ClassVar[tuple[str, ...]] = (*REDUCTIONS, "batchmean")
+class KLDivLoss(Loss, function=F.kl_div, output_kind="scores", reductions=(*REDUCTIONS, "batchmean")): ...
 
 
-class MultiMarginLoss(Loss, function=F.multi_margin_loss):
-    output_kind: ClassVar[str] = "scores"
+class MultiMarginLoss(Loss, function=F.multi_margin_loss, output_kind="scores"): ...
 
 
 class MarginRankingLoss(Loss, function=F.margin_ranking_loss): ...

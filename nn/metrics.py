@@ -191,14 +191,13 @@ def confusion_matrix(output: Operand, target: Operand, classes: int | None = Non
     """
     predicted, true = _classes(output, target, None, None)
     scores = regular_array("output", raw_data(output))
-    if scores.dtype.kind == "f" and np.isnan(scores).any():
-        raise ValueError("the output contains nan, which is not a class")
     columns = scores.shape[1] if scores.ndim == 2 else 0
     largest = int(max(predicted.max(), true.max())) + 1
     count = max(largest, columns) if classes is None else int(classes)
-    if largest > count or min(predicted.min(), true.min()) < 0:
+    least = min(predicted.min(), true.min())
+    if largest > count or least < 0:
         raise ValueError(
-            f"classes run from {min(predicted.min(), true.min())} to {largest - 1}, outside 0 to {count - 1}"
+            f"classes run from {least} to {largest - 1}, outside 0 to {count - 1}; an output of nan is class -1"
         )
     return np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
 

@@ -34,8 +34,12 @@ class FunctionModule(Module):
     _option_names: ClassVar[tuple[str, ...]]
     __signature__: ClassVar[inspect.Signature] = inspect.Signature()
 
-    def __init_subclass__(cls, function: Operation | None = None, inputs: int | None = None) -> None:
+    def __init_subclass__(
+        cls, function: Operation | None = None, inputs: int | None = None, **attributes: object
+    ) -> None:
         """Derive the class from `function`, whose first `inputs` parameters (those without a default) are inputs."""
+        for name, value in attributes.items():
+            setattr(cls, name, value)
         if function is None:  # a subclass of a derived class, or another base
             return
         parameters = list(inspect.signature(function).parameters.values())
