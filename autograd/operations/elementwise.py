@@ -81,7 +81,7 @@ def _lowered(x: Operand, y: Operand) -> Operand:
 
 @elementwise(
     lambda z, x, y: y * power(x, _lowered(x, y)),
-    lambda z, x, y: z * log(where(x > 0, x, where(x == 0, 1.0, float("nan")))),
+    lambda z, x, y: z * log(where(x > 0, x, where(x == 0, where(y < 0, 0.0, 1.0), float("nan")))),
     symbol="**", scalar="math.pow(x, y)", onnx="Pow", sample=((0.3, 2.0), (-2.0, 2.0)),
 )  # fmt: skip
 def _power(x: Operand, y: Operand) -> Operand:

@@ -183,6 +183,14 @@ def test_constant_operands_are_not_differentiated():
     np.testing.assert_array_equal(x.grad, [-4.0, 6.0])
 
 
+def test_power_of_zero_has_the_gradient_of_its_limit_at_every_exponent():
+    x, y = (Tensor(a, requires_grad=True) for a in ([0.0, 0.0, 0.0], [-1.0, 0.0, 2.0]))
+    with np.errstate(all="ignore"):
+        (x**y).sum().backward()
+    assert y.grad.tolist() == [-INF, 0.0, 0.0]  # as in PyTorch
+    assert x.grad.tolist() == [-INF, 0.0, 0.0]
+
+
 @pytest.mark.parametrize("kind", [Value, Tensor])
 def test_power_of_a_negative_base_warns_of_a_nan_gradient_of_the_exponent(kind):
     x, y = kind(-2.0, requires_grad=True), kind(3.0, requires_grad=True, name="rate")
