@@ -53,7 +53,7 @@ def _no_index(part: Index, array: Array) -> IndexError:
 
 
 def _is_basic(index: tuple[Index, ...]) -> bool:
-    return all(not isinstance(part, np.ndarray) for part in index)
+    return all(part is None or part is Ellipsis or isinstance(part, (int, slice)) for part in index)
 
 
 def getitem(x: Operand, index: Index) -> Operand:

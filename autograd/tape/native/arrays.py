@@ -217,6 +217,14 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         """Return sums along axes."""
         return self.__array_ufunc__(np.add, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
 
+    def all(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
+        """Return whether all elements along axes are true."""
+        return self.__array_ufunc__(np.logical_and, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
+        """Return whether an element along axes is true."""
+        return self.__array_ufunc__(np.logical_or, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
     def mean(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
         """Return means along axes."""
         total = self.sum(axis, keepdims)
