@@ -10,11 +10,7 @@ const Answers = (() => {
   const sum = values => values.reduce((total, x) => total + x, 0);
 
   // The positions of the steps that contribute to each node.
-  function arriving(graph) {
-    const found = new Map();
-    graph.steps.forEach(([, , argument], j) => found.set(argument, [...(found.get(argument) || []), j]));
-    return found;
-  }
+  const arriving = graph => Engine.grouped(graph.steps.map(([, , argument], j) => [argument, j]));
 
   // A question for each step, and one for the sum after the last of several contributions: {steps, total}.
   function contributions(graph) {

@@ -38,6 +38,16 @@ const Engine = (() => {
   const number = x => (typeof x === "string" ? WORDS[x] : x);
   const isNode = operand => Array.isArray(operand);
 
+  // A map from each key to its values, of pairs [key, value].
+  function grouped(pairs) {
+    const found = new Map();
+    for (const [key, value] of pairs) {
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push(value);
+    }
+    return found;
+  }
+
   // A node as Python writes it: a leaf, or [operation, operands, rest] with positions of nodes and [number].
   function unpacked(node) {
     if (!Array.isArray(node)) return node;
@@ -212,5 +222,5 @@ const Engine = (() => {
     }
   }
 
-  return { Graph, Recording, WORDS, f, isNode, number, operations, unpacked };
+  return { Graph, Recording, WORDS, f, grouped, isNode, number, operations, unpacked };
 })();

@@ -267,8 +267,7 @@ const Layout = (() => {
         absolute(inner, x + dx, y + dy);
       });
     })(whole, 0, 0);
-    const entering = new Map();
-    edges.forEach(([, head], e) => entering.set(head, [...(entering.get(head) || []), e]));
+    const entering = Engine.grouped(edges.map(([, head], e) => [head, e]));
     const paths = [],
       middles = [];
     edges.forEach(([tail, head], e) => {
@@ -289,5 +288,5 @@ const Layout = (() => {
     return { places, frames, paths, middles, width: whole.width, height: whole.height };
   }
 
-  return { GAP_X, nested };
+  return { nested };
 })();

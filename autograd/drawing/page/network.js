@@ -125,13 +125,7 @@ const Network = (() => {
     return names;
   }
 
-  function byKey(keys) {
-    const found = new Map();
-    keys.forEach((key, k) => {
-      if (key) found.set(key, [...(found.get(key) || []), k]);
-    });
-    return found;
-  }
+  const byKey = keys => Engine.grouped(keys.flatMap((key, k) => (key ? [[key, k]] : [])));
 
   // The frames around the nodes: {path, title, frames, boxes, members}.  `groups` are those recorded from a model.
   function frameTree(graph, groups = []) {

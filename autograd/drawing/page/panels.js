@@ -287,5 +287,5 @@ const Panels = (() => {
     return [chart];
   }
 
-  return { Leaves, curve, derivation, hint, matrices };
+  return { Leaves, ROLES, curve, derivation, matrices };
 })();

@@ -210,11 +210,11 @@ const Parser = (() => {
     variable({ text, column }) {
       if (!this.known.has(text)) {
         if (KEYWORDS.has(text)) throw new ExpressionError(`'${text}' is a keyword of Python`, column);
-        if (callable(text) && !Object.hasOwn(this.values, text)) {
+        if (callable(text) && !this.values.has(text)) {
           throw new ExpressionError(`${text} is an operation; call it: ${signature(text)}`, column);
         }
         this.known.set(text, this.nodes.length);
-        this.nodes.push({ name: text, value: Object.hasOwn(this.values, text) ? this.values[text] : this.fresh() });
+        this.nodes.push({ name: text, value: this.values.has(text) ? this.values.get(text) : this.fresh() });
       }
       return [this.known.get(text)];
     }
@@ -235,8 +235,9 @@ const Parser = (() => {
     }
   }
 
-  // Return the nodes of a formula such as "tanh(a*b + c)", the root last; new variables get values of their own.
-  function parse(text, values = {}, name = "f") {
+  // Return the nodes of a formula such as "tanh(a*b + c)", the root last.  `values` maps
+  // names to numbers; new variables get values of their own.
+  function parse(text, values = new Map(), name = "f") {
     const [, title, formula] = /^(?:\s*([\p{L}_][\p{L}\p{N}_]*)\s*=(?!=))?([^]*)$/u.exec(text);
     const skipped = Array.from(text).length - Array.from(formula).length;
     try {

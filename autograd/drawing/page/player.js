@@ -32,7 +32,8 @@ let graph,
   start,
   values,
   pass,
-  why = "";
+  why = "",
+  formulaShown = "";
 let step = 0,
   chosen = 0,
   timer = null,
@@ -59,7 +60,7 @@ const done = () => Math.max(0, step - forward.length - 1);
 const title = k => `d${names[graph.root]}/d${names[k]}`;
 const local = j => `∂${names[graph.steps[j][0]]}/∂${names[graph.steps[j][2]]}`;
 
-function load(made, { groups = [], given = {}, reason = "", recordedTitle = null } = {}) {
+function load(made, { groups = [], given = new Map(), reason = "", recordedTitle = null } = {}) {
   graph = made;
   why = reason;
   names = Network.nameNodes(graph);
@@ -72,7 +73,7 @@ function load(made, { groups = [], given = {}, reason = "", recordedTitle = null
   });
   arriving = graph.nodes.map(() => []);
   graph.steps.forEach(([, , argument], j) => arriving[argument].push(j));
-  roles = Network.roles(graph, names).map((role, k) => (role && given[names[k]]) || role);
+  roles = Network.roles(graph, names).map((role, k) => (role && given.get(names[k])) || role);
   start = graph.start();
   values = graph.forward(start.slice());
   scalar = graph instanceof Engine.Graph || graph.nodes.every(node => typeof node.value !== "object");
@@ -480,10 +481,12 @@ document.addEventListener("keydown", event => {
 });
 
 // ------------------------------------------------------------------------------------- formulas and links
-function showFormula(text, given, fixed = {}) {
+// Show the graph of a formula; `given` are values and `wanted` roles by name.  Return whether it is valid.
+function showFormula(text, given, wanted) {
   const error = $("formula-error");
   try {
-    load(new Engine.Graph(Parser.parse(text, given)), { given: fixed });
+    load(new Engine.Graph(Parser.parse(text, given)), { given: wanted });
+    formulaShown = text;
     error.hidden = true;
     $("formula").removeAttribute("aria-invalid");
     $("formula").value = text;
@@ -496,24 +499,22 @@ function showFormula(text, given, fixed = {}) {
     return false;
   }
 }
-const current = () => (why ? {} : Object.fromEntries(graph.leaves.map(k => [names[k], values[k]])));
-const currentRoles = () => Object.fromEntries(graph.leaves.map(k => [names[k], roles[k]]));
+const byLeaf = of => new Map(graph.leaves.map(k => [names[k], of[k]]));
 
 $("formula-form").addEventListener("submit", event => {
   event.preventDefault();
-  showFormula($("formula").value, current(), currentRoles());
+  showFormula($("formula").value, why ? new Map() : byLeaf(values), byLeaf(roles));
 });
 EXAMPLES.forEach(([text], i) => $("examples").append(el("option", { value: i }, text)));
 $("examples").addEventListener("change", () => {
   const example = EXAMPLES[$("examples").value];
-  if (example) showFormula(example[1], example[2]);
+  if (example) showFormula(example[1], new Map(Object.entries(example[2])));
   $("examples").value = "";
 });
 
 // A link contains the formula, the values, the roles, the mode and the step.
 function link() {
-  const text = $("formula").value,
-    parts = new URLSearchParams(text ? { formula: text } : {});
+  const parts = new URLSearchParams(formulaShown ? { formula: formulaShown } : {});
   for (const k of why ? [] : graph.leaves) parts.append("value", `${names[k]}=${values[k]}`);
   for (const k of graph.leaves) if (roles[k] !== "parameter") parts.append("role", `${names[k]}=${roles[k]}`);
   parts.set("mode", mode);
@@ -521,28 +522,21 @@ function link() {
   return `${location.href.split("#")[0]}#${parts}`;
 }
 function followLink() {
-  const parts = new URLSearchParams(location.hash.slice(1)),
-    pairs = key =>
-      Object.fromEntries(
-        parts.getAll(key).map(text => {
-          const at = text.lastIndexOf("=");
-          return [text.slice(0, at), text.slice(at + 1)];
-        }),
-      );
-  const given = Object.fromEntries(
-    Object.entries(pairs("value"))
-      .map(([name, x]) => [name, Number(x)])
-      .filter(([, x]) => Number.isFinite(x)),
-  );
-  const wanted = Object.fromEntries(
-    Object.entries(pairs("role")).filter(([, role]) => ["input", "target", "constant", "parameter"].includes(role)),
-  );
+  const parts = new URLSearchParams(location.hash.slice(1));
+  const pairs = (key, read) => {
+    const split = parts
+      .getAll(key)
+      .map(text => [text.slice(0, text.lastIndexOf("=")), text.slice(text.lastIndexOf("=") + 1)]);
+    return new Map(split.map(([name, text]) => [name, read(text)]).filter(([, x]) => x !== undefined));
+  };
+  const given = pairs("value", text => (Number.isFinite(Number(text)) ? Number(text) : undefined));
+  const wanted = pairs("role", text => Panels.ROLES.find(role => role === text));
   if (parts.get("formula")) {
     if (!showFormula(parts.get("formula"), given, wanted)) return;
   } else if (!why) {
     graph.leaves.forEach(k => {
-      if (names[k] in given) values[k] = given[names[k]];
-      if (names[k] in wanted) roles[k] = wanted[names[k]];
+      if (given.has(names[k])) values[k] = given.get(names[k]);
+      if (wanted.has(names[k])) roles[k] = wanted.get(names[k]);
     });
     recompute();
   }
@@ -574,6 +568,6 @@ load(D.steps ? new Engine.Recording(D) : new Engine.Graph(D.nodes.map(Engine.unp
   reason: D.why,
   recordedTitle: D.title,
 });
-$("formula").value = Terms.typed(graph, names) || "";
+$("formula").value = formulaShown = Terms.typed(graph, names) || "";
 if (location.hash.length > 1) followLink();
 addEventListener("hashchange", followLink);

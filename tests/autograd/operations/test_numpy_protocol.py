@@ -366,9 +366,7 @@ def test_no_function_of_numpy_reads_the_values_of_a_node_silently():
                 if lost and not all(lost):
                     recorded.add(full)
     assert not silent
-    assert {"np.add", "np.tanh", "np.sum", "np.concatenate", "np.linalg.norm"} <= recorded & set(
-        records
-    )
+    assert {"np.add", "np.tanh", "np.sum", "np.concatenate", "np.linalg.norm"} <= recorded & set(records)
 
 
 @pytest.mark.parametrize("function", [np.ma.exp, np.ma.getmask, np.ma.average, np.ma.masked_invalid])
