@@ -18,7 +18,8 @@ from hypothesis import given, settings, strategies as st
 from autograd import Tensor, Value, log_softmax, logsumexp, no_grad, where
 from autograd.explaining.explanation import explain
 from autograd.explaining.steps import backward_steps
-from autograd.explaining.typeset import ascii_only
+from autograd.explaining.terms import Term, named, number
+from autograd.explaining.typeset import ascii_only, flattened, latex
 from autograd.extend import PRIMITIVES, primitive
 
 HOSTILE = "</script><b>{a|b}$x_1$ \\input{/etc/passwd} %&# \x00\ud800\u202e\n'\""
@@ -302,6 +303,13 @@ def test_latex_compiles_in_a_plain_amsmath_document(tmp_path):
         cwd=tmp_path, capture_output=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-2000:]
+
+
+def test_scientific_number_is_in_brackets_as_a_base_and_as_a_divisor():
+    tiny = number(2.8e-11)
+    assert latex(Term("**", (tiny, number(2)))) == r"{\left(2.8 \times 10^{-11}\right)}^{2}"
+    assert flattened(Term("/", (named("a"), tiny))) == "a / (2.8e-11)"
+    assert latex(Term("*", (tiny, number(2)))) == r"2.8 \times 10^{-11} \cdot 2"
 
 
 def test_latex_balances_its_braces_and_environments():
