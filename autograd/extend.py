@@ -99,13 +99,15 @@ array([0.6, 0.8])
 from collections.abc import Callable, Sequence
 
 from .graph import Node, apply
+from .operands import regular_array
 from .recording import NotReplayable, Watch, add_guards, callback, guard, observe, raw_data, watching
 from .rules import PRIMITIVES, elementwise, linear, nondifferentiable, primitive, shape_of, xp
 from .typing import Decorator, Operation
 
 __all__ = [
     "PRIMITIVES", "NotReplayable", "Watch", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard",
-    "linear", "nondifferentiable", "observe", "primitive", "raw_data", "shape_of", "watching", "writes_into", "xp",
+    "linear", "nondifferentiable", "observe", "primitive", "raw_data", "regular_array", "shape_of", "watching",
+    "writes_into", "xp",
 ]  # fmt: skip
 
 DRAWN_BY: dict[type, Callable[..., Sequence[Node]]] = {}

@@ -51,10 +51,16 @@ def _array_of(items: Sequence[object], op: Primitive) -> Array:
     """Return a list as an array; one that holds nodes or is ragged raises."""
     if any(isinstance(item, Node) and np.ndim(item._data) for item in items):
         raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
-    return _regular_array(items, op.name)
+    return regular_array(op.name, items)
 
 
-def _regular_array(items: object, owner: str) -> Array:
+def regular_array(owner: str, items: object) -> Array:
+    """Return a list or an array as an array; raise ValueError for a ragged list.
+
+    >>> regular_array("accuracy", [[1.0], [1.0, 2.0]])
+    Traceback (most recent call last):
+    ValueError: accuracy: nested lists of unequal lengths (ragged) do not form an array; pad or cut them to one length
+    """
     try:
         return np.asarray(items)
     except ValueError as error:
@@ -244,7 +250,7 @@ def as_array(data: npt.ArrayLike | Node, dtype: npt.DTypeLike | None = None) -> 
         raise TypeError(
             "a Tensor holds an array, not nodes; use the node itself, its .detach(), or stack(...) of several"
         )
-    array = _regular_array(data, "a Tensor")
+    array = regular_array("a Tensor", data)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"a Tensor holds floats, integers or bools, not {type(data).__name__} of dtype {array.dtype}; join nodes "

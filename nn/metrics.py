@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from autograd.extend import raw_data
+from autograd.extend import raw_data, regular_array
 from nn.typing import Array, ArrayLike, Metric, Operand
-from nn.validation import regular_array, similar
+from nn.validation import similar
 
 __all__ = [
     "Metric", "accuracy", "confusion_matrix", "f1_score", "mean_absolute_error", "named", "predicted_classes",

@@ -8,11 +8,7 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
-from nn.typing import Array
-
-__all__ = ["checked_integer", "checked_range", "regular_array", "similar"]
+__all__ = ["checked_integer", "checked_range", "similar"]
 
 
 def checked_range(
@@ -79,25 +75,6 @@ def checked_integer(owner: str, name: str, value: Any, low: int = 0) -> int:
     if value < low:
         raise ValueError(f"{owner}: {name} must be at least {low}, got {value}")
     return int(value)
-
-
-def regular_array(owner: str, thing: object) -> Array:
-    """Return a list or an array as an array; raise ValueError for a ragged list.
-
-    Examples
-    --------
-    >>> regular_array("accuracy", [[1.0], [1.0, 2.0]])
-    Traceback (most recent call last):
-    ValueError: accuracy: nested lists of unequal lengths (ragged) do not form an array; pad or cut them to one length
-    """
-    try:
-        return np.asarray(thing)
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):
-            raise
-        raise ValueError(
-            f"{owner}: nested lists of unequal lengths (ragged) do not form an array; pad or cut them to one length"
-        ) from None
 
 
 def similar(word: object, known: Iterable[str], otherwise: str = "") -> str:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd import Tensor, Value
+from autograd.extend import regular_array
 from nn.typing import Array, Batch, Index, Indexable, Operand, Rows
-from nn.validation import regular_array
 
 __all__ = ["BatchDataset", "Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
 

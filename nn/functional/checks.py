@@ -8,9 +8,9 @@ import numpy as np
 
 import autograd as ag
 from autograd import Node, Tensor, Value
-from autograd.extend import guard, raw_data
+from autograd.extend import guard, raw_data, regular_array
 from nn.typing import Operand
-from nn.validation import regular_array, similar
+from nn.validation import similar
 
 from .fused import mean_of_all
 

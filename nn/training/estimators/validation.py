@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd.extend import regular_array
 from nn.data.cells import Cells, frame_cells
 from nn.data.columns import Column, infer_columns
 from nn.typing import Array, ArrayLike
-from nn.validation import regular_array
 
 __all__ = [
     "checked_inputs",
