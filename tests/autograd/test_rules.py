@@ -13,12 +13,10 @@ from autograd.rules import ONE
 
 
 @pytest.fixture(autouse=True)
-def table(monkeypatch):
+def _table(restored_table):
     """Remove the operations that a test defines."""
-    known = dict(PRIMITIVES)
-    yield
-    PRIMITIVES.clear()
-    PRIMITIVES.update(known)
+    with restored_table():
+        yield
 
 
 def slopes(function, *xs):

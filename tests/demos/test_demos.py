@@ -12,14 +12,12 @@ from types import SimpleNamespace
 import processes
 import pytest
 
-from autograd import PRIMITIVES
-
 ROOT = Path(__file__).resolve().parents[2]
 WALKTHROUGH = sorted((ROOT / "demos").glob("[0-9][0-9]_*.py"))
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, capsys, restored_table):
     """A function that runs a demo in an empty folder, in this process, and returns its exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "demos"))
@@ -28,17 +26,13 @@ def run(tmp_path, monkeypatch, capsys):
     def run_demo(script, *arguments, code=0):
         path = str(ROOT / "demos" / script)
         monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
-        before = dict(PRIMITIVES)
-        for name in re.findall(r"^def (\w+)", Path(path).read_text(encoding="utf-8"), re.MULTILINE):
-            PRIMITIVES.pop(name, None)  # another test may have defined an operation of this name
+        defined = re.findall(r"^def (\w+)", Path(path).read_text(encoding="utf-8"), re.MULTILINE)
         try:
-            runpy.run_path(path, run_name="__main__")
+            with restored_table(without=defined):  # another test may have defined an operation of this name
+                runpy.run_path(path, run_name="__main__")
             found = 0
         except SystemExit as end:
             found = end.code or 0
-        finally:
-            PRIMITIVES.clear()
-            PRIMITIVES.update(before)
         printed = capsys.readouterr()
         assert found == code, printed.err
         return SimpleNamespace(stdout=printed.out, stderr=printed.err)
