@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 from . import lr_scheduler
 from .algorithms.adagrad import Adadelta, Adagrad, Ftrl, RMSprop
 from .algorithms.adam import Adam, AdamW
+from .algorithms.adam_bounded import ADOPT, AdaBound, AdaMod, Adan, LaProp
+from .algorithms.adam_stable import MARS, StableAdamW
 from .algorithms.adam_variants import AdaBelief, Adamax, NAdam, RAdam, Yogi
+from .algorithms.distances import MADGRAD, DoG, DoWG
 from .algorithms.layerwise import LAMB, LARS, NovoGrad
 from .algorithms.lbfgs import LBFGS
 from .algorithms.matrix import Adafactor, Muon
+from .algorithms.mixed_momentum import QHM, AdEMAMix, AggMo, GrokfastAdamW, QHAdam
+from .algorithms.preconditioned import SM3, SOAP, Shampoo
 from .algorithms.schedule_free import Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
 from .algorithms.sgd import SGD, Momentum, Signum
 from .algorithms.sign import ASGD, Lion, Rprop
@@ -22,10 +27,12 @@ if TYPE_CHECKING:
     from . import distributed
 
 __all__ = [
-    "ASGD", "LAMB", "LARS", "LBFGS", "SAM", "SGD", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW",
-    "Adamax", "AveragedModel", "Ftrl", "Lion", "Lookahead", "Momentum", "Muon", "NAdam", "NovoGrad", "Optimizer",
-    "Prodigy", "RAdam", "RMSprop", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Signum", "Yogi", "distributed",
-    "get_ema_avg_fn", "get_swa_avg_fn", "lr_scheduler", "update_bn",
+    "ADOPT", "ASGD", "LAMB", "LARS", "LBFGS", "MADGRAD", "MARS", "QHM", "SAM", "SGD", "SM3", "SOAP", "AdEMAMix",
+    "AdaBelief", "AdaBound", "AdaMod", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan",
+    "AggMo", "AveragedModel", "DoG", "DoWG", "Ftrl", "GrokfastAdamW", "LaProp", "Lion", "Lookahead", "Momentum",
+    "Muon", "NAdam", "NovoGrad", "Optimizer", "Prodigy", "QHAdam", "RAdam", "RMSprop", "Rprop", "ScheduleFreeAdamW",
+    "ScheduleFreeSGD", "Shampoo", "Signum", "StableAdamW", "Yogi", "distributed", "get_ema_avg_fn",
+    "get_swa_avg_fn", "lr_scheduler", "update_bn",
 ]  # fmt: skip
 
 

@@ -146,4 +146,34 @@ OPTAX = [
     case("ScheduleFreeAdamW", lr=0.005, betas=(0.8, 0.95), weight_decay=0.1),
     case("Lookahead", lr=0.1, k=3, alpha=0.4),
     case("SAM", lr=0.1, rho=0.05),
+    case("ADOPT", lr=0.01),
+    case("SM3", lr=0.05),
+    case("DoG", reps_rel=1e-2),
+    case("DoWG", d0=0.1),
+]
+
+
+def other(name, /, theirs=None, **options):
+    """Return a case for the package pytorch_optimizer, with its names of the options and its further options."""
+    return {**case(name, **options), "theirs": {**options, **(theirs or {})}}
+
+
+# The package pytorch_optimizer: one set of options for all parameters, every parameter always with its gradient.
+OTHERS = [
+    other("QHM", lr=0.1, momentum=0.8, nu=0.7),
+    other("QHM", lr=0.1, momentum=0.8, nu=0.7, weight_decay=0.1),
+    other("AggMo", lr=0.03),
+    # Where the package bounds the denominator by epsilon, a negligible one gives the same numbers.
+    other("AdEMAMix", lr=0.005, theirs={"weight_decouple": True}, weight_decay=0.1),
+    {**other("AdEMAMix", lr=0.005, warmup=50), "theirs": {"lr": 0.005, "t_alpha_beta3": 50}},
+    other("GrokfastAdamW", lr=0.005, betas=(0.9, 0.99), theirs={"normalize_lr": False}, eps=1e-30),
+    other("Adan", lr=0.01, weight_decay=0.1),
+    other("AdaBound", lr=0.01, theirs={"weight_decouple": False}, gamma=0.01, weight_decay=0.1, eps=1e-30),
+    {**other("AdaBound", lr=0.01, amsbound=True, eps=1e-30), "theirs": {"lr": 0.01, "ams_bound": True, "eps": 1e-30}},
+    other("AdaMod", lr=0.01, betas=(0.9, 0.99, 0.95), weight_decay=0.1),
+    other("LaProp", lr=0.01, eps=1e-30),
+    other("MARS", lr=0.01, theirs={"optimize_1d": True}, weight_decay=0.1, eps=1e-30),
+    other("StableAdamW", lr=0.01, theirs={"kahan_sum": False}, weight_decay=0.1),
+    other("MADGRAD", lr=0.01, theirs={"lr": 0.01 - 1e-6}),  # the package adds epsilon to lr
+    other("Shampoo", lr=0.1, theirs={"matrix_eps": 1e-3}, eps=1e-3),
 ]

@@ -33,6 +33,12 @@ def made(name, o):
         o["estim_lr0"] = o.pop("d0")
         o["estim_lr_coef"] = o.pop("d_coef", 1.0)
         return contrib.prodigy(lr, **o)
+    if name == "DoG":
+        return contrib.dog(lr, init_step=("heuristic", o["reps_rel"]))
+    if name == "DoWG":
+        return contrib.dowg(lr, init_estim_sq_dist=o["d0"] ** 2, eps=1e-8)
+    if name == "ADOPT":
+        return contrib.adopt(lr)
     known = {"LAMB": optax.lamb, "LARS": optax.lars, "NovoGrad": optax.novograd, "AdaBelief": optax.adabelief}
     return known.get(name, getattr(optax, name.lower(), None))(lr, **o)
 

@@ -247,3 +247,53 @@ def test_lbfgs_minimizes_a_quadratic_and_stops():
     calls.clear()
     optimizer.step(closure)
     assert len(calls) == 1, "the gradient is within tolerance_grad"
+
+
+def test_qhadam_mixes_the_gradient_into_both_averages():
+    # t=1: m_hat = g = 4, v_hat = 16; t=2: m = 0.5*2 + 0.5*(-2) = 0, m_hat = 0; v = 0.5*8 + 0.5*4 = 6, v_hat = 8
+    # (1 - 1/2) * (-2) + 1/2 * 0 = -1;  sqrt((1 - 3/4) * 4 + 3/4 * 8) = sqrt(7)
+    make = lambda p: optim.QHAdam(p, lr=0.5, betas=(0.5, 0.5), nus=(0.5, 0.75), eps=0.0)  # noqa: E731
+    places, _ = walk(make, 1.0, [4.0, -2.0])
+    close(places, [0.5, 0.5 + 0.5 / np.sqrt(7.0)])
+
+
+def rotated(angle):
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_shampoo_and_soap_follow_the_same_path_in_rotated_coordinates():
+    rng = np.random.default_rng(0)
+    left, right = rotated(0.7), rotated(-1.2)
+    start, target = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    scale = np.array([[1.0], [5.0], [0.2]]) * np.array([3.0, 1.0, 0.5])
+    for make in (lambda p: optim.Shampoo(p, lr=0.1), lambda p: optim.SOAP(p, lr=0.05, precondition_frequency=3)):
+        paths = []
+        for u, v in ((np.eye(3), np.eye(3)), (left, right)):
+            p = Parameter(u @ start @ v)
+            optimizer = make([p])
+            for _ in range(100):
+                x = u.T @ p.data @ v.T
+                p.grad = u @ (scale * (x - target)) @ v
+                optimizer.step()
+            paths.append(u.T @ p.data @ v.T)
+        np.testing.assert_allclose(paths[0], paths[1], rtol=1e-4, atol=1e-6)
+        assert abs(scale * (paths[0] - target)).max() < 0.5 * abs(scale * (start - target)).max()
+
+
+def test_soap_of_a_vector_is_adam():
+    grads = [[4.0, -2.0], [1.0, 3.0], [-2.0, 0.5]]
+    options = {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.1}
+    ours, _ = walk(lambda p: optim.SOAP(p, **options), [1.0, 2.0], grads)
+    adam, _ = walk(lambda p: optim.AdamW(p, **options), [1.0, 2.0], grads)
+    close(ours, adam)
+
+
+def test_preconditioned_rules_take_arrays_of_any_number_of_axes():
+    for name in ("SM3", "Shampoo", "SOAP"):
+        for shape in ((), (3,), (2, 3), (2, 3, 2)):
+            x = np.arange(1.0, 1.0 + np.prod(shape, dtype=int)).reshape(shape)
+            p = Parameter(x, x)
+            getattr(optim, name)([p], lr=0.1).step()
+            assert p.data.shape == shape
+            assert np.sum((x - p.data) * x) > 0

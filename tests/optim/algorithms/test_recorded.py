@@ -20,6 +20,7 @@ def recorded(name):
 
 FROM_TORCH = recorded("optimizers_torch.npz")
 FROM_OPTAX = recorded("optimizers_optax.npz")
+FROM_OTHERS = recorded("optimizers_pytorch_optimizer.npz")
 
 
 def parameters(names=tuple(problem.SHAPES)):
@@ -131,6 +132,22 @@ def test_two_hundred_steps_equal_optax(case):
     assert difference(rows, FROM_OPTAX[case["id"]]) <= 1e-10
 
 
+@each(problem.OTHERS)
+def test_two_hundred_steps_equal_pytorch_optimizer(case):
+    params = parameters()
+    optimizer = getattr(optim, case["class"])(list(params.values()), **case["options"])
+    rows = []
+    for step in range(1, problem.STEPS + 1):
+        found = problem.loss_and_gradients(**numbers(params))[1]
+        for name, p in params.items():
+            p.grad = found[name]
+        optimizer.step()
+        if step in problem.CHECKPOINTS:
+            rows.append(flat(params))
+    assert difference(rows, FROM_OTHERS[case["id"]]) <= 1e-9
+
+
 def test_every_recorded_case_is_compared():
+    assert set(FROM_OTHERS) == {c["id"] for c in problem.OTHERS}
     assert set(FROM_TORCH) - {"lines"} == {c["id"] for c in problem.TORCH + problem.MUON + problem.LBFGS}
     assert set(FROM_OPTAX) == {c["id"] for c in problem.OPTAX}
