@@ -36,7 +36,7 @@ class ADOPT(Optimizer):
     Notes
     -----
     Taniguchi et al. 2024, "ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate", Algorithm 2; t
-    counts steps from 0. optax (``contrib.adopt``): the same.
+    counts steps from 0. optax (``contrib.adopt``): the same. PyTorch and Keras do not include it.
 
     Examples
     --------
@@ -93,6 +93,7 @@ class Adan(Optimizer):
     -----
     Xie, Zhou, Li, Lin & Yan 2022, "Adan: Adaptive Nesterov Momentum Algorithm", Algorithm 1; the paper's beta is 1
     minus ours, as in the authors' code, from which the bias corrections are. optax: decay added to the update.
+    PyTorch and Keras do not include it.
 
     Examples
     --------
@@ -159,7 +160,8 @@ class AdaBound(Optimizer):
     Notes
     -----
     Luo, Xiong, Liu & Sun 2019, "Adaptive Gradient Methods with Dynamic Bound of Learning Rate", Algorithms 1 and 2,
-    with Adam's bias corrections as in the authors' code, which also scales `final_lr` by schedules.
+    with Adam's bias corrections as in the authors' code, which also scales `final_lr` by schedules. PyTorch, Keras
+    and optax do not include it.
 
     Examples
     --------
@@ -221,6 +223,7 @@ class AdaMod(Optimizer):
     Notes
     -----
     Ding, Ren, Luo & Sun 2019, "An Adaptive and Momental Bound Method for Stochastic Learning", Algorithm 1.
+    PyTorch, Keras and optax do not include it.
 
     Examples
     --------
@@ -277,7 +280,8 @@ class LaProp(Optimizer):
 
     Notes
     -----
-    Ziyin, Wang & Ueda 2020, "LaProp: Separating Momentum and Adaptivity in Adam", Algorithm 1.
+    Ziyin, Wang & Ueda 2020, "LaProp: Separating Momentum and Adaptivity in Adam", Algorithm 1. PyTorch, Keras and
+    optax do not include it.
 
     Examples
     --------

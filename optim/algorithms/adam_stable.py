@@ -37,9 +37,9 @@ class MARS(Optimizer):
 
     Notes
     -----
-    Yuan, Liu, Wu, Zhou & Gu 2024, "MARS: Unleashing the Power of Variance Reduction", Algorithm 2 in its approximate
-    form, which uses the
-    gradient of the last batch, 0 at first as in the authors' code; the norm is that of each parameter.
+    Yuan, Liu, Wu, Zhou & Gu 2024, "MARS: Unleashing the Power of Variance Reduction", Algorithm 2 in its
+    approximate form, which uses the gradient of the last batch, 0 at first as in the authors' code; the norm is
+    that of each parameter. PyTorch, Keras and optax do not include it.
 
     Examples
     --------
@@ -99,8 +99,9 @@ class StableAdamW(Optimizer):
 
     Notes
     -----
-    Wortsman et al. 2023, "Stable and low-precision training for large-scale vision-language models", Algorithm 2. It
-    avoids the spikes of the loss that an outdated v causes, so that gradients need not be clipped.
+    Wortsman et al. 2023, "Stable and low-precision training for large-scale vision-language models", Algorithm 2.
+    It avoids the spikes of the loss that an outdated v causes, so that gradients need not be clipped. PyTorch,
+    Keras and optax do not include it.
 
     Examples
     --------

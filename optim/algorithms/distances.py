@@ -47,7 +47,7 @@ class DoG(Optimizer):
     -----
     Ivgi, Hinder & Carmon 2023, "DoG is SGD's Best Friend", equation 1; the norms are those of all parameters
     together. Leave `lr` at 1, and use an average of the parameters (`AveragedModel`), as the paper recommends.
-    optax: ``contrib.dog``.
+    optax: ``contrib.dog``. PyTorch and Keras do not include it.
 
     Examples
     --------
@@ -102,8 +102,8 @@ class DoWG(Optimizer):
 
     Notes
     -----
-    Khaled, Mishchenko & Jin 2023, "DoWG Unleashed", Algorithm 1; the norms are those of all parameters together. optax:
-    ``contrib.dowg``.
+    Khaled, Mishchenko & Jin 2023, "DoWG Unleashed", Algorithm 1; the norms are those of all parameters together.
+    optax: ``contrib.dowg``. PyTorch and Keras do not include it.
 
     Examples
     --------
@@ -158,8 +158,8 @@ class MADGRAD(Optimizer):
 
     Notes
     -----
-    Defazio & Jelassi 2021, "Adaptivity without Compromise", Algorithm 1, with ``1 - momentum`` for c. It needs little
-    weight decay, and suits sparse problems.
+    Defazio & Jelassi 2021, "Adaptivity without Compromise", Algorithm 1, with ``1 - momentum`` for c. It needs
+    little weight decay, and suits sparse problems. optax: ``contrib.madgrad``. PyTorch and Keras do not include it.
 
     Examples
     --------

@@ -34,7 +34,8 @@ class QHM(Optimizer):
 
     Notes
     -----
-    Ma & Yarats 2019, "Quasi-hyperbolic momentum and Adam for deep learning", equations 3 and 4.
+    Ma & Yarats 2019, "Quasi-hyperbolic momentum and Adam for deep learning", equations 3 and 4. PyTorch, Keras and
+    optax do not include it.
 
     Examples
     --------
@@ -81,7 +82,8 @@ class AggMo(Optimizer):
 
     Notes
     -----
-    Lucas, Sun, Zemel & Grosse 2019, "Aggregated Momentum", equation 3 with its recommended decay rates.
+    Lucas, Sun, Zemel & Grosse 2019, "Aggregated Momentum", equation 3 with its recommended decay rates. PyTorch,
+    Keras and optax do not include it.
 
     Examples
     --------
@@ -133,7 +135,8 @@ class QHAdam(Optimizer):
 
     Notes
     -----
-    Ma & Yarats 2019, "Quasi-hyperbolic momentum and Adam for deep learning", section 4.
+    Ma & Yarats 2019, "Quasi-hyperbolic momentum and Adam for deep learning", section 4. PyTorch, Keras and optax do
+    not include it.
 
     Examples
     --------
@@ -194,8 +197,9 @@ class AdEMAMix(Optimizer):
 
     Notes
     -----
-    Pagliardini, Ablin & Grangier 2024, "The AdEMAMix Optimizer", Algorithm 1. optax (``contrib.ademamix``): the same
-    without a warm-up. It helps in long trainings, where old gradients remain useful.
+    Pagliardini, Ablin & Grangier 2024, "The AdEMAMix Optimizer", Algorithm 1. optax (``contrib.ademamix``): the
+    same without a warm-up. It helps in long trainings, where old gradients remain useful. PyTorch and Keras do not
+    include it.
 
     Examples
     --------
@@ -262,8 +266,8 @@ class GrokfastAdamW(Optimizer):
 
     Notes
     -----
-    Lee, Kim, Kim & Cho 2024, "Grokfast", Algorithm 2 (Grokfast-EMA). It makes models generalize earlier that would do
-    so long after they fit the training data.
+    Lee, Kim, Kim & Cho 2024, "Grokfast", Algorithm 2 (Grokfast-EMA). It makes models generalize earlier that would
+    do so long after they fit the training data. PyTorch, Keras and optax do not include it.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def rotated(x: Array, u: Data, v: Data) -> Array:
 def inverse_root(x: Array, power: float, eps: float) -> Array:
     """Return ``(x + eps)**-power`` of a symmetric matrix."""
     w, v = np.linalg.eigh(x)
-    return (v * (np.maximum(w, 0.0) + eps) ** -power) @ v.T  # type: ignore[no-any-return]
+    return (v * (np.maximum(w, 0.0) + eps) ** -power) @ v.T
 
 
 class SM3(Optimizer):
@@ -52,7 +52,7 @@ class SM3(Optimizer):
     -----
     Anil, Gupta, Koren & Singer 2019, "Memory-Efficient Adaptive Optimization", Algorithm SM3-II. Arrays of more
     than two axes are matrices of the first axis and all others; vectors keep a sum for each element. optax: a set
-    for every axis.
+    for every axis. PyTorch and Keras do not include it.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class Shampoo(Optimizer):
     -----
     Gupta, Koren & Singer 2018, "Shampoo: Preconditioned Stochastic Tensor Optimization", Algorithm 1. Arrays of
     more than two axes are matrices of the first axis and all others; a vector has the exponent -1/2 on the left. It
-    follows the same path in rotated coordinates.
+    follows the same path in rotated coordinates. PyTorch, Keras and optax do not include it.
 
     Examples
     --------
@@ -181,7 +181,8 @@ class SOAP(Optimizer):
     Vyas et al. 2024, "SOAP: Improving and Stabilizing Shampoo using Adam", Algorithm 3, with exact eigenvectors
     where the authors' code, which leaves out the first step, has one step of the power method. Arrays of more than
     two axes are matrices of the first axis and all others; vectors use Adam. It needs the fewest steps of all on
-    ill-conditioned layers, each of which costs an eigenvalue problem of the layer's size.
+    ill-conditioned layers, each of which costs an eigenvalue problem of the layer's size. PyTorch, Keras and optax
+    do not include it.
 
     Examples
     --------

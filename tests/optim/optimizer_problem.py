@@ -149,7 +149,7 @@ OPTAX = [
     case("ADOPT", lr=0.01),
     case("SM3", lr=0.05),
     case("DoG", reps_rel=1e-2),
-    case("DoWG", d0=0.1),
+    case("DoWG", lr=0.3, d0=0.01),
 ]
 
 
