@@ -18,13 +18,14 @@ def as_matrix(g: Array) -> Array:
 
 def rotated(x: Array, u: Data, v: Data) -> Array:
     """Return ``u.T @ x @ v``; a vector unchanged."""
-    return x if u is None else (u.T @ as_matrix(x) @ v).reshape(x.shape)  # type: ignore[no-any-return]
+    return x if u is None else (u.T @ as_matrix(x) @ v).reshape(x.shape)
 
 
 def inverse_root(x: Array, power: float, eps: float) -> Array:
     """Return ``(x + eps)**-power`` of a symmetric matrix."""
     w, v = np.linalg.eigh(x)
-    return (v * (np.maximum(w, 0.0) + eps) ** -power) @ v.T
+    root: Array = (v * (np.maximum(w, 0.0) + eps) ** -power) @ v.T
+    return root
 
 
 class SM3(Optimizer):
