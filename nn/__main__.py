@@ -5,6 +5,7 @@
     python -m nn train data.csv --target species --hidden 16,16 --epochs 200 --out run/
     python -m nn predict run/ new.csv
     python -m nn report run/
+    python -m nn explain run/ new.csv --row 3
     python -m nn sweep config.json --workers 2
 
 Exit status: 0, 1 if a trial of a sweep failed, 2 for an invalid option or table, 130 after Ctrl-C.
@@ -15,12 +16,13 @@ from __future__ import annotations
 import os
 import sys
 
+from .cli.explaining import explain
 from .cli.folder import predict, report
 from .cli.options import arguments
 from .cli.sweep import sweep
 from .cli.training import train
 
-COMMANDS = {"train": train, "predict": predict, "report": report, "sweep": sweep}
+COMMANDS = {"train": train, "predict": predict, "report": report, "explain": explain, "sweep": sweep}
 
 
 def out(text: str) -> None:

@@ -18,12 +18,14 @@ import numpy as np
 
 from autograd import no_grad
 from nn import checkpoint
-from nn.data.cells import read_cells
+from nn.data.cells import Cells, read_cells
 from nn.data.columns import Column, embedded_levels, encode, matched
+from nn.data.prepare import robustly_scaled
 from nn.files import write_text
 from nn.functional import softmax
 from nn.layers.tabular import table_network
 from nn.module import Module
+from nn.training.ensemble import Ensemble
 from nn.training.history import format_numbers
 from nn.typing import Array, Print, Settings
 
@@ -38,31 +40,36 @@ class Trained:
     columns: list[Column]
     target: str
     classes: list[str] | None
-    scale: tuple[Array, Array]  # mean and standard deviation of the inputs
+    scale: tuple[Array, Array]  # center and spread of the inputs
     target_scale: tuple[float, float]
     settings: Settings
+    temperature: float = 1.0
     result: Settings = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def inputs(self, features: Array) -> Array:
-        """Return encoded columns, standardised."""
-        return np.asarray((features - self.scale[0]) / self.scale[1])
+        """Return encoded columns, scaled."""
+        return robustly_scaled(features, *self.scale, indices=len(embedded_levels(self.columns)))
 
-    def outputs(self, X: Array) -> Array:
-        """Return the outputs for standardised inputs: probabilities of classes, or values of the target."""
+    def raw(self, X: Array) -> Array:
+        """Return the outputs of the network for scaled inputs."""
         self.model.eval()
         with no_grad():
-            raw = np.asarray(self.model(X).data)
+            return np.asarray(self.model(X).data)
+
+    def outputs(self, X: Array) -> Array:
+        """Return probabilities of classes, or values of the target, for scaled inputs."""
+        raw = self.raw(X)
         if self.classes is None:
             return np.asarray(raw[:, 0] * self.target_scale[1] + self.target_scale[0])
-        return np.asarray(softmax(raw, 1))
+        return np.asarray(softmax(raw / self.temperature, 1))
 
     def save(self, path: Path) -> None:
         """Write everything to one checkpoint."""
         checkpoint.save(
             path, self.model, columns=[column.state_dict() for column in self.columns], target=self.target,
             classes=self.classes, scale=list(self.scale), target_scale=list(self.target_scale),
-            settings=self.settings, result=self.result, history=self.history,
+            settings=self.settings, result=self.result, history=self.history, temperature=self.temperature,
         )  # fmt: skip
 
 
@@ -70,7 +77,11 @@ def built(columns: Sequence[Column], features: int, classes: Sequence[str] | Non
     """Return the untrained model of a run."""
     rng, levels = np.random.default_rng(int(settings["seed"])), embedded_levels(columns)
     outputs = 1 if classes is None else len(classes)
-    return table_network(features, levels, [*settings["hidden"], outputs], settings["activation"], rng=rng)
+    sizes, options = [*settings["hidden"], outputs], {"dropout": settings["dropout"], "rng": rng}
+    members = [
+        table_network(features, levels, sizes, settings["activation"], **options) for _ in range(settings["folds"])
+    ]
+    return members[0] if len(members) == 1 else Ensemble(members, classes is not None)
 
 
 def diverged(result: Settings) -> bool:
@@ -106,38 +117,45 @@ def load_run(folder: Path) -> Trained:
         )
     saved = checkpoint.load(path)
     try:
-        mean, std = saved["scale"]
+        center, spread = saved["scale"]
         classes = saved["classes"]
         columns = [Column(**column) for column in saved["columns"]]
-        _check_size(path, saved["model"], [len(mean), *saved["settings"]["hidden"]])
-        model = built(columns, len(mean), classes, saved["settings"])
+        _check_size(path, saved["model"], [len(center), *saved["settings"]["hidden"]], saved["settings"]["folds"])
+        model = built(columns, len(center), classes, saved["settings"])
         model.load_state_dict(saved["model"], allow_nan=True)
         shift, factor = saved["target_scale"]
+        temperature = float(saved["temperature"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is a checkpoint, but not one of python -m nn train ({error})") from None
     return Trained(
-        model, columns, saved["target"], classes, (mean, std), (shift, factor), saved["settings"], saved["result"],
-        saved["history"],
+        model, columns, saved["target"], classes, (center, spread), (shift, factor), saved["settings"], temperature,
+         saved["result"], saved["history"],
     )  # fmt: skip
 
 
-def _check_size(path: Path, weights: Mapping[str, Array], widths: Sequence[int]) -> None:
+def _check_size(path: Path, weights: Mapping[str, Array], widths: Sequence[int], folds: int) -> None:
     """Raise if a file has fewer weights than its settings claim, before a model of that size is built."""
-    claimed, found = sum(a * b for a, b in itertools.pairwise(widths)), sum(array.size for array in weights.values())
+    claimed = folds * max(1, sum(a * b for a, b in itertools.pairwise(widths)))
+    found = sum(array.size for array in weights.values())
     if claimed > found:
         raise ValueError(f"{path} is damaged: its settings claim {claimed:,} weights, but it contains {found:,}")
 
 
-def predict(args: argparse.Namespace, out: Print) -> int:
-    """Write a prediction for every row of a table: the class and its probabilities, or the value."""
-    run = load_run(args.run)
+def cells_to_predict(args: argparse.Namespace, run: Trained) -> Cells:
+    """Return the table that `predict` or `explain` reads, if the run has a usable model."""
     if diverged(run.result):
         raise ValueError(
             f"the model in {args.run} cannot predict, since {run.result['stopped']}; train again with a lower --lr"
         )
     expected = [column.name for column in run.columns] if run.settings["header"] else []
     missing = run.settings["missing"]
-    table = read_cells(args.table, args.delimiter, args.header, expected, encoding=args.encoding, missing=missing)
+    return read_cells(args.table, args.delimiter, args.header, expected, encoding=args.encoding, missing=missing)
+
+
+def predict(args: argparse.Namespace, out: Print) -> int:
+    """Write a prediction for every row of a table: the class and its probabilities, or the value."""
+    run = load_run(args.run)
+    table = cells_to_predict(args, run)
     values = run.outputs(run.inputs(encode(table, run.columns)))
     for remark in filter(None, (column.remark(cells) for column, cells in matched(table, run.columns))):
         sys.stderr.write(f"{remark}\n")

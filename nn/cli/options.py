@@ -112,10 +112,11 @@ def arguments() -> argparse.ArgumentParser:
         prog="python -m nn",
         description="Train a multi-layer perceptron on a table, predict with it, and report on the training.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report,sweep}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report,explain,sweep}")
     _train(commands.add_parser("train", help="train on a table", formatter_class=Formatter, description=TRAIN))
     _predict(commands.add_parser("predict", help="predict the rows of a table", formatter_class=Formatter))
     _report(commands.add_parser("report", help="report on a run", formatter_class=Formatter))
+    _explain(commands.add_parser("explain", help="explain the prediction of a row", formatter_class=Formatter))
     _sweep(commands.add_parser("sweep", help="train with many settings", formatter_class=Formatter, description=SWEEP))
     return parser
 
@@ -163,17 +164,24 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="words for a missing value besides the empty cell")  # fmt: skip
     add("--columns", action="store_true", help="print how each column is understood, and do not train")
     _reading(parser)
-    add("--hidden", type=widths, default="32,32", metavar="N,N", help="widths of hidden layers; empty: a linear model")
+    add("--hidden", type=widths, default="64,64", metavar="N,N", help="widths of hidden layers; empty: a linear model")
     several = "such as {}; an unknown name lists all"
     function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
     lower: dict[str, Any] = {"type": str.lower, "metavar": "NAME"}
     add("--activation", choices=ACTIVATIONS, default="relu", help="activation function, " + function, **lower)
-    add("--optimizer", choices=sorted(SOLVERS), default="adam", help="update rule, " + rule, **lower)
+    add("--optimizer", choices=sorted(SOLVERS), default="schedulefreeadamw", help="update rule, " + rule, **lower)
     add("--lr", type=real(), help="learning rate; default: depends on the optimizer")
-    add("--schedule", choices=SCHEDULES, default="cosine", help="schedule of the learning rate")
-    add("--epochs", type=integer(1), default=100, help="passes over the training rows")
-    add("--batch-size", type=integer(1), default=32, help="rows per step")
-    add("--l2", type=real(include_low=True), default=1e-3, help="L2 penalty of the weights")
+    add("--schedule", choices=SCHEDULES, help="schedule of the learning rate; default: cosine, or constant for "
+        "optimizers without a schedule")  # fmt: skip
+    add("--epochs", type=integer(1), help="passes over the training rows; default: at most 200, with --patience 20")
+    add("--batch-size", type=integer(1), help="rows per step; default: 32 to 256, depending on the rows")
+    add("--l2", type=real(include_low=True), help="L2 penalty of the weights; default: 5 divided by the training rows")
+    add("--dropout", type=real(high=1, include_low=True), default=0.0, help="probability of dropout in hidden layers")
+    add("--ema", type=real(high=1), metavar="DECAY", help="use exponential moving averages of the parameters")
+    add("--class-weight", choices=("balanced",), help="give all classes the same total weight in the loss")
+    add("--sample-weight", metavar="COLUMN", help="a column of weights of the rows, which is not a feature")
+    add("--folds", type=integer(1), default=1, metavar="K", help="cross-validation: train K networks, each validated "
+        "on another part of the rows, and use their mean")  # fmt: skip
     add("--clip", type=real(), help="upper bound of the gradient norm")
     add("--patience", type=integer(0), help="stop after this many epochs without improvement")
     add("--validation", type=real(high=1), default=0.15, help="fraction of the rows for choosing the best epoch")
@@ -193,6 +201,16 @@ def _predict(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, help="output file; default: standard output")
     add("--keep", action="append", default=[], metavar="COLUMN", help="a column to copy to the output; repeatable")
     add("--json", action="store_true", help="write a line of JSON per row instead of CSV")
+    _reading(parser)
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("run", type=Path, help="the folder that train wrote")
+    add("table", help="the table of the row; - reads standard input")
+    add("--row", type=integer(1), default=1, help="the number of the row")
+    add("--steps", action="store_true", help="print the chain rule through the network, step by step")
+    add("--json", action="store_true", help="print the contributions as JSON")
     _reading(parser)
 
 

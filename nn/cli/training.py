@@ -11,22 +11,24 @@ from typing import Any
 import numpy as np
 
 import autograd
-from nn import metrics
-from nn.data import Standardizer, train_test_split
+from nn.data import RobustScaler, train_test_split
 from nn.data.cells import Cells, Contents, read_cells
 from nn.data.columns import Column, embedded_levels, encode, encode_target, infer_columns
-from nn.files import write_text
-from nn.loss import CrossEntropyLoss, MSELoss
-from nn.show.plotting import confusion_figure, history_figure, saved, scatter_figure, svg
+from nn.module import Module
+from nn.show.plotting import history_figure, saved
 from nn.training import EarlyStopping, History, fit
+from nn.training.estimators.validation import checked_weights, class_weights
 from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
-from nn.training.monitor.html_report import document, facts, monitored, table
-from nn.training.solvers import default_rate, solver
-from nn.typing import Array, Figure, Print, Settings
+from nn.training.objective import objective
+from nn.training.scores import scores, temperature
+from nn.training.solvers import EMA, batch_size, default_rate, solver
+from nn.typing import Array, Print, Settings
 
+from .explaining import feature_groups
 from .folder import Trained, as_json, built, diverged
 from .options import scheduled
+from .page import Assessment, write_page
 from .resuming import Recipe, locked
 
 __all__ = ["train"]
@@ -45,6 +47,7 @@ class Run:
     def __init__(self, args: argparse.Namespace, log: Print) -> None:
         self.args = args
         self.log: Print = log
+        self.seconds: float = 0.0
 
     # ---------------------------------------------------------------------------------------------- the data
 
@@ -55,7 +58,8 @@ class Run:
         position, cells = self._read_target(table)
         if position is not None and position in map(table.position, args.drop):
             raise ValueError(f"{self.name!r} cannot be both the target and dropped")
-        kinds = {**args.kinds, **dict.fromkeys(args.drop, "left out")}
+        weights = [] if args.sample_weight is None else [args.sample_weight]
+        kinds = {**args.kinds, **dict.fromkeys([*args.drop, *weights], "left out")}
         every = infer_columns(table, kinds, position)
         target = infer_columns(cells, target=0)[0] if position is None else every[position]
         contents = cells.columns[position or 0]
@@ -65,7 +69,12 @@ class Run:
             self.classes = table.labels
         if len(present) < MIN_ROWS:
             raise ValueError(f"{args.table} has {len(present)} rows, but training, validation and test need {MIN_ROWS}")
-        self.rows: dict[str, Array] = self._split()
+        self.weight: Array | None = None
+        for name in weights:
+            values = Column(name).parse(table.columns[table.position(name)])[present]
+            checked_weights(values, len(present))
+            present, self.y, self.weight = present[values > 0], self.y[values > 0], values[values > 0]
+        self.rows = self._split()
         used = [i for i, column in enumerate(every) if i != position and column.kind != "left out"]
         if not used:
             raise ValueError(f"{table.path}: no feature column is left beside the target")
@@ -118,72 +127,116 @@ class Run:
     def prepare(self) -> None:
         """Scale features and targets by the training rows, and create the model."""
         args, y, train = self.args, self.y, self.rows["train"]
+        weight = None if self.weight is None else self.weight[train]
         levels = embedded_levels(self.columns)
-        scale = Standardizer(self.X[train])
-        if levels:  # indices
-            scale.mean[-len(levels) :], scale.std[-len(levels) :] = 0.0, 1.0
-        shift, factor = (
-            (float(np.mean(y[train])), float(np.std(y[train])) or 1.0) if self.classes is None else (0.0, 1.0)
-        )
-        target = y if self.classes is not None else ((y - shift) / factor)[:, None]
-        self.parts: dict[str, tuple[Array, Array]] = {
-            name: (scale(self.X[rows]), target[rows]) for name, rows in self.rows.items()
-        }
-        self.test_rows: Array = self.rows["test"]
-        self.settings: Settings = {
+        scale = RobustScaler(self.X[train], weights=weight, indices=len(levels))
+        shift, factor, labels = 0.0, 1.0, self.classes
+        if labels is None:
+            shift, factor = float(np.mean(y[train])), float(np.std(y[train])) or 1.0
+        self.scaled: Array = scale(self.X)
+        values = y if labels is not None else ((y - shift) / factor)[:, None]
+        weights = class_weights(args.class_weight, np.arange(len(labels or ())), y, self.weight)
+        self.target, self.loss, self.metrics = objective(values, weights, None if labels is None else len(labels))
+        settings = {
             key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list | dict)
         }
-        self.settings |= {"lr": args.lr or default_rate(args.optimizer), "header": self.header}
-        model = built(self.columns, self.X.shape[1], self.classes, self.settings)
+        self.settings: Settings = self._defaults(len(train)) | settings | {"header": self.header}
+        model = built(self.columns, self.X.shape[1], labels, self.settings)
         self.trained: Trained = Trained(
-            model, self.columns, self.name, self.classes, (scale.mean, scale.std), (shift, factor), self.settings
+            model, self.columns, self.name, labels, (scale.center, scale.spread), (shift, factor), self.settings
         )
+
+    def _defaults(self, rows: int) -> Settings:
+        """Return the options that depend on the data or on each other."""
+        name = self.args.optimizer
+        return {
+            "batch_size": rows if name == "lbfgs" else batch_size(rows), "l2": 5 / rows, "lr": default_rate(name),
+            "schedule": "constant" if name.startswith(("schedulefree", "lbfgs", "prodigy")) else "cosine",
+            "epochs": 200,
+        }  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ the training
 
     def train(self) -> History:
-        """Train, and restore the epoch with the best validation loss."""
+        """Train, restore the epoch with the best validation loss, and calibrate the probabilities."""
         self.prepare()
-        args, model = self.args, self.trained.model
-        self.loss: MSELoss | CrossEntropyLoss = MSELoss() if self.classes is None else CrossEntropyLoss()
-        rows = len(self.parts["train"][0])
-        size = rows if args.optimizer == "lbfgs" else args.batch_size  # its line search needs the same rows
-        steps = -(-rows // size)
-        recipe = Recipe(self.settings, [self.X, self.y, *self.rows.values()], steps)
-        if args.resume:
-            recipe.compare(args.out / "checkpoint.npz", args.lr)
-        optimizer = solver(args.optimizer, model, self.settings["lr"])
-        self.monitor: Monitor = Monitor(model, optimizer)
-        self.log("\n".join([f"{model!r}", *recipe.notes]))
-        history = fit(
-            model, self.loss, optimizer, self.parts["train"], validation=self.parts["check"], epochs=args.epochs,
-            scheduler=scheduled(args.schedule, optimizer, args.epochs, steps), callbacks=[recipe, self.monitor],
-            metrics="r2" if self.classes is None else "accuracy", batch_size=size, rng=args.seed,
-            clip_grad_norm=args.clip, l2=args.l2,
-            early_stopping=EarlyStopping(args.epochs if args.patience is None else args.patience),
-            checkpoint=args.out / "checkpoint.npz", resume=args.resume, log=args.out / "log.jsonl",
-            progress="none" if args.quiet or args.json else "auto", compile=False if args.no_compile else None,
-        )  # fmt: skip
-        self.seconds: float = sum(history.get("seconds", []))
-        self.notes: list[str] = recipe.notes
+        model: Any = self.trained.model
+        members, parts = list(getattr(model, "members", [model])), self._folds()
+        self.fold_scores: list[float] = []
+        for fold, (member, (train, check)) in enumerate(zip(members, parts, strict=True), 1):
+            if len(members) > 1:
+                self.log(f"fold {fold} of {len(members)}: {len(train)} rows, validated on {len(check)}")
+            history = self._fit(member, train, check, f"-{fold}" * (len(members) > 1))
+            if history.stopped == "interrupted" or history.interrupted:
+                break
+            name = f"validation {next(iter(self.metrics))}"
+            best = int(np.nanargmin(history["validation loss"])) if history.epochs else 0
+            self.fold_scores += [history[name][best]] if history.epochs else []
         self.trained.history = {key: list(values) for key, values in history.items()}
+        if self.classes is not None and len(members) == 1 and not diverged({"stopped": history.stopped}):
+            check = self.rows["check"]
+            self.trained.temperature = temperature(self.trained.raw(self.scaled[check]), self.y[check])
+        return history
+
+    def _folds(self) -> list[tuple[Array, Array]]:
+        """Return the rows to train and to validate each network."""
+        if self.args.folds == 1:
+            return [(self.rows["train"], self.rows["check"])]
+        rows = np.concatenate([self.rows["train"], self.rows["check"]])
+        place = np.random.default_rng(self.args.seed).permutation(len(rows))
+        if self.classes is not None:  # deal the rows of each class in turn
+            place[np.lexsort((place, self.y[rows]))] = np.arange(len(rows))
+        fold = place % self.args.folds
+        return [(rows[fold != k], rows[fold == k]) for k in range(self.args.folds)]
+
+    def _fit(self, model: Module, train: Array, check: Array, suffix: str) -> History:
+        args, settings = self.args, self.settings
+        size, epochs = settings["batch_size"], settings["epochs"]
+        patience = args.patience if args.patience is not None else 20 if args.epochs is None else epochs
+        steps = -(-len(train) // size)
+        recipe = Recipe(settings, [self.X, self.y, *self.rows.values()], steps)
+        file = args.out / f"checkpoint{suffix}.npz"
+        if args.resume:
+            recipe.compare(file, args.lr)
+        optimizer = solver(settings["optimizer"], model, settings["lr"])
+        optimizer = optimizer if args.ema is None else EMA(optimizer, args.ema)
+        self.monitor: Monitor = Monitor(model, optimizer)
+        self.log("\n".join([*([repr(model)] * (suffix in ("", "-1"))), *recipe.notes]))
+        history = fit(
+            model, self.loss, optimizer, (self.scaled[train], self.target[train]),
+            validation=(self.scaled[check], self.target[check]), epochs=epochs,
+            scheduler=scheduled(settings["schedule"], optimizer, epochs, steps), callbacks=[recipe, self.monitor],
+            metrics=self.metrics, batch_size=size, rng=args.seed, clip_grad_norm=args.clip, l2=settings["l2"],
+            early_stopping=EarlyStopping(patience), checkpoint=file, resume=args.resume,
+            log=args.out / f"log{suffix}.jsonl", progress="none" if args.quiet or args.json else "auto",
+            compile=False if args.no_compile else None,
+        )  # fmt: skip
+        self.seconds += sum(history.get("seconds", []))
+        self.notes: list[str] = recipe.notes
         return history
 
     def measure(self, history: History) -> Settings:
         """Measure the trained model on the test rows, and store the result."""
-        self.predicted: Array = self.trained.outputs(self.parts["test"][0])
-        true = self.y[self.test_rows]
-        names = ("r2", "mae", "rmse") if self.classes is None else ("accuracy", "f1")
-        test = {name: metrics.named(name)[name](self.predicted, true) for name in names}
-        verdicts = [str(verdict) for verdict in self.monitor.report()]
+        report = self.monitor.report()
+        rows = self.rows["test"]
         result = {
             "table": str(self.args.table), "target": self.name, "rows": len(self.y),
             "task": "regression" if self.classes is None else "classification",
-            "epochs": history.epochs, "seconds": round(self.seconds, 3), "stopped": history.stopped, "test": test,
-            "verdicts": verdicts, "summary": self.monitor.report().summary, "resumed": self.notes,
+            "epochs": history.epochs, "seconds": round(self.seconds, 3), "stopped": history.stopped,
+            "verdicts": [str(verdict) for verdict in report], "summary": report.summary, "resumed": self.notes,
+            "folds": self.fold_scores, "temperature": self.trained.temperature,
         }  # fmt: skip
+        predicted = self.trained.outputs(self.scaled[rows])
+        result["test"] = {name: float(value) for name, value in scores(predicted, self.y[rows]).items()}
         self.trained.result = result
         return result
+
+    def assess(self) -> None:
+        """Add intervals of the scores, baselines and the importance of columns to the result."""
+        train, test = ((self.scaled[self.rows[name]], self.y[self.rows[name]]) for name in ("train", "test"))
+        groups = feature_groups(self.columns, self.X.shape[1])
+        self.assessment: Assessment = Assessment(self.trained, train, test, groups, embedded_levels(self.columns))
+        self.trained.result |= self.assessment.result()
 
     # --------------------------------------------------------------------------------------------- the files
 
@@ -191,21 +244,20 @@ class Run:
         """Write model, figures, report and graph; return the files."""
         out = self.args.out
         self.trained.save(out / "model.npz")
-        written = [out / "model.npz", out / "checkpoint.npz", out / "log.jsonl"]
+        written = [out / "model.npz", *sorted(out.glob("checkpoint*.npz")), *sorted(out.glob("log*.jsonl"))]
         with self._optional("figures"):
             if history.epochs:
                 saved(history_figure(history), out / "curves.png")
                 written.append(out / "curves.png")
             if diverged(self.trained.result):
                 return written
-            result = self._result_figure()
-            saved(result, out / "test.png")
-            written.append(out / "test.png")
-            self._page(history, result)
-            written.append(out / "report.html")
+            saved(self.assessment.figure(), out / "test.png")
+            title = f"{self.name} from {Path(self.args.table).name}"
+            write_page(out / "report.html", self.assessment, history, self.monitor, self.lines, title)
+            written += [out / "test.png", out / "report.html"]
         with self._optional("graph"):
-            inputs, target = self.parts["train"]
-            loss = self.loss(self.trained.model(inputs[:2]), target[:2])
+            rows = self.rows["train"][:2]
+            loss = self.loss(self.trained.model(self.scaled[rows]), self.target[rows])
             loss.name = "loss"
             draw: Any = autograd.draw
             draw(loss, names=dict(self.trained.model.named_parameters())).save(out / "graph.svg")
@@ -219,36 +271,6 @@ class Run:
             yield
         except (ImportError, RuntimeError) as error:
             self.log(f"skipped the {what}: {str(error).splitlines()[0]}")
-
-    def _result_figure(self) -> Figure:
-        true = self.y[self.test_rows]
-        if self.classes is None:
-            score = self.trained.result["test"]["r2"]
-            return scatter_figure(self.predicted, true, f"{len(true)} test rows: R2 {score:.3f}", self.name)
-        counts = metrics.confusion_matrix(self.predicted, true, len(self.classes))
-        share = self.trained.result["test"]["accuracy"]
-        return confusion_figure(counts, self.classes, f"{len(true)} test rows: {share:.1%} correct")
-
-    def _page(self, history: History, result: Figure) -> None:
-        shown = {
-            key: value
-            for key, value in self.trained.result.items()
-            if key not in ("test", "verdicts", "summary") and value != ""
-        }
-        shown |= {f"test {key}": f"{value:.4g}" for key, value in self.trained.result["test"].items()}
-        shown |= {
-            key: self.settings[key]
-            for key in ("hidden", "activation", "optimizer", "lr", "schedule", "batch_size", "l2", "seed")
-        }
-        parts = [facts(shown), "<h2>Diagnosis</h2>", *monitored(self.monitor)]
-        parts += ["<h2>Result on the test rows</h2>", svg(result)]
-        if history.epochs:
-            parts += ["<h2>Epochs</h2>", svg(history_figure(history)), self._epochs(history)]
-        write_text(self.args.out / "report.html", document(f"{self.name} from {Path(self.args.table).name}", parts))
-
-    def _epochs(self, history: History) -> str:
-        some = sorted({int(i) for i in np.linspace(0, history.epochs - 1, min(history.epochs, 12))})
-        return table(["epoch", *history], [[str(i + 1), *(values[i] for values in history.values())] for i in some])
 
 
 def taken(contents: Contents, rows: Array) -> Contents:
@@ -291,10 +313,17 @@ def train(args: argparse.Namespace, out: Print) -> int:
     with locked(args.out, "training"):
         history = run.train()
         result = run.measure(history)
+        if not diverged(result):
+            run.assess()
         if not args.json:  # before the figures, which may take longer than the training
             epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
             test = format_numbers(result["test"])
-            out(f"on {len(run.test_rows)} test rows after {epochs} in {run.seconds:.1f} s: {test}")
+            out(f"on {len(run.rows['test'])} test rows after {epochs} in {run.seconds:.1f} s: {test}")
+            if result.get("verdict"):
+                out(f"The model is {result['verdict']}.")
+            if len(run.fold_scores) > 1:
+                mean, deviation = np.mean(run.fold_scores), np.std(run.fold_scores, ddof=1)
+                out(f"{next(iter(run.metrics))} of {len(run.fold_scores)} folds: {mean:.3f} +- {deviation:.3f}")
             run.log(str(run.monitor.report()))
         written = run.write(history)
     if args.json:

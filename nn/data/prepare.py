@@ -256,11 +256,15 @@ class RobustScaler:
 
     def __call__(self, x: Operand) -> Array:
         """Return scaled rows."""
-        rows = as_array(x, "the data")
-        scaled = (rows - self.center) / self.spread
-        scaled /= np.hypot(1.0, scaled / self.bound)
-        first = rows.shape[1] - self.indices
-        return np.concatenate([scaled[:, :first], rows[:, first:]], axis=1)
+        return robustly_scaled(as_array(x, "the data"), self.center, self.spread, self.bound, self.indices)
+
+
+def robustly_scaled(x: Array, center: Array, spread: Array, bound: float = 3.0, indices: int = 0) -> Array:
+    """Return rows as `RobustScaler` scales them, all but the last columns that contain indices."""
+    scaled = (x - center) / spread
+    scaled /= np.hypot(1.0, scaled / bound)
+    first = x.shape[1] - indices
+    return np.concatenate([scaled[:, :first], x[:, first:]], axis=1)
 
 
 def standardize(train: Operand, *others: Operand) -> Any:

@@ -77,13 +77,13 @@ def history_figure(history: Mapping[str, Sequence[float]], title: str = "") -> F
     names = quantities(history)
     figure = new_figure(4.6 * max(len(names), 1) + 0.6, 3.8)
     for axes, name in zip(np.ravel(figure.subplots(1, max(len(names), 1))), names, strict=False):
-        curves(axes, history, name, lower=getattr(history, "better", better)(name) == "lower")
+        curves(axes, history, name, lower=getattr(history, "better", better)(name) == "lower", mark=name == names[0])
     if title:
         figure.suptitle(title)
     return figure
 
 
-def curves(axes: Axes, history: Mapping[str, Sequence[float]], name: str, *, lower: bool) -> None:
+def curves(axes: Axes, history: Mapping[str, Sequence[float]], name: str, *, lower: bool, mark: bool = True) -> None:
     """Plot one quantity by epoch, in training and in validation, and mark the best epoch of validation."""
     epochs = np.arange(1, len(history[name]) + 1)
     marker = "o" if len(epochs) < 3 else None
@@ -92,7 +92,7 @@ def curves(axes: Axes, history: Mapping[str, Sequence[float]], name: str, *, low
     validation = drawable(history.get(f"validation {name}", ()))
     if len(validation):
         axes.plot(epochs, validation, color=ORANGE, marker=marker, label="validation")
-        if np.isfinite(validation).any():
+        if mark and np.isfinite(validation).any():
             _mark_best(axes, epochs, validation, lower=lower)
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", title=name)

@@ -161,10 +161,12 @@ def baselines(
     if len(y) * max(X.shape[1], len(labels or ())) <= MOST_CELLS:
         try:
             from sklearn import ensemble  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            from threadpoolctl import threadpool_limits
         except ImportError:
             return found
         kind = ensemble.HistGradientBoostingRegressor if labels is None else ensemble.HistGradientBoostingClassifier
-        found["gradient boosting"] = _predictions(kind(random_state=0).fit(X, y), X_test, labels)
+        with threadpool_limits(1):  # on a busy machine, threads that wait for each other take a hundred times longer
+            found["gradient boosting"] = _predictions(kind(random_state=0).fit(X, y), X_test, labels)
     return found
 
 

@@ -71,6 +71,8 @@ def run_trial(words: Sequence[str], folder: str) -> Settings:
 
 def _trained(words: Sequence[str], folder: Path) -> Settings:
     args = train_parser().parse_args([*words, f"--out={folder}", "--quiet", "--resume"])
+    if args.folds > 1:
+        raise ValueError("a trial trains one network; pass --folds to python -m nn train")
     run = Run(args, lambda text: None)
     make_folder(folder)
     run.read()

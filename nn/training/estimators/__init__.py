@@ -10,11 +10,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from nn.data import one_hot
-from nn.functional import log_softmax, softmax
-from nn.loss import CrossEntropyLoss, MSELoss
-from nn.metrics import accuracy, r2_score
-from nn.typing import Array, ArrayLike, Loss, Operand
+from nn.functional import softmax
+from nn.metrics import r2_score
+from nn.typing import Array, ArrayLike
 
 from .base import Estimator
 from .validation import checked_labels, checked_targets, class_weights
@@ -169,16 +167,6 @@ class MLPClassifier(Estimator):
             raise ValueError(f"{type(self).__name__} needs at least 2 classes, but the data have 1 class: {classes[0]}")
         return classes
 
-    def _targets(self, y: Array, weight: Array | None) -> Array:
-        return y if weight is None else one_hot(y, len(self.classes_)) * weight[:, None]
-
-    def _loss(self, weighted: bool) -> Loss:
-        return _weighted_cross_entropy if weighted else CrossEntropyLoss()
-
-    def _measure(self, output: Operand, target: Operand) -> float:
-        rows = np.asarray(target)
-        return accuracy(output, rows if rows.ndim == 1 else rows.argmax(axis=1))
-
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class, shape (n, classes), in the order of `classes_`."""
         return np.asarray(softmax(self._outputs(X), 1))
@@ -281,15 +269,6 @@ class MLPRegressor(Estimator):
     def _scaled(self, target: Array) -> Array:
         return np.asarray((target.reshape(len(target), -1) - self._shift) / self._factor)
 
-    def _targets(self, y: Array, weight: Array | None) -> Array:
-        return y if weight is None else np.column_stack([y, weight])
-
-    def _loss(self, weighted: bool) -> Loss:
-        return _weighted_squared_error if weighted else MSELoss()
-
-    def _measure(self, output: Operand, target: Operand) -> float:
-        return r2_score(output, np.asarray(target)[:, : output.shape[1]])
-
     def predict(self, X: ArrayLike) -> Array:
         """Return the predictions, of the shape of `y` in `fit`."""
         outputs: Array = self._outputs(X) * self._factor + self._shift
@@ -298,13 +277,3 @@ class MLPRegressor(Estimator):
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the coefficient of determination (R2)."""
         return r2_score(self.predict(X), y, sample_weight)
-
-
-def _weighted_cross_entropy(output: Operand, target: Operand) -> Operand:
-    """Return the mean cross-entropy; a row of the target is one-hot times the weight of the row."""
-    return -(log_softmax(output, 1) * target).sum(axis=1).mean()
-
-
-def _weighted_squared_error(output: Operand, target: Operand) -> Operand:
-    """Return the mean of squared errors times the last column of the target."""
-    return ((output - target[:, :-1]) ** 2 * target[:, -1:]).mean()

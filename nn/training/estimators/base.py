@@ -16,8 +16,9 @@ from nn.data.columns import Column, embedded_levels, encode
 from nn.layers.tabular import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit
+from nn.training.objective import objective
 from nn.training.solvers import batch_size, solver
-from nn.typing import Array, ArrayLike, Loss, Operand, Optimizer
+from nn.typing import Array, ArrayLike, Optimizer
 
 from .protocol import Protocol
 from .validation import (
@@ -60,20 +61,6 @@ class Estimator(Protocol):
     early_stopping: bool | str = "auto"
     validation_fraction: float = 0.15
     n_iter_no_change: int = 20
-
-    # -------------------------------------------------------------------------------- each kind defines these
-
-    def _targets(self, y: Array, weight: Array | None) -> Array:
-        """Return targets for the loss, multiplied by or combined with the weights of the rows."""
-        raise NotImplementedError
-
-    def _loss(self, weighted: bool) -> Loss:
-        """Return the loss of such targets."""
-        raise NotImplementedError
-
-    def _measure(self, output: Operand, target: Operand) -> float:
-        """Return the score for such targets, without weights."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------------- training
 
@@ -120,16 +107,16 @@ class Estimator(Protocol):
 
     def _epochs(self, X: Array, y: Array, weight: Array | None, parts: Sequence[Array], **options: Any) -> None:
         """Train on the first of the parts of the rows, and measure on the second, if there is one."""
-        rows = float(len(y) if weight is None else weight.sum())
-        target = self._targets(y, None if weight is None else weight * len(y) / rows)
+        total = float(len(y) if weight is None else weight.sum())
+        classes = getattr(self, "classes_", None)
+        target, loss, metrics = objective(y, weight, None if classes is None else len(classes))
         train, *held = [(self.scaler_(X[rows]), target[rows]) for rows in parts]
-        name = "accuracy" if self.kind == "classifier" else "r2"
         size = batch_size(len(train[0])) if self.batch_size == "auto" else int(self.batch_size)
         size = len(train[0]) if self.solver == "lbfgs" else size
-        penalty = 5 / rows if self.alpha == "auto" else float(self.alpha)
+        penalty = 5 / total if self.alpha == "auto" else float(self.alpha)
         history = fit(
-            self.module_, self._loss(weight is not None), self.optimizer_, train, validation=held[0] if held else None,
-            metrics={name: self._measure} if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
+            self.module_, loss, self.optimizer_, train, validation=held[0] if held else None,
+            metrics=metrics if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
             l2=penalty, progress="auto" if self.verbose else "none", **options,
         )  # fmt: skip
         self.history_: History = history
@@ -137,7 +124,7 @@ class Estimator(Protocol):
         self.loss_: float = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
         self.n_iter_ += history.epochs
         if held:
-            self.validation_scores_: list[float] = history[f"validation {name}"]
+            self.validation_scores_: list[float] = history[f"validation {next(iter(metrics))}"]
             self.best_validation_score_: float = max(self.validation_scores_)
 
     def _generator(self) -> np.random.Generator:

@@ -20,7 +20,7 @@ IRIS = str(ROOT / "demos/data/iris.csv")
 def test_output_is_an_alias_of_out():
     parse = arguments().parse_args
     assert parse(["train", "x.csv", "--output", "there"]) == parse(["train", "x.csv", "--out", "there"])
-    assert parse(["train", "x.csv"]).hidden == [32, 32]
+    assert parse(["train", "x.csv"]).hidden == [64, 64]
 
 
 def test_widths_reject_gaps_and_accept_none():

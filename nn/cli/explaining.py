@@ -1,0 +1,90 @@
+"""``python -m nn explain``: which columns a prediction depends on, by gradients of the network."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import autograd
+from autograd import Tensor
+from nn.data.columns import Column, encode, matched
+from nn.layers.container import Sequential as Layers
+from nn.layers.tabular import ColumnEmbedding
+from nn.training.attribution import attributions
+from nn.typing import Array, Operand, Print
+
+from .folder import Trained, as_json, cells_to_predict, load_run
+
+__all__ = ["explain", "feature_groups"]
+
+
+def feature_groups(columns: Sequence[Column], features: int, embedding: int = 1) -> dict[str, list[int]]:
+    """Return the features of each column, where an embedded one has several."""
+    dense = [column for column in columns if not column.embedded]
+    widths = [*(column.encode([""]).shape[1] for column in dense), *[embedding] * (len(columns) - len(dense))]
+    edges = np.cumsum([0, *widths])
+    assert edges[-1] == features
+    names = [column.name for column in (*dense, *(column for column in columns if column.embedded))]
+    return {name: list(range(low, high)) for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)}
+
+
+def explained(run: Trained, features: Array, chosen: int) -> list[tuple[Callable[[Operand], Operand], Array]]:
+    """Return each network after its embedding, with one output in units of the target, and the row it receives."""
+    everything: Any = run.model
+    everything.eval()
+    found: list[tuple[Callable[[Operand], Operand], Array]] = []
+    for member in getattr(everything, "members", [everything]):
+        x, layers = run.inputs(features), list(member)
+        if isinstance(layers[0], ColumnEmbedding):
+            x, layers = np.asarray(layers[0](x).data), layers[1:]
+
+        def output(x: Operand, model: Layers = Layers(*layers)) -> Operand:  # noqa: B008 - one per member
+            raw = model(x)
+            if run.classes is None:
+                return raw * run.target_scale[1]
+            return raw[:, chosen : chosen + 1] - raw.mean(axis=1, keepdims=True)  # softmax ignores a common shift
+
+        found.append((output, x[0]))
+    return found
+
+
+def explain(args: argparse.Namespace, out: Print) -> int:
+    """Print the contribution of each column to the prediction of a row."""
+    run = load_run(args.run)
+    table = cells_to_predict(args, run)
+    if not 1 <= args.row <= len(table.lines):
+        raise ValueError(f"--row {args.row} is not in {args.table}, which has {len(table.lines)} rows")
+    features = encode(table, run.columns)[args.row - 1 : args.row]
+    predicted = run.outputs(run.inputs(features))[0]
+    chosen = 0 if run.classes is None else int(np.argmax(predicted))
+    members = explained(run, features, chosen)
+    product, integrated = np.mean([attributions(function, x) for function, x in members], axis=0)
+    function, x = members[0]
+    width = 1 + (len(x) - features.shape[1]) // max(sum(column.embedded for column in run.columns), 1)
+    groups = feature_groups(run.columns, len(x), width)
+    cells = {column.name: contents[args.row - 1] for column, contents in matched(table, run.columns)}
+    rows = [(name, str(cells[name]), product[of].sum(), integrated[of].sum()) for name, of in groups.items()]
+    rows.sort(key=lambda row: -abs(row[3]))
+    if args.json:
+        keys = ("column", "value", "input x gradient", "contribution")
+        out(as_json([dict(zip(keys, row, strict=True)) for row in rows]))
+        return 0
+    result = (
+        f"{predicted:.6g}" if run.classes is None else f"{run.classes[chosen]} (probability {predicted[chosen]:.3f})"
+    )
+    unit = run.target if run.classes is None else "the logit of this class minus the mean logit"
+    out(f"row {args.row} of {args.table}: {run.target} = {result}")
+    wide = max(6, *(len(name) for name, *_ in rows)), max(5, *(len(cell) for _, cell, *_ in rows))
+    out(f"{'column':{wide[0]}}  {'value':>{wide[1]}}  contribution  input x gradient")
+    for name, cell, slope, share in rows:
+        out(f"{name:{wide[0]}}  {cell:>{wide[1]}}  {share:+12.4g}  {slope:+16.4g}")
+    out(f"{'sum':{wide[0]}}  {'':>{wide[1]}}  {integrated.sum():+12.4g}  in units of {unit}, from a median row")
+    if args.steps:  # of the first network
+        node = Tensor(x[None], requires_grad=True, name="x")
+        out(str(autograd.explain(function(node)[0, 0], wrt=node)))
+    else:
+        out("--steps prints the chain rule through the network, step by step")
+    return 0

@@ -1,0 +1,136 @@
+"""The page of a training on a table: result, data, scores, calibration, importance, epochs and diagnosis."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nn import metrics
+from nn.files import write_text
+from nn.show.plotting import (
+    confusion_figure,
+    history_figure,
+    importance_figure,
+    reliability_figure,
+    scatter_figure,
+    svg,
+)
+from nn.training import History
+from nn.training.monitor import Monitor
+from nn.training.monitor.html_report import document, facts, monitored, table
+from nn.training.scores import (
+    baselines,
+    calibration,
+    intervals,
+    permutation_importance,
+    scores,
+    verdict,
+)
+from nn.typing import Array, Figure, Settings
+
+from .folder import Trained
+from .resuming import UNRELATED
+
+__all__ = ["Assessment", "write_page"]
+
+MOST_CELLS = 20_000_000  # rows times columns predicted for the importance of columns
+
+
+@dataclass
+class Assessment:
+    """A model on its test rows: scores with intervals, those of baselines, a verdict, and the importance of columns.
+
+    Parameters
+    ----------
+    run : Trained
+        The model.
+    train, test : (ndarray, ndarray)
+        Scaled features and targets, in the units of the table.
+    groups : mapping of str to sequence of int
+        The features of each column.
+    levels : sequence of int
+        The number of indices of each embedded column.
+    """
+
+    run: Trained
+    train: tuple[Array, Array]
+    test: tuple[Array, Array]
+    groups: Mapping[str, Sequence[int]]
+    levels: Sequence[int] = ()
+    rows: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        (X, y), (X_test, true) = self.train, self.test
+        self.predicted: Array = self.run.outputs(X_test)
+        self.intervals: dict[str, tuple[float, float]] = intervals(self.predicted, true)
+        others = baselines(X, y, X_test, self.run.classes, self.levels)
+        for name, predicted in {"this model": self.predicted, **others}.items():
+            self.rows[name] = {key: float(value) for key, value in scores(predicted, true).items()}
+        self.verdict: str = verdict(self.predicted, true, others)
+        fits = X_test.size * len(self.groups) * 5 <= MOST_CELLS
+        self.importance: dict[str, tuple[float, float]] = (
+            permutation_importance(self.run.outputs, X_test, true, self.groups) if fits else {}
+        )
+
+    def result(self) -> Settings:
+        """Return everything as plain data."""
+        return {
+            "intervals": {key: list(pair) for key, pair in self.intervals.items()},
+            "baselines": {name: row for name, row in self.rows.items() if name != "this model"},
+            "verdict": self.verdict, "importance": {name: list(drop) for name, drop in self.importance.items()},
+        }  # fmt: skip
+
+    def figure(self) -> Figure:
+        """Return the confusion matrix, or predictions against true values."""
+        true = self.test[1]
+        key, score = next(iter(self.rows["this model"].items()))
+        title = f"{len(true)} test rows: {key} {score:.3f}"
+        if self.run.classes is None:
+            return scatter_figure(self.predicted, true, title, self.run.target)
+        counts = metrics.confusion_matrix(self.predicted, true, len(self.run.classes))
+        return confusion_figure(counts, self.run.classes, title)
+
+    def parts(self) -> list[str]:
+        """Return scores, result, calibration and importance as parts of a page."""
+        names = list(self.intervals)
+        body: list[list[object]] = [[model, *row.values()] for model, row in self.rows.items()]
+        body.insert(1, ["95 % interval", *(f"{low:.3g} to {high:.3g}" for low, high in self.intervals.values())])
+        found = ["<h2>Scores on the test rows</h2>", table(["model", *names], body), svg(self.figure())]
+        if self.run.classes is not None:
+            bins = calibration(self.predicted, self.test[1])
+            gap = float(np.average(np.abs(bins[0] - bins[1]), weights=bins[2]))
+            text = f"Probabilities differ from the share of correct rows by {gap:.3f} on average."
+            found += ["<h2>Calibration</h2>", f"<p>{text}</p>", svg(reliability_figure(*bins))]
+        if self.importance:
+            score = names[0]
+            found += ["<h2>Importance of columns</h2>", svg(importance_figure(self.importance, score))]
+        return found
+
+
+def write_page(
+    path: Path, assessment: Assessment, history: History, monitor: Monitor, lines: Sequence[str], title: str
+) -> None:
+    """Write the report of a run."""
+    run = assessment.run
+    good = assessment.verdict.startswith("better")
+    score, value = next(iter(assessment.rows["this model"].items()))
+    low, high = assessment.intervals[score]
+    headline = f"<b>{score} {value:.3f}</b> (95 % interval {low:.3f} to {high:.3f}): {html.escape(assessment.verdict)}."
+    parts = [f'<div class="verdict{" good" if good else ""}">{headline}</div>', *assessment.parts()]
+    if history.epochs:
+        parts += ["<h2>Epochs</h2>", svg(history_figure(history)), _epochs(history)]
+    parts += ["<h2>Diagnosis of the training</h2>", *monitored(monitor)]
+    parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in lines), "</ul>"]
+    result = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
+    shown = {key: value for key, value in run.settings.items() if key not in UNRELATED and value not in ("", [], {})}
+    parts += ["<h2>Settings</h2>", facts(shown | result)]
+    write_text(path, document(title, parts))
+
+
+def _epochs(history: History) -> str:
+    some = sorted({int(i) for i in np.linspace(0, history.epochs - 1, min(history.epochs, 12))})
+    return table(["epoch", *history], [[str(i + 1), *(values[i] for values in history.values())] for i in some])

@@ -1,0 +1,94 @@
+"""What train reports about a model: weights, folds, baselines, the page, and explanations of predictions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nn.__main__ import main
+from nn.cli.folder import load_run
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """Write a table of 200 rows whose class depends on two of its four columns, with weights."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    size, noise = rng.normal(size=(2, 200))
+    colour, town = rng.choice(["red", "green"], 200), rng.choice([f"town {i:02}" for i in range(12)], 200)
+    answer = np.where(size + (colour == "red") > 0.8, "yes", "no")
+    rows = zip(size, noise, colour, town, rng.integers(0, 3, 200), answer, strict=True)
+    Path("t.csv").write_text(
+        "size,noise,colour,town,weight,answer\n"
+        + "".join(f"{a:.3f},{b:.3f},{c},{d},{e},{f}\n" for a, b, c, d, e, f in rows),
+        encoding="utf-8",
+    )
+    return "t.csv"
+
+
+def run(capsys, *arguments):
+    assert main([str(argument) for argument in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_train_compares_with_baselines_and_writes_one_page(table, capsys, baselines):
+    pytest.importorskip("matplotlib")
+    out = run(capsys, "train", table, "--epochs", 20)
+    assert "The model is better than always 'no' (accuracy 0." in out
+    assert "a linear model (accuracy" in out
+    page = Path("run/report.html").read_text(encoding="utf-8")
+    headings = ["Scores on the test rows", "Calibration", "Importance of columns", "Epochs", "Diagnosis", "Data"]
+    places = [page.index(f"<h2>{heading}") for heading in headings]
+    assert places == sorted(places)
+    assert page.count("<svg") == 5
+    assert page.count("best: epoch") == 1
+    result = load_run(Path("run")).result
+    assert next(iter(result["importance"])) == "size"
+    low, high = result["intervals"]["accuracy"]
+    assert low <= result["test"]["accuracy"] <= high
+    assert result["temperature"] == load_run(Path("run")).temperature
+
+
+def test_folds_make_an_ensemble_that_predicts_and_explains(table, capsys):
+    out = run(capsys, "train", table, "--folds", 3, "--epochs", 10, "--drop", "weight", "--quiet")
+    assert "accuracy of 3 folds: 0." in out
+    assert "checkpoint-3.npz" in out
+    assert len(load_run(Path("run")).model.members) == 3
+    predictions = run(capsys, "predict", "run", table).splitlines()
+    assert len(predictions) == 201
+    lines = run(capsys, "explain", "run", table, "--row", 5).splitlines()
+    assert lines[0].startswith(f"row 5 of t.csv: answer = {predictions[5].split(',')[0]} (probability 0.")
+    shares = {line.split()[0]: float(line.split()[-2]) for line in lines[2:6]}
+    assert next(iter(shares)) == max(shares, key=lambda name: abs(shares[name]))
+    assert float(lines[6].split()[1]) == pytest.approx(sum(shares.values()), rel=1e-2)
+
+
+def test_contributions_sum_to_the_difference_from_a_median_row(table, capsys):
+    run(capsys, "train", table, "--target", "size", "--epochs", 20, "--quiet", "--optimizer", "adam", "--ema", 0.9)
+    found = json.loads(run(capsys, "explain", "run", table, "--row", 7, "--json"))
+    trained = load_run(Path("run"))
+    total = sum(entry["contribution"] for entry in found)
+    row = float(run(capsys, "predict", "run", table).splitlines()[7])
+    features = np.zeros((1, len(trained.scale[0])))
+    model = trained.model
+    dense = np.asarray(model[0](features).data)
+    dense[:] = 0.0  # unknown words too
+    zero = dense
+    for layer in list(model)[1:]:
+        zero = layer(zero)
+    median = float(np.asarray(zero.data)[0, 0]) * trained.target_scale[1] + trained.target_scale[0]
+    assert total == pytest.approx(row - median, abs=0.02)
+    assert "Backward" in run(capsys, "explain", "run", table, "--steps")
+
+
+def test_weights_of_rows_and_classes_change_the_model(table, capsys):
+    shares = []
+    for options in ((), ("--class-weight", "balanced"), ("--sample-weight", "weight"), ("--dropout", 0.5)):
+        run(capsys, "train", table, "--drop", "town", "--epochs", 5, "--quiet", *options)
+        trained = load_run(Path("run"))
+        shares.append([float(line.split(",")[1]) for line in run(capsys, "predict", "run", table).splitlines()[1:]])
+        assert ("weight" in [column.name for column in trained.columns]) == ("--sample-weight" not in options)
+    assert all(not np.array_equal(shares[0], other) for other in shares[1:])
+    assert main(["train", table, "--sample-weight", "size", "--quiet"]) == 2
+    assert "negative" in capsys.readouterr().err
