@@ -17,6 +17,7 @@ from nn.data.columns import Column, embedded_levels, encode, encode_target, infe
 from nn.module import Module
 from nn.show.plotting import history_figure, saved
 from nn.training import EarlyStopping, History, fit
+from nn.training.ensemble import Ensemble
 from nn.training.estimators.validation import checked_weights, class_weights
 from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
@@ -167,11 +168,13 @@ class Run:
             if len(members) > 1:
                 self.log(f"fold {fold} of {len(members)}: {len(train)} rows, validated on {len(check)}")
             history = self._fit(member, train, check, f"-{fold}" * (len(members) > 1))
-            if history.stopped == "interrupted" or history.interrupted:
+            if history.interrupted or diverged({"stopped": history.stopped}):
                 break
-            name = f"validation {next(iter(self.metrics))}"
-            best = int(np.nanargmin(history["validation loss"])) if history.epochs else 0
-            self.fold_scores += [history[name][best]] if history.epochs else []
+            best, _ = history.best("validation loss")
+            self.fold_scores.append(history[f"validation {next(iter(self.metrics))}"][best - 1])
+        if fold < len(members):  # keep the networks that were trained
+            self.trained.settings = self.settings | {"folds": fold}
+            self.trained.model = Ensemble(members[:fold], self.classes is not None) if fold > 1 else members[0]
         self.trained.history = {key: list(values) for key, values in history.items()}
         if self.classes is not None and len(members) == 1 and not diverged({"stopped": history.stopped}):
             check = self.rows["check"]

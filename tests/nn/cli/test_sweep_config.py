@@ -71,7 +71,7 @@ def test_seed_option_is_the_first_of_counted_seeds():
 def test_trial_key_depends_on_settings_and_data_only():
     alone = plan(base={"lr": 0.1}).trials[0].key
     assert plan(grid={"lr": [0.5, 0.1]}).trials[1].key == alone
-    assert plan(base={"lr": 0.10, "epochs": 100}).trials[0].key == alone  # 100 is what train does unasked
+    assert plan(base={"lr": 0.10, "test": 0.15}).trials[0].key == alone  # 0.15 is the default of train
     assert plan(base={"lr": 0.2}).trials[0].key != alone
     Path("t.csv").write_text(TABLE + "20,0\n")
     assert plan(base={"lr": 0.1}).trials[0].key != alone
