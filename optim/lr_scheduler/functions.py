@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 __all__ = [
-    "anneal", "constant", "cosine", "cosine_restarts", "exponential_decay", "inverse_sqrt", "inverse_time_decay",
-    "linear", "multistep_decay", "one_cycle", "polynomial", "step_decay", "swa_annealing", "trapezoid", "triangle",
-    "warmup",
+    "anneal", "chebyshev", "constant", "cos_log4", "cosine", "cosine_restarts", "exponential_decay", "flat_cosine",
+    "inverse_sqrt", "inverse_time_decay", "linear", "multistep_decay", "one_cycle", "piecewise_linear", "polynomial",
+    "rex", "step_decay", "swa_annealing", "trapezoid", "triangle", "warmup",
 ]  # fmt: skip
 
 
@@ -132,6 +132,79 @@ def cosine_restarts(t: int, T_0: int, T_mult: int = 1) -> float:
             t -= period
             period *= T_mult
     return cosine(t, period)
+
+
+def rex(t: int, total_iters: int) -> float:
+    """Return ``(1 - z) / (1 - z / 2)`` with ``z = t / total_iters``, and 0 from `total_iters` on.
+
+    Chen, Wolfe & Kyrillidis 2021, "REX: Revisiting Budgeted Training with an Improved Schedule".
+
+    Examples
+    --------
+    >>> [round(rex(t, total_iters=4), 4) for t in range(6)]
+    [1.0, 0.8571, 0.6667, 0.4, 0.0, 0.0]
+    """
+    z = min(t / total_iters, 1.0)
+    return (1.0 - z) / (1.0 - z / 2.0)
+
+
+def flat_cosine(t: int, total_iters: int, flat: float = 0.72) -> float:
+    """Return 1 for a fraction `flat` of the steps, then a `cosine` to 0 at `total_iters`.
+
+    Examples
+    --------
+    >>> [flat_cosine(t, total_iters=4, flat=0.5) for t in range(6)]
+    [1.0, 1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+    start = flat * total_iters
+    return 1.0 if t <= start else cosine(min(t, total_iters) - start, total_iters - start)
+
+
+def cos_log4(t: int, total_iters: int) -> float:
+    """Return ``(1 - cos(2 pi log2(1 + 15 t / total_iters))) / 2``: four waves, each twice as long as the one before.
+
+    Holzmuller, Grinsztajn & Steinwart 2024 (RealMLP), "Better by Default", section 3.
+
+    Examples
+    --------
+    >>> [round(cos_log4(t, total_iters=15), 4) for t in (0, 1, 3, 7, 15)]
+    [0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    return (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + 15.0 * min(t / total_iters, 1.0)))) / 2.0
+
+
+def piecewise_linear(t: int, milestones: Sequence[int], factors: Sequence[float]) -> float:
+    """Return the linear interpolation between `factors` at `milestones`, constant before and after them.
+
+    Examples
+    --------
+    >>> [piecewise_linear(t, milestones=[0, 2, 4], factors=[0.0, 1.0, 0.5]) for t in range(6)]
+    [0.0, 0.5, 1.0, 0.75, 0.5, 0.5]
+    """
+    i = bisect_right(milestones, t)
+    if i in (0, len(milestones)):
+        return float(factors[min(i, len(milestones) - 1)])
+    part = (t - milestones[i - 1]) / (milestones[i] - milestones[i - 1])
+    return factors[i - 1] + (factors[i] - factors[i - 1]) * part
+
+
+def chebyshev(t: int, total_iters: int, ratio: float = 10.0) -> float:
+    """Return Chebyshev's step sizes for a quadratic with curvatures from 1 to `ratio`, in fractal order, repeatedly.
+
+    The order alternates large and small steps, so that intermediate results stay bounded: Agarwal, Goel & Zhang 2021,
+    "Acceleration via Fractal Learning Rate Schedules".
+
+    Examples
+    --------
+    >>> [round(chebyshev(t, total_iters=4, ratio=2.0), 4) for t in range(4)]
+    [0.9633, 0.5097, 0.7641, 0.5912]
+    """
+    order = [0]
+    while len(order) < total_iters:
+        order = [k for place in order for k in (place, 2 * len(order) - 1 - place)]
+    order = [k for k in order if k < total_iters]
+    angle = (order[t % total_iters] + 0.5) * math.pi / total_iters
+    return 2.0 / (ratio + 1.0 - (ratio - 1.0) * math.cos(angle))
 
 
 def inverse_sqrt(t: int, warmup: int) -> float:

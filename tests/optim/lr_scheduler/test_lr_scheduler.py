@@ -35,6 +35,11 @@ OURS = {
     "warm_cosine": "WarmupLR(CosineAnnealingLR(opt, T_max=150, eta_min=1e-4), steps=20)",
     "warm_one_cycle": "WarmupLR(OneCycleLR(opt, 0.5, total_steps=300), steps=3)",
     "warm_sequence": "WarmupLR(SequentialLR(opt, [StepLR(opt, 9), ExponentialLR(opt, 0.9)], [20]), steps=8)",
+    "rex": "REXLR(opt, total_iters=150)",
+    "flat_cosine": "FlatCosineLR(opt, total_iters=150, flat=0.5)",
+    "cos_log4": "CosLog4LR(opt, total_iters=150)",
+    "piecewise_linear": "PiecewiseLinearLR(opt, milestones=[10, 30, 90], factors=[0.1, 1.0, 0.2])",
+    "chebyshev": "ChebyshevLR(opt, total_iters=16, ratio=20.0)",
     "sequence_of_chains": (
         "SequentialLR(opt, [ChainedScheduler([LinearLR(opt, 0.2, 1.0, 20), ExponentialLR(opt, 0.98)]), "
         "ChainedScheduler([StepLR(opt, 60, 0.5), CosineAnnealingLR(opt, 90)])], [100])"
@@ -489,3 +494,30 @@ def test_plot_without_matplotlib_raises(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install matplotlib.*sparkline"):
         plot([1.0, 0.5])
+
+
+def test_chebyshev_steps_reach_the_optimal_bound_on_a_quadratic():
+    ratio, curvature = 20.0, np.linspace(1.0, 20.0, 500)
+    for steps in (4, 8, 13, 16):
+        left = np.prod(
+            [
+                1.0 - eta * curvature
+                for eta in preview(lr_scheduler.ChebyshevLR, steps, 1.0, total_iters=steps, ratio=ratio)
+            ],
+            axis=0,
+        )
+        bound = 1.0 / np.cosh(steps * np.arccosh((ratio + 1.0) / (ratio - 1.0)))
+        assert np.abs(left).max() == pytest.approx(bound, rel=1e-9)
+
+
+def test_waves_of_cos_log4_end_at_powers_of_two():
+    curve = preview(lr_scheduler.CosLog4LR, 151, lr=1.0, total_iters=150)
+    np.testing.assert_allclose([curve[k] for k in (0, 10, 30, 70, 150)], 0.0, atol=1e-12)
+    peaks = [max(curve[a:b]) for a, b in ((0, 10), (10, 30), (30, 70), (70, 150))]
+    assert min(peaks) > 0.98
+
+
+def test_piecewise_linear_needs_a_factor_for_each_ascending_milestone():
+    for milestones, factors in (([0, 5], [1.0]), ([5, 0], [1.0, 0.5]), ([5, 5], [1.0, 0.5])):
+        with pytest.raises(ValueError, match="ascending milestones and as many factors"):
+            lr_scheduler.PiecewiseLinearLR(optimizer(""), milestones, factors)
