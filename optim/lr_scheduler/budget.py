@@ -28,7 +28,8 @@ class REXLR(LRScheduler):
 
     Notes
     -----
-    Chen, Wolfe & Kyrillidis 2021, "REX: Revisiting Budgeted Training with an Improved Schedule". It suits short trainings.
+    Chen, Wolfe & Kyrillidis 2021, "REX: Revisiting Budgeted Training with an Improved Schedule". It suits short
+    trainings.
 
     Examples
     --------
