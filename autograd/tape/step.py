@@ -183,7 +183,8 @@ class CompiledStep:
         if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
             key, _, _ = signature_of(tuple(batch), {}, True)
             with self._lock:
-                valid = (program for program in self._programs.get(key, ()) if program.scalars() is not None)
+                native = (program for program in self._programs.get(key, ()) if program.replay.machine() is not None)
+                valid = (program for program in native if program.scalars() is not None)
                 if (program := next(valid, None)) is not None and len(losses := program.many(arrays, rows, scheduler)):
                     return losses
         result = self(*batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -101,6 +102,9 @@ class StepProgram:
         for update in self.updates:
             replaced |= update.views()
         joined = [update.flat.joined([gradients[p] for p in update.flat.members]) for update in self.updates]
+        for g in joined:
+            if isinstance(g, Node) and not g.name:
+                g.name = "gradient"
         self._shared: dict[str, Node] = {
             name: leaf(Value, first[name], False, name)
             for name, value in optimizer.shared.items()
@@ -162,6 +166,8 @@ class StepProgram:
         machine, carried = self.replay.machine(), [update.carried() for update in self.updates]
         if machine is None or machine.calls or self._beside or None in carried:
             return np.empty(0)
+        groups = self.optimizer.param_groups
+        before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
         scalars = self._scheduled(len(rows), scheduler)
         given, pairs, result = list[Any](arrays), dict[int, int](), self._count
         for update, own in zip(self.updates, carried, strict=True):
@@ -178,6 +184,11 @@ class StepProgram:
             carried=pairs,
             collected=[0],
         )
+        if done < len(scalars) and before is not None:  # an error stopped the machine
+            scheduler.load_state_dict(before[0])
+            for group, options in zip(groups, before[1], strict=True):
+                group.update(options)
+            self._scheduled(done, scheduler)
         if done:
             targets = [update.targets() for update in self.updates]
             for array, x in zip(itertools.chain.from_iterable(targets), found[self._count :], strict=True):

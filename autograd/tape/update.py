@@ -198,6 +198,9 @@ class Update:
                     row.append((ARRAY, len(self.new_arrays) - 2))
             self._layout.append(row)
         arrays = [x._data if isinstance(x, Node) else x for x in self.new_arrays[1:]]
+        for x, like in zip(self.new_arrays, self.arrays, strict=False):
+            if isinstance(x, Node) and x.op is not None and not x.name:
+                x.name = f"new_{like.name}"
         self._floats = len(self.new_floats)
         first = zip(self.states[0], self._layout[0], strict=True)
         self._renewed = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -163,7 +163,14 @@ def in_batch_order(ranks: Sequence[Sequence[Item]]) -> list[Item]:
 
 
 def evaluate(
-    model: Module, loss: Loss, data: Examples, metrics: Metrics = (), *, prefix: str = "", comm: Comm | None = None
+    model: Module,
+    loss: Loss,
+    data: Examples,
+    metrics: Metrics = (),
+    *,
+    prefix: str = "",
+    comm: Comm | None = None,
+    forward: Callable[[Batch], tuple[Operand, Operand] | None] | None = None,
 ) -> dict[str, float]:
     """Return a model's loss and metrics on data, measured in evaluation mode and without recording a graph.
 
@@ -181,6 +188,8 @@ def evaluate(
         Put before every name.
     comm : communicator, optional
         Each of its ranks evaluates a part of the data, and all return the result for the whole.
+    forward : callable, optional
+        Returns loss and output of a batch, such as a compiled function, or None for batches to compute eagerly.
 
     Returns
     -------
@@ -204,9 +213,12 @@ def evaluate(
         batch = None
         for batch in loader:
             inputs, target = split_batch(batch)
-            output = model(*inputs)
             weight = weight_of(loss, target)  # 0 on a rank without rows, which contributes the outputs' shape only
-            totals.add(float(loss(output, target)) if weight else 0.0, output, target, weight)
+            found = forward(batch) if forward is not None and weight else None
+            if found is None:
+                output = model(*inputs)
+                found = (loss(output, target) if weight else 0.0), output
+            totals.add(float(found[0]), found[1], target, weight)
     if batch is None and comm is None:
         raise ValueError("the data yielded no batch; is it an exhausted iterator?")
     return totals.numbers(prefix)

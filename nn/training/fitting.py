@@ -106,7 +106,8 @@ def fit(
         ``optim.distributed.world()``, with the same program and data on every rank. `batch_size` is that of all ranks
         together. An iterable that is not a DataLoader is the rank's own part of the data.
     compile : bool, optional
-        Whether steps are recorded and replayed by `autograd.compile`, which affects only the time they take.  By
+        Whether steps, with the optimizer's update, are recorded and replayed by `autograd.compile`, which affects only
+        the time they take.  Without metrics, and callbacks after each step, many steps are taken in one call.  By
         default a shape of batch is recorded when it occurs for the 17th time: a recording costs as much as 2 to 15
         steps of the engine, and a replay saves a fifth to a half of each.  Never for optimizers that compute the loss
         several times in a step (`optim.LBFGS`, `optim.SAM`), nor, with `comm`, for models of other layers than this

@@ -60,6 +60,7 @@ class Passes:
         self.loss: Loss = loss
         self.always: bool = compile is True
         self.summed: bool = False
+        self.evaluation: Any = None if compile is False else autograd.compile(self._evaluation)
         self.whole: bool = optimizer is not None
         self.with_output: bool = True
         self.compiled: Any = None
@@ -93,20 +94,37 @@ class Passes:
         losses: list[float] = (self.losses_before if found is None else found).tolist()
         return losses
 
+    def evaluated(self, batch: Batch) -> tuple[Operand, Operand] | None:
+        """Return loss and output of a batch; None if they must be computed eagerly."""
+        if self.evaluation is None or not self._pays_off(batch, "evaluation"):
+            return None
+        try:
+            loss, output = self.evaluation(*batch)
+        except autograd.RecordingError:  # of which the training warns
+            self.evaluation = None
+            return None
+        return loss, output
+
+    def _evaluation(self, *batch: Operand) -> Operands:
+        if not isinstance(self.loss, Module):
+            add_guards(surroundings, self.loss)
+        output = self.model(*batch[:-1])
+        return self.loss(output, batch[-1]), output
+
     def are_frequent(self, arrays: Sequence[Array], rows: int) -> bool:
         """Return whether steps of so many rows of arrays are compiled."""
-        key = tuple([x for a in arrays for x in ((rows, *a.shape[1:]), a.dtype)])
+        key = ("training", *[x for a in arrays for x in ((rows, *a.shape[1:]), a.dtype)])
         return self.compiled is not None and (self.always or self.counts.get(key, 0) >= EAGER_STEPS)
 
     def updated(self) -> set[Leaf]:
         """Return the parameters that whole steps have updated."""
         return self.compiled.updated if self.whole and self.compiled is not None else set()
 
-    def _pays_off(self, batch: Batch) -> bool:
+    def _pays_off(self, batch: Batch, kind: str = "training") -> bool:
         """Return whether batches of this shape are compiled, or should be from now on."""
         if not isinstance(batch, tuple | list) or len(batch) < 2:
             return False
-        shapes: list[object] = []
+        shapes: list[object] = [kind]
         for part in batch:
             if (type(part) is not np.ndarray and type(part) is not Tensor) or not part.size:
                 return False

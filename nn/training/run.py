@@ -220,10 +220,10 @@ class Run:
         stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.step
         count = len(self.loader) if isinstance(self.loader, Sized) else math.inf
         place = getattr(self.loader, "start", 0)
-        for batch, losses in self._batches():
+        for batch, taken in self._batches():
             stepper.announce(interrupt.pressed, bool(self.history.stopped))
-            place += len(losses) or 1
-            losses = losses or [stepper.take(batch, self.totals, place == count)]
+            place += len(taken) or 1
+            losses = taken or [stepper.take(batch, self.totals, place == count)]
             self.last_loss = value = losses[-1]
             if stepper.gathered:
                 continue
@@ -231,7 +231,7 @@ class Run:
             self.step += len(losses)
             for method in methods:
                 method(self)
-            if schedules and len(losses) == 1:
+            if schedules and not taken:
                 self.schedules.advance(schedules, value)
             self._check_losses(losses, batch)
             if stepper.ends(interrupt.pressed, bool(self.history.stopped), value):
@@ -258,7 +258,11 @@ class Run:
             return
         arrays = loader.dataset.arrays
         whole = len(loader.sampler) // loader.batch_size
-        scheduler = SimpleNamespace(step=lambda: self.schedules.advance(self.schedules.step, math.nan))
+        scheduler = SimpleNamespace(
+            step=lambda: self.schedules.advance(self.schedules.step, math.nan),
+            state_dict=self.schedules.state_dict,
+            load_state_dict=self.schedules.load_state_dict,
+        )
         for rows in loader.rows():
             if not stepper.passes.are_frequent(arrays, len(rows)):
                 yield loader.dataset.batch(rows), []
@@ -289,7 +293,13 @@ class Run:
         if self.validation is not None:
             self._optimizer_mode("eval")
             self.numbers |= evaluate(
-                self.model, self.loss, self.validation, self.metrics, prefix="validation ", comm=self.stepper.comm
+                self.model,
+                self.loss,
+                self.validation,
+                self.metrics,
+                prefix="validation ",
+                comm=self.stepper.comm,
+                forward=self.stepper.passes.evaluated,
             )
         self.numbers["lr"] = float(self.optimizer.param_groups[0].get("lr", math.nan))
         self.numbers["seconds"] = self.stepper.broadcast(self.seconds)

@@ -32,7 +32,7 @@ class ScheduleFree(Optimizer):
 
     def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
         """Raise RuntimeError if the parameters hold the average."""
-        if not all(group["train_mode"] for group in self.param_groups):
+        if not first["train_mode"]:
             raise RuntimeError(f"{type(self).__name__} is in evaluation mode: call optimizer.train() before step()")
         return {}
 

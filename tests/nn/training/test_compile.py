@@ -11,9 +11,11 @@ import pytest
 import autograd as ag
 import nn
 import optim
+from autograd.tape.step import CompiledStep
 from nn.__main__ import main
 from nn.training import Callback, fit
 from nn.training.passes import EAGER_STEPS, MOST_SHAPES, Passes
+from optim import lr_scheduler
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 4))
@@ -104,6 +106,68 @@ def test_resumed_training_gives_the_bits_of_the_whole_one(tmp_path, compile):
     np.testing.assert_array_equal(whole[0]["loss"], resumed[0]["loss"])
     for name, array in whole[1].items():
         np.testing.assert_array_equal(array, resumed[1][name], err_msg=name)
+
+
+class PressCtrlCAtRate(lr_scheduler.LRScheduler):
+    """A schedule that is stepped after every step, and presses Ctrl-C after one of them."""
+
+    steps_per_batch = True
+
+    at = 0
+
+    def factor(self, t, i):
+        return 1.0 / (1.0 + t)
+
+    def step(self):
+        super().step()
+        if self.last_epoch == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("settings", [{}, {"validation": (X[:20], Y[:20]), "l2": 0.1}, {"batch_size": 7}])
+def test_many_steps_in_one_call_equal_eager_training(settings, monkeypatch):
+    calls = []
+    many = CompiledStep.many
+    monkeypatch.setattr(CompiledStep, "many", lambda self, *a, **k: calls.append(len(a[-1])) or many(self, *a, **k))
+    found = []
+    for compile in (True, False):
+        nn.manual_seed(1)
+        model = nn.MLP(4, [6, 2], rng=0)
+        optimizer = optim.RAdam(model.parameters(), lr=0.02)
+        schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=200)
+        options = {"epochs": 6, "batch_size": 16, "rng": 0, "progress": False, "scheduler": schedule} | settings
+        history = fit(model, nn.MSELoss(), optimizer, (X, Y), compile=compile, **options)
+        history.pop("seconds")
+        found.append((history, model.state_dict()))
+    assert_alike(*found)
+    assert max(calls) > 1
+    assert sum(calls) == 6 * -(-70 // options["batch_size"])
+
+
+def test_training_interrupted_between_many_steps_resumes_with_the_bits_of_the_whole_one(tmp_path):
+    found = []
+    for at in (0, 23):
+        model = nn.MLP(4, [6, 2], rng=0)
+        for resume in (False, True):
+            optimizer = optim.Adam(model.parameters(), lr=0.02)
+            settings = {"checkpoint": tmp_path / f"run{at}.npz", "resume": resume, "epochs": 8, "batch_size": 16}
+            schedule = PressCtrlCAtRate(optimizer)
+            schedule.at = at
+            settings |= {"scheduler": schedule, "rng": 0, "progress": False, "compile": True}
+            history = fit(model, nn.MSELoss(), optimizer, (X, Y), **settings)
+            assert history.interrupted == (at == 23 and not resume)
+        found.append((history["loss"], model.state_dict()))
+    assert found[0][0] == found[1][0]
+    for name, array in found[0][1].items():
+        np.testing.assert_array_equal(array, found[1][1][name], err_msg=name)
+
+
+def test_parameters_without_gradient_are_reported_after_whole_steps():
+    model = nn.MLP(4, [6, 2], rng=0)
+    model.unused = nn.Linear(2, 2, rng=0)
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    with pytest.warns(ag.GradientWarning, match="2 of 6 parameters got no gradient"):
+        fit(model, nn.MSELoss(), optimizer, (X, Y), epochs=1, rng=0, progress=False, compile=True)
 
 
 class Branching(nn.Module):
