@@ -103,16 +103,17 @@ class Switching:
 
     def run(self, *data: Data) -> Sequence[Data]:
         """Return the results for the data of the inputs and of the variables from outside."""
-        machine = self.machine if self._program is None else self._chosen()
+        machine = self.machine if self._program is None else self.chosen()
         return self._timed(self.text.run, data) if machine is None else machine.run(*data)
 
     def run_into(self, targets: Sequence[Array], *data: Data) -> Sequence[Data]:
         """Write the results after the outputs into arrays, and return the outputs."""
-        machine = self.machine if self._program is None else self._chosen()
+        machine = self.machine if self._program is None else self.chosen()
         given = (targets, *data)
         return self._timed(self.text.run_into, given) if machine is None else machine.run_into(*given)
 
-    def _chosen(self) -> Any:
+    def chosen(self) -> Any:
+        """Return the machine if it is worth building, or None."""
         return self.native() if self._seconds >= self._worth else None
 
     def _timed(self, run: Function, data: Sequence[Any]) -> Sequence[Data]:

@@ -78,7 +78,7 @@ class Replay:
 
     def machine(self) -> Any:
         """Return the native machine for the program, if it is available."""
-        return self.executor.native() if hasattr(self.executor, "native") else None
+        return self.executor.chosen() if isinstance(self.executor, Switching) else None
 
     def variables(self) -> list[Data]:
         """Return the data of the variables from outside."""

@@ -102,7 +102,8 @@ class Options(dict[str, Any]):
 
     def hold(self) -> bool:
         """Return whether the guarded options are as they were when the rule was recorded."""
-        return all(self.group[name] == value for name, value in self.guards.items())
+        group = self.group
+        return [group[name] for name in self.guards] == list(self.guards.values())
 
     def floats(self) -> list[float]:
         """Return the present values of `nodes`."""
@@ -138,7 +139,8 @@ class Update:
     def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
         self.flat: Any = flat
         self.options: Options = options
-        self.vector: Tensor = leaf(Tensor, flat.read(), False, "parameters")
+        # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
+        self.vector: Tensor = leaf(Tensor, flat.read().copy(), False, "parameters")
         self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
         self.arrays: list[Node] = [self.vector]
         self.floats: list[Node] = [self.t]

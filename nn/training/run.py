@@ -258,7 +258,7 @@ class Run:
             return
         arrays = loader.dataset.arrays
         whole = len(loader.sampler) // loader.batch_size
-        scheduler = SimpleNamespace(
+        scheduler = self.schedules.step and SimpleNamespace(
             step=lambda: self.schedules.advance(self.schedules.step, math.nan),
             state_dict=self.schedules.state_dict,
             load_state_dict=self.schedules.load_state_dict,
@@ -269,7 +269,7 @@ class Run:
                 continue
             held.append(rows)
             if len(held) == stepper.at_once or loader.position >= whole:
-                losses = stepper.take_many(arrays, np.array(held), self.totals, scheduler)
+                losses = stepper.take_many(arrays, np.array(held), self.totals, scheduler or None)
                 if losses:
                     yield loader.dataset.batch(held[len(losses) - 1]), losses
                 for rest in held[len(losses) :]:
