@@ -72,7 +72,6 @@ by_hand = ByHand(network)
 for _ in range(10):
     assert np.isclose(step(inputs, targets).item(), by_hand(inputs, targets), rtol=1e-12)
 assert all(np.allclose(p.data, q) for p, q in zip(network.parameters(), by_hand.parameters, strict=True))
-print("ten equal steps")
 
 # %% [markdown]
 # ## Many steps in one call
