@@ -25,13 +25,13 @@ DIVERGED = 1e15
 _numpy_settings: list[Any] = []  # from before a training diverged
 
 
-def check_step(optimizer: Any, flats: Sequence[Any]) -> None:
-    """Warn once of a step without gradients, and of diverging parameters.
+def check_step(optimizer: Any, flats: Sequence[Any], is_first: bool) -> None:
+    """Warn once of a first step without gradients, and of diverging parameters.
 
     NumPy's warnings of overflow, which would follow at every operation, are ignored until parameters are finite again.
     """
     if not flats:
-        if not optimizer.step_count:
+        if is_first:
             warnings.warn(
                 f"{type(optimizer).__name__}.step() found no gradient, so no parameter changes: call loss.backward() "
                 "before step(), and make the optimizer from parameters that the loss depends on",
@@ -42,15 +42,15 @@ def check_step(optimizer: Any, flats: Sequence[Any]) -> None:
     data = flats[-1].members[-1].data  # of the output layer, which diverges with all others
     value = (data.item(-1) if data.size else 0.0) if isinstance(data, np.ndarray) else data
     finite = abs(value) < DIVERGED
-    if _numpy_settings and (finite or not optimizer.step_count):
+    if _numpy_settings and (finite or is_first):
         np.seterr(**_numpy_settings.pop())
     if not finite and np.geterr()["over"] != "ignore":  # otherwise the caller reports it, as `nn.training.fit` does
         _numpy_settings.append(np.seterr(over="ignore", invalid="ignore"))
         cure = f"lower the learning rate of {optimizer.param_groups[-1].get('lr', math.nan):g}, or clip gradients"
-        if not optimizer.step_count and value != value:
+        if is_first and value != value:
             cure = "check that inputs and targets are finite, as by np.isfinite(X).all()"
         warnings.warn(
-            f"a parameter is {value:.3g} after step {optimizer.step_count + 1} of {type(optimizer).__name__}: {cure}; "
+            f"a parameter is {value:.3g} after step {optimizer.step_count} of {type(optimizer).__name__}: {cure}; "
             "NumPy's warnings about overflow are off until parameters are finite again",
             RuntimeWarning,
             stacklevel=4,

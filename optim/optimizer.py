@@ -288,11 +288,11 @@ class Optimizer(Options):
             flat.write()
             flat.states = new
             flat.t += steps
-        check_step(self, flats)
         if shared:
             for group in self.param_groups:
                 group.update(shared)
         self.step_count += steps
+        check_step(self, flats, self.step_count == steps)
 
     def skip(self, culprits: list[str]) -> None:
         """Count a step that is skipped because of nonfinite gradients of some parameters."""
