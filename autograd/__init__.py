@@ -21,7 +21,7 @@ from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .checking.verify import verify
 from .diagnostics.anomaly import AnomalyError, detect_anomaly
 from .graph import Node, topological_order
-from .messages import GradientWarning
+from .messages import INSTEAD_FUNCTIONS, GradientWarning
 from .operands import get_default_dtype, set_default_dtype
 from .operations import (
     assembling as _assembling,
@@ -137,7 +137,8 @@ _LAZY = {
 def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module 'autograd' has no attribute {name!r}")
+    hint = f": write {INSTEAD_FUNCTIONS[name]}" if name in INSTEAD_FUNCTIONS else ""
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

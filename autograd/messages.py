@@ -38,6 +38,39 @@ INSTEAD_SENTENCES = {
     "is_contiguous": "operations accept any memory layout: leave it out",
 }  # fmt: skip
 
+# Functions of PyTorch and NumPy that autograd does not have, and their equivalents.
+INSTEAD_FUNCTIONS = {
+    "cat": "concatenate(arrays, axis)", "zeros": "Tensor(np.zeros(shape))",
+    "ones": "Tensor(np.ones(shape))", "zeros_like": "np.zeros_like(t)", "ones_like": "np.ones_like(t)",
+    "full_like": "full(t.shape, value)", "arange": "Tensor(np.arange(n, dtype=float))", "eye": "Tensor(np.eye(n))",
+    "empty": "Tensor(np.empty(shape))", "rand": "Tensor(rng.random(shape)) with rng = np.random.default_rng(seed)",
+    "randn": "Tensor(rng.normal(size=shape)) with rng = np.random.default_rng(seed)",
+    "randint": "rng.integers(low, high, shape) with rng = np.random.default_rng(seed)",
+    "manual_seed": "rng = np.random.default_rng(seed), or nn.manual_seed(seed) for layers",
+    "from_numpy": "Tensor(array)", "array": "Tensor(data), or stack([...]) of nodes", "asarray": "as_tensor(data)",
+    "mm": "matmul(a, b)", "bmm": "matmul(a, b)", "mv": "matmul(a, b)", "addmm": "c + a @ b",
+    "baddbmm": "c + a @ b", "lerp": "a + (b - a) * weight", "gather": "take_along_axis(t, indices, axis)",
+    "topk": "take_along_axis(t, flip(argsort(t), -1)[..., :k], -1)", "chunk": "array_split(t, parts, axis)",
+    "unsqueeze": "expand_dims(t, axis)", "permute": "transpose(t, axes)", "clamp": "clip(t, min, max)",
+    "repeat_interleave": "repeat(t, repeats, axis)", "masked_fill": "where(mask, value, t)",
+    "index_select": "take(t, indices, axis)", "cdist": "norm(a[:, None] - b, axis=-1)", "mul": "multiply(a, b)",
+    "sub": "subtract(a, b)", "div": "divide(a, b)", "neg": "negative(t)", "pow": "power(a, b)",
+    "eq": "equal(a, b)", "ne": "not_equal(a, b)", "lt": "less(a, b)", "le": "less_equal(a, b)",
+    "gt": "greater(a, b)", "ge": "greater_equal(a, b)", "arctan2": "atan2(y, x)", "arcsin": "asin(t)",
+    "arccos": "acos(t)", "arctan": "atan(t)", "arcsinh": "asinh(t)", "arccosh": "acosh(t)", "arctanh": "atanh(t)",
+    "ravel": "flatten(t)", "autograd": "autograd.grad and autograd.backward themselves",
+    "functional": "the functions of autograd, and nn.functional", "is_tensor": "isinstance(t, Tensor)",
+    "remainder": "mod(x, y)", "amax": "max(t, axis)", "amin": "min(t, axis)",
+    "optim": "import optim", "nn": "import nn",
+}  # fmt: skip
+
+# Options of PyTorch that a method of Tensor does not take, and their equivalents.
+INSTEAD_OPTIONS = {
+    "unbiased": "correction=1 for True, correction=0 for False", "descending": "flip(t.sort(axis), axis)",
+    "stable": "nothing, the order of equal elements is kept", "out": "nothing, results are always new nodes",
+    "split_size_or_sections": "array_split(t, parts, axis), or split(t, indices, axis)",
+}  # fmt: skip
+
 
 class GradientWarning(UserWarning):
     """Warning about a probable mistake with gradients; the standard filters silence it or make it an error.

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from autograd.graph import Node
+from autograd.messages import INSTEAD_OPTIONS
 from autograd.recording import notify_read
 from autograd.typing import Array, Operand, Operation, Shape
 
@@ -195,6 +196,21 @@ class ElementwiseMethods(Node):
         return "" if self.op is None else self.op.symbol
 
 
+class Size(int):
+    """The number of elements of an array, which returns its shape or the length of an axis if it is called."""
+
+    _lengths: Shape
+
+    def __new__(cls, data: Array) -> Size:
+        size = super().__new__(cls, data.size)
+        size._lengths = data.shape
+        return size
+
+    def __call__(self, dim: int | None = None) -> int | Shape:
+        """Return the shape, or the length along one axis."""
+        return self._lengths if dim is None else self._lengths[dim]
+
+
 def as_method(function: Operation) -> Operation:
     """Return an operation as a method that also takes PyTorch's `dim` and `keepdim` for `axis` and `keepdims`."""
 
@@ -205,6 +221,9 @@ def as_method(function: Operation) -> Operation:
                 if ours in options:
                     raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
                 options[ours] = options.pop(theirs)
+        if unknown := INSTEAD_OPTIONS.keys() & options.keys():
+            name = min(unknown)
+            raise TypeError(f"{function.__name__}() takes no {name!r}: write {INSTEAD_OPTIONS[name]}")
         return function(self, *args, **options)
 
     return method
@@ -218,8 +237,12 @@ class ArrayMethods(ElementwiseMethods):
     # Properties implemented in C cost a fifth of a Python function.
     shape: property = property(attrgetter("_data.shape"), doc="Length along each axis.")
     ndim: property = property(attrgetter("_data.ndim"), doc="Number of axes.")
-    size: property = property(attrgetter("_data.size"), doc="Number of elements.")
     dtype: property = property(attrgetter("_data.dtype"), doc="Type of the elements.")
+
+    @property
+    def size(self) -> Size:
+        """Number of elements; called with an axis, ``t.size(0)``, the length along it, as in PyTorch."""
+        return Size(self._data)
 
     @property
     def T(self) -> Operand:  # noqa: N802  (NumPy's name)

@@ -1,7 +1,9 @@
 """Names that users of PyTorch, NumPy and micrograd type: those that are there, and what is said of the others."""
 
 import copy
+import math
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import autograd as ag
 import nn
 from autograd import Node, Tensor, Value, tensor, value
-from autograd.messages import INSTEAD, INSTEAD_SENTENCES, display_name
+from autograd.messages import INSTEAD, INSTEAD_FUNCTIONS, INSTEAD_SENTENCES, display_name
 
 
 def test_the_small_names_make_nodes_and_hide_no_module():
@@ -128,3 +130,36 @@ def test_own_operations_are_called_by_their_names():
         "negative",
         "sigmoid",
     ]
+
+
+def test_size_is_a_number_and_callable_as_in_pytorch():
+    t = Tensor(np.zeros((2, 3)))
+    assert t.size == 6
+    assert t.size * 2 == 12
+    assert (t.size(0), t.size(-1), t.size()) == (2, 3, (2, 3))
+
+
+def test_missing_function_suggests_the_equivalent():
+    for name, said in INSTEAD_FUNCTIONS.items():
+        assert not hasattr(ag, name)
+        with pytest.raises(AttributeError, match=re.escape(said)):
+            getattr(ag, name)
+    with pytest.raises(AttributeError, match="^module 'autograd' has no attribute 'nonsense'$"):
+        ag.nonsense  # noqa: B018
+
+
+def test_suggested_functions_of_pytorch_compute_the_same():
+    rng = np.random.default_rng(0)
+    a, b, t = rng.normal(size=(2, 3)), rng.normal(size=(4, 3)), Tensor(rng.normal(size=(2, 5)))
+    top = ag.take_along_axis(t, ag.flip(ag.argsort(t), -1)[..., :2], -1)
+    np.testing.assert_array_equal(top.data, -np.sort(-t.data)[:, :2])
+    distances = ag.norm(Tensor(a)[:, None] - b, axis=-1)
+    np.testing.assert_allclose(distances.data, [[math.dist(x, y) for y in b] for x in a])
+
+
+def test_option_of_pytorch_suggests_the_equivalent():
+    t = Tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"var\(\) takes no 'unbiased': write correction=1"):
+        t.var(unbiased=True)
+    with pytest.raises(TypeError, match=r"sort\(\) takes no 'descending': write flip"):
+        t.sort(descending=True)
