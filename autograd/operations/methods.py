@@ -201,7 +201,7 @@ class Size(int):
 
     _lengths: Shape
 
-    def __new__(cls, data: Array) -> Size:
+    def __new__(cls, data: Array) -> Size:  # noqa: D102  (described by the class)
         size = super().__new__(cls, data.size)
         size._lengths = data.shape
         return size
