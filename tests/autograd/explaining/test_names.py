@@ -144,7 +144,7 @@ def test_missing_function_suggests_the_equivalent():
         assert not hasattr(ag, name)
         with pytest.raises(AttributeError, match=re.escape(said)):
             getattr(ag, name)
-    with pytest.raises(AttributeError, match="^module 'autograd' has no attribute 'nonsense'$"):
+    with pytest.raises(AttributeError, match=r"^module 'autograd' has no attribute 'nonsense'$"):
         ag.nonsense  # noqa: B018
 
 
