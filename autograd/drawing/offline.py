@@ -17,7 +17,7 @@ from autograd.explaining.rule_formulas import record_rule
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import display_name
 from autograd.rules import ONE, PRIMITIVES, Elementwise
-from autograd.tape.interpreter import expression
+from autograd.tape.numpy_text import expression
 from autograd.typing import Json, Operand
 from autograd.value import Value
 

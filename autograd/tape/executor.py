@@ -18,53 +18,39 @@ from autograd.recording import NotReplayable
 from autograd.typing import Array, Data, Function
 
 from . import native
-from .interpreter import CHAIN, KINDS
+from .by_levels import ByLevels
 from .levels import Levels, encoded
 from .numpy_text import NumpyText
 from .program import Program
 from .recording import Callback, Guard
-from .runners import EXACT, NumbaRunner, NumpyRunner, Runner
 
-__all__ = ["ByLevels", "Preparation", "Switching", "executor_for"]
+__all__ = ["Preparation", "Switching", "executor_for"]
 
 # Microseconds, measured on one core of a Xeon of 2023 with Python 3.11 and NumPy 2.4; only their ratios matter.
 STRAIGHT_STEP = 0.025  # an operation in straight-line Python
-NUMPY_SEGMENT, NUMPY_TERM, PYTHON_CALL = 3.7, 0.003, 0.08
+NUMPY_SEGMENT, NUMPY_TERM = 3.7, 0.005
 WORTH_LEVELS = 500  # operations; smaller programs are fastest as straight-line Python
 MOST_STRAIGHT = 60_000  # operations; Python takes 15 us to compile the line of one
-WORTH_NUMBA = 100.0  # duration of a run without numba, whose import takes a third of a second
-MOST_ROWS = 60  # of a summary
-
-
 # Seconds in NumPy programs after which machine code pays off: to build the instructions of a program, to import numba
 # and the interpreter, to compile the interpreter in another process.  Waiting as long as the preparation takes costs at
 # most twice the best choice in hindsight (the ski rental problem: Karlin et al. 1988, "Competitive snoopy caching").
 WORTH_BUILDING, WORTH_LOADING, WORTH_COMPILING = 0.02, 0.5, 5.0
 
 
-def executor_for(program: Program) -> Switching | ByLevels:
+def executor_for(program: Program) -> Switching:
     """Return what runs a program.
 
-    Programs of arrays, and small or narrow programs of floats, are straight-line Python, and machine code if they run
-    for long enough.  Large programs of floats are run by levels: by machine code if numba is installed, else by NumPy.
-    The environment variable ``CHAINRULE_NUMBA=0`` disables numba.
+    Programs of arrays, and small or narrow programs of floats, are straight-line Python; large programs of floats are
+    run by levels.  Both continue as machine code if they run for long enough and numba is installed.  The environment
+    variable ``CHAINRULE_NUMBA=0`` disables numba.
     """
     if len(program.steps) >= WORTH_LEVELS and (encoding := encoded(program)) is not None:
         levels = Levels(encoding)
         straight = len(program.steps) * STRAIGHT_STEP if len(program.steps) <= MOST_STRAIGHT else np.inf
-        by_numpy = _duration_of_numpy(levels)
-        if min(straight, by_numpy) > WORTH_NUMBA and _has_numba():
-            return ByLevels(program, levels, NumbaRunner, NumpyRunner)
-        if by_numpy <= straight:
-            return ByLevels(program, levels, NumpyRunner)
-    return Switching(program)
-
-
-def _duration_of_numpy(levels: Levels) -> float:
-    """Return the estimated duration of a run by `NumpyRunner`, in microseconds."""
-    fast = {CHAIN, *[kind for kind, name in enumerate(KINDS) if name in EXACT or name == "relu"]}
-    terms = [s.lanes * s.length * (NUMPY_TERM if s.kind in fast else PYTHON_CALL) for s in levels.segments]
-    return len(terms) * NUMPY_SEGMENT + sum(terms)
+        terms = sum([s.lanes * s.length for s in levels.segments])
+        if len(levels.segments) * NUMPY_SEGMENT + terms * NUMPY_TERM <= straight:
+            return Switching(program, ByLevels(program, levels))
+    return Switching(program, NumpyText(program))
 
 
 def _has_numba() -> bool:
@@ -80,14 +66,14 @@ class Switching:
 
     Attributes
     ----------
-    text : NumpyText
-        The program as NumPy source.
+    text : NumpyText or ByLevels
+        The program for NumPy.
     machine : Machine or None
         The program for the native machine, when it has been built.
     """
 
-    def __init__(self, program: Program) -> None:
-        self.text = NumpyText(program)
+    def __init__(self, program: Program, text: NumpyText | ByLevels) -> None:
+        self.text: Any = text
         self.machine: Any = None
         self._program: Program | None = None
         if _has_numba():
@@ -98,8 +84,8 @@ class Switching:
 
     @property
     def source(self) -> str:
-        """The program as NumPy source."""
-        return self.text.source
+        """The program as text."""
+        return str(self.text.source)
 
     def run(self, *data: Data) -> Sequence[Data]:
         """Return the results for the data of the inputs and of the variables from outside."""
@@ -129,7 +115,8 @@ class Switching:
         if self._program is not None and preparation.is_done(at_once=self._worth == 0.0):
             program, self._program = self._program, None
             with contextlib.suppress(LookupError, TypeError):
-                machine = native.Machine(program)
+                is_of_arrays = isinstance(self.text, NumpyText)
+                machine = native.Machine(program) if is_of_arrays else native.FloatMachine(self.text.levels)
                 if len(machine.calls) * MOST_CALLS <= len(program.steps) and _reproduces(machine, program):
                     self.machine = machine
         return self.machine
@@ -190,67 +177,3 @@ def _reproduces(machine: Any, program: Program) -> bool:
     return all(
         np.allclose(x, y, rtol=1e-3, atol=1e-5, equal_nan=True) for x, y in zip(found, program.found, strict=True)
     )
-
-
-class ByLevels:
-    """A program of floats, run by levels.
-
-    Parameters
-    ----------
-    program : Program
-        The recorded program.
-    levels : Levels
-        Its schedule.
-    *runners : type of Runner
-        What runs it: the first one that is available and reproduces the recorded results.
-    """
-
-    def __init__(self, program: Program, levels: Levels, *runners: type[Runner]) -> None:
-        self._levels, self._candidates = levels, runners
-        self._runner: Runner | None = None
-        self._forward, self._operations = program.backward_from, len(program.steps)
-        self._given, self._found = program.given, program.found
-        self._places = slice(0, levels.outside)
-
-    def run(self, *values: float) -> list[float]:
-        """Return the results for these inputs and variables."""
-        if self._runner is None:
-            self._runner = self._started()
-        return self._runner.run(self._places, values, self._levels.results)
-
-    def _started(self) -> Runner:
-        """Return the first runner that gives the recorded results bit for bit; vectorized math functions may not."""
-        for kind in self._candidates[:-1]:
-            with contextlib.suppress(ImportError, RuntimeError, OSError):  # broken, or without a folder for its cache
-                runner = kind(self._levels)
-                if self._reproduces(runner):
-                    return runner
-        return self._candidates[-1](self._levels)
-
-    def _reproduces(self, runner: Runner) -> bool:
-        try:
-            found = runner.run(self._places, self._given, self._levels.results)
-        except NotReplayable:  # the recorded values themselves need the eager engine
-            return True
-        return np.array_equal(found, self._found, equal_nan=True)
-
-    @property
-    def source(self) -> str:
-        """The segments, as text."""
-        levels = self._levels
-        names = [*KINDS, *[foreign.name for foreign in levels.foreign]]
-        rows = [
-            f"# {level:5}  {'sums of products' if kind == CHAIN else names[kind]:18} {lanes:8}"
-            + (f" of {length} terms" if kind == CHAIN else "")
-            for kind, level, lanes, length, _, _ in levels.segments[:MOST_ROWS]
-        ]
-        left_out = len(levels.segments) - MOST_ROWS
-        return "\n".join([
-            f"# {self._operations} operations on floats ({self._forward} of the function, the others of its gradient)",
-            f"# in {len(levels.segments)} segments, each of which computes many values of one level at once:",
-            f"# {'level':>5}  {'operation':18} {'values':>8}",
-            *rows,
-            *([f"# ... and {left_out} more segments"] if left_out > 0 else []),
-            f"# Compile a smaller example (fewer than {WORTH_LEVELS} operations) to read every operation.",
-            "",
-        ])  # fmt: skip

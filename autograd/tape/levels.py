@@ -19,16 +19,16 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd.graph import Primitive
-from autograd.typing import Array, Function, Params
+from autograd.typing import Array, Params
 
-from .interpreter import CHAIN, KINDS, NUMBER
 from .program import FLOAT, Program, key_of
 from .recording import Callback
 
-__all__ = ["Encoded", "Levels", "Segment", "encoded"]
+__all__ = ["CHAIN", "Encoded", "Kind", "Levels", "Segment", "encoded"]
 
 
 # The codes of the operations of chains, smaller than those of all kinds.
+CHAIN = 0
 ADD, SUBTRACT, MULTIPLY, SQUARE, NEGATIVE = -1, -2, -3, -4, -5
 PARTS = {"add": ADD, "subtract": SUBTRACT, "multiply": MULTIPLY, "square": SQUARE, "negative": NEGATIVE}
 
@@ -37,13 +37,12 @@ ONE, MINUS_ONE, MINUS_ZERO = 0, 1, 2  # indices of the first constants: factors 
 LARGEST_INT = 2**53  # larger ones may not be representable as floats
 
 
-class Foreign(NamedTuple):
-    """An operation that is called as a Python function."""
+class Kind(NamedTuple):
+    """An operation with its parameters."""
 
-    function: Function
+    op: Primitive
     params: Params
     arity: int
-    name: str
 
 
 class Encoded(NamedTuple):
@@ -52,12 +51,12 @@ class Encoded(NamedTuple):
     A *place* is the index of a value: first inputs and leaves, then the steps in order, then constants.
     """
 
-    codes: list[int]  # per step: an operation of chains, a kind, or len(KINDS) + the index of a foreign function
+    codes: list[int]  # per step: an operation of chains, or 1 + the index of a kind
     operands: tuple[Array, Array, Array]  # places; -1 for missing operands
     outside: int
     constants: list[float]
     results: Array  # places
-    foreign: list[Foreign]
+    kinds: list[Kind]
 
 
 def encoded(program: Program) -> Encoded | None:
@@ -99,14 +98,14 @@ def encoded(program: Program) -> Encoded | None:
         ys.append(operands[1] if count > 1 else -1)
         zs.append(operands[2] if count > 2 else -1)
     x, y, z = (place[np.array(column, np.intp)] for column in columns)
-    return Encoded(codes, (x, y, z), outside, numbers, place[program.results], table.foreign)
+    return Encoded(codes, (x, y, z), outside, numbers, place[program.results], table.kinds)
 
 
 class _Codes:
     """Assigns codes to operations."""
 
     def __init__(self) -> None:
-        self.foreign: list[Foreign] = []
+        self.kinds: list[Kind] = []
         self.codes: dict[Hashable, int] = {}
 
     def code_of(self, op: Primitive, params: Params, arity: int) -> int | None:
@@ -117,10 +116,10 @@ class _Codes:
             if isinstance(op, Callback) or op.each is not None:  # `each`: variadic
                 return None
             if not params and op.forward.__module__.startswith("autograd."):
-                code = PARTS.get(op.name, NUMBER.get(op.name))
+                code = PARTS.get(op.name)
             if code is None:
-                self.foreign.append(Foreign(op.forward, dict(params), arity, op.name))
-                code = len(KINDS) + len(self.foreign) - 1
+                self.kinds.append(Kind(op, dict(params), arity))
+                code = len(self.kinds)
             self.codes[key] = code
         return code
 
@@ -128,7 +127,7 @@ class _Codes:
 class Segment(NamedTuple):
     """Independent operations of one kind: `lanes` of them, each of `length` terms (1 for all but chains)."""
 
-    kind: int  # as in KINDS, or len(KINDS) + the index of a foreign function
+    kind: int  # CHAIN, or 1 + the index of a kind
     level: int
     lanes: int
     length: int
@@ -153,13 +152,13 @@ class Levels:
         The vector before the first run.
     results : ndarray of int
         Indices of the results.
-    foreign : list of Foreign
-        The functions of segments beyond `KINDS`.
+    kinds : list of Kind
+        The operations of segments that are not chains.
     """
 
     def __init__(self, program: Encoded) -> None:
         self.outside: int = program.outside
-        self.foreign: list[Foreign] = program.foreign
+        self.kinds: list[Kind] = program.kinds
         code = np.array(program.codes, np.int32)
         x, y, z = program.operands
         chains = _Chains(code, x, y, z, program)
@@ -239,7 +238,7 @@ class _Chains:
         used = [column[column >= 0] for column in (x, y, z)] + [np.array(program.results, np.int32)]
         uses = np.bincount(np.concatenate(used), minlength=places)
         once = uses == 1
-        self._code = np.full(places, len(KINDS), np.int32)
+        self._code = np.ones(places, np.int32)
         self._code[self.outside : self.outside + self.steps] = code
         is_sum = once & ((self._code == ADD) | (self._code == SUBTRACT))
         is_product = once & (self._code <= MULTIPLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import math
 import re
@@ -11,17 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd.graph import KINDS
+from autograd.graph import KINDS, Primitive
 from autograd.recording import NotReplayable
 from autograd.rules import Nondifferentiable
 from autograd.typing import Array, Data, Function
 
-from .interpreter import expression
 from .memory import Memory, OutputPool, spec_of
 from .program import Program, Spec, Step, plain_name
 from .recording import Callback
 
-__all__ = ["NumpyText"]
+__all__ = ["NumpyText", "expression"]
 
 # A `scalar` form of one operator, which Python also understands for arrays.
 ONE_OPERATOR = re.compile(r"-\w+|[\w.]+ [-+*/<>=!]+ [\w.]+")
@@ -279,3 +279,14 @@ def _index(part: object) -> str:
         return "..." if part is Ellipsis else repr(part)
     ends = [part.start, part.stop] if part.step is None else [part.start, part.stop, part.step]
     return ":".join("" if end is None else repr(end) for end in ends)
+
+
+def expression(op: Primitive, operands: Sequence[str]) -> str:
+    """Return the `scalar` form of an operation with these texts as operands.
+
+    >>> from autograd.rules import PRIMITIVES
+    >>> expression(PRIMITIVES["atan2"], ["a", "b"])
+    'math.atan2(a, b)'
+    """
+    texts = dict(zip(inspect.signature(op.forward).parameters, operands, strict=False))
+    return re.sub(r"(?<![.\w])[a-z]\w*", lambda name: texts.get(name[0], name[0]), op.forms["scalar"])

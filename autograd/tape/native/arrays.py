@@ -7,6 +7,7 @@ machine then calls the operation itself.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from autograd.typing import Array, DType, Shape
 
 from .instructions import (
+    CHAIN,
     CONVERT,
     COPY,
     GATHER,
@@ -213,17 +215,12 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             return x.like(found)
         return self.like(found)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
-        """Return sums along axes."""
-        return self.__array_ufunc__(np.add, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    def _reduced(self, ufunc: np.ufunc, axis: Any = None, keepdims: bool = False) -> ShapedArray:
+        return self.__array_ufunc__(ufunc, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
-        """Return whether all elements along axes are true."""
-        return self.__array_ufunc__(np.logical_and, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def any(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
-        """Return whether an element along axes is true."""
-        return self.__array_ufunc__(np.logical_or, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    sum = functools.partialmethod(_reduced, np.add)
+    all = functools.partialmethod(_reduced, np.logical_and)
+    any = functools.partialmethod(_reduced, np.logical_or)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
         """Return means along axes."""
@@ -260,6 +257,11 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         value = value if isinstance(value, ShapedArray) else self.code.constant(value, self.dtype)
         value = value if value.dtype == self.dtype else value.astype(self.dtype)
         self.code.copy(value, self)
+
+    def chain(self, first: Array, second: Array, shape: Shape, out: int) -> None:
+        """Write sums of products of elements, which are independent of each other, from the position `out`."""
+        places = [self.code.constant(x, np.dtype(np.uint32)) for x in (first, second)]
+        self.code.call((CHAIN, out), (*places, self), shape)
 
     def add_at(self, key: Any, value: Any) -> None:
         """Add values at positions, which may repeat."""

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.graph import Primitive
+from autograd.tape.by_levels import compute
+from autograd.tape.levels import Levels
 from autograd.tape.program import Program, Step
 from autograd.tape.recording import Callback, Guard
 from autograd.typing import Params
@@ -16,7 +18,7 @@ from . import functions  # noqa: F401  (enters NumPy's functions)
 from .arrays import Code, ShapedArray
 from .instructions import BLOCK, IS_FINITE, Instruction, Run
 
-__all__ = ["Call", "Layout", "Lowered"]
+__all__ = ["Call", "Layout", "Lowered", "LoweredLevels", "LoweredProgram"]
 
 FLOAT = np.dtype(np.float64)
 LINE = 64  # bytes of a cache line
@@ -34,11 +36,6 @@ class Call(NamedTuple):
 class Lowered:
     """The instructions of a program.
 
-    Parameters
-    ----------
-    program : Program
-        What to compute.
-
     Attributes
     ----------
     code : Code
@@ -51,18 +48,41 @@ class Lowered:
         What to compute, in order.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self) -> None:
         self.code = Code()
-        self.values: dict[int, Any] = dict(program.constants)
         self.inputs: list[ShapedArray] = []
+        self.results: list[Any] = []
+        self.order: list[Any] = []
+
+
+class LoweredLevels(Lowered):
+    """The instructions of a program of floats, whose values are in one vector."""
+
+    def __init__(self, levels: Levels) -> None:
+        super().__init__()
+        v = self.code.constant(levels.start, FLOAT)
+        self.inputs = [v[: levels.outside]]
+        self.code.assumed = True  # results are finite
+        compute(levels, v)
+        self.results = [v[levels.results]]
+        self.order = list(_in_runs(self.code.instructions))
+
+
+class LoweredProgram(Lowered):
+    """The instructions of a program of arrays."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.values: dict[int, Any] = dict(program.constants)
         for number in (*program.inputs, *program.leaves):
             spec = program.specs[number]
+            assert spec is not None
             x = self.code.new(spec.shape, spec.dtype or FLOAT, weak=spec.dtype is None)
             self.values[number] = x
             self.inputs.append(x)
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
-        self.results: list[Any] = self._results([self.values[r] for r in program.results])
+        self.results = self._results([self.values[r] for r in program.results])
         self.order = list(_in_runs(self.code.instructions))
 
     def _computed(self, step: Step, program: Program) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.recording import NotReplayable
+from autograd.tape.levels import Levels
 from autograd.tape.memory import HELD_ONCE, aligned
 from autograd.tape.program import Program
 from autograd.typing import Array, Data
@@ -21,9 +22,9 @@ from autograd.typing import Array, Data
 from .arrays import ShapedArray
 from .instructions import GATHER, Instruction, Operand, Run, encoded
 from .kernels import interpret
-from .lowering import Call, Layout, Lowered
+from .lowering import Call, Layout, Lowered, LoweredLevels, LoweredProgram
 
-__all__ = ["Machine"]
+__all__ = ["FloatMachine", "Machine"]
 
 LARGE = 1 << 15  # bytes of an array from which passing its address is faster than copying it
 
@@ -73,7 +74,11 @@ class Machine:
     """
 
     def __init__(self, program: Program) -> None:
-        self.lowered = lowered = Lowered(program)
+        self._load(LoweredProgram(program))
+
+    def _load(self, lowered: Lowered) -> None:
+        """Allocate memory and write the tables of instructions."""
+        self.lowered = lowered
         self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
         code, results = lowered.code, [x for x in lowered.results if isinstance(x, ShapedArray)]
         self._layout = Layout(lowered, {x.buffer for x in (*lowered.inputs, *results)} | code.constants.keys())
@@ -305,6 +310,18 @@ class Machine:
             for r, kept in lists.items():
                 kept.append(found[r])
         return times, [np.array(lists[r]) if r in lists else x for r, x in enumerate(found)]
+
+
+class FloatMachine(Machine):
+    """A program of floats by levels, for the native interpreter."""
+
+    def __init__(self, levels: Levels) -> None:
+        self._load(LoweredLevels(levels))
+
+    def run(self, *data: Data) -> list[Data]:
+        """Return the results for the values of the inputs and of the variables from outside."""
+        (found,) = super().run(np.array(data))
+        return found.tolist()  # type: ignore[no-any-return]
 
 
 def _checked_rows(rows: Array, count: int) -> Array:
