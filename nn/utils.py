@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import numpy as np
 
+import autograd
 from autograd.extend import raw_data
 from nn.typing import Array, Data, Leaf, Operand, Parameters
 
 from .validation import checked_range
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "per_example_gradients",
+    "vector_to_parameters",
+]  # fmt: skip
 
 
 def listed(parameters: Parameters) -> list[Leaf]:
@@ -257,3 +261,57 @@ def vector_to_parameters(vec: Operand, parameters: Parameters) -> None:
             parameter.data = np.array(piece.reshape(data.shape), dtype=data.dtype)
         else:
             parameter.data = float(piece[0])
+
+
+def per_example_gradients(
+    model: Callable[[Operand], Operand], loss: Callable[[Operand, Operand], Operand], x: Array, y: Array,
+    parameters: Parameters | None = None,
+) -> list[Array]:  # fmt: skip
+    """Return the gradient of the loss of each example by itself, for clipping each one or for their variance.
+
+    The step of one example is compiled and repeated, so the gradients are exact for every layer.  The gradients in
+    ``.grad`` are unchanged.
+
+    Parameters
+    ----------
+    model : Module
+        In evaluation mode if a layer combines examples, such as batch normalization.
+    loss : callable
+        Takes output and target of a batch of one example.
+    x, y : array
+        Inputs and targets, one example for each index of the first axis.
+    parameters : iterable of parameters, optional
+        Those of the model that require a gradient by default.
+
+    Returns
+    -------
+    list of ndarray
+        For each parameter an array of shape ``(len(x), *parameter.shape)``.
+
+    Examples
+    --------
+    >>> import nn
+    >>> model = nn.Linear(1, 1)
+    >>> model.weight.data, model.bias.data = np.array([[2.0]]), np.array([0.0])
+    >>> x, y = np.array([[1.0], [3.0]]), np.array([[0.0], [0.0]])
+    >>> weight, bias = nn.utils.per_example_gradients(model, nn.MSELoss(), x, y)
+    >>> weight.ravel(), bias.ravel()
+    (array([ 4., 36.]), array([ 4., 12.]))
+    """
+    if parameters is None:
+        parameters = [p for p in cast(Any, model).parameters() if p.requires_grad]
+    chosen = listed(parameters)
+    step = autograd.compile(lambda x, y: loss(model(x), y))
+    kept = [p.grad for p in chosen]
+    found = [np.zeros((len(x), *np.shape(p.data)), np.asarray(p.data).dtype) for p in chosen]
+    try:
+        for i in range(len(x)):
+            for p in chosen:
+                p.grad = None if isinstance(p.data, np.ndarray) else 0.0
+            step(x[i : i + 1], y[i : i + 1])
+            for rows, p in zip(found, chosen, strict=True):
+                rows[i] = 0.0 if p.grad is None else raw_data(p.grad)
+    finally:
+        for p, grad in zip(chosen, kept, strict=True):
+            p.grad = grad
+    return found

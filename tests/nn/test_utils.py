@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nn
 from autograd import Tensor, Value
 from nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm, parameters_to_vector, vector_to_parameters
 
@@ -195,3 +196,21 @@ def test_vector_of_another_length_raises_and_changes_nothing(vector):
         vector_to_parameters(vector, [w, b])
     assert b.data == 1.0
     np.testing.assert_array_equal(w.data, np.ones((2, 2)))
+
+
+def test_per_example_gradients_average_to_the_gradient_of_the_batch():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 3)), rng.integers(0, 2, 6)
+    model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 2))
+    loss = nn.CrossEntropyLoss()
+    loss(model(x), y).backward()
+    expected = [p.grad.copy() for p in model.parameters()]
+    found = nn.utils.per_example_gradients(model, loss, x, y)
+    for rows, p, g in zip(found, model.parameters(), expected, strict=True):
+        assert rows.shape == (6, *p.shape)
+        np.testing.assert_allclose(rows.mean(0), g, rtol=1e-12, atol=1e-15)
+        np.testing.assert_array_equal(p.grad, g)
+    model.zero_grad()
+    loss(model(x[4:5]), y[4:5]).backward()
+    for rows, p in zip(found, model.parameters(), strict=True):
+        np.testing.assert_allclose(rows[4], p.grad, rtol=1e-12, atol=1e-15)
