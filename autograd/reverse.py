@@ -111,6 +111,7 @@ def share_of(node: Node, rule: Any, g: Cotangent, y: Data, inputs: Operands, lik
 def _after_hooks(node: Node, g: Cotangent) -> Cotangent:
     """Return the cotangent that the hooks of a node pass on."""
     mode = current_mode()
+    g = g.copy() if type(g) is np.ndarray else g  # other nodes may have received the same array
     for hook in node.notes.hooks:
         changed = mode.call_hook(hook, g) if isinstance(mode, Watch) else hook(g)
         if changed is not None:

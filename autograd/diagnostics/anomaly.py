@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
@@ -79,25 +81,48 @@ def detect_anomaly() -> Iterator[None]:
       computed at ...
       cure: log(0) is -inf: ...
     """
-    found = np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered
+    detector = _Detector(bool(settled_mode()), {}, (np.geterr(), _held.get()))
+    _held.set(detector.held)
+    np.seterr(all="ignore")  # np.errstate can only be left in the context where it was entered
     try:
-        with watching(_Detector(bool(settled_mode()), {})):
+        with watching(detector):
             yield
     finally:
-        np.seterr(**found)
+        detector.restore()
+
+
+# NumPy's settings around the block of this context, and the same around that block.
+_held: ContextVar[Any] = ContextVar("held", default=None)
 
 
 class _Detector(Watch):
     """Checks every result and every contribution to a gradient, and stores the line of every node."""
 
-    def __init__(self, recording: bool, lines: dict[int, tuple[weakref.ref[Node], Line | None]]) -> None:
+    def __init__(self, recording: bool, lines: dict[int, tuple[weakref.ref[Node], Line | None]], held: Any) -> None:
         self.grad_enabled = recording
         self.lines = lines
+        self.held = held
 
     def with_grad(self, recording: bool) -> _Detector:
-        return _Detector(recording, self.lines)
+        return _Detector(recording, self.lines, self.held)
+
+    def restore(self) -> None:
+        """Restore NumPy's settings, if they are those of the current context."""
+        if _held.get() is self.held:
+            settings, around = self.held
+            np.seterr(**settings)
+            _held.set(around)
+
+    def is_over(self) -> bool:
+        """Return whether the block was left in another thread or task, and restore what that could not."""
+        if settled_mode() is self:
+            return False
+        self.restore()
+        return True
 
     def on_record(self, op: Primitive, args: Operands, raw: tuple[Data, ...], node: Node) -> None:
+        if self.is_over():
+            return
         line = user_line()
         bad = _first_bad(node._data)
         if bad is not None:
@@ -106,13 +131,14 @@ class _Detector(Watch):
         lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
 
     def on_error(self, op: Primitive, args: Operands, raw: tuple[Data, ...], error: Exception) -> None:
-        if isinstance(error, (ValueError, ArithmeticError)) and all(type(a) in (float, int, bool) for a in raw):
+        is_of_floats = all(type(a) in (float, int, bool) for a in raw)
+        if is_of_floats and isinstance(error, (ValueError, ArithmeticError)) and not self.is_over():
             raise AnomalyError(_message(f"{op.name} failed ({error})", op, args, raw, (), user_line())) from error
 
     def on_pull(self, node: Node, arg: Node, g: Cotangent, share: Cotangent) -> None:
         data, cotangent = raw_data(share), raw_data(g)
         bad = _first_bad(data)
-        if bad is None:
+        if bad is None or self.is_over():
             return
         place = next(i for i, a in enumerate(node.args) if a is arg)
         assert node.op is not None

@@ -14,8 +14,8 @@ from autograd.typing import Axis, Operand, Shape
 from .comparing import equal, isnan, logical_or, sign
 from .elementwise import absolute, log, power
 from .indexing import diagonal, getitem
-from .reducing import expanded, max, or_one, root_of_squares, sum
-from .selecting import where
+from .reducing import expanded, max, root_of_squares, sum
+from .selecting import or_one, where
 from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
 __all__ = ["cholesky", "det", "inv", "matmul", "norm", "slogdet", "solve", "trace"]

@@ -85,6 +85,8 @@ class ElementwiseMethods(Node):
     def __rfloordiv__(self, other: Operand) -> Operand:
         return remainders.floor_divide(other, self)
 
+    __round__: Operation = comparing.round
+
     def __divmod__(self, other: Operand) -> tuple[Operand, Operand]:
         return self // other, self % other
 

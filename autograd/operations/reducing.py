@@ -14,7 +14,7 @@ from autograd.typing import Axis, Operand, Operation
 from .broadcasting import broadcast_to
 from .comparing import equal, isnan, logical_or
 from .elementwise import exp, sqrt
-from .selecting import maximum, minimum, where
+from .selecting import maximum, minimum, or_one, where
 from .shaping import axes_of, reshape, shape_tuple
 
 __all__ = [
@@ -112,11 +112,6 @@ def _std(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0)
     if type(x) is float:
         return 0.0 / _freedom(x, axis, ddof)
     return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(_freedom(x, axis, ddof))
-
-
-def or_one(y: Operand) -> Operand:
-    """Replace 0 by 1, for division."""
-    return where(equal(y, 0), 1.0, y)
 
 
 def root_of_squares(x: Operand, axis: Axis, keepdims: bool) -> Operand:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 
 from autograd.graph import Node
+from autograd.messages import GradientWarning
+from autograd.recording import raw_data
 from autograd.rules import elementwise, linear, xp
 from autograd.typing import Operand
 
-from .comparing import greater, greater_equal, less, less_equal, logical_and, logical_or
+from .comparing import equal, greater, greater_equal, less, less_equal, logical_and, logical_or
 
 __all__ = ["clip", "maximum", "minimum", "where"]
 
@@ -69,6 +72,24 @@ def where(mask: Operand, x: Operand, y: Operand) -> Operand:
     array([0.  , 0.25])
     """
     return xp(mask, x, y).where(mask, x, y)
+
+
+def _slope_of_or_one(z: Operand, y: Operand) -> Operand:
+    is_zero = equal(y, 0)
+    if np.any(raw_data(is_zero)):
+        warnings.warn(
+            "the second derivative of a norm, standard deviation, hypot or atan2 is nan where it is 0: write "
+            "sum(x * x) for the square of a norm, or sqrt(sum(x * x) + eps) for a norm",
+            GradientWarning,
+            stacklevel=2,
+        )
+    return where(is_zero, math.nan, 1.0)
+
+
+@elementwise(_slope_of_or_one, scalar="where(y == 0.0, 1.0, y)")
+def or_one(y: Operand) -> Operand:
+    """Replace 0 by 1: the divisor of a first derivative that is 0 where `y` is 0, and has no derivative itself."""
+    return xp(y).where(y == 0, 1.0, y)
 
 
 @elementwise(

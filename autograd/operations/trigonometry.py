@@ -10,9 +10,8 @@ from autograd.operands import SCALAR, as_real
 from autograd.rules import elementwise, xp
 from autograd.typing import Operand
 
-from .comparing import equal
 from .elementwise import exp, sqrt
-from .selecting import where
+from .selecting import or_one, where
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "hypot", "sin", "sinh", "tan",
@@ -82,14 +81,9 @@ def atan(x: Operand) -> Operand:
     return xp(x).arctan(x)
 
 
-def _or_one(r: Operand) -> Operand:
-    """Replace a radius of 0, whose numerators are 0 as well, by 1."""
-    return where(equal(r, 0), 1.0, r)
-
-
 @elementwise(
-    lambda z, x, y: x / _or_one(z),
-    lambda z, x, y: y / _or_one(z),
+    lambda z, x, y: x / or_one(z),
+    lambda z, x, y: y / or_one(z),
     scalar="math.hypot(x, y)", composition=lambda x, y: sqrt(x * x + y * y),
 )  # fmt: skip
 def hypot(x: Operand, y: Operand) -> Operand:
@@ -106,8 +100,8 @@ def _angle(y: Operand, x: Operand) -> Operand:
 
 
 @elementwise(
-    lambda z, y, x: x / _or_one(hypot(x, y)) / _or_one(hypot(x, y)),
-    lambda z, y, x: -y / _or_one(hypot(x, y)) / _or_one(hypot(x, y)),
+    lambda z, y, x: x / or_one(hypot(x, y)) / or_one(hypot(x, y)),
+    lambda z, y, x: -y / or_one(hypot(x, y)) / or_one(hypot(x, y)),
     scalar="math.atan2(y, x)", composition=_angle,
 )  # fmt: skip
 def atan2(y: Operand, x: Operand) -> Operand:

@@ -197,7 +197,10 @@ class Recording(Watch):
         changes: list[bool] = []  # whether the hook returned a gradient when it was recorded
 
         def call(value: Data) -> Data | None:
-            changed = hook(value.copy() if type(value) is np.ndarray else value)
+            given = value.copy() if type(value) is np.ndarray else value
+            changed = hook(given)
+            if changed is None and not np.array_equal(given, value, equal_nan=True):  # what it wrote counts, too
+                changed = given
             if not changes:
                 changes.append(changed is not None)
             if changes[0] != (changed is not None):

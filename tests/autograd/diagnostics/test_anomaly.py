@@ -1,5 +1,7 @@
 """`detect_anomaly`: the error has the operation, operands, line and remedy."""
 
+import asyncio
+import contextvars
 import inspect
 import math
 import threading
@@ -195,3 +197,39 @@ def test_detect_anomaly_reports_the_operation():
         with raises(FloatingPointError, "backward pass of sqrt", r"test_anomaly\.py:\d+"):
             loss.backward()
     assert x.grad is None
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_block_left_elsewhere_ends_where_it_began():
+    """In another thread, or in the task that closes an abandoned asynchronous generator."""
+    x = Tensor([0.0], requires_grad=True)
+    before = np.geterr()
+
+    def in_another_thread():
+        block = detect_anomaly()
+        block.__enter__()
+        thread = threading.Thread(target=block.__exit__, args=(None, None, None))
+        thread.start()
+        thread.join()
+        return ag.log(x).tolist(), np.geterr()
+
+    async def generator():
+        with detect_anomaly():
+            yield
+
+    async def abandoned():
+        items = generator()
+        await items.__anext__()
+        await asyncio.create_task(items.aclose())
+        return ag.log(x).tolist(), np.geterr()
+
+    assert contextvars.copy_context().run(in_another_thread) == ([-np.inf], before)
+    assert asyncio.run(abandoned()) == ([-np.inf], before)
+    assert np.geterr() == before
+
+
+def test_blocks_nest_and_restore_the_settings_of_numpy():
+    before = np.geterr()
+    with detect_anomaly(), detect_anomaly():
+        assert np.geterr()["divide"] == "ignore"
+    assert np.geterr() == before

@@ -92,3 +92,48 @@ def test_extremes_of_values_are_selected_in_each_replay(reduce):
         expected = reduce(values * 1.0)
         expected.backward()
         np.testing.assert_allclose([found, *grads], [float(expected), *[v.grad for v in values.flat]], rtol=1e-12)
+
+
+def written_in_place(g):
+    g *= 10.0
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_what_a_hook_writes_changes_the_gradient_of_its_node_only(is_compiled):
+    a, b = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    kept = []
+
+    def loss(x):
+        z = a * x + b
+        z.register_hook(written_in_place)
+        z.register_hook(kept.append)
+        return (z + b).sum()
+
+    b.register_hook(kept.append)
+    compiled = ag.compile(loss)
+    for k in (1.0, 2.0, 3.0):
+        a.grad = b.grad = None
+        x = np.array([k, 2.0 * k])
+        if is_compiled:
+            compiled(x)
+        else:
+            loss(Tensor(x)).backward()
+        assert (a.grad.tolist(), b.grad.tolist()) == ([10.0 * k, 20.0 * k], [11.0, 11.0])
+        assert [g.tolist() for g in kept[-2:]] == [[10.0, 10.0], [11.0, 11.0]]
+        for g in kept:
+            g[:] = 77.0
+        assert b.grad.tolist() == [11.0, 11.0]
+
+
+def test_hook_that_begins_to_write_is_followed():
+    w, factor = Tensor([1.0, 2.0], requires_grad=True), [1.0]
+
+    def scale(g):
+        g *= factor[0]
+
+    w.register_hook(scale)
+    step = ag.compile(lambda x: (x * w).sum())
+    for factor[0] in (1.0, 3.0, 1.0, 5.0):
+        w.grad = None
+        step(np.ones(2))
+        assert w.grad.tolist() == [factor[0]] * 2
