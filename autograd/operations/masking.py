@@ -32,6 +32,8 @@ def share_below_mask(node: Node, rule: Rule, g: Cotangent, y: Operand, inputs: O
     if isinstance(op, Recomputed):
         return op.pull(rule, g, y, inputs, {"masked": True})
     share = fitted(op.pull(rule, g, y, inputs, node.params), like)
+    if op is where.primitive:  # type: ignore[attr-defined]  (whose rules keep the mask themselves)
+        return share
     if not np.ndim(node._data):
         return where(not_equal(g, 0.0), share, 0.0)
     return share if guard(_is_finite, share) else _share_of_taken(node, rule, g, y, inputs, like)
