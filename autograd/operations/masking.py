@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd.graph import Node
 from autograd.recording import guard
-from autograd.rules import Elementwise, Pullback
+from autograd.rules import PRIMITIVES, Elementwise, Pullback
 from autograd.typing import Cotangent, Data, Operand, Operands, Rule
 
 from .broadcasting import fitted, product_if_taken
@@ -32,7 +32,7 @@ def share_below_mask(node: Node, rule: Rule, g: Cotangent, y: Operand, inputs: O
     if isinstance(op, Recomputed):
         return op.pull(rule, g, y, inputs, {"masked": True})
     share = fitted(op.pull(rule, g, y, inputs, node.params), like)
-    if op is where.primitive:  # type: ignore[attr-defined]  (whose rules keep the mask themselves)
+    if op is PRIMITIVES["where"]:  # its rules keep the mask themselves
         return share
     if not np.ndim(node._data):
         return where(not_equal(g, 0.0), share, 0.0)
