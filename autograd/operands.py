@@ -38,6 +38,8 @@ def operand(a: Operand, op: Primitive) -> Data:
         return operand(_array_of(a, op), op)
     elif isinstance(a, np.ndarray):
         return operand(np.asarray(a), op)
+    elif isinstance(a, int):  # such as `Tensor.size`
+        return int(a)
     elif getattr(kind, "records_loops", False):  # a ShapedArray
         return a
     shown = (

@@ -63,7 +63,7 @@ class Callback(Primitive):
 
 
 class Guard(Callback):
-    """A function without side effects, which raises unless data are like those that were recorded."""
+    """A function of the library, which raises unless data are like those that were recorded."""
 
     __slots__ = ()
 
@@ -140,7 +140,8 @@ class Recording(Watch):
                 raise NotReplayable(f"{function.__name__} returned {answers[0]!r:.60} when the call was recorded")
 
         guarded.__name__ = getattr(function, "__name__", "guard")
-        self.callback(guarded, args, Guard)
+        is_ours = str(getattr(function, "__module__", "")).partition(".")[0] in ("autograd", "nn")
+        self.callback(guarded, args, Guard if is_ours else Callback)
         node = self.effects[-1]
         below = topological_order(*[arg for arg in node.args if isinstance(arg, Node)])
         if not any(isinstance(other.op, Callback) for other in below):

@@ -89,11 +89,14 @@ class LoweredProgram(Lowered):
         """Return the result of a step: an array whose instructions are appended, or a constant."""
         spec, before = program.specs[step.result], len(self.code.instructions)
         values = tuple([self.values[x] for x in step.operands])
+        specs = [spec, *[program.specs[x] for x in step.operands]]
         for assumed in (True, False) if isinstance(step.op, Guard) else (None,):
             self.code.assumed = assumed
             try:
                 if isinstance(step.op, Callback) and assumed is None:
-                    break
+                    break  # has side effects
+                if any(x is not None and x.dtype is not None and x.dtype.char in "eg" for x in specs):
+                    break  # float16, which operations widen
                 with np.errstate(all="ignore"):
                     found = step.op.forward(*values, **step.params)
                 if spec is None:

@@ -7,7 +7,7 @@ states that stay inside: the counterpart of ``jax.lax.scan``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from sys import getrefcount
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels
-from autograd.tape.memory import HELD_ONCE, aligned
+from autograd.tape.memory import HELD_ONCE, OutputPool, aligned
 from autograd.tape.program import Program
 from autograd.typing import Array, Data
 
@@ -75,6 +75,10 @@ class Machine:
 
     def __init__(self, program: Program) -> None:
         self._load(LoweredProgram(program))
+        for i, r in enumerate(self._results[program.outputs :], program.outputs):
+            if r.place >= 0 and (not self._pooled or r.view.dtype == self._results[self._pooled[0]].view.dtype):
+                self._pooled.append(i)
+        self._pool = OutputPool([self._results[i].view for i in self._pooled]) if self._pooled else list
 
     def _load(self, lowered: Lowered) -> None:
         """Allocate memory and write the tables of instructions."""
@@ -92,7 +96,8 @@ class Machine:
         self._places, self._own, self._tables = places, places.tolist(), [scratch]
         self._state = places.ctypes.data, scratch.ctypes.data
         seen = {x.buffer for call in self.calls for x in (*call.values, call.result) if isinstance(x, ShapedArray)}
-        by_address = [x.memory.nbytes >= LARGE and x.buffer not in seen for x in lowered.inputs]
+        copied = seen | code.constants.keys()
+        by_address = [x.memory.nbytes >= LARGE and x.buffer not in copied for x in lowered.inputs]
         self._inputs = [
             Input(self._view(x), x.buffer if direct else -1)
             for x, direct in zip(lowered.inputs, by_address, strict=True)
@@ -100,6 +105,8 @@ class Machine:
         self._results = [self._result(x, seen) for x in lowered.results]
         self._segments = self._segmented(lowered.order)
         self._interpret: Any = interpret
+        self._pooled: list[int] = []  # gradients, which are written into one common array
+        self._pool: Callable[[], list[Array]] = list
         self._gathering: dict[tuple[int, ...], tuple[int, int]] = {}
 
     def _view(self, x: ShapedArray) -> Array:
@@ -146,7 +153,11 @@ class Machine:
 
         Raises `NotReplayable` where an operation on floats would raise an error, or an index is out of range.
         """
-        fresh = [r.renewed() if r.place >= 0 and r.view.nbytes >= LARGE else None for r in self._results]
+        pooled = dict(zip(self._pooled, self._pool(), strict=True))
+        fresh = [
+            pooled[i] if i in pooled else r.renewed() if r.place >= 0 and r.view.nbytes >= LARGE else None
+            for i, r in enumerate(self._results)
+        ]
         self._run(data, fresh)
         return [r.read() if new is None else new for new, r in zip(fresh, self._results, strict=True)]
 
