@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,9 +29,11 @@ RESULTS = readme.load()
 
 @pytest.fixture(scope="module")
 def running():
-    """A process for each variant of ours, and for NumPy by hand."""
+    """A process for each variant of ours, and for NumPy by hand; machine code takes too long to compile."""
     reasons = {}
+    os.environ["CHAINRULE_NUMBA"] = "0"
     with harness.workers(OURS, dict.fromkeys((c.engine for c in OURS), sys.executable), None, reasons) as processes:
+        del os.environ["CHAINRULE_NUMBA"]
         assert not reasons
         yield processes
 
@@ -56,7 +59,7 @@ def test_every_engine_is_timed_for_a_few_steps(running, key):
     assert [math.isfinite(row["wall"]) for row in samples[key]] == [True, True]
     assert harness.summary(samples)[key]["least"] > 0
     assert harness.ratio(samples, key, key)["median"] == 1
-    assert "Adam" in running[key].ask("parts", steps=1) or name == "chain"
+    assert any("Adam" in part for part in running[key].ask("parts", steps=1)) or name == "chain"
 
 
 def test_a_run_on_one_batch_never_fits_it(running):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-FUSED, JAX = ("torch:fused",), ("jax:jit", "jax:synchronous")
+FUSED, JAX, SCAN = ("torch:fused",), ("jax:jit", "jax:synchronous"), ("jax:scan",)
 # workload, ours, the faster of these, at most so many times their time
 GOALS = (
     ("tiny", "chainrule:eager", FUSED, 0.4),
@@ -15,6 +15,12 @@ GOALS = (
     ("small", "chainrule:replay", JAX, 0.75),
     ("large", "chainrule:eager", FUSED, 1.3),
     ("large", "chainrule:replay", FUSED + JAX, 1.05),
+    ("tiny", "chainrule:step", JAX, 0.2),
+    ("tiny", "chainrule:many", SCAN, 0.6),
+    ("small", "chainrule:step", JAX, 0.45),
+    ("small", "chainrule:many", SCAN, 0.6),
+    ("large", "chainrule:step", FUSED + JAX, 1.0),
+    ("large", "chainrule:many", SCAN, 1.05),
     ("moons", "chainrule:eager", ("micrograd",), 0.2),
     ("moons-gradient", "chainrule:replay", ("casadi",), 1.0),
     ("moons", "chainrule:replay without numba", ("micrograd",), 1 / 30),

@@ -51,6 +51,8 @@ CONTENDERS = (
     Contender("chainrule", "eager, no collector", "chainrule, eager, collector off", (*SCALAR, "gpt", "long chain")),
     Contender("chainrule", "replay", "chainrule, replay", (*ALL, "gradient")),
     Contender("chainrule", "replay without numba", "chainrule, replay without numba", (*SCALAR, "gradient")),
+    Contender("chainrule", "step", "chainrule, native step"),
+    Contender("chainrule", "many", "chainrule, 20 native steps in one call"),
     Contender("micrograd", "", "micrograd", SCALAR),
     Contender("micrograd", "no collector", "micrograd, collector off", ("moons",)),
     Contender("microgpt", "", "minimal scalar class", ("gpt",)),
@@ -63,6 +65,7 @@ CONTENDERS = (
     Contender("torch", "fused", "PyTorch, fused Adam", ("network", "chain")),
     Contender("jax", "jit", "JAX jit + optax"),
     Contender("jax", "synchronous", "JAX jit + optax, synchronous"),
+    Contender("jax", "scan", "JAX lax.scan over 20 steps"),
 )
 BY_KEY = {contender.key: contender for contender in CONTENDERS}
 

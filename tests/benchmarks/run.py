@@ -16,7 +16,7 @@ from .peers import BY_KEY, CONTENDERS, Contender, pythons
 from .workloads import WORKLOADS
 
 BASES = ("numpy_plain", "numpy_optimised", "chainrule:eager", "chainrule:replay")
-JUDGED = (*BASES, "chainrule:replay without numba")  # goals are set for these
+JUDGED = (*BASES, "chainrule:replay without numba", "chainrule:step", "chainrule:many")  # goals are set for these
 
 
 LONG_CHAIN = 200_000  # nodes, beyond which some peers take minutes

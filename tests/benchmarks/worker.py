@@ -54,16 +54,19 @@ class Worker:
         Chunks that had to wait for the processor do not count, if enough others are left.  The garbage collector
         is Python's own business while it is on: an engine that makes cycles pays for them in its own time.
         """
-        step, rows = self.training.step, []
+        at_once = getattr(self.training, "at_once", 1)
+        step, rows = self.training.step if at_once == 1 else self.training.steps, []
         if not gc.isenabled():
             gc.collect()
         for _ in range(warm):
             step()
         for _ in range(chunks):
             cpu, wall = time.process_time(), time.perf_counter()
-            for _ in range(steps):
+            calls = max(1, steps // at_once)
+            for _ in range(calls):
                 step()
-            rows.append(((time.perf_counter() - wall) / steps, (time.process_time() - cpu) / steps))
+            taken = calls * at_once
+            rows.append(((time.perf_counter() - wall) / taken, (time.process_time() - cpu) / taken))
         free = [row for row in rows if row[0] < WAITED * row[1]]
         kept = free if 3 * len(free) >= chunks else rows
         return {"wall": statistics.median(r[0] for r in kept), "cpu": statistics.median(r[1] for r in kept)}

@@ -1,7 +1,8 @@
-"""This project: `eager`, and `replay` of a step that `autograd.compile` recorded."""
+"""This project: `eager`, `replay` of the gradients, and native machine code for whole steps, `step` and `many`."""
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version as version_of
 from pathlib import Path
@@ -31,10 +32,16 @@ def version() -> str:
     return f"NumPy {np.__version__}{numba}"
 
 
+AT_ONCE = 20  # steps in one call of `many`
+
+
 class Network:
     """A perceptron with ReLU and the library's own loss and Adam."""
 
-    def __init__(self, workload: dict[str, Any], replay: bool) -> None:
+    def __init__(self, workload: dict[str, Any], variant: str) -> None:
+        replay = variant.startswith("replay")
+        # NumPy alone in `replay`, and the native machine from the first step in the others.
+        os.environ.setdefault("CHAINRULE_NUMBA", "0" if replay else "1")
         sizes, pieces = workload["sizes"], workload.get("checkpoint")
         self.x, self.y, numbers = network_data(workload)
         self.model = nn.MLP(sizes[0], sizes[1:], dtype=self.x.dtype, rng=0)
@@ -47,6 +54,9 @@ class Network:
         if pieces:
             self.x = autograd.Tensor(self.x)  # a checkpointed function takes nodes
         self.compiled = autograd.compile(self.compute) if replay else None
+        self.whole = autograd.compile(self.compute, optimizer=self.optimizer) if variant in ("step", "many") else None
+        if variant == "many":
+            self.at_once, self.rows = AT_ONCE, np.tile(np.arange(len(self.x)), (AT_ONCE, 1))
 
     def compute(self, x: Any, y: Any) -> Any:
         """Return the loss."""
@@ -70,6 +80,8 @@ class Network:
 
     def step(self) -> float:
         """Return the loss before the update; written out, as a user would write it."""
+        if self.whole is not None:
+            return float(self.whole(self.x, self.y))
         self.optimizer.zero_grad()
         if self.compiled is not None:
             loss = self.compiled(self.x, self.y)
@@ -78,6 +90,10 @@ class Network:
             loss.backward()
         self.optimizer.step()
         return float(loss)
+
+    def steps(self) -> float:
+        """Return the last loss of many steps in one call."""
+        return float(self.whole.many(self.x, self.y, self.rows)[-1])
 
     def look(self) -> tuple[float, list[Any]]:
         """Return loss and gradients, nothing moved."""
@@ -93,6 +109,8 @@ class Network:
 
     def parts(self) -> list[tuple[str, Any]]:
         """Return what a step consists of."""
+        if self.whole is not None:
+            return [("loss, gradients and Adam", self.step)]
         middle = [("forward", self.forward), ("loss", self.loss), ("backward", self.backward)]
         if self.compiled is not None:
             middle = [("replay", self.replay)]
@@ -130,7 +148,7 @@ def build(workload: dict[str, Any], variant: str) -> Any:
     if variant.endswith("without numba"):
         sys.modules["numba"] = None  # type: ignore[assignment] # from here on it cannot be imported
     if workload["kind"] == "network":
-        return Network(workload, replay)
+        return Network(workload, variant)
     compiler = autograd.compile if replay else None
     if workload["kind"] == "chain":
         return Chain(workload, autograd.Value, compiler)
