@@ -1,6 +1,8 @@
 """Compare whole training steps, compiled into one program, with eager ones."""
 
 import copy
+import signal
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -343,6 +345,53 @@ def test_many_with_scheduler_changes_the_rate_of_every_step():
     np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-10)
     pair.check_states()
     assert schedules[0].get_last_lr() == schedules[1].get_last_lr()
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+@pytest.mark.parametrize("name", ["Adam", "NAdam", "RAdam", "ScheduleFreeAdamW"])
+def test_many_native_steps_equal_eager_ones(name, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    monkeypatch.setattr("optim.flat_params.BLOCK", 50)
+    for dtype in (np.float64, np.float32):
+        (x, y), pair = data(64, dtype), Pair(name, dtype)
+        schedules = [lr_scheduler.ExponentialLR(o, gamma=0.99) for o in pair.optimizers]
+        rows = np.random.default_rng(0).integers(0, 64, (40, 16))
+        expected = []
+        for chosen in rows:
+            expected.append(pair.eager(x[chosen], y[chosen]))
+            schedules[0].step()
+        parts = [pair.step.many(x, y, part, scheduler=schedules[1]) for part in (rows[:25], rows[25:])]
+        tolerance = 1e-10 if dtype is np.float64 else 1e-4
+        np.testing.assert_allclose(np.concatenate(parts), expected, rtol=0, atol=tolerance)
+        pair.check_states(tolerance / 100 if dtype is np.float64 else tolerance)
+        programs = [program for programs in pair.step._programs.values() for program in programs]
+        assert any(program.replay.machine() is not None for program in programs)
+
+
+def test_interrupt_in_many_takes_effect_after_a_whole_step():
+    (x, y), pair = data(), Pair("Adam")
+
+    class PressCtrlC:
+        steps = 0
+
+        def step(self):
+            self.steps += 1
+            if self.steps == 3:
+                signal.raise_signal(signal.SIGINT)
+
+        def state_dict(self):
+            return {"steps": self.steps}
+
+        def load_state_dict(self, state_dict):
+            self.steps = state_dict["steps"]
+
+    with pytest.raises(KeyboardInterrupt):
+        pair.step.many(x, y, np.tile(np.arange(32), (50, 1)), scheduler=PressCtrlC())
+    assert pair.optimizers[1].step_count >= 3
+    for _ in range(pair.optimizers[1].step_count):
+        pair.eager(x, y)
+    pair.check_states()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_many_with_dropout_and_batch_norm_equals_one_step_a_call():
