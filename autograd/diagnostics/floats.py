@@ -16,7 +16,7 @@ from .provenance import Line, format_line, user_line
 
 __all__ = ["Evaluation", "evaluation_of", "message_of_constants", "on_float"]
 
-# What a float is likely to be passed to; the other names are also those of operations.
+# Functions to which a float is likely to be passed; their names are also those of operations, except "float".
 FUNCTIONS = {"float": float} | {
     name: getattr(math, name)
     for name in (
@@ -28,7 +28,7 @@ LARGEST_ARRAY = 1000  # elements of a constant that is searched
 DIGITS = 8  # of a float that is not in a graph by chance
 MOST_SEARCHES = 3  # backward passes in which the floats of one line are searched
 
-_left: dict[Line, list[float]] = {}  # what `float` returned at each line since the last backward pass
+_left: dict[Line, list[float]] = {}  # the floats of each line since the last backward pass
 _searches: dict[Line, int] = {}
 
 

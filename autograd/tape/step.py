@@ -252,7 +252,7 @@ def compile(
     ------
     RecordingError
         While recording, if Python code reads data (``if loss < 1``, ``float(loss)``, ``loss.data``), draws from
-        `random` or `np.random`, or uses a Tensor that was computed outside.
+        `random` or `np.random`, or uses a node that was computed outside.
 
     Notes
     -----

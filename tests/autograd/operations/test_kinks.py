@@ -281,3 +281,15 @@ def test_second_derivative_of_a_length_at_0_is_nan_with_a_warning(f):
 def test_round_of_a_node_rounds_its_elements():
     assert round(Tensor([1.26, -0.5]), 1).tolist() == [1.3, -0.5]
     assert round(Value(1.26)).data == 1.0
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_negative_power_of_0_has_the_gradients_of_its_limit():
+    x, y = Tensor([0.0, 0.0, 2.0], requires_grad=True), Tensor([-1.0, -0.5, -1.0], requires_grad=True)
+    z = x**y
+    z.sum().backward()
+    assert z.tolist() == [INF, INF, 0.5]
+    assert x.grad.tolist() == [-INF, -INF, -0.25]
+    assert y.grad.tolist() == [-INF, -INF, 0.5 * math.log(2.0)]
+    with pytest.raises(ValueError, match=r"power\(0\.0, -1\.0\)"):
+        Value(0.0) ** Value(-1.0)
