@@ -213,7 +213,7 @@ class _Call:
                 check_root(loss)
                 try:
                     gradients = gradients_of(loss)
-                except (ValueError, ArithmeticError) as error:  # a derivative is infinite, which is not an error for floats
+                except (ValueError, ArithmeticError) as error:  # an infinite derivative, which eager floats may have
                     raise NotReplayable(str(error)) from error
         recording.refuse_draws()
         recording.refuse_outside(*outputs, *recording.effects)
