@@ -75,14 +75,19 @@ ARGUED = {
         "if not fresh or id(g) in given: -> id(g) not in given": COPIES,
     },
     "backward.py": {
-        "if type(start) is float and not create_graph:"
+        'if hasattr(os, "register_at_fork"):  # not on Windows'
+        " -> if True: os.register_at_fork(after_in_child=storing._at_fork_reinit)": "it exists where the tests run",
+        "if type(start) is float and not create_graph and with_watch(None) is None:"
         " -> if False: with storing: if fast_floats.backward(root, start): return": GENERAL,
-        "if type(start) is float and not create_graph: -> type(start) is not float": GENERAL,
-        "if type(start) is float and not create_graph: -> not create_graph": "the fast way refuses other gradients",
+        "if type(start) is float and not create_graph and with_watch(None) is None:"
+        " -> type(start) is not float": GENERAL,
+        "if type(start) is float and not create_graph and with_watch(None) is None:"
+        " -> not create_graph and with_watch(None) is None": "the fast way refuses other gradients",
         "if fast_floats.backward(root, start): -> if False: return": GENERAL,
         "for root, seed in zip(roots, seeds, strict=True): -> False": LENGTHS,
         "for i, (target, g) in enumerate(zip(targets, found, strict=True)): -> False": LENGTHS,
-        "if recorded and not create_graph: -> not create_graph": "callback returns the gradient outside of a recording",
+        "found = [callback(lambda data: data, g) if isinstance(g, Node) else g for g in found]"
+        " -> callback(lambda data: data, g) if True else g": "callback returns other gradients unchanged",
     },
     "graph.py": {
         "mode = current_mode() or settled_mode() -> settled_mode()": "the first call is faster",

@@ -1034,3 +1034,40 @@ def test_interrupted_backward_leaves_the_gradients_unchanged(x, error, monkeypat
     assert [x.grad.tolist(), y.grad.tolist()] == [a.tolist() for a in before]
     loss.backward()
     np.testing.assert_allclose(x.grad, before[0] + 1 - np.tanh(x.data) ** 2)
+
+
+def test_a_watcher_is_notified_of_the_edges_of_graphs_of_floats_and_arrays():
+    class Edges(Watch):
+        def __init__(self):
+            self.seen = []
+
+        def on_pull(self, node, arg, g, share):
+            self.seen.append((node.op.name, arg.name, float(np.sum(g)), float(np.sum(share))))
+
+    for x in (Value(3.0, name="x"), Tensor(3.0, requires_grad=True, name="x")):
+        y = x * x
+        watch = Edges()
+        with watching(watch):
+            y.backward()
+        assert watch.seen == [("multiply", "x", 1.0, 3.0)] * 2
+        assert x.grad == 6.0
+
+
+def test_gradients_inside_a_compiled_function_are_constants_of_its_backward_pass():
+    def product(x, unused):
+        g, none = gradients(x**3, [x, unused], allow_unused=True)
+        assert none is None
+        return g * x
+
+    step = ag.compile(product)
+    for value in (2.0, 3.0, 4.0):
+        eager, replayed = Value(value), Value(value)
+        product(eager, Value(0.0)).backward()
+        assert step(replayed, Value(0.0)).data == 3.0 * value**3
+        assert replayed.grad == eager.grad == 3.0 * value**2
+
+
+def test_gradients_of_a_root_without_a_variable_raise():
+    x, constant = Value(2.0), Value(3.0, requires_grad=False)
+    with raises(RuntimeError, "no requires_grad input"):
+        gradients([x * 2.0, constant * 2.0], x, allow_unused=True)
