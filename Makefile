@@ -7,6 +7,7 @@
 #   make types       check that the types of all public names are complete
 #   make docs        build the API reference, build/docs/html/index.html, and check its links
 #   make mutants     change the core line by line and check that a test notices each change (an hour)
+#   make programs    compare 20,000 random programs on the native machine with eager computation (minutes)
 #   make pictures    redraw the pictures of demos/README.md that have changed
 #   make benchmarks  time training steps beside hand-written NumPy and all installed peers
 #   make peers       install the peers, each into its own environment (large; needs a network)
@@ -38,7 +39,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Import the packages of this folder, independently of the user's environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test format lint types docs check mutants pictures benchmarks peers clean
+.PHONY: help demo test format lint types docs check mutants programs pictures benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -77,6 +78,9 @@ check: lint types docs
 
 mutants: $(VENV)/.test
 	@$(RUN) tests/mutants.py $(ARGS)
+
+programs: $(VENV)/.test
+	@$(RUN) tests/autograd/native_programs.py $(or $(ARGS),20000)
 
 pictures: $(VENV)/.test
 	@$(RUN) demos/pictures.py

@@ -90,7 +90,7 @@ class LoweredProgram(Lowered):
         spec, before = program.specs[step.result], len(self.code.instructions)
         values = tuple([self.values[x] for x in step.operands])
         specs = [spec, *[program.specs[x] for x in step.operands]]
-        for assumed in (True, False) if isinstance(step.op, Guard) else (None,):
+        for assumed in (False, True) if isinstance(step.op, Guard) else (None,):
             self.code.assumed = assumed
             try:
                 if isinstance(step.op, Callback) and assumed is None:

@@ -73,6 +73,9 @@ class Machine:
         The steps that NumPy computes, between instructions.
     """
 
+    _pooled: list[int]
+    _pool: Callable[[], list[Array]]
+
     def __init__(self, program: Program) -> None:
         self._load(LoweredProgram(program))
         for i, r in enumerate(self._results[program.outputs :], program.outputs):
@@ -105,8 +108,8 @@ class Machine:
         self._results = [self._result(x, seen) for x in lowered.results]
         self._segments = self._segmented(lowered.order)
         self._interpret: Any = interpret
-        self._pooled: list[int] = []  # gradients, which are written into one common array
-        self._pool: Callable[[], list[Array]] = list
+        self._pooled = []  # gradients, which are written into one common array
+        self._pool = list
         self._gathering: dict[tuple[int, ...], tuple[int, int]] = {}
 
     def _view(self, x: ShapedArray) -> Array:

@@ -23,6 +23,8 @@ from autograd.tape.signature import Arguments
 pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
 
 if find_spec("numba") is not None:
+    import native_programs
+
     from autograd.tape.native.machine import Machine
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, 1e-42, 1e30, -1.0]
@@ -103,6 +105,12 @@ def test_every_primitive_gives_the_results_of_numpy(case):
                 except (ValueError, ArithmeticError, IndexError):  # the engine repeats the error
                     continue
                 assert_close(machine.run(*data, *leaves), expected)
+
+
+def test_random_programs_give_the_results_of_eager():
+    for seed in range(100):
+        difference, _ = native_programs.check(seed)
+        assert difference <= 4, seed
 
 
 ARITHMETIC = ["add", "subtract", "multiply", "divide", "negative", "absolute", "sqrt", "square", "maximum", "less"]
@@ -193,6 +201,17 @@ def test_repeated_indices_accumulate():
     machine = Machine(program)
     assert not machine.calls
     assert_close(machine.run(np.ones(3), x, i), program.found)
+
+
+def test_a_guard_that_finds_nothing_is_checked_by_the_machine():
+    w = Tensor(np.ones((3, 1)), requires_grad=True)
+    x, y = np.ones((4, 3)), np.zeros((4, 1))
+    program = loss_program(lambda x, y: nn.functional.huber_loss(x @ w, y), x, y)
+    machine = Machine(program)
+    assert not machine.calls
+    assert_close(machine.run(x, y, w._data), program.found)
+    with pytest.raises(NotReplayable):
+        machine.run(x, np.full((4, 1), np.nan), w._data)
 
 
 def test_a_guard_of_the_targets_is_checked_by_the_machine():
