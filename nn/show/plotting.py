@@ -14,7 +14,7 @@ from nn.typing import Array, ArrayLike, Axes, Figure
 
 __all__ = [
     "BLUE", "GREY", "ORANGE", "confusion_figure", "drawable", "history_figure", "importance_figure",
-    "new_figure", "plain", "reliability_figure", "saved", "scatter_figure", "svg",
+    "literal", "new_figure", "plain", "reliability_figure", "saved", "scatter_figure", "svg",
 ]  # fmt: skip
 
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
@@ -54,6 +54,17 @@ def drawable(values: ArrayLike) -> Array:
     array = np.asarray(values, float)
     with np.errstate(invalid="ignore"):
         return np.where(np.abs(array) < 1e60, array, np.nan)
+
+
+def literal(text: str, length: int = 60) -> str:
+    r"""Return a text for a plot, shortened, in which dollar signs do not enclose mathematics.
+
+    Examples
+    --------
+    >>> print(literal("$5 or more$", 6))
+    \$5 or…
+    """
+    return (text if len(text) <= length else text[: length - 1] + "\u2026").replace("$", r"\$")
 
 
 def svg(figure: Figure) -> str:
@@ -122,10 +133,10 @@ def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> F
         if count:
             shade = "white" if count > counts.max() / 2 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=shade, fontsize=9)
-    short = [label if len(label) <= 14 else label[:13] + "\u2026" for label in labels]
+    short = [literal(label, 14) for label in labels]
     axes.set_xticks(range(n), short, rotation=40 if max(map(len, short), default=0) > 4 else 0, ha="center")
     axes.set_yticks(range(n), short)
-    axes.set(xlabel="predicted", ylabel="true", title=title)
+    axes.set(xlabel="predicted", ylabel="true", title=literal(title))
     figure.colorbar(image, shrink=0.8, label="rows")
     return figure
 
@@ -137,7 +148,7 @@ def scatter_figure(predicted: ArrayLike, true: ArrayLike, title: str = "", name:
     low, high = min(np.min(predicted), np.min(true)), max(np.max(predicted), np.max(true))
     axes.plot([low, high], [low, high], color=GREY, linewidth=1)
     axes.scatter(true, predicted, s=14, color=BLUE, alpha=0.7, edgecolor="none")
-    axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=title)
+    axes.set(xlabel=literal(f"true {name}"), ylabel=literal(f"predicted {name}"), title=literal(title))
     plain(axes)
     return figure
 
@@ -159,7 +170,7 @@ def importance_figure(drops: Mapping[str, tuple[float, float]], score: str, most
     shown = list(drops.items())[:most][::-1]
     figure = new_figure(6.4, 0.26 * len(shown) + 1)
     axes = figure.subplots()
-    names = [name if len(name) <= 28 else name[:27] + "\u2026" for name, _ in shown]
+    names = [literal(name, 28) for name, _ in shown]
     means, deviations = zip(*(drop for _, drop in shown), strict=True)
     axes.barh(range(len(shown)), means, xerr=deviations, color=BLUE, ecolor=GREY)
     axes.set_yticks(range(len(shown)), names)

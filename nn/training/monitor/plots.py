@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn.files import FilePath
-from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
+from nn.show.plotting import BLUE, GREY, ORANGE, drawable, literal, new_figure, plain, saved
 from nn.typing import Axes, Figure
 
 from .statistics import BINS, bin_edges
@@ -114,7 +114,7 @@ def lines_over_time(axes: Axes, monitor: Monitor, values_of: Callable[[Sample, i
     for k, i in enumerate(chosen):
         values = drawable([values_of(s, i) for s in monitor.samples])
         color = colormaps["plasma"](0.85 * k / max(len(chosen) - 1, 1))
-        label = monitor.names[i] if len(chosen) <= 8 or k in (0, len(chosen) - 1) else None
+        label = literal(monitor.names[i]) if len(chosen) <= 8 or k in (0, len(chosen) - 1) else None
         axes.plot(steps, np.where(values > 0, values, np.nan), color=color, linewidth=1.2, label=label)
     log_if_positive(axes, monitor.samples)
     axes.set_xlabel("step")
@@ -160,7 +160,7 @@ def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     note = f"{1 - last['alive'].mean():.0%} dead" if "alive" in last else ""
     note = f"{last['saturated']:.0%} saturated" if "saturated" in last else note
     kind = next(layer.kind for layer in monitor.layers.values() if layer.name == name)
-    axes.set_title(f"{name}: {kind}" + (f"\n{note}" if note else ""), fontsize=9)
+    axes.set_title(literal(f"{name}: {kind}") + (f"\n{note}" if note else ""), fontsize=9)
     axes.set_xlabel("step")
     axes.spines[:].set_color(GREY)
     if first:
