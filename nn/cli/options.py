@@ -135,10 +135,10 @@ def train_parser() -> argparse.ArgumentParser:
     return parser
 
 
-TRAIN = """Train on a CSV table with numbers, dates and words, with or without missing values.
+TRAIN = """Train on a CSV table of numeric columns, dates and words, with or without missing values.
 
 The target column determines the task: classification for words or a few integers, else regression.  Rows without a
-target, row numbers and identifiers are left out.  Missing numbers are replaced by the median of the training rows, up
+target, row numbers and identifiers are left out.  Missing values are replaced by the median of the training rows, up
 to ten different words become one 0/1 column each and more of them learned vectors, and dates become their parts.  One
 line per column says how it was understood; --columns prints these lines and ends."""
 

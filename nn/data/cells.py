@@ -23,7 +23,7 @@ from .notation import MISSING, date_format, number_parser
 
 __all__ = ["Cells", "Contents", "frame_cells", "read_cells"]
 
-Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or the numbers of a data frame
+Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or values of a data frame
 
 DELIMITERS = ",;\t| "
 DETECTION_LINES, DETECTION_CHARACTERS = 200, 100_000
@@ -172,7 +172,7 @@ def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
 
 
 def _dialect(text: str, delimiter: str | None) -> tuple[str, str]:
-    """Return the delimiter that makes rows of equal length, and of numbers where there are several; and the quote."""
+    """Return the delimiter that makes rows of equal length, with the most numeric cells, and the quote."""
     lines: list[str] = []
     stream, size = io.StringIO(text), 0
     while (
@@ -255,7 +255,7 @@ def _unique(header: list[str]) -> list[str]:
 
 
 def frame_cells(frame: Any) -> Cells:
-    """Return the columns of a data frame of pandas or polars: numbers as arrays, all else as text.
+    """Return the columns of a data frame of pandas or polars: numeric ones as arrays, all others as text.
 
     Examples
     --------

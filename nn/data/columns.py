@@ -1,4 +1,4 @@
-"""Decide how each column of a table is understood, and encode it as numbers.
+"""Decide how each column of a table is understood, and encode it as features.
 
 `infer_columns` determines the kind of each column from all rows, `Column.fit` its statistics from the training rows
 alone, and `encode` returns the features.  The command line and the estimators share these functions.
@@ -25,7 +25,7 @@ KINDS = ("number", "boolean", "date", "words", "left out")
 MAX_ONE_HOT = 10  # columns of more distinct words are embedded
 MAX_CLASSES = 20  # integers with more distinct values are quantities
 MIN_MISSING = 5  # missing values in the training rows that justify a column of their own
-MIN_VALUES = 10  # distinct numbers in a column in which at most MAX_ODD words stand for a missing value
+MIN_VALUES = 10  # distinct values of a numeric column in which at most MAX_ODD words stand for a missing one
 MAX_ODD = 2
 IDENTIFIER = re.compile(r"(.*[\W_])?(id|uuid|guid|index|idx|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|#")
 PARTS: dict[str, Callable[[Array], Array]] = {  # of a date, from its days since 1970-01-01
@@ -49,13 +49,13 @@ class Column:
         A number is one feature, a boolean is 0 or 1, a date becomes its varying `parts`, and words one feature of 0
         and 1 each, or beyond `MAX_ONE_HOT` of them the index of an embedding.
     notation : str
-        The decimal separator of numbers, or the format of dates.
+        The decimal separator, or the format of dates.
     note : str
         Why the column was left out, or which words were read as missing values.
     missing : int
         The number of missing values in the table.
     fill : float
-        The replacement of missing numbers and dates: the median.
+        The replacement of missing values: the median.
     flag : bool
         Whether a further feature is 1 where the value is missing.
     levels : list of str
@@ -86,7 +86,7 @@ class Column:
         """Return the cells as floats, with nan for those that are missing, infinite or of another kind."""
         try:
             if self.kind != "number" or self.notation != ".":
-                raise ValueError("only plain numbers are converted by NumPy")
+                raise ValueError("NumPy converts plain decimals only")
             values = np.array(cells, float)
         except ValueError:
             read, texts = self._reader(), _texts(cells)
@@ -143,8 +143,8 @@ class Column:
 
     def _missing(self, count: int, what: str = "missing") -> str:
         words = "a level of their own" if "" in self.levels and what == "missing" else "encoded as unknown"
-        numbers = f"replaced by the median{' and marked by a feature' if self.flag else ''}"
-        return f"{count} {what} value{'s' * (count > 1)} {words if self.kind == 'words' else numbers}"
+        median = f"replaced by the median{' and marked by a feature' if self.flag else ''}"
+        return f"{count} {what} value{'s' * (count > 1)} {words if self.kind == 'words' else median}"
 
     def __str__(self) -> str:
         details = [self.kind]
@@ -338,7 +338,7 @@ def encode_target(path: str, column: Column, cells: Contents, task: str = "auto"
     if task == "regression":
         if column.kind != "number":
             raise ValueError(
-                f"{path}: the target {name!r} is {found[0][:40]!r} in its first row, but regression needs numbers"
+                f"{path}: the target {name!r} is {found[0][:40]!r} in its first row; regression needs numeric values"
             )
         if np.ptp(values) == 0:
             raise ValueError(f"{path}: the target {name!r} is {found[0]} in every row, which leaves nothing to learn")

@@ -1,4 +1,4 @@
-"""Convert the text of one cell: numbers and dates in the notations of common tables, missing values, class labels."""
+"""Convert the text of one cell: values and dates in the notations of common tables, missing values, class labels."""
 
 from __future__ import annotations
 
