@@ -27,7 +27,8 @@ except ImportError:  # not on Windows
 __all__ = ["Recipe", "locked"]
 
 CHANGEABLE = ("epochs", "lr")  # of a resumed run; other options must be those of its start
-UNRELATED = ("command", "table", "resume", "quiet", "json", "columns", "no_compile")
+UNRELATED = ("command", "table", "delimiter", "encoding", "resume", "quiet", "json", "columns", "no_compile")
+DERIVED = ("batch_size", "l2", "schedule")  # by default from the rows or the optimizer, so compared last
 
 
 @contextlib.contextmanager
@@ -98,10 +99,10 @@ class Recipe(Callback):
         before, now = saved["callbacks"][0]["settings"], self.settings
         done = int(saved["progress"]["done"])
         remedy = "repeat its options, or start another run by --out"
-        for key in now:
-            if key not in (*CHANGEABLE, *UNRELATED) and before.get(key, now[key]) != now[key]:
-                option = f"--{key.replace('_', '-')}"
-                raise ValueError(f"the run of {path} was started with {option} {before[key]}, not {now[key]}; {remedy}")
+        for key in sorted(before | now, key=DERIVED.__contains__):
+            if key not in (*CHANGEABLE, *UNRELATED) and before.get(key) != now.get(key):
+                start = f"--{key.replace('_', '-')} {before[key]}" if key in before else f"no --{key.replace('_', '-')}"
+                raise ValueError(f"the run of {path} was started with {start}, not {now.get(key)}; {remedy}")
         if saved["callbacks"][0]["digest"] != self.digest:
             raise ValueError(f"the table has changed since the run of {path} was started; {remedy}")
         if now["epochs"] < done:

@@ -197,7 +197,8 @@ class Run:
         size, epochs = settings["batch_size"], settings["epochs"]
         patience = args.patience if args.patience is not None else 20 if args.epochs is None else epochs
         steps = -(-len(train) // size)
-        recipe = Recipe(settings, [self.X, self.y, *self.rows.values()], steps)
+        weights = [] if self.weight is None else [self.weight]
+        recipe = Recipe(settings, [self.X, self.y, *self.rows.values(), *weights], steps)
         file = args.out / f"checkpoint{suffix}.npz"
         if args.resume:
             recipe.compare(file, args.lr)

@@ -48,8 +48,8 @@ def test_resume_with_other_options_or_another_table_is_refused(capsys):
     assert said(capsys, *TRAIN, "--epochs", 2)[0] == 0
     for options, words in (
         (["--seed", 7], "--seed 0, not 7"), (["--test", 0.3], "--test 0.15, not 0.3"),
-        (["--hidden", "8"], "--hidden [4], not [8]"), (["--l2", 0.5], "--l2 0.001, not 0.5"),
-        (["--drop", "a"], "--drop [], not ['a']"), (["--schedule", "linear"], "--schedule cosine, not linear"),
+        (["--hidden", "8"], "--hidden [4], not [8]"), (["--l2", 0.5], "not 0.5"), (["--clip", 1], "no --clip, not 1.0"),
+        (["--drop", "a"], "--drop [], not ['a']"), (["--schedule", "linear"], "not linear"),
         (["--epochs", 1], "has 2 epochs already"),
     ):  # fmt: skip
         status, _, err = said(capsys, *TRAIN, "--epochs", 4, "--resume", *options)
