@@ -139,25 +139,35 @@ class StepProgram:
 
     def scalars(self) -> Sequence[float] | None:
         """Return the values of the scalars; None if the program is not valid for the present state."""
-        if not self.replay.holds() or not all(update.holds() for update in self.updates):
+        if not self.replay.holds():
             return None
+        given: list[float] = []
+        for update in self.updates:
+            if not update.holds():
+                return None
+            given += update.given_floats()
         for p, hooks in self._hooks:
             if not p._requires_grad or p.notes.hooks is not hooks:
                 return None
         for function, args, answer in self._guards:
             if function(*args) != answer:
                 return None
-        given = [x for update in self.updates for x in update.given_floats()]
-        given += [x for options in self._options for x in options.floats()]
+        for options in self._options:
+            given += options.floats()
         found = self._scalars.run(*given)
-        return found if list(map(bool, found[self._decided :])) == self._decisions else None
+        if self._decisions and list(map(bool, found[self._decided :])) != self._decisions:
+            return None
+        return found
 
     def __call__(self, inputs: Sequence[Data], scalars: Sequence[float]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""
-        given = [*inputs, *[a for update in self.updates for a in update.given()]]
-        given += [self.optimizer.param_groups[0][name] for name in self._shared]
-        targets = [update.targets() for update in self.updates]
-        into = [*self._beside, *itertools.chain.from_iterable(targets)]
+        given, into, targets = list(inputs), list(self._beside), []
+        for update in self.updates:
+            given += update.given()
+            targets.append(update.targets())
+            into += targets[-1]
+        if self._shared:
+            given += [self.optimizer.param_groups[0][name] for name in self._shared]
         outputs = self.replay.run_into(into, [*given, *scalars[: self._needed]])
         return self._finish(outputs, targets, scalars)
 

@@ -225,7 +225,8 @@ class Update:
 
     def given_floats(self) -> list[float]:
         """Return the number of the next step, and the floats of the state."""
-        return [self.flat.t + 1.0, *[part for part in self.flat.states[0] if isinstance(part, float)]]
+        counted = [self.flat.t + 1.0]
+        return [*counted, *[x for x in self.flat.states[0] if isinstance(x, float)]] if self._renewed else counted
 
     def carried(self) -> dict[int, int] | None:
         """Return which of `new_arrays` replaces which of `arrays` in the next step; None if the state grows."""
