@@ -81,7 +81,9 @@ if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .drawing.diff import draw_diff as draw_diff
     from .drawing.draw import draw as draw
     from .drawing.networks import neuron_diagram as neuron_diagram, pass_diagram as pass_diagram
+    from .drawing.offline import offline_page as offline_page
     from .drawing.player import play as play
+    from .drawing.player_program import page_graph as page_graph
     from .explaining.explanation import explain as explain
     from .explaining.formula import formula as formula
     from .explaining.steps import backward_steps as backward_steps
@@ -130,7 +132,8 @@ _LAZY = {
     "backward_steps": "explaining.steps", "compile": "tape.step", "draw": "drawing.draw",
     "draw_backward": "drawing.animation",
     "draw_diff": "drawing.diff", "explain": "explaining.explanation", "formula": "explaining.formula",
-    "neuron_diagram": "drawing.networks", "pass_diagram": "drawing.networks", "play": "drawing.player",
+    "neuron_diagram": "drawing.networks", "offline_page": "drawing.offline", "page_graph": "drawing.player_program",
+    "pass_diagram": "drawing.networks", "play": "drawing.player",
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from .validation import similar
 if TYPE_CHECKING:
     from . import exchange, training
     from .show.networks import draw_neurons, draw_passes
+    from .show.playground import play
     from .show.summary import summary
     from .training.estimators import MLPClassifier, MLPRegressor
     from .training.lr_finder import find_lr
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Handle", "LoadResult", "MLPClassifier", "MLPRegressor", "Module", "Monitor", "Parameter", "StateDictError",
     "checkpoint", "data", "draw_neurons", "draw_passes", "exchange", "find_lr", "functional", "get_rng_state", "init",
-    "manual_seed", "metrics", "scalar", "set_rng_state", "summary", "training", "utils",
+    "manual_seed", "metrics", "play", "scalar", "set_rng_state", "summary", "training", "utils",
 ]  # fmt: skip
 __all__ += layers.__all__
 __all__ += loss.__all__
@@ -42,7 +43,7 @@ __all__ += loss.__all__
 _LAZY = {
     "MLPClassifier": "training.estimators", "MLPRegressor": "training.estimators", "Monitor": "training.monitor",
     "draw_neurons": "show.networks", "draw_passes": "show.networks", "find_lr": "training.lr_finder",
-    "summary": "show.summary",
+    "play": "show.playground", "summary": "show.summary",
 }  # fmt: skip
 _LAZY_MODULES = ("exchange", "training")
 

@@ -7,6 +7,7 @@
     python -m nn report run/
     python -m nn explain run/ new.csv --row 3
     python -m nn sweep config.json --workers 2
+    python -m nn play moons --out page.html
 
 Exit status: 0, 1 if a trial of a sweep failed, 2 for an invalid option or table, 130 after Ctrl-C.
 """
@@ -19,10 +20,11 @@ import sys
 from .cli.explaining import explain
 from .cli.folder import predict, report
 from .cli.options import arguments
+from .cli.playing import play
 from .cli.sweep import sweep
 from .cli.training import train
 
-COMMANDS = {"train": train, "predict": predict, "report": report, "explain": explain, "sweep": sweep}
+COMMANDS = {"train": train, "predict": predict, "report": report, "explain": explain, "sweep": sweep, "play": play}
 
 
 def out(text: str) -> None:

@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is first imported
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # modules shared by tests of several folders: processes.py
 
 import pytest
 from hypothesis import settings
+from pages import FLAGS, chromium
 
-from autograd import PRIMITIVES
+from autograd import PRIMITIVES, play
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("repeatable")
 
 # Shells start background jobs with SIGINT ignored. The tests of Ctrl-C and the processes they start need the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # modules shared by tests of several folders: processes.py
 
 # Scripts that record reference values need the libraries they record from; no test imports them.
 collect_ignore_glob = ["**/record_*.py"]
@@ -41,3 +41,40 @@ def restored_table():
             PRIMITIVES.update(known)
 
     return restored
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium; skips where there is none."""
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open a page, or that of a root; at the end, no page may have written to the console or made a request."""
+    complaints, contexts = [], []
+
+    def open_page(root, fragment="", **options):
+        file = tmp_path / "page.html"
+        file.write_text(getattr(root, "html", None) or play(root).html, encoding="utf-8")
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else complaints.append(r.url))
+        page.goto(file.as_uri() + fragment)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

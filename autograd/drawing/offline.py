@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from autograd.rules import ONE, PRIMITIVES, Elementwise
 from autograd.tape.numpy_text import expression
 from autograd.typing import Json, Operand
 from autograd.value import Value
+
+from .render import target_path, write_atomically
 
 __all__ = ["Page", "offline_page", "operations_of_pages", "plain_number"]
 
@@ -56,37 +59,69 @@ class Page:
         return f"<page of {self._content}{where}>"
 
 
-def offline_page(name: str, scripts: Sequence[str], data: Mapping[str, Json], used: Collection[str] = ()) -> str:
-    """Return a page as one file.
+def offline_page(
+    name: str,
+    scripts: Sequence[str],
+    data: Mapping[str, Json],
+    used: Collection[str] = (),
+    *,
+    folder: Path = FOLDER,
+    path: str | os.PathLike[str] | None = None,
+    content: str = "",
+) -> Page:
+    """Create a page as one file that loads nothing else.
 
     Parameters
     ----------
     name : str
-        The name of its template and of its style, ``<name>.html`` and ``<name>.css``.
+        The name of its template and of its style, ``<name>.html`` and ``<name>.css``, which follows ``base.css``.
     scripts : sequence of str
         The names of its scripts, in order; they share one scope.
     data : mapping
         The data, which the page reads from its element ``data``; escaped so that a name cannot close the element.
     used : collection of str
         The operations in the data; the page contains these and all operations of the library.
+    folder : Path
+        Where files are searched first; then among those of this package.
+    path : str or path, optional
+        The file to write; none by default.
+    content : str
+        Describes the contents, in the `repr` of the page.
 
     Returns
     -------
-    str
-        The page, with a content security policy that allows this script and blocks all requests.
+    Page
+        With a content security policy that allows this script and blocks all requests.
+
+    Raises
+    ------
+    ValueError
+        If the file does not end in ``.html``.
+    OSError
+        If the folder does not exist or cannot be written to; an existing file is then unchanged.
+
+    Examples
+    --------
+    >>> offline_page("player", ["engine"], {}, content="nothing")
+    <page of nothing>
     """
+    target = None if path is None else target_path(path, ("html", "htm"))
 
     def read(file: str) -> str:
-        return (FOLDER / file).read_text(encoding="utf-8")
+        own = folder / file
+        return (own if own.exists() else FOLDER / file).read_text(encoding="utf-8")
 
     embedded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     body = "\n".join(read(f"{script}.js") for script in scripts).replace("// {{operations}}", operations_of_pages(used))
     body = re.sub(r"\n\s+", "\n", body)  # a graph of thousands of nodes needs the space
     script = f'\n"use strict";\n(() => {{\n{body}}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    before, after = read(f"{name}.html").replace("{{style}}", read(f"{name}.css")).split("{{data}}")
+    before, after = read(f"{name}.html").replace("{{style}}", read("base.css") + read(f"{name}.css")).split("{{data}}")
     after = after.replace("{{script}}", script)
-    return before.replace("{{script-hash}}", f"sha256-{digest}") + embedded + after
+    text = before.replace("{{script-hash}}", f"sha256-{digest}") + embedded + after
+    if target is not None:
+        write_atomically(target, text.encode("utf-8"))
+    return Page(text, target, content)
 
 
 def operations_of_pages(used: Collection[str] = ()) -> str:

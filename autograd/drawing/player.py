@@ -16,12 +16,13 @@ from autograd.typing import Function, Operand
 from .groups import Recorder, recorded
 from .offline import Page, offline_page
 from .player_program import page_data
-from .render import target_path, write_atomically
 
 __all__ = ["play"]
 
 LIMIT = 5000  # nodes; the file of a graph of this size has about 250 KB
-SCRIPTS = ("engine", "parser", "layout", "terms", "network", "answers", "graph_view", "panels", "player")
+SCRIPTS = (
+    "engine", "parser", "layout", "terms", "network", "answers", "elements", "graph_view", "panels", "player",
+)  # fmt: skip
 
 
 def play(
@@ -93,7 +94,6 @@ def play(
         recorder = Recorder()
     else:
         root, recorder = run(root, inputs, zoom, loss, given)
-    target = None if path is None else target_path(path, ("html", "htm"))
     order = topological_order(root)
     if len(order) > LIMIT:
         raise ValueError(
@@ -101,10 +101,8 @@ def play(
             "draw()"
         )
     used = {node.op.name for node in order if node.op is not None}
-    text = offline_page("player", SCRIPTS, page_data(root, given, fixed, recorder) | {"diagnoses": DIAGNOSES}, used)
-    if target is not None:
-        write_atomically(target, text.encode("utf-8"))
-    return Page(text, target, f"{len(order):,} nodes")
+    data = page_data(root, given, fixed, recorder) | {"diagnoses": DIAGNOSES}
+    return offline_page("player", SCRIPTS, data, used, path=path, content=f"{len(order):,} nodes")
 
 
 def run(

@@ -19,7 +19,7 @@ from autograd.typing import Data, Json, Operand
 from .groups import Group, Recorder
 from .offline import is_known, plain_number
 
-__all__ = ["page_data"]
+__all__ = ["page_data", "page_graph"]
 
 Entry: TypeAlias = dict[str, Json]
 
@@ -76,6 +76,39 @@ def page_data(
         title = plain_term(recorded.title())
         found = {"nodes": nodes, "steps": recorded_steps(recorded), "groups": groups(order, nodes, recorder)}
         return found | {"title": title, "why": str(reason)}
+
+
+def page_graph(*roots: Node) -> Entry:
+    """Return a graph of scalars for the engine of an interactive page.
+
+    Parameters
+    ----------
+    *roots : Node
+        The results; the leaves are identified by their names.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: ``nodes``, in topological order, and the positions of the ``roots``.
+
+    Raises
+    ------
+    ValueError
+        If the page cannot compute an operation.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> page_graph(Value(2.0, name="x").tanh())
+    {'nodes': [{'name': 'x', 'value': 2.0}, ['tanh', 0]], 'roots': [1]}
+    """
+    order = topological_order(*roots)
+    try:
+        nodes = live_nodes(order, {node: node.name for node in order if node.name}, ())
+    except Unsupported as reason:
+        raise ValueError(f"a page cannot compute this graph because {reason}") from None
+    index = {node: k for k, node in enumerate(order)}
+    return {"nodes": nodes, "roots": [index[root] for root in roots]}
 
 
 def live_nodes(order: Sequence[Node], names: Mapping[Node, str], fixed: Collection[Node]) -> list[Json]:

@@ -13,6 +13,7 @@ import optim
 from nn.data.columns import KINDS
 from nn.data.notation import MISSING, parse_number
 from nn.layers import activation
+from nn.show.playground import DATA_SETS
 from nn.training.solvers import SOLVERS
 from nn.typing import Optimizer
 from nn.validation import checked_integer
@@ -112,12 +113,13 @@ def arguments() -> argparse.ArgumentParser:
         prog="python -m nn",
         description="Train a multi-layer perceptron on a table, predict with it, and report on the training.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report,explain,sweep}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report,explain,sweep,play}")
     _train(commands.add_parser("train", help="train on a table", formatter_class=Formatter, description=TRAIN))
     _predict(commands.add_parser("predict", help="predict the rows of a table", formatter_class=Formatter))
     _report(commands.add_parser("report", help="report on a run", formatter_class=Formatter))
     _explain(commands.add_parser("explain", help="explain the prediction of a row", formatter_class=Formatter))
     _sweep(commands.add_parser("sweep", help="train with many settings", formatter_class=Formatter, description=SWEEP))
+    _play(commands.add_parser("play", help="write a page that trains a network", formatter_class=Formatter))
     return parser
 
 
@@ -250,3 +252,11 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     add("--retry", action="store_true", help="repeat trials that failed")
     add("--quiet", action="store_true", help="print only the table")
     add("--json", action="store_true", help="print the result as JSON")
+
+
+def _play(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("data", nargs="?", default="moons", help=f"one of {', '.join(DATA_SETS)}; or a table as for train")
+    add("--target", help="the column of the table to predict; default: the last")
+    add("-o", "--out", "--output", type=Path, default=Path("playground.html"), metavar="FILE", help="the page")
+    add("--open", action="store_true", help="open the page in the browser")

@@ -1,15 +1,4 @@
 // The drawing of a graph: boxes, frames that open and close, edges, and a view that can be moved and enlarged.
-const SVG = "http://www.w3.org/2000/svg";
-function make(space, tag, attributes, ...children) {
-  const node = space ? document.createElementNS(space, tag) : document.createElement(tag);
-  for (const key in attributes) node.setAttribute(key, attributes[key]);
-  node.append(...children);
-  return node;
-}
-const el = (tag, attributes, ...children) => make("", tag, attributes, ...children);
-const svg = (tag, attributes, ...children) => make(SVG, tag, attributes, ...children);
-const cut = (text, longest) => (text.length > longest ? text.slice(0, longest - 1) + "…" : text);
-
 // An array as a picture with a pixel for each element: blue is positive, red is negative, strong is large.
 function heatMap({ rows }) {
   const largest = Math.max(...rows.flat().map(Engine.number).filter(Number.isFinite).map(Math.abs)) || 1;
@@ -22,12 +11,6 @@ function heatMap({ rows }) {
     }),
   );
   return canvas.toDataURL();
-}
-// Transparent for zero, so that it suits a light and a dark page.
-function heatColor(x, largest) {
-  if (!Number.isFinite(x)) return "rgb(212,196,0)";
-  const strength = (0.9 * Math.sqrt(Math.min(1, Math.abs(x) / largest))).toFixed(3);
-  return x >= 0 ? `rgba(40,110,255,${strength})` : `rgba(235,70,40,${strength})`;
 }
 
 class GraphView {

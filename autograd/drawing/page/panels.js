@@ -226,65 +226,11 @@ const Panels = (() => {
     }
   }
 
-  // --------------------------------------------------------------------------------------------- loss curve
-  // About `count` round numbers in an interval.
-  function ticks(low, high, count) {
-    const raw = (high - low) / count || 1,
-      power = 10 ** Math.floor(Math.log10(raw)),
-      step = power * [1, 2, 5, 10].find(m => m * power >= raw * 0.999);
-    const found = [];
-    for (let x = Math.ceil(low / step - 1e-9) * step; x <= high + step * 1e-9; x += step)
-      found.push(Math.abs(x) < step * 1e-9 ? 0 : x);
-    return found;
-  }
-
+  // The loss over the steps of descent.
   function curve(past, title, log) {
-    const width = 420,
-      height = 190,
-      left = 58,
-      bottom = 36,
-      top = 10,
-      right = 12;
-    const points = past.map((y, i) => [i, y]).filter(([, y]) => Number.isFinite(y) && (!log || y > 0)),
-      last = Math.max(1, past.length - 1);
-    if (points.length < 2) return [];
-    const to = log ? Math.log10 : x => x,
-      ys = points.map(([, y]) => to(y)),
-      least = Math.min(...ys),
-      most = Math.max(...ys),
-      pad = (most - least || 1) * 0.05,
-      low = least - pad,
-      high = most + pad;
-    const px = x => left + ((width - left - right) * x) / last,
-      py = y => height - bottom - ((height - bottom - top) * (y - low)) / (high - low);
-    const chart = svg("svg", {
-      id: "history",
-      viewBox: `0 0 ${width} ${height}`,
-      role: "img",
-      "aria-label": `${title} over ${past.length - 1} steps of descent, from ${show(past[0])} to ${show(past[past.length - 1])}${log ? ", on a logarithmic scale" : ""}`,
-    });
-    const text = (x, y, words, anchor = "middle") => svg("text", { x, y, "text-anchor": anchor }, words);
-    for (const x of ticks(0, last, 6).filter(Number.isInteger))
-      chart.append(
-        svg("path", { class: "grid", d: `M${px(x)} ${top}V${height - bottom + 4}` }),
-        text(px(x), height - bottom + 16, String(x)),
-      );
-    for (const y of ticks(low, high, 5))
-      chart.append(
-        svg("path", { class: "grid", d: `M${left - 4} ${py(y)}H${width - right}` }),
-        text(left - 7, py(y) + 4, show(log ? 10 ** y : y), "end"),
-      );
-    chart.append(
-      svg("path", { class: "axis", d: `M${left} ${top}V${height - bottom}H${width - right}` }),
-      svg("polyline", { points: points.map(([x, y]) => `${px(x).toFixed(2)},${py(to(y)).toFixed(2)}`).join(" ") }),
-      text((left + width) / 2, height - 3, "steps of descent"),
-      svg(
-        "text",
-        { transform: `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
-        title,
-      ),
-    );
-    return [chart];
+    const series = [{ points: past.map((y, i) => [i, y]) }];
+    const label = `${title} over ${past.length - 1} steps of descent, from ${show(past[0])} to ${show(past[past.length - 1])}${log ? ", on a logarithmic scale" : ""}`;
+    return lineChart(series, { x: "steps of descent", y: title, label, log, show, id: "history" });
   }
 
   return { Leaves, ROLES, curve, derivation, matrices };

@@ -8,7 +8,6 @@ import re
 import explained_examples as examples
 import numpy as np
 import pytest
-from pages import FLAGS, chromium
 
 import nn
 from autograd import PRIMITIVES, Value, topological_order
@@ -210,43 +209,6 @@ def test_any_name_is_shown_literally_and_short(name):
 
 
 # --------------------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A real Chromium; skips where there is none."""
-    if chromium is None:
-        pytest.skip("chromium is not installed")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Open a page, or that of a root; at the end, no page may have written to the console or made a request."""
-    complaints, contexts = [], []
-
-    def open_page(root, fragment="", **options):
-        file = tmp_path / "page.html"
-        file.write_text(getattr(root, "html", None) or play(root).html, encoding="utf-8")
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else complaints.append(r.url))
-        page.goto(file.as_uri() + fragment)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def say(page):

@@ -1,0 +1,47 @@
+"""``python -m nn play``: write the page of a network that is trained in the browser."""
+
+from __future__ import annotations
+
+import argparse
+import webbrowser
+from typing import Any
+
+from nn.show.playground import DATA_SETS, play as create
+from nn.typing import Array, Print
+
+from .options import train_parser
+from .training import Run
+
+__all__ = ["play"]
+
+MOST_VALUES = 10_000  # of the training rows of a table
+
+
+def play(args: argparse.Namespace, out: Print) -> int:
+    """Run the command; return its exit status."""
+    if args.data in DATA_SETS:
+        page = create(None, args.data, path=args.out)
+    else:
+        data, validation = tables(args, out)
+        page = create(None, data, validation=validation, path=args.out)
+    out(f"{args.out}: {page!r}, {len(page.html.encode('utf-8')) // 1000} KB")
+    if args.open:
+        webbrowser.open(args.out.resolve().as_uri())
+    return 0
+
+
+def tables(args: argparse.Namespace, out: Print) -> Any:
+    """Return the rows of a table for training and for validation, encoded and scaled as `train` does it."""
+    given = [args.data, *(["--target", args.target] if args.target is not None else [])]
+    run = Run(train_parser().parse_args(given), out)
+    run.read()
+    run.prepare()
+
+    def rounded(name: str, share: int) -> tuple[Array, Array]:
+        x, y = run.parts[name]
+        rows = max(MOST_VALUES // share // x.shape[1], 1)
+        if rows < len(x):
+            out(f"{name}: the first {rows} of {len(x)} rows")
+        return x[:rows].round(3), y[:rows] if run.classes else y[:rows].round(4)
+
+    return rounded("train", 1), rounded("check", 4)

@@ -1,0 +1,76 @@
+// Experiments to try: settings, and a question to answer before pressing Play.
+const deep = units => Array(10).fill(units).join(",");
+const EXPERIMENTS = [
+  {
+    title: "Ten sigmoid layers",
+    question: "Which layer will receive the smallest gradient, and how many times smaller is it than that of the last layer?",
+    settings: { hidden: deep(4), activation: "sigmoid", optimizer: "SGD", lr: 0.5 },
+    look: "The table of layers: each sigmoid multiplies the gradient by at most 1/4.",
+  },
+  {
+    title: "The same with skip connections",
+    question: "The loss of ten sigmoid layers hardly changed. What changes if each layer adds its input to its output?",
+    settings: { hidden: deep(4), activation: "sigmoid", optimizer: "SGD", lr: 0.5, residual: 1 },
+    look: "The gradients of all layers are of similar size, because the sum passes them on unchanged.",
+  },
+  {
+    title: "Dead rectifiers",
+    question: "After one large step, how many neurons are constant for all points, and can they recover?",
+    settings: { activation: "relu", hidden: "8,8", optimizer: "SGD", lr: 12, init: "he" },
+    look: "A neuron with an empty map has output 0 everywhere; its gradient is 0 and its weights stay as they are.",
+  },
+  {
+    title: "A start with large weights",
+    question: "The initial weights are ten times too large. Will tanh neurons learn slowly or quickly, and why?",
+    settings: { activation: "tanh", init: "large", optimizer: "SGD", lr: 0.1 },
+    look: "The maps have sharp edges: saturated neurons have a derivative of almost 0.",
+  },
+  {
+    title: "All weights zero",
+    question: "All weights start at 0. Which parameters can change in the first steps?",
+    settings: { init: "zeros", activation: "tanh", optimizer: "SGD", lr: 0.3 },
+    look: "Only the last bias changes: each gradient of a weight contains a factor of 0.",
+  },
+  {
+    title: "Too large a rate",
+    question: "What does the curve of the loss look like if the rate is 30 times too large?",
+    settings: { optimizer: "SGD", lr: 10, activation: "tanh" },
+    look: "The loss jumps between batches and does not settle.",
+  },
+  {
+    title: "Whole batch",
+    question: "Each step uses all points. Is the curve smooth, and is the loss after 10 epochs lower than with batches of 1?",
+    settings: { batch: 160, optimizer: "SGD", lr: 0.3 },
+    look: "Ten epochs are ten steps. Compare the next experiment.",
+  },
+  {
+    title: "One point at a time",
+    question: "Each step uses one point. How far is the loss after 10 epochs, and how noisy is it?",
+    settings: { batch: 1, optimizer: "SGD", lr: 0.1 },
+    look: "Ten epochs are 1600 steps: more progress for the same work, and a rough curve.",
+  },
+  {
+    title: "Without momentum",
+    question: "How many epochs does plain gradient descent need for the spiral with this rate?",
+    settings: { set: "spiral", noise: 0, optimizer: "SGD", lr: 0.05, hidden: "12,12" },
+    look: "Remember the number, and open the next experiment.",
+  },
+  {
+    title: "With momentum",
+    question: "The rate is the same, with momentum 0.9. How many times faster is it?",
+    settings: { set: "spiral", noise: 0, optimizer: "Momentum", lr: 0.05, hidden: "12,12" },
+    look: "Steps in a constant direction become up to ten times larger.",
+  },
+  {
+    title: "Overfitting",
+    question: "The data are noisy and the network is large. At which epoch does the validation loss rise again?",
+    settings: { noise: 0.5, hidden: "16,16", optimizer: "Adam", lr: 0.03, batch: 32 },
+    look: "The boundary bends around single points.",
+  },
+  {
+    title: "The same with weight decay",
+    question: "Is the validation loss lower with weight decay, and the training loss too?",
+    settings: { noise: 0.5, hidden: "16,16", optimizer: "AdamW", lr: 0.03, batch: 32, decay: 1 },
+    look: "The boundary is smoother; the training loss is higher and the validation loss lower.",
+  },
+];

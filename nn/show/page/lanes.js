@@ -1,0 +1,90 @@
+// Passes through a graph of scalars for many examples at once: each node has an array with a lane for every example.
+// The values and derivatives of the operations are those of the engine.
+class Lanes {
+  constructor(graph, count) {
+    const { f, isNode, number } = Engine;
+    this.graph = graph;
+    this.count = count;
+    this.values = graph.nodes.map(() => new Float64Array(count));
+    const constants = new Map();
+    const filled = x => {
+      if (!constants.has(x)) constants.set(x, new Float64Array(count).fill(x));
+      return constants.get(x);
+    };
+    const inputs = k => [
+      ...graph.nodes[k].args.map(operand => (isNode(operand) ? this.values[operand[0]] : filled(number(operand)))),
+      ...graph.parameters(k).map(filled),
+    ];
+    this.calls = graph.nodes.flatMap((node, k) =>
+      node.op ? [{ call: f[node.op], out: this.values[k], inputs: inputs(k) }] : [],
+    );
+    this.inputs = inputs;
+  }
+
+  // Store a value in all lanes of a leaf.
+  fill(k, x) {
+    this.values[k].fill(x);
+  }
+
+  // Compute the results from the leaves, in the first lanes.
+  forward(count = this.count) {
+    for (const { call, out, inputs } of this.calls) apply(call, out, inputs, count);
+  }
+
+  // Allocate the gradients and prepare the edges, at the first backward pass.
+  prepare() {
+    const { graph, values, count } = this;
+    this.gradients = values.map(() => new Float64Array(count));
+    this.local = new Float64Array(count);
+    const reached = new Set([graph.root]);
+    this.edges = graph.steps.map(([user, position, argument]) => {
+      const { op } = graph.nodes[user],
+        { adjoint, selects, rules } = Engine.operations[op],
+        { program, pull } = rules[position];
+      const first = !reached.has(argument);
+      reached.add(argument);
+      const up = this.gradients[user];
+      return {
+        up,
+        pull,
+        adjoint,
+        first,
+        into: this.gradients[argument],
+        masked: selects || graph.masked.has(user),
+        constant: typeof program === "number" ? program : undefined,
+        inputs: [...(adjoint ? [up] : []), values[user], ...this.inputs(user)],
+      };
+    });
+  }
+
+  // Compute the gradients of the mean of the root over the first lanes.
+  backward(count = this.count) {
+    if (!this.edges) this.prepare();
+    this.gradients[this.graph.root].fill(1 / count, 0, count);
+    const { local } = this;
+    for (const { up, pull, adjoint, first, into, masked, constant, inputs } of this.edges) {
+      if (constant === undefined) {
+        apply(pull, local, inputs, count);
+        if (!adjoint) for (let i = 0; i < count; i++) local[i] = masked && up[i] === 0 ? 0 : local[i] * up[i];
+      } else for (let i = 0; i < count; i++) local[i] = constant * up[i];
+      if (first) into.set(count === local.length ? local : local.subarray(0, count));
+      else for (let i = 0; i < count; i++) into[i] += local[i];
+    }
+  }
+}
+
+// Call a function of numbers in each lane.
+function apply(call, out, [a, b, c, ...more], count) {
+  if (more.length)
+    for (let i = 0; i < count; i++)
+      out[i] = call(a[i], b[i], c[i], ...more.map(x => x[i]));
+  else if (c) for (let i = 0; i < count; i++) out[i] = call(a[i], b[i], c[i]);
+  else if (b) for (let i = 0; i < count; i++) out[i] = call(a[i], b[i]);
+  else for (let i = 0; i < count; i++) out[i] = call(a[i]);
+}
+
+const sumOf = (array, count) => {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += array[i];
+  return sum;
+};

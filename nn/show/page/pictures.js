@@ -1,0 +1,342 @@
+// The pictures of the playground: the network with the responses of its neurons, and the data with the predictions.
+const MOST_SHOWN = 12; // neurons of a layer
+const TARGET_COLORS = ["#d9480f", "#1668c7", "#2b8a3e", "#9c36b5", "#e8a600", "#0b7285", "#a61e4d", "#5c940d", "#495057", "#7048e8"];
+
+// The colours of the page, read once for a light and once for a dark screen.
+const palette = new Map();
+function styleOf(name) {
+  if (!palette.has(name)) palette.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return palette.get(name);
+}
+
+// A canvas with the resolution of the screen; coordinates are those of the page.
+function prepared(canvas, width, height) {
+  const ratio = Math.min(3, window.devicePixelRatio || 1);
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+// The responses of all neurons over the plane of two inputs, or along one; other inputs have their mean.
+class Responses {
+  constructor(trainer) {
+    const { rows, net } = trainer;
+    this.trainer = trainer;
+    this.isLine = net.x.length === 1;
+    this.side = this.isLine ? 120 : Math.max(12, Math.min(40, Math.floor(Math.sqrt(600000 / net.graph.size))));
+    const range = j => {
+      const values = rows.map(row => row[j]),
+        low = Math.min(...values),
+        high = Math.max(...values),
+        pad = (high - low || 1) * 0.12;
+      return [low - pad, high + pad];
+    };
+    this.x = range(0);
+    this.y = this.isLine ? [] : range(1);
+    const { side } = this,
+      count = this.isLine ? side : side * side;
+    this.lanes = new Lanes(net.graph, count);
+    net.x.forEach((k, j) => {
+      const mean = rows.reduce((sum, row) => sum + row[j], 0) / rows.length;
+      for (let i = 0; i < count; i++) this.lanes.values[k][i] = j > 1 ? mean : this.coordinate(i, j);
+    });
+    this.pixels = new ImageData(side, this.isLine ? 1 : side);
+    this.canvas = el("canvas", { width: side, height: this.isLine ? 1 : side });
+  }
+
+  coordinate(i, j) {
+    const { side } = this,
+      [low, high] = j ? this.y : this.x,
+      place = j ? side - 1 - Math.floor(i / side) : i % side;
+    return low + ((place + 0.5) * (high - low)) / side;
+  }
+
+  compute() {
+    this.trainer.setParameters(this.lanes);
+    this.lanes.forward();
+  }
+
+  // A canvas of one pixel for each point: blue where a node is positive, red where it is negative.
+  map(k, middle = 0, opacity = 230) {
+    const values = this.lanes.values[k];
+    let largest = 1e-12;
+    for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i] - middle));
+    for (let i = 0; i < values.length; i++) {
+      const x = (values[i] - middle) / Math.min(largest, 4);
+      this.pixel(i, x > 0 ? [40, 110, 255] : [235, 90, 40], opacity * Math.min(1, Math.abs(x)));
+    }
+    return this.drawn();
+  }
+
+  // The class with the largest output.
+  classes(outputs) {
+    const count = this.lanes.count;
+    for (let i = 0; i < count; i++) {
+      let best = 0;
+      outputs.forEach((k, c) => (best = this.lanes.values[k][i] > this.lanes.values[outputs[best]][i] ? c : best));
+      const color = TARGET_COLORS[best % TARGET_COLORS.length];
+      this.pixel(i, [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16)), 110);
+    }
+    return this.drawn();
+  }
+
+  pixel(i, [red, green, blue], alpha) {
+    const { data } = this.pixels;
+    data[4 * i] = red;
+    data[4 * i + 1] = green;
+    data[4 * i + 2] = blue;
+    data[4 * i + 3] = alpha;
+  }
+
+  drawn() {
+    this.canvas.getContext("2d").putImageData(this.pixels, 0, 0);
+    return this.canvas;
+  }
+}
+
+// The data and what the network predicts.
+class Field {
+  constructor(canvas) {
+    this.canvas = canvas;
+  }
+
+  draw(trainer, responses, chosen, inBatch) {
+    const width = this.canvas.clientWidth || 320,
+      height = Math.min(width, 420);
+    Object.assign(this, { trainer, responses, width, height });
+    const context = prepared(this.canvas, width, height);
+    if (responses.isLine) this.curve(context);
+    else {
+      context.imageSmoothingEnabled = true;
+      const { outputs } = trainer.net;
+      const middle = trainer.settings.loss === "MSELoss" && trainer.set.classes ? 0.5 : 0;
+      const map = outputs.length > 1 ? responses.classes(outputs) : responses.map(outputs[0], middle, 130);
+      context.drawImage(map, 0, 0, width, height);
+    }
+    const batch = new Set(inBatch);
+    trainer.rows.forEach((row, i) => {
+      const [x, y] = this.place(i),
+        isTrain = i < trainer.set.train;
+      context.beginPath();
+      context.arc(x, y, batch.has(i) ? 6 : 4, 0, 2 * Math.PI);
+      context.fillStyle = this.color(i);
+      context.globalAlpha = isTrain ? 1 : 0.45;
+      context.fill();
+      context.strokeStyle = i === chosen || batch.has(i) ? styleOf("--ink") : styleOf("--back");
+      context.lineWidth = i === chosen ? 4 : batch.has(i) ? 2 : 1;
+      context.stroke();
+      context.globalAlpha = 1;
+    });
+  }
+
+  color(i) {
+    const { classes, y } = this.trainer.set;
+    if (classes) return TARGET_COLORS[y[i] % TARGET_COLORS.length];
+    return this.responses.isLine ? styleOf("--faint") : y[i] > 0 ? TARGET_COLORS[1] : TARGET_COLORS[0];
+  }
+
+  place(i) {
+    const { trainer, responses, width, height } = this,
+      row = trainer.rows[i],
+      [low, high] = responses.x;
+    const [bottom, top] = responses.isLine ? this.range : responses.y;
+    const vertical = responses.isLine ? trainer.targets[i][0] : row[1];
+    return [((row[0] - low) / (high - low)) * width, height - ((vertical - bottom) / (top - bottom)) * height];
+  }
+
+  curve(context) {
+    const { trainer, responses, width, height } = this,
+      targets = trainer.targets.map(([t]) => t);
+    const low = Math.min(...targets),
+      high = Math.max(...targets),
+      pad = (high - low || 1) * 0.3;
+    this.range = [low - pad, high + pad];
+    const values = responses.lanes.values[trainer.net.outputs[0]];
+    context.beginPath();
+    values.forEach((value, i) => {
+      const y = height - ((value - this.range[0]) / (this.range[1] - this.range[0])) * height;
+      context.lineTo(((i + 0.5) / values.length) * width, Math.max(-height, Math.min(2 * height, y)));
+    });
+    context.strokeStyle = styleOf("--forward");
+    context.lineWidth = 3;
+    context.stroke();
+  }
+
+  // The row of the point nearest to a place on the canvas.
+  nearest(x, y) {
+    let best = 0,
+      least = Infinity;
+    this.trainer.rows.forEach((_, i) => {
+      const [px, py] = this.place(i),
+        distance = (px - x) ** 2 + (py - y) ** 2;
+      if (distance < least) [best, least] = [i, distance];
+    });
+    return best;
+  }
+}
+
+// The neurons, with an edge for every weight.
+class NetworkPicture {
+  constructor(host, choose) {
+    this.host = host;
+    this.choose = choose;
+    this.canvas = el("canvas", { "aria-hidden": "true" });
+    host.append(this.canvas);
+    this.buttons = [];
+  }
+
+  // Place the neurons; inputs are layer 0.
+  layout(trainer) {
+    const { sizes } = trainer.net,
+      shown = sizes.map(count => Math.min(count, MOST_SHOWN)),
+      most = Math.max(...shown);
+    const width = this.host.clientWidth || 360,
+      gap = width / sizes.length;
+    this.box = Math.max(10, Math.min(40, gap * 0.42));
+    const pitch = Math.max(22, this.box + 12);
+    this.height = Math.max(150, most * pitch + 30);
+    this.width = width;
+    this.shown = shown;
+    this.places = shown.map((count, l) =>
+      Array.from({ length: count }, (_, i) => [
+        gap * (l + 0.5),
+        (this.height - 20) / 2 + (i - (count - 1) / 2) * pitch,
+      ]),
+    );
+    this.buttons.forEach(button => button.remove());
+    this.buttons = this.places.slice(1).flatMap((column, l) =>
+      column.map(([x, y], i) => {
+        const button = el("button", { class: "neuron", type: "button", "data-layer": l, "data-neuron": i });
+        button.setAttribute("aria-label", `${neuronName(trainer, l, i)}: show its derivation`);
+        Object.assign(button.style, {
+          left: `${x - this.box / 2}px`,
+          top: `${y - this.box / 2}px`,
+          width: `${this.box}px`,
+          height: `${this.box}px`,
+        });
+        button.addEventListener("click", () => this.choose(l, i));
+        this.host.append(button);
+        return button;
+      }),
+    );
+  }
+
+  mark(selected) {
+    for (const button of this.buttons) {
+      const { layer, neuron } = button.dataset;
+      const isChosen = Boolean(selected) && Number(layer) === selected.layer && Number(neuron) === selected.neuron;
+      button.setAttribute("aria-pressed", String(isChosen));
+    }
+  }
+
+  // `values` colours the edges; `numbers` has the text of neurons ("layer/neuron") and of edges of one layer.
+  draw(trainer, responses, values, { selected, active, nodeText, edgeText }) {
+    const context = prepared(this.canvas, this.width, this.height),
+      { box, places } = this;
+    const largestOf = isBias =>
+      trainer.places.reduce(
+        (most, { input }, i) => (input < 0 === isBias && Math.abs(values[i]) > most ? Math.abs(values[i]) : most),
+        1e-12,
+      );
+    const [largest, largestBias] = [largestOf(false), largestOf(true)];
+    context.lineCap = "round";
+    const labels = [];
+    trainer.places.forEach(({ layer, neuron, input }, i) => {
+      const to = places[layer + 1][neuron],
+        from = input < 0 ? null : places[layer][input];
+      if (!to) return;
+      const strength = Math.min(1, Math.abs(values[i]) / (input < 0 ? largestBias : largest)),
+        color = values[i] >= 0 ? "40,110,255" : "235,90,40";
+      if (input < 0) {
+        context.fillStyle = `rgb(${color})`;
+        const length = (values[i] >= 0 ? 1 : -1) * Math.max(1, (strength * box) / 2);
+        context.fillRect(to[0], to[1] + box / 2 + 2, length, 4);
+        return;
+      }
+      if (!from) return;
+      context.globalAlpha = active === undefined || active === layer ? 1 : 0.25;
+      context.strokeStyle = `rgba(${color},${(0.15 + 0.85 * strength).toFixed(3)})`;
+      context.lineWidth = 0.6 + 3.4 * strength;
+      context.beginPath();
+      const [x1, y1, x2, y2] = [from[0] + box / 2, from[1], to[0] - box / 2, to[1]],
+        middle = (x1 + x2) / 2;
+      context.moveTo(x1, y1);
+      context.bezierCurveTo(middle, y1, middle, y2, x2, y2);
+      context.stroke();
+      const isNamed = !selected || selected.layer !== layer ? places[layer].length * places[layer + 1].length <= 24 : selected.neuron === neuron;
+      if (edgeText && active === layer && isNamed) {
+        const at = 0.3 + 0.4 * ((neuron + 0.5) / places[layer + 1].length);
+        labels.push([x1 + (x2 - x1) * at, y1 + (y2 - y1) * (3 * at * at - 2 * at ** 3), edgeText(i)]);
+      }
+    });
+    context.globalAlpha = 1;
+    this.drawNeurons(context, trainer, responses, nodeText);
+    context.font = "11px system-ui, sans-serif";
+    context.textAlign = "center";
+    for (const [x, y, text] of labels) this.write(context, x, y + 4, text);
+  }
+
+  drawNeurons(context, trainer, responses, nodeText) {
+    const { box, places } = this;
+    context.textAlign = "center";
+    context.font = "11px system-ui, sans-serif";
+    places.forEach((column, l) => {
+      column.forEach(([x, y], i) => {
+        const k = l ? trainer.net.layers[l - 1].outs[i] : trainer.net.x[i];
+        context.fillStyle = styleOf("--back");
+        context.fillRect(x - box / 2, y - box / 2, box, box);
+        if (!responses.isLine) context.drawImage(responses.map(k), x - box / 2, y - box / 2, box, box);
+        else this.line(context, responses.lanes.values[k], x - box / 2, y - box / 2);
+        context.strokeStyle = styleOf("--line");
+        context.lineWidth = 1;
+        context.strokeRect(x - box / 2, y - box / 2, box, box);
+        const text = nodeText && nodeText(l, i);
+        if (text) this.write(context, x, y + 4, text);
+      });
+      const more = trainer.net.sizes[l] - column.length,
+        title = l === 0 ? "inputs" : l === places.length - 1 ? "output" : places.length > 6 ? String(l) : `layer ${l}`;
+      context.fillStyle = styleOf("--faint");
+      context.fillText(more ? `${title}, +${more}` : title, column[0][0], this.height - 5);
+    });
+  }
+
+  line(context, values, left, top) {
+    let low = Infinity,
+      high = -Infinity;
+    for (const value of values) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    context.beginPath();
+    values.forEach((value, i) =>
+      context.lineTo(
+        left + (i / (values.length - 1)) * this.box,
+        top + this.box - 2 - ((value - low) / (high - low || 1)) * (this.box - 4),
+      ),
+    );
+    context.strokeStyle = styleOf("--forward");
+    context.lineWidth = 1.5;
+    context.stroke();
+  }
+
+  write(context, x, y, text) {
+    context.lineWidth = 4;
+    context.strokeStyle = styleOf("--back");
+    context.strokeText(text, x, y);
+    context.fillStyle = styleOf("--ink");
+    context.fillText(text, x, y);
+  }
+}
+
+const neuronName = (trainer, layer, neuron) =>
+  layer === trainer.net.layers.length - 1
+    ? trainer.net.outputs.length > 1
+      ? `output ${neuron + 1}`
+      : "the output"
+    : `neuron ${neuron + 1} of layer ${layer + 1}`;

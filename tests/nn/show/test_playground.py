@@ -1,0 +1,329 @@
+"""`play`: the page that trains a network, compared with Python, and its behaviour in a browser."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from pages import evaluated, needs_node
+
+import nn
+import optim
+from nn.__main__ import main
+from nn.show.playground import DATA_SETS, FOLDER, OPTIMIZERS, SCHEDULES
+from optim.lr_scheduler import LambdaLR
+
+SCRIPTS = ("engine", str(FOLDER / "lanes"), str(FOLDER / "perceptron"))
+SETTINGS = {
+    "seed": 0, "hidden": [8, 8], "activation": "tanh", "loss": "BCEWithLogitsLoss", "residual": False, "noise": 0.1,
+    "batch": 10, "init": "automatic", "optimizer": "Adam", "lr": 0.03, "schedule": "constant", "decay": 0,
+}  # fmt: skip
+TRAINED = """given.trainings.map(([settings, name]) => {
+  const trainer = new Trainer(settings, given.page.sets[name], given.page);
+  for (let i = 0; i < 50; i++) trainer.step();
+  return { losses: trainer.losses, x: trainer.rows, t: trainer.targets };
+})"""
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page.html, re.S)[1])
+
+
+def trained(page, trainings):
+    """Return the losses of the first 50 steps in JavaScript."""
+    return evaluated(TRAINED, {"page": data_of(page), "trainings": trainings}, SCRIPTS)
+
+
+def losses_of_fit(model, loss, optimizer, x, y, **options):
+    """Return the losses of the first 50 steps of `fit`."""
+    losses = []
+
+    def recorded(*args):
+        found = loss(*args)
+        losses.append(float(found.data))
+        return found
+
+    steps = -(-len(x) // options["batch_size"])
+    nn.training.fit(model, recorded, optimizer, (x, y), epochs=-(-50 // steps), rng=0, compile=False, **options)
+    return losses[:50]
+
+
+def network(sizes=(8, 8, 1), activation="tanh"):
+    return nn.MLP(2, list(sizes), activation=activation, rng=0)
+
+
+# ------------------------------------------------------------------------------------------------- the file
+
+
+def test_page_is_one_file_of_less_than_250_kilobytes_that_loads_nothing():
+    for data in ("moons", "digits"):
+        text = nn.play(data=data).html
+        assert len(text.encode("utf-8")) < 250_000
+        policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
+        assert "default-src 'none'" in policy
+        assert "unsafe-eval" not in policy
+        assert set(re.findall(r"https?://[^\"'\s]+", text)) <= {"http://www.w3.org/2000/svg"}
+        assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|import\(|innerHTML|document\.write|eval)\b", text)
+
+
+def test_data_sets_have_rows_for_training_and_validation():
+    for name in DATA_SETS:
+        data = data_of(nn.play(data=name))
+        found = data["sets"][name]
+        assert data["first"] == name
+        assert 0 < found["train"] < len(found["x"]) == len(found["y"])
+        assert np.isfinite(found["x"]).all()
+        assert found["classes"] == {"sine": 0, "digits": 10}.get(name, 2)
+
+
+def test_invalid_data_and_models_raise():
+    x, y = np.zeros((6, 2)), np.arange(6) % 2
+    for data, message in [
+        ("nothing", "unknown data set 'nothing'; choose from moons"),
+        ((x, y[:4]), r"got \(6, 2\) and \(4,\)"),
+        ((x, y - 1), "classes must be integers from 0"),
+        ((x * np.nan, y), "finite"),
+        ((np.zeros((20_000, 2)), np.zeros(20_000)), "pass fewer rows"),
+        ((x,), "pairs"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            nn.play(data=data)
+    with pytest.raises(ValueError, match="contains examples for validation"):
+        nn.play(data="moons", validation=(x, y))
+    with pytest.raises(ValueError, match="2 inputs and 1 outputs, got 3 and 1"):
+        nn.play(nn.MLP(3, [1], rng=0), (x, y))
+    with pytest.raises(ValueError, match="at most 3,000 parameters"):
+        nn.play(network((64, 64, 1)))
+    for model in (
+        nn.MLP(2, [3, 1], norm="batch", rng=0),
+        nn.Sequential(nn.Tanh()),
+        nn.MLP(2, [3, 3, 1], ["tanh", "relu"]),
+    ):
+        with pytest.raises(TypeError, match="chain of Linear layers"):
+            nn.play(model)
+
+
+def test_command_writes_the_page_of_a_data_set_or_of_a_table(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    table = tmp_path / "table.csv"
+    rows = [f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(60, 2))]
+    table.write_text("a,b,larger\n" + "\n".join(rows), encoding="utf-8")
+    for data in ("xor", str(table)):
+        assert main(["play", data, "--out", str(tmp_path / "page.html")]) == 0
+        assert "2-8-8-1" in capsys.readouterr().out
+        assert (tmp_path / "page.html").stat().st_size < 250_000
+    assert main(["play", "nothing", "--out", str(tmp_path / "page.html")]) == 2
+
+
+# ---------------------------------------------------------------------------------- the same losses as Python
+
+
+@needs_node
+def test_losses_of_every_optimizer_are_those_of_fit():
+    page = nn.play(network())
+    trainings = [
+        [SETTINGS | {"optimizer": name, "lr": lr, "decay": decay, "schedule": "cosine"}, "moons"]
+        for name, (_, _, lr) in OPTIMIZERS.items()
+        for decay in (0, 0.01)
+    ]
+    for (settings, _), found in zip(trainings, trained(page, trainings), strict=True):
+        kind, options, lr = OPTIMIZERS[settings["optimizer"]]
+        model = network()
+        optimizer = kind(model.parameters(), lr=lr, weight_decay=settings["decay"], **options)
+        x, t = np.array(found["x"])[:160], np.array(found["t"])[:160]
+        scheduler = {"step": LambdaLR(optimizer, SCHEDULES["cosine"])}
+        expected = losses_of_fit(model, nn.BCEWithLogitsLoss(), optimizer, x, t, batch_size=10, scheduler=scheduler)
+        np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9, err_msg=settings["optimizer"])
+
+
+@needs_node
+def test_losses_of_every_loss_and_activation_are_those_of_fit():
+    activations = ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus")
+    losses = ("BCEWithLogitsLoss", "HingeLoss", "MSELoss", "L1Loss", "HuberLoss", "LogCoshLoss")
+    for k, activation in enumerate(activations):
+        loss = losses[k % len(losses)]
+        model = network((5, 4, 1), activation.replace("_", ""))
+        settings = SETTINGS | {"hidden": [5, 4], "activation": activation, "loss": loss, "optimizer": "Momentum"}
+        (found,) = trained(nn.play(model), [[settings | {"batch": 32, "lr": 0.02}, "circles"]])
+        optimizer = optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+        x, t = np.array(found["x"])[:160], np.array(found["t"])[:160]
+        expected = losses_of_fit(model, getattr(nn, loss)(), optimizer, x, t, batch_size=32)
+        np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9, err_msg=f"{activation}, {loss}")
+
+
+@needs_node
+def test_several_classes_and_partial_batches_train_as_in_python():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(45, 3)), rng.integers(0, 3, 45)
+    model = nn.MLP(3, [4, 3], activation="tanh", rng=1)
+    settings = SETTINGS | {"hidden": [4], "loss": "CrossEntropyLoss", "batch": 10}
+    (found,) = trained(nn.play(model, (x, y)), [[settings, "data"]])
+    optimizer = optim.Adam(model.parameters(), lr=0.03)
+    expected = losses_of_fit(model, nn.CrossEntropyLoss(), optimizer, x, y, batch_size=10)
+    np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------ in a browser
+
+
+def say(page):
+    return page.inner_text("#say")
+
+
+def losses(page):
+    return [float(line) for line in page.text_content("#losses").split()]
+
+
+def test_first_losses_in_the_browser_are_those_of_fit(opened):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(40, 2))
+    y = (x[:, 0] * x[:, 1] > 0).astype(int)
+    model = nn.MLP(2, [6, 1], activation="tanh", rng=2)
+    page = opened(nn.play(model, (x, y)))
+    for name, (kind, options, lr) in OPTIMIZERS.items():
+        page.select_option("#set-optimizer", name)
+        assert float(page.input_value("#set-lr")) == lr
+        for epoch in range(1, 14):
+            page.click("#epoch")
+            page.wait_for_function(f"document.getElementById('say').textContent.startsWith('Epoch {epoch}:')")
+        twin = nn.MLP(2, [6, 1], activation="tanh", rng=2)
+        optimizer = kind(twin.parameters(), lr=lr, weight_decay=0.0, **options)
+        expected = losses_of_fit(twin, nn.BCEWithLogitsLoss(), optimizer, x, y[:, None].astype(float), batch_size=10)
+        assert len(losses(page)) == 50
+        np.testing.assert_allclose(losses(page), expected, rtol=0, atol=1e-9, err_msg=name)
+
+
+def test_training_runs_pauses_and_resets(opened):
+    page = opened(nn.play())
+    assert "2-8-8-1: 105 parameters" in say(page)
+    page.click("#step")
+    assert say(page).startswith("Step 1: the loss of the batch was")
+    page.click("#play")
+    page.wait_for_function("document.getElementById('count').textContent.match(/epoch [1-9]/)")
+    page.click("#play")
+    assert say(page).startswith("Paused after")
+    assert "% correct" in page.inner_text("#measures")
+    assert page.locator("#history polyline").count() == 2
+    assert "training" in page.get_attribute("#history", "aria-label")
+    assert page.locator("#layers tbody tr").count() == 3
+    page.keyboard.press("r")
+    assert page.inner_text("#count") == "step 0, epoch 0"
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#count") == "step 1, epoch 0"
+
+
+def test_slow_motion_tells_one_step_in_phases(opened):
+    page = opened(nn.play(network((3, 1))))
+    heads = []
+    for _ in range(7):
+        page.click("#slow")
+        heads.append(say(page))
+    words = [
+        "ring", "forward through layer 1", "forward through the output", "the mean over the batch",
+        "backward through the output", "backward through layer 1", "Adam computes the update",
+    ]  # fmt: skip
+    for n, (text, word) in enumerate(zip(heads, words, strict=True), 1):
+        assert text.startswith(f"Phase {n} of 7")
+        assert word in text
+    assert page.inner_text("#count") == "step 0, epoch 0"
+    page.click("#slow")
+    assert page.inner_text("#count") == "step 1, epoch 0"
+    slow = losses(page)
+    page.click("#reset")
+    page.click("#step")
+    assert losses(page) == slow
+
+
+def test_neuron_and_point_show_their_derivation(opened):
+    model = network((3, 1))
+    page = opened(nn.play(model))
+    page.click('[data-layer="0"][data-neuron="1"]')
+    assert page.inner_text("#detail-title") == "Derivation of neuron 2 of layer 1, for point 1"
+    assert page.locator("#detail tbody tr").count() == 3
+    value = float(page.locator("#detail tbody tr td").first.text_content().replace("−", "-"))
+    assert value == pytest.approx(model[0].weight.data[1, 0], rel=1e-2)
+    page.focus("#field")
+    page.keyboard.press("ArrowRight")
+    assert say(page).startswith("Point 2: target 1")
+    assert "for point 2" in page.inner_text("#detail-title")
+    page.click('[data-layer="0"][data-neuron="1"]')
+    assert page.inner_text("#detail-title") == "Derivation"
+
+
+def test_settings_are_checked_and_restored_from_a_link(opened):
+    page = opened(nn.play())
+    page.fill("#set-hidden", "4,x")
+    page.press("#set-hidden", "Enter")
+    assert "must be up to 24 integers" in page.inner_text("#settings-error")
+    page.fill("#set-hidden", "4,3")
+    page.press("#set-hidden", "Tab")
+    assert page.inner_text("#settings-error") == ""
+    assert "2-4-3-1" in say(page)
+    page.select_option("#set-set", "sine")
+    assert page.locator("#set-loss option").all_text_contents() == ["MSELoss", "L1Loss", "HuberLoss", "LogCoshLoss"]
+    page.click("#share")
+    link = page.input_value("#text")
+    again = opened(nn.play(), "#" + link.split("#")[1])
+    assert again.input_value("#set-hidden") == "4,3"
+    assert again.input_value("#set-set") == "sine"
+    hostile = opened(nn.play(), "#set=<img src=x onerror=alert(1)>&hidden=__proto__&lr=x")
+    assert hostile.input_value("#set-set") == "moons"
+    assert hostile.locator("img").count() == 0
+
+
+def test_every_experiment_trains(opened):
+    page = opened(nn.play())
+    count = page.locator("#experiments a").count()
+    assert count >= 10
+    for k in range(count):
+        page.locator("#experiments a").nth(k).click()
+        assert page.inner_text("#question")
+        assert page.inner_text("#settings-error") == ""
+        page.click("#step")
+        assert "Step 1:" in say(page)
+
+
+def test_copied_script_trains_the_same_network(opened):
+    for data in ("moons", "sine"):
+        page = opened(nn.play(data=data))
+        for option, value in (("optimizer", "Nesterov"), ("schedule", "warmup")):
+            page.select_option(f"#set-{option}", value)
+        page.click("#python")
+        names = {}
+        script = page.input_value("#text").replace("epochs=50", "epochs=1")
+        exec(compile(script, "script", "exec"), names)
+        page.click("#epoch")
+        page.wait_for_function("document.getElementById('say').textContent.startsWith('Epoch 1')")
+        assert names["history"]["train_loss"][-1] == pytest.approx(np.mean(losses(page)), rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_shows_everything_without_scrolling_sideways(opened, scheme):
+    options = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme, "reduced_motion": "reduce"}
+    for data in ("moons", "digits", "sine"):
+        page = opened(nn.play(data=data), **options)
+        page.click("#step")
+        page.click("#slow")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_every_control_has_a_name(opened):
+    page = opened(nn.play())
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, textarea, canvas[tabindex]')].filter(e => {
+          const labelled = e.closest('label') || document.querySelector(`label[for="${e.id}"]`);
+          return !(e.getAttribute('aria-label') || e.textContent.trim() || labelled);
+        }).length"""
+    )
+    assert unnamed == 0
+    assert page.get_attribute("#say", "aria-live") == "polite"
+
+
+def test_page_stays_responsive_while_it_trains(opened):
+    page = opened(nn.play(), "#hidden=16,16&batch=1")
+    page.click("#play")
+    page.wait_for_function("document.getElementById('count').textContent !== 'step 0, epoch 0'")
+    page.click('[data-layer="1"][data-neuron="3"]')
+    assert "neuron 4 of layer 2" in page.inner_text("#detail-title")
+    page.click("#play")
+    assert say(page).startswith("Paused")
