@@ -38,10 +38,11 @@ def tables(args: argparse.Namespace, out: Print) -> Any:
     run.prepare()
 
     def rounded(name: str, share: int) -> tuple[Array, Array]:
-        x, y = run.parts[name]
-        rows = max(MOST_VALUES // share // x.shape[1], 1)
-        if rows < len(x):
-            out(f"{name}: the first {rows} of {len(x)} rows")
-        return x[:rows].round(3), y[:rows] if run.classes else y[:rows].round(4)
+        rows = run.rows[name]
+        most = max(MOST_VALUES // share // run.X.shape[1], 1)
+        if most < len(rows):
+            out(f"{name}: the first {most} of {len(rows)} rows")
+        rows = rows[:most]
+        return run.scaled[rows].round(3), run.y[rows] if run.classes else run.target[rows].round(4)
 
     return rounded("train", 1), rounded("check", 4)

@@ -422,7 +422,7 @@ function pythonScript() {
     `    model, ${PYTHON_LOSS[settings.loss] || `nn.${settings.loss}()`}, optimizer, (x, y), epochs=${Math.max(trainer.epoch, 50)}, batch_size=${settings.batch}, rng=${settings.seed},`,
     ...(schedule ? ['    scheduler={"step": scheduler},'] : []),
     ")",
-    'print("loss:", history["train_loss"][-1])',
+    'print("loss:", history["loss"][-1])',
     "",
   ].join("\n");
 }

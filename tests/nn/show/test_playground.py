@@ -294,7 +294,7 @@ def test_copied_script_trains_the_same_network(opened):
         exec(compile(script, "script", "exec"), names)
         page.click("#epoch")
         page.wait_for_function("document.getElementById('say').textContent.startsWith('Epoch 1')")
-        assert names["history"]["train_loss"][-1] == pytest.approx(np.mean(losses(page)), rel=1e-9)
+        assert names["history"]["loss"][-1] == pytest.approx(np.mean(losses(page)), rel=1e-9)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
