@@ -177,7 +177,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "optimizers without a schedule")  # fmt: skip
     add("--epochs", type=integer(1), help="passes over the training rows; default: at most 200, with --patience 20")
     add("--batch-size", type=integer(1), help="rows per step; default: 32 to 256, depending on the rows")
-    add("--l2", type=real(include_low=True), help="L2 penalty of the weights; default: 5 divided by the training rows")
+    add(
+        "--l2",
+        type=real(include_low=True),
+        help="L2 penalty of the weights; default: 5 divided by the rows, at most 0.02",
+    )
     add("--dropout", type=real(high=1, include_low=True), default=0.0, help="probability of dropout in hidden layers")
     add("--ema", type=real(high=1), metavar="DECAY", help="use exponential moving averages of the parameters")
     add("--class-weight", choices=("balanced",), help="give all classes the same total weight in the loss")

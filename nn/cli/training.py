@@ -23,7 +23,7 @@ from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
 from nn.training.objective import objective
 from nn.training.scores import scores, temperature
-from nn.training.solvers import EMA, batch_size, default_rate, solver
+from nn.training.solvers import EMA, batch_size, default_penalty, default_rate, solver
 from nn.typing import Array, Print, Settings
 
 from .explaining import feature_groups
@@ -151,7 +151,8 @@ class Run:
         """Return the options that depend on the data or on each other."""
         name = self.args.optimizer
         return {
-            "batch_size": rows if name == "lbfgs" else batch_size(rows), "l2": 5 / rows, "lr": default_rate(name),
+            "batch_size": rows if name == "lbfgs" else batch_size(rows),
+            "l2": default_penalty(rows), "lr": default_rate(name),
             "schedule": "constant" if name.startswith(("schedulefree", "lbfgs", "prodigy")) else "cosine",
             "epochs": 200,
         }  # fmt: skip

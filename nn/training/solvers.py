@@ -10,7 +10,7 @@ import optim
 from nn.module import Module
 from nn.typing import Array, Leaf, Optimizer, State
 
-__all__ = ["EMA", "SOLVERS", "batch_size", "default_rate", "solver"]
+__all__ = ["EMA", "SOLVERS", "batch_size", "default_penalty", "default_rate", "solver"]
 
 # The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
@@ -49,6 +49,17 @@ def batch_size(rows: int) -> int:
     [32, 32, 256]
     """
     return int(2 ** np.clip(np.rint(np.log2(max(rows, 1) / 30)), 5, 8))
+
+
+def default_penalty(rows: float) -> float:
+    """Return an L2 penalty of the weights that suits a number of rows, or a sum of their weights.
+
+    Examples
+    --------
+    >>> default_penalty(100), default_penalty(1000)
+    (0.02, 0.005)
+    """
+    return min(5 / rows, 0.02)
 
 
 def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:

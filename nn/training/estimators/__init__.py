@@ -35,7 +35,7 @@ class MLPClassifier(Estimator):
         rows at once, one iteration per epoch), 'muon' (for hidden matrices, with AdamW for the rest), ...
     alpha : float or 'auto'
         L2 regularisation of the weights, not of the biases; 'auto' is 5 divided by the
-        number of rows, or by the sum of their weights.
+        number of rows, or by the sum of their weights, and at most 0.02.
     batch_size : int or 'auto'
         Rows in a step; 'auto' depends on the number of rows.
     learning_rate_init : float or 'auto'
@@ -55,7 +55,7 @@ class MLPClassifier(Estimator):
     verbose : bool
         Report every epoch.
     early_stopping : bool or 'auto'
-        Stop by the loss of held-out rows, and restore the best model; 'auto' does so from 100 rows on.
+        Stop by the loss of held-out rows, and restore the best model; 'auto' does so from 200 rows on.
     validation_fraction : float
         The fraction of held-out rows, of each class the same.
     class_weight : mapping, 'balanced' or None

@@ -17,7 +17,7 @@ from nn.layers.tabular import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit
 from nn.training.objective import objective
-from nn.training.solvers import batch_size, solver
+from nn.training.solvers import batch_size, default_penalty, solver
 from nn.typing import Array, ArrayLike, Optimizer
 
 from .protocol import Protocol
@@ -34,7 +34,7 @@ from .validation import (
 __all__ = ["Estimator"]
 
 
-MIN_ROWS = 100  # from which on early_stopping="auto" holds rows out
+MIN_ROWS = 200  # from which on early_stopping="auto" holds rows out
 
 
 class _NotFittedError(ValueError, AttributeError):
@@ -113,7 +113,7 @@ class Estimator(Protocol):
         train, *held = [(self.scaler_(X[rows]), target[rows]) for rows in parts]
         size = batch_size(len(train[0])) if self.batch_size == "auto" else int(self.batch_size)
         size = len(train[0]) if self.solver == "lbfgs" else size
-        penalty = 5 / total if self.alpha == "auto" else float(self.alpha)
+        penalty = default_penalty(total) if self.alpha == "auto" else float(self.alpha)
         history = fit(
             self.module_, loss, self.optimizer_, train, validation=held[0] if held else None,
             metrics=metrics if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
