@@ -188,6 +188,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--sample-weight", metavar="COLUMN", help="a column of weights of the rows, which is not a feature")
     add("--folds", type=integer(1), default=1, metavar="K", help="cross-validation: train K networks, each validated "
         "on another part of the rows, and use their mean")  # fmt: skip
+    _limits(parser)
+
+
+def _limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--clip", type=real(), help="upper bound of the gradient norm")
     add("--patience", type=integer(0), help="stop after this many epochs without improvement")
     add("--validation", type=real(high=1), default=0.15, help="fraction of the rows for choosing the best epoch")
