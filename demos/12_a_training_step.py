@@ -76,7 +76,7 @@ assert all(np.allclose(p.data, q) for p, q in zip(network.parameters(), by_hand.
 # %% [markdown]
 # ## Many steps in one call
 #
-# `step.many` takes the data and a matrix of row numbers, a row for each step, and returns the losses.  The data stay
+# `step.many` takes the data and a matrix of row indices, a row for each step, and returns the losses.  The data stay
 # where they are; with numba (`pip install chainrule[fast]`) all steps run as machine code.
 
 # %%

@@ -175,7 +175,7 @@ class Compiled(Recorded):
 
         Examples
         --------
-        >>> from autograd import Tensor, tanh
+        >>> from autograd import Tensor, compile, tanh
         >>> w = Tensor(0.5, requires_grad=True, name="w")
         >>> step = compile(lambda x: tanh(w * x))
         >>> _ = step(np.array(2.0))

@@ -127,7 +127,7 @@ class CompiledStep:
         return program.first_result()
 
     def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
-        """Take a step for each row of a matrix of row numbers, and return the losses.
+        """Take a step for each row of a matrix of row indices, and return the losses.
 
         Parameters
         ----------
@@ -148,6 +148,7 @@ class CompiledStep:
         Examples
         --------
         >>> import optim
+        >>> from autograd import Tensor
         >>> w = Tensor([0.0], requires_grad=True)
         >>> step = compile(lambda x, y: ((w * x - y) ** 2).mean(), optimizer=optim.SGD([w], lr=0.25))
         >>> x, rows = np.array([1.0, 2.0]), np.array([[0, 1], [1, 0], [0, 1]])

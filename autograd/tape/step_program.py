@@ -272,5 +272,5 @@ def recorded_loss(function: Function, call: Arguments) -> tuple[list[Operand], R
     check_root(loss)
     try:
         return outputs, rebuild, gradients_of(loss)
-    except (ValueError, ArithmeticError) as error:  # a derivative is infinite, which is no error for floats
+    except (ValueError, ArithmeticError) as error:  # a derivative is infinite, which is not an error for floats
         raise NotReplayable(str(error)) from error

@@ -246,7 +246,7 @@ class Update:
         return [next(changed) if is_new else x for x, is_new in zip(floats, self._renewed, strict=True)]
 
     def targets(self) -> list[Array]:
-        """Return arrays for `new_arrays` to which there is no other reference."""
+        """Return arrays for `new_arrays` that nothing else references."""
         free = next((arrays for arrays in self._spare if not arrays or most_holders(arrays) <= HELD_ONCE), None)
         if free is None:
             free = [aligned(math.prod(shape), dtype).reshape(shape) for shape, dtype in self._shapes]

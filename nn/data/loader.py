@@ -135,7 +135,7 @@ class DataLoader:
             yield batch(rows)
 
     def rows(self) -> Iterator[Array]:
-        """Iterate over an epoch like the loader itself, but yield the row numbers of each batch.
+        """Iterate over an epoch like the loader itself, but yield the row indices of each batch.
 
         Examples
         --------

@@ -117,7 +117,7 @@ class Stepper:
         return value
 
     def take_many(self, arrays: Sequence[Array], rows: Array, totals: Totals, scheduler: Any) -> list[float]:
-        """Take a whole step for each row of a matrix of row numbers, and return the losses; of fewer if refused."""
+        """Take a whole step for each row of a matrix of row indices, and return the losses; of fewer if refused."""
         begin = time.perf_counter()
         losses = self.passes.many(arrays, rows, scheduler)
         self.at_once = max(1, min(MOST_AT_ONCE, int(len(rows) * SECONDS_AT_ONCE / (time.perf_counter() - begin))))
