@@ -167,8 +167,9 @@ def sinc(x: Operand) -> Operand:
     >>> sinc(np.array([0.0, 0.5])).round(4)
     array([1.    , 0.6366])
     """
-    y = np.sinc(_within_range(as_real(x)))
-    return y if xp(x) is np else float(y)
+    if xp(x) is not np:
+        return float(np.sinc(_within_range(x)))
+    return np.sinc(_within_range(as_real(np.asarray(x))))  # a replay passes scalars of NumPy
 
 
 def deg2rad(x: Operand) -> Operand:

@@ -315,3 +315,17 @@ def test_unknown_form_is_refused():
         @ag.extend.elementwise(1, onxx="Identity")
         def misspelt(x):
             return x
+
+
+def test_scalars_of_numpy_give_the_dtype_of_arrays():
+    """Replays pass them to the forward functions in place of arrays without axes."""
+    for name, case in CASES.items():
+        op = PRIMITIVES.get(case.name)
+        if case.per_element and op is not None:
+            operands = [np.asarray(x, np.float32) for x in case.operands(((),) * len(case.sources))]
+            parameters = inspect.signature(op.forward).parameters.values()
+            params = {p.name: p.default for p in parameters if p.default is not p.empty} | case.params
+            with np.errstate(all="ignore"):
+                expected = np.asarray(case.f(*operands)).dtype
+                found = np.asarray(op.forward(*[x[()] for x in operands], **params)).dtype
+            assert found == expected, name
