@@ -51,7 +51,7 @@ class Page:
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{html.escape(self.html)}" style="width:100%;height:{HEIGHT}px;border:1px solid #8888" '
-            'sandbox="allow-scripts" title="The chain rule, step by step"></iframe>'
+            f'sandbox="allow-scripts" title="Interactive page of {html.escape(self._content)}"></iframe>'
         )
 
     def __repr__(self) -> str:

@@ -74,10 +74,13 @@ class Lanes {
 }
 
 // Call a function of numbers in each lane.
-function apply(call, out, [a, b, c, ...more], count) {
-  if (more.length)
-    for (let i = 0; i < count; i++)
-      out[i] = call(a[i], b[i], c[i], ...more.map(x => x[i]));
+function apply(call, out, inputs, count) {
+  const a = inputs[0],
+    b = inputs[1],
+    c = inputs[2],
+    d = inputs[3];
+  if (inputs.length > 4) for (let i = 0; i < count; i++) out[i] = call(...inputs.map(x => x[i]));
+  else if (d) for (let i = 0; i < count; i++) out[i] = call(a[i], b[i], c[i], d[i]);
   else if (c) for (let i = 0; i < count; i++) out[i] = call(a[i], b[i], c[i]);
   else if (b) for (let i = 0; i < count; i++) out[i] = call(a[i], b[i]);
   else for (let i = 0; i < count; i++) out[i] = call(a[i]);

@@ -1,5 +1,7 @@
 // The pictures of the playground: the network with the responses of its neurons, and the data with the predictions.
 const MOST_SHOWN = 12; // neurons of a layer
+const BLUE = [40, 110, 255],
+  RED = [235, 90, 40];
 const TARGET_COLORS = ["#d9480f", "#1668c7", "#2b8a3e", "#9c36b5", "#e8a600", "#0b7285", "#a61e4d", "#5c940d", "#495057", "#7048e8"];
 
 // The colours of the page, read once for a light and once for a dark screen.
@@ -29,7 +31,9 @@ class Responses {
     const { rows, net } = trainer;
     this.trainer = trainer;
     this.isLine = net.x.length === 1;
-    this.side = this.isLine ? 120 : Math.max(12, Math.min(40, Math.floor(Math.sqrt(600000 / net.graph.size))));
+    const width = Math.sqrt(net.x.length);
+    this.image = width >= 4 && Number.isInteger(width) ? width : 0; // pixels in a row, if the inputs are an image
+    this.side = this.isLine ? 120 : Math.max(12, Math.min(32, Math.floor(Math.sqrt(600000 / net.graph.size))));
     const range = j => {
       const values = rows.map(row => row[j]),
         low = Math.min(...values),
@@ -69,28 +73,48 @@ class Responses {
     for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i] - middle));
     for (let i = 0; i < values.length; i++) {
       const x = (values[i] - middle) / Math.min(largest, 4);
-      this.pixel(i, x > 0 ? [40, 110, 255] : [235, 90, 40], opacity * Math.min(1, Math.abs(x)));
+      this.pixel(i, x > 0 ? BLUE : RED, opacity * Math.min(1, Math.abs(x)));
     }
     return this.drawn();
+  }
+
+  // The weights of a neuron of the first layer as an image, each pixel a weight.
+  weights(neuron) {
+    const { places, p } = this.trainer;
+    const values = places.flatMap((place, i) =>
+      place.layer === 0 && place.neuron === neuron && place.input >= 0 ? [p[i]] : [],
+    );
+    return this.picture(values, Math.max(...values.map(Math.abs)));
+  }
+
+  // An image of signed values, a pixel each.
+  picture(values, largest) {
+    const canvas = el("canvas", { width: this.image, height: this.image }),
+      context = canvas.getContext("2d");
+    values.forEach((value, i) => {
+      context.fillStyle = heatColor(value, largest || 1);
+      context.fillRect(i % this.image, Math.floor(i / this.image), 1, 1);
+    });
+    return canvas;
   }
 
   // The class with the largest output.
   classes(outputs) {
-    const count = this.lanes.count;
+    const count = this.lanes.count,
+      colors = TARGET_COLORS.map(color => [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16)));
     for (let i = 0; i < count; i++) {
       let best = 0;
       outputs.forEach((k, c) => (best = this.lanes.values[k][i] > this.lanes.values[outputs[best]][i] ? c : best));
-      const color = TARGET_COLORS[best % TARGET_COLORS.length];
-      this.pixel(i, [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16)), 110);
+      this.pixel(i, colors[best % colors.length], 110);
     }
     return this.drawn();
   }
 
-  pixel(i, [red, green, blue], alpha) {
+  pixel(i, color, alpha) {
     const { data } = this.pixels;
-    data[4 * i] = red;
-    data[4 * i + 1] = green;
-    data[4 * i + 2] = blue;
+    data[4 * i] = color[0];
+    data[4 * i + 1] = color[1];
+    data[4 * i + 2] = color[2];
     data[4 * i + 3] = alpha;
   }
 
@@ -111,6 +135,10 @@ class Field {
       height = Math.min(width, 420);
     Object.assign(this, { trainer, responses, width, height });
     const context = prepared(this.canvas, width, height);
+    if (responses.image) {
+      this.gallery(context, chosen, inBatch);
+      return;
+    }
     if (responses.isLine) this.curve(context);
     else {
       context.imageSmoothingEnabled = true;
@@ -119,10 +147,20 @@ class Field {
       const map = outputs.length > 1 ? responses.classes(outputs) : responses.map(outputs[0], middle, 130);
       context.drawImage(map, 0, 0, width, height);
     }
-    const batch = new Set(inBatch);
-    trainer.rows.forEach((row, i) => {
+    const key = [width, height, chosen, ...inBatch, styleOf("--ink")].join();
+    if (this.pointsOf !== trainer || this.key !== key) {
+      this.points = this.points || el("canvas", {});
+      this.drawPoints(prepared(this.points, width, height), chosen, new Set(inBatch));
+      Object.assign(this, { pointsOf: trainer, key });
+    }
+    context.drawImage(this.points, 0, 0, width, height);
+  }
+
+  // The points change with the selection and the batch only, and are kept as a picture.
+  drawPoints(context, chosen, batch) {
+    this.trainer.rows.forEach((_, i) => {
       const [x, y] = this.place(i),
-        isTrain = i < trainer.set.train;
+        isTrain = i < this.trainer.set.train;
       context.beginPath();
       context.arc(x, y, batch.has(i) ? 6 : 4, 0, 2 * Math.PI);
       context.fillStyle = this.color(i);
@@ -133,6 +171,33 @@ class Field {
       context.stroke();
       context.globalAlpha = 1;
     });
+  }
+
+  // Images in rows, with a frame that shows whether the prediction is correct; `shown` has their rows.
+  gallery(context, chosen, inBatch) {
+    const { trainer, responses, width } = this,
+      inRow = 10,
+      pitch = width / inRow;
+    const { train } = trainer.set,
+      most = inRow * Math.floor(this.height / pitch);
+    const rows = trainer.rows.map((_, i) => i),
+      tested = rows.slice(train, train + most / 2),
+      first = [...new Set([...inBatch, chosen, ...rows.slice(0, train)])].filter(i => i < train);
+    this.shown = [...first.slice(0, most - tested.length), ...tested];
+    this.images = this.images && this.images.of === trainer ? this.images : Object.assign(new Map(), { of: trainer });
+    context.imageSmoothingEnabled = false;
+    this.shown.forEach((row, n) => {
+      const [x, y] = [(n % inRow) * pitch, Math.floor(n / inRow) * pitch];
+      if (!this.images.has(row)) this.images.set(row, responses.picture(trainer.rows[row], 1));
+      context.globalAlpha = row < train ? 1 : 0.7;
+      context.drawImage(this.images.get(row), x + 4, y + 4, pitch - 8, pitch - 8);
+      const lanes = row < train ? trainer.trainLanes : trainer.validLanes,
+        isCorrect = trainer.isCorrect(lanes, row < train ? row : row - train);
+      context.strokeStyle = row === chosen ? styleOf("--ink") : styleOf(isCorrect ? "--good" : "--bad");
+      context.lineWidth = row === chosen || inBatch.includes(row) ? 3.5 : isCorrect ? 1 : 2.5;
+      context.strokeRect(x + 2, y + 2, pitch - 4, pitch - 4);
+    });
+    context.globalAlpha = 1;
   }
 
   color(i) {
@@ -170,6 +235,11 @@ class Field {
 
   // The row of the point nearest to a place on the canvas.
   nearest(x, y) {
+    if (this.responses.image) {
+      const pitch = this.width / 10,
+        place = Math.floor(x / pitch) + 10 * Math.floor(y / pitch);
+      return this.shown[Math.min(place, this.shown.length - 1)];
+    }
     let best = 0,
       least = Infinity;
     this.trainer.rows.forEach((_, i) => {
@@ -236,7 +306,8 @@ class NetworkPicture {
   }
 
   // `values` colours the edges; `numbers` has the text of neurons ("layer/neuron") and of edges of one layer.
-  draw(trainer, responses, values, { selected, active, nodeText, edgeText }) {
+  draw(trainer, responses, values, { selected, active, nodeText, edgeText, example }) {
+    this.example = example;
     const context = prepared(this.canvas, this.width, this.height),
       { box, places } = this;
     const largestOf = isBias =>
@@ -291,7 +362,8 @@ class NetworkPicture {
         const k = l ? trainer.net.layers[l - 1].outs[i] : trainer.net.x[i];
         context.fillStyle = styleOf("--back");
         context.fillRect(x - box / 2, y - box / 2, box, box);
-        if (!responses.isLine) context.drawImage(responses.map(k), x - box / 2, y - box / 2, box, box);
+        if (responses.image) this.image(context, responses, l, i, k, x, y);
+        else if (!responses.isLine) context.drawImage(responses.map(k), x - box / 2, y - box / 2, box, box);
         else this.line(context, responses.lanes.values[k], x - box / 2, y - box / 2);
         context.strokeStyle = styleOf("--line");
         context.lineWidth = 1;
@@ -304,6 +376,18 @@ class NetworkPicture {
       context.fillStyle = styleOf("--faint");
       context.fillText(more ? `${title}, +${more}` : title, column[0][0], this.height - 5);
     });
+  }
+
+  // For images, a box shows the weights of the first layer, and elsewhere the value for the selected example.
+  image(context, responses, l, i, k, x, y) {
+    const { box } = this;
+    context.imageSmoothingEnabled = false;
+    if (l === 1) context.drawImage(responses.weights(i), x - box / 2, y - box / 2, box, box);
+    else {
+      context.fillStyle = heatColor(this.example.values[k][0], l === 0 ? 1 : 2);
+      context.fillRect(x - box / 2, y - box / 2, box, box);
+    }
+    context.imageSmoothingEnabled = true;
   }
 
   line(context, values, left, top) {

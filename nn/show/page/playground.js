@@ -197,12 +197,13 @@ function edgeValues() {
 }
 
 function draw() {
-  responses.compute();
+  if (!responses.image) responses.compute();
   field.draw(trainer, responses, state.row, state.slow ? trainer.passed : []);
   const { slow } = state;
   picture.draw(trainer, responses, Array.from(edgeValues()), {
     selected: state.selected,
     active: slow ? slow.layer : undefined,
+    example: responses.image ? example() : null,
     nodeText: slow ? slow.nodeText : null,
     edgeText: slow && slow.layer !== undefined ? i => signed(edgeValues()[i]) : null,
   });
@@ -246,6 +247,45 @@ function example() {
   lanes.forward();
   lanes.backward();
   return lanes;
+}
+
+// Use points that were pasted as lines of comma-separated numbers, the target last; all are for training.
+function useOwn() {
+  const lines = $("own").value.split(/\n/).map(text => text.trim()).filter(Boolean);
+  const rows = lines.map(text => text.split(/[,;\s]+/).map(Number));
+  const width = rows.length ? rows[0].length : 0;
+  const wrong = rows.findIndex(row => row.length !== width || !row.every(Number.isFinite));
+  if (rows.length < 2 || width < 2 || wrong >= 0) {
+    $("own-error").textContent =
+      wrong > 0 || width >= 2
+        ? `Line ${wrong + 1} must have ${width} finite numbers, as the first line has: ${lines[wrong]}`
+        : "Write at least two lines such as 0.5,-1.2,1: inputs, and the class or value last.";
+    return;
+  }
+  $("own-error").textContent = "";
+  const y = rows.map(row => row[width - 1]);
+  const areClasses = y.every(value => Number.isInteger(value) && value >= 0 && value < 10);
+  page.sets.own = {
+    x: rows.map(row => row.slice(0, -1)),
+    y,
+    classes: areClasses ? Math.max(2, Math.max(...y) + 1) : 0,
+    train: rows.length,
+  };
+  if (![...fields.set.options].some(option => option.value === "own"))
+    fields.set.append(el("option", { value: "own" }, "own data"));
+  fields.set.value = "own";
+  offerLosses();
+  restart(`${rows.length} points.`);
+}
+
+// Append a point at a place of the field to the own data, which begin with those that are shown.
+function addPoint(x, y, label) {
+  const at = ([low, high], part) => low + part * (high - low);
+  const point = [at(responses.x, x / field.width), at(responses.y, 1 - y / field.height)].map(value => value.toFixed(3));
+  const isOwn = trainer.settings.set === "own";
+  if (!isOwn) $("own").value = trainer.rows.map((row, i) => [...row.map(value => value.toFixed(3)), trainer.set.y[i]].join(",")).join("\n");
+  $("own").value += `\n${point.join(",")},${label}`;
+  useOwn();
 }
 
 const line = (...parts) => el("p", { class: "working" }, parts.join(" "));
@@ -477,6 +517,7 @@ const actions = {
   reset: () => restart("Reset."),
 };
 for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
+$("use-own").addEventListener("click", useOwn);
 $("edges").addEventListener("change", draw);
 $("log").addEventListener("change", panels);
 $("share").addEventListener("click", () => offer(location.href.split("#")[0] + fragmentOf(changedSettings()), "Link"));
@@ -491,7 +532,10 @@ function follow(row) {
 }
 $("field").addEventListener("click", event => {
   const box = $("field").getBoundingClientRect();
-  follow(field.nearest(event.clientX - box.left, event.clientY - box.top));
+  const [x, y] = [event.clientX - box.left, event.clientY - box.top],
+    label = $("clicks").value;
+  if (label === "" || trainer.net.x.length !== 2) follow(field.nearest(x, y));
+  else addPoint(x, y, label);
 });
 $("field").addEventListener("keydown", event => {
   const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];

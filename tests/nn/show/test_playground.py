@@ -327,3 +327,37 @@ def test_page_stays_responsive_while_it_trains(opened):
     assert "neuron 4 of layer 2" in page.inner_text("#detail-title")
     page.click("#play")
     assert say(page).startswith("Paused")
+
+
+def test_own_points_are_pasted_or_added_by_clicks(opened):
+    page = opened(nn.play())
+    page.click("summary:text('Own data')")
+    page.fill("#own", "0,0,0\n1,1,x")
+    page.click("#use-own")
+    assert page.inner_text("#own-error").startswith("Line 2 must have 3 finite numbers")
+    page.fill("#own", "0,0,0\n1,1,1\n0,1,1\n1,0,0")
+    page.click("#use-own")
+    assert page.inner_text("#own-error") == ""
+    assert page.input_value("#set-set") == "own"
+    page.select_option("#clicks", "1")
+    page.click("#field", position={"x": 40, "y": 40})
+    lines = page.input_value("#own").split("\n")
+    assert len(lines) == 5
+    assert lines[-1].endswith(",1")
+    page.click("#step")
+    assert len(losses(page)) == 1
+    page.fill("#own", "\n".join(f"{x},{x * x}" for x in np.linspace(0.1, 1, 10).round(2)))
+    page.click("#use-own")
+    assert page.input_value("#set-loss") == "MSELoss"
+    page.click("#step")
+    assert "sizes 1-8-8-1" not in page.inner_text("#settings-error")
+
+
+def test_images_are_shown_and_selected(opened):
+    page = opened(nn.play(data="digits"))
+    page.click("#field", position={"x": 60, "y": 10})
+    assert say(page).startswith("Point 2: target")
+    page.click("#epoch")
+    page.wait_for_function("document.getElementById('say').textContent.startsWith('Epoch 1')")
+    page.click("#slow")
+    assert "ring" in say(page)
