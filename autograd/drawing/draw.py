@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from autograd.explaining.formatting import format_number
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node
+from autograd.recording import raw_data
 from autograd.typing import Function, Operand
 
 from .folding import Folding, Snapshot, nearest
@@ -28,6 +28,7 @@ __all__ = ["Drawing", "draw"]
 DIRECTIONS = ("LR", "TB", "RL", "BT")
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
+SMALL = 40  # nodes; larger graphs do not show the shares of gradients
 DEEPEST = 24  # operations along a path that are shown of a large graph
 
 
@@ -136,13 +137,15 @@ def draw(
     values, gradients : bool
         Show data, and the gradients of the last `backward`.
     partials : bool
-        Label every arrow into an operation with the derivative of the operation by that operand.
+        Label every arrow into an operation with the derivative of the operation by that operand.  Without them, the
+        arrows of a variable used several times show the terms of its gradient, if the graph has at most 40 nodes and
+        the gradients are those of one `backward`.
     formulas : bool
         Write into every box the formula of its value, and with `partials` also the formulas of the derivatives.
     path : Node or sequence of Node, optional
         Highlight every path from these nodes to the result.
     color : {'kind', 'gradient'}
-        Fill the boxes by kind, or by the magnitude of the derivative of the result.
+        Fill the boxes by kind, or by the derivative of the result: its sign and, on a logarithmic scale, its magnitude.
     direction : {'LR', 'TB', 'RL', 'BT'}
         From left to right, from top to bottom, or reversed.
     theme : {'light', 'dark', 'print'}
@@ -196,6 +199,9 @@ def draw(
         style.grads = notes.gradients
     elif zoom == "scalars":
         style.grads = {}
+    if style.grads is None:
+        style.gradients = gradients and any(map(computed, graph.nodes))
+    style.shares = style.gradients and len(graph.nodes) <= SMALL and explains(notes, style)
     style.highlighted = on_paths(graph, path, recorder)
     style.fills = {k: style.theme.data for node in recorder.inputs if (k := graph.position.get(id(node))) is not None}
     large = limit is not None and len(graph.nodes) > limit
@@ -203,8 +209,7 @@ def draw(
     folding = Folding(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
     shown = nearest(folding.order, folding.parents, limit, depth, DEEPEST)
     message = left_out(folding, shown, silent=grouped and not (large and zoom == "scalars"))
-    legend = f"fill: magnitude of the gradient, at most {format_number(notes.largest)}" if style.shaded else ""
-    source = GraphToDot(folding, style, notes).source(shown, "\n".join(filter(None, (legend, message))))
+    source = GraphToDot(folding, style, notes).source(shown, message)
     return Drawing(source, message, len(graph.nodes))
 
 
@@ -240,6 +245,21 @@ def run(
     if not found[0] or not all(isinstance(node, Node) for node in found[0]):
         raise TypeError(f"{type(root).__name__} did not return a Value or Tensor for these inputs; nothing to draw")
     return found
+
+
+def computed(node: Node) -> bool:
+    """Return whether `backward` has computed a gradient of a node; that of a new `Value` is zero."""
+    return node._grad is not None and (isinstance(raw_data(node._grad), np.ndarray) or raw_data(node._grad) != 0)
+
+
+def explains(notes: Annotations, style: Style) -> bool:
+    """Return whether the gradients shown of the nodes used several times are the sums of their shares."""
+    nodes = [notes.graph.nodes[k] for k in notes.fan_outs]
+    grads = [node._grad if style.grads is None else style.grads.get(node) for node in nodes if node.requires_grad]
+    if not grads or any(g is None for g in grads) or any(np.size(seed) != 1 for seed in notes.seeds.values()):
+        return False
+    sums = [notes.gradients.get(node, 0.0) for node in nodes if node.requires_grad]
+    return all(np.allclose(raw_data(g), raw_data(s), equal_nan=True) for g, s in zip(grads, sums, strict=True))
 
 
 def opener(

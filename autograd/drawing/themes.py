@@ -27,23 +27,27 @@ class Theme:
     frames: tuple[str, str]  # fills of nested frames, alternating
     accent: str  # of highlights and the backward pass
     forward: str
-    shades: tuple[str, str]  # of magnitudes, from zero to the largest
+    shades: tuple[str, str, str]  # of gradients: negative, zero, positive
     signs: tuple[str, str]  # of weights, negative and positive
     sides: tuple[tuple[str, str], tuple[str, str]]  # boxes that only one of two graphs contains
     changed: tuple[str, str]  # boxes whose values differ
 
     def shade(self, fraction: float) -> str:
-        """Return the colour of a magnitude, given as a fraction of the largest, on a scale of four powers of ten.
+        """Return the colour of a gradient, given as a fraction of the largest magnitude, with its sign.
+
+        Each side of the diverging scale covers four powers of ten.
 
         Examples
         --------
-        >>> THEMES["print"].shade(1.0), THEMES["print"].shade(0.0)
-        ('#969696', '#ffffff')
+        >>> [THEMES["print"].shade(fraction) for fraction in (-1.0, 0.0, 1.0)]
+        ['#dddddd', '#ffffff', '#969696']
         """
-        if not fraction > 0:
-            return self.shades[0]
-        level = min(max(0.0, 1.0 + math.log10(fraction) / DECADES), 1.0) if fraction < math.inf else 1.0
-        pairs = ((int(self.shades[0][i : i + 2], 16), int(self.shades[1][i : i + 2], 16)) for i in (1, 3, 5))
+        size = abs(fraction)
+        if not size > 0:
+            return self.shades[1]
+        level = min(max(0.0, 1.0 + math.log10(size) / DECADES), 1.0) if size < math.inf else 1.0
+        end = self.shades[2 if fraction > 0 else 0]
+        pairs = ((int(self.shades[1][i : i + 2], 16), int(end[i : i + 2], 16)) for i in (1, 3, 5))
         return "#" + "".join(f"{round(low + (high - low) * level):02x}" for low, high in pairs)
 
 
@@ -61,7 +65,7 @@ _COLOURS: dict[str, tuple[Any, ...]] = {
     "frames": (("#f6f7f9", "#ffffff"), ("#1b2028", "#15191f"), ("#ffffff", "#ffffff")),
     "accent": ("#cf3a2b", "#ff7a66", "#000000"),
     "forward": ("#2f6fb5", "#6ea8ea", "#000000"),
-    "shades": (("#ffffff", "#f58b6c"), ("#1c222a", "#b8431f"), ("#ffffff", "#969696")),
+    "shades": (("#7fb0e6", "#ffffff", "#f58b6c"), ("#2c62a0", "#1c222a", "#b8431f"), ("#dddddd", "#ffffff", "#969696")),
     "signs": (("#cf3a2b", "#2f6fb5"), ("#ff7a66", "#6ea8ea"), ("#9a9a9a", "#000000")),
     "sides": (
         (("#fbdcd8", "#cf3a2b"), ("#d9f2dd", "#2e8b46")),

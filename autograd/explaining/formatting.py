@@ -48,14 +48,14 @@ def width(text: str) -> int:
 
 
 def format_number(x: Data, digits: int = 4) -> str:
-    """Return a float with at most `digits` significant digits; an int or bool in full.
+    """Return a float with at most `digits` significant digits, and zero without a sign; an int or bool in full.
 
     Examples
     --------
     >>> format_number(2.0), format_number(1 / 3), format_number(-0.0), format_number(1e-300), format_number(True)
-    ('2', '0.3333', '-0', '1e-300', 'True')
+    ('2', '0.3333', '0', '1e-300', 'True')
     """
-    return str(x) if isinstance(x, (int, np.bool_)) else f"{x:.{digits}g}"
+    return str(x) if isinstance(x, (int, np.bool_)) else f"{x + 0.0:.{digits}g}"
 
 
 def format_shape(array: Array) -> str:
@@ -70,7 +70,7 @@ def format_shape(array: Array) -> str:
 
 
 def format_array(data: ArrayLike) -> str:
-    """Return the elements of a number or small array, and the range of a larger one.
+    """Return the elements of a number or small array, with fewer digits if that is too long; the range of a larger one.
 
     Examples
     --------
@@ -85,9 +85,11 @@ def format_array(data: ArrayLike) -> str:
     if array.size == 0:
         return "empty"
     if array.size <= WHOLE:
-        return cut(_nested(array) if array.dtype.kind == "f" else str(array.tolist()))
+        texts = [_nested(array, n) for n in (4, 3, 2)] if array.dtype.kind == "f" else [str(array.tolist())]
+        if short := [text for text in texts if len(text) <= LONGEST]:
+            return short[0]
     if array.dtype.kind not in "biuf":
-        return ""
+        return cut(str(array.tolist())) if array.size <= WHOLE else ""
     finite = array[np.isfinite(array)]
     if finite.size == 0:
         return f"none of {array.size:,} finite"
@@ -96,8 +98,8 @@ def format_array(data: ArrayLike) -> str:
     return span if finite.size == array.size else f"{span}, {array.size - finite.size:,} not finite"
 
 
-def _nested(array: Array) -> str:
-    return format_number(array) if array.ndim == 0 else f"[{', '.join(map(_nested, array))}]"
+def _nested(array: Array, digits: int) -> str:
+    return format_number(array, digits) if array.ndim == 0 else f"[{', '.join(_nested(a, digits) for a in array)}]"
 
 
 def format_constant(constant: object) -> str:

@@ -70,17 +70,16 @@ def draw_passes(
         outputs = list(run(twin, x)) if x is not None else [None] * (len(twin) + 1)
     total = None if loss is None else loss(outputs[-1])
     gradient = gradients_of_pass(total, outputs, twin)
-    stages, weighted = [], 0
-    names = ["x", *(f"a{i}" for i in range(1, len(twin))), "ŷ"]
-    for i, module in enumerate(twin, 1):
+    stages = []
+    names = ["x", *(f"a{i}" for i in range(len(twin) - 1)), "ŷ"]
+    for i, module in enumerate(twin):
         parameters = [(name, p) for name, p in module.named_parameters() if isinstance(p, Tensor)]
-        weighted += bool(parameters)
         stages.append(
             (
                 [f"{i} {type(module).__name__}", *filter(None, [settings(module)])],
-                [(f"∂L/∂{SHORT.get(n, n)}{weighted}", gradient.get(id(p))) for n, p in parameters[:4]],
-                (names[i], outputs[i]),
-                (f"∂L/∂{names[i]}", gradient.get(id(outputs[i]))),
+                [(f"∂L/∂{SHORT.get(n, n)}{i}", gradient.get(id(p))) for n, p in parameters[:4]],
+                (names[i + 1], outputs[i + 1]),
+                (f"∂L/∂{names[i + 1]}", gradient.get(id(outputs[i + 1]))),
             )
         )
     stages.append((["loss"], [], ("L", total), ("∂L/∂L", None if total is None else 1.0)))
@@ -150,13 +149,13 @@ def linear_columns(model: Module, x: Operand) -> list[Any]:
     """Return the columns of the `Linear` layers, each with the activation after it."""
     twin = copy.deepcopy(model).eval()
     values: list[Operand] = []
-    found: list[tuple[Linear, str]] = []
-    for module in twin.modules():
+    found: list[tuple[Linear, str]] = []  # each with its title: its place in the model, then its activation
+    for path, module in twin.named_modules():
         if isinstance(module, Linear):
-            found.append((module, ""))
+            found.append((module, f"{path} Linear".strip() + "\n"))
             module.register_forward_pre_hook(lambda module, args: values.append(row(args[0])))
         elif found and not list(module.children()):
-            found[-1] = found[-1][0], f"{found[-1][1]} {type(module).__name__}".strip()
+            found[-1] = found[-1][0], f"{found[-1][1]} {type(module).__name__}"
     if not found:
         raise ValueError(f"{type(model).__name__} does not contain a Linear layer, whose neurons could be drawn")
     for (a, _), (b, _) in pairwise(found):
@@ -169,10 +168,9 @@ def linear_columns(model: Module, x: Operand) -> list[Any]:
             raise ValueError("draw_neurons: the layers are not called one after the other; use draw(model, x)")
     values = values or [None] * (len(found) + 1)
     columns: list[Any] = [("input", found[0][0].in_features, None, values[0])]
-    for n, (layer, activation) in enumerate(found, 1):
-        title = "\n".join(filter(None, ["output" if n == len(found) else f"layer {n}", activation]))
+    for n, (layer, title) in enumerate(found, 1):
         bias = None if layer.bias is None else layer.bias.data
-        columns.append((title, layer.out_features, layer.weight.data, values[n], bias))
+        columns.append((title.strip().replace("\n ", "\n"), layer.out_features, layer.weight.data, values[n], bias))
     return columns
 
 
@@ -181,15 +179,14 @@ def scalar_columns(model: MLP | Layer, x: Operand) -> list[Any]:
     layers = model.layers if isinstance(model, MLP) else [model]
     at: Operand = None if x is None else example(x, len(layers[0].neurons[0].w))
     columns: list[Any] = [("input", len(layers[0].neurons[0].w), None, at)]
-    for n, layer in enumerate(layers, 1):
+    for n, layer in enumerate(layers):
         if at is not None:
             with ag.no_grad():
                 out = layer(list(at))
             at = numbers_of(out if isinstance(out, list) else [out])
         weights = [numbers_of(neuron.w) for neuron in layer.neurons]
         biases = [neuron.b.data for neuron in layer.neurons]
-        title = "output" if n == len(layers) else f"layer {n}"
-        title += "\nReLU" if layer.neurons[0].nonlin else ""
+        title = f"{n} Layer" + "\nReLU" * bool(layer.neurons[0].nonlin)
         columns.append((title, len(layer.neurons), weights, at, biases))
     return columns
 

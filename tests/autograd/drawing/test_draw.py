@@ -58,7 +58,7 @@ def operands(source, symbol):
 
 def drawn(svg):
     """{title: [lines of text]} of every node an engine drew."""
-    groups = [g for g in ET.fromstring(svg).iter(f"{SVG}g") if g.get("class") == "node"]
+    groups = [g for g in ET.fromstring(svg).iter(f"{SVG}g") if "node" in g.get("class").split()]
     return {g.find(f"{SVG}title").text: [t.text or "" for t in g.iter(f"{SVG}text")] for g in groups}
 
 
@@ -288,7 +288,7 @@ def test_a_loop_is_drawn_once():
     picture = draw(y)
     assert labels(picture.source, "ellipse") == ["+", "+"]  # the repeated one, and the last with the result
     assert "× 4,999" in picture.source
-    assert "5001|grad\\ 0" in labels(picture.source)
+    assert "5001" in labels(picture.source)
     assert picture.message == (
         "4,998 of 5,001 nodes are repetitions, marked ×; draw(..., limit=None, depth=None) shows all of them"
     )
@@ -480,7 +480,7 @@ def test_long_names_are_cut():
         (float("nan"), "nan"),
         (float("inf"), "inf"),
         (-float("inf"), "-inf"),
-        (-0.0, "-0"),
+        (-0.0, "0"),
         (1e-300, "1e-300"),
         (123456.789, "1.235e+05"),
         (np.float32(0.1), "0.1"),
@@ -504,8 +504,11 @@ def test_numbers_are_short(x, text):
         (np.array([[1.0], [2.0]]), "[[1], [2]]"),
         (np.array([1, 2, 3]), "[1, 2, 3]"),
         (np.array([True, False]), "[True, False]"),
+        (np.array([[-0.01352, 0.03614], [0.06695, -0.05451]]), "[[-0.0135, 0.0361], [0.0669, -0.0545]]"),
+        (np.array([-1.234e-15, -2.341e-15, -3.454e-15, 1.5]), "[-1.23e-15, -2.34e-15, -3.45e-15, 1.5]"),
+        (np.full(4, 2**60), "all 1.153e+18"),
         (np.zeros(9, dtype=bool), "all False"),
-        (np.array([1e-300, -0.0, np.inf]), "[1e-300, -0, inf]"),
+        (np.array([1e-300, -0.0, np.inf]), "[1e-300, 0, inf]"),
         (np.array(["text"] * 9), ""),
     ],
 )

@@ -107,14 +107,39 @@ def test_path_from_another_graph_raises(f):
         ag.draw(f, path=Value(1.0))
 
 
-def test_shades_follow_the_magnitude():
+def test_shades_follow_sign_and_magnitude():
     a, b = Value(1.0, name="a"), Value(1.0, name="b")
-    source = ag.draw(1000 * a + 0.01 * b, color="gradient", gradients=False).source
-    fill = {x: attributes(source, x)["fillcolor"] for x in "ab"}
-    low, high = THEMES["light"].shades
-    assert fill["a"] == high
-    assert fill["b"] == low
-    assert "at most 1000" in source
+    c = Value(1.0, name="c")
+    source = ag.draw(1000 * a + 0.01 * b - 1000 * c, color="gradient", gradients=False).source
+    fill = [attributes(source, x)["fillcolor"] for x in "cba"]
+    assert fill == list(THEMES["light"].shades)
+    assert all(f"label={text}" in source.replace('"', "") for text in ("-1e+03", "-10", "0", "10", "1e+03"))
+
+
+def test_a_fan_out_shows_the_terms_of_its_gradient():
+    a, b = Value(2.0, name="a"), Value(-3.0, name="b")
+    y = a * b + a
+    assert "+ -3" not in ag.draw(y).source  # before the backward pass
+    assert "grad" not in ag.draw(y).source
+    y.backward()
+    source = ag.draw(y).source
+    assert [label for label in ("+ -3", "+ 1", "+ 2") if f'"{label}"' in source] == ["+ -3", "+ 1"]
+    assert "+ 1" not in ag.draw(y, partials=True).source
+    assert "+ 1" not in ag.draw(y, gradients=False).source
+    a.grad = 5.0  # another gradient than that of the graph
+    assert "+ 1" not in ag.draw(y).source
+
+
+def test_values_are_blue_and_gradients_red():
+    theme = THEMES["light"]
+    x = Value(-2.0, name="grade")
+    y = x * Value(3.0, name="4.weight")
+    y.backward()
+    texts = re.findall(r'fill="([^"]+)">([^<]+)</text>', ag.draw(y).svg())
+    colours = {text.replace("&#45;", "-"): fill for fill, text in texts}
+    expected = dict.fromkeys(("-2", "3", "-6"), theme.forward) | dict.fromkeys(("grad 3", "grad -2"), theme.accent)
+    assert {text: colours[text] for text in expected} == expected
+    assert colours["grade"] == colours["4.weight"] == theme.ink
 
 
 def test_shades_where_every_gradient_is_nan_or_zero():
@@ -126,7 +151,7 @@ def test_shades_where_every_gradient_is_nan_or_zero():
 def test_several_results_share_one_reverse_pass():
     x = Value(3.0, name="x")
     source = ag.draw([x * x, 2 * x], color="gradient", gradients=False).source
-    assert "at most 8" in source
+    assert "label=8 " in source
 
 
 @pytest.mark.parametrize(
@@ -222,7 +247,7 @@ def test_a_loop_over_examples_of_a_scalar_network_is_drawn_once():
     picture = ag.draw(total)
     assert any(label.startswith("× 19") for label in frames(picture.source))
     assert len(labels(picture.source)) < 40
-    assert {"w0|0|grad 0", "w3|0.3|grad 0"} <= set(labels(picture.source))
+    assert {"w0|0", "w3|0.3"} <= set(labels(picture.source))
 
 
 # Any program at all: what is drawn has no cycle, and nothing is lost from the count.
@@ -298,7 +323,7 @@ def test_frames_keep_every_edge(engine, seed, steps, expand):
     picture = ag.draw(Program(seed, steps), Value(1.0), Value(2.0), expand=expand, direction="TB")
     nodes, edges = boxes(picture.source)
     svg = engine(picture.source, "svg", 30)
-    assert (svg.count(b'class="node"'), svg.count(b'class="edge"')) == (len(nodes), len(edges))
+    assert (svg.count(b'class="node'), svg.count(b'class="edge"')) == (len(nodes), len(edges))
 
 
 class Difference:

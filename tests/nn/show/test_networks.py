@@ -24,7 +24,7 @@ def test_neurons_of_linear_layers():
     source = nn.draw_neurons(model).source
     assert len(circles(source)) == 9
     assert len(penwidths(source)) == 3 * 4 + 4 * 2
-    assert r"layer 1\nTanh" in source
+    assert r"0 Linear\nTanh" in source
 
 
 def test_each_neuron_shows_its_output():
@@ -73,7 +73,7 @@ def test_other_objects_raise():
 
 def test_both_passes_without_input():
     source = nn.draw_passes(nn.MLP(3, [4, 2], rng=0)).source
-    for text in ("1\\ Linear", "3\\ →\\ 4", "2\\ ReLU", "∂L/∂W1", "∂L/∂b2", "∂L/∂a1", "ŷ", "∂L/∂ŷ", "loss"):
+    for text in ("0\\ Linear", "3\\ →\\ 4", "1\\ ReLU", "∂L/∂W0", "∂L/∂b2", "∂L/∂a1", "ŷ", "∂L/∂ŷ", "loss"):
         assert text in source
 
 
@@ -87,7 +87,7 @@ def test_both_passes_show_the_gradients_of_the_loss():
     assert all(p.grad is None for p in model.parameters())
     total = loss(model(X))
     total.backward()
-    for p, name in ((model[0].weight, "W1"), (model[2].weight, "W2")):
+    for p, name in ((model[0].weight, "W0"), (model[2].weight, "W2")):
         text = f"∂L/∂{name}\\ {p.grad.min():.4g}\\ …\\ {p.grad.max():.4g}"
         assert text in source
     assert f"L\\n{total.data:.4g}" in source
@@ -97,10 +97,10 @@ def test_any_sequential_is_drawn():
     blocks = nn.Sequential(nn.Residual(nn.Linear(3, 3, rng=0), nn.ReLU()), nn.BatchNorm1d(3), nn.Dropout(0.5))
     before = blocks.state_dict()
     source = nn.draw_passes(blocks, X, loss=lambda y: y.sum()).source
-    assert "1\\ Residual" in source
+    assert "0\\ Residual" in source
     assert all(np.array_equal(before[k], v) for k, v in blocks.state_dict().items())
     embedding = nn.Sequential(nn.Embedding(5, 3, rng=0), nn.Linear(3, 1, rng=0))
-    assert "1\\ Embedding" in nn.draw_passes(embedding, np.array([0, 1]), loss=lambda y: y.sum()).source
+    assert "0\\ Embedding" in nn.draw_passes(embedding, np.array([0, 1]), loss=lambda y: y.sum()).source
 
 
 def test_passes_of_invalid_arguments_raise():
