@@ -3,7 +3,7 @@ const deep = units => Array(10).fill(units).join(",");
 const EXPERIMENTS = [
   {
     title: "Ten sigmoid layers",
-    question: "Which layer will receive the smallest gradient, and how many times smaller is it than that of the last layer?",
+    question: "Which layer receives the smallest gradient, and how many times smaller is it than that of the last layer?",
     settings: { hidden: deep(4), activation: "sigmoid", optimizer: "SGD", lr: 0.5 },
     look: "The table of layers: each sigmoid multiplies the gradient by at most 1/4.",
   },
@@ -15,15 +15,15 @@ const EXPERIMENTS = [
   },
   {
     title: "Dead rectifiers",
-    question: "After one large step, how many neurons are constant for all points, and can they recover?",
+    question: "The rate is very large. How many neurons are constant for all points after an epoch, and can they recover?",
     settings: { activation: "relu", hidden: "8,8", optimizer: "SGD", lr: 12, init: "he" },
     look: "A neuron with an empty map has output 0 everywhere; its gradient is 0 and its weights stay as they are.",
   },
   {
     title: "A start with large weights",
-    question: "The initial weights are ten times too large. Will tanh neurons learn slowly or quickly, and why?",
+    question: "The initial weights have a standard deviation of 3. Is the initial loss above or below ln 2 = 0.69, the loss of a guess?",
     settings: { activation: "tanh", init: "large", optimizer: "SGD", lr: 0.1 },
-    look: "The maps have sharp edges: saturated neurons have a derivative of almost 0.",
+    look: "Above: the output is large where it is wrong. The maps have sharp edges, because the neurons are saturated.",
   },
   {
     title: "All weights zero",
@@ -39,38 +39,38 @@ const EXPERIMENTS = [
   },
   {
     title: "Whole batch",
-    question: "Each step uses all points. Is the curve smooth, and is the loss after 10 epochs lower than with batches of 1?",
+    question: "Each step uses all points. Is the curve of the loss smooth, and where is the loss after 20 epochs?",
     settings: { batch: 160, optimizer: "SGD", lr: 0.3 },
-    look: "Ten epochs are ten steps. Compare the next experiment.",
+    look: "Twenty epochs are only twenty steps. Compare the next experiment.",
   },
   {
     title: "One point at a time",
-    question: "Each step uses one point. How far is the loss after 10 epochs, and how noisy is it?",
+    question: "Each step uses one point. Where is the loss after 20 epochs, and how noisy is its curve?",
     settings: { batch: 1, optimizer: "SGD", lr: 0.1 },
-    look: "Ten epochs are 1600 steps: more progress for the same work, and a rough curve.",
+    look: "Twenty epochs are 3200 steps: more progress for the same work, and a rough curve.",
   },
   {
     title: "Without momentum",
-    question: "How many epochs does plain gradient descent need for the spiral with this rate?",
+    question: "Does plain gradient descent separate the arms of the spiral within 60 epochs?",
     settings: { set: "spiral", noise: 0, optimizer: "SGD", lr: 0.05, hidden: "12,12" },
-    look: "Remember the number, and open the next experiment.",
+    look: "It is still near a straight boundary. Remember the loss, and open the next experiment.",
   },
   {
     title: "With momentum",
-    question: "The rate is the same, with momentum 0.9. How many times faster is it?",
+    question: "The rate is the same, with momentum 0.9. Where is the loss after 60 epochs?",
     settings: { set: "spiral", noise: 0, optimizer: "Momentum", lr: 0.05, hidden: "12,12" },
     look: "Steps in a constant direction become up to ten times larger.",
   },
   {
     title: "Overfitting",
     question: "The data are noisy and the network is large. At which epoch does the validation loss rise again?",
-    settings: { noise: 0.5, hidden: "16,16", optimizer: "Adam", lr: 0.03, batch: 32 },
-    look: "The boundary bends around single points.",
+    settings: { set: "circles", noise: 0.6, hidden: "16,16", activation: "relu", batch: 32 },
+    look: "From epoch 20 on, while the training loss still falls: the boundary bends around single points.",
   },
   {
     title: "The same with weight decay",
     question: "Is the validation loss lower with weight decay, and the training loss too?",
-    settings: { noise: 0.5, hidden: "16,16", optimizer: "AdamW", lr: 0.03, batch: 32, decay: 1 },
-    look: "The boundary is smoother; the training loss is higher and the validation loss lower.",
+    settings: { set: "circles", noise: 0.6, hidden: "16,16", activation: "relu", batch: 32, optimizer: "AdamW", decay: 1 },
+    look: "The boundary is smoother, and the validation loss does not rise; the training loss stays higher.",
   },
 ];

@@ -109,6 +109,7 @@ function readSettings() {
 // ------------------------------------------------------------------------------------------------- training
 let trainer, responses;
 const state = { playing: false, selected: null, row: 0, slow: null, frame: 0, epochTarget: null, diverged: false };
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 const field = new Field($("field"));
 const picture = new NetworkPicture($("network"), (layer, neuron) => {
   const same = state.selected && state.selected.layer === layer && state.selected.neuron === neuron;
@@ -178,8 +179,12 @@ function tick(now) {
   }
   state.last = now;
   state.frame++;
-  draw();
-  if (state.frame % 8 === 0) panels();
+  // with reduced motion, twice in a second
+  if (!still.matches || now - (state.drawn || 0) > 500) {
+    state.drawn = now;
+    draw();
+    if (still.matches || state.frame % 8 === 0) panels();
+  }
   if (state.playing) requestAnimationFrame(tick);
   else refresh();
 }

@@ -10,7 +10,7 @@ from pages import evaluated, needs_node
 import nn
 import optim
 from nn.__main__ import main
-from nn.show.playground import DATA_SETS, FOLDER, OPTIMIZERS, SCHEDULES
+from nn.show.playground import ACTIVATIONS, DATA_SETS, FOLDER, LOSSES, OPTIMIZERS, SCHEDULES
 from optim.lr_scheduler import LambdaLR
 
 SCRIPTS = ("engine", str(FOLDER / "lanes"), str(FOLDER / "perceptron"))
@@ -18,8 +18,8 @@ SETTINGS = {
     "seed": 0, "hidden": [8, 8], "activation": "tanh", "loss": "BCEWithLogitsLoss", "residual": False, "noise": 0.1,
     "batch": 10, "init": "automatic", "optimizer": "Adam", "lr": 0.03, "schedule": "constant", "decay": 0,
 }  # fmt: skip
-TRAINED = """given.trainings.map(([settings, name]) => {
-  const trainer = new Trainer(settings, given.page.sets[name], given.page);
+TRAINED = """given.map(([page, settings, name]) => {
+  const trainer = new Trainer(settings, page.sets[name], page);
   for (let i = 0; i < 50; i++) trainer.step();
   return { losses: trainer.losses, x: trainer.rows, t: trainer.targets };
 })"""
@@ -29,9 +29,9 @@ def data_of(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page.html, re.S)[1])
 
 
-def trained(page, trainings):
-    """Return the losses of the first 50 steps in JavaScript."""
-    return evaluated(TRAINED, {"page": data_of(page), "trainings": trainings}, SCRIPTS)
+def trained(trainings):
+    """Return the losses of the first 50 steps in JavaScript, given pages, settings and names of data sets."""
+    return evaluated(TRAINED, [(data_of(page), *rest) for page, *rest in trainings], SCRIPTS)
 
 
 def losses_of_fit(model, loss, optimizer, x, y, **options):
@@ -122,11 +122,11 @@ def test_command_writes_the_page_of_a_data_set_or_of_a_table(tmp_path, capsys):
 def test_losses_of_every_optimizer_are_those_of_fit():
     page = nn.play(network())
     trainings = [
-        [SETTINGS | {"optimizer": name, "lr": lr, "decay": decay, "schedule": "cosine"}, "moons"]
+        (page, SETTINGS | {"optimizer": name, "lr": lr, "decay": decay, "schedule": "cosine"}, "moons")
         for name, (_, _, lr) in OPTIMIZERS.items()
         for decay in (0, 0.01)
     ]
-    for (settings, _), found in zip(trainings, trained(page, trainings), strict=True):
+    for (_, settings, _), found in zip(trainings, trained(trainings), strict=True):
         kind, options, lr = OPTIMIZERS[settings["optimizer"]]
         model = network()
         optimizer = kind(model.parameters(), lr=lr, weight_decay=settings["decay"], **options)
@@ -138,17 +138,18 @@ def test_losses_of_every_optimizer_are_those_of_fit():
 
 @needs_node
 def test_losses_of_every_loss_and_activation_are_those_of_fit():
-    activations = ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus")
-    losses = ("BCEWithLogitsLoss", "HingeLoss", "MSELoss", "L1Loss", "HuberLoss", "LogCoshLoss")
-    for k, activation in enumerate(activations):
-        loss = losses[k % len(losses)]
-        model = network((5, 4, 1), activation.replace("_", ""))
-        settings = SETTINGS | {"hidden": [5, 4], "activation": activation, "loss": loss, "optimizer": "Momentum"}
-        (found,) = trained(nn.play(model), [[settings | {"batch": 32, "lr": 0.02}, "circles"]])
+    models, trainings = [], []
+    for k, activation in enumerate(ACTIVATIONS):
+        models.append(network((5, 4, 1), activation.replace("_", "")))
+        changes = {"hidden": [5, 4], "activation": activation, "loss": list(LOSSES)[k % len(LOSSES)], "lr": 0.02}
+        settings = SETTINGS | changes | {"optimizer": "Momentum", "batch": 32}
+        trainings.append((nn.play(models[-1]), settings, "circles"))
+    assert {settings["loss"] for _, settings, _ in trainings} == LOSSES.keys()
+    for model, (_, settings, _), found in zip(models, trainings, trained(trainings), strict=True):
         optimizer = optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
         x, t = np.array(found["x"])[:160], np.array(found["t"])[:160]
-        expected = losses_of_fit(model, getattr(nn, loss)(), optimizer, x, t, batch_size=32)
-        np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9, err_msg=f"{activation}, {loss}")
+        expected = losses_of_fit(model, getattr(nn, settings["loss"])(), optimizer, x, t, batch_size=32)
+        np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9, err_msg=str(settings))
 
 
 @needs_node
@@ -157,10 +158,53 @@ def test_several_classes_and_partial_batches_train_as_in_python():
     x, y = rng.normal(size=(45, 3)), rng.integers(0, 3, 45)
     model = nn.MLP(3, [4, 3], activation="tanh", rng=1)
     settings = SETTINGS | {"hidden": [4], "loss": "CrossEntropyLoss", "batch": 10}
-    (found,) = trained(nn.play(model, (x, y)), [[settings, "data"]])
+    (found,) = trained([(nn.play(model, (x, y)), settings, "data")])
     optimizer = optim.Adam(model.parameters(), lr=0.03)
     expected = losses_of_fit(model, nn.CrossEntropyLoss(), optimizer, x, y, batch_size=10)
     np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9)
+
+
+@needs_node
+def test_skip_connections_train_as_residual_layers():
+    model = nn.MLP(2, [4, 4, 4, 1], activation="silu", residual=True, rng=0)
+    chain = nn.MLP(2, [4, 4, 4, 1], activation="silu", rng=0)  # of the same initial weights
+    settings = SETTINGS | {"hidden": [4, 4, 4], "activation": "silu", "residual": True}
+    (found,) = trained([(nn.play(chain), settings, "xor")])
+    x, t = np.array(found["x"])[:160], np.array(found["t"])[:160]
+    optimizer = optim.Adam(model.parameters(), lr=0.03)
+    expected = losses_of_fit(model, nn.BCEWithLogitsLoss(), optimizer, x, t, batch_size=10)
+    np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9)
+
+
+@needs_node
+def test_experiments_show_what_they_say():
+    def settings(**changes):
+        return SETTINGS | changes
+
+    code = """given.runs.map(settings => {
+      const trainer = new Trainer(settings, given.page.sets[settings.set], given.page);
+      trainer.step();
+      const gradients = trainer.ratios().map(layer => layer.gradient);
+      while (trainer.epoch < settings.epochs) trainer.step();
+      return { gradients, history: trainer.history.map(one => [one.train.loss, one.valid.loss]) };
+    })"""
+    deep = {"hidden": [4] * 10, "activation": "sigmoid", "optimizer": "SGD", "lr": 0.5, "set": "moons", "epochs": 1}
+    large = {"set": "circles", "noise": 0.6, "hidden": [16, 16], "activation": "relu", "batch": 32, "epochs": 60}
+    spiral = {"set": "spiral", "noise": 0, "lr": 0.05, "hidden": [12, 12], "epochs": 60}
+    runs = [
+        settings(**deep), settings(**deep, residual=True), settings(**large),
+        settings(**large, optimizer="AdamW", decay=1), settings(**spiral, optimizer="SGD"),
+        settings(**spiral, optimizer="Momentum"),
+    ]  # fmt: skip
+    found = evaluated(code, {"page": data_of(nn.play()), "runs": runs}, SCRIPTS)
+    vanished, passed = (run["gradients"][0] / run["gradients"][-2] for run in found[:2])
+    assert vanished < 1e-3 < 0.1 < passed
+    overfitted, decayed = (run["history"] for run in found[2:4])
+    assert overfitted[60][0] < overfitted[20][0]
+    assert overfitted[60][1] > overfitted[20][1] + 0.1
+    assert decayed[60][1] < overfitted[60][1] - 0.05
+    plain, momentum = (run["history"][60][0] for run in found[4:])
+    assert momentum < 0.1 < 0.4 < plain
 
 
 # ------------------------------------------------------------------------------------------------ in a browser
@@ -176,14 +220,14 @@ def losses(page):
 
 def test_first_losses_in_the_browser_are_those_of_fit(opened):
     rng = np.random.default_rng(5)
-    x = rng.normal(size=(40, 2))
+    x = rng.normal(size=(200, 2))
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
     model = nn.MLP(2, [6, 1], activation="tanh", rng=2)
     page = opened(nn.play(model, (x, y)))
     for name, (kind, options, lr) in OPTIMIZERS.items():
         page.select_option("#set-optimizer", name)
         assert float(page.input_value("#set-lr")) == lr
-        for epoch in range(1, 14):
+        for epoch in range(1, 4):
             page.click("#epoch")
             page.wait_for_function(f"document.getElementById('say').textContent.startsWith('Epoch {epoch}:')")
         twin = nn.MLP(2, [6, 1], activation="tanh", rng=2)
