@@ -100,9 +100,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PRIMITIVES", "AnomalyError", "GradcheckError", "GradientWarning", "Node", "Tensor", "Value", "abs", "as_tensor",
-    "backward", "checkpoint", "detect_anomaly", "enable_grad", "extend", "get_default_dtype", "grad", "gradcheck",
-    "gradgradcheck", "gradients", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
-    "set_default_dtype", "tensor", "topological_order", "value", "value_and_grad", "verify", "vjp",
+    "backward", "checkpoint", "detect_anomaly", "draw", "enable_grad", "explain", "extend", "get_default_dtype", "grad",
+    "gradcheck", "gradgradcheck", "gradients", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
+    "play", "set_default_dtype", "tensor", "topological_order", "value", "value_and_grad", "verify", "vjp",
 ]  # fmt: skip
 __all__ += _assembling.__all__
 __all__ += _broadcasting.__all__

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import nn
-from autograd import draw
+from autograd import Value, draw
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "pictures"
@@ -43,12 +43,17 @@ def drawings() -> dict[str, object]:
     return found
 
 
-def networks() -> dict[str, object]:
-    """Return one step of a training, as a graph of layers and as a pass there and back."""
+def examples() -> dict[str, object]:
+    """Return the first example of the README, and one step of a training: its layers, and both passes."""
+    a, b, c = Value(2.0, name="a"), Value(-3.0, name="b"), Value(6.5, name="c")
+    f = (a * b + c).tanh()
+    f.name = "f"
+    f.backward()
     model, criterion = nn.MLP(2, [3, 1], activation="tanh", rng=1), nn.BCEWithLogitsLoss()
     x, y = np.array([[0.5, -1.0], [1.0, 2.0]]), np.array([[1.0], [0.0]])
     return {
-        "layers": draw(model, x, loss=lambda z: criterion(z, y), zoom="layers"),
+        "first": draw(f),
+        "layers": draw(model, x, loss=lambda z: criterion(z, y), zoom="layers", gradients=False),
         "passes": nn.draw_passes(model, x, loss=lambda z: criterion(z, y)),
     }
 
@@ -65,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     sys.path.insert(0, str(HERE))
     stale = []
-    for name, drawing in {**drawings(), **networks()}.items():
+    for name, drawing in {**drawings(), **examples()}.items():
         path = FOLDER / f"{name}.svg"
         if path.exists() and fingerprint(drawing) in path.read_text(encoding="utf-8"):
             if not args.check:

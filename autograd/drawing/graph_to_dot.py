@@ -297,7 +297,8 @@ class GraphToDot:
         if self.style.partials:
             text = self.notes.partial(node, position, self.style.formulas) or text
         elif self.style.shares and p in self.notes.fan_outs and (step := self.notes.steps.get((node, position))):
-            text, looks = f"+ {format_array(step.contribution)}", looks | {"fontcolor": self.theme.accent}
+            share = format_array(step.contribution)
+            text, looks = share if share[0] == "-" else f"+{share}", looks | {"fontcolor": self.theme.accent}
         active = self.style.active
         if active is not None and active[0] is node and active[1] == position:
             looks = {**self.accent, "dir": "back", "fontcolor": self.theme.accent}

@@ -119,15 +119,15 @@ def test_shades_follow_sign_and_magnitude():
 def test_a_fan_out_shows_the_terms_of_its_gradient():
     a, b = Value(2.0, name="a"), Value(-3.0, name="b")
     y = a * b + a
-    assert "+ -3" not in ag.draw(y).source  # before the backward pass
+    assert "+1" not in ag.draw(y).source  # before the backward pass
     assert "grad" not in ag.draw(y).source
     y.backward()
     source = ag.draw(y).source
-    assert [label for label in ("+ -3", "+ 1", "+ 2") if f'"{label}"' in source] == ["+ -3", "+ 1"]
-    assert "+ 1" not in ag.draw(y, partials=True).source
-    assert "+ 1" not in ag.draw(y, gradients=False).source
+    assert sorted(filter(None, edge_labels(source))) == ["+1", "-3"]
+    assert "+1" not in ag.draw(y, partials=True).source
+    assert "+1" not in ag.draw(y, gradients=False).source
     a.grad = 5.0  # another gradient than that of the graph
-    assert "+ 1" not in ag.draw(y).source
+    assert "+1" not in ag.draw(y).source
 
 
 def test_values_are_blue_and_gradients_red():
