@@ -74,7 +74,7 @@ def entry(full, thing, home):
 
 
 WELCOME = """Automatic differentiation and multi-layer perceptrons on NumPy: every public name, with an example.
-New here?  ``README.md`` shows the three uses, and ``demos/README.md`` leads from one slope to a training step.
+New here?  ``README.md`` shows the three uses, and ``demos/README.md`` leads from an engine of your own to a tiny GPT.
 
 """
 

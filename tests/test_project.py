@@ -20,6 +20,7 @@ import autograd
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DOCUMENTS = sorted(p for folder in (".", "demos", "demos/data") for p in (ROOT / folder).glob("*.md"))
+DOCUMENTS.append(ROOT / ".docs/llms.txt")
 CACHES = {"__pycache__", ".hypothesis"}
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -160,6 +161,7 @@ def test_readme_mentions_make_demo_and_make_test():
 
 def test_changelog_describes_the_current_version():
     assert f"## {autograd.__version__} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {autograd.__version__}\n" in (ROOT / ".docs/CITATION.cff").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
