@@ -1,4 +1,4 @@
-"""0. Build it yourself: an engine of sixty lines, checked against the library."""
+"""0. Build it yourself: an engine and a network in sixty lines, checked against the library."""
 
 # %% [markdown]
 # # Build it yourself
