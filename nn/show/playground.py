@@ -27,7 +27,10 @@ from nn.typing import Array, ArrayLike, Operand, Settings
 __all__ = ["play"]
 
 FOLDER = Path(__file__).with_name("page")
-SCRIPTS = ("engine", "elements", "lanes", "perceptron", "experiments", "pictures", "playground")
+SCRIPTS = (
+    "engine", "elements", "lanes", "perceptron", "experiments", "pictures", "controls", "derivation", "slow_motion",
+    "sharing", "playground",
+)  # fmt: skip
 MOST_TEXT = 100_000  # characters of a data set
 MOST_PARAMETERS = 3_000
 EPOCHS = 50  # of which the order of the rows is exported, if these are few rows

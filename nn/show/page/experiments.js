@@ -3,7 +3,8 @@ const deep = units => Array(10).fill(units).join(",");
 const EXPERIMENTS = [
   {
     title: "Ten sigmoid layers",
-    question: "Which layer receives the smallest gradient, and how many times smaller is it than that of the last layer?",
+    question:
+      "Which layer receives the smallest gradient, and how many times smaller is it than that of the last layer?",
     settings: { hidden: deep(4), activation: "sigmoid", optimizer: "SGD", lr: 0.5 },
     look: "The table of layers: each sigmoid multiplies the gradient by at most 1/4.",
   },
@@ -15,13 +16,15 @@ const EXPERIMENTS = [
   },
   {
     title: "Dead rectifiers",
-    question: "The rate is very large. How many neurons are constant for all points after an epoch, and can they recover?",
+    question:
+      "The rate is very large. How many neurons are constant for all points after an epoch, and can they recover?",
     settings: { activation: "relu", hidden: "8,8", optimizer: "SGD", lr: 12, init: "he" },
     look: "A neuron with an empty map has output 0 everywhere; its gradient is 0 and its weights stay as they are.",
   },
   {
     title: "A start with large weights",
-    question: "The initial weights have a standard deviation of 3. Is the initial loss above or below ln 2 = 0.69, the loss of a guess?",
+    question:
+      "The initial weights have a standard deviation of 3. Is the initial loss above or below ln 2 = 0.69, the loss of a guess?",
     settings: { activation: "tanh", init: "large", optimizer: "SGD", lr: 0.1 },
     look: "Above: the output is large where it is wrong. The maps have sharp edges, because the neurons are saturated.",
   },
@@ -70,7 +73,15 @@ const EXPERIMENTS = [
   {
     title: "The same with weight decay",
     question: "Is the validation loss lower with weight decay, and the training loss too?",
-    settings: { set: "circles", noise: 0.6, hidden: "16,16", activation: "relu", batch: 32, optimizer: "AdamW", decay: 1 },
+    settings: {
+      set: "circles",
+      noise: 0.6,
+      hidden: "16,16",
+      activation: "relu",
+      batch: 32,
+      optimizer: "AdamW",
+      decay: 1,
+    },
     look: "The boundary is smoother, and the validation loss does not rise; the training loss stays higher.",
   },
 ];

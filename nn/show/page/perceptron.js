@@ -61,7 +61,11 @@ function perceptron({ sizes, activation, lossName, residual, classes }, page) {
       const weights = before.map((_, j) => b.leaf(`w${l}.${i + 1}.${j + 1}`)),
         bias = b.leaf(`b${l}.${i + 1}`);
       const products = before.map((a, j) => b.op("multiply", weights[j], a));
-      const z = b.op("add", products.reduce((sum, product) => b.op("add", sum, product)), bias);
+      const z = b.op(
+        "add",
+        products.reduce((sum, product) => b.op("add", sum, product)),
+        bias,
+      );
       const template = isLast ? null : page.activations[activation];
       let out = template ? b.insert(template, { z }) : z;
       if (residual && !isLast && sizes[l] === sizes[l - 1]) out = b.op("add", before[i], out);
@@ -99,7 +103,13 @@ class Trainer {
     const outputs = set.classes > 2 ? set.classes : 1;
     const sizes = [width, ...settings.hidden, outputs];
     this.net = perceptron(
-      { sizes, activation: settings.activation, lossName: settings.loss, residual: settings.residual, classes: set.classes },
+      {
+        sizes,
+        activation: settings.activation,
+        lossName: settings.loss,
+        residual: settings.residual,
+        classes: set.classes,
+      },
       page,
     );
     this.rows = set.x.map((row, i) =>

@@ -2,7 +2,18 @@
 const MOST_SHOWN = 12; // neurons of a layer
 const BLUE = [40, 110, 255],
   RED = [235, 90, 40];
-const TARGET_COLORS = ["#d9480f", "#1668c7", "#2b8a3e", "#9c36b5", "#e8a600", "#0b7285", "#a61e4d", "#5c940d", "#495057", "#7048e8"];
+const TARGET_COLORS = [
+  "#d9480f",
+  "#1668c7",
+  "#2b8a3e",
+  "#9c36b5",
+  "#e8a600",
+  "#0b7285",
+  "#a61e4d",
+  "#5c940d",
+  "#495057",
+  "#7048e8",
+];
 
 // The colours of the page, read once for a light and once for a dark screen.
 const palette = new Map();
@@ -340,7 +351,10 @@ class NetworkPicture {
       context.moveTo(x1, y1);
       context.bezierCurveTo(middle, y1, middle, y2, x2, y2);
       context.stroke();
-      const isNamed = !selected || selected.layer !== layer ? places[layer].length * places[layer + 1].length <= 24 : selected.neuron === neuron;
+      const isNamed =
+        !selected || selected.layer !== layer
+          ? places[layer].length * places[layer + 1].length <= 24
+          : selected.neuron === neuron;
       if (edgeText && active === layer && isNamed) {
         const at = 0.3 + 0.4 * ((neuron + 0.5) / places[layer + 1].length);
         labels.push([x1 + (x2 - x1) * at, y1 + (y2 - y1) * (3 * at * at - 2 * at ** 3), edgeText(i)]);
