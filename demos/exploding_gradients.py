@@ -68,9 +68,14 @@ for name, (losses, first) in runs.items():
 # %%
 figure = Figure(figsize=(10, 4.4), layout="constrained")
 axes = figure.subplots()
-for name, (losses, _) in runs.items():
-    note = " (broke down)" if np.isnan(losses[-1]) else ""
-    axes.plot(np.arange(1, EPOCHS + 1), losses, marker=".", label=name + note)
+top = np.nanmax([losses for losses, _ in list(runs.values())[1:]])
+for i, (name, (losses, _)) in enumerate(runs.items()):
+    if np.isnan(losses[-1]):  # an arrow off the top, in the epoch in which the loss left the axes
+        axes.plot(1, 2 * top, marker="^", markersize=9, linestyle="none", label=f"{name} (broke down)")
+        continue
+    # the first of two lines that nearly coincide is wide, so that it stays visible behind the second
+    width, alpha = (6, 0.45) if i == 1 else (1.8, 1)
+    axes.plot(np.arange(1, EPOCHS + 1), losses, linewidth=width, alpha=alpha, label=name)
 axes.set(yscale="log", xlabel="epoch", ylabel="training loss", title="Ten layers, and what keeps them together")
 figure.legend(loc="outside right center", frameon=False, fontsize=8)  # beside the lines, not on them
 plain(axes)

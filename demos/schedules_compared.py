@@ -10,9 +10,8 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
-from plots import plain
+from plots import BLUE, GREY, ORANGE, plain, plain_log
 
 import nn
 import optim
@@ -41,6 +40,11 @@ SCHEDULES = {
     "OneCycleLR": lambda o: s.OneCycleLR(o, max_lr=0.4, total_steps=STEPS, cycle_momentum=False),
     "CyclicLR": lambda o: s.CyclicLR(o, base_lr=0.02, max_lr=0.3, step_size_up=50, cycle_momentum=False),
     "TrapezoidLR": lambda o: {"step": s.TrapezoidLR(o, warmup=30, stable=180, decay=90)},
+    "FlatCosineLR": lambda o: {"step": s.FlatCosineLR(o, total_iters=STEPS)},
+    "REXLR": lambda o: {"step": s.REXLR(o, total_iters=STEPS)},
+    "CosLog4LR": lambda o: {"step": s.CosLog4LR(o, total_iters=STEPS)},
+    "ChebyshevLR": lambda o: {"step": s.ChebyshevLR(o, total_iters=STEPS)},
+    "PiecewiseLinearLR": lambda o: s.PiecewiseLinearLR(o, milestones=[0, 5, EPOCHS], factors=[0.2, 1.5, 0.0]),
     "WarmupLR": lambda o: {"step": s.WarmupLR(s.CosineAnnealingLR(o, T_max=270), 30)},
     "SequentialLR": lambda o: s.SequentialLR(o, [s.ConstantLR(o, 1.0, 1), s.ExponentialLR(o, 0.8)], milestones=[15]),
     "ChainedScheduler": lambda o: s.ChainedScheduler([s.StepLR(o, 10, 0.5), s.ExponentialLR(o, 0.97)]),
@@ -80,16 +84,24 @@ for name, make in SCHEDULES.items():
     print(f"{name:<28} rate {rates[name][0]:.3f} -> {rates[name][-1]:.4f}   loss {losses[name][-1]:.4f}")
 
 # %%
-figure = Figure(figsize=(12, 5.2), layout="constrained")
-left, right = figure.subplots(1, 2)
-for color, name in zip(colormaps["tab20"].colors, SCHEDULES, strict=True):
-    left.plot(rates[name], color=color, label=name)
-    right.plot(range(1, EPOCHS + 1), losses[name], color=color)
-left.set(title="learning rate", xlabel="step")
-right.set(title="loss", xlabel="epoch", yscale="log")
-left.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
-for axes in (left, right):
+# One panel for each schedule, in the order of the final loss: the rate as an area, the loss on a logarithmic scale as a
+# line, and the loss without a schedule behind it.
+figure = Figure(figsize=(13, 11), layout="constrained")
+panels = figure.subplots(-(-len(SCHEDULES) // 5), 5, sharex=True, sharey=True)
+epochs = np.arange(1, EPOCHS + 1)
+for axes, name in zip(panels.flat, sorted(SCHEDULES, key=lambda name: losses[name][-1]), strict=False):
+    rate = axes.twinx()
+    rate.fill_between(np.arange(STEPS) / STEPS * EPOCHS, rates[name], color=BLUE, alpha=0.15, linewidth=0)
+    rate.set(ylim=(0, 0.42), yticks=[], frame_on=False)
+    axes.semilogy(epochs, losses["none"], color=GREY, linewidth=1)
+    axes.semilogy(epochs, losses[name], color=ORANGE)
+    axes.set_title(f"{name}  {losses[name][-1]:.4f}", loc="left", fontsize=9)
     plain(axes)
+    plain_log(axes.yaxis)
+for axes in panels.flat[len(SCHEDULES) :]:
+    axes.set_visible(False)
+figure.supxlabel("epoch")
+figure.suptitle("loss (orange; grey: constant rate) and learning rate (blue), ordered by the final loss")
 Path("out").mkdir(exist_ok=True)
 figure.savefig("out/schedules_compared.png", dpi=120)
 print("wrote out/schedules_compared.png")
