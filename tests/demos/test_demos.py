@@ -192,7 +192,8 @@ def test_help_of_the_digits_demo_shows_every_option(run):
 
 def test_the_pictures_of_the_contents_are_current(run):
     run("pictures.py", "--check")
-    shown = re.findall(r"\(pictures/(\w+)\.svg\)", (ROOT / "demos/README.md").read_text(encoding="utf-8"))
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "demos/README.md"))
+    shown = set(re.findall(r"pictures/(\w+)\.svg\)", text))
     assert sorted(shown) == sorted(path.stem for path in (ROOT / "demos/pictures").glob("*.svg"))
 
 
