@@ -53,7 +53,7 @@ IN_PYTHON = {
         (lambda: draw(mlp()), TypeError, ["draw(model, x)"]),
         (lambda: draw("loss"), TypeError, ["Value or Tensor", "a model and its inputs"]),
         (lambda: draw(mlp(), np.ones((2, 5))), ValueError, ["expected input of shape (..., 3), got (2, 5)"]),
-        (lambda: draw(Value(1.0) * 2).save("graph.jpg"), ValueError, [".svg, .png, .pdf, .dot"]),
+        (lambda: draw(Value(1.0) * 2).save("graph.jpg"), ValueError, [".svg, .png, .pdf, .dot, .mmd"]),
         (
             lambda: draw(Value(1.0) * 2).save("pictures/graph.svg"),
             OSError,

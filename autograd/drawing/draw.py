@@ -64,7 +64,7 @@ class Drawing:
         Parameters
         ----------
         path : str or path
-            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz) or ``.dot``.
+            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz), ``.dot``, or ``.mmd`` for Mermaid.
         engine : {'embedded', 'dot'}, optional
             The Graphviz that pip installs, which gives the same bytes on every machine, or the program `dot`.  By
             default the first of them that can write the format.

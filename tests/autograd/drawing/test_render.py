@@ -20,6 +20,7 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 
 from autograd import Tensor, Value, draw
 from autograd.drawing import render as r
+from nn import MLP
 from nn.functional import softmax
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -100,10 +101,10 @@ def test_the_suffix_chooses_the_format(engine, tmp_path, suffix):
 
 
 def test_unknown_format_raises_with_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match=r"svg, png, pdf, dot, got 'gif'"):
+    with pytest.raises(ValueError, match=r"svg, png, pdf, dot, mmd, got 'gif'"):
         r.render(SOURCE, "gif")
     for name in ("graph.gif", "graph", "graph.svg.exe"):
-        with pytest.raises(ValueError, match=rf"{name}.*\.svg, \.png, \.pdf, \.dot"):
+        with pytest.raises(ValueError, match=rf"{name}.*\.svg, \.png, \.pdf, \.dot, \.mmd"):
             r.save(SOURCE, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -192,6 +193,19 @@ def outlines_and_texts(svg):
             start = float(text.get("x")) - width / 2
             assert text.get("text-anchor") == "middle"
             yield left, right, start, start + width
+
+
+def test_mermaid_has_the_nodes_edges_and_frames_of_the_drawing(tmp_path):
+    model = MLP(2, [3, 1], activation="tanh", rng=0)
+    drawing = draw(
+        model, np.ones((2, 2)), loss=lambda y: (y * y).mean(), zoom="tensors", names={'a|"<`#{b}\\': model[0].weight}
+    )
+    text = drawing.save(tmp_path / "model.mmd").read_text(encoding="utf-8").splitlines()
+    assert text[0] == "flowchart LR"
+    assert sum(" -->" in line for line in text) == drawing.source.count(" -> ")
+    assert sum(line.startswith("style ") for line in text) == len(re.findall(r"^\s*n\d+ \[", drawing.source, re.M))
+    assert sum(line.startswith("subgraph ") for line in text) == text.count("end") == 4
+    assert [line for line in text if "a|#34;#60;#96;#35;{b}\\<br/>(3, 2)<br/>" in line]
 
 
 def test_boxes_contain_their_text():
