@@ -237,6 +237,8 @@ new ResizeObserver(() => {
 function fromFragment() {
   setFields(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
   restart();
+  const experiment = EXPERIMENTS.find(one => linkOf(one) === location.hash);
+  if (experiment) ask(experiment);
 }
 window.addEventListener("hashchange", fromFragment);
 buildSettings();

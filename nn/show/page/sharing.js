@@ -75,23 +75,27 @@ function pythonScript() {
   ].join("\n");
 }
 
+const linkOf = experiment => fragmentOf({ set: "moons", ...experiment.settings });
+
+function ask({ question, look }) {
+  $("question").replaceChildren(question, " ", el("details", {}, el("summary", {}, "What to look for"), look));
+}
+
 function buildExperiments() {
-  const has = set => !set || set in page.sets;
-  for (const { title, question, settings, look } of EXPERIMENTS.filter(one => has(one.settings.set || "moons"))) {
-    const full = { set: "moons", ...settings };
-    const link = el("a", { href: fragmentOf(full) }, title);
+  for (const experiment of EXPERIMENTS.filter(({ settings }) => (settings.set || "moons") in page.sets)) {
+    const link = el("a", { href: linkOf(experiment) }, experiment.title);
     link.addEventListener("click", event => {
       event.preventDefault();
-      setFields(full);
-      restart(`${title}.`);
-      $("question").replaceChildren(question, " ", el("details", {}, el("summary", {}, "What to look for"), look));
+      setFields({ set: "moons", ...experiment.settings });
+      restart(`${experiment.title}.`);
+      ask(experiment);
       try {
-        history.replaceState(null, "", fragmentOf(full));
+        history.replaceState(null, "", linkOf(experiment));
       } catch {
         // a page in a frame without an address
       }
     });
-    $("experiments").append(el("li", {}, link, `: ${question}`));
+    $("experiments").append(el("li", {}, link, `: ${experiment.question}`));
   }
   if (!$("experiments").children.length) $("experiments-title").parentElement.hidden = true;
 }

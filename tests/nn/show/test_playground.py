@@ -325,6 +325,9 @@ def test_every_experiment_trains(opened):
         assert page.inner_text("#settings-error") == ""
         page.click("#step")
         assert "Step 1:" in say(page)
+    again = opened(nn.play(), page.locator("#experiments a").last.get_attribute("href"))
+    assert again.inner_text("#question") == page.inner_text("#question")
+    assert again.input_value("#set-optimizer") == "AdamW"
 
 
 def test_copied_script_trains_the_same_network(opened):
