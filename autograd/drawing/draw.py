@@ -29,6 +29,7 @@ DIRECTIONS = ("LR", "TB", "RL", "BT")
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
 SMALL = 40  # nodes; larger graphs do not show the shares of gradients
+CROWDED = 100  # scalars of a model; of more, one neuron and one example are drawn for all
 DEEPEST = 24  # operations along a path that are shown of a large graph
 
 
@@ -158,7 +159,8 @@ def draw(
     depth : int, optional
         Draw only nodes at most this many operations away from the result.
     zoom : {'layers', 'tensors', 'scalars'}, optional
-        Detail of a model: its innermost parts as boxes (the default), every array operation, or every scalar.
+        Detail of a model: its innermost parts as boxes (the default), every array operation, or every scalar; of more
+        than 100 scalars, one neuron and one example represent the repetitions.
     expand : int, str, sequence of str or bool, optional
         Parts of a model to open: the number of levels, or the paths of further parts (``*`` matches anything); True
         opens everything, including repetitions.
@@ -199,16 +201,16 @@ def draw(
         style.grads = notes.gradients
     elif zoom == "scalars":
         style.grads = {}
-    if style.grads is None:
-        style.gradients = gradients and any(map(computed, graph.nodes))
+    style.gradients &= style.grads is not None or any(map(computed, graph.nodes))
     style.shares = style.gradients and len(graph.nodes) <= SMALL and explains(notes, style)
     style.highlighted = on_paths(graph, path, recorder)
     style.fills = {k: style.theme.data for node in recorder.inputs if (k := graph.position.get(id(node))) is not None}
     large = limit is not None and len(graph.nodes) > limit
-    repeats = expand is not True and (large or (grouped and zoom != "scalars"))
+    crowded = zoom == "scalars" and limit is not None and len(graph.nodes) > CROWDED
+    repeats = expand is not True and (large or crowded or (grouped and zoom != "scalars"))
     folding = Folding(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
     shown = nearest(folding.order, folding.parents, limit, depth, DEEPEST)
-    message = left_out(folding, shown, silent=grouped and not (large and zoom == "scalars"))
+    message = left_out(folding, shown, silent=grouped and not crowded)
     source = GraphToDot(folding, style, notes).source(shown, message)
     return Drawing(source, message, len(graph.nodes))
 

@@ -10,7 +10,8 @@ __all__ = ["mermaid"]
 NODE = re.compile(r"(n\d+) \[(.*)\]$")
 EDGE = re.compile(r"(n\d+)\S* -> (n\d+)\S*(?: \[(.*)\])?$")
 ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
-SHAPES = {"ellipse": ('(["', '"])'), "circle": ('(("', '"))'), "box": ('["', '"]'), "plaintext": ('["', '"]')}
+BOX = ('["', '"]')
+SHAPES = {"ellipse": ('(["', '"])'), "circle": ('(("', '"))'), "box": BOX, "plaintext": BOX, "filled": BOX}
 ROUNDED = '("', '")'
 
 
@@ -60,8 +61,7 @@ def mermaid(source: str) -> str:
             lines += [f"{tail} -->{label} {head}"] * (looks.get("style") != "invis")
         elif node := NODE.match(line):
             looks = dict(ATTRIBUTE.findall(node[2]))
-            shape = looks.get("shape", "box" if looks.get("style") == "filled" else "")
-            before, after = SHAPES.get(shape, ROUNDED)
+            before, after = SHAPES.get(looks.get("shape") or looks.get("style", ""), ROUNDED)
             fill, stroke, color = (looks.get(k, "none").strip('"') for k in ("fillcolor", "color", "fontcolor"))
             lines.append(f"{node[1]}{before}{text_of(looks['label'])}{after}")
             lines.append(f"style {node[1]} fill:{fill},stroke:{stroke},color:{color if color != 'none' else ink}")

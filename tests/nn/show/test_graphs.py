@@ -196,6 +196,17 @@ def test_integers_are_not_drawn_as_variables():
     assert "0 Embedding" in "\n".join(labels(source))
 
 
+def test_scalars_of_a_batch_are_folded_to_one_example_of_one_neuron():
+    model = nn.MLP(2, [4, 3, 1], activation="tanh", rng=1)
+    x = np.linspace(-1, 1, 10).reshape(5, 2)
+    folded = ag.draw(model, x, zoom="scalars")
+    assert {"× 20", "× 15"} <= set(frames(folded.source))
+    assert "repetitions, marked ×" in folded.message
+    assert len(boxes(folded.source)[0]) < 100
+    assert ag.draw(model, x, zoom="scalars", expand=True).message == ""
+    assert ag.draw(model, x[:1], zoom="scalars").message == ""
+
+
 def test_large_models_are_folded():
     picture = ag.draw(nn.MLP(64, [32, 10], rng=0), np.ones((1, 64)), zoom="scalars")
     assert "are repetitions, marked ×" in picture.message
