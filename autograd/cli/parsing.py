@@ -37,7 +37,9 @@ PRODUCT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
 }  # fmt: skip
-OF_ARRAYS = {"cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort"}
+OF_ARRAYS = {
+    "cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort", "argpartition", "searchsorted", "matrix_rank",
+}  # fmt: skip
 SHORT = {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power", "ln": "log"}
 REFUSED: dict[type[ast.AST], str] = {
     ast.Attribute: "an attribute", ast.Subscript: "an index", ast.Lambda: "a lambda", ast.NamedExpr: "an assignment",
