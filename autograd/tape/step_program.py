@@ -67,7 +67,7 @@ class StepProgram:
         recording.refuse_draws()
         recording.refuse_outside(*outputs, *recording.effects)
         self._guards = recording.guards
-        self._hooks = [(p, p.notes.hooks) for p in gradients]
+        self._notes = [(p, p.notes) for p in gradients]  # with the hooks
         self._count, self._kinds = len(outputs), [type(x) if isinstance(x, Node) else None for x in outputs]
         beside = [*checks, *self._new_shared.values()]
         results = [*outputs, *beside, *[x for update in self.updates for x in update.new_arrays]]
@@ -85,6 +85,8 @@ class StepProgram:
         self.members: list[Node] = [*gradients]
         for update in self.updates:
             update.forget()
+        for options in self._options:
+            options.forget()
 
     def _record_updates(self, gradients: Mapping[Node, Cotangent], scalars: set[Node]) -> dict[Node, Node]:
         """Record the update of every vector, and return the parts of the vectors that replace the parameters."""
@@ -146,14 +148,16 @@ class StepProgram:
             if not update.holds():
                 return None
             given += update.given_floats()
-        for p, hooks in self._hooks:
-            if not p._requires_grad or p.notes.hooks is not hooks:
+        for p, notes in self._notes:
+            if not p._requires_grad or (p.notes is not notes and p.notes.hooks is not notes.hooks):
                 return None
         for function, args, answer in self._guards:
             if function(*args) != answer:
                 return None
         for options in self._options:
-            given += options.floats()
+            if (floats := options.floats()) is None:
+                return None
+            given += floats
         found = self._scalars.run(*given)
         if self._decisions and list(map(bool, found[self._decided :])) != self._decisions:
             return None
@@ -215,9 +219,10 @@ class StepProgram:
         try:
             for k in range(1, times + 1):
                 if k == 1 or scheduler is not None:
-                    if not all(own.hold() for own in self._options):
+                    present = [own.floats() for own in self._options]
+                    if None in present:
                         break
-                    options = [x for own in self._options for x in own.floats()]
+                    options = [x for own in present for x in own]  # type: ignore[union-attr]
                 row = run(*[x for t, own in zip(counts, floats, strict=True) for x in (t + k, *own)], *options)
                 if self._decisions and list(map(bool, row[self._decided :])) != self._decisions:
                     break
@@ -242,11 +247,13 @@ class StepProgram:
         return self._finish(found[: self._count], targets, self._first_scalars)
 
     def _finish(self, outputs: Sequence[Data], targets: list[list[Array]], scalars: Sequence[float]) -> Tree:
-        culprits = [name for name, x in zip(self._labels, self._beside, strict=False) if x != 0.0]
+        shared, culprits = dict[str, float](), list[str]()
+        if self._beside:
+            culprits = [name for name, x in zip(self._labels, self._beside, strict=False) if x != 0.0]
+            shared = dict(zip(self._new_shared, map(float, self._beside[len(self._labels) :]), strict=True))
         if culprits:
             self.optimizer.skip(culprits)
         else:
-            shared = dict(zip(self._new_shared, map(float, self._beside[len(self._labels) :]), strict=True))
             self._commit(targets, scalars, shared, 1)
         return self._rebuild(iter([as_result(x, kind) for x, kind in zip(outputs, self._kinds, strict=True)]))
 
@@ -254,9 +261,8 @@ class StepProgram:
         self, targets: list[list[Array]], scalars: Sequence[float], shared: Mapping[str, float], steps: int
     ) -> None:
         """Complete steps of the optimizer, after which the arrays and scalars are these."""
-        floats, states = iter(scalars[self._needed : self._decided]), []
-        for update, arrays in zip(self.updates, targets, strict=True):
-            states.append(update.new_states(arrays, floats))
+        floats = iter(scalars[self._needed : self._decided])
+        states = [update.new_states(arrays, floats) for update, arrays in zip(self.updates, targets, strict=True)]
         self.optimizer.commit([update.flat for update in self.updates], states, shared, steps)
 
 

@@ -77,6 +77,8 @@ class Options(dict[str, Any]):
         self.nodes: list[Value] = []
         self.guards: dict[str, object] = {}
         self._scalars = scalars
+        self._seen: list[object] = []
+        self._floats: list[float] = []
 
     def __missing__(self, name: str) -> Any:
         value = self.group[name]
@@ -100,15 +102,22 @@ class Options(dict[str, Any]):
         self._scalars.add(node)
         return node
 
-    def hold(self) -> bool:
-        """Return whether the guarded options are as they were when the rule was recorded."""
+    def floats(self) -> list[float] | None:
+        """Return the present values of `nodes`; None if the guarded options are not as they were when recorded."""
         group = self.group
-        return [group[name] for name in self.guards] == list(self.guards.values())
+        seen = [group[name] for name in self._names]
+        if seen != self._seen:
+            if [group[name] for name in self.guards] != list(self.guards.values()):
+                return None
+            self._floats = [group[name] if index is None else group[name][index] for name, index in self.places]
+            self._seen = seen
+        return self._floats
 
-    def floats(self) -> list[float]:
-        """Return the present values of `nodes`."""
-        group = self.group
-        return [group[name] if index is None else group[name][index] for name, index in self.places]
+    def forget(self) -> None:
+        """Drop the nodes, and remember what was read."""
+        self._names = list(dict.fromkeys([*self.guards, *[name for name, _ in self.places]]))
+        self.clear()
+        self.nodes.clear()
 
 
 KEPT, ARRAY, FLOAT = range(3)  # where a part of a new state is: in the old state, among the arrays or the floats
@@ -148,6 +157,8 @@ class Update:
         given = optimizer.initialized(flat, options.group)
         self._kinds: list[type] = [*map(type, given[0])]
         self._spare: list[list[Array]] = []
+        self._known: list[tuple[Any, ...]] = []  # the last states, and the arrays in them
+        self._parts: Sequence[Array] = []
         of_all_blocks: dict[str, Node] = {}
         for state in given:
             parts: list[Any] = []
@@ -207,21 +218,27 @@ class Update:
         first = zip(self.states[0], self._layout[0], strict=True)
         self._renewed = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]
         self.count = len(self.new_arrays)
+        # Whether all arrays of the state are replaced, and no others appear.
+        self._replaces_all = self.carried() == {i: i for i in range(len(self.arrays))}
         self._shapes: list[tuple[Shape, DType]] = [(a.shape, a.dtype) for a in arrays]
 
     def forget(self) -> None:
         """Drop the nodes of the recorded step, which keep its graph alive."""
-        self.options.clear()
         del self.vector, self.t, self.arrays, self.floats, self.states, self.new_arrays, self.new_floats
 
     def holds(self) -> bool:
-        """Return whether options and the parts of the state are of the recorded kinds."""
-        return [*map(type, self.flat.states[0])] == self._kinds and self.options.hold()
+        """Return whether the parts of the state are of the recorded kinds."""
+        states = self.flat.states
+        if states is not self._known:
+            if [*map(type, states[0])] != self._kinds:
+                return False
+            self._parts = [part for state in states for part in state if isinstance(part, np.ndarray)]
+            self._known = states
+        return True
 
     def given(self) -> list[Array]:
-        """Return the present vector and the arrays of its state."""
-        states = self.flat.states
-        return [self.flat.read(), *[part for state in states for part in state if isinstance(part, np.ndarray)]]
+        """Return the present vector and the arrays of its state, after `holds`."""
+        return [self.flat.read(), *self._parts]
 
     def given_floats(self) -> list[float]:
         """Return the number of the next step, and the floats of the state."""
@@ -247,14 +264,21 @@ class Update:
 
     def targets(self) -> list[Array]:
         """Return arrays for `new_arrays` that nothing else references."""
-        free = next((arrays for arrays in self._spare if not arrays or most_holders(arrays) <= HELD_ONCE), None)
-        if free is None:
+        for free in self._spare:
+            if not free or most_holders(free) <= HELD_ONCE:
+                break
+        else:
             free = [aligned(math.prod(shape), dtype).reshape(shape) for shape, dtype in self._shapes]
             self._spare = [*self._spare[-1:], free]
         return [self.flat.output(), *free]
 
     def new_states(self, arrays: Sequence[Array], floats: Iterator[float]) -> list[tuple[Any, ...]]:
         """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
-        own = list(itertools.islice(floats, self._floats))
-        sources = [(state, arrays[1:], own) for state in self.flat.states]
-        return [tuple([source[kind][i] for kind, i in row]) for source, row in zip(sources, self._layout, strict=True)]
+        own = list(itertools.islice(floats, self._floats)) if self._floats else []
+        parts, new = arrays[1:], []
+        for state, row in zip(self.flat.states, self._layout, strict=True):
+            source = state, parts, own
+            new.append(tuple([source[kind][i] for kind, i in row]))
+        if self._replaces_all:
+            self._known, self._parts = new, parts
+        return new

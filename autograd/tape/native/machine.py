@@ -7,6 +7,7 @@ states that stay inside: the counterpart of ``jax.lax.scan``.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from sys import getrefcount
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from autograd.typing import Array, Data
 from .arrays import ShapedArray
 from .instructions import GATHER, Instruction, Operand, Run, encoded
 from .kernels import interpret
-from .lowering import Call, Layout, Lowered, LoweredLevels, LoweredProgram
+from .lowering import LINE, Call, Layout, Lowered, LoweredLevels, LoweredProgram
 
 __all__ = ["FloatMachine", "Machine"]
 
@@ -106,6 +107,15 @@ class Machine:
             for x, direct in zip(lowered.inputs, by_address, strict=True)
         ]
         self._results = [self._result(x, seen) for x in lowered.results]
+        self._large = [i for i, r in enumerate(self._results) if r.place >= 0 and r.view.nbytes >= LARGE]
+        # Consecutive floats, whose memory is consecutive too, are written by one call.
+        weak = [x.weak for x in lowered.inputs]
+        begin = weak.index(True) if True in weak else 0
+        end = weak.index(False, begin) if False in weak[begin:] else len(weak)
+        self._floats = slice(begin, end if any(weak) else begin)
+        self._others = [(i, *x) for i, x in enumerate(self._inputs) if not self._floats.start <= i < self._floats.stop]
+        self._pack = struct.Struct(f"d{LINE - 8}x" * (self._floats.stop - begin)).pack_into
+        self._first_float = self._layout.offsets[lowered.inputs[begin].buffer] if any(weak) else 0
         self._segments = self._segmented(lowered.order)
         self._interpret: Any = interpret
         self._pooled = []  # gradients, which are written into one common array
@@ -156,31 +166,37 @@ class Machine:
 
         Raises `NotReplayable` where an operation on floats would raise an error, or an index is out of range.
         """
-        pooled = dict(zip(self._pooled, self._pool(), strict=True))
-        fresh = [
-            pooled[i] if i in pooled else r.renewed() if r.place >= 0 and r.view.nbytes >= LARGE else None
-            for i, r in enumerate(self._results)
-        ]
-        self._run(data, fresh)
-        return [r.read() if new is None else new for new, r in zip(fresh, self._results, strict=True)]
+        results = self._results
+        fresh = dict(zip(self._pooled, self._pool(), strict=True))
+        direct = {i: fresh[i] if i in fresh else results[i].renewed() for i in self._large}
+        self._run(data, direct)
+        for i, x in fresh.items():
+            if i not in direct:
+                x[...] = results[i].view
+        fresh |= direct
+        return [fresh[i] if i in fresh else r.read() for i, r in enumerate(results)]
 
     def run_into(self, targets: Sequence[Array], *data: Data) -> list[Data]:
         """Write the last results into contiguous arrays, and return the others."""
-        count = len(self._results) - len(targets)
-        pairs = list(zip(targets, self._results[count:], strict=True))
-        direct = [x if r.place >= 0 and x.dtype == r.view.dtype and x.shape == r.view.shape else None for x, r in pairs]
-        self._run(data, [*[None] * count, *direct])
-        for (target, r), written in zip(pairs, direct, strict=True):
-            if written is None:
-                target[...] = r.view
-        return [r.read() for r in self._results[:count]]
+        results = self._results
+        count, direct = len(results) - len(targets), dict[int, Array]()
+        for i in self._large:
+            if i >= count:
+                x, view = targets[i - count], results[i].view
+                if x.dtype == view.dtype and x.shape == view.shape:
+                    direct[i] = x
+        self._run(data, direct)
+        for i, x in enumerate(targets, count):
+            if i not in direct:
+                x[...] = results[i].view
+        return [r.read() for r in results[:count]]
 
-    def _run(self, data: Sequence[Data | None], targets: Sequence[Array | None]) -> None:
-        """Run the program, and write results into the given arrays."""
+    def _run(self, data: Sequence[Data | None], targets: Mapping[int, Array]) -> None:
+        """Run the program, and write some results into the given arrays."""
         places, own = self._places, self._own
         self._set(data)
-        moved = [(r.place, x) for r, x in zip(self._results, targets, strict=True) if x is not None and r.place >= 0]
-        for place, target in moved:
+        moved = [self._results[i].place for i in targets]
+        for place, target in zip(moved, targets.values(), strict=True):
             places[place] = target.__array_interface__["data"][0]
         try:
             for segment in self._segments:
@@ -189,12 +205,14 @@ class Machine:
                 elif self._interpret(*segment, *self._state, 1, 0, 0, 0) != 1:
                     raise NotReplayable
         finally:
-            for place, _ in moved:
+            for place in moved:
                 places[place] = own[place]
 
     def _set(self, data: Sequence[Data | None]) -> None:
         """Set the inputs, by address if they are large."""
-        for x, (view, place) in zip(data, self._inputs, strict=True):
+        self._pack(self._arena.data, self._first_float, *data[self._floats])
+        for i, view, place in self._others:
+            x = data[i]
             if place < 0:
                 if x is not None:
                     view[...] = x
@@ -262,7 +280,8 @@ class Machine:
         if self.calls:
             return self._one_by_one(data, times, rows, gathered, varying, carried, collected)
         inputs = [x.buffer for x in self.lowered.inputs]
-        self._set([None if i in carried else x for i, x in enumerate(data)])
+        missing = [0.0 if x.weak else None for x in self.lowered.inputs]
+        self._set([missing[i] if x is None or i in carried else x for i, x in enumerate(data)])
         for i in carried:
             self._inputs[i].view[...] = data[i]
         columns = {inputs[i]: np.ascontiguousarray(x, self._inputs[i].view.dtype) for i, x in varying.items()}
