@@ -30,12 +30,12 @@ class Replay:
 
     Attributes
     ----------
-    executor : Switching or ByLevels
+    executor : Switching
         What runs it.
     """
 
     def __init__(self, program: Program) -> None:
-        self.executor = executor_for(program)
+        self.executor: Switching = executor_for(program)
         self._inputs = len(program.inputs)
         self._targets = program.targets
         self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
@@ -73,12 +73,11 @@ class Replay:
 
     def run_into(self, targets: Sequence[Array], inputs: Sequence[Data]) -> Sequence[Data]:
         """Write the results after the outputs into arrays, and return the outputs."""
-        assert isinstance(self.executor, Switching)  # floats are not trained by such programs
         return self.executor.run_into(targets, *inputs, *[x._data for x in self._leaves])
 
     def machine(self) -> Any:
         """Return the native machine for the program, if it is available."""
-        return self.executor.chosen() if isinstance(self.executor, Switching) else None
+        return self.executor.chosen()
 
     def variables(self) -> list[Data]:
         """Return the data of the variables from outside."""

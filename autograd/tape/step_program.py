@@ -79,7 +79,8 @@ class StepProgram:
         self.replay: Replay = Replay(Program(inputs, results, len(outputs), recording.effects, names, (), replaced))
         self._found: Any = [copied(x) for x in results]
         self._beside: list[Array] = [np.empty(()) for _ in beside]  # results that are not kept as arrays
-        labels = {p: name for update in self.updates for p, name in update.named_members()}
+        flats = [update.flat for update in self.updates]
+        labels = {p: name for flat in flats for p, name in zip(flat.members, flat.labels(), strict=True)}
         self._labels: list[str] = [labels[p] for p in gradients] if checks else []
         self._new_shared = dict.fromkeys(self._new_shared)
         self.members: list[Node] = [*gradients]
@@ -170,8 +171,7 @@ class StepProgram:
             given += update.given()
             targets.append(update.targets())
             into += targets[-1]
-        if self._shared:
-            given += [self.optimizer.param_groups[0][name] for name in self._shared]
+        given += [self.optimizer.param_groups[0][name] for name in self._shared]
         outputs = self.replay.run_into(into, [*given, *scalars[: self._needed]])
         return self._finish(outputs, targets, scalars)
 
@@ -229,7 +229,8 @@ class StepProgram:
                 found.append(row)
                 if self._decided > self._needed:
                     new = iter(row[self._needed : self._decided])
-                    floats = [update.next_floats(own, new) for update, own in zip(self.updates, floats, strict=True)]
+                    pairs = [zip(own, u.renewed, strict=True) for u, own in zip(self.updates, floats, strict=True)]
+                    floats = [[next(new) if is_new else x for x, is_new in pair] for pair in pairs]
                 if scheduler is not None:
                     optimizer.step_count += 1  # which schedules compare with their own count
                     scheduler.step()

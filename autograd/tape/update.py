@@ -77,8 +77,7 @@ class Options(dict[str, Any]):
         self.nodes: list[Value] = []
         self.guards: dict[str, object] = {}
         self._scalars = scalars
-        self._seen: list[object] = []
-        self._floats: list[float] = []
+        self._seen, self._floats = list[object](), list[float]()
 
     def __missing__(self, name: str) -> Any:
         value = self.group[name]
@@ -117,7 +116,6 @@ class Options(dict[str, Any]):
         """Drop the nodes, and remember what was read."""
         self._names = list(dict.fromkeys([*self.guards, *[name for name, _ in self.places]]))
         self.clear()
-        self.nodes.clear()
 
 
 KEPT, ARRAY, FLOAT = range(3)  # where a part of a new state is: in the old state, among the arrays or the floats
@@ -146,8 +144,7 @@ class Update:
     """
 
     def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
-        self.flat: Any = flat
-        self.options: Options = options
+        self.flat, self.options = flat, options
         # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
         self.vector: Tensor = leaf(Tensor, flat.read().copy(), False, "parameters")
         self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
@@ -157,8 +154,7 @@ class Update:
         given = optimizer.initialized(flat, options.group)
         self._kinds: list[type] = [*map(type, given[0])]
         self._spare: list[list[Array]] = []
-        self._known: list[tuple[Any, ...]] = []  # the last states, and the arrays in them
-        self._parts: Sequence[Array] = []
+        self._known, self._parts = list[tuple[Any, ...]](), list[Array]()  # the last states, and the arrays in them
         of_all_blocks: dict[str, Node] = {}
         for state in given:
             parts: list[Any] = []
@@ -179,10 +175,6 @@ class Update:
         for p, view in views.items():
             view.name = p.name
         return views
-
-    def named_members(self) -> list[tuple[Node, str]]:
-        """Return each parameter and what messages call it."""
-        return list(zip(self.flat.members, self.flat.labels(), strict=True))
 
     def terms(self, gradient: Operand) -> list[tuple[Any, ...]]:
         """Return parameter, gradient, state, options and step count of every block."""
@@ -216,7 +208,7 @@ class Update:
                 x.name = f"new_{like.name}"
         self._floats = len(self.new_floats)
         first = zip(self.states[0], self._layout[0], strict=True)
-        self._renewed = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]
+        self.renewed = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]
         self.count = len(self.new_arrays)
         # Whether all arrays of the state are replaced, and no others appear.
         self._replaces_all = self.carried() == {i: i for i in range(len(self.arrays))}
@@ -243,7 +235,7 @@ class Update:
     def given_floats(self) -> list[float]:
         """Return the number of the next step, and the floats of the state."""
         counted = [self.flat.t + 1.0]
-        return [*counted, *[x for x in self.flat.states[0] if isinstance(x, float)]] if self._renewed else counted
+        return [*counted, *[x for x in self.flat.states[0] if isinstance(x, float)]] if self.renewed else counted
 
     def carried(self) -> dict[int, int] | None:
         """Return which of `new_arrays` replaces which of `arrays` in the next step; None if the state grows."""
@@ -258,10 +250,6 @@ class Update:
                     return None
         return found
 
-    def next_floats(self, floats: Sequence[float], changed: Iterator[float]) -> list[float]:
-        """Return the floats of the state after a step, from those before it and the next of the new floats."""
-        return [next(changed) if is_new else x for x, is_new in zip(floats, self._renewed, strict=True)]
-
     def targets(self) -> list[Array]:
         """Return arrays for `new_arrays` that nothing else references."""
         for free in self._spare:
@@ -275,10 +263,8 @@ class Update:
     def new_states(self, arrays: Sequence[Array], floats: Iterator[float]) -> list[tuple[Any, ...]]:
         """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
         own = list(itertools.islice(floats, self._floats)) if self._floats else []
-        parts, new = arrays[1:], []
-        for state, row in zip(self.flat.states, self._layout, strict=True):
-            source = state, parts, own
-            new.append(tuple([source[kind][i] for kind, i in row]))
+        sources = [(state, arrays[1:], own) for state in self.flat.states]
+        new = [tuple([source[kind][i] for kind, i in row]) for source, row in zip(sources, self._layout, strict=True)]
         if self._replaces_all:
-            self._known, self._parts = new, parts
+            self._known, self._parts = new, list(arrays[1:])
         return new

@@ -30,13 +30,6 @@ __all__ = ["FloatMachine", "Machine"]
 LARGE = 1 << 15  # bytes of an array from which passing its address is faster than copying it
 
 
-class Input(NamedTuple):
-    """Where an input is copied to, and the place of its address; -1 if it must be copied."""
-
-    view: Array
-    place: int
-
-
 class Result(NamedTuple):
     """A view of a result, or a constant; the place of its address, or -1; and arrays into which it can be written."""
 
@@ -100,22 +93,20 @@ class Machine:
         self._places, self._own, self._tables = places, places.tolist(), [scratch]
         self._state = places.ctypes.data, scratch.ctypes.data
         seen = {x.buffer for call in self.calls for x in (*call.values, call.result) if isinstance(x, ShapedArray)}
-        copied = seen | code.constants.keys()
-        by_address = [x.memory.nbytes >= LARGE and x.buffer not in copied for x in lowered.inputs]
-        self._inputs = [
-            Input(self._view(x), x.buffer if direct else -1)
-            for x, direct in zip(lowered.inputs, by_address, strict=True)
-        ]
+        self._inputs = [self._view(x) for x in lowered.inputs]
         self._results = [self._result(x, seen) for x in lowered.results]
         self._large = [i for i, r in enumerate(self._results) if r.place >= 0 and r.view.nbytes >= LARGE]
-        # Consecutive floats, whose memory is consecutive too, are written by one call.
-        weak = [x.weak for x in lowered.inputs]
-        begin = weak.index(True) if True in weak else 0
-        end = weak.index(False, begin) if False in weak[begin:] else len(weak)
-        self._floats = slice(begin, end if any(weak) else begin)
-        self._others = [(i, *x) for i, x in enumerate(self._inputs) if not self._floats.start <= i < self._floats.stop]
-        self._pack = struct.Struct(f"d{LINE - 8}x" * (self._floats.stop - begin)).pack_into
-        self._first_float = self._layout.offsets[lowered.inputs[begin].buffer] if any(weak) else 0
+        # The memory of consecutive floats is consecutive, too, so that one call writes them.
+        weak = [i for i, x in enumerate(lowered.inputs) if x.weak]
+        weak = weak if weak and weak[-1] - weak[0] < len(weak) else []
+        self._floats = slice(weak[0], weak[-1] + 1) if weak else slice(0)
+        self._pack = struct.Struct(f"d{LINE - 8}x" * len(weak)).pack_into
+        self._first_float = self._layout.offsets[lowered.inputs[weak[0]].buffer] if weak else 0
+        self._others: list[tuple[int, Array, int]] = []  # of the other inputs; the place of an address, or -1: copied
+        for i, (x, view) in enumerate(zip(lowered.inputs, self._inputs, strict=True)):
+            if i not in weak:
+                is_copied = view.nbytes < LARGE or x.buffer in seen or x.buffer in code.constants
+                self._others.append((i, view, -1 if is_copied else x.buffer))
         self._segments = self._segmented(lowered.order)
         self._interpret: Any = interpret
         self._pooled = []  # gradients, which are written into one common array
@@ -170,21 +161,17 @@ class Machine:
         fresh = dict(zip(self._pooled, self._pool(), strict=True))
         direct = {i: fresh[i] if i in fresh else results[i].renewed() for i in self._large}
         self._run(data, direct)
-        for i, x in fresh.items():
-            if i not in direct:
-                x[...] = results[i].view
+        for i in fresh.keys() - direct.keys():
+            fresh[i][...] = results[i].view
         fresh |= direct
         return [fresh[i] if i in fresh else r.read() for i, r in enumerate(results)]
 
     def run_into(self, targets: Sequence[Array], *data: Data) -> list[Data]:
         """Write the last results into contiguous arrays, and return the others."""
         results = self._results
-        count, direct = len(results) - len(targets), dict[int, Array]()
-        for i in self._large:
-            if i >= count:
-                x, view = targets[i - count], results[i].view
-                if x.dtype == view.dtype and x.shape == view.shape:
-                    direct[i] = x
+        count = len(results) - len(targets)
+        given = {i: (targets[i - count], results[i].view) for i in self._large if i >= count}
+        direct = {i: x for i, (x, own) in given.items() if x.dtype == own.dtype and x.shape == own.shape}
         self._run(data, direct)
         for i, x in enumerate(targets, count):
             if i not in direct:
@@ -193,11 +180,10 @@ class Machine:
 
     def _run(self, data: Sequence[Data | None], targets: Mapping[int, Array]) -> None:
         """Run the program, and write some results into the given arrays."""
-        places, own = self._places, self._own
         self._set(data)
         moved = [self._results[i].place for i in targets]
         for place, target in zip(moved, targets.values(), strict=True):
-            places[place] = target.__array_interface__["data"][0]
+            self._places[place] = target.__array_interface__["data"][0]
         try:
             for segment in self._segments:
                 if type(segment) is Call:
@@ -206,22 +192,18 @@ class Machine:
                     raise NotReplayable
         finally:
             for place in moved:
-                places[place] = own[place]
+                self._places[place] = self._own[place]
 
     def _set(self, data: Sequence[Data | None]) -> None:
         """Set the inputs, by address if they are large."""
         self._pack(self._arena.data, self._first_float, *data[self._floats])
         for i, view, place in self._others:
-            x = data[i]
-            if place < 0:
-                if x is not None:
-                    view[...] = x
-            elif x is not None and x.flags.c_contiguous and x.flags.aligned:
-                self._places[place] = x.__array_interface__["data"][0]
-            else:
-                self._places[place] = self._own[place]
-                if x is not None:
-                    view[...] = x
+            x: Any = data[i]
+            by_address = place >= 0 and x is not None and x.flags.c_contiguous and x.flags.aligned
+            if place >= 0:
+                self._places[place] = x.__array_interface__["data"][0] if by_address else self._own[place]
+            if not by_address and x is not None:
+                view[...] = x
 
     def _call(self, call: Call) -> None:
         """Compute a step by NumPy."""
@@ -249,7 +231,7 @@ class Machine:
         carried: Mapping[int, int] | None = None,
         collected: Sequence[int] = (),
     ) -> tuple[int, list[Data]]:
-        """Run the program several times in one call.
+        """Run a program without calls of NumPy several times in one call.
 
         Parameters
         ----------
@@ -277,20 +259,18 @@ class Machine:
         """
         gathered, varying, carried = gathered or {}, varying or {}, carried or {}
         places, end = self._places, len(self.lowered.code.sizes)
-        if self.calls:
-            return self._one_by_one(data, times, rows, gathered, varying, carried, collected)
         inputs = [x.buffer for x in self.lowered.inputs]
         missing = [0.0 if x.weak else None for x in self.lowered.inputs]
         self._set([missing[i] if x is None or i in carried else x for i, x in enumerate(data)])
         for i in carried:
-            self._inputs[i].view[...] = data[i]
-        columns = {inputs[i]: np.ascontiguousarray(x, self._inputs[i].view.dtype) for i, x in varying.items()}
+            self._inputs[i][...] = data[i]
+        columns = {inputs[i]: np.ascontiguousarray(x, self._inputs[i].dtype) for i, x in varying.items()}
         outputs = {r: np.empty((times, *self._results[r].view.shape), self._results[r].view.dtype) for r in collected}
         columns |= {self._results[r].place: x for r, x in outputs.items()}
         segment = self._segments[0] if self._segments else (0, 0)
         if gathered:
             assert rows is not None
-            sets = [np.ascontiguousarray(x, self._inputs[i].view.dtype) for i, x in gathered.items()]
+            sets = [np.ascontiguousarray(x, self._inputs[i].dtype) for i, x in gathered.items()]
             columns[end] = _checked_rows(rows, min(map(len, sets)))
             places[end + 1 : end + 1 + len(sets)] = [x.ctypes.data for x in sets]
             segment = self._after_gathering(tuple(gathered), rows.shape[1])
@@ -305,7 +285,7 @@ class Machine:
             places[:] = self._own
         results: list[Any] = [outputs[i][:done] if i in outputs else r.read() for i, r in enumerate(self._results)]
         for i, r in carried.items():  # after an odd number of exchanges in the memory of the result
-            results[r] = (self._results[r] if done % 2 else self._inputs[i]).view.copy()
+            results[r] = (self._results[r].view if done % 2 else self._inputs[i]).copy()
         return done, results
 
     def _after_gathering(self, inputs: tuple[int, ...], batch: int) -> tuple[int, int]:
@@ -314,35 +294,12 @@ class Machine:
         if inputs not in self._gathering:
             items: list[Any] = []
             for k, i in enumerate(inputs):
-                into = self._inputs[i].view
+                into = self._inputs[i]
                 operands = (Operand(end + 1 + k, 0), Operand(end, 0), Operand(self.lowered.inputs[i].buffer, 0))
                 loop = GATHER[into.itemsize], into.size // max(1, batch)
                 items.append(Instruction(loop, operands, (batch,), (0, 0, 0), (1, 1), False))
             self._gathering[inputs] = self._table(items + self.lowered.order)
         return self._gathering[inputs]
-
-    def _one_by_one(
-        self, data: Any, times: int, rows: Any, gathered: Any, varying: Any, carried: Any, collected: Any
-    ) -> tuple[int, list[Data]]:
-        """Run the program several times, with calls of NumPy in between."""
-        lists: dict[int, list[Data]] = {r: [] for r in collected}
-        data = list(data)
-        found: list[Any] = []
-        for step in range(times):
-            for i, x in gathered.items():
-                data[i] = x[rows[step]]
-            for i, x in varying.items():
-                data[i] = x[step]
-            try:
-                found = self.run(*data)
-            except NotReplayable:
-                times = step
-                break
-            for i, r in carried.items():
-                data[i] = found[r]
-            for r, kept in lists.items():
-                kept.append(found[r])
-        return times, [np.array(lists[r]) if r in lists else x for r, x in enumerate(found)]
 
 
 class FloatMachine(Machine):

@@ -284,8 +284,6 @@ def test_steps_that_the_machine_does_not_know_are_called():
     machine = Machine(program)
     assert [call.op.name for call in machine.calls] == ["cumsum"]
     np.testing.assert_array_equal(machine.run(np.ones(4))[0], [3.0, 5.0, 7.0, 9.0])
-    done, (last, x) = machine.run_many([np.ones(4)], 2, carried={0: 1})
-    assert (done, x.tolist(), last.tolist()) == (2, [3.0] * 4, [5.0, 9.0, 13.0, 17.0])
 
 
 def test_importing_autograd_does_not_import_numba():
