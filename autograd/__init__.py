@@ -1,7 +1,7 @@
 """Reverse-mode automatic differentiation of floats and arrays.
 
-An operation says what it computes and its partial derivatives; the graph remembers who used whom; one loop
-multiplies along the arrows.
+Each operation defines its value and its partial derivatives.  The graph records which operations produced which values,
+and one loop applies the chain rule from the result back to the inputs.
 
 Examples
 --------
