@@ -257,11 +257,12 @@ def test_operations_on_arrays_of_values_follow_per_element():
         return PRIMITIVES.pop("count").per_element
 
     @elementwise(lambda y, x: 2 * x)
-    def squared(x):
+    def square_per_element(x):
         shapes.append(np.shape(x))
         return x * x
 
-    assert [x.data for x in squared(values)] == [1.0, 4.0]
+    assert [x.data for x in square_per_element(values)] == [1.0, 4.0]
+    del PRIMITIVES["square_per_element"]
     assert defined(scalar="1.0")
     assert not defined()
     assert shapes == [(), (), (), (), (2,)]
