@@ -11,7 +11,13 @@ NODE = re.compile(r"(n\d+) \[(.*)\]$")
 EDGE = re.compile(r"(n\d+)\S* -> (n\d+)\S*(?: \[(.*)\])?$")
 ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 BOX = ('["', '"]')
-SHAPES = {"ellipse": ('(["', '"])'), "circle": ('(("', '"))'), "box": BOX, "plaintext": BOX, "filled": BOX}
+SHAPES: dict[str, tuple[str, str]] = {
+    "ellipse": ('(["', '"])'),
+    "circle": ('(("', '"))'),
+    "box": BOX,
+    "plaintext": BOX,
+    "filled": BOX,
+}
 ROUNDED = '("', '")'
 
 

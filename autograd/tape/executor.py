@@ -135,7 +135,7 @@ class Preparation:
     """
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds: float = 0.0
         self._next = WORTH_LOADING
         self._state: bool | None = None  # whether the interpreter is ready, or unavailable
         self._compiler: subprocess.Popen[bytes] | None = None
@@ -162,7 +162,7 @@ class Preparation:
         self._compiler = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
 
 
-preparation = Preparation()
+preparation: Preparation = Preparation()
 
 
 def _reproduces(machine: Any, program: Program) -> bool:

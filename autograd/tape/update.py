@@ -144,7 +144,8 @@ class Update:
     """
 
     def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
-        self.flat, self.options = flat, options
+        self.flat: Any = flat
+        self.options: Options = options
         # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
         self.vector: Tensor = leaf(Tensor, flat.read().copy(), False, "parameters")
         self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
@@ -208,8 +209,8 @@ class Update:
                 x.name = f"new_{like.name}"
         self._floats = len(self.new_floats)
         first = zip(self.states[0], self._layout[0], strict=True)
-        self.renewed = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]
-        self.count = len(self.new_arrays)
+        self.renewed: list[bool] = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]
+        self.count: int = len(self.new_arrays)
         # Whether all arrays of the state are replaced, and no others appear.
         self._replaces_all = self.carried() == {i: i for i in range(len(self.arrays))}
         self._shapes: list[tuple[Shape, DType]] = [(a.shape, a.dtype) for a in arrays]

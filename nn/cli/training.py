@@ -75,7 +75,7 @@ class Run:
             values = Column(name).parse(table.columns[table.position(name)])[present]
             checked_weights(values, len(present))
             present, self.y, self.weight = present[values > 0], self.y[values > 0], values[values > 0]
-        self.rows = self._split()
+        self.rows: dict[str, Any] = self._split()
         used = [i for i, column in enumerate(every) if i != position and column.kind != "left out"]
         if not used:
             raise ValueError(f"{table.path}: no feature column is left beside the target")
@@ -137,7 +137,10 @@ class Run:
         self.scaled: Array = scale(self.X)
         values = y if labels is not None else ((y - shift) / factor)[:, None]
         weights = class_weights(args.class_weight, np.arange(len(labels or ())), y, self.weight)
-        self.target, self.loss, self.metrics = objective(values, weights, None if labels is None else len(labels))
+        chosen = objective(values, weights, None if labels is None else len(labels))
+        self.target: Any = chosen[0]
+        self.loss: Any = chosen[1]
+        self.metrics: dict[str, Any] = chosen[2]
         settings = {
             key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list | dict)
         }

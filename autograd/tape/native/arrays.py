@@ -17,19 +17,8 @@ import numpy as np
 from autograd.typing import Array, DType, Shape
 
 from .instructions import (
-    CHAIN,
-    CONVERT,
-    COPY,
-    GATHER,
-    HOLDS,
-    LOCATE,
-    PUT,
-    SCATTER,
-    SPREAD,
-    Instruction,
-    Operand,
-    merged,
-)
+    CHAIN, CONVERT, COPY, GATHER, HOLDS, LOCATE, PUT, SCATTER, SPREAD, Instruction, Operand, merged,
+)  # fmt: skip
 from .loops import Loop, loop_of
 
 __all__ = ["FUNCTIONS", "Code", "ShapedArray", "converted", "kind_of", "loop_for", "operands_of"]
@@ -137,16 +126,19 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
     """
 
     def __init__(self, code: Code, buffer: int, memory: Array, start: int, weak: bool = False) -> None:
-        self.code, self.buffer, self.memory, self.start = code, buffer, memory, start
-        self.weak = weak and memory.shape == ()
+        self.code: Code = code
+        self.buffer: int = buffer
+        self.memory: Array = memory
+        self.start: int = start
+        self.weak: bool = weak and memory.shape == ()
 
-    records_loops = True
-    shape = property(lambda self: self.memory.shape)
-    ndim = property(lambda self: self.memory.ndim)
-    size = property(lambda self: self.memory.size)
-    dtype = property(lambda self: self.memory.dtype)
-    itemsize = property(lambda self: self.memory.itemsize)
-    T = property(lambda self: self.like(self.memory.T))
+    records_loops: bool = True
+    shape: property = property(lambda self: self.memory.shape)
+    ndim: property = property(lambda self: self.memory.ndim)
+    size: property = property(lambda self: self.memory.size)
+    dtype: property = property(lambda self: self.memory.dtype)
+    itemsize: property = property(lambda self: self.memory.itemsize)
+    T: property = property(lambda self: self.like(self.memory.T))
 
     def __len__(self) -> int:
         return len(self.memory)
@@ -154,7 +146,10 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array__(self, *args: Any, **kwargs: Any) -> Array:
         raise TypeError("an array without values")
 
-    __float__ = __int__ = __index__ = __iter__ = __array__
+    __float__: Any = __array__
+    __int__: Any = __array__
+    __index__: Any = __array__
+    __iter__: Any = __array__
 
     def __bool__(self) -> bool:
         """Assume the answer to a condition of a guard, and let the program check it in each run."""
@@ -218,9 +213,9 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
     def _reduced(self, ufunc: np.ufunc, axis: Any = None, keepdims: bool = False) -> ShapedArray:
         return self.__array_ufunc__(ufunc, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
 
-    sum = functools.partialmethod(_reduced, np.add)
-    all = functools.partialmethod(_reduced, np.logical_and)
-    any = functools.partialmethod(_reduced, np.logical_or)
+    sum: Any = functools.partialmethod(_reduced, np.add)
+    all: Any = functools.partialmethod(_reduced, np.logical_and)
+    any: Any = functools.partialmethod(_reduced, np.logical_or)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> ShapedArray:
         """Return means along axes."""

@@ -29,7 +29,7 @@ from numba.extending import intrinsic
 
 __all__ = ["interpret", "prepare"]
 
-WORD = ir.IntType(64)
+WORD: Any = ir.IntType(64)
 HEADER, OPERAND = 64, 32  # bytes of a row before its operands, and of an operand
 RUN, KERNELS, BLOCK = 0, 64, 1024
 
@@ -336,7 +336,7 @@ def interpret(code, end, places, scratch, times, changes, moved, swapped):
     return times
 
 
-def prepare(may_compile):
+def prepare(may_compile: bool) -> bool:
     """Load the compiled interpreter from numba's cache, or compile it; return whether it is ready."""
     written = Path(__file__).stat().st_mtime
     files = Path(interpret.stats.cache_path).glob("kernels.interpret-*.nbi")

@@ -49,7 +49,7 @@ class Lowered:
     """
 
     def __init__(self) -> None:
-        self.code = Code()
+        self.code: Code = Code()
         self.inputs: list[ShapedArray] = []
         self.results: list[Any] = []
         self.order: list[Any] = []
@@ -61,11 +61,11 @@ class LoweredLevels(Lowered):
     def __init__(self, levels: Levels) -> None:
         super().__init__()
         v = self.code.constant(levels.start, FLOAT)
-        self.inputs = [v[: levels.outside]]
+        self.inputs[:] = [v[: levels.outside]]
         self.code.assumed = True  # results are finite
         compute(levels, v)
-        self.results = [v[levels.results]]
-        self.order = list(_in_runs(self.code.instructions))
+        self.results[:] = [v[levels.results]]
+        self.order[:] = list(_in_runs(self.code.instructions))
 
 
 class LoweredProgram(Lowered):
@@ -82,8 +82,8 @@ class LoweredProgram(Lowered):
             self.inputs.append(x)
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
-        self.results = self._results([self.values[r] for r in program.results])
-        self.order = list(_in_runs(self.code.instructions))
+        self.results[:] = self._results([self.values[r] for r in program.results])
+        self.order[:] = list(_in_runs(self.code.instructions))
 
     def _computed(self, step: Step, program: Program) -> Any:
         """Return the result of a step: an array whose instructions are appended, or a constant."""
@@ -187,7 +187,7 @@ class Layout:
         self.offsets: dict[int, int] = {}
         self.local: set[int] = set()  # buffers that a run holds block by block
         self._free: list[tuple[int, int]] = []
-        self.size = 0
+        self.size: int = 0
         first: dict[int, int] = {}
         last: dict[int, int] = {}
         for i, item in enumerate(lowered.order):

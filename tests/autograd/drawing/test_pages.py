@@ -113,7 +113,8 @@ def test_javascript_parses_the_corpus():
 
 def test_javascript_calls_the_operations_that_python_calls():
     names = evaluated("Object.keys(Engine.operations).filter(name => !name.endsWith('_if_taken'))")
-    assert set(names) == (functions().keys() & EVALUATED) - SHORT.keys()
+    built_in = {name for name in names if PRIMITIVES[name].forward.__module__.startswith("autograd.operations")}
+    assert built_in == (functions().keys() & EVALUATED) - SHORT.keys()
     for short, name in SHORT.items():
         arguments = ", ".join("ab"[: len(PRIMITIVES[name].rules)])
         assert evaluated(f"Parser.parse('{short}({arguments})').at(-1).op") == name
