@@ -17,7 +17,18 @@ import numpy as np
 from autograd.typing import Array, DType, Shape
 
 from .instructions import (
-    CHAIN, CONVERT, COPY, GATHER, HOLDS, LOCATE, PUT, SCATTER, SPREAD, Instruction, Operand, merged,
+    CHAIN,
+    CONVERT,
+    COPY,
+    GATHER,
+    HOLDS,
+    LOCATE,
+    PUT,
+    SCATTER,
+    SPREAD,
+    Instruction,
+    Operand,
+    merged,
 )  # fmt: skip
 from .loops import Loop, loop_of
 
