@@ -122,18 +122,8 @@ class Code:
 class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
     """An array without values: a view of a buffer.
 
-    Parameters
-    ----------
-    code : Code
-        The code that computes it.
-    buffer : int
-        The number of its buffer.
-    memory : ndarray
-        An array that is never read, with its shape, strides and dtype.
-    start : int
-        The address at which the buffer of `memory` begins.
-    weak : bool
-        Whether it is a Python float, which does not determine the dtype of a result.
+    `memory` is never read: it has the shape, the strides and the dtype, and its buffer begins at the address `start`.
+    A `weak` array is a Python float, which does not determine the dtype of a result.
     """
 
     def __init__(self, code: Code, buffer: int, memory: Array, start: int, weak: bool = False) -> None:
