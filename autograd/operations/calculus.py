@@ -16,7 +16,7 @@ from .joining import concatenate, pad
 from .products import tensordot
 from .reducing import sum
 from .selecting import clip, where
-from .shaping import as_array, axes_of, in_dtype_of, reshape, shape_tuple
+from .shaping import axes_of, in_dtype_of, lists_as_array, reshape, shape_tuple
 
 __all__ = [
     "convolve", "correlate", "diff", "ediff1d", "gradient", "interp", "polyval", "searchsorted", "trapezoid",
@@ -219,7 +219,7 @@ def interp(x: Operand, xp: Operand, fp: Operand, left: Operand = None, right: Op
     >>> float(interp(1.5, [1.0, 2.0], [10.0, 20.0]))
     15.0
     """
-    x, n = as_array(x), shape_tuple(xp)[0]
+    x, n = lists_as_array(x), shape_tuple(xp)[0]
     i = clip(searchsorted(xp, x, "right"), 1, n - 1) if n > 1 else np.ones(shape_tuple(x), int)
     if n == 1:
         found = broadcast_to(take(fp, 0), shape_tuple(x))
@@ -251,7 +251,7 @@ def polyval(p: Operand, x: Operand) -> Operand:
     >>> float(polyval([1.0, 0.0, -2.0], 3.0))
     7.0
     """
-    x = as_array(x)
+    x = lists_as_array(x)
     y: Operand = 0.0 * x if shape_tuple(x) else 0.0
     for k in range(shape_tuple(p)[0]):
         y = y * x + take(p, k)

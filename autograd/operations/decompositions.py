@@ -24,7 +24,7 @@ from .indexing import getitem
 from .joining import concatenate
 from .linalg import solve
 from .selecting import where
-from .shaping import as_array, expand_dims, reshape, shape_tuple, swapaxes, tril
+from .shaping import expand_dims, lists_as_array, reshape, shape_tuple, swapaxes, tril
 
 __all__ = ["eigh", "eigvalsh", "qr", "svd", "svdvals"]
 
@@ -42,7 +42,7 @@ def _diagonal(w: Operand) -> Operand:
 
 def as_matrices(x: Operand, name: str) -> Operand:
     """Return lists as an array, or raise if it has fewer than two axes."""
-    x = as_array(x)
+    x = lists_as_array(x)
     if len(shape_tuple(x)) < 2:
         raise ValueError(f"{name} expected matrices, got an array of shape {shape_tuple(x)}")
     return x

@@ -13,7 +13,7 @@ from .broadcasting import broadcast_to
 from .indexing import flip, getitem
 from .joining import stack
 from .selecting import where
-from .shaping import as_array, axes_of, moveaxis, reshape, shape_tuple, swapaxes
+from .shaping import axes_of, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
 
 __all__ = [
     "apply_along_axis", "choose", "fliplr", "flipud", "full", "linspace", "meshgrid", "rollaxis", "rot90", "select",
@@ -225,7 +225,7 @@ def linspace(start: Operand, stop: Operand, num: int = 50, endpoint: bool = True
     """
     if num < 0:
         raise ValueError(f"linspace expected a number of values of 0 or more, got {num}")
-    start, stop = as_array(start), as_array(stop)
+    start, stop = lists_as_array(start), lists_as_array(stop)
     shape = np.broadcast_shapes(shape_tuple(start), shape_tuple(stop))
     span = stop - start
     part = np.linspace(0.0, 1.0, num, endpoint=endpoint).reshape(-1, *(1,) * len(shape))

@@ -20,7 +20,7 @@ from .indexing import getitem
 from .linalg import inv, norm, solve
 from .products import einsum
 from .reducing import max, min, sum
-from .shaping import as_array, axes_of, expand_dims, moveaxis, shape_tuple, swapaxes
+from .shaping import axes_of, expand_dims, lists_as_array, moveaxis, shape_tuple, swapaxes
 
 __all__ = ["expm", "lstsq", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "pinv"]
 
@@ -102,7 +102,7 @@ def lstsq(a: Operand, b: Operand) -> LstsqResult:
     >>> lstsq([[1.0], [1.0]], [1.0, 3.0]).solution
     array([2.])
     """
-    a, b = as_matrices(a, "lstsq"), as_array(b)
+    a, b = as_matrices(a, "lstsq"), lists_as_array(b)
     solution = pinv(a) @ b
     return LstsqResult(solution, sum((b - a @ solution) ** 2, 0), matrix_rank(a), svdvals(a))
 

@@ -11,7 +11,7 @@ from .elementwise import sqrt
 from .reducing import all, max, min, sum
 from .scanning import prod
 from .selecting import where
-from .shaping import as_array
+from .shaping import lists_as_array
 
 __all__ = ["nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
 
@@ -124,7 +124,7 @@ def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
     >>> float(nanvar([1.0, np.nan, 3.0]))
     1.0
     """
-    squares = (as_array(x) - nanmean(x, axis, True)) ** 2
+    squares = (lists_as_array(x) - nanmean(x, axis, True)) ** 2
     return nansum(squares, axis, keepdims) / (_count(x, axis, keepdims) - ddof)
 
 

@@ -12,7 +12,7 @@ from .indexing import flip, getitem, take_along_axis
 from .joining import concatenate
 from .reducing import expanded
 from .selecting import where
-from .shaping import as_array, axes_of, inverse_order, moveaxis, reshape, shape_tuple, transpose
+from .shaping import axes_of, inverse_order, lists_as_array, moveaxis, reshape, shape_tuple, transpose
 
 __all__ = [
     "argpartition", "argsort", "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "partition", "prod", "sort",
@@ -325,4 +325,4 @@ def logcumsumexp(x: Operand, axis: int = -1) -> Operand:
     >>> logcumsumexp([1000.0, 1000.0]).round(3)
     array([1000.   , 1000.693])
     """
-    return _logcumsumexp(as_array(x), axis=axis)
+    return _logcumsumexp(lists_as_array(x), axis=axis)

@@ -22,7 +22,7 @@ def shape_tuple(x: Operand) -> Shape:
     return np.shape(x._data if isinstance(x, Node) else x)
 
 
-def as_array(x: Operand) -> Operand:
+def lists_as_array(x: Operand) -> Operand:
     """Return nested lists as an array, and anything else unchanged."""
     return np.asarray(x) if isinstance(x, (list, tuple)) else x
 

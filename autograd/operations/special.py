@@ -178,14 +178,11 @@ def _newton_erfinv(p: Array) -> Array:
     a = 2.0 / (math.pi * 0.147) - w / 2.0  # Winitzki's approximation
     x = np.copysign(np.sqrt(np.sqrt(a * a + w / 0.147) - a), p)
     for _ in range(3):  # for erf(|x|) near 1 its complement is accurate
-        error = np.where(np.abs(p) < 0.5, _each_erf(x) - p, np.sign(p) * ((1.0 - np.abs(p)) - _each_erfc(np.abs(x))))
+        error = np.where(np.abs(p) < 0.5, erf(x) - p, np.sign(p) * ((1.0 - np.abs(p)) - _each_erfc(np.abs(x))))
         slope = 2.0 / math.sqrt(math.pi) * np.exp(-x * x)
         step = error / slope
         x = x - step / (1.0 + x * step)  # Halley's correction
     return x
-
-
-_each_erf = np.vectorize(math.erf, otypes=[float])
 
 
 @elementwise(lambda y, x: 0.5 * math.sqrt(math.pi) * exp(y * y), sample=(-0.9, 0.9))

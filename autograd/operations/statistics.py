@@ -17,7 +17,7 @@ from .joining import concatenate
 from .reducing import max, mean, min, sum
 from .scanning import sort
 from .selecting import clip, where
-from .shaping import as_array, axes_of, expand_dims, moveaxis, reshape, shape_tuple, swapaxes
+from .shaping import axes_of, expand_dims, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
 
 __all__ = ["average", "corrcoef", "cov", "median", "percentile", "ptp", "quantile"]
 
@@ -48,7 +48,7 @@ def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bo
     """
     if weights is None:
         return mean(x, axis, keepdims)
-    x, weights = as_array(x), as_array(weights)
+    x, weights = lists_as_array(x), lists_as_array(weights)
     shape = shape_tuple(x)
     if shape_tuple(weights) != shape:
         if not isinstance(axis, (int, np.integer)) or shape_tuple(weights) != (shape[axis],):
