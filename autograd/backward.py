@@ -18,8 +18,6 @@ from .reverse import owned, reverse_pass
 from .rules import shape_of
 from .typing import Cotangent
 
-__all__ = ["backward", "between", "gradients", "pulled_to", "seed_of", "store", "storing"]
-
 storing: Any = threading.RLock()  # several threads may add to the gradient of one leaf
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=storing._at_fork_reinit)

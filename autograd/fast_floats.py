@@ -19,8 +19,6 @@ from .operations import elementwise as ew, trigonometry
 from .recording import Watch, current_mode
 from .rules import ONE, PRIMITIVES
 
-__all__ = ["backward", "install"]
-
 Function = Callable[..., Any]
 
 # The operators and methods that have a fast version, and the functions that compute floats in it: those of Python where

@@ -13,8 +13,6 @@ from .messages import with_operation
 from .recording import Watch, current_mode, settled_mode
 from .typing import Cotangent, Data, Operands, Operation, Params
 
-__all__ = ["KINDS", "Node", "Primitive", "apply", "make_leaf", "record", "set_operation", "topological_order"]
-
 T = TypeVar("T")
 Each = Callable[[int], Any] | None
 

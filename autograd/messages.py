@@ -6,11 +6,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-__all__ = [
-    "GradientWarning", "checked_flag", "checked_name", "description", "display_name", "not_a_node", "one_name",
-    "unknown_attribute", "with_operation",
-]  # fmt: skip
-
 IN_PLACE = "a Tensor cannot be modified in place, because a graph may have recorded it: write {0}"
 ONE_DEVICE = "tensors are always on the CPU: leave it out"
 

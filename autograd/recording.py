@@ -13,12 +13,6 @@ import numpy as np
 
 from .typing import Cotangent, Data, Function, Operand, Operands, Rule, Tree
 
-__all__ = [
-    "NotReplayable", "Watch", "add_guards", "callback", "current_mode", "enable_grad", "guard", "is_grad_enabled",
-    "no_grad", "notify_read", "notify_write", "observe", "raw_data", "settled_mode", "watching", "with_graph",
-    "with_watch",
-]  # fmt: skip
-
 # Whether operations are recorded; or a Watch of the same truth value.  True and False are compared by identity: fast.
 _mode: ContextVar[bool | Watch] = ContextVar("mode", default=True)
 current_mode: Callable[[], bool | Watch] = _mode.get

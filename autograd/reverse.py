@@ -18,8 +18,6 @@ from .recording import Watch, current_mode, enable_grad, with_watch
 from .rules import ONE, shape_of
 from .typing import Cotangent, Data, Operands, Rule
 
-__all__ = ["Visit", "owned", "reverse_pass", "share_of"]
-
 Visit = Callable[[Node, Node, Rule, Cotangent, Cotangent, Cotangent], None]
 
 

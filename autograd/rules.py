@@ -30,6 +30,7 @@ class Elementwise(Primitive):
     __slots__ = ()
 
     def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
+        """Return ``g`` times the partial derivative."""
         return g * self.partial(rule, y, inputs, params)
 
     def partial(self, rule: Any, y: Data, inputs: Operands, params: Params) -> Any:
@@ -57,6 +58,7 @@ class Linear(Primitive):
     joint: bool
 
     def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
+        """Return the adjoint applied to ``g``."""
         return rule(g, y, *inputs, **params)
 
 
@@ -66,6 +68,7 @@ class Pullback(Primitive):
     __slots__ = ()
 
     def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
+        """Return the pullback of ``g``."""
         share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)
         if type(share) is np.ndarray:
             for value in (y, *inputs):  # writing into a gradient must not change a recorded value

@@ -11,11 +11,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = [
-    "Array", "Axis", "Cotangent", "DType", "Data", "Decorator", "Function", "Json", "Operand", "Operands",
-    "Operation", "Params", "Rule", "Shape", "Tangent", "Tree",
-]  # fmt: skip
-
 Array: TypeAlias = np.ndarray[Any, Any]
 DType: TypeAlias = np.dtype[Any]
 Shape: TypeAlias = tuple[int, ...]

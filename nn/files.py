@@ -13,8 +13,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["FilePath", "existing_file", "read_npy_header", "replacing", "write_text"]
-
 FilePath = str | os.PathLike[str]
 
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from .validation import checked_integer
 
-__all__ = ["Rng", "as_generator", "fork_rng", "get_rng_state", "is_seeded", "manual_seed", "set_rng_state"]
-
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 # Shared by all threads and tasks of the process, as in PyTorch: `manual_seed` in the main thread governs workers, too.

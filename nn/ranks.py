@@ -25,8 +25,6 @@ import autograd as ag
 from autograd.extend import linear, raw_data
 from nn.typing import Array, Comm, Operand
 
-__all__ = ["all_sum", "batch_statistics", "draw_rows", "shared"]
-
 # mean and variance to normalise by, and a function of the raw batch that returns mean and unbiased variance to track
 Statistics = tuple[Operand, Operand, Callable[[Array], tuple[Array, Array]]]
 

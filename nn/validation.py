@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["checked_integer", "checked_range", "similar"]
-
 
 def checked_range(
     owner: str, name: str, value: Any, low: float = 0.0, high: float = math.inf, *, exclude_low: bool = False

@@ -23,8 +23,6 @@ import numpy as np
 from optim.options import Portion, checked
 from optim.typing import Array, Data, StateDict
 
-__all__ = ["AveragedModel", "get_ema_avg_fn", "get_swa_avg_fn", "update_bn"]
-
 Average: TypeAlias = Callable[[Data, Data, int], Data]
 
 # Buffers of batch normalization, with the names used by PyTorch, and their initial values.

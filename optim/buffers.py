@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from optim.typing import Array
 
-__all__ = ["LINE", "Buffer", "address", "aligned"]
-
 LINE = 64
 """Bytes per cache line, and of the widest vector registers."""
 

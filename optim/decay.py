@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from optim.typing import Data
 
-__all__ = ["decayed", "descent_direction"]
-
 
 def descent_direction(g: Data, p: Data, *, maximize: bool, weight_decay: float) -> Data:
     """Return the gradient to descend: negated to maximize, plus the gradient of L2 regularization."""

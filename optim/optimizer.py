@@ -17,8 +17,6 @@ from .flat_params import FlatParams, flattened
 from .options import Options, argument_names
 from .trace import Trace, trace_update
 
-__all__ = ["Optimizer"]
-
 Work = list[tuple[FlatParams, Gradients, Group]]
 Update = tuple[Array, State]
 Terms = tuple[Array, Array, State, Group, int]  # of a block: parameter, gradient, state, options, step count

@@ -8,11 +8,6 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-__all__ = [
-    "Array", "Block", "Closure", "Comm", "Data", "Gradients", "Group", "Parameter", "Params", "Rule", "State",
-    "StateDict",
-]  # fmt: skip
-
 Array: TypeAlias = np.ndarray[Any, Any]
 Data: TypeAlias = Any  # a float or an array
 Block: TypeAlias = slice | EllipsisType  # of a flat vector

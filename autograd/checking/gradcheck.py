@@ -21,8 +21,6 @@ from autograd.value import Value
 
 from .differences import LONG_STEP, STEP, CheckedFunction, Parameters, Perturbation
 
-__all__ = ["Entry", "GradcheckError", "Report", "gradcheck", "gradgradcheck", "relative_error"]
-
 TINY = 1e-300
 
 

@@ -17,8 +17,6 @@ from autograd.typing import Cotangent, Data, Rule
 from .differences import STEP
 from .gradcheck import GradcheckError, Report
 
-__all__ = ["Verification", "Way", "verify"]
-
 MOST_PATHS = 20_000
 
 

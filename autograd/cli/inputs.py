@@ -14,8 +14,6 @@ from autograd.typing import Json
 
 from .parsing import finite_number, names_in, parse, variables_of
 
-__all__ = ["Formula", "UsageError", "formula_from", "read_formula"]
-
 MOST_BYTES = 100_000  # of a file; a formula has at most 2,000 characters
 EXAMPLE = 'python -m autograd {} "a*b" a=2 b=3'
 

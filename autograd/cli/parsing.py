@@ -23,10 +23,6 @@ from autograd.rules import PRIMITIVES, Elementwise, Nondifferentiable
 from autograd.typing import Operand, Operands, Params
 from autograd.value import Value
 
-__all__ = [
-    "ExpressionError", "FormulaArithmeticError", "finite_number", "functions", "names_in", "parse", "variables_of",
-]  # fmt: skip
-
 LONGEST = 2000  # characters
 MOST_NODES = 500
 DEEPEST = 100

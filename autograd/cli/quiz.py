@@ -15,8 +15,6 @@ from autograd.typing import Json
 
 from .parsing import finite_number
 
-__all__ = ["Quiz"]
-
 HELP = "Type a number, or: hint, show (the answer), quit.\n"
 DIGITS = 4
 

@@ -16,8 +16,6 @@ from autograd.typing import Cotangent, Data, Operand, Operands, Shape
 
 from .provenance import Line, format_line, user_line
 
-__all__ = ["AnomalyError", "detect_anomaly"]
-
 CURES = {
     "log": "log(0) is -inf: log1p(x) for log(1 + x), log_softmax or CrossEntropyLoss for the log of a softmax, "
     "BCEWithLogitsLoss for the log of a sigmoid, or log(x + eps)",

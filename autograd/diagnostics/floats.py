@@ -14,8 +14,6 @@ from autograd.recording import current_mode
 
 from .provenance import Line, format_line, user_line
 
-__all__ = ["Evaluation", "evaluation_of", "message_of_constants", "on_float"]
-
 # Functions to which a float is likely to be passed; their names are also those of operations, except "float".
 FUNCTIONS = {"float": float} | {
     name: getattr(math, name)

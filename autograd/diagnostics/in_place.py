@@ -11,8 +11,6 @@ import numpy as np
 from autograd.graph import Node, Primitive, set_operation
 from autograd.typing import Array, Cotangent, Data, Operand, Operands, Params, Rule
 
-__all__ = ["mark_modified", "refuse_modified", "refuse_updated", "replace_data"]
-
 
 class _Modified(Primitive):
     """The operation of a node whose value was replaced afterwards; its rules would read the wrong result."""

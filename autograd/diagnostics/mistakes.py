@@ -19,8 +19,6 @@ from autograd.typing import Cotangent
 from .floats import message_of_constants
 from .provenance import Line, user_line
 
-__all__ = ["accumulated", "advise_zero_grad", "check_root", "require_node", "require_variable", "sum_of_gradients"]
-
 _issued: set[tuple[str, Line | None]] = set()
 
 LONGEST_TAIL = 12  # operations between a loss and the difference that it reduces

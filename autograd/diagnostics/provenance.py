@@ -6,8 +6,6 @@ import linecache
 import sys
 from types import FrameType
 
-__all__ = ["format_line", "user_line"]
-
 OURS = frozenset({"autograd", "nn", "optim"})  # packages whose frames are not user code
 
 Line = tuple[str, int]

@@ -20,8 +20,6 @@ from .graph_to_dot import Annotations, GraphToDot, Style, variable_rows
 from .render import render, target_path, write_atomically
 from .themes import theme_named
 
-__all__ = ["Animation", "draw_backward"]
-
 MOST_NODES = 60  # more would be too small to read, and the file large
 
 

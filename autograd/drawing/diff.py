@@ -15,8 +15,6 @@ from .folding import Folding, Snapshot, nearest
 from .graph_to_dot import Annotations, GraphToDot, Style
 from .themes import theme_named
 
-__all__ = ["draw_diff"]
-
 
 def draw_diff(
     a: Node,

@@ -16,8 +16,6 @@ from autograd.explaining.formatting import cut, visible
 from .render import FONT
 from .themes import Theme
 
-__all__ = ["DotGraph", "escaped"]
-
 FOREIGN = 4  # characters that are not ASCII, for which the margin suffices
 MANY = 300  # boxes; the layout of more uses fewer iterations, which is much faster and looks the same
 GRAPH = {

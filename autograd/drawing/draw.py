@@ -23,8 +23,6 @@ from .groups import Group, Recorder, recorded
 from .render import TIMEOUT, RenderError, render, save
 from .themes import theme_named
 
-__all__ = ["Drawing", "draw"]
-
 DIRECTIONS = ("LR", "TB", "RL", "BT")
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute

@@ -16,8 +16,6 @@ from autograd.typing import Operands
 
 from .groups import Group
 
-__all__ = ["Folding", "Run", "Snapshot", "hidden_behind", "nearest"]
-
 FEWEST = 3  # repetitions that are folded
 LONGEST = 400  # elements of one repetition, such as one example in a loop over scalar networks
 CANDIDATES = 64  # lengths of a repetition that are tried at each position

@@ -24,8 +24,6 @@ from .folding import Folding, Run, Snapshot, hidden_behind
 from .groups import Group
 from .themes import Theme
 
-__all__ = ["Annotations", "GraphToDot", "Style", "variable_rows"]
-
 LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
 MANY = 8  # constants of one operation that are drawn separately
 

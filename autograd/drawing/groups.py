@@ -14,8 +14,6 @@ from autograd.graph import Node, Primitive
 from autograd.recording import Watch, watching
 from autograd.typing import Data, Function, Operand, Operands
 
-__all__ = ["Group", "Recorder", "recorded"]
-
 
 class Group:
     """One call of a part, whose nodes are drawn in one frame.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 
-__all__ = ["mermaid"]
-
 NODE = re.compile(r"(n\d+) \[(.*)\]$")
 EDGE = re.compile(r"(n\d+)\S* -> (n\d+)\S*(?: \[(.*)\])?$")
 ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')

@@ -20,8 +20,6 @@ from .dot import DotGraph, escaped
 from .draw import Drawing
 from .themes import theme_named
 
-__all__ = ["neuron_diagram", "pass_diagram"]
-
 MOST_STAGES = 8
 BLANK = "\u00a0"  # an empty line would crash the embedded engine
 WIDEST = 4.0  # points, for the largest weight

@@ -24,8 +24,6 @@ from autograd.value import Value
 
 from .render import target_path, write_atomically
 
-__all__ = ["Page", "offline_page", "operations_of_pages", "plain_number"]
-
 FOLDER = Path(__file__).with_name("page")
 WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}  # of JSON, in JavaScript
 UNKNOWN = "unknown"

@@ -17,8 +17,6 @@ from .groups import Recorder, recorded
 from .offline import Page, offline_page
 from .player_program import page_data
 
-__all__ = ["play"]
-
 LIMIT = 5000  # nodes; the file of a graph of this size has about 250 KB
 SCRIPTS = (
     "engine", "parser", "layout", "terms", "network", "answers", "elements", "graph_view", "panels", "player",

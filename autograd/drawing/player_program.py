@@ -19,8 +19,6 @@ from autograd.typing import Data, Json, Operand
 from .groups import Group, Recorder
 from .offline import is_known, plain_number
 
-__all__ = ["page_data", "page_graph"]
-
 Entry: TypeAlias = dict[str, Json]
 
 MOST_ROWS = 24  # rows or columns of an array that a page shows; of a larger one, the first

@@ -18,8 +18,6 @@ from pathlib import Path
 
 from .mermaid import mermaid
 
-__all__ = ["ENGINES", "FORMATS", "RenderError", "render", "save", "target_path", "write_atomically"]
-
 FORMATS = ("svg", "png", "pdf", "dot", "mmd")
 ENGINES = ("embedded", "dot")
 TIMEOUT = 60.0  # seconds; the time of a layout grows faster than quadratically

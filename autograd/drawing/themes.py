@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["THEMES", "Theme", "theme_named"]
-
 DECADES = 4.0  # powers of ten between the lightest and the strongest colour
 
 

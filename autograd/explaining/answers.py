@@ -15,8 +15,6 @@ from autograd.rules import PRIMITIVES, Elementwise
 from .formula import operands_and_options
 from .steps import Step
 
-__all__ = ["DIAGNOSES", "Question", "diagnose", "questions"]
-
 TOLERANCE = 0.005  # relative: three significant digits
 ALMOST = 0.05
 

@@ -14,8 +14,6 @@ from .formatting import width
 from .terms import Term, equation, is_written_out
 from .typeset import Box, box, flattened, joined, latex, latex_text, mathml
 
-__all__ = ["Block", "Equations", "Heading", "Item", "Line", "Paint", "Paragraph", "Table"]
-
 MARGIN = 88  # columns of a paragraph
 PAGE = 118  # columns up to which the sides of an equation stay on one line
 Item = str | Term

@@ -14,8 +14,6 @@ from .recorded_pass import RecordedPass, contribution, counted, local_term, shap
 from .steps import Step, count_paths
 from .terms import Term, equation, number
 
-__all__ = ["Derivation"]
-
 MOST_PATHS = 12  # that are written out
 MOST_TERMS = 12  # of a sum
 LONGEST_PATH = 40

@@ -16,8 +16,6 @@ from .formula import names_by_identity
 from .typeset import ascii_only
 from .walkthrough import Walkthrough
 
-__all__ = ["Explanation", "explain", "for_output", "wants_color"]
-
 LIMIT = 40  # operations that are shown
 
 COLOURS = {"title": "1", "result": "32", "faint": "2"}

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 
 from autograd.typing import Array, Data
 
-__all__ = ["cut", "format_array", "format_constant", "format_number", "format_shape", "visible", "width"]
-
 LONGEST = 40  # characters of a label; a longer one makes its box too wide to read
 WHOLE = 4  # elements of an array that is written out
 REPLACEMENT = "\ufffd"

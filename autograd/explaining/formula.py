@@ -17,11 +17,6 @@ from .formatting import format_constant
 from .terms import COMPARISONS, Term, called, named, number
 from .typeset import flattened, latex
 
-__all__ = [
-    "Names", "formula", "full_term", "last_operation", "names_by_identity", "operands_and_options", "operation_term",
-    "term_of",
-]  # fmt: skip
-
 LONGEST = 60  # nodes of a formula that is written in one piece
 INFIX = {"+", "-", "*", "/", "**", "@"}
 HIDDEN = {"keepdims"}  # parameters that matter to arrays but not to the mathematics

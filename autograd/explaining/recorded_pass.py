@@ -17,8 +17,6 @@ from .rule_formulas import RuleFormula, local_rule
 from .steps import Step, backward_steps
 from .terms import Term, called, equation, number, tidy
 
-__all__ = ["RecordedPass", "contribution", "counted", "local_term", "shape_note", "shape_text"]
-
 T = TypeVar("T")
 
 

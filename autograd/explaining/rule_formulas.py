@@ -24,8 +24,6 @@ from .formula import operands_and_options, term_of
 from .terms import Term, named, number, tidy
 from .typeset import flattened
 
-__all__ = ["RuleFormula", "local_rule", "record_rule", "rule_formulas"]
-
 Label = TypeVar("Label")
 
 

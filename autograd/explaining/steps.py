@@ -23,8 +23,6 @@ from .rule_formulas import RuleFormula, local_rule
 from .terms import Term
 from .typeset import flattened
 
-__all__ = ["Step", "backward_steps", "count_paths", "differentiable_positions"]
-
 
 @dataclass(frozen=True, eq=False)
 class Step:

@@ -15,11 +15,6 @@ from autograd.typing import Array, Data
 
 from .formatting import WHOLE, cut, format_array, format_number, format_shape, visible
 
-__all__ = [
-    "COMPARISONS", "Term", "called", "equation", "is_written_out", "named", "needs_parentheses", "number",
-    "precedence", "rows_of", "shortened", "tidy",
-]  # fmt: skip
-
 DIGITS = 6  # significant digits: enough to follow a product by hand
 DIGITS_IN_ARRAY = 4  # few, so that matrices stay narrow
 MOST_ROWS = 8  # rows or columns of an array that is written out

@@ -16,8 +16,6 @@ from autograd.typing import Array
 from .formatting import format_number, width
 from .terms import COMPARISONS, DIGITS, Part, Term, is_written_out, needs_parentheses, precedence, rows_of, shortened
 
-__all__ = ["Box", "ascii_only", "box", "flattened", "joined", "latex", "latex_text", "mathml"]
-
 T = TypeVar("T")
 
 # The first operand of these is put in parentheses if it binds less tightly than this.

@@ -14,8 +14,6 @@ from .recorded_pass import RecordedPass, counted, local_term, shape_note, shape_
 from .steps import Step, count_paths
 from .terms import Term, equation, named, number
 
-__all__ = ["Walkthrough"]
-
 MOST_NAMES = 30  # nodes of a topological order that are listed by name
 
 

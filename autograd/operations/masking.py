@@ -15,8 +15,6 @@ from .broadcasting import fitted, product_if_taken
 from .comparing import isfinite, isnan, logical_or, not_equal
 from .selecting import where
 
-__all__ = ["Recomputed", "share_below_mask"]
-
 
 class Recomputed(Pullback):
     """An operation whose rules walk a graph of their own, below a mask if they are called with ``masked=True``."""

@@ -14,8 +14,6 @@ from autograd.typing import Array
 from .levels import CHAIN, ONE, Kind, Levels
 from .program import Program
 
-__all__ = ["ByLevels", "compute"]
-
 MOST_ROWS = 60  # of a summary
 
 

@@ -27,11 +27,6 @@ from .recording import Recording, RecordingError, gradients_of, uncollected
 from .replay import Replay
 from .signature import Arguments, Key, as_input, signature_of
 
-__all__ = [
-    "MOST_PROGRAMS", "MOST_VARIANTS", "Compiled", "as_result", "check_loss", "check_result", "copied", "has_variables",
-    "new_lock",
-]  # fmt: skip
-
 MOST_PROGRAMS = 64  # cache keys; the oldest are dropped.  As many recordings cause a warning
 MOST_VARIANTS = 8  # programs of one cache key, for different results of the guards
 

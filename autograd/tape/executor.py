@@ -24,8 +24,6 @@ from .numpy_text import NumpyText
 from .program import Program
 from .recording import Callback, Guard
 
-__all__ = ["Preparation", "Switching", "executor_for"]
-
 # Microseconds, measured on one core of a Xeon of 2023 with Python 3.11 and NumPy 2.4; only their ratios matter.
 STRAIGHT_STEP = 0.025  # an operation in straight-line Python
 NUMPY_SEGMENT, NUMPY_TERM = 3.7, 0.005

@@ -24,9 +24,6 @@ from autograd.typing import Array, Params
 from .program import FLOAT, Program, key_of
 from .recording import Callback
 
-__all__ = ["CHAIN", "Encoded", "Kind", "Levels", "Segment", "encoded"]
-
-
 # The codes of the operations of chains, smaller than those of all kinds.
 CHAIN = 0
 ADD, SUBTRACT, MULTIPLY, SQUARE, NEGATIVE = -1, -2, -3, -4, -5

@@ -15,8 +15,6 @@ from autograd.typing import Array, DType, Shape
 from .program import Program, Spec, Step
 from .recording import Callback
 
-__all__ = ["HELD_ONCE", "Memory", "OutputPool", "aligned", "most_holders", "spec_of"]
-
 CACHE_LINE = 64  # bytes
 
 WASTE = 4  # a free block is taken for an array at least a fourth of its size

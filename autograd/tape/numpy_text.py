@@ -21,8 +21,6 @@ from .memory import Memory, OutputPool, spec_of
 from .program import Program, Spec, Step, plain_name
 from .recording import Callback
 
-__all__ = ["NumpyText", "expression"]
-
 # A `scalar` form of one operator, which Python also understands for arrays.
 ONE_OPERATOR = re.compile(r"-\w+|[\w.]+ [-+*/<>=!]+ [\w.]+")
 LINE = 100

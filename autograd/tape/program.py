@@ -13,8 +13,6 @@ from autograd.typing import Data, DType, Operand, Params, Shape
 
 from .recording import Callback
 
-__all__ = ["FLOAT", "Program", "Spec", "Step"]
-
 MULTIPLY = PRIMITIVES["multiply"]
 
 # The result may be a view of the first operand, depending on its memory layout.

@@ -23,8 +23,6 @@ from autograd.typing import Array, Cotangent, Data, Function, Operand, Operands,
 from autograd.value import Value
 from autograd.variable import leaf
 
-__all__ = ["Callback", "Recording", "RecordingError", "gradients_of"]
-
 
 class RecordingError(RuntimeError):
     """The function read or changed something that a replay cannot repeat, while `compile` was recording.

@@ -14,8 +14,6 @@ from autograd.variable import leaf
 from .executor import Switching, executor_for
 from .program import Program
 
-__all__ = ["Replay"]
-
 
 class Replay:
     """Runs a program on the present data of its variables, and stores their gradients.

@@ -12,8 +12,6 @@ from autograd.transforms.nested import flatten
 from autograd.typing import Data, Function, Operand, Tree
 from autograd.variable import leaf
 
-__all__ = ["Arguments", "as_input", "signature_of"]
-
 Key = tuple[object, ...]
 
 

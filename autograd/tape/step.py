@@ -22,9 +22,6 @@ from .recording import RecordingError, uncollected
 from .signature import Arguments, Key, signature_of
 from .step_program import StepProgram, Transform
 
-__all__ = ["CompiledStep", "compile"]
-
-
 LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
 
 

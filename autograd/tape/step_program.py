@@ -25,8 +25,6 @@ from .replay import Replay
 from .signature import Arguments
 from .update import Options, RuleRecording, Update, scalars_of
 
-__all__ = ["StepProgram", "Transform"]
-
 Transform: TypeAlias = Callable[[dict[Node, Cotangent]], Mapping[Node, Cotangent]]
 
 

@@ -18,8 +18,6 @@ from autograd.variable import leaf
 from .memory import HELD_ONCE, aligned, most_holders
 from .recording import Callback, Recording
 
-__all__ = ["Options", "RuleRecording", "Update", "scalars_of"]
-
 
 class RuleRecording(Recording):
     """Records an optimizer's rule; a Python branch on scalars such as the step count is recorded as a decision.

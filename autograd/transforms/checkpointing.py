@@ -21,8 +21,6 @@ from autograd.variable import leaf
 from .forward import zero
 from .nested import Rebuild, flatten
 
-__all__ = ["checkpoint"]
-
 
 def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
     """Return a function that computes `f`, stores only its inputs, and computes it again in the backward pass.

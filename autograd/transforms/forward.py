@@ -19,8 +19,6 @@ from autograd.rules import ONE, Elementwise, Linear, shape_of
 from autograd.typing import Data, Operand, Operands, Rule, Tangent
 from autograd.variable import leaf
 
-__all__ = ["forward_pass", "pushed", "zero"]
-
 
 def forward_pass(
     order: Sequence[Node], tangent: dict[Node, Tangent], *, create_graph: bool = False

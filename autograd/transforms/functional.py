@@ -17,8 +17,6 @@ from autograd.typing import Function, Tree
 
 from .tracing import Trace, matching, one_hot, replays_what_is_replayed
 
-__all__ = ["grad", "jvp", "value_and_grad", "vjp"]
-
 Argnums = int | Sequence[int]
 
 

@@ -18,8 +18,6 @@ from .functional import Argnums, grad, jvp
 from .nested import flatten
 from .tracing import Trace, one_hot, replays_what_is_replayed
 
-__all__ = ["hessian", "hvp", "jacobian"]
-
 
 @replays_what_is_replayed
 def jacobian(f: Function, argnums: Argnums = 0, mode: str | None = None) -> Function:

@@ -11,8 +11,6 @@ import numpy as np
 
 from autograd.typing import Array, Operand, Shape, Tree
 
-__all__ = ["Rebuild", "flatten", "mapped"]
-
 Rebuild: TypeAlias = Callable[[Iterator[Operand]], Tree]
 
 

@@ -27,8 +27,6 @@ from nn.typing import Array
 if TYPE_CHECKING:
     from zipfile import ZipInfo
 
-__all__ = ["CheckpointError", "read_tree", "write_tree"]
-
 FORMAT, VERSION, MANIFEST = "chainrule checkpoint", 1, "checkpoint.json"
 NUMBERS = "biufc"
 DEEPEST = 60

@@ -18,8 +18,6 @@ from nn.typing import Array, Operand, Print
 
 from .folder import Trained, as_json, cells_to_predict, load_run
 
-__all__ = ["explain", "feature_groups"]
-
 
 def feature_groups(columns: Sequence[Column], features: int, embedding: int = 1) -> dict[str, list[int]]:
     """Return the features of each column, where an embedded one has several."""

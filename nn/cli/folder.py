@@ -29,8 +29,6 @@ from nn.training.ensemble import Ensemble
 from nn.training.history import format_numbers
 from nn.typing import Array, Print, Settings
 
-__all__ = ["Trained", "as_json", "built", "diverged", "load_run", "predict", "report"]
-
 
 @dataclass
 class Trained:

@@ -18,8 +18,6 @@ from nn.training.solvers import SOLVERS
 from nn.typing import Optimizer
 from nn.validation import checked_integer
 
-__all__ = ["SCHEDULES", "arguments", "scheduled", "train_parser"]
-
 SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
 NO_ACTIVATION = ("GLU", "Threshold")  # halves the number of features; needs arguments
 ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACTIVATION]

@@ -35,8 +35,6 @@ from nn.typing import Array, Figure, Settings
 from .folder import Trained
 from .resuming import UNRELATED
 
-__all__ = ["Assessment", "write_page"]
-
 MOST_CELLS = 20_000_000  # rows times columns predicted for the importance of columns
 
 

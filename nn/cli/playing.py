@@ -12,8 +12,6 @@ from nn.typing import Array, Print
 from .options import train_parser
 from .training import Run
 
-__all__ = ["play"]
-
 MOST_VALUES = 10_000  # of the training rows of a table
 
 

@@ -24,8 +24,6 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Recipe", "locked"]
-
 CHANGEABLE = ("epochs", "lr")  # of a resumed run; other options must be those of its start
 UNRELATED = ("command", "table", "delimiter", "encoding", "resume", "quiet", "json", "columns", "no_compile")
 DERIVED = ("batch_size", "l2", "schedule")  # by default from the rows or the optimizer, so compared last

@@ -32,8 +32,6 @@ from .options import scheduled
 from .page import Assessment, write_page
 from .resuming import Recipe, locked
 
-__all__ = ["train"]
-
 MIN_ROWS = 8
 MAX_LINES = 30  # of the columns of a table
 

@@ -14,8 +14,6 @@ import numpy as np
 from nn.files import FilePath, existing_file
 from nn.typing import Array, DType
 
-__all__ = ["open_npy", "read_idx", "read_mnist"]
-
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 PIECE = 1 << 20
 

@@ -21,8 +21,6 @@ from nn.typing import Array
 from .csv_reader import CSVOptions, CSVReader
 from .notation import MISSING, date_format, number_parser
 
-__all__ = ["Cells", "Contents", "frame_cells", "read_cells"]
-
 Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or values of a data frame
 
 DELIMITERS = ",;\t| "

@@ -19,8 +19,6 @@ from nn.typing import Array, State
 from .cells import Cells, Contents
 from .notation import BOOLEAN_PAIRS, BOOLEANS, class_indices, date_format, date_parser, number_parser
 
-__all__ = ["KINDS", "Column", "embedded_levels", "encode", "encode_target", "infer_columns", "matched"]
-
 KINDS = ("number", "boolean", "date", "words", "left out")
 MAX_ONE_HOT = 10  # columns of more distinct words are embedded
 MAX_CLASSES = 20  # integers with more distinct values are quantities

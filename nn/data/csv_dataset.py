@@ -20,8 +20,6 @@ from .dataset import BatchDataset, as_batch, recent
 from .mapped import shard_of
 from .sampler import BlockSampler
 
-__all__ = ["CSVDataset"]
-
 
 class CSVDataset(BatchDataset):
     r"""The rows of a CSV file, read in blocks when they are needed.

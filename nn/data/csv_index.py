@@ -13,8 +13,6 @@ from nn.files import FilePath, existing_file
 from nn.typing import Array
 from nn.validation import checked_integer
 
-__all__ = ["CSVIndex", "index_csv"]
-
 PIECE = 1 << 20
 NEWLINE, QUOTE, SPACE = 10, 34, 32
 

@@ -23,8 +23,6 @@ from nn.validation import checked_integer
 
 from .notation import MISSING, class_indices, parse_number
 
-__all__ = ["CSVOptions", "CSVReader", "Table", "read_csv", "read_csv_chunks"]
-
 csv.field_size_limit(2**31 - 1)  # by default, cells of more than 131,072 characters are an error
 
 

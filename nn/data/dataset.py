@@ -11,9 +11,6 @@ from autograd import Tensor, Value
 from autograd.extend import regular_array
 from nn.typing import Array, Batch, Index, Indexable, Operand, Rows
 
-__all__ = ["BatchDataset", "Dataset", "Subset", "TensorDataset", "as_array", "as_batch", "as_rows", "same_length"]
-
-
 Item = TypeVar("Item")
 
 

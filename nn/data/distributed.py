@@ -18,8 +18,6 @@ from nn.typing import Batch, Comm, Index, Indexable, Loader, Rows, State
 from .dataset import Dataset, fetch
 from .loader import DataLoader
 
-__all__ = ["OwnBatches", "Shard", "check_shard", "data_facts", "own_shard", "piece", "sharded"]
-
 WHOLE = 2**24  # values that are compared in full, in about 0.1 s; of larger sets SAMPLED rows
 SAMPLED = 4096
 BLOCKS = 256

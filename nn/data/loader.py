@@ -14,8 +14,6 @@ from nn.validation import checked_integer
 from .dataset import as_rows, fetch
 from .sampler import RandomSampler, SequentialSampler
 
-__all__ = ["DataLoader"]
-
 FIELDS = ("rows", "batch_size", "epoch", "position", "key", "rng")
 
 

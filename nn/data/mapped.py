@@ -23,8 +23,6 @@ try:
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
-__all__ = ["MappedDataset", "RawFile", "shard_of"]
-
 WINDOW = 1 << 26  # bytes; larger windows measured no faster
 KEPT = 2  # windows of a file
 SHARE = 4  # one mapping may use a quarter of the address space of the process

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["MISSING", "class_indices", "date_format", "date_parser", "number_parser", "parse_number"]
-
 # pandas' words for a missing value in lower case, and the question mark of the UCI repository
 MISSING = (
     "", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "?", "n/a", "na", "nan",

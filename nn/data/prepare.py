@@ -13,8 +13,6 @@ from nn.validation import checked_integer
 
 from .dataset import Dataset, Subset, as_array, same_length
 
-__all__ = ["RobustScaler", "Standardizer", "one_hot", "random_split", "standardize", "train_test_split"]
-
 CHUNK = 1 << 20  # values per chunk, so that statistics of a memory-mapped file need little memory
 
 

@@ -9,8 +9,6 @@ from nn.validation import checked_integer
 
 from .dataset import as_array
 
-__all__ = ["BlockSampler", "RandomSampler", "SequentialSampler", "WeightedRandomSampler"]
-
 
 class SequentialSampler:
     """The rows in their original order.

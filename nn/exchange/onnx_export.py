@@ -16,8 +16,6 @@ from nn.typing import Array, Operand, Operands, Operation
 
 from .onnx_operations import Builder
 
-__all__ = ["export_onnx"]
-
 OPSET, IR_VERSION = 18, 8  # of 2023, supported by all current runtimes
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 1e-2}
 

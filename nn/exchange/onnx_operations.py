@@ -17,8 +17,6 @@ from autograd.extend import raw_data
 from nn.module import Module
 from nn.typing import ArrayLike, DType, Operand, Operation, Shape
 
-__all__ = ["Builder"]
-
 Form: TypeAlias = Callable[["Builder", Node], str]  # returns the name of the value of a node
 
 

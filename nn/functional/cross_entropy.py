@@ -15,8 +15,6 @@ from nn.validation import checked_range
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_probabilities, row_count
 from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_entropy_of_index
 
-__all__ = ["cross_entropy", "kl_div", "multi_margin_loss", "nll_loss"]
-
 
 def cross_entropy(
     input: Operand,

@@ -15,8 +15,6 @@ from nn.validation import checked_range
 from .checks import as_operand
 from .rectifiers import SELU_ALPHA, SELU_SCALE
 
-__all__ = ["alpha_dropout", "dropout"]
-
 SELU_FLOOR = -SELU_SCALE * SELU_ALPHA  # limit of SELU at -inf
 
 

@@ -14,11 +14,6 @@ import autograd as ag
 from autograd.extend import primitive, writes_into
 from nn.typing import Array, Axis, Decorator, DType, Operand, Operation
 
-__all__ = [
-    "affine", "cross_entropy_of_index", "cross_entropy_of_rows", "excess_of_index", "mean_cross_entropy_of_index",
-    "mean_logit_cross_entropy", "mean_of_all", "mean_squared_error", "scaled_to_unit", "standardized",
-]  # fmt: skip
-
 
 def fused(composition: Operation, *pullbacks: Operation | None, symbol: str = "") -> Decorator:
     """Make a primitive from a forward on arrays, its composition and one pullback per argument."""

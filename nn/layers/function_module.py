@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 from nn.module import Module
 from nn.typing import Operand, Operation
 
-__all__ = ["FunctionModule"]
-
 
 class FunctionModule(Module):
     """A module without parameters that applies one function and stores the options of the call.

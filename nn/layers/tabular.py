@@ -16,8 +16,6 @@ from .container import Sequential
 from .linear import Embedding
 from .mlp import MLP
 
-__all__ = ["ColumnEmbedding", "table_network"]
-
 EMBEDDING_DIM = 8
 
 

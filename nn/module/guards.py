@@ -8,8 +8,6 @@ from typing import Any
 
 from autograd import Node
 
-__all__ = ["module_guards", "surroundings"]
-
 PLAIN = (int, float, bool, str, type(None))
 
 Guards = Iterator[tuple[Any, ...]]

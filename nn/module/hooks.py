@@ -8,8 +8,6 @@ from autograd import Node
 from autograd.extend import elementwise, guard, observe
 from nn.typing import Hook, Operand
 
-__all__ = ["Handle", "Hooks"]
-
 
 @elementwise(1, onnx="Identity")
 def passed_through(x: Operand) -> Operand:

@@ -14,8 +14,6 @@ from nn.validation import similar
 if TYPE_CHECKING:
     from . import Module
 
-__all__ = ["LoadResult", "StateDictError", "checked_state", "tied_names"]
-
 Arrays = dict[str, Array]
 
 

@@ -20,8 +20,6 @@ from nn.typing import Array, Operand
 
 from .graphs import settings
 
-__all__ = ["draw_neurons", "draw_passes"]
-
 SHORT = {"weight": "W", "bias": "b"}
 
 

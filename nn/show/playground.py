@@ -24,8 +24,6 @@ from nn.layers.mlp import MLP
 from nn.module import Module
 from nn.typing import Array, ArrayLike, Operand, Settings
 
-__all__ = ["play"]
-
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
     "engine", "elements", "lanes", "perceptron", "experiments", "pictures", "controls", "derivation", "slow_motion",

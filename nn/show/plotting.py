@@ -12,11 +12,6 @@ from nn.files import FilePath
 from nn.metrics import better
 from nn.typing import Array, ArrayLike, Axes, Figure
 
-__all__ = [
-    "BLUE", "GREY", "ORANGE", "confusion_figure", "drawable", "history_figure", "importance_figure",
-    "literal", "new_figure", "plain", "reliability_figure", "saved", "scatter_figure", "svg",
-]  # fmt: skip
-
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
 
 

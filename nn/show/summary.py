@@ -13,8 +13,6 @@ from nn.module import Module
 from nn.random import fork_rng
 from nn.typing import DType, Operand
 
-__all__ = ["Summary", "summary"]
-
 BATCH = 2  # examples of the forward pass; batch normalization requires more than one
 
 

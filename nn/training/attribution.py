@@ -9,8 +9,6 @@ import numpy as np
 from autograd import Tensor, gradients
 from nn.typing import Array, Operand
 
-__all__ = ["attributions"]
-
 STEPS = 64
 
 

@@ -23,8 +23,6 @@ from nn.validation import checked_integer
 if TYPE_CHECKING:
     from .run import Run
 
-__all__ = ["BestModel", "Callback", "EarlyStopping", "JSONLines", "TensorBoard"]
-
 
 class Callback:
     """Base class of callbacks: override the methods you need.

@@ -26,8 +26,6 @@ from .callbacks import BestModel, Callback, JSONLines, TensorBoard
 from .evaluation import as_loader, split_batch, weight_of
 from .stepping import Stepper
 
-__all__ = ["DistributedStepper", "RankZeroOnly", "self_contained", "unwrapped"]
-
 ADVICE = "start all ranks with the same program, data and options"
 
 

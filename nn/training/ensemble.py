@@ -11,8 +11,6 @@ from nn.layers.container import ModuleList
 from nn.module import Module
 from nn.typing import Operand
 
-__all__ = ["Ensemble"]
-
 
 class Ensemble(Module):
     """The mean of the outputs of several networks, or of their probabilities.

@@ -20,8 +20,6 @@ from nn.random import Rng
 from nn.ranks import shared
 from nn.typing import Array, Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, Operand, Operands, State
 
-__all__ = ["Totals", "as_loader", "evaluate", "in_batch_order", "nonfinite_input", "weight_of"]
-
 Item = TypeVar("Item")
 EVALUATION_BATCH = 1024  # rows; large enough for matrix products, small enough for memory
 

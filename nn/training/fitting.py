@@ -22,8 +22,6 @@ from .history import History
 from .run import Run
 from .stepping import Schedules, Stepper
 
-__all__ = ["fit"]
-
 
 def fit(
     model: Module,

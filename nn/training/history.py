@@ -13,8 +13,6 @@ from nn.metrics import Metric, better
 from nn.show.plotting import history_figure, saved
 from nn.typing import State
 
-__all__ = ["History", "Progress", "format_numbers"]
-
 MAX_LINES = 20  # printed for a long training, besides the last
 CHOICES = ("auto", "bar", "lines", "none")
 

@@ -20,8 +20,6 @@ from nn.validation import checked_integer
 from .evaluation import Totals, as_loader
 from .stepping import Stepper
 
-__all__ = ["LRCurve", "find_lr"]
-
 
 @dataclass
 class LRCurve:

@@ -10,8 +10,6 @@ from nn.loss import CrossEntropyLoss, MSELoss
 from nn.metrics import accuracy, r2_score
 from nn.typing import Array, Loss, Metric, Operand
 
-__all__ = ["objective"]
-
 
 def objective(y: Array, weight: Array | None, classes: int | None) -> tuple[Array, Loss, dict[str, Metric]]:
     """Return targets with weights, their loss, and an unweighted metric by name.

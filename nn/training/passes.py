@@ -17,8 +17,6 @@ from nn.module.guards import surroundings
 from nn.random import as_generator
 from nn.typing import Array, Batch, Leaf, Loss, Operand, Operands, Optimizer
 
-__all__ = ["Passes"]
-
 # A recording takes as long as 2 to 15 eager steps, most for small models, and a replay saves a fifth to a half of each.
 EAGER_STEPS = 16  # of one batch shape, before it is recorded
 MOST_RECORDINGS = 32  # then the model changes too often

@@ -27,8 +27,6 @@ from .evaluation import Totals, evaluate, nonfinite_input
 from .history import History, Progress
 from .stepping import Schedules, Stepper
 
-__all__ = ["Run"]
-
 SECONDS_BETWEEN_SAVES = 1.0  # a save waits for the disk, which may take longer than a small epoch
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_train_end")
 

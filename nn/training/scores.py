@@ -18,10 +18,6 @@ from nn.typing import Array
 
 from .estimators import MLPClassifier, MLPRegressor
 
-__all__ = [
-    "baselines", "calibration", "compare", "intervals", "permutation_importance", "scores", "temperature", "verdict",
-]  # fmt: skip
-
 RESAMPLES = 500  # of the bootstrap
 MOST_CELLS = 2_000_000  # rows times resamples, and rows times columns or classes for gradient boosting
 

@@ -10,8 +10,6 @@ import optim
 from nn.module import Module
 from nn.typing import Array, Leaf, Optimizer, State
 
-__all__ = ["EMA", "SOLVERS", "batch_size", "default_penalty", "default_rate", "solver"]
-
 # The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
     name.lower(): found

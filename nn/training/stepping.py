@@ -21,8 +21,6 @@ from nn.validation import checked_integer, checked_range
 from .evaluation import Totals, split_batch, weight_of
 from .passes import Passes
 
-__all__ = ["Schedules", "Stepper"]
-
 WHEN = ("step", "epoch")
 MOST_AT_ONCE = 1024  # steps in one call
 SECONDS_AT_ONCE = 0.1

@@ -13,8 +13,6 @@ import numpy as np
 from optim.flat_params import label
 from optim.typing import Array, Comm, Data
 
-__all__ = ["RanksDifferWarning", "agree", "broadcast", "facts_of"]
-
 Fact: TypeAlias = tuple[str, object]
 
 

@@ -12,8 +12,6 @@ import numpy as np
 
 from optim.typing import Comm
 
-__all__ = ["Alone", "checked_comm", "world"]
-
 LAUNCHERS = {"PMI_SIZE": "PMI_RANK", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK"}
 """Environment variables set by the launchers of MPICH and Open MPI: number of processes, and rank."""
 NEEDED = ("rank", "size", "Allreduce", "allreduce", "allgather", "bcast")

@@ -13,8 +13,6 @@ from .agreement import agree, broadcast, facts_of
 from .communicator import checked_comm, world
 from .summing import GradientSum
 
-__all__ = ["DistributedOptimizer"]
-
 
 class DistributedOptimizer(Wrapper):
     r"""Any optimizer, with the gradient over the rows of all ranks.

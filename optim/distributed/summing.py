@@ -12,8 +12,6 @@ from optim.buffers import Buffer
 from optim.flat_params import check_gradient, check_unchanged, label, raw_gradient
 from optim.typing import Array, Comm, Parameter
 
-__all__ = ["GradientSum"]
-
 
 class GradientSum:
     r"""Replaces gradients by their sum over all ranks, or by the mean over all rows.

@@ -11,12 +11,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
-__all__ = [
-    "anneal", "chebyshev", "constant", "cos_log4", "cosine", "cosine_restarts", "exponential_decay", "flat_cosine",
-    "inverse_sqrt", "inverse_time_decay", "linear", "multistep_decay", "one_cycle", "piecewise_linear", "polynomial",
-    "rex", "step_decay", "swa_annealing", "trapezoid", "triangle", "warmup",
-]  # fmt: skip
-
 
 def step_decay(t: int, step_size: int, gamma: float = 0.1) -> float:
     """Return ``gamma ** floor(t / step_size)``.

@@ -32,8 +32,6 @@ from .instructions import (
 )  # fmt: skip
 from .loops import Loop, loop_of
 
-__all__ = ["FUNCTIONS", "Code", "ShapedArray", "converted", "kind_of", "loop_for", "operands_of"]
-
 SHORT = 64  # elements of a row, below which a call for each row takes longer than copying a broadcast operand
 MOST_FILLED = 1 << 16  # elements of a constant that is stored in full
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # how NumPy's functions are recorded; `functions` enters them

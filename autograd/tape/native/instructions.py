@@ -9,8 +9,6 @@ from autograd.typing import Shape
 
 from .loops import Loop
 
-__all__ = ["BLOCK", "Instruction", "Operand", "Run", "encoded", "merged"]
-
 BLOCK = 1024  # elements of a block of a run, so that its intermediate results stay in the first-level cache
 # The numbers of the functions in `kernels`, by itemsize or by dtypes.
 SELECT = {4: 1, 8: 2}

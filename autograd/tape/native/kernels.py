@@ -27,8 +27,6 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-__all__ = ["interpret", "prepare"]
-
 WORD: Any = ir.IntType(64)
 HEADER, OPERAND = 64, 32  # bytes of a row before its operands, and of an operand
 RUN, KERNELS, BLOCK = 0, 64, 1024
@@ -80,6 +78,7 @@ def pointer(typing_context: Any, address: Any, dtype: Any) -> Any:
 
 @numba.njit
 def array(address, count, dtype):
+    """Return the `count` elements at an address as an array."""
     return carray(pointer(address, dtype), count)
 
 

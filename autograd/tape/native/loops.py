@@ -12,8 +12,6 @@ import functools
 
 import numpy as np
 
-__all__ = ["Loop", "loop_of"]
-
 Loop = tuple[int, int]  # the addresses of the function and of its data
 
 

@@ -18,8 +18,6 @@ from . import functions  # noqa: F401  (enters NumPy's functions)
 from .arrays import Code, ShapedArray
 from .instructions import BLOCK, IS_FINITE, Instruction, Run
 
-__all__ = ["LINE", "Call", "Layout", "Lowered", "LoweredLevels", "LoweredProgram"]
-
 FLOAT = np.dtype(np.float64)
 LINE = 64  # bytes of a cache line
 

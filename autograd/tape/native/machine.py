@@ -25,8 +25,6 @@ from .instructions import GATHER, Instruction, Operand, Run, encoded
 from .kernels import interpret
 from .lowering import LINE, Call, Layout, Lowered, LoweredLevels, LoweredProgram
 
-__all__ = ["FloatMachine", "Machine"]
-
 LARGE = 1 << 15  # bytes of an array from which passing its address is faster than copying it
 
 

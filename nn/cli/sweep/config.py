@@ -18,8 +18,6 @@ from nn.cli.options import train_parser
 from nn.typing import Settings
 from nn.validation import similar
 
-__all__ = ["Sweep", "Trial", "read_sweep"]
-
 PARTS = ("table", "base", "grid", "random", "list", "seeds", "metric")
 NOT_SETTINGS = ("help", "table", "seed", "out", "resume", "quiet", "json", "columns")  # set by the sweep itself
 RANGES = ("uniform", "log", "integers")

@@ -15,8 +15,6 @@ from nn.typing import Settings
 
 from .worker import prepare
 
-__all__ = ["cores", "finished", "ranks"]
-
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 Work = Callable[..., Settings]
 

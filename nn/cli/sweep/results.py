@@ -17,8 +17,6 @@ from nn.metrics import better
 
 from .config import Sweep, Trial
 
-__all__ = ["Records", "aligned", "tabulated", "write_csv"]
-
 Row = dict[str, Any]
 
 

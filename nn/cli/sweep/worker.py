@@ -18,8 +18,6 @@ from nn.cli.options import train_parser
 from nn.cli.training import Run, make_folder
 from nn.typing import Settings
 
-__all__ = ["prepare", "run_trial"]
-
 LINES_OF_TRACEBACK = 40
 NOT_MEASURED = ("lr", "seconds")
 

@@ -31,9 +31,6 @@ from .validation import (
     table_of,
 )
 
-__all__ = ["Estimator"]
-
-
 MIN_ROWS = 200  # from which on early_stopping="auto" holds rows out
 
 

@@ -8,8 +8,6 @@ from typing import Any, ClassVar, Self
 
 from nn.typing import State
 
-__all__ = ["Protocol"]
-
 ROUTED = ("fit", "partial_fit", "score")  # methods with an argument sample_weight
 
 

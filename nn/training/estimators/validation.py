@@ -13,19 +13,6 @@ from nn.data.cells import Cells, frame_cells
 from nn.data.columns import Column, infer_columns
 from nn.typing import Array, ArrayLike
 
-__all__ = [
-    "checked_inputs",
-    "checked_labels",
-    "checked_rows",
-    "checked_targets",
-    "checked_weights",
-    "class_weights",
-    "feature_names",
-    "fitted_columns",
-    "same_names",
-    "table_of",
-]
-
 
 def feature_names(X: object) -> Array | None:
     """Return the column names of a data frame, None for other data."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .monitor import Monitor
     from .sample import Sample
 
-__all__ = ["Evidence", "Report", "Verdict", "diagnose"]
-
 
 @dataclass(frozen=True)
 class Verdict:

@@ -15,8 +15,6 @@ from .plots import monitor_figure
 if TYPE_CHECKING:
     from .monitor import Monitor
 
-__all__ = ["document", "page"]
-
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1060px;margin:2rem auto;padding:0 1rem;color:#1d2733;background:#fff}
 h1{font-size:1.5rem;margin-bottom:.2rem} h2{font-size:1.1rem;margin:1.8rem 0 .5rem}

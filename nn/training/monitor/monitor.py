@@ -30,8 +30,6 @@ from .statistics import bin_edges, flattened, histograms, moments, norm_of, spot
 if TYPE_CHECKING:
     from nn.training.run import Run
 
-__all__ = ["Monitor"]
-
 NOT_SAMPLED = (Dropout, Flatten, Identity)  # their outputs repeat their inputs
 RECTIFIERS = (ReLU, ReLU6, Threshold)
 SATURATION: dict[type[Module], tuple[float, float]] = {

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from .monitor import Monitor
     from .sample import Sample
 
-__all__ = ["monitor_figure"]
-
 MOST = 6  # frames of activations; of more layers, evenly spaced ones
 
 
@@ -71,6 +69,7 @@ def losses(axes: Axes, monitor: Monitor) -> None:
 
 
 def weights_of(monitor: Monitor) -> list[int]:
+    """Return the indices of the matrices, or of all parameters if there is none."""
     return [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1] or list(range(len(monitor.names)))
 
 
@@ -101,6 +100,7 @@ def gradient_flow(axes: Axes, monitor: Monitor) -> None:
 
 
 def log_if_positive(axes: Axes, samples: list[Sample]) -> None:
+    """Use a logarithmic scale if a norm is positive."""
     if any(np.any(s.norm[1] > 0) for s in samples):
         axes.set_yscale("log")
 

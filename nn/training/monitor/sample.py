@@ -14,8 +14,6 @@ from nn.typing import Array, State
 if TYPE_CHECKING:
     from .monitor import Monitor
 
-__all__ = ["Sample", "packed", "unpacked"]
-
 PLAIN = ("losses", "epochs", "anomaly", "bad_input", "first_bad", "scales", "units")
 
 

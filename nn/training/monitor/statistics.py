@@ -9,8 +9,6 @@ import numpy as np
 
 from nn.typing import Array, DType
 
-__all__ = ["BINS", "SPOTS", "bin_edges", "flattened", "histograms", "moments", "norm_of", "spots"]
-
 BINS = 41
 SPOTS = 100  # elements per array in a histogram, evenly spaced
 REACH = 6.0  # the outermost bins lie at sinh(6) = 200 standard deviations of the first sample
