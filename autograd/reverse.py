@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, make_leaf
-from .operations.broadcasting import fitted
 from .operations.masking import share_below_mask
+from .operations.shaping import fitted
 from .recording import Watch, current_mode, enable_grad, with_watch
 from .rules import ONE, shape_of
 from .typing import Cotangent, Data, Operands, Rule

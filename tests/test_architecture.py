@@ -135,7 +135,8 @@ def test_nn_imports_only_public_names_of_autograd():
 
 
 def test_a_folder_of_autograd_has_a_docstring_and_imports_nothing():
-    for path in (ROOT / "autograd").glob("*/__init__.py"):
+    # `operations` collects the public names of its modules
+    for path in set((ROOT / "autograd").glob("*/__init__.py")) - {ROOT / "autograd/operations/__init__.py"}:
         (sentence,) = ast.parse(path.read_text(encoding="utf-8")).body
         assert isinstance(ast.literal_eval(sentence.value), str), dotted(path)
 

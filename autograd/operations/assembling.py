@@ -9,10 +9,9 @@ import numpy as np
 
 from autograd.typing import Operand, Shape
 
-from .broadcasting import broadcast_to
 from .indexing import take
 from .joining import concatenate
-from .shaping import axes_of, in_dtype_of, moveaxis, reshape, shape_tuple
+from .shaping import axes_of, broadcast_to, in_dtype_of, moveaxis, reshape, shape_tuple
 
 __all__ = [
     "append", "atleast_1d", "atleast_2d", "atleast_3d", "block", "column_stack", "compress", "delete",

@@ -10,13 +10,12 @@ import numpy as np
 from autograd.rules import nondifferentiable
 from autograd.typing import Operand
 
-from .broadcasting import broadcast_to
+from .comparing import clip, where
 from .indexing import flip, getitem, take
 from .joining import concatenate, pad
 from .products import tensordot
 from .reducing import sum
-from .selecting import clip, where
-from .shaping import axes_of, in_dtype_of, lists_as_array, reshape, shape_tuple
+from .shaping import axes_of, broadcast_to, in_dtype_of, lists_as_array, reshape, shape_tuple
 
 __all__ = [
     "convolve", "correlate", "diff", "ediff1d", "gradient", "interp", "polyval", "searchsorted", "trapezoid",

@@ -19,11 +19,10 @@ import numpy as np
 from autograd.rules import primitive
 from autograd.typing import Array, Operand
 
-from .comparing import equal
+from .comparing import equal, where
 from .indexing import getitem
 from .joining import concatenate
 from .linalg import solve
-from .selecting import where
 from .shaping import expand_dims, lists_as_array, reshape, shape_tuple, swapaxes, tril
 
 __all__ = ["eigh", "eigvalsh", "qr", "svd", "svdvals"]

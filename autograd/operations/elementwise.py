@@ -18,8 +18,7 @@ from autograd.operands import SCALAR, as_real
 from autograd.rules import elementwise, xp
 from autograd.typing import Operand
 
-from .comparing import round, sign
-from .selecting import maximum, where
+from .comparing import maximum, round, sign, where
 
 __all__ = [
     "absolute", "add", "divide", "exp", "exp2", "expm1", "fmod", "leaky_relu", "log", "log1p", "log2", "log10",

@@ -9,11 +9,10 @@ import numpy as np
 
 from autograd.typing import Operand, Shape
 
-from .broadcasting import broadcast_to
+from .comparing import where
 from .indexing import flip, getitem
 from .joining import stack
-from .selecting import where
-from .shaping import axes_of, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
+from .shaping import axes_of, broadcast_to, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
 
 __all__ = [
     "apply_along_axis", "choose", "fliplr", "flipud", "full", "linspace", "meshgrid", "rollaxis", "rot90", "select",

@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike
 from autograd.rules import linear, shape_of
 from autograd.typing import Operand, Operation
 
-from .broadcasting import broadcast_to
+from .comparing import where
 from .indexing import getitem, take
-from .selecting import where
-from .shaping import axes_of, expand_dims, reshape, shape_tuple
+from .shaping import axes_of, broadcast_to, expand_dims, reshape, shape_tuple
 
 __all__ = [
     "array_split", "concatenate", "dsplit", "hsplit", "pad", "repeat", "roll", "split", "stack", "vsplit",

@@ -11,11 +11,10 @@ from autograd.operands import in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand, Shape
 
-from .comparing import equal, isnan, logical_or, sign
+from .comparing import equal, isnan, logical_or, or_one, sign, where
 from .elementwise import absolute, log, power
 from .indexing import diagonal, getitem
 from .reducing import expanded, max, root_of_squares, sum
-from .selecting import or_one, where
 from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
 __all__ = ["cholesky", "det", "inv", "matmul", "norm", "slogdet", "solve", "trace"]

@@ -11,9 +11,8 @@ from autograd.recording import guard
 from autograd.rules import PRIMITIVES, Elementwise, Pullback
 from autograd.typing import Cotangent, Data, Operand, Operands, Rule
 
-from .broadcasting import fitted, product_if_taken
-from .comparing import isfinite, isnan, logical_or, not_equal
-from .selecting import where
+from .comparing import isfinite, isnan, logical_or, not_equal, where
+from .shaping import fitted, product_if_taken
 
 
 class Recomputed(Pullback):

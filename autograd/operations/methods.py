@@ -10,29 +10,25 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from autograd import operations as ops
 from autograd.graph import Node
 from autograd.messages import INSTEAD_OPTIONS
 from autograd.recording import notify_read
 from autograd.typing import Array, Operand, Operation, Shape
 
-from . import (
-    broadcasting,
-    comparing,
-    elementwise as ew,
-    indexing,
-    joining,
-    linalg,
-    products,
-    reducing,
-    remainders,
-    scanning,
-    selecting,
-    shaping,
-    trigonometry,
-)
+from .indexing import elements
 from .numpy_protocol import array_function, array_ufunc, unsupported
 
 COMPARABLE = (Node, np.ndarray, np.generic, numbers.Number, list, tuple)  # with other types, == is Python's
+
+
+def reflected(function: Operation) -> Operation:
+    """Return an operation of two operands as the operator of its second operand."""
+
+    def operator(self: Operand, other: Operand) -> Operand:
+        return function(other, self)
+
+    return operator
 
 
 class ElementwiseMethods(Node):
@@ -40,52 +36,42 @@ class ElementwiseMethods(Node):
 
     __slots__ = ()
 
-    __add__: Operation = ew.add
-    __sub__: Operation = ew.subtract
-    __mul__: Operation = ew.multiply
-    __truediv__: Operation = ew.divide
-    __pow__: Operation = ew.power
-    __neg__: Operation = ew.negative
-    __abs__: Operation = ew.absolute
-    __lt__: Operation = comparing.less
-    __le__: Operation = comparing.less_equal
-    __gt__: Operation = comparing.greater
-    __ge__: Operation = comparing.greater_equal
+    __add__: Operation = ops.add
+    __sub__: Operation = ops.subtract
+    __mul__: Operation = ops.multiply
+    __truediv__: Operation = ops.divide
+    __pow__: Operation = ops.power
+    __mod__: Operation = ops.mod
+    __floordiv__: Operation = ops.floor_divide
+    __neg__: Operation = ops.negative
+    __abs__: Operation = ops.absolute
+    __lt__: Operation = ops.less
+    __le__: Operation = ops.less_equal
+    __gt__: Operation = ops.greater
+    __ge__: Operation = ops.greater_equal
+    __and__: Operation = ops.bitwise_and
+    __or__: Operation = ops.bitwise_or
+    __invert__: Operation = ops.invert
+    __round__: Operation = ops.round
 
     def __eq__(self, other: object) -> Operand:
-        return comparing.equal(self, other) if isinstance(other, COMPARABLE) else NotImplemented
+        return ops.equal(self, other) if isinstance(other, COMPARABLE) else NotImplemented
 
     def __ne__(self, other: object) -> Operand:
-        return comparing.not_equal(self, other) if isinstance(other, COMPARABLE) else NotImplemented
+        return ops.not_equal(self, other) if isinstance(other, COMPARABLE) else NotImplemented
 
     # by identity, since a comparison is an operation
     __hash__: Callable[[], int] = Node.__hash__  # type: ignore[assignment]
 
-    def __radd__(self, other: Operand) -> Operand:
-        return ew.add(other, self)
-
-    def __rsub__(self, other: Operand) -> Operand:
-        return ew.subtract(other, self)
-
-    def __rmul__(self, other: Operand) -> Operand:
-        return ew.multiply(other, self)
-
-    def __rtruediv__(self, other: Operand) -> Operand:
-        return ew.divide(other, self)
-
-    def __rpow__(self, other: Operand) -> Operand:
-        return ew.power(other, self)
-
-    __mod__: Operation = remainders.mod
-    __floordiv__: Operation = remainders.floor_divide
-
-    def __rmod__(self, other: Operand) -> Operand:
-        return remainders.mod(other, self)
-
-    def __rfloordiv__(self, other: Operand) -> Operand:
-        return remainders.floor_divide(other, self)
-
-    __round__: Operation = comparing.round
+    __radd__: Operation = reflected(ops.add)
+    __rsub__: Operation = reflected(ops.subtract)
+    __rmul__: Operation = reflected(ops.multiply)
+    __rtruediv__: Operation = reflected(ops.divide)
+    __rpow__: Operation = reflected(ops.power)
+    __rmod__: Operation = reflected(ops.mod)
+    __rfloordiv__: Operation = reflected(ops.floor_divide)
+    __rand__: Operation = reflected(ops.bitwise_and)
+    __ror__: Operation = reflected(ops.bitwise_or)
 
     def __divmod__(self, other: Operand) -> tuple[Operand, Operand]:
         return self // other, self % other
@@ -96,80 +82,70 @@ class ElementwiseMethods(Node):
     def __pos__(self) -> Operand:
         return self
 
-    __and__: Operation = comparing.bitwise_and
-    __or__: Operation = comparing.bitwise_or
-    __invert__: Operation = comparing.invert
-
     def __xor__(self, other: Operand) -> Operand:
         raise TypeError("^ is not supported: write a power as x**y, and the difference of two masks as a != b")
 
     __rxor__: Operation = __xor__
 
-    def __rand__(self, other: Operand) -> Operand:
-        return comparing.bitwise_and(other, self)
-
-    def __ror__(self, other: Operand) -> Operand:
-        return comparing.bitwise_or(other, self)
-
-    absolute: Operation = ew.absolute
-    abs: Operation = ew.absolute
-    pow: Operation = ew.power
-    exp: Operation = ew.exp
-    exp2: Operation = ew.exp2
-    expm1: Operation = ew.expm1
-    log: Operation = ew.log
-    log1p: Operation = ew.log1p
-    log2: Operation = ew.log2
-    log10: Operation = ew.log10
-    logaddexp: Operation = ew.logaddexp
-    sqrt: Operation = ew.sqrt
-    rsqrt: Operation = ew.rsqrt
-    square: Operation = ew.square
-    reciprocal: Operation = ew.reciprocal
-    sigmoid: Operation = ew.sigmoid
-    relu: Operation = ew.relu
-    leaky_relu: Operation = ew.leaky_relu
-    softplus: Operation = ew.softplus
-    maximum: Operation = selecting.maximum
-    minimum: Operation = selecting.minimum
-    fmod: Operation = ew.fmod
-    clip: Operation = selecting.clip
-    clamp: Operation = selecting.clip
+    absolute: Operation = ops.absolute
+    abs: Operation = ops.absolute
+    pow: Operation = ops.power
+    exp: Operation = ops.exp
+    exp2: Operation = ops.exp2
+    expm1: Operation = ops.expm1
+    log: Operation = ops.log
+    log1p: Operation = ops.log1p
+    log2: Operation = ops.log2
+    log10: Operation = ops.log10
+    logaddexp: Operation = ops.logaddexp
+    sqrt: Operation = ops.sqrt
+    rsqrt: Operation = ops.rsqrt
+    square: Operation = ops.square
+    reciprocal: Operation = ops.reciprocal
+    sigmoid: Operation = ops.sigmoid
+    relu: Operation = ops.relu
+    leaky_relu: Operation = ops.leaky_relu
+    softplus: Operation = ops.softplus
+    maximum: Operation = ops.maximum
+    minimum: Operation = ops.minimum
+    fmod: Operation = ops.fmod
+    clip: Operation = ops.clip
+    clamp: Operation = ops.clip
     # NumPy calls methods of these names on the elements of an object array.
-    sin: Operation = trigonometry.sin
-    cos: Operation = trigonometry.cos
-    tan: Operation = trigonometry.tan
-    asin: Operation = trigonometry.asin
-    arcsin: Operation = trigonometry.asin
-    acos: Operation = trigonometry.acos
-    arccos: Operation = trigonometry.acos
-    atan: Operation = trigonometry.atan
-    arctan: Operation = trigonometry.atan
-    atan2: Operation = trigonometry.atan2
-    arctan2: Operation = trigonometry.atan2
-    hypot: Operation = trigonometry.hypot
-    sinh: Operation = trigonometry.sinh
-    cosh: Operation = trigonometry.cosh
-    tanh: Operation = trigonometry.tanh
-    asinh: Operation = trigonometry.asinh
-    arcsinh: Operation = trigonometry.asinh
-    acosh: Operation = trigonometry.acosh
-    arccosh: Operation = trigonometry.acosh
-    atanh: Operation = trigonometry.atanh
-    arctanh: Operation = trigonometry.atanh
-    erf: Operation = trigonometry.erf
-    elements: Operation = indexing.elements
-    sign: Operation = comparing.sign
-    floor: Operation = comparing.floor
-    ceil: Operation = comparing.ceil
-    round: Operation = comparing.round
-    rint: Operation = comparing.round
-    isnan: Operation = comparing.isnan
-    isinf: Operation = comparing.isinf
-    isfinite: Operation = comparing.isfinite
-    logical_not: Operation = comparing.logical_not
-    logical_and: Operation = comparing.logical_and
-    logical_or: Operation = comparing.logical_or
+    sin: Operation = ops.sin
+    cos: Operation = ops.cos
+    tan: Operation = ops.tan
+    asin: Operation = ops.asin
+    arcsin: Operation = ops.asin
+    acos: Operation = ops.acos
+    arccos: Operation = ops.acos
+    atan: Operation = ops.atan
+    arctan: Operation = ops.atan
+    atan2: Operation = ops.atan2
+    arctan2: Operation = ops.atan2
+    hypot: Operation = ops.hypot
+    sinh: Operation = ops.sinh
+    cosh: Operation = ops.cosh
+    tanh: Operation = ops.tanh
+    asinh: Operation = ops.asinh
+    arcsinh: Operation = ops.asinh
+    acosh: Operation = ops.acosh
+    arccosh: Operation = ops.acosh
+    atanh: Operation = ops.atanh
+    arctanh: Operation = ops.atanh
+    erf: Operation = ops.erf
+    elements: Operation = elements
+    sign: Operation = ops.sign
+    floor: Operation = ops.floor
+    ceil: Operation = ops.ceil
+    round: Operation = ops.round
+    rint: Operation = ops.round
+    isnan: Operation = ops.isnan
+    isinf: Operation = ops.isinf
+    isfinite: Operation = ops.isfinite
+    logical_not: Operation = ops.logical_not
+    logical_and: Operation = ops.logical_and
+    logical_or: Operation = ops.logical_or
 
     __array_ufunc__: Operation = array_ufunc
     __array_function__: Operation = array_function
@@ -249,93 +225,91 @@ class ArrayMethods(ElementwiseMethods):
     @property
     def T(self) -> Operand:  # noqa: N802  (NumPy's name)
         """The axes reversed."""
-        return shaping.transpose(self)
+        return ops.transpose(self)
 
     @property
     def mT(self) -> Operand:  # noqa: N802  (NumPy's name)
         """The last two axes exchanged."""
-        return shaping.swapaxes(self)
+        return ops.swapaxes(self)
 
-    __matmul__: Operation = linalg.matmul
+    __matmul__: Operation = ops.matmul
 
-    def __rmatmul__(self, other: Operand) -> Operand:
-        return linalg.matmul(other, self)
+    __rmatmul__: Operation = reflected(ops.matmul)
+    __getitem__: Operation = ops.getitem
 
-    __getitem__: Operation = indexing.getitem
+    sum: Operation = as_method(ops.sum)
+    mean: Operation = as_method(ops.mean)
+    var: Operation = as_method(ops.var)
+    std: Operation = as_method(ops.std)
+    max: Operation = as_method(ops.max)
+    amax: Operation = as_method(ops.max)
+    min: Operation = as_method(ops.min)
+    amin: Operation = as_method(ops.min)
+    argmax: Operation = as_method(ops.argmax)
+    argmin: Operation = as_method(ops.argmin)
+    any: Operation = as_method(ops.any)
+    all: Operation = as_method(ops.all)
+    logsumexp: Operation = as_method(ops.logsumexp)
+    softmax: Operation = as_method(ops.softmax)
+    log_softmax: Operation = as_method(ops.log_softmax)
+    prod: Operation = as_method(ops.prod)
+    cumsum: Operation = as_method(ops.cumsum)
+    cumprod: Operation = as_method(ops.cumprod)
+    sort: Operation = as_method(ops.sort)
+    argsort: Operation = as_method(ops.argsort)
+    norm: Operation = as_method(ops.norm)
 
-    sum: Operation = as_method(reducing.sum)
-    mean: Operation = as_method(reducing.mean)
-    var: Operation = as_method(reducing.var)
-    std: Operation = as_method(reducing.std)
-    max: Operation = as_method(reducing.max)
-    amax: Operation = as_method(reducing.max)
-    min: Operation = as_method(reducing.min)
-    amin: Operation = as_method(reducing.min)
-    argmax: Operation = as_method(reducing.argmax)
-    argmin: Operation = as_method(reducing.argmin)
-    any: Operation = as_method(reducing.any)
-    all: Operation = as_method(reducing.all)
-    logsumexp: Operation = as_method(reducing.logsumexp)
-    softmax: Operation = as_method(reducing.softmax)
-    log_softmax: Operation = as_method(reducing.log_softmax)
-    prod: Operation = as_method(scanning.prod)
-    cumsum: Operation = as_method(scanning.cumsum)
-    cumprod: Operation = as_method(scanning.cumprod)
-    sort: Operation = as_method(scanning.sort)
-    argsort: Operation = as_method(scanning.argsort)
-    norm: Operation = as_method(linalg.norm)
+    matmul: Operation = ops.matmul
+    mm: Operation = ops.matmul
+    dot: Operation = ops.dot
+    outer: Operation = ops.outer
+    trace: Operation = ops.trace
+    inv: Operation = ops.inv
+    inverse: Operation = ops.inv
+    det: Operation = ops.det
+    cholesky: Operation = ops.cholesky
 
-    matmul: Operation = linalg.matmul
-    mm: Operation = linalg.matmul
-    dot: Operation = products.dot
-    outer: Operation = products.outer
-    trace: Operation = linalg.trace
-    inv: Operation = linalg.inv
-    inverse: Operation = linalg.inv
-    det: Operation = linalg.det
-    cholesky: Operation = linalg.cholesky
-
-    swapaxes: Operation = shaping.swapaxes
-    moveaxis: Operation = shaping.moveaxis
-    movedim: Operation = shaping.moveaxis
-    expand_dims: Operation = as_method(shaping.expand_dims)
-    unsqueeze: Operation = as_method(shaping.expand_dims)
-    squeeze: Operation = as_method(shaping.squeeze)
-    flatten: Operation = as_method(shaping.flatten)
-    ravel: Operation = as_method(shaping.flatten)
-    broadcast_to: Operation = broadcasting.broadcast_to
-    tile: Operation = shaping.tile
-    repeat: Operation = as_method(joining.repeat)
-    repeat_interleave: Operation = as_method(joining.repeat)
-    flip: Operation = as_method(indexing.flip)
-    roll: Operation = as_method(joining.roll)
-    tril: Operation = shaping.tril
-    triu: Operation = shaping.triu
-    diag: Operation = indexing.diag
-    diagonal: Operation = indexing.diagonal
-    split: Operation = as_method(joining.split)
-    take: Operation = as_method(indexing.take)
-    take_along_axis: Operation = as_method(indexing.take_along_axis)
-    index_add: Operation = indexing.index_add
-    astype: Operation = broadcasting.astype
+    swapaxes: Operation = ops.swapaxes
+    moveaxis: Operation = ops.moveaxis
+    movedim: Operation = ops.moveaxis
+    expand_dims: Operation = as_method(ops.expand_dims)
+    unsqueeze: Operation = as_method(ops.expand_dims)
+    squeeze: Operation = as_method(ops.squeeze)
+    flatten: Operation = as_method(ops.flatten)
+    ravel: Operation = as_method(ops.flatten)
+    broadcast_to: Operation = ops.broadcast_to
+    tile: Operation = ops.tile
+    repeat: Operation = as_method(ops.repeat)
+    repeat_interleave: Operation = as_method(ops.repeat)
+    flip: Operation = as_method(ops.flip)
+    roll: Operation = as_method(ops.roll)
+    tril: Operation = ops.tril
+    triu: Operation = ops.triu
+    diag: Operation = ops.diag
+    diagonal: Operation = ops.diagonal
+    split: Operation = as_method(ops.split)
+    take: Operation = as_method(ops.take)
+    take_along_axis: Operation = as_method(ops.take_along_axis)
+    index_add: Operation = ops.index_add
+    astype: Operation = ops.astype
 
     def float(self) -> Operand:
         """Return a float32 copy, as in PyTorch."""
-        return broadcasting.astype(self, np.float32)
+        return ops.astype(self, np.float32)
 
     def double(self) -> Operand:
         """Return a float64 copy."""
-        return broadcasting.astype(self, np.float64)
+        return ops.astype(self, np.float64)
 
     def reshape(self, *shape: int | Shape) -> Operand:
         """Return the elements in another shape, given as one tuple or as lengths."""
-        return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     view: Operation = reshape
 
     def transpose(self, *axes: int | Shape) -> Operand:
         """Permute the axes as NumPy does; reversed by default."""
-        return shaping.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+        return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     permute: Operation = transpose
 
@@ -343,22 +317,22 @@ class ArrayMethods(ElementwiseMethods):
         """Transpose a matrix; a vector is returned unchanged."""
         if self.ndim > 2:
             raise ValueError(f"t() takes a matrix, not shape {self.shape}; write .mT or .transpose(...)")
-        return shaping.transpose(self)
+        return ops.transpose(self)
 
     def expand(self, *sizes: int | Shape) -> Operand:
         """Broadcast to these sizes, given as one tuple or as lengths; -1 keeps a length."""
         wanted = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
         held = (None,) * (len(wanted) - self.ndim) + self.shape
         pairs = zip(wanted, held, strict=False)  # broadcast_to raises if there are too few
-        return broadcasting.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
+        return ops.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
 
     def clone(self) -> Operand:
         """Return a copy through which gradients pass."""
-        return broadcasting.astype(self, self.dtype)
+        return ops.astype(self, self.dtype)
 
     def masked_fill(self, mask: Operand, value: Operand) -> Operand:
         """Return `value` where `mask` is True and the elements of this tensor elsewhere."""
-        return selecting.where(mask, value, self)
+        return ops.where(mask, value, self)
 
     def numel(self) -> int:
         """Return the number of elements, as PyTorch calls it."""

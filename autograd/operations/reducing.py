@@ -11,11 +11,9 @@ from autograd.operands import holds_objects, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand, Operation
 
-from .broadcasting import broadcast_to
-from .comparing import equal, isnan, logical_or
+from .comparing import equal, isnan, logical_or, maximum, minimum, or_one, where
 from .elementwise import exp, sqrt
-from .selecting import maximum, minimum, or_one, where
-from .shaping import axes_of, reshape, shape_tuple
+from .shaping import axes_of, broadcast_to, reshape, shape_tuple
 
 __all__ = [
     "all", "any", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min", "softmax", "std", "sum",

@@ -10,9 +10,8 @@ from autograd.operands import as_real
 from autograd.rules import elementwise, nondifferentiable, xp
 from autograd.typing import Operand
 
-from .comparing import equal, floor, greater, isnan, sign
+from .comparing import clip, equal, floor, greater, isnan, maximum, minimum, sign, where
 from .elementwise import absolute, exp2, logaddexp, multiply
-from .selecting import clip, maximum, minimum, where
 from .trigonometry import cos, sin
 
 __all__ = [

@@ -7,11 +7,11 @@ import numpy as np
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand
 
+from .comparing import where
 from .elementwise import exp, log, negative
 from .indexing import flip, getitem, take_along_axis
 from .joining import concatenate
 from .reducing import expanded
-from .selecting import where
 from .shaping import axes_of, inverse_order, lists_as_array, moveaxis, reshape, shape_tuple, transpose
 
 __all__ = [

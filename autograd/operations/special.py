@@ -9,9 +9,8 @@ import numpy as np
 from autograd.rules import elementwise, xp
 from autograd.typing import Array, Operand
 
-from .comparing import equal, sign
+from .comparing import equal, sign, where
 from .elementwise import exp, log
-from .selecting import where
 from .trigonometry import erf
 
 __all__ = ["betaln", "digamma", "erfc", "erfinv", "gammaln", "i0", "i0e", "i1", "i1e", "logit", "polygamma", "xlogy"]

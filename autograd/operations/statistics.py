@@ -1,4 +1,4 @@
-"""Averages, quantiles, ranges and covariances."""
+"""Averages, quantiles, ranges and covariances, and reductions that leave out nan."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 from autograd.typing import Axis, Operand
 
 from .assembling import atleast_2d
-from .broadcasting import broadcast_to
-from .comparing import isnan
+from .comparing import clip, isnan, where
 from .elementwise import sqrt
 from .indexing import diag, take
 from .joining import concatenate
-from .reducing import max, mean, min, sum
-from .scanning import sort
-from .selecting import clip, where
-from .shaping import axes_of, expand_dims, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
+from .reducing import all, max, mean, min, sum
+from .scanning import prod, sort
+from .shaping import axes_of, broadcast_to, expand_dims, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
 
-__all__ = ["average", "corrcoef", "cov", "median", "percentile", "ptp", "quantile"]
+__all__ = [
+    "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar",
+    "percentile", "ptp", "quantile",
+]  # fmt: skip
 
 
 def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bool = False) -> Operand:
@@ -114,14 +115,10 @@ def percentile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) ->
 
     Parameters
     ----------
-    x : array_like, Tensor or Value
-        The values.
     q : float or array_like of float
         Percentages between 0 and 100.
-    axis : int or tuple of int, optional
-        The axes to reduce; all by default.
-    keepdims : bool
-        Whether to keep reduced axes with length 1.
+    x, axis, keepdims
+        As in `quantile`.
 
     Returns
     -------
@@ -141,17 +138,8 @@ def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
 
     Parameters
     ----------
-    x : array_like, Tensor or Value
-        The values.
-    axis : int or tuple of int, optional
-        The axes to reduce; all by default.
-    keepdims : bool
-        Whether to keep reduced axes with length 1.
-
-    Returns
-    -------
-    ndarray, Tensor, float or Value
-        The median.
+    x, axis, keepdims
+        As in `quantile`.
 
     Examples
     --------
@@ -166,17 +154,8 @@ def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
 
     Parameters
     ----------
-    x : array_like, Tensor or Value
-        The values.
-    axis : int or tuple of int, optional
-        The axes to reduce; all by default.
-    keepdims : bool
-        Whether to keep reduced axes with length 1.
-
-    Returns
-    -------
-    ndarray, Tensor, float or Value
-        The range.
+    x, axis, keepdims
+        As in `quantile`.
 
     Examples
     --------
@@ -251,3 +230,158 @@ def corrcoef(x: Operand, y: Operand = None, rowvar: bool = True) -> Operand:
         return c / c
     deviation = sqrt(diag(c))
     return clip(c / expand_dims(deviation, 1) / deviation, -1.0, 1.0)
+
+
+# -------------------------------------------------------------------------------------------- without nan
+
+
+def _without_nan(x: Operand, neutral: float) -> Operand:
+    return where(isnan(x), neutral, x)
+
+
+def nansum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the sum along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The values; no gradient passes to nan.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    keepdims : bool
+        Whether to keep reduced axes with length 1.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The sum.
+
+    Examples
+    --------
+    >>> float(nansum([1.0, np.nan, 3.0]))
+    4.0
+    """
+    return sum(_without_nan(x, 0.0), axis, keepdims)
+
+
+def nanprod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the product along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Examples
+    --------
+    >>> float(nanprod([1.0, np.nan, 3.0]))
+    3.0
+    """
+    return prod(_without_nan(x, 1.0), axis, keepdims)
+
+
+def _count(x: Operand, axis: Axis, keepdims: bool) -> Operand:
+    one = np.ones((), getattr(x, "dtype", None))
+    return sum(where(isnan(x), 0.0 * one, one), axis, keepdims)
+
+
+def nanmean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the mean along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The mean, nan if there are no other values.
+
+    Examples
+    --------
+    >>> float(nanmean([1.0, np.nan, 3.0]))
+    2.0
+    """
+    return nansum(x, axis, keepdims) / _count(x, axis, keepdims)
+
+
+def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
+    """Return the variance along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+    ddof : float
+        Subtracted from the count of values.
+
+    Examples
+    --------
+    >>> float(nanvar([1.0, np.nan, 3.0]))
+    1.0
+    """
+    squares = (lists_as_array(x) - nanmean(x, axis, True)) ** 2
+    return nansum(squares, axis, keepdims) / (_count(x, axis, keepdims) - ddof)
+
+
+def nanstd(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
+    """Return the standard deviation along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+    ddof : float
+        Subtracted from the count of values.
+
+    Examples
+    --------
+    >>> float(nanstd([1.0, np.nan, 3.0]))
+    1.0
+    """
+    return sqrt(nanvar(x, axis, keepdims, ddof))
+
+
+def nanmax(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the largest element along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The largest element, nan if there are no other values.
+
+    Examples
+    --------
+    >>> float(nanmax([1.0, np.nan, 3.0]))
+    3.0
+    """
+    found = max(_without_nan(x, -np.inf), axis, keepdims)
+    return where(all(isnan(x), axis, keepdims), np.nan, found)
+
+
+def nanmin(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the smallest element along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The smallest element, nan if there are no other values.
+
+    Examples
+    --------
+    >>> float(nanmin([1.0, np.nan, 3.0]))
+    1.0
+    """
+    found = min(_without_nan(x, np.inf), axis, keepdims)
+    return where(all(isnan(x), axis, keepdims), np.nan, found)

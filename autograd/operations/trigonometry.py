@@ -10,8 +10,8 @@ from autograd.operands import SCALAR, as_real
 from autograd.rules import elementwise, xp
 from autograd.typing import Operand
 
+from .comparing import or_one, where
 from .elementwise import exp, sqrt
-from .selecting import or_one, where
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "hypot", "sin", "sinh", "tan",

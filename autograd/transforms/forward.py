@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd.backward import gradients
 from autograd.graph import KINDS, Node, apply
-from autograd.operations.broadcasting import broadcast_to, fitted
+from autograd.operations.shaping import broadcast_to, fitted
 from autograd.recording import enable_grad, raw_data
 from autograd.reverse import share_of
 from autograd.rules import ONE, Elementwise, Linear, shape_of

@@ -11,7 +11,7 @@ from autograd import Node, Tensor, Value, no_grad, topological_order
 from autograd.extend import apply
 from autograd.graph import Primitive, record
 from autograd.messages import description
-from autograd.operations.broadcasting import sum_to
+from autograd.operations.shaping import sum_to
 from autograd.recording import Watch, watching
 from autograd.rules import PRIMITIVES, Elementwise
 
