@@ -20,7 +20,6 @@ from autograd.rules import primitive
 from autograd.typing import Array, Operand
 
 from .comparing import equal, where
-from .indexing import getitem
 from .joining import concatenate
 from .linalg import solve
 from .shaping import expand_dims, lists_as_array, reshape, shape_tuple, swapaxes, tril
@@ -30,9 +29,11 @@ __all__ = ["eigh", "eigvalsh", "qr", "svd", "svdvals"]
 
 def _inverse_gaps(w: Operand) -> Operand:
     """Return ``1 / (w_j - w_i)``, and 0 for equal values."""
-    gaps = expand_dims(w, -2) - expand_dims(w, -1)
-    same = equal(gaps, 0)
-    return where(same, 0.0, 1.0 / where(same, 1.0, gaps))
+    return _inverse_or_zero(expand_dims(w, -2) - expand_dims(w, -1))
+
+
+def _inverse_or_zero(x: Operand) -> Operand:
+    return where(equal(x, 0), 0.0, 1.0 / where(equal(x, 0), 1.0, x))
 
 
 def _diagonal(w: Operand) -> Operand:
@@ -67,8 +68,7 @@ class EighResult(NamedTuple):
 
 
 def _eigh_pullback(g: Operand, y: Operand, x: Operand) -> Operand:
-    w, v = getitem(y, (..., 0, slice(None))), getitem(y, (..., slice(1, None), slice(None)))
-    dw, dv = getitem(g, (..., 0, slice(None))), getitem(g, (..., slice(1, None), slice(None)))
+    w, v, dw, dv = y[..., 0, :], y[..., 1:, :], g[..., 0, :], g[..., 1:, :]
     share = v @ (_diagonal(dw) + _inverse_gaps(w) * (swapaxes(v) @ dv)) @ swapaxes(v)
     return 0.5 * (share + swapaxes(share))
 
@@ -104,7 +104,7 @@ def eigh(x: Operand) -> EighResult:
     array([1., 2.])
     """
     packed = _eigh(as_matrices(x, "eigh"))
-    return EighResult(getitem(packed, (..., 0, slice(None))), getitem(packed, (..., slice(1, None), slice(None))))
+    return EighResult(packed[..., 0, :], packed[..., 1:, :])
 
 
 def eigvalsh(x: Operand) -> Operand:
@@ -140,10 +140,9 @@ class SVDResult(NamedTuple):
 
 
 def _parts_of_svd(packed: Operand, n: int, m: int) -> tuple[Operand, Operand, Operand]:
-    k, lead = np.minimum(n, m), shape_tuple(packed)[:-1]
-    u, s = getitem(packed, (..., slice(n * k))), getitem(packed, (..., slice(n * k, n * k + k)))
-    vh = getitem(packed, (..., slice(n * k + k, None)))
-    return reshape(u, (*lead, n, int(k))), s, reshape(vh, (*lead, int(k), m))
+    k, lead = min(n, m), shape_tuple(packed)[:-1]
+    u, s, vh = packed[..., : n * k], packed[..., n * k : n * k + k], packed[..., n * k + k :]
+    return reshape(u, (*lead, n, k)), s, reshape(vh, (*lead, k, m))
 
 
 def _svd_pullback(g: Operand, y: Operand, x: Operand) -> Operand:
@@ -152,7 +151,7 @@ def _svd_pullback(g: Operand, y: Operand, x: Operand) -> Operand:
     du, ds, dvh = _parts_of_svd(g, n, m)
     v, dv, gaps = swapaxes(vh), swapaxes(dvh), _inverse_gaps(s * s)
     a, b = swapaxes(u) @ du, swapaxes(v) @ dv
-    inverse = where(equal(s, 0), 0.0, 1.0 / where(equal(s, 0), 1.0, s))
+    inverse = _inverse_or_zero(s)
     row, column = expand_dims(s, -2), expand_dims(s, -1)
     core = gaps * (a - swapaxes(a)) * row + column * gaps * (b - swapaxes(b)) + _diagonal(ds)
     share = u @ core @ vh
@@ -238,8 +237,7 @@ class QRResult(NamedTuple):
 
 def _qr_pullback(g: Operand, y: Operand, x: Operand) -> Operand:
     n = shape_tuple(x)[-2]
-    q, r = getitem(y, (..., slice(n), slice(None))), getitem(y, (..., slice(n, None), slice(None)))
-    dq, dr = getitem(g, (..., slice(n), slice(None))), getitem(g, (..., slice(n, None), slice(None)))
+    q, r, dq, dr = y[..., :n, :], y[..., n:, :], g[..., :n, :], g[..., n:, :]
     m = r @ swapaxes(dr) - swapaxes(dq) @ q
     symmetric = tril(m) + swapaxes(tril(m, -1))
     return swapaxes(solve(r, swapaxes(dq + q @ symmetric)))
@@ -273,9 +271,6 @@ def qr(x: Operand) -> QRResult:
     """
     x = as_matrices(x, "qr")
     n, m = shape_tuple(x)[-2:]
-    left = x if m <= n else getitem(x, (..., slice(n)))
-    packed = _qr(left)
-    q, r = getitem(packed, (..., slice(n), slice(None))), getitem(packed, (..., slice(n, None), slice(None)))
-    if m > n:
-        r = concatenate([r, swapaxes(q) @ getitem(x, (..., slice(n, None)))], -1)
-    return QRResult(q, r)
+    packed = _qr(x[..., :n] if m > n else x)
+    q, r = packed[..., :n, :], packed[..., n:, :]
+    return QRResult(q, concatenate([r, swapaxes(q) @ x[..., n:]], -1) if m > n else r)

@@ -69,7 +69,7 @@ def names_of_numpy() -> tuple[list[str], list[str]]:
     What asks for a Python number, such as ``np.float64(x)`` or ``np.random.normal(x)``, calls ``float(x)``.
 
     >>> records, answers = names_of_numpy()
-    >>> "np.tanh" in records, "np.ops.norm" in records, "np.shape" in answers
+    >>> "np.tanh" in records, "np.linalg.norm" in records, "np.shape" in answers
     (True, True, True)
     """
     ufuncs = {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
@@ -153,8 +153,8 @@ def _in_our_words(
 
 
 def _is_of_matrices(x: Operand, ord: object = None, axis: object = None, keepdims: bool = False) -> bool:
-    """Return whether np.ops.norm means a norm of matrices other than that of their elements."""
+    """Return whether np.linalg.norm means a norm of matrices other than that of their elements."""
     two = np.ndim(raw_data(x)) == 2 if axis is None else isinstance(axis, tuple) and len(axis) == 2
     if ord not in (None, "fro") and np.ndim(raw_data(x)) > 2 and axis is None:
-        raise ValueError("np.ops.norm with ord expected a vector or a matrix; pass the axes")
+        raise ValueError("np.linalg.norm with ord expected a vector or a matrix; pass the axes")
     return two and ord not in (None, "fro")

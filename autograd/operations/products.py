@@ -116,21 +116,7 @@ def _explicit(subscripts: str, shapes: list[Shape]) -> str:
         letters = "".join(groups)
         result = most + "".join(sorted(c for c in set(letters) - set(most) if letters.count(c) == 1))
     result = result.replace("...", most)
-    _require_equal_lengths(subscripts, groups, shapes)
-    if missing := [c for c in result if c not in "".join(groups)]:
-        raise ValueError(f"einsum {subscripts!r}: the result names {missing[0]!r}, which no operand has")
     return ",".join(groups) + "->" + result
-
-
-def _require_equal_lengths(subscripts: str, groups: list[str], shapes: list[Shape]) -> None:
-    lengths: dict[str, int] = {}
-    for group, shape in zip(groups, shapes, strict=True):
-        for letter, n in zip(group, shape, strict=True):
-            if n != 1 and lengths.setdefault(letter, n) != n:
-                raise ValueError(
-                    f"einsum {subscripts!r}: {letter!r} is {lengths[letter]} long in one operand and {n} in another "
-                    f"(shapes {', '.join(map(str, shapes))})"
-                )
 
 
 def tensordot(x: Operand, y: Operand, axes: int | tuple[int | Sequence[int], int | Sequence[int]] = 2) -> Operand:

@@ -12,7 +12,7 @@ from .elementwise import exp, log, negative
 from .indexing import flip, getitem, take_along_axis
 from .joining import concatenate
 from .reducing import expanded
-from .shaping import axes_of, inverse_order, lists_as_array, moveaxis, reshape, shape_tuple, transpose
+from .shaping import axes_of, expand_dims, flatten, lists_as_array, moveaxis, reshape, shape_tuple
 
 __all__ = [
     "argpartition", "argsort", "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "partition", "prod", "sort",
@@ -124,14 +124,12 @@ def _product_of_others(x: Operand, axis: Axis) -> Operand:
     if len(shape) == 0:
         return np.ones((), getattr(x, "dtype", None))
     reduced = axes_of(axis, len(shape))
-    order = (*(i for i in range(len(shape)) if i not in reduced), *reduced)
-    rows = transpose(x, order)
-    moved = shape_tuple(rows)
-    kept = moved[: len(shape) - len(reduced)]
-    rows = reshape(rows, (*kept, int(np.prod(moved[len(kept) :]))))
+    last = tuple(range(-len(reduced), 0))
+    moved = moveaxis(x, reduced, last)
+    rows = flatten(moved, len(shape) - len(reduced)) if reduced else expand_dims(x, -1)
     before = _cumprod(_shifted(rows, 1.0), -1)
     after = flip(_cumprod(_shifted(flip(rows, -1), 1.0), -1), -1)
-    return transpose(reshape(before * after, moved), inverse_order(order))
+    return moveaxis(reshape(before * after, shape_tuple(moved)), last, reduced)
 
 
 @primitive(

@@ -10,7 +10,7 @@ from autograd.rules import elementwise, xp
 from autograd.typing import Array, Operand
 
 from .comparing import equal, sign, where
-from .elementwise import exp, log
+from .elementwise import absolute, exp, log
 from .trigonometry import erf
 
 __all__ = ["betaln", "digamma", "erfc", "erfinv", "gammaln", "i0", "i0e", "i1", "i1e", "logit", "polygamma", "xlogy"]
@@ -44,31 +44,15 @@ _ENOUGH = 16  # the formula is used beyond this argument
 
 
 def _zeta(s: int, x: Array) -> Array:
-    """Return the Hurwitz zeta function, the sum of ``(x + k)**-s``, for positive `x` and s > 1."""
-    total = np.zeros(np.shape(x))
-    for k in range(_ENOUGH):
-        total = total + (x + k) ** -s
+    """Return the Hurwitz zeta function, the sum of ``(x + k)**-s``, for positive `x`; its finite part for s = 1."""
+    total = sum((x + k) ** -s for k in range(_ENOUGH))
     x = x + _ENOUGH
-    total = total + x ** (1 - s) / (s - 1) + 0.5 * x**-s
+    total = total + (-np.log(x) if s == 1 else x ** (1 - s) / (s - 1)) + 0.5 * x**-s
     factor, power = float(s), x ** (-s - 1)
     for k, b in enumerate(_BERNOULLI):
         total = total + b * factor * power
         factor *= (s + 2 * k + 1) * (s + 2 * k + 2)
         power = power / (x * x)
-    return total
-
-
-def _digamma(x: Array) -> Operand:
-    """Return the digamma function for positive `x`."""
-    total = np.zeros(np.shape(x))
-    for k in range(_ENOUGH):
-        total = total - 1.0 / (x + k)
-    x = x + _ENOUGH
-    total = total + np.log(x) - 0.5 / x
-    power = factor = 1.0 / (x * x)
-    for k, b in enumerate(_BERNOULLI, 1):
-        total = total - b * math.factorial(2 * k) / (2 * k) * factor
-        factor = factor * power
     return total
 
 
@@ -87,7 +71,7 @@ def _digamma_derivative(x: Operand, n: int = 0) -> Operand:
     with np.errstate(all="ignore"):
         low = a < 0.5
         safe = np.where(low, 1.0 - a, a)
-        y = _digamma(safe) if n == 0 else (-1) ** (n + 1) * math.factorial(n) * _zeta(n + 1, safe)
+        y = (-1) ** (n + 1) * math.factorial(n) * _zeta(n + 1, safe)
         y = np.where(low, (-1) ** n * y - _cotangents(n, a), y)
         return _like(x, np.where((a <= 0) & (np.floor(a) == a), np.nan, y))
 
@@ -282,21 +266,19 @@ def i1e(x: Operand) -> Operand:
     return _scaled_bessel(1, x)
 
 
-@elementwise(lambda y, x: i1(x))
 def i0(x: Operand) -> Operand:
     """Return the modified Bessel function of the first kind of order 0.
 
     >>> round(i0(1.0), 6)
     1.266066
     """
-    return _scaled_bessel(0, x) * xp(x).exp(abs(x))
+    return i0e(x) * exp(absolute(x))
 
 
-@elementwise(lambda y, x: i0(x) - _ratio(y, x))
 def i1(x: Operand) -> Operand:
     """Return the modified Bessel function of the first kind of order 1.
 
     >>> round(i1(1.0), 6)
     0.565159
     """
-    return _scaled_bessel(1, x) * xp(x).exp(abs(x))
+    return i1e(x) * exp(absolute(x))

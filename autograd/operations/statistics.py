@@ -15,7 +15,17 @@ from .indexing import diag, take
 from .joining import concatenate
 from .reducing import all, max, mean, min, sum
 from .scanning import prod, sort
-from .shaping import axes_of, broadcast_to, expand_dims, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
+from .shaping import (
+    axes_of,
+    broadcast_to,
+    expand_dims,
+    flatten,
+    lists_as_array,
+    moveaxis,
+    reshape,
+    shape_tuple,
+    swapaxes,
+)
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar",
@@ -93,8 +103,7 @@ def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> O
     shape = shape_tuple(x)
     reduced = axes_of(axis, len(shape))
     rows = moveaxis(x, reduced, tuple(range(-len(reduced), 0)))
-    rest = shape_tuple(rows)[: len(shape) - len(reduced)]
-    rows = sort(reshape(rows, (*rest, -1)), -1)
+    rows = sort(flatten(rows, len(shape) - len(reduced)) if reduced else expand_dims(rows, -1), -1)
     if not shape_tuple(rows)[-1]:
         raise ValueError(f"quantile expected values, got an empty array of shape {shape}")
     place = q.ravel() * (shape_tuple(rows)[-1] - 1)

@@ -167,7 +167,6 @@ each("fmod", (-2.9, -2.1), (0.8, 1.0))
 each("mod", (-2.9, -2.1), (0.8, 1.0))
 each("floor_divide", (2.1, 2.9), (0.8, 1.0))
 each("cbrt", (-3.0, -0.3))
-each("logaddexp2", (-3.0, -1.0), (1.0, 3.0))
 each("digamma_derivative", (-0.9, -0.3))
 each("where", mask, REAL, REAL)
 
@@ -332,6 +331,10 @@ composed("einsum stretched", lambda x, y: ag.einsum("ij,ij->j", x, y), (REAL, (1
 composed("slogdet", lambda x: ag.slogdet(x).logabsdet, (regular, (3, 3)))
 composed("pad with a number", lambda x: ag.pad(x, 1, constant_values=2.0), (REAL, (2, 3)), analytic=True)
 composed("deg2rad", lambda x: ag.rad2deg(ag.deg2rad(x) ** 2), (REAL, (2, 3)), per_element=True)
+for _name in ("fmax", "fmin", "logaddexp2"):
+    composed(_name, getattr(ag, _name), (REAL, (2, 3)), (REAL, (2, 3)), per_element=True)
+for _name in ("i0", "i1"):
+    composed(_name, getattr(ag, _name), (REAL, (2, 3)), per_element=True)
 composed("nan_to_num", ag.nan_to_num, (REAL, (2, 3)), per_element=True)
 composed("vstack", lambda x, y: ag.vstack([x, y]), (REAL, (3,)), (REAL, (2, 3)), analytic=True)
 composed("hstack", lambda x, y: ag.hstack([x, y]), (REAL, (2, 1)), (REAL, (2, 3)), analytic=True)
