@@ -86,7 +86,7 @@ def test_misspelled_name_is_reported_with_a_suggestion(run, formula, says):
 
 @pytest.mark.parametrize(
     ("formula", "says"),
-    [("1/0", "divide(1.0, 0.0)"), ("log(-1)", "log(-1.0)"), ("9**9**9", "power(9.0"), ("1e999", "1e999")],
+    [("1/0", "divide(1.0, 0.0)"), ("log(-1)", "log(-1.0)"), ("9**9**9", "power(9.0"), ("1e999", "too large")],
 )
 def test_arithmetic_error_is_reported_in_one_line(run, formula, says):
     code, out, err = run("grad", f"a + {formula}", "a=1")
