@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +107,10 @@ def verify(
     found = gradients(loss, leaves, allow_unused=True)
     rng = np.random.default_rng(seed)
     report = Verification()
-    paths = _path_counts(order, loss)
+    paths = Counter({loss: 1})  # from each node to the loss
+    for node in reversed(order):
+        for _, arg, _ in _edges(node):
+            paths[arg] += paths[node]
     for i, (x, g) in enumerate(zip(leaves, found, strict=True)):
         v = _direction(rng, x)
         tangent = forward_pass(order, {x: v}).get(loss, 0.0)
@@ -160,25 +165,15 @@ def _replayed(order: Sequence[Node], given: dict[Node, Data]) -> dict[Node, Data
 
 
 def _edges(node: Node) -> list[tuple[int, Node, Rule]]:
-    """Return position, node and rule of each argument to which the gradient flows."""
-    assert node.op is not None
-    rules = node.op.rules or node.op.rules_for(len(node.args))
+    """Return position, node and rule of each operand to which the gradient flows."""
+    if node.op is None:
+        return []
+    rules = enumerate(node.op.rules_for(len(node.args)))
     return [
         (i, arg, rule)
-        for i, (arg, rule) in enumerate(zip(node.args, rules, strict=True))
+        for (i, rule), arg in zip(rules, node.args, strict=True)
         if rule is not None and isinstance(arg, Node) and arg._requires_grad
     ]
-
-
-def _path_counts(order: Sequence[Node], loss: Node) -> dict[Node, int]:
-    """Return the number of paths from each node to the loss."""
-    count = dict.fromkeys(order, 0)
-    count[loss] = 1
-    for node in reversed(order):
-        if node.op is not None and count[node]:
-            for _, arg, _ in _edges(node):
-                count[arg] += count[node]
-    return count
 
 
 def _share(node: Node, rule: Rule, g: Cotangent, arg: Node) -> Cotangent:
@@ -190,7 +185,7 @@ def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
     """Return the slope along `v` as a sum with one product for each path."""
     leads = {x}
     for node in order:
-        if node.op is not None and any(arg in leads for _, arg, _ in _edges(node)):
+        if any(arg in leads for _, arg, _ in _edges(node)):
             leads.add(node)
     one = 1.0 if type(loss._data) is float else np.ones_like(loss._data)
     waiting, terms = [(loss, one)] if loss in leads else [], []
@@ -206,19 +201,15 @@ def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
 def first_wrong_edge(order: Sequence[Node], rng: np.random.Generator, rtol: float, atol: float) -> str:
     """Return the first edge whose rule disagrees with finite differences of its operation, empty if none."""
     for node in order:
-        if node.op is None:
-            continue
+        op: Any = node.op
         for i, arg, rule in _edges(node):
             w, v = _direction(rng, node), _direction(rng, arg)
             analytic = float(np.sum(_share(node, rule, w, arg) * v))
             h = STEP * max(1.0, float(np.max(np.abs(node.raw[i]), initial=0.0)))
             shifted = ((*node.raw[:i], node.raw[i] + s * v, *node.raw[i + 1 :]) for s in (h, -h))
-            above, below = (node.op.forward(*raw, **node.params) for raw in shifted)
+            above, below = (op.forward(*raw, **node.params) for raw in shifted)
             numerical = float(np.sum(w * (above - below))) / (2 * h)
             if not abs(analytic - numerical) <= atol + 10 * rtol * abs(numerical):
-                name = arg.name or f"argument {i}"
-                return (
-                    f"{name} -> {node.op.name}{f' ({node.name})' if node.name else ''}: its rule gives {analytic:.9g}, "
-                    f"differences {numerical:.9g}"
-                )
+                edge = f"{arg.name or f'argument {i}'} -> {op.name}{f' ({node.name})' if node.name else ''}"
+                return f"{edge}: its rule gives {analytic:.9g}, differences {numerical:.9g}"
     return ""

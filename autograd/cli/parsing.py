@@ -200,7 +200,8 @@ class _Parser:
     def unsupported(self, node: ast.AST, why: str = "") -> ExpressionError:
         """Return the error for unsupported syntax."""
         piece = ast.get_source_segment(self.text, node) or type(node).__name__
-        why = why or INSTEAD.get(type(getattr(node, "op", node)), ALLOWED)
+        syntax: ast.AST = getattr(node, "op", node)
+        why = why or INSTEAD.get(type(syntax), ALLOWED)
         return self.error(f"{cut(piece)!r} is not allowed: {why}", self.column(node))
 
     def run(self) -> Operand:

@@ -51,7 +51,8 @@ _ABOUT_NUMBERS = {"allclose", "array_equal", "array_equiv", "count_nonzero", "is
 
 def _counterpart(name: str) -> Operation | None:
     name = _NAMES.get(name, name)
-    return getattr(ops, name) if name in ops.__all__ else None
+    found = getattr(ops, name, None)
+    return found if callable(found) else None
 
 
 def unsupported(spelled: str) -> TypeError:

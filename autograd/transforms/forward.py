@@ -63,7 +63,7 @@ def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = 
     op = node.op
     assert op is not None
     y, inputs = (node, node.args) if create_graph else (node._data, node.raw)
-    rules = op.rules or op.rules_for(len(node.args))
+    rules = op.rules_for(len(node.args))
     live = [i for i, (t, rule) in enumerate(zip(tangents, rules, strict=True)) if t is not None and rule is not None]
     if not live:
         return None
