@@ -25,10 +25,10 @@ Terms = tuple[Array, Array, State, Group, int]  # of a block: parameter, gradien
 class Optimizer(Options):
     """Base class of all optimizers.
 
-    A subclass declares its options as typed attributes and defines two methods: `start` returns the initial state of a
-    parameter, and `rule` maps gradient and state to (update, new state); the update is subtracted from the parameter.
-    The positional arguments of `rule` are the gradient and the parts of the state, the keyword-only arguments the
-    options it uses, the step count ``t`` (from 1) and the parameter ``p``.
+    A subclass declares its options as typed attributes and defines `rule`, which maps gradient and state to (update,
+    new state); the update is subtracted from the parameter. The positional arguments of `rule` are the gradient and the
+    parts of the state, the keyword-only arguments the options it uses, the step count ``t`` (from 1) and the parameter
+    ``p``. A part of the state starts at its default value, or at zeros; define `start` for other initial states.
 
     Parameters
     ----------
@@ -60,8 +60,6 @@ class Optimizer(Options):
     >>> from types import SimpleNamespace
     >>> class Heavy(Optimizer):
     ...     lr: float = 0.1
-    ...     def start(self, zero):
-    ...         return (zero,)
     ...     def rule(self, g, v, *, lr):
     ...         v = 0.9 * v + g
     ...         return lr * v, (v,)
@@ -87,17 +85,14 @@ class Optimizer(Options):
     """True if ``weight_decay`` always shrinks the parameter instead of being added to the gradient."""
     shared: ClassVar[dict[str, Any]] = {}
     """Values that the optimizer itself keeps in every group beside the options, with their initial values."""
-    start: ClassVar[Callable[..., State]]
     rule: ClassVar[Callable[..., Update]]
     state_names: ClassVar[list[str]] = []
     rule_options: ClassVar[list[str]] = []
-    start_options: ClassVar[list[str]] = []
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if hasattr(cls, "rule"):
-            positional, cls.rule_options = argument_names(cls.rule)
-            cls.state_names, cls.start_options = positional[1:], argument_names(cls.start)[1]
+            (_, *cls.state_names), cls.rule_options = argument_names(cls.rule)
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         self.defaults: dict[str, Any] = self.collect(args, options)
@@ -298,7 +293,13 @@ class Optimizer(Options):
 
     def initial_state(self, p: Array, group: Group) -> State:
         """Return the initial state for some values."""
-        return self.start(np.zeros_like(p), **self.arguments(self.start_options, group, p, 0))
+        _, options = argument_names(self.start)
+        return self.start(np.zeros_like(p), **self.arguments(options, group, p, 0))
+
+    def start(self, zero: Array, *_: Any, **options: Any) -> State:
+        """Return the initial state of a parameter; an overriding method may have keyword-only arguments of `rule`."""
+        defaults = self.rule.__defaults__ or ()
+        return (zero,) * (len(self.state_names) - len(defaults)) + defaults
 
     def decay(self, group: Group) -> tuple[float, float]:
         """Return the weight decay added to the gradient, and the one applied to the parameter."""

@@ -58,12 +58,8 @@ class RMSprop(Optimizer):
     centered: bool = False
     eps_root: NonNegative = 0.0
 
-    def start(self, zero: Array) -> State:
-        """Begin with s = 0; mean and b begin when they are used."""
-        return zero, None, None
-
     def rule(
-        self, g: Array, s: Array, mean: Array | None, b: Array | None, *,
+        self, g: Array, s: Array, mean: Array | None = None, b: Array | None = None, *,
         lr: float, alpha: float, eps: float, eps_root: float, momentum: float, centered: bool,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
@@ -174,10 +170,6 @@ class Adadelta(Optimizer):
     rho: Portion = 0.9
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 0.0
-
-    def start(self, zero: Array) -> State:
-        """Begin with s = d = 0."""
-        return zero, zero
 
     def rule(self, g: Array, s: Array, d: Array, *, lr: float, rho: float, eps: float) -> Update:
         """Return the update and the new state."""

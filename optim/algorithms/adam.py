@@ -6,7 +6,7 @@ import numpy as np
 
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative
-from optim.typing import Array, State
+from optim.typing import Array
 
 
 class Adam(Optimizer):
@@ -58,12 +58,8 @@ class Adam(Optimizer):
     decoupled_weight_decay: bool = False
     eps_root: NonNegative = 0.0
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0; the largest v is kept only for amsgrad."""
-        return zero, zero, None
-
     def rule(
-        self, g: Array, m: Array, v: Array, v_max: Array | None, *,
+        self, g: Array, m: Array, v: Array, v_max: Array | None = None, *,
         t: int, lr: float, betas: Betas, eps: float, eps_root: float, amsgrad: bool,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative, Positive
-from optim.typing import Array, State
+from optim.typing import Array
 
 
 class ADOPT(Optimizer):
@@ -52,10 +52,6 @@ class ADOPT(Optimizer):
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0."""
-        return zero, zero
 
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
         """Return the update and the new state."""
@@ -110,12 +106,8 @@ class Adan(Optimizer):
     weight_decay: NonNegative = 0.0
     own_decay: ClassVar[bool] = True
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = n = 0 and without an earlier gradient."""
-        return zero, zero, zero, None
-
     def rule(
-        self, g: Array, m: Array, v: Array, n: Array, g_old: Array | None, *,
+        self, g: Array, m: Array, v: Array, n: Array, g_old: Array | None = None, *,
         p: Array, t: int, lr: float, betas: tuple[float, float, float], eps: float, weight_decay: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
@@ -180,12 +172,8 @@ class AdaBound(Optimizer):
     weight_decay: NonNegative = 0.0
     amsbound: bool = False
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0; the largest v is kept only for amsbound."""
-        return zero, zero, None
-
     def rule(
-        self, g: Array, m: Array, v: Array, v_max: Array | None, *,
+        self, g: Array, m: Array, v: Array, v_max: Array | None = None, *,
         t: int, lr: float, betas: Betas, final_lr: float, gamma: float, eps: float, amsbound: bool,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
@@ -240,10 +228,6 @@ class AdaMod(Optimizer):
     weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = s = 0."""
-        return zero, zero, zero
-
     def rule(
         self, g: Array, m: Array, v: Array, s: Array, *,
         t: int, lr: float, betas: tuple[float, float, float], eps: float,
@@ -297,10 +281,6 @@ class LaProp(Optimizer):
     eps: NonNegative = 1e-15
     weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0."""
-        return zero, zero
 
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
         """Return the update and the new state."""

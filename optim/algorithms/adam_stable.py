@@ -9,7 +9,7 @@ import numpy as np
 from optim.algorithms.layerwise import norm
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative
-from optim.typing import Array, State
+from optim.typing import Array
 
 
 class MARS(Optimizer):
@@ -57,10 +57,6 @@ class MARS(Optimizer):
     weight_decay: NonNegative = 0.0
     elementwise: ClassVar[bool] = False
     decoupled_decay: ClassVar[bool] = True
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0 and an earlier gradient of 0."""
-        return zero, zero, zero
 
     def rule(
         self, g: Array, m: Array, v: Array, g_old: Array, *,
@@ -118,10 +114,6 @@ class StableAdamW(Optimizer):
     weight_decay: NonNegative = 0.01
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0."""
-        return zero, zero
 
     def rule(
         self,

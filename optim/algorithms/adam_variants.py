@@ -50,10 +50,6 @@ class Adamax(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = u = 0."""
-        return zero, zero
-
     def rule(self, g: Array, m: Array, u: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
         """Return the update and the new state."""
         b1, b2 = betas
@@ -110,12 +106,8 @@ class NAdam(Optimizer):
     momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: bool = False
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0 and a product of 1."""
-        return zero, zero, 1.0
-
     def rule(
-        self, g: Array, m: Array, v: Array, product: float, *,
+        self, g: Array, m: Array, v: Array, product: float = 1.0, *,
         t: int, lr: float, betas: Betas, eps: float, momentum_decay: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
@@ -176,10 +168,6 @@ class RAdam(Optimizer):
     weight_decay: NonNegative = 0.0
     decoupled_weight_decay: bool = False
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0."""
-        return zero, zero
-
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
         """Return the update and the new state."""
         b1, b2 = betas
@@ -236,10 +224,6 @@ class AdaBelief(Optimizer):
     eps: NonNegative = 1e-16
     weight_decay: NonNegative = 0.0
     eps_root: NonNegative = 1e-16
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = s = 0."""
-        return zero, zero
 
     def rule(
         self, g: Array, m: Array, s: Array, *, t: int, lr: float, betas: Betas, eps: float, eps_root: float

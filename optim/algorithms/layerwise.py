@@ -70,10 +70,6 @@ class LARS(Optimizer):
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
 
-    def start(self, zero: Array) -> State:
-        """Begin with v = 0."""
-        return (zero,)
-
     def rule(
         self, g: Array, v: Array, *, p: Array, lr: float,
         weight_decay: float, trust_coefficient: float, eps: float, momentum: float, nesterov: bool,
@@ -128,10 +124,6 @@ class LAMB(Optimizer):
     eps_root: NonNegative = 0.0
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0."""
-        return zero, zero
 
     def rule(
         self, g: Array, m: Array, v: Array, *,

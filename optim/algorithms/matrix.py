@@ -166,10 +166,6 @@ class Muon(Optimizer):
                     f"Muon: {label(p, i)} has shape {np.shape(p.data)}; Muon updates matrices, use AdamW for the others"
                 )
 
-    def start(self, zero: Array) -> State:
-        """Begin with an average of 0."""
-        return (zero,)
-
     def rule(
         self, g: Array, buf: Array, *, lr: float, momentum: float, nesterov: bool, eps: float,
         ns_coefficients: tuple[float, float, float], ns_steps: int, adjust_lr_fn: str | None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, Fraction, NonNegative, Number, Whole
-from optim.typing import Array, State
+from optim.typing import Array
 
 
 class QHM(Optimizer):
@@ -50,10 +50,6 @@ class QHM(Optimizer):
     momentum: Fraction = 0.9
     nu: Number = 0.7
     weight_decay: NonNegative = 0.0
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = 0."""
-        return (zero,)
 
     def rule(self, g: Array, m: Array, *, lr: float, momentum: float, nu: float) -> Update:
         """Return the update and the new state."""
@@ -97,10 +93,6 @@ class AggMo(Optimizer):
     lr: NonNegative = 1e-3
     betas: Annotated[tuple[float, float, float], "[0, 1)"] = (0.0, 0.9, 0.99)
     weight_decay: NonNegative = 0.0
-
-    def start(self, zero: Array) -> State:
-        """Begin with velocities of 0."""
-        return zero, zero, zero
 
     def rule(
         self, g: Array, v1: Array, v2: Array, v3: Array, *, lr: float, betas: tuple[float, float, float]
@@ -152,10 +144,6 @@ class QHAdam(Optimizer):
     nus: Annotated[tuple[float, float], "(-inf, inf)"] = (0.7, 1.0)
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0."""
-        return zero, zero
 
     def rule(
         self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, nus: tuple[float, float], eps: float
@@ -217,10 +205,6 @@ class AdEMAMix(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
-
-    def start(self, zero: Array) -> State:
-        """Begin with m1 = m2 = v = 0."""
-        return zero, zero, zero
 
     def rule(
         self, g: Array, m1: Array, m2: Array, v: Array, *,
@@ -286,12 +270,8 @@ class GrokfastAdamW(Optimizer):
     weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = v = 0; h begins with the first gradient."""
-        return None, zero, zero
-
     def rule(
-        self, g: Array, h: Array | None, m: Array, v: Array, *,
+        self, g: Array, m: Array, v: Array, h: Array | None = None, *,
         t: int, lr: float, betas: Betas, alpha: float, lamb: float, eps: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
@@ -301,4 +281,4 @@ class GrokfastAdamW(Optimizer):
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g**2
         m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
-        return lr * m_hat / (np.sqrt(v_hat) + eps), (h, m, v)
+        return lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, h)

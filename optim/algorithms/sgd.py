@@ -8,7 +8,7 @@ import numpy as np
 
 from optim.optimizer import Optimizer, Update
 from optim.options import Fraction, NonNegative, Number
-from optim.typing import Array, Group, State
+from optim.typing import Array, Group
 
 
 class SGD(Optimizer):
@@ -62,12 +62,8 @@ class SGD(Optimizer):
                 f"{group['momentum']} and dampening={group['dampening']}"
             )
 
-    def start(self, zero: Array) -> State:
-        """Begin without velocity: the first step uses the gradient itself."""
-        return (None,)
-
     def rule(
-        self, g: Array, v: Array | None, *, lr: float, momentum: float, dampening: float, nesterov: bool
+        self, g: Array, v: Array | None = None, *, lr: float, momentum: float, dampening: float, nesterov: bool
     ) -> Update:
         """Return the update and the new state."""
         if momentum == 0:
@@ -114,10 +110,6 @@ class Momentum(Optimizer):
     beta: Fraction = 0.9
     weight_decay: NonNegative = 0.0
 
-    def start(self, zero: Array) -> State:
-        """Begin with v = 0."""
-        return (zero,)
-
     def rule(self, g: Array, v: Array, *, lr: float, beta: float) -> Update:
         """Return the update and the new state."""
         v = beta * v + (1 - beta) * g
@@ -161,10 +153,6 @@ class Signum(Optimizer):
     momentum: Fraction = 0.9
     weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
-
-    def start(self, zero: Array) -> State:
-        """Begin with m = 0."""
-        return (zero,)
 
     def rule(self, g: Array, m: Array, *, lr: float, momentum: float) -> Update:
         """Return the update and the new state."""

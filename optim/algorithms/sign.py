@@ -49,10 +49,6 @@ class Lion(Optimizer):
     weight_decay: NonNegative = 1e-3
     decoupled_decay: ClassVar[bool] = True
 
-    def start(self, zero: Array) -> State:
-        """Begin with m = 0."""
-        return (zero,)
-
     def rule(self, g: Array, m: Array, *, lr: float, betas: Betas) -> Update:
         """Return the update and the new state."""
         b1, b2 = betas
