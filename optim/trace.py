@@ -1,7 +1,7 @@
 """Trace of the next update of one element, term by term, generated from the source of the rule.
 
-The source of a rule is parsed and its statements are executed one at a time on the parameter's own values. Each
-assignment is a term: its name, its formula as written in the source, and its value at the chosen index.
+The source of a rule is parsed, and executed on the parameter's own values with a call after each assignment that adds
+a term: its name, its formula as written in the source, and its value at the chosen index.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from optim.typing import Data, Group, Parameter, Rule
 
 from .decay import decayed, descent_direction
 from .flat_params import label, raw_gradient
+
+RECORD = "record_"  # name of `Reader.add` in the executed source
 
 
 class Term(NamedTuple):
@@ -96,7 +98,7 @@ def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, .
 
 
 class Reader:
-    """Executes a function of straight-line code statement by statement and records every assignment."""
+    """Runs functions with their assignments recorded as terms."""
 
     def __init__(self, shape: tuple[int, ...], index: int | tuple[int, ...]) -> None:
         self.shape: tuple[int, ...] = shape
@@ -120,54 +122,44 @@ class Reader:
         Parameters
         ----------
         function : callable
-            A function or method made of assignments, ``if`` and ``return``.
+            A function or method.
         given, options : list, dict
             Its arguments by position and by keyword.
         returned : tuple of str
             Names for the first returned values, which are added as terms as well.
         """
-        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-        bound = inspect.signature(function).bind(*given, **options)
-        bound.apply_defaults()
-        self.scope: dict[str, Any] = {
-            **getattr(function, "__globals__", {}),
-            "self": getattr(function, "__self__", None),
-        }
-        self.scope.update(bound.arguments)
-        end = self.block(tree.body)  # type: ignore[attr-defined]
-        value = self.value(end)
-        parts = end.elts if isinstance(end, ast.Tuple) else [end]
-        for name, part in zip(returned, parts, strict=False):
-            if not (isinstance(part, ast.Name) and part.id == name):
-                self.add(name, ast.unparse(part), self.value(part))
-        return value
+        bare = getattr(function, "__func__", function)
+        tree = Recording(returned).visit(ast.parse(textwrap.dedent(inspect.getsource(bare))))
+        scope = {**bare.__globals__, RECORD: self.add}
+        exec(compile(ast.fix_missing_locations(tree), "<rule>", "exec"), scope)  # noqa: S102 - the source of the rule
+        owner = [] if bare is function else [function.__self__]  # type: ignore[attr-defined]
+        return scope[bare.__name__](*owner, *given, **options)
 
-    def value(self, expression: Any) -> Any:
-        """Return the value of an expression of the source."""
-        code = compile(ast.Expression(expression), "<rule>", "eval")
-        return eval(code, self.scope)  # noqa: S307 - the library's own source, or the user's own rule
 
-    def block(self, statements: list[ast.stmt]) -> Any:
-        """Execute statements up to a return and return its expression, or None if there was none."""
-        for statement in statements:
-            if isinstance(statement, ast.Return):
-                return statement.value
-            if isinstance(statement, ast.If):
-                end = self.block(statement.body if self.value(statement.test) else statement.orelse)
-                if end is not None:
-                    return end
-            elif isinstance(statement, ast.Assign):
-                exec(compile(ast.Module([statement], []), "<rule>", "exec"), self.scope)  # noqa: S102 - as above
-                self.assigned(statement)
-            elif not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
-                raise TypeError(f"trace supports assignments, if and return in a rule, got {ast.unparse(statement)!r}")
-        return None
+class Recording(ast.NodeTransformer):
+    """Inserts calls of `Reader.add` after the assignments of a function, and before ``return`` for named results."""
 
-    def assigned(self, statement: ast.Assign) -> None:
+    def __init__(self, returned: tuple[str, ...]) -> None:
+        self.returned = returned
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
         """Add every name that an assignment binds; of ``a, b = x, y`` each with its own formula."""
-        (target,), source = statement.targets, statement.value
-        names = target.elts if isinstance(target, ast.Tuple) else [target]
+        (target,), source = node.targets, node.value
+        names = _parts(target)
         paired = isinstance(target, ast.Tuple) and isinstance(source, ast.Tuple)
-        formulas = source.elts if paired else [source] * len(names)  # type: ignore[attr-defined]
-        for name, formula in zip(names, formulas, strict=True):
-            self.add(ast.unparse(name), ast.unparse(formula), self.scope[ast.unparse(name)])
+        formulas = _parts(source) if paired else [source] * len(names)
+        return [node, *map(_recorded, map(ast.unparse, names), formulas, names)]
+
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
+        """Add the returned values that have no name of their own."""
+        named = zip(self.returned, _parts(node.value), strict=False)
+        return [*[_recorded(name, part, part) for name, part in named if ast.unparse(part) != name], node]
+
+
+def _parts(node: Any) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
+def _recorded(name: str, formula: ast.expr, value: ast.expr) -> ast.stmt:
+    """Return a statement that adds a term."""
+    return ast.parse(f"{RECORD}({name!r}, {ast.unparse(formula)!r}, {ast.unparse(value)})").body[0]
