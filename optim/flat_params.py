@@ -13,16 +13,15 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from optim.typing import Array, Block, Data, Gradients, Parameter, State, StateDict
+from optim.typing import Array, Data, Gradients, Parameter, State, StateDict
 
-from .buffers import Buffer, address
+from .buffers import Buffer
 
 BLOCK = 32_768
 """Elements per block: the temporary arrays of a rule then stay in the second-level cache."""
@@ -56,6 +55,13 @@ def check_gradient(g: Data, shape: tuple[int, ...], name: str) -> None:
         raise ValueError(f"{name} has shape {shape} but its gradient has shape {np.shape(g)}")
 
 
+def plain(parameter: Parameter, state: StateDict) -> StateDict:
+    """Return a parameter's state, that of a float with floats instead of 0-d arrays."""
+    if isinstance(parameter.data, np.ndarray):
+        return state
+    return {name: v.item() if isinstance(v, np.ndarray) and v.ndim == 0 else v for name, v in state.items()}
+
+
 class FlatParams:
     """Array parameters as one flat vector, with the optimizer's state for it.
 
@@ -74,118 +80,51 @@ class FlatParams:
         self.places: list[int] = list(places)
         self.t: int = t
         self.states: list[State] = []
-        self._forget_buffers()
-        self._lay_out()
-        ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
-        self.slices: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
-        self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
-
-    def _lay_out(self) -> None:
-        """Set dtype and shapes."""
-        arrays = [p.data for p in self.members]
+        arrays = [np.asarray(p.data) for p in self.members]
         self.dtype: np.dtype[Any] = arrays[0].dtype
         self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
         # A Fortran-ordered parameter is stored as the transpose of a C-ordered one, so a step keeps its layout.
         self.fortran: list[int] = [i for i, a in enumerate(arrays) if a.flags.f_contiguous and not a.flags.c_contiguous]
-
-    def _forget_buffers(self) -> None:
-        """Drop everything derived from the members' present arrays."""
         self.current: Buffer | None = None
         self.spare: Buffer | None = None
         self.gathered: Buffer | None = None
-        self.known_slices: list[Any] = []
-        self.known_offset: int = 0
-        self.searches: int = 0
-        self.offset: int | None = None
-        self.complete: bool = False
+        ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
+        self.slices: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.blocks: list[Any] = [slice(a, min(a + BLOCK, ends[-1])) for a in range(0, max(ends[-1], 1), BLOCK)]
 
     # -- the operations of a step --------------------------------------------------------------------------------
 
     def gradients(self) -> Gradients:
         """Return the gradient of each member as an array of its shape, or None where it is missing."""
-        self.offset, self.complete = None, True
         grads = [p.grad for p in self.members]
-        if self.known_slices and all(map(operator.is_, (known() for known in self.known_slices), grads)):
-            self.offset = self.known_offset
-            return grads
         for g, shape in zip(grads, self.shapes):  # noqa: B905 - strict costs 0.2 us in every step
             if type(g) is not np.ndarray or g.shape != shape:
-                return self._converted(grads)
-        return grads
-
-    def _converted(self, grads: Gradients) -> list[Any]:
-        """Return gradients of which some are None, nodes or floats as arrays."""
-        self.complete = False
+                break
+        else:
+            return grads
         grads = [None if g is None else np.asarray(raw_gradient(g)) for g in grads]
         for g, shape, name in zip(grads, self.shapes, self.labels(), strict=True):
             if g is not None:
                 check_gradient(g, shape, name)
         return grads
 
-    def clear_gradients(self) -> None:
-        """Set all gradients to None."""
-        for p in self.members:
-            p.grad = None
+    def gather(self, grads: Gradients) -> Array:
+        """Return the gradients of all members as one vector, which the next call overwrites."""
+        if self.gathered is None:
+            self.gathered = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
+        for view, g in zip(self.gathered.views, grads):  # noqa: B905
+            view[...] = g
+        return self.gathered.flat
 
     def read(self) -> Array:
         """Return the members' values as one vector: that of the last step, unless ``.data`` was reassigned."""
-        if self.current is not None:
-            for p, view in zip(self.members, self.current.views):  # noqa: B905
-                if p.data is not view:
-                    self._forget_buffers()
-                    break
-            else:
-                return self.current.flat
         arrays = [p.data for p in self.members]
+        if self.current is not None and all(map(operator.is_, arrays, self.current.views)):
+            return self.current.flat
+        self.current = self.spare = None  # in-place changes of a view are tracked by its memory
         for a, shape, name in zip(arrays, self.shapes, self.labels(), strict=True):
             check_unchanged(a, shape, self.dtype, name)
         return np.concatenate(self.transposed(arrays), axis=None)
-
-    def gradient_blocks(self, grads: Gradients) -> Iterable[tuple[int, Block, Array]]:
-        """Return index, slice and gradient of every block."""
-        if self.offset is None and len(grads) > 1 and (base := grads[0].base) is not None and grads[1].base is base:
-            self._find_slices(grads, base)
-        if self.offset is not None:
-            flat = grads[0].base[self.offset : self.offset + self.slices[-1].stop]
-            return [(k, block, flat[block]) for k, block in enumerate(self.blocks)]
-        if len(self.blocks) == 1:
-            if self.gathered is None:
-                self.gathered = Buffer(self.slices[-1].stop, self.dtype, self.viewed)
-            for view, g in zip(self.gathered.views, grads):  # noqa: B905
-                view[...] = g
-            return [(0, ..., self.gathered.flat)]
-        parts = [g.reshape(-1) for g in self.transposed(grads)]
-        return ((k, block, self._concatenated(parts, block)) for k, block in enumerate(self.blocks))
-
-    def _find_slices(self, grads: Gradients, base: Array) -> None:
-        """Set `offset` if the gradients are consecutive slices of one vector, which then need not be gathered.
-
-        Comparing addresses takes longer than copying a small array. Therefore the slices that were found are
-        remembered, by weak references, and the search stops if each step brings new arrays.
-        """
-        self.searches += 1
-        stop = self.searches > 16 + self.t // 16
-        if stop or base.dtype != self.dtype or base.ndim != 1 or not base.flags.c_contiguous:
-            return
-        offset = (address(grads[0]) - address(base)) // base.itemsize
-        whole = base[offset : offset + self.slices[-1].stop]
-        if whole.size < self.slices[-1].stop:
-            return
-        for g, view in zip(grads, self.viewed(whole), strict=True):
-            if address(g) != address(view) or g.strides != view.strides or g.dtype != view.dtype:
-                return
-        self.known_slices = [weakref.ref(g) for g in grads]
-        self.known_offset = self.offset = offset
-
-    def _concatenated(self, flat: list[Array], block: slice) -> Array:
-        """Return the part of all members' flat arrays that lies in a block."""
-        parts = [
-            a[max(block.start - own.start, 0) : block.stop - own.start]
-            for a, own in zip(flat, self.slices, strict=True)
-            if own.start < block.stop and own.stop > block.start
-        ]
-        a = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return a if a.dtype == self.dtype else a.astype(self.dtype)
 
     def output(self) -> Array:
         """Return a vector for the new values that no other object references."""
@@ -228,44 +167,27 @@ class FlatParams:
 
     # -- the state of single members: for state_dict, for `trace`, and when step counts differ -----------------------
 
-    def initialize(self, start: Callable[[Array], State]) -> None:
-        """Set the initial state of every block."""
-        p = self.read()
-        self.states = [start(p[block].copy()) for block in self.blocks]
-
     def subset(self, chosen: Sequence[int], names: Sequence[str]) -> FlatParams:
         """Return some members, with their states."""
         part = type(self)([self.members[i] for i in chosen], [self.places[i] for i in chosen], self.t)
         if self.states:
-            part.set_states([self.state_of(i, names) for i in chosen], names)
+            states = self.member_states(names)
+            part.set_states([states[i] for i in chosen], names)
         return part
 
-    def state_of(self, i: int, names: Sequence[str]) -> StateDict:
-        """Return step count and state of member i: plain values, and copies of arrays in its shape."""
-        own, found = self.slices[i], {"step": self.t}
-        inside = [k for k, b in enumerate(self.blocks) if own.start < b.stop and own.stop > b.start] or [0]
-        for j, name in enumerate(names if self.states else ()):
-            value = self.states[inside[0]][j]
-            if isinstance(value, np.ndarray):
-                value = self.shaped(i, np.concatenate([self.states[k][j][self._part(i, k)] for k in inside]))
-            if value is not None:
-                found[name] = value
+    def member_states(self, names: Sequence[str]) -> list[StateDict]:
+        """Return step count and state of every member: plain values, and copies of arrays in its shape."""
+        found: list[StateDict] = [{"step": self.t} for _ in self.members]
+        for name, parts in zip(names, zip(*self.states, strict=True), strict=False):
+            is_array = isinstance(parts[0], np.ndarray)
+            values = self.viewed(np.concatenate(parts)) if is_array else [parts[0]] * len(found)
+            for state, value in zip(found, values, strict=True):
+                if value is not None:
+                    state[name] = value
         return found
 
-    def plain_state_of(self, i: int, names: Sequence[str]) -> StateDict:
-        """Return step count and state of member i; of a float with floats instead of 0-d arrays."""
-        state = self.state_of(i, names)
-        if isinstance(self.members[i].data, np.ndarray):
-            return state
-        return {name: v.item() if isinstance(v, np.ndarray) and v.ndim == 0 else v for name, v in state.items()}
-
-    def _part(self, i: int, k: int) -> slice:
-        """Return the slice of block k that belongs to member i."""
-        own, block = self.slices[i], self.blocks[k]
-        return slice(max(own.start - block.start, 0), max(min(own.stop, block.stop) - block.start, 0))
-
     def set_states(self, found: Sequence[StateDict], names: Sequence[str]) -> None:
-        """Set the members' states, given in the form that `state_of` returns."""
+        """Set the members' states, given in the form that `member_states` returns."""
         columns = []
         for name in names:
             values: list[Data] = [state.get(name) for state in found]
@@ -278,44 +200,19 @@ class FlatParams:
 
     def __getstate__(self) -> StateDict:
         # A copied view is no longer a view of the copied vector.
-        return {**self.__dict__, "current": None, "spare": None, "gathered": None, "known_slices": []}
+        return {**self.__dict__, "current": None, "spare": None, "gathered": None}
 
 
 class FlatFloats(FlatParams):
     """Scalar parameters, `Value`s whose data are floats, as one float64 vector."""
 
-    def _lay_out(self) -> None:
-        self.dtype: np.dtype[Any] = np.dtype(np.float64)
-        self.fortran: list[int] = []
-        self.shapes: list[tuple[int, ...]] = [()] * len(self.members)
-
-    def gradients(self) -> Gradients:
-        """Return the gradient of each member as a float, or None where it is missing."""
-        grads = [p.grad for p in self.members]
-        return [g if type(g) is float or g is None else float(raw_gradient(g)) for g in grads]
-
-    def clear_gradients(self) -> None:
-        """Set all gradients to 0.0."""
-        for p in self.members:
-            p.grad = 0.0
-
     def read(self) -> Array:
         """Return the members' values as one vector."""
         return np.array([p.data for p in self.members], dtype=self.dtype)
 
-    def gradient_blocks(self, grads: Gradients) -> Iterable[tuple[int, Block, Array]]:
-        """Return index, slice and gradient of every block."""
-        g = np.array(grads, dtype=self.dtype)
-        return [(k, block, g[block]) for k, block in enumerate(self.blocks)]
-
-    def output(self) -> Array:
-        """Return a new vector."""
-        self.new: Array = np.empty(len(self.members), self.dtype)
-        return self.new
-
     def write(self) -> None:
         """Assign the new values to the members."""
-        for p, x in zip(self.members, self.new.tolist(), strict=True):
+        for p, x in zip(self.members, self.spare.flat.tolist(), strict=True):  # type: ignore[union-attr]
             p.data = x
 
 
@@ -326,32 +223,15 @@ class SingleParam(FlatParams):
         super().__init__(members, places, t)
         self.blocks: list[Any] = [...]
 
-    def _lay_out(self) -> None:
-        (p,) = self.members
-        self.scalar: bool = not isinstance(p.data, np.ndarray)
-        a = np.asarray(p.data, dtype=np.float64 if self.scalar else None)
-        self.dtype: np.dtype[Any] = a.dtype
-        self.fortran: list[int] = []
-        self.shapes: list[tuple[int, ...]] = [a.shape]
-
-    def gradients(self) -> Gradients:
-        """Return the gradient, or None, in a list."""
-        grads = self._converted([self.members[0].grad])
-        return [g if g is None else g.astype(self.dtype, copy=False) for g in grads]
-
-    def clear_gradients(self) -> None:
-        """Set the gradient to None, that of a float to 0.0."""
-        self.members[0].grad = 0.0 if self.scalar else None
+    def gather(self, grads: Gradients) -> Array:
+        """Return the gradient."""
+        return grads[0].astype(self.dtype, copy=False)  # type: ignore[no-any-return]
 
     def read(self) -> Array:
         """Return the parameter's array."""
         a = np.asarray(self.members[0].data)
         check_unchanged(a, self.shapes[0], self.dtype, self.labels()[0])
         return a
-
-    def gradient_blocks(self, grads: Gradients) -> Iterable[tuple[int, Block, Array]]:
-        """Return the whole parameter as one block."""
-        return [(0, ..., grads[0])]
 
     def output(self) -> Array:
         """Return a new array of the parameter's shape and layout."""
@@ -360,18 +240,19 @@ class SingleParam(FlatParams):
 
     def write(self) -> None:
         """Rebind the parameter to its new array."""
-        self.members[0].data = float(self.new) if self.scalar else self.new
+        (p,) = self.members
+        p.data = self.new if isinstance(p.data, np.ndarray) else float(self.new)
 
-    def state_of(self, i: int, names: Sequence[str]) -> StateDict:
+    def member_states(self, names: Sequence[str]) -> list[StateDict]:
         """Return step count and state: plain values and copies of arrays."""
         found: StateDict = {"step": self.t}
         for name, value in zip(names, self.states[0] if self.states else (), strict=False):
             if value is not None:
                 found[name] = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value
-        return found
+        return [found]
 
     def set_states(self, found: Sequence[StateDict], names: Sequence[str]) -> None:
-        """Set the state, given in the form that `state_of` returns."""
+        """Set the state, given in the form that `member_states` returns."""
         self.states: list[State] = [tuple(found[0].get(name) for name in names)]
 
 

@@ -13,7 +13,7 @@ from optim.typing import Array, Closure, Gradients, Group, Parameter, Params, St
 
 from .checks import as_groups, check_step, checked_entries, checked_state_dict, nonfinite
 from .decay import decayed, descent_direction
-from .flat_params import FlatParams, flattened
+from .flat_params import FlatParams, flattened, plain
 from .options import Options, argument_names
 from .trace import Trace, trace_update
 
@@ -139,11 +139,9 @@ class Optimizer(Options):
             Set gradients to None, so that parameters not used by the next loss are skipped; otherwise to zeros. The
             gradient of a `Value` is always set to 0.0.
         """
-        for flat in itertools.chain.from_iterable(self._flat):
-            kept = [] if set_to_none else [p for p in flat.members if isinstance(p.grad, np.ndarray)]
-            flat.clear_gradients()
-            for p in kept:
-                p.grad = np.zeros_like(p.data)
+        for p in self.parameters:
+            kept = not set_to_none and isinstance(p.grad, np.ndarray)
+            p.grad = np.zeros_like(p.data) if kept else None if isinstance(p.data, np.ndarray) else 0.0
 
     # -- the step ------------------------------------------------------------------------------------------------
 
@@ -191,7 +189,7 @@ class Optimizer(Options):
         for group, flats in zip(self.param_groups, self._flat):  # noqa: B905 - strict costs 0.2 us a step
             for flat in tuple(flats):
                 grads = flat.gradients()
-                present = grads if flat.complete else [g for g in grads if g is not None]
+                present = [g for g in grads if g is not None]
                 if present and len(present) < len(grads):
                     flat = self._split(flats, flat, [g is not None for g in grads])
                 if present:
@@ -215,9 +213,9 @@ class Optimizer(Options):
     def _terms(self, work: Work) -> Iterator[Terms]:
         """Yield the terms of every block."""
         for flat, grads, group in work:
-            p, states = flat.read(), self.initialized(flat, group)
-            for k, block, g in flat.gradient_blocks(grads):
-                yield p[block], g, states[k], group, flat.t + 1
+            p, g = flat.read(), flat.gather(grads)
+            for block, state in zip(flat.blocks, self.initialized(flat, group), strict=True):
+                yield p[block], g[block], state, group, flat.t + 1
 
     def _advanced(self, flat: FlatParams, grads: Gradients, group: Group) -> list[State]:
         """Compute the values after a step, into the vector returned by ``flat.output()``, and return the new states."""
@@ -225,8 +223,10 @@ class Optimizer(Options):
         p, after, new = flat.read(), flat.output(), []
         if p.size == 0:
             return states
-        for k, block, grad in flat.gradient_blocks(grads):
-            q, update, state = self.updated(p[block], grad, states[k], group, flat.t + 1)
+        g = flat.gather(grads)
+        for block, before in zip(flat.blocks, states, strict=True):
+            grad = g[block]
+            q, update, state = self.updated(p[block], grad, before, group, flat.t + 1)
             np.subtract(q, update, out=after[block])
             # A rule may return the gradient itself as state, whose memory belongs to others.
             new.append(tuple([+part if part is grad else part for part in state]))
@@ -272,7 +272,8 @@ class Optimizer(Options):
     def initialized(self, flat: FlatParams, group: Group) -> list[State]:
         """Return the states of all blocks, initialized if this is the first step."""
         if not flat.states:
-            flat.initialize(lambda p: self.initial_state(p, group))
+            p = flat.read()
+            flat.states = [self.initial_state(p[block].copy(), group) for block in flat.blocks]
         return flat.states
 
     def commit(self, flats: Sequence[FlatParams], states: Sequence[list[State]], shared: Group, steps: int = 1) -> None:
@@ -319,13 +320,12 @@ class Optimizer(Options):
             its step count and the parts of its state under the names used by the rule) and ``'param_groups'`` (options,
             and positions as ``'params'``).
         """
-        state = {
-            place: flat.plain_state_of(i, self.state_names)
-            for flats in self._flat
-            for flat in flats
-            for i, place in enumerate(flat.places)
-            if flat.t
-        }
+        state = {}
+        for flat in itertools.chain.from_iterable(self._flat):
+            if flat.t:
+                state |= dict(
+                    zip(flat.places, map(plain, flat.members, flat.member_states(self.state_names)), strict=True)
+                )
         places = iter(range(len(self.parameters)))
         groups = [{**group, "params": [next(places) for _ in group["params"]]} for group in self.param_groups]
         return {

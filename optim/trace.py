@@ -80,7 +80,7 @@ def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, .
     p = np.array(parameter.data)
     g = np.asarray(raw_gradient(parameter.grad), dtype=p.dtype)
     t, names = flat.t + 1, optimizer.state_names
-    saved = flat.state_of(i, names)
+    saved = flat.member_states(names)[i]
     state = [saved.get(n) for n in names] if flat.states else optimizer.initial_state(p, group)
     coupled, decoupled = optimizer.decay(group)
     reader = Reader(p.shape, index)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from types import EllipsisType
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Data: TypeAlias = Any  # a float or an array
-Block: TypeAlias = slice | EllipsisType  # of a flat vector
 Gradients: TypeAlias = list[Any]  # arrays, or None where a parameter has no gradient
 
 Group: TypeAlias = dict[str, Any]  # parameters, and options by name
