@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from . import lr_scheduler
 from .algorithms.adagrad import Adadelta, Adagrad, Ftrl, RMSprop
-from .algorithms.adam import Adam, AdamW
+from .algorithms.adam import MARS, Adam, AdamW, StableAdamW
 from .algorithms.adam_bounded import ADOPT, AdaBound, AdaMod, Adan, LaProp
-from .algorithms.adam_stable import MARS, StableAdamW
 from .algorithms.adam_variants import AdaBelief, Adamax, NAdam, RAdam, Yogi
 from .algorithms.distances import MADGRAD, DoG, DoWG
 from .algorithms.layerwise import LAMB, LARS, NovoGrad
@@ -16,8 +15,7 @@ from .algorithms.matrix import Adafactor, Muon
 from .algorithms.mixed_momentum import QHM, AdEMAMix, AggMo, GrokfastAdamW, QHAdam
 from .algorithms.preconditioned import SM3, SOAP, Shampoo
 from .algorithms.schedule_free import Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
-from .algorithms.sgd import SGD, Momentum, Signum
-from .algorithms.sign import ASGD, Lion, Rprop
+from .algorithms.sgd import ASGD, SGD, Lion, Momentum, Rprop, Signum
 from .algorithms.wrappers import SAM, Lookahead
 from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 from .optimizer import Optimizer

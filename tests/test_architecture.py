@@ -27,7 +27,7 @@ ORDER = {
         "__main__",
     ),
     "optim": (
-        "typing", "options", "averaging", "buffers", "flat_params", "lr_scheduler", "decay", "trace", "checks",
+        "typing", "options", "averaging", "flat_params", "lr_scheduler", "decay", "trace", "checks",
         "optimizer", "algorithms",
         "distributed", "__init__",
     ),

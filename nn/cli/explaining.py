@@ -12,7 +12,7 @@ import autograd
 from autograd import Tensor
 from nn.data.columns import Column, encode, matched
 from nn.layers.container import Sequential as Layers
-from nn.layers.tabular import ColumnEmbedding
+from nn.layers.mlp import ColumnEmbedding
 from nn.training.attribution import attributions
 from nn.typing import Array, Operand, Print
 

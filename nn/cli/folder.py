@@ -23,7 +23,7 @@ from nn.data.columns import Column, embedded_levels, encode, matched
 from nn.data.prepare import robustly_scaled
 from nn.files import write_text
 from nn.functional import softmax
-from nn.layers.tabular import table_network
+from nn.layers.mlp import table_network
 from nn.module import Module
 from nn.training.ensemble import Ensemble
 from nn.training.history import format_numbers

@@ -1,17 +1,26 @@
-"""Linear maps and lookup tables, without state."""
+"""Functions of the layers: affine and bilinear maps, lookup tables, dropout, and normalization."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 import autograd as ag
-from autograd.extend import guard, raw_data, shape_of
+from autograd.extend import callback, guard, raw_data, shape_of
+from nn.random import Rng, as_generator
+from nn.ranks import draw_rows
 from nn.typing import Operand
+from nn.validation import checked_range
 
-from .checks import as_operand
-from .fused import affine
+from .checks import as_operand, constant
+from .fused import affine, scaled_to_unit, standardized
+from .rectifiers import SELU_ALPHA, SELU_SCALE
 
-__all__ = ["bilinear", "embedding", "linear"]
+__all__ = [
+    "alpha_dropout", "batch_norm", "bilinear", "dropout", "embedding", "layer_norm", "linear", "rms_norm",
+]  # fmt: skip
 
 
 def linear(input: Operand, weight: Operand, bias: Operand = None) -> Operand:
@@ -145,3 +154,239 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
     with ag.no_grad():
         fixed = table[padding_idx % rows] * 1.0  # a product, since a row of an array of `Value`s is these variables
     return ag.where(ag.equal(index, padding_idx % rows)[..., None], fixed, found)
+
+
+SELU_FLOOR = -SELU_SCALE * SELU_ALPHA  # limit of SELU at -inf
+
+
+def _kept(x: Operand, p: float, rng: Rng) -> Operand:
+    """Return an array of the shape of `x` that is 0 with probability `p` and else 1."""
+    kind, shape = np.float32 if x.dtype == np.float32 else np.float64, x.shape
+
+    def kept() -> Operand:
+        generator = as_generator(rng)
+        return np.asarray(draw_rows(lambda shape: generator.random(shape, kind), shape) >= p, kind)
+
+    return callback(kept)
+
+
+def dropout(input: Operand, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Operand:
+    r"""Set elements to 0 with probability `p` and multiply the others by :math:`1 / (1 - p)`, in training.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Any shape.
+    p : float
+        Probability in [0, 1].
+    training : bool
+        In evaluation the input is returned unchanged.
+    rng : Generator, int or None
+        Source of the mask; None is the generator of `manual_seed`.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        An array whose expected value is `input`.
+
+    Raises
+    ------
+    ValueError
+        If `p` is not in [0, 1].
+
+    Notes
+    -----
+    Srivastava et al. 2014, in the inverted form, which needs no scaling in evaluation.
+
+    Examples
+    --------
+    >>> dropout(np.ones(4), 0.5, rng=0)
+    array([2., 0., 0., 0.])
+    """
+    p = checked_range("dropout", "p", p, high=1.0)
+    x = as_operand(input)
+    if not training or p == 0:
+        return x
+    return x * (_kept(x, p, rng) * (1 / (1 - p) if p < 1 else 0.0))
+
+
+def alpha_dropout(input: Operand, p: float = 0.5, training: bool = False, *, rng: Rng = None) -> Operand:
+    r"""Dropout that preserves mean 0 and variance 1, for networks of SELUs.
+
+    With probability `p` an element becomes the limit of SELU, :math:`\alpha' = -\lambda \alpha`; then all are mapped
+    by :math:`a x + b` with :math:`a = ((1 - p)(1 + p \alpha'^2))^{-1/2}` and :math:`b = -a p \alpha'`.
+
+    Arguments as in `dropout`.
+
+    Notes
+    -----
+    Klambauer et al. 2017, section "New dropout technique".
+
+    Examples
+    --------
+    >>> alpha_dropout(np.zeros(2), 0.5, training=False)
+    array([0., 0.])
+    """
+    p = checked_range("alpha_dropout", "p", p, high=1.0)
+    x = as_operand(input)
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    a = 1 / math.sqrt((1 - p) * (1 + p * SELU_FLOOR**2))
+    kept = _kept(x, p, rng)
+    return x * (a * kept) + (a * SELU_FLOOR) * ((1.0 - kept) - p)
+
+
+def batch_norm(
+    input: Operand,
+    running_mean: Operand,
+    running_var: Operand,
+    weight: Operand = None,
+    bias: Operand = None,
+    training: bool = False,
+    *,
+    eps: float = 1e-5,
+) -> Operand:
+    r"""Normalize every channel over the batch: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (N, C) or (N, C, L)
+        Channels are the second axis.
+    running_mean, running_var : array_like of shape (C,) or None
+        Statistics used in evaluation; with None those of the batch are used.  `BatchNorm1d` updates them.
+    weight, bias : Tensor or ndarray of shape (C,), optional
+        Scale and shift.
+    training : bool
+        Use the mean and the (biased) variance of the batch.
+    eps : float
+        Added to the variance.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        The normalized batch.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or a training batch has a single element per channel.
+
+    Notes
+    -----
+    Ioffe & Szegedy 2015, Algorithm 1.
+
+    Examples
+    --------
+    >>> batch_norm([[1.0], [3.0]], None, None, training=True, eps=0.0)
+    array([[-1.],
+           [ 1.]])
+    """
+    x = as_operand(input)
+    if x.ndim not in (2, 3):
+        raise ValueError(f"batch_norm: expected input of shape (N, C) or (N, C, L), got {x.shape}")
+    if training or running_mean is None or running_var is None:
+        count = x.size // max(x.shape[1], 1)
+        if training and count <= 1:
+            raise ValueError(
+                f"batch_norm: training needs more than one element per channel, but this batch of shape {x.shape} has "
+                f"{count}; use larger batches (drop_last=True), or eval() for single examples"
+            )
+        y = standardized(x, axis=(0,) if x.ndim == 2 else (0, 2), eps=eps)
+    else:
+        mean, var = (_channels(constant(a, x), x.ndim) for a in (running_mean, running_var))
+        y = (x - mean) * (1.0 / ag.sqrt(var + eps))
+    return _scaled_and_shifted(y, *(None if a is None else _channels(a, x.ndim) for a in (weight, bias)))
+
+
+def _channels(a: Operand, ndim: int) -> Operand:
+    """Return an array of shape (C,) in the shape that broadcasts against (N, C) or (N, C, L)."""
+    return a.reshape(-1, 1) if ndim == 3 else a
+
+
+def _scaled_and_shifted(y: Operand, weight: Operand, bias: Operand) -> Operand:
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def _last_axes(name: str, x: Operand, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the axes to normalize over, counted from the end, if their lengths fit."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(f"{name}: expected input of shape (..., {', '.join(map(str, shape))}), got {x.shape}")
+    return tuple(range(-len(shape), 0))
+
+
+def layer_norm(
+    input: Operand,
+    normalized_shape: int | Sequence[int],
+    weight: Operand = None,
+    bias: Operand = None,
+    eps: float = 1e-5,
+) -> Operand:
+    r"""Normalize every example over its last axes: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape ``(..., *normalized_shape)``
+        The examples.
+    normalized_shape : int or sequence of int
+        Lengths of the axes to normalize over.
+    weight, bias : Tensor or ndarray of shape normalized_shape, optional
+        Scale and shift.
+    eps : float
+        Added to the (biased) variance.
+
+    Returns
+    -------
+    Tensor or ndarray of the shape of `input`
+        The normalized examples.
+
+    Raises
+    ------
+    ValueError
+        If the last axes of `input` have other lengths.
+
+    Notes
+    -----
+    Ba, Kiros & Hinton 2016, eq. 4.
+
+    Examples
+    --------
+    >>> layer_norm([[1.0, 3.0]], 2, eps=0.0)
+    array([[-1.,  1.]])
+    """
+    x = as_operand(input)
+    return _scaled_and_shifted(
+        standardized(x, axis=_last_axes("layer_norm", x, normalized_shape), eps=eps), weight, bias
+    )
+
+
+def rms_norm(
+    input: Operand, normalized_shape: int | Sequence[int], weight: Operand = None, eps: float | None = None
+) -> Operand:
+    r"""Scale every example to mean square 1: :math:`\gamma x / \sqrt{\overline{x^2} + \epsilon}`.
+
+    Parameters
+    ----------
+    input, normalized_shape, weight
+        As in `layer_norm`.
+    eps : float, optional
+        Added to the mean square; by default the machine epsilon of the dtype, as in PyTorch.
+
+    Notes
+    -----
+    Zhang & Sennrich 2019, eq. 4.
+
+    Examples
+    --------
+    >>> rms_norm([[1.0, -1.0]], 2, eps=0.0)
+    array([[ 1., -1.]])
+    """
+    x = as_operand(input)
+    if eps is None:
+        eps = float(np.finfo(x.dtype if x.dtype.kind == "f" else float).eps)
+    return _scaled_and_shifted(
+        scaled_to_unit(x, axis=_last_axes("rms_norm", x, normalized_shape), eps=eps), weight, None
+    )

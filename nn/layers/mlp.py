@@ -1,20 +1,24 @@
-"""`MLP`: a multi-layer perceptron in one line."""
+"""Multi-layer perceptrons, also for tables whose last columns are categories."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+
+import autograd as ag
+from autograd.extend import callback
 from nn.init import kaiming_normal_, lecun_normal_, xavier_uniform_, zeros_
 from nn.module import Module
 from nn.random import Rng, as_generator
-from nn.typing import DType, Initializer
+from nn.typing import Array, DType, Initializer, Operand
 from nn.validation import checked_integer, similar
 
 from . import activation as activations
 from .container import Residual, Sequential
 from .dropout import AlphaDropout, Dropout
-from .linear import Linear
+from .linear import Embedding, Linear
 from .norm import BatchNorm1d, LayerNorm, RMSNorm
 
 __all__ = ["MLP"]
@@ -180,3 +184,74 @@ def _as_sizes(sizes: object) -> list[object]:
     if not found:
         raise ValueError("MLP: sizes is empty; its last entry is the number of outputs, as in [16, 16, 1]")
     return found
+
+
+EMBEDDING_DIM = 8
+
+
+class ColumnEmbedding(Module):
+    """Replace the last columns, which contain indices, by learned vectors (Guo & Berkhahn 2016).
+
+    Parameters
+    ----------
+    levels : sequence of int
+        The number of indices of each of the last columns.
+    embedding_dim : int
+        The length of a vector.
+    rng : Generator, int or None
+        Source of the initial vectors; None is the generator of `manual_seed`.
+
+    Notes
+    -----
+    The vectors of index 0, which stands for unknown words, are initially 0.
+
+    Examples
+    --------
+    >>> ColumnEmbedding([3, 12], 4, rng=0)(np.array([[0.5, 2.0, 11.0]])).shape
+    (1, 9)
+    """
+
+    def __init__(self, levels: Sequence[int], embedding_dim: int = EMBEDDING_DIM, *, rng: Rng = None) -> None:
+        super().__init__()
+        self.levels: list[int] = list(levels)
+        self.first: Array = np.cumsum([0, *self.levels[:-1]])
+        self.embedding: Embedding = Embedding(sum(self.levels), embedding_dim, rng=rng)
+        table = self.embedding.weight.data.copy()
+        table[self.first] = 0.0
+        self.embedding.weight.data = table
+
+    def forward(self, x: Operand) -> Operand:
+        """Return the other columns, then the vectors."""
+        count = len(self.levels)
+        index = callback(lambda x: x[:, -count:].astype(np.int64) + self.first, x)
+        vectors = self.embedding(index)
+        return ag.concatenate([x[:, :-count], vectors.reshape(-1, count * self.embedding.embedding_dim)], axis=1)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"{self.levels}"
+
+
+def table_network(
+    features: int, levels: Sequence[int], sizes: Sequence[int], activation: str = "relu", *, dropout: float = 0.0,
+    rng: Rng = None,
+) -> Sequential:  # fmt: skip
+    """Return a multi-layer perceptron for the features of a table, the last of which are indices of embeddings.
+
+    Parameters
+    ----------
+    features : int
+        The number of features, indices included.
+    levels : sequence of int
+        The number of indices of each of the last features.
+    sizes, activation, dropout, rng
+        As for `MLP`.
+
+    Examples
+    --------
+    >>> table_network(3, [12], [16, 1], rng=0)(np.array([[0.5, 1.0, 11.0]])).shape
+    (1, 1)
+    """
+    inputs = features + len(levels) * (EMBEDDING_DIM - 1)
+    mlp = MLP(inputs, sizes, activation, dropout=dropout, rng=rng)
+    return Sequential(ColumnEmbedding(levels, rng=rng), *mlp) if levels else mlp

@@ -1,9 +1,12 @@
-"""Adam, with decay inside or outside the gradient: `Adam`, `AdamW`."""
+"""Adam, with decay inside or outside the gradient and with bounded steps: `Adam`, `AdamW`, `MARS`, `StableAdamW`."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
+from optim.algorithms.layerwise import norm
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative
 from optim.typing import Array
@@ -109,3 +112,128 @@ class AdamW(Adam):
 
     weight_decay: NonNegative = 0.01
     decoupled_weight_decay: bool = True
+
+
+class MARS(Optimizer):
+    """AdamW of a gradient whose variance is reduced by the difference to the one before.
+
+    ::
+
+        c = g + gamma * b1 / (1 - b1) * (g - g_old);    c /= max(1, |c|)
+        then AdamW with c in place of g
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay rates of the averages, each in [0, 1).
+    eps : float
+        Added outside the root.
+    gamma : float
+        Strength of the correction.
+    weight_decay : float
+        Decoupled: ``p -= lr * weight_decay * p``.
+
+    Notes
+    -----
+    Yuan, Liu, Wu, Zhou & Gu 2024, "MARS: Unleashing the Power of Variance Reduction", Algorithm 2 in its
+    approximate form, which uses the gradient of the last batch, 0 at first as in the authors' code; the norm is
+    that of each parameter. PyTorch, Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=8.0)
+    >>> MARS([p], lr=0.25).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 3e-3
+    betas: Betas = (0.95, 0.99)
+    gamma: NonNegative = 0.025
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    elementwise: ClassVar[bool] = False
+    decoupled_decay: ClassVar[bool] = True
+
+    def rule(
+        self, g: Array, m: Array, v: Array, g_old: Array, *,
+        t: int, lr: float, betas: Betas, gamma: float, eps: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        b1, b2 = betas
+        c = g + gamma * b1 / (1 - b1) * (g - g_old)
+        c = c / np.maximum(1.0, norm(c))
+        m = b1 * m + (1 - b1) * c
+        v = b2 * v + (1 - b2) * c**2
+        m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
+        return lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, g)
+
+
+class StableAdamW(Optimizer):
+    """AdamW with the step size divided by the root mean square of g / sqrt(v), where that exceeds 1.
+
+    ::
+
+        m, v as in Adam with the decay rates b * (1 - b**(t - 1)) / (1 - b**t)
+        p -= lr / max(1, rms(g / max(sqrt(v), eps))) * (m / (sqrt(v) + eps) + weight_decay * p)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay rates of the averages, each in [0, 1).
+    eps : float
+        Added outside the root.
+    weight_decay : float
+        Decoupled: ``p -= lr * weight_decay * p``.
+
+    Notes
+    -----
+    Wortsman et al. 2023, "Stable and low-precision training for large-scale vision-language models", Algorithm 2.
+    It avoids the spikes of the loss that an outdated v causes, so that gradients need not be clipped. PyTorch,
+    Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=8.0)
+    >>> StableAdamW([p], lr=0.25, weight_decay=0.0).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.99)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.01
+    elementwise: ClassVar[bool] = False
+    own_decay: ClassVar[bool] = True
+
+    def rule(
+        self,
+        g: Array,
+        m: Array,
+        v: Array,
+        *,
+        p: Array,
+        t: int,
+        lr: float,
+        betas: Betas,
+        eps: float,
+        weight_decay: float,
+    ) -> Update:
+        """Return the update and the new state."""
+        b1 = betas[0] * (1 - betas[0] ** (t - 1)) / (1 - betas[0] ** t)
+        b2 = betas[1] * (1 - betas[1] ** (t - 1)) / (1 - betas[1] ** t)
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        rms = np.sqrt(np.mean(g**2 / np.maximum(v, eps**2)))
+        return lr / np.maximum(1.0, rms) * (m / (np.sqrt(v) + eps) + weight_decay * p), (m, v)

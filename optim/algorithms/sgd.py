@@ -1,14 +1,14 @@
-"""Gradient descent with momentum: `SGD`, `Momentum`, `Signum`."""
+"""Gradient descent with momentum, by sign, and averaged: `SGD`, `Momentum`, `Signum`, `Lion`, `Rprop`, `ASGD`."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from optim.optimizer import Optimizer, Update
-from optim.options import Fraction, NonNegative, Number
-from optim.typing import Array, Group
+from optim.options import Betas, Fraction, NonNegative, Number
+from optim.typing import Array, Group, State
 
 
 class SGD(Optimizer):
@@ -158,3 +158,171 @@ class Signum(Optimizer):
         """Return the update and the new state."""
         m = momentum * m + (1 - momentum) * g
         return lr * np.sign(m), (m,)
+
+
+class Lion(Optimizer):
+    """The sign of an interpolation between momentum and gradient.
+
+    ::
+
+        p -= lr * sign(b1 * m + (1 - b1) * g)
+        m  = b2 * m + (1 - b2) * g
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay rates of c and m, each in [0, 1).
+    weight_decay : float
+        Decoupled: ``p -= lr * weight_decay * p``.
+
+    Notes
+    -----
+    Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", Algorithm 2. optax: the same, weight_decay 1e-3;
+    Keras: weight_decay None. PyTorch has no Lion. Take `lr` 3 to 10 times smaller than for AdamW.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=-8.0)
+    >>> Lion([p], lr=0.25, weight_decay=0.0).step()
+    >>> round(p.data, 6)
+    1.25
+    """
+
+    lr: NonNegative = 1e-4
+    betas: Betas = (0.9, 0.99)
+    weight_decay: NonNegative = 1e-3
+    decoupled_decay: ClassVar[bool] = True
+
+    def rule(self, g: Array, m: Array, *, lr: float, betas: Betas) -> Update:
+        """Return the update and the new state."""
+        b1, b2 = betas
+        c = b1 * m + (1 - b1) * g
+        m = b2 * m + (1 - b2) * g
+        return lr * np.sign(c), (m,)
+
+
+class Rprop(Optimizer):
+    """An individual step size for every element, which grows while the sign of its gradient stays the same.
+
+    ::
+
+        size *= etas[1] where g * previous > 0, etas[0] where g * previous < 0;    clip size to step_sizes
+        where the sign has changed: g = 0                   (no step now, and no comparison in the next step)
+        p -= sign(g) * size;    previous = g
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Initial step size.
+    etas : tuple of float
+        Factors after a change of sign, below 1, and without one, above 1.
+    step_sizes : tuple of float
+        Smallest and largest step size.
+
+    Notes
+    -----
+    Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken 2000, Algorithm 4; meant for whole-batch gradients.
+    PyTorch: the same; optax ``rprop``: the same; Keras has none.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=8.0)
+    >>> Rprop([p], lr=0.25).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 1e-2
+    etas: Annotated[tuple[float, float], "(0, inf)"] = (0.5, 1.2)
+    step_sizes: Annotated[tuple[float, float], "[0, inf)"] = (1e-6, 50.0)
+
+    def check_group(self, group: Group) -> None:
+        """Raise ValueError unless both pairs are ordered, with 1 between the factors."""
+        if not group["etas"][0] < 1 < group["etas"][1]:
+            raise ValueError(f"Rprop: etas must be (below 1, above 1), got {group['etas']}")
+        if not group["step_sizes"][0] <= group["step_sizes"][1]:
+            raise ValueError(f"Rprop: step_sizes must be (smallest, largest), got {group['step_sizes']}")
+
+    def start(self, zero: Array, *, lr: float) -> State:
+        """Begin with a previous gradient of 0 and the step size lr."""
+        return zero, zero + lr
+
+    def rule(
+        self, g: Array, previous: Array, size: Array, *, etas: tuple[float, float], step_sizes: tuple[float, float]
+    ) -> Update:
+        """Return the update and the new state."""
+        down, up = etas
+        smallest, largest = step_sizes
+        agreement = g * previous
+        size = np.where(agreement > 0, up * size, np.where(agreement < 0, down * size, size))
+        size = np.minimum(np.maximum(size, smallest), largest)
+        g = np.where(agreement < 0, 0 * g, g)
+        return np.sign(g) * size, (g, size)
+
+
+class ASGD(Optimizer):
+    """Gradient descent that also averages its iterates.
+
+    ::
+
+        p = (1 - lambd * eta) * p - eta * g
+        ax += mu * (p - ax)
+        eta = lr / (1 + lambd * lr * t)**alpha;    mu = 1 / max(1, t - t0)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    lambd : float
+        Decay of the parameters and of the step size.
+    alpha : float
+        Exponent of the decay of the step size.
+    t0 : float
+        Step at which averaging starts; until then ``ax`` is the parameter itself.
+    weight_decay : float
+        L2 regularization, added to the gradient.
+
+    Notes
+    -----
+    Polyak & Juditsky 1992, with the step size of Bottou's sgd (2010). PyTorch: the same. The average is ``ax`` of a
+    parameter's state; `optim.averaging` offers it for any optimizer. Keras and optax have averages as wrappers.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> ASGD([p], lr=0.25, lambd=0.0).step()
+    >>> round(p.data, 6)
+    0.5
+    """
+
+    lr: NonNegative = 1e-2
+    lambd: NonNegative = 1e-4
+    alpha: Number = 0.75
+    t0: NonNegative = 1e6
+    weight_decay: NonNegative = 0.0
+
+    def start(self, zero: Array, *, lr: float) -> State:
+        """Begin with the step size lr and mu = 1."""
+        return zero, lr, 1.0
+
+    def rule(
+        self, g: Array, ax: Array, eta: float, mu: float, *,
+        p: Array, t: int, lr: float, lambd: float, alpha: float, t0: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        update = lambd * eta * p + eta * g
+        ax = ax + mu * (p - update - ax)
+        eta = lr / (1 + lambd * lr * t) ** alpha
+        mu = 1 / max(1.0, t - t0)
+        return update, (ax, eta, mu)

@@ -27,10 +27,8 @@ Examples
 0.75
 """
 
-from .agreement import RanksDifferWarning, agree, broadcast, facts_of
-from .communicator import Alone, checked_comm, world
-from .optimizer import DistributedOptimizer
-from .summing import GradientSum
+from .communicator import Alone, RanksDifferWarning, agree, broadcast, checked_comm, facts_of, world
+from .optimizer import DistributedOptimizer, GradientSum
 
 __all__ = [
     "Alone", "DistributedOptimizer", "GradientSum", "RanksDifferWarning", "agree", "broadcast", "checked_comm",

@@ -11,10 +11,9 @@
 `functions` contains the curves; `preview`, `sparkline` and `plot` show a schedule without an optimizer.
 """
 
-from . import anneal, base, budget, combine, curve, cycle, decay, functions, plateau
+from . import anneal, base, combine, curve, cycle, decay, functions, plateau
 from .anneal import *
 from .base import *
-from .budget import *
 from .combine import *
 from .curve import *
 from .cycle import *
@@ -24,7 +23,6 @@ from .plateau import *
 __all__ = ["functions"]
 __all__ += anneal.__all__
 __all__ += base.__all__
-__all__ += budget.__all__
 __all__ += combine.__all__
 __all__ += curve.__all__
 __all__ += cycle.__all__

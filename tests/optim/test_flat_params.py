@@ -11,8 +11,7 @@ from optimizer_problem import Parameter, array
 
 import optim
 from autograd import Tensor, Value
-from optim.buffers import LINE, address, aligned
-from optim.flat_params import BLOCK
+from optim.flat_params import BLOCK, LINE, address, aligned
 
 
 class WholeAdam(optim.Adam):

@@ -13,7 +13,7 @@ from autograd import no_grad
 from nn.data import RobustScaler, train_test_split
 from nn.data.cells import frame_cells
 from nn.data.columns import Column, embedded_levels, encode
-from nn.layers.tabular import table_network
+from nn.layers.mlp import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit
 from nn.training.objective import objective
