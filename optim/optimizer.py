@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -320,12 +321,10 @@ class Optimizer(Options):
             its step count and the parts of its state under the names used by the rule) and ``'param_groups'`` (options,
             and positions as ``'params'``).
         """
-        state = {}
-        for flat in itertools.chain.from_iterable(self._flat):
-            if flat.t:
-                state |= dict(
-                    zip(flat.places, map(plain, flat.members, flat.member_states(self.state_names)), strict=True)
-                )
+        state: dict[int, StateDict] = {}
+        for flat in filter(attrgetter("t"), itertools.chain.from_iterable(self._flat)):
+            for place, p, own in zip(flat.places, flat.members, flat.member_states(self.state_names), strict=True):
+                state[place] = plain(p, own)
         places = iter(range(len(self.parameters)))
         groups = [{**group, "params": [next(places) for _ in group["params"]]} for group in self.param_groups]
         return {
