@@ -1,18 +1,17 @@
-"""Headings, paragraphs, equations and tables of an explanation, in four formats.
+"""Headings, paragraphs, equations and tables of an explanation, as plain text, Markdown and LaTeX.
 
-The formats are plain text, Markdown, LaTeX and HTML; `walkthrough` and `derivation` write the contents.
+`walkthrough` and `derivation` write the contents.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 from .formatting import width
-from .terms import Term, equation, is_written_out
-from .typeset import Box, box, flattened, joined, latex, latex_text, mathml
+from .terms import Term, is_written_out
+from .typeset import Box, box, flattened, joined, latex, latex_text
 
 MARGIN = 88  # columns of a paragraph
 PAGE = 118  # columns up to which the sides of an equation stay on one line
@@ -36,9 +35,13 @@ def latex_items(items: Sequence[Item]) -> str:
     return "".join(latex_text(item) if isinstance(item, str) else f"${latex(item)}$" for item in items)
 
 
-def html_items(items: Sequence[Item]) -> str:
-    """Return words and terms as HTML."""
-    return "".join(html.escape(item) if isinstance(item, str) else mathml(item) for item in items)
+def in_columns(cells: Sequence[str], widths: Sequence[int], separator: str, paint: Paint, note: str = "") -> str:
+    """Return a row of text: the first cell to the right, the others to the left, the last one painted as the result."""
+    padded = [cell + " " * (w - width(cell)) for cell, w in zip(cells, widths, strict=False)]
+    padded[0] = " " * (widths[0] - width(cells[0])) + cells[0]
+    if len(cells) > 1:
+        padded[-1] = paint("result", padded[-1] if note else cells[-1])
+    return "  " + separator.join(padded) + note
 
 
 class Heading:
@@ -58,9 +61,6 @@ class Heading:
     def _latex(self) -> str:
         return rf"\{'section' if self.level == 1 else 'subsection'}*{{{latex_items(self.items)}}}"
 
-    def _html(self) -> str:
-        return f"<h{self.level + 1}>{html_items(self.items)}</h{self.level + 1}>"
-
 
 class Paragraph:
     """Prose with terms in it."""
@@ -78,9 +78,6 @@ class Paragraph:
     def _latex(self) -> str:
         return latex_items(self.items)
 
-    def _html(self) -> str:
-        return f"<p>{html_items(self.items)}</p>"
-
 
 class Line:
     """One equation: equal sides, of which the first is the left one, and a note."""
@@ -88,25 +85,6 @@ class Line:
     def __init__(self, *sides: Term, note: str = "") -> None:
         self.sides = sides
         self.note = note
-
-    def _text_in_columns(self, row: list[Box], widths: list[int], note: str, paint: Paint) -> list[str]:
-        """Return the equation on one line, its sides in the columns of the lines around it."""
-        cells = [b.lines[0] + " " * (w - b.width) for b, w in zip(row, widths, strict=False)]
-        cells[0] = " " * (widths[0] - row[0].width) + row[0].lines[0]
-        if len(row) > 1:
-            cells[-1] = paint("result", cells[-1] if note else cells[-1].rstrip())
-        return ["  " + " = ".join(cells) + note]
-
-    def _text_in_rows(self, row: list[Box], indent: int, note: str, paint: Paint) -> list[str]:
-        """Return the equation with every side below the one before it."""
-        lines: list[str] = []
-        for i, side in enumerate(row[1:]):
-            start = [" " * (2 + indent)] if i else [" " * (2 + indent - row[0].width), row[0]]
-            block = joined([*start, " = ", side])
-            lines += [paint("result", text) if 0 < i == len(row) - 2 else text for text in block.lines]
-            if i == 0 and note:
-                lines[block.level - len(block.lines)] += note
-        return lines
 
     def _latex(self) -> str:
         """Return the equation; its sides go below each other where one is a matrix."""
@@ -143,27 +121,31 @@ class Equations:
             note = paint("faint", f"   {line.note}") if line.note else ""
             lines += [""] if lines and (after_tall or not fits) else []
             if fits:
-                lines += line._text_in_columns(row, widths, note, paint)
+                lines.append(in_columns([b.lines[0] for b in row], widths, " = ", paint, note))
             else:
-                lines += line._text_in_rows(row, widths[0], note, paint)
+                lines += self._in_rows(row, widths[0], note, paint)
             after_tall = not fits
         return lines
 
+    def _in_rows(self, row: list[Box], indent: int, note: str, paint: Paint) -> list[str]:
+        """Return an equation with every side below the one before it."""
+        lines: list[str] = []
+        for i, side in enumerate(row[1:]):
+            start = [" " * (2 + indent)] if i else [" " * (2 + indent - row[0].width), row[0]]
+            block = joined([*start, " = ", side])
+            lines += [paint("result", text) if 0 < i == len(row) - 2 else text for text in block.lines]
+            if i == 0 and note:
+                lines[block.level - len(block.lines)] += note
+        return lines
+
     def _markdown(self) -> str:
-        lines = " \\\\\n".join(line._latex() for line in self.lines)
-        return f"$$\n\\begin{{aligned}}\n{lines}\n\\end{{aligned}}\n$$"
+        return f"$$\n\\begin{{aligned}}\n{self._lines()}\n\\end{{aligned}}\n$$"
 
     def _latex(self) -> str:
-        lines = " \\\\\n".join(line._latex() for line in self.lines)
-        return f"{{\\allowdisplaybreaks\n\\begin{{align*}}\n{lines}\n\\end{{align*}}}}"
+        return f"{{\\allowdisplaybreaks\n\\begin{{align*}}\n{self._lines()}\n\\end{{align*}}}}"
 
-    def _html(self) -> str:
-        rows = []
-        for line in self.lines:
-            cells = [mathml(line.sides[0]), *(mathml(equation(Term("raw", ("",)), side)) for side in line.sides[1:])]
-            cells += [f"<small>{html.escape(line.note)}</small>"] if line.note else []
-            rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n")
-        return f'<table class="equations">\n{"".join(rows)}</table>'
+    def _lines(self) -> str:
+        return " \\\\\n".join(line._latex() for line in self.lines)
 
 
 class Table:
@@ -176,13 +158,8 @@ class Table:
     def _text(self, paint: Paint) -> list[str]:
         cells = [[text_items([item]) for item in row] for row in self.rows]
         widths = [max(map(width, column)) for column in zip(self.header, *cells, strict=True)]
-
-        def padded(row: Sequence[str], role: str, last_role: str) -> str:
-            pieces = [text + " " * (w - width(text)) for text, w in zip(row, widths, strict=True)]
-            pieces[0] = " " * (widths[0] - width(row[0])) + row[0]
-            return "  " + "   ".join([*(paint(role, piece) for piece in pieces[:-1]), paint(last_role, row[-1])])
-
-        return [padded(self.header, "faint", "faint"), *(padded(row, "plain", "result") for row in cells)]
+        header = in_columns(self.header, widths, "   ", lambda role, text: text)
+        return [paint("faint", header), *(in_columns(row, widths, "   ", paint) for row in cells)]
 
     def _markdown(self) -> str:
         rows = [" | ".join(markdown_items([cell]).replace("|", r"\|") for cell in row) for row in self.rows]
@@ -197,12 +174,6 @@ class Table:
             f"\\begin{{center}}\\footnotesize\\setlength{{\\tabcolsep}}{{3pt}}\n\\renewcommand{{\\arraystretch}}{{1.6}}\n"
             f"\\begin{{tabular}}{{r{'l' * (len(self.header) - 1)}}}\n{body}\n\\end{{tabular}}\n\\end{{center}}"
         )
-
-    def _html(self) -> str:
-        header = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
-        rows = ["".join(f"<td>{html_items([cell])}</td>" for cell in row) for row in self.rows]
-        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-        return f"<table>\n<thead><tr>{header}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 Block = Heading | Paragraph | Equations | Table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,15 +20,6 @@ from .walkthrough import Walkthrough
 LIMIT = 40  # operations that are shown
 
 COLOURS = {"title": "1", "result": "32", "faint": "2"}
-
-STYLE = (
-    ".chain-rule{max-width:64em;line-height:1.5;overflow-x:auto}"
-    ".chain-rule table{border-collapse:collapse;margin:.5em 0 1em}"
-    ".chain-rule td,.chain-rule th{padding:.3em .8em .3em 0;text-align:left;vertical-align:middle;border:0}"
-    ".chain-rule td:first-child,.chain-rule th:first-child{text-align:right}"
-    ".chain-rule th{font-weight:normal;opacity:.7;border-bottom:1px solid currentColor}"
-    ".chain-rule small{opacity:.7}"
-)
 
 
 class Explanation:
@@ -59,9 +51,8 @@ class Explanation:
 
     @property
     def html(self) -> str:
-        """A piece of HTML with its mathematics as MathML, without scripts or external files."""
-        inner = "\n".join(block._html() for block in self.blocks)
-        return f'<div class="chain-rule">\n<style>{STYLE}</style>\n{inner}\n</div>'
+        """A piece of HTML with the aligned text."""
+        return f'<pre class="chain-rule" style="line-height:1.35">\n{html.escape(self.text)}</pre>'
 
     def show(self, file: TextIO | None = None, *, color: bool | None = None) -> None:
         """Write the text to a file or terminal.
@@ -81,9 +72,6 @@ class Explanation:
         return for_output(self.text, sys.stdout)
 
     __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.html
 
     def _repr_markdown_(self) -> str:
         return self.markdown

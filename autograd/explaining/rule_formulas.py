@@ -9,20 +9,19 @@ import contextvars
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from autograd.graph import Node, Primitive
-from autograd.rules import ONE, PRIMITIVES, Elementwise, shape_of
+from autograd.rules import ONE, Elementwise, shape_of
 from autograd.tensor import Tensor
 from autograd.typing import Data, Operand, Operation, Params, Shape
 from autograd.value import Value
 from autograd.variable import leaf
 
-from .formula import operands_and_options, term_of
-from .terms import Term, named, number, tidy
-from .typeset import flattened
+from .formula import term_of
+from .terms import Term, number, tidy
 
 Label = TypeVar("Label")
 
@@ -61,17 +60,13 @@ def local_rule(node: Node, position: int, written: Callable[[Node], Term], upstr
         The upstream gradient, for rules that take it as an argument.
     """
     assert node.op is not None
+    if node.op.rules_for(len(node.args))[position] is ONE:
+        return RuleFormula(number(1), False, shape_of(node))
+    takes_upstream = not isinstance(node.op, Elementwise)
     arguments = [written(a) if isinstance(a, Node) else None for a in node.args]
-    return _rule_formula(node.op, position, node._data, node.raw, node.params, arguments, written(node), upstream)
-
-
-def _rule_formula(
-    op: Primitive, position: int, data: Data, raw: Sequence[Data], params: Params, *terms: Any
-) -> RuleFormula:
-    if op.rules_for(len(raw))[position] is ONE:
-        return RuleFormula(number(1), False, shape_of(data))
-    takes_upstream = not isinstance(op, Elementwise)
-    recorded, known = record_rule(op, position, data, raw, params, *terms)
+    recorded, known = record_rule(
+        node.op, position, node._data, node.raw, node.params, arguments, written(node), upstream
+    )
     if known is None:
         return RuleFormula(None, takes_upstream)
     term = term_of(recorded, known.get)
@@ -113,13 +108,13 @@ def record_rule(
         The labels of the leaves of that graph; None if the rule does not accept nodes.
     """
     rule = op.rules_for(len(raw))[position]
-    for prepared in PREPARED:
+    for fill in (None, 0.5, 2.0):  # the recorded values, or others where these are outside its domain (1 / x at 0)
         known: dict[Node, Label] = {}
 
-        def symbol(
-            x: Data, label: Label, prepared: Callable[[Data], Data] = prepared, known: dict[Node, Label] = known
-        ) -> Node:
-            made: Node = leaf(Tensor if isinstance(x, np.ndarray) else Value, prepared(x), True)
+        def symbol(x: Data, label: Label, fill: float | None = fill, known: dict[Node, Label] = known) -> Node:
+            is_array = isinstance(x, np.ndarray)
+            data = x if fill is None else np.full(np.shape(x), fill) if is_array else fill
+            made: Node = leaf(Tensor if is_array else Value, data, True)
             known[made] = label
             return made
 
@@ -138,51 +133,3 @@ def _call_silently(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return rule(y, *inputs, **params) if isinstance(op, Elementwise) else rule(g, y, *inputs, **params)
-
-
-def _filled_with(number: float) -> Callable[[Data], Data]:
-    return lambda data: np.full(data.shape, number) if isinstance(data, np.ndarray) else number
-
-
-# A rule is evaluated at the recorded values, or at others where these are outside its domain (1 / x at 0).
-PREPARED: tuple[Callable[[Data], Data], ...] = (lambda data: data, _filled_with(0.5), _filled_with(2.0))
-
-
-def rule_formulas(name: str) -> tuple[str | None, ...]:
-    """Return the derivative rules of a primitive as formulas, one for each argument.
-
-    Parameters
-    ----------
-    name : str
-        A key of `PRIMITIVES`, of an elementwise operation.
-
-    Returns
-    -------
-    tuple of str or None
-        The partial derivatives in the names of the arguments, with ``y`` (or ``z``) for the result; None for an
-        argument without a gradient.
-
-    Raises
-    ------
-    KeyError
-        If `name` is unknown.
-    TypeError
-        If its rules are not partial derivatives.
-
-    Examples
-    --------
-    >>> rule_formulas("tanh"), rule_formulas("multiply")
-    (('1 - y * y',), ('y', 'x'))
-    """
-    op = PRIMITIVES[name]
-    if not isinstance(op, Elementwise):
-        raise TypeError(f"{name} is not elementwise: its rules are adjoints or pullbacks, not partial derivatives")
-    names, defaults = operands_and_options(op)
-    operands = list(map(named, names))
-    output = named("z" if named("y") in operands else "y")
-    raw = [0.5] * len(operands)
-    terms = [
-        None if rule is None else _rule_formula(op, i, 0.5, raw, defaults, operands, output, named("g")).term
-        for i, rule in enumerate(op.rules_for(len(raw)))
-    ]
-    return tuple(flattened(term) if term else None for term in terms)

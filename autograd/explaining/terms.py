@@ -1,4 +1,4 @@
-"""Mathematical terms: the small tree from which text, LaTeX and MathML are written.
+"""Mathematical terms: the small tree from which text and LaTeX are written.
 
 `formula` builds terms from recorded graphs, `typeset` writes them, and `blocks` puts them on a page.
 """
@@ -23,7 +23,7 @@ MOST_ELEMENTS = 36  # elements of an array that is written out
 # The precedence of infix signs, as in Python, with the additional signs of a derivation.
 INFIX = {"=": 0, "+": 10, "-": 10, "*": 20, "/": 20, "@": 20, "times": 20, "odot": 20, "**": 30}
 MINUS, ATOM = 15, 99
-COMPARISONS = {"==": "=", "!=": "≠", ">": ">", ">=": "≥", "<": "<", "<=": "≤"}
+COMPARISONS = ("==", "!=", ">", ">=", "<", "<=")
 
 Part: TypeAlias = Any  # a term, or the string, number or array of an atom
 

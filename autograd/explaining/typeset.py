@@ -1,11 +1,10 @@
-r"""Write terms as plain text, LaTeX or MathML.
+r"""Write terms as plain text or LaTeX.
 
 A notation is a table of templates, in which ``#1`` and ``#2`` are replaced by the parts, as in a TeX macro.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,8 +33,6 @@ class Notation(Generic[T]):
     calls: Mapping[str, str] = field(default_factory=dict)  # functions with a notation of their own
     fence: str = "(#1)"
     call: str = "#1(#2)"
-    comma: str = ", "
-    row: str = "#1"
 
     def fill(self, template: str, *parts: T) -> T:
         """Return a template with its parts filled in."""
@@ -55,7 +52,7 @@ class Notation(Generic[T]):
             arguments = [self.write(part) for part in parts[1:]]
             if parts[0] in self.calls:
                 return self.fill(self.calls[parts[0]], *arguments)
-            return self.fill(self.call, self.function(parts[0]), self.separated(self.comma, arguments))
+            return self.fill(self.call, self.function(parts[0]), self.separated(", ", arguments))
         inner = [self.write(p) if isinstance(p, Term) else self.atoms["raw"](str(p)) for p in parts]
         if head in self.templates:
             if precedence(parts[0]) < TIGHT.get(head, 0):
@@ -65,7 +62,7 @@ class Notation(Generic[T]):
             self.fill(self.fence, x) if needs_parentheses(head, part, i) else x
             for i, (x, part) in enumerate(zip(inner, parts, strict=True))
         ]
-        return self.fill(self.row, self.separated(self.signs[head], operands))
+        return self.separated(self.signs[head], operands)
 
 
 # ------------------------------------------------------------------------------------------------ plain text
@@ -282,89 +279,3 @@ def latex(term: Term) -> str:
     \frac{\partial y}{\partial w_{1}} = 2.5 \times 10^{-6}
     """
     return LATEX.write(term)
-
-
-# ---------------------------------------------------------------------------------------------------- MathML
-
-
-def element(tag: str, text: str) -> str:
-    """Return an element around plain text."""
-    return f"<{tag}>{html.escape(text)}</{tag}>"
-
-
-def fence(left: str, right: str) -> str:
-    """Return a template with brackets around its part."""
-    return f'<mrow><mo lspace="0" rspace="0">{left}</mo>#1<mo lspace="0" rspace="0">{right}</mo></mrow>'
-
-
-def fraction(sign: str) -> str:
-    """Return the template of a derivative."""
-    return f"<mfrac><mrow><mi>{sign}</mi>#1</mrow><mrow><mi>{sign}</mi>#2</mrow></mfrac>"
-
-
-def mathml_name(name: str) -> str:
-    """Return a name as MathML, with trailing digits as an index and Greek words as letters."""
-    letters, index = match.groups() if (match := NAME.fullmatch(name)) else (name, None)
-    letter = element("mi", LETTERS.get(letters, letters))
-    return f"<msub>{letter}{element('mn', index)}</msub>" if index else letter
-
-
-def mathml_number(text: str) -> str:
-    """Return a formatted number as MathML, with a power of ten for its exponent."""
-    if text.lstrip("-") in ("nan", "inf"):
-        return element("mi", {"nan": "nan", "inf": "∞"}.get(text, "−∞"))
-    digits, _, power = text.partition("e")
-    mantissa = element("mn", digits.replace("-", "−"))
-    if not power:
-        return mantissa
-    exponent = element("mn", str(int(power)).replace("-", "−"))
-    return f"<mrow>{mantissa}<mo>×</mo><msup><mn>10</mn>{exponent}</msup></mrow>"
-
-
-def mathml_array(array: Array) -> str:
-    """Return a small array as a matrix, a large one as its shape."""
-    if not is_written_out(array):
-        return element("mtext", shortened(array))
-    rows = ("".join(f"<mtd>{mathml_number(x)}</mtd>" for x in row) for row in rows_of(array))
-    return fence("[", "]").replace("#1", f"<mtable>{''.join(f'<mtr>{row}</mtr>' for row in rows)}</mtable>")
-
-
-MATHML = Notation(
-    atoms={
-        "name": mathml_name,
-        "raw": lambda text: element("mtext", text),
-        "number": lambda x: mathml_number(format_number(x, DIGITS)),
-        "array": mathml_array,
-    },
-    function=lambda name: element("mi", "σ" if name == "sigmoid" else name),
-    templates={
-        "d": fraction("d"), "partial": fraction("∂"), "/": "<mfrac>#1#2</mfrac>",
-        "neg": "<mrow><mo>−</mo>#1</mrow>", "transpose": "<msup>#1<mi>⊤</mi></msup>", "**": "<msup>#1#2</msup>",
-        "index": "<msub>#1<mrow><mo>[</mo>#2<mo>]</mo></mrow></msub>",
-    } | {
-        head: fence("[", "]").replace("#1", f"<mrow>#1{element('mo', sign)}#2</mrow>")
-        for head, sign in COMPARISONS.items()
-    },
-    signs={
-        head: f"<mo>{sign}</mo>"
-        for head, sign in {"=": "=", "+": "+", "-": "−", "*": "·", "@": "\u2062", "times": "×", "odot": "⊙"}.items()
-    },
-    join="".join,
-    calls={"exp": "<msup><mi>e</mi><mrow>#1</mrow></msup>", "sqrt": "<msqrt>#1</msqrt>", "absolute": fence("|", "|")},
-    fence=fence("(", ")"),
-    call="<mrow>#1" + fence("(", ")").replace("#1", "#2") + "</mrow>",
-    comma="<mo>,</mo>",
-    row="<mrow>#1</mrow>",
-)  # fmt: skip
-
-
-def mathml(term: Term) -> str:
-    """Return a term as a MathML element, which browsers show without a script.
-
-    Examples
-    --------
-    >>> from autograd.explaining.terms import named
-    >>> mathml(named("x1"))
-    '<math><msub><mi>x</mi><mn>1</mn></msub></math>'
-    """
-    return f"<math>{MATHML.write(term)}</math>"

@@ -51,8 +51,8 @@ EXAMPLES = {
     "mlp": lambda: explain(mlp()),
     "mlp_wrt_W1": lambda: explain(mlp(), wrt="W1"),
 }
-FORMS = {"txt": "text", "md": "markdown", "tex": "latex", "html": "html"}
-RECORDED = [(name, suffix) for name in EXAMPLES for suffix in FORMS if name == "neuron" or suffix != "html"]
+FORMS = {"txt": "text", "md": "markdown", "tex": "latex"}
+RECORDED = [(name, suffix) for name in EXAMPLES for suffix in FORMS]
 
 
 def record():

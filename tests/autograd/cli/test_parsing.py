@@ -10,10 +10,10 @@ from hypothesis import given, settings, strategies as st
 
 from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
 from autograd.cli.parsing import ExpressionError, functions, parse, variables_of
-from autograd.explaining.formula import formula
-from autograd.explaining.rule_formulas import rule_formulas
+from autograd.explaining.formula import formula, operands_and_options, term_of
+from autograd.explaining.rule_formulas import record_rule
 from autograd.explaining.terms import Term, named, number, tidy
-from autograd.explaining.typeset import flattened, latex, mathml
+from autograd.explaining.typeset import flattened, latex
 from autograd.messages import GradientWarning
 from autograd.rules import Elementwise
 
@@ -110,24 +110,32 @@ def test_array_operations_read_as_mathematics():
     assert latex(Term("transpose", (Term("+", (named("A"), named("B"))),))) == r"\left(A + B\right)^{\top}"
 
 
+def rule_formulas(name):
+    """Return the derivative rules of an elementwise operation as text, in the names of its operands and result."""
+    op = PRIMITIVES[name]
+    names, options = operands_and_options(op)
+    operands, result, raw = [*map(named, names)], named("z" if "y" in names else "y"), [0.5] * len(names)
+    texts = []
+    for i, rule in enumerate(op.rules_for(len(names))):
+        if rule is not None and not isinstance(rule, (int, float)):
+            recorded, known = record_rule(op, i, 0.5, raw, options, operands, result, named("g"))
+            term = term_of(recorded, known.get) if known is not None else None
+            texts.append(None if term is None else flattened(tidy(term)))
+    return texts
+
+
 def test_every_elementwise_rule_reads_as_a_formula():
     for name, op in PRIMITIVES.items():
         if isinstance(op, Elementwise) and op.forward.__module__.startswith("autograd."):
-            for text, rule in zip(rule_formulas(name), op.rules_for(len(rule_formulas(name))), strict=True):
-                assert (text is None) == (rule is None), name
+            assert None not in rule_formulas(name), name
 
 
 @pytest.mark.parametrize(
     ("name", "rules"),
-    [("tanh", ("1 - y * y",)), ("divide", ("1 / y", "-z / y")), ("sigmoid", ("y * (1 - y)",)), ("relu", ("[y > 0]",))],
+    [("tanh", ["1 - y * y"]), ("divide", ["1 / y", "-z / y"]), ("sigmoid", ["y * (1 - y)"]), ("relu", ["[y > 0]"])],
 )
 def test_a_rule_reads_as_it_is_written(name, rules):
     assert rule_formulas(name) == rules
-
-
-def test_rule_formulas_of_a_linear_operation_raise():
-    with pytest.raises(TypeError, match="adjoint"):
-        rule_formulas("matmul")
 
 
 def test_tidying_drops_ones_and_zeros_only():
@@ -147,7 +155,6 @@ def test_tidying_drops_ones_and_zeros_only():
 def test_greek_and_indices_are_set_as_such():
     assert latex(named("alpha1")) == r"\alpha_{1}"
     assert latex(named("loss")) == r"\mathit{loss}"
-    assert mathml(named("beta_2")) == "<math><msub><mi>β</mi><mn>2</mn></msub></math>"
     assert flattened(number(1e-9)) == "1e-09"
     assert latex(number(-2.5e-9)) == r"-2.5 \times 10^{-9}"
     assert latex(number(math.inf)) == r"\infty"
@@ -169,8 +176,8 @@ def test_a_typed_formula_is_a_graph_with_gradients():
 @pytest.mark.parametrize("name", sorted(set(functions()) - {"where", "clip"}))
 def test_every_operation_of_the_table_can_be_typed(name):
     for x in (0.5, 2.0):
-        arity = len(rule_formulas(functions()[name].name)) if isinstance(functions()[name], Elementwise) else None
-        arguments = {1: "a", 2: "a, b", None: "a"}[arity]
+        op = functions()[name]
+        arguments = "a, b" if isinstance(op, Elementwise) and len(op.rules) == 2 else "a"
         try:
             value = parse(f"{name}({arguments})", {"a": x, "b": 1.5})
         except ExpressionError:

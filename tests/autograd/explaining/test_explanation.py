@@ -375,7 +375,6 @@ def test_ascii_replaces_every_sign_of_an_explanation():
 
 def test_a_notebook_shows_formulas():
     page = explain(examples.neuron())
-    assert page._repr_html_() == page.html
     assert page._repr_markdown_() == page.markdown
     assert page._repr_latex_() == page.latex
 
