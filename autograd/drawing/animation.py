@@ -16,7 +16,7 @@ from autograd.typing import Cotangent
 
 from .draw import check_options
 from .folding import Folding, Snapshot
-from .graph_to_dot import Annotations, GraphToDot, Style, variable_rows
+from .graph_picture import Annotations, GraphPicture, Style, variable_rows
 from .render import render, target_path, write_atomically
 from .themes import theme_named
 
@@ -166,6 +166,7 @@ def frame(
     style.grads = known
     style.active = None if step is None else (step.node, step.position)
     style.highlighted = set() if step is None else {graph.position[id(step.argument)]}
-    drawing = GraphToDot(Folding(graph, {}, lambda group: True, False), style, notes)
-    drawing.dot.dot.attr(labeljust="l", fontsize="13", fontcolor=style.theme.ink)
-    return drawing.source(set(range(len(graph.nodes))), text)
+    drawing = GraphPicture(Folding(graph, {}, lambda group: True, False), style, notes)
+    drawing.picture.attributes |= {"labeljust": "l", "fontsize": "13", "fontcolor": style.theme.ink}
+    drawing.picture.message = text
+    return drawing.write(set(range(len(graph.nodes)))).dot()

@@ -9,10 +9,10 @@ import numpy as np
 from autograd.explaining.formula import names_by_identity
 from autograd.graph import Node
 
-from .dot import DotGraph
 from .draw import DEEPEST, LIMIT, Drawing, check_options
 from .folding import Folding, Snapshot, nearest
-from .graph_to_dot import Annotations, GraphToDot, Style
+from .graph_picture import Annotations, GraphPicture, Style
+from .picture import Picture
 from .themes import theme_named
 
 
@@ -81,7 +81,7 @@ def draw_diff(
     colours, given = theme_named(theme), names_by_identity(names or {})
     graphs = Snapshot([a]), Snapshot([b])
     pairs = matched(*graphs, given)
-    dot = DotGraph("comparison", colours, direction, nodesep="0.3")
+    picture = Picture("comparison", colours, direction, nodesep="0.3")
     hidden = 0
     # With arrows from left to right the engine stacks frames from bottom to top.
     for side in (0, 1) if direction in ("TB", "BT") else (1, 0):
@@ -98,9 +98,10 @@ def draw_diff(
         style = Style(colours, direction, values, gradients, names=given, fills=fills)
         shown = nearest(folding.order, folding.parents, limit, None, DEEPEST)
         hidden += len(graph.nodes) - len(shown)
-        GraphToDot(folding, style, Annotations(graph, given), dot).write(shown, dot.frame(titles[side]))
+        GraphPicture(folding, style, Annotations(graph, given), picture).write(shown, picture.frame(titles[side]))
     message = f"{hidden:,} nodes are not shown; draw_diff(..., limit=None) shows all of them" if hidden else ""
-    return Drawing(dot.source(message), message, sum(len(graph.nodes) for graph in graphs))
+    picture.message = message
+    return Drawing(picture, message, sum(len(graph.nodes) for graph in graphs))
 
 
 def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """`draw`: a computation graph with a box for every variable and an oval for every operation.
 
-`folding` chooses the boxes, `graph_to_dot` writes them as DOT text, and `render` turns the text into an image.
+`folding` chooses the boxes, `graph_picture` adds them to a `Picture`, and `render` turns its DOT text into an image.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from autograd.recording import raw_data
 from autograd.typing import Function, Operand
 
 from .folding import Folding, Snapshot, nearest
-from .graph_to_dot import Annotations, GraphToDot, Style
+from .graph_picture import Annotations, GraphPicture, Style
 from .groups import Group, Recorder, recorded
-from .render import TIMEOUT, RenderError, render, save
+from .picture import Picture
+from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path, write_atomically
 from .themes import theme_named
 
 DIRECTIONS = ("LR", "TB", "RL", "BT")
@@ -36,14 +37,17 @@ class Drawing:
 
     Attributes
     ----------
+    picture : Picture
+        Its boxes and arrows.
     source : str
-        The drawing in the DOT language, always the same for the same graph.
+        The same in the DOT language, always the same for the same graph.
     message : str
         The number of nodes left out, and how to draw them; empty if all are shown.
     """
 
-    def __init__(self, source: str, message: str, nodes: int) -> None:
-        self.source = source
+    def __init__(self, picture: Picture, message: str, nodes: int) -> None:
+        self.picture = picture
+        self.source: str = picture.dot()
         self.message = message
         self._nodes = nodes
 
@@ -63,7 +67,7 @@ class Drawing:
         Parameters
         ----------
         path : str or path
-            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz), ``.dot``, or ``.mmd`` for Mermaid.
+            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz), ``.tex`` for TikZ, ``.dot``, or ``.mmd`` for Mermaid.
         engine : {'embedded', 'dot'}, optional
             The Graphviz that pip installs, which gives the same bytes on every machine, or the program `dot`.  By
             default the first of them that can write the format.
@@ -87,7 +91,11 @@ class Drawing:
         ...     draw(Value(2.0) * 3.0).save(f"{folder}/product.dot").name
         'product.dot'
         """
-        return save(self.source, path, engine=engine, timeout=timeout)
+        target = target_path(path, (*FORMATS, "mmd"))
+        if target.suffix.lower() == ".mmd":
+            write_atomically(target, self.picture.mermaid().encode("utf-8"))
+            return target
+        return save(self.source, target, engine=engine, timeout=timeout)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Return the SVG for a notebook, or text if it cannot be rendered."""
@@ -209,8 +217,9 @@ def draw(
     folding = Folding(graph, recorder.group_of, opener(recorder, zoom, expand), repeats)
     shown = nearest(folding.order, folding.parents, limit, depth, DEEPEST)
     message = left_out(folding, shown, silent=grouped and not crowded)
-    source = GraphToDot(folding, style, notes).source(shown, message)
-    return Drawing(source, message, len(graph.nodes))
+    picture = GraphPicture(folding, style, notes).write(shown)
+    picture.message = message
+    return Drawing(picture, message, len(graph.nodes))
 
 
 def check_options(

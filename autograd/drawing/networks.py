@@ -16,12 +16,11 @@ from autograd.explaining.formatting import cut, format_array, format_shape
 from autograd.recording import raw_data
 from autograd.typing import Array, Operand
 
-from .dot import DotGraph, escaped
 from .draw import Drawing
+from .picture import BLANK, Picture
 from .themes import theme_named
 
 MOST_STAGES = 8
-BLANK = "\u00a0"  # an empty line would crash the embedded engine
 WIDEST = 4.0  # points, for the largest weight
 THINNEST = 0.25
 LABEL = {"penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
@@ -92,56 +91,56 @@ def pass_diagram(
     >>> pass_diagram((("x", None), ("∂L/∂x", None)), [layer])
     <drawing of 3 nodes>
     """
-    dot = DotGraph("passes", theme_named(theme), nodesep="0.35", ranksep="0.35")
+    picture = Picture("passes", theme_named(theme), nodesep="0.35", ranksep="0.35")
     lines = max((len(Stage(*stage).parameters) for stage in stages), default=1)
-    column = add_flows(dot, *first)
+    column = add_flows(picture, *first)
     skipped = range(MOST_STAGES // 2, len(stages) - MOST_STAGES // 2 + 1) if len(stages) > MOST_STAGES else range(0)
     for i, stage in enumerate(Stage(*stage) for stage in stages):
         if i in skipped:
             if i == skipped.start:
-                box = dot.dashed(f"{len(skipped)} more\nlayers")
-                column = connect(dot, column, (box, box), Stage([], [], ("…", None), ("…", None)))
+                box = picture.dashed(f"{len(skipped)} more\nlayers")
+                column = connect(picture, column, (box, box), Stage([], [], ("…", None), ("…", None)))
             continue
-        box = add_stage(dot, stage, lines)
-        column = connect(dot, column, (f"{box}:f", f"{box}:b"), stage)
+        box = add_stage(picture, stage, lines)
+        column = connect(picture, column, (f"{box}:f", f"{box}:b"), stage)
     message = f"{len(skipped)} of {len(stages)} layers are not shown" if skipped else ""
-    return Drawing(dot.source(message), message, 2 * len(stages) + 1)
+    picture.message = message
+    return Drawing(picture, message, 2 * len(stages) + 1)
 
 
-def add_stage(dot: DotGraph, stage: Stage, lines: int) -> str:
+def add_stage(picture: Picture, stage: Stage, lines: int) -> str:
     """Add the box of a layer; the forward pass enters at its top, the backward pass at its bottom."""
     title, settings = [*stage.rows, "", ""][:2]
     below = [cut(" ".join(Flow(*flow).rows()[::2])) for flow in stage.parameters]
     below += [BLANK] * (lines - len(below))  # the same number of lines in every box keeps the passes straight
-    middle = escaped(cut(settings), record=True) or BLANK
-    text = "\\n".join(escaped(line, record=True) or BLANK for line in below)
-    label = f"<f> {escaped(cut(title), record=True)}|{middle}|<b> {text}"
-    fill, border = dot.theme.module
-    return dot.add(label, fillcolor=fill, color=border, height="1.35")
+    fields = [cut(title), cut(settings) or BLANK, "\n".join(below)]
+    fill, border = picture.theme.module
+    return picture.box(fields, ports=("f", "m", "b"), fillcolor=fill, color=border, height="1.35")
 
 
-def add_flows(dot: DotGraph, forward: Labelled, backward: Labelled) -> tuple[str, str]:
+def add_flows(picture: Picture, forward: Labelled, backward: Labelled) -> tuple[str, str]:
     """Add the label of a value and, below it, that of its gradient; return both names."""
-    theme = dot.theme
+    theme = picture.theme
     names = []
     for flow, color in ((forward, theme.forward), (backward, theme.accent)):
-        text = escaped("\n".join(map(cut, Flow(*flow).rows())))
-        names.append(dot.add(text, None, fillcolor=theme.background, fontcolor=color, **LABEL))
-    dot.rows.append(names)
-    dot.edge(*names, style="invis")
+        names.append(
+            picture.box(["\n".join(map(cut, Flow(*flow).rows()))], fillcolor=theme.background, fontcolor=color, **LABEL)
+        )
+    picture.rows.append(names)
+    picture.edge(*names, style="invis")
     return names[0], names[1]
 
 
-def connect(dot: DotGraph, before: tuple[str, str], ports: tuple[str, str], stage: Stage) -> tuple[str, str]:
+def connect(picture: Picture, before: tuple[str, str], ports: tuple[str, str], stage: Stage) -> tuple[str, str]:
     """Connect a layer with the labels before and after it; return the latter."""
-    theme = dot.theme
-    after = add_flows(dot, stage.output, stage.gradient)
+    theme = picture.theme
+    after = add_flows(picture, stage.output, stage.gradient)
     line = "solid" if theme.accent != theme.forward else "dashed"
     forward = {"color": theme.forward, "penwidth": "1.4", "weight": "8"}
     backward = {"color": theme.accent, "penwidth": "1.4", "weight": "8", "dir": "back", "style": line}
     for attributes, k in ((forward, 0), (backward, 1)):
-        dot.edge(before[k], ports[k], **attributes)
-        dot.edge(ports[k], after[k], **attributes)
+        picture.edge(before[k], ports[k], **attributes)
+        picture.edge(ports[k], after[k], **attributes)
     return after
 
 
@@ -175,51 +174,52 @@ def neuron_diagram(columns: Sequence[tuple[Any, ...]], *, theme: str = "light", 
     """
     if limit < 2:
         raise ValueError(f"limit must be at least 2 neurons, got {limit}")
-    dot = DotGraph("neurons", theme_named(theme), nodesep="0.12", ranksep="1.5", splines="line")
+    picture = Picture("neurons", theme_named(theme), nodesep="0.12", ranksep="1.5", splines="line")
     layers = [Column(*column) for column in columns]
     before: dict[int, str] = {}
     hidden = 0
     for column in layers:
-        names = add_neurons(dot, column, limit)
+        names = add_neurons(picture, column, limit)
         hidden += column.neurons - len(names)
         if column.weights is not None:
-            add_weights(dot, np.asarray(column.weights, dtype=float), before, names)
+            add_weights(picture, np.asarray(column.weights, dtype=float), before, names)
         before = names
     total = sum(column.neurons for column in layers)
     message = f"{hidden:,} of {total:,} neurons are not shown; limit=None shows all" if hidden else ""
     sign = "positive weights black, negative ones grey" if theme == "print" else "blue: positive weights, red: negative"
-    return Drawing(dot.source("\n".join(filter(None, (sign, message)))), message, total)
+    picture.message = "\n".join(filter(None, (sign, message)))
+    return Drawing(picture, message, total)
 
 
-def add_neurons(dot: DotGraph, column: Column, limit: int) -> dict[int, str]:
+def add_neurons(picture: Picture, column: Column, limit: int) -> dict[int, str]:
     """Add one layer of neurons below its title; return the names of those drawn."""
-    theme, count = dot.theme, column.neurons
+    theme, count = picture.theme, column.neurons
     gap = count > limit
     places = [*range((limit + 1) // 2), *range(count - limit // 2, count)] if gap else list(range(count))
-    row = [dot.add(escaped(column.title), shape="plaintext", style="", fontcolor=theme.faint)]
+    row = [picture.box([column.title], shape="plaintext", style="", fontcolor=theme.faint)]
     names: dict[int, str] = {}
     fill, border = theme.data if column.weights is None else theme.parameter
     for i in places:
         if gap and i == count - limit // 2:
-            row.append(dot.small(f"⋮\n{count - limit:,} more"))
+            row.append(picture.small(f"⋮\n{count - limit:,} more"))
         text = "" if column.values is None else f"{float(column.values[i]):.2g}"
         looks = {"fillcolor": fill, "color": border, **NEURON}
         if column.biases is not None and (bias := float(column.biases[i])) != 0:
             looks |= {"color": theme.signs[bias > 0], "penwidth": "1.6"}
-        names[i] = dot.add(escaped(text) or " ", None, **looks)
+        names[i] = picture.box([text or " "], **looks)
         row.append(names[i])
-    dot.rows.append(row)
+    picture.rows.append(row)
     for above, below in pairwise(row):
-        dot.edge(above, below, style="invis")
+        picture.edge(above, below, style="invis")
     return names
 
 
-def add_weights(dot: DotGraph, weights: Array, before: dict[int, str], names: dict[int, str]) -> None:
+def add_weights(picture: Picture, weights: Array, before: dict[int, str], names: dict[int, str]) -> None:
     """Add the weights between two layers in order of magnitude, so that the large ones are on top."""
     sizes = np.where(np.isfinite(weights), np.abs(weights), np.inf)
     largest = float(sizes[np.isfinite(sizes)].max(initial=0.0)) or 1.0
     for i, j in sorted(((i, j) for i in names for j in before), key=lambda line: sizes[line]):
         fraction = min(sizes[i, j] / largest, 1.0)
-        color = dot.theme.signs[int(weights[i, j] >= 0)] + f"{round(70 + 185 * fraction):02x}"
+        color = picture.theme.signs[int(weights[i, j] >= 0)] + f"{round(70 + 185 * fraction):02x}"
         width = THINNEST + (WIDEST - THINNEST) * fraction
-        dot.edge(before[j], names[i], color=color, penwidth=f"{width:.2f}", arrowhead="none")
+        picture.edge(before[j], names[i], color=color, penwidth=f"{width:.2f}", arrowhead="none")

@@ -16,9 +16,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from .mermaid import mermaid
+from .tikz import tikz
 
-FORMATS = ("svg", "png", "pdf", "dot", "mmd")
+FORMATS = ("svg", "png", "pdf", "tex", "dot")
 ENGINES = ("embedded", "dot")
 TIMEOUT = 60.0  # seconds; the time of a layout grows faster than quadratically
 LARGE = 150_000  # characters of DOT, some 500 nodes; more may take long, and only a process can be stopped
@@ -58,8 +58,8 @@ def render(source: str, format: str = "svg", *, engine: str | None = None, timeo
     ----------
     source : str
         The graph, in DOT.
-    format : {'svg', 'png', 'pdf', 'dot', 'mmd'}
-        ``'dot'`` returns the text itself; ``'mmd'`` a flowchart for Mermaid; ``'pdf'`` requires Graphviz's `dot`.
+    format : {'svg', 'png', 'pdf', 'tex', 'dot'}
+        ``'tex'`` is a picture in TikZ; ``'dot'`` returns the text itself; ``'pdf'`` requires Graphviz's `dot`.
     engine : {'embedded', 'dot'}, optional
         The Graphviz that pip installs, with which a graph gives the same bytes on every machine, or the program `dot`,
         which is faster for large graphs.  By default the first of them that can write the format.
@@ -87,8 +87,8 @@ def render(source: str, format: str = "svg", *, engine: str | None = None, timeo
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if format == "dot":
         return source.encode("utf-8")
-    if format == "mmd":
-        return mermaid(source).encode("utf-8")
+    if format == "tex":
+        return tikz(render(source, engine=engine, timeout=timeout).decode("utf-8")).encode("utf-8")
     if engine not in (None, *ENGINES):
         raise ValueError(f"engine must be one of {', '.join(ENGINES)}, or None for either, got {engine!r}")
     reasons = []
@@ -112,7 +112,7 @@ def save(source: str, path: str | os.PathLike[str], *, engine: str | None = None
     source : str
         The graph, in DOT.
     path : str or path
-        Ends in ``.svg``, ``.png``, ``.pdf``, ``.dot`` or ``.mmd`` (Mermaid).
+        Ends in ``.svg``, ``.png``, ``.pdf``, ``.tex`` (TikZ) or ``.dot``.
     engine : {'embedded', 'dot'}, optional
         As of `render`.
     timeout : float

@@ -17,10 +17,10 @@ from hypothesis import given, strategies as st
 import autograd as ag
 from autograd import Tensor, Value
 from autograd.drawing import render as r
-from autograd.drawing.dot import escaped
 from autograd.drawing.draw import draw
 from autograd.drawing.folding import Folding, Snapshot, nearest
-from autograd.drawing.graph_to_dot import Annotations, GraphToDot, Style
+from autograd.drawing.graph_picture import Annotations, GraphPicture, Style
+from autograd.drawing.picture import escaped
 from autograd.drawing.themes import THEMES
 from autograd.explaining.formatting import cut, format_array, format_number, visible
 from autograd.graph import set_operation
@@ -364,7 +364,7 @@ def test_graph_modified_while_it_is_drawn_raises_or_draws(neuron):
 
     def source():
         folding = Folding(graph, {}, lambda group: True, False)
-        return GraphToDot(folding, Style(THEMES["light"]), Annotations(graph, {})).source(set(range(6)))
+        return GraphPicture(folding, Style(THEMES["light"]), Annotations(graph, {})).write(set(range(6))).dot()
 
     before = source()
     set_operation(neuron.args[0], neuron.args[0].op, (neuron, neuron), (neuron, neuron), {})
@@ -412,12 +412,11 @@ HOSTILE = [
 
 def expected(text):
     """The lines a reader must see."""
-    lines = "".join(map(visible, cut(text).strip())).split("\n")
-    return [line.replace("\xa0", " ") for line in lines if line.strip()]
+    return seen("".join(map(visible, cut(text))).split("\n"))
 
 
 def seen(lines):
-    return [line.replace("\xa0", " ") for line in lines if line.strip("\xa0 ")]
+    return [line.replace("\xa0", " ").strip() for line in lines if line.strip()]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

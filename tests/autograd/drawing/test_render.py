@@ -20,7 +20,7 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 
 from autograd import Tensor, Value, draw
 from autograd.drawing import render as r
-from nn import MLP
+from nn import MLP, draw_neurons
 from nn.functional import softmax
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,10 +101,10 @@ def test_the_suffix_chooses_the_format(engine, tmp_path, suffix):
 
 
 def test_unknown_format_raises_with_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match=r"svg, png, pdf, dot, mmd, got 'gif'"):
+    with pytest.raises(ValueError, match=r"svg, png, pdf, tex, dot, got 'gif'"):
         r.render(SOURCE, "gif")
     for name in ("graph.gif", "graph", "graph.svg.exe"):
-        with pytest.raises(ValueError, match=rf"{name}.*\.svg, \.png, \.pdf, \.dot, \.mmd"):
+        with pytest.raises(ValueError, match=rf"{name}.*\.svg, \.png, \.pdf, \.tex, \.dot"):
             r.save(SOURCE, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -206,6 +206,28 @@ def test_mermaid_has_the_nodes_edges_and_frames_of_the_drawing(tmp_path):
     assert sum(line.startswith("style ") for line in text) == len(re.findall(r"^\s*n\d+ \[", drawing.source, re.M))
     assert sum(line.startswith("subgraph ") for line in text) == text.count("end") == 4
     assert [line for line in text if "a|#34;#60;#96;#35;{b}\\<br/>(3, 2)<br/>" in line]
+
+
+def test_tikz_has_the_shapes_and_the_escaped_texts_of_the_svg(tmp_path):
+    model = MLP(2, [3, 1], activation="tanh", rng=0)
+    for drawing in (
+        draw(model, np.ones((2, 2)), zoom="tensors", theme="dark", names={"50%_{x}": model[0].weight}),
+        draw_neurons(model, [1.0, 2.0]),
+    ):
+        svg, text = drawing.svg(), drawing.save(tmp_path / "model.tex").read_text(encoding="utf-8")
+        lines = text.splitlines()
+        assert lines[0].startswith(r"\begin{tikzpicture}[x=1bp,y=-1bp")
+        assert lines[-1] == r"\end{tikzpicture}"
+        shapes = re.findall(r"<(polygon|polyline|path|ellipse) ", svg)
+        assert sum(line.startswith(r"\path") for line in lines) == len(shapes)
+        assert sum(line.startswith(r"\node") for line in lines) == svg.count("<text ")
+        used = {*re.findall(r"(?:fill|draw|text)=(\w+)", text)} - {"black"}
+        assert used <= {*re.findall(r"\\definecolor\{(\w+)\}", text)}
+        unescaped = re.sub(r"\\[{}]", "", text)
+        assert unescaped.count("{") == unescaped.count("}")
+        for number in re.findall(r' (?:cx|cy|rx|ry)="(-?[\d.]+)"', svg):
+            assert number in text
+    assert r"50\%\_\{x\}" in draw(Value(1.0, name="50%_{x}") * 2.0).save(tmp_path / "x.tex").read_text(encoding="utf-8")
 
 
 def test_boxes_contain_their_text():

@@ -1,4 +1,4 @@
-"""Write the boxes, operations and arrows of a computation graph as DOT."""
+"""The boxes, operations and arrows of a computation graph as a picture."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from autograd.recording import raw_data
 from autograd.reverse import reverse_pass
 from autograd.typing import Cotangent, Operands
 
-from .dot import DotGraph, escaped
 from .folding import Folding, Run, Snapshot, hidden_behind
 from .groups import Group
+from .picture import Picture
 from .themes import Theme
 
 LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
@@ -131,43 +131,36 @@ class Style:
     active: tuple[Node, int] | None = None  # edge along which a gradient flows: a node, and the index of its argument
 
 
-class GraphToDot:
-    """Writes the boxes of a folded graph as DOT."""
+class GraphPicture:
+    """Adds the boxes of a folded graph to a picture."""
 
-    def __init__(self, folding: Folding, style: Style, notes: Annotations, dot: DotGraph | None = None) -> None:
+    def __init__(self, folding: Folding, style: Style, notes: Annotations, picture: Picture | None = None) -> None:
         self.folding = folding
         self.graph: Snapshot = folding.graph
         self.style = style
         self.theme: Theme = style.theme
         self.accent: dict[str, str] = {"color": style.theme.accent, "penwidth": "2.2"}
         self.notes = notes
-        self.dot: DotGraph = dot or DotGraph("computation", style.theme, style.direction)
+        self.picture: Picture = picture or Picture("computation", style.theme, style.direction)
         self.box: dict[int, str] = {}
         self._frames: dict[tuple[Group | Run, ...], int | None] = {}
         self._drawn: set[tuple[str, str]] = set()
 
-    def source(self, shown: set[int], message: str = "") -> str:
-        """Return the DOT text of the boxes shown, with dashed boxes for hidden ancestors."""
-        self.write(shown)
-        if self.style.shaded:
-            self.scale()
-        return self.dot.source(message)
-
     def scale(self) -> None:
         """Add a bar with the colours of gradients."""
-        theme, bar = self.theme, self.dot.frame("fill: gradient")
+        theme, bar = self.theme, self.picture.frame("fill: gradient")
         cells = [
-            self.dot.add(
-                escaped(format_number(fraction * self.notes.largest, 2)), bar, shape="box", style="filled",
+            self.picture.box(
+                [format_number(fraction * self.notes.largest, 2)], bar, shape="box", style="filled",
                 color=theme.inner[1], fillcolor=theme.shade(fraction),
             )
             for fraction in (-1.0, -0.01, 0.0, 0.01, 1.0)
         ]  # fmt: skip
         for tail, head in pairwise(cells):
-            self.dot.edge(tail, head, style="invis")
+            self.picture.edge(tail, head, style="invis")
 
-    def write(self, shown: set[int], outer: int | None = None) -> None:
-        """Add the boxes to the DOT graph, inside the frame `outer` if given."""
+    def write(self, shown: set[int], outer: int | None = None) -> Picture:
+        """Add the boxes shown, and dashed boxes for hidden ancestors, inside the frame `outer` if given."""
         counted: set[int] = set()
         for item in self.folding.order:
             if item not in shown:
@@ -181,22 +174,25 @@ class GraphToDot:
                 if self.graph.nodes[item].op is None:
                     continue
                 entry = self.operation(item, frame)
-                self.dot.edge(entry, self.box[item], weight="4", **self.highlight(item, item))
+                self.picture.edge(entry, self.box[item], weight="4", **self.highlight(item, item))
             if any(parent not in shown for parent in self.folding.parents(item)):
                 hidden = sum(
                     self.folding.weight[k] for k in hidden_behind(item, self.folding.parents, shown, counted)
                 )  # those behind another box already are not counted twice
                 text = f"… {hidden:,} more node{'s' * (hidden != 1)}" if hidden else "…"
-                self.dot.edge(self.dot.dashed(text, frame), entry)
+                self.picture.edge(self.picture.dashed(text, frame), entry)
+        if self.style.shaded:
+            self.scale()
+        return self.picture
 
     def frame(self, path: tuple[Group | Run, ...], outer: int | None) -> int | None:
-        """Return the number of a frame in the DOT graph, given by the groups and repetitions from the outside to it."""
+        """Return the number of a frame in the picture, given by the groups and repetitions from the outside to it."""
         if not path:
             return outer
         if path not in self._frames:
             last, around = path[-1], self.frame(path[:-1], outer)
             label = f"× {last.times:,}" if isinstance(last, Run) else " ".join(filter(None, (last.path, last.title)))
-            self._frames[path] = self.dot.frame(label, around, dashed=isinstance(last, Run))
+            self._frames[path] = self.picture.frame(label, around, dashed=isinstance(last, Run))
         return self._frames[path]
 
     def variable(self, k: int, frame: int | None) -> str:
@@ -222,7 +218,7 @@ class GraphToDot:
         if style.formulas:
             named = bool(style.names.get(id(node)) or node.name)
             rows = [self.notes.names[node], self.notes.formula(node), *(row for row in rows[named:] if row.strip())]
-        return self.dot.record([row for row in rows if row], frame, fillcolor=fill, **looks)
+        return self.picture.box([row for row in rows if row], frame, fillcolor=fill, **looks)
 
     def group(self, item: int, frame: int | None) -> str:
         """Add the box of a closed group: title, settings, number of parameters, results."""
@@ -241,7 +237,7 @@ class GraphToDot:
             sizes = [extreme(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
             fill = self.theme.shade(max(sizes, key=abs, default=0.0) / (self.notes.largest or 1.0))
         looks = {"color": border} if self.style.highlighted.isdisjoint(inside) else self.accent
-        return self.dot.record([r for r in rows if r], frame, fillcolor=fill, **looks)
+        return self.picture.box([r for r in rows if r], frame, fillcolor=fill, **looks)
 
     def arrows_into(self, item: int, entry: str) -> None:
         """Add the arrows into the box of a group, with the shapes of its inputs."""
@@ -251,7 +247,7 @@ class GraphToDot:
                 if source != item and source in self.box and (self.box[source], entry) not in self._drawn:
                     self._drawn.add((self.box[source], entry))
                     text = self.shape(p) if source in self.folding.closed else ""
-                    self.dot.edge(self.box[source], entry, text, **self.highlight(p, k))
+                    self.picture.edge(self.box[source], entry, text, **self.highlight(p, k))
 
     def shape(self, k: int) -> str:
         """Return the shape of an array; empty for a float."""
@@ -271,15 +267,15 @@ class GraphToDot:
         is_index = node.op is not None and node.op.symbol == "[]"  # constants are then part of the text
         constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
         several = {"ordering": "in"} if len(args) > 1 else {}
-        op = self.dot.oval(operation_text(node, args), frame, fillcolor=fill, color=border, **several)
+        op = self.picture.oval(operation_text(node, args), frame, fillcolor=fill, color=border, **several)
         if len(constants) > MANY:
-            self.dot.edge(self.dot.small(f"{len(constants):,} constants", frame), op)
+            self.picture.edge(self.picture.small(f"{len(constants):,} constants", frame), op)
         alike = len({self.folding.item[self.graph.position[id(a)]] for a in args if isinstance(a, Node)}) == 1
         for position, arg in enumerate(args):
             if isinstance(arg, Node):
                 self.operand(k, position, op, folded=alike and len(args) > MANY)
             elif 0 < len(constants) <= MANY:
-                self.dot.edge(self.dot.small(format_constant(arg), frame), op)
+                self.picture.edge(self.picture.small(format_constant(arg), frame), op)
         return op
 
     def operand(self, k: int, position: int, op: str, folded: bool) -> None:
@@ -300,7 +296,7 @@ class GraphToDot:
         active = self.style.active
         if active is not None and active[0] is node and active[1] == position:
             looks = {**self.accent, "dir": "back", "fontcolor": self.theme.accent}
-        self.dot.edge(self.box[source], op, text, **looks)
+        self.picture.edge(self.box[source], op, text, **looks)
 
 
 def variable_rows(node: Node, style: Style) -> list[str]:

@@ -1,0 +1,237 @@
+"""Boxes, ovals, arrows and nested frames, written in the DOT language or in Mermaid's.
+
+Names in the text are our own (``n0, n1, ...``) and every label is escaped, so that a label cannot become markup.
+The same calls give the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import graphviz
+
+from autograd.explaining.formatting import cut, visible
+
+from .render import FONT
+from .themes import Theme
+
+FOREIGN = 4  # characters that are not ASCII, for which the margin suffices
+MANY = 300  # boxes; the layout of more uses fewer iterations, which is much faster and looks the same
+GRAPH = {
+    "nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "fontname": FONT, "fontsize": "10",
+}  # fmt: skip
+NODE = {
+    "shape": "record", "style": "filled,rounded", "fontname": FONT, "fontsize": "10", "height": "0.3",
+    "margin": "0.14,0.05",
+}  # fmt: skip
+WIDER = 0.011  # inches; the engine reserves a space per byte for a character that is not ASCII, which can be too little
+EDGE = {"arrowsize": "0.6", "penwidth": "0.9", "fontname": FONT, "fontsize": "9"}
+OVAL = {"shape": "ellipse", "style": "filled", "margin": "0.04,0.02"}
+SMALL = {"fontsize": "9", "height": "0.1", "width": "0.1", "margin": "0.03", "shape": "plaintext", "style": ""}
+BLANK = "\u00a0"  # an empty line would crash the embedded engine
+
+# Brackets around the text of a box in Mermaid, by its shape.
+MERMAID = {"record": '("%s")', "ellipse": '(["%s"])', "circle": '(("%s"))'}
+
+
+class Box(NamedTuple):
+    """A box: its name, the text of each of its fields, and its attributes in DOT."""
+
+    name: str
+    fields: Sequence[str]
+    looks: dict[str, str]
+    ports: Sequence[str]
+
+
+def escaped(text: str, *, record: bool = False) -> str:
+    r"""Return `text` as literal DOT, for a plain label or for one field of a record.
+
+    Parameters
+    ----------
+    text : str
+        Any text; a line break is kept, other control characters become U+FFFD.
+    record : bool
+        Also escape the characters that separate the fields of a record.
+
+    Notes
+    -----
+    The package graphviz quotes the result.  `dot` decodes entities, so ``&`` is replaced by one; it expands ``\N`` and
+    the like, so a backslash is doubled; a record is split at ``{ } | < >`` and loses spaces, so these are escaped.
+
+    Examples
+    --------
+    >>> print(escaped(r"x & \N"))
+    x &amp; \\N
+    >>> print(escaped("{a|b}", record=True))
+    \{a\|b\}
+    """
+    text = "".join(map(visible, text)).replace("&", "&amp;").replace("\\", "\\\\")
+    if record:
+        for special in "{}|<> ":
+            text = text.replace(special, "\\" + special)
+    # An empty line corrupts the memory of the embedded Graphviz: the second graph after it fails, or worse.
+    return "\\n".join(line for line in text.split("\n") if line)
+
+
+class Picture:
+    """A picture of boxes and arrows.
+
+    Parameters
+    ----------
+    name : str
+        Name of the graph in the text.
+    theme : Theme
+        Its colours.
+    direction : {'LR', 'TB', 'RL', 'BT'}
+        Direction of the arrows.
+    **attributes
+        DOT attributes of the graph that replace the default ones.
+    """
+
+    def __init__(self, name: str, theme: Theme, direction: str = "LR", **attributes: str) -> None:
+        self.theme = theme
+        self.direction = direction
+        self.stacked: bool = direction in ("LR", "RL")  # fields of a record are then above each other
+        self.count: int = 0
+        self.boxes: dict[int | None, list[Box]] = {None: []}
+        self.frames: dict[int | None, list[tuple[int, str, bool]]] = {None: []}
+        self.rows: list[list[str]] = []  # names on one rank, in this order
+        self.edges: list[tuple[str, str, str, dict[str, str]]] = []
+        self.name = name
+        self.message = ""
+        self.attributes: dict[str, str] = {
+            "rankdir": direction, "bgcolor": theme.background, **GRAPH, "fontcolor": theme.faint, **attributes
+        }  # fmt: skip
+
+    def frame(self, label: str, around: int | None = None, dashed: bool = False) -> int:
+        """Add a frame, perhaps inside the frame `around`, and return its number."""
+        number = len(self.boxes) - 1
+        self.boxes[number], self.frames[number] = [], []
+        self.frames[around].append((number, cut(label), dashed))
+        return number
+
+    def edge(self, tail: str, head: str, text: str = "", **looks: str) -> None:
+        """Add an arrow between two boxes, given by their names."""
+        self.edges.append((tail, head, text, looks))
+
+    def box(self, fields: Sequence[str], frame: int | None = None, ports: Sequence[str] = (), **looks: str) -> str:
+        """Add a box with a field for each text, and return its name; `ports` are names of its fields."""
+        name = f"n{self.count}"
+        self.count += 1
+        foreign = max(sum(not c.isascii() for c in line) for text in fields for line in text.split("\n"))
+        if foreign > FOREIGN and "margin" not in looks:
+            looks["margin"] = f"{0.14 + WIDER * foreign:.3f},0.05"
+        self.boxes[frame].append(Box(name, fields, looks, ports))
+        return name
+
+    def oval(self, text: str, frame: int | None = None, **looks: str) -> str:
+        """Add an oval."""
+        return self.box([text], frame, **OVAL, **looks)
+
+    def small(self, text: str, frame: int | None = None) -> str:
+        """Add small text without a box."""
+        return self.box([text], frame, **SMALL, fontcolor=self.theme.faint)
+
+    def dashed(self, text: str, frame: int | None = None) -> str:
+        """Add a dashed box for nodes that are not shown."""
+        faint = self.theme.faint
+        return self.box([text], frame, shape="box", style="dashed,rounded", color=faint, fontcolor=faint)
+
+    # ------------------------------------------------------------------------------------------------------- DOT
+
+    def dot(self) -> str:
+        """Return the picture in the DOT language, with the message below it."""
+        graph = dict(self.attributes)
+        if self.count > MANY:
+            graph["nslimit"] = "2"
+        if self.frames[None]:  # the default ranking of frames fails on some graphs, with or without `ordering`
+            graph["newrank"] = "true"
+        edge = {"color": self.theme.faint, **EDGE, "fontcolor": self.theme.ink}
+        node = {**NODE, "fontcolor": self.theme.ink}
+        dot = graphviz.Digraph(self.name, graph_attr=graph, node_attr=node, edge_attr=edge)
+        self._write_boxes(dot, None, 0)
+        padding = "" if self.stacked else "  "  # so that the label is beside a vertical arrow, not on it
+        for tail, head, text, looks in self.edges:
+            label = {"label": graphviz.nohtml(padding + escaped(text) + padding[1:])} if text else {}
+            dot.edge(tail, head, **looks, **label)
+        for names in self.rows:
+            with dot.subgraph(graph_attr={"rank": "same"}) as row:
+                for name in names:
+                    row.node(name)
+        if self.message:
+            dot.attr(label=graphviz.nohtml(escaped(self.message)), labelloc="b")
+        return str(dot.source)
+
+    def _write_boxes(self, dot: graphviz.Digraph, frame: int | None, depth: int) -> None:
+        for box in self.boxes[frame]:
+            dot.node(box.name, graphviz.nohtml(self._label(box)), **box.looks)
+        for number, label, dashed in self.frames[frame]:
+            looks = {"style": "rounded,dashed" if dashed else "rounded,filled", "color": self.theme.data[1]}
+            looks |= {"fillcolor": self.theme.frames[depth % 2], "labeljust": "l", "fontcolor": self.theme.faint}
+            with dot.subgraph(name=f"cluster_{number}", graph_attr=looks | {"penwidth": "0.9", "margin": "9"}) as inner:
+                inner.attr(label=graphviz.nohtml(escaped(label)))
+                self._write_boxes(inner, number, depth + (not dashed))
+
+    def _label(self, box: Box) -> str:
+        if "shape" in box.looks:
+            return escaped(box.fields[0])
+        fields = [escaped(text, record=True) for text in box.fields]
+        if box.ports:
+            return "|".join(f"<{port}> {text}" for port, text in zip(box.ports, fields, strict=True))
+        return "|".join(fields) if self.stacked else f"{{{'|'.join(fields)}}}"
+
+    # --------------------------------------------------------------------------------------------------- Mermaid
+
+    def mermaid(self) -> str:
+        r"""Return the picture as a flowchart in Mermaid, which GitHub and GitLab draw in Markdown files.
+
+        Colours, frames and labels are kept; positions are chosen by Mermaid.
+
+        Examples
+        --------
+        >>> from autograd import Value, draw
+        >>> print(draw(Value(2.0, name="x") * 3.0).picture.mermaid(), end="")
+        flowchart LR
+        n0("x<br/>2")
+        style n0 fill:#dceafb,stroke:#3b78c2,color:#1f2933
+        n1("6")
+        style n1 fill:#fff0c9,stroke:#d08a00,color:#1f2933
+        n2(["*"])
+        style n2 fill:#e3f4e6,stroke:#4b9b5f,color:#1f2933
+        n3["3"]
+        style n3 fill:none,stroke:none,color:#7b8794
+        n0 --> n2
+        n3 --> n2
+        n2 --> n1
+        """
+        lines = [f"flowchart {self.direction}", *self._mermaid_boxes(None)]
+        for tail, head, text, looks in self.edges:
+            ends = [name.partition(":")[0] for name in (tail, head)]
+            label = f'|"{mermaid_text(text)}"|' if text else ""
+            if looks.get("style") != "invis":
+                lines.append(f" -->{label} ".join(ends[::-1] if looks.get("dir") == "back" else ends))
+        return "\n".join(lines) + "\n"
+
+    def _mermaid_boxes(self, frame: int | None) -> list[str]:
+        lines = []
+        for name, fields, looks, _ in self.boxes[frame]:
+            brackets = MERMAID.get(looks.get("shape", "record"), '["%s"]')
+            lines.append(name + brackets % mermaid_text("\n".join(fields)))
+            fill, border = looks.get("fillcolor", "none"), looks.get("color", "none")
+            lines.append(f"style {name} fill:{fill},stroke:{border},color:{looks.get('fontcolor', self.theme.ink)}")
+        for number, label, _ in self.frames[frame]:
+            lines += [f'subgraph f{number}["{mermaid_text(label)}"]', *self._mermaid_boxes(number), "end"]
+        return lines
+
+
+def mermaid_text(text: str) -> str:
+    r"""Return text as a label of Mermaid, in which special characters are written as codes.
+
+    Examples
+    --------
+    >>> mermaid_text("a #1\n<b>")
+    'a #35;1<br/>#60;b#62;'
+    """
+    text = "".join(map(visible, text.strip()))
+    return text.translate({ord(c): f"#{ord(c)};" for c in '#<>&"`'}).replace("\n", "<br/>")
