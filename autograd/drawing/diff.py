@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from difflib import SequenceMatcher
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from .folding import Folding, Snapshot, nearest
 from .graph_picture import Annotations, GraphPicture, Style
 from .picture import Picture
 from .themes import theme_named
+
+MOST = 2000  # nodes nearest to the results that are matched by their operations, which takes quadratic time
 
 
 def draw_diff(
@@ -64,8 +67,7 @@ def draw_diff(
 
     Notes
     -----
-    Nodes with equal subgraphs are matched first, then nodes with the same operation from the results down; an
-    operation that was inserted between two others is skipped.
+    Nodes with equal subgraphs are matched first, then the longest equal sequences of operations in topological order.
 
     Examples
     --------
@@ -81,19 +83,19 @@ def draw_diff(
     colours, given = theme_named(theme), names_by_identity(names or {})
     graphs = Snapshot([a]), Snapshot([b])
     pairs = matched(*graphs, given)
+    partners = pairs, {other: k for k, other in pairs.items()}
     picture = Picture("comparison", colours, direction, nodesep="0.3")
     hidden = 0
     # With arrows from left to right the engine stacks frames from bottom to top.
     for side in (0, 1) if direction in ("TB", "BT") else (1, 0):
         graph = graphs[side]
-        partner = {pair[side]: pair[1 - side] for pair in pairs}
         fills = {}
         for k, node in enumerate(graph.nodes):
-            if k not in partner:
+            partner = partners[side].get(k)
+            if partner is None:
                 fills[k] = colours.sides[side]
             else:
-                same = same_data(node, graphs[1 - side].nodes[partner[k]])
-                fills[k] = colours.inner if same else colours.changed
+                fills[k] = colours.inner if same_data(node, graphs[1 - side].nodes[partner]) else colours.changed
         folding = Folding(graph, {}, lambda group: True, False)
         style = Style(colours, direction, values, gradients, names=given, fills=fills)
         shown = nearest(folding.order, folding.parents, limit, None, DEEPEST)
@@ -104,34 +106,23 @@ def draw_diff(
     return Drawing(picture, message, sum(len(graph.nodes) for graph in graphs))
 
 
-def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> list[tuple[int, int]]:
-    """Return the pairs of positions in the two graphs that correspond."""
+def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> dict[int, int]:
+    """Return the positions in the first graph that correspond to positions in the second."""
     known: dict[Hashable, int] = {}
-    signs = [signatures(graph, known, names) for graph in (a, b)]
-    pairs: dict[int, int] = {}
-    taken: set[int] = set()
     waiting: dict[int, list[int]] = {}
-    for k, sign in enumerate(signs[1]):
+    for k, sign in enumerate(signatures(b, known, names)):
         waiting.setdefault(sign, []).append(k)
-    for k, sign in enumerate(signs[0]):
-        if waiting.get(sign):
-            pairs[k] = waiting[sign].pop(0)
-            taken.add(pairs[k])
-    stack = [(k, j) for k in a.roots for j in b.roots]
-    seen = set(stack)
-    while stack:
-        k, j = stack.pop()
-        if alike(a, k, b, j):
-            if k not in pairs and j not in taken:
-                pairs[k] = j
-                taken.add(j)
-            further = list(zip(a.parents(k), b.parents(j), strict=False))
-        else:
-            further = [(p, j) for p in a.parents(k) if alike(a, p, b, j)]
-            further += [(k, q) for q in b.parents(j) if alike(a, k, b, q)]
-        stack += [pair for pair in further if pair not in seen]
-        seen.update(further)
-    return sorted(pairs.items())
+    pairs = {k: waiting[s].pop(0) for k, s in enumerate(signatures(a, known, names)) if waiting.get(s)}
+    rest = [k for k in range(len(a.nodes)) if k not in pairs], sorted(k for row in waiting.values() for k in row)
+    rest = rest[0][-MOST:], rest[1][-MOST:]
+    operations = [[graph.nodes[k].op for k in part] for graph, part in zip((a, b), rest, strict=True)]
+    for i, j, size in SequenceMatcher(None, *operations, autojunk=False).get_matching_blocks():
+        pairs |= {
+            k: n
+            for k, n in zip(rest[0][i : i + size], rest[1][j : j + size], strict=True)
+            if a.nodes[k].op is not None and len(a.args[k]) == len(b.args[n])
+        }
+    return pairs
 
 
 def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, str]) -> list[int]:
@@ -148,12 +139,6 @@ def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, 
             key = (node.op.name, str(node.params), *parts)
         found.append(known.setdefault(key, len(known)))
     return found
-
-
-def alike(a: Snapshot, k: int, b: Snapshot, j: int) -> bool:
-    """Return whether two nodes were computed by the same operation."""
-    one, other = a.nodes[k].op, b.nodes[j].op
-    return one is not None and one is other and len(a.args[k]) == len(b.args[j])
 
 
 def same_data(node: Node, other: Node) -> bool:

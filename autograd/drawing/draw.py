@@ -19,7 +19,7 @@ from autograd.typing import Function, Operand
 
 from .folding import Folding, Snapshot, nearest
 from .graph_picture import Annotations, GraphPicture, Style
-from .groups import Group, Recorder, recorded
+from .groups import Group, Recorder, results_of
 from .picture import Picture
 from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path, write_atomically
 from .themes import theme_named
@@ -197,7 +197,7 @@ def draw(
     """
     check_options(direction=direction, color=color, zoom=zoom, limit=limit, depth=depth)
     style = Style(theme_named(theme), direction, values, gradients, partials, formulas, color == "gradient")
-    roots, recorder = run(root, inputs, zoom, loss)
+    roots, recorder = results_of("draw", root, inputs, zoom, loss)
     graph = Snapshot(roots)
     copies = {key: id(nodes[0]) for key, nodes in recorder.stands_for.items() if len(nodes) == 1}
     style.names = {copies.get(key, key): name for key, name in names_by_identity(names or {}).items()}
@@ -234,26 +234,6 @@ def check_options(
     for option, least in (("limit", limit), ("depth", depth)):
         if least is not None and least < 1:
             raise ValueError(f"{option} must be at least 1, or None for no {option}, got {least}")
-
-
-def run(
-    root: object, inputs: Sequence[Operand], zoom: str | None, loss: Function | None
-) -> tuple[list[Node], Recorder]:
-    """Return the results to draw, and the groups in which their nodes were created if a model was called."""
-    roots = [root] if isinstance(root, Node) else list(root) if isinstance(root, (list, tuple)) else []
-    if roots and all(isinstance(node, Node) for node in roots):
-        if inputs or zoom or loss is not None:
-            raise TypeError("inputs, zoom= and loss= are for draw(model, x); draw(result) does not take them")
-        return roots, Recorder()
-    found = recorded(root, inputs, scalars=zoom == "scalars", loss=loss)
-    if found is None:
-        raise TypeError(
-            f"draw takes a Value or Tensor, a list of them, or a model and its inputs, got {root!r:.60}; a graph is "
-            "recorded by operations on a Value or Tensor: draw(Value(3.0) * 2)"
-        )
-    if not found[0] or not all(isinstance(node, Node) for node in found[0]):
-        raise TypeError(f"{type(root).__name__} did not return a Value or Tensor for these inputs; nothing to draw")
-    return found
 
 
 def computed(node: Node) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from autograd.extend import DRAWN_BY
 from autograd.graph import Node, Primitive
+from autograd.messages import not_a_node
 from autograd.recording import Watch, watching
 from autograd.typing import Data, Function, Operand, Operands
 
@@ -94,13 +95,34 @@ class Recorder(Watch):
             self.leave()
 
 
-def recorded(
-    thing: object, inputs: Sequence[Operand], *, scalars: bool, loss: Function | None
-) -> tuple[list[Node], Recorder] | None:
-    """Run an instance of a registered class; return its results and the recorder, or None for other classes."""
-    for kind in type(thing).__mro__:
-        if kind in DRAWN_BY:
-            recorder = Recorder()
-            with watching(recorder):
-                return list(DRAWN_BY[kind](thing, inputs, recorder, scalars=scalars, loss=loss)), recorder
-    return None
+def results_of(
+    caller: str, root: object, inputs: Sequence[Operand], zoom: str | None, loss: Function | None
+) -> tuple[list[Node], Recorder]:
+    """Return the results to show, and the groups in which their nodes were created if a model was called.
+
+    Parameters
+    ----------
+    caller : str
+        The function to name in errors.
+    root : Node, sequence of Node, or model
+        The results, or an instance of a registered class.
+    inputs, zoom, loss
+        Arguments for a model.
+    """
+    roots = list(root) if isinstance(root, (list, tuple)) else [root]
+    recorder = Recorder()
+    if roots and all(isinstance(node, Node) for node in roots):
+        if inputs or zoom or loss is not None:
+            raise TypeError(
+                f"inputs, zoom= and loss= are for {caller}(model, x), and a file is given as path=; {caller}(result) "
+                "does not take them"
+            )
+        return roots, recorder
+    run = next((DRAWN_BY[kind] for kind in type(root).__mro__ if kind in DRAWN_BY), None)
+    if run is None:
+        raise not_a_node(caller, root)
+    with watching(recorder):
+        roots = list(run(root, inputs, recorder, scalars=zoom == "scalars", loss=loss))
+    if not roots or not all(isinstance(node, Node) for node in roots):
+        raise TypeError(f"{type(root).__name__} did not return a Value or Tensor for these inputs; nothing to draw")
+    return roots, recorder

@@ -25,31 +25,8 @@ WIDEST = 4.0  # points, for the largest weight
 THINNEST = 0.25
 LABEL = {"penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
 NEURON = {"shape": "circle", "style": "filled", "fontsize": "8", "fixedsize": "true", "width": "0.46", "height": "0.46"}
-Labelled = tuple[str, Operand | None]
-Layer = tuple[Sequence[str], Sequence[Labelled], Labelled, Labelled]  # the fields of `Stage`
-
-
-class Flow(NamedTuple):
-    """A label between two layers: a name, and the data of a node or array if known."""
-
-    name: str
-    data: Operand | None = None
-
-    def rows(self) -> list[str]:
-        """Return the lines of text."""
-        if self.data is None:
-            return [self.name]
-        data = np.asarray(raw_data(self.data))
-        return [self.name, *([format_shape(data)] if data.ndim else []), format_array(data)]
-
-
-class Stage(NamedTuple):
-    """One layer: its lines of text, the gradients of its parameters, its output and the gradient of that."""
-
-    rows: Sequence[str]
-    parameters: Sequence[Labelled]
-    output: Labelled
-    gradient: Labelled
+Labelled = tuple[str, Operand | None]  # a name, and the data of a node or array if known
+Stage = tuple[Sequence[str], Sequence[Labelled], Labelled, Labelled]
 
 
 class Column(NamedTuple):
@@ -64,7 +41,7 @@ class Column(NamedTuple):
 
 def pass_diagram(
     first: tuple[Labelled, Labelled],
-    stages: Sequence[tuple[Sequence[str], Sequence[Labelled], Labelled, Labelled]],
+    stages: Sequence[Stage],
     *,
     theme: str = "light",
 ) -> Drawing:
@@ -92,49 +69,55 @@ def pass_diagram(
     <drawing of 3 nodes>
     """
     picture = Picture("passes", theme_named(theme), nodesep="0.35", ranksep="0.35")
-    lines = max((len(Stage(*stage).parameters) for stage in stages), default=1)
+    lines = max((len(parameters) for _, parameters, *_ in stages), default=1)
     column = add_flows(picture, *first)
     skipped = range(MOST_STAGES // 2, len(stages) - MOST_STAGES // 2 + 1) if len(stages) > MOST_STAGES else range(0)
-    for i, stage in enumerate(Stage(*stage) for stage in stages):
-        if i in skipped:
-            if i == skipped.start:
-                box = picture.dashed(f"{len(skipped)} more\nlayers")
-                column = connect(picture, column, (box, box), Stage([], [], ("…", None), ("…", None)))
-            continue
-        box = add_stage(picture, stage, lines)
-        column = connect(picture, column, (f"{box}:f", f"{box}:b"), stage)
-    message = f"{len(skipped)} of {len(stages)} layers are not shown" if skipped else ""
-    picture.message = message
-    return Drawing(picture, message, 2 * len(stages) + 1)
+    for i, (rows, parameters, output, gradient) in enumerate(stages):
+        if i not in skipped:
+            box = add_stage(picture, rows, parameters, lines)
+            column = connect(picture, column, (f"{box}:f", f"{box}:b"), add_flows(picture, output, gradient))
+        elif i == skipped.start:
+            box = picture.dashed(f"{len(skipped)} more\nlayers")
+            column = connect(picture, column, (box, box), add_flows(picture, ("…", None), ("…", None)))
+    picture.message = f"{len(skipped)} of {len(stages)} layers are not shown" if skipped else ""
+    return Drawing(picture, picture.message, 2 * len(stages) + 1)
 
 
-def add_stage(picture: Picture, stage: Stage, lines: int) -> str:
+def flow_rows(name: str, data: Operand | None) -> list[str]:
+    """Return the lines of a label between two layers: its name, then the shape and the range of its data if known."""
+    if data is None:
+        return [cut(name)]
+    array = np.asarray(raw_data(data))
+    return [cut(name), *([format_shape(array)] if array.ndim else []), cut(format_array(array))]
+
+
+def add_stage(picture: Picture, rows: Sequence[str], parameters: Sequence[Labelled], lines: int) -> str:
     """Add the box of a layer; the forward pass enters at its top, the backward pass at its bottom."""
-    title, settings = [*stage.rows, "", ""][:2]
-    below = [cut(" ".join(Flow(*flow).rows()[::2])) for flow in stage.parameters]
+    title, settings = [*rows, "", ""][:2]
+    below = [cut(" ".join(flow_rows(*parameter)[::2])) for parameter in parameters]
     below += [BLANK] * (lines - len(below))  # the same number of lines in every box keeps the passes straight
-    fields = [cut(title), cut(settings) or BLANK, "\n".join(below)]
     fill, border = picture.theme.module
+    fields = [cut(title), cut(settings) or BLANK, "\n".join(below)]
     return picture.box(fields, ports=("f", "m", "b"), fillcolor=fill, color=border, height="1.35")
 
 
 def add_flows(picture: Picture, forward: Labelled, backward: Labelled) -> tuple[str, str]:
     """Add the label of a value and, below it, that of its gradient; return both names."""
     theme = picture.theme
-    names = []
-    for flow, color in ((forward, theme.forward), (backward, theme.accent)):
-        names.append(
-            picture.box(["\n".join(map(cut, Flow(*flow).rows()))], fillcolor=theme.background, fontcolor=color, **LABEL)
-        )
-    picture.rows.append(names)
-    picture.edge(*names, style="invis")
-    return names[0], names[1]
+    value, gradient = (
+        picture.box(["\n".join(flow_rows(*flow))], fillcolor=theme.background, fontcolor=color, **LABEL)
+        for flow, color in ((forward, theme.forward), (backward, theme.accent))
+    )
+    picture.rows.append([value, gradient])
+    picture.edge(value, gradient, style="invis")
+    return value, gradient
 
 
-def connect(picture: Picture, before: tuple[str, str], ports: tuple[str, str], stage: Stage) -> tuple[str, str]:
+def connect(
+    picture: Picture, before: tuple[str, str], ports: tuple[str, str], after: tuple[str, str]
+) -> tuple[str, str]:
     """Connect a layer with the labels before and after it; return the latter."""
     theme = picture.theme
-    after = add_flows(picture, stage.output, stage.gradient)
     line = "solid" if theme.accent != theme.forward else "dashed"
     forward = {"color": theme.forward, "penwidth": "1.4", "weight": "8"}
     backward = {"color": theme.accent, "penwidth": "1.4", "weight": "8", "dir": "back", "style": line}

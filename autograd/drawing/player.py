@@ -9,11 +9,10 @@ import numpy as np
 
 from autograd.explaining.answers import DIAGNOSES
 from autograd.explaining.formula import names_by_identity
-from autograd.graph import Node, topological_order
-from autograd.messages import not_a_node
+from autograd.graph import topological_order
 from autograd.typing import Function, Operand
 
-from .groups import Recorder, recorded
+from .groups import results_of
 from .offline import Page, offline_page
 from .player_program import page_data
 
@@ -85,13 +84,19 @@ def play(
     >>> play((a * b).tanh())
     <page of 4 nodes>
     """
+    if zoom not in (None, "scalars"):
+        raise ValueError(f"zoom must be None or 'scalars', got {zoom!r}")
     given = names_by_identity(names or {})
-    if isinstance(root, Node):
-        if inputs or zoom or loss is not None:
-            raise TypeError("inputs, zoom= and loss= are for play(model, x); the file is given as path=")
-        recorder = Recorder()
-    else:
-        root, recorder = run(root, inputs, zoom, loss, given)
+    roots, recorder = results_of("play", root, inputs, zoom, loss)
+    for key, name in names_by_identity({"model": root}).items():
+        copies = recorder.stands_for.get(key, ())
+        given.update((id(copy), name) for copy in copies if len(copies) == 1 and not copy.name)
+    count = sum(np.size(node._data) for node in roots)
+    if len(roots) > 1 or (inputs and count != 1):
+        raise ValueError(
+            f"play needs a result of one element, got {count} outputs; pass loss=, as in loss=lambda y: ..."
+        )
+    root = roots[0]
     order = topological_order(root)
     if len(order) > LIMIT:
         raise ValueError(
@@ -101,24 +106,3 @@ def play(
     used = {node.op.name for node in order if node.op is not None}
     data = page_data(root, given, fixed, recorder) | {"diagnoses": DIAGNOSES}
     return offline_page("player", SCRIPTS, data, used, path=path, content=f"{len(order):,} nodes")
-
-
-def run(
-    model: object, inputs: tuple[Operand, ...], zoom: str | None, loss: Function | None, given: dict[int, str]
-) -> tuple[Node, Recorder]:
-    """Call a model; return the result and the groups of its nodes, and add the names of its parameters to `given`."""
-    if zoom not in (None, "scalars"):
-        raise ValueError(f"zoom must be None or 'scalars', got {zoom!r}")
-    found = recorded(model, inputs, scalars=zoom == "scalars", loss=loss)
-    if found is None:
-        raise not_a_node("play", model)
-    roots, recorder = found
-    for key, name in names_by_identity({"model": model}).items():
-        copies = recorder.stands_for.get(key, ())
-        given.update((id(copy), name) for copy in copies if len(copies) == 1 and not copy.name)
-    if len(roots) != 1 or np.size(roots[0]._data) != 1:
-        count = sum(np.size(node._data) for node in roots)
-        raise ValueError(
-            f"play needs a result of one element, got {count} outputs; pass loss=, as in loss=lambda y: ..."
-        )
-    return roots[0], recorder
