@@ -146,53 +146,48 @@ def operations_of_pages(used: Collection[str] = ()) -> str:
     return "\n".join(["const f = {", *values, "};", "const operations = {", *entries, "};"])
 
 
-def is_known(op: Primitive) -> bool:
-    """Return whether a page can compute an operation and its derivatives."""
-    return "scalar" in op.forms and (op.forward.__module__.startswith("autograd.") or UNKNOWN not in rule_programs(op))
-
-
 def labels_of(op: Primitive) -> list[str]:
     """Return the names of the operands in programs."""
     return [f"x{i}" for i in range(len(op.rules))]
 
 
+def is_known(op: Primitive) -> bool:
+    """Return whether a page can compute an operation and its derivatives."""
+    return "scalar" in op.forms and (op.forward.__module__.startswith("autograd.") or UNKNOWN not in rule_programs(op))
+
+
 def rule_programs(op: Primitive) -> list[Json]:
-    """Return the rules of an operation as programs, in the order of its operands."""
-    return [rule_program(op, i, labels_of(op)) for i in range(len(op.rules))]
-
-
-def rule_program(op: Primitive, position: int, labels: list[str]) -> Json:
-    """Return a rule as a program of the arguments, the options, the result ``y`` and its gradient ``g``.
+    """Return the rules of an operation as programs of the arguments, the options, the result ``y`` and its gradient ``g``.
 
     Returns
     -------
-    number, str, list or None
-        A number, a label, or [operation, operands, options]; None where no gradient passes, `UNKNOWN` if the rule
-        is not written in the operations of a page.
+    list
+        For each operand a number, a label, or [operation, operands, options]; None where no gradient passes, `UNKNOWN`
+        if the rule is not written in the operations of a page.
     """
-    rule = op.rules_for(len(labels))[position]
-    if rule is None or rule is ONE:
-        return rule
+    labels = labels_of(op)
     _, defaults = operands_and_options(op)
     options = {key: Value(float(value), name=key) for key, value in defaults.items()}  # type: ignore[arg-type]
-    value, known = record_rule(op, position, 0.5, [0.5] * len(labels), options, labels, "y", "g")
-    if known is None:
-        return UNKNOWN
-    try:
-        return program(value, {**known, **{node: key for key, node in options.items()}})
-    except KeyError:
-        return UNKNOWN
+    names: dict[Node, Json] = {node: key for key, node in options.items()}
+    programs: list[Json] = []
+    for position, rule in enumerate(op.rules_for(len(labels))):
+        if rule is None or rule is ONE:
+            programs.append(rule)
+        else:
+            value, known = record_rule(op, position, 0.5, [0.5] * len(labels), options, labels, "y", "g")
+            programs.append(UNKNOWN if known is None else program(value, {**known, **names}))
+    return programs
 
 
 def program(thing: Operand, labels: Mapping[Node, Json]) -> Json:
-    """Return a recorded computation as a number, a label, or [operation, operands, options]."""
+    """Return a recorded computation as a number, a label, or [operation, operands, options]; or `UNKNOWN`."""
     if not isinstance(thing, Node):
         return plain_number(thing)
     done: dict[Node, Json] = dict(labels)
     for node in topological_order(thing):
         if node.op is not None and node not in done:
             if "scalar" not in node.op.forms:
-                raise KeyError(node.op.name)
+                return UNKNOWN
             operands = [done[a] if isinstance(a, Node) else plain_number(a) for a in node.args]
             done[node] = [node.op.name, operands, [program(x, labels) for x in node.params.values()]]
     return done[thing]
