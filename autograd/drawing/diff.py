@@ -116,7 +116,7 @@ def matched(a: Snapshot, b: Snapshot, names: Mapping[int, str]) -> dict[int, int
     rest = [k for k in range(len(a.nodes)) if k not in pairs], sorted(k for row in waiting.values() for k in row)
     rest = rest[0][-MOST:], rest[1][-MOST:]
     operations = [[graph.nodes[k].op for k in part] for graph, part in zip((a, b), rest, strict=True)]
-    for i, j, size in SequenceMatcher(None, *operations, autojunk=False).get_matching_blocks():
+    for i, j, size in SequenceMatcher(None, operations[0], operations[1], False).get_matching_blocks():
         pairs |= {
             k: n
             for k, n in zip(rest[0][i : i + size], rest[1][j : j + size], strict=True)

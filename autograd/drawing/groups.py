@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from autograd.extend import DRAWN_BY
 from autograd.graph import Node, Primitive
@@ -109,7 +110,7 @@ def results_of(
     inputs, zoom, loss
         Arguments for a model.
     """
-    roots = list(root) if isinstance(root, (list, tuple)) else [root]
+    roots: list[Any] = list(root) if isinstance(root, (list, tuple)) else [root]
     recorder = Recorder()
     if roots and all(isinstance(node, Node) for node in roots):
         if inputs or zoom or loss is not None:

@@ -105,7 +105,7 @@ def add_flows(picture: Picture, forward: Labelled, backward: Labelled) -> tuple[
     """Add the label of a value and, below it, that of its gradient; return both names."""
     theme = picture.theme
     value, gradient = (
-        picture.box(["\n".join(flow_rows(*flow))], fillcolor=theme.background, fontcolor=color, **LABEL)
+        picture.box(["\n".join(flow_rows(*flow))], None, fillcolor=theme.background, fontcolor=color, **LABEL)
         for flow, color in ((forward, theme.forward), (backward, theme.accent))
     )
     picture.rows.append([value, gradient])
@@ -189,7 +189,7 @@ def add_neurons(picture: Picture, column: Column, limit: int) -> dict[int, str]:
         looks = {"fillcolor": fill, "color": border, **NEURON}
         if column.biases is not None and (bias := float(column.biases[i])) != 0:
             looks |= {"color": theme.signs[bias > 0], "penwidth": "1.6"}
-        names[i] = picture.box([text or " "], **looks)
+        names[i] = picture.box([text or " "], None, **looks)
         row.append(names[i])
     picture.rows.append(row)
     for above, below in pairwise(row):

@@ -157,7 +157,7 @@ def is_known(op: Primitive) -> bool:
 
 
 def rule_programs(op: Primitive) -> list[Json]:
-    """Return the rules of an operation as programs of the arguments, the options, the result ``y`` and its gradient ``g``.
+    """Return the rules of an operation as programs of operands, options, the result ``y`` and its gradient ``g``.
 
     Returns
     -------

@@ -115,7 +115,7 @@ class Picture:
         """Add an arrow between two boxes, given by their names."""
         self.edges.append((tail, head, text, looks))
 
-    def box(self, fields: Sequence[str], frame: int | None = None, ports: Sequence[str] = (), **looks: str) -> str:
+    def box(self, fields: Sequence[str], frame: int | None = None, *, ports: Sequence[str] = (), **looks: str) -> str:
         """Add a box with a field for each text, and return its name; `ports` are names of its fields."""
         name = f"n{self.count}"
         self.count += 1
