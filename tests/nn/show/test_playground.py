@@ -229,7 +229,7 @@ def test_first_losses_in_the_browser_are_those_of_fit(opened):
         assert float(page.input_value("#set-lr")) == lr
         for epoch in range(1, 4):
             page.click("#epoch")
-            page.wait_for_function(f"document.getElementById('say').textContent.startsWith('Epoch {epoch}:')")
+            page.wait_for_function(f"() => document.getElementById('say').textContent.startsWith('Epoch {epoch}:')")
         twin = nn.MLP(2, [6, 1], activation="tanh", rng=2)
         optimizer = kind(twin.parameters(), lr=lr, weight_decay=0.0, **options)
         expected = losses_of_fit(twin, nn.BCEWithLogitsLoss(), optimizer, x, y[:, None].astype(float), batch_size=10)
@@ -243,7 +243,7 @@ def test_training_runs_pauses_and_resets(opened):
     page.click("#step")
     assert say(page).startswith("Step 1: the loss of the batch was")
     page.click("#play")
-    page.wait_for_function("document.getElementById('count').textContent.match(/epoch [1-9]/)")
+    page.wait_for_function("() => document.getElementById('count').textContent.match(/epoch [1-9]/)")
     page.click("#play")
     assert say(page).startswith("Paused after")
     assert "% correct" in page.inner_text("#measures")
@@ -340,7 +340,7 @@ def test_copied_script_trains_the_same_network(opened):
         script = page.input_value("#text").replace("epochs=50", "epochs=1")
         exec(compile(script, "script", "exec"), names)
         page.click("#epoch")
-        page.wait_for_function("document.getElementById('say').textContent.startsWith('Epoch 1')")
+        page.wait_for_function("() => document.getElementById('say').textContent.startsWith('Epoch 1')")
         assert names["history"]["loss"][-1] == pytest.approx(np.mean(losses(page)), rel=1e-9)
 
 
@@ -369,7 +369,7 @@ def test_every_control_has_a_name(opened):
 def test_page_stays_responsive_while_it_trains(opened):
     page = opened(nn.play(), "#hidden=16,16&batch=1")
     page.click("#play")
-    page.wait_for_function("document.getElementById('count').textContent !== 'step 0, epoch 0'")
+    page.wait_for_function("() => document.getElementById('count').textContent !== 'step 0, epoch 0'")
     page.click('[data-layer="1"][data-neuron="3"]')
     assert "neuron 4 of layer 2" in page.inner_text("#detail-title")
     page.click("#play")
@@ -405,6 +405,6 @@ def test_images_are_shown_and_selected(opened):
     page.click("#field", position={"x": 60, "y": 10})
     assert say(page).startswith("Point 2: target")
     page.click("#epoch")
-    page.wait_for_function("document.getElementById('say').textContent.startsWith('Epoch 1')")
+    page.wait_for_function("() => document.getElementById('say').textContent.startsWith('Epoch 1')")
     page.click("#slow")
     assert "ring" in say(page)
