@@ -5,7 +5,7 @@
 #   make check       run everything a change must pass: lint, types, documentation, tests with coverage
 #   make format      sort imports and exported names, format the code
 #   make types       check that the types of all public names are complete
-#   make docs        build the API reference, build/docs/html/index.html, and check its links
+#   make docs        build the guide with the API reference, build/docs/html/index.html, and check its links
 #   make mutants     change the core line by line and check that a test notices each change (an hour)
 #   make programs    compare 20,000 random programs on the native machine with eager computation (minutes)
 #   make pictures    redraw the pictures of demos/README.md that have changed
@@ -69,7 +69,7 @@ types: $(VENV)/.types
 
 docs: $(VENV)/.docs
 	@mkdir -p build/docs/pages
-	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -c .docs build/docs/pages build/docs/html
+	@$(RUN) -m sphinx --quiet --jobs auto --fail-on-warning --keep-going -c .docs build/docs/pages build/docs/html
 	@PYTHONPATH=.:.docs $(RUN) -m pytest -q .docs/test_reference.py
 	@echo "wrote build/docs/html/index.html"
 

@@ -1,12 +1,11 @@
-"""The API reference: Sphinx and numpydoc over the docstrings, formulas as MathML.
+"""The guide and the API reference: Sphinx with MyST over `.docs/guide`, the course and the docstrings.
 
-`make docs` uses it. It writes one page per public module and lists the names of the module under the first sentence of
-the module that defines them. The pages need neither a network nor scripts.
+`make docs` uses it. The pages need no network: formulas are MathML, and the search index is a script.
 """
 
-import importlib
-import inspect
 import re
+import shutil
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -14,134 +13,93 @@ from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
-from autograd.operations.numpy_protocol import names_of_numpy
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(HERE))
+
+import reference  # noqa: E402 (Sphinx does not put the folder of conf.py on the path)
+
+import nn  # noqa: E402
+from autograd import Value, play  # noqa: E402
 
 LOGGER = logging.getLogger(__name__)
 
-PAGES = (
-    "autograd", "autograd.extend",
-    "nn", "nn.functional", "nn.init", "nn.data", "nn.training", "nn.metrics", "nn.utils", "nn.checkpoint",
-    "nn.exchange", "nn.training.monitor", "nn.scalar", "nn.show.graphs",
-    "optim", "optim.lr_scheduler", "optim.distributed",
-)  # fmt: skip
-FIRST = (  # these modules come first, the others in alphabetical order
-    "autograd.value", "autograd.tensor", "autograd.backward", "autograd.transforms.functional",
-    "autograd.tape.step",
-    "autograd.explaining.explanation", "autograd.drawing.draw", "nn.module", "nn.layers.mlp", "nn.layers.linear",
-    "nn.layers.activation",
-    "nn.loss", "optim.algorithms.sgd", "optim.algorithms.adam",
-)  # fmt: skip
-WITH_INHERITED = ("autograd.Tensor", "autograd.Value")  # their methods are defined in private base classes
-
 project = "chainrule"
 author = "the chainrule authors"
-extensions = ["sphinx.ext.autodoc", "numpydoc"]
+extensions = [
+    "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.napoleon",
+    "myst_parser", "sphinx_design", "sphinx_copybutton",
+]  # fmt: skip
 html_title = "chainrule"
-html_theme = "alabaster"
-html_theme_options = {"page_width": "1100px", "sidebar_width": "240px", "font_family": "sans-serif"}
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["guide.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
+html_split_index = True
+html_domain_indices = False
 default_role = "py:obj"
+exclude_patterns = ["project"]  # documents from which pages include sections
 add_module_names = False
 autodoc_typehints = "none"  # the sections Parameters contain more information
 autodoc_member_order = "bysource"
-numpydoc_show_class_members = False
+napoleon_google_docstring = False
+napoleon_use_ivar = True  # attributes are listed, not described a second time
+napoleon_use_rtype = False
 toc_object_entries = False
+viewcode_line_numbers = True
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
+myst_heading_anchors = 3
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+suppress_warnings = ["myst.xref_missing"]  # tests/documentation check every link of the built pages
 
 
-def public_names(module):
-    """Return the public names of a module: its `__all__` and the names that are loaded lazily."""
-    return sorted({*module.__all__, *getattr(module, "_LAZY", ())}, key=str.lower)
-
-
-def heading(text, line):
-    """Return an underlined heading."""
-    return f"{text}\n{line * len(text)}\n\n"
-
-
-def entry(full, thing, home):
-    """Return the directive for one name; `home` is the name under which the object is described."""
-    module, _, short = full.rpartition(".")
-    if home != full:
-        return f".. py:data:: {short}\n   :module: {module}\n\n   Another name of :py:obj:`{home}`.\n\n"
-    if inspect.isclass(thing):
-        inherited = "   :inherited-members:\n" if full in WITH_INHERITED else ""
-        return f".. autoclass:: {full}\n   :members:\n{inherited}\n"
-    if inspect.isroutine(thing):
-        return f".. autofunction:: {full}\n\n"
-    return f".. py:data:: {short}\n   :module: {module}\n\n   {WORDS[short]}\n\n"
-
-
-WELCOME = """Automatic differentiation and multi-layer perceptrons on NumPy: every public name, with an example.
-New here?  ``README.md`` shows the three uses, and ``demos/README.md`` leads from an engine of your own to a tiny GPT.
-
-"""
-
-WORDS = {
-    "PRIMITIVES": "The table of all operations by name.",
-    "Metric": "A function of a model's output and the target, which returns a number.",
-}
-
-
-def first_sentence(module):
-    """Return the first line of a module's docstring as a heading."""
-    return inspect.getdoc(importlib.import_module(module)).split("\n")[0].rstrip(".").replace("`", "")
-
-
-def rank(module):
-    """Return the sort key of a module: modules in `FIRST`, other modules, then public modules."""
-    return FIRST.index(module) if module in FIRST else len(FIRST) + (module in PAGES), module
-
-
-def page(name, homes):
-    """Return the page of one public module, and store in `homes` the name under which each object is described."""
-    module, sections = importlib.import_module(name), {}
-    things = {n: getattr(module, n) for n in public_names(module)}
-    for short, thing in sorted(things.items(), key=lambda pair: pair[0] != getattr(pair[1], "__name__", pair[0])):
-        if inspect.ismodule(thing):
-            continue
-        plain = not (inspect.isclass(thing) or inspect.isroutine(thing))
-        home = f"{name}.{short}" if plain else homes.setdefault(id(thing), f"{name}.{short}")
-        defined = name if plain else thing.__module__
-        sections.setdefault(defined, []).append(entry(f"{name}.{short}", thing, home))
-    text = heading(name, "=") + f".. automodule:: {name}\n   :no-members:\n\n"
-    text += functions_of_numpy() if name == "autograd" else ""
-    for defined, entries in sorted(sections.items(), key=lambda section: rank(section[0])):
-        title = "Names" if len(sections) == 1 else "Also" if defined == name else first_sentence(defined)
-        text += heading(title, "-")
-        text += "".join(entries)
-    return text
-
-
-def functions_of_numpy():
-    """Return the section about the functions of NumPy that accept nodes."""
-    records, answers = (", ".join(f"``{name}``" for name in names) for names in names_of_numpy())
-    return (
-        heading("Functions of NumPy", "-")
-        + f"These record an operation when they are called with a node: {records}.\n\n"
-        + f"These answer without a gradient, since none is lost: {answers}.\n\n"
-        + "Functions that consist of operators and of functions above return nodes too. All others raise TypeError, "
-        + "except that ``np.ma.getdata`` and ``np.ma.median`` read the values. What needs a Python number, such as "
-        + "``np.float64(x)`` or ``np.random.normal(x)``, calls ``float(x)``.\n\n"
-    )
+def link_of_guide(link):
+    """Return a link of a document of the project as a link to the page of the guide, or only its text."""
+    image, text, target = link.groups()
+    path, _, anchor = target.partition("#")
+    page = {"README.md#glossary": "/glossary.md", "demos/README.md": "/course/index.md"}.get(target)
+    if path == "CONTRIBUTING.md":
+        page = f"/contributing.md#{anchor}".rstrip("#")
+    elif path.endswith(".svg"):
+        page = f"/pictures/{Path(path).name}"
+    elif (ROOT / "demos/notebooks" / f"{Path(path).stem}.ipynb").exists():
+        page = f"/course/{Path(path).stem}.md"
+    return f"{image}[{text}]({page})" if page else text
 
 
 def write_pages(app):
     """Write all pages into the source folder in build/, which contains nothing else."""
-    homes, folder = {}, Path(app.srcdir)
-    pages = {name: page(name, homes) for name in PAGES}
-    contents = "".join(f"   {name}\n" for name in PAGES)
-    pages["index"] = (
-        heading("chainrule", "=") + WELCOME + f".. toctree::\n   :maxdepth: 2\n\n{contents}\n:ref:`genindex`\n"
-    )
-    for old in folder.glob("*.rst"):
-        if old.stem not in pages:
+    folder = Path(app.srcdir)
+    written = {folder / f"{name}.rst": text for name, text in reference.pages().items()}
+    for path in (HERE / "guide").rglob("*.md"):
+        written[folder / path.relative_to(HERE / "guide")] = path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("demos/*.md")):
+        text = re.sub(r"(!?)\[([^]]*)\]\(([^)h#][^)]*)\)", link_of_guide, path.read_text(encoding="utf-8"))
+        written[folder / "project" / path.relative_to(ROOT)] = text
+    for old in (*folder.rglob("*.rst"), *folder.rglob("*.md")):
+        if old not in written:
             old.unlink()
-    for name, text in pages.items():
-        path = folder / f"{name}.rst"
+    for path, text in written.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+    for pictures in ("demos/pictures", "tests/benchmarks"):
+        for path in (ROOT / pictures).glob("*.svg"):
+            target = folder / "pictures" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
+
+
+def write_live_pages(app, exception):
+    """Write the interactive pages that the guide embeds."""
+    folder = Path(app.outdir) / "live"
+    folder.mkdir(exist_ok=True)
+    a, b, c = Value(2.0, name="a"), Value(-3.0, name="b"), Value(6.5, name="c")
+    play((a * b + c).tanh(), path=folder / "player.html")
+    nn.play(data="moons", path=folder / "playground.html")
 
 
 def resolve(app, env, node, contnode):
@@ -152,10 +110,10 @@ def resolve(app, env, node, contnode):
     if node.get("refdomain") != "py" or len(found) != 1:
         return None
     entry = env.get_domain("py").objects[found[0]]
-    reference = nodes.reference("", "", internal=True)
-    reference["refuri"] = app.builder.get_relative_uri(node["refdoc"], entry.docname) + "#" + entry.node_id
-    reference += contnode
-    return reference
+    link = nodes.reference("", "", internal=True)
+    link["refuri"] = app.builder.get_relative_uri(node["refdoc"], entry.docname) + "#" + entry.node_id
+    link += contnode
+    return link
 
 
 def visit_math(self, node):
@@ -168,15 +126,14 @@ def visit_math(self, node):
 
 
 def settle_markup(app, what, name, thing, options, lines):
-    """Convert markup that reStructuredText lacks: the plural `Value`s, and `.grad`, which is not a full name."""
-    for i, line in enumerate(lines):
-        plural = re.sub(r"(?<!`)(`\w+`)s\b", r"\1\\ s", line)  # markup ends where an (escaped) space follows
-        lines[i] = re.sub(r"(?<!`)`(\.[\w.()]+)`(?!`)", r"``\1``", plural)
+    """Convert the markup of a docstring to reStructuredText."""
+    lines[:] = [reference.without_unsupported_markup(line) for line in lines]
 
 
 def setup(app):
     """Register the functions of this file with Sphinx."""
     app.connect("builder-inited", write_pages)
-    app.connect("autodoc-process-docstring", settle_markup, priority=400)  # numpydoc comes at 500
+    app.connect("autodoc-process-docstring", settle_markup, priority=400)  # napoleon comes at 500
     app.connect("missing-reference", resolve)
+    app.connect("build-finished", write_live_pages)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
