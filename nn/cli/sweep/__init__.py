@@ -10,7 +10,7 @@ from nn.cli.resuming import locked
 from nn.cli.training import Run, make_folder
 from nn.typing import Print
 
-from .config import Sweep, Trial, read_sweep
+from .config import Sweep, read_sweep
 from .pool import cores, finished, ranks
 from .results import Records, Row, aligned, rank, tabulated, write_csv
 from .worker import run_trial
@@ -39,8 +39,17 @@ def sweep(args: argparse.Namespace, out: Print) -> int:
         left = [trial for trial in plan.trials if trial.key not in before]
         known = len(plan.trials) - len(left)
         log(f"{len(plan.trials)} trials" + (f", {known} of them finished before" if known else ""))
+        workers = max(1, min(args.workers or ranks() or cores(), ranks() or len(left), len(left)))
+        calls = [(trial.words, str(args.out / trial.key)) for trial in left]
+        interrupted = False
         try:
-            interrupted = _run(args, plan, left, records, metric, log)
+            for which, found in finished(run_trial, calls, workers):
+                if found["status"] == "interrupted":
+                    interrupted = True
+                    continue
+                record = records.add(left[which], found, args.out / left[which].key)
+                known += 1
+                log(f"[{known}/{len(plan.trials)}] {_line(record, plan.varied, metric)}")
         except KeyboardInterrupt:
             interrupted = True
         return _report(args, plan, records.by_key, metric, interrupted, out)
@@ -51,39 +60,14 @@ def _ignore(text: str) -> None:
 
 
 def _metric(plan: Sweep) -> str:
-    """Return the metric to compare; reads the table, so that one that no trial can use is reported at once."""
-    readings = {tuple(w for w in trial.words if w.startswith(TABLE_OPTIONS)): trial.words[0] for trial in plan.trials}
-    faults: list[ValueError] = []
-    for words, table in readings.items():
-        run = Run(train_parser().parse_args([table, *words]), _ignore)
-        try:
-            run.read()
-            break
-        except ValueError as error:
-            faults.append(error)
-    else:
-        raise faults[0]
+    """Return the metric to compare; reads the table as the first trial does, to report its faults at once."""
+    table, *words = plan.trials[0].words
+    run = Run(train_parser().parse_args([table, *(w for w in words if w.startswith(TABLE_OPTIONS))]), _ignore)
+    run.read()
     names = METRICS["regression" if run.classes is None else "classification"]
     if plan.metric is not None and plan.metric not in names:
         raise ValueError(f"metric {plan.metric!r} is not measured; choose from {', '.join(names)}")
     return plan.metric or names[0]
-
-
-def _run(args: argparse.Namespace, plan: Sweep, left: list[Trial], records: Records, metric: str, log: Print) -> bool:
-    """Run trials and record each as it ends; return whether one was interrupted."""
-    interrupted = False
-    folders = [args.out / trial.key for trial in left]
-    calls = [(trial.words, str(folder)) for trial, folder in zip(left, folders, strict=True)]
-    workers = max(1, min(args.workers or ranks() or cores(), ranks() or len(left), len(left)))
-    done = len(plan.trials) - len(left)
-    for which, found in finished(run_trial, calls, workers):
-        if found["status"] == "interrupted":
-            interrupted = True
-            continue
-        record = records.add(left[which], found, folders[which])
-        done += 1
-        log(f"[{done}/{len(plan.trials)}] {_line(record, plan.varied, metric)}")
-    return interrupted
 
 
 def _line(record: Row, varied: list[str], metric: str) -> str:

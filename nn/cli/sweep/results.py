@@ -40,25 +40,16 @@ class Records:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.by_key: dict[str, Row] = {}
-        self._file: BinaryIO = path.open("a+b", buffering=0)  # unbuffered: a kill truncates at most one line
-        try:
-            self._read()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def _read(self) -> None:
-        self._file.seek(0)
-        contents = self._file.read()
+        contents = path.read_bytes() if path.exists() else b""
         whole = contents[: contents.rfind(b"\n") + 1]  # a truncated last line belongs to a trial to repeat
+        self.by_key: dict[str, Row] = {}
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 record = json.loads(line)
                 self.by_key[record["key"]] = record
             except (ValueError, KeyError, TypeError):
-                raise ValueError(f"{self.path}, line {number}: not a record of a sweep") from None
+                raise ValueError(f"{path}, line {number}: not a record of a sweep") from None
+        self._file: BinaryIO = path.open("ab", buffering=0)  # unbuffered: a kill truncates at most one line
         self._file.truncate(len(whole))
 
     def add(self, trial: Trial, found: Mapping[str, object], folder: Path) -> Row:
@@ -96,7 +87,7 @@ def tabulated(sweep: Sweep, records: Mapping[str, Row], metric: str) -> list[Row
     for trials in groups.values():
         found = [records[trial.key] for trial in trials if trial.key in records]
         done = [record["metrics"] for record in found if record["status"] == "done"]
-        row: Row = {name: shown(trials[0].settings.get(name)) for name in sweep.varied}
+        row: Row = {name: _shown(trials[0].settings.get(name)) for name in sweep.varied}
         row["seeds"] = len(done)
         values = [m.get(metric) for m in done]
         row[metric] = _mean(values)
@@ -112,13 +103,6 @@ def rank(value: float | None, metric: str) -> float:
     if value is None or math.isnan(value):
         return math.inf
     return value if better(metric.split()[-1]) == "lower" else -value
-
-
-def shown(value: Any) -> Any:
-    """Return a setting as written on the command line."""
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -143,6 +127,13 @@ def aligned(rows: list[Row]) -> str:
     cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
     return "\n".join("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _shown(value: Any) -> Any:
+    """Return a setting as written on the command line."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def _cell(value: object) -> str:

@@ -57,12 +57,11 @@ def run_trial(words: Sequence[str], folder: str) -> Settings:
             found = _trained(words, Path(folder))
     except (Exception, SystemExit) as error:  # any error ends one trial only
         Path(folder, "checkpoint.npz").unlink(missing_ok=True)  # do not resume from a faulty state
-        message = " ".join(str(error).split())
-        lines = "".join(traceback.format_exception(error)).splitlines()
+        lines = traceback.format_exception(error)
         found = {
             "status": "failed",
-            "error": f"{type(error).__name__}: {message}" if message else type(error).__name__,
-            "traceback": lines[-LINES_OF_TRACEBACK:],
+            "error": " ".join("".join(traceback.format_exception_only(error)).split()),
+            "traceback": "".join(lines).splitlines()[-LINES_OF_TRACEBACK:],
         }
     return found | {"seconds": round(time.perf_counter() - begin, 3)}
 
