@@ -6,19 +6,112 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from nn.files import FilePath, replacing
+from nn.files import FilePath, existing_file, replacing
 from nn.typing import Array, Batch, Rows
 from nn.validation import checked_integer
 
-from .csv_index import CSVIndex, index_csv
-from .csv_reader import CSVOptions, CSVReader
+from .csv_reader import CSVOptions, CSVReader, Part
 from .dataset import BatchDataset, as_batch, recent
 from .mapped import shard_of
 from .sampler import BlockSampler
+
+
+class CSVIndex(NamedTuple):
+    r"""The position of each block of rows in a CSV file.
+
+    Attributes
+    ----------
+    rows : int
+        Rows in the file.
+    block : int
+        Rows in a block; the last one may have fewer.
+    offsets : ndarray of int, shape (blocks + 1,)
+        The first byte of each block, and the end of the last.
+    lines : ndarray of int, shape (blocks,)
+        The number of lines above each block.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "table.csv")
+    ...     _ = path.write_text("a,b\n1,2\n3,4\n5,6\n")
+    ...     index = index_csv(path, block=2)
+    >>> index.rows, index.offsets
+    (3, array([ 4, 12, 16]))
+    """
+
+    rows: int
+    block: int
+    offsets: Array
+    lines: Array
+
+    def __repr__(self) -> str:
+        return f"CSVIndex({self.rows} rows in {len(self.lines)} blocks of {self.block})"
+
+
+def index_csv(
+    path: FilePath, block: int = 8192, *, header: bool = True, skip_lines: int = 0, encoding: str = "utf-8-sig"
+) -> CSVIndex:
+    r"""Find the rows of a CSV file, without reading their cells.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; not a compressed one, which can only be read from the start.
+    block : int
+        Rows in a block.
+    header, skip_lines, encoding
+        As in `read_csv`.
+
+    Returns
+    -------
+    CSVIndex
+        Small, and the same on every machine: one rank may create it and send it to the others.
+
+    Raises
+    ------
+    ValueError
+        If the file is compressed, its encoding has line ends of several bytes, or it has no rows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "table.csv"
+    ...     _ = file.write_text("a,b\n" + "1,2\n" * 5)
+    ...     index_csv(file, block=2)
+    CSVIndex(5 rows in 3 blocks of 2)
+    """
+    name, block = os.fspath(path), checked_integer("index_csv", "block", block, 1)
+    size = existing_file(path, "CSV file").stat().st_size
+    if Path(path).suffix.lower() == ".gz":
+        raise ValueError(f"{name} is compressed, and can only be read from the start: decompress it first (gunzip)")
+    if not "a\n".encode(encoding).endswith(b"a\n"):
+        raise ValueError(f"{name}: encoding {encoding} has line ends of several bytes; save the file as UTF-8")
+    checked_integer("index_csv", "skip_lines", skip_lines, 0)
+    rows, end, offsets, lines = -int(header), 0, list[int](), list[int]()
+    begin, above, quoted, filled = 0, 0, False, False  # of the record that a line belongs to
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            end += len(line)
+            quoted ^= line.count(b'"') % 2 == 1 and number > skip_lines
+            filled |= number > skip_lines and not line.isspace()
+            if quoted and end < size:
+                continue
+            if filled and rows >= 0 and rows % block == 0:
+                offsets.append(begin)
+                lines.append(above)
+            rows += filled
+            begin, above, filled = end, number, False
+    if rows < 1:
+        raise ValueError(f"{name}: the file has no rows")
+    return CSVIndex(rows, block, np.array([*offsets, end], np.int64), np.array(lines, np.int64))
 
 
 class CSVDataset(BatchDataset):
@@ -162,40 +255,27 @@ class CSVDataset(BatchDataset):
         with self.path.open("rb") as file:
             file.seek(begin)
             data = file.read(end - begin)
-        part = self._reader.part(data, int(self.index.lines[number]))
-        parts = _fast(part) or _strict(part)
+        reader = self._reader.reading(data, int(self.index.lines[number]))
+        parts = _numeric(reader) or list(reader.parts(reader.cells()))
+        found = sum(len(features) for features, _ in parts)
         wanted = min(self.index.block, self.index.rows - number * self.index.block)
-        if len(parts[0]) != wanted:
+        if found != wanted:
             raise ValueError(
-                f"{self.path}, from line {part.skipped + 1} on: {wanted} rows were indexed, but {len(parts[0])} found; "
+                f"{self.path}, from line {reader.skipped + 1} on: {wanted} rows were indexed, but {found} found; "
                 "did the file change, or do cells contain quotes?"
             )
-        return parts
+        table = reader.table(parts)
+        return (table.X,) if table.y is None else (table.X, table.y)
 
 
-def _strict(reader: CSVReader) -> Batch:
-    """Read cell by cell, with the place of the first fault in the error."""
-    table = reader.table(list(reader.parsed(reader.cells())))
-    return (table.X,) if table.y is None else (table.X, table.y)
-
-
-def _fast(reader: CSVReader) -> Batch | None:
-    """Read numeric cells by NumPy's parser, six times faster; None if a cell is not a number."""
-    o, target = reader.options, reader.target
-    used = sorted([*reader.features, *([] if target is None else [target])])
-    if used != list(range(len(reader.names))) or not (reader.data or b"").strip():
-        return None  # NumPy would not check the other columns
-    coded: Any = {target: lambda cell: reader.indices[cell.strip()]} if target is not None and o.classes else None
-    try:
-        rows = np.loadtxt(
-            reader.opened(), np.float64, comments=None, delimiter=o.delimiter, converters=coded, ndmin=2, quotechar='"'
-        )
-    except (ValueError, KeyError, UnicodeError):
+def _numeric(reader: CSVReader) -> list[Part] | None:
+    """Return all columns by NumPy's parser, which is four times faster; None if a cell is not a number."""
+    target = reader.target
+    used = {*reader.features} if target is None else {*reader.features, target}
+    if reader.options.classes or len(used) < len(reader.names) or not (reader.data or b"").strip():
         return None
-    if rows.shape[1] != len(reader.names) or not np.isfinite(rows).all():
-        return None
-    X = reader.as_dtype(rows[:, reader.features], [reader.names[i] for i in reader.features])
-    if target is None:
-        return (X,)
-    y = rows[:, target]
-    return X, y.astype(np.int64) if o.classes else reader.as_dtype(y, [reader.names[target]])
+    with contextlib.suppress(ValueError):
+        rows = np.loadtxt(reader.opened(), delimiter=reader.options.delimiter, comments=None, ndmin=2, quotechar='"')
+        if rows.shape[1] == len(used) and np.isfinite(rows).all():
+            return [(rows[:, reader.features], None if target is None else rows[:, target])]
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import csv
 import gzip
@@ -10,10 +11,10 @@ import itertools
 import math
 import os
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -22,6 +23,10 @@ from nn.typing import Array, DType
 from nn.validation import checked_integer
 
 from .notation import MISSING, class_indices, parse_number
+
+ROWS = 1024  # that are converted together: text takes much more memory than values
+Line: TypeAlias = tuple[int, list[str]]  # its number, and its cells
+Part: TypeAlias = tuple[Array, Array | list[str] | None]  # features and targets of some lines
 
 csv.field_size_limit(2**31 - 1)  # by default, cells of more than 131,072 characters are an error
 
@@ -217,7 +222,7 @@ class CSVReader:
         self.skipped: int = options.skip_lines  # lines above the first row
         self.fill: float | None = math.nan if isinstance(options.fill, str) else options.fill
 
-    def part(self, data: bytes, skipped: int) -> Self:
+    def reading(self, data: bytes, skipped: int) -> Self:
         """Return a reader of some bytes of the same file, with so many lines above them."""
         other = copy.copy(self)
         other.data, other.skipped = data, skipped
@@ -257,27 +262,33 @@ class CSVReader:
 
     def tables(self, size: int | None) -> Iterator[Table]:
         """Yield tables of `size` rows, or all rows as one."""
-        rows: Iterator[list[str]] = self.cells()
+        rows = self.cells()
         first = next(rows, None)
         if first is None:
             raise ValueError(f"{self.path}: the file is empty")
         self.choose(first)
-        if not self.options.header:
-            rows = itertools.chain([first], rows)
-        count = 0
-        while chunk := list(itertools.islice(self.parsed(rows), size)):
-            count += len(chunk)
-            yield self.table(chunk)
-            if size is None:
-                break
-        if count == 0:
+        parts = self.parts(rows if self.options.header else itertools.chain([first], rows), size or ROWS)
+        start = next(parts, None)
+        if start is None:
             raise ValueError(f"{self.path}: the file has no rows after line {self.line}")
+        if size is None:
+            yield self.table([start, *parts])
+        else:
+            yield from (self.table([part]) for part in itertools.chain([start], parts))
+
+    def parts(self, rows: Iterable[list[str]], size: int = ROWS) -> Iterator[Part]:
+        """Yield features and targets of so many rows at a time."""
+        numbered = ((self.line, row) for row in rows)
+        while chunk := list(itertools.islice(numbered, size)):
+            yield self.part(chunk)
 
     def choose(self, first: list[str]) -> None:
         """Determine the columns from the first line."""
         o = self.options
         if o.header and all(parse_number(cell) is not None for cell in first):
-            raise self.fault("this line is numeric, but should contain the names of columns; pass header=False")
+            raise self.fault(
+                "this line is numeric, but should contain the names of columns; pass header=False", self.line
+            )
         self.names: list[str] = first if o.header else [str(i + 1) for i in range(len(first))]
         self.target: int | None = None if o.target is None else self.position(o.target)
         self.features: list[int] = (
@@ -286,7 +297,7 @@ class CSVReader:
             else [self.position(column) for column in o.columns]
         )
         if not self.features:
-            raise self.fault("no feature column is left beside the target")
+            raise self.fault("no feature column is left beside the target", self.line)
         classes = () if isinstance(o.classes, bool) else o.classes
         self.indices: dict[str, int] = {str(label): i for i, label in enumerate(classes)}
 
@@ -302,18 +313,35 @@ class CSVReader:
             raise KeyError(f"{self.path} has {len(self.names)} columns, and none at position {column}")
         return column % len(self.names)
 
-    def parsed(self, rows: Iterator[list[str]]) -> Iterator[tuple[list[float], Any]]:
-        """Yield the features and the target of every line."""
-        width, features, target = len(self.names), self.features, self.target
-        for row in rows:
+    def part(self, rows: Sequence[Line]) -> Part:
+        """Return the features and the targets of lines: an array, with classes the labels, or None."""
+        width, target, classes = len(self.names), self.target, self.options.classes
+        for line, row in rows:
             if len(row) != width:
-                raise self.fault(f"this line has {len(row)} cells, and the first one has {width}")
-            numbers = [parse_number(row[i]) for i in features]
-            if None in numbers:
-                numbers = [self.number(row, i) for i in features]
-            yield numbers, None if target is None else self.label(row, target)  # type: ignore[misc]
+                raise self.fault(f"this line has {len(row)} cells, and the first one has {width}", line)
+        features = self.numbers(rows, self.features)
+        if target is None:
+            return features, None
+        if classes is False:
+            return features, self.numbers(rows, [target])[:, 0]
+        for line, row in rows:
+            cell = row[target]
+            if cell.lower() in self.missing and cell not in self.indices:
+                raise self.fault(f"the value is missing ({cell!r}); a target is never filled", line, target)
+            if classes is not True and cell not in self.indices:
+                raise self.fault(f"{cell[:40]!r} is none of the classes {list(self.indices)[:10]}", line, target)
+        return features, [row[target] for _, row in rows]
 
-    def number(self, row: list[str], i: int) -> float:
+    def numbers(self, rows: Sequence[Line], columns: Sequence[int]) -> Array:
+        """Return the values of some columns: by NumPy's conversion, or where it fails cell by cell."""
+        cells = [[row[i] for i in columns] for _, row in rows]
+        with contextlib.suppress(ValueError):
+            values = np.array(cells, np.float64).reshape(len(rows), len(columns))
+            if np.isfinite(values).all() and not any("_" in "".join(row) for row in cells):
+                return values
+        return np.array([[self.number(line, row, i) for i in columns] for line, row in rows])
+
+    def number(self, line: int, row: list[str], i: int) -> float:
         """Return the value of a cell, or of `fill` if it is missing."""
         cell, number = row[i], parse_number(row[i])
         if number is not None:
@@ -321,9 +349,9 @@ class CSVReader:
         if cell.lower() in self.missing:
             if self.fill is None or i == self.target:
                 hint = "pass fill= a number, 'mean' or 'median'" if i != self.target else "a target is never filled"
-                raise self.fault(f"the value is missing ({cell!r}); {hint}", i)
+                raise self.fault(f"the value is missing ({cell!r}); {hint}", line, i)
             return self.fill
-        if self.options.header is False and self.line == 1 + self.options.skip_lines:
+        if self.options.header is False and line == 1 + self.options.skip_lines:
             hint = "; is this a header? pass header=True"
         elif len(row) == 1 and (other := next((c for c in ";\t| ," if c in cell), None)):
             hint = f"; is the delimiter {other!r}?"
@@ -331,32 +359,20 @@ class CSVReader:
             hint = "; pass classes=True to encode labels as class indices"
         else:
             hint = "; leave the column out by columns=[...]"
-        raise self.fault(f"{cell[:40]!r} is not a finite number{hint}", i)
+        raise self.fault(f"{cell[:40]!r} is not a finite number{hint}", line, i)
 
-    def label(self, row: list[str], i: int) -> float | str:
-        """Return the target of a line: a number, or with classes a label."""
-        cell, classes = row[i], self.options.classes
-        if classes is False:
-            return self.number(row, i)
-        if cell.lower() in self.missing and cell not in self.indices:
-            raise self.fault(f"the value is missing ({cell!r}); a target is never filled", i)
-        if classes is not True and cell not in self.indices:
-            raise self.fault(f"{cell[:40]!r} is none of the classes {list(self.indices)[:10]}", i)
-        return cell
-
-    def table(self, rows: list[tuple[list[float], Any]]) -> Table:
-        """Return parsed lines as arrays."""
+    def table(self, parts: Sequence[Part]) -> Table:
+        """Return parts of a file as one table."""
         o, names = self.options, tuple(self.names[i] for i in self.features)
-        X = self.as_dtype(np.array([numbers for numbers, _ in rows]), names)
+        X = self.as_dtype(np.concatenate([features for features, _ in parts]), names)
         if self.target is None:
             return Table(X, None, names, None)
-        found = [label for _, label in rows]
         if o.classes is False:
-            return Table(X, self.as_dtype(np.array(found), (self.names[self.target],)), names, None)
-        labels = [str(label) for label in o.classes] if o.classes is not True else None
-        if labels is None:
-            labels, self.indices = class_indices(found)
-        return Table(X, np.array([self.indices[label] for label in found], np.int64), names, tuple(labels))
+            y = np.concatenate([np.asarray(target) for _, target in parts])
+            return Table(X, self.as_dtype(y, (self.names[self.target],)), names, None)
+        found = [label for _, target in parts if target is not None for label in target]
+        labels, indices = class_indices(found) if o.classes is True else ([*self.indices], self.indices)
+        return Table(X, np.array([indices[label] for label in found], np.int64), names, tuple(labels))
 
     def as_dtype(self, values: Array, names: Sequence[str]) -> Array:
         """Return the values of columns in the requested dtype, if it can represent them."""
@@ -374,9 +390,9 @@ class CSVReader:
             )
         return found
 
-    def fault(self, what: str, column: int | None = None) -> ValueError:
+    def fault(self, what: str, line: int, column: int | None = None) -> ValueError:
         """Return an error that names file, line and column."""
-        where = f"line {self.line}"
+        where = f"line {line}"
         if column is not None:
             name = f" ({self.names[column]!r})" if self.options.header else ""
             where += f", column {column + 1}{name}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +16,13 @@ from nn.files import FilePath, existing_file, read_npy_header
 from nn.typing import Array, Batch, DType, Rows, State
 from nn.validation import checked_integer
 
-from .dataset import BatchDataset, as_batch, recent
+from .dataset import BatchDataset, as_batch
 
 try:
     import resource
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
-WINDOW = 1 << 26  # bytes; larger windows measured no faster
-KEPT = 2  # windows of a file
 SHARE = 4  # one mapping may use a quarter of the address space of the process
 
 
@@ -96,9 +94,9 @@ class MappedDataset(BatchDataset):
         ``.npy`` files of `numpy.save`, or `RawFile`, with the same number of rows; usually inputs and targets.
     shard : (int, int)
         Rank and size: the set is this one of `size` consecutive parts, and nothing else is mapped.
-    window : int, optional
-        Bytes of a file that are mapped at a time.  By default all, or 64 MiB if that would take more than a quarter of
-        the address space of the process (``ulimit -v``).
+    mapped : bool, optional
+        Whether the files are mapped, or rows are read when they are needed.  By default they are mapped, unless that
+        would take more than a quarter of the address space of the process (``ulimit -v``).
     transform : callable, optional
         Applied to the arrays of a batch: ``lambda x, y: (scale(x), y)``.
 
@@ -117,9 +115,7 @@ class MappedDataset(BatchDataset):
     Notes
     -----
     Batches are copies.  Rows are fetched in the order of the batch: sorting them first measured no faster, neither
-    from memory nor from a solid-state disk (``tests/benchmarks/bench_data.py``).  With windows, `BlockSampler` is
-    faster than a random order: 38,000 instead of 23,000 rows of 784 values per second, in a training on 4 GB with a
-    limit of 1 GiB.
+    from memory nor from a solid-state disk (``tests/benchmarks/bench_data.py``).
 
     With ``fit(..., comm=comm)``, a loader of ``shard=(comm.rank, comm.size)`` is used by its rank as it is, and
     `batch_size` is that of each rank; a loader of the whole set is divided by `fit`.
@@ -142,7 +138,7 @@ class MappedDataset(BatchDataset):
         self,
         *files: FilePath | RawFile,
         shard: tuple[int, int] = (0, 1),
-        window: int | None = None,
+        mapped: bool | None = None,
         transform: Callable[..., Any] | None = None,
     ) -> None:
         if not files:
@@ -154,13 +150,8 @@ class MappedDataset(BatchDataset):
             raise ValueError(f"files of one data set need the same number of rows: {each}")
         own = shard_of(counts[0], shard)
         self.shard: tuple[int, int] = (int(shard[0]), int(shard[1]))
-        size = len(own) * sum(file.row_bytes for file in found)
-        most = (
-            (None if _fits(size) else WINDOW)
-            if window is None
-            else checked_integer("MappedDataset", "window", window, 1)
-        )
-        self._parts = [_Mapped(file, own, most) for file in found]
+        fits = _fits(len(own) * sum(file.row_bytes for file in found)) if mapped is None else mapped
+        self._parts = [_Part(file, own, fits) for file in found]
         self._length = len(own)
         self.transform = transform
 
@@ -177,55 +168,43 @@ class MappedDataset(BatchDataset):
         return f"MappedDataset({parts})" if self.shard[1] == 1 else f"MappedDataset({parts}, shard={self.shard})"
 
 
-class _Mapped:
-    """Consecutive rows of a file, mapped as a whole or in windows."""
+class _Part:
+    """Consecutive rows of a file, mapped or read when they are needed."""
 
-    def __init__(self, file: RawFile, rows: range, window: int | None) -> None:
+    def __init__(self, file: RawFile, rows: range, mapped: bool) -> None:
         self.path, self.dtype, self.shape = Path(file.path), np.dtype(file.dtype), tuple(file.shape)
-        self.row_bytes, self.count = file.row_bytes, len(rows)
-        self.begin = file.offset + rows.start * self.row_bytes
-        self.each = self.count if window is None else min(max(1, window // max(1, self.row_bytes)), self.count)
-        self.kept: dict[int, tuple[Array, mmap.mmap | None]] = {}
+        self.row_bytes = file.row_bytes
+        self.begin, self.end = (file.offset + row * self.row_bytes for row in (rows.start, rows.stop))
+        self.mapped = mapped
+        self.rows: Array | None = self._map()
 
     def __getstate__(self) -> State:
-        return {**vars(self), "kept": {}}  # a copy maps the file again
+        return {**vars(self), "rows": None}
+
+    def __setstate__(self, state: State) -> None:
+        vars(self).update(state)
+        self.rows = self._map()
+
+    def _map(self) -> Array | None:
+        if not self.mapped:
+            return None
+        count = (self.end - self.begin) // self.row_bytes
+        return np.memmap(self.path, self.dtype, "r", self.begin, (count, *self.shape)).view(np.ndarray)
 
     def take(self, rows: Array) -> Array:
         """Return some of the rows, in the order given."""
-        if self.each == self.count:
-            return _taken(self.window(0), rows)
-        which = rows // self.each
-        order = np.argsort(which, kind="stable")
+        if self.path.stat().st_size < self.end:  # reading a mapping beyond the end would end the process
+            raise ValueError(f"{self.path} was truncated after it was opened")
+        if self.rows is not None:
+            return _taken(self.rows, rows)
         out = np.empty((len(rows), *self.shape), self.dtype)
-        for part in np.split(order, np.flatnonzero(np.diff(which[order])) + 1):
-            if len(part):
-                number = int(which[part[0]])
-                out[part] = _taken(self.window(number), rows[part] - number * self.each)
+        whole, size = memoryview(out.view(np.uint8).reshape(-1)), self.row_bytes
+        edges = [*np.flatnonzero(np.diff(rows, prepend=-2) != 1).tolist(), len(rows)]  # of consecutive rows
+        with self.path.open("rb", buffering=0) as file:
+            for first, last in itertools.pairwise(edges):
+                file.seek(self.begin + int(rows[first]) * size)
+                file.readinto(whole[first * size : last * size])
         return out
-
-    def window(self, number: int) -> Array:
-        """Return the rows of a window."""
-        rows, mapped = recent(self.kept, number, KEPT, self._map)
-        if mapped is not None and mapped.size() < self.begin + self.count * self.row_bytes:
-            raise self._shorter()  # reading beyond the end would end the process, or return zeros
-        return rows
-
-    def _shorter(self) -> ValueError:
-        return ValueError(f"{self.path} was truncated after it was opened")
-
-    def _map(self, number: int) -> tuple[Array, mmap.mmap | None]:
-        count = min(self.each, self.count - number * self.each)
-        begin, size = self.begin + number * self.each * self.row_bytes, count * self.row_bytes
-        if size == 0:
-            return np.empty((count, *self.shape), self.dtype), None
-        more = begin % mmap.ALLOCATIONGRANULARITY  # a mapping begins at a page
-        with self.path.open("rb") as file:
-            try:
-                view = mmap.mmap(file.fileno(), size + more, access=mmap.ACCESS_READ, offset=begin - more)
-            except ValueError:
-                raise self._shorter() from None
-        flat = np.frombuffer(view, np.uint8, size, more).view(self.dtype)
-        return np.asarray(flat.reshape(count, *self.shape)), view
 
 
 def _taken(array: Array, rows: Array) -> Array:

@@ -115,8 +115,8 @@ def orders(folder, rows=400_000, batch=128, count=200):
         warm = timed(lambda x=x, fetch=fetch: [fetch(x, order[i * batch :][:batch]) for i in range(count)]) / count
         del x
         print(f"  {name:24} {cold * 1e3:7.3f} cold  {warm * 1e3:7.3f} warm")
-    for name, window in (("one mapping", None), ("windows of 64 MiB", 1 << 26), ("windows of 256 MiB", 1 << 28)):
-        data = MappedDataset(path, window=window)
+    for name, mapped in (("mapped", True), ("read row by row", False)):
+        data = MappedDataset(path, mapped=mapped)
         data.batch(order[:batch])
         spent = timed(lambda data=data: [data.batch(order[i * batch :][:batch]) for i in range(count)]) / count
         blocks = BlockSampler(rows, 4096, 8)(np.random.default_rng(0))
