@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import math
 from collections.abc import Callable
@@ -25,25 +26,24 @@ ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACT
 
 def scheduled(name: str, optimizer: Optimizer | optim.lr_scheduler.Rates, epochs: int, steps: int) -> Any:
     """Return the argument `scheduler` of `fit` for a name in `SCHEDULES`."""
-    total, s = epochs * steps, optim.lr_scheduler
-    makers: dict[str, Callable[[], Any]] = {
-        "constant": lambda: None,
-        "cosine": lambda: {"step": s.CosineAnnealingLR(optimizer, T_max=total)},
-        "warmup": lambda: {
-            "step": s.WarmupLR(s.CosineAnnealingLR(optimizer, T_max=max(total - total // 10, 1)), max(total // 10, 1))
-        },
-        "onecycle": lambda: {
-            "step": s.OneCycleLR(
-                optimizer, max_lr=optimizer.param_groups[0]["lr"], total_steps=total, cycle_momentum=False
-            )
-        },
-        "linear": lambda: {"step": s.LinearLR(optimizer, start_factor=1.0, end_factor=0.01, total_iters=total)},
-        "step": lambda: {"epoch": s.StepLR(optimizer, step_size=max(epochs // 3, 1), gamma=0.1)},
-        "exponential": lambda: {"epoch": s.ExponentialLR(optimizer, gamma=0.01 ** (1 / epochs))},
-        "inverse": lambda: {"epoch": s.InverseTimeLR(optimizer, 10 / epochs)},
-        "plateau": lambda: {"epoch": s.ReduceLROnPlateau(optimizer, patience=max(epochs // 20, 2))},
-    }
-    return makers[name]()
+    total, warm = epochs * steps, max(epochs * steps // 10, 1)
+    s = optim.lr_scheduler
+    if name == "cosine":
+        return {"step": s.CosineAnnealingLR(optimizer, T_max=total)}
+    if name == "warmup":
+        return {"step": s.WarmupLR(s.CosineAnnealingLR(optimizer, T_max=max(total - total // 10, 1)), warm)}
+    if name == "onecycle":
+        rate = optimizer.param_groups[0]["lr"]
+        return {"step": s.OneCycleLR(optimizer, max_lr=rate, total_steps=total, cycle_momentum=False)}
+    if name == "linear":
+        return {"step": s.LinearLR(optimizer, start_factor=1.0, end_factor=0.01, total_iters=total)}
+    if name == "step":
+        return {"epoch": s.StepLR(optimizer, step_size=max(epochs // 3, 1), gamma=0.1)}
+    if name == "exponential":
+        return {"epoch": s.ExponentialLR(optimizer, gamma=0.01 ** (1 / epochs))}
+    if name == "inverse":
+        return {"epoch": s.InverseTimeLR(optimizer, 10 / epochs)}
+    return {"epoch": s.ReduceLROnPlateau(optimizer, patience=max(epochs // 20, 2))} if name == "plateau" else None
 
 
 def integer(low: int) -> Callable[[str], int]:
@@ -106,18 +106,18 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
 
 
 def arguments() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the parser of the command line; the docstring of a function that adds options describes its command."""
     parser = argparse.ArgumentParser(
         prog="python -m nn",
         description="Train a multi-layer perceptron on a table, predict with it, and report on the training.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{train,predict,report,explain,sweep,play}")
-    _train(commands.add_parser("train", help="train on a table", formatter_class=Formatter, description=TRAIN))
-    _predict(commands.add_parser("predict", help="predict the rows of a table", formatter_class=Formatter))
-    _report(commands.add_parser("report", help="report on a run", formatter_class=Formatter))
-    _explain(commands.add_parser("explain", help="explain the prediction of a row", formatter_class=Formatter))
-    _sweep(commands.add_parser("sweep", help="train with many settings", formatter_class=Formatter, description=SWEEP))
-    _play(commands.add_parser("play", help="write a page that trains a network", formatter_class=Formatter))
+    adders = {"train": _train, "predict": _predict, "report": _report, "explain": _explain, "sweep": _sweep,
+              "play": _play}  # fmt: skip
+    commands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(adders)}}}")
+    for name, add in adders.items():
+        text = inspect.getdoc(add) or ""
+        summary = text.split(".")[0]
+        add(commands.add_parser(name, help=summary, description=text, formatter_class=Formatter))
     return parser
 
 
@@ -135,14 +135,6 @@ def train_parser() -> argparse.ArgumentParser:
     return parser
 
 
-TRAIN = """Train on a CSV table of numeric columns, dates and words, with or without missing values.
-
-The target column determines the task: classification for words or a few integers, else regression.  Rows without a
-target, row numbers and identifiers are left out.  Missing values are replaced by the median of the training rows, up
-to ten different words become one 0/1 column each and more of them learned vectors, and dates become their parts.  One
-line per column says how it was understood; --columns prints these lines and ends."""
-
-
 def _reading(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--delimiter", help="the character between cells; default: detected")
@@ -152,6 +144,13 @@ def _reading(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
+    """Train on a CSV table of numeric columns, dates and words, with or without missing values.
+
+    The target column determines the task: classification for words or a few integers, else regression.  Rows without a
+    target, row numbers and identifiers are left out.  Missing values are replaced by the median of the training rows,
+    up to ten different words become one 0/1 column each and more of them learned vectors, and dates become their
+    parts.  One line per column says how it was understood; --columns prints these lines and ends.
+    """
     add = parser.add_argument
     add("table", help="the table: CSV with , ; tab | or space between cells, also .gz; - reads standard input")
     add("--target", help="the column to predict, by name or position, or a file with that column; default: the last")
@@ -204,6 +203,7 @@ def _limits(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
+    """Predict the rows of a table."""
     add = parser.add_argument
     add("run", type=Path, help="the folder that train wrote")
     add("table", help="rows to predict, whose columns are matched by name; - reads standard input")
@@ -214,6 +214,7 @@ def _predict(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(parser: argparse.ArgumentParser) -> None:
+    """Explain the prediction of a row."""
     add = parser.add_argument
     add("run", type=Path, help="the folder that train wrote")
     add("table", help="the table of the row; - reads standard input")
@@ -224,33 +225,33 @@ def _explain(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
+    """Report on a run."""
     parser.add_argument("run", type=Path, help="the folder that train wrote")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
-SWEEP = """Train on one table with many settings, several at once, and compare the results.
-
-The configuration is a JSON file.  Settings are the long options of train without dashes in front:
-
-  {"table": "iris.csv",
-   "base":   {"target": "species", "epochs": 100},
-   "grid":   {"optimizer": ["adam", "sgd"], "hidden": ["16", "32,32"]},
-   "random": {"trials": 5, "lr": {"log": [0.001, 0.1]}, "batch-size": [16, 32]},
-   "seeds":  3}
-
-base: settings of every trial.  grid: all combinations.  random: the given number of draws, from a list or a range
-{"uniform": [a, b]}, {"log": [a, b]} or {"integers": [a, b]}.  list: [{...}, {...}], settings used together.  seeds: a
-count or a list.  All choices of these are combined.  metric: the measurement to compare, by default the accuracy or R2
-on the validation rows.
-
-Finished trials are not repeated: after Ctrl-C or a crash the same command continues, and a configuration with more
-choices runs only the new trials.  With mpiexec -n N python -m mpi4py.futures -m nn sweep ..., rank 0 distributes the
-trials to the other ranks; a killed rank ends the job, and the same command continues.
-
-Exit status: 0, 1 if a trial failed, 2 for an invalid option or configuration, 130 after Ctrl-C."""
-
-
 def _sweep(parser: argparse.ArgumentParser) -> None:
+    """Train on one table with many settings, several at once, and compare the results.
+
+    The configuration is a JSON file.  Settings are the long options of train without dashes in front:
+
+      {"table": "iris.csv",
+       "base":   {"target": "species", "epochs": 100},
+       "grid":   {"optimizer": ["adam", "sgd"], "hidden": ["16", "32,32"]},
+       "random": {"trials": 5, "lr": {"log": [0.001, 0.1]}, "batch-size": [16, 32]},
+       "seeds":  3}
+
+    base: settings of every trial.  grid: all combinations.  random: the given number of draws, from a list or a range
+    {"uniform": [a, b]}, {"log": [a, b]} or {"integers": [a, b]}.  list: [{...}, {...}], settings used together.  seeds:
+    a count or a list.  All choices of these are combined.  metric: the measurement to compare, by default the accuracy
+    or R2 on the validation rows.
+
+    Finished trials are not repeated: after Ctrl-C or a crash the same command continues, and a configuration with more
+    choices runs only the new trials.  With mpiexec -n N python -m mpi4py.futures -m nn sweep ..., rank 0 distributes
+    the trials to the other ranks; a killed rank ends the job, and the same command continues.
+
+    Exit status: 0, 1 if a trial failed, 2 for an invalid option or configuration, 130 after Ctrl-C.
+    """
     add = parser.add_argument
     add("config", type=Path, help="the configuration, a JSON file")
     add("--workers", type=integer(1), help="concurrent trainings, each with one BLAS thread; default: one per core")
@@ -262,6 +263,7 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
 
 
 def _play(parser: argparse.ArgumentParser) -> None:
+    """Write a page that trains a network."""
     add = parser.add_argument
     add("data", nargs="?", default="moons", help=f"one of {', '.join(DATA_SETS)}; or a table as for train")
     add("--target", help="the column of the table to predict; default: the last")
