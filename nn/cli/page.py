@@ -21,7 +21,7 @@ from nn.show.plotting import (
 )
 from nn.training import History
 from nn.training.monitor import Monitor
-from nn.training.monitor.html_report import document, facts, monitored, table
+from nn.training.monitor.html_report import document, monitored, table
 from nn.training.scores import (
     baselines,
     calibration,
@@ -125,7 +125,7 @@ def write_page(
     parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in lines), "</ul>"]
     result = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
     shown = {key: value for key, value in run.settings.items() if key not in UNRELATED and value not in ("", [], {})}
-    parts += ["<h2>Settings</h2>", facts(shown | result)]
+    parts += ["<h2>Settings</h2>", table((), [[key, str(value)] for key, value in (shown | result).items()])]
     write_text(path, document(title, parts))
 
 

@@ -237,15 +237,13 @@ def dead_units(e: Evidence) -> Verdict | None:
 
 def saturation(e: Evidence) -> Verdict | None:
     """Find saturated hidden units; at the output, saturation only means confidence."""
-    hidden = list(e.monitor.layers.values())[:-1]
     found = {}
-    for layer in hidden:
-        shares = [s.layers[layer.name]["saturated"] for s in e.recent if "saturated" in s.layers.get(layer.name, {})]
-        if shares and np.median(shares) > 0.5:
-            found[layer.name] = float(np.median(shares))
-    if not found:
+    for layer in list(e.monitor.layers)[:-1]:
+        shares = [s.layers[layer]["saturated"] for s in e.recent if "saturated" in s.layers.get(layer, {})]
+        found[layer] = float(np.median(shares)) if shares else 0.0
+    name = max(found, key=found.__getitem__, default="")
+    if not name or not found[name] > 0.5:
         return None
-    name = max(found, key=found.__getitem__)
     return Verdict(
         "saturation", name, f"{found[name]:.0%} of the outputs of {name} lie at the flat ends of the curve",
         "smaller initial weights (Xavier), standardised inputs, batch normalisation before the activation, a lower "

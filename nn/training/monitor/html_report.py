@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nn.files import FilePath, write_text
 from nn.show.plotting import svg
 
 from .diagnosis import Report
@@ -56,11 +55,14 @@ def verdicts(report: Report) -> str:
     return head + "\n".join(found)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as HTML."""
-    cells = ["".join(f"<td>{html.escape(c if isinstance(c, str) else f'{c:.3g}')}</td>" for c in row) for row in rows]
-    top = "".join(f"<th>{html.escape(h)}</th>" for h in head)
-    return f"<table><tr>{top}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as HTML; the head may be empty."""
+
+    def line(cells: Sequence[object], tag: str = "td") -> str:
+        texts = [f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells]
+        return "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts) + "</tr>"
+
+    return f"<table>{line(head, 'th') if head else ''}{''.join(line(row) for row in rows)}</table>"
 
 
 def parameters(monitor: Monitor) -> str:
@@ -96,14 +98,3 @@ def monitored(monitor: Monitor) -> list[str]:
     """Return the report of a monitor as parts of a page."""
     figure = svg(monitor_figure(monitor))
     return [verdicts(monitor.report()), "<h2>Figures</h2>", figure, parameters(monitor), outputs(monitor)]
-
-
-def facts(entries: Mapping[str, object]) -> str:
-    """Return names and values as a table of two columns."""
-    rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(str(v))}</td></tr>" for k, v in entries.items())
-    return f"<table>{rows}</table>"
-
-
-def page(monitor: Monitor, path: FilePath, title: str = "Training report") -> None:
-    """Write the report of a monitor to a file."""
-    write_text(path, document(title, monitored(monitor)))

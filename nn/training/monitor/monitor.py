@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
-from nn.files import FilePath
+from nn.files import FilePath, write_text
 from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
 from nn.layers.dropout import Dropout
 from nn.layers.linear import Flatten, Identity
@@ -22,7 +21,7 @@ from nn.typing import Array, Figure, Hook, Leaf, Operand, Optimizer, State
 from nn.validation import checked_integer
 
 from .diagnosis import Report, diagnose
-from .html_report import page
+from .html_report import document, monitored
 from .plots import monitor_figure
 from .sample import Sample, packed, unpacked
 from .statistics import bin_edges, flattened, histograms, moments, norm_of, spots
@@ -35,20 +34,6 @@ RECTIFIERS = (ReLU, ReLU6, Threshold)
 SATURATION: dict[type[Module], tuple[float, float]] = {
     Sigmoid: (0.03, 0.97), Tanh: (-0.97, 0.97), Hardtanh: (-0.99, 0.99), Softsign: (-0.97, 0.97),
 }  # fmt: skip
-
-
-@dataclass
-class Layer:
-    """A sampled module and its latest output."""
-
-    name: str
-    module: Module
-    output: Array | None = None
-
-    @property
-    def kind(self) -> str:
-        """The name of its class."""
-        return type(self.module).__name__
 
 
 class Monitor:
@@ -108,10 +93,10 @@ class Monitor:
         self.names: list[str] = [name for name, _ in named]
         self.parameters: list[Leaf] = [p for _, p in named]
         self.shapes: list[tuple[int, ...]] = [np.shape(p.data) for p in self.parameters]
-        self.layers: dict[Module, Layer] = _watched(model)
-        self.shown: list[int] = [i for i, shape in enumerate(self.shapes) if len(shape) > 1] or list(
-            range(len(self.shapes))
-        )
+        self.layers: dict[str, Module] = _watched(model)
+        matrices = [i for i, shape in enumerate(self.shapes) if len(shape) > 1]
+        self.shown: list[int] = matrices or list(range(len(self.shapes)))
+        self._outputs: dict[str, Array] = {}  # the latest ones of the layers
         self._handles: list[Handle] = []
         self.reset()
 
@@ -123,8 +108,7 @@ class Monitor:
         self.anomaly: str = ""
         self.bad_input: str = ""
         self.first_bad: int | None = None
-        self.scales: dict[str, float] = {}  # of the histograms of every module's outputs
-        self.units: Array = np.zeros(0)  # and of those of parameters
+        self.units: dict[str, float] = {}  # of the histograms
         self._before = [p.data for p in self.parameters]
         self._arm()
 
@@ -200,44 +184,47 @@ class Monitor:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        for layer in self.layers.values():
-            layer.output = None
+        self._outputs.clear()
 
     def _arm(self) -> None:
         self.close()
-        for module, layer in self.layers.items():
-            self._handles.append(module.register_forward_hook(_remember(layer)))
+        self._handles += [module.register_forward_hook(self._hook(name)) for name, module in self.layers.items()]
+
+    def _hook(self, name: str) -> Hook:
+        """Return a hook that stores the output of a training pass."""
+
+        def hook(module: Module, args: object, output: Operand) -> None:
+            if module.training and np.size(getattr(output, "data", ())):
+                self._outputs[name] = np.asarray(raw_data(output))
+
+        return hook
 
     def _sample(self) -> None:
         weights = [flattened(before) for before in self._before]
-        grads = [None if p.grad is None else flattened(raw_data(p.grad)) for p in self.parameters]
+        used = np.array([p.grad is not None for p in self.parameters])
+        slopes = [np.zeros(1) if p.grad is None else flattened(raw_data(p.grad)) for p in self.parameters]
+        outputs = {name: flattened(self._outputs[name]) for name in self.layers if name in self._outputs}
         with np.errstate(all="ignore"):
-            updates = [p.data - before for p, before in zip(self.parameters, self._before, strict=True)]
-            slopes = [np.zeros(1) if g is None else g for g in grads]
-            found = np.array([[moments(a) for a in row] for row in (weights, slopes)])
-            moved = [norm_of(flattened(a)) for a in updates]
-            outputs = [layer for layer in self.layers.values() if layer.output is not None and layer.output.size]
-            flat = [flattened(layer.output) for layer in outputs]
-            layers = {layer.name: _activity(layer, a) for layer, a in zip(outputs, flat, strict=True)}
-            shown = [spots(row[i]) for row in (weights, slopes) for i in self.shown] + [spots(a) for a in flat]
-            counts = self._counted(np.array(shown), found[..., 1], layers)
+            mean, std, norm = np.moveaxis(np.array([[moments(a) for a in row] for row in (weights, slopes)]), 2, 0)
+            pairs = zip(self.parameters, self._before, strict=True)
+            moved = [norm_of(flattened(p.data - before)) for p, before in pairs]
+            layers = {name: _activity(self.layers[name], self._outputs[name], flat) for name, flat in outputs.items()}
+            rows = (("weight", weights), ("gradient", slopes))
+            arrays = {f"{what} {self.names[i]}": row[i] for what, row in rows for i in self.shown}
+            counts = self._counted(arrays | {f"output {name}": flat for name, flat in outputs.items()})
         lr = math.nan if self.optimizer is None else float(self.optimizer.param_groups[0].get("lr", math.nan))
-        used = np.array([g is not None for g in grads])
-        norm = np.array([*found[..., 2], moved])
-        self.samples.append(Sample(len(self.losses), lr, found[..., 0], found[..., 1], norm, used, counts, layers))
+        self.samples.append(Sample(len(self.losses), lr, mean, std, np.array([*norm, moved]), used, counts, layers))
         self.close()
 
-    def _counted(self, numbers: Array, std: Array, layers: dict[str, Any]) -> Array:
-        """Return the histograms of parameters, and store those of outputs."""
-        if not len(self.units):
-            self.units = np.array([_unit(x) for x in std[:, self.shown].ravel()])
-        for name, found in layers.items():
-            if name not in self.scales:
-                self.scales[name] = _unit(found["std"] or abs(found["mean"]))
-        counts = histograms(numbers, np.concatenate([self.units, [self.scales[name] for name in layers]]))
-        for i, found in enumerate(layers.values(), start=len(self.units)):
-            found["counts"] = counts[i]
-        return counts[: len(self.units)].reshape(2, len(self.shown), -1)
+    def _counted(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Return the histograms of arrays, whose units are those of their first sample."""
+        for name, flat in arrays.items():
+            if name not in self.units:
+                mean, std, _ = moments(flat)
+                unit = std or abs(mean)
+                self.units[name] = unit if 0 < unit < math.inf else 1.0
+        values = np.array([spots(flat) for flat in arrays.values()])
+        return dict(zip(arrays, histograms(values, np.array([self.units[name] for name in arrays])), strict=True))
 
     def _provenance(self, closure: Callable[[], object] | None) -> str:
         """Return the origin of a nan or inf, by repeating the step with its initial parameters."""
@@ -278,31 +265,25 @@ class Monitor:
         KeyError
             If the name is unknown.
         """
-        steps = np.array([sample.step for sample in self.samples])
         if what == "output":
-            if not any(name in sample.layers for sample in self.samples):
-                raise KeyError(
-                    f"the output of {name!r} was not sampled, only {', '.join(la.name for la in self.layers.values())}"
-                )
             seen = [sample for sample in self.samples if name in sample.layers]
+            if not seen:
+                raise KeyError(f"the output of {name!r} was not sampled, only {', '.join(self.layers)}")
             return np.array([s.step for s in seen]), np.array([s.layers[name][statistic] for s in seen])
         if name not in self.names:
             raise KeyError(f"unknown parameter {name!r}; choose from {', '.join(self.names)}")
-        i = self.names.index(name)
-        if statistic == "ratio":
-            return steps, np.array([s.norm[2, i] / max(s.norm[0, i], 1e-300) for s in self.samples])
-        row = ("weight", "gradient", "update").index(what)
+        i, row = self.names.index(name), ("weight", "gradient", "update").index(what)
         if row == 2 and statistic != "norm":
             raise KeyError("only the norm of updates is stored")
-        return steps, np.array([getattr(s, statistic)[row, i] for s in self.samples])
+        ratio = statistic == "ratio"
+        values = [
+            s.norm[2, i] / max(s.norm[0, i], 1e-300) if ratio else getattr(s, statistic)[row, i] for s in self.samples
+        ]
+        return np.array([sample.step for sample in self.samples]), np.array(values)
 
     def histogram(self, name: str, what: str = "output", at: int = -1) -> tuple[Array, Array]:
         """Return counts and bin edges of a parameter, its gradient, or a module's output, in one sample."""
-        sample = self.samples[at]
-        if what == "output":
-            return sample.layers[name]["counts"], bin_edges(self.scales[name])
-        row, i = ("weight", "gradient").index(what), self.shown.index(self.names.index(name))
-        return sample.counts[row, i], bin_edges(float(self.units[row * len(self.shown) + i]))
+        return self.samples[at].counts[f"{what} {name}"], bin_edges(self.units[f"{what} {name}"])
 
     def report(self) -> Report:
         """Return the diagnosis of the training, with evidence and cures."""
@@ -320,44 +301,27 @@ class Monitor:
 
     def save_html(self, path: FilePath, title: str = "Training report") -> None:
         """Write the report with its figures as one self-contained HTML file."""
-        page(self, path, title)
+        write_text(path, document(title, monitored(self)))
 
 
-def _watched(model: Module) -> dict[Module, Layer]:
+def _watched(model: Module) -> dict[str, Module]:
     """Return the modules to sample: activations and others without parameters, and the last."""
-    leaves = [(name, m) for name, m in model.named_modules() if not any(True for _ in m.children())]
-    layers = {m: Layer(name or type(m).__name__, m) for name, m in leaves}
+    leaves = {name or type(m).__name__: m for name, m in model.named_modules() if not any(True for _ in m.children())}
+    last = list(leaves.values())[-1]
     chosen = {
-        m: layer
-        for m, layer in layers.items()
-        if not isinstance(m, NOT_SAMPLED) and (m is leaves[-1][1] or not any(True for _ in m.parameters()))
+        name: m
+        for name, m in leaves.items()
+        if not isinstance(m, NOT_SAMPLED) and (m is last or not any(True for _ in m.parameters()))
     }
-    return chosen if len(chosen) > 1 else layers
+    return chosen if len(chosen) > 1 else leaves
 
 
-def _remember(layer: Layer) -> Hook:
-    """Return a hook that stores the output of a training pass."""
-
-    def hook(module: Module, args: object, output: Operand) -> None:
-        if module.training and hasattr(output, "data"):
-            layer.output = np.asarray(raw_data(output))
-
-    return hook
-
-
-def _unit(spread: float) -> float:
-    """Return a positive, finite unit for a histogram."""
-    return float(spread) if spread > 0 and math.isfinite(spread) else 1.0
-
-
-def _activity(layer: Layer, flat: Array) -> dict[str, Any]:
+def _activity(module: Module, a: Array, flat: Array) -> dict[str, Any]:
     """Return the statistics of an output."""
-    a = layer.output
-    assert a is not None
     mean, std, norm = moments(flat)
     found: dict[str, Any] = {"mean": mean, "std": std, "norm": norm, "rows": len(a) if a.ndim > 1 else 1}
-    if isinstance(layer.module, RECTIFIERS):
+    if isinstance(module, RECTIFIERS):
         found["alive"] = (a != 0).reshape(-1, a.shape[-1] if a.ndim else 1).any(axis=0)
-    for low, high in [bounds for kind, bounds in SATURATION.items() if isinstance(layer.module, kind)]:
+    for low, high in [bounds for kind, bounds in SATURATION.items() if isinstance(module, kind)]:
         found["saturated"] = (np.count_nonzero(flat < low) + np.count_nonzero(flat > high)) / flat.size
     return found

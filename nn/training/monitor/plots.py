@@ -68,16 +68,11 @@ def losses(axes: Axes, monitor: Monitor) -> None:
     plain(axes)
 
 
-def weights_of(monitor: Monitor) -> list[int]:
-    """Return the indices of the matrices, or of all parameters if there is none."""
-    return [i for i, shape in enumerate(monitor.shapes) if len(shape) > 1] or list(range(len(monitor.names)))
-
-
 def gradient_flow(axes: Axes, monitor: Monitor) -> None:
     """Draw the typical gradient in every layer, from first to last, early steps light and late ones dark."""
     from matplotlib import colormaps
 
-    chosen = weights_of(monitor)
+    chosen = monitor.shown
     sizes = np.sqrt([math.prod(monitor.shapes[i]) for i in chosen])
     places = np.arange(len(chosen))
     at: Any = np.unique(np.linspace(0, len(monitor.samples) - 1, 8).astype(int)) if monitor.samples else []
@@ -109,8 +104,7 @@ def lines_over_time(axes: Axes, monitor: Monitor, values_of: Callable[[Sample, i
     """Draw one line per weight matrix, first layers dark and last ones light."""
     from matplotlib import colormaps
 
-    chosen = weights_of(monitor)
-    steps = [s.step for s in monitor.samples]
+    chosen, steps = monitor.shown, [s.step for s in monitor.samples]
     for k, i in enumerate(chosen):
         values = drawable([values_of(s, i) for s in monitor.samples])
         color = colormaps["plasma"](0.85 * k / max(len(chosen) - 1, 1))
@@ -143,8 +137,8 @@ def gradient_norms(axes: Axes, monitor: Monitor) -> None:
 def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     """Draw the distribution of a module's outputs, a column per sample."""
     seen = [s for s in monitor.samples if name in s.layers]
-    counts = np.array([s.layers[name]["counts"] for s in seen], float).T
-    edges = bin_edges(monitor.scales[name])
+    counts = np.array([s.counts[f"output {name}"] for s in seen], float).T
+    edges = bin_edges(monitor.units[f"output {name}"])
     some = np.flatnonzero(counts.sum(axis=1))
     low, high = max(some[0] - 1, 0), min(some[-1] + 2, BINS)
     steps = np.array([s.step for s in seen])
@@ -159,8 +153,9 @@ def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
     last = seen[-1].layers[name]
     note = f"{1 - last['alive'].mean():.0%} dead" if "alive" in last else ""
     note = f"{last['saturated']:.0%} saturated" if "saturated" in last else note
-    kind = next(layer.kind for layer in monitor.layers.values() if layer.name == name)
-    axes.set_title(literal(f"{name}: {kind}") + (f"\n{note}" if note else ""), fontsize=9)
+    axes.set_title(
+        literal(f"{name}: {type(monitor.layers[name]).__name__}") + (f"\n{note}" if note else ""), fontsize=9
+    )
     axes.set_xlabel("step")
     axes.spines[:].set_color(GREY)
     if first:

@@ -14,7 +14,7 @@ from nn.typing import Array, State
 if TYPE_CHECKING:
     from .monitor import Monitor
 
-PLAIN = ("losses", "epochs", "anomaly", "bad_input", "first_bad", "scales", "units")
+PLAIN = ("losses", "epochs", "anomaly", "bad_input", "first_bad", "units")
 
 
 @dataclass
@@ -33,10 +33,11 @@ class Sample:
         Norm of every parameter, its gradient and its update.
     used : ndarray of bool, shape (parameters,)
         Whether the parameter had a gradient.
-    counts : ndarray, shape (2, weights, BINS)
-        Histograms of parameters with two or more axes, and their gradients; biases have too few elements.
+    counts : dict of str to ndarray, shape (BINS,)
+        Histograms, as ``counts["gradient 0.weight"]``: of parameters with two or more axes ('weight'; biases have too
+        few elements), of their gradients, and of the outputs of modules ('output').
     layers : dict of str to dict
-        Statistics of the output of every sampled module: mean, std, norm, counts, for rectifiers alive (units that
+        Statistics of the output of every sampled module: mean, std, norm, for rectifiers alive (units that
         were not always 0), and for functions like tanh the share that is saturated.
 
     Examples
@@ -60,7 +61,7 @@ class Sample:
     std: Array
     norm: Array
     used: Array
-    counts: Array
+    counts: dict[str, Array]
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 

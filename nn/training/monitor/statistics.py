@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.typing import Array, DType
+from nn.typing import Array
 
 BINS = 41
 SPOTS = 100  # elements per array in a histogram, evenly spaced
@@ -26,7 +26,7 @@ def moments(flat: Array) -> tuple[float, float, float]:
     1.0
     """
     norm = norm_of(flat)
-    mean = float(flat.dot(_ones(flat.size, flat.dtype))) / flat.size  # a third of the time of a sum
+    mean = float(np.add.reduce(flat)) / flat.size  # half the time of `mean`
     variance = norm * norm / flat.size - mean * mean
     return mean, math.sqrt(variance) if variance > 0 else variance * 0, norm
 
@@ -44,17 +44,6 @@ def norm_of(flat: Array) -> float:
         flat = flat.astype(np.float64)
         squares = float(flat.dot(flat))
     return math.sqrt(squares)
-
-
-_ONES: dict[Any, Array] = {}
-
-
-def _ones(size: int, dtype: DType) -> Array:
-    """Return a vector of ones, a view of a cached one."""
-    kept = _ONES.get(dtype)
-    if kept is None or kept.size < size:
-        kept = _ONES[dtype] = np.ones(size, dtype)
-    return kept[:size]
 
 
 def flattened(a: Any) -> Array:
