@@ -110,9 +110,8 @@ def load_run(folder: Path) -> Trained:
     """
     path = folder / "model.npz"
     if not path.is_file():
-        raise ValueError(
-            f"{folder} is not the folder of a run: model.npz is missing; run python -m nn train ... --out {folder}"
-        )
+        command = f"python -m nn train ... --out {folder}"
+        raise ValueError(f"{folder} is not the folder of a run: model.npz is missing; run {command}")
     saved = checkpoint.load(path)
     try:
         center, spread = saved["scale"]
@@ -142,9 +141,8 @@ def _check_size(path: Path, weights: Mapping[str, Array], widths: Sequence[int],
 def cells_to_predict(args: argparse.Namespace, run: Trained) -> Cells:
     """Return the table that `predict` or `explain` reads, if the run has a usable model."""
     if diverged(run.result):
-        raise ValueError(
-            f"the model in {args.run} cannot predict, since {run.result['stopped']}; train again with a lower --lr"
-        )
+        reason = f"since {run.result['stopped']}"
+        raise ValueError(f"the model in {args.run} cannot predict, {reason}; train again with a lower --lr")
     expected = [column.name for column in run.columns] if run.settings["header"] else []
     missing = run.settings["missing"]
     return read_cells(args.table, args.delimiter, args.header, expected, encoding=args.encoding, missing=missing)

@@ -64,10 +64,9 @@ def real(low: float = 0.0, high: float = math.inf, include_low: bool = False) ->
     def parse(text: str) -> float:
         number = parse_number(text)
         if number is None or not (low < number < high or (include_low and number == low)):
-            upper = "" if high == math.inf else f" and below {high:g}"
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a number {'of at least' if include_low else 'above'} {low:g}{upper}"
-            )
+            bounds = f"{'of at least' if include_low else 'above'} {low:g}"
+            bounds += "" if high == math.inf else f" and below {high:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {bounds}")
         return number
 
     return parse

@@ -95,9 +95,7 @@ def read_idx(path: FilePath) -> Array:
         with opened(path, "rb") as file:
             head = file.read(4)
             if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
-                raise ValueError(
-                    f"{name}: not an IDX file: it begins with {head.hex(' ')} instead of 00 00, a type and a count"
-                )
+                raise ValueError(f"{name}: not an IDX file: it begins with {head.hex(' ')}, not 00 00 and a type")
             lengths = file.read(4 * head[3])
             if len(lengths) < 4 * head[3]:
                 raise ValueError(f"{name}: the file ends within its header")

@@ -199,10 +199,8 @@ def infer_columns(table: Cells, kinds: Mapping[str, str] | None = None, target: 
     for name, kind in given.items():
         table.position(name)
         if kind not in KINDS and "%" not in kind:
-            raise ValueError(
-                f"column {name!r} cannot be of kind {kind!r}; choose from {', '.join(KINDS)}, "
-                "or pass a date format such as %d/%m/%Y"
-            )
+            known = f"{', '.join(KINDS)}, or a date format such as %d/%m/%Y"
+            raise ValueError(f"column {name!r} cannot be of kind {kind!r}; choose from {known}")
     chosen = {table.position(name): kind for name, kind in given.items()}
     decimal = _decimal(table)
     columns = []
@@ -335,16 +333,13 @@ def encode_target(path: str, column: Column, cells: Contents, task: str = "auto"
         task = "classification" if column.kind != "number" or (integers and few) else "regression"
     if task == "regression":
         if column.kind != "number":
-            raise ValueError(
-                f"{path}: the target {name!r} is {found[0][:40]!r} in its first row; regression needs numeric values"
-            )
+            raise ValueError(f"{path}: regression needs a numeric target, but {name!r} is {found[0][:40]!r} at first")
         if np.ptp(values) == 0:
             raise ValueError(f"{path}: the target {name!r} is {found[0]} in every row, which leaves nothing to learn")
         return rows, values, []
     if len(labels) < 2:
         raise ValueError(f"{path}: the target {name!r} has one class only, {labels[0]!r}; at least 2 are required")
     if len(labels) > len(rows) // 2 and len(labels) > MAX_CLASSES:
-        raise ValueError(
-            f"{path}: the target {name!r} has {len(labels)} classes in {len(rows)} rows; is it --task regression?"
-        )
+        count = f"{len(labels)} classes in {len(rows)} rows"
+        raise ValueError(f"{path}: the target {name!r} has {count}; is it --task regression?")
     return rows, np.array([indices[cell] for cell in found], np.int64), labels

@@ -133,9 +133,8 @@ def read_csv(
         with np.errstate(all="ignore"):
             empty = np.isnan(table.X).all(0)
             if empty.any():
-                raise ValueError(
-                    f"{os.fspath(path)}: column {table.columns[empty.argmax()]!r} has no value to compute fill from"
-                )
+                name = table.columns[int(empty.argmax())]
+                raise ValueError(f"{os.fspath(path)}: column {name!r} has no value to compute fill from")
             middle = np.nanmean(table.X, 0) if fill == "mean" else np.nanmedian(table.X, 0)
         table = table._replace(X=np.where(np.isnan(table.X), middle, table.X).astype(dtype))
     return table
@@ -202,9 +201,7 @@ class CSVOptions:
     def require_chunks(self) -> None:
         """Raise if an option needs all rows at once."""
         if self.classes is True:
-            raise ValueError(
-                "in chunks, classes must be given, as in classes=['setosa', 'virginica']: later rows are unknown"
-            )
+            raise ValueError("in chunks, classes must be given, as in classes=['a', 'b']: later rows are unknown")
         if isinstance(self.fill, str):
             raise ValueError(f"in chunks, fill must be a number, not {self.fill!r}: later rows are unknown")
 
@@ -286,9 +283,7 @@ class CSVReader:
         """Determine the columns from the first line."""
         o = self.options
         if o.header and all(parse_number(cell) is not None for cell in first):
-            raise self.fault(
-                "this line is numeric, but should contain the names of columns; pass header=False", self.line
-            )
+            raise self.fault("a numeric line cannot be a header; pass header=False", self.line)
         self.names: list[str] = first if o.header else [str(i + 1) for i in range(len(first))]
         self.target: int | None = None if o.target is None else self.position(o.target)
         self.features: list[int] = (
@@ -384,10 +379,8 @@ class CSVReader:
         if lost.any():
             place = np.argwhere(lost)[0]
             name = names[place[-1] if values.ndim > 1 else 0]
-            raise ValueError(
-                f"{self.path}: column {name!r} contains {float(values[tuple(place)])!r}, which dtype {found.dtype} "
-                "cannot represent; pass another dtype"
-            )
+            value = float(values[tuple(place)])
+            raise ValueError(f"{self.path}: column {name!r} contains {value!r}, which {found.dtype} cannot represent")
         return found
 
     def fault(self, what: str, line: int, column: int | None = None) -> ValueError:

@@ -20,10 +20,8 @@ def as_array(data: Operand, name: str = "data") -> Array:
         data = data.data
     array = regular_array(name, data)
     if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"{name} must hold numbers, but its dtype is {array.dtype.name}; encode text as class indices first, "
-            "as nn.data.read_csv(..., classes=True) does"
-        )
+        hint = "encode text as class indices first, as nn.data.read_csv(..., classes=True) does"
+        raise TypeError(f"{name} must hold numbers, but its dtype is {array.dtype.name}; {hint}")
     return array
 
 

@@ -181,9 +181,7 @@ class OwnBatches:
             if found is not None:
                 batch = found
             elif batch is None:
-                raise ValueError(
-                    f"rank {self.comm.rank} has no batch, but others have: give every rank a part of the data"
-                )
+                raise ValueError(f"rank {self.comm.rank} has no batch, but others have: give each a part of the data")
             else:
                 batch = tuple(part[:0] for part in batch)
             yield batch

@@ -75,9 +75,8 @@ class DataLoader:
         sampler: Any = None,
     ) -> None:
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or isinstance(dataset, tuple | list):
-            raise TypeError(
-                f"DataLoader needs a data set, not a {type(dataset).__name__}; write DataLoader(TensorDataset(X, y))"
-            )
+            kind = type(dataset).__name__
+            raise TypeError(f"DataLoader needs a data set, not a {kind}; write DataLoader(TensorDataset(X, y))")
         if shuffle and sampler is not None:
             raise ValueError("pass either shuffle=True or sampler, not both: a sampler determines the order")
         self.dataset = dataset
@@ -91,15 +90,11 @@ class DataLoader:
             shuffled = getattr(dataset, "random_sampler", None) or (lambda: RandomSampler(rows))
             sampler = shuffled() if shuffle else SequentialSampler(rows)
         if not hasattr(sampler, "__len__"):
-            raise TypeError(
-                f"a sampler must be a list of rows, or have __call__(rng) and __len__(), not {sampler!r:.60}"
-            )
+            raise TypeError(f"a sampler must be a list of rows, or have __call__(rng) and __len__, not {sampler!r:.60}")
         self.sampler: Any = sampler if callable(sampler) else as_rows(sampler, rows, "sampler")
         if len(self) == 0:
-            raise ValueError(
-                f"an epoch has no batch: its {len(self.sampler)} rows are fewer than batch_size {self.batch_size}, "
-                "and drop_last=True omits shorter batches"
-            )
+            fewer = f"{len(self.sampler)} rows are fewer than batch_size {self.batch_size}"
+            raise ValueError(f"an epoch has no batch: {fewer}, and drop_last=True omits shorter batches")
         self.epoch: int
         self.position: int
         self.epoch = self.position = 0

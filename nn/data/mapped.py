@@ -221,19 +221,15 @@ def _npy(path: FilePath) -> RawFile:
         try:
             shape, fortran, dtype = read_npy_header(file)
         except ValueError as error:
-            raise ValueError(
-                f"{name}: not a .npy file ({error}); for raw data, pass RawFile(path, dtype, shape)"
-            ) from None
+            hint = "for raw data, pass RawFile(path, dtype, shape)"
+            raise ValueError(f"{name}: not a .npy file ({error}); {hint}") from None
         offset = file.tell()
     if dtype.kind not in "biufc":
         raise ValueError(f"{name} has dtype {dtype}, which is not numeric")
     if not shape:
         raise ValueError(f"{name} is a scalar, but must have one row per sample")
     if fortran and len(shape) > 1:
-        raise ValueError(
-            f"{name} is in Fortran order, in which rows are not contiguous; "
-            "save it again with np.save(path, np.ascontiguousarray(array))"
-        )
+        raise ValueError(f"{name} is in Fortran order; save it again with np.save(path, np.ascontiguousarray(array))")
     return RawFile(path, dtype, shape[1:], offset, shape[0])
 
 
@@ -246,9 +242,8 @@ def _rows(file: RawFile) -> int:
         raise ValueError(f"{name} is empty: {file.rows or 'its'} rows of shape {file.shape}")
     size = Path(file.path).stat().st_size - file.offset
     if file.rows is not None and size < file.rows * file.row_bytes:
-        raise ValueError(
-            f"{name} is truncated: {file.rows:,} rows are {file.rows * file.row_bytes:,} bytes, but it has {size:,}"
-        )
+        wanted = f"{file.rows:,} rows are {file.rows * file.row_bytes:,} bytes"
+        raise ValueError(f"{name} is truncated: {wanted}, but it has {size:,}")
     rows, more = divmod(size, file.row_bytes)
     if file.rows is None and (rows < 1 or more):
         raise ValueError(

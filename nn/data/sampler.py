@@ -88,9 +88,7 @@ class BlockSampler:
         self.together: int = checked_integer("BlockSampler", "together", together, 1)
         self.offset: int = checked_integer("BlockSampler", "offset", offset, 0)
         if offset >= block:
-            raise ValueError(
-                f"offset must be from 0 to {block - 1}, the positions in a block of {block} rows, not {offset}"
-            )
+            raise ValueError(f"offset must be a position in a block, from 0 to {block - 1}, not {offset}")
 
     def __len__(self) -> int:
         return self.count

@@ -287,9 +287,7 @@ class TensorBoard(Callback):
         try:
             from tensorboardX import SummaryWriter
         except ImportError as error:
-            raise ImportError(
-                "TensorBoard needs tensorboardX: pip install tensorboardX, or use JSONLines, which needs no package"
-            ) from error
+            raise ImportError("TensorBoard needs tensorboardX: pip install tensorboardX, or use JSONLines") from error
         self._open: Any = SummaryWriter
         self.folder: str = os.fspath(folder)
         self.histograms = histograms

@@ -202,10 +202,8 @@ class DistributedStepper(Stepper):
         ranks = self.comm.allgather((interrupted, stopped, digest.hexdigest()))
         for rank, (_, _, other) in enumerate(ranks):
             if other != ranks[0][2]:
-                raise RuntimeError(
-                    f"the parameters of rank {rank} differ from those of rank 0: did a callback change them on one "
-                    "rank only, or draw other random values?"
-                )
+                hint = "did a callback change them on one rank only, or draw other random values?"
+                raise RuntimeError(f"the parameters of rank {rank} differ from those of rank 0: {hint}")
         self.interrupt_received = self.interrupt_received or any(pressed for pressed, _, _ in ranks)
         return next((reason for _, reason, _ in ranks if reason), "")
 

@@ -36,10 +36,8 @@ def as_loader(
     """
     if isinstance(data, DataLoader) or (isinstance(data, Iterable) and not hasattr(data, "__getitem__")):
         if epochs > 1 and isinstance(data, Iterator):
-            raise TypeError(
-                f"{what} is a {type(data).__name__}, which is exhausted after one epoch; pass a DataLoader, (X, y), "
-                "or an object whose __iter__ starts a new epoch"
-            )
+            reason = f"{what} is a {type(data).__name__}, which is exhausted after one epoch"
+            raise TypeError(f"{reason}; pass a DataLoader, (X, y), or an object whose __iter__ starts a new epoch")
         return data
     if isinstance(data, tuple | list):
         if len(data) < 2:

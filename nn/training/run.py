@@ -118,9 +118,8 @@ class Run:
         self.callbacks: list[Any] = list(callbacks)
         for callback in self.callbacks:
             if not callable(callback) and not any(hasattr(callback, hook) for hook in HOOKS):
-                raise TypeError(
-                    f"a callback must be a function or have any of {', '.join(HOOKS)}, not {callback!r:.60}"
-                )
+                names = ", ".join(HOOKS)
+                raise TypeError(f"a callback must be a function or have any of {names}, not {callback!r:.60}")
         self.methods: dict[str, list[Any]] = {hook: self._methods(hook) for hook in HOOKS}
         stepper.prepare(whole=not self.methods["on_step_end"], with_output=bool(metrics))
         self.totals: Totals = Totals(metrics, self.loss, stepper.comm)

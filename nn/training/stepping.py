@@ -65,9 +65,8 @@ class Stepper:
         self.weights: list[Leaf] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
         self.needs_closure: bool = getattr(self.optimizer, "needs_closure", False)
         if self.needs_closure and self.accumulate > 1:
-            raise ValueError(
-                f"{type(self.optimizer).__name__} evaluates the loss several times in a step; accumulate must be 1"
-            )
+            name = type(self.optimizer).__name__
+            raise ValueError(f"{name} evaluates the loss several times in a step; accumulate must be 1")
         self.mean: bool = getattr(self.loss, "reduction", "mean") != "sum"
         self.summed: bool = self.mean and self.accumulate > 1  # gradients are sums over rows until the step
         self.gathered: int = 0

@@ -163,9 +163,8 @@ def _axes(config: Settings, options: Options, seed: int) -> list[list[Settings]]
     given = config.get("random", {"trials": 1})
     trials = given.get("trials") if isinstance(given, dict) else None
     if not _whole(trials, 1, MOST_TRIALS):
-        raise ValueError(
-            '"random" must contain the number of trials, as in {"trials": 20, "lr": {"log": [0.0001, 0.1]}}'
-        )
+        example = '{"trials": 20, "lr": {"log": [0.0001, 0.1]}}'
+        raise ValueError(f'"random" must contain the number of trials, as in {example}')
     ranges = _settings({name: value for name, value in given.items() if name != "trials"}, "random", options)
     if twice := set(ranges) & set(grid):
         raise ValueError(f'{min(twice)} is in "grid" and in "random"; remove it from one')
@@ -187,10 +186,9 @@ def _drawn(name: str, values: Any, rng: np.random.Generator) -> Any:
         ((kind, (low, high)),) = values.items()
         return RANGES[kind](rng, low, high)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise ValueError(
-            f'"random": {name} must be a list, or a range {{"uniform": [0, 1]}}, {{"log": [0.001, 1]}} or '
-            f'{{"integers": [1, 9]}}, not {json.dumps(values):.60}'
-        ) from None
+        ranges = '{"uniform": [0, 1]}, {"log": [0.001, 1]} or {"integers": [1, 9]}'
+        given = f"{json.dumps(values):.60}"
+        raise ValueError(f'"random": {name} must be a list, or a range such as {ranges}, not {given}') from None
 
 
 def _whole(value: object, least: int, most: float = math.inf) -> bool:

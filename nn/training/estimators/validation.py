@@ -59,9 +59,8 @@ def checked_inputs(X: ArrayLike, owner: str, width: int | None = None, names: Ar
     _finite(array, "X")
     if not array.size:
         what = "feature" if len(array) else "sample"
-        raise ValueError(
-            f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum of 1 is required by {owner}."
-        )
+        least = f"a minimum of 1 is required by {owner}"
+        raise ValueError(f"Found array with 0 {what}(s) (shape={array.shape}) while {least}.")
     if width is not None:
         same_names(X, names, owner)
         if array.shape[1] != width:
@@ -148,12 +147,10 @@ def checked_weights(sample_weight: ArrayLike | None, count: int) -> Array | None
     if weight.shape != (count,):
         raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(count,)}!")
     _finite(weight, "sample_weight")
-    if (weight < 0).any() or not weight.any():
-        raise ValueError(
-            "sample_weight has negative weights; use 0 to leave a row out"
-            if (weight < 0).any()
-            else "all sample weights are zero; at least one must be positive"
-        )
+    if (weight < 0).any():
+        raise ValueError("sample_weight has negative weights; use 0 to leave a row out")
+    if not weight.any():
+        raise ValueError("all sample weights are zero; at least one must be positive")
     return None if (weight == 1).all() else weight
 
 
