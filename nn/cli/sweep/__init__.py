@@ -11,9 +11,8 @@ from nn.cli.training import Run, make_folder
 from nn.typing import Print
 
 from .config import Sweep, read_sweep
-from .pool import cores, finished, ranks
+from .processes import cores, finished, ranks, run_trial
 from .results import Records, Row, aligned, rank, tabulated, write_csv
-from .worker import run_trial
 
 __all__ = ["sweep"]
 

@@ -23,8 +23,7 @@ from nn.validation import checked_integer
 from .diagnosis import Report, diagnose
 from .html_report import document, monitored
 from .plots import monitor_figure
-from .sample import Sample, packed, unpacked
-from .statistics import bin_edges, flattened, histograms, moments, norm_of, spots
+from .sample import Sample, bin_edges, flattened, histograms, moments, norm_of, packed, spots, unpacked
 
 if TYPE_CHECKING:
     from nn.training.run import Run

@@ -12,7 +12,7 @@ from nn.files import FilePath
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, literal, new_figure, plain, saved
 from nn.typing import Axes, Figure
 
-from .statistics import BINS, bin_edges
+from .sample import BINS, bin_edges
 
 if TYPE_CHECKING:
     from .monitor import Monitor

@@ -9,7 +9,7 @@ import pytest
 import nn
 import optim
 from nn.training.monitor import Report
-from nn.training.monitor.statistics import BINS, bin_edges, histograms, moments, spots
+from nn.training.monitor.sample import BINS, bin_edges, histograms, moments, spots
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 6))

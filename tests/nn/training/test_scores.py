@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nn
+from nn.cli.explaining import attributions
 from nn.functional import softmax
-from nn.training.attribution import attributions
 from nn.training.ensemble import Ensemble
 from nn.training.scores import (
     baselines,
