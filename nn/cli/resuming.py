@@ -120,9 +120,9 @@ class Recipe(Callback):
         rates = optim.lr_scheduler.Rates(self.settings["lr"])
         fresh = Schedules(scheduled(self.settings["schedule"], rates, self.settings["epochs"], self.steps))
         for _ in range(run.step):
-            Schedules.advance(fresh.step, 0.0)
+            fresh.step(0.0)
         for loss in run.history.get("validation loss", []):
-            Schedules.advance(fresh.epoch, loss)
+            fresh.end_epoch(loss)
         for group in run.optimizer.param_groups:
             group |= {key: value for key, value in rates.param_groups[0].items() if key in ("lr", "initial_lr")}
         run.schedules.load_state_dict(fresh.state_dict())

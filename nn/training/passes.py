@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ MOST_RECORDINGS = 32  # then the model changes too often
 MOST_SHAPES = 16  # of batches that are recorded
 
 
+@dataclass(eq=False)
 class Passes:
     """Replays of the forward and backward pass, or of whole steps with the optimizer's update.
 
@@ -49,22 +51,24 @@ class Passes:
         Whether the output is needed, besides the loss.
     """
 
-    def __init__(
-        self, model: Module, loss: Loss, compile: bool | None, optimizer: Optimizer | None = None, transform: Any = None
-    ) -> None:
-        if compile is not None and not isinstance(compile, bool):
-            raise TypeError(f"compile must be True, False or None, got {compile!r:.60}")
-        self.model: Module = model
-        self.loss: Loss = loss
-        self.always: bool = compile is True
+    model: Module
+    loss: Loss
+    compile: bool | None
+    optimizer: Optimizer | None = None
+    transform: Any = None
+
+    def __post_init__(self) -> None:
+        if self.compile not in (None, True, False):
+            raise TypeError(f"compile must be True, False or None, got {self.compile!r:.60}")
         self.summed: bool = False
-        self.evaluation: Any = None if compile is False else autograd.compile(self._evaluation)
-        self.whole: bool = optimizer is not None
         self.with_output: bool = True
+        self.whole: bool = self.optimizer is not None
+        self.evaluation: Any = None
         self.compiled: Any = None
-        if compile is not False:
+        if self.compile is not False:
             make: Any = autograd.compile
-            self.compiled = make(self._of_arrays, optimizer=optimizer, transform=transform)
+            self.evaluation = make(self._evaluation)
+            self.compiled = make(self._of_arrays, optimizer=self.optimizer, transform=self.transform)
         self.counts: dict[tuple[object, ...], int] = {}
         self.recordings: int = 0
         self.before: Any = None  # the state to restore if recording fails
@@ -112,7 +116,7 @@ class Passes:
     def are_frequent(self, arrays: Sequence[Array], rows: int) -> bool:
         """Return whether steps of so many rows of arrays are compiled."""
         key = ("training", *[x for a in arrays for x in ((rows, *a.shape[1:]), a.dtype)])
-        return self.compiled is not None and (self.always or self.counts.get(key, 0) >= EAGER_STEPS)
+        return self.compiled is not None and (self.compile is True or self.counts.get(key, 0) >= EAGER_STEPS)
 
     def updated(self) -> set[Leaf]:
         """Return the parameters that whole steps have updated."""
@@ -132,7 +136,7 @@ class Passes:
         unfit = any(part.dtype.kind not in "biuf" for part in batch)
         if before == 0 and (len(self.counts) == MOST_SHAPES or unfit):
             return False
-        if before < EAGER_STEPS and not self.always:
+        if before < EAGER_STEPS and self.compile is None:
             self.counts[key] = before + 1
             return False
         return True
@@ -142,10 +146,7 @@ class Passes:
         if self.recordings == MOST_RECORDINGS:
             self.compiled = None
         self.recordings += 1
-        if not isinstance(self.loss, Module):
-            add_guards(surroundings, self.loss)
-        output = self.model(*batch[:-1])
-        loss = self.loss(output, batch[-1])
+        loss, output = self._evaluation(*batch)
         first = [loss * float(len(batch[-1]))] if self.summed else []
         return (*first, loss, output) if self.with_output else (loss,)
 

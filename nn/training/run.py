@@ -7,9 +7,10 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sized
+from collections.abc import Collection, Iterator, Sized
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any, Self
 
 import numpy as np
@@ -64,6 +65,7 @@ class Interrupt:
             self._previous = None
 
 
+@dataclass(eq=False, repr=False)
 class Run:
     """A training in progress; callbacks receive it.
 
@@ -95,42 +97,35 @@ class Run:
     epoch 2 of 2, step 4
     """
 
-    def __init__(
-        self,
-        stepper: Stepper,
-        loader: Loader,
-        validation: Examples | None,
-        metrics: dict[str, Metric],
-        schedules: Schedules,
-        callbacks: Iterable[object],
-        epochs: int,
-    ) -> None:
-        self.stepper: Stepper = stepper
+    stepper: Stepper
+    loader: Loader
+    validation: Examples | None
+    metrics: dict[str, Metric]
+    schedules: Schedules
+    callbacks: list[Any]
+    epochs: int
+    epoch: int = 0
+    step: int = 0
+    done: int = 0
+    batch: Any = None
+    last_loss: float = math.nan
+    numbers: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        stepper = self.stepper
         self.rank: int = stepper.rank
-        self.loader: Loader = loader
-        self.validation: Examples | None = validation
         self.model: Module = stepper.model
         self.loss: Loss = stepper.loss
         self.optimizer: Optimizer = stepper.optimizer
-        self.metrics: dict[str, Metric] = metrics
-        self.schedules: Schedules = schedules
-        self.epochs: int = epochs
-        self.callbacks: list[Any] = list(callbacks)
         for callback in self.callbacks:
             if not callable(callback) and not any(hasattr(callback, hook) for hook in HOOKS):
                 names = ", ".join(HOOKS)
                 raise TypeError(f"a callback must be a function or have any of {names}, not {callback!r:.60}")
         self.methods: dict[str, list[Any]] = {hook: self._methods(hook) for hook in HOOKS}
-        stepper.prepare(whole=not self.methods["on_step_end"], with_output=bool(metrics))
-        self.totals: Totals = Totals(metrics, self.loss, stepper.comm)
-        self.history: History = History(metrics=metrics)
-        self.epoch: int = 0
-        self.step: int = 0
-        self.done: int = 0
-        self.batch: Any = None
-        self.last_loss: float = math.nan
-        self.numbers: dict[str, float] = {}
-        self.seconds: float = 0.0
+        stepper.prepare(whole=not self.methods["on_step_end"], with_output=bool(self.metrics))
+        self.totals: Totals = Totals(self.metrics, self.loss, stepper.comm)
+        self.history: History = History(metrics=self.metrics)
 
     def _methods(self, hook: str) -> list[Any]:
         found = [getattr(callback, hook) for callback in self.callbacks if hasattr(callback, hook)]
@@ -214,7 +209,7 @@ class Run:
             for module, training in self.modes:
                 module.training = training
         self._optimizer_mode("train")
-        stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.step
+        stepper, methods, schedules = self.stepper, self.methods["on_step_end"], self.schedules.by_step
         count = len(self.loader) if isinstance(self.loader, Sized) else math.inf
         place = getattr(self.loader, "start", 0)
         for batch, taken in self._batches():
@@ -229,7 +224,7 @@ class Run:
             for method in methods:
                 method(self)
             if schedules and not taken:
-                self.schedules.advance(schedules, value)
+                self.schedules.step(value)
             self._check_losses(losses, batch)
             if stepper.ends(interrupt.pressed, bool(self.history.stopped), value):
                 return
@@ -255,18 +250,14 @@ class Run:
             return
         arrays = loader.dataset.arrays
         whole = len(loader.sampler) // loader.batch_size
-        scheduler = self.schedules.step and SimpleNamespace(
-            step=lambda: self.schedules.advance(self.schedules.step, math.nan),
-            state_dict=self.schedules.state_dict,
-            load_state_dict=self.schedules.load_state_dict,
-        )
+        scheduler = self.schedules if self.schedules.by_step else None
         for rows in loader.rows():
             if not stepper.passes.are_frequent(arrays, len(rows)):
                 yield loader.dataset.batch(rows), []
                 continue
             held.append(rows)
             if len(held) == stepper.at_once or loader.position >= whole:
-                losses = stepper.take_many(arrays, np.array(held), self.totals, scheduler or None)
+                losses = stepper.take_many(arrays, np.array(held), self.totals, scheduler)
                 if losses:
                     yield loader.dataset.batch(held[len(losses) - 1]), losses
                 for rest in held[len(losses) :]:
@@ -278,7 +269,7 @@ class Run:
         loader = self.loader
         if not isinstance(loader, DataLoader) or type(loader.dataset) is not TensorDataset:
             return False
-        needs_metric = any(getattr(schedule, "needs_metric", False) for schedule in self.schedules.step)
+        needs_metric = any(getattr(schedule, "needs_metric", False) for schedule in self.schedules.by_step)
         plain = len(loader.dataset.arrays) > 1 and all(a.dtype.kind in "biuf" and a.size for a in loader.dataset.arrays)
         return self.stepper.passes.whole and plain and not self.metrics and not needs_metric
 
@@ -308,7 +299,7 @@ class Run:
         self.totals.clear()
         self.stepper.norms.clear()
         self.notify("on_epoch_end")
-        self.schedules.advance(self.schedules.epoch, self.numbers.get("validation loss", self.numbers["loss"]))
+        self.schedules.end_epoch(self.numbers.get("validation loss", self.numbers["loss"]))
 
     def _optimizer_mode(self, mode: str) -> None:
         """Switch an optimizer that keeps two sets of parameters (Schedule-Free) to those for `mode`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from nn.validation import checked_integer, checked_range
 from .evaluation import Totals, split_batch, weight_of
 from .passes import Passes
 
-WHEN = ("step", "epoch")
 MOST_AT_ONCE = 1024  # steps in one call
 SECONDS_AT_ONCE = 0.1
 
@@ -235,32 +235,30 @@ class Schedules:
     >>> from optim import lr_scheduler
     >>> rates = lr_scheduler.Rates(0.1)
     >>> schedules = Schedules({"step": lr_scheduler.LinearLR(rates), "epoch": lr_scheduler.ReduceLROnPlateau(rates)})
-    >>> len(schedules.step), len(schedules.epoch)
+    >>> len(schedules.by_step), len(schedules.by_epoch)
     (1, 1)
     """
 
     def __init__(self, given: Any) -> None:
-        self.step: list[Any] = []
-        self.epoch: list[Any] = []
+        self.by_step: list[Any] = []
+        self.by_epoch: list[Any] = []
         if isinstance(given, Mapping):
-            wrong = [key for key in given if key not in WHEN]
-            if wrong:
-                raise ValueError(f"scheduler as a mapping has the keys 'step' and 'epoch', not {wrong[0]!r}")
-            for when in WHEN:
-                getattr(self, when).extend(_as_schedules(given.get(when)))
+            if wrong := set(given) - {"step", "epoch"}:
+                raise ValueError(f"scheduler as a mapping has the keys 'step' and 'epoch', not {min(wrong)!r}")
+            self.by_step += _as_schedules(given.get("step"))
+            self.by_epoch += _as_schedules(given.get("epoch"))
         else:
             for schedule in _as_schedules(given):
-                (self.step if getattr(schedule, "steps_per_batch", False) else self.epoch).append(schedule)
-        self.all: list[Any] = self.step + self.epoch
+                (self.by_step if getattr(schedule, "steps_per_batch", False) else self.by_epoch).append(schedule)
+        self.all: list[Any] = self.by_step + self.by_epoch
 
-    @staticmethod
-    def advance(schedules: Sequence[Any], metric: float) -> None:
-        """Step some of them; one that needs a metric (`ReduceLROnPlateau`) is skipped while it is nan."""
-        for schedule in schedules:
-            if not getattr(schedule, "needs_metric", False):
-                schedule.step()
-            elif metric == metric:
-                schedule.step(metric)
+    def step(self, metric: float = math.nan) -> None:
+        """Step those that step after every step."""
+        _advance(self.by_step, metric)
+
+    def end_epoch(self, metric: float) -> None:
+        """Step the others."""
+        _advance(self.by_epoch, metric)
 
     def facts(self) -> list[tuple[str, State]]:
         """Return type and state of each, for ranks to compare."""
@@ -276,6 +274,15 @@ class Schedules:
             raise ValueError(f"expected the states of {len(self.all)} schedules, got {len(states)}")
         for schedule, state in zip(self.all, states, strict=True):
             schedule.load_state_dict(state)
+
+
+def _advance(schedules: Sequence[Any], metric: float) -> None:
+    """Step some schedules; one that needs a metric (`ReduceLROnPlateau`) is skipped while it is nan."""
+    for schedule in schedules:
+        if not getattr(schedule, "needs_metric", False):
+            schedule.step()
+        elif metric == metric:
+            schedule.step(metric)
 
 
 def _as_schedules(given: Any) -> list[Any]:
