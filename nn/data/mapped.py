@@ -198,7 +198,8 @@ class _Part:
         if self.rows is not None:
             return _taken(self.rows, rows)
         out = np.empty((len(rows), *self.shape), self.dtype)
-        whole, size = memoryview(out.view(np.uint8).reshape(-1)), self.row_bytes
+        whole: Any = out.view(np.uint8).reshape(-1)
+        size = self.row_bytes
         edges = [*np.flatnonzero(np.diff(rows, prepend=-2) != 1).tolist(), len(rows)]  # of consecutive rows
         with self.path.open("rb", buffering=0) as file:
             for first, last in itertools.pairwise(edges):

@@ -161,7 +161,7 @@ def _axes(config: Settings, options: Options, seed: int) -> list[list[Settings]]
     axes = [[_settings(entry, "list", options) for entry in _values(config.get("list", [{}]), '"list": it')]]
     axes += [[{name: value} for value in _values(values, f'"grid": {name}')] for name, values in grid.items()]
     given = config.get("random", {"trials": 1})
-    trials = given.get("trials") if isinstance(given, dict) else None
+    trials: Any = given.get("trials") if isinstance(given, dict) else None
     if not _whole(trials, 1, MOST_TRIALS):
         example = '{"trials": 20, "lr": {"log": [0.0001, 0.1]}}'
         raise ValueError(f'"random" must contain the number of trials, as in {example}')

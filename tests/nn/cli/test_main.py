@@ -192,7 +192,7 @@ ROWS = "".join(f"{i},{i % 5},{'xy'[i % 2]}\n" for i in range(20))
         ("a,b,c\n" + ROWS, ["--target", "c", "--drop", "a", "--drop", "b"], ["no feature column"]),
         ("a,b,c\n" + ROWS.replace("y", "x"), [], ["one class only", "'x'"]),
         ("a,b,c\n" + ROWS.replace("x", "").replace("y", "NA"), [], ["target 'c' is missing in every row"]),
-        ("a,b,c\n" + ROWS, ["--task", "regression"], ["'x'", "regression needs numeric values"]),
+        ("a,b,c\n" + ROWS, ["--task", "regression"], ["'x'", "regression needs a numeric target"]),
         ("a,b,c\n1,2,x\n3,4,y\n", [], ["2 rows", "need 8"]),
         ("a,b\n" + "".join(f"{i},5.5\n" for i in range(20)), ["--task", "regression"], ["nothing to learn"]),
         ("just some prose that goes on\nand, on\nand on\n", [], ["line 2", "2 cells", "the first one has 6"]),
