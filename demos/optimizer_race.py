@@ -12,8 +12,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.animation import PillowWriter
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from autograd import Value
 from optim import LBFGS, SGD, Adagrad, Adam, Lion, NAdam, RMSprop, Rprop
@@ -69,16 +70,16 @@ paths = {
 # L-BFGS remembers curvature and measures each step before it makes it.
 
 # %%
-far = {
-    place: {name: np.hypot(*(path - LANDSCAPES[place][2]).T) for name, path in runs.items()}
+far = {  # after the last step
+    place: {name: np.hypot(*path[-1] - LANDSCAPES[place][2]) for name, path in runs.items()}
     for place, runs in paths.items()
 }
 print(f"distance after {STEPS} steps" + "".join(f"{place:>12s}" for place in far))
 for name in RACERS:
-    print(f"{name:>24s}" + "".join(f"{far[place][name][-1]:12.2e}" for place in far))
+    print(f"{name:>24s}" + "".join(f"{runs[name]:12.2e}" for runs in far.values()))
 
-assert all(runs["L-BFGS"][-1] < 1e-4 and runs["Momentum"][-1] < runs["SGD"][-1] for runs in far.values())
-assert all(runs[-1] < 0.5 for runs in far["Ravine"].values())
+assert all(runs["L-BFGS"] < 1e-4 and runs["Momentum"] < runs["SGD"] for runs in far.values())
+assert all(distance < 0.5 for distance in far["Ravine"].values())
 
 # %% [markdown]
 # The picture shows where they were, the animation when.  Its time runs slowly at first, where most of the race happens.
@@ -88,31 +89,35 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out)")
 out = parser.parse_args().out
 out.mkdir(parents=True, exist_ok=True)
-
 figure = Figure(figsize=(15, 5.6), layout="constrained")
 lines = []
 for axes, (place, (loss_of, start, goal, window)) in zip(figure.subplots(1, 3), LANDSCAPES.items(), strict=True):
     x, y = np.meshgrid(np.linspace(*window[:2], 200), np.linspace(*window[2:], 200))
-    height = np.log10(loss_of(x, y) + 1e-3)
-    axes.contourf(x, y, height, levels=14, cmap="YlGnBu_r", alpha=0.35)
-    for name, (_, _, color) in RACERS.items():
-        path = paths[place][name]
-        (line,) = axes.plot(*path.T, color=color, linewidth=1.6, alpha=0.9, label=name)
-        (head,) = axes.plot(*path[-1], "o", color=color, markersize=7, markeredgecolor="white")
+    axes.contourf(x, y, np.log10(loss_of(x, y) + 1e-3), levels=14, cmap="YlGnBu_r", alpha=0.35)
+    for name, path in paths[place].items():
+        color = RACERS[name][2]  # a picture contains animated artists, a canvas does not
+        (line,) = axes.plot(*path.T, color=color, linewidth=1.6, alpha=0.9, label=name, animated=True)
+        (head,) = axes.plot(*path[-1], "o", color=color, markersize=7, markeredgecolor="white", animated=True)
         lines.append((line, head, path))
     axes.plot(*start, "s", color="black", markersize=6)
     axes.plot(*goal, "*", color="white", markersize=17, markeredgecolor="black", zorder=5)
     axes.set(title=place, xlim=window[:2], ylim=window[2:], xticks=[], yticks=[])
 figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, frameon=False)
 figure.savefig(out / "optimizer_race.png", dpi=110)
-figure.set_layout_engine("none")  # it is laid out; every frame of the animation keeps its places
 
-writer = PillowWriter(fps=12)
-with writer.saving(figure, out / "optimizer_race.gif", dpi=50):
-    for share in np.linspace(0, 1, 32):
-        now = round(STEPS * share**2)
-        for line, head, path in lines:
-            line.set_data(*path[: now + 1].T)
-            head.set_data(*path[now : now + 1].T)
-        writer.grab_frame()
+# The landscapes are drawn once, and each frame adds paths and heads to a copy of them.
+figure.set(layout_engine="none", dpi=50)
+canvas = FigureCanvasAgg(figure)
+canvas.draw()
+background, frames = canvas.copy_from_bbox(figure.bbox), []
+for share in np.linspace(0, 1, 32):
+    canvas.restore_region(background)
+    for line, head, path in lines:
+        so_far = path[: round(STEPS * share**2) + 1]
+        for artist, points in ((line, so_far), (head, so_far[-1:])):
+            artist.set_data(*points.T)
+            artist.axes.draw_artist(artist)
+    frame = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    frames.append(frame.quantize(palette=frames[0] if frames else None))
+frames[0].save(out / "optimizer_race.gif", save_all=True, append_images=frames[1:], duration=83, loop=0)
 print(f"wrote {out / 'optimizer_race.png'} and {out / 'optimizer_race.gif'}")

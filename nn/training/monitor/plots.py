@@ -147,7 +147,7 @@ def activations(axes: Axes, monitor: Monitor, name: str, first: bool) -> None:
         bounds = np.array([steps[0] - 0.5, steps[0] + 0.5])
     else:
         bounds = np.concatenate([steps, [2 * steps[-1] - steps[-2]]])
-    axes.pcolormesh(bounds, np.arange(low, high + 1), share**0.5, cmap="Blues", vmin=0, vmax=1)
+    axes.pcolormesh(bounds, np.arange(low, high + 1), share**0.5, cmap="Blues", vmin=0, vmax=1, rasterized=True)
     middles = np.linspace(low, high - 1, 5).astype(int)
     axes.set_yticks([i + 0.5 for i in middles], [short((edges[i] + edges[i + 1]) / 2) for i in middles], fontsize=8)
     last = seen[-1].layers[name]

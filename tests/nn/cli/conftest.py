@@ -1,15 +1,29 @@
-"""Fixtures of the tests of the command line."""
+"""Fixtures of the tests of the command line: an empty folder, and trainings without figures and baselines."""
 
 import pytest
 
+from nn.cli.training import Run
+
 
 @pytest.fixture(autouse=True)
-def no_baselines(monkeypatch, request):
-    """Replace the baselines, which take longer to train than the small networks of these tests."""
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _model_only(monkeypatch, request):
+    """Write no figures and train no baselines, which take longer than the small networks of these tests."""
+    if "figures" not in request.fixturenames:
+        monkeypatch.setattr(Run, "write", lambda run, history: run.trained.save(run.args.out / "model.npz") or [])
     if "baselines" not in request.fixturenames:
         monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})
 
 
 @pytest.fixture
+def figures():
+    """Write the figures and the report."""
+
+
+@pytest.fixture
 def baselines():
-    """Keep the baselines."""
+    """Train the baselines."""

@@ -11,9 +11,8 @@ from nn.cli.folder import load_run
 
 
 @pytest.fixture
-def table(tmp_path, monkeypatch):
+def table(here):
     """Write a table of 200 rows whose class depends on two of its four columns, with weights."""
-    monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     size, noise = rng.normal(size=(2, 200))
     colour, town = rng.choice(["red", "green"], 200), rng.choice([f"town {i:02}" for i in range(12)], 200)
@@ -32,7 +31,8 @@ def run(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_train_compares_with_baselines_and_writes_one_page(table, capsys, baselines):
+@pytest.mark.usefixtures("baselines", "figures")
+def test_train_compares_with_baselines_and_writes_one_page(table, capsys):
     pytest.importorskip("matplotlib")
     out = run(capsys, "train", table, "--epochs", 20)
     assert "The model is better than always 'no' (accuracy 0." in out
@@ -53,7 +53,7 @@ def test_train_compares_with_baselines_and_writes_one_page(table, capsys, baseli
 def test_folds_make_an_ensemble_that_predicts_and_explains(table, capsys):
     out = run(capsys, "train", table, "--folds", 3, "--epochs", 10, "--drop", "weight", "--quiet")
     assert "accuracy of 3 folds: 0." in out
-    assert "checkpoint-3.npz" in out
+    assert Path("run/checkpoint-3.npz").exists()
     assert len(load_run(Path("run")).model.members) == 3
     predictions = run(capsys, "predict", "run", table).splitlines()
     assert len(predictions) == 201

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import processes
 import pytest
+from looping import each
 
 from nn.__main__ import main
 from nn.cli.folder import load_run
@@ -21,19 +22,6 @@ from nn.training.solvers import SOLVERS
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "demos/data"
 QUICK = ("--epochs", "2", "--hidden", "4", "--quiet")
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def no_pictures(monkeypatch):
-    """Drawing takes longer than all the rest, and one test that draws everything is enough."""
-    monkeypatch.setattr(
-        "nn.cli.training.Run.write", lambda self, history: self.trained.save(Path("run/model.npz")) or []
-    )
 
 
 def run(*arguments):
@@ -82,7 +70,6 @@ def flowers(name="flowers.csv", rows=60, delimiter=",", gaps=True):
         (["diabetes_data_raw.csv.gz", "--target", DATA / "diabetes_target.csv.gz"], "regression", 10, "r2", 0.35),
     ],
 )
-@pytest.mark.usefixtures("no_pictures")
 def test_shipped_tables_are_learned(given, task, columns, score, least, capsys):
     status, out, err = said(capsys, "train", DATA / given[0], *given[1:], "--epochs", "25", "--json", "--lr", "0.01")
     assert status == 0, err
@@ -94,6 +81,7 @@ def test_shipped_tables_are_learned(given, task, columns, score, least, capsys):
     assert json.loads(out)["test"] == result["test"]
 
 
+@pytest.mark.usefixtures("figures")
 def test_table_with_quotes_words_and_missing_values_is_learned(capsys):
     status, out, err = said(
         capsys, "train", flowers(), "--target", "species", "--epochs", "60", "--lr", "0.02", "--out", "out/deep"
@@ -118,7 +106,6 @@ def test_table_with_quotes_words_and_missing_values_is_learned(capsys):
     assert "report.html" in out
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_new_rows_may_lack_the_target_have_other_order_and_new_words(capsys):
     assert run("train", flowers(), "--target", "species", *QUICK) == 0
     new = table("colour,width,petal\ngreen,0.1,\nblue,,6.2\n".replace("petal", '"petal, cm"'), "new.csv")
@@ -132,14 +119,12 @@ def test_new_rows_may_lack_the_target_have_other_order_and_new_words(capsys):
     assert "no column 'petal, cm'" in err
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", "|", " "])
-@pytest.mark.usefixtures("no_pictures")
+@each([";", "\t", "|", " "])
 def test_delimiters_are_detected(delimiter, capsys):
     status, _, err = said(capsys, "train", flowers(delimiter=delimiter, gaps=False), "--target", "species", *QUICK)
     assert status == 0, err
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_columns_without_header_are_named_by_position(capsys):
     rng = np.random.default_rng(0)
     np.savetxt("numbers.txt", np.c_[rng.normal(size=(40, 2)), rng.normal(size=40)])
@@ -152,7 +137,6 @@ def test_columns_without_header_are_named_by_position(capsys):
     assert len(out.splitlines()) == 4
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_task_option_overrides_detection(capsys):
     rows = "\n".join(f"{i},{i % 4}" for i in range(40))
     for task, score in (("regression", "r2"), ("classification", "accuracy")):
@@ -161,16 +145,9 @@ def test_task_option_overrides_detection(capsys):
         assert score in out
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.usefixtures("no_pictures")
-def test_every_schedule_runs(schedule):
-    assert run("train", DATA / "iris.csv", "--schedule", schedule, *QUICK) == 0
-
-
-@pytest.mark.parametrize("optimizer", sorted(SOLVERS))
-@pytest.mark.usefixtures("no_pictures")
-def test_every_optimizer_runs(optimizer):
-    assert run("train", DATA / "iris.csv", "--optimizer", optimizer, *QUICK) == 0
+@each([("--schedule", name) for name in SCHEDULES] + [("--optimizer", name) for name in sorted(SOLVERS)])
+def test_every_schedule_and_optimizer_runs(option, name):
+    assert run("train", DATA / "iris.csv", option, name, *QUICK) == 0
 
 
 # --------------------------------------------------------------------------------------------------- the faults
@@ -260,7 +237,6 @@ def test_target_file_of_other_size_is_an_error(capsys):
     assert "2 columns" in said(capsys, "train", "data.csv", "--target", "target.csv")[2]
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_damaged_run_is_named(capsys):
     assert run("train", DATA / "iris.csv", *QUICK) == 0
     whole = Path("run/model.npz").read_bytes()
@@ -296,25 +272,36 @@ def test_result_is_printed_before_the_figures_are_drawn(capsys):
 # ----------------------------------------------------------------------------------------- interrupt and resume
 
 
+WITHOUT_FIGURES = """
+import sys, nn.cli.page
+from nn.__main__ import main
+from nn.cli.training import Run
+nn.cli.page.baselines = lambda *arguments: {}
+Run.write = lambda run, history: run.trained.save(run.args.out / "model.npz") or [run.args.out / "model.npz"]
+sys.exit(main())
+"""
+
+
 def start(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-m", "nn", *map(str, arguments)]
+    command = [sys.executable, "-c", WITHOUT_FIGURES, *map(str, arguments)]
     return processes.start(command, env=environment, **options)
 
 
-def test_ctrl_c_saves_everything_and_ends():
-    process = start("train", DATA / "iris.csv", "--epochs", "100000", "--hidden", "8")
+def test_ctrl_c_saves_everything_and_ends_with_a_hint_to_continue():
+    process = start("train", DATA / "iris.csv", "--epochs", "100000", "--hidden", "4")
     log = Path("run/log.jsonl")
     processes.wait_until(lambda: log.exists() and log.stat().st_size, process)
     process.send_signal(signal.SIGINT)
     out, err = processes.ended(process)
-    assert process.returncode == 130, err
+    assert (process.returncode, err) == (130, "")
     assert "interrupted in epoch" in out
-    assert Path("run/report.html").exists()
+    assert "target: 'target' (classification, 3 classes)\n" in out
+    assert out.endswith("to continue, repeat the command with --resume\n")
+    assert load_run(Path("run")).model is not None
     assert json.loads(log.read_text().splitlines()[-1])["stopped"] == "interrupted"
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_columns_are_scaled_by_the_training_rows_alone():
     assert run("train", DATA / "iris.csv", "--test", "0.3", *QUICK) == 0
     center, spread = load_run(Path("run")).scale
@@ -326,7 +313,6 @@ def test_columns_are_scaled_by_the_training_rows_alone():
     np.testing.assert_allclose(spread, third - first, rtol=0.25)
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_resumed_run_continues_for_more_epochs(capsys):
     weights = []
     for epochs, *more in ((4,), (2,), (4, "--resume")):
@@ -338,7 +324,6 @@ def test_resumed_run_continues_for_more_epochs(capsys):
     assert not np.array_equal(weights[0]["0.weight"], weights[1]["0.weight"])
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_closed_pipe_is_quiet():
     assert run("train", DATA / "iris.csv", *QUICK) == 0
     process = start("predict", "run", DATA / "iris.csv")

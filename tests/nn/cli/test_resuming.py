@@ -15,11 +15,7 @@ TRAIN = ("train", "t.csv", "--hidden", "4", "--quiet")
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "nn.cli.training.Run.write", lambda run, history: run.trained.save(run.args.out / "model.npz") or []
-    )
+def _table(here):
     table()
 
 

@@ -13,8 +13,7 @@ TABLE = "a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(20))
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def _table(here):
     Path("t.csv").write_text(TABLE)
 
 

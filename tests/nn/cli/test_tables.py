@@ -15,14 +15,6 @@ QUICK = ("--epochs", "2", "--hidden", "4", "--quiet")
 N = 80
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "nn.cli.training.Run.write", lambda run, history: run.trained.save(run.args.out / "model.npz") or []
-    )
-
-
 def said(capsys, *arguments):
     capsys.readouterr()
     try:

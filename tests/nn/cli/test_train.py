@@ -1,20 +1,10 @@
 """What `python -m nn train` says about its options, its target and its folder."""
 
-import json
-import os
-import signal
-import sys
-from pathlib import Path
-
-import processes
 import pytest
 
 from nn.__main__ import main
 from nn.cli.options import arguments, widths
 from nn.cli.training import make_folder
-
-ROOT = Path(__file__).resolve().parents[3]
-IRIS = str(ROOT / "demos/data/iris.csv")
 
 
 def test_output_is_an_alias_of_out():
@@ -39,20 +29,3 @@ def test_out_that_is_a_file_is_reported_before_reading_the_table(tmp_path, capsy
     with pytest.raises(ValueError, match="cannot create the folder --out"):
         make_folder(taken / "deeper")
     assert taken.read_text(encoding="utf-8") == "mine"
-
-
-def test_ctrl_c_ends_training_with_a_hint_to_continue(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-m", "nn", "train", IRIS, "--epochs", "100000", "--hidden", "4", "--out", "run"]
-    with processes.start(command, cwd=tmp_path, env=environment) as running:
-        said = []
-        for line in running.stdout:
-            said.append(line)
-            if line.startswith("epoch"):
-                running.send_signal(signal.SIGINT)
-                break
-        out, err = processes.ended(running)
-    assert running.returncode == 130, err
-    assert "target: 'target' (classification, 3 classes)\n" in said
-    assert out.endswith("to continue, repeat the command with --resume\n")
-    assert json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])["stopped"] == "interrupted"

@@ -1,6 +1,5 @@
 """Estimators with scikit-learn's methods: its own checks where it is installed, and ours where it is not."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -17,7 +16,6 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3))
 WORDS = np.where(X[:, 0] > 0.5, "high", np.where(X[:, 0] < -0.5, "low", "middle"))
 NUMBERS = X[:, 0] - 2 * X[:, 1]
-installed = importlib.util.find_spec("sklearn") is not None
 
 
 SETTINGS = {"learning_rate_init": 0.02, "random_state": 0, "max_iter": 100, "alpha": 1e-3, "early_stopping": False}
@@ -247,51 +245,44 @@ def test_column_names_of_a_data_frame_are_checked():
         model.predict(X)
 
 
-@pytest.mark.skipif(not installed, reason="scikit-learn is not installed")
-@pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
-def test_estimators_pass_the_checks_of_scikit_learn(kind):
+def test_estimators_pass_the_checks_of_scikit_learn():
+    pytest.importorskip("sklearn")
     # in a process of its own: those checks turn warnings on and off, and load a great deal
-    code = (
-        "import nn; from sklearn.utils.estimator_checks import check_estimator;"
-        f"found = check_estimator(nn.{kind}(max_iter=40), on_fail=None, on_skip=None);"
-        "bad = [(r['check_name'], r['exception']) for r in found if r['status'] not in ('passed', 'skipped')];"
-        "print(len(found)); assert not bad, bad"
-    )
-    assert int(run(code)) > 40
+    code = """
+import nn
+from sklearn.utils.estimator_checks import check_estimator
+for kind in (nn.MLPClassifier, nn.MLPRegressor):
+    found = check_estimator(kind((16,), max_iter=25), on_fail=None, on_skip=None)
+    bad = [(r["check_name"], r["exception"]) for r in found if r["status"] not in ("passed", "skipped")]
+    assert len(found) > 40 and not bad, bad
+"""
+    run(code)
 
 
-@pytest.mark.skipif(not installed, reason="scikit-learn is not installed")
 def test_estimators_work_in_pipeline_and_search():
-    code = """
-import numpy as np, nn
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-X = np.random.default_rng(0).normal(size=(90, 3)) * [1, 10, 100]
-y = np.where(X[:, 0] > 0, "a", "b")
-model = make_pipeline(StandardScaler(), nn.MLPClassifier((8,), learning_rate_init=0.05, max_iter=20, random_state=0))
-search = GridSearchCV(model, {"mlpclassifier__alpha": [1e-4, 10.0]}, cv=3).fit(X, y)
-assert search.best_params_ == {"mlpclassifier__alpha": 1e-4}, search.best_params_
-assert search.best_score_ > 0.85, search.best_score_
-"""
-    run(code)
+    search_of = pytest.importorskip("sklearn.model_selection").GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X = np.random.default_rng(0).normal(size=(90, 3)) * [1, 10, 100]
+    y = np.where(X[:, 0] > 0, "a", "b")
+    network = nn.MLPClassifier((8,), learning_rate_init=0.05, max_iter=20, random_state=0)
+    search = search_of(make_pipeline(StandardScaler(), network), {"mlpclassifier__alpha": [1e-4, 10.0]}, cv=3).fit(X, y)
+    assert search.best_params_ == {"mlpclassifier__alpha": 1e-4}
+    assert search.best_score_ > 0.85
 
 
-@pytest.mark.skipif(not installed, reason="scikit-learn is not installed")
 def test_sample_weights_are_routed_through_a_search():
-    code = """
-import numpy as np, nn, sklearn
-from sklearn.model_selection import GridSearchCV
-sklearn.set_config(enable_metadata_routing=True)
-X = np.random.default_rng(0).normal(size=(60, 3))
-y = X[:, 0]
-model = nn.MLPRegressor((8,), max_iter=5, random_state=0)
-model = model.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
-search = GridSearchCV(model, {"alpha": [0.1]}, cv=2).fit(X, y, sample_weight=np.arange(60.0))
-plain = GridSearchCV(model, {"alpha": [0.1]}, cv=2).fit(X, y)
-assert not np.array_equal(search.predict(X), plain.predict(X))
-"""
-    run(code)
+    search_of = pytest.importorskip("sklearn.model_selection").GridSearchCV
+    from sklearn import config_context
+
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = nn.MLPRegressor((8,), max_iter=5, random_state=0)
+    with config_context(enable_metadata_routing=True):
+        model = model.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        search = search_of(model, {"alpha": [0.1]}, cv=2).fit(X, X[:, 0], sample_weight=np.arange(60.0))
+        plain = search_of(model, {"alpha": [0.1]}, cv=2).fit(X, X[:, 0])
+    assert not np.array_equal(search.predict(X), plain.predict(X))
 
 
 class Frame(dict):
