@@ -51,7 +51,8 @@ def executor_for(program: Program) -> Switching:
     return Switching(program, NumpyText(program))
 
 
-def _has_numba() -> bool:
+def has_numba() -> bool:
+    """Return whether programs may run as machine code."""
     return os.environ.get("CHAINRULE_NUMBA", "") != "0" and find_spec("numba") is not None
 
 
@@ -74,7 +75,7 @@ class Switching:
         self.text: Any = text
         self.machine: Any = None
         self._program: Program | None = None
-        if _has_numba():
+        if has_numba():
             self._program = copy.copy(program)
             self._program.variables = []  # which the function may have created, and which nothing else keeps
         self._seconds = 0.0  # in NumPy
@@ -90,11 +91,12 @@ class Switching:
         machine = self.machine if self._program is None else self.chosen()
         return self._timed(self.text.run, data) if machine is None else machine.run(*data)
 
-    def run_into(self, targets: Sequence[Array], *data: Data) -> Sequence[Data]:
-        """Write the results after the outputs into arrays, and return the outputs."""
+    def run_into(self, given: Sequence[Array], targets: Sequence[Array], *data: Data) -> Sequence[Data]:
+        """Write the results after the outputs into arrays, and return the outputs; `given` are the first inputs."""
         machine = self.machine if self._program is None else self.chosen()
-        given = (targets, *data)
-        return self._timed(self.text.run_into, given) if machine is None else machine.run_into(*given)
+        if machine is None:
+            return self._timed(self.text.run_into, (targets, *given, *data))
+        return machine.run_into(given, targets, *data)  # type: ignore[no-any-return]
 
     def chosen(self) -> Any:
         """Return the machine if it is worth building, or None."""

@@ -143,6 +143,11 @@ class Memory:
             self.released.setdefault(i, []).append(value)
 
 
+def address(a: Array) -> int:
+    """Return the address of the first element."""
+    return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
+
+
 def aligned(size: int, dtype: DType) -> Array:
     """Return a new array aligned to cache lines, which those of NumPy are not."""
     spare = np.empty(size * dtype.itemsize + CACHE_LINE, np.uint8)

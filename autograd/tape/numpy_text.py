@@ -23,6 +23,7 @@ from .recording import Callback
 
 # A `scalar` form of one operator, which Python also understands for arrays.
 ONE_OPERATOR = re.compile(r"-\w+|[\w.]+ [-+*/<>=!]+ [\w.]+")
+ONE_CALL = re.compile(rf"{ONE_OPERATOR.pattern}|math\.pow\(x, y\)")  # for floats
 LINE = 100
 
 
@@ -71,8 +72,8 @@ class _Writer:
 
     def __init__(self, program: Program, memory: Memory) -> None:
         self.program, self.memory = program, memory
-        self.namespace: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan}
-        self.used: set[str] = {"replay", "float", "np", "inf", "nan", "gradients", "d"}
+        self.namespace: dict[str, Any] = {"np": np, "math": math, "inf": math.inf, "nan": math.nan}
+        self.used: set[str] = {"replay", "float", "np", "math", "inf", "nan", "gradients", "d"}
         self.joined: set[int] = {whole for whole, _ in memory.parts.values()}
         self.names: dict[int, str] = {}
         self.bound: dict[int, str] = {}
@@ -175,7 +176,8 @@ class _Writer:
         if result in self.joined:
             return into_array
         is_written = bool(into_array)
-        if not is_written and not step.params and ONE_OPERATOR.fullmatch(op.forms.get("scalar", "")):
+        form = ONE_OPERATOR if any(map(self._dtype, (result, *step.operands))) else ONE_CALL
+        if not is_written and not step.params and form.fullmatch(op.forms.get("scalar", "")):
             return expression(op, args)
         if (text := self._view(step, args)) is not None:
             return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import signal
 import threading
 import time
@@ -13,19 +12,21 @@ from typing import Any, overload
 import numpy as np
 
 from autograd.graph import Node
-from autograd.recording import NotReplayable, settled_mode
+from autograd.recording import settled_mode
 from autograd.transforms.nested import flatten
 from autograd.typing import Array, Function, Tree
 
-from .compiled import MOST_PROGRAMS, MOST_VARIANTS, Compiled, new_lock
-from .recording import RecordingError, uncollected
-from .signature import Arguments, Key, signature_of
-from .step_program import StepProgram, Transform
+from .compiled import Compiled, Programs
+from .executor import has_numba
+from .recording import RecordingError
+from .signature import Arguments, signature_of
+from .step_call import StepCall, Transform
 
+LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
 LONGEST = 0.1  # seconds after which `CompiledStep.many` looks whether Ctrl-C was pressed
 
 
-class CompiledStep:
+class CompiledStep(Programs):
     """A training step with its recorded programs; see `compile`.
 
     Parameters
@@ -52,33 +53,23 @@ class CompiledStep:
                 f"{type(optimizer).__name__} evaluates the loss several times in a step, which one program cannot "
                 "repeat: write compile(loss), and pass optimizer.step() a closure that calls it"
             )
+        super().__init__(function)
         self.optimizer = optimizer
         self._transform = transform
         self._gradients = Compiled(function)
-        functools.update_wrapper(self, function)
-        self._programs: dict[Key, list[StepProgram]] = {}
-        self._layout: int = -1
         self.updated: set[Node] = set()
-        self._lock = new_lock()
+        self._layout: int = -1
         self._is_recordable = False
         self._at_once = 16  # steps in one call of the machine
 
-    def __call__(self, *args: Tree, **kwargs: Tree) -> Tree:
+    def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
         """Take one step, and return the result of the function, before the step and without a gradient."""
         mode = settled_mode()
         if not mode:
             raise RuntimeError("a training step needs gradients: call it outside of no_grad()")
-        if mode is not True or self._lock._is_owned() or not self._has_rule():
-            return self._in_parts(args, kwargs)
-        key, inputs, _ = signature_of(args, kwargs, True)
-        with self._lock:
-            for program in self._programs.get(key, ()):
-                if (scalars := program.scalars()) is not None:
-                    try:
-                        return program(inputs, scalars)
-                    except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
-                        return self._in_parts(args, kwargs)  # raises the error again, or succeeds
-            return self._record(key, args, kwargs)
+        if mode is not True or not self._has_rule():
+            return self._eagerly(args, kwargs)
+        return self._replayed(args, kwargs, True)
 
     def _has_rule(self) -> bool:
         """Return whether the optimizer's rule can be recorded; drop programs of other vectors of parameters."""
@@ -86,10 +77,12 @@ class CompiledStep:
         if layout != self._layout:
             self._programs.clear()
             self._layout = layout
-            self._is_recordable = getattr(self.optimizer, "is_recordable", False)
+            self._is_recordable = getattr(self.optimizer, "is_recordable", False) and (
+                has_numba() or sum([p.data.size for p in self.optimizer.parameters]) <= LONGEST_IN_NUMPY
+            )
         return self._is_recordable
 
-    def _in_parts(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
+    def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """Compute the gradients, let the optimizer step, and restore `.grad`."""
         parameters: list[Any] = [p for group in self.optimizer.param_groups for p in group["params"]]
         held = [p.grad for p in parameters]
@@ -107,21 +100,11 @@ class CompiledStep:
                 p.grad = g
         return result
 
-    def _record(self, key: Key, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
-        function = self._gradients.function
-        while len(self._programs) >= MOST_PROGRAMS and key not in self._programs:
-            del self._programs[next(iter(self._programs))]
-        try:
-            with uncollected():
-                program = StepProgram(function, self.optimizer, self._transform, Arguments(function, args, kwargs))
-        except NotReplayable:
-            return self._in_parts(args, kwargs)
-        kept = self._programs.setdefault(key, [])
-        del kept[: max(0, len(kept) + 1 - MOST_VARIANTS)]
-        kept.append(program)
+    def _recorded(self, arguments: Arguments) -> StepCall:
+        program = StepCall(self.function, arguments, self.optimizer, self._transform)
         self.updated.update(program.members)
         self._layout = self.optimizer.layout  # vectors are split if only some of their parameters have a gradient
-        return program.first_result()
+        return program
 
     def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
         """Take a step for each row of a matrix of row indices, and return the losses.
@@ -181,27 +164,16 @@ class CompiledStep:
         if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
             key, _, _ = signature_of(tuple(batch), {}, True)
             with self._lock:
-                native = (program for program in self._programs.get(key, ()) if program.replay.machine() is not None)
-                valid = (program for program in native if program.scalars() is not None)
-                if (program := next(valid, None)) is not None and len(losses := program.many(arrays, rows, scheduler)):
-                    return losses
+                program = next((program for program in self._programs.get(key, ()) if not program.changed()), None)
+                if program is not None and len(losses := program.many(arrays, rows, scheduler)):
+                    return np.asarray(losses)
         result = self(*batch)
         if scheduler is not None:
             scheduler.step()
         return np.array([float(flatten(result, dataclasses=True)[0][0])])
 
-    def source(self) -> str:
-        """Return the source code of the program recorded last."""
-        if not self._programs:
-            raise RuntimeError("no program is recorded yet: take a step before source()")
-        return [program for programs in self._programs.values() for program in programs][-1].replay.executor.source
-
-    def __repr__(self) -> str:
-        name = getattr(self._gradients.function, "__qualname__", type(self._gradients.function).__name__)
-        return f"<compiled step of {name}, programs recorded: {sum(map(len, self._programs.values()))}>"
-
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._gradients.function, self.optimizer, self._transform)
+        return type(self), (self.function, self.optimizer, self._transform)
 
 
 @contextlib.contextmanager

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterator, Sequence
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node, topological_order
 from autograd.tensor import Tensor
-from autograd.typing import Array, DType, Operand, Shape
+from autograd.typing import Array, Operand
 from autograd.value import Value
 from autograd.variable import leaf
 
-from .memory import HELD_ONCE, aligned, most_holders
+from .memory import OutputPool
+from .program import Spec
 from .recording import Callback, Recording
+
+data_of = attrgetter("_data")
 
 
 class RuleRecording(Recording):
@@ -116,9 +118,6 @@ class Options(dict[str, Any]):
         self.clear()
 
 
-KEPT, ARRAY, FLOAT = range(3)  # where a part of a new state is: in the old state, among the arrays or the floats
-
-
 class Update:
     """The recorded update of one vector of parameters.
 
@@ -135,37 +134,27 @@ class Update:
     ----------
     arrays, floats : list of Node
         Inputs: the vector and the arrays of its state; the step count and the floats of its state.
-    count : int
-        The number of new arrays.
     new_arrays, new_floats : list
         After the step: the vector and the arrays of its state; the floats of its state.
+    is_steady : bool
+        Whether the state has the same parts after the step, so that steps can follow each other in one call.
     """
 
     def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
         self.flat: Any = flat
         self.options: Options = options
         # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
-        self.vector: Tensor = leaf(Tensor, flat.read().copy(), False, "parameters")
-        self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
-        self.arrays: list[Node] = [self.vector]
-        self.floats: list[Node] = [self.t]
-        self.states: list[tuple[Any, ...]] = []
-        given = optimizer.initialized(flat, options.group)
-        self._kinds: list[type] = [*map(type, given[0])]
-        self._spare: list[list[Array]] = []
-        self._known, self._parts = list[tuple[Any, ...]](), list[Array]()  # the last states, and the arrays in them
-        of_all_blocks: dict[str, Node] = {}
-        for state in given:
-            parts: list[Any] = []
-            for name, part in zip(optimizer.state_names, state, strict=True):
-                if isinstance(part, np.ndarray):
-                    self.arrays.append(part := leaf(Tensor, part, False, name))
-                elif isinstance(part, float):
-                    if name not in of_all_blocks:
-                        self.floats.append(of_all_blocks.setdefault(name, leaf(Value, part, False, name)))
-                    part = of_all_blocks[name]
-                parts.append(part)
-            self.states.append(tuple(parts))
+        self.vector: Node = leaf(Tensor, flat.read().copy(), False, "parameters")
+        self.t: Node = leaf(Value, float(flat.t + 1), False, "t")
+        states = optimizer.initialized(flat, options.group)
+        self._known, self._parts = states, _whole(states)  # the last state by blocks, and its parts
+        self._kinds = list(map(type, self._parts))
+        self.state: list[Any] = [
+            leaf(Value if isinstance(x, float) else Tensor, x, False, name) if isinstance(x, (float, np.ndarray)) else x
+            for x, name in zip(self._parts, optimizer.state_names, strict=True)
+        ]
+        self.arrays: list[Node] = [self.vector, *[x for x in self.state if isinstance(x, Tensor)]]
+        self.floats: list[Node] = [self.t, *[x for x in self.state if isinstance(x, Value)]]
         scalars.update(self.floats)
 
     def views(self) -> dict[Node, Node]:
@@ -175,95 +164,72 @@ class Update:
             view.name = p.name
         return views
 
-    def terms(self, gradient: Operand) -> list[tuple[Any, ...]]:
-        """Return parameter, gradient, state, options and step count of every block."""
-        blocks = self.flat.blocks
-        parts = [(self.vector[b], gradient[b]) for b in blocks] if len(blocks) > 1 else [(self.vector, gradient)]
-        return [(p, g, state, self.options, self.t) for (p, g), state in zip(parts, self.states, strict=True)]
+    def terms(self, gradient: Operand) -> tuple[Any, ...]:
+        """Return parameters, gradient, state, options and step count."""
+        return self.vector, gradient, tuple(self.state), self.options, self.t
 
     def record(self, optimizer: Any, gradient: Operand) -> None:
-        """Record the rule of every block."""
-        found = [(terms[2], optimizer.updated(*terms)) for terms in self.terms(gradient)]
-        parts = [q - update for _, (q, update, _) in found]
-        self.new_arrays: list[Operand] = [parts[0] if len(parts) == 1 else np.concatenate(parts)]
-        self.new_floats: list[Operand] = []
-        self._layout: list[list[tuple[int, int]]] = []  # of the new states: where each part is, and its index there
-        for old, (_, _, new) in found:
-            self.new_floats = []
-            row = []
-            for i, part in enumerate(new):
-                if part is None or part is old[i]:
-                    row.append((KEPT, i))
-                elif isinstance(part, (Value, float)):
-                    self.new_floats.append(part)
-                    row.append((FLOAT, len(self.new_floats) - 1))
-                else:
-                    self.new_arrays.append(part)
-                    row.append((ARRAY, len(self.new_arrays) - 2))
-            self._layout.append(row)
-        arrays = [x._data if isinstance(x, Node) else x for x in self.new_arrays[1:]]
+        """Record the rule."""
+        q, update, new = optimizer.updated(*self.terms(gradient))
+        # The kinds of the new parts: the index of a list, or None for a part that is None.
+        self._sources = [None if x is None else int(isinstance(x, (Value, float))) for x in new]
+        self.new_arrays: list[Operand] = [q - update, *[x for x, k in zip(new, self._sources, strict=True) if k == 0]]
+        self.new_floats: list[Operand] = [x for x, k in zip(new, self._sources, strict=True) if k == 1]
         for x, like in zip(self.new_arrays, self.arrays, strict=False):
             if isinstance(x, Node) and x.op is not None and not x.name:
                 x.name = f"new_{like.name}"
-        self._floats = len(self.new_floats)
-        first = zip(self.states[0], self._layout[0], strict=True)
-        self.renewed: list[bool] = [kind == FLOAT for part, (kind, _) in first if isinstance(part, Value)]
-        self.count: int = len(self.new_arrays)
-        # Whether all arrays of the state are replaced, and no others appear.
-        self._replaces_all = self.carried() == {i: i for i in range(len(self.arrays))}
-        self._shapes: list[tuple[Shape, DType]] = [(a.shape, a.dtype) for a in arrays]
+        kinds = [None if x is None else int(isinstance(x, (Value, float))) for x in self.state]
+        self.is_steady: bool = kinds == self._sources
+        self._has_floats = 1 in kinds
+        shapes = [Spec(a.shape, a.dtype) for a in self.new_arrays[1:]]
+        self._pools = [OutputPool(shapes) if shapes else list for _ in range(2)]  # states alternate between them
 
     def forget(self) -> None:
         """Drop the nodes of the recorded step, which keep its graph alive."""
-        del self.vector, self.t, self.arrays, self.floats, self.states, self.new_arrays, self.new_floats
+        del self.vector, self.t, self.arrays, self.floats, self.state, self.new_arrays, self.new_floats
 
-    def holds(self) -> bool:
-        """Return whether the parts of the state are of the recorded kinds."""
+    def given_floats(self) -> list[float] | None:
+        """Return the number of the next step and the floats of the state; None if it has other parts than recorded."""
         states = self.flat.states
         if states is not self._known:
-            if [*map(type, states[0])] != self._kinds:
-                return False
-            self._parts = [part for state in states for part in state if isinstance(part, np.ndarray)]
-            self._known = states
-        return True
+            self._known, self._parts = states, _whole(states)
+            if [*map(type, self._parts)] != self._kinds:
+                self._known = []
+                return None
+        floats = [self.flat.t + 1.0]
+        return [*floats, *[x for x in self._parts if isinstance(x, float)]] if self._has_floats else floats
 
     def given(self) -> list[Array]:
-        """Return the present vector and the arrays of its state, after `holds`."""
-        return [self.flat.read(), *self._parts]
-
-    def given_floats(self) -> list[float]:
-        """Return the number of the next step, and the floats of the state."""
-        counted = [self.flat.t + 1.0]
-        return [*counted, *[x for x in self.flat.states[0] if isinstance(x, float)]] if self.renewed else counted
-
-    def carried(self) -> dict[int, int] | None:
-        """Return which of `new_arrays` replaces which of `arrays` in the next step; None if the state grows."""
-        found, place = {0: 0}, 1
-        for state, row in zip(self.flat.states, self._layout, strict=True):
-            for part, (kind, i) in zip(state, row, strict=True):
-                if isinstance(part, np.ndarray):
-                    if kind == ARRAY:
-                        found[place] = 1 + i
-                    place += 1
-                elif kind == ARRAY:
-                    return None
-        return found
+        """Return the present vector and the arrays of its state, after `given_floats`."""
+        current = self.flat.current
+        if current is not None and all(map(is_, map(data_of, self.flat.members), current.views)):
+            vector = current.flat
+        else:
+            vector = self.flat.read()
+        return [vector, *[x for x in self._parts if type(x) is np.ndarray]]
 
     def targets(self) -> list[Array]:
         """Return arrays for `new_arrays` that nothing else references."""
-        for free in self._spare:
-            if not free or most_holders(free) <= HELD_ONCE:
-                break
-        else:
-            free = [aligned(math.prod(shape), dtype).reshape(shape) for shape, dtype in self._shapes]
-            self._spare = [*self._spare[-1:], free]
-        return [self.flat.output(), *free]
+        return [self.flat.output(), *self._pools[0]()]
 
     def new_states(self, arrays: Sequence[Array], floats: Iterator[float]) -> list[tuple[Any, ...]]:
         """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
-        own = list(itertools.islice(floats, self._floats)) if self._floats else []
-        sources = [(state, arrays[1:], own) for state in self.flat.states]
-        new = [tuple([source[kind][i] for kind, i in row]) for source, row in zip(sources, self._layout, strict=True)]
-        if self._replaces_all:
-            self._known, self._parts = new, list(arrays[1:])
-        return new
+        self._pools.reverse()
+        sources = iter(arrays[1:]), floats
+        parts = tuple([None if k is None else next(sources[k]) for k in self._sources])
+        blocks = self.flat.blocks
+        if len(blocks) > 1:
+            states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
+        else:
+            states = [parts]
+        if self.is_steady:
+            self._known, self._parts = states, parts
+        return states
+
+
+def _whole(states: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return a state of blocks as a state of the whole vector."""
+    if len(states) == 1:
+        return states[0]
+    columns = zip(*states, strict=True)
+    return tuple([np.concatenate(x) if isinstance(x[0], np.ndarray) else x[0] for x in columns])

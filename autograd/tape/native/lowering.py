@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.graph import Primitive
+from autograd.recording import NotReplayable
 from autograd.tape.by_levels import compute
 from autograd.tape.levels import Levels
+from autograd.tape.memory import spec_of
 from autograd.tape.program import Program, Step
 from autograd.tape.recording import Callback, Guard
 from autograd.typing import Params
@@ -40,6 +42,8 @@ class Lowered:
         Its buffers and constants.
     inputs : list of ShapedArray
         The inputs of the program, then the variables from outside.
+    floats : list of int
+        The inputs that are floats, which are in one buffer.
     results : list of ShapedArray or constant
         Arrays that fill a buffer of their own, or constants.
     order : list of Instruction, Run or Call
@@ -49,6 +53,7 @@ class Lowered:
     def __init__(self) -> None:
         self.code: Code = Code()
         self.inputs: list[ShapedArray] = []
+        self.floats: list[int] = []
         self.results: list[Any] = []
         self.order: list[Any] = []
 
@@ -72,12 +77,13 @@ class LoweredProgram(Lowered):
     def __init__(self, program: Program) -> None:
         super().__init__()
         self.values: dict[int, Any] = dict(program.constants)
-        for number in (*program.inputs, *program.leaves):
-            spec = program.specs[number]
-            assert spec is not None
-            x = self.code.new(spec.shape, spec.dtype or FLOAT, weak=spec.dtype is None)
-            self.values[number] = x
-            self.inputs.append(x)
+        specs = [spec_of(program.specs, number) for number in (*program.inputs, *program.leaves)]
+        self.floats[:] = [number for number, spec in enumerate(specs) if spec.dtype is None]
+        floats = self.code.new((len(self.floats),), FLOAT)
+        elements = [floats.like(floats.memory[i : i + 1].reshape(()), weak=True) for i in range(len(self.floats))]
+        rest = iter(elements)
+        self.inputs[:] = [next(rest) if s.dtype is None else self.code.new(s.shape, s.dtype) for s in specs]
+        self.values.update(enumerate(self.inputs))
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
         self.results[:] = self._results([self.values[r] for r in program.results])
@@ -103,7 +109,7 @@ class LoweredProgram(Lowered):
                     found = self._as_float(found, step.op)
                 if isinstance(found, ShapedArray) and (found.shape, found.dtype) == (spec.shape, spec.dtype or FLOAT):
                     return found.like(found.memory, weak=spec.dtype is None)
-            except Exception:  # noqa: S110  (the operation needs more than shapes, or functions that are not supported)
+            except (TypeError, ValueError, LookupError, AttributeError, NotReplayable):  # needs values
                 pass
             del self.code.instructions[before:]
         result = None if spec is None else self.code.new(spec.shape, spec.dtype or FLOAT, spec.dtype is None)

@@ -1,52 +1,60 @@
 """Run programs by the native interpreter, once or many times in one call.
 
-`Machine` has the methods of `NumpyText`, ``run(*data)`` and ``run_into(targets, *data)``, which take the data of the
-inputs and then of the variables from outside.  `Machine.run_many` repeats a program with data sets, schedules and
-states that stay inside: the counterpart of ``jax.lax.scan``.
+`Machine` has the methods of `NumpyText`.  `Machine.run_many` repeats a program with data sets, schedules and states
+that stay inside: the counterpart of ``jax.lax.scan``.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
-from sys import getrefcount
+import weakref
+from collections.abc import Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels
-from autograd.tape.memory import HELD_ONCE, OutputPool, aligned
+from autograd.tape.memory import OutputPool, address
 from autograd.tape.program import Program
-from autograd.typing import Array, Data
+from autograd.typing import Array, Data, DType
 
 from .arrays import ShapedArray
 from .instructions import GATHER, Instruction, Operand, Run, encoded
 from .kernels import interpret
 from .lowering import LINE, Call, Layout, Lowered, LoweredLevels, LoweredProgram
 
-LARGE = 1 << 15  # bytes of an array from which passing its address is faster than copying it
+LARGE = 1 << 15  # bytes of an argument from which passing its address is faster than copying it
+MOST_FRAMES = 2  # vectors of parameters and their gradients alternate between two
 
 
-class Result(NamedTuple):
-    """A view of a result, or a constant; the place of its address, or -1; and arrays into which it can be written."""
+class Frame(NamedTuple):
+    """Addresses of buffers, of which some are in arrays that are the first inputs and the last results.
 
-    view: Any
-    place: int
-    is_float: bool
-    arrays: list[Array]
+    Attributes
+    ----------
+    refs : list of weakref
+        The arrays.
+    places : ndarray
+        The address of each buffer.
+    state : (int, int)
+        The address of `places`, and of memory for the interpreter.
+    before, after : list of (int, ndarray)
+        For arrays that are not used in place, their index and the view that is copied from them or into them.
+    floats : list of int
+        Which of the other inputs are floats.
+    others : list of tuple
+        The remaining inputs: index, view, and the place of their address, or -1 if they are copied.
+    """
 
-    def read(self) -> Data:
-        """Return the result of the last run, if it was written to its own memory."""
-        return self.view.item() if self.is_float else self.view.copy() if type(self.view) is np.ndarray else self.view
-
-    def renewed(self) -> Array:
-        """Return an array for the result, to which there is no other reference."""
-        counts = list(map(getrefcount, self.arrays))
-        if HELD_ONCE in counts:
-            return self.arrays[counts.index(HELD_ONCE)]
-        self.arrays[:] = [*self.arrays[-1:], np.empty(self.view.shape, self.view.dtype)]
-        return self.arrays[-1]
+    refs: list[weakref.ref[Array]]
+    places: Array
+    state: tuple[int, int]
+    before: list[tuple[int, Array]]
+    after: list[tuple[int, Array]]
+    floats: list[int]
+    others: list[tuple[int, Array, int]]
 
 
 class Machine:
@@ -65,51 +73,44 @@ class Machine:
         The steps that NumPy computes, between instructions.
     """
 
-    _pooled: list[int]
-    _pool: Callable[[], list[Array]]
-
     def __init__(self, program: Program) -> None:
-        self._load(LoweredProgram(program))
-        for i, r in enumerate(self._results[program.outputs :], program.outputs):
-            if r.place >= 0 and (not self._pooled or r.view.dtype == self._results[self._pooled[0]].view.dtype):
-                self._pooled.append(i)
-        self._pool = OutputPool([self._results[i].view for i in self._pooled]) if self._pooled else list
+        self._load(LoweredProgram(program), program.outputs)
 
-    def _load(self, lowered: Lowered) -> None:
+    def _load(self, lowered: Lowered, outputs: int) -> None:
         """Allocate memory and write the tables of instructions."""
         self.lowered = lowered
         self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
         code, results = lowered.code, [x for x in lowered.results if isinstance(x, ShapedArray)]
-        self._layout = Layout(lowered, {x.buffer for x in (*lowered.inputs, *results)} | code.constants.keys())
-        self._arena = aligned(self._layout.size, np.dtype(np.uint8))
-        places = np.zeros(len(code.sizes) + 1 + len(lowered.inputs), np.int64)
-        for buffer, offset in self._layout.offsets.items():
-            places[buffer] = self._arena.ctypes.data + offset
+        layout = Layout(lowered, {x.buffer for x in (*lowered.inputs, *results)} | code.constants.keys())
+        whole = np.empty(layout.size + LINE, np.uint8)
+        start = -address(whole) % LINE
+        self._arena: Array = whole[start:]
+        self._memory = self._arena.data
+        self._layout = layout
+        self._own: Array = np.zeros(len(code.sizes) + 1 + len(lowered.inputs), np.int64)  # addresses in the arena
+        for buffer, offset in layout.offsets.items():
+            self._own[buffer] = address(whole) + start + offset
         for buffer, data in code.constants.items():
-            np.ndarray(data.shape, data.dtype, self._arena, self._layout.offsets[buffer])[...] = data
-        scratch = np.zeros(16, np.int64)
-        self._places, self._own, self._tables = places, places.tolist(), [scratch]
-        self._state = places.ctypes.data, scratch.ctypes.data
+            np.ndarray(data.shape, data.dtype, self._arena, layout.offsets[buffer])[...] = data
         seen = {x.buffer for call in self.calls for x in (*call.values, call.result) if isinstance(x, ShapedArray)}
-        self._inputs = [self._view(x) for x in lowered.inputs]
-        self._results = [self._result(x, seen) for x in lowered.results]
-        self._large = [i for i, r in enumerate(self._results) if r.place >= 0 and r.view.nbytes >= LARGE]
-        # The memory of consecutive floats is consecutive, too, so that one call writes them.
-        weak = [i for i, x in enumerate(lowered.inputs) if x.weak]
-        weak = weak if weak and weak[-1] - weak[0] < len(weak) else []
-        self._floats = slice(weak[0], weak[-1] + 1) if weak else slice(0)
-        self._pack = struct.Struct(f"d{LINE - 8}x" * len(weak)).pack_into
-        self._first_float = self._layout.offsets[lowered.inputs[weak[0]].buffer] if weak else 0
-        self._others: list[tuple[int, Array, int]] = []  # of the other inputs; the place of an address, or -1: copied
-        for i, (x, view) in enumerate(zip(lowered.inputs, self._inputs, strict=True)):
-            if i not in weak:
-                is_copied = view.nbytes < LARGE or x.buffer in seen or x.buffer in code.constants
-                self._others.append((i, view, -1 if is_copied else x.buffer))
+        self._copied = seen | code.constants.keys()  # buffers that are always in the arena
+        self._places: list[Any] = [*lowered.inputs, *lowered.results]
+        self._views = [self._view(x) if isinstance(x, ShapedArray) else x for x in self._places]
+        self._pack = struct.Struct(f"{len(lowered.floats)}d").pack_into
+        self._first_float = layout.offsets[lowered.inputs[lowered.floats[0]].buffer] if lowered.floats else 0
+        self._scratch = np.zeros(16, np.int64)
+        self._tables: list[Array] = []
         self._segments = self._segmented(lowered.order)
         self._interpret: Any = interpret
-        self._pooled = []  # gradients, which are written into one common array
-        self._pool = list
-        self._gathering: dict[tuple[int, ...], tuple[int, int]] = {}
+        self._gathering: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self._frames: list[Frame] = []
+        self._outputs = outputs
+        by_dtype: dict[DType, list[int]] = {}
+        for i, x in enumerate(lowered.results[outputs:], outputs):
+            if isinstance(x, ShapedArray) and not x.weak:
+                by_dtype.setdefault(x.dtype, []).append(i)
+        self._pools = [(ids, OutputPool([lowered.results[i] for i in ids])) for ids in by_dtype.values()]
+        self._read = sorted(set(range(len(lowered.results))).difference(*by_dtype.values()))
 
     def _view(self, x: ShapedArray) -> Array:
         """Return an array in the memory of the program."""
@@ -117,11 +118,6 @@ class Machine:
             return np.empty(x.shape, x.dtype)
         offset = self._layout.offsets[x.buffer] + x.operand().offset
         return np.ndarray(x.shape, x.dtype, self._arena, offset, x.memory.strides)
-
-    def _result(self, x: Any, seen: set[int]) -> Result:
-        if not isinstance(x, ShapedArray):
-            return Result(x, -1, False, [])
-        return Result(self._view(x), -1 if x.buffer in seen else x.buffer, x.weak, [])
 
     def _segmented(self, order: Sequence[Instruction | Run | Call]) -> list[tuple[int, int] | Call]:
         """Return the addresses of consecutive instructions, and the calls between them."""
@@ -155,53 +151,72 @@ class Machine:
 
         Raises `NotReplayable` where an operation on floats would raise an error, or an index is out of range.
         """
-        results = self._results
-        fresh = dict(zip(self._pooled, self._pool(), strict=True))
-        direct = {i: fresh[i] if i in fresh else results[i].renewed() for i in self._large}
-        self._run(data, direct)
-        for i in fresh.keys() - direct.keys():
-            fresh[i][...] = results[i].view
-        fresh |= direct
-        return [fresh[i] if i in fresh else r.read() for i, r in enumerate(results)]
+        found: dict[int, Any] = {}
+        for ids, pool in self._pools:
+            found.update(zip(ids, pool(), strict=True))
+        self._execute((), found, data)
+        for i in self._read:
+            found[i] = self._result(i)
+        return [found[i] for i in range(len(found))]
 
-    def run_into(self, targets: Sequence[Array], *data: Data) -> list[Data]:
-        """Write the last results into contiguous arrays, and return the others."""
-        results = self._results
-        count = len(results) - len(targets)
-        given = {i: (targets[i - count], results[i].view) for i in self._large if i >= count}
-        direct = {i: x for i, (x, own) in given.items() if x.dtype == own.dtype and x.shape == own.shape}
-        self._run(data, direct)
-        for i, x in enumerate(targets, count):
-            if i not in direct:
-                x[...] = results[i].view
-        return [r.read() for r in results[:count]]
+    def run_into(self, given: Sequence[Array], targets: Sequence[Array], *data: Data) -> list[Data]:
+        """Write the last results into arrays, and return the others; `data` are the inputs behind those `given`."""
+        first = len(self.lowered.results) - len(targets)
+        self._execute(given, dict(enumerate(targets, first)), data)
+        return [self._result(i) for i in range(first)]
 
-    def _run(self, data: Sequence[Data | None], targets: Mapping[int, Array]) -> None:
-        """Run the program, and write some results into the given arrays."""
-        self._set(data)
-        moved = [self._results[i].place for i in targets]
-        for place, target in zip(moved, targets.values(), strict=True):
-            self._places[place] = target.__array_interface__["data"][0]
-        try:
-            for segment in self._segments:
-                if type(segment) is Call:
-                    self._call(segment)
-                elif self._interpret(*segment, *self._state, 1, 0, 0, 0) != 1:
-                    raise NotReplayable
-        finally:
-            for place in moved:
-                self._places[place] = self._own[place]
+    def _result(self, i: int) -> Data:
+        """Return a result that was written into the arena, or a constant."""
+        x, view = self.lowered.results[i], self._views[len(self.lowered.inputs) + i]
+        if isinstance(x, ShapedArray):
+            return view.item() if x.weak else view.copy()
+        return view
 
-    def _set(self, data: Sequence[Data | None]) -> None:
-        """Set the inputs, by address if they are large."""
-        self._pack(self._arena.data, self._first_float, *data[self._floats])
-        for i, view, place in self._others:
-            x: Any = data[i]
-            by_address = place >= 0 and x is not None and x.flags.c_contiguous and x.flags.aligned
+    def _execute(self, given: Sequence[Array], targets: dict[int, Array], data: Sequence[Any]) -> None:
+        frame = self._frame([*given, *targets.values()], targets)
+        self._pack(self._memory, self._first_float, *[data[i] for i in frame.floats])
+        for i, view, place in frame.others:
+            x = data[i]
+            by_address = place >= 0 and x.flags.c_contiguous and x.flags.aligned
             if place >= 0:
-                self._places[place] = x.__array_interface__["data"][0] if by_address else self._own[place]
-            if not by_address and x is not None:
+                frame.places[place] = address(x) if by_address else self._own[place]
+            if not by_address:
                 view[...] = x
+        for i, view in frame.before:
+            view[...] = given[i]
+        for segment in self._segments:
+            if type(segment) is Call:
+                self._call(segment)
+            elif self._interpret(*segment, *frame.state, 1, 0, 0, 0) != 1:
+                raise NotReplayable
+        for i, view in frame.after:
+            targets[i][...] = view
+
+    def _frame(self, arrays: Sequence[Array], targets: dict[int, Array]) -> Frame:
+        """Return the frame of the arrays that are the first inputs and the targets, made when they are new."""
+        for frame in self._frames:
+            if len(frame.refs) == len(arrays) and all(map(is_, [ref() for ref in frame.refs], arrays)):
+                return frame
+        inputs, count, places = self.lowered.inputs, len(arrays) - len(targets), self._own.copy()
+        before: list[tuple[int, Array]] = []
+        after: list[tuple[int, Array]] = []
+        pairs = [(i, i, before) for i in range(count)] + [(len(inputs) + i, i, after) for i in targets]
+        for x, (number, i, copied) in zip(arrays, pairs, strict=True):
+            place, view = self._places[number], self._views[number]
+            is_copied = not isinstance(place, ShapedArray) or place.buffer in self._copied
+            if is_copied or (x.dtype, x.shape) != (view.dtype, view.shape) or not x.flags.c_contiguous:
+                copied.append((i, view))
+            else:
+                places[place.buffer] = address(x)
+        others = []
+        for i in sorted(set(range(count, len(inputs))).difference(self.lowered.floats)):
+            view, buffer = self._views[i], inputs[i].buffer
+            others.append((i - count, view, -1 if view.nbytes < LARGE or buffer in self._copied else buffer))
+        floats = [i - count for i in self.lowered.floats]
+        state = places.ctypes.data, self._scratch.ctypes.data
+        frame = Frame([weakref.ref(x) for x in arrays], places, state, before, after, floats, others)
+        self._frames = [frame, *self._frames[: MOST_FRAMES - 1]]
+        return frame
 
     def _call(self, call: Call) -> None:
         """Compute a step by NumPy."""
@@ -220,91 +235,80 @@ class Machine:
 
     def run_many(
         self,
-        data: Sequence[Data | None],
-        times: int,
-        *,
-        rows: Array | None = None,
-        gathered: Mapping[int, Array] | None = None,
-        varying: Mapping[int, Array] | None = None,
-        carried: Mapping[int, int] | None = None,
-        collected: Sequence[int] = (),
-    ) -> tuple[int, list[Data]]:
+        given: Sequence[Array],
+        targets: Sequence[Array],
+        sets: Sequence[Array],
+        rows: Array,
+        floats: Array,
+        leaves: Sequence[Data],
+    ) -> tuple[int, Array]:
         """Run a program without calls of NumPy several times in one call.
 
         Parameters
         ----------
-        data : sequence of float, ndarray or None
-            The data of the inputs and of the variables from outside; None for those in `gathered` and `varying`.
-        times : int
-            The number of runs.
-        rows : ndarray of int, optional
-            The rows of the data sets in each run, of shape (times, batch).
-        gathered : mapping of int to ndarray, optional
-            For the number of an input, the data set whose rows are the input.
-        varying : mapping of int to ndarray, optional
-            For the number of an input, its data in each run, along the first axis.
-        carried : mapping of int to int, optional
-            For the number of an input, the index of the result that replaces it in the next run.
-        collected : sequence of int, optional
-            The indices of results, such as the loss, that are returned for every run, along a new first axis.
+        given, targets : sequence of ndarray
+            The first inputs, and arrays for the last results, which replace them in the next run.
+        sets : sequence of ndarray
+            Data sets, of which rows are the next inputs.
+        rows : ndarray of int
+            The rows in each run, of shape (times, batch).
+        floats : ndarray
+            The floats among the inputs in each run, of shape (times, number of floats).
+        leaves : sequence of float or ndarray
+            The variables from outside; floats among them are also in `floats`.
 
         Returns
         -------
         done : int
-            The number of runs, smaller than `times` where one would have raised an error.
-        results : list of float or ndarray
-            The results of the last run, or of every run if `collected`.
+            The number of runs, smaller than `len(rows)` where one would have raised an error.
+        losses : ndarray
+            The first result of each run, along the first axis.
         """
-        gathered, varying, carried = gathered or {}, varying or {}, carried or {}
-        places, end = self._places, len(self.lowered.code.sizes)
-        inputs = [x.buffer for x in self.lowered.inputs]
-        missing = [0.0 if x.weak else None for x in self.lowered.inputs]
-        self._set([missing[i] if x is None or i in carried else x for i, x in enumerate(data)])
-        for i in carried:
-            self._inputs[i][...] = data[i]
-        columns = {inputs[i]: np.ascontiguousarray(x, self._inputs[i].dtype) for i, x in varying.items()}
-        outputs = {r: np.empty((times, *self._results[r].view.shape), self._results[r].view.dtype) for r in collected}
-        columns |= {self._results[r].place: x for r, x in outputs.items()}
-        segment = self._segments[0] if self._segments else (0, 0)
-        if gathered:
-            assert rows is not None
-            sets = [np.ascontiguousarray(x, self._inputs[i].dtype) for i, x in gathered.items()]
-            columns[end] = _checked_rows(rows, min(map(len, sets)))
-            places[end + 1 : end + 1 + len(sets)] = [x.ctypes.data for x in sets]
-            segment = self._after_gathering(tuple(gathered), rows.shape[1])
-        for place, x in columns.items():
-            places[place] = x.ctypes.data
-        pairs = [(place, x.nbytes // max(1, times)) for place, x in columns.items()]
-        swapped = [(inputs[i], self._results[r].place) for i, r in carried.items()]
-        changes = np.array([*pairs, *swapped], np.int64)
-        try:
-            done = self._interpret(*segment, *self._state, times, changes.ctypes.data, len(pairs), len(swapped))
-        finally:
-            places[:] = self._own
-        results: list[Any] = [outputs[i][:done] if i in outputs else r.read() for i, r in enumerate(self._results)]
-        for i, r in carried.items():  # after an odd number of exchanges in the memory of the result
-            results[r] = (self._results[r].view if done % 2 else self._inputs[i]).copy()
-        return done, results
+        lowered, times, end = self.lowered, len(rows), len(self.lowered.code.sizes)
+        inputs, first = lowered.inputs, len(lowered.results) - len(targets)
+        for x, view in zip(given, self._views, strict=False):
+            view[...] = x
+        for i, x in enumerate(leaves, len(inputs) - len(leaves)):
+            if i not in lowered.floats:
+                self._views[i][...] = x
+        sets = [np.ascontiguousarray(x, view.dtype) for x, view in zip(sets, self._views[len(given) :], strict=False)]
+        losses = np.empty((times, *lowered.results[0].shape), lowered.results[0].dtype)
+        advancing = {end: _checked_rows(rows, min(map(len, sets))), lowered.results[0].buffer: losses}
+        if lowered.floats:
+            advancing[inputs[lowered.floats[0]].buffer] = np.ascontiguousarray(floats)
+        exchanged = [(x.buffer, y.buffer) for x, y in zip(inputs, lowered.results[first:], strict=False)]
+        places = self._own.copy()
+        places[[y for _, y in exchanged]] = list(map(address, targets))
+        places[list(advancing)] = list(map(address, advancing.values()))
+        places[end + 1 : end + 1 + len(sets)] = list(map(address, sets))
+        pairs = [(place, x.nbytes // max(1, times)) for place, x in advancing.items()]
+        changes = np.array([*pairs, *exchanged], np.int64)
+        segment = self._after_gathering(len(given), len(sets), rows.shape[1])
+        state = places.ctypes.data, self._scratch.ctypes.data
+        done = self._interpret(*segment, *state, times, changes.ctypes.data, len(pairs), len(exchanged))
+        if done % 2 == 0:  # after an even number of exchanges the results are in the memory of the inputs
+            for x, view in zip(targets, self._views, strict=False):
+                x[...] = view
+        return done, losses[:done]
 
-    def _after_gathering(self, inputs: tuple[int, ...], batch: int) -> tuple[int, int]:
+    def _after_gathering(self, first: int, count: int, batch: int) -> tuple[int, int]:
         """Return the addresses of instructions that gather rows, followed by those of the program."""
-        end = len(self.lowered.code.sizes)
-        if inputs not in self._gathering:
+        end, key = len(self.lowered.code.sizes), (first, count, batch)
+        if key not in self._gathering:
             items: list[Any] = []
-            for k, i in enumerate(inputs):
-                into = self._inputs[i]
-                operands = (Operand(end + 1 + k, 0), Operand(end, 0), Operand(self.lowered.inputs[i].buffer, 0))
-                loop = GATHER[into.itemsize], into.size // max(1, batch)
+            for k, x in enumerate(self.lowered.inputs[first : first + count]):
+                operands = (Operand(end + 1 + k, 0), Operand(end, 0), x.operand())
+                loop = GATHER[x.itemsize], x.size // max(1, batch)
                 items.append(Instruction(loop, operands, (batch,), (0, 0, 0), (1, 1), False))
-            self._gathering[inputs] = self._table(items + self.lowered.order)
-        return self._gathering[inputs]
+            self._gathering[key] = self._table(items + self.lowered.order)
+        return self._gathering[key]
 
 
 class FloatMachine(Machine):
     """A program of floats by levels, for the native interpreter."""
 
     def __init__(self, levels: Levels) -> None:
-        self._load(LoweredLevels(levels))
+        self._load(LoweredLevels(levels), 1)
 
     def run(self, *data: Data) -> list[Data]:
         """Return the results for the values of the inputs and of the variables from outside."""

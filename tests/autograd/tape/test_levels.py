@@ -16,7 +16,7 @@ from samples import CASES
 import autograd as ag
 from autograd import Value
 from autograd.extend import callback, elementwise, guard
-from autograd.tape import executor, native, replay
+from autograd.tape import call, executor, native
 from autograd.tape.by_levels import ByLevels
 from autograd.tape.levels import Levels, encoded
 from autograd.tape.numpy_text import NumpyText
@@ -46,7 +46,7 @@ def runner(request, monkeypatch):
                 return native.FloatMachine(levels)
         return ByLevels(program, levels)
 
-    monkeypatch.setattr(replay, "executor_for", forced)
+    monkeypatch.setattr(call, "executor_for", forced)
     monkeypatch.setitem(globals(), "TOLERANCE", 1e-13 if kind == "native" else 0.0)
     return kind
 
@@ -69,12 +69,12 @@ def compare(function, leaves, numbers, inputs=((),)):
     """Check loss and gradients of a compiled function against eager computation for several values of its leaves."""
     step = ag.compile(function)
     for values in numbers:
-        for call in inputs:
+        for given in inputs:
             found = []
             for f in (step, function):
                 for leaf, value in zip(leaves, values, strict=True):
                     leaf.data, leaf.grad = value, 0.0
-                loss = f(*call)
+                loss = f(*given)
                 if f is function:
                     loss.backward()
                 found.append([loss.data, *[leaf.grad for leaf in leaves]])
@@ -365,8 +365,8 @@ def test_variables_created_inside_are_constants():
 
     step = compare(loss, w, [[0.1 * i + k for i in range(20)] for k in range(3)])
     [[call]] = step._programs.values()
-    assert isinstance(call.replay.executor.text, ByLevels)
-    assert len(call.replay._states) == len(w)
+    assert isinstance(call.executor.text, ByLevels)
+    assert len(call._states) == len(w)
 
 
 @pytest.mark.parametrize("calls", [1, 2])  # the second starts what runs the program
@@ -417,7 +417,7 @@ def test_narrow_program_is_straight_python_unless_it_is_long(monkeypatch):
         expected.backward()
         same([loss.data, ours], [expected.data, a.grad])
         [[call]] = step._programs.values()
-        assert isinstance(call.replay.executor.text, kind)
+        assert isinstance(call.executor.text, kind)
 
 
 @needs_numba
@@ -444,7 +444,7 @@ def test_numba_is_loaded_when_numpy_has_run_for_long(monkeypatch):
 
 def switched(monkeypatch):
     """Run a long program of floats for long enough and return its executor."""
-    monkeypatch.setattr(executor, "_has_numba", lambda: True)
+    monkeypatch.setattr(executor, "has_numba", lambda: True)
     monkeypatch.setattr(executor, "WORTH_BUILDING", 0.0)
     monkeypatch.setattr(executor, "preparation", executor.Preparation())
     executor.preparation.seconds = 1.0
@@ -453,7 +453,7 @@ def switched(monkeypatch):
         lambda: sum((a * b).tanh() for a in w for b in w), w, [[0.1 * i + k for i in range(20)] for k in (0, 1)]
     )
     [[call]] = step._programs.values()
-    return call.replay.executor
+    return call.executor
 
 
 def test_numba_without_a_cache_folder_is_replaced_by_numpy(monkeypatch, capsys):

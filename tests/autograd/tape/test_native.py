@@ -178,7 +178,7 @@ def test_run_into_writes_the_last_results():
     program = loss_program(lambda x: ((x * w) ** 2).sum(), np.ones(3))
     machine = Machine(program)
     target = np.empty(3)
-    (loss,) = machine.run_into([target], np.ones(3), w._data)
+    (loss,) = machine.run_into([], [target], np.ones(3), w._data)
     assert float(loss) == 14.0
     np.testing.assert_array_equal(target, [2.0, 4.0, 6.0])
     assert machine.run(np.ones(3), w._data)[1] is not target
@@ -228,9 +228,9 @@ def test_a_guard_of_the_targets_is_checked_by_the_machine():
 
 
 def scan_program(dtype):
-    """Return a step of gradient descent, ``w, lr, x -> loss, new w``."""
+    """Return a step of gradient descent, ``w, x, lr -> loss, new w``."""
     w, x = np.zeros(3, dtype), np.zeros((4, 3), dtype)
-    return program_of_step(lambda w, lr, x: (((x @ w - 1.0) ** 2).sum(), w - lr * (x.T @ (x @ w - 1.0))), w, 0.1, x)
+    return program_of_step(lambda w, x, lr: (((x @ w - 1.0) ** 2).sum(), w - lr * (x.T @ (x @ w - 1.0))), w, x, 0.1)
 
 
 def program_of_step(f, *args):
@@ -252,12 +252,10 @@ def test_run_many_equals_single_runs(times, dtype):
     machine = Machine(scan_program(dtype))
     w, losses = np.zeros(3, dtype), []
     for k in range(times):
-        loss, w = machine.run(w, float(rates[k]), data[rows[k]])
+        loss, w = machine.run(w, data[rows[k]], float(rates[k]))
         losses.append(loss)
-    done, (found, new) = machine.run_many(
-        [np.zeros(3, dtype), None, None], times,
-        rows=rows, gathered={2: data}, varying={1: rates}, carried={0: 1}, collected=[0],
-    )  # fmt: skip
+    new = np.empty(3, dtype)
+    done, found = machine.run_many([np.zeros(3, dtype)], [new], [data], rows, rates[:, None], [])
     assert done == times
     np.testing.assert_array_equal(found, np.array(losses, found.dtype).reshape(found.shape))
     np.testing.assert_array_equal(new, w)
@@ -266,14 +264,17 @@ def test_run_many_equals_single_runs(times, dtype):
 def test_run_many_refuses_rows_out_of_range():
     machine = Machine(scan_program(np.float64))
     with pytest.raises(IndexError, match="below 10, got 0 to 10"):
-        machine.run_many([np.zeros(3), 0.1, None], 1, rows=np.array([[0, 1, 2, 10]]), gathered={2: np.ones((10, 3))})
+        machine.run_many(
+            [np.zeros(3)], [np.empty(3)], [np.ones((10, 3))], np.array([[0, 1, 2, 10]]), np.full((1, 1), 0.1), []
+        )
 
 
 def test_run_many_stops_before_an_error():
     program = program_of_step(lambda w, i: (w[i].sum(), w + 1.0), np.zeros(3), np.array([0, 1]))
     machine = Machine(program)
-    indices = np.array([[0, 1], [1, 2], [0, 7], [0, 0]])
-    done, (sums, w) = machine.run_many([np.zeros(3), None], 4, varying={1: indices}, carried={0: 1}, collected=[0])
+    indices, w = np.array([0, 1, 1, 2, 0, 7, 0, 0]), np.empty(3)
+    rows = np.arange(8).reshape(4, 2)
+    done, sums = machine.run_many([np.zeros(3)], [w], [indices], rows, np.empty((4, 0)), [])
     assert done == 2
     assert sums.tolist() == [0.0, 2.0]
     assert w.tolist() == [2.0, 2.0, 2.0]

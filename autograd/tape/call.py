@@ -1,0 +1,209 @@
+"""A recorded call of a function: its program, what must hold for a replay, and the structure of its result."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd.backward import store, storing
+from autograd.diagnostics.mistakes import check_root
+from autograd.graph import Node, topological_order
+from autograd.recording import NotReplayable, watching
+from autograd.transforms.nested import flatten
+from autograd.typing import Cotangent, Data, Function, Operand, Tree
+from autograd.variable import leaf
+
+from .executor import Switching, executor_for
+from .program import Program
+from .recording import Recording, RecordingError, gradients_of
+from .signature import Arguments
+
+
+class Call:
+    """A recorded call.
+
+    A node that the function creates in each call, such as ``Value(x)`` of an input, is freed after the recorded call:
+    nobody can change it or read its gradient, so it becomes a constant.  Other variables are read in each replay.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+    arguments : Arguments
+        Its arguments.
+    grad_enabled : bool
+        Whether gradients are recorded.
+
+    Attributes
+    ----------
+    executor : Switching
+        What runs the program.
+
+    Raises
+    ------
+    NotReplayable
+        If the call must be computed eagerly.
+    """
+
+    def __init__(self, function: Function, arguments: Arguments, grad_enabled: bool) -> None:
+        recording = Recording(grad_enabled)
+        with watching(recording):
+            result = function(*arguments.args, **arguments.kwargs)
+            outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
+            for y, path in zip(outputs, paths, strict=True):
+                check_result(y, path)
+            gradients = loss_gradients(outputs) if grad_enabled else {}
+        self._count = len(outputs)
+        program = self._program(arguments, outputs, gradients, recording)
+        recording.refuse_draws()
+        recording.refuse_outside(*outputs, *recording.effects)
+        # A function of floats and arrays alone returns floats and arrays, as operations do.
+        is_plain = not program.leaves and not gradients and not any(node._requires_grad for node in arguments.nodes)
+        self._kinds = [type(x) if isinstance(x, Node) and not is_plain else None for x in outputs]
+        self._guards = recording.guards
+        self._found: Sequence[Data] = list(map(copied, program.found))
+        self.executor: Switching = executor_for(program)
+        self._inputs = len(program.inputs)
+        self._targets = program.targets
+        self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
+        self._recorded = [(type(x), x._data, _state(x)) for x in program.variables]
+        self._leaves: list[Node] = []
+        self._states: list[tuple[Any, ...]] = []
+        self._has_started = False
+
+    def _program(
+        self,
+        arguments: Arguments,
+        outputs: Sequence[Operand],
+        gradients: Mapping[Node, Cotangent],
+        recording: Recording,
+    ) -> Program:
+        """Return the program."""
+        results = [*outputs, *gradients.values()]
+        return Program(
+            arguments.nodes, results, len(outputs), recording.effects, arguments.names, variables=[*gradients]
+        )
+
+    def _start(self) -> None:
+        """Find the variables that still exist, now that the recorded graph is gone."""
+        self._has_started = True
+        for reference, (kind, data, state) in zip(self._references, self._recorded, strict=True):
+            x = reference()
+            self._leaves.append(leaf(kind, data) if x is None else x)
+            if x is not None:
+                self._states.append((x, *state))
+        self._recorded.clear()
+
+    def changed(self) -> str:
+        """Return in words what prevents a replay; nothing if the program is valid."""
+        if not self._has_started:
+            self._start()
+        for x, wanted, hooks, shape, dtype in self._states:
+            if x._requires_grad is not wanted or x.notes.hooks is not hooks:
+                return "a variable has another requires_grad or other hooks"
+            if shape is not None:
+                data = x._data
+                if data.shape != shape or (data.dtype is not dtype and data.dtype != dtype):
+                    return "a variable has another shape or dtype"
+        for function, args, answer in self._guards:
+            if (now := function(*args)) != answer:
+                return f"the guard {getattr(function, '__name__', function)} returned {answer!r:.60}, now {now!r:.60}"
+        return ""
+
+    def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
+        """Run the program, store gradients and return the result."""
+        found = self.executor.run(*inputs, *[x._data for x in self._leaves])
+        self._store(found[self._count :], sources)
+        return self._result(found)
+
+    def first_result(self, sources: Sequence[Operand]) -> Tree:
+        """Store the gradients and return the result of the recorded call itself."""
+        found, self._found = self._found, ()
+        self._store(found[self._count :], sources)
+        return self._result(found)
+
+    def _result(self, found: Sequence[Data]) -> Tree:
+        """Return the result of the function from its leaves."""
+        return self._rebuild(iter([as_result(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
+
+    def _store(self, gradients: Sequence[Cotangent], sources: Sequence[Operand]) -> None:
+        """Add gradients to those of the variables."""
+        count, references = self._inputs, self._references
+        targets: list[Any] = [sources[t] if t < count else references[t - count]() for t in self._targets]
+        if None in targets:  # variables that the function creates
+            kept = [(x, g) for x, g in zip(targets, gradients, strict=True) if x is not None]
+            targets, gradients = [x for x, _ in kept], [g for _, g in kept]
+        with storing:
+            if len({*targets}) < len(targets):  # an argument given twice, or that the function uses anyway
+                for x, g in zip(targets, gradients, strict=True):
+                    store({x: g}, False)
+                return
+            held = [x._grad for x in targets]
+            if {*map(type, held)} <= {float} and (not any(held) or all(x.stamp in (0, id(x._data)) for x in targets)):
+                for x, g in zip(targets, gradients, strict=True):
+                    x._grad += g
+                    x.stamp = id(x._data)
+            elif all(g is None for g in held):  # the gradients share memory with nothing
+                for x, g in zip(targets, gradients, strict=True):
+                    x._grad, x.stamp = g, id(x._data)
+            else:  # warns where a gradient is left over from other values of the variable
+                store(dict(zip(targets, gradients, strict=True)), False)
+
+
+def _state(x: Node) -> tuple[object, ...]:
+    """Return what a variable must have in a replay: whether it needs a gradient, hooks, shape and dtype."""
+    return x._requires_grad, x.notes.hooks, getattr(x._data, "shape", None), getattr(x._data, "dtype", None)
+
+
+def check_result(y: Operand, path: str) -> None:
+    """Raise if a replay cannot update a result."""
+    if type(y) is not np.ndarray and not isinstance(y, (Node, np.generic, float, int, str, bytes)):
+        raise RecordingError(
+            f"{path} of a compiled function is a {type(y).__name__}, in which a replay cannot update values: "
+            "return nodes, arrays, numbers and strings, alone or in lists, tuples, dicts and data classes"
+        )
+
+
+def loss_gradients(outputs: Sequence[Operand]) -> dict[Node, Cotangent]:
+    """Return the recorded gradients of the first result; none if it does not depend on variables."""
+    loss = outputs[0] if outputs else None
+    if not isinstance(loss, Node) or not has_variables(loss):
+        return {}
+    check_loss(loss)
+    check_root(loss)
+    try:
+        return gradients_of(loss)
+    except (ValueError, ArithmeticError) as error:  # an infinite derivative, which eager floats may have
+        raise NotReplayable(str(error)) from error
+
+
+def has_variables(root: Node) -> bool:
+    """Return whether a gradient of `root` would reach a leaf."""
+    return root._requires_grad and any(node.op is None for node in topological_order(root, variables_only=True))
+
+
+def check_loss(first: Node) -> None:
+    """Raise unless a loss is a scalar."""
+    if isinstance(first._data, np.ndarray) and first._data.size != 1:
+        raise RuntimeError(
+            "backward() starts from a scalar, and a compiled function starts it from its first result, which has shape "
+            f"{first._data.shape}. Return a scalar loss first, made by .sum() or .mean(), or call the function "
+            "inside autograd.no_grad() for its results alone"
+        )
+
+
+def copied(data: Data) -> Data:
+    """Return a copy of an array, or a float."""
+    return np.array(data, order="C") if isinstance(data, np.ndarray) else data
+
+
+def as_result(x: Data, kind: type[Node] | None) -> Operand:
+    """Return a result of a replay as the function returns it: a node, a float or an array."""
+    if kind is None:
+        return x[()] if type(x) is np.ndarray and not x.ndim else x
+    if type(x) is bool or type(x) is int:  # a comparison of floats
+        return leaf(kind, float(x))
+    return leaf(kind, x if type(x) is float else np.asarray(x))
