@@ -12,11 +12,11 @@ from optim.flat_params import label, raw_gradient
 from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative, Portion
 from optim.trace import Trace
-from optim.typing import Array, Closure, Group, Parameter, StateDict
+from optim.typing import Array, Closure, Parameter, StateDict
 
 
 class Wrapper(Optimizer):
-    """An optimizer that shares groups, gradients and options with an inner optimizer.
+    """An optimizer that shares groups, gradients, options and all other attributes with an inner optimizer.
 
     Parameters
     ----------
@@ -37,14 +37,11 @@ class Wrapper(Optimizer):
             )
         vars(self).update(self.collect((), options))
         self.inner = inner
-        self.param_groups: list[Group] = inner.param_groups
-        self.defaults: Group = inner.defaults
-        self.skip_nonfinite: bool = inner.skip_nonfinite
         self.step_count: int = 0
 
     def __getattr__(self, name: str) -> Any:
-        if name not in ("train", "eval"):  # of a Schedule-Free optimizer
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        if name == "inner" or name.startswith("__"):  # `inner` is missing while the object is copied
+            raise AttributeError(name)
         return getattr(self.inner, name)
 
     @property
@@ -52,23 +49,9 @@ class Wrapper(Optimizer):
         """True if the inner optimizer needs a closure."""
         return self.inner.needs_closure
 
-    @property
-    def skipped(self) -> int:  # type: ignore[override]
-        """Steps skipped because of nan or inf, counted by the inner optimizer."""
-        return self.inner.skipped
-
-    @property
-    def culprits(self) -> list[str]:  # type: ignore[override]
-        """The parameters with nonfinite gradients in the last skipped step."""
-        return self.inner.culprits
-
     def add_param_group(self, group: Mapping[str, object]) -> None:
         """Add parameters with options of their own to the inner optimizer."""
         self.inner.add_param_group(group)
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear all gradients; see `Optimizer.zero_grad`."""
-        self.inner.zero_grad(set_to_none)
 
     def trace(self, parameter: Parameter, index: int | tuple[int, ...] = ()) -> Trace:
         """Print every term of the next update by the inner optimizer."""
@@ -247,7 +230,7 @@ class SAM(Wrapper):
             raise TypeError("SAM.step needs a closure that clears the gradients, calls backward(), returns the loss")
         loss = closure()
         if self.skip_nonfinite and (found := nonfinite(self.parameters)):
-            self.inner.skipped, self.inner.culprits = self.inner.skipped + 1, found
+            self.inner.skip(found)
             return loss
         before = [p.data for p in self.parameters]
         try:

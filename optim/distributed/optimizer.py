@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optim.algorithms.wrappers import Wrapper
-from optim.flat_params import Buffer, check_gradient, check_unchanged, label, raw_gradient
+from optim.flat_params import check_gradient, check_unchanged, label, raw_gradient
 from optim.optimizer import Optimizer
 from optim.typing import Array, Closure, Comm, Parameter, StateDict
 
@@ -66,7 +66,6 @@ class GradientSum:
         self.length: int = self.flags.stop + 1 + beside
         self.send: Array = np.zeros(self.length, self.kind)
         self.slots: list[Array] = self._views(self.send)
-        self.pool: list[Buffer] = []
 
     def _views(self, flat: Array) -> list[Array]:
         return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
@@ -101,13 +100,12 @@ class GradientSum:
         """
         self._pack(rows if weigh else None)
         self.send[self.flags.stop :] = [rows, *beside]
-        sums = self._free()
-        flat = sums.flat
+        flat = np.empty(self.length, self.kind)
         self.comm.Allreduce(self.send, flat)
         present, (total, *others) = flat[self.flags].tolist(), flat[self.flags.stop :].tolist()
         if divide and total > 0:
             np.divide(flat[: self.end], flat[self.flags.stop], out=flat[: self.end])
-        for p, there, view, kind in zip(self.parameters, present, sums.views, self.dtypes, strict=True):
+        for p, there, view, kind in zip(self.parameters, present, self._views(flat), self.dtypes, strict=True):
             if not there:
                 p.grad = None
             elif kind is None:
@@ -115,14 +113,6 @@ class GradientSum:
             else:
                 p.grad = view if view.dtype == kind else view.astype(kind)
         return total, others
-
-    def _free(self) -> Buffer:
-        """Return a buffer that no other object references; two alternate if the last gradients are still referenced."""
-        for buffer in self.pool:
-            if buffer.is_free():
-                return buffer
-        self.pool = [*self.pool[-1:], Buffer(self.length, self.kind, self._views)]
-        return self.pool[-1]
 
     def _pack(self, weight: float | None) -> None:
         """Copy the gradients into the send vector, followed by a 1 for each gradient that exists."""
@@ -262,10 +252,6 @@ class DistributedOptimizer(Wrapper):
         self.step_count = self.inner.step_count
         return loss
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear all gradients; see `Optimizer.zero_grad`."""
-        self.inner.zero_grad(set_to_none)
-
     def state_dict(self) -> StateDict:
         """Return the state of the inner optimizer, which is the same on all ranks."""
         return self.inner.state_dict()
@@ -274,11 +260,6 @@ class DistributedOptimizer(Wrapper):
         """Restore a `state_dict`, also of an optimizer that was not distributed or had another number of ranks."""
         self.inner.load_state_dict(state_dict)
         self.step_count: int = self.inner.step_count
-
-    def __getattr__(self, name: str) -> Any:  # for example train() and eval() of ScheduleFreeSGD
-        if name == "inner":
-            raise AttributeError(name)
-        return getattr(self.inner, name)
 
     def __repr__(self) -> str:
         return f"DistributedOptimizer(rank {self.comm.rank} of {self.comm.size}) of {self.inner!r}"
