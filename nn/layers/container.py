@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -135,8 +135,8 @@ class ParameterList(List):
         return is_parameter(item)
 
 
-class ModuleDict(Container):
-    """A dict of modules.
+class ModuleDict(Container, MutableMapping[str, Any]):
+    """A dict of modules, with the methods of a dict.
 
     Examples
     --------
@@ -149,11 +149,6 @@ class ModuleDict(Container):
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         super().__init__()
         self.update(modules)
-
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add or replace several modules."""
-        for name, module in dict(modules).items():
-            self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:
         if not isinstance(name, str) or not name or "." in name:
@@ -172,20 +167,8 @@ class ModuleDict(Container):
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._items
-
-    def keys(self) -> Iterable[str]:
-        """Return the names."""
-        return self._items.keys()
-
-    def values(self) -> Iterable[Module]:
-        """Return the modules."""
-        return self._items.values()
-
-    def items(self) -> Iterable[tuple[str, Module]]:
-        """Return (name, module) pairs."""
-        return self._items.items()
+    __eq__ = object.__eq__  # modules are compared and hashed by identity
+    __hash__ = object.__hash__
 
 
 class Sequential(List):

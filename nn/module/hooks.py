@@ -63,34 +63,30 @@ class Hooks:
     def around(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run `module.forward` with all hooks."""
         if guard(bool, self.before):
-            args = observe(self._call_before, module, args) or args
+            args = observe(self.call, "before", module, args) or args
         backward = guard(tuple, self.backward)
         watch = _Watch(module, backward) if backward else None
         if watch is not None:
             args = watch.inputs(args)
         output = module.forward(*args, **kwargs)
         if guard(bool, self.after):
-            changed = observe(self._call_after, module, args, output)
+            changed = observe(self.call, "after", module, args, output)
             output = output if changed is None else changed
         return output if watch is None else watch.outputs(output)
 
-    def _call_before(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """Return the arguments that the hooks put in place of `args`, if any."""
-        result = None
-        for hook in tuple(self.before):
-            changed = hook(module, args)
-            if changed is not None:
-                result = args = changed if isinstance(changed, tuple) else (changed,)
-        return result
+    def call(self, when: str, module: Any, *values: Any) -> Any:
+        """Return what the hooks put in place of the first value, or of the output after a forward pass; or None."""
+        return _called(tuple(getattr(self, when)), module, list(values), int(when == "after"))
 
-    def _call_after(self, module: Any, args: tuple[Any, ...], output: Any) -> Any:
-        """Return what the hooks put in place of `output`, if anything."""
-        result = None
-        for hook in tuple(self.after):
-            changed = hook(module, args, output)
-            if changed is not None:
-                result = output = changed
-        return result
+
+def _called(hooks: tuple[Hook, ...], module: Any, values: list[Any], place: int) -> Any:
+    """Return the last value that hooks put in place of one of their arguments; values at place 0 are tuples."""
+    result = None
+    for hook in hooks:
+        changed = hook(module, *values)
+        if changed is not None:
+            result = values[place] = changed if place or isinstance(changed, tuple) else (changed,)
+    return result
 
 
 class _Watch:
@@ -141,13 +137,7 @@ class _Watch:
                 f"a backward hook of {type(self.module).__name__} returned new gradients, but {self.awaited} inputs "
                 "need one: call register_hook on each input instead"
             )
-        return changed[i] if isinstance(changed, tuple) else changed
+        return changed[i] if len(changed) > 1 else changed[0]
 
     def call(self) -> Any:
-        result = None
-        for hook in self.hooks:
-            changed = hook(self.module, tuple(self.grad_input), tuple(self.grad_output))
-            if changed is not None:
-                result = changed
-                self.grad_input = list(changed) if isinstance(changed, tuple) else [changed]
-        return result
+        return _called(self.hooks, self.module, [tuple(self.grad_input), tuple(self.grad_output)], 0)
