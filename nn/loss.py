@@ -15,14 +15,17 @@ from .layers.function_module import FunctionModule
 from .validation import checked_range
 
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "FocalLoss", "GaussianNLLLoss",
-    "HalfMSELoss", "HingeEmbeddingLoss", "HingeLoss", "HuberLoss", "KLDivLoss", "L1Loss", "LogCoshLoss", "MSELoss",
-    "MarginRankingLoss", "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss",
-    "SquaredHingeLoss", "TripletMarginLoss",
+    "BCELoss", "BCEWithLogitsLoss", "CategoricalFocalLoss", "CategoricalHingeLoss", "CosineEmbeddingLoss",
+    "CrossEntropyLoss", "DiceLoss", "FocalLoss", "GaussianNLLLoss", "HalfMSELoss", "HingeEmbeddingLoss", "HingeLoss",
+    "HuberLoss", "KLDivLoss", "L1Loss", "LogCoshLoss", "MAPELoss", "MSELoss", "MSLELoss", "MarginRankingLoss",
+    "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "PoissonNLLLoss", "QuantileLoss",
+    "SmoothL1Loss", "SoftMarginLoss", "SquaredHingeLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
+    "TverskyLoss",
 ]  # fmt: skip
 
 RANGES: dict[str, dict[str, Any]] = {  # option -> arguments of checked_range
     "delta": {"exclude_low": True}, "beta": {}, "gamma": {}, "label_smoothing": {"high": 1.0},
+    "quantile": {"high": 1.0},
 }  # fmt: skip
 
 
@@ -40,9 +43,12 @@ class Loss(FunctionModule):
         if sum(hasattr(a, "shape") for a in args) > sum("weight" in option for option in self.__signature__.parameters):
             raise TypeError(f"{name}(...) expects options, got arrays; create the loss, then call it: {name}()(x, y)")
         super().__init__(*args, **options)
-        checked_reduction(self.options["reduction"], self.reductions)
+        checked_reduction(self.options.get("reduction", "mean"), self.reductions)
         for option in RANGES.keys() & self.options.keys():
             checked_range(name, option, self.options[option], **RANGES[option])
+        for option, value in self.options.items():
+            if option in ("weight", "pos_weight") and value is not None:
+                self.register_buffer(option, np.asarray(raw_data(value)))
 
     def divisor(self, target: Operand) -> float:
         """Return the divisor of the mean over these targets, by which it is weighted among other batches.
@@ -128,3 +134,33 @@ class CosineEmbeddingLoss(Loss, function=F.cosine_embedding_loss): ...
 
 
 class TripletMarginLoss(Loss, function=F.triplet_margin_loss): ...
+
+
+class TripletMarginWithDistanceLoss(Loss, function=F.triplet_margin_with_distance_loss): ...
+
+
+class MAPELoss(Loss, function=F.mape_loss): ...
+
+
+class MSLELoss(Loss, function=F.msle_loss): ...
+
+
+class QuantileLoss(Loss, function=F.quantile_loss): ...
+
+
+class MultiLabelSoftMarginLoss(Loss, function=F.multilabel_soft_margin_loss, output_kind="logits"): ...
+
+
+class MultiLabelMarginLoss(Loss, function=F.multilabel_margin_loss): ...
+
+
+class DiceLoss(Loss, function=F.dice_loss, output_kind="probabilities"): ...
+
+
+class TverskyLoss(Loss, function=F.tversky_loss, output_kind="probabilities"): ...
+
+
+class CategoricalHingeLoss(Loss, function=F.categorical_hinge_loss, output_kind="scores"): ...
+
+
+class CategoricalFocalLoss(Loss, function=F.categorical_focal_loss, output_kind="scores"): ...

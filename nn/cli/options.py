@@ -20,7 +20,7 @@ from nn.typing import Optimizer
 from nn.validation import checked_integer
 
 SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
-NO_ACTIVATION = ("GLU", "Threshold")  # halves the number of features; needs arguments
+NO_ACTIVATION = ("GLU", "SwiGLU", "Threshold")  # halve the number of features; needs arguments
 ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACTIVATION]
 
 

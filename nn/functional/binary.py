@@ -8,12 +8,20 @@ from autograd.extend import elementwise, xp
 from nn.typing import Operand
 from nn.validation import checked_range
 
-from .checks import fitted_weight, prediction_and_target, reduced, refuse_nan, require_no_nan, require_probabilities
+from .checks import (
+    as_losses,
+    fitted_weight,
+    loss_of,
+    prediction_and_target,
+    reduced,
+    require_no_nan,
+    require_probabilities,
+)
 from .fused import mean_logit_cross_entropy
 
 __all__ = [
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge_embedding_loss", "hinge_loss",
-    "sigmoid_focal_loss", "soft_margin_loss", "squared_hinge_loss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "dice_loss", "hinge_embedding_loss", "hinge_loss",
+    "multilabel_soft_margin_loss", "sigmoid_focal_loss", "soft_margin_loss", "squared_hinge_loss", "tversky_loss",
 ]  # fmt: skip
 
 
@@ -178,8 +186,7 @@ def hinge_loss(input: Operand, target: Operand, reduction: str = "mean") -> Oper
     >>> hinge_loss([2.0, 0.5], [1, -1], "none")
     array([0. , 1.5])
     """
-    x, t = prediction_and_target("hinge_loss", input, target)
-    return refuse_nan("hinge_loss", reduced(ag.relu(1.0 - t * x), reduction), t)
+    return loss_of("hinge_loss", lambda x, t: ag.relu(1.0 - t * x), input, target, reduction)
 
 
 def squared_hinge_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
@@ -190,9 +197,7 @@ def squared_hinge_loss(input: Operand, target: Operand, reduction: str = "mean")
     >>> squared_hinge_loss([2.0, 0.5], [1, -1], "none")
     array([0.  , 2.25])
     """
-    x, t = prediction_and_target("squared_hinge_loss", input, target)
-    hinge = ag.relu(1.0 - t * x)
-    return refuse_nan("squared_hinge_loss", reduced(hinge * hinge, reduction), t)
+    return loss_of("squared_hinge_loss", lambda x, t: ag.relu(1.0 - t * x) ** 2, input, target, reduction)
 
 
 def soft_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
@@ -204,8 +209,7 @@ def soft_margin_loss(input: Operand, target: Operand, reduction: str = "mean") -
     >>> soft_margin_loss([-1e4], [1])
     np.float64(10000.0)
     """
-    x, t = prediction_and_target("soft_margin_loss", input, target)
-    return refuse_nan("soft_margin_loss", reduced(ag.softplus(-t * x), reduction), t)
+    return loss_of("soft_margin_loss", lambda x, t: ag.softplus(-t * x), input, target, reduction)
 
 
 def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, reduction: str = "mean") -> Operand:
@@ -220,3 +224,81 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, r
     require_no_nan("hinge_embedding_loss", t)
     losses = ag.where(ag.not_equal(t, 1), ag.relu(margin - x), 0.0) + ag.where(ag.not_equal(t, -1), x, 0.0)
     return reduced(losses, reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: Operand, target: Operand, weight: Operand = None, reduction: str = "mean"
+) -> Operand:
+    r"""Mean over the labels of the cross-entropy of each label, :math:`-\frac 1 C \sum_c w_c \log p_c`, on logits.
+
+    Parameters
+    ----------
+    input : Tensor or array_like of shape (..., C)
+        Logits.
+    target : Tensor or array_like of the same shape
+        1 for each label of an example, 0 for the others.
+    weight : array_like of shape (C,), optional
+        Weight of each label.
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the examples.
+
+    Examples
+    --------
+    >>> round(float(multilabel_soft_margin_loss([[0.0, 0.0]], [[1.0, 0.0]])), 6)
+    0.693147
+    """
+    losses = binary_cross_entropy_with_logits(input, target, weight, "none")
+    return reduced(as_losses(ag.mean(losses, axis=-1)), reduction)
+
+
+def tversky_loss(input: Operand, target: Operand, alpha: float = 0.5, beta: float = 0.5, eps: float = 1e-7) -> Operand:
+    r"""Tversky loss :math:`1 - TP / (TP + \alpha FP + \beta FN)` of a whole batch of probabilities.
+
+    True positives, false positives and false negatives are sums of products of probabilities, so true negatives do not
+    count: it helps where the positive class is rare. A larger `beta` favours recall, a larger `alpha` precision.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Probabilities of the positive class.
+    target : Tensor or array_like of the same shape
+        Probabilities of the positive class, usually 0 or 1.
+    alpha, beta : float
+        Weights of false positives and false negatives.
+    eps : float
+        Added to numerator and denominator, so that the loss without any positive is 0.
+
+    Notes
+    -----
+    Salehi, Erdogmus & Gholipour 2017, eq. 4; the sums run over all elements, as in Keras's ``Tversky``.
+
+    Examples
+    --------
+    >>> round(float(tversky_loss([1.0, 1.0, 0.0], [1.0, 0.0, 0.0])), 6)
+    0.333333
+    """
+    p, t = prediction_and_target("tversky_loss", input, target)
+    require_probabilities("tversky_loss", "probabilities", p, "; for logits pass sigmoid(input)")
+    require_probabilities("tversky_loss", "targets", t)
+    hits = ag.sum(p * t)
+    return 1.0 - (hits + eps) / (hits + alpha * ag.sum(p * (1.0 - t)) + beta * ag.sum((1.0 - p) * t) + eps)
+
+
+def dice_loss(input: Operand, target: Operand, eps: float = 1e-7) -> Operand:
+    r"""Dice loss :math:`1 - 2 \sum p y / (\sum p + \sum y)`, which is one minus a differentiable F1 score.
+
+    Parameters
+    ----------
+    input, target, eps
+        As in `tversky_loss`, which it is for ``alpha = beta = 0.5``.
+
+    Notes
+    -----
+    Milletari, Navab & Ahmadi 2016, without squares in the denominator, as in Keras's ``Dice``.
+
+    Examples
+    --------
+    >>> round(float(dice_loss([1.0, 1.0, 0.0], [1.0, 0.0, 0.0])), 6)
+    0.333333
+    """
+    return tversky_loss(input, target, eps=eps)

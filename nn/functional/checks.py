@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -77,6 +78,14 @@ def prediction_and_target(name: str, input: Operand, target: Operand) -> tuple[O
             "one loss per prediction; reshape one of them, as in target.reshape(prediction.shape)"
         )
     return x, t
+
+
+def loss_of(
+    name: str, formula: Callable[[Operand, Operand], Operand], input: Operand, target: Operand, reduction: str
+) -> Operand:
+    """Return a loss whose formula maps prediction and target to the losses of all elements."""
+    x, t = prediction_and_target(name, input, target)
+    return refuse_nan(name, reduced(formula(x, t), reduction), t)
 
 
 def as_losses(x: Operand) -> Operand:

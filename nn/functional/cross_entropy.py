@@ -65,9 +65,7 @@ def cross_entropy(
     if z.ndim != 2:
         rows = ag.reshape(target, (-1,)) if is_index else _classes_last(target)
         loss = cross_entropy(_classes_last(z), rows, weight, ignore_index, reduction, label_smoothing)
-        if reduction != "none":
-            return loss
-        return ag.reshape(loss, (*z.shape[:1], *z.shape[2:])) if z.ndim > 1 else loss[0]
+        return in_shape(loss, z, reduction)
     if not is_index:
         if ignore_index != -100:  # the default
             raise ValueError(f"cross_entropy: ignore_index={ignore_index} needs class indices, got probabilities")
@@ -78,7 +76,7 @@ def cross_entropy(
         if reduction == "mean" and len(z):
             return mean_cross_entropy_of_index(z, target)
         return reduced(cross_entropy_of_index(z, target), reduction)
-    hot, kept = _class_masks("cross_entropy", z, target, ignore_index)
+    hot, kept = class_masks("cross_entropy", z, target, ignore_index)
     losses = _weighted_rows(z, 1.0 * hot, weight, label_smoothing, kept)
     return _weighted_mean("cross_entropy", losses, hot, kept, weight, reduction)
 
@@ -108,12 +106,19 @@ def _classes_last(x: Operand) -> Operand:
     return ag.reshape(moved, (-1, x.shape[min(1, x.ndim - 1)]))
 
 
+def in_shape(loss: Operand, x: Operand, reduction: str) -> Operand:
+    """Return the losses of the rows of `_classes_last` in the shape that `x` has without its classes."""
+    if reduction != "none":
+        return loss
+    return ag.reshape(loss, (*x.shape[:1], *x.shape[2:])) if x.ndim > 1 else loss[0]
+
+
 def _all_valid(t: Operand, classes: int) -> bool:
     """Return whether all indices are in [0, classes): a negative one is huge when read as unsigned."""
     return not len(t) or bool(np.maximum.reduce(t.view(f"u{t.itemsize}")) < classes)
 
 
-def _class_masks(name: str, x: Operand, target: Operand, ignore_index: int | None = None) -> tuple[Operand, Operand]:
+def class_masks(name: str, x: Operand, target: Operand, ignore_index: int | None = None) -> tuple[Operand, Operand]:
     """Return the mask of the target classes, shape (N, C), and of the rows that are not ignored, shape (N,)."""
     target = target if isinstance(target, ag.Tensor) else np.asarray(target)
     if target.dtype.kind not in "iu":
@@ -139,7 +144,7 @@ def _check_classes(t: Operand, name: str, shape: tuple[int, int], ignore_index: 
         raise IndexError(f"{name}: class index {int(t[row])} in row {row} is not in [0, {classes}){hint}")
 
 
-def _class_weights(name: str, weight: Operand, z: Operand) -> Operand:
+def class_weights_of(name: str, weight: Operand, z: Operand) -> Operand:
     """Return one weight per class, as a constant of the graph."""
     classes = z.shape[-1]
     if weight is None:
@@ -175,7 +180,7 @@ def _weighted_rows(z: Operand, q: Operand, weight: Operand, label_smoothing: flo
         spread = label_smoothing / z.shape[-1]
         q = (1.0 - label_smoothing) * q + (spread if kept is None else spread * kept[:, None])
     if weight is not None:
-        q = q * _class_weights("cross_entropy", weight, z)
+        q = q * class_weights_of("cross_entropy", weight, z)
     return cross_entropy_of_rows(z, constant(q, z))
 
 
@@ -186,9 +191,9 @@ def nll_loss(
 
     Parameters
     ----------
-    input : Tensor or array_like of shape (N, C)
+    input : Tensor or array_like of shape (N, C), (C,) or (N, C, d1, ...)
         Log-probabilities, as from `log_softmax`.
-    target : integers of shape (N,)
+    target : integers of shape (N,), () or (N, d1, ...)
         Class indices.
     weight, ignore_index, reduction
         As in `cross_entropy`, which combines `log_softmax` with this loss.
@@ -206,8 +211,16 @@ def nll_loss(
     np.float64(2.0)
     """
     x = as_losses(input)
-    hot, kept = _class_masks("nll_loss", x, target, ignore_index)
-    losses = -ag.sum(ag.where(hot, x * _class_weights("nll_loss", weight, x), 0.0), axis=1)
+    if x.ndim != 2:
+        t = target if isinstance(target, ag.Tensor) else np.asarray(target)
+        if x.ndim == 0 or t.shape != (*x.shape[:1], *x.shape[2:])[x.ndim == 1 :]:
+            raise ValueError(
+                f"nll_loss: expected class indices for log-probabilities of shape {x.shape}, got {t.shape}"
+            )
+        loss = nll_loss(_classes_last(x), ag.reshape(t, (-1,)), weight, ignore_index, reduction)
+        return in_shape(loss, x, reduction)
+    hot, kept = class_masks("nll_loss", x, target, ignore_index)
+    losses = -ag.sum(ag.where(hot, x * class_weights_of("nll_loss", weight, x), 0.0), axis=1)
     return _weighted_mean("nll_loss", losses, hot, kept, weight, reduction)
 
 
@@ -249,41 +262,31 @@ def kl_div(input: Operand, target: Operand, reduction: str = "mean", log_target:
     return refuse_nan("kl_div", loss, t)
 
 
-def multi_margin_loss(
-    input: Operand, target: Operand, p: int = 1, margin: float = 1.0, weight: Operand = None, reduction: str = "mean"
-) -> Operand:
-    r"""Multi-class hinge :math:`\frac 1 C \sum_{i \ne t} w_t \max(0, margin - x_t + x_i)^p`.
+def one_hot(target: Operand, num_classes: int = -1) -> Operand:
+    """Return rows that are 1 at the class and 0 elsewhere.
 
     Parameters
     ----------
-    input : Tensor or array_like of shape (N, C)
-        Scores.
-    target : integers of shape (N,)
-        Class indices `t`.
-    p : {1, 2}
-        Exponent.
-    margin : float
-        Required difference between the score of the target class and the others.
-    weight : array_like of shape (C,), optional
-        Weight of each class.
-    reduction : {'mean', 'sum', 'none'}
-        Reduction over the examples.
+    target : integers of any shape
+        Class indices.
+    num_classes : int
+        Length of the rows; by default one more than the largest class.
 
-    Notes
-    -----
-    Crammer & Singer 2001, with the sum in place of the maximum (Weston & Watkins 1999).
+    Returns
+    -------
+    ndarray of int, of shape (..., num_classes)
+        The rows.
 
     Examples
     --------
-    >>> multi_margin_loss([[1.0, 3.0]], [0])
-    np.float64(1.5)
+    >>> one_hot([0, 2])
+    array([[1, 0, 0],
+           [0, 0, 1]])
     """
-    if p not in (1, 2):
-        raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p}")
-    x = as_losses(input)
-    hot, _ = _class_masks("multi_margin_loss", x, target)
-    class_weights = _class_weights("multi_margin_loss", weight, x)
-    weight_of_row = ag.sum(ag.where(hot, class_weights, 0.0), axis=1) / x.shape[1]
-    hinge = ag.relu(margin - ag.sum(ag.where(hot, x, 0.0), axis=1, keepdims=True) + x)
-    hinge = ag.where(hot, 0.0, hinge if p == 1 else hinge * hinge)
-    return reduced(ag.sum(hinge, axis=1) * weight_of_row, reduction)
+    t = np.asarray(raw_data(target))
+    if t.dtype.kind not in "iu" or (t.size and t.min() < 0):
+        raise ValueError(f"one_hot: class indices must be integers from 0, got {target!r:.60}")
+    count = int(t.max(initial=-1)) + 1 if num_classes == -1 else num_classes
+    if t.size and t.max() >= count:
+        raise ValueError(f"one_hot: class {t.max()} is not in [0, {count})")
+    return (t[..., None] == np.arange(count)).astype(np.int64)

@@ -1,6 +1,9 @@
-"""Losses that compare two or three inputs, without state."""
+"""Distances, and losses that compare two or three inputs, without state."""
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,7 +15,8 @@ from nn.validation import checked_range
 from .checks import as_losses, constant, prediction_and_target, reduced, refuse_nan, require_no_nan
 
 __all__ = [
-    "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "pairwise_distance", "triplet_margin_loss",
+    "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "normalize", "pairwise_distance",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 LEAST_SQUARE = 1e-12  # added to the squared lengths in `cosine_embedding_loss`, as PyTorch does
@@ -154,11 +158,76 @@ def triplet_margin_loss(
     >>> triplet_margin_loss([[0.0]], [[1.0]], [[3.0]], margin=5.0)
     np.float64(3.0)
     """
+    distance = functools.partial(pairwise_distance, p=p, eps=eps)
+    return triplet_margin_with_distance_loss(
+        anchor, positive, negative, distance_function=distance, margin=margin, swap=swap, reduction=reduction
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Operand,
+    positive: Operand,
+    negative: Operand,
+    *,
+    distance_function: Callable[[Operand, Operand], Operand] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Operand:
+    r"""Triplet loss as `triplet_margin_loss`, for any distance.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor or array_like of shape (N, D) or (D,)
+        Embeddings.
+    distance_function : callable, optional
+        Distance of two arrays of embeddings, by default `pairwise_distance`.
+    margin : float
+        Required difference between the two distances; positive.
+    swap : bool
+        Use the smaller of d(a, n) and d(p, n).
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the triplets.
+
+    Examples
+    --------
+    >>> city_block = lambda x, y: abs(x - y).sum(axis=-1)
+    >>> triplet_margin_with_distance_loss([[0.0]], [[1.0]], [[3.0]], distance_function=city_block, margin=5.0)
+    np.float64(3.0)
+    """
     checked_range("triplet_margin_loss", "margin", margin, exclude_low=True)
+    distance = distance_function or pairwise_distance
     a, b = prediction_and_target("triplet_margin_loss", anchor, positive)
     a, c = prediction_and_target("triplet_margin_loss", a, negative)
-    far = pairwise_distance(a, c, p, eps)
+    far = distance(a, c)
     if swap:
-        far = minimum(far, pairwise_distance(b, c, p, eps))
-    losses = ag.relu(pairwise_distance(a, b, p, eps) - far + margin)
-    return reduced(as_losses(losses), reduction)
+        far = minimum(far, distance(b, c))
+    return reduced(as_losses(ag.relu(distance(a, b) - far + margin)), reduction)
+
+
+def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Operand:
+    r"""Divide by the norm along an axis: :math:`x / \max(\lVert x \rVert_p, \epsilon)`.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Vectors along the axis `dim`.
+    p : float
+        Order of the norm.
+    dim : int
+        The axis.
+    eps : float
+        Lower bound of the norm.
+
+    Returns
+    -------
+    Tensor or ndarray
+        Vectors of norm 1; those shorter than `eps` are shorter than 1.
+
+    Examples
+    --------
+    >>> normalize([[3.0, 4.0]])
+    array([[0.6, 0.8]])
+    """
+    x = as_losses(input)
+    return x / maximum(ag.norm(x, p, axis=dim, keepdims=True), eps)

@@ -12,13 +12,13 @@ from autograd.extend import callback, elementwise, guard, xp
 from nn.typing import Operand
 from nn.validation import checked_range
 
-from .checks import constant, prediction_and_target, reduced, refuse_nan, row_count
+from .checks import constant, loss_of, prediction_and_target, reduced, refuse_nan, row_count
 from .fused import mean_squared_error
 from .rectifiers import hardtanh
 
 __all__ = [
-    "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mse_loss", "poisson_nll_loss",
-    "smooth_l1_loss",
+    "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mape_loss", "mse_loss",
+    "msle_loss", "poisson_nll_loss", "quantile_loss", "smooth_l1_loss",
 ]  # fmt: skip
 
 
@@ -124,8 +124,7 @@ def l1_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand
     >>> l1_loss([1.0, 2.0], [1.0, 4.0])
     np.float64(1.0)
     """
-    x, t = prediction_and_target("l1_loss", input, target)
-    return refuse_nan("l1_loss", reduced(ag.absolute(x - t), reduction), t)
+    return loss_of("l1_loss", lambda x, t: ag.absolute(x - t), input, target, reduction)
 
 
 def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: float = 1.0) -> Operand:
@@ -141,8 +140,7 @@ def huber_loss(input: Operand, target: Operand, reduction: str = "mean", delta: 
     array([0.5, 4.5])
     """
     checked_range("huber_loss", "delta", delta, exclude_low=True)
-    x, t = prediction_and_target("huber_loss", input, target)
-    return refuse_nan("huber_loss", reduced(huber_of_difference(x - t, delta), reduction), t)
+    return loss_of("huber_loss", lambda x, t: huber_of_difference(x - t, delta), input, target, reduction)
 
 
 def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", beta: float = 1.0) -> Operand:
@@ -156,10 +154,9 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
     array([0.5, 4.5])
     """
     checked_range("smooth_l1_loss", "beta", beta)
-    x, t = prediction_and_target("smooth_l1_loss", input, target)
-    d = x - t
-    losses = huber_of_difference(d, beta) / beta if beta else ag.absolute(d)
-    return refuse_nan("smooth_l1_loss", reduced(losses, reduction), t)
+    if not beta:
+        return l1_loss(input, target, reduction)
+    return loss_of("smooth_l1_loss", lambda x, t: huber_of_difference(x - t, beta) / beta, input, target, reduction)
 
 
 def log_cosh_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
@@ -172,8 +169,99 @@ def log_cosh_loss(input: Operand, target: Operand, reduction: str = "mean") -> O
     >>> round(float(log_cosh_loss([1e4], [0.0])), 6)
     9999.306853
     """
-    x, t = prediction_and_target("log_cosh_loss", input, target)
-    return refuse_nan("log_cosh_loss", reduced(log_cosh(x - t), reduction), t)
+    return loss_of("log_cosh_loss", lambda x, t: log_cosh(x - t), input, target, reduction)
+
+
+def mape_loss(input: Operand, target: Operand, eps: float = 1e-7, reduction: str = "mean") -> Operand:
+    r"""Absolute percentage error :math:`100\,|a - y| / \max(|y|, \epsilon)`, for targets that differ in magnitude.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Predictions.
+    target : Tensor or array_like of the same shape
+        Targets.
+    eps : float
+        Lower bound of the divisor, for targets near 0.
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the elements.
+
+    Notes
+    -----
+    Keras's ``MeanAbsolutePercentageError``, in percent. scikit-learn's `mean_absolute_percentage_error` is a fraction.
+
+    Examples
+    --------
+    >>> mape_loss([1.5, 30.0], [2.0, 40.0])
+    np.float64(25.0)
+    """
+    checked_range("mape_loss", "eps", eps, exclude_low=True)
+
+    def formula(x: Operand, t: Operand) -> Operand:
+        return 100.0 * ag.absolute(x - t) / maximum(ag.absolute(t), eps)
+
+    return loss_of("mape_loss", formula, input, target, reduction)
+
+
+def msle_loss(input: Operand, target: Operand, reduction: str = "mean") -> Operand:
+    r"""Squared logarithmic error :math:`(\log(1 + a) - \log(1 + y))^2`, for counts and prices over many magnitudes.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Predictions; those below 0 count as 0, with zero gradient.
+    target : Tensor or array_like of the same shape
+        Targets, not negative.
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the elements.
+
+    Notes
+    -----
+    Keras's ``MeanSquaredLogarithmicError``, whose lower bound is 1e-7 instead of 0.
+
+    Examples
+    --------
+    >>> round(float(msle_loss([0.0], [np.e - 1])), 6)
+    1.0
+    """
+
+    def formula(x: Operand, t: Operand) -> Operand:
+        return squared_error(ag.log1p(ag.relu(x)), ag.log1p(ag.relu(t)))
+
+    return loss_of("msle_loss", formula, input, target, reduction)
+
+
+def quantile_loss(input: Operand, target: Operand, quantile: float = 0.5, reduction: str = "mean") -> Operand:
+    r"""Pinball loss :math:`\max(q (y - a), (q - 1)(y - a))`, whose minimizer is the `q`-quantile of the targets.
+
+    Two models, of the quantiles 0.05 and 0.95, predict an interval that contains 90 % of the targets.
+
+    Parameters
+    ----------
+    input : Tensor or array_like
+        Predictions.
+    target : Tensor or array_like of the same shape
+        Targets.
+    quantile : float
+        The quantile `q`, in [0, 1]; 0.5 is half of the absolute error.
+    reduction : {'mean', 'sum', 'none'}
+        Reduction over the elements.
+
+    Notes
+    -----
+    Koenker & Bassett 1978, "Regression Quantiles"; scikit-learn's `mean_pinball_loss`.
+
+    Examples
+    --------
+    >>> quantile_loss([1.0, 1.0], [3.0, 0.0], quantile=0.75, reduction="none")
+    array([1.5 , 0.25])
+    """
+    checked_range("quantile_loss", "quantile", quantile, high=1.0)
+
+    def formula(x: Operand, t: Operand) -> Operand:
+        return maximum(quantile * (t - x), (quantile - 1.0) * (t - x))
+
+    return loss_of("quantile_loss", formula, input, target, reduction)
 
 
 def _not_negative(v: Operand) -> None:
@@ -209,11 +297,12 @@ def poisson_nll_loss(
     >>> poisson_nll_loss([0.0], [3.0])
     np.float64(1.0)
     """
-    x, t = prediction_and_target("poisson_nll_loss", input, target)
-    losses = ag.exp(x) - t * x if log_input else x - t * ag.log(x + eps)
-    if full:
-        losses = losses + log_factorial(t)
-    return refuse_nan("poisson_nll_loss", reduced(losses, reduction), t)
+
+    def formula(x: Operand, t: Operand) -> Operand:
+        losses = ag.exp(x) - t * x if log_input else x - t * ag.log(x + eps)
+        return losses + log_factorial(t) if full else losses
+
+    return loss_of("poisson_nll_loss", formula, input, target, reduction)
 
 
 def gaussian_nll_loss(

@@ -13,7 +13,7 @@ from .checks import as_operand
 
 __all__ = [
     "gelu", "glu", "log_softmax", "logsigmoid", "mish", "silu", "softmax", "softmin", "softplus", "softsign",
-    "tanhshrink",
+    "swiglu", "tanhshrink",
 ]  # fmt: skip
 
 ROOT_HALF = math.sqrt(0.5)
@@ -218,11 +218,33 @@ def glu(input: Operand, dim: int = -1) -> Operand:
     >>> glu(np.array([2.0, 0.0]))
     array([1.])
     """
+    a, b = _halves("glu", input, dim)
+    return a * sigmoid(b)
+
+
+def swiglu(input: Operand, dim: int = -1) -> Operand:
+    r"""Gated linear unit :math:`\mathrm{silu}(a) \, b` of the two halves of `input` along `dim` (Shazeer 2020, eq. 5).
+
+    Raises
+    ------
+    ValueError
+        If the axis has an odd length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> swiglu(np.array([0.0, 2.0]))
+    array([0.])
+    """
+    a, b = _halves("swiglu", input, dim)
+    return silu(a) * b
+
+
+def _halves(name: str, input: Operand, dim: int) -> tuple[Operand, Operand]:
     x = as_operand(input)
     if not -x.ndim <= dim < x.ndim:
-        raise IndexError(f"glu: axis {dim} is out of range for input of shape {x.shape}")
-    length = x.shape[dim]
-    if length % 2:
-        raise ValueError(f"glu: expected an even length along axis {dim}, got shape {x.shape}")
-    before = (slice(None),) * (dim % x.ndim)
-    return x[(*before, slice(length // 2))] * sigmoid(x[(*before, slice(length // 2, None))])
+        raise IndexError(f"{name}: axis {dim} is out of range for input of shape {x.shape}")
+    if x.shape[dim] % 2:
+        raise ValueError(f"{name}: expected an even length along axis {dim}, got shape {x.shape}")
+    before, half = (slice(None),) * (dim % x.ndim), x.shape[dim] // 2
+    return x[(*before, slice(half))], x[(*before, slice(half, None))]

@@ -18,7 +18,7 @@ from .linear import filled
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
     "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softmin",
-    "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold",
+    "Softplus", "Softshrink", "Softsign", "SwiGLU", "Tanh", "Tanhshrink", "Threshold",
 ]  # fmt: skip
 
 
@@ -99,6 +99,9 @@ class LogSoftmax(FunctionModule, function=F.log_softmax): ...
 
 
 class GLU(FunctionModule, function=F.glu): ...
+
+
+class SwiGLU(FunctionModule, function=F.swiglu): ...
 
 
 class Threshold(Rectifier, function=F.threshold, inputs=1): ...

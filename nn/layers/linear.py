@@ -17,7 +17,7 @@ from nn.random import Rng, as_generator
 from nn.typing import DType, Operand
 from nn.validation import checked_integer
 
-__all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear"]
+__all__ = ["Bilinear", "Embedding", "Flatten", "Identity", "Linear", "Maxout"]
 
 
 def filled(shape: int | tuple[int, ...], value: float, dtype: DType) -> Parameter:
@@ -98,6 +98,51 @@ class Linear(Module):
         """Return the options."""
         bias = "" if self.bias is not None else ", bias=False"
         return f"in_features={self.in_features}, out_features={self.out_features}{bias}"
+
+
+class Maxout(Linear):
+    r"""Largest of several affine maps, :math:`\max_k (x W_k^\top + b_k)`, a learned convex activation.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Widths of input and output.
+    pool_size : int
+        Number of affine maps for each output.
+    bias, dtype, rng
+        As for `Linear`.
+
+    Notes
+    -----
+    Goodfellow et al. 2013, "Maxout Networks", section 3. The maps of one output are adjacent rows of `weight`.
+
+    Examples
+    --------
+    >>> Maxout(3, 2, pool_size=4, rng=0)(np.ones((5, 3))).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        pool_size: int = 2,
+        bias: bool = True,
+        *,
+        dtype: DType = None,
+        rng: Rng = None,
+    ) -> None:
+        super().__init__(in_features, out_features * pool_size, bias, dtype=dtype, rng=rng)
+        self.pool_size: int = checked_integer("Maxout", "pool_size", pool_size, 1)
+
+    def forward(self, input: Operand) -> Operand:
+        """Return an output of shape (..., out_features)."""
+        y = super().forward(input)
+        return ag.max(ag.reshape(y, (*y.shape[:-1], y.shape[-1] // self.pool_size, self.pool_size)), axis=-1)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"{super().extra_repr()}, pool_size={self.pool_size}"
 
 
 class Bilinear(Module):

@@ -78,6 +78,7 @@ class BatchNorm1d(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: DType = None,
     ) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class BatchNorm1d(Module):
         self.track_running_stats: bool = track_running_stats
         dtype = ag.get_default_dtype() if dtype is None else dtype
         self.weight: Parameter | None = filled(num_features, 1.0, dtype) if affine else None
-        self.bias: Parameter | None = filled(num_features, 0.0, dtype) if affine else None
+        self.bias: Parameter | None = filled(num_features, 0.0, dtype) if affine and bias else None
         self.register_buffer("running_mean", np.zeros(num_features, dtype) if track_running_stats else None)
         self.register_buffer("running_var", np.ones(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)

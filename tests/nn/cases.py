@@ -61,6 +61,9 @@ def drawn(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.nda
         return rng.normal(0.0, 1.5, shape)
     if kind == "classes":
         return rng.integers(0, 4, shape)
+    if kind == "labels":  # some of the classes in each row, then -1
+        places = np.arange(shape[-1]) < rng.integers(1, shape[-1], (*shape[:-1], 1))
+        return np.where(places, rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1), -1)
     if kind == "signs":
         return np.where(rng.random(shape) < 0.5, -1.0, 1.0)
     if kind == "bits":
@@ -98,6 +101,7 @@ add("Linear", real((5, 3)), in_features=3, out_features=4)
 add("Linear", real((5, 3)), in_features=3, out_features=4, bias=False)
 add("Linear", real((2, 3, 5)), in_features=5, out_features=2)
 add("Linear", real((3,)), in_features=3, out_features=4)
+add("Maxout", real((5, 3)), in_features=3, out_features=2, pool_size=3, in_torch=False)
 add("Bilinear", real((3, 2), (3, 4)), in1_features=2, in2_features=4, out_features=3)
 add("Bilinear", real((3, 2), (3, 1)), in1_features=2, in2_features=1, out_features=2, bias=False)
 add("Embedding", [("classes", (3, 2))], num_embeddings=4, embedding_dim=3)
@@ -109,6 +113,7 @@ for momentum in (0.1, None):
     add("BatchNorm1d", real((5, 3)), num_features=3, momentum=momentum)
 add("BatchNorm1d", real((4, 2, 3)), num_features=2)
 add("BatchNorm1d", real((4, 2)), num_features=2, affine=False, eps=1e-3)
+add("BatchNorm1d", real((4, 2)), num_features=2, bias=False)
 add("BatchNorm1d", real((4, 2)), num_features=2, track_running_stats=False, training=False)
 add("LayerNorm", real((4, 5)), normalized_shape=5)
 add("LayerNorm", real((2, 3, 4)), normalized_shape=(3, 4))
@@ -148,6 +153,7 @@ add("RReLU", real((3, 4)), lower=0.2, upper=0.4, random=True)
 for activation in ("Softmax", "Softmin", "LogSoftmax", "GLU"):
     add(activation, real((3, 4)), dim=-1)
     add(activation, real((2, 3, 2)), dim=0)
+add("SwiGLU", real((3, 4)), in_torch=False)
 # Derivatives at kinks are compared with recorded values, not with finite differences.
 KINKS = np.array([[-6.0, -3.0, -1.0, -0.5], [0.0, 0.5, 3.0, 6.0]])
 for activation in (
@@ -187,6 +193,8 @@ for reduction in REDUCTIONS:
     add("CrossEntropyLoss", [("real", (3, 4, 2)), ("rows", (3, 4, 2))], key=" rows", **r)
     add("NLLLoss", [("logrows", (5, 4)), ("classes", (5,))], **r)
     add("NLLLoss", [("logrows", (9, 4)), ("classes", (9,))], weight=WEIGHTS, ignore_index=2, **r)
+    add("NLLLoss", [("logrows", (3, 4, 2)), ("classes", (3, 2))], weight=WEIGHTS, ignore_index=2, **r)
+    add("NLLLoss", [("real", (4,)), ("classes", ())], **r)
     add("KLDivLoss", [("logrows", (3, 4)), ("rows", (3, 4))], **r)
     add("KLDivLoss", [("logrows", (3, 4)), ("logrows", (3, 4))], log_target=True, **r)
     add("HingeEmbeddingLoss", [("real", (3, 4)), ("signs", (3, 4))], fixed=(1,), margin=1.2, **r)
@@ -197,12 +205,26 @@ for reduction in REDUCTIONS:
     add("CosineEmbeddingLoss", [*real((5, 3), (5, 3)), ("signs", (5,))], fixed=(2,), margin=0.1, **r)
     add("TripletMarginLoss", real((4, 3), (4, 3), (4, 3)), **r)
     add("TripletMarginLoss", real((4, 3), (4, 3), (4, 3)), swap=True, p=3.0, margin=3.0, **r)
+    add("TripletMarginWithDistanceLoss", real((4, 3), (4, 3), (4, 3)), swap=True, **r)
+    add("MultiMarginLoss", [("real", (4,)), ("classes", ())], **r)
+    for shape in ((5, 4), (4,)):
+        add("MultiLabelMarginLoss", [("real", shape), ("labels", shape)], **r)
+        add("MultiLabelSoftMarginLoss", [("real", shape), ("bits", shape)], fixed=(1,), weight=WEIGHTS, **r)
+    add("MAPELoss", real((3, 4), (3, 4)), eps=0.5, in_torch=False, **r)
+    add("MSLELoss", [("positive", (3, 4)), ("positive", (3, 4))], in_torch=False, **r)
+    add("QuantileLoss", real((3, 4), (3, 4)), quantile=0.8, in_torch=False, **r)
+    add("CategoricalHingeLoss", [("real", (5, 4)), ("classes", (5,))], in_torch=False, **r)
+    add("CategoricalHingeLoss", [("real", (5, 4)), ("rows", (5, 4))], fixed=(1,), in_torch=False, **r)
+    add("CategoricalFocalLoss", [("real", (5, 4)), ("classes", (5,))], alpha=0.5, in_torch=False, **r)
+    add("CategoricalFocalLoss", [("real", (5, 4)), ("rows", (5, 4))], gamma=1.5, in_torch=False, **r)
     for loss in ("HalfMSELoss", "LogCoshLoss"):
         add(loss, real((3, 4), (3, 4)), in_torch=False, **r)
     for loss in ("HingeLoss", "SquaredHingeLoss"):
         add(loss, [("real", (3, 4)), ("signs", (3, 4))], fixed=(1,), in_torch=False, **r)
     add("FocalLoss", [("real", (3, 4)), ("unit", (3, 4))], in_torch=False, **r)
     add("FocalLoss", [("real", (3, 4)), ("bits", (3, 4))], fixed=(1,), alpha=0.25, gamma=1.5, in_torch=False, **r)
+add("TverskyLoss", [("unit", (3, 4)), ("bits", (3, 4))], fixed=(1,), alpha=0.3, beta=0.7, in_torch=False)
+add("DiceLoss", [("unit", (3, 4)), ("unit", (3, 4))], in_torch=False)
 add("KLDivLoss", [("logrows", (3, 4)), ("rows", (3, 4))], reduction="batchmean")
 add("TripletMarginLoss", real((4, 3), (4, 3), (4, 3)), p=1.0)
 add("TripletMarginLoss", real((4, 3), (4, 3), (4, 3)), p=math.inf)

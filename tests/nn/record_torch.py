@@ -40,7 +40,7 @@ def recorded(case):
     found |= {"output": output.detach().numpy(), "weights": np.asarray(weights)}
     found |= {f"gradient {i}": inputs[i].grad.numpy() for i in case.wanted(arrays) if inputs[i].grad is not None}
     found |= {f"gradient {k}": p.grad.numpy() for k, p in module.named_parameters()}
-    found |= {f"buffer {k}": b.numpy() for k, b in module.named_buffers() if k not in ("weight", "pos_weight")}
+    found |= {f"buffer {k}": b.numpy() for k, b in module.named_buffers()}
     return found
 
 

@@ -175,7 +175,8 @@ def test_mixed_dtypes_export_the_same_values(path):
 
 # ------------------------------------------------------------------------------------------------- modules
 
-ACTIVATIONS = [name for name in nn.layers.activation.__all__ if name not in ("GLU", "Threshold", "PReLU", "RReLU")]
+OTHERS = ("GLU", "SwiGLU", "Threshold", "PReLU", "RReLU")
+ACTIVATIONS = [name for name in nn.layers.activation.__all__ if name not in OTHERS]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -199,6 +200,7 @@ LAYERS = {
     "PReLU": nn.PReLU,
     "RReLU": nn.RReLU,
     "GLU": nn.GLU,
+    "SwiGLU": nn.SwiGLU,
     "Threshold": lambda: nn.Threshold(0.1, 0.2),
     "BatchNorm1d": lambda: nn.BatchNorm1d(4),
     "MLP": lambda: nn.MLP(4, [8, 8, 3], activation="gelu", norm="batch", dropout=0.1, residual=True, rng=0),

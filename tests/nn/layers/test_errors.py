@@ -191,9 +191,14 @@ def test_batch_sizes_differ():
         nn.CrossEntropyLoss()(np.array(1.0), 0)
     with raises(ValueError, r"class indices of shape \(4,\)", r"\(3,\)"):
         nn.NLLLoss()(Z, T[:3])
-    for loss in (nn.NLLLoss(), nn.MultiMarginLoss()):
-        with raises(ValueError, r"\(N, C\)", r"\(3,\)"):
-            loss(np.zeros(3), [0])
+    with raises(ValueError, r"\(3,\)", r"got \(1,\)"):
+        nn.NLLLoss()(np.zeros(3), [0])
+    with raises(ValueError, r"\(N, C\)", r"\(1, 1, 3\)"):
+        nn.MultiMarginLoss()(np.zeros((1, 1, 3)), [0])
+    with raises(ValueError, r"class indices of shape \(1, 3\)", r"int64 \(3,\)"):
+        nn.MultiLabelMarginLoss()(np.zeros((1, 3)), np.array([0, -1, -1]))
+    with raises(IndexError, r"in \[0, 3\)"):
+        nn.MultiLabelMarginLoss()(np.zeros((1, 3)), np.array([[3, -1, -1]]))
     with raises(ValueError, r"\(2,\)", r"\(4, 3\)"):
         nn.CosineEmbeddingLoss()(X, X, [1, 1])
     with raises(ValueError, "var of shape", r"\(5,\)"):

@@ -158,6 +158,59 @@ def test_losses_not_in_pytorch_equal_their_formulas(name):
         assert getattr(nn, name)()(A, target) == pytest.approx(OWN[name]().mean())
 
 
+# Results printed in the tests of Keras 3.
+Y_KERAS = np.array([[1.0, 9.0, 2.0], [-5.0, -2.0, 6.0]])
+X_KERAS = np.array([[4.0, 8.0, 12.0], [8.0, 1.0, 3.0]])
+P_KERAS, T_KERAS = np.array([[0.4, 0.6], [0.6, 0.4]]), np.array([[0.0, 1.0], [0.0, 1.0]])
+
+
+def test_losses_of_keras_equal_the_results_in_its_tests():
+    assert nn.MAPELoss()(X_KERAS, Y_KERAS) == pytest.approx(211.8518, abs=1e-4)
+    assert nn.MSLELoss()(X_KERAS, Y_KERAS) == pytest.approx(1.4370, abs=1e-4)
+    rows = np.array([[0.3, 0.2, 0.1], [0.1, 0.2, 0.7]])
+    expected = [1.1, 0.5]  # 1 - 0.2 + 0.3 and 1 - 0.7 + 0.2
+    np.testing.assert_allclose(nn.CategoricalHingeLoss("none")(rows, [1, 2]), expected)
+    np.testing.assert_allclose(nn.CategoricalHingeLoss("none")(rows, [[0.0, 1, 0], [0, 0, 1]]), expected)
+    assert nn.DiceLoss()(P_KERAS, T_KERAS) == pytest.approx(1 - 2.0 / 4.0)
+    assert nn.TverskyLoss(0.25, 0.75)(P_KERAS, T_KERAS) == pytest.approx(1 - 1.0 / (1.0 + 0.25 + 0.75))
+
+
+def test_quantile_loss_is_smallest_at_the_quantile():
+    y = np.arange(101.0)
+    losses = [nn.QuantileLoss(0.8)(np.full(101, q), y) for q in range(101)]
+    assert int(np.argmin(losses)) == 80
+
+
+def test_class_weights_are_buffers():
+    loss = nn.CrossEntropyLoss(weight=[1.0, 2.0])
+    assert list(loss.state_dict()) == ["weight"]
+    loss.load_state_dict({"weight": np.array([3.0, 1.0])})
+    assert loss(np.zeros((2, 2)), [0, 0]) == pytest.approx(np.log(2.0))
+    assert loss.divisor([0, 1]) == 4.0
+    assert list(nn.BCEWithLogitsLoss(pos_weight=np.ones(2)).state_dict()) == ["pos_weight"]
+
+
+def test_one_hot_and_normalize():
+    np.testing.assert_array_equal(F.one_hot(np.array([[1], [0]])), [[[0, 1]], [[1, 0]]])
+    assert F.one_hot([1], num_classes=4).shape == (1, 4)
+    for wrong, count in (([-1], -1), ([0.5], -1), ([3], 3)):
+        with pytest.raises(ValueError, match="one_hot: class"):
+            F.one_hot(wrong, count)
+    for p in (1.0, 2.0, np.inf):
+        np.testing.assert_allclose(F.normalize(A, p), A / np.linalg.norm(A, p, axis=1, keepdims=True))
+    x = Tensor(np.zeros((1, 2)), requires_grad=True)
+    F.normalize(x).sum().backward()
+    np.testing.assert_array_equal(F.normalize(x).data, 0.0)
+    assert np.isfinite(x.grad).all()
+
+
+def test_triplet_loss_with_any_distance():
+    a, b, c = (np.random.default_rng(i).normal(size=(4, 3)) for i in range(3))
+    city_block = nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: abs(x - y).sum(axis=-1), margin=2.0)
+    expected = nn.TripletMarginLoss(margin=2.0, p=1.0, eps=0.0)(a, b, c)
+    assert city_block(a, b, c) == pytest.approx(expected)
+
+
 def test_focal_loss_equals_its_formula():
     z, t = A, (SIGNS + 1.0) / 2.0
     p = 1.0 / (1.0 + np.exp(-z))

@@ -56,7 +56,7 @@ def test_residual_true_adds_skip_connections_where_widths_match():
 
 @pytest.mark.parametrize("name", [*nn.layers.activation.__all__, "leaky_relu", "log_softmax"])
 def test_mlp_accepts_every_activation_by_name(name):
-    if name in ("Threshold", "GLU"):
+    if name in ("Threshold", "GLU", "SwiGLU"):
         with pytest.raises((TypeError, ValueError)):
             nn.MLP(2, [4, 1], name)(np.ones((3, 2)))
     else:
