@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optim.typing import Array, Data, Gradients, Parameter, State, StateDict
+from optim.typing import Array, Data, Gradients, Group, Parameter, State, StateDict
 
 BLOCK = 32_768
 """Elements per block: the temporary arrays of a rule then stay in the second-level cache."""
@@ -255,17 +255,18 @@ class SingleParam(FlatParams):
         self.states: list[State] = [tuple(found[0].get(name) for name in names)]
 
 
-def flattened(optimizer: Any, parameters: list[Parameter], states: list[StateDict], used: int) -> list[FlatParams]:
-    """Return parameters with states grouped by dtype and history; `used` is the position of the first."""
+def flattened(optimizer: Any, group: Group, states: list[StateDict], used: int) -> list[FlatParams]:
+    """Return a group's parameters with states grouped by dtype and history; `used` is the position of the first."""
+    parameters, elementwise = group["params"], optimizer.elementwise and not group.get("cautious")
     together: dict[object, list[int]] = {}
     for i, (p, state) in enumerate(zip(parameters, states, strict=True)):
         kind = p.data.dtype if isinstance(p.data, np.ndarray) else float
         history = tuple((n, None if isinstance(v, np.ndarray) else v) for n, v in state.items() if v is not None)
-        together.setdefault((kind, history) if optimizer.elementwise else i, []).append(i)
+        together.setdefault((kind, history) if elementwise else i, []).append(i)
     flats = []
     for chosen in together.values():
         data, t = parameters[chosen[0]].data, int(states[chosen[0]]["step"])
-        kind = SingleParam if not optimizer.elementwise else FlatParams if isinstance(data, np.ndarray) else FlatFloats
+        kind = SingleParam if not elementwise else FlatParams if isinstance(data, np.ndarray) else FlatFloats
         flat = kind([parameters[i] for i in chosen], [used + i for i in chosen], t)
         if t:
             flat.set_states([states[i] for i in chosen], optimizer.state_names)

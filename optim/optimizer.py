@@ -13,7 +13,7 @@ import numpy as np
 from optim.typing import Array, Closure, Gradients, Group, Parameter, Params, State, StateDict
 
 from .checks import as_groups, check_step, checked_entries, checked_state_dict, nonfinite
-from .decay import decayed, descent_direction
+from .decay import cautious_step, decayed, descent_direction
 from .flat_params import FlatParams, flattened, plain
 from .options import Options, argument_names
 from .trace import Trace, trace_update
@@ -40,6 +40,9 @@ class Optimizer(Options):
         Maximize the loss instead of minimizing it.
     skip_nonfinite : bool
         Skip steps in which a gradient contains nan or inf; `skipped` counts these steps.
+    cautious : bool
+        Drop elements of an update whose sign differs from the gradient's, as after a turn, and scale up the others
+        (Liang et al. 2024, "Cautious Optimizers", Algorithm 1); it helps rules with momentum.
 
     Attributes
     ----------
@@ -75,6 +78,7 @@ class Optimizer(Options):
     _: KW_ONLY
     maximize: bool = False
     skip_nonfinite: bool = False
+    cautious: bool = False
 
     elementwise: ClassVar[bool] = True
     """True if the rule treats every element independently; otherwise it receives each parameter in its own shape."""
@@ -122,7 +126,7 @@ class Optimizer(Options):
         """
         entries = checked_entries(self, group)
         states = [{"step": 0} for _ in entries["params"]]
-        self._flat.append(flattened(self, entries["params"], states, len(self.parameters)))
+        self._flat.append(flattened(self, entries, states, len(self.parameters)))
         self.layout += 1
         self.param_groups.append(entries)
 
@@ -253,14 +257,13 @@ class Optimizer(Options):
         return found
 
     def updated(self, p: Array, g: Array, state: State, group: Group, t: int) -> tuple[Array, Array, State]:
-        """Return the values from which the update is subtracted, the update, and the new state.
-
-        All arguments, and the options in `group`, may be nodes that record the operations.
-        """
+        """Return the values to subtract the update from, the update, and the new state; all arguments may be nodes."""
         coupled, decoupled = self.decay(group)
         if coupled or group["maximize"]:
             g = descent_direction(g, p, maximize=group["maximize"], weight_decay=coupled)
         update, state = self.rule(g, *state, **self.arguments(self.rule_options, group, p, t))
+        if group["cautious"]:
+            update = cautious_step(update, g)
         if decoupled:
             p = decayed(p, lr=group["lr"], weight_decay=decoupled)
         return p, update, state
@@ -317,9 +320,8 @@ class Optimizer(Options):
         Returns
         -------
         dict
-            ``'optimizer'`` (the class name), ``'step_count'``, ``'skipped'``, ``'state'`` (position of the parameter to
-            its step count and the parts of its state under the names used by the rule) and ``'param_groups'`` (options,
-            and positions as ``'params'``).
+            ``'optimizer'`` (class name), ``'step_count'``, ``'skipped'``, ``'state'`` (by the parameters' positions:
+            step count, and parts of the state by name) and ``'param_groups'`` (options, and positions as ``'params'``).
         """
         state: dict[int, StateDict] = {}
         for flat in filter(attrgetter("t"), itertools.chain.from_iterable(self._flat)):
@@ -351,7 +353,7 @@ class Optimizer(Options):
         groups, states = checked_state_dict(self, state_dict)
         remaining, flat, used = iter(states), [], 0
         for group, options in zip(self.param_groups, groups, strict=True):
-            flat.append(flattened(self, group["params"], [next(remaining) for _ in group["params"]], used))
+            flat.append(flattened(self, options, [next(remaining) for _ in group["params"]], used))
             used += len(group["params"])
             group.clear()
             group.update(options)

@@ -29,7 +29,7 @@ Betas = Annotated[tuple[float, float], "[0, 1)"]
 Count = Annotated[int, "[1, inf)"]
 Whole = Annotated[int, "[0, inf)"]
 
-KEYWORD_ONLY = ("maximize", "skip_nonfinite")
+KEYWORD_ONLY = ("maximize", "skip_nonfinite", "cautious")
 REQUIRED: Any = inspect.Parameter.empty
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from optim.typing import Data, Group, Parameter, Rule
 
-from .decay import decayed, descent_direction
+from .decay import cautious_step, decayed, descent_direction
 from .flat_params import label, raw_gradient
 
 RECORD = "record_"  # name of `Reader.add` in the executed source
@@ -90,6 +90,8 @@ def trace_update(optimizer: Any, parameter: Parameter, index: int | tuple[int, .
         g = reader.run(descent_direction, [g, p], {"maximize": group["maximize"], "weight_decay": coupled})
     options = optimizer.arguments(optimizer.rule_options, group, p, t)
     step, _ = reader.run(optimizer.rule, [g, *state], options, ("step",))
+    if group["cautious"]:
+        step = reader.run(cautious_step, [step, g], {})
     if decoupled:
         p = reader.run(decayed, [p], {"lr": group["lr"], "weight_decay": decoupled})
     reader.add("p", "p - step", p - step)

@@ -8,7 +8,7 @@ import numpy as np
 
 import optim
 from nn.module import Module
-from nn.typing import Array, Leaf, Optimizer, State
+from nn.typing import Array, Optimizer, State
 
 # The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
@@ -101,51 +101,13 @@ def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
         return optim.LBFGS(parameters, lr=rate, max_iter=1, max_eval=25, line_search_fn="strong_wolfe")
     hidden = [p for p in parameters if np.ndim(p.data) == 2][:-1]
     if name == "muon" and hidden:
-        return MuonAdamW(hidden, [p for p in parameters if not any(p is h for h in hidden)], rate)
+        others: dict[str, Any] = {"params": [p for p in parameters if not any(p is h for h in hidden)], "use_muon": False}
+        # scaled to the root mean square of AdamW's steps, so that one rate suits both (Liu et al. 2025, equation 4)
+        return optim.Muon([{"params": hidden}, others], lr=rate, adjust_lr_fn="match_rms_adamw", weight_decay=0.0)
     if name == "muon":
         name = "adamw"
     optimizer: Optimizer = SOLVERS[name](parameters, lr=rate)
     return optimizer
-
-
-class MuonAdamW:
-    """Muon for matrices and AdamW for all other parameters, as one optimizer with the groups of both.
-
-    Muon's step is scaled to the root mean square of AdamW's, so that one learning rate suits both: Liu et al. 2025,
-    "Muon is scalable for LLM training", equation 4.
-
-    Parameters
-    ----------
-    matrices, others : list of Tensor
-        The parameters of each.
-    lr : float
-        The learning rate.
-    """
-
-    def __init__(self, matrices: list[Leaf], others: list[Leaf], lr: float) -> None:
-        muon = optim.Muon(matrices, lr=lr, adjust_lr_fn="match_rms_adamw", weight_decay=0.0)
-        self.parts: dict[str, Any] = {"muon": muon, "adamw": optim.AdamW(others, lr=lr, weight_decay=0.0)}
-        self.param_groups: list[Any] = [group for part in self.parts.values() for group in part.param_groups]
-
-    def zero_grad(self) -> None:
-        """Clear all gradients."""
-        for part in self.parts.values():
-            part.zero_grad()
-
-    def step(self, closure: Any = None) -> None:
-        """Update all parameters."""
-        for part in self.parts.values():
-            part.step()
-
-    def state_dict(self) -> State:
-        """Return the states of both."""
-        return {name: part.state_dict() for name, part in self.parts.items()}
-
-    def load_state_dict(self, state_dict: State) -> None:
-        """Restore a `state_dict`."""
-        for name, part in self.parts.items():
-            part.load_state_dict(state_dict[name])
-        self.param_groups[:] = [group for part in self.parts.values() for group in part.param_groups]
 
 
 class EMA:

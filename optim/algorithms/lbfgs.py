@@ -20,7 +20,7 @@ ARRAYS = ("d", "previous_gradient")
 LISTS = ("directions", "steps")
 
 
-class LBFGS(Optimizer):
+class LBFGS(Optimizer, without=("cautious",)):
     """Quasi-Newton method with limited memory, several steps per call.
 
     ::

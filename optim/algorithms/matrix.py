@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
+from optim.algorithms.adam import Adam
 from optim.algorithms.layerwise import norm
-from optim.flat_params import label
 from optim.optimizer import Optimizer, Update
-from optim.options import NonNegative, Positive
-from optim.typing import Array, Data, Group, State
+from optim.options import Betas, NonNegative, Positive
+from optim.typing import Array, Data, State
 
 
 class Adafactor(Optimizer):
@@ -114,7 +114,7 @@ class Muon(Optimizer):
     Parameters
     ----------
     params : iterable
-        Matrices; use another optimizer, such as AdamW, for vectors and scalars.
+        Matrices are updated by the rule above; vectors, scalars and arrays of more than two axes by that of `AdamW`.
     lr : float
         Learning rate.
     weight_decay : float
@@ -126,15 +126,19 @@ class Muon(Optimizer):
     ns_coefficients, ns_steps : tuple of float, int
         Coefficients of the polynomial (a, b, c), and number of iterations.
     eps : float
-        Lower bound of the norm that u is divided by.
+        Lower bound of the norm that u is divided by, and epsilon of AdamW.
     adjust_lr_fn : {None, 'original', 'match_rms_adamw'}
         Dependence of the step size on the shape.
+    use_muon : bool
+        False in groups of which matrices are updated by AdamW, too, such as the last layer.
+    betas : tuple of float
+        Decay rates of AdamW.
 
     Notes
     -----
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". PyTorch: the same, but it iterates in
-    bfloat16; here it is the dtype of the parameter. optax (``contrib.muon``) and Keras use
-    Adam for vectors.
+    bfloat16, here in the dtype of the parameter, and it raises an error for other arrays than matrices. optax
+    (``contrib.muon``) and Keras use Adam for them, with the same `lr`, as here.
 
     Examples
     --------
@@ -155,22 +159,24 @@ class Muon(Optimizer):
     eps: Positive = 1e-7
     ns_steps: Annotated[int, "[0, 99]"] = 5
     adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None
+    use_muon: bool = True
+    betas: Betas = (0.9, 0.999)
     elementwise: ClassVar[bool] = False
     decoupled_decay: ClassVar[bool] = True
 
-    def check_group(self, group: Group) -> None:
-        """Raise ValueError unless every parameter is a matrix."""
-        for i, p in enumerate(group["params"]):
-            if np.ndim(p.data) != 2:
-                raise ValueError(
-                    f"Muon: {label(p, i)} has shape {np.shape(p.data)}; Muon updates matrices, use AdamW for the others"
-                )
+    def start(self, zero: Array, *, use_muon: bool) -> State:
+        """Begin with moments of 0; only AdamW has a second moment."""
+        return zero, None if use_muon and zero.ndim == 2 else zero
 
     def rule(
-        self, g: Array, buf: Array, *, lr: float, momentum: float, nesterov: bool, eps: float,
-        ns_coefficients: tuple[float, float, float], ns_steps: int, adjust_lr_fn: str | None,
+        self, g: Array, buf: Array, v: Array | None, *, t: int, lr: float, momentum: float, nesterov: bool, eps: float,
+        ns_coefficients: tuple[float, float, float], ns_steps: int, adjust_lr_fn: str | None, betas: Betas,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
+        if v is not None:
+            adam: Any = Adam.rule
+            step, (buf, v, _) = adam(self, g, buf, v, t=t, lr=lr, betas=betas, eps=eps, eps_root=0.0, amsgrad=False)
+            return step, (buf, v)
         buf = momentum * buf + (1 - momentum) * g
         u = momentum * buf + (1 - momentum) * g if nesterov else buf
         o = orthogonalized(u, ns_coefficients, ns_steps, eps)
@@ -178,4 +184,4 @@ class Muon(Optimizer):
         factor = (
             0.2 * max(rows, columns) ** 0.5 if adjust_lr_fn == "match_rms_adamw" else max(1.0, rows / columns) ** 0.5
         )
-        return lr * factor * o, (buf,)
+        return lr * factor * o, (buf, None)

@@ -345,7 +345,7 @@ def test_gradients_are_not_kept_alive():
 
 def test_signature_and_repr_show_the_options():
     assert str(inspect.signature(optim.Momentum)) == (
-        "(params, lr=0.001, beta=0.9, weight_decay=0.0, *, maximize=False, skip_nonfinite=False)"
+        "(params, lr=0.001, beta=0.9, weight_decay=0.0, *, maximize=False, skip_nonfinite=False, cautious=False)"
     )
     shown = repr(optim.Momentum([Parameter(1.0)], 0.5))
     assert shown.startswith("Momentum(\n  group 0: 1 parameters")

@@ -220,9 +220,34 @@ def test_named_parameters_are_recorded_in_the_group():
         optim.SGD([("w", one()), one()])
 
 
-def test_muon_raises_unless_all_parameters_are_matrices():
-    with pytest.raises(ValueError, match=r"parameter 'b' has shape \(3,\); Muon updates matrices"):
-        optim.Muon([array(3, 2), array(3, name="b")])
+def test_muon_updates_other_parameters_than_matrices_as_adamw():
+    data = [array(3, 2), array(3), array(), array(2, 2, 2), array(4, 2)]
+    pairs = [(Parameter(p.data.copy(), p.grad), Parameter(p.data.copy(), p.grad)) for p in data[1:]]
+    groups = [{"params": [data[0], *[p for p, _ in pairs[:3]]]}, {"params": [pairs[3][0]], "use_muon": False}]
+    muon = optim.Muon(groups, lr=0.1, weight_decay=0.2, eps=1e-8)
+    adamw = optim.AdamW([q for _, q in pairs], lr=0.1, weight_decay=0.2)
+    other = optim.Muon([Parameter(data[0].data.copy(), data[0].grad)], lr=0.1, weight_decay=0.2, eps=1e-8)
+    for _ in range(3):
+        for optimizer in (muon, adamw, other):
+            optimizer.step()
+        state = muon.state_dict()
+    for p, q in [*pairs, (data[0], other.parameters[0])]:
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-12)
+    muon.load_state_dict(state)
+    assert muon.state_dict()["state"][0].keys() == {"step", "buf"}
+
+
+def test_cautious_updates_keep_the_sign_of_the_gradient():
+    # Liang et al. 2024, Algorithm 1: keep what agrees with the gradient, and divide by its share
+    p = Parameter(np.zeros(4), np.array([1.0, 1.0, -1.0, 1.0]))
+    optimizer = optim.Momentum([p], lr=1.0, beta=0.75, cautious=True)
+    optimizer.step()
+    np.testing.assert_array_equal(p.data, [-0.25, -0.25, 0.25, -0.25])
+    p.grad = np.array([-1.0, 1.0, -1.0, -1.0])  # v = -0.0625, 0.4375, -0.4375, -0.0625: half changed sign
+    found = optimizer.trace(p, 1)
+    assert found["step"] == 0.4375
+    optimizer.step()
+    np.testing.assert_array_equal(p.data, [-0.25 + 0.0625, -0.6875, 0.6875, -0.25 + 0.0625])
 
 
 # -- gradients -------------------------------------------------------------------------------------------------------

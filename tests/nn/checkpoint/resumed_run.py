@@ -35,8 +35,7 @@ class Run:
         rng = np.random.default_rng(seed)
         nn.manual_seed(seed)  # for the dropout that has no generator of its own
         X = np.linspace(-1, 1, 66).reshape(22, 3)
-        bias = name != "Muon"  # which moves matrices only
-        layers = [nn.Linear(n, m, bias=bias, rng=rng) for n, m in ((3, 4), (4, 1))]
+        layers = [nn.Linear(n, m, rng=rng) for n, m in ((3, 4), (4, 1))]
         noise = [nn.Dropout(0.1), nn.Dropout(0.1, rng=int(rng.integers(2**31)))]
         self.model = nn.Sequential(layers[0], nn.BatchNorm1d(4, affine=False), nn.Tanh(), *noise, layers[1])
         self.optimizer = optimizer_of(name, self.model.parameters())

@@ -27,7 +27,7 @@ from optim.distributed import (
 from optim.distributed.communicator import LAUNCHERS
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = [n for n in optim.__all__ if hasattr(getattr(optim, n), "zero_grad") and n not in ("Optimizer", "Muon")]
+NAMES = [n for n in optim.__all__ if hasattr(getattr(optim, n), "zero_grad") and n != "Optimizer"]
 
 
 class Threads:
