@@ -101,7 +101,7 @@ def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
         return optim.LBFGS(parameters, lr=rate, max_iter=1, max_eval=25, line_search_fn="strong_wolfe")
     hidden = [p for p in parameters if np.ndim(p.data) == 2][:-1]
     if name == "muon" and hidden:
-        others: dict[str, Any] = {"params": [p for p in parameters if not any(p is h for h in hidden)], "use_muon": False}
+        others: State = {"params": [p for p in parameters if not any(p is h for h in hidden)], "use_muon": False}
         # scaled to the root mean square of AdamW's steps, so that one rate suits both (Liu et al. 2025, equation 4)
         return optim.Muon([{"params": hidden}, others], lr=rate, adjust_lr_fn="match_rms_adamw", weight_decay=0.0)
     if name == "muon":
