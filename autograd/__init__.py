@@ -21,7 +21,7 @@ from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .checking.verify import verify
 from .diagnostics.anomaly import AnomalyError, detect_anomaly
 from .graph import Node, topological_order
-from .messages import INSTEAD_FUNCTIONS, GradientWarning
+from .messages import GradientWarning, equivalent as _equivalent
 from .operands import get_default_dtype, set_default_dtype
 from .operations import *
 from .operations import (
@@ -114,8 +114,7 @@ _LAZY = {
 def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
-    hint = f": write {INSTEAD_FUNCTIONS[name]}" if name in INSTEAD_FUNCTIONS else ""
-    raise AttributeError(f"module 'autograd' has no attribute {name!r}{hint}")
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}{_equivalent(name)}")
 
 
 def __dir__() -> list[str]:

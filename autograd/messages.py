@@ -8,55 +8,44 @@ import numpy as np
 
 IN_PLACE = "a Tensor cannot be modified in place, because a graph may have recorded it: write {0}"
 ONE_DEVICE = "tensors are always on the CPU: leave it out"
+ANY_LAYOUT = "operations accept any memory layout: leave it out"
 
-# Attributes of PyTorch and NumPy that Tensor does not have, and their equivalents.
+# Methods and functions of PyTorch and NumPy that Tensor or autograd does not have, and their equivalents.
 INSTEAD = {
     "add": "a + b", "sub": "a - b", "subtract": "a - b", "mul": "a * b", "multiply": "a * b", "div": "a / b",
-    "divide": "a / b", "true_divide": "a / b", "neg": "-t", "negative": "-t", "bmm": "a @ b", "mv": "a @ b",
+    "divide": "a / b", "true_divide": "a / b", "neg": "-t", "negative": "-t", "pow": "a ** b", "remainder": "a % b",
+    "mm": "a @ b", "bmm": "a @ b", "mv": "a @ b", "addmm": "c + a @ b", "baddbmm": "c + a @ b",
     "eq": "a == b", "ne": "a != b", "lt": "a < b", "le": "a <= b", "gt": "a > b", "ge": "a >= b",
+    "lerp": "a + (b - a) * weight", "cdist": "norm(a[:, None] - b, axis=-1)", "where": "where(mask, a, b) of autograd",
+    "arcsin": "asin(t)", "arccos": "acos(t)", "arctan": "atan(t)", "arctan2": "atan2(y, x)", "arcsinh": "asinh(t)",
+    "arccosh": "acosh(t)", "arctanh": "atanh(t)", "clamp": "clip(t, min, max)", "amax": "max(t, axis)",
+    "amin": "min(t, axis)", "masked_fill": "where(mask, value, t)", "masked_select": "t[mask]", "adjoint": "t.mT",
+    "gather": "take_along_axis(t, indices, axis)", "index_select": "take(t, indices, axis)", "unbind": "tuple(t)",
+    "topk": "take_along_axis(t, flip(argsort(t), -1)[..., :k], -1)", "chunk": "array_split(t, parts, axis)",
+    "scatter_add": "index_add(t, index, values)", "nonzero": "np.nonzero(t.numpy())",
+    "cat": "concatenate(arrays, axis)", "unsqueeze": "expand_dims(t, axis)", "permute": "transpose(t, axes)",
+    "H": "t.mT", "swapdims": "t.swapaxes(i, j)", "ravel": "flatten(t)", "repeat_interleave": "repeat(t, repeats, axis)",
+    "expand_as": "t.expand(other.shape)", "view_as": "t.reshape(other.shape)", "reshape_as": "t.reshape(other.shape)",
+    "fill": "t.data = np.full(t.shape, value)",
     "to": "t.astype(dtype) for another dtype; the only device is the CPU", "type": "t.astype(dtype)",
     "type_as": "t.astype(other.dtype)", "half": "t.astype(np.float16)", "long": "t.astype(np.int64)",
     "int": "t.astype(np.int32)", "bool": "t.astype(bool)", "copy": "t.clone(), or Tensor(t.data) for a leaf",
-    "new_tensor": "Tensor(data)", "new_zeros": "Tensor(np.zeros(shape))", "new_ones": "Tensor(np.ones(shape))",
-    "expand_as": "t.expand(other.shape)", "view_as": "t.reshape(other.shape)", "reshape_as": "t.reshape(other.shape)",
-    "swapdims": "t.swapaxes(i, j)", "adjoint": "t.mT", "H": "t.mT", "gather": "t.take_along_axis(indices, axis)",
-    "index_select": "t.take(indices, axis)", "scatter_add": "t.index_add(index, values)", "chunk": "t.split(parts)",
-    "masked_select": "t[mask]", "nonzero": "np.nonzero(t.numpy())", "where": "where(mask, a, b) of autograd",
-    "topk": "t.argsort() and t.take(...)", "unbind": "tuple(t)", "nelement": "t.numel(), or t.size",
-    "ndimension": "t.dim(), or t.ndim", "values": "t.numpy()", "grad_fn": "t.op, None for a leaf",
-    "fill": "t.data = np.full(t.shape, value)",
-}  # fmt: skip
-INSTEAD_SENTENCES = {
-    "device": "tensors are always on the CPU", "is_cuda": "tensors are always on the CPU",
-    "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE, "pin_memory": ONE_DEVICE,
-    "contiguous": "operations accept any memory layout: leave it out",
-    "is_contiguous": "operations accept any memory layout: leave it out",
-}  # fmt: skip
-
-# Functions of PyTorch and NumPy that autograd does not have, and their equivalents.
-INSTEAD_FUNCTIONS = {
-    "cat": "concatenate(arrays, axis)", "zeros": "Tensor(np.zeros(shape))",
-    "ones": "Tensor(np.ones(shape))", "zeros_like": "np.zeros_like(t)", "ones_like": "np.ones_like(t)",
-    "full_like": "full(t.shape, value)", "arange": "Tensor(np.arange(n, dtype=float))", "eye": "Tensor(np.eye(n))",
-    "empty": "Tensor(np.empty(shape))", "rand": "Tensor(rng.random(shape)) with rng = np.random.default_rng(seed)",
+    "nelement": "t.numel(), or t.size", "ndimension": "t.dim(), or t.ndim", "values": "t.numpy()",
+    "grad_fn": "t.op, None for a leaf", "new_tensor": "Tensor(data)", "new_zeros": "Tensor(np.zeros(shape))",
+    "new_ones": "Tensor(np.ones(shape))", "zeros": "Tensor(np.zeros(shape))", "ones": "Tensor(np.ones(shape))",
+    "empty": "Tensor(np.empty(shape))", "zeros_like": "np.zeros_like(t)", "ones_like": "np.ones_like(t)",
+    "arange": "Tensor(np.arange(n, dtype=float))", "eye": "Tensor(np.eye(n))", "from_numpy": "Tensor(array)",
+    "array": "Tensor(data), or stack([...]) of nodes", "asarray": "as_tensor(data)",
+    "rand": "Tensor(rng.random(shape)) with rng = np.random.default_rng(seed)",
     "randn": "Tensor(rng.normal(size=shape)) with rng = np.random.default_rng(seed)",
     "randint": "rng.integers(low, high, shape) with rng = np.random.default_rng(seed)",
     "manual_seed": "rng = np.random.default_rng(seed), or nn.manual_seed(seed) for layers",
-    "from_numpy": "Tensor(array)", "array": "Tensor(data), or stack([...]) of nodes", "asarray": "as_tensor(data)",
-    "mm": "matmul(a, b)", "bmm": "matmul(a, b)", "mv": "matmul(a, b)", "addmm": "c + a @ b",
-    "baddbmm": "c + a @ b", "lerp": "a + (b - a) * weight", "gather": "take_along_axis(t, indices, axis)",
-    "topk": "take_along_axis(t, flip(argsort(t), -1)[..., :k], -1)", "chunk": "array_split(t, parts, axis)",
-    "unsqueeze": "expand_dims(t, axis)", "permute": "transpose(t, axes)", "clamp": "clip(t, min, max)",
-    "repeat_interleave": "repeat(t, repeats, axis)", "masked_fill": "where(mask, value, t)",
-    "index_select": "take(t, indices, axis)", "cdist": "norm(a[:, None] - b, axis=-1)", "mul": "multiply(a, b)",
-    "sub": "subtract(a, b)", "div": "divide(a, b)", "neg": "negative(t)", "pow": "power(a, b)",
-    "eq": "equal(a, b)", "ne": "not_equal(a, b)", "lt": "less(a, b)", "le": "less_equal(a, b)",
-    "gt": "greater(a, b)", "ge": "greater_equal(a, b)", "arctan2": "atan2(y, x)", "arcsin": "asin(t)",
-    "arccos": "acos(t)", "arctan": "atan(t)", "arcsinh": "asinh(t)", "arccosh": "acosh(t)", "arctanh": "atanh(t)",
-    "ravel": "flatten(t)", "autograd": "autograd.grad and autograd.backward themselves",
-    "functional": "the functions of autograd, and nn.functional", "is_tensor": "isinstance(t, Tensor)",
-    "remainder": "mod(x, y)", "amax": "max(t, axis)", "amin": "min(t, axis)",
-    "optim": "import optim", "nn": "import nn",
+    "autograd": "autograd.grad and autograd.backward themselves", "is_tensor": "isinstance(t, Tensor)",
+    "functional": "the functions of autograd, and nn.functional", "optim": "import optim", "nn": "import nn",
+}  # fmt: skip
+INSTEAD_SENTENCES = {
+    "device": ONE_DEVICE, "is_cuda": ONE_DEVICE, "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE,
+    "pin_memory": ONE_DEVICE, "contiguous": ANY_LAYOUT, "is_contiguous": ANY_LAYOUT,
 }  # fmt: skip
 
 # Options of PyTorch that a method of Tensor does not take, and their equivalents.
@@ -112,18 +101,20 @@ def not_a_node(who: str, thing: object) -> TypeError:
     return TypeError(f"{who} takes a Value or Tensor, got {thing!r:.60}{cure}")
 
 
+def equivalent(name: str) -> str:
+    """Return the end of the message for a name of another library: its equivalent, if it is known."""
+    if name in INSTEAD_SENTENCES:
+        return f": {INSTEAD_SENTENCES[name]}"
+    return f": write {INSTEAD[name]}" if name in INSTEAD else ""
+
+
 def unknown_attribute(thing: object, name: str) -> NoReturn:
     """Raise AttributeError, with the equivalent of a known name of another library."""
-    kind = type(thing)
-    hint = ""
-    if not name.startswith("_"):
-        if name in INSTEAD:
-            hint = f": write {INSTEAD[name]}"
-        elif name in INSTEAD_SENTENCES:
-            hint = f": {INSTEAD_SENTENCES[name]}"
-        elif name.endswith("_") and hasattr(kind, name[:-1]):
+    kind, hint = type(thing), equivalent(name)
+    if name.endswith("_") and not name.startswith("_"):
+        if hasattr(kind, name[:-1]):
             hint = f": {IN_PLACE.format(f't = t.{name[:-1]}(...)')}, or assign to t.data"
-        elif name.endswith("_") and name[:-1] in INSTEAD:
+        elif name[:-1] in INSTEAD:
             hint = f": {IN_PLACE.format(INSTEAD[name[:-1]])}"
     raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{hint}", name=name, obj=thing)
 
@@ -161,19 +152,8 @@ def checked_name(given: object) -> str:
     return str(given)
 
 
-def refuse_recorded(children: object, op: object) -> NoReturn:
-    """Raise TypeError for the arguments `_children` and `_op` of micrograd's `Value`."""
-    example = "c = a + b" if op in ("", None) or not isinstance(op, str) or len(op) > 2 else f"c = a {op} b"
-    raise TypeError(
-        f"Value does not take children ({children!r:.60}) or an operation ({op!r:.20}): a graph is recorded by "
-        f"operations on Values, as in {example}; define operations of your own with autograd.extend"
-    )
-
-
-def one_name(name: object, label: object, children: object, op: object) -> str:
-    """Return the name of a `Value` given as `name` or as `label`, and refuse micrograd's arguments for a graph."""
-    if op or children or isinstance(name, (tuple, set)):
-        refuse_recorded(children or name, op)
+def one_name(name: object, label: object) -> str:
+    """Return the name of a `Value` given as `name` or as `label`."""
     names = checked_name(name), checked_name(label)
     if all(names) and name != label:
         raise TypeError(f"name={name!r} and label={label!r} mean the same; give one of them")

@@ -38,7 +38,7 @@ class Value(Variable):
     Raises
     ------
     TypeError
-        If `data` is not a number, or for micrograd's arguments that record a graph by hand.
+        If `data` is not a number.
 
     Examples
     --------
@@ -54,18 +54,9 @@ class Value(Variable):
     no_gradient: ClassVar[Any] = 0.0
     plain: ClassVar[Notes] = Notes(retains_grad=True)
 
-    def __init__(
-        self,
-        data: Any,
-        name: str = "",
-        _op: str = "",
-        *,
-        _children: Any = (),
-        label: str = "",
-        requires_grad: bool = True,
-    ) -> None:
-        if _op or _children or label or type(name) is not str:
-            name = one_name(name, label, _children, _op)
+    def __init__(self, data: Any, name: str = "", *, label: str = "", requires_grad: bool = True) -> None:
+        if label or type(name) is not str:
+            name = one_name(name, label)
         make_leaf(self, _as_float(data), requires_grad is True or checked_flag(requires_grad), name)
 
     @property

@@ -129,8 +129,7 @@ ARGUED = {
         "": "TYPE_CHECKING is False when the module runs",
     },
     "value.py": {
-        "if _op or _children or label or type(name) is not str:"
-        " -> if True: name = one_name(name, label, _children, _op)": SHORTCUT,
+        "if label or type(name) is not str: -> if True: name = one_name(name, label)": SHORTCUT,
         "if current_mode() is not True: -> False": SHORTCUT,
         "if current_mode() is not True: -> if True: notify_read(self, 'the data')": SHORTCUT,
         "number = value if type(value) is float else _as_float(value)"

@@ -13,9 +13,8 @@ import warnings
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from autograd.checking.differences import STEP
 from autograd.checking.gradcheck import gradcheck, relative_error
 from autograd.drawing.draw import DIRECTIONS, draw
 from autograd.drawing.player import play
@@ -265,20 +264,14 @@ def check_variable(formula: Formula, name: str, analytic: float) -> dict[str, Js
         return parse(formula.text, formula.variables | {name: x})
 
     report = gradcheck(f, formula.variables[name], raise_exception=False)
-    worst = report.worst
-    if worst:
-        numeric = worst.numeric
-    else:
-        x = formula.variables[name]
-        h = STEP * max(1.0, abs(x))
-        numeric = float(f(x + h).item() - f(x - h).item()) / ((x + h) - (x - h))
+    worst: Any = report.worst
     return {
         "variable": name,
         "analytic": analytic,
-        "numeric": numeric,
-        "error": relative_error(analytic, numeric),
+        "numeric": worst.numeric,
+        "error": relative_error(analytic, worst.numeric),
         "agrees": bool(report),
-        "cause": "; ".join([*report.problems, *([worst.cause] if worst and worst.cause else [])]),
+        "cause": worst.cause,
     }
 
 
