@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,6 +31,7 @@ _left: dict[Line, list[float]] = {}  # the floats of each line since the last ba
 _searches: dict[Line, int] = {}
 
 
+@dataclass
 class Evaluation:
     """The evaluation of a function by a transform.
 
@@ -41,22 +43,21 @@ class Evaluation:
         Whether the function itself called a transform, whose result is often constant, as that of a linear function.
     """
 
-    def __init__(self, inputs: set[Node]) -> None:
-        outer = _evaluation.get()
-        self.inputs: set[Node] = inputs if outer is None else inputs | outer.inputs
-        self.is_nested: bool = False
-        if outer is not None:
-            outer.is_nested = True
+    inputs: set[Node]
+    is_nested: bool = False
 
 
 _evaluation: ContextVar[Evaluation | None] = ContextVar("evaluation", default=None)
+current_evaluation: Callable[[], Evaluation | None] = _evaluation.get
 
 
 @contextlib.contextmanager
 def evaluation_of(inputs: set[Node]) -> Iterator[Evaluation]:
     """Begin the evaluation of a function of `inputs`; end it after the block."""
-    evaluation = Evaluation(inputs)
-    token = _evaluation.set(evaluation)
+    if outer := _evaluation.get():
+        outer.is_nested = True
+        inputs = inputs | outer.inputs
+    token = _evaluation.set(evaluation := Evaluation(inputs))
     try:
         yield evaluation
     finally:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.backward import backward
+from autograd.diagnostics.floats import current_evaluation, evaluation_of
 from autograd.graph import Node
 from autograd.recording import NotReplayable, current_mode, settled_mode
 from autograd.transforms.nested import flatten, mapped
-from autograd.transforms.tracing import Recorded, is_transforming, transforming
+from autograd.transforms.tracing import Recorded
 from autograd.typing import Function, Operand, Tree
 from autograd.variable import leaf
 
@@ -154,7 +155,7 @@ class Compiled(Programs, Recorded):
     def __call__(self, /, *args: Tree, **kwargs: Tree) -> Tree:
         """Return the result of the function; accumulate the gradients of a loss in `.grad`."""
         mode = settled_mode()
-        if is_transforming() or isinstance(mode, Recording):  # the call is part of a larger computation
+        if current_evaluation() or isinstance(mode, Recording):  # the call is part of a larger computation
             return self._call(args, kwargs)
         if mode is not True and mode is not False:  # the watcher is notified of every operation
             return self._eagerly(args, kwargs)
@@ -185,7 +186,7 @@ class Compiled(Programs, Recorded):
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         try:
-            with transforming():  # other compiled functions are a part of this one, as they are of its programs
+            with evaluation_of(set()):  # other compiled functions are a part of this one, as they are of its programs
                 result = self._call(args, kwargs)
         except NotReplayable as error:
             raise RuntimeError(

@@ -138,22 +138,27 @@ class _Segment(Recomputed):
     def forward(self, *raw: Data) -> Data:
         """Compute the result from data."""
         count = self.count
-        with no_grad(), _holding(self.captured, raw[count:]), self.drawing_again():
+        with no_grad(), self.repeated(raw[count:]):
             outputs = self.run([_linked(x) for x in raw[:count]])
         return self.packed([outputs[i] for i in self.live])
 
+    def set_state(self, values: Sequence[Data], state: Mapping[str, object]) -> None:
+        """Assign the data of the captured leaves and the state of the generator."""
+        for node, data in zip(self.captured, values, strict=True):
+            node._data = data
+        if self.rng is not None:
+            self.rng.bit_generator.state = state
+
     @contextmanager
-    def drawing_again(self) -> Iterator[None]:
-        """Restore the state that the generator had in the first computation, inside the block."""
-        if self.rng is None:
-            yield
-            return
-        now = self.rng.bit_generator.state
-        self.rng.bit_generator.state = self.state
+    def repeated(self, values: Sequence[Data]) -> Iterator[None]:
+        """Restore what the function used when it was recorded, inside the block."""
+        found = [node._data for node in self.captured]
+        state = {} if self.rng is None else self.rng.bit_generator.state
         try:
+            self.set_state(values, self.state)
             yield
         finally:
-            self.rng.bit_generator.state = now
+            self.set_state(found, state)
 
     def each(self, i: int) -> Operation:
         """Return the pullback to argument `i`."""
@@ -178,8 +183,7 @@ class _Segment(Recomputed):
         count = self.count
         with enable_grad():
             fresh = [_linked(x) for x in inputs[:count]]
-            held = list(map(raw_data, inputs[count:]))
-            with _holding(self.captured, held), self.drawing_again():
+            with self.repeated(list(map(raw_data, inputs[count:]))):
                 outputs = self.run(fresh)
             variables = [outputs[i] for i in self.live]
             self.check_result(variables, y)
@@ -206,21 +210,6 @@ class _Segment(Recomputed):
 
 
 _NODE = object()  # the place of a node among the arguments
-
-
-@contextmanager
-def _holding(nodes: Sequence[Node], values: Sequence[Data]) -> Iterator[None]:
-    """Set leaves to the values that they had when the graph was recorded, inside the block."""
-    found = [node._data for node in nodes]
-    try:
-        for node, data in zip(nodes, values, strict=True):
-            if node._data is not data:
-                node._data = data
-        yield
-    finally:
-        for node, data in zip(nodes, found, strict=True):
-            if node._data is not data:
-                node._data = data
 
 
 def _linked(x: Operand) -> Node:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,20 +23,6 @@ from .forward import forward_pass, zero
 from .nested import Rebuild, flatten, mapped
 
 Transform = TypeVar("Transform", bound=Function)
-
-# Whether a function is being run by `grad`, `jacobian` and the like.
-_transforming: ContextVar[bool] = ContextVar("transforming", default=False)
-is_transforming: Callable[[], bool] = _transforming.get
-
-
-@contextlib.contextmanager
-def transforming() -> Iterator[None]:
-    """Mark a block in which a function is evaluated to be differentiated."""
-    token = _transforming.set(True)
-    try:
-        yield
-    finally:
-        _transforming.reset(token)
 
 
 class Recorded:
@@ -96,7 +80,7 @@ class Trace:
             given = list(args)
             for n, new in zip(chosen, [rebuilt] if single else rebuilt, strict=True):
                 given[n] = new
-            with transforming(), evaluation_of(set(self.nodes)) as evaluation:
+            with evaluation_of(set(self.nodes)) as evaluation:
                 out = f(*given, **kwargs)
         self.out: Tree
         self.aux: Tree
