@@ -1,7 +1,5 @@
 """`backward` and `gradients`: where a backward pass starts, and what becomes of its result."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ adds shares to `.grad` directly instead of to a dictionary.  Whatever is not a p
 both ways give the same result bit for bit.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 import operator

@@ -1,7 +1,5 @@
 """Argument checks and error messages of `Value` and `Tensor`, with equivalents of names of other libraries."""
 
-from __future__ import annotations
-
 from typing import Any, NoReturn
 
 import numpy as np

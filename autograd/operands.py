@@ -1,7 +1,5 @@
 """The operands of operations: Python numbers, arrays, nodes and object arrays of nodes, and their dtypes."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import math

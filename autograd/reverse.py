@@ -3,8 +3,6 @@
 `backward`, `gradients`, the transforms and the explanations call it; `fast_floats` has a copy for graphs of floats.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any

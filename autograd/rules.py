@@ -3,8 +3,6 @@
 The decorated function accepts floats, arrays, `Value`s and `Tensor`s, and records only if an operand is a node.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Those equal to `Any` stand for several classes with operators, such as ``float |
 an operator of a union that one of its members lacks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 

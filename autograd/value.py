@@ -1,7 +1,5 @@
 """`Value`: a float in a computation graph."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

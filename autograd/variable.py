@@ -1,7 +1,5 @@
 """The part of `Value` and `Tensor` that they share: gradients, hooks, reading the value, copying."""
 
-from __future__ import annotations
-
 import copyreg
 from collections.abc import Callable
 from operator import attrgetter

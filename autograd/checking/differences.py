@@ -1,7 +1,5 @@
 """A function, its inputs, and finite differences of its outputs along changes of the inputs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -232,7 +232,8 @@ def gradgradcheck(f: Function, inputs: Tree, *, seed: int = 0, **options: Any) -
 
 
 def _compare(checked: CheckedFunction, directions: int, rtol: float, atol: float, step: float, seed: int) -> Report:
-    report, entries = Report(weighted=checked.is_weighted()), []
+    report = Report(weighted=checked.is_weighted())
+    entries: list[Entry] = []
     again = checked.values(checked.point)
     if len(again) != len(checked.outputs) or not all(
         np.array_equal(x, y, equal_nan=True) for x, y in zip(again, checked.outputs, strict=True)

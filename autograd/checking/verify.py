@@ -1,7 +1,5 @@
 """`verify`: compute one derivative in four ways, and find the first edge of the graph with a wrong rule."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

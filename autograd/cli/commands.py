@@ -1,7 +1,5 @@
 """The commands of ``python -m autograd``, such as ``explain "tanh(a*b + c)" a=2 b=-3 c=10``."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """Check the installation: Python, dependencies, drawing engines, and which `autograd` is imported."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

@@ -1,7 +1,5 @@
 """Read the formula of a command: its text, its variables, and its graph."""
 
-from __future__ import annotations
-
 import re
 import sys
 from dataclasses import dataclass

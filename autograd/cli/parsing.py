@@ -4,8 +4,6 @@ The text is parsed by `ast`, and the syntax tree is computed with the table of p
 Python: anything but numbers, given names, ``+ - * / **`` and calls of operations in the table is rejected.
 """
 
-from __future__ import annotations
-
 import ast
 import difflib
 import keyword

@@ -1,7 +1,5 @@
 """``python -m autograd quiz``: a formula, one question for each step of its backward pass, and a score."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

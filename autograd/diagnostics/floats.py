@@ -1,7 +1,5 @@
 """Nodes that Python or NumPy converts to floats, which cuts the graph: `math.exp(x)`, `array[0] = x`, `float(x)`."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Detection of values that were replaced or changed in place between the forward and the backward pass."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Iterable
 from typing import NoReturn

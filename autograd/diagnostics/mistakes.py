@@ -4,8 +4,6 @@ Each kind of warning is issued once for each line of the user's code.  Its class
 filters of `warnings` apply.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 

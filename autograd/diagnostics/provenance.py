@@ -1,7 +1,5 @@
 """The line of user code that called the library, for messages."""
 
-from __future__ import annotations
-
 import linecache
 import sys
 from types import FrameType

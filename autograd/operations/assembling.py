@@ -1,7 +1,5 @@
 """Functions that join arrays, split them, and insert and remove parts, as NumPy's functions of the same names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Differences, numerical derivatives and integrals, interpolation, polynomials and convolutions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

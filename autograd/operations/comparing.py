@@ -1,7 +1,5 @@
 """Comparisons, rounding and logical operations, and `where`, `maximum` and `clip`, which choose between values."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

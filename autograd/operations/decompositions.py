@@ -8,8 +8,6 @@ Eigenvectors and singular vectors of repeated values are not unique and have no 
 values are left out, so that functions which do not depend on the choice of vectors have the right gradient.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A partial derivative is a function of ``(y, *inputs)`` written in the library's 
 floats, arrays and graph nodes, at any order.  `relu` and `absolute` have the derivative 0 at 0 (Bertoin et al. 2021).
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 

@@ -1,7 +1,5 @@
 """Functions that choose, rotate and fill arrays and make grids, as NumPy's functions of the same names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Indexing, and its adjoint: elements taken out of an array, and values added into one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 

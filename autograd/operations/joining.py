@@ -1,7 +1,5 @@
 """Operations that join, split, repeat, roll and pad arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Matrix products, norms, linear systems and determinants."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Shares of cotangent below a mask: where a `where` left an element out, neither inf nor nan reaches the gradient."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

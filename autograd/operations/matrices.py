@@ -1,7 +1,5 @@
 """Pseudo-inverses, least squares, powers, exponentials, products and norms of matrices."""
 
-from __future__ import annotations
-
 import functools
 import math
 import string

@@ -3,8 +3,6 @@
 What has no counterpart here raises; NumPy never gets to build an array of nodes by accident.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Products of arrays as Einstein sums over named axes."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Operations that reduce or normalise along axes."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

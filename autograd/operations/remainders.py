@@ -1,7 +1,5 @@
 """Elementwise operations of NumPy beside those of arithmetic: remainders, roots, and functions with a case for nan."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Cumulative sums and products, the product along axes, and sorting."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from autograd.rules import linear, nondifferentiable, primitive, shape_of

@@ -1,7 +1,5 @@
 """Broadcasting and operations that rearrange the elements of an array: all linear, each with its adjoint."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Special functions: the error function's relatives, the gamma function's, and modified Bessel functions."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Averages, quantiles, ranges and covariances, and reductions that leave out nan."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

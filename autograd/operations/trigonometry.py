@@ -1,7 +1,5 @@
 """Trigonometric and hyperbolic functions, their inverses, and the error function."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`checkpoint`: recompute a part of the graph in the backward pass instead of storing it."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

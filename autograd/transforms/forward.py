@@ -4,8 +4,6 @@ An elementwise operation multiplies tangents by its partials, a linear operation
 pullback is transposed by its own backward pass, since it is linear in the cotangent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ exactly those.  Transforms can therefore be nested in any order and mode without
 `.grad` changes.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 

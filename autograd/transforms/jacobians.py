@@ -1,7 +1,5 @@
 """Jacobians, Hessians, and products of Hessians with vectors."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator, Sequence
 

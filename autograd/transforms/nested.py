@@ -1,7 +1,5 @@
 """Flatten nested lists, tuples and dicts of floats, arrays and nodes, and rebuild them."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
