@@ -48,8 +48,7 @@ from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor
 from .transforms.checkpointing import checkpoint
-from .transforms.functional import grad, jvp, value_and_grad, vjp
-from .transforms.jacobians import hessian, hvp, jacobian
+from .transforms.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .typing import Operation as _Operation
 from .value import Value
 
