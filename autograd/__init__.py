@@ -15,7 +15,7 @@ Examples
 import importlib
 from typing import TYPE_CHECKING
 
-from . import extend
+from . import extend, operations as _operations
 from .backward import backward, gradients
 from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .checking.verify import verify
@@ -24,26 +24,6 @@ from .graph import Node, topological_order
 from .messages import GradientWarning, equivalent as _equivalent
 from .operands import get_default_dtype, set_default_dtype
 from .operations import *
-from .operations import (
-    assembling as _assembling,
-    calculus as _calculus,
-    comparing as _comparing,
-    decompositions as _decompositions,
-    elementwise as _elementwise,
-    grids as _grids,
-    indexing as _indexing,
-    joining as _joining,
-    linalg as _linalg,
-    matrices as _matrices,
-    products as _products,
-    reducing as _reducing,
-    remainders as _remainders,
-    scanning as _scanning,
-    shaping as _shaping,
-    special as _special,
-    statistics as _statistics,
-    trigonometry as _trigonometry,
-)
 from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor
@@ -66,7 +46,7 @@ if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .tape.recording import RecordingError as RecordingError
     from .tape.step import compile as compile
 
-abs: _Operation = _elementwise.absolute
+abs: _Operation = _operations.absolute
 
 # The modules of these names are loaded by now, so these stay the classes that a reader of PyTorch calls here.
 tensor: type[Tensor] = Tensor
@@ -80,24 +60,7 @@ __all__ = [
     "gradcheck", "gradgradcheck", "gradients", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
     "play", "set_default_dtype", "tensor", "topological_order", "value", "value_and_grad", "verify", "vjp",
 ]  # fmt: skip
-__all__ += _assembling.__all__
-__all__ += _calculus.__all__
-__all__ += _comparing.__all__
-__all__ += _decompositions.__all__
-__all__ += _elementwise.__all__
-__all__ += _grids.__all__
-__all__ += _indexing.__all__
-__all__ += _joining.__all__
-__all__ += _linalg.__all__
-__all__ += _matrices.__all__
-__all__ += _products.__all__
-__all__ += _reducing.__all__
-__all__ += _remainders.__all__
-__all__ += _scanning.__all__
-__all__ += _shaping.__all__
-__all__ += _special.__all__
-__all__ += _statistics.__all__
-__all__ += _trigonometry.__all__
+__all__ += _operations.__all__
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {

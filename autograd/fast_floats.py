@@ -12,8 +12,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from . import operations as ops
 from .graph import NO_PARAMS, NOTHING, TUPLES, Node, Primitive
-from .operations import elementwise as ew, trigonometry
 from .recording import Watch, current_mode
 from .rules import ONE, PRIMITIVES
 
@@ -22,20 +22,20 @@ Function = Callable[..., Any]
 # The operators and methods that have a fast version, and the functions that compute floats in it: those of Python where
 # `forward` calls them anyway.
 OPERATORS: dict[str, tuple[Function, Function]] = {
-    "add": (ew.add, operator.add),
-    "sub": (ew.subtract, operator.sub),
-    "mul": (ew.multiply, operator.mul),
-    "truediv": (ew.divide, operator.truediv),
-    "pow": (ew.power, PRIMITIVES["power"].forward),
+    "add": (ops.add, operator.add),
+    "sub": (ops.subtract, operator.sub),
+    "mul": (ops.multiply, operator.mul),
+    "truediv": (ops.divide, operator.truediv),
+    "pow": (ops.power, PRIMITIVES["power"].forward),
 }
 METHODS: dict[str, tuple[Function, Function]] = {
-    "__neg__": (ew.negative, operator.neg),
-    "exp": (ew.exp, math.exp),
-    "log": (ew.log, math.log),
-    "sqrt": (ew.sqrt, math.sqrt),
-    "tanh": (trigonometry.tanh, math.tanh),
-    "sigmoid": (ew.sigmoid, PRIMITIVES["sigmoid"].forward),
-    "relu": (ew.relu, lambda x: 0.0 if x < 0.0 else x),  # nan stays nan, and -0.0 stays -0.0
+    "__neg__": (ops.negative, operator.neg),
+    "exp": (ops.exp, math.exp),
+    "log": (ops.log, math.log),
+    "sqrt": (ops.sqrt, math.sqrt),
+    "tanh": (ops.tanh, math.tanh),
+    "sigmoid": (ops.sigmoid, PRIMITIVES["sigmoid"].forward),
+    "relu": (ops.relu, lambda x: 0.0 if x < 0.0 else x),  # nan stays nan, and -0.0 stays -0.0
 }
 
 
@@ -52,7 +52,7 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
     """Return an operation of two floats as an operator."""
     op, new, plain = PRIMITIVES[function.__name__], object.__new__, kind.plain
     # An exponent that requires a gradient may cause a warning, which only `power` gives.
-    partner: type[Any] | None = None if function is ew.power else kind
+    partner: type[Any] | None = None if function is ops.power else kind
 
     def apply(self: Any, other: Any) -> Any:
         if type(other) is partner:
@@ -90,7 +90,7 @@ def _reflected_operator(kind: type[Any], function: Function, compute: Function) 
     make, plain = _maker(kind, PRIMITIVES[function.__name__]), kind.plain
 
     def apply(self: Any, other: Any) -> Any:
-        if (type(other) is not float and type(other) is not int) or (other < 0 and function is ew.power):
+        if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):
             return function(other, self)
         y = self._data
         try:

@@ -11,11 +11,6 @@ from .indexing import take
 from .joining import concatenate
 from .shaping import axes_of, broadcast_to, in_dtype_of, moveaxis, reshape, shape_tuple
 
-__all__ = [
-    "append", "atleast_1d", "atleast_2d", "atleast_3d", "block", "column_stack", "compress", "delete",
-    "dstack", "hstack", "insert", "vstack",
-]  # fmt: skip
-
 
 def _each(arrays: tuple[Operand, ...], shape: Callable[[Shape], Shape]) -> Any:
     """Return the arrays in the shapes that `shape` returns for theirs; one array alone without a list."""

@@ -15,10 +15,6 @@ from .products import tensordot
 from .reducing import sum
 from .shaping import axes_of, broadcast_to, in_dtype_of, lists_as_array, reshape, shape_tuple
 
-__all__ = [
-    "convolve", "correlate", "diff", "ediff1d", "gradient", "interp", "polyval", "searchsorted", "trapezoid",
-]  # fmt: skip
-
 
 def _along(x: Operand, axis: int, start: int | None, stop: int | None = None, step: int | None = None) -> Operand:
     """Return a slice along one axis."""

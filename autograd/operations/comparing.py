@@ -11,12 +11,6 @@ from autograd.recording import raw_data
 from autograd.rules import elementwise, linear, nondifferentiable, xp
 from autograd.typing import Operand
 
-__all__ = [
-    "bitwise_and", "bitwise_or", "ceil", "clip", "equal", "floor", "greater", "greater_equal", "invert", "isfinite",
-    "isinf", "isnan", "less", "less_equal", "logical_and", "logical_not", "logical_or", "maximum", "minimum",
-    "not_equal", "round", "sign", "where",
-]  # fmt: skip
-
 
 @nondifferentiable(symbol="==", scalar="x == y", into=np.equal, onnx="Equal")
 def equal(x: Operand, y: Operand) -> Operand:

@@ -22,8 +22,6 @@ from .joining import concatenate
 from .linalg import solve
 from .shaping import expand_dims, lists_as_array, reshape, shape_tuple, swapaxes, tril
 
-__all__ = ["eigh", "eigvalsh", "qr", "svd", "svdvals"]
-
 
 def _inverse_gaps(w: Operand) -> Operand:
     """Return ``1 / (w_j - w_i)``, and 0 for equal values."""

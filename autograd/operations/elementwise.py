@@ -18,12 +18,6 @@ from autograd.typing import Operand
 
 from .comparing import maximum, round, sign, where
 
-__all__ = [
-    "absolute", "add", "divide", "exp", "exp2", "expm1", "fmod", "leaky_relu", "log", "log1p", "log2", "log10",
-    "logaddexp", "multiply", "negative", "power", "reciprocal", "relu", "rsqrt", "sigmoid", "softplus", "sqrt",
-    "square", "subtract",
-]  # fmt: skip
-
 # ---------------------------------------------------------------------------------------------- arithmetic
 
 

@@ -12,10 +12,6 @@ from .indexing import flip, getitem
 from .joining import stack
 from .shaping import axes_of, broadcast_to, lists_as_array, moveaxis, reshape, shape_tuple, swapaxes
 
-__all__ = [
-    "apply_along_axis", "choose", "fliplr", "flipud", "full", "linspace", "meshgrid", "rollaxis", "rot90", "select",
-]  # fmt: skip
-
 
 def select(condlist: Sequence[Operand], choicelist: Sequence[Operand], default: Operand = 0.0) -> Operand:
     """Return for each element the first choice whose condition is true.

@@ -13,8 +13,6 @@ from autograd.typing import Array, Operand, Shape
 from .elementwise import add
 from .shaping import axes_of, moveaxis, reshape, shape_tuple
 
-__all__ = ["diag", "diagonal", "flip", "getitem", "index_add", "scatter", "take", "take_along_axis"]
-
 Index: TypeAlias = Any  # an int, slice, None, Ellipsis, array_like, integer Tensor, or a tuple of these
 
 

@@ -12,10 +12,6 @@ from .comparing import where
 from .indexing import getitem, take
 from .shaping import axes_of, broadcast_to, expand_dims, reshape, shape_tuple
 
-__all__ = [
-    "array_split", "concatenate", "dsplit", "hsplit", "pad", "repeat", "roll", "split", "stack", "vsplit",
-]  # fmt: skip
-
 
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
     """Join arrays along an existing axis.

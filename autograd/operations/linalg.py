@@ -15,8 +15,6 @@ from .indexing import diagonal, getitem
 from .reducing import expanded, max, root_of_squares, sum
 from .shaping import expand_dims, reshape, shape_tuple, squeeze, swapaxes
 
-__all__ = ["cholesky", "det", "inv", "matmul", "norm", "slogdet", "solve", "trace"]
-
 
 def _as_matrices(g: Operand, x: Operand, y: Operand) -> tuple[Operand, Operand, Operand]:
     """Return cotangent and factors as matrices: a vector gets the axis of length 1 that it lacks."""

@@ -20,8 +20,6 @@ from .products import einsum
 from .reducing import max, min, sum
 from .shaping import axes_of, expand_dims, lists_as_array, moveaxis, shape_tuple, swapaxes
 
-__all__ = ["expm", "lstsq", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "pinv"]
-
 
 def _pinv_pullback(g: Operand, y: Operand, x: Operand, rcond: float) -> Operand:
     n, m = shape_tuple(x)[-2:]

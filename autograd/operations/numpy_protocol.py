@@ -49,8 +49,7 @@ _ABOUT_NUMBERS = {"allclose", "array_equal", "array_equiv", "count_nonzero", "is
 
 def _counterpart(name: str) -> Operation | None:
     name = _NAMES.get(name, name)
-    found = getattr(ops, name, None)
-    return found if callable(found) else None
+    return getattr(ops, name) if name in ops.__all__ else None
 
 
 def unsupported(spelled: str) -> TypeError:

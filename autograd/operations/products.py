@@ -13,8 +13,6 @@ from .indexing import take
 from .linalg import matmul
 from .shaping import axes_of, reshape, shape_tuple
 
-__all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"]
-
 
 def _adjoint_of_operand(i: int) -> Operation:
     """Return the adjoint of operand `i`: the same sum with the cotangent in its place.

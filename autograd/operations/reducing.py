@@ -13,11 +13,6 @@ from .comparing import equal, isnan, logical_or, maximum, minimum, or_one, where
 from .elementwise import exp, sqrt
 from .shaping import axes_of, broadcast_to, reshape, shape_tuple
 
-__all__ = [
-    "all", "any", "argmax", "argmin", "log_softmax", "logsumexp", "max", "mean", "min", "softmax", "std", "sum",
-    "var",
-]  # fmt: skip
-
 
 def expanded(g: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
     """Return the result or cotangent `g` of a reduction of `x` with reduced axes of length 1, to broadcast with `x`."""

@@ -12,12 +12,6 @@ from .comparing import clip, equal, floor, greater, isnan, maximum, minimum, sig
 from .elementwise import absolute, logaddexp, multiply
 from .trigonometry import cos, sin
 
-__all__ = [
-    "cbrt", "copysign", "deg2rad", "floor_divide", "fmax", "fmin", "heaviside", "logaddexp2", "mod", "nan_to_num",
-    "rad2deg", "sinc",
-]  # fmt: skip
-
-
 LOG2 = math.log(2.0)
 
 

@@ -12,10 +12,6 @@ from .joining import concatenate
 from .reducing import expanded
 from .shaping import axes_of, expand_dims, flatten, lists_as_array, moveaxis, reshape, shape_tuple
 
-__all__ = [
-    "argpartition", "argsort", "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "partition", "prod", "sort",
-]  # fmt: skip
-
 
 @linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))
 def _cumsum(x: Operand, axis: int = -1) -> Operand:

@@ -13,11 +13,6 @@ from autograd.typing import Axis, Cotangent, Data, Operand, Shape
 
 from .comparing import isfinite, logical_or, not_equal, where
 
-__all__ = [
-    "astype", "broadcast_to", "expand_dims", "flatten", "full_like", "moveaxis", "reshape", "squeeze", "swapaxes",
-    "tile", "transpose", "tril", "triu",
-]  # fmt: skip
-
 
 def _leading_and_stretched(shape: Shape, target: Shape) -> Shape:
     lead = len(shape) - len(target)

@@ -11,8 +11,6 @@ from .comparing import equal, sign, where
 from .elementwise import absolute, exp, log
 from .trigonometry import erf
 
-__all__ = ["betaln", "digamma", "erfc", "erfinv", "gammaln", "i0", "i0e", "i1", "i1e", "logit", "polygamma", "xlogy"]
-
 _each_lgamma = np.vectorize(math.lgamma, otypes=[float])
 _each_erfc = np.vectorize(math.erfc, otypes=[float])
 

@@ -25,11 +25,6 @@ from .shaping import (
     swapaxes,
 )
 
-__all__ = [
-    "average", "corrcoef", "cov", "median", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar",
-    "percentile", "ptp", "quantile",
-]  # fmt: skip
-
 
 def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bool = False) -> Operand:
     r"""Return the weighted average :math:`\sum_i w_i x_i / \sum_i w_i` along `axis`, or of all elements.

@@ -11,11 +11,6 @@ from autograd.typing import Operand
 from .comparing import or_one, where
 from .elementwise import exp, sqrt
 
-__all__ = [
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "hypot", "sin", "sinh", "tan",
-    "tanh",
-]  # fmt: skip
-
 # ------------------------------------------------------------------------------------------- trigonometric
 
 
