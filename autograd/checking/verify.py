@@ -1,5 +1,7 @@
 """`verify`: compute one derivative in four ways, and find the first edge of the graph with a wrong rule."""
 
+from __future__ import annotations  # numpy.random is loaded when it is first used
+
 import math
 from collections import Counter
 from collections.abc import Sequence

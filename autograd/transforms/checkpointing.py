@@ -1,5 +1,7 @@
 """`checkpoint`: recompute a part of the graph in the backward pass instead of storing it."""
 
+from __future__ import annotations  # numpy.random is loaded when it is first used
+
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
