@@ -18,7 +18,7 @@ from .recording import callback, current_mode, notify_read, notify_write
 class Variable(ElementwiseMethods):
     """A node with a gradient; `Value` holds a float and `Tensor` an array."""
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)  # for attributes of one's own, such as the velocity of a parameter in an optimizer
 
     @property
     def requires_grad(self) -> bool:
@@ -114,7 +114,7 @@ class Variable(ElementwiseMethods):
         grad = None if isinstance(self._grad, Node) else self._grad
         names = [name for name in copyreg._slotnames(type(self)) if not hasattr(Node, name)]  # type: ignore[attr-defined]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
-        state = (vars(self) if hasattr(self, "__dict__") else None, slots)  # the attributes of a subclass
+        state = (vars(self), slots)  # attributes of one's own, and the slots of a subclass
         return _restored, (type(self), self._data, self._requires_grad, self.name, grad), state if any(state) else None
 
 

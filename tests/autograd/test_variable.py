@@ -60,6 +60,25 @@ def test_copies_of_subclasses_with_unusual_slots(slots):
     assert getattr(copy.deepcopy(x), name) == 0.5
 
 
+def test_leaves_keep_attributes_of_ones_own_as_a_first_optimizer_does():
+    parameters = [Tensor([1.0, -2.0], requires_grad=True), Value(3.0)]
+    for p in parameters:
+        p.velocity = 0.0
+    for _ in range(2):
+        for p in parameters:
+            p.zero_grad()
+        sum((p * p).sum() if isinstance(p, Tensor) else p * p for p in parameters).backward()
+        for p in parameters:
+            p.velocity = 0.5 * p.velocity + p.grad
+            p.data = p.data - 0.1 * p.velocity
+    # by hand: v = 2x, x = 0.8x, then v = x + 1.6x = 2.6x, x = 0.54x
+    np.testing.assert_allclose([*parameters[0].data, parameters[1].data], [0.54, -1.08, 1.62], rtol=1e-12)
+    twin = copy.deepcopy(parameters[1])
+    assert twin.velocity == parameters[1].velocity
+    with raises(AttributeError, "no attribute 'momentum'"):
+        parameters[0].momentum  # noqa: B018
+
+
 @pytest.fixture
 def x():
     return Tensor([1.0, 2.0], requires_grad=True, name="x")
