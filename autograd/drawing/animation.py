@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import io
 import os
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from autograd.typing import Cotangent
 from .draw import check_options
 from .folding import Folding, Snapshot
 from .graph_picture import Annotations, GraphPicture, Style, variable_rows
-from .render import render, target_path, write_atomically
+from .render import RenderError, render, target_path, write_atomically
 from .themes import theme_named
 
 MOST_NODES = 60  # more would be too small to read, and the file large
@@ -77,6 +79,13 @@ class Animation:
         out = io.BytesIO()
         images[0].save(out, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0, optimize=True)
         return out.getvalue()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Return the GIF for a notebook, or text if it cannot be rendered."""
+        bundle = {"text/plain": repr(self)}
+        with contextlib.suppress(ImportError, RenderError):
+            bundle["image/gif"] = base64.b64encode(self.gif()).decode("ascii")
+        return bundle
 
     def __repr__(self) -> str:
         return f"<animation of {len(self.frames)} frames>"

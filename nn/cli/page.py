@@ -19,9 +19,10 @@ from nn.show.plotting import (
     scatter_figure,
     svg,
 )
+from nn.show.summary import html_table
 from nn.training import History
 from nn.training.monitor import Monitor
-from nn.training.monitor.html_report import document, monitored, table
+from nn.training.monitor.html_report import document, monitored
 from nn.training.scores import (
     baselines,
     calibration,
@@ -97,7 +98,7 @@ class Assessment:
         names = list(self.intervals)
         body: list[list[object]] = [[model, *row.values()] for model, row in self.rows.items()]
         body.insert(1, ["95 % interval", *(f"{low:.3g} to {high:.3g}" for low, high in self.intervals.values())])
-        found = ["<h2>Scores on the test rows</h2>", table(["model", *names], body), svg(self.figure())]
+        found = ["<h2>Scores on the test rows</h2>", html_table(["model", *names], body), svg(self.figure())]
         if self.run.classes is not None:
             bins = calibration(self.predicted, self.test[1])
             gap = float(np.average(np.abs(bins[0] - bins[1]), weights=bins[2]))
@@ -125,10 +126,10 @@ def write_page(
     parts += ["<h2>Data</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in lines), "</ul>"]
     result = {key: run.result[key] for key in ("rows", "task", "epochs", "seconds", "stopped", "temperature")}
     shown = {key: value for key, value in run.settings.items() if key not in UNRELATED and value not in ("", [], {})}
-    parts += ["<h2>Settings</h2>", table((), [[key, str(value)] for key, value in (shown | result).items()])]
+    parts += ["<h2>Settings</h2>", html_table((), [[key, str(value)] for key, value in (shown | result).items()])]
     write_text(path, document(title, parts))
 
 
 def _epochs(history: History) -> str:
     some = sorted({int(i) for i in np.linspace(0, history.epochs - 1, min(history.epochs, 12))})
-    return table(["epoch", *history], [[str(i + 1), *(values[i] for values in history.values())] for i in some])
+    return html_table(["epoch", *history], [[str(i + 1), *(values[i] for values in history.values())] for i in some])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import html
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,26 +48,47 @@ class Summary:
         self.parameter_bytes: int = sum(row.bytes for row in rows)
         self.activation_bytes = activation_bytes
 
-    def __repr__(self) -> str:
-        table = [("layer", "output shape", "parameters", "memory")]
-        for row in self.rows:
-            indent = "  " * (row.path.count(".") + 1 if row.path else 0)
-            label = f"{indent}{row.path.rpartition('.')[2]}{': ' if row.path else ''}{row.layer}"
-            shape = "-" if row.output_shape is None else f"({', '.join(map(str, row.output_shape))})"
-            own = f"{row.parameters:,}" if row.parameters else "-"
-            table.append((label, shape, own, size_text(row.bytes) if row.bytes else "-"))
-        widths = [max(len(line[i]) for line in table) for i in range(4)]
-        lines = [
-            f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}".rstrip() for a, b, c, d in table
-        ]
-        rule = "-" * max(map(len, lines))
+    def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
+        """Return the cells of the table, header first, and the lines below it."""
+        table: list[tuple[str, ...]] = [("layer", "output shape", "parameters", "memory")]
+        for path, layer, shape, parameters, size in self.rows:
+            indent = "  " * (path.count(".") + 1 if path else 0)
+            label = f"{indent}{path.rpartition('.')[2]}{': ' if path else ''}{layer}"
+            written = "-" if shape is None else f"({', '.join(map(str, shape))})"
+            table.append((label, written, f"{parameters:,}" if parameters else "-", size_text(size) if size else "-"))
         frozen = self.parameters - self.trainable
-        foot = [
+        return table, [
             f"parameters   {self.parameters:,}" + (f" ({frozen:,} frozen)" if frozen else ""),
             f"memory       {size_text(self.parameter_bytes)}, and {size_text(self.activation_bytes)} of layers' "
             "outputs for each example",
         ]
+
+    def __repr__(self) -> str:
+        table, foot = self._table()
+        a, b, c, d = (max(map(len, column)) for column in zip(*table, strict=True))
+        lines = [f"{w:<{a}}  {x:<{b}}  {y:>{c}}  {z:>{d}}".rstrip() for w, x, y, z in table]
+        rule = "-" * max(map(len, lines))
         return "\n".join([lines[0], rule, *lines[1:], rule, *foot])
+
+    def _repr_html_(self) -> str:
+        (head, *rows), foot = self._table()
+        return html_table(head, rows).replace("  ", "\N{EM SPACE}") + f"<pre>{html.escape(chr(10).join(foot))}</pre>"
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as HTML, floats with three digits; the head may be empty.
+
+    Examples
+    --------
+    >>> html_table(["epoch", "loss"], [["1", 0.5]])
+    '<table><tr><th>epoch</th><th>loss</th></tr><tr><td>1</td><td>0.5</td></tr></table>'
+    """
+
+    def line(cells: Sequence[object], tag: str = "td") -> str:
+        texts = [f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells]
+        return "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts) + "</tr>"
+
+    return f"<table>{line(head, 'th') if head else ''}{''.join(map(line, rows))}</table>"
 
 
 def size_text(count: int) -> str:
@@ -131,7 +154,7 @@ def summary(model: Module, *input_shape: int | tuple[int, ...], dtype: DType = N
     rows = [_row(path, module, outputs.get(id(module)), seen) for path, module in twin.named_modules()]
     trainable = sum(int(np.size(p.data)) for p in model.parameters() if p.requires_grad)
     leaves = [outputs[id(m)] for m in twin.modules() if id(m) in outputs and not list(m.children())]
-    return Summary(rows, trainable, sum(_bytes(output) for output in leaves) // BATCH)
+    return Summary(rows, trainable, sum(np.asarray(raw_data(output)).nbytes for output in leaves) // BATCH)
 
 
 def _as_shape(given: object) -> tuple[int, ...]:
@@ -148,19 +171,11 @@ def _as_shape(given: object) -> tuple[int, ...]:
 
 def _row(path: str, module: Module, output: Operand, seen: set[int]) -> Row:
     """Return the row of one module, with its parameters except those counted in earlier rows."""
-    held = [thing for name, thing in module._attributes() if not isinstance(thing, Module)]
-    own = [thing for thing in held if id(thing) not in seen]
+    own = [thing for _, thing in module._attributes() if not isinstance(thing, Module) and id(thing) not in seen]
     seen.update(map(id, own))
-    arrays = [thing if isinstance(thing, np.ndarray) else np.asarray(thing.data) for thing in own]
+    arrays = [np.asarray(raw_data(thing)) for thing in own]
     buffers = [a for name in module._buffers if (a := getattr(module, name)) is not None]
-    shape: tuple[int | str, ...] | None = (
-        None if output is None else tuple(np.shape(output.data if hasattr(output, "op") else output))
-    )
-    if shape and shape[0] == BATCH:
-        shape = ("N", *shape[1:])
-    count = sum(a.size for a in arrays)
-    return Row(path, type(module).__name__, shape, count, sum(a.nbytes for a in [*arrays, *buffers]))
-
-
-def _bytes(output: Operand) -> int:
-    return int(np.asarray(output.data if hasattr(output, "op") else output).nbytes)
+    shape = None if output is None else np.shape(raw_data(output))
+    batched = ("N", *shape[1:]) if shape and shape[0] == BATCH else shape
+    size = sum(a.nbytes for a in [*arrays, *buffers])
+    return Row(path, type(module).__name__, batched, sum(a.size for a in arrays), size)

@@ -11,6 +11,7 @@ from typing import Any
 from nn.files import FilePath
 from nn.metrics import Metric, better
 from nn.show.plotting import history_figure, saved
+from nn.show.summary import html_table
 from nn.typing import State
 
 MAX_LINES = 20  # printed for a long training, besides the last
@@ -126,6 +127,11 @@ class History(dict[str, list[float]]):
             If matplotlib is not installed.
         """
         return saved(history_figure(self, title), path)
+
+    def _repr_html_(self) -> str:
+        """Return the last epochs as a table for notebooks."""
+        rows = [[str(epoch + 1), *row] for epoch, row in enumerate(zip(*self.values(), strict=True))]
+        return html_table(["epoch", *self], rows[-MAX_LINES:])
 
 
 def format_numbers(numbers: Mapping[str, float]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nn.show.plotting import svg
+from nn.show.summary import html_table
 
 from .diagnosis import Report
 from .plots import monitor_figure
@@ -55,16 +56,6 @@ def verdicts(report: Report) -> str:
     return head + "\n".join(found)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table as HTML; the head may be empty."""
-
-    def line(cells: Sequence[object], tag: str = "td") -> str:
-        texts = [f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells]
-        return "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts) + "</tr>"
-
-    return f"<table>{line(head, 'th') if head else ''}{''.join(line(row) for row in rows)}</table>"
-
-
 def parameters(monitor: Monitor) -> str:
     """Return the latest statistics of every parameter as a table."""
     if not monitor.samples:
@@ -78,7 +69,7 @@ def parameters(monitor: Monitor) -> str:
         for i, name in enumerate(monitor.names)
     ]  # fmt: skip
     head = ["parameter", "shape", "norm", "mean", "std", "gradient norm", "gradient std", "update / weight"]
-    return f"<h2>Parameters in step {last.step}</h2>" + table(head, rows)
+    return f"<h2>Parameters in step {last.step}</h2>" + html_table(head, rows)
 
 
 def outputs(monitor: Monitor) -> str:
@@ -91,7 +82,8 @@ def outputs(monitor: Monitor) -> str:
         dead = f"{1 - a['alive'].mean():.0%}" if "alive" in a else ""
         saturated = f"{a['saturated']:.0%}" if "saturated" in a else ""
         rows.append([name, a["mean"], a["std"], a["norm"], dead, saturated])
-    return f"<h2>Outputs in step {last.step}</h2>" + table(["module", "mean", "std", "norm", "dead", "saturated"], rows)
+    head = ["module", "mean", "std", "norm", "dead", "saturated"]
+    return f"<h2>Outputs in step {last.step}</h2>" + html_table(head, rows)
 
 
 def monitored(monitor: Monitor) -> list[str]:

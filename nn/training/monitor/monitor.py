@@ -302,6 +302,9 @@ class Monitor:
         """Write the report with its figures as one self-contained HTML file."""
         write_text(path, document(title, monitored(self)))
 
+    def _repr_html_(self) -> str:
+        return "\n".join(monitored(self))
+
 
 def _watched(model: Module) -> dict[str, Module]:
     """Return the modules to sample: activations and others without parameters, and the last."""

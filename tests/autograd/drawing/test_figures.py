@@ -1,8 +1,10 @@
 """`draw_diff`, `draw_backward`, `neuron_diagram` and `pass_diagram`."""
 
+import base64
 import io
 import re
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -173,6 +175,13 @@ def test_animation_is_a_gif_that_repeats(tmp_path, animation):
         assert (gif.format, gif.n_frames, gif.info["loop"]) == ("GIF", 7, 0)
         assert gif.info["duration"] == 500
     assert [p.name for p in tmp_path.iterdir()] == ["pass.gif"]
+
+
+def test_a_notebook_shows_the_animation(animation, monkeypatch):
+    bundle = animation._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/gif"]) == animation.gif()
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert animation._repr_mimebundle_() == {"text/plain": "<animation of 7 frames>"}
 
 
 def test_animation_with_another_suffix_raises(animation, tmp_path):

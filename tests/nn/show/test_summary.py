@@ -6,6 +6,7 @@ import pytest
 import nn
 from autograd import Tensor
 from nn.random import is_seeded
+from nn.training import History
 
 
 def mlp(**options):
@@ -39,6 +40,10 @@ def test_summary_is_a_table_and_does_not_change_the_model():
     assert table.parameters == sum(p.size for p in model.parameters()) == 43
     assert table.trainable == 43 - 20
     assert "parameters   43 (20 frozen)" in lines
+    page = table._repr_html_()
+    assert page.count("<tr>") == len(table.rows) + 1
+    assert "<td>\N{EM SPACE}\N{EM SPACE}0: Residual</td>" in page
+    assert "43 (20 frozen)" in page
     shapes = {row.path: row.output_shape for row in table.rows}
     assert shapes[""] == ("N", 3)
     assert shapes["0.0.block.1"] == ("N", 4)
@@ -76,3 +81,13 @@ def test_summary_of_data_instead_of_a_shape_names_the_call():
         with pytest.raises(TypeError, match=said):
             nn.summary(mlp(), data)
     assert nn.summary(mlp(), np.int64(3)).parameters == nn.summary(mlp(), [3]).parameters == 26
+
+
+def test_a_notebook_shows_the_last_epochs_of_a_history():
+    history = History()
+    for epoch in range(30):
+        history.add({"loss": 1 / (epoch + 1), "validation loss": 2.0})
+    page = history._repr_html_()
+    assert page.startswith("<table><tr><th>epoch</th><th>loss</th><th>validation loss</th></tr><tr><td>11</td>")
+    assert page.endswith("<tr><td>30</td><td>0.0333</td><td>2</td></tr></table>")
+    assert History()._repr_html_() == "<table><tr><th>epoch</th></tr></table>"

@@ -350,6 +350,7 @@ def test_html_report_is_complete_and_self_contained(tmp_path):
     assert not re.search(r"""(src|href)=["']https?:""", page)
     assert "<script" not in page
     assert "<b>Vanishing</b>" in page
+    assert "<b>Vanishing</b>" in watched._repr_html_()
 
 
 def test_frozen_first_layer_is_not_a_vanishing_gradient():
