@@ -43,7 +43,7 @@ assert w2.grad == 0.0
 # %%
 out = Path("out")
 out.mkdir(exist_ok=True)
-picture = draw(loss)
+picture = draw(loss, direction="TB")
 print(f"the graph: {picture.save(out / '05_neuron.svg')}")
 
 # %% [markdown]

@@ -54,7 +54,7 @@ def examples() -> dict[str, object]:
     return {
         "first": draw(f),
         "layers": draw(model, x, loss=lambda z: criterion(z, y), zoom="layers", gradients=False),
-        "passes": nn.draw_passes(model, x, loss=lambda z: criterion(z, y)),
+        "passes": nn.draw_passes(model),
     }
 
 

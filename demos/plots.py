@@ -85,8 +85,10 @@ def save_boundary(scores_at, points: np.ndarray, labels: np.ndarray, path: Path,
     axes.contourf(x, y, scores, levels=np.linspace(-1, 1, 21), cmap=LIGHT, antialiased=False)
     axes.contour(x, y, scores, levels=[0], colors="#333333", linewidths=1.2)
     for label, color in ((0, "#1f4e8c"), (1, "#b03020")):
-        axes.scatter(*points[labels == label].T, s=18, color=color, edgecolor="white", linewidth=0.5)
-    axes.set(xticks=[], yticks=[], aspect="equal")
-    axes.spines[:].set_visible(False)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
+        shown = points[labels == label]
+        axes.scatter(*shown.T, s=18, color=color, edgecolor="white", linewidth=0.5, label=f"class {label}")
+    axes.set(aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    figure.savefig(path, dpi=120)
     return path

@@ -27,6 +27,8 @@ FALL = {
     "ExponentialLR": lambda opt: lr.ExponentialLR(opt, gamma=0.96),
     "InverseTimeLR": lambda opt: lr.InverseTimeLR(opt, decay=0.08),
     "PolynomialLR": lambda opt: lr.PolynomialLR(opt, total_iters=90, power=2),
+    "REXLR": lambda opt: lr.REXLR(opt, total_iters=100),
+    "FlatCosineLR": lambda opt: lr.FlatCosineLR(opt, total_iters=100),
     "LambdaLR": lambda opt: lr.LambdaLR(opt, lambda t: 1 / (1 + (t / 40) ** 4)),
     "MultiplicativeLR": lambda opt: lr.MultiplicativeLR(opt, lambda t: 0.99 if t < 50 else 0.94),
 }
@@ -39,17 +41,19 @@ CYCLE = {
     'CyclicLR(mode="triangular2")': lambda opt: lr.CyclicLR(opt, 0.1, 1.0, step_size_up=12, mode="triangular2"),
     'CyclicLR(mode="exp_range")': lambda opt: lr.CyclicLR(opt, 0.1, 1.0, 12, mode="exp_range", gamma=0.98),
     "SWALR": lambda opt: lr.SWALR(opt, swa_lr=0.3, anneal_epochs=60),
+    "CosLog4LR": lambda opt: lr.CosLog4LR(opt, total_iters=100),
+    "ChebyshevLR": lambda opt: lr.ChebyshevLR(opt, total_iters=16),
 }
 COMBINE = {
     "ConstantLR": lambda opt: lr.ConstantLR(opt, factor=0.3, total_iters=30),
     "LinearLR": lambda opt: lr.LinearLR(opt, start_factor=0.1, total_iters=50),
+    "PiecewiseLinearLR": lambda opt: lr.PiecewiseLinearLR(opt, [0, 15, 60, 99], [0, 1, 0.4, 0]),
     "TrapezoidLR": lambda opt: lr.TrapezoidLR(opt, warmup=15, stable=50, decay=35),
     "InverseSqrtLR": lambda opt: lr.InverseSqrtLR(opt, warmup=20),
     "WarmupLR of CosineAnnealingLR": lambda opt: lr.WarmupLR(lr.CosineAnnealingLR(opt, T_max=80), steps=20),
     "WarmupLR of StepLR": lambda opt: lr.WarmupLR(lr.StepLR(opt, step_size=30, gamma=0.5), steps=10),
-    "SequentialLR": lambda opt: lr.SequentialLR(
-        opt, [lr.ConstantLR(opt, 0.3, 99), lr.ExponentialLR(opt, 0.95)], milestones=[30]
-    ),
+    "WarmupLR of REXLR": lambda opt: lr.WarmupLR(lr.REXLR(opt, total_iters=80), steps=20),
+    "SequentialLR": lambda opt: lr.SequentialLR(opt, [lr.ConstantLR(opt, 0.3, 99), lr.ExponentialLR(opt, 0.95)], [30]),
     "ChainedScheduler": lambda opt: lr.ChainedScheduler(
         [lr.LinearLR(opt, 0.2, 1.0, 20), lr.ExponentialLR(opt, 0.97), lr.StepLR(opt, 60, gamma=0.5)]
     ),
@@ -102,11 +106,11 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture (default: out)")
 out = parser.parse_args().out
 
-figure = Figure(figsize=(19, 9), layout="constrained")
+figure = Figure(figsize=(19, 11), layout="constrained")
 parts = figure.subfigures(1, 3, wspace=0.03)
 for part, (heading, color, family) in zip(parts, FAMILIES, strict=True):
     part.suptitle(heading, fontsize=17, color=color, fontweight="bold")
-    for axes, name in zip(part.subplots(4, 2, sharex=True, sharey=True).flat, family, strict=True):
+    for axes, name in zip(part.subplots(5, 2, sharex=True, sharey=True).flat, family, strict=True):
         axes.fill_between(range(STEPS), curves[name], step="mid", color=color, alpha=0.13, linewidth=0)
         axes.step(range(STEPS), curves[name], where="mid", color=color, linewidth=2)
         axes.set_title(name, loc="left", fontsize=10.5, family="monospace")

@@ -94,7 +94,7 @@ def flow_rows(name: str, data: Operand | None) -> list[str]:
 def add_stage(picture: Picture, rows: Sequence[str], parameters: Sequence[Labelled], lines: int) -> str:
     """Add the box of a layer; the forward pass enters at its top, the backward pass at its bottom."""
     title, settings = [*rows, "", ""][:2]
-    below = [cut(" ".join(flow_rows(*parameter)[::2])) for parameter in parameters]
+    below = [" ".join(flow_rows(*parameter)[::2]) for parameter in parameters]
     below += [BLANK] * (lines - len(below))  # the same number of lines in every box keeps the passes straight
     fill, border = picture.theme.module
     fields = [cut(title), cut(settings) or BLANK, "\n".join(below)]

@@ -26,9 +26,9 @@ NODE = {
     "margin": "0.14,0.05",
 }  # fmt: skip
 WIDER = 0.011  # inches; the engine reserves a space per byte for a character that is not ASCII, which can be too little
-EDGE = {"arrowsize": "0.6", "penwidth": "0.9", "fontname": FONT, "fontsize": "9"}
+EDGE = {"arrowsize": "0.6", "penwidth": "0.9", "fontname": FONT, "fontsize": "10"}
 OVAL = {"shape": "ellipse", "style": "filled", "margin": "0.04,0.02"}
-SMALL = {"fontsize": "9", "height": "0.1", "width": "0.1", "margin": "0.03", "shape": "plaintext", "style": ""}
+SMALL = {"height": "0.1", "width": "0.1", "margin": "0.03", "shape": "plaintext", "style": ""}
 BLANK = "\u00a0"  # an empty line would crash the embedded engine
 
 # Brackets around the text of a box in Mermaid, by its shape.

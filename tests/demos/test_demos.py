@@ -197,6 +197,15 @@ def test_the_pictures_of_the_contents_are_current(run):
     assert sorted(shown) == sorted(path.stem for path in (ROOT / "demos/pictures").glob("*.svg"))
 
 
+def test_texts_of_pictures_in_a_readme_have_at_least_11_pixels():
+    for readme in (ROOT / "README.md", ROOT / "demos/README.md"):
+        for name in re.findall(r"!\[.*?\]\((\S+\.svg)\)", readme.read_text(encoding="utf-8")):
+            svg = (readme.parent / name).read_text(encoding="utf-8")
+            points = float(re.search(r'<svg\b[^>]* width="([\d.]+)pt"', svg)[1])
+            scale = min(4 / 3, 830 / points)
+            assert all(float(size) * scale >= 11 for size in re.findall(r'font-size="([\d.]+)', svg)), name
+
+
 def test_the_gallery_prints_and_draws_the_schedules(run, tmp_path):
     printed = run("schedule_gallery.py", "--out", "pictures").stdout
     assert {"StepLR", "OneCycleLR", "ReduceLROnPlateau"} <= {line.split()[0] for line in printed.splitlines()}

@@ -17,15 +17,15 @@ FORMULAS = (
     "sigmoid(a*b + c) - a", "(a + b + c)*(a*b*c)", "sqrt(a*a + b*b)", "relu(a)*b - relu(b)*a", "a**3 - 2*a + c",
     "1/(1 + exp(-a*b))",
 )  # fmt: skip
-MEASURE = (
-    """async () => {
-  await document.fonts.load("10px '%s'");
+MEASURE = """async (font) => {
+  await document.fonts.load(`10px '${font}'`);
   const box = (e) => { const b = e.getBBox(); return [b.x, b.y, b.x + b.width, b.y + b.height]; };
   const shape = (g) => g.querySelector("path, polygon, ellipse");
   const texts = (g) => [...g.querySelectorAll("text")].map(box);
   const along = (path) => {
     const length = path.getTotalLength(), count = Math.ceil(length / 5);
-    return Array.from({ length: count + 1 }, (_, i) => path.getPointAtLength(length * i / count)).map((p) => [p.x, p.y]);
+    const point = (i) => path.getPointAtLength((length * i) / count);
+    return Array.from({ length: count + 1 }, (_, i) => [point(i).x, point(i).y]);
   };
   const title = (g) => g.querySelector("title").textContent;
   return [...document.querySelectorAll("svg")].map((svg) => ({
@@ -33,8 +33,6 @@ MEASURE = (
     edges: [...svg.querySelectorAll(".edge")].map((g) => [title(g), along(g.querySelector("path")), texts(g)]),
   }));
 }"""
-    % FONT
-)
 
 
 def scalars(formula):
@@ -112,7 +110,7 @@ def test_boxes_labels_and_arrows_of_drawings_do_not_overlap(opened):
     style = f"<style>@font-face{{font-family:'{FONT}';src:url(data:font/ttf;base64,{font})}}</style>"
     pictures = "".join(drawing.svg()[drawing.svg().index("<svg") :] for drawing in drawings)
     page = opened(SimpleNamespace(html=f"<!doctype html><meta charset=utf-8>{style}{pictures}"))
-    found = {name: [*faults(measured)] for name, measured in zip(names, page.evaluate(MEASURE), strict=True)}
+    found = {name: [*faults(measured)] for name, measured in zip(names, page.evaluate(MEASURE, FONT), strict=True)}
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
