@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from .folding import Folding, Snapshot, nearest
 from .graph_picture import Annotations, GraphPicture, Style
 from .groups import Group, Recorder, results_of
 from .picture import Picture
+from .player import play
 from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path, write_atomically
 from .themes import theme_named
 
@@ -45,11 +47,12 @@ class Drawing:
         The number of nodes left out, and how to draw them; empty if all are shown.
     """
 
-    def __init__(self, picture: Picture, message: str, nodes: int) -> None:
+    def __init__(self, picture: Picture, message: str, nodes: int, play: Callable[..., object] | None = None) -> None:
         self.picture = picture
         self.source: str = picture.dot()
         self.message = message
         self._nodes = nodes
+        self._play = play
 
     def svg(self) -> str:
         """Return the drawing as SVG text.
@@ -67,7 +70,8 @@ class Drawing:
         Parameters
         ----------
         path : str or path
-            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz), ``.tex`` for TikZ, ``.dot``, or ``.mmd`` for Mermaid.
+            Ends in ``.svg``, ``.png``, ``.pdf`` (needs Graphviz), ``.tex`` for TikZ, ``.dot``, ``.mmd`` for
+            Mermaid, or ``.html`` for the page of `play`, in which frames open and close.
         engine : {'embedded', 'dot'}, optional
             The Graphviz that pip installs, which gives the same bytes on every machine, or the program `dot`.  By
             default the first of them that can write the format.
@@ -91,11 +95,14 @@ class Drawing:
         ...     draw(Value(2.0) * 3.0).save(f"{folder}/product.dot").name
         'product.dot'
         """
-        target = target_path(path, (*FORMATS, "mmd"))
-        if target.suffix.lower() == ".mmd":
+        target = target_path(path, (*FORMATS, "mmd", *(["html"] if self._play else [])))
+        if target.suffix.lower() == ".html" and self._play:
+            self._play(path=target)
+        elif target.suffix.lower() == ".mmd":
             write_atomically(target, self.picture.mermaid().encode("utf-8"))
-            return target
-        return save(self.source, target, engine=engine, timeout=timeout)
+        else:
+            save(self.source, target, engine=engine, timeout=timeout)
+        return target
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Return the SVG for a notebook, or text if it cannot be rendered."""
@@ -219,7 +226,8 @@ def draw(
     message = left_out(folding, shown, silent=grouped and not crowded)
     picture = GraphPicture(folding, style, notes).write(shown)
     picture.message = message
-    return Drawing(picture, message, len(graph.nodes))
+    page = partial(play, root, *inputs, names=names, zoom="scalars" if zoom == "scalars" else None, loss=loss)
+    return Drawing(picture, message, len(graph.nodes), page)
 
 
 def check_options(

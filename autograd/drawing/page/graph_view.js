@@ -1,4 +1,5 @@
 // The drawing of a graph: boxes, frames that open and close, edges, and a view that can be moved and enlarged.
+const EDGE = 22; // space above and below a graph, for the label of its highest or lowest edge
 // An array as a picture with a pixel for each element: blue is positive, red is negative, strong is large.
 function heatMap({ rows }) {
   const largest = Math.max(...rows.flat().map(Engine.number).filter(Number.isFinite).map(Math.abs)) || 1;
@@ -341,7 +342,7 @@ class GraphView {
       wide = this.host.clientWidth || 800,
       most = Math.max(240, Math.round(innerHeight * (innerWidth < 700 ? 0.42 : 0.52)));
     const fitted = Math.min(1.15, wide / width),
-      tall = Math.min(most, Math.max(150, Math.ceil(height * Math.max(fitted, 0.55))));
+      tall = Math.min(most, Math.max(150, Math.ceil((height + 2 * EDGE) * Math.max(fitted, 0.55))));
     this.host.style.height = `${tall}px`;
     this.size = { width: wide, height: tall };
     const scale = Math.max(0.4, Math.min(fitted, Math.max(tall / height, 0.5)));
@@ -596,7 +597,7 @@ class GraphView {
     for (let dy = -height - 128; dy <= 128; dy += 8) {
       for (const dx of [0, -20, 20, -40, 40, -70, 70, -110, 110, -150, 150]) {
         const x = Math.max(2, Math.min(layout.width - width - 2, mx - width / 2 + dx));
-        const y = Math.max(2 - 30, Math.min(layout.height - height + 28, my + dy));
+        const y = Math.max(2 - EDGE, Math.min(layout.height - height + EDGE - 2, my + dy));
         const away = Math.abs(dx) + Math.max(Math.abs(dy + height / 2), height / 2 + 6);
         const cost = overlap(x, y) * 20 + away;
         if (!best || cost < best.cost) best = { x, y, cost };

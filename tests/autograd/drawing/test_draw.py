@@ -542,5 +542,12 @@ def test_save_writes_the_drawing(neuron, tmp_path):
     assert picture.save(str(tmp_path / "graph.svg")).read_bytes() == picture.svg().encode()
 
 
+def test_html_is_the_interactive_page_of_the_graph(neuron, tmp_path):
+    page = draw(neuron).save(tmp_path / "graph.html").read_text(encoding="utf-8")
+    assert page == ag.play(neuron).html
+    with pytest.raises(ValueError, match=r"\.svg"):
+        ag.draw_diff(neuron, neuron).save(tmp_path / "diff.html")
+
+
 def test_draw_is_a_name_of_the_package(neuron):
     assert ag.draw(neuron).source == draw(neuron).source
