@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from autograd.extend import DRAWN_BY
@@ -17,6 +18,7 @@ from autograd.recording import Watch, watching
 from autograd.typing import Data, Function, Operand, Operands
 
 
+@dataclass(eq=False, slots=True)
 class Group:
     """One call of a part, whose nodes are drawn in one frame.
 
@@ -28,19 +30,15 @@ class Group:
         Its name and its arguments.
     parent : Group or None
         The group of the caller.
+    call : int
+        Counts the calls of the part, from 1.
     """
 
-    __slots__ = ("call", "detail", "parent", "path", "title")
-
-    def __init__(self, path: str, title: str, detail: str = "", parent: Group | None = None, call: int = 1) -> None:
-        self.path: str = path
-        self.title: str = title
-        self.detail: str = detail
-        self.parent: Group | None = parent
-        self.call: int = call
-
-    def __repr__(self) -> str:
-        return f"<group {self.path or 'whole'}: {self.title}>"
+    path: str
+    title: str
+    detail: str = ""
+    parent: Group | None = None
+    call: int = 1
 
 
 class Recorder(Watch):

@@ -1,4 +1,4 @@
-"""Headings, paragraphs, equations and tables of an explanation, as plain text, Markdown and LaTeX.
+"""Paragraphs, equations and tables of an explanation, as plain text, Markdown and LaTeX.
 
 `walkthrough` and `derivation` write the contents.
 """
@@ -44,39 +44,25 @@ def in_columns(cells: Sequence[str], widths: Sequence[int], separator: str, pain
     return "  " + separator.join(padded) + note
 
 
-class Heading:
-    """A title (level 1) or the name of a section (level 2)."""
+class Paragraph:
+    """Prose with terms in it; with a level the title (1) or the heading of a section (2)."""
 
-    def __init__(self, *items: Item, level: int = 2) -> None:
+    def __init__(self, *items: Item, level: int = 0) -> None:
         self.items = items
         self.level = level
 
     def _text(self, paint: Paint) -> list[str]:
-        title = text_items(self.items)
-        return [paint("title", title), paint("faint", ("═" if self.level == 1 else "─") * width(title))]
-
-    def _markdown(self) -> str:
-        return f"{'#' * (self.level + 1)} {markdown_items(self.items)}"
-
-    def _latex(self) -> str:
-        return rf"\{'section' if self.level == 1 else 'subsection'}*{{{latex_items(self.items)}}}"
-
-
-class Paragraph:
-    """Prose with terms in it."""
-
-    def __init__(self, *items: Item) -> None:
-        self.items = items
-
-    def _text(self, paint: Paint) -> list[str]:
         text = text_items(self.items)
+        if self.level:
+            return [paint("title", text), paint("faint", ("═" if self.level == 1 else "─") * width(text))]
         return textwrap.wrap(text, MARGIN, break_long_words=False, break_on_hyphens=False) or [""]
 
     def _markdown(self) -> str:
-        return markdown_items(self.items)
+        return (f"{'#' * (self.level + 1)} " if self.level else "") + markdown_items(self.items)
 
     def _latex(self) -> str:
-        return latex_items(self.items)
+        text = latex_items(self.items)
+        return rf"\{'sub' * (self.level - 1)}section*{{{text}}}" if self.level else text
 
 
 class Line:
@@ -176,4 +162,4 @@ class Table:
         )
 
 
-Block = Heading | Paragraph | Equations | Table
+Block = Paragraph | Equations | Table

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.graph import Node
 
-from .blocks import Block, Equations, Heading, Line, Paragraph, Table
+from .blocks import Block, Equations, Line, Paragraph, Table
 from .recorded_pass import RecordedPass, contribution, counted, local_term, shape_text
 from .steps import Step, count_paths
 from .terms import Term, equation, number
@@ -74,7 +74,7 @@ class Derivation(RecordedPass):
     def blocks(self) -> list[Block]:
         """Return the contents of the explanation."""
         target = self.derivative(self.wrt)
-        heading = Heading(target, " for ", self.title(), level=1)
+        heading = Paragraph(target, " for ", self.title(), level=1)
         if self.wrt is self.root:
             return [heading, Paragraph("The derivative of a variable by itself is ", target, " = 1.")]
         operations = [node for node in self.way if node.op is not None and node is not self.wrt]
@@ -82,10 +82,10 @@ class Derivation(RecordedPass):
         shown = reached if self.limit is None else [*reached[:-1][: self.limit - 1], self.wrt]
         blocks: list[Block] = [
             heading,
-            Heading("Forward"),
+            Paragraph("Forward", level=2),
             Equations(map(self.forward_line, self.shown(operations))),
             *self.remainder(operations, "operations"),
-            Heading(f"Backward from {self.names[self.root]} to {self.names[self.wrt]}"),
+            Paragraph(f"Backward from {self.names[self.root]} to {self.names[self.wrt]}", level=2),
             Paragraph(self.introduction()),
             Equations(map(self.line if self.scalar else self.array_line, shown)),
         ]
@@ -145,7 +145,7 @@ class Derivation(RecordedPass):
         total = Line(self.derivative(self.wrt), added(products), number(self.users[self.wrt][-1].total))
         text = "The local derivatives along each path are multiplied"
         return [
-            Heading("As a sum over paths"),
+            Paragraph("As a sum over paths", level=2),
             Paragraph(f"{text}." if count == 1 else f"{text}, and the {count} products are added."),
             Table(("path", "product of the local derivatives"), rows),
             *([Equations([total])] if count > 1 else []),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import MAX_EMAX, Decimal, localcontext
 from functools import cached_property
 from typing import Any
 
@@ -193,12 +193,10 @@ def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
     >>> exact, round(log10, 1)
     (None, 60.2)
     """
-    logs: dict[Node, float] = {}
-    counts: dict[Node, int] = {}  # capped: exact counts of a deep graph would have as many digits as it has nodes
-    for node in order:
-        below = [arg for i in differentiable_positions(node) if (arg := node.args[i]) in logs]
-        largest = max((logs[arg] for arg in below), default=0.0)
-        logs[node] = largest + math.log10(sum(10.0 ** (logs[arg] - largest) for arg in below) or 1.0)
-        counts[node] = min(sum(counts[arg] for arg in below) or 1, 10**18)
-    root = order[-1]
-    return (counts[root] if counts[root] < 10**18 else None), logs[root]
+    counts: dict[Node, Decimal] = {}
+    with localcontext(prec=20, Emax=MAX_EMAX):  # exact up to 20 digits, and without a limit of magnitude
+        for node in order:
+            below = (counts[arg] for i in differentiable_positions(node) if (arg := node.args[i]) in counts)
+            counts[node] = sum(below, Decimal(0)) or Decimal(1)
+        count = counts[order[-1]]
+        return (int(count) if count < 10**18 else None), float(count.log10())

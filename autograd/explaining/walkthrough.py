@@ -8,7 +8,7 @@ from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
 from autograd.typing import Cotangent
 
-from .blocks import Block, Equations, Heading, Item, Line, Paragraph, Table
+from .blocks import Block, Equations, Item, Line, Paragraph, Table
 from .formula import last_operation
 from .recorded_pass import RecordedPass, counted, local_term, shape_note, shape_text
 from .steps import Step, count_paths
@@ -23,7 +23,7 @@ class Walkthrough(RecordedPass):
     def blocks(self) -> list[Block]:
         """Return the contents of the explanation."""
         steps = self.backward_table() if self.scalar else self.backward_equations()
-        title = Heading(self.title(), level=1)
+        title = Paragraph(self.title(), level=1)
         return [title, *self.given(), *self.forward(), *steps, *self.gradient(), *self.reason()]
 
     def given(self) -> list[Block]:
@@ -33,7 +33,7 @@ class Walkthrough(RecordedPass):
         if self.scalar:
             items: list[Item] = [item for line in lines for item in (", ", equation(*line.sides))]
             return [Paragraph("Given ", *items[1:], "."), *self.remainder(leaves, "leaves")]
-        return [Heading("Given"), Equations(lines), *self.remainder(leaves, "leaves")]
+        return [Paragraph("Given", level=2), Equations(lines), *self.remainder(leaves, "leaves")]
 
     def role(self, node: Node) -> str:
         """Return the shape of a leaf and whether it is a variable."""
@@ -45,7 +45,7 @@ class Walkthrough(RecordedPass):
         if not nodes:
             return []
         return [
-            Heading("Forward"),
+            Paragraph("Forward", level=2),
             Paragraph("Each operation computes its value once, after its operands."),
             Equations(map(self.forward_line, self.shown(nodes))),
             *self.remainder(nodes, "operations"),
@@ -54,7 +54,7 @@ class Walkthrough(RecordedPass):
     def backward_intro(self, rest: str) -> list[Block]:
         """Return the heading and the introduction of the backward pass."""
         start = equation(self.derivative(self.root), number(1.0))
-        return [Heading("Backward"), Paragraph("The backward pass starts from ", start, ". " + rest)]
+        return [Paragraph("Backward", level=2), Paragraph("The backward pass starts from ", start, ". " + rest)]
 
     def backward_table(self) -> list[Block]:
         """Return the steps between scalars as a table, one row for each edge."""
@@ -131,7 +131,7 @@ class Walkthrough(RecordedPass):
         for node in self.shown(leaves):
             zero = 0.0 if shape_of(node) is None else np.zeros(np.shape(node._data))
             lines.append(Line(self.derivative(node), number(totals.get(node, zero))))
-        return [Heading("The gradient"), Equations(lines), *self.remainder(leaves, "leaves")]
+        return [Paragraph("The gradient", level=2), Equations(lines), *self.remainder(leaves, "leaves")]
 
     def reason(self) -> list[Block]:
         """Return the topological order and the work that it saves."""
@@ -146,7 +146,7 @@ class Walkthrough(RecordedPass):
             else "A plain recursion would follow each path separately; the reverse pass visits each edge once."
         )
         return [
-            Heading("Why in this order"),
+            Paragraph("Why in this order", level=2),
             Paragraph(", ".join(listed) + (f", … ({more:,} more)" if more else "")),
             Paragraph(
                 "This is a topological order: each node comes after its arguments. The backward pass visits the nodes "
