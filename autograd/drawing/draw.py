@@ -251,12 +251,12 @@ def computed(node: Node) -> bool:
 
 def explains(notes: Annotations, style: Style) -> bool:
     """Return whether the gradients shown of the nodes used several times are the sums of their shares."""
-    nodes = [notes.graph.nodes[k] for k in notes.fan_outs]
-    grads = [node._grad if style.grads is None else style.grads.get(node) for node in nodes if node.requires_grad]
+    nodes = [node for k in notes.fan_outs if (node := notes.graph.nodes[k]).requires_grad]
+    grads = [node._grad if style.grads is None else style.grads.get(node) for node in nodes]
     if not grads or any(g is None for g in grads) or any(np.size(seed) != 1 for seed in notes.seeds.values()):
         return False
-    sums = [notes.gradients.get(node, 0.0) for node in nodes if node.requires_grad]
-    return all(np.allclose(raw_data(g), raw_data(s), equal_nan=True) for g, s in zip(grads, sums, strict=True))
+    sums = (raw_data(notes.gradients.get(node, 0.0)) for node in nodes)
+    return all(np.allclose(raw_data(g), total, equal_nan=True) for g, total in zip(grads, sums, strict=True))
 
 
 def opener(

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.explaining.formatting import cut, format_array
 from autograd.explaining.formula import Names, last_operation
-from autograd.explaining.recorded_pass import RecordedPass, local_term
+from autograd.explaining.recorded_pass import RecordedPass, data_at_use, local_term
 from autograd.explaining.steps import Step
 from autograd.explaining.terms import Term, is_written_out, rows_of, shortened
 from autograd.explaining.typeset import flattened
@@ -137,14 +137,6 @@ def live_nodes(order: Sequence[Node], names: Mapping[Node, str], fixed: Collecti
             entry |= {"params": list(map(plain_number, node.params.values()))} if node.params else {}
             nodes.append([node.op.name, *map(operand, node.args), *([entry] if entry else [])])
     return nodes
-
-
-def data_at_use(order: Sequence[Node]) -> dict[Node, Data]:
-    """Return the data of each node at the time of the operations: a leaf may have been updated since."""
-    data = {node: node._data for node in order}
-    for node in order:
-        data.update((a, x) for a, x in zip(node.args, node.raw, strict=True) if isinstance(a, Node))
-    return data
 
 
 def plain_term(term: Term) -> list[Json]:

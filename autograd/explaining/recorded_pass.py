@@ -64,6 +64,14 @@ def summed(term: Term, shape: Shape | None, step: Step) -> Term:
     return called("sum_to", term, Term("raw", (str(wanted) if wanted is not None else "one number",)))
 
 
+def data_at_use(order: Sequence[Node]) -> dict[Node, Data]:
+    """Return the data of each node at the time of the operations: a leaf may have been updated since."""
+    data = {node: node._data for node in order}
+    for node in order:
+        data.update((a, x) for a, x in zip(node.args, node.raw, strict=True) if isinstance(a, Node))
+    return data
+
+
 class RecordedPass:
     """The nodes of a graph, their names and data, and the steps of the backward pass."""
 
@@ -73,9 +81,7 @@ class RecordedPass:
         self.order: list[Node] = topological_order(root)
         self.names: Names = Names(self.order, given)
         self.steps: list[Step] = list(backward_steps(root, names=self.names))
-        self.data: dict[Node, Data] = {node: node._data for node in self.order}
-        for node in self.order:  # the values at the time of the operation: a leaf may have been updated since
-            self.data.update((a, x) for a, x in zip(node.args, node.raw, strict=True) if isinstance(a, Node))
+        self.data: dict[Node, Data] = data_at_use(self.order)
         self.scalar: bool = all(np.ndim(x) == 0 for x in self.data.values())
 
     def derivative(self, node: Node) -> Term:

@@ -36,8 +36,6 @@ class Step:
         The ends of the edge: the result, and the argument that receives a contribution.
     position : int
         Index of the argument among those of the node, from 0.
-    operation : str
-        The symbol of the operation that computed the node.
     upstream : float or ndarray
         The complete gradient of the node.
     local : float, ndarray or None
@@ -56,7 +54,6 @@ class Step:
     node: Node
     argument: Node
     position: int
-    operation: str
     upstream: Cotangent
     contribution: Cotangent
     total: Cotangent
@@ -64,6 +61,11 @@ class Step:
     rule: Rule
     names: Names
     root: Node
+
+    @property
+    def operation(self) -> str:
+        """The symbol of the operation that computed the node."""
+        return self.node.op.symbol if self.node.op is not None else ""
 
     @cached_property
     def local(self) -> Any:
@@ -153,8 +155,7 @@ def backward_steps(
             last, positions = node, iter(differentiable_positions(node))
         first = argument not in reached
         reached.add(argument)
-        symbol = node.op.symbol if node.op is not None else ""
-        yield Step(count, node, argument, next(positions), symbol, g, share, total, first, rule, names, root)
+        yield Step(count, node, argument, next(positions), g, share, total, first, rule, names, root)
 
 
 def differentiable_positions(node: Node) -> list[int]:

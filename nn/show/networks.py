@@ -147,29 +147,30 @@ def linear_columns(model: Module, x: Operand) -> list[Any]:
     """Return the columns of the `Linear` layers, each with the activation after it."""
     twin = copy.deepcopy(model).eval()
     values: list[Operand] = []
-    found: list[tuple[Linear, str]] = []  # each with its title: its place in the model, then its activation
+    layers: list[Linear] = []
+    titles: list[str] = []  # the place of each layer in the model, then its activation
     for path, module in twin.named_modules():
         if isinstance(module, Linear):
-            found.append((module, f"{path} Linear".strip() + "\n"))
+            layers.append(module)
+            titles.append(f"{path} Linear".strip())
             module.register_forward_pre_hook(lambda module, args: values.append(row(args[0])))
-        elif found and not list(module.children()):
-            found[-1] = found[-1][0], f"{found[-1][1]} {type(module).__name__}"
-    if not found:
+        elif layers and not list(module.children()):
+            titles[-1] += f"\n{type(module).__name__}"
+    if not layers:
         raise ValueError(f"{type(model).__name__} does not contain a Linear layer, whose neurons could be drawn")
-    for (a, _), (b, _) in pairwise(found):
+    for a, b in pairwise(layers):
         if a.out_features != b.in_features:
             raise ValueError(f"layers of {a.out_features} and {b.in_features} are not consecutive; use draw(model, x)")
     if x is not None:
         with ag.no_grad():
-            values.append(row(twin(example(x, found[0][0].in_features)[None])))
-        if len(values) != len(found) + 1:
+            values.append(row(twin(example(x, layers[0].in_features)[None])))
+        if len(values) != len(layers) + 1:
             raise ValueError("draw_neurons: the layers are not called one after the other; use draw(model, x)")
-    values = values or [None] * (len(found) + 1)
-    columns: list[Any] = [("input", found[0][0].in_features, None, values[0])]
-    for n, (layer, title) in enumerate(found, 1):
-        bias = None if layer.bias is None else layer.bias.data
-        columns.append((title.strip().replace("\n ", "\n"), layer.out_features, layer.weight.data, values[n], bias))
-    return columns
+    first, *outputs = values or [None] * (len(layers) + 1)
+    biases = [None if layer.bias is None else layer.bias.data for layer in layers]
+    weights = [layer.weight.data for layer in layers]
+    columns = zip(titles, [layer.out_features for layer in layers], weights, outputs, biases, strict=True)
+    return [("input", layers[0].in_features, None, first), *columns]
 
 
 def scalar_columns(model: MLP | Layer, x: Operand) -> list[Any]:

@@ -22,13 +22,14 @@ from nn.layers.container import Sequential
 from nn.layers.linear import Identity, Linear
 from nn.layers.mlp import MLP
 from nn.module import Module
-from nn.typing import Array, ArrayLike, Operand, Settings
+from nn.typing import ArrayLike, Operand, Settings
 
 FOLDER = Path(__file__).with_name("page")
 SCRIPTS = (
     "engine", "elements", "lanes", "perceptron", "experiments", "pictures", "controls", "derivation", "slow_motion",
     "sharing", "playground",
 )  # fmt: skip
+DATA_SETS = ("moons", "circles", "xor", "spiral", "sine", "digits")
 MOST_TEXT = 100_000  # characters of a data set
 MOST_PARAMETERS = 3_000
 EPOCHS = 50  # of which the order of the rows is exported, if these are few rows
@@ -179,7 +180,10 @@ def offered_sets(data: str | Sequence[ArrayLike], validation: Sequence[ArrayLike
         raise ValueError(f"unknown data set {data!r}; choose from {', '.join(DATA_SETS)}, or pass (x, y)")
     if validation is not None:
         raise ValueError(f"the data set {data!r} contains examples for validation; pass validation with (x, y)")
-    return {"digits": digits()} if data == "digits" else {name: toy(name) for name in TOYS}
+    if data == "digits":
+        return {"digits": digits()}
+    found: Settings = json.loads((FOLDER / "points.json").read_text(encoding="ascii"))
+    return found
 
 
 def digits() -> Settings:
@@ -188,44 +192,6 @@ def digits() -> Settings:
     rows = np.array([[int(x, 17) for x in line] for line in lines])
     x, y, count = (rows[:, 1:] / 16).round(2), rows[:, 0], len(rows) * 4 // 5
     return data_set((x[:count], y[:count]), (x[count:], y[count:]))
-
-
-def toy(name: str) -> Settings:
-    """Return one of the data sets of the page: a quarter of the points are for validation."""
-    x, y, noise = TOYS[name](np.random.default_rng(0))
-    count = len(x) * 4 // 5
-    found = data_set((x[:count].round(4), y[:count]), (x[count:].round(4), y[count:]))
-    return found | ({} if noise is None else {"noise": noise.round(3).tolist()})
-
-
-def points(name: str, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Return points in the plane, their labels, and standard normal values that are added according to the noise."""
-    k = np.arange(200)
-    label, u = k % 2, rng.uniform(0, 1, 200)
-    if name == "xor":
-        x = np.stack([np.where(k % 4 < 2, 1.0, -1.0), np.where(label, 1.0, -1.0)], 1) * rng.uniform(0.1, 1, (200, 2))
-        label = (x[:, 0] * x[:, 1] < 0).astype(int)
-    elif name == "moons":
-        x = np.stack([np.cos(np.pi * u), np.sin(np.pi * u)], 1)
-        x = np.where(label[:, None] == 0, x, [1, 0.5] - x) - [0.5, 0.25]
-    else:
-        angle = 2 * np.pi * u if name == "circles" else 5 * u + np.pi * label
-        radius = np.where(label, 0.45, 1.0) if name == "circles" else 0.1 + 0.9 * u
-        x = np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None]
-    return x, label, rng.standard_normal((200, 2))
-
-
-def sine(rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Return one period and a half of a sine."""
-    x = rng.uniform(-1.5, 1.5, (100, 1)).round(4)
-    return x, np.sin(3 * x[:, 0]).round(6), rng.standard_normal((100, 1))
-
-
-TOYS: dict[str, Any] = {
-    **{name: lambda rng, name=name: points(name, rng) for name in ("moons", "circles", "xor", "spiral")},
-    "sine": sine,
-}
-DATA_SETS = (*TOYS, "digits")
 
 
 # ------------------------------------------------------------------------------------- recorded graphs of scalars

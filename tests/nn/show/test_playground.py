@@ -2,6 +2,8 @@
 
 import json
 import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +55,11 @@ def network(sizes=(8, 8, 1), activation="tanh"):
 
 
 # ------------------------------------------------------------------------------------------------- the file
+
+
+def test_recorded_points_are_those_of_their_script():
+    script = runpy.run_path(str(Path(__file__).with_name("record_points.py")))
+    assert json.loads((FOLDER / "points.json").read_text(encoding="ascii")) == script["data_sets"]()
 
 
 def test_page_is_one_file_of_less_than_250_kilobytes_that_loads_nothing():
