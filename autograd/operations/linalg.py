@@ -104,7 +104,9 @@ def _norm_pullback(g: Operand, y: Operand, x: Operand, ord: float, axis: Axis, k
         return g * sign(x) * hit / sum(1.0 * hit, axis, True)
     if ord == 2:
         return g * (x / or_one(y))
-    ratio = where(equal(x, 0), 1.0, absolute(x) / or_one(y))
+    ratio = absolute(x) / or_one(y)
+    if ord < 2:  # the first or the second derivative by a 0 among other elements is infinite, and left out
+        ratio = where(equal(x, 0), 1.0, ratio)
     return g * sign(x) * power(ratio, ord - 1.0)
 
 

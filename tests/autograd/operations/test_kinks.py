@@ -263,7 +263,9 @@ def test_nan_propagates(f):
     assert np.isnan(f(Tensor([1.0, NAN])).data).any()
 
 
-LENGTHS = [ag.norm, ag.std, lambda x: ag.hypot(x[0], x[1]), lambda x: ag.norm(x, axis=0)]
+LENGTHS = [
+    ag.norm, ag.std, lambda x: ag.hypot(x[0], x[1]), lambda x: ag.norm(x, axis=0), lambda x: ag.norm(x, 3),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", LENGTHS)
