@@ -10,7 +10,7 @@ values are left out, so that functions which do not depend on the choice of vect
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -166,7 +166,7 @@ def _svd(x: Operand) -> Operand:
     return np.concatenate([part.reshape(*lead, -1) for part in parts], -1)
 
 
-def svd(x: Operand, full_matrices: bool = True) -> SVDResult:
+def svd(x: Operand, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     r"""Return the singular value decomposition :math:`X = U \operatorname{diag}(s) V^\top`.
 
     Parameters
@@ -175,10 +175,12 @@ def svd(x: Operand, full_matrices: bool = True) -> SVDResult:
         Matrices (..., n, m).
     full_matrices : bool
         Must be False unless the matrices are square: the further columns of `U` or rows of `Vh` are not unique.
+    compute_uv : bool
+        Whether to return the singular vectors too.
 
     Returns
     -------
-    SVDResult
+    SVDResult, or the singular values alone if not `compute_uv`
         ``U`` (..., n, k), ``S`` (..., k) in descending order and ``Vh`` (..., k, m), with ``k = min(n, m)``.
 
     Raises
@@ -193,11 +195,12 @@ def svd(x: Operand, full_matrices: bool = True) -> SVDResult:
     """
     x = as_matrices(x, "svd")
     n, m = shape_tuple(x)[-2:]
-    if full_matrices and n != m:
+    if full_matrices and compute_uv and n != m:
         raise ValueError(
             f"svd of matrices of shape {n, m} has a gradient in reduced form only: pass full_matrices=False"
         )
-    return SVDResult(*_parts_of_svd(_svd(x), n, m))
+    found = SVDResult(*_parts_of_svd(_svd(x), n, m))
+    return found if compute_uv else found.S
 
 
 def svdvals(x: Operand) -> Operand:
@@ -218,7 +221,7 @@ def svdvals(x: Operand) -> Operand:
     >>> svdvals([[3.0, 0.0], [0.0, 4.0]])
     array([4., 3.])
     """
-    return svd(x, full_matrices=False).S
+    return svd(x, compute_uv=False)
 
 
 # -------------------------------------------------------------------------------------------------------- QR

@@ -82,6 +82,9 @@ class ElementwiseMethods(Node):
     def __pos__(self) -> Operand:
         return self
 
+    conj: Operation = __pos__  # NumPy calls these on the elements of an object array
+    conjugate: Operation = __pos__
+
     def __xor__(self, other: Operand) -> Operand:
         raise TypeError("^ is not supported: write a power as x**y, and the difference of two masks as a != b")
 

@@ -81,7 +81,7 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kw
     """Answer NumPy's `__array_ufunc__` protocol with the operation of the same name."""
     if any(isinstance(a, np.ndarray) and a.dtype == object for a in inputs):
         return getattr(ufunc, method)(*map(boxed, inputs), **kwargs)
-    if ufunc is np.positive and not kwargs:
+    if ufunc in (np.positive, np.conjugate) and not kwargs:
         return self
     given = {name: value for name, value in kwargs.items() if value is not None}
     if (ufunc.__name__, method) in _REDUCTIONS:
@@ -109,6 +109,8 @@ def array_function(self: Node, func: Function, types: Iterable[type], args: Sequ
         return func(*map(raw_data, args), **plain)
     known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ in _LINALG)
     function = _counterpart(func.__name__) if known else None
+    if func in (np.real, np.real_if_close):
+        return self
     if function is None:
         raise unsupported(spelled)
     args, kwargs = _in_our_words(spelled, func, function, args, kwargs)
@@ -143,7 +145,7 @@ def _in_our_words(
             options.update(value)
         elif len(operands) < len(required):
             operands.append(value)
-        elif (value is not None or signature.parameters[name].default is not None) and name != "optimize":
+        elif value is not signature.parameters[name].default and name != "optimize":
             options[_ARGUMENTS.get(name, name)] = value
     if strange := sorted(options.keys() - ours.parameters.keys()):
         raise TypeError(f"{spelled} on nodes takes no {', '.join(strange)}")

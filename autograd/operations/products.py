@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from autograd.typing import Operand, Operation, Shape
 from .elementwise import multiply
 from .indexing import take
 from .linalg import matmul
-from .shaping import axes_of, reshape, shape_tuple
+from .shaping import axes_of, moveaxis, reshape, shape_tuple
 
 
 def _adjoint_of_operand(i: int) -> Operation:
@@ -56,7 +57,7 @@ def parts(subscripts: str) -> tuple[list[str], str]:
     return operands.split(","), result
 
 
-def einsum(subscripts: str, *operands: Operand) -> Operand:
+def einsum(subscripts: Any, *operands: Any) -> Operand:
     r"""Multiply along named axes and sum over those that the result does not name.
 
     .. math:: \mathtt{ij,jk->ik}: \quad z_{ik} = \sum_j x_{ij} y_{jk}
@@ -68,7 +69,8 @@ def einsum(subscripts: str, *operands: Operand) -> Operand:
         ``->`` the result has the letters that occur once, in alphabetical order.  ``...`` stands for any further
         axes, which broadcast; a letter twice in one operand denotes its diagonal.
     *operands : array_like, Tensor or Value
-        One operand for each group of letters.
+        One operand for each group of letters.  NumPy's other form is accepted too: operands, each followed by the list
+        of its axes as numbers, then optionally the axes of the result, ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
 
     Returns
     -------
@@ -88,7 +90,10 @@ def einsum(subscripts: str, *operands: Operand) -> Operand:
     5.0
     """
     if not isinstance(subscripts, str):
-        raise TypeError(f"einsum expected its subscripts as text such as 'ij,jk->ik', got {type(subscripts).__name__}")
+        numbered, count = (subscripts, *operands), (len(operands) + 1) // 2
+        axes = numbered[1::2] + numbered[2 * count :]
+        letters = ["".join("..." if a is ... else string.ascii_letters[a] for a in group) for group in axes]
+        subscripts, operands = "->".join([",".join(letters[:count]), *letters[count:]]), numbered[: 2 * count : 2]
     return _einsum(*operands, subscripts=_explicit(subscripts, [shape_tuple(x) for x in operands]))
 
 
@@ -264,7 +269,9 @@ def kron(x: Operand, y: Operand) -> Operand:
     return reshape(spread, tuple(a * b for a, b in zip(sx, sy, strict=True)))
 
 
-def cross(x: Operand, y: Operand, axis: int = -1) -> Operand:
+def cross(
+    x: Operand, y: Operand, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Operand:
     r"""Return the cross product of vectors of three elements along an axis.
 
     .. math:: z_i = x_{i+1} y_{i+2} - x_{i+2} y_{i+1}, \qquad \text{indices modulo 3}
@@ -273,8 +280,10 @@ def cross(x: Operand, y: Operand, axis: int = -1) -> Operand:
     ----------
     x, y : array_like or Tensor
         The vectors.
-    axis : int
-        The axis along which they lie.
+    axisa, axisb, axisc : int
+        The axes along which `x`, `y` and the result lie.
+    axis : int, optional
+        Used for all three if given.
 
     Returns
     -------
@@ -286,10 +295,10 @@ def cross(x: Operand, y: Operand, axis: int = -1) -> Operand:
     >>> cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
     array([0., 0., 1.])
     """
+    x, y = (moveaxis(v, a if axis is None else axis, -1) for v, a in ((x, axisa), (y, axisb)))
     for name, v in (("first", x), ("second", y)):
-        if not shape_tuple(v) or shape_tuple(v)[axis] != 3:
-            raise ValueError(
-                f"cross expected vectors of three elements; the {name} argument has shape {shape_tuple(v)}"
-            )
+        if shape_tuple(v)[-1] != 3:
+            raise ValueError(f"cross expected vectors of three elements; the {name} have {shape_tuple(v)[-1]}")
     one, two = np.array([1, 2, 0]), np.array([2, 0, 1])
-    return take(x, one, axis) * take(y, two, axis) - take(x, two, axis) * take(y, one, axis)
+    z = take(x, one, -1) * take(y, two, -1) - take(x, two, -1) * take(y, one, -1)
+    return moveaxis(z, -1, axisc if axis is None else axis)

@@ -124,6 +124,13 @@ FUNCTIONS = {
     "round to decimals": lambda x: np.round(x, 2),
     "einsum": lambda x: np.einsum("ij,jk->ik", x, B),
     "einsum optimize": lambda x: np.einsum("ij,kj", x, B, optimize=True),
+    "einsum of numbers": lambda x: np.einsum(x, [0, 1], B, [1, 2], [0, 2]),
+    "einsum of numbers and dots": lambda x: np.einsum(x, [..., 1], [...]),
+    "cross along axes": lambda x: np.cross(x, B, axisa=0, axisb=1, axisc=0),
+    "cross along one axis": lambda x: np.cross(x, B, axis=0),
+    "singular values": lambda x: np.linalg.svd(x, compute_uv=False),
+    "real": lambda x: np.real(np.conj(x)),
+    "vstack": lambda x: np.vstack([x, B], casting="same_kind"),
     "tensordot": lambda x: np.tensordot(x, B, axes=1),
     "outer": lambda x: np.outer(x, B),
     "dot": lambda x: np.dot(x, B),
@@ -225,7 +232,7 @@ def test_a_numpy_scalar_does_not_widen_float32(scalar):
         (lambda t: np.subtract.reduce(t), "np.subtract.reduce"),
         (lambda t: np.add.at(t, [0], 1.0), "np.add.at"),
         (lambda t: np.fix(t), "np.fix"),
-        (lambda t: np.real(t), "np.real"),
+        (lambda t: np.imag(t), "np.imag"),
     ],
 )
 def test_what_has_no_counterpart_raises_and_names_it(call, names):

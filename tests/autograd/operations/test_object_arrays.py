@@ -134,3 +134,13 @@ def test_arrays_of_values_are_differentiated():
     objects = np.array([Value(1.0), Value(2.0)])
     (objects * objects * 3.0).sum().backward()
     assert [v.grad for v in objects] == [6.0, 12.0]
+
+
+def test_statistics_of_a_list_of_values_are_numpys():
+    data = [1.0, 2.0, 4.0]
+    values = [Value(x) for x in data]
+    for f in (np.mean, np.var, np.std):
+        np.testing.assert_allclose(f(values).data, f(data), rtol=1e-15)
+    np.std(values).backward()
+    expected = (np.array(data) - np.mean(data)) / (3 * np.std(data))
+    np.testing.assert_allclose([v.grad for v in values], expected, rtol=1e-14)
