@@ -1,5 +1,6 @@
 """Argument checks and error messages of `Value` and `Tensor`, with equivalents of names of other libraries."""
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -39,11 +40,18 @@ INSTEAD = {
     "randint": "rng.integers(low, high, shape) with rng = np.random.default_rng(seed)",
     "manual_seed": "rng = np.random.default_rng(seed), or nn.manual_seed(seed) for layers",
     "autograd": "autograd.grad and autograd.backward themselves", "is_tensor": "isinstance(t, Tensor)",
+    "allclose": "np.allclose(a, b)", "isclose": "np.isclose(a, b)", "matrix_exp": "expm(x)", "inverse": "inv(x)",
+    "lgamma": "gammaln(x)", "numel": "t.numel()", "zero": "t.zero_grad() for gradients, t.data = 0 * t.data for values",
     "functional": "the functions of autograd, and nn.functional", "optim": "import optim", "nn": "import nn",
 }  # fmt: skip
 INSTEAD_SENTENCES = {
     "device": ONE_DEVICE, "is_cuda": ONE_DEVICE, "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE,
     "pin_memory": ONE_DEVICE, "contiguous": ANY_LAYOUT, "is_contiguous": ANY_LAYOUT,
+}  # fmt: skip
+
+# PyTorch's names of arguments, and NumPy's.
+OURS = {
+    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "p": "ord", "diagonal": "k", "dim1": "axis1", "dim2": "axis2",
 }  # fmt: skip
 
 # Options of PyTorch that a method of Tensor does not take, and their equivalents.
@@ -106,9 +114,11 @@ def equivalent(name: str) -> str:
     return f": write {INSTEAD[name]}" if name in INSTEAD else ""
 
 
-def unknown_attribute(thing: object, name: str) -> NoReturn:
+def unknown_attribute(thing: object, name: str, functions: Sequence[str]) -> NoReturn:
     """Raise AttributeError, with the equivalent of a known name of another library."""
     kind, hint = type(thing), equivalent(name)
+    if name in functions and not hint:
+        hint = f": write autograd.{name}(...)"
     if name.endswith("_") and not name.startswith("_"):
         if hasattr(kind, name[:-1]):
             hint = f": {IN_PLACE.format(f't = t.{name[:-1]}(...)')}, or assign to t.data"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .graph import NO_PARAMS, Node, Primitive, apply
-from .messages import with_operation
+from .messages import OURS, with_operation
 from .typing import Array, Data, DType, Operand, Operands, Operation, Params, Shape
 
 _NUMBERS = frozenset({float, int, bool})
@@ -188,7 +188,11 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
     def many(*args: Operand, **params: object) -> Operand:
         if params or (len(args) != arity and not variadic):
             if not variadic:  # parameters given by position, as in sum(x, 0)
-                params = {**dict(zip(names, args[arity:], strict=False)), **params}
+                given = {**dict(zip(names, args[arity:], strict=False)), **params}
+                params = {
+                    name if name in defaults else OURS.get(name, name): tuple(value) if type(value) is list else value
+                    for name, value in given.items()
+                }
             if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
                 raise TypeError(
                     f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from . import operations
 from .diagnostics.in_place import mark_modified, replace_data
 from .graph import KINDS, Node, make_leaf
 from .messages import checked_flag, checked_name, display_name, unknown_attribute
@@ -67,7 +68,7 @@ class Tensor(Variable, ArrayMethods):
     if not TYPE_CHECKING:  # a type checker would accept every name
 
         def __getattr__(self, name: str) -> NoReturn:
-            unknown_attribute(self, name)
+            unknown_attribute(self, name, operations.__all__)
 
     @property
     def data(self) -> np.ndarray[Any, Any]:

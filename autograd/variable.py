@@ -48,8 +48,11 @@ class Variable(ElementwiseMethods):
     def _checked_grad(self, value: Any) -> Any:
         raise NotImplementedError
 
-    def backward(self, gradient: Any = None, *, create_graph: bool = False) -> None:
-        """Compute the gradient of this node with respect to every variable it depends on; see `autograd.backward`."""
+    def backward(self, gradient: Any = None, retain_graph: bool = True, *, create_graph: bool = False) -> None:
+        """Compute the gradient of this node with respect to every variable it depends on; see `autograd.backward`.
+
+        `retain_graph` is accepted for PyTorch's sake: a graph can always be differentiated again.
+        """
         backward(self, gradient, create_graph=create_graph)
 
     def zero_grad(self, set_to_none: bool = True) -> None:

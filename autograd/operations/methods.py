@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd import operations as ops
 from autograd.graph import Node
-from autograd.messages import INSTEAD_OPTIONS
+from autograd.messages import INSTEAD_OPTIONS, OURS
 from autograd.recording import notify_read
 from autograd.typing import Array, Operand, Operation, Shape
 
@@ -193,15 +193,14 @@ class Size(int):
 
 
 def as_method(function: Operation) -> Operation:
-    """Return an operation as a method that also takes PyTorch's `dim` and `keepdim` for `axis` and `keepdims`."""
+    """Return an operation as a method that also takes PyTorch's names of arguments, such as `dim` for `axis`."""
 
     @functools.wraps(function)
     def method(self: ArrayMethods, *args: Operand, **options: object) -> Operand:
-        for theirs, ours in (("dim", "axis"), ("keepdim", "keepdims")) if options else ():
-            if theirs in options:
-                if ours in options:
-                    raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
-                options[ours] = options.pop(theirs)
+        for theirs in OURS.keys() & options.keys():
+            if (ours := OURS[theirs]) in options:
+                raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
+            options[ours] = options.pop(theirs)
         if unknown := INSTEAD_OPTIONS.keys() & options.keys():
             name = min(unknown)
             raise TypeError(f"{function.__name__}() takes no {name!r}: write {INSTEAD_OPTIONS[name]}")
@@ -266,7 +265,7 @@ class ArrayMethods(ElementwiseMethods):
     mm: Operation = ops.matmul
     dot: Operation = ops.dot
     outer: Operation = ops.outer
-    trace: Operation = ops.trace
+    trace: Operation = as_method(ops.trace)
     inv: Operation = ops.inv
     inverse: Operation = ops.inv
     det: Operation = ops.det
@@ -286,14 +285,13 @@ class ArrayMethods(ElementwiseMethods):
     repeat_interleave: Operation = as_method(ops.repeat)
     flip: Operation = as_method(ops.flip)
     roll: Operation = as_method(ops.roll)
-    tril: Operation = ops.tril
-    triu: Operation = ops.triu
+    tril: Operation = as_method(ops.tril)
+    triu: Operation = as_method(ops.triu)
     diag: Operation = ops.diag
-    diagonal: Operation = ops.diagonal
+    diagonal: Operation = as_method(ops.diagonal)
     split: Operation = as_method(ops.split)
     take: Operation = as_method(ops.take)
     take_along_axis: Operation = as_method(ops.take_along_axis)
-    index_add: Operation = ops.index_add
     astype: Operation = ops.astype
 
     def float(self) -> Operand:
@@ -328,6 +326,12 @@ class ArrayMethods(ElementwiseMethods):
         held = (None,) * (len(wanted) - self.ndim) + self.shape
         pairs = zip(wanted, held, strict=False)  # broadcast_to raises if there are too few
         return ops.broadcast_to(self, tuple(h if w == -1 and h is not None else w for w, h in pairs))
+
+    def index_add(self, index: Operand, values: Operand, source: Operand = None) -> Operand:
+        """Return the tensor with values added at an index, or with PyTorch's arguments ``(dim, index, source)``."""
+        if source is not None:
+            index, values = (slice(None),) * (index % self.ndim) + (values,), source
+        return ops.index_add(self, index, values)
 
     def clone(self) -> Operand:
         """Return a copy through which gradients pass."""

@@ -165,3 +165,30 @@ def test_option_of_pytorch_suggests_the_equivalent():
         t.var(unbiased=True)
     with pytest.raises(TypeError, match=r"sort\(\) takes no 'descending': write flip"):
         t.sort(descending=True)
+
+
+def test_arguments_of_pytorch_mean_the_same_here():
+    x = np.arange(6.0).reshape(2, 3)
+    t = Tensor(x, requires_grad=True)
+    for found, expected in (
+        (t.sum([0, 1]), x.sum()),
+        (ag.sum(t, [0, 1]), x.sum()),
+        (t.var(dim=[0, 1]), x.var()),
+        (ag.mean(t, dim=1, keepdim=True), x.mean(1, keepdims=True)),
+        (t.norm(p=1, dim=1), np.abs(x).sum(1)),
+        (t.flip(dims=[0]), x[::-1]),
+        (t.roll(1, dims=0), np.roll(x, 1, 0)),
+        (t.tril(diagonal=1), np.tril(x, 1)),
+        (t.diagonal(dim1=1, dim2=0), np.diagonal(x, 0, 1, 0)),
+        (t.index_add(0, np.array([1, 1]), np.ones((2, 3))), np.add(x, [[0.0], [2.0]])),
+        (t.index_add(1, np.array([0]), np.ones((2, 1))), np.add(x, [1.0, 0.0, 0.0])),
+        (t.index_add((0, 0), 5.0), np.add(x, [[5.0, 0.0, 0.0], [0.0, 0.0, 0.0]])),
+    ):
+        np.testing.assert_allclose(found.data, expected, rtol=1e-14)
+    y = (t * t).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    np.testing.assert_array_equal(t.grad, 4 * x)
+    for name in ("median", "erfinv", "scatter", "nan_to_num"):
+        with pytest.raises(AttributeError, match=rf"write autograd\.{name}\("):
+            getattr(t, name)
