@@ -25,7 +25,6 @@ from .instructions import (
     LOCATE,
     PUT,
     SCATTER,
-    SPREAD,
     Instruction,
     Operand,
     merged,
@@ -45,6 +44,8 @@ class Code:
         self.sizes: list[int] = []
         self.constants: dict[int, Array] = {}
         self.assumed: bool | None = None  # the answer to conditions, in a guard
+        self.inputs: int = 0  # the number of buffers of inputs, which come first
+        self.parts: dict[int, tuple[int, int]] = {}  # buffers that are part of another one, with their offset there
         self._known: dict[tuple[str, bytes, Shape], ShapedArray] = {}
 
     def new(self, shape: Shape, dtype: Any, weak: bool = False) -> ShapedArray:
@@ -62,13 +63,29 @@ class Code:
             self.constants[x.buffer] = data
         return self._known[key]
 
+    def join(self, x: ShapedArray, out: ShapedArray) -> None:
+        """Copy an array into a part of another, or let it be computed there."""
+        is_whole = x.memory.nbytes == self.sizes[x.buffer] and x.memory.flags.c_contiguous
+        is_free = x.buffer >= self.inputs and x.buffer not in self.constants and x.buffer not in self.parts
+        if is_whole and is_free and out.memory.flags.c_contiguous and x.dtype == out.dtype and x.size:
+            self.parts[x.buffer] = out.operand()[:2]
+        else:
+            out.assign(x)
+
+    def placed(self, x: Operand) -> Operand:
+        """Return an operand in the buffer that its own is a part of."""
+        while x.buffer in self.parts:
+            buffer, offset = self.parts[x.buffer]
+            x = Operand(buffer, offset + x.offset, x.strides)
+        return x
+
     def loop(self, loop: Loop, arrays: Sequence[ShapedArray], shape: Shape) -> None:
         """Append the calls of an elementwise function of arrays, of which the last has this shape."""
         strides = [np.broadcast_to(x.memory, shape).strides for x in arrays]
         dims, columns = merged(shape, strides)
-        if len(dims) == 2 and dims[1] < SHORT:
+        if len(dims) == 2 and dims[1] < SHORT and all(x.itemsize in COPY for x in arrays[:-1]):
             whole = [c == (dims[1] * x.itemsize, x.itemsize) for x, c in zip(arrays, columns, strict=True)]
-            if whole[-1] and all(w or x.itemsize in SPREAD for w, x in zip(whole, arrays, strict=True)):
+            if whole[-1]:
                 arrays = [x if w else self.spread(x, shape) for w, x in zip(whole, arrays, strict=True)]
                 dims, columns = (math.prod(dims),), [(x.itemsize,) for x in arrays]
         if dims[-1:] != (0,):
@@ -97,24 +114,29 @@ class Code:
         steps = steps or (0,) * len(arrays)
         self.instructions.append(Instruction(loop, tuple([x.operand() for x in arrays]), dims, steps, (1, 1), False))
 
-    def spread(self, x: ShapedArray, shape: Shape, out: ShapedArray | None = None) -> ShapedArray:
-        """Return a contiguous copy of an array that is broadcast to a shape of short rows."""
-        out = self.new(shape, x.dtype) if out is None else out
-        dims, (strides, _) = merged(shape, [np.broadcast_to(x.memory, shape).strides, out.memory.strides])
-        self.call((SPREAD[x.itemsize], 0), (x, out), (1, *dims)[-2:], (0, *strides)[-2:])
+    def spread(self, x: ShapedArray, shape: Shape) -> ShapedArray:
+        """Return a contiguous copy of an array that is broadcast to a shape."""
+        out = self.new(shape, x.dtype)
+        self.copy(x, out)
         return out
 
     def copy(self, x: ShapedArray, out: ShapedArray) -> None:
         """Copy `x`, which is broadcast, into an array of the same dtype."""
         if x.itemsize not in COPY:
             self.loop(loop_of(np.bitwise_or, "??->?"), [x, x, out], out.shape)
-            return
-        strides = [np.broadcast_to(x.memory, out.shape).strides, out.memory.strides]
-        dims, columns = merged(out.shape, strides)
-        if len(dims) == 2 and dims[1] < SHORT and out.memory.flags.c_contiguous:
-            self.spread(x, out.shape, out)
         elif out.size:
-            self._append((COPY[x.itemsize], 0), (x, out), dims, columns)
+            strides = [np.broadcast_to(x.memory, out.shape).strides, out.memory.strides]
+            dims, columns = merged(out.shape, strides)
+            if len(dims) > 4:
+                raise TypeError(f"strides along {dims}")
+            lead = 4 - len(dims)
+            dims, (a, b) = (1,) * lead + dims, [(0,) * lead + c for c in columns]
+            operands = x.operand(*a[:2]), out.operand(*b[:2])
+            steps = a[3], b[3], a[2], b[2]
+            flat = dims[:3] == (1, 1, 1) and steps[0] in (0, x.itemsize) and steps[1] == x.itemsize
+            self.instructions.append(
+                Instruction((COPY[x.itemsize], 0), operands, dims[:1:-1], steps, (dims[0], dims[1]), flat)
+            )
 
 
 class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -160,7 +182,8 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def operand(self, stride0: int = 0, stride1: int = 0) -> Operand:
         """Return where it begins, as an operand."""
-        return Operand(self.buffer, self.memory.__array_interface__["data"][0] - self.start, (stride0, stride1))
+        offset = self.memory.__array_interface__["data"][0] - self.start
+        return self.code.placed(Operand(self.buffer, offset, (stride0, stride1)))
 
     def like(self, view: Array, weak: bool | None = None) -> ShapedArray:
         """Return a view of the same buffer."""
@@ -222,86 +245,66 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         return total / (self.size // max(1, total.size))  # type: ignore[no-any-return]
 
     def __getitem__(self, key: Any) -> ShapedArray:
-        if not _indices(key):
-            parts = key if isinstance(key, tuple) else (key,)
+        parts = key if isinstance(key, tuple) else (key,)
+        if not any(isinstance(part, ARRAYS) for part in parts):
             return self.like(self.memory[parts if Ellipsis in parts else (*parts, ...)])  # never a scalar
-        x, positions, size = self._located(key)
-        rest = x.shape[x.ndim - size :] if size else ()
-        x = x.contiguous()
+        positions, rest = self._located(parts)
         out = self.code.new(positions.shape + rest, self.dtype)
-        x._move(GATHER[self.dtype.itemsize], positions, out, math.prod(rest))
-        return out.like(np.moveaxis(out.memory, 0, _first(key))) if _first(key) else out
+        self.contiguous()._move(GATHER[self.itemsize], positions, out)
+        return out
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        indices = _indices(key)
-        if not indices:
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, ARRAYS) for part in parts):
+            self._put(PUT[self.itemsize], parts, value)
+        else:
             self[key].assign(value)
-            return
-        x, positions, size = self._located(key)
-        if _first(key) or not self.memory.flags.c_contiguous:
-            raise TypeError("indices behind slices")
-        shape = positions.shape + x.shape[x.ndim - size :]
-        rows = value if isinstance(value, ShapedArray) and value.shape == shape else self.code.new(shape, self.dtype)
-        if rows is not value:
-            rows.assign(value)
-        x._move(PUT[self.dtype.itemsize], positions, rows.contiguous(), math.prod(shape[positions.ndim :]))
 
     def assign(self, value: Any) -> None:
         """Write values into this array."""
         value = value if isinstance(value, ShapedArray) else self.code.constant(value, self.dtype)
-        value = value if value.dtype == self.dtype else value.astype(self.dtype)
-        self.code.copy(value, self)
+        self.code.copy(converted(self.code, value, self.dtype), self)
 
     def chain(self, first: Array, second: Array, shape: Shape, out: int) -> None:
         """Write sums of products of elements, which are independent of each other, from the position `out`."""
         places = [self.code.constant(x, np.dtype(np.uint32)) for x in (first, second)]
         self.code.call((CHAIN, out), (*places, self), shape)
 
-    def add_at(self, key: Any, value: Any) -> None:
-        """Add values at positions, which may repeat."""
-        x, positions, size = self._located(key)
-        if _first(key) or not self.memory.flags.c_contiguous:
-            raise TypeError("indices behind slices")
-        rest = x.shape[x.ndim - size :] if size else ()
+    def _put(self, function: int, key: tuple[Any, ...], value: Any) -> None:
+        """Write rows to some positions, or add them."""
+        if not self.memory.flags.c_contiguous:
+            raise TypeError("indices of a view")
+        positions, rest = self._located(key)
         rows = self.code.new(positions.shape + rest, self.dtype)
         rows.assign(value)
-        x._move(SCATTER[self.dtype.char], positions, rows, math.prod(rest), into=True)
+        self._move(function, positions, rows)
 
-    def _move(self, function: int, positions: ShapedArray, rows: ShapedArray, size: int, into: bool = False) -> None:
-        if positions.size and size:
-            arrays = (rows, positions, self) if into else (self, positions, rows)
-            self.code.call((function, size), arrays, (positions.size,))
+    def _move(self, function: int, positions: ShapedArray, rows: ShapedArray) -> None:
+        if rows.size:
+            arrays = (rows, positions, self) if function in SCATTER.values() else (self, positions, rows)
+            self.code.call((function, rows.size // positions.size), arrays, (positions.size,))
 
-    def _located(self, key: Any) -> tuple[ShapedArray, ShapedArray, int]:
-        """Return this array with the indexed axes first, the positions of rows, and how many axes a row has."""
-        parts = key if isinstance(key, tuple) else (key,)
-        first, indices = _first(key), _indices(key)
-        if (
-            parts[:first] != (slice(None),) * first
-            or len(indices) != len(parts) - first
-            or (first and len(indices) > 1)
-        ):
+    def _located(self, key: tuple[Any, ...]) -> tuple[ShapedArray, Shape]:
+        """Return the positions of rows, for arrays of indices along the first axes, and the shape of a row."""
+        if not all(isinstance(part, ARRAYS) for part in key):
             raise TypeError("a mixture of indices and slices")
-        x = self.like(np.moveaxis(self.memory, first, 0)) if first else self
-        if first and indices[0].ndim != 1:
-            raise TypeError("an index of several axes behind slices")
-        code, flat = self.code, None
+        code, kind = self.code, np.dtype(np.int64)
+        indices = [part if isinstance(part, ShapedArray) else np.asarray(part) for part in key]
         shape = np.broadcast_shapes(*[i.shape for i in indices])
-        for length, index in zip(x.shape, indices, strict=False):
-            index = index if isinstance(index, ShapedArray) else code.constant(index, np.dtype(np.int64))
-            if index.dtype.char != "l":
+        flat = code.constant(0, kind)
+        for length, index in zip(self.shape, indices, strict=False):
+            index = index if isinstance(index, ShapedArray) else code.constant(index, kind)
+            if index.dtype != kind:
                 raise TypeError(f"an index of dtype {index.dtype}")
-            start = flat if flat is not None else code.constant(0, np.dtype(np.int64))
-            if start.buffer in code.constants and index.buffer in code.constants:
+            if flat.buffer in code.constants and index.buffer in code.constants:
                 at = code.constants[index.buffer]
                 if np.any((at < -length) | (at >= length)):
                     raise TypeError("an index out of range")
-                flat = code.constant(code.constants[start.buffer] * length + at % max(1, length), np.dtype(np.int64))
-                continue
-            flat = code.new(shape, np.int64)
-            code.loop((LOCATE, length), [start, index, flat], shape)
-        assert flat is not None
-        return x, flat, x.ndim - len(indices)
+                flat = code.constant(code.constants[flat.buffer] * length + at % max(1, length), kind)
+            else:
+                start, flat = flat, code.new(shape, kind)
+                code.loop((LOCATE, length), [start, index, flat], shape)
+        return flat, self.shape[len(indices) :]
 
     # -------------------------------------------------------------------------------------- NumPy's protocols
 
@@ -313,8 +316,8 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if method == "at" and ufunc is np.add:
-            target = inputs[0]
-            return target.add_at(*inputs[1:])
+            target, key, value = inputs
+            return target._put(SCATTER[target.dtype.char], key if isinstance(key, tuple) else (key,), value)
         if method == "reduce":
             return FUNCTIONS["reduce"](ufunc, *inputs, **options)
         if method != "__call__" or ufunc.nout != 1 or options.keys() - {"out"}:
@@ -340,20 +343,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         return FUNCTIONS[function](self.code, *args, **kwargs)
 
 
-def _first(key: Any) -> int:
-    """Return the number of slices before the first index."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return next(i for i, part in enumerate(parts) if isinstance(part, (ShapedArray, np.ndarray, list)))
-
-
-def _indices(key: Any) -> list[Any]:
-    """Return the arrays in an index."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return [
-        p if isinstance(p, ShapedArray) else np.asarray(p)
-        for p in parts
-        if isinstance(p, (ShapedArray, np.ndarray, list))
-    ]
+ARRAYS = (ShapedArray, np.ndarray, list)
 
 
 def loop_for(ufunc: np.ufunc, dtypes: Sequence[DType]) -> Loop:

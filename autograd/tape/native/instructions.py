@@ -15,7 +15,7 @@ SELECT = {4: 1, 8: 2}
 CONVERT = {"?f": 3, "?d": 4, "df": 5, "fd": 6, "lf": 7, "ld": 8, "?l": 9}
 LOCATE, GATHER, PUT, SCATTER = 10, {4: 11, 8: 12}, {4: 13, 8: 14}, {"f": 15, "d": 16}
 IS_FINITE, HOLDS = 17, 18
-COPY, SPREAD, CHAIN = {4: 19, 8: 20}, {4: 21, 8: 22}, 23
+COPY, CHAIN = {4: 19, 8: 20}, 21
 
 
 class Operand(NamedTuple):
@@ -72,7 +72,7 @@ def encoded(item: Instruction | Run, local: set[int], address: int) -> list[int]
     if isinstance(item, Run):
         words: list[int] = []
         for instruction in item.instructions:
-            pairs = zip(instruction.operands, instruction.steps, strict=True)
+            pairs = zip(instruction.operands, instruction.steps, strict=False)
             moving = [x._replace(strides=(0 if x.buffer in local else step * BLOCK, 0)) for x, step in pairs]
             words += encoded(instruction._replace(operands=tuple(moving)), set(), address + 64 + 8 * len(words))
         return [0, 8 * len(words), 64, item.length, 0, 0, -(-item.length // BLOCK), 1, *words]

@@ -86,29 +86,15 @@ def array(address, count, dtype):
 def select(args, dims, steps, dtype):
     """``where(mask, x, y)`` of elements with as many bytes as `dtype`."""
     n, c, x, y, out = load(dims), load(args), load(args + 8), load(args + 16), load(args + 24)
-    sc, sx, sy, size = load(steps), load(steps + 8), load(steps + 16), load(steps + 24)
-    if sc == 1 and (sx == size or not sx) and (sy == size or not sy):
-        mask, into = array(c, n, np.bool_), array(out, n, dtype)
-        if sx and sy:
-            first, second = array(x, n, dtype), array(y, n, dtype)
-            for i in range(n):
-                into[i] = first[i] if mask[i] else second[i]
-        elif sx:
-            first, b = array(x, n, dtype), array(y, 1, dtype)[0]
-            for i in range(n):
-                into[i] = first[i] if mask[i] else b
-        elif sy:
-            a, second = array(x, 1, dtype)[0], array(y, n, dtype)
-            for i in range(n):
-                into[i] = a if mask[i] else second[i]
-        else:
-            a, b = array(x, 1, dtype)[0], array(y, 1, dtype)[0]
-            for i in range(n):
-                into[i] = a if mask[i] else b
-        return
-    for i in range(n):
-        which = x + i * sx if array(c + i * sc, 1, np.bool_)[0] else y + i * sy
-        array(out + i * size, 1, dtype)[0] = array(which, 1, dtype)[0]
+    sc, sx, sy, so = load(steps), load(steps + 8), load(steps + 16), load(steps + 24)
+    if sc == 1 and sx == sy == so == array(out, 1, dtype).itemsize:
+        mask, first, second, into = array(c, n, np.bool_), array(x, n, dtype), array(y, n, dtype), array(out, n, dtype)
+        for i in range(n):
+            into[i] = first[i] if mask[i] else second[i]
+    else:
+        for i in range(n):
+            which = x + i * sx if array(c + i * sc, 1, np.bool_)[0] else y + i * sy
+            array(out + i * so, 1, dtype)[0] = array(which, 1, dtype)[0]
 
 
 @numba.njit
@@ -126,35 +112,23 @@ def convert(args, dims, steps, source, dtype):
 
 @numba.njit
 def copy(args, dims, steps, dtype):
-    """Copy elements with as many bytes as `dtype`."""
-    n, x, out, sx, so = load(dims), load(args), load(args + 8), load(steps), load(steps + 8)
-    if so == array(x, 1, dtype).itemsize and (sx == so or not sx):
-        given, into = array(x, n if sx else 1, dtype), array(out, n, dtype)
-        if sx:
-            for i in range(n):
-                into[i] = given[i]
+    """Copy rows of elements with as many bytes as `dtype`."""
+    m, n, x, out = load(dims), load(dims + 8), load(args), load(args + 8)
+    sx, so, row_x, row_out = load(steps), load(steps + 8), load(steps + 16), load(steps + 24)
+    size = array(out, 1, dtype).itemsize
+    for _ in range(n):
+        if so == size and (sx == size or not sx):
+            given, into = array(x, m if sx else 1, dtype), array(out, m, dtype)
+            if sx:
+                for j in range(m):
+                    into[j] = given[j]
+            else:
+                into[:] = given[0]
         else:
-            into[:] = given[0]
-    else:
-        for i in range(n):
-            array(out + i * so, 1, dtype)[0] = array(x + i * sx, 1, dtype)[0]
-
-
-@numba.njit
-def spread(args, dims, steps, dtype):
-    """Copy a matrix with any strides into a contiguous one, for short rows."""
-    n, m, x, out = load(dims), load(dims + 8), load(args), load(args + 8)
-    sn, sm, size = load(steps), load(steps + 8), array(out, 1, dtype).itemsize
-    if sm == size:
-        for i in range(n):
-            given, into = array(x + i * sn, m, dtype), array(out + i * m * size, m, dtype)
             for j in range(m):
-                into[j] = given[j]
-    else:
-        for i in range(n):
-            into = array(out + i * m * size, m, dtype)
-            for j in range(m):
-                into[j] = array(x + i * sn + j * sm, 1, dtype)[0]
+                array(out + j * so, 1, dtype)[0] = array(x + j * sx, 1, dtype)[0]
+        x += row_x
+        out += row_out
 
 
 @numba.njit
@@ -196,41 +170,24 @@ def scatter(args, dims, size, dtype):
 
 @numba.njit
 def chains(args, lanes, length, out):
-    """Compute sums of products, eight at a time, so that the processor need not wait for each sum."""
+    """Compute sums of products, term by term, so that the processor need not wait for each sum."""
     count = lanes * length
     a, b = array(load(args), count, np.uint32), array(load(args + 8), count, np.uint32)
     v, into = array(load(args + 16), 1 << 40, np.float64), array(load(args + 16) + 8 * out, lanes, np.float64)
-    lane = 0
-    while lane + 8 <= lanes:
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = -0.0  # adding -0.0 changes no value
-        i = lane
-        for _ in range(length):
-            s0 += v[a[i]] * v[b[i]]
-            s1 += v[a[i + 1]] * v[b[i + 1]]
-            s2 += v[a[i + 2]] * v[b[i + 2]]
-            s3 += v[a[i + 3]] * v[b[i + 3]]
-            s4 += v[a[i + 4]] * v[b[i + 4]]
-            s5 += v[a[i + 5]] * v[b[i + 5]]
-            s6 += v[a[i + 6]] * v[b[i + 6]]
-            s7 += v[a[i + 7]] * v[b[i + 7]]
-            i += lanes
-        into[lane], into[lane + 1], into[lane + 2], into[lane + 3] = s0, s1, s2, s3
-        into[lane + 4], into[lane + 5], into[lane + 6], into[lane + 7] = s4, s5, s6, s7
-        lane += 8
-    while lane < lanes:
-        s = -0.0
-        i = lane
-        for _ in range(length):
-            s += v[a[i]] * v[b[i]]
-            i += lanes
-        into[lane] = s
-        lane += 1
+    into[:] = -0.0  # adding -0.0 changes no value
+    for i in range(0, count, lanes):
+        for lane in range(lanes):
+            into[lane] += v[a[i + lane]] * v[b[i + lane]]
 
 
 @numba.njit
-def conversion(function, args, dims, steps):
-    """Convert elements from one dtype to another."""
-    if function == 3:
+def kernel(function, args, dims, steps, data):
+    """Compute one of the functions of this module; return False if its operands need the engine."""
+    if function == 1:
+        select(args, dims, steps, np.int32)
+    elif function == 2:
+        select(args, dims, steps, np.int64)
+    elif function == 3:
         convert(args, dims, steps, np.bool_, np.float32)
     elif function == 4:
         convert(args, dims, steps, np.bool_, np.float64)
@@ -242,19 +199,8 @@ def conversion(function, args, dims, steps):
         convert(args, dims, steps, np.int64, np.float32)
     elif function == 8:
         convert(args, dims, steps, np.int64, np.float64)
-    else:
+    elif function == 9:
         convert(args, dims, steps, np.bool_, np.int64)
-
-
-@numba.njit
-def kernel(function, args, dims, steps, data):
-    """Compute one of the functions of this module; return False if its operands need the engine."""
-    if function == 1:
-        select(args, dims, steps, np.int32)
-    elif function == 2:
-        select(args, dims, steps, np.int64)
-    elif function < 10:
-        conversion(function, args, dims, steps)
     elif function == 10:
         return locate(args, dims, steps, data)
     elif function == 11 or function == 13:
@@ -273,10 +219,6 @@ def kernel(function, args, dims, steps, data):
         copy(args, dims, steps, np.int32)
     elif function == 20:
         copy(args, dims, steps, np.int64)
-    elif function == 21:
-        spread(args, dims, steps, np.int32)
-    elif function == 22:
-        spread(args, dims, steps, np.int64)
     else:
         chains(args, load(dims + 8), load(dims), data)
     return True
@@ -291,6 +233,7 @@ def once(code, end, places, scratch):
             first, last, left = last, last + load(code + 8), load(code + 24)
         for i in range(load(code + 48)):
             store(scratch + 64, min(left, BLOCK))
+            store(scratch + 72, 1)
             left -= BLOCK
             for j in range(load(code + 56)):
                 row = first

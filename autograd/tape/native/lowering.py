@@ -32,6 +32,10 @@ class Call(NamedTuple):
     params: Params
     result: ShapedArray | None
 
+    def buffers(self) -> list[int]:
+        """Return the buffers that it reads or writes."""
+        return [x.operand().buffer for x in (*self.values, self.result) if isinstance(x, ShapedArray)]
+
 
 class Lowered:
     """The instructions of a program.
@@ -84,10 +88,17 @@ class LoweredProgram(Lowered):
         rest = iter(elements)
         self.inputs[:] = [next(rest) if s.dtype is None else self.code.new(s.shape, s.dtype) for s in specs]
         self.values.update(enumerate(self.inputs))
+        self.code.inputs = len(self.code.sizes)
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
         self.results[:] = self._results([self.values[r] for r in program.results])
-        self.order[:] = list(_in_runs(self.code.instructions))
+        self.order[:] = list(_in_runs(list(map(self._placed, self.code.instructions))))
+
+    def _placed(self, item: Instruction | Call) -> Instruction | Call:
+        """Return an instruction with arrays that are parts of others in their place."""
+        if isinstance(item, Call):
+            return item
+        return item._replace(operands=tuple(map(self.code.placed, item.operands)))
 
     def _computed(self, step: Step, program: Program) -> Any:
         """Return the result of a step: an array whose instructions are appended, or a constant."""
@@ -130,7 +141,8 @@ class LoweredProgram(Lowered):
         results = []
         for x in found:
             if isinstance(x, ShapedArray):
-                if x.buffer in own or x.memory.nbytes != self.code.sizes[x.buffer] or not x.memory.flags.c_contiguous:
+                is_part = x.buffer in own or x.buffer in self.code.parts
+                if is_part or x.memory.nbytes != self.code.sizes[x.buffer] or not x.memory.flags.c_contiguous:
                     x = x.copy()
                 own.add(x.buffer)
             results.append(x)
@@ -143,7 +155,7 @@ def _buffers(item: Instruction | Run | Call) -> Iterable[int]:
         return [x.buffer for instruction in item.instructions for x in instruction.operands]
     if isinstance(item, Instruction):
         return [x.buffer for x in item.operands]
-    return [x.buffer for x in (*item.values, item.result) if isinstance(x, ShapedArray)]
+    return item.buffers()
 
 
 def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction | Run | Call]:
@@ -151,10 +163,10 @@ def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction
     run, used, written = [], {}, set()  # type: tuple[list[Instruction], dict[int, set[tuple[int, int]]], set[int]]
     for item in instructions:
         if isinstance(item, Instruction) and item.elementwise and item.dims[0] > BLOCK:
-            access = [(x.buffer, (x.offset, step)) for x, step in zip(item.operands, item.steps, strict=True)]
+            access = [(x.buffer, (x.offset, step)) for x, step in zip(item.operands, item.steps, strict=False)]
             into = item.operands[-1].buffer
             agrees = all(used.get(buffer, {at}) == {at} for buffer, at in access if buffer in written or buffer == into)
-            if run and (item.dims != run[0].dims or not agrees):
+            if run and (item.dims[0] != run[0].dims[0] or not agrees):
                 yield Run(run, run[0].dims[0])
                 run, used, written = [], {}, set()
             run.append(item)
@@ -172,7 +184,7 @@ def _in_runs(instructions: Sequence[Instruction | Call]) -> Iterable[Instruction
 
 def _local(run: Run, buffer: int, size: int) -> bool:
     """Return whether a buffer that only a run uses can be held block by block."""
-    pairs = [pair for i in run.instructions for pair in zip(i.operands, i.steps, strict=True)]
+    pairs = [pair for i in run.instructions for pair in zip(i.operands, i.steps, strict=False)]
     return all(size == run.length * step for x, step in pairs if x.buffer == buffer)
 
 

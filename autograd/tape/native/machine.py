@@ -92,8 +92,9 @@ class Machine:
             self._own[buffer] = address(whole) + start + offset
         for buffer, data in code.constants.items():
             np.ndarray(data.shape, data.dtype, self._arena, layout.offsets[buffer])[...] = data
-        seen = {x.buffer for call in self.calls for x in (*call.values, call.result) if isinstance(x, ShapedArray)}
-        self._copied = seen | code.constants.keys()  # buffers that are always in the arena
+        self._copied = {
+            b for call in self.calls for b in call.buffers()
+        } | code.constants.keys()  # buffers that are always in the arena
         self._places: list[Any] = [*lowered.inputs, *lowered.results]
         self._views = [self._view(x) if isinstance(x, ShapedArray) else x for x in self._places]
         self._pack = struct.Struct(f"{len(lowered.floats)}d").pack_into
@@ -116,7 +117,8 @@ class Machine:
         """Return an array in the memory of the program."""
         if not x.size:
             return np.empty(x.shape, x.dtype)
-        offset = self._layout.offsets[x.buffer] + x.operand().offset
+        place = x.operand()
+        offset = self._layout.offsets[place.buffer] + place.offset
         return np.ndarray(x.shape, x.dtype, self._arena, offset, x.memory.strides)
 
     def _segmented(self, order: Sequence[Instruction | Run | Call]) -> list[tuple[int, int] | Call]:
