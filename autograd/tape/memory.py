@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from sys import getrefcount
 
 import numpy as np
@@ -17,7 +17,40 @@ from .recording import Callback
 
 CACHE_LINE = 64  # bytes
 
-WASTE = 4  # a free block is taken for an array at least a fourth of its size
+
+class Arena:
+    """Memory in which values that are not needed together have the same addresses.
+
+    Attributes
+    ----------
+    size : int
+        The number of bytes.
+    """
+
+    def __init__(self) -> None:
+        self.size: int = 0
+        self._free: list[tuple[int, int]] = []  # offset and size
+
+    def taken(self, size: int) -> int:
+        """Return the offset of free memory, from the smallest part that is large enough."""
+        size = -(-size // CACHE_LINE) * CACHE_LINE
+        fitting = min((part for part in self._free if part[1] >= size), key=lambda part: part[1], default=None)
+        if fitting is None:
+            self.size += size
+            return self.size - size
+        self._free.remove(fitting)
+        if fitting[1] > size:
+            self._free.append((fitting[0] + size, fitting[1] - size))
+        return fitting[0]
+
+    def release(self, offset: int, size: int) -> None:
+        """Return memory to the free parts, merged with its neighbours."""
+        size = -(-size // CACHE_LINE) * CACHE_LINE
+        for part in [p for p in self._free if p[0] + p[1] == offset or offset + size == p[0]]:
+            self._free.remove(part)
+            offset, size = min(offset, part[0]), size + part[1]
+        if size:
+            self._free.append((offset, size))
 
 
 class Memory:
@@ -32,24 +65,21 @@ class Memory:
     ----------
     out : dict of int to ndarray
         The buffer of each value; values that are missing are allocated in each run.
-    blocks : list of ndarray
-        The memory of the buffers, as bytes.
+    size : int
+        The bytes of the buffers.
     released : dict of int to list of int
         The values with new memory that are not needed after a step.
     copied : set of int
         Results that must be copied before they are returned, because they may share memory.
     gradients : dict of int to int
         Gradients that are written into an `OutputPool`, each with its index there.
-    parts : dict of int to (int, slice)
-        Values that are written directly into the vector that joins them, with their place there.
     """
 
     def __init__(self, program: Program) -> None:
-        self.out: dict[int, Array] = {}
-        self.blocks: list[Array] = []
         self.released: dict[int, list[int]] = {}
-        self._free: list[Array] = []
-        self._block_of: dict[int, Array] = {}
+        self._offsets: dict[int, int] = {}
+        self._ended: set[int] = set()  # values whose memory was released, or taken by a result
+        self._arena = Arena()
         self._specs = specs = program.specs
         owners = _owners(program)
         last = _last_use_of_memory(program, owners)
@@ -66,15 +96,19 @@ class Memory:
         # Callbacks may keep or return their arguments.
         fresh = kept.union(*[owners[a] for a in shown if a in owners])
         self.gradients: dict[int, int] = self._gradients(program, owners)
-        self.parts: dict[int, tuple[int, slice]] = _joined_parts(program, owners, last, fresh, self.gradients)
         ends: dict[int, list[int]] = {}
         for i, step in enumerate(program.steps):
             self._place(i, step, fresh, owners, last)
             ends.setdefault(last.get(step.result, i), []).append(step.result)
             for value in ends.pop(i, ()):
                 self._end(i, value, kept)
-        self.blocks.sort(key=len)
-        del self._free, self._block_of
+        self.size: int = self._arena.size
+        whole, made = aligned(self.size, np.dtype(np.uint8)), dict[object, Array]()
+        self.out: dict[int, Array] = {}
+        for value, offset in self._offsets.items():
+            spec = spec_of(specs, value)
+            array = np.ndarray(spec.shape, spec.dtype, whole, offset)
+            self.out[value] = made.setdefault((offset, spec.shape, spec.dtype), array)
 
     def _gradients(self, program: Program, owners: dict[int, frozenset[int]]) -> dict[int, int]:
         """Return the gradients that can be written into one common array, in order."""
@@ -95,51 +129,24 @@ class Memory:
     ) -> None:
         """Choose the buffer of the result of step `i`."""
         result = step.result
-        if result in self.parts:
-            self._place_part(result, *self.parts[result])
-        if (
-            result in self.parts or result in self.out or result in fresh or not writes(step, self._specs)
-        ):  # `gradients` is a subset of `fresh`
+        if result in fresh or not writes(step, self._specs):
             return
         spec = spec_of(self._specs, result)
         for arg in step.operands if step.op.per_element else ():
-            if arg in self._block_of and last[arg] == i and owners[arg] == {arg}:
-                old = self.out[arg]
-                if old.shape == spec.shape and old.dtype == spec.dtype:  # the operand is not needed after this step
-                    self.out[result] = old
-                    self._block_of[result] = self._block_of.pop(arg)
-                    return
-        block = self._block_of[result] = self._taken(_size(spec))
-        self.out[result] = block[: _size(spec)].view(np.dtype(spec.dtype)).reshape(spec.shape)
-
-    def _place_part(self, value: int, whole: int, part: slice) -> None:
-        """Choose a part of the buffer of a vector that is joined later, unless that is a gradient."""
-        if whole in self.gradients:
-            return
-        if whole not in self.out:
-            spec = spec_of(self._specs, whole)
-            block = self._block_of[whole] = self._taken(_size(spec))
-            self.out[whole] = block[: _size(spec)].view(np.dtype(spec.dtype))
-        self.out[value] = self.out[whole][part].reshape(spec_of(self._specs, value).shape)
-
-    def _taken(self, size: int) -> Array:
-        """Return the smallest free block that is large enough, or a new one."""
-        fitting = [b for b in self._free if size <= len(b) <= WASTE * size]
-        if not fitting:
-            block = aligned(size, np.dtype(np.uint8))
-            self.blocks.append(block)
-            return block
-        best = min(fitting, key=len)
-        self._free = [b for b in self._free if b is not best]
-        return best
+            is_last = arg in self._offsets and arg not in self._ended and last[arg] == i and owners[arg] == {arg}
+            if is_last and self._specs[arg][:2] == spec[:2]:  # type: ignore[index]
+                self._offsets[result] = self._offsets[arg]
+                self._ended.add(arg)
+                return
+        self._offsets[result] = self._arena.taken(_size(spec))
 
     def _end(self, i: int, value: int, kept: set[int]) -> None:
         """Free the memory of a value that is not needed after step `i`."""
-        block = self._block_of.pop(value, None)
         spec = self._specs[value]
-        if block is not None:
-            self._free.append(block)
-        elif value not in kept and value not in self.out and spec is not None and _size(spec) > 4096:
+        if value in self._offsets and value not in self._ended:
+            self._ended.add(value)
+            self._arena.release(self._offsets[value], _size(spec_of(self._specs, value)))
+        elif value not in kept and value not in self._offsets and spec is not None and _size(spec) > 4096:
             self.released.setdefault(i, []).append(value)
 
 
@@ -219,34 +226,6 @@ def writes(step: Step, specs: Sequence[Spec | None]) -> bool:
         return False
     given = [x.dtype for a in step.operands if (x := specs[a]) is not None and x.dtype is not None]
     return isinstance(into, np.ufunc) or all(dtype == spec.dtype for dtype in given)
-
-
-def _joined_parts(
-    program: Program, owners: dict[int, frozenset[int]], last: dict[int, int], fresh: set[int], pooled: Container[int]
-) -> dict[int, tuple[int, slice]]:
-    """Return the values that can be written directly into a vector that joins them, with the vector and their part."""
-    made = {step.result: step for step in program.steps}
-    found: dict[int, tuple[int, slice]] = {}
-    for i, step in enumerate(program.steps):
-        if step.op.name != "concatenate" or not writes(step, program.specs):
-            continue
-        if len(spec_of(program.specs, step.result).shape) != 1 or (step.result in fresh and step.result not in pooled):
-            continue
-        parts: dict[int, tuple[int, slice]] = {}
-        start = 0
-        for operand in step.operands:
-            flat = made.get(operand)
-            value = flat.operands[0] if flat is not None and flat.op.name == "reshape" else operand
-            stop = start + math.prod(spec_of(program.specs, operand).shape)
-            if value not in made or not writes(made[value], program.specs) or owners[value] != {value}:
-                break
-            if value in fresh or value in parts or value in found or last[value] > i:
-                break
-            parts[value] = step.result, slice(start, stop)
-            start = stop
-        else:
-            found |= parts
-    return found
 
 
 def _owners(program: Program) -> dict[int, frozenset[int]]:

@@ -36,8 +36,8 @@ class NumpyText:
         Its source code.
     run : callable
         Takes the data of the inputs and of the variables from outside, returns a tuple of the data of the results.
-    blocks : list of ndarray
-        The buffers it writes into, as bytes.
+    size : int
+        The bytes of the buffers that it writes into.
     """
 
     def __init__(self, program: Program) -> None:
@@ -50,7 +50,7 @@ class NumpyText:
         written = [memory.gradients.get(r) for r in program.results[program.outputs :]]
         self._written = [i for i, place in enumerate(written) if place is not None]
         self._copied = [i for i, place in enumerate(written) if place is None]
-        self.blocks: list[Array] = memory.blocks
+        self.size: int = memory.size
         self.source: str = writer.text()
         exec(compile(self.source, "<replay>", "exec"), writer.namespace)  # noqa: S102  (generated above)
         self.run: Callable[..., tuple[Data, ...]] = writer.namespace["replay"]
@@ -74,7 +74,6 @@ class _Writer:
         self.program, self.memory = program, memory
         self.namespace: dict[str, Any] = {"np": np, "math": math, "inf": math.inf, "nan": math.nan}
         self.used: set[str] = {"replay", "float", "np", "math", "inf", "nan", "gradients", "d"}
-        self.joined: set[int] = {whole for whole, _ in memory.parts.values()}
         self.names: dict[int, str] = {}
         self.bound: dict[int, str] = {}
         self.counts: dict[str, int] = {}
@@ -173,8 +172,6 @@ class _Writer:
         args = [self._operand(a) for a in step.operands]
         options = [f"{name}={self._constant(value)}" for name, value in step.params.items()]
         into_array = self._target(result)
-        if result in self.joined:
-            return into_array
         is_written = bool(into_array)
         form = ONE_OPERATOR if any(map(self._dtype, (result, *step.operands))) else ONE_CALL
         if not is_written and not step.params and form.fullmatch(op.forms.get("scalar", "")):
@@ -200,16 +197,7 @@ class _Writer:
         memory = self.memory
         if value in memory.gradients:
             return f"d[{memory.gradients[value]}]"
-        if value in memory.out:
-            return self._bind(memory.out[value], "buffer")
-        if value not in memory.parts:
-            return ""
-        whole, part = memory.parts[value]
-        text, shape = (
-            f"d[{memory.gradients[whole]}][{part.start}:{part.stop}]",
-            spec_of(self.program.specs, value).shape,
-        )
-        return text if len(shape) == 1 else f"{text}.reshape({shape!r})"
+        return self._bind(memory.out[value], "buffer") if value in memory.out else ""
 
     def _converted(self, value: int, step: Step, text: str) -> str:
         """Return the source of an operand; a Python number becomes a 0-d array, so that NumPy need not convert it."""

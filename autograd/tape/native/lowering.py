@@ -11,7 +11,7 @@ from autograd.graph import Primitive
 from autograd.recording import NotReplayable
 from autograd.tape.by_levels import compute
 from autograd.tape.levels import Levels
-from autograd.tape.memory import spec_of
+from autograd.tape.memory import Arena, spec_of
 from autograd.tape.program import Program, Step
 from autograd.tape.recording import Callback, Guard
 from autograd.typing import Params
@@ -21,7 +21,6 @@ from .arrays import Code, ShapedArray
 from .instructions import BLOCK, IS_FINITE, Instruction, Run
 
 FLOAT = np.dtype(np.float64)
-LINE = 64  # bytes of a cache line
 
 
 class Call(NamedTuple):
@@ -188,7 +187,7 @@ def _local(run: Run, buffer: int, size: int) -> bool:
     return all(size == run.length * step for x, step in pairs if x.buffer == buffer)
 
 
-class Layout:
+class Layout(Arena):
     """The memory of a program: the address of each buffer, where buffers that are not needed together share memory.
 
     Parameters
@@ -202,15 +201,14 @@ class Layout:
     def __init__(self, lowered: Lowered, fixed: set[int]) -> None:
         self.offsets: dict[int, int] = {}
         self.local: set[int] = set()  # buffers that a run holds block by block
-        self._free: list[tuple[int, int]] = []
-        self.size: int = 0
+        super().__init__()
         first: dict[int, int] = {}
         last: dict[int, int] = {}
         for i, item in enumerate(lowered.order):
             for buffer in _buffers(item):
                 first.setdefault(buffer, i)
                 last[buffer] = i
-        sizes = [-(-size // LINE) * LINE for size in lowered.code.sizes]
+        sizes = list(lowered.code.sizes)
         ends: dict[int, list[int]] = {}
         for i, item in enumerate(lowered.order):
             for buffer in dict.fromkeys(_buffers(item)):
@@ -219,29 +217,9 @@ class Layout:
                 if isinstance(item, Run) and last[buffer] == i and _local(item, buffer, lowered.code.sizes[buffer]):
                     sizes[buffer] = lowered.code.sizes[buffer] // item.length * BLOCK
                     self.local.add(buffer)
-                self.offsets[buffer] = self._taken(sizes[buffer])
+                self.offsets[buffer] = self.taken(sizes[buffer])
                 ends.setdefault(last[buffer], []).append(buffer)
             for buffer in ends.pop(i, ()):
-                self._release(self.offsets[buffer], sizes[buffer])
+                self.release(self.offsets[buffer], sizes[buffer])
         for buffer in sorted(fixed):
-            self.offsets[buffer] = self.size
-            self.size += sizes[buffer]
-
-    def _taken(self, size: int) -> int:
-        """Return the offset of free memory, from the smallest part that is large enough."""
-        fitting = min((part for part in self._free if part[1] >= size), key=lambda part: part[1], default=None)
-        if fitting is None:
-            self.size += size
-            return self.size - size
-        self._free.remove(fitting)
-        if fitting[1] > size:
-            self._free.append((fitting[0] + size, fitting[1] - size))
-        return fitting[0]
-
-    def _release(self, offset: int, size: int) -> None:
-        """Return memory to the free parts, merged with its neighbours."""
-        for part in [p for p in self._free if p[0] + p[1] == offset or offset + size == p[0]]:
-            self._free.remove(part)
-            offset, size = min(offset, part[0]), size + part[1]
-        if size:
-            self._free.append((offset, size))
+            self.offsets[buffer] = self.taken(sizes[buffer])

@@ -16,14 +16,14 @@ import numpy as np
 
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels
-from autograd.tape.memory import OutputPool, address
+from autograd.tape.memory import OutputPool, address, aligned
 from autograd.tape.program import Program
 from autograd.typing import Array, Data, DType
 
 from .arrays import ShapedArray
 from .instructions import GATHER, Instruction, Operand, Run, encoded
 from .kernels import interpret
-from .lowering import LINE, Call, Layout, Lowered, LoweredLevels, LoweredProgram
+from .lowering import Call, Layout, Lowered, LoweredLevels, LoweredProgram
 
 LARGE = 1 << 15  # bytes of an argument from which passing its address is faster than copying it
 MOST_FRAMES = 2  # vectors of parameters and their gradients alternate between two
@@ -82,14 +82,12 @@ class Machine:
         self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
         code, results = lowered.code, [x for x in lowered.results if isinstance(x, ShapedArray)]
         layout = Layout(lowered, {x.buffer for x in (*lowered.inputs, *results)} | code.constants.keys())
-        whole = np.empty(layout.size + LINE, np.uint8)
-        start = -address(whole) % LINE
-        self._arena: Array = whole[start:]
+        self._arena: Array = aligned(layout.size, np.dtype(np.uint8))
         self._memory = self._arena.data
         self._layout = layout
         self._own: Array = np.zeros(len(code.sizes) + 1 + len(lowered.inputs), np.int64)  # addresses in the arena
         for buffer, offset in layout.offsets.items():
-            self._own[buffer] = address(whole) + start + offset
+            self._own[buffer] = address(self._arena) + offset
         for buffer, data in code.constants.items():
             np.ndarray(data.shape, data.dtype, self._arena, layout.offsets[buffer])[...] = data
         self._copied = {
