@@ -210,6 +210,7 @@ class Layout(Arena):
                 last[buffer] = i
         sizes = list(lowered.code.sizes)
         ends: dict[int, list[int]] = {}
+        self.offsets.update({buffer: self.taken(sizes[buffer]) for buffer in sorted(fixed)})  # and never released
         for i, item in enumerate(lowered.order):
             for buffer in dict.fromkeys(_buffers(item)):
                 if buffer in fixed or first[buffer] != i:
@@ -221,5 +222,3 @@ class Layout(Arena):
                 ends.setdefault(last[buffer], []).append(buffer)
             for buffer in ends.pop(i, ()):
                 self.release(self.offsets[buffer], sizes[buffer])
-        for buffer in sorted(fixed):
-            self.offsets[buffer] = self.taken(sizes[buffer])
