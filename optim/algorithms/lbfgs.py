@@ -15,10 +15,6 @@ from optim.options import Count, NonNegative
 from optim.trace import Trace
 from optim.typing import Array, Closure, Group, Parameter, Params, StateDict
 
-SCALARS = ("n", "t", "scale")
-ARRAYS = ("d", "previous_gradient")
-LISTS = ("directions", "steps")
-
 
 class LBFGS(Optimizer, without=("cautious",)):
     """Quasi-Newton method with limited memory, several steps per call.
@@ -101,7 +97,7 @@ class LBFGS(Optimizer, without=("cautious",)):
                 "LBFGS.step needs a closure that clears the gradients, calls backward() and returns the loss"
             )
         before = self._read()
-        memory = {**self.memory, **{n: list(self.memory.get(n, [])) for n in (*LISTS, "ro")}}
+        memory = dict(self.memory or self._empty_memory(before.size, before.dtype))
         sign = -1.0 if self.param_groups[0]["maximize"] else 1.0
         returned: list[Any] = []
 
@@ -119,8 +115,7 @@ class LBFGS(Optimizer, without=("cautious",)):
             raise
         if self.skip_nonfinite and not (np.isfinite(f) and np.isfinite(self._read()).all()):
             self._write(before)
-            self.skipped: int = self.skipped + 1
-            self.culprits: list[str] = nonfinite(self.parameters)
+            self.skip(nonfinite(self.parameters))
             return returned[0]
         self.memory = memory
         self.step_count: int = self.step_count + 1
@@ -167,26 +162,22 @@ class LBFGS(Optimizer, without=("cautious",)):
 
     def _direction(self, g: Array, memory: StateDict, o: Group) -> tuple[Array, float]:
         """Return the quasi-Newton direction and the initial step size, after storing the last pair (s, y)."""
-        memory["n"] = memory.get("n", 0) + 1
+        memory["n"] += 1
         if memory["n"] == 1:
-            memory["scale"] = 1.0
             return -g, min(1.0, 1.0 / float(np.abs(g).sum())) * o["lr"]
         y, s = g - memory["previous_gradient"], memory["t"] * memory["d"]
-        directions, steps, ro = memory["directions"], memory["steps"], memory["ro"]
         curvature = float(y @ s)
         if curvature > 1e-10:
-            if len(directions) == o["history_size"]:
-                del directions[0], steps[0], ro[0]
-            directions.append(y)
-            steps.append(s)
-            ro.append(1.0 / curvature)
+            for name, new in (("directions", y), ("steps", s)):
+                memory[name] = np.vstack([memory[name], new])[-o["history_size"] :]
             memory["scale"] = curvature / float(y @ y)
+        pairs = [(y, s, 1.0 / float(y @ s)) for y, s in zip(memory["directions"], memory["steps"], strict=True)]
         q, weights = -g, []
-        for y, s, r in zip(directions[::-1], steps[::-1], ro[::-1], strict=True):
+        for y, s, r in reversed(pairs):
             weights.append(float(s @ q) * r)
             q = q - weights[-1] * y
         q = q * memory["scale"]
-        for y, s, r in zip(directions, steps, ro, strict=True):
+        for y, s, r in pairs:
             q = q + (weights.pop() - float(y @ q) * r) * s
         return q, o["lr"]
 
@@ -225,33 +216,34 @@ class LBFGS(Optimizer, without=("cautious",)):
     def state_dict(self) -> StateDict:
         """Return a copy of everything needed to continue bit for bit; the history is the state of parameter 0."""
         found = super().state_dict()
-        if "d" in self.memory:
-            plain = {name: self.memory[name] for name in SCALARS}
-            arrays = {name: np.array(self.memory[name]) for name in (*ARRAYS, *LISTS, "ro")}
-            found["state"] = {0: {"step": self.memory["n"], **plain, **arrays}}
+        if self.memory:
+            state = {name: a.copy() if isinstance(a, np.ndarray) else a for name, a in self.memory.items()}
+            found["state"] = {0: {"step": self.memory["n"], **state}}
         return found
 
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
-        mine = isinstance(state_dict, Mapping) and state_dict.get("optimizer", "LBFGS") == "LBFGS"
-        state = state_dict.get("state") if mine else None
-        memory: StateDict = {}
+        state = state_dict.get("state") if isinstance(state_dict, Mapping) else None
         given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
-        if given:
+        memory: StateDict = {}
+        if given and state_dict.get("optimizer", "LBFGS") == "LBFGS":
             x = self._read()
-            for name in (*SCALARS, *ARRAYS, *LISTS, "ro"):
+            for name, initial in self._empty_memory(x.size, x.dtype).items():
                 if name not in given:
                     raise ValueError(f"the state of LBFGS lacks {name!r}")
-            for name in (*ARRAYS, *LISTS):
-                value = np.array(given[name], dtype=x.dtype)
-                if value.shape[-1:] != x.shape and value.size:
+                value = np.array(given[name], np.asarray(initial).dtype)
+                if value.shape[-1:] != np.shape(initial)[-1:]:
                     raise ValueError(f"{name!r} has shape {value.shape[-1:]} in the state_dict, {x.shape} here")
-                memory[name] = list(value) if name in LISTS else value
-            memory["ro"] = [float(r) for r in given["ro"]]
-            memory.update(n=int(given["n"]), t=float(given["t"]), scale=float(given["scale"]))
-        bare = {**state_dict, "state": {}} if isinstance(state, Mapping) else state_dict
-        super().load_state_dict(bare)
+                memory[name] = value if value.ndim else value.item()
+        super().load_state_dict({**state_dict, "state": {}} if isinstance(state, Mapping) else state_dict)
         self.memory = memory
+
+    @staticmethod
+    def _empty_memory(size: int, dtype: Any) -> StateDict:
+        """Return the memory before the first step."""
+        arrays = {"d": np.zeros(size, dtype), "previous_gradient": np.zeros(size, dtype)}
+        pairs = dict.fromkeys(("directions", "steps"), np.zeros((0, size), dtype))
+        return {"n": 0, "t": 0.0, "scale": 1.0, **arrays, **pairs}
 
     def trace(self, parameter: Parameter, index: int | tuple[int, ...] = ()) -> Trace:
         """Raise TypeError: an update by LBFGS depends on all parameters together."""
