@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from optim.options import Count, NonNegative, Portion, Whole
 from optim.typing import Group
@@ -17,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(LRScheduler, curve=functions.cosine):
     """Anneal the rate to `eta_min` along a cosine, with the factor `functions.cosine`.
 
     ``eta_t = eta_min + (eta_0 - eta_min) * cosine(t, T_max)``, which rises again after `T_max` steps.
@@ -47,17 +46,12 @@ class CosineAnnealingLR(LRScheduler):
 
     T_max: Count
     eta_min: NonNegative = 0.0
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.cosine)
-
-    def floor(self, i: int) -> float:
-        """Return `eta_min`."""
-        return self.eta_min
 
 
-class CosineAnnealingWarmRestarts(LRScheduler):
+class CosineAnnealingWarmRestarts(LRScheduler, curve=functions.cosine_restarts):
     """Anneal the rate along a cosine and restart, with the factor `functions.cosine_restarts`.
 
-    ``eta_t = eta_min + (eta_0 - eta_min) * cosine_restarts(t, T_0, T_mult)``
+    ``eta_t = eta_min + (eta_0 - eta_min) * cosine_restarts(t, T_0, T_mult, decay)``
 
     Parameters
     ----------
@@ -69,6 +63,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         Ratio of the lengths of successive cycles.
     eta_min : float, default 0.0
         The minimum of the rate.
+    decay : float, default 1.0
+        Ratio of the heights of successive cycles; PyTorch has no such option.
     last_epoch : int, default -1
         The last completed step, to resume after it.
 
@@ -87,12 +83,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     T_0: Count
     T_mult: Count = 1
     eta_min: NonNegative = 0.0
+    decay: Portion = 1.0
     absolute = True
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.cosine_restarts)
-
-    def floor(self, i: int) -> float:
-        """Return `eta_min`."""
-        return self.eta_min
 
 
 class SWALR(LRScheduler):
@@ -141,7 +133,7 @@ class SWALR(LRScheduler):
         self._begin()  # anneal from the last rate of the schedule before
 
 
-class REXLR(LRScheduler):
+class REXLR(LRScheduler, curve=functions.rex):
     """Decay the rate slowly at first and fast at the end: ``eta_0`` times `functions.rex`.
 
     Parameters
@@ -166,10 +158,9 @@ class REXLR(LRScheduler):
     """
 
     total_iters: Count
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.rex)
 
 
-class FlatCosineLR(LRScheduler):
+class FlatCosineLR(LRScheduler, curve=functions.flat_cosine):
     """Keep the rate, then anneal it along a cosine: ``eta_0`` times `functions.flat_cosine`.
 
     Parameters
@@ -196,10 +187,9 @@ class FlatCosineLR(LRScheduler):
 
     total_iters: Count
     flat: Portion = 0.72
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.flat_cosine)
 
 
-class CosLog4LR(LRScheduler):
+class CosLog4LR(LRScheduler, curve=functions.cos_log4):
     """Follow four cosine waves, each twice as long as the one before: ``eta_0`` times `functions.cos_log4`.
 
     Parameters
@@ -224,10 +214,9 @@ class CosLog4LR(LRScheduler):
     """
 
     total_iters: Count
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.cos_log4)
 
 
-class PiecewiseLinearLR(LRScheduler):
+class PiecewiseLinearLR(LRScheduler, curve=functions.piecewise_linear):
     """Interpolate linearly between factors at given steps: ``eta_0`` times `functions.piecewise_linear`.
 
     Parameters
@@ -254,7 +243,6 @@ class PiecewiseLinearLR(LRScheduler):
 
     milestones: list[Whole]
     factors: list[NonNegative]
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.piecewise_linear)
 
     def prepare(self, groups: list[Group], fresh: bool) -> None:
         """Raise ValueError unless there is a factor for each of the ascending milestones."""
@@ -265,7 +253,7 @@ class PiecewiseLinearLR(LRScheduler):
             )
 
 
-class ChebyshevLR(LRScheduler):
+class ChebyshevLR(LRScheduler, curve=functions.chebyshev):
     """Use Chebyshev's step sizes in fractal order: ``eta_0`` times `functions.chebyshev`.
 
     Parameters
@@ -294,4 +282,3 @@ class ChebyshevLR(LRScheduler):
 
     total_iters: Count
     ratio: Annotated[float, "[1, inf)"] = 10.0
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.chebyshev)

@@ -86,8 +86,8 @@ class LRScheduler(Options):
 
         eta_t = floor + (eta_0 - floor) * factor(t)
 
-    Options are typed class attributes. A subclass may set `curve` instead of defining `factor`: a function of the step
-    and of options, whose other parameters have the names of these options.
+    Options are typed class attributes. Instead of defining `factor`, a subclass may name a function of the step and of
+    options, ``class StepLR(LRScheduler, curve=functions.step_decay)``, whose parameters have the names of the options.
 
     Parameters
     ----------
@@ -138,6 +138,11 @@ class LRScheduler(Options):
     needs_metric: ClassVar[bool] = False  # step() takes the metric of the epoch
     transient: ClassVar[tuple[str, ...]] = ("optimizer", "_steps_at_start", "_schedulers")  # not in state_dict
     _schedulers: Sequence[Any] = ()
+
+    def __init_subclass__(cls, curve: Callable[..., float] | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if curve is not None:
+            cls.curve = staticmethod(curve)
 
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
         last_epoch = self._set_options(optimizer, args, options)
@@ -197,8 +202,8 @@ class LRScheduler(Options):
         return values[i]
 
     def floor(self, i: int) -> float:
-        """Return the rate of group `i` for a factor of 0."""
-        return 0.0
+        """Return the rate of group `i` for a factor of 0: the option `eta_min`, or 0."""
+        return float(vars(self).get("eta_min", 0.0))
 
     def lr_at(self, t: int, i: int = 0) -> float:
         """Return the learning rate of group `i` at any step `t`."""

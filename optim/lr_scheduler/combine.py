@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar, NoReturn
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
 
 from optim.options import Count, Portion, Whole, checked
 
@@ -50,7 +50,7 @@ class ConstantLR(LRScheduler):
         return functions.constant(t, self.reduced, self.total_iters)
 
 
-class LinearLR(LRScheduler):
+class LinearLR(LRScheduler, curve=functions.linear):
     """Change the rate linearly in `total_iters` steps: ``eta_0`` times `functions.linear`.
 
     Parameters
@@ -76,10 +76,9 @@ class LinearLR(LRScheduler):
     start_factor: Annotated[float, "(0, 1]"] = 1 / 3
     end_factor: Portion = 1.0
     total_iters: Whole = 5
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.linear)
 
 
-class TrapezoidLR(LRScheduler):
+class TrapezoidLR(LRScheduler, curve=functions.trapezoid):
     """Warm up linearly, stay constant, and decay linearly: ``eta_0`` times `functions.trapezoid`.
 
     Parameters
@@ -108,14 +107,12 @@ class TrapezoidLR(LRScheduler):
     stable: Whole
     decay: Whole
     end_factor: Portion = 0.0
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.trapezoid)
 
 
-class Ramp(LRScheduler):
+class Ramp(LRScheduler, curve=functions.warmup):
     """The rising part of `WarmupLR`."""
 
     steps: Count
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.warmup)
 
 
 class Combined(LRScheduler):

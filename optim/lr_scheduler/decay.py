@@ -19,7 +19,7 @@ __all__ = [
 Lambda = Callable[[int], float]
 
 
-class StepLR(LRScheduler):
+class StepLR(LRScheduler, curve=functions.step_decay):
     """Multiply the rate by `gamma` every `step_size` steps: ``eta_0`` times `functions.step_decay`.
 
     Parameters
@@ -47,10 +47,9 @@ class StepLR(LRScheduler):
 
     step_size: Count
     gamma: Positive = 0.1
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.step_decay)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(LRScheduler, curve=functions.multistep_decay):
     """Multiply the rate by `gamma` at each milestone: ``eta_0`` times `functions.multistep_decay`.
 
     Parameters
@@ -78,14 +77,13 @@ class MultiStepLR(LRScheduler):
 
     milestones: list[Whole]
     gamma: Positive = 0.1
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.multistep_decay)
 
     def prepare(self, groups: list[Group], fresh: bool) -> None:
         """Sort the milestones."""
         self.milestones.sort()
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(LRScheduler, curve=functions.exponential_decay):
     """Multiply the rate by `gamma` in every step: ``eta_0`` times `functions.exponential_decay`.
 
     Parameters
@@ -109,10 +107,9 @@ class ExponentialLR(LRScheduler):
     """
 
     gamma: Positive
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.exponential_decay)
 
 
-class InverseTimeLR(LRScheduler):
+class InverseTimeLR(LRScheduler, curve=functions.inverse_time_decay):
     """Decay the rate as a hyperbola: ``eta_0`` times `functions.inverse_time_decay`.
 
     Parameters
@@ -136,10 +133,9 @@ class InverseTimeLR(LRScheduler):
     """
 
     decay: NonNegative
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.inverse_time_decay)
 
 
-class PolynomialLR(LRScheduler):
+class PolynomialLR(LRScheduler, curve=functions.polynomial):
     """Decay the rate to 0 as a power of the remaining steps: ``eta_0`` times `functions.polynomial`.
 
     Parameters
@@ -150,6 +146,8 @@ class PolynomialLR(LRScheduler):
         Number of steps until the rate is 0.
     power : float, default 1.0
         Exponent, positive: 1 is linear, larger values decay faster at first.
+    cycle : bool, default False
+        Rise again after each fall to 0, to lower peaks; PyTorch has no such option.
     last_epoch : int, default -1
         The last completed step, to resume after it.
 
@@ -166,10 +164,10 @@ class PolynomialLR(LRScheduler):
 
     total_iters: Whole = 5
     power: Positive = 1.0
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.polynomial)
+    cycle: bool = False
 
 
-class InverseSqrtLR(LRScheduler):
+class InverseSqrtLR(LRScheduler, curve=functions.inverse_sqrt):
     """Warm up linearly, then decay as ``1 / sqrt(t)`` (Noam schedule): ``eta_0`` times `functions.inverse_sqrt`.
 
     Parameters
@@ -194,7 +192,6 @@ class InverseSqrtLR(LRScheduler):
     """
 
     warmup: Count
-    curve: ClassVar[Callable[..., float] | None] = staticmethod(functions.inverse_sqrt)
 
 
 class LambdaLR(LRScheduler):

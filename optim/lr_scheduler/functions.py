@@ -83,15 +83,21 @@ def linear(t: int, start_factor: float = 1 / 3, end_factor: float = 1.0, total_i
     return start_factor + (end_factor - start_factor) * t / total_iters
 
 
-def polynomial(t: int, total_iters: int = 5, power: float = 1.0) -> float:
+def polynomial(t: int, total_iters: int = 5, power: float = 1.0, cycle: bool = False) -> float:
     """Return ``(1 - t / total_iters) ** power``, and 0 from `total_iters` on.
+
+    With `cycle`, `total_iters` is multiplied by the smallest integer for which it is not exceeded, so that the rate
+    rises again after each fall to 0, to lower peaks (Keras's ``PolynomialDecay``).
 
     Examples
     --------
     >>> [polynomial(t, total_iters=2, power=2.0) for t in range(4)]
     [1.0, 0.25, 0.0, 0.0]
+    >>> [polynomial(t, total_iters=2, cycle=True) for t in range(5)]
+    [1.0, 0.5, 0.0, 0.25, 0.0]
     """
-    return float((1.0 - t / total_iters) ** power) if t < total_iters else 0.0
+    total = total_iters * max(1, math.ceil(t / total_iters)) if cycle else total_iters
+    return float((1.0 - t / total) ** power) if t < total else 0.0
 
 
 def cosine(t: float, T_max: float) -> float:
@@ -107,8 +113,10 @@ def cosine(t: float, T_max: float) -> float:
     return (1.0 + math.cos(math.pi * t / T_max)) / 2.0
 
 
-def cosine_restarts(t: int, T_0: int, T_mult: int = 1) -> float:
+def cosine_restarts(t: int, T_0: int, T_mult: int = 1, decay: float = 1.0) -> float:
     """Return ``cosine(T_cur, T_i)``, restarted after ``T_i = T_0, T_0 * T_mult, T_0 * T_mult**2, ...`` steps.
+
+    Cycle i, from 0, is multiplied by ``decay ** i``.
 
     Loshchilov & Hutter 2017 (SGDR), equation 5.
 
@@ -118,14 +126,12 @@ def cosine_restarts(t: int, T_0: int, T_mult: int = 1) -> float:
     [1.0, 0.5, 1.0, 0.5, 1.0]
     """
     # Integer arithmetic: rounding in a logarithm would misplace the first step of a long cycle.
-    period = T_0
+    period, cycle = T_0, 0
     if T_mult == 1:
-        t %= T_0
-    else:
-        while t >= period:
-            t -= period
-            period *= T_mult
-    return cosine(t, period)
+        cycle, t = divmod(t, T_0)
+    while t >= period:
+        t, period, cycle = t - period, period * T_mult, cycle + 1
+    return decay**cycle * cosine(t, period)
 
 
 def rex(t: int, total_iters: int) -> float:

@@ -445,6 +445,23 @@ def test_restarts_of_long_cycles_occur_at_exact_steps():
             start, period = start + period, period * T_mult
 
 
+def test_restarts_shrink_by_their_decay():
+    found = preview(lr_scheduler.CosineAnnealingWarmRestarts, 14, lr=2.0, T_0=2, T_mult=2, eta_min=0.5, decay=0.5)
+    expected, start, length = [], 0, 2
+    for cycle in range(3):
+        angles = np.pi * np.arange(length) / length
+        expected += list(0.5 + 1.5 * 0.5**cycle * (1 + np.cos(angles)) / 2)
+        start, length = start + length, 2 * length
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_a_cyclic_polynomial_stretches_to_the_present_cycle():
+    # the formula of Keras's PolynomialDecay(cycle=True)
+    found = preview(lr_scheduler.PolynomialLR, 13, lr=0.8, total_iters=4, power=2.0, cycle=True)
+    expected = [0.8 * (1 - t / (4 * max(1, math.ceil(t / 4)))) ** 2 for t in range(13)]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_sparkline_of_constant_empty_nonfinite_and_long_curves():
     assert sparkline([1.0, 2.0]) == "▁█"
     assert sparkline([3.0, 3.0, 3.0]) == "▁▁▁"
