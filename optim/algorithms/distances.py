@@ -1,4 +1,4 @@
-"""Step sizes from distances: `DoG`, `DoWG` need no learning rate; `MADGRAD` averages in the dual."""
+"""Step sizes from distances: `DoG`, `DoWG`, `MADGRAD`, `DAdaptAdam`, `Prodigy`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from optim.decay import descent_direction
 from optim.optimizer import Optimizer, Terms, Update
-from optim.options import Fraction, NonNegative, Positive
-from optim.typing import Array, Group, State
+from optim.options import Betas, Fraction, NonNegative, Positive
+from optim.typing import Array, Data, Group, State
 
 
 def distances(terms: Iterable[Terms]) -> tuple[Any, Any, Any]:
@@ -188,3 +189,175 @@ class MADGRAD(Optimizer):
         v = v + k * g**2
         z = p0 - s / (np.cbrt(v) + eps)
         return (1 - momentum) * (p - z), (s, v, p0)
+
+
+class EstimatedDistance(Optimizer):
+    """Base class of the rules of which all groups share a growing estimate d of the distance, and a sum r."""
+
+    shared: ClassVar[dict[str, Any]] = {"d": 0.0, "d_next": 0.0, "r": 0.0}
+
+    def check_group(self, group: Group) -> None:
+        """Start the estimate of a new group at d0."""
+        group["d_next"] = group["d_next"] or group["d0"]
+
+
+class DAdaptAdam(EstimatedDistance):
+    """Adam with the step size of D-Adaptation: a lower bound of the distance to the solution that grows.
+
+    ::
+
+        k = d * lr;    r = b * r + (1 - b) * k * (g . s / (sqrt(v) + eps));    s = b * s + (1 - b) * k * g
+        m = b1 * m + (1 - b1) * k * g;    v = b2 * v + (1 - b2) * g**2;    p -= m / (sqrt(v) + eps)
+        d = max(d, r / ((1 - b) * |s|_1))                   (b = sqrt(b2))
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Factor of the estimated step size.
+    betas : tuple of float
+        Decay rates of the two averages, each in [0, 1).
+    eps : float
+        Added outside the root.
+    weight_decay : float
+        L2 regularization, added to the gradient.
+    d0 : float
+        Initial estimate of the distance.
+
+    Notes
+    -----
+    Defazio & Mishchenko 2023, "Learning-Rate-Free Learning by D-Adaptation", Algorithm 5, as in the authors' code. It
+    helps where a learning rate cannot be searched; `Prodigy` improves on it. Leave `lr` at 1, or change it by a
+    schedule. PyTorch, Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> DAdaptAdam([p], betas=(0.0, 0.0), d0=0.25).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 1.0
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    d0: Positive = 1e-6
+
+    def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
+        """Return the estimate d of the distance, computed from all gradients together."""
+        d, total, size = first["d_next"], 0.0, 0.0
+        b = first["betas"][1] ** 0.5
+        for p, g, (_, v, s), group, _ in terms:
+            g = descent_direction(g, p, maximize=group["maximize"], weight_decay=group["weight_decay"])
+            k = d * group["lr"]
+            total = total + k * (g * s / (np.sqrt(v) + group["eps"])).sum()
+            size = size + abs(b * s + (1 - b) * k * g).sum()
+        r = b * first["r"] + (1 - b) * total
+        return {"d": d, "d_next": np.maximum(d, r / np.where(size > 0, (1 - b) * size, 1.0)), "r": r}
+
+    def rule(self, g: Array, m: Array, v: Array, s: Array, *, lr: float, betas: Betas, eps: float, d: float) -> Update:
+        """Return the update and the new state."""
+        b1, b2 = betas
+        b, k = b2**0.5, d * lr
+        m = b1 * m + (1 - b1) * k * g
+        v = b2 * v + (1 - b2) * g**2
+        s = b * s + (1 - b) * k * g
+        return m / (np.sqrt(v) + eps), (m, v, s)
+
+
+class Prodigy(EstimatedDistance):
+    """Adam with an estimated step size: the distance from the initial point to the solution.
+
+    ::
+
+        m, v as in Adam, of d * g and (d * g)**2;    k = d * lr * sqrt(1 - b2**t) / (1 - b1**t)
+        r = b3 * r + d / d0 * k * (g . (p0 - p));    s = b3 * s + d / d0 * k * g;    d' = max(d, d_coef * r / |s|_1)
+        p -= k * (m / (sqrt(v) + d' * eps) + weight_decay * p);    d = d'
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay rates of the two averages, each in [0, 1).
+    beta3 : float
+        Decay rate of r and s; None means ``sqrt(b2)``.
+    eps : float
+        Added outside the root, times d.
+    weight_decay : float
+        Decoupled.
+    d0, d_coef : float
+        Initial estimate of the distance, and a factor of all estimates.
+    safeguard_warmup : bool
+        Omit lr in s.
+
+    Notes
+    -----
+    Mishchenko & Defazio 2023, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", Algorithm 4, with Adam's
+    bias corrections as in optax (``contrib.prodigy``); the authors' package has them as an option. All groups share
+    the estimate. PyTorch and Keras do not include it. Leave `lr` at 1, or change it by a schedule.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> Prodigy([p], d0=0.25, eps=0.0).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 1.0
+    betas: Betas = (0.9, 0.999)
+    beta3: Fraction | None = None
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    d0: Positive = 1e-6
+    d_coef: Positive = 1.0
+    safeguard_warmup: bool = False
+    own_decay: ClassVar[bool] = True
+
+    def start(self, zero: Array, *, p: Array) -> State:
+        """Begin with m = v = s = 0 and the initial parameter p0."""
+        return zero, zero, zero, p
+
+    def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
+        """Return the estimate d of the distance, computed from all gradients together."""
+        d, total, size = first["d_next"], 0.0, 0.0
+        b3 = beta3_of(first["betas"], first["beta3"])
+        for p, g, (_, _, s, p0), group, t in terms:
+            k = step_size(d, t, group["lr"], group["betas"])
+            g = descent_direction(g, p, maximize=group["maximize"], weight_decay=0.0)
+            total = total + d / group["d0"] * k * (g * (p0 - p)).sum()
+            s = b3 * s + d / group["d0"] * (d if group["safeguard_warmup"] else k) * g
+            size = size + abs(s).sum()
+        r = b3 * first["r"] + total
+        return {"d": d, "d_next": np.maximum(d, first["d_coef"] * r / np.where(size > 0, size, 1.0)), "r": r}
+
+    def rule(
+        self, g: Array, m: Array, v: Array, s: Array, p0: Array, *,
+        p: Array, t: int, lr: float, betas: Betas, beta3: float | None, eps: float,
+        weight_decay: float, d: float, d_next: float, d0: float, safeguard_warmup: bool,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        b1, b2 = betas
+        b3 = beta3_of(betas, beta3)
+        k = step_size(d, t, lr, betas)
+        m = b1 * m + (1 - b1) * d * g
+        v = b2 * v + (1 - b2) * (d * g) ** 2
+        s = b3 * s + d / d0 * (d if safeguard_warmup else k) * g
+        return k * (m / (np.sqrt(v) + d_next * eps) + weight_decay * p), (m, v, s, p0)
+
+
+def beta3_of(betas: Betas, beta3: float | None) -> Data:
+    """Return the decay rate of Prodigy's sums."""
+    return betas[1] ** 0.5 if beta3 is None else beta3
+
+
+def step_size(d: Data, t: int, lr: float, betas: Betas) -> Data:
+    """Return Prodigy's step size, corrected for the bias of both averages."""
+    return d * lr * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)

@@ -1,4 +1,4 @@
-"""An individual step size for every layer: `LARS`, `LAMB`, `NovoGrad`."""
+"""Steps that depend on the norm or the direction of a layer: `LARS`, `LAMB`, `NovoGrad`, `SGDP`, `AdamP`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from optim.optimizer import Optimizer, Update
-from optim.options import Betas, NonNegative
+from optim.options import Betas, Fraction, NonNegative, Portion
 from optim.typing import Array, Data, State
 
 
@@ -196,3 +196,146 @@ class NovoGrad(Optimizer):
         v = norm(g) ** 2 if t == 1 else b2 * v + (1 - b2) * norm(g) ** 2
         m = b1 * m + g / (np.sqrt(v + eps_root) + eps) + weight_decay * p
         return lr * m, (m, v)
+
+
+def projected(step: Array, p: Array, g: Array, delta: float, eps: float, wd_ratio: float) -> tuple[Array, float]:
+    """Return an update without its radial part, and the factor of the weight decay.
+
+    The part is removed from each row, or from the whole array, if the parameter is nearly orthogonal to its gradient,
+    as it is if the loss does not depend on its scale.
+    """
+    for shape in ((len(p), -1), (1, -1)) if p.ndim > 1 else ():
+        rows, grads = p.reshape(shape), g.reshape(shape)
+        lengths = np.sqrt(np.sum(rows**2, axis=1, keepdims=True))
+        sizes = (lengths + eps) * (np.sqrt(np.sum(grads**2, axis=1, keepdims=True)) + eps)
+        cosines = abs(np.sum(rows * grads, axis=1, keepdims=True)) / sizes
+        if np.max(cosines) < delta / rows.shape[1] ** 0.5:
+            unit = rows / (lengths + eps)
+            radial = unit * np.sum(unit * step.reshape(shape), axis=1, keepdims=True)
+            return step - radial.reshape(p.shape), wd_ratio
+    return step, 1.0
+
+
+class SGDP(Optimizer):
+    """Momentum without the part of a step that changes only the length of the weights before a normalization.
+
+    ::
+
+        v = momentum * v + (1 - dampening) * g;    u = projected(g + momentum * v if nesterov else v)
+        p -= lr * (u + weight_decay * ratio / (1 - momentum) * p)     (ratio: wd_ratio where projected, else 1)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    momentum, dampening : float
+        Decay rate of v, and reduction of the weight of the new gradient.
+    weight_decay : float
+        Decoupled.
+    delta : float
+        Bound of the cosine of parameter and gradient, times the root of the number of elements, for a projection.
+    wd_ratio : float
+        Factor of the weight decay of projected parameters.
+    nesterov : bool
+        Use Nesterov momentum.
+    eps : float
+        Added to norms.
+
+    Notes
+    -----
+    Heo et al. 2021, "AdamP: Slowing Down the Slowdown for Momentum Optimizers on Scale-invariant Weights", Algorithm 1,
+    as in the authors' code. PyTorch, Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=np.eye(2), grad=np.eye(2)[::-1])
+    >>> SGDP([p], lr=0.5).step()
+    >>> p.data
+    array([[ 1. , -0.5],
+           [-0.5,  1. ]])
+    """
+
+    lr: NonNegative = 1e-3
+    momentum: Fraction = 0.0
+    dampening: NonNegative = 0.0
+    weight_decay: NonNegative = 0.0
+    delta: NonNegative = 0.1
+    wd_ratio: Portion = 0.1
+    nesterov: bool = False
+    eps: NonNegative = 1e-8
+    elementwise: ClassVar[bool] = False
+    own_decay: ClassVar[bool] = True
+
+    def rule(
+        self, g: Array, v: Array, *, p: Array, lr: float, momentum: float, dampening: float, weight_decay: float,
+        delta: float, wd_ratio: float, nesterov: bool, eps: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        v = momentum * v + (1 - dampening) * g
+        u = g + momentum * v if nesterov else v
+        u, ratio = projected(u, p, g, delta, eps, wd_ratio)
+        return lr * (u + weight_decay * ratio / (1 - momentum) * p), (v,)
+
+
+class AdamP(Optimizer):
+    """Adam without the part of a step that changes only the length of the weights before a normalization.
+
+    ::
+
+        u = projected(m_hat / (sqrt(v_hat) + eps))          (m, v as in Adam; Nesterov: b1 * m + (1 - b1) * g for m)
+        p -= lr * (u + weight_decay * ratio * p)            (ratio: wd_ratio where projected, else 1)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay rates of the averages, each in [0, 1).
+    eps : float
+        Added outside the root, and to norms.
+    weight_decay : float
+        Decoupled.
+    delta, wd_ratio, nesterov
+        As for `SGDP`.
+
+    Notes
+    -----
+    Heo et al. 2021, Algorithm 2, as in the authors' code. It helps networks with batch normalization, whose effective
+    step sizes momentum shrinks too fast. PyTorch, Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=8.0)
+    >>> AdamP([p], lr=0.25).step()
+    >>> round(p.data, 6)
+    0.75
+    """
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    delta: NonNegative = 0.1
+    wd_ratio: Portion = 0.1
+    nesterov: bool = False
+    elementwise: ClassVar[bool] = False
+    own_decay: ClassVar[bool] = True
+
+    def rule(
+        self, g: Array, m: Array, v: Array, *, p: Array, t: int, lr: float, betas: Betas, eps: float,
+        weight_decay: float, delta: float, wd_ratio: float, nesterov: bool,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        b1, b2 = betas
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        m_hat = (b1 * m + (1 - b1) * g if nesterov else m) / (1 - b1**t)
+        u = m_hat / (np.sqrt(v) + eps) * (1 - b2**t) ** 0.5
+        u, ratio = projected(u, p, g, delta, eps, wd_ratio)
+        return lr * (u + weight_decay * ratio * p), (m, v)

@@ -1,4 +1,4 @@
-"""Momentum with several time scales: `QHM`, `AggMo`, `QHAdam`, `AdEMAMix`, `GrokfastAdamW`."""
+"""Momentum with several time scales: `QHM`, `AggMo`, `QHAdam`, `AdEMAMix`, `GrokfastAdamW`, `PID`."""
 
 from __future__ import annotations
 
@@ -282,3 +282,54 @@ class GrokfastAdamW(Optimizer):
         v = b2 * v + (1 - b2) * g**2
         m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
         return lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, h)
+
+
+class PID(Optimizer):
+    """Gradient descent as a controller: the gradient, its sum, and its change, as proportional, integral, derivative.
+
+    ::
+
+        i = momentum * i + g;    d = momentum * d + (1 - momentum) * (g - g_old)       (0 in the first step)
+        p -= lr * (g + integral * i + derivative * d)
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    momentum : float
+        Decay rate of i and d.
+    integral, derivative : float
+        Weights of the two terms.
+    weight_decay : float
+        L2 regularization, added to the gradient.
+
+    Notes
+    -----
+    An et al. 2018, "A PID Controller Approach for Stochastic Optimization of Deep Networks", as in the authors' code;
+    the derivative reduces the overshoot of momentum. PyTorch, Keras and optax do not include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=1.0, grad=2.0)
+    >>> PID([p], lr=0.125, integral=1.0).step()
+    >>> p.data
+    0.5
+    """
+
+    lr: NonNegative = 1e-3
+    momentum: Fraction = 0.9
+    integral: NonNegative = 5.0
+    derivative: NonNegative = 10.0
+    weight_decay: NonNegative = 0.0
+
+    def rule(
+        self, g: Array, i: Array, d: Array, g_old: Array | None = None, *,
+        lr: float, momentum: float, integral: float, derivative: float,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        i = momentum * i + g
+        d = momentum * d if g_old is None else momentum * d + (1 - momentum) * (g - g_old)
+        return lr * (g + integral * i + derivative * d), (i, d, g)

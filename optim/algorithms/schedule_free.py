@@ -1,4 +1,4 @@
-"""Optimizers that need no schedule: `ScheduleFreeSGD`, `ScheduleFreeAdamW`, `Prodigy`."""
+"""Optimizers that need no schedule: `ScheduleFreeSGD`, `ScheduleFreeAdamW`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.decay import descent_direction
 from optim.optimizer import Optimizer, Terms, Update
-from optim.options import Betas, Fraction, Inner, NonNegative, Positive, Whole
-from optim.typing import Array, Data, Group, State
+from optim.options import Betas, Fraction, Inner, NonNegative, Whole
+from optim.typing import Array, Group, State
 
 
 class ScheduleFree(Optimizer):
@@ -197,103 +196,3 @@ class ScheduleFreeAdamW(ScheduleFree):
         x = (1 - c) * x + c * z
         y = (1 - b1) * z + b1 * x
         return p - y, (z, weight_sum, lr_max, v)
-
-
-class Prodigy(Optimizer):
-    """Adam with an estimated step size: the distance from the initial point to the solution.
-
-    ::
-
-        m, v as in Adam, of d * g and (d * g)**2;    k = d * lr * sqrt(1 - b2**t) / (1 - b1**t)
-        r = b3 * r + d / d0 * k * (g . (p0 - p));    s = b3 * s + d / d0 * k * g;    d' = max(d, d_coef * r / |s|_1)
-        p -= k * (m / (sqrt(v) + d' * eps) + weight_decay * p);    d = d'
-
-    Parameters
-    ----------
-    params : iterable
-        Parameters, (name, parameter) pairs, or dicts that define groups.
-    lr : float
-        Learning rate.
-    betas : tuple of float
-        Decay rates of the two averages, each in [0, 1).
-    beta3 : float
-        Decay rate of r and s; None means ``sqrt(b2)``.
-    eps : float
-        Added outside the root, times d.
-    weight_decay : float
-        Decoupled.
-    d0, d_coef : float
-        Initial estimate of the distance, and a factor of all estimates.
-    safeguard_warmup : bool
-        Omit lr in s.
-
-    Notes
-    -----
-    Mishchenko & Defazio 2023, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", Algorithm 4, with Adam's
-    bias corrections as in optax (``contrib.prodigy``); the authors' package has them as an option. All groups share
-    the estimate. PyTorch and Keras do not include it. Leave `lr` at 1, or change it by a schedule.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> p = SimpleNamespace(data=1.0, grad=2.0)
-    >>> Prodigy([p], d0=0.25, eps=0.0).step()
-    >>> round(p.data, 6)
-    0.75
-    """
-
-    lr: NonNegative = 1.0
-    betas: Betas = (0.9, 0.999)
-    beta3: Fraction | None = None
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
-    d0: Positive = 1e-6
-    d_coef: Positive = 1.0
-    safeguard_warmup: bool = False
-    own_decay: ClassVar[bool] = True
-    shared: ClassVar[dict[str, Any]] = {"d": 0.0, "d_next": 0.0, "r": 0.0}
-
-    def start(self, zero: Array, *, p: Array) -> State:
-        """Begin with m = v = s = 0 and the initial parameter p0."""
-        return zero, zero, zero, p
-
-    def check_group(self, group: Group) -> None:
-        """Start the estimate of a new group at d0."""
-        group["d_next"] = group["d_next"] or group["d0"]
-
-    def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
-        """Return the estimate d of the distance, computed from all gradients together."""
-        d, total, size = first["d_next"], 0.0, 0.0
-        b3 = beta3_of(first["betas"], first["beta3"])
-        for p, g, (_, _, s, p0), group, t in terms:
-            k = step_size(d, t, group["lr"], group["betas"])
-            g = descent_direction(g, p, maximize=group["maximize"], weight_decay=0.0)
-            total = total + d / group["d0"] * k * (g * (p0 - p)).sum()
-            s = b3 * s + d / group["d0"] * (d if group["safeguard_warmup"] else k) * g
-            size = size + abs(s).sum()
-        r = b3 * first["r"] + total
-        return {"d": d, "d_next": np.maximum(d, first["d_coef"] * r / np.where(size > 0, size, 1.0)), "r": r}
-
-    def rule(
-        self, g: Array, m: Array, v: Array, s: Array, p0: Array, *,
-        p: Array, t: int, lr: float, betas: Betas, beta3: float | None, eps: float,
-        weight_decay: float, d: float, d_next: float, d0: float, safeguard_warmup: bool,
-    ) -> Update:  # fmt: skip
-        """Return the update and the new state."""
-        b1, b2 = betas
-        b3 = beta3_of(betas, beta3)
-        k = step_size(d, t, lr, betas)
-        m = b1 * m + (1 - b1) * d * g
-        v = b2 * v + (1 - b2) * (d * g) ** 2
-        s = b3 * s + d / d0 * (d if safeguard_warmup else k) * g
-        return k * (m / (np.sqrt(v) + d_next * eps) + weight_decay * p), (m, v, s, p0)
-
-
-def beta3_of(betas: Betas, beta3: float | None) -> Data:
-    """Return the decay rate of Prodigy's sums."""
-    return betas[1] ** 0.5 if beta3 is None else beta3
-
-
-def step_size(d: Data, t: int, lr: float, betas: Betas) -> Data:
-    """Return Prodigy's step size, corrected for the bias of both averages."""
-    return d * lr * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)

@@ -175,5 +175,11 @@ OTHERS = [
     other("MARS", lr=0.01, theirs={"optimize_1d": True}, weight_decay=0.1, eps=1e-30),
     other("StableAdamW", lr=0.01, theirs={"kahan_sum": False}, weight_decay=0.1),
     other("MADGRAD", lr=0.01, theirs={"lr": 0.01 - 1e-6}),  # the package adds epsilon to lr
+    other("PID", lr=0.01, momentum=0.8, integral=1.0, derivative=2.0, weight_decay=0.1),
+    other("SGDP", lr=0.1, momentum=0.8, weight_decay=0.1),
+    other("SGDP", lr=0.1, momentum=0.8, dampening=0.3, nesterov=True, delta=3.0),
+    other("AdamP", lr=0.01, weight_decay=0.1),
+    other("AdamP", lr=0.01, nesterov=True, delta=1.0, weight_decay=0.1),
+    other("DAdaptAdam", d0=1e-2, weight_decay=0.01),
     other("Shampoo", lr=0.1, theirs={"matrix_eps": 1e-3}, eps=1e-3),
 ]
