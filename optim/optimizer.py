@@ -189,17 +189,8 @@ class Optimizer(Options):
         return {}
 
     def pending(self) -> Work:
-        """Return flat parameters, gradients and options of a step; split flat parameters if some gradients are None."""
-        work = []
-        for group, flats in zip(self.param_groups, self._flat):  # noqa: B905 - strict costs 0.2 us a step
-            for flat in tuple(flats):
-                grads = flat.gradients()
-                present = [g for g in grads if g is not None]
-                if present and len(present) < len(grads):
-                    flat = self._split(flats, flat, [g is not None for g in grads])
-                if present:
-                    work.append((flat, present, group))
-        return work
+        """Return flat parameters, gradients and options of a step."""
+        return [(flat, flat.gradients(), group) for flat, group in self.moving(lambda p: p.grad is not None)]
 
     def shared_floats(self, work: Work) -> Group:
         """Return the shared values of a step as floats."""

@@ -18,7 +18,7 @@ ELEMENTWISE = [
     "SGD", "Momentum", "Signum", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "AdaBelief", "Yogi", "RMSprop",
     "Adagrad", "Adadelta", "Ftrl", "Lion", "Rprop", "ASGD", "ScheduleFreeSGD", "ScheduleFreeAdamW", "Prodigy",
     "QHM", "AggMo", "QHAdam", "AdEMAMix", "GrokfastAdamW", "ADOPT", "Adan", "AdaBound", "AdaMod", "LaProp", "MADGRAD",
-    "DoG", "DoWG",
+    "DoG", "DoWG", "DAdaptAdam", "PID",
 ]  # fmt: skip
 VARIANTS = [
     ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
