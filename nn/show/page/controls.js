@@ -104,8 +104,8 @@ function readSettings() {
         .split(/[\s,]+/)
         .filter(Boolean)
         .map(Number);
-      if (sizes.length > 24 || sizes.some(size => !(Number.isInteger(size) && size > 0 && size <= 64)))
-        return `${label} must be up to 24 integers from 1 to 64, such as 8,8.`;
+      if (sizes.length > 64 || sizes.some(size => !(Number.isInteger(size) && size > 0 && size <= 64)))
+        return `${label} must be up to 64 integers from 1 to 64, such as 8,8.`;
       found[key] = sizes;
     } else {
       const number = value.trim() === "" ? NaN : Number(value);

@@ -65,12 +65,12 @@ function detail() {
       el(
         "p",
         { class: "hint" },
-        "Select a neuron to see how its output and the gradients of its weights are computed.",
+        "Select a neuron or a weight to see how its output and its gradient are computed.",
       ),
     );
     return;
   }
-  const { layer, neuron } = state.selected,
+  const { layer, neuron, input } = state.selected,
     { net } = trainer,
     lanes = example(),
     own = net.layers[layer];
@@ -121,11 +121,28 @@ function detail() {
         signed(gradient(z)),
       ),
     );
+  if (input !== undefined) {
+    const a = value(inputs[input]),
+      name = `w${input + 1}`;
+    $("detail-title").textContent =
+      `Derivation of weight ${name} of ${neuronName(trainer, layer, neuron)}, for point ${state.row + 1}`;
+    found.push(
+      line(`z contains ${name}·a${input + 1}, so ∂z/∂${name} = a${input + 1} =`, signed(a)),
+      line(
+        `∂L/∂${name} = ∂L/∂z · ∂z/∂${name} =`,
+        signed(gradient(z)),
+        "·",
+        bracket(a),
+        "=",
+        signed(gradient(weights[input])),
+      ),
+    );
+  }
   const place = new Map(trainer.places.map(({ k }, i) => [k, i]));
   const row = (title, k, a) =>
     el(
       "tr",
-      {},
+      k === weights[input] ? { class: "chosen" } : {},
       ...[
         title,
         signed(value(k)),

@@ -1,17 +1,17 @@
 // Experiments to try: settings, and a question to answer before pressing Play.
-const deep = units => Array(10).fill(units).join(",");
+const deep = (units, layers = 50) => Array(layers).fill(units).join(",");
 const EXPERIMENTS = [
   {
-    title: "Ten sigmoid layers",
+    title: "Fifty sigmoid layers",
     question:
       "Which layer receives the smallest gradient, and how many times smaller is it than that of the last layer?",
-    settings: { hidden: deep(4), activation: "sigmoid", optimizer: "SGD", lr: 0.5 },
+    settings: { hidden: deep(2), activation: "sigmoid", optimizer: "SGD", lr: 0.5 },
     look: "The table of layers: each sigmoid multiplies the gradient by at most 1/4.",
   },
   {
     title: "The same with skip connections",
-    question: "The loss of ten sigmoid layers hardly changed. What changes if each layer adds its input to its output?",
-    settings: { hidden: deep(4), activation: "sigmoid", optimizer: "SGD", lr: 0.5, residual: 1 },
+    question: "The loss of fifty sigmoid layers did not change. What changes if each layer adds its input to its output?",
+    settings: { hidden: deep(2), activation: "sigmoid", optimizer: "SGD", lr: 0.5, residual: 1 },
     look: "The gradients of all layers are of similar size, because the sum passes them on unchanged.",
   },
   {

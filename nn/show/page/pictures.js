@@ -262,6 +262,13 @@ class Field {
   }
 }
 
+// Layers are numbered as in `model[i]` and in drawings: activations stand between the linear layers.
+const placeInModel = l => 2 * l;
+function layerCaption(l, count) {
+  if (count <= 6) return `${placeInModel(l)} Linear`;
+  return count > 30 && l % 5 ? "" : String(placeInModel(l));
+}
+
 // The neurons, with an edge for every weight.
 class NetworkPicture {
   constructor(host, choose) {
@@ -270,6 +277,28 @@ class NetworkPicture {
     this.canvas = el("canvas", { "aria-hidden": "true" });
     host.append(this.canvas);
     this.buttons = [];
+    this.curves = [];
+    this.canvas.addEventListener("click", event => {
+      const box = this.canvas.getBoundingClientRect();
+      const edge = this.nearest(event.clientX - box.left, event.clientY - box.top);
+      if (edge) choose(edge.layer, edge.neuron, edge.input);
+    });
+  }
+
+  // The edge within a few pixels of a place.
+  nearest(x, y) {
+    let found = null,
+      least = 6;
+    for (const { place, from, to } of this.curves)
+      for (let i = 0; i <= 24; i++) {
+        const s = i / 24,
+          away = Math.hypot(
+            from[0] + (to[0] - from[0]) * (1.5 * s * (1 - s) + s ** 3) - x,
+            from[1] + (to[1] - from[1]) * (3 * s * s - 2 * s ** 3) - y,
+          );
+        if (away < least) [found, least] = [place, away];
+      }
+    return found;
   }
 
   // Place the neurons; inputs are layer 0.
@@ -329,7 +358,9 @@ class NetworkPicture {
     const [largest, largestBias] = [largestOf(false), largestOf(true)];
     context.lineCap = "round";
     const labels = [];
-    trainer.places.forEach(({ layer, neuron, input }, i) => {
+    this.curves = [];
+    trainer.places.forEach((place, i) => {
+      const { layer, neuron, input } = place;
       const to = places[layer + 1][neuron],
         from = input < 0 ? null : places[layer][input];
       if (!to) return;
@@ -348,6 +379,9 @@ class NetworkPicture {
       context.beginPath();
       const [x1, y1, x2, y2] = [from[0] + box / 2, from[1], to[0] - box / 2, to[1]],
         middle = (x1 + x2) / 2;
+      this.curves.push({ place, from: [x1, y1], to: [x2, y2] });
+      if (selected && selected.layer === layer && selected.neuron === neuron && selected.input === input)
+        Object.assign(context, { strokeStyle: styleOf("--ink"), lineWidth: 4 });
       context.moveTo(x1, y1);
       context.bezierCurveTo(middle, y1, middle, y2, x2, y2);
       context.stroke();
@@ -386,7 +420,7 @@ class NetworkPicture {
         if (text) this.write(context, x, y + 4, text);
       });
       const more = trainer.net.sizes[l] - column.length,
-        title = l === 0 ? "inputs" : l === places.length - 1 ? "output" : places.length > 6 ? String(l) : `layer ${l}`;
+        title = l === 0 ? "inputs" : l === places.length - 1 ? "output" : layerCaption(l - 1, places.length);
       context.fillStyle = styleOf("--faint");
       context.fillText(more ? `${title}, +${more}` : title, column[0][0], this.height - 5);
     });
@@ -437,4 +471,4 @@ const neuronName = (trainer, layer, neuron) =>
     ? trainer.net.outputs.length > 1
       ? `output ${neuron + 1}`
       : "the output"
-    : `neuron ${neuron + 1} of layer ${layer + 1}`;
+    : `neuron ${neuron + 1} of layer ${placeInModel(layer)}`;

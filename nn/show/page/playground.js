@@ -3,9 +3,10 @@ let trainer, responses;
 const state = { playing: false, selected: null, row: 0, slow: null, frame: 0, epochTarget: null, diverged: false };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const field = new Field($("field"));
-const picture = new NetworkPicture($("network"), (layer, neuron) => {
-  const same = state.selected && state.selected.layer === layer && state.selected.neuron === neuron;
-  state.selected = same ? null : { layer, neuron };
+const picture = new NetworkPicture($("network"), (layer, neuron, input) => {
+  const chosen = { layer, neuron, input },
+    same = state.selected && Object.keys(chosen).every(key => state.selected[key] === chosen[key]);
+  state.selected = same ? null : chosen;
   draw();
   detail();
 });
@@ -140,7 +141,7 @@ function panels() {
       el(
         "tr",
         {},
-        el("td", {}, String(l + 1)),
+        el("td", {}, `${placeInModel(l)} Linear`),
         el("td", {}, trainer.steps || state.slow ? show(gradient) : "–"),
         el("td", {}, trainer.steps ? show(update) : "–"),
       ),

@@ -37,7 +37,7 @@ function tell({ kind, layer }) {
     { net } = trainer,
     { lanes } = slow,
     total = slow.phases.length;
-  const name = l => (l === net.layers.length - 1 ? "the output layer" : `layer ${l + 1}`);
+  const name = l => (l === net.layers.length - 1 ? "the output layer" : `layer ${placeInModel(l)}`);
   const nodes = l => (l ? net.layers[l - 1].outs : net.x);
   const values = last => (l, i) => (l <= last ? signed(lanes.values[nodes(l)[i]][0]) : "");
   const gradients = from => (l, i) => (l >= from ? signed(lanes.gradients[nodes(l)[i]][0]) : "");

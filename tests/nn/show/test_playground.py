@@ -270,8 +270,8 @@ def test_slow_motion_tells_one_step_in_phases(opened):
         page.click("#slow")
         heads.append(say(page))
     words = [
-        "ring", "forward through layer 1", "forward through the output", "the mean over the batch",
-        "backward through the output", "backward through layer 1", "Adam computes the update",
+        "ring", "forward through layer 0", "forward through the output", "the mean over the batch",
+        "backward through the output", "backward through layer 0", "Adam computes the update",
     ]  # fmt: skip
     for n, (text, word) in enumerate(zip(heads, words, strict=True), 1):
         assert text.startswith(f"Phase {n} of 7")
@@ -285,14 +285,32 @@ def test_slow_motion_tells_one_step_in_phases(opened):
     assert losses(page) == slow
 
 
+def click_on_edge(page, sizes, layer, neuron, input):
+    """Click a tenth of the way along an edge between two neurons, which are placed in columns."""
+    canvas = page.locator("#network canvas")
+    box = canvas.bounding_box()
+    gap, pitch = box["width"] / len(sizes), 52
+    (x1, y1), (x2, y2) = (
+        (gap * (k + 0.5), (box["height"] - 20) / 2 + (i - (sizes[k] - 1) / 2) * pitch)
+        for k, i in ((layer, input), (layer + 1, neuron))
+    )
+    canvas.click(position={"x": x1 + 20 + (x2 - x1 - 40) * 0.136, "y": y1 + (y2 - y1) * 0.028})
+
+
 def test_neuron_and_point_show_their_derivation(opened):
     model = network((3, 1))
     page = opened(nn.play(model))
     page.click('[data-layer="0"][data-neuron="1"]')
-    assert page.inner_text("#detail-title") == "Derivation of neuron 2 of layer 1, for point 1"
+    assert page.inner_text("#detail-title") == "Derivation of neuron 2 of layer 0, for point 1"
     assert page.locator("#detail tbody tr").count() == 3
     value = float(page.locator("#detail tbody tr td").first.text_content().replace("−", "-"))
     assert value == pytest.approx(model[0].weight.data[1, 0], rel=1e-2)
+    click_on_edge(page, sizes=(2, 3, 1), layer=0, neuron=0, input=1)
+    assert page.inner_text("#detail-title") == "Derivation of weight w2 of neuron 1 of layer 0, for point 1"
+    assert page.locator("#detail tr.chosen th").inner_text() == "w2"
+    click_on_edge(page, sizes=(2, 3, 1), layer=0, neuron=0, input=1)
+    assert page.inner_text("#detail-title") == "Derivation"
+    page.click('[data-layer="0"][data-neuron="1"]')
     page.focus("#field")
     page.keyboard.press("ArrowRight")
     assert say(page).startswith("Point 2: target 1")
@@ -305,7 +323,7 @@ def test_settings_are_checked_and_restored_from_a_link(opened):
     page = opened(nn.play())
     page.fill("#set-hidden", "4,x")
     page.press("#set-hidden", "Enter")
-    assert "must be up to 24 integers" in page.inner_text("#settings-error")
+    assert "must be up to 64 integers" in page.inner_text("#settings-error")
     page.fill("#set-hidden", "4,3")
     page.press("#set-hidden", "Tab")
     assert page.inner_text("#settings-error") == ""
