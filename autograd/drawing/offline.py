@@ -27,7 +27,8 @@ from .render import target_path, write_atomically
 FOLDER = Path(__file__).with_name("page")
 WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}  # of JSON, in JavaScript
 UNKNOWN = "unknown"
-HEIGHT = 780  # pixels in a notebook: the graph, the controls and the first lines of the derivation
+# Pixels in a notebook: the graph, the controls and the first lines of the derivation; or the network and the settings.
+HEIGHTS = {"player": 780, "playground": 1150}
 
 
 class Page:
@@ -41,14 +42,16 @@ class Page:
         The file it was written to.
     """
 
-    def __init__(self, text: str, path: Path | None, content: str) -> None:
+    def __init__(self, text: str, path: Path | None, content: str, height: int) -> None:
         self.html = text
         self.path = path
         self._content = content
+        self._height = height
 
     def _repr_html_(self) -> str:
+        style = f"width:100%;height:{self._height}px;border:1px solid #8888"
         return (
-            f'<iframe srcdoc="{html.escape(self.html)}" style="width:100%;height:{HEIGHT}px;border:1px solid #8888" '
+            f'<iframe srcdoc="{html.escape(self.html)}" style="{style}" '
             f'sandbox="allow-scripts" title="Interactive page of {html.escape(self._content)}"></iframe>'
         )
 
@@ -119,7 +122,7 @@ def offline_page(
     text = before.replace("{{script-hash}}", f"sha256-{digest}") + embedded + after
     if target is not None:
         write_atomically(target, text.encode("utf-8"))
-    return Page(text, target, content)
+    return Page(text, target, content, HEIGHTS.get(name, 780))
 
 
 def operations_of_pages(used: Collection[str] = ()) -> str:

@@ -17,6 +17,7 @@ const CONTROLS = [
   { key: "hidden", label: "Hidden units", text: true, standard: page.model.sizes.slice(1, -1).join(",") },
   { key: "activation", label: "Activation", choices: choices(Object.keys(page.activations)), standard: ownActivation },
   { key: "residual", label: "Skip connections", check: true, standard: 0 },
+  { key: "norm", label: "Batch normalization", check: true, standard: 0 },
   {
     key: "init",
     label: "Initial weights",

@@ -1,7 +1,7 @@
 // One example: its passes, the derivation of a neuron, and data of the user.
 // Lanes with the forward and the backward pass of the selected point alone.
 function example() {
-  const lanes = new Lanes(trainer.net.graph, 1);
+  const lanes = trainer.withStatistics(new Lanes(trainer.net.graph, 1));
   trainer.put(lanes, 0, state.row);
   trainer.setParameters(lanes);
   lanes.forward();
@@ -101,7 +101,10 @@ function detail() {
       )
       .join(" + ");
     const slope = gradient(h) ? gradient(z) / gradient(h) : 0;
-    found.push(line(`h = ${trainer.settings.activation.replace("_", " ")}(z) =`, signed(value(h))));
+    found.push(line(
+        `h = ${trainer.settings.activation.replace("_", " ")}(${trainer.settings.norm ? "(z - mean) / deviation" : "z"}) =`,
+        signed(value(h)),
+      ),);
     found.push(
       line(
         "∂L/∂h = Σ w·∂L/∂z of the next layer =",

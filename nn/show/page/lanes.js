@@ -1,5 +1,10 @@
 // Passes through a graph of scalars for many examples at once: each node has an array with a lane for every example.
 // The values and derivatives of the operations are those of the engine.
+// One operation connects the lanes: the mean over the examples of a batch, which is linear and its own adjoint.
+const ACROSS = "batch_mean";
+Engine.f[ACROSS] = x => x;
+Engine.operations[ACROSS] = { operands: ["x"], options: {}, rules: [{ program: "g", pull: g => g }], adjoint: true };
+
 class Lanes {
   constructor(graph, count) {
     const { f, isNode, number } = Engine;
@@ -16,8 +21,9 @@ class Lanes {
       ...graph.parameters(k).map(filled),
     ];
     this.calls = graph.nodes.flatMap((node, k) =>
-      node.op ? [{ call: f[node.op], out: this.values[k], inputs: inputs(k) }] : [],
+      node.op ? [{ call: f[node.op], out: this.values[k], inputs: inputs(k), across: node.op === ACROSS, k }] : [],
     );
+    this.statistics = null; // a map with means to use in place of those of the examples
     this.inputs = inputs;
   }
 
@@ -28,7 +34,10 @@ class Lanes {
 
   // Compute the results from the leaves, in the first lanes.
   forward(count = this.count) {
-    for (const { call, out, inputs } of this.calls) apply(call, out, inputs, count);
+    const { statistics } = this;
+    for (const { call, out, inputs, across, k } of this.calls)
+      if (across) out.fill(statistics ? statistics.get(k) : sumOf(inputs[0], count) / count, 0, count);
+      else apply(call, out, inputs, count);
   }
 
   // Allocate the gradients and prepare the edges, at the first backward pass.
@@ -48,6 +57,7 @@ class Lanes {
         up,
         pull,
         adjoint,
+        across: op === ACROSS,
         first,
         into: this.gradients[argument],
         masked: selects || graph.masked.has(user),
@@ -62,8 +72,9 @@ class Lanes {
     if (!this.edges) this.prepare();
     this.gradients[this.graph.root].fill(1 / count, 0, count);
     const { local } = this;
-    for (const { up, pull, adjoint, first, into, masked, constant, inputs } of this.edges) {
-      if (constant === undefined) {
+    for (const { up, pull, adjoint, across, first, into, masked, constant, inputs } of this.edges) {
+      if (across) local.fill(this.statistics ? 0 : sumOf(up, count) / count, 0, count);
+      else if (constant === undefined) {
         apply(pull, local, inputs, count);
         if (!adjoint) for (let i = 0; i < count; i++) local[i] = masked && up[i] === 0 ? 0 : local[i] * up[i];
       } else for (let i = 0; i < count; i++) local[i] = constant * up[i];

@@ -48,11 +48,18 @@ class Builder {
 }
 
 // The graph of the loss of one example, with the positions of its nodes:
-// {graph, x, t, outputs, loss, layers}, where a layer is {weights, biases, sums, outs}.
-function perceptron({ sizes, activation, lossName, residual, classes }, page) {
+// {graph, x, t, outputs, loss, layers, means}, where a layer is {weights, biases, sums, outs}, and means are those over
+// the batch.
+function perceptron({ sizes, activation, lossName, residual, norm, classes }, page) {
   const b = new Builder(),
     layers = [];
   const x = Array.from({ length: sizes[0] }, (_, j) => b.leaf(`x${j + 1}`, true));
+  // Subtract the mean over the batch and divide by the standard deviation, as BatchNorm1d(affine=False) does.
+  const normalized = z => {
+    const centred = b.op("subtract", z, b.op(ACROSS, z)),
+      variance = b.op(ACROSS, b.op("multiply", centred, centred));
+    return b.op("divide", centred, b.op("sqrt", b.op("add", variance, 1e-5)));
+  };
   let before = x;
   for (let l = 1; l < sizes.length; l++) {
     const layer = { weights: [], biases: [], sums: [], outs: [] },
@@ -67,7 +74,8 @@ function perceptron({ sizes, activation, lossName, residual, classes }, page) {
         bias,
       );
       const template = isLast ? null : page.activations[activation];
-      let out = template ? b.insert(template, { z }) : z;
+      const scaled = norm && !isLast ? normalized(z) : z;
+      let out = template ? b.insert(template, { z: scaled }) : scaled;
       if (residual && !isLast && sizes[l] === sizes[l - 1]) out = b.op("add", before[i], out);
       layer.weights.push(weights.map(([k]) => k));
       layer.biases.push(bias[0]);
@@ -90,7 +98,8 @@ function perceptron({ sizes, activation, lossName, residual, classes }, page) {
   }
   const graph = new Engine.Graph(b.nodes, loss[0]),
     at = operands => operands.map(([k]) => k);
-  return { graph, x: at(x), t: at(t), outputs: at(before), loss: loss[0], layers, sizes, classes };
+  const means = b.nodes.flatMap(({ op }, k) => (op === ACROSS ? [k] : []));
+  return { graph, x: at(x), t: at(t), outputs: at(before), loss: loss[0], layers, means, sizes, classes };
 }
 
 // Training: parameters, batches and the optimizer.  `settings` are those of the controls.
@@ -108,6 +117,7 @@ class Trainer {
         activation: settings.activation,
         lossName: settings.loss,
         residual: settings.residual,
+        norm: settings.norm,
         classes: set.classes,
       },
       page,
@@ -190,6 +200,16 @@ class Trainer {
     this.places.forEach(({ k }, i) => lanes.fill(k, this.p[i]));
   }
 
+  // Let lanes of few examples use the means over all training examples.
+  withStatistics(lanes) {
+    const { means } = this.net;
+    if (!means.length) return lanes;
+    this.setParameters(this.trainLanes);
+    this.trainLanes.forward();
+    lanes.statistics = new Map(means.map(k => [k, this.trainLanes.values[k][0]]));
+    return lanes;
+  }
+
   // The rows of the next batch.
   batch() {
     return this.order.slice(this.at, this.at + this.size);
@@ -267,7 +287,7 @@ class Trainer {
         accuracy: this.set.classes ? sumOf(correct, lanes.count) / lanes.count : undefined,
       };
     };
-    return { step: this.steps, train: of(this.trainLanes), valid: of(this.validLanes) };
+    return { step: this.steps, train: of(this.trainLanes), valid: of(this.validLanes && this.withStatistics(this.validLanes)) };
   }
 
   isCorrect(lanes, lane) {

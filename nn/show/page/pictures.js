@@ -74,7 +74,7 @@ class Responses {
 
   compute() {
     this.trainer.setParameters(this.lanes);
-    this.lanes.forward();
+    this.trainer.withStatistics(this.lanes).forward();
   }
 
   // A canvas of one pixel for each point: blue where a node is positive, red where it is negative.
@@ -262,8 +262,8 @@ class Field {
   }
 }
 
-// Layers are numbered as in `model[i]` and in drawings: activations stand between the linear layers.
-const placeInModel = l => 2 * l;
+// Layers are numbered as in `model[i]` and in drawings, in which activations and normalizations are layers too.
+const placeInModel = l => (trainer.settings.norm ? 3 : 2) * l;
 function layerCaption(l, count) {
   if (count <= 6) return `${placeInModel(l)} Linear`;
   return count > 30 && l % 5 ? "" : String(placeInModel(l));

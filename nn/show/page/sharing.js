@@ -2,7 +2,8 @@
 function changedSettings() {
   const settings = readSettings();
   if (typeof settings === "string") return {};
-  const plain = { ...settings, hidden: settings.hidden.join(","), residual: Number(settings.residual) };
+  const [residual, norm] = [settings.residual, settings.norm].map(Number);
+  const plain = { ...settings, hidden: settings.hidden.join(","), residual, norm };
   const first = lossesFor(page.sets[settings.set])[0];
   return Object.fromEntries(
     Object.entries(plain).filter(([key, value]) => value !== (key === "loss" ? first : standards[key])),
@@ -55,11 +56,18 @@ function pythonScript() {
     "initial = [  # weight and bias of each layer",
     ...weights,
     "]",
-    `model = nn.MLP(${net.sizes[0]}, ${JSON.stringify(net.sizes.slice(1))}, activation=${JSON.stringify(settings.activation)}${settings.residual ? ", residual=True" : ""}, rng=0)`,
+    `model = nn.MLP(${net.sizes[0]}, ${JSON.stringify(net.sizes.slice(1))}, activation=${JSON.stringify(settings.activation)}${settings.residual ? ", residual=True" : ""}${settings.norm ? ', norm="batch"' : ""}, rng=0)`,
+    ...(settings.norm
+      ? [
+          "for module in model.modules():",
+          "    if isinstance(module, nn.BatchNorm1d):  # without trained factors",
+          "        module.requires_grad_(False)",
+        ]
+      : []),
     "layers = [module for module in model.modules() if isinstance(module, nn.Linear)]",
     "for layer, (weight, bias) in zip(layers, initial):",
     "    layer.weight.data, layer.bias.data = np.array(weight, float), np.array(bias, float)",
-    `optimizer = optim.${rule.name}(model.parameters(), lr=${number(settings.lr)}, weight_decay=${number(settings.decay)}${options})`,
+    `optimizer = optim.${rule.name}([p for p in model.parameters() if p.requires_grad], lr=${number(settings.lr)}, weight_decay=${number(settings.decay)}${options})`,
     ...(schedule
       ? [
           `factors = ${JSON.stringify(schedule)}  # ${settings.schedule}`,

@@ -184,6 +184,24 @@ def test_skip_connections_train_as_residual_layers():
 
 
 @needs_node
+def test_batch_normalization_trains_as_in_python():
+    model = nn.MLP(2, [5, 4, 1], activation="tanh", norm="batch", rng=0)
+    chain = nn.MLP(2, [5, 4, 1], activation="tanh", rng=0)
+    layers, others = ([m for m in one.modules() if isinstance(m, nn.Linear)] for one in (model, chain))
+    for layer, other in zip(layers, others, strict=True):
+        layer.weight.data, layer.bias.data = other.weight.data.copy(), other.bias.data.copy()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.requires_grad_(False)
+    settings = SETTINGS | {"hidden": [5, 4], "norm": True, "batch": 32, "optimizer": "Momentum", "lr": 0.1}
+    (found,) = trained([(nn.play(chain), settings, "moons")])
+    x, t = np.array(found["x"])[:160], np.array(found["t"])[:160]
+    optimizer = optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9)
+    expected = losses_of_fit(model, nn.BCEWithLogitsLoss(), optimizer, x, t, batch_size=32)
+    np.testing.assert_allclose(found["losses"], expected, rtol=0, atol=1e-9)
+
+
+@needs_node
 def test_experiments_show_what_they_say():
     def settings(**changes):
         return SETTINGS | changes
@@ -195,22 +213,22 @@ def test_experiments_show_what_they_say():
       while (trainer.epoch < settings.epochs) trainer.step();
       return { gradients, history: trainer.history.map(one => [one.train.loss, one.valid.loss]) };
     })"""
-    deep = {"hidden": [4] * 10, "activation": "sigmoid", "optimizer": "SGD", "lr": 0.5, "set": "moons", "epochs": 1}
+    deep = {"hidden": [2] * 50, "activation": "sigmoid", "optimizer": "SGD", "lr": 0.5, "set": "moons", "epochs": 1}
     large = {"set": "circles", "noise": 0.6, "hidden": [16, 16], "activation": "relu", "batch": 32, "epochs": 60}
     spiral = {"set": "spiral", "noise": 0, "lr": 0.05, "hidden": [12, 12], "epochs": 60}
     runs = [
-        settings(**deep), settings(**deep, residual=True), settings(**large),
-        settings(**large, optimizer="AdamW", decay=1), settings(**spiral, optimizer="SGD"),
+        settings(**deep), settings(**deep, residual=True), settings(**deep | {"batch": 32}, norm=True),
+        settings(**large), settings(**large, optimizer="AdamW", decay=1), settings(**spiral, optimizer="SGD"),
         settings(**spiral, optimizer="Momentum"),
     ]  # fmt: skip
     found = evaluated(code, {"page": data_of(nn.play()), "runs": runs}, SCRIPTS)
-    vanished, passed = (run["gradients"][0] / run["gradients"][-2] for run in found[:2])
-    assert vanished < 1e-3 < 0.1 < passed
-    overfitted, decayed = (run["history"] for run in found[2:4])
+    vanished, passed, normalized = (run["gradients"][0] / run["gradients"][-2] for run in found[:3])
+    assert vanished < 1e-20 < 1e-3 < min(passed, normalized)
+    overfitted, decayed = (run["history"] for run in found[3:5])
     assert overfitted[60][0] < overfitted[20][0]
     assert overfitted[60][1] > overfitted[20][1] + 0.1
     assert decayed[60][1] < overfitted[60][1] - 0.05
-    plain, momentum = (run["history"][60][0] for run in found[4:])
+    plain, momentum = (run["history"][60][0] for run in found[5:])
     assert momentum < 0.1 < 0.4 < plain
 
 
