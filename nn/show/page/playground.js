@@ -1,6 +1,6 @@
 // The playground: training in slices between the frames, what is drawn, buttons and keys.
 let trainer, responses;
-const state = { playing: false, selected: null, row: 0, slow: null, frame: 0, epochTarget: null, diverged: false };
+const state = { playing: false, selected: null, row: 0, slow: null, frame: 0, cost: 0, diverged: false };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const field = new Field($("field"));
 const picture = new NetworkPicture($("network"), (layer, neuron, input) => {
@@ -59,13 +59,13 @@ function play() {
   requestAnimationFrame(tick);
 }
 
-// Train for a few milliseconds in each frame, so that the page stays responsive.
+// Train in each frame for the time that drawing leaves of a sixtieth of a second.
 function tick(now) {
   if (!state.playing) return;
   const mode = Number($("speed").value),
     perEpoch = Math.ceil(trainer.set.train / trainer.size);
   if (mode === 1) {
-    const end = performance.now() + 7;
+    const end = performance.now() + Math.max(2, 9 - state.cost);
     do advance();
     while (state.playing && performance.now() < end);
   } else if (mode === 0) advance();
@@ -78,7 +78,9 @@ function tick(now) {
   // with reduced motion, twice in a second
   if (!still.matches || now - (state.drawn || 0) > 500) {
     state.drawn = now;
+    const began = performance.now();
     draw();
+    state.cost = performance.now() - began;
     if (still.matches || state.frame % 8 === 0) panels();
   }
   if (state.playing) requestAnimationFrame(tick);
