@@ -9,6 +9,7 @@
 #   make mutants     change the core line by line and check that a test notices each change (an hour)
 #   make programs    compare 20,000 random programs on the native machine with eager computation (minutes)
 #   make pictures    redraw the pictures of demos/README.md that have changed
+#   make notebooks   execute the chapters of the course again that have changed, and write their notebooks
 #   make benchmarks  time training steps beside hand-written NumPy and all installed peers
 #   make peers       install the peers, each into its own environment (large; needs a network)
 #   make clean       remove all files that these commands created
@@ -39,7 +40,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Import the packages of this folder, independently of the user's environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test format lint types docs check mutants programs pictures benchmarks peers clean
+.PHONY: help demo test format lint types docs check mutants programs pictures notebooks benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -84,6 +85,9 @@ programs: $(VENV)/.test
 
 pictures: $(VENV)/.test
 	@$(RUN) demos/pictures.py
+
+notebooks: $(VENV)/.test
+	@$(RUN) demos/notebooks.py
 
 benchmarks: $(VENV)/.test
 	@$(RUN) -m tests.benchmarks $(ARGS)

@@ -3,8 +3,9 @@
 `make docs` uses it. The pages need no network: formulas are MathML, and the search index is a script.
 """
 
+import json
 import re
-import shutil
+import statistics
 import sys
 from pathlib import Path
 
@@ -17,10 +18,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 
-import reference  # noqa: E402 (Sphinx does not put the folder of conf.py on the path)
+import course  # noqa: E402 (Sphinx does not put the folder of conf.py on the path)
+import reference  # noqa: E402
 
 import nn  # noqa: E402
-from autograd import Value, play  # noqa: E402
+from autograd.cli.commands import main as autograd_command  # noqa: E402
 
 LOGGER = logging.getLogger(__name__)
 
@@ -70,35 +72,61 @@ def link_of_guide(link):
     return f"{image}[{text}]({page})" if page else text
 
 
-def write_pages(app):
-    """Write all pages into the source folder in build/, which contains nothing else."""
-    folder = Path(app.srcdir)
-    written = {folder / f"{name}.rst": text for name, text in reference.pages().items()}
+def optimizer_table():
+    """Return the results of tests/benchmarks/bench_choice.py as a table."""
+    results = json.loads((ROOT / "tests/benchmarks/choice.json").read_text(encoding="utf-8"))
+    problems = list(results["SGD"])
+    means = {name: {p: statistics.mean(row[p]["scores"]) for p in problems} for name, row in results.items()}
+    best = {p: max(row[p] for row in means.values()) for p in problems}
+    ranks = {
+        name: statistics.mean(1 + sum(other[p] > row[p] for other in means.values()) for p in problems)
+        for name, row in means.items()
+    }
+    lines = ["| optimizer | " + " | ".join(problems) + " | mean rank |", "|---|" + "---:|" * (len(problems) + 1)]
+    for name in sorted(means, key=ranks.get):
+        cells = []
+        for p in problems:
+            mean, lr = means[name][p], results[name][p]["lr"]
+            text = f"{10.0**-mean:.0e}" if p == "Rosenbrock" else f"{mean:.3f}"
+            cells.append(f"{f'**{text}**' if mean == best[p] else text} ({lr:.0e})")
+        lines.append(f"| {name} | {' | '.join(cells)} | {ranks[name]:.1f} |")
+    return "\n".join(lines) + "\n\nIn parentheses: the learning rate that was chosen.\n"
+
+
+def sources():
+    """Return {path: bytes} of all files of the guide: written by hand, generated, and included documents."""
+    found = {f"{name}.rst": text.encode() for name, text in reference.pages().items()} | course.files()
     for path in (HERE / "guide").rglob("*.md"):
-        written[folder / path.relative_to(HERE / "guide")] = path.read_text(encoding="utf-8")
+        found[str(path.relative_to(HERE / "guide"))] = path.read_bytes()
     for path in (*ROOT.glob("*.md"), *ROOT.glob("demos/*.md")):
         text = re.sub(r"(!?)\[([^]]*)\]\(([^)h#][^)]*)\)", link_of_guide, path.read_text(encoding="utf-8"))
-        written[folder / "project" / path.relative_to(ROOT)] = text
-    for old in (*folder.rglob("*.rst"), *folder.rglob("*.md")):
-        if old not in written:
+        found[f"project/{path.relative_to(ROOT)}"] = text.encode()
+    found["project/choice.md"] = optimizer_table().encode()
+    for path in (*ROOT.glob("demos/pictures/*"), *ROOT.glob("tests/benchmarks/*.svg")):
+        found[f"pictures/{path.name}"] = path.read_bytes()
+    return found
+
+
+def write_pages(app):
+    """Write all files into the source folder in build/, which contains nothing else."""
+    found = {Path(app.srcdir) / name: content for name, content in sources().items()}
+    for old in Path(app.srcdir).rglob("*.*"):
+        if old not in found:
             old.unlink()
-    for path, text in written.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+    for path, content in found.items():
+        if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    for pictures in ("demos/pictures", "tests/benchmarks"):
-        for path in (ROOT / pictures).glob("*.svg"):
-            target = folder / "pictures" / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, target)
+            path.write_bytes(content)
 
 
 def write_live_pages(app, exception):
     """Write the interactive pages that the guide embeds."""
     folder = Path(app.outdir) / "live"
     folder.mkdir(exist_ok=True)
-    a, b, c = Value(2.0, name="a"), Value(-3.0, name="b"), Value(6.5, name="c")
-    play((a * b + c).tanh(), path=folder / "player.html")
+    pages = {"player": ("tanh(a*b + c)", {"a": 2.0, "b": -3.0, "c": 6.5}), **course.live_pages()}
+    for name, (formula, values) in pages.items():
+        arguments = [f"{leaf}={value}" for leaf, value in values.items()]
+        autograd_command(["play", formula, *arguments, "-o", str(folder / f"{name}.html")])
     nn.play(data="moons", path=folder / "playground.html")
 
 

@@ -1,4 +1,4 @@
-"""13. A tiny GPT: the same lines on `Value`s, on `Tensor`s and as a compiled program."""
+"""17. A tiny GPT: the same lines on `Value`s, on `Tensor`s and as a compiled program."""
 
 # %% [markdown]
 # # A tiny GPT
