@@ -39,7 +39,7 @@ html_css_files = ["guide.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
-html_split_index = True
+html_use_index = False  # reference/names lists all names
 html_domain_indices = False
 default_role = "py:obj"
 exclude_patterns = ["project"]  # documents from which pages include sections
@@ -88,14 +88,14 @@ def optimizer_table():
         for p in problems:
             mean, lr = means[name][p], results[name][p]["lr"]
             text = f"{10.0**-mean:.0e}" if p == "Rosenbrock" else f"{mean:.3f}"
-            cells.append(f"{f'**{text}**' if mean == best[p] else text} ({lr:.0e})")
+            cells.append(f"{f'**{text}**' if mean == best[p] else text} ({lr:.1g})")
         lines.append(f"| {name} | {' | '.join(cells)} | {ranks[name]:.1f} |")
     return "\n".join(lines) + "\n\nIn parentheses: the learning rate that was chosen.\n"
 
 
 def sources():
     """Return {path: bytes} of all files of the guide: written by hand, generated, and included documents."""
-    found = {f"{name}.rst": text.encode() for name, text in reference.pages().items()} | course.files()
+    found = {name: text.encode() for name, text in reference.files().items()} | course.files()
     for path in (HERE / "guide").rglob("*.md"):
         found[str(path.relative_to(HERE / "guide"))] = path.read_bytes()
     for path in (*ROOT.glob("*.md"), *ROOT.glob("demos/*.md")):

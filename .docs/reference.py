@@ -4,6 +4,8 @@ import importlib
 import inspect
 import re
 
+from curves import curve
+
 from autograd.operations.numpy_protocol import names_of_numpy
 
 PAGES = (
@@ -69,10 +71,19 @@ def node_type(full, thing):
     return f"{text}\n{heading('Operations', '-')}Methods with the node as first argument: {', '.join(links)}.\n"
 
 
-def object_page(full, thing):
-    """Return the page of an object."""
+FIGURE = """.. figure:: /pictures/{}.svg
+   :width: 240px
+
+   The function (blue) and its derivative (orange).
+
+"""
+
+
+def object_page(full, thing, drawn):
+    """Return the page of an object, with a picture of its values if there is one."""
     module, _, short = full.rpartition(".")
     text = f":orphan:\n\n{heading(short)}Public name of :doc:`{module} <{module}>`.\n\n"
+    text += FIGURE.format(full) if drawn else ""
     if full in ("autograd.Tensor", "autograd.Value"):
         return text + node_type(full, thing)
     if inspect.isclass(thing):
@@ -130,21 +141,25 @@ def functions_of_numpy():
     )
 
 
-def pages():
-    """Return {path without suffix: reStructuredText} of the whole reference."""
+def files():
+    """Return {path: text} of the pages and pictures of the whole reference."""
     found = homes()
-    written = {f"reference/{n}": text for page in PAGES for n, text in module_pages(page, found).items()}
+    written = {f"reference/{n}.rst": text for page in PAGES for n, text in module_pages(page, found).items()}
     for full, (thing, home) in found.items():
         if home == full:
-            written[f"reference/{full}"] = object_page(full, thing)
+            drawn = curve(thing)
+            written[f"reference/{full}.rst"] = object_page(full, thing, drawn)
+            written |= {f"pictures/{full}.svg": drawn} if drawn else {}
     everything = sorted(found, key=lambda full: (full.rpartition(".")[2].lower(), full))
     initials = {}
     for full in everything:
         initials.setdefault(full.rpartition(".")[2][0].upper(), []).append(f":py:obj:`{full} <{found[full][1]}>`")
     index = "".join(heading(letter, "-") + ", ".join(links) + ".\n\n" for letter, links in initials.items())
-    written["reference/names"] = f"{heading('All names')}{len(found)} public names in alphabetical order.\n\n{index}"
+    written["reference/names.rst"] = (
+        f"{heading('All names')}{len(found)} public names in alphabetical order.\n\n{index}"
+    )
     contents = "".join(f"   {page}\n" for page in ("names", "autograd", "operations", "numpy", *PAGES[1:]))
-    written["reference/index"] = (
+    written["reference/index.rst"] = (
         heading("API reference")
         + "Every public name has a page with its signature, its formula, an example that runs, and its source.\n\n"
         + f".. toctree::\n   :maxdepth: 1\n\n{contents}"
