@@ -4,7 +4,7 @@
 # # One derivative
 #
 # A derivative answers one question: *if I nudge the input a little, how much does the output move?*
-# Here is a function of one number.
+# Here is a function of one number.  Predict its slope at 3 before you go on: up or down, and how steep?
 
 # %%
 from pathlib import Path

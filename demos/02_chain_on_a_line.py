@@ -12,8 +12,9 @@
 
 # %%
 import math
+from pathlib import Path
 
-from autograd import Value
+from autograd import Value, draw
 
 x = Value(3.0, name="x")
 u = x**2
@@ -41,7 +42,7 @@ assert math.isclose(x.grad, dy_dv * dv_du * du_dx)
 # ## Backward means: from the right
 #
 # The engine multiplies from the result towards the input, and every node on the way keeps the product so far.
-# After one pass each node holds its own derivative, not just `x`.
+# After one pass each node holds its own derivative, not just `x`.  Predict which of them is largest.
 
 # %%
 for name, node in (("y", y), ("v", v), ("u", u), ("x", x)):
@@ -50,10 +51,17 @@ assert y.grad == 1.0
 assert math.isclose(v.grad, dy_dv)
 assert math.isclose(u.grad, dy_dv * dv_du)
 
+out = Path("out")
+out.mkdir(exist_ok=True)
+for name, node in (("u", u), ("v", v), ("y", y)):
+    node.name = name
+print(f"the line: {draw(y, partials=True).save(out / '02_chain_on_a_line.svg')}")
+
 # %% [markdown]
 # ## Why small factors matter
 #
-# Fifty links of slope 0.25, which is the steepest a sigmoid ever gets, leave almost nothing of a gradient.
+# Fifty links of slope 0.25, which is the steepest a sigmoid ever gets, leave almost nothing of a gradient.  Predict
+# the power of ten.
 
 # %%
 start = Value(0.0)

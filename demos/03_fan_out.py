@@ -4,7 +4,7 @@
 # # Why gradients add
 #
 # In `y = a * b + a` the number `a` reaches `y` along two paths.  A nudge of `a` travels along both, and the two
-# changes of `y` add up.  So do the derivatives: *multiply along a path, add over the paths*.
+# changes of `y` add up.  So do the derivatives: *multiply along a path, add over the paths*.  Predict both gradients.
 
 # %%
 from pathlib import Path

@@ -7,7 +7,9 @@
 # A topological order, traversed backwards, guarantees this.
 
 # %%
-from autograd import Value, topological_order
+from pathlib import Path
+
+from autograd import Value, draw, topological_order
 
 a, b = Value(2.0, name="a"), Value(-3.0, name="b")
 c = a * b
@@ -21,7 +23,7 @@ print("forward: ", " ".join(order))
 print("backward:", " ".join(reversed(order)))
 
 # %% [markdown]
-# `c` is used by `d` and by `e`.  Walking backwards, it comes after both.
+# `c` is used by `d` and by `e`.  Walking backwards, it comes after both.  Predict `c.grad`.
 
 # %%
 backward = order[::-1]
@@ -34,7 +36,7 @@ assert c.grad == d.data + c.data  # de/dc = d (directly) + c (through d)
 #
 # Without the order, every path from the result to the input would be followed separately.  A tower of additions `x =
 # x + x`, two hundred high, has 200 additions and 2**200 paths: more than there are atoms in the Earth.  In
-# topological order it is two hundred steps.
+# topological order it is two hundred steps.  Predict the gradient of `x`.
 
 # %%
 x = Value(1.0, name="x")
@@ -44,3 +46,7 @@ for _ in range(200):
 node.backward()
 print(f"{len(topological_order(node))} nodes, {x.grad:.3e} paths")
 assert x.grad == 2.0**200
+
+out = Path("out")
+out.mkdir(exist_ok=True)
+print(f"the graph of e: {draw(e).save(out / '04_topological_order.svg')}")

@@ -30,7 +30,7 @@ print(f"z = {z:.4f}   a = {a:.4f}   loss = {loss:.4f}")
 # ## Reading the gradients
 #
 # `w2` has no gradient: its input is 0, so no nudge of `w2` changes anything.  `w1` has a negative one: the loss falls
-# when `w1` grows.
+# when `w1` grows.  Predict which of the three parameters has the steepest slope.
 
 # %%
 for node in (w1, w2, b):

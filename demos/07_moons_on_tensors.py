@@ -26,7 +26,8 @@ print(model)
 # ## Training
 #
 # The loop reads as in PyTorch.  Binary cross-entropy takes the logits as they are; its gradient with respect to a
-# logit is simply `sigmoid(z) - y`, divided by the number of points.
+# logit is simply `sigmoid(z) - y`, divided by the number of points.  Predict how many nodes this graph has, for 400
+# points; step 6 needed some ten thousand for 60.
 
 # %%
 criterion = nn.BCEWithLogitsLoss()

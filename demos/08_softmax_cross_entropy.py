@@ -7,6 +7,8 @@
 # cross-entropy measures how improbable the true class is:
 #
 #     p_j = exp(z_j) / sum_k exp(z_k)          L = -log p_true
+#
+# Predict the signs of the three gradients.
 
 # %%
 import numpy as np

@@ -59,7 +59,7 @@ assert math.isclose(x.data, 0.75 ** (1 / 3), rel_tol=1e-14)
 # ## A Hessian times a vector
 #
 # For a function of many variables the full matrix of second derivatives is large, but its product with a vector
-# costs two passes: differentiate the gradient's product with the vector.
+# costs two passes: differentiate the gradient's product with the vector.  Predict the product by hand.
 
 # %%
 A = np.array([[2.0, 1.0], [1.0, 3.0]])

@@ -4,7 +4,7 @@
 # # An operation of your own
 #
 # An operation defines its value and its partial derivatives.  This is the Gaussian bump, which the library does not
-# contain: the line of the decorator is its derivative, given the output `y` and the input `x`.
+# contain: the line of the decorator is its derivative, given the output `y` and the input `x`.  Derive it first.
 
 # %%
 import math

@@ -41,7 +41,7 @@ assert replayed == v.grad
 # ## Inputs of a replay
 #
 # A replay reads the leaves and the arguments: change `v` and the result changes.  Other values that Python computed
-# during the recording, here `2 * scale`, are constants of the tape.
+# during the recording, here `2 * scale`, are constants of the tape.  Predict what changes when `v` and `scale` do.
 
 # %%
 v.data = 0.25

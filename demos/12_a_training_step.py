@@ -88,7 +88,7 @@ assert np.allclose(losses, [one_by_one(inputs[r], targets[r]).item() for r in ro
 print("losses", losses[:3], "...", losses[-1])
 
 # %% [markdown]
-# ## The time of a step
+# ## The time of a step: predict the order of the four
 
 
 # %%
