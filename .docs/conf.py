@@ -89,6 +89,7 @@ def optimizer_table():
         for p in problems:
             mean, lr = means[name][p], results[name][p]["lr"]
             text = f"{10.0**-mean:.0e}" if p == "Rosenbrock" else f"{mean:.3f}"
+            text = "diverged" if mean < -1 else text
             cells.append(f"{f'**{text}**' if mean == best[p] else text} ({lr:.1g})")
         lines.append(f"| {name} | {' | '.join(cells)} | {ranks[name]:.1f} |")
     return "\n".join(lines) + "\n\nIn parentheses: the learning rate that was chosen.\n"
