@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE))
 
 import course  # noqa: E402 (Sphinx does not put the folder of conf.py on the path)
 import reference  # noqa: E402
-from messages import with_messages  # noqa: E402
+from outputs import completed  # noqa: E402
 
 import nn  # noqa: E402
 from autograd.cli.commands import main as autograd_command  # noqa: E402
@@ -99,7 +99,7 @@ def sources():
     """Return {path: bytes} of all files of the guide: written by hand, generated, and included documents."""
     found = {name: text.encode() for name, text in reference.files().items()} | course.files()
     for path in (HERE / "guide").rglob("*.md"):
-        found[str(path.relative_to(HERE / "guide"))] = with_messages(path.read_text(encoding="utf-8")).encode()
+        found[str(path.relative_to(HERE / "guide"))] = completed(path.read_text(encoding="utf-8")).encode()
     for path in (*ROOT.glob("*.md"), *ROOT.glob("demos/*.md")):
         text = re.sub(r"(!?)\[([^]]*)\]\(([^)h#][^)]*)\)", link_of_guide, path.read_text(encoding="utf-8"))
         found[f"project/{path.relative_to(ROOT)}"] = text.encode()
