@@ -60,6 +60,7 @@ lint: $(VENV)/.test
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
+	@$(RUN) tests/recipes.py
 
 # Separate from lint because pyright downloads 60 MB of Node.js.
 types: $(VENV)/.types

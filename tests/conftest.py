@@ -1,6 +1,6 @@
-"""Settings for all tests: one BLAS thread, reproducible property tests, Ctrl-C enabled."""
+"""Settings for all tests: one BLAS thread, reproducible property tests, Ctrl-C enabled, operations restored."""
 
-import contextlib
+import gc
 import os
 import signal
 import sys
@@ -25,22 +25,27 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 collect_ignore_glob = ["**/record_*.py"]
 
 
-@pytest.fixture
-def restored_table():
-    """A context manager that runs a block without some operations, and restores the table of operations afterwards."""
+class _EveryItem:
+    """Hooks for all tests and doctests; those of a conftest apply to the tests below its folder only."""
 
-    @contextlib.contextmanager
-    def restored(without=()):
+    def pytest_collection_finish(self):
+        """Exempt what collection loaded from garbage collection, which tests trigger often."""
+        gc.collect()
+        gc.freeze()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self):
+        """Remove the operations that the item defined from the table."""
         known = dict(PRIMITIVES)
-        for name in without:
-            PRIMITIVES.pop(name, None)
         try:
-            yield
+            return (yield)
         finally:
             PRIMITIVES.clear()
             PRIMITIVES.update(known)
 
-    return restored
+
+def pytest_configure(config):
+    config.pluginmanager.register(_EveryItem())
 
 
 @pytest.fixture(scope="module")

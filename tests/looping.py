@@ -9,6 +9,11 @@ import os
 ONLY = os.environ.get("ONLY_CASES", "").split()
 
 
+def chosen(names):
+    """Return the names of a table that are tested."""
+    return [name for name in names if not ONLY or name in ONLY]
+
+
 def each(*tables):
     """Run a test for every combination of cases, and name the case that fails.
 

@@ -69,7 +69,7 @@ def test_a_run_on_one_batch_never_fits_it(running):
 
 def test_memory_counts_the_graph(running):
     """What one step has in use at its height is more than the numbers it keeps."""
-    large = memory.CASES["large"]
+    large = memory.GRAPHS["large"]
     for key in ("numpy_plain", "chainrule:eager"):
         answer = running[key].ask("memory", workload=large)
         assert answer["peak"] > memory.numbers(large)

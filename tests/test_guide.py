@@ -35,20 +35,19 @@ def execute(line):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(GUIDE)))
-def test_snippets_of_a_page_run(path, tmp_path, monkeypatch, restored_table):
+def test_snippets_of_a_page_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "demos").symlink_to(ROOT / "demos")
     names, runner = {"__name__": "__main__"}, doctest.DocTestRunner(optionflags=FLAGS)
     text = path.read_text(encoding="utf-8")
-    with restored_table(without=re.findall(r"def (\w+)", text)):
-        for number, (language, code) in enumerate(snippets(text), 1):
-            if language == "console":
-                for line in code.splitlines():
-                    execute(line)
-            elif ">>>" in code:
-                test = doctest.DocTestParser().get_doctest(code, {}, f"snippet {number}", str(path), 0)
-                test.globs = names
-                runner.run(test, clear_globs=False)
-            else:
-                exec(compile(code, str(path), "exec"), names)
+    for number, (language, code) in enumerate(snippets(text), 1):
+        if language == "console":
+            for line in code.splitlines():
+                execute(line)
+        elif ">>>" in code:
+            test = doctest.DocTestParser().get_doctest(code, {}, f"snippet {number}", str(path), 0)
+            test.globs = names
+            runner.run(test, clear_globs=False)
+        else:
+            exec(compile(code, str(path), "exec"), names)
     assert runner.summarize(verbose=False).failed == 0

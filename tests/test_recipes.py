@@ -1,46 +1,22 @@
-"""Follow the recipes of CONTRIBUTING in a copy of the project, then run lint, types and every test that enumerates."""
+"""Follow the recipes of CONTRIBUTING in a copy of the project, then run lint and every test that enumerates."""
 
 import ast
-import os
 import re
-import shutil
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
+from recipes import follow, recipes, run
 
-ROOT = Path(__file__).resolve().parent.parent
-COPIED = (
-    ".docs", "autograd", "demos", "nn", "optim", "tests", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "Makefile",
-    "constraints.txt", "pyproject.toml", ".mypy_cache",
-)  # fmt: skip
 TABLES = {"PRIMITIVES", "CASES", "__all__"}  # lists of kinds that tests loop over; recipes name some more
 HEADINGS = {"An operation", "A layer", "A loss", "An optimizer", "A schedule"}
 
 
-def recipes():
-    """Return {heading: [(file, name before which the code is inserted or None, code), ...]}."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    found = {}
-    for heading, body in re.findall(r"^### (.*?)\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL):
-        for code in re.findall(r"```python\n(.*?)```", textwrap.dedent(body), re.DOTALL):
-            place, piece = textwrap.dedent(code).split("\n", 1)
-            file, name = re.fullmatch(r"# (\S+?)(?:, before (\w+))?", place).groups()
-            found.setdefault(heading, []).append((file, name, piece))
-    return found
-
-
-def inserted(text, name, piece):
-    """Return the text of a file with imports, list entries and other code added, the latter before a name."""
-    for line in re.findall(r"^from .*\n", piece, re.MULTILINE):
-        text = re.sub(r"^(?=from (?!__future__))", line, text, count=1, flags=re.MULTILINE)
-    for table, entries in re.findall(r"^(\w+) = \[\.\.\., (.*)\]\n", piece, re.MULTILINE):
-        text = re.sub(rf"^{table} = \[", rf"\g<0>{entries}, ", text, count=1, flags=re.MULTILINE)
-    rest = re.sub(r"^(from .*|\w+ = \[\.\.\., .*\])\n", "", piece, flags=re.MULTILINE)
-    at = re.search(rf"^{name}\b", text, re.MULTILINE).start() if name else len(text)
-    return f"{text[:at]}\n\n{rest}\n{text[at:]}"
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the project in which every recipe was followed."""
+    folder = tmp_path_factory.mktemp("recipes")
+    follow(folder)
+    return folder
 
 
 def registrations():
@@ -54,37 +30,9 @@ def test_each_recipe_exports_a_name():
         assert any("__all__" in piece for *_, piece in steps), heading
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    """A copy of the project in which every recipe was followed."""
-    folder = tmp_path_factory.mktemp("recipes")
-    for path in (ROOT / name for name in COPIED):
-        if path.is_dir():
-            shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif path.exists():
-            shutil.copy2(path, folder)
-    for pieces in recipes().values():
-        for file, name, piece in pieces:
-            path = folder / file
-            path.write_text(inserted(path.read_text(encoding="utf-8"), name, piece), encoding="utf-8")
-    run(folder, "ruff", "check", "--quiet", "--fix", ".")  # make format
-    run(folder, "ruff", "format", "--quiet", ".")
-    return folder
-
-
-def run(folder, *arguments):
-    """Run a Python module in the copy and return what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    return done.stdout
-
-
-@pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "mypy"])
-def test_recipes_pass_lint_and_types(command, copy):
-    run(copy, *command.split())
+def test_recipes_pass_lint(copy):
+    run(copy, "ruff", "check", ".")
+    run(copy, "ruff", "format", "--check", ".")
 
 
 def new_names():

@@ -98,25 +98,26 @@ class TestFreedAtOnce:
         assert [k() for k in kept] == [None, None]
         assert gc.collect() == 0
 
-    @pytest.mark.parametrize("use", [
-        lambda x: gradients((x * x * x).sum(), x, create_graph=True),
-        lambda x: ag.grad(lambda a: (a**3).sum())(x),
-        lambda x: ag.hessian(lambda a: (a**3).sum())(x.data),
-        lambda x: ag.jvp(lambda a: ag.softmax(a), (x.data,), (x.data,)),
-        lambda x: ag.vjp(lambda a: ag.softmax(a), x.data)[1](x.data),
-        lambda x: ag.checkpoint(lambda a: ag.tanh(a) * x)(x).sum().backward(),
-        lambda x: ag.gradcheck(lambda a: a * a, x.data),
-        lambda x: ag.verify((x * x).sum()),
-        lambda x: (x * 2.0).register_hook(print)(),
-        lambda x: x.detach() * 2.0,
-    ])  # fmt: skip
-    def test_every_way_to_differentiate(self, no_collector, use):
-        x = Tensor([1.0, 2.0], requires_grad=True)
-        use(x)  # once, for what is made on first use
-        gc.collect()
-        use(x)
-        x.zero_grad()
-        assert gc.collect() == 0
+    def test_every_way_to_differentiate(self, no_collector):
+        uses = [
+            lambda x: gradients((x * x * x).sum(), x, create_graph=True),
+            lambda x: ag.grad(lambda a: (a**3).sum())(x),
+            lambda x: ag.hessian(lambda a: (a**3).sum())(x.data),
+            lambda x: ag.jvp(lambda a: ag.softmax(a), (x.data,), (x.data,)),
+            lambda x: ag.vjp(lambda a: ag.softmax(a), x.data)[1](x.data),
+            lambda x: ag.checkpoint(lambda a: ag.tanh(a) * x)(x).sum().backward(),
+            lambda x: ag.gradcheck(lambda a: a * a, x.data),
+            lambda x: ag.verify((x * x).sum()),
+            lambda x: (x * 2.0).register_hook(print)(),
+            lambda x: x.detach() * 2.0,
+        ]  # fmt: skip
+        for index, use in enumerate(uses):
+            x = Tensor([1.0, 2.0], requires_grad=True)
+            use(x)  # once, for what is made on first use
+            gc.collect()
+            use(x)
+            x.zero_grad()
+            assert gc.collect() == 0, index
 
     def test_errors_keep_no_graph(self, no_collector):
         x = Tensor([1.0, 2.0], requires_grad=True)

@@ -12,13 +12,6 @@ from autograd.extend import elementwise, linear, nondifferentiable, primitive, x
 from autograd.rules import ONE
 
 
-@pytest.fixture(autouse=True)
-def _table(restored_table):
-    """Remove the operations that a test defines."""
-    with restored_table():
-        yield
-
-
 def slopes(function, *xs):
     """Return the derivative by each argument, for floats and for arrays; both must be equal."""
     values = [Value(x) for x in xs]

@@ -11,7 +11,7 @@ from .workloads import WORKLOADS, network
 
 KEYS = ("numpy_plain", "numpy_optimised", "chainrule:eager", "chainrule:replay")
 DEEP = network([128] * 33 + [10], 512, "float32", "cross-entropy")
-CASES: dict[str, dict[str, Any]] = {
+GRAPHS: dict[str, dict[str, Any]] = {
     **{name: WORKLOADS[name] for name in ("tiny", "small", "large")},
     "deep": {"title": "33 layers of 128, batch 512, float32", **DEEP},
     "deep, checkpoint": {"title": "the same, in 8 checkpointed pieces", **DEEP, "checkpoint": 8},
@@ -29,7 +29,7 @@ def measure(options: Any) -> dict[str, Any]:
     """Return peak and held bytes of every case."""
     found, _ = pythons([], {BY_KEY[key].engine for key in KEYS})
     results = {}
-    for name, workload in CASES.items():
+    for name, workload in GRAPHS.items():
         rows: dict[str, Any] = {}
         reasons: dict[str, str] = {}
         keys = [k for k in KEYS if k.startswith("chainrule") or "checkpoint" not in workload]

@@ -17,7 +17,7 @@ WALKTHROUGH = sorted((ROOT / "demos").glob("[0-9][0-9]_*.py"))
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys, restored_table):
+def run(tmp_path, monkeypatch, capsys):
     """A function that runs a demo in an empty folder, in this process, and returns its exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "demos"))
@@ -26,10 +26,8 @@ def run(tmp_path, monkeypatch, capsys, restored_table):
     def run_demo(script, *arguments, code=0):
         path = str(ROOT / "demos" / script)
         monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
-        defined = re.findall(r"^def (\w+)", Path(path).read_text(encoding="utf-8"), re.MULTILINE)
         try:
-            with restored_table(without=defined):  # another test may have defined an operation of this name
-                runpy.run_path(path, run_name="__main__")
+            runpy.run_path(path, run_name="__main__")
             found = 0
         except SystemExit as end:
             found = end.code or 0

@@ -283,6 +283,6 @@ def prepare(may_compile: bool) -> bool:
     written = Path(__file__).stat().st_mtime
     files = Path(interpret.stats.cache_path).glob("kernels.interpret-*.nbi")
     if may_compile or any(index.stat().st_mtime > written for index in files):
-        interpret.compile("i8(i8, i8, i8, i8, i8, i8, i8, i8)")
+        interpret.compile((numba.int64,) * 8)  # the key under which a call finds it
         return True
     return False
