@@ -87,40 +87,32 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
 
 def _reflected_operator(kind: type[Any], function: Function, compute: Function) -> Callable[[Any, Any], Any]:
     """Return an operation of a constant and a float as an operator of the second operand."""
-    make, plain = _maker(kind, PRIMITIVES[function.__name__]), kind.plain
+    make = _maker(kind, PRIMITIVES[function.__name__])
 
     def apply(self: Any, other: Any) -> Any:
         if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):
             return function(other, self)
         y = self._data
         try:
-            data = compute(other, y)
+            node = make(compute(other, y), self, other, self, other, y)
         except (ValueError, ArithmeticError):
-            return function(other, self)
-        mode = current_mode()
-        notes = plain if mode is True else _notes(mode)
-        if notes is None or not self._requires_grad:
-            return function(other, self)
-        return make(data, other, self, other, y, notes)
+            node = None
+        return function(other, self) if node is None else node
 
     return functools.update_wrapper(apply, function)
 
 
 def _method(kind: type[Any], function: Function, compute: Function) -> Callable[[Any], Any]:
     """Return an operation of one float as a method."""
-    make, plain = _maker(kind, PRIMITIVES[function.__name__]), kind.plain
+    make = _maker(kind, PRIMITIVES[function.__name__])
 
     def apply(self: Any) -> Any:
         x = self._data
         try:
-            data = compute(x)
+            node = make(compute(x), self, self, NOTHING, x, NO_PARAMS)
         except (ValueError, ArithmeticError):
-            return function(self)
-        mode = current_mode()
-        notes = plain if mode is True else _notes(mode)
-        if notes is None or not self._requires_grad:
-            return function(self)
-        return make(data, self, NOTHING, x, NO_PARAMS, notes)
+            node = None
+        return function(self) if node is None else node
 
     return functools.update_wrapper(apply, function)
 
@@ -131,10 +123,14 @@ def _notes(mode: bool | Watch) -> Any:
 
 
 def _maker(kind: type[Any], op: Primitive) -> Callable[..., Any]:
-    """Return a function that makes a node of `op` from its value, its operands and their values."""
-    new = object.__new__
+    """Return a function that makes a node of `op` from its value, its operands and their values, or returns None."""
+    new, plain = object.__new__, kind.plain
 
-    def make(data: float, x: Any, y: Any, a: float, b: Any, notes: Any) -> Any:
+    def make(data: float, variable: Any, x: Any, y: Any, a: float, b: Any) -> Any:
+        mode = current_mode()
+        notes = plain if mode is True else _notes(mode)
+        if notes is None or not variable._requires_grad:
+            return None
         node: Any = new(kind)
         node._data = data
         node._grad = 0.0
