@@ -268,7 +268,7 @@ def i0(x: Operand) -> Operand:
     >>> round(i0(1.0), 6)
     1.266066
     """
-    return i0e(x) * exp(absolute(x))
+    return i0e(x) * exp(1.0 * absolute(x))
 
 
 def i1(x: Operand) -> Operand:
@@ -277,4 +277,4 @@ def i1(x: Operand) -> Operand:
     >>> round(i1(1.0), 6)
     0.565159
     """
-    return i1e(x) * exp(absolute(x))
+    return i1e(x) * exp(1.0 * absolute(x))
