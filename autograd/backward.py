@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -175,10 +175,7 @@ def gradients(
     refuse_modified(order)
     if create_graph:
         refuse_updated(order)
-    cotangent: dict[Node, Cotangent] = {}
-    for root, seed in zip(roots, seeds, strict=True):
-        start = seed_of(root, seed)
-        cotangent[root] = cotangent[root] + start if root in cotangent else start
+    cotangent = summed((root, seed_of(root, seed)) for root, seed in zip(roots, seeds, strict=True))
     found = pulled_to(targets, cotangent, order, between(order, targets), with_graph(create_graph))
     if not create_graph:  # nodes that `compile` records; no gradient flows through them
         found = [callback(lambda data: data, g) if isinstance(g, Node) else g for g in found]
@@ -188,6 +185,14 @@ def gradients(
             why = "the outputs do not depend on it" if target._requires_grad else "it does not have requires_grad=True"
             raise ValueError(f"input {i}{name} has no gradient: {why}; pass allow_unused=True to get None for it")
     return found[0] if single else tuple(found)
+
+
+def summed(cotangents: Iterable[tuple[Node, Cotangent]]) -> dict[Node, Cotangent]:
+    """Return the sum of the cotangents of each node."""
+    total: dict[Node, Cotangent] = {}
+    for node, g in cotangents:
+        total[node] = total[node] + g if node in total else g
+    return total
 
 
 def between(order: Sequence[Node], targets: Sequence[Node]) -> set[Node]:

@@ -25,20 +25,17 @@ def operand(a: Operand, op: Primitive) -> Data:
     kind = type(a)
     if kind in _NUMBERS:
         return a
-    if kind is np.ndarray:
-        if a.dtype.kind in "biuf":
-            return a
-        if a.dtype == object:
-            return a
-    elif isinstance(a, np.generic) and a.dtype.kind in "biuf":
+    if kind is np.ndarray and a.dtype.kind in "biufO":
+        return a
+    if isinstance(a, np.generic) and a.dtype.kind in "biuf":
         return a.item()
-    elif isinstance(a, (list, tuple)):
+    if isinstance(a, (list, tuple)):
         return operand(_array_of(a, op), op)
-    elif isinstance(a, np.ndarray):
+    if isinstance(a, np.ndarray) and kind is not np.ndarray:
         return operand(np.asarray(a), op)
-    elif isinstance(a, int):  # such as `Tensor.size`
+    if isinstance(a, int):  # such as `Tensor.size`
         return int(a)
-    elif getattr(kind, "records_loops", False):  # a ShapedArray
+    if getattr(kind, "records_loops", False):  # a ShapedArray
         return a
     shown = (
         f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from autograd.backward import between
+from autograd.backward import between, summed
 from autograd.graph import KINDS, Node, record, topological_order
 from autograd.operations.indexing import getitem
 from autograd.operations.masking import Recomputed
@@ -191,9 +191,7 @@ class _Segment(Recomputed):
             inner = (*fresh, *self.captured)
             stop = set(inner)
             order = [node for node in topological_order(*variables, variables_only=True) if node not in stop]
-            cotangent: dict[Node, Cotangent] = {}
-            for v, part in zip(variables, _unpacked(g, variables), strict=True):
-                cotangent[v] = cotangent[v] + part if v in cotangent else part
+            cotangent = summed(zip(variables, _unpacked(g, variables), strict=True))
             create_graph = any(isinstance(x, Node) for x in (y, *inputs))
             reverse_pass(order, cotangent, between(order, inner), create_graph=create_graph, masked=masked)
             shares = [cotangent.get(x) for x in inner]

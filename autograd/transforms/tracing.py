@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd.backward import between, pulled_to
+from autograd.backward import between, pulled_to, summed
 from autograd.diagnostics.floats import evaluation_of
 from autograd.diagnostics.mistakes import warn_once
 from autograd.graph import Node, topological_order
@@ -64,8 +64,8 @@ class Trace:
     def __init__(
         self, f: Function, args: Sequence[Tree], argnums: int | Sequence[int], kwargs: Mapping[str, Tree], has_aux: bool
     ):
-        single = isinstance(argnums, int)
-        chosen = [argnums] if isinstance(argnums, int) else list(argnums)
+        single = np.ndim(argnums) == 0
+        chosen = [int(n) for n in np.ravel(argnums)]
         for n in chosen:
             if not -len(args) <= n < len(args):
                 raise ValueError(f"argnums={argnums} but the function was called with {len(args)} positional arguments")
@@ -108,10 +108,8 @@ class Trace:
 
     def pull(self, cotangents: Sequence[Cotangent | None], create_graph: bool) -> list[Cotangent]:
         """Return the gradient of the outputs, weighted by cotangents (None: zero), for each input."""
-        seeds: dict[Node, Cotangent] = {}
-        for y, g in zip(self.outputs, cotangents, strict=True):
-            if g is not None and isinstance(y, Node) and y.requires_grad:
-                seeds[y] = seeds[y] + g if y in seeds else g
+        pairs = zip(self.outputs, cotangents, strict=True)
+        seeds = summed((y, g) for y, g in pairs if g is not None and isinstance(y, Node) and y.requires_grad)
         with enable_grad():
             found = pulled_to(self.nodes, seeds, self.order, self.wanted, create_graph)
         return [zero(x) if g is None else g for x, g in zip(self.nodes, found, strict=True)]

@@ -175,6 +175,11 @@ def test_transforms_in_no_grad_return_plain_values():
     assert type(g) is np.ndarray
 
 
+def test_argnums_may_be_integers_of_numpy():
+    assert grad(lambda x, y: x * y, np.int64(1))(2.0, 3.0) == 2.0
+    assert grad(lambda x, y: x * y, np.array([0, -1]))(2.0, 3.0) == (3.0, 2.0)
+
+
 @pytest.mark.filterwarnings("ignore:the result of .* does not depend")
 def test_constant_function_has_zero_derivative():
     assert grad(lambda x: 3.0)(2.0) == 0.0
