@@ -9,7 +9,7 @@ from autograd.typing import Operand, Shape
 
 from .indexing import take
 from .joining import concatenate
-from .shaping import axes_of, broadcast_to, in_dtype_of, moveaxis, reshape, shape_tuple
+from .shaping import broadcast_to, flat_or_axis, in_dtype_of, moveaxis, reshape, shape_tuple
 
 
 def _each(arrays: tuple[Operand, ...], shape: Callable[[Shape], Shape]) -> Any:
@@ -260,10 +260,8 @@ def insert(x: Operand, obj: Any, values: Operand, axis: int | None = None) -> Op
     >>> insert([1.0, 2.0, 3.0], 1, 9.0)
     array([1., 9., 2., 3.])
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    x, axis = flat_or_axis(x, axis)
     shape = shape_tuple(x)
-    (axis,) = axes_of(axis, len(shape))
     n = shape[axis]
     if isinstance(obj, (int, np.integer)):  # as in NumPy, the first axis of the values then becomes `axis`
         padded = (1,) * (len(shape) - len(shape_tuple(values))) + shape_tuple(values)
@@ -297,8 +295,7 @@ def delete(x: Operand, obj: Any, axis: int | None = None) -> Operand:
     >>> delete([1.0, 2.0, 3.0], 1)
     array([1., 3.])
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    x, axis = flat_or_axis(x, axis)
     return take(x, np.delete(np.arange(shape_tuple(x)[axis]), obj), axis)
 
 

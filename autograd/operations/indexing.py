@@ -11,7 +11,7 @@ from autograd.rules import PRIMITIVES, linear, primitive, shape_of
 from autograd.typing import Array, Operand, Shape
 
 from .elementwise import add
-from .shaping import axes_of, moveaxis, reshape, shape_tuple
+from .shaping import axes_of, flat_or_axis, moveaxis, shape_tuple
 
 Index: TypeAlias = Any  # an int, slice, None, Ellipsis, array_like, integer Tensor, or a tuple of these
 
@@ -217,9 +217,7 @@ def take(x: Operand, indices: Operand, axis: int | None = None) -> Operand:
     array([[3., 4.],
            [3., 4.]])
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
-    (axis,) = axes_of(axis, len(shape_tuple(x)))
+    x, axis = flat_or_axis(x, axis)
     return getitem(x, (slice(None),) * axis + (indices,))
 
 
@@ -246,14 +244,12 @@ def take_along_axis(x: Operand, indices: Operand, axis: int | None = -1) -> Oper
     array([[2.],
            [3.]])
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    x, axis = flat_or_axis(x, axis)
     shape = shape_tuple(x)
     if len(shape_tuple(indices)) != len(shape):
         raise ValueError(
             f"take_along_axis expected indices with as many axes as {shape}, got shape {shape_tuple(indices)}"
         )
-    (axis,) = axes_of(axis, len(shape))
     grid = [np.arange(n).reshape([-1 if j == i else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
     return getitem(x, (*grid[:axis], indices, *grid[axis + 1 :]))
 

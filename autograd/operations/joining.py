@@ -10,7 +10,7 @@ from autograd.typing import Operand, Operation
 
 from .comparing import where
 from .indexing import getitem, take
-from .shaping import axes_of, broadcast_to, expand_dims, reshape, shape_tuple
+from .shaping import axes_of, broadcast_to, expand_dims, flat_or_axis, reshape, shape_tuple
 
 
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
@@ -242,10 +242,8 @@ def repeat(x: Operand, repeats: int | Sequence[int], axis: int | None = None) ->
     >>> repeat([1.0, 2.0], 2)
     array([1., 1., 2., 2.])
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    x, axis = flat_or_axis(x, axis)
     shape = shape_tuple(x)
-    (axis,) = axes_of(axis, len(shape))
     if not isinstance(repeats, (int, np.integer)):
         return take(x, np.repeat(np.arange(shape[axis]), repeats), axis)
     if repeats < 0:

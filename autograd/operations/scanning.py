@@ -10,7 +10,7 @@ from .elementwise import exp, log, negative
 from .indexing import flip, getitem, take_along_axis
 from .joining import concatenate
 from .reducing import expanded
-from .shaping import axes_of, expand_dims, flatten, lists_as_array, moveaxis, reshape, shape_tuple
+from .shaping import axes_of, expand_dims, flat_or_axis, flatten, lists_as_array, moveaxis, reshape, shape_tuple
 
 
 @linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))
@@ -39,7 +39,7 @@ def cumsum(x: Operand, axis: int | None = None) -> Operand:
     >>> cumsum([1.0, 2.0, 3.0])
     array([1., 3., 6.])
     """
-    return _cumsum(reshape(x, (-1,)), 0) if axis is None else _cumsum(x, axis)
+    return _cumsum(*flat_or_axis(x, axis))
 
 
 # ------------------------------------------------------------------------------------------------ products
@@ -107,7 +107,7 @@ def cumprod(x: Operand, axis: int | None = None) -> Operand:
     >>> x.grad
     array([1., 8., 0.])
     """
-    return _cumprod(reshape(x, (-1,)), 0) if axis is None else _cumprod(x, axis)
+    return _cumprod(*flat_or_axis(x, axis))
 
 
 def _product_of_others(x: Operand, axis: Axis) -> Operand:
@@ -178,8 +178,7 @@ def sort(x: Operand, axis: int | None = -1) -> Operand:
     >>> sort([3.0, 1.0, 2.0])
     array([1., 2., 3.])
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    x, axis = flat_or_axis(x, axis)
     return take_along_axis(x, argsort(x, axis), axis)
 
 
@@ -215,8 +214,7 @@ def partition(x: Operand, kth: int, axis: int | None = -1) -> Operand:
     >>> float(partition([3.0, 1.0, 2.0], 1)[1])
     2.0
     """
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
+    x, axis = flat_or_axis(x, axis)
     return take_along_axis(x, argpartition(x, kth=kth, axis=axis), axis)
 
 

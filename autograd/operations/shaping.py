@@ -296,6 +296,13 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Operand:
     return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
+def flat_or_axis(x: Operand, axis: int | None) -> tuple[Operand, int]:
+    """Return an array and one of its axes, counted from 0; the flat array if `axis` is None."""
+    if axis is None:
+        return reshape(x, (-1,)), 0
+    return x, axes_of(axis, len(shape_tuple(x)))[0]
+
+
 # ------------------------------------------------------------------------------------------------ repeating
 
 
