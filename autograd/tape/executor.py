@@ -91,12 +91,9 @@ class Switching:
         machine = self.machine if self._program is None else self.chosen()
         return self._timed(self.text.run, data) if machine is None else machine.run(*data)
 
-    def run_into(self, given: Sequence[Array], targets: Sequence[Array], *data: Data) -> Sequence[Data]:
-        """Write the results after the outputs into arrays, and return the outputs; `given` are the first inputs."""
-        machine = self.machine if self._program is None else self.chosen()
-        if machine is None:
-            return self._timed(self.text.run_into, (targets, *given, *data))
-        return machine.run_into(given, targets, *data)  # type: ignore[no-any-return]
+    def run_into(self, targets: Sequence[Array], *data: Data) -> Sequence[Data]:
+        """Write the results after the outputs into arrays, and return the outputs; NumPy runs the program."""
+        return self._timed(self.text.run_into, (targets, *data))
 
     def chosen(self) -> Any:
         """Return the machine if it is worth building, or None."""

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from sys import getrefcount
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from autograd.typing import Array, DType, Shape
 
 from .program import Program, Spec, Step
 from .recording import Callback
+
+Arrays: TypeAlias = Array | list[Array]
 
 CACHE_LINE = 64  # bytes
 
@@ -150,6 +153,11 @@ class Memory:
             self.released.setdefault(i, []).append(value)
 
 
+def flat(arrays: Sequence[Arrays]) -> list[Array]:
+    """Return arrays, and arrays in lists, one by one."""
+    return [x for part in arrays for x in (part if isinstance(part, list) else [part])]
+
+
 def address(a: Array) -> int:
     """Return the address of the first element."""
     return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
@@ -173,7 +181,7 @@ class OutputPool:
 
     def __init__(self, like: Sequence[Spec | Array]) -> None:
         self.shapes: list[Shape] = [a.shape for a in like]
-        self.dtype: DType = np.dtype(like[0].dtype)
+        self.dtype: DType = np.dtype(like[0].dtype if like else float)
         self.renew()
 
     def renew(self) -> None:
@@ -198,7 +206,7 @@ def most_holders(arrays: list[Array]) -> int:
 
     The count depends on how the interpreter passes arguments, so the loop runs in C.
     """
-    return max(map(getrefcount, arrays))
+    return max(map(getrefcount, arrays), default=0)
 
 
 HELD_ONCE = most_holders([np.empty(1)])

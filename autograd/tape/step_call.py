@@ -16,6 +16,7 @@ from autograd.value import Value
 from autograd.variable import leaf
 
 from .call import Call
+from .memory import flat
 from .numpy_text import NumpyText
 from .program import Program
 from .recording import Recording
@@ -81,6 +82,8 @@ class StepCall(Call):
         beside = [*checks, *self._new_shared.values()]
         self._beside: list[Array] = [np.empty(()) for _ in beside]  # results that are not kept as arrays
         results = [*outputs, *beside, *[x for update in self.updates for x in update.new_arrays]]
+        self._numbers = range(len(outputs), len(results))
+        self._flats = [update.flat for update in self.updates]
         scalars = self._record_scalars(results, rules)
         replaced |= {x: leaf(Value, x._data, False, x.name or "scalar") for x in scalars if x.op is not None}
         inputs = [*[x for update in self.updates for x in update.arrays], *arguments.nodes, *self._shared.values()]
@@ -176,44 +179,46 @@ class StepCall(Call):
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, complete the optimizer's step, and return the result."""
-        given: list[Array] = []
-        targets = []
-        for update in self.updates:
-            given += update.given()
-            targets.append(update.targets())
-        into = [*self._beside, *itertools.chain.from_iterable(targets)]
-        shared = [self.optimizer.param_groups[0][name] for name in self._shared]
-        leaves = [x._data for x in self._leaves]
-        found = self.executor.run_into(given, into, *inputs, *shared, *self._scalars[: self._needed], *leaves)
-        self._complete(targets)
+        given: list[Any] = [x for update in self.updates for x in update.given()]
+        targets = self._targets_of_step()
+        group = self.optimizer.param_groups[0]
+        shared = [group[name] for name in self._shared]
+        data = [*inputs, *shared, *self._scalars[: self._needed], *[x._data for x in self._leaves]]
+        machine = self.executor.chosen()
+        if machine is None:
+            found = self.executor.run_into(flat(targets), *flat(given), *data)
+        else:
+            found = machine.run_frame(machine.frame(given, targets, self._numbers), data)
+        self._complete()
         return self._result(found)
+
+    def _targets_of_step(self) -> list[Any]:
+        """Return arrays, and lists of arrays, for the results behind the outputs."""
+        return [self._beside, *[x for update in self.updates for x in update.targets()]]
 
     def first_result(self, sources: Sequence[Operand]) -> Tree:
         """Complete the step that was recorded, and return its result."""
         found, self._found = self._found, ()
-        targets = [update.targets() for update in self.updates]
-        into = [*self._beside, *itertools.chain.from_iterable(targets)]
-        for array, x in zip(into, found[self._count :], strict=True):
+        for array, x in zip(flat(self._targets_of_step()), found[self._count :], strict=True):
             array[...] = x
-        self._complete(targets)
+        self._complete()
         return self._result(found)
 
-    def _complete(self, targets: list[list[Array]]) -> None:
+    def _complete(self) -> None:
         """Complete a step of the optimizer, unless gradients are nonfinite and such steps are skipped."""
-        count = len(self._labels)
-        if culprits := [name for name, x in zip(self._labels, self._beside, strict=False) if x != 0.0]:
-            self.optimizer.skip(culprits)
-        else:
+        count, shared = len(self._labels), dict[str, float]()
+        if self._beside:
+            if culprits := [name for name, x in zip(self._labels, self._beside, strict=False) if x != 0.0]:
+                self.optimizer.skip(culprits)
+                return
             shared = dict(zip(self._new_shared, map(float, self._beside[count:]), strict=True))
-            self._commit(targets, self._scalars, shared, 1)
+        self._commit(self._scalars, shared, 1)
 
-    def _commit(
-        self, targets: list[list[Array]], scalars: Sequence[float], shared: Mapping[str, float], steps: int
-    ) -> None:
-        """Complete steps of the optimizer, after which the arrays and scalars are these."""
+    def _commit(self, scalars: Sequence[float], shared: Mapping[str, float], steps: int) -> None:
+        """Complete steps of the optimizer, after which the scalars are these."""
         floats = iter(scalars[self._needed : self._decided])
-        states = [update.new_states(arrays, floats) for update, arrays in zip(self.updates, targets, strict=True)]
-        self.optimizer.commit([update.flat for update in self.updates], states, shared, steps)
+        states = [update.new_states(floats) for update in self.updates]
+        self.optimizer.commit(self._flats, states, shared, steps)
 
     def many(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> Array:
         """Take steps in the native machine, and return their losses; of none where it is not available."""
@@ -224,12 +229,11 @@ class StepCall(Call):
         groups = self.optimizer.param_groups
         before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
         scalars = list(self._scheduled(len(rows), scheduler))
-        targets = [update.targets() for update in self.updates]
         leaves = [x._data for x in self._leaves]
         constant = [x for x in leaves if type(x) is float]
         done, losses = machine.run_many(
-            [x for update in self.updates for x in update.given()],
-            list(itertools.chain.from_iterable(targets)),
+            flat([x for update in self.updates for x in update.given()]),
+            flat(self._targets_of_step()),
             arrays,
             rows[: len(scalars)],
             np.array([[*row[: self._needed], *constant] for row in scalars]),
@@ -241,7 +245,7 @@ class StepCall(Call):
                 group.update(options)
             list(self._scheduled(done, scheduler))
         if done:
-            self._commit(targets, scalars[done - 1], {}, done)
+            self._commit(scalars[done - 1], {}, done)
         return np.asarray(losses, float).reshape(done, -1)[:, 0]
 
     def _scheduled(self, times: int, scheduler: Any) -> Iterator[Sequence[float]]:

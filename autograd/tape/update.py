@@ -148,6 +148,7 @@ class Update:
         self.t: Node = leaf(Value, float(flat.t + 1), False, "t")
         states = optimizer.initialized(flat, options.group)
         self._known, self._parts = states, _whole(states)  # the last state by blocks, and its parts
+        self._arrays = [x for x in self._parts if isinstance(x, np.ndarray)]
         self._kinds = list(map(type, self._parts))
         self.state: list[Any] = [
             leaf(Value if isinstance(x, float) else Tensor, x, False, name) if isinstance(x, (float, np.ndarray)) else x
@@ -182,7 +183,7 @@ class Update:
         self.is_steady: bool = kinds == self._sources
         self._has_floats = 1 in kinds
         shapes = [Spec(a.shape, a.dtype) for a in self.new_arrays[1:]]
-        self._pools = [OutputPool(shapes) if shapes else list for _ in range(2)]  # states alternate between them
+        self._pools = [OutputPool(shapes), OutputPool(shapes)]  # states alternate between them
 
     def forget(self) -> None:
         """Drop the nodes of the recorded step, which keep its graph alive."""
@@ -190,32 +191,31 @@ class Update:
 
     def given_floats(self) -> list[float] | None:
         """Return the number of the next step and the floats of the state; None if it has other parts than recorded."""
-        states = self.flat.states
-        if states is not self._known:
-            self._known, self._parts = states, _whole(states)
+        if self.flat.states is not self._known:
+            self._known, self._parts = self.flat.states, _whole(self.flat.states)
+            self._arrays = [x for x in self._parts if isinstance(x, np.ndarray)]
             if [*map(type, self._parts)] != self._kinds:
                 self._known = []
                 return None
         floats = [self.flat.t + 1.0]
         return [*floats, *[x for x in self._parts if isinstance(x, float)]] if self._has_floats else floats
 
-    def given(self) -> list[Array]:
+    def given(self) -> tuple[Array, list[Array]]:
         """Return the present vector and the arrays of its state, after `given_floats`."""
         current = self.flat.current
         if current is not None and all(map(is_, map(data_of, self.flat.members), current.views)):
-            vector = current.flat
-        else:
-            vector = self.flat.read()
-        return [vector, *[x for x in self._parts if type(x) is np.ndarray]]
+            return current.flat, self._arrays
+        return self.flat.read(), self._arrays
 
-    def targets(self) -> list[Array]:
+    def targets(self) -> tuple[Array, list[Array]]:
         """Return arrays for `new_arrays` that nothing else references."""
-        return [self.flat.output(), *self._pools[0]()]
+        return self.flat.output(), self._pools[0]()
 
-    def new_states(self, arrays: Sequence[Array], floats: Iterator[float]) -> list[tuple[Any, ...]]:
+    def new_states(self, floats: Iterator[float]) -> list[tuple[Any, ...]]:
         """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
         self._pools.reverse()
-        sources = iter(arrays[1:]), floats
+        arrays = self._pools[1].parts
+        sources = iter(arrays), floats
         parts = tuple([None if k is None else next(sources[k]) for k in self._sources])
         blocks = self.flat.blocks
         if len(blocks) > 1:
@@ -223,7 +223,7 @@ class Update:
         else:
             states = [parts]
         if self.is_steady:
-            self._known, self._parts = states, parts
+            self._known, self._parts, self._arrays = states, parts, arrays
         return states
 
 

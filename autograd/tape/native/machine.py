@@ -1,22 +1,21 @@
 """Run programs by the native interpreter, once or many times in one call.
 
-`Machine` has the methods of `NumpyText`.  `Machine.run_many` repeats a program with data sets, schedules and states
-that stay inside: the counterpart of ``jax.lax.scan``.
+`Machine.run` is called as that of `NumpyText` is.  `Machine.run_many` repeats a program with data sets, schedules and
+states that stay inside: the counterpart of ``jax.lax.scan``.
 """
 
 from __future__ import annotations
 
 import struct
-import weakref
-from collections.abc import Sequence
-from operator import is_
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels
-from autograd.tape.memory import OutputPool, address, aligned
+from autograd.tape.memory import Arrays, OutputPool, address, aligned, flat
 from autograd.tape.program import Program
 from autograd.typing import Array, Data, DType
 
@@ -26,15 +25,15 @@ from .kernels import interpret
 from .lowering import Call, Layout, Lowered, LoweredLevels, LoweredProgram
 
 LARGE = 1 << 15  # bytes of an argument from which passing its address is faster than copying it
-MOST_FRAMES = 2  # vectors of parameters and their gradients alternate between two
+MOST_FRAMES = 4  # vectors of parameters and their gradients alternate between two
 
 
 class Frame(NamedTuple):
-    """Addresses of buffers, of which some are in arrays that are the first inputs and the last results.
+    """Addresses of buffers, of which some are in arrays that are the first inputs, and in targets: last results.
 
     Attributes
     ----------
-    refs : list of weakref
+    given, targets : sequence of ndarray or list of ndarray
         The arrays.
     places : ndarray
         The address of each buffer.
@@ -48,7 +47,8 @@ class Frame(NamedTuple):
         The remaining inputs: index, view, and the place of their address, or -1 if they are copied.
     """
 
-    refs: list[weakref.ref[Array]]
+    given: Sequence[Arrays]
+    targets: Sequence[Arrays]
     places: Array
     state: tuple[int, int]
     before: list[tuple[int, Array]]
@@ -102,14 +102,16 @@ class Machine:
         self._segments = self._segmented(lowered.order)
         self._interpret: Any = interpret
         self._gathering: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self._frames: list[Frame] = []
-        self._outputs = outputs
-        by_dtype: dict[DType, list[int]] = {}
+        self._frames: dict[tuple[int, ...], Frame] = {}
+        by_dtype: dict[DType, list[int]] = {}  # results that are written into arrays of their own
         for i, x in enumerate(lowered.results[outputs:], outputs):
             if isinstance(x, ShapedArray) and not x.weak:
                 by_dtype.setdefault(x.dtype, []).append(i)
         self._pools = [(ids, OutputPool([lowered.results[i] for i in ids])) for ids in by_dtype.values()]
-        self._read = sorted(set(range(len(lowered.results))).difference(*by_dtype.values()))
+        self._pooled: list[int] = [i for ids in by_dtype.values() for i in ids]
+        self._read = [i for i in range(len(lowered.results)) if i not in self._pooled]
+        views = self._views[len(lowered.inputs) :]
+        self._kept = [(views[i], _reader(lowered.results[i])) for i in self._read]
 
     def _view(self, x: ShapedArray) -> Array:
         """Return an array in the memory of the program."""
@@ -151,29 +153,53 @@ class Machine:
 
         Raises `NotReplayable` where an operation on floats would raise an error, or an index is out of range.
         """
-        found: dict[int, Any] = {}
-        for ids, pool in self._pools:
-            found.update(zip(ids, pool(), strict=True))
-        self._execute((), found, data)
-        for i in self._read:
-            found[i] = self._result(i)
+        lent = [pool() for _, pool in self._pools]
+        found = dict(zip(self._read, self.run_frame(self.frame((), lent, self._pooled), data), strict=True))
+        found.update(zip(self._pooled, flat(lent), strict=True))
         return [found[i] for i in range(len(found))]
 
-    def run_into(self, given: Sequence[Array], targets: Sequence[Array], *data: Data) -> list[Data]:
-        """Write the last results into arrays, and return the others; `data` are the inputs behind those `given`."""
-        first = len(self.lowered.results) - len(targets)
-        self._execute(given, dict(enumerate(targets, first)), data)
-        return [self._result(i) for i in range(first)]
+    def frame(self, given: Sequence[Arrays], targets: Sequence[Arrays], numbers: Sequence[int]) -> Frame:
+        """Return the frame of some arrays, which is made when they are new.
 
-    def _result(self, i: int) -> Data:
-        """Return a result that was written into the arena, or a constant."""
-        x, view = self.lowered.results[i], self._views[len(self.lowered.inputs) + i]
-        if isinstance(x, ShapedArray):
-            return view.item() if x.weak else view.copy()
-        return view
+        Parameters
+        ----------
+        given : sequence of ndarray or list of ndarray
+            The first inputs.
+        targets : sequence of ndarray or list of ndarray
+            Arrays for some results.
+        numbers : sequence of int
+            The indices of these results.
+        """
+        key = (*map(id, given), *map(id, targets))
+        if key not in self._frames:
+            if len(self._frames) >= MOST_FRAMES:
+                self._frames.clear()
+            self._frames[key] = self._new_frame(given, targets, numbers)
+        return self._frames[key]
 
-    def _execute(self, given: Sequence[Array], targets: dict[int, Array], data: Sequence[Any]) -> None:
-        frame = self._frame([*given, *targets.values()], targets)
+    def _new_frame(self, given: Sequence[Arrays], targets: Sequence[Arrays], numbers: Sequence[int]) -> Frame:
+        inputs, first, places = self.lowered.inputs, flat(given), self._own.copy()
+        before: list[tuple[int, Array]] = []
+        after: list[tuple[int, Array]] = []
+        pairs = [(x, i, i, before) for i, x in enumerate(first)]
+        pairs += [(x, len(inputs) + r, i, after) for i, (x, r) in enumerate(zip(flat(targets), numbers, strict=True))]
+        for x, number, i, copied in pairs:
+            place, view = self._places[number], self._views[number]
+            is_copied = not isinstance(place, ShapedArray) or place.buffer in self._copied
+            if is_copied or (x.dtype, x.shape) != (view.dtype, view.shape) or not x.flags.c_contiguous:
+                copied.append((i, view))
+            else:
+                places[place.buffer] = address(x)
+        others = []
+        for i in sorted(set(range(len(first), len(inputs))).difference(self.lowered.floats)):
+            view, buffer = self._views[i], inputs[i].buffer
+            others.append((i - len(first), view, -1 if view.nbytes < LARGE or buffer in self._copied else buffer))
+        floats = [i - len(first) for i in self.lowered.floats]
+        state = places.ctypes.data, self._scratch.ctypes.data
+        return Frame(list(given), list(targets), places, state, before, after, floats, others)
+
+    def run_frame(self, frame: Frame, data: Sequence[Any]) -> list[Data]:
+        """Run the program for the inputs behind those of the frame, and return the results without targets."""
         self._pack(self._memory, self._first_float, *[data[i] for i in frame.floats])
         for i, view, place in frame.others:
             x = data[i]
@@ -183,40 +209,15 @@ class Machine:
             if not by_address:
                 view[...] = x
         for i, view in frame.before:
-            view[...] = given[i]
+            view[...] = flat(frame.given)[i]
         for segment in self._segments:
             if type(segment) is Call:
                 self._call(segment)
             elif self._interpret(*segment, *frame.state, 1, 0, 0, 0) != 1:
                 raise NotReplayable
         for i, view in frame.after:
-            targets[i][...] = view
-
-    def _frame(self, arrays: Sequence[Array], targets: dict[int, Array]) -> Frame:
-        """Return the frame of the arrays that are the first inputs and the targets, made when they are new."""
-        for frame in self._frames:
-            if len(frame.refs) == len(arrays) and all(map(is_, [ref() for ref in frame.refs], arrays)):
-                return frame
-        inputs, count, places = self.lowered.inputs, len(arrays) - len(targets), self._own.copy()
-        before: list[tuple[int, Array]] = []
-        after: list[tuple[int, Array]] = []
-        pairs = [(i, i, before) for i in range(count)] + [(len(inputs) + i, i, after) for i in targets]
-        for x, (number, i, copied) in zip(arrays, pairs, strict=True):
-            place, view = self._places[number], self._views[number]
-            is_copied = not isinstance(place, ShapedArray) or place.buffer in self._copied
-            if is_copied or (x.dtype, x.shape) != (view.dtype, view.shape) or not x.flags.c_contiguous:
-                copied.append((i, view))
-            else:
-                places[place.buffer] = address(x)
-        others = []
-        for i in sorted(set(range(count, len(inputs))).difference(self.lowered.floats)):
-            view, buffer = self._views[i], inputs[i].buffer
-            others.append((i - count, view, -1 if view.nbytes < LARGE or buffer in self._copied else buffer))
-        floats = [i - count for i in self.lowered.floats]
-        state = places.ctypes.data, self._scratch.ctypes.data
-        frame = Frame([weakref.ref(x) for x in arrays], places, state, before, after, floats, others)
-        self._frames = [frame, *self._frames[: MOST_FRAMES - 1]]
-        return frame
+            flat(frame.targets)[i][...] = view
+        return [read(view) for view, read in self._kept]
 
     def _call(self, call: Call) -> None:
         """Compute a step by NumPy."""
@@ -314,6 +315,13 @@ class FloatMachine(Machine):
         """Return the results for the values of the inputs and of the variables from outside."""
         (found,) = super().run(np.array(data))
         return found.tolist()  # type: ignore[no-any-return]
+
+
+def _reader(x: Any) -> Callable[[Any], Data]:
+    """Return what reads a result from its view."""
+    if not isinstance(x, ShapedArray):
+        return lambda view: view
+    return methodcaller("item" if x.weak else "copy")
 
 
 def _checked_rows(rows: Array, count: int) -> Array:

@@ -178,7 +178,7 @@ def test_run_into_writes_the_last_results():
     program = loss_program(lambda x: ((x * w) ** 2).sum(), np.ones(3))
     machine = Machine(program)
     target = np.empty(3)
-    (loss,) = machine.run_into([], [target], np.ones(3), w._data)
+    (loss,) = machine.run_frame(machine.frame([], [target], [1]), [np.ones(3), w._data])
     assert float(loss) == 14.0
     np.testing.assert_array_equal(target, [2.0, 4.0, 6.0])
     assert machine.run(np.ones(3), w._data)[1] is not target
