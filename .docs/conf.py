@@ -40,6 +40,7 @@ html_css_files = ["guide.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_use_index = False  # reference/names lists all names
 html_domain_indices = False
 default_role = "py:obj"
@@ -148,8 +149,9 @@ def resolve(app, env, node, contnode):
 
 def visit_math(self, node):
     """Write a formula as MathML, which browsers display without scripts."""
+    formula = re.sub(r"frac(\d)(\d)", r"frac{\1}{\2}", node.astext())  # docutils reads 12 as one number
     try:
-        self.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+        self.body.append(tex2mathml(formula, as_block=isinstance(node, nodes.math_block)))
     except MathError as error:
         LOGGER.warning("%s in the formula %s", error, node.astext(), location=node)
     raise nodes.SkipNode
