@@ -98,6 +98,7 @@ array([0.6, 0.8])
 
 from collections.abc import Callable, Sequence
 
+from .files import replacing
 from .graph import Node, apply
 from .operands import regular_array
 from .recording import NotReplayable, Watch, add_guards, callback, guard, observe, raw_data, watching
@@ -106,8 +107,8 @@ from .typing import Decorator, Operation
 
 __all__ = [
     "PRIMITIVES", "NotReplayable", "Watch", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard",
-    "linear", "nondifferentiable", "observe", "primitive", "raw_data", "regular_array", "shape_of", "watching",
-    "writes_into", "xp",
+    "linear", "nondifferentiable", "observe", "primitive", "raw_data", "regular_array", "replacing", "shape_of",
+    "watching", "writes_into", "xp",
 ]  # fmt: skip
 
 DRAWN_BY: dict[type, Callable[..., Sequence[Node]]] = {}

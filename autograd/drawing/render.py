@@ -16,6 +16,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from autograd.files import replacing
+
 from .tikz import tikz
 
 FORMATS = ("svg", "png", "pdf", "tex", "dot")
@@ -152,20 +154,8 @@ def target_path(path: str | os.PathLike[str], suffixes: Sequence[str]) -> Path:
 
 def write_atomically(path: Path, contents: bytes) -> None:
     """Write a file so that a reader finds either the old contents or the new ones."""
-    path = path.resolve()  # a link is kept, and its target replaced
-    temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    with replacing(path) as file:
+        file.write(contents)
 
 
 def _graphviz(source: str, format: str, timeout: float) -> bytes:

@@ -116,7 +116,7 @@ def test_missing_folder_raises(tmp_path):
 
 def test_path_of_a_folder_raises(tmp_path):
     (tmp_path / "graph.dot").mkdir()
-    with pytest.raises(OSError, match=r"graph\.dot"):
+    with pytest.raises(ValueError, match=r"graph\.dot.*a directory"):
         r.save(SOURCE, tmp_path / "graph.dot")
     assert [p.name for p in tmp_path.iterdir()] == ["graph.dot"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+import autograd.files
 import nn.checkpoint
-import nn.files
 
 WEIGHTS = {"w": np.arange(2000.0)}
 
@@ -50,9 +50,9 @@ def killed_after(count):
 
 POINTS = {
     **{f"after {count} bytes": (lambda count=count: killed_after(count)) for count in range(0, 16_800, 700)},
-    "before the contents are flushed": lambda: setattr(nn.files.os, "fsync", die),
-    "before the rename": lambda: setattr(nn.files.Path, "replace", die),
-    "after the rename": lambda: setattr(nn.files, "_flush_folder", die),
+    "before the contents are flushed": lambda: setattr(autograd.files.os, "fsync", die),
+    "before the rename": lambda: setattr(autograd.files.Path, "replace", die),
+    "after the rename": lambda: setattr(autograd.files, "_flush_folder", die),
 }
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import nn
+from autograd.files import _machine, replacing
 from nn import checkpoint
-from nn.files import _machine, replacing
 
 SCRIPT = Path(__file__).with_name("killed_saves.py")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks of POSIX systems")
