@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -228,7 +228,7 @@ class StepCall(Call):
             return np.empty(0)
         groups = self.optimizer.param_groups
         before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
-        scalars = list(self._scheduled(len(rows), scheduler))
+        scalars = self._scheduled(len(rows), scheduler)
         leaves = [x._data for x in self._leaves]
         constant = [x for x in leaves if type(x) is float]
         done, losses = machine.run_many(
@@ -243,27 +243,26 @@ class StepCall(Call):
             scheduler.load_state_dict(before[0])
             for group, options in zip(groups, before[1], strict=True):
                 group.update(options)
-            list(self._scheduled(done, scheduler))
+            self._scheduled(done, scheduler)
         if done:
             self._commit(scalars[done - 1], {}, done)
         return np.asarray(losses, float).reshape(done, -1)[:, 0]
 
-    def _scheduled(self, times: int, scheduler: Any) -> Iterator[Sequence[float]]:
-        """Yield the scalars of the next steps, of fewer if the program is not valid for all of them."""
-        optimizer, taken = self.optimizer, self.optimizer.step_count
-        floats = [update.given_floats() or [] for update in self.updates]
+    def _scheduled(self, times: int, scheduler: Any) -> list[Sequence[float]]:
+        """Return the scalars of the next steps, of fewer if the program is not valid for all of them."""
+        optimizer, taken, found = self.optimizer, self.optimizer.step_count, list[Sequence[float]]()
+        given = [x for update in self.updates for x in update.given_floats() or ()]
+        is_count = [i == 0 for update in self.updates for i, _ in enumerate(update.given_floats() or ())]
         options = self._present_options()
         try:
-            for _ in range(times):
-                row = None if options is None else self._computed([x for own in floats for x in own], options)
-                if row is None:
-                    break
-                yield row
+            while len(found) < times and options is not None and (row := self._computed(given, options)) is not None:
+                found.append(row)
                 new = iter(row[self._needed : self._decided])
-                floats = [[own[0] + 1.0, *itertools.islice(new, len(own) - 1)] for own in floats]
+                given = [x + 1.0 if counts else next(new) for x, counts in zip(given, is_count, strict=True)]
                 if scheduler is not None:
                     optimizer.step_count += 1  # which schedules compare with their own count
                     scheduler.step()
                     options = self._present_options()
         finally:
             optimizer.step_count = taken
+        return found

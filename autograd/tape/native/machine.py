@@ -326,7 +326,8 @@ def _reader(x: Any) -> Callable[[Any], Data]:
 
 def _checked_rows(rows: Array, count: int) -> Array:
     """Return row numbers that are not negative."""
-    rows = np.asarray(rows, np.int64)
-    if rows.size and not (rows.min() >= -count and rows.max() < count):
-        raise IndexError(f"rows expected numbers below {count}, got {rows.min()} to {rows.max()}")
-    return np.ascontiguousarray(np.where(rows < 0, rows + count, rows))
+    rows = np.ascontiguousarray(rows, np.int64)
+    low, high = (rows.min(), rows.max()) if rows.size else (0, 0)
+    if low < -count or high >= count:
+        raise IndexError(f"rows expected numbers below {count}, got {low} to {high}")
+    return np.where(rows < 0, rows + count, rows) if low < 0 else rows

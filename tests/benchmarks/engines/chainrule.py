@@ -149,6 +149,7 @@ def build(workload: dict[str, Any], variant: str) -> Any:
         sys.modules["numba"] = None  # type: ignore[assignment] # from here on it cannot be imported
     if workload["kind"] == "network":
         return Network(workload, variant)
+    os.environ.setdefault("CHAINRULE_NUMBA", "1")  # machine code from the first replay of scalars, as in a long run
     compiler = autograd.compile if replay else None
     if workload["kind"] == "chain":
         return Chain(workload, autograd.Value, compiler)
