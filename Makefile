@@ -2,6 +2,7 @@
 #
 #   make demo        train a network on real digits; write pictures and the model to out/
 #   make test        run every test
+#   make native      run the tests of compiled programs with machine code from the first call on
 #   make check       run everything a change must pass: lint, types, documentation, tests with coverage
 #   make format      sort imports and exported names, format the code
 #   make types       check that the types of all public names are complete
@@ -31,6 +32,10 @@ PEER_mygrad := mygrad
 PEER_casadi := numpy casadi
 PEER_micrograd := numpy micrograd
 
+# Tests whose programs run as NumPy code by default, since they are called a few times only.
+NATIVE_TESTS := $(wildcard tests/autograd/tape/test_*.py tests/nn/test_compile.py tests/nn/*/test_compile.py)
+NATIVE_TESTS := $(filter-out %/test_levels.py %/test_native.py, $(NATIVE_TESTS))
+
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --no-input install --quiet
@@ -40,7 +45,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Import the packages of this folder, independently of the user's environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test format lint types docs check mutants programs pictures notebooks benchmarks peers clean
+.PHONY: help demo test native format lint types docs check mutants programs pictures notebooks benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -51,6 +56,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	@$(RUN) -m pytest $(ARGS)
+
+native: $(VENV)/.test
+	@CHAINRULE_NUMBA=1 $(RUN) -m pytest $(NATIVE_TESTS)
 
 format: $(VENV)/.test
 	@$(RUN) -m ruff check --quiet --fix .

@@ -117,7 +117,7 @@ def test_ci_runs_tests_lint_types_and_docs():
     assert os.access(script, os.X_OK)
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in text
-    for target in ("test", "lint", "types", "docs"):
+    for target in ("test", "native", "lint", "types", "docs"):
         assert re.search(rf"^ *make {target}$", text, re.MULTILINE)
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -167,7 +168,8 @@ def _reproduces(machine: Any, program: Program) -> bool:
     if any(isinstance(call.op, Callback) and not isinstance(call.op, Guard) for call in machine.calls):
         return True
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the recorded call has shown them
             found = machine.run(*program.given)
     except NotReplayable:
         return False

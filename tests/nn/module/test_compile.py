@@ -210,7 +210,7 @@ def test_ignored_classes_of_later_calls_equal_eager():
                     z.grad = None
                 ours, theirs = tape(logits[0], t), eager(logits[1], t)
             assert_same([[ours[0].data, logits[0].grad]], [[theirs[0].data, logits[1].grad]])
-            assert len(seen) % 2 == 0
+            assert len(seen) != 1  # both warn or neither; a replay that fails after its warning is computed again
 
     full, some, none = np.array([0, 1, 2, 0]), np.array([0, -100, 2, 0]), np.array([-100] * 4)
     for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(weight=[1.0, 2.0, 0.5]), nn.NLLLoss()):
