@@ -26,10 +26,12 @@ Fraction = Annotated[float, "[0, 1)"]
 Portion = Annotated[float, "[0, 1]"]
 Inner = Annotated[float, "(0, 1)"]
 Betas = Annotated[tuple[float, float], "[0, 1)"]
+ThreeBetas = Annotated[tuple[float, float, float], "[0, 1)"]
 Count = Annotated[int, "[1, inf)"]
 Whole = Annotated[int, "[0, inf)"]
 
 KEYWORD_ONLY = ("maximize", "skip_nonfinite", "cautious")
+LAST = (*KEYWORD_ONLY, "last_epoch")  # options that come after those of a subclass
 REQUIRED: Any = inspect.Parameter.empty
 
 
@@ -127,9 +129,9 @@ class Options:
             if name != cls.first and name[0] != "_" and get_origin(hint) is not cast(Any, ClassVar)
         }
         inherited = {name: default for name, default in cls.options.items() if name not in without}
-        defaults = {name: cls.__dict__.get(name, REQUIRED) for name in own}
-        new = {name: default for name, default in defaults.items() if name not in inherited}
-        cls.options, cls.hints = {**new, **inherited, **defaults}, {**cls.hints, **own}
+        found = {**inherited, **{name: cls.__dict__.get(name, REQUIRED) for name in own}}
+        cls.options = dict(sorted(found.items(), key=lambda option: option[0] in LAST))
+        cls.hints = {**cls.hints, **own}
         for name in own.keys() & cls.__dict__.keys():
             delattr(cls, name)
 

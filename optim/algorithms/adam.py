@@ -6,13 +6,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from optim.algorithms.layerwise import norm
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, NonNegative
 from optim.typing import Array
 
 
-class Adam(Optimizer):
+class AdamVariant(Optimizer):
+    """Base class of Adam and its variants: the options that they share."""
+
+    lr: NonNegative = 1e-3
+    betas: Betas = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+
+
+class Adam(AdamVariant):
     """Adaptive moments: the mean gradient divided by the root of the mean squared gradient.
 
     ::
@@ -53,10 +61,6 @@ class Adam(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     amsgrad: bool = False
     decoupled_weight_decay: bool = False
     eps_root: NonNegative = 0.0
@@ -114,7 +118,7 @@ class AdamW(Adam):
     decoupled_weight_decay: bool = True
 
 
-class MARS(Optimizer):
+class MARS(AdamVariant):
     """AdamW of a gradient whose variance is reduced by the difference to the one before.
 
     ::
@@ -155,8 +159,6 @@ class MARS(Optimizer):
     lr: NonNegative = 3e-3
     betas: Betas = (0.95, 0.99)
     gamma: NonNegative = 0.025
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     elementwise: ClassVar[bool] = False
     decoupled_decay: ClassVar[bool] = True
 
@@ -167,14 +169,14 @@ class MARS(Optimizer):
         """Return the update and the new state."""
         b1, b2 = betas
         c = g + gamma * b1 / (1 - b1) * (g - g_old)
-        c = c / np.maximum(1.0, norm(c))
+        c = c / np.maximum(1.0, np.sqrt(np.sum(c * c)))
         m = b1 * m + (1 - b1) * c
         v = b2 * v + (1 - b2) * c**2
         m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
         return lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, g)
 
 
-class StableAdamW(Optimizer):
+class StableAdamW(AdamVariant):
     """AdamW with the step size divided by the root mean square of g / sqrt(v), where that exceeds 1.
 
     ::
@@ -210,9 +212,7 @@ class StableAdamW(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
     betas: Betas = (0.9, 0.99)
-    eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.01
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True

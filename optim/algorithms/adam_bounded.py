@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from optim.optimizer import Optimizer, Update
-from optim.options import Betas, NonNegative, Positive
+from optim.algorithms.adam import AdamVariant
+from optim.optimizer import Update
+from optim.options import Betas, NonNegative, Positive, ThreeBetas
 from optim.typing import Array
 
 
-class ADOPT(Optimizer):
+class ADOPT(AdamVariant):
     """Adam that normalizes the gradient by the second moment of earlier steps, and converges with any b2.
 
     ::
@@ -47,10 +48,8 @@ class ADOPT(Optimizer):
     1.0
     """
 
-    lr: NonNegative = 1e-3
     betas: Betas = (0.9, 0.9999)
     eps: NonNegative = 1e-6
-    weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
 
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
@@ -63,7 +62,7 @@ class ADOPT(Optimizer):
         return lr * m, (m, b2 * v + (1 - b2) * g**2)
 
 
-class Adan(Optimizer):
+class Adan(AdamVariant):
     """Adaptive Nesterov momentum from the differences of successive gradients.
 
     ::
@@ -100,15 +99,12 @@ class Adan(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
-    betas: Annotated[tuple[float, float, float], "[0, 1)"] = (0.98, 0.92, 0.99)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
+    betas: ThreeBetas = (0.98, 0.92, 0.99)  # type: ignore[assignment]
     own_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m: Array, v: Array, n: Array, g_old: Array | None = None, *,
-        p: Array, t: int, lr: float, betas: tuple[float, float, float], eps: float, weight_decay: float,
+        p: Array, t: int, lr: float, betas: ThreeBetas, eps: float, weight_decay: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
         b1, b2, b3 = betas
@@ -121,7 +117,7 @@ class Adan(Optimizer):
         return p - (p - update) / (1 + lr * weight_decay), (m, v, n, g)
 
 
-class AdaBound(Optimizer):
+class AdaBound(AdamVariant):
     """Adam with step sizes between bounds that close around `final_lr`, a transition to SGD.
 
     ::
@@ -164,12 +160,8 @@ class AdaBound(Optimizer):
     0.6
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
     final_lr: NonNegative = 0.1
     gamma: Positive = 1e-3
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     amsbound: bool = False
 
     def rule(
@@ -187,7 +179,7 @@ class AdaBound(Optimizer):
         return np.clip(step, lower, upper) * m, (m, v, v_max)
 
 
-class AdaMod(Optimizer):
+class AdaMod(AdamVariant):
     """Adam with step sizes bounded by their own running average.
 
     ::
@@ -222,15 +214,12 @@ class AdaMod(Optimizer):
     0.875
     """
 
-    lr: NonNegative = 1e-3
-    betas: Annotated[tuple[float, float, float], "[0, 1)"] = (0.9, 0.999, 0.999)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
+    betas: ThreeBetas = (0.9, 0.999, 0.999)  # type: ignore[assignment]
     decoupled_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m: Array, v: Array, s: Array, *,
-        t: int, lr: float, betas: tuple[float, float, float], eps: float,
+        t: int, lr: float, betas: ThreeBetas, eps: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
         b1, b2, b3 = betas
@@ -241,7 +230,7 @@ class AdaMod(Optimizer):
         return np.minimum(step, s) * m, (m, v, s)
 
 
-class LaProp(Optimizer):
+class LaProp(AdamVariant):
     """Momentum of normalized gradients, where Adam normalizes the momentum.
 
     ::
@@ -277,9 +266,7 @@ class LaProp(Optimizer):
     """
 
     lr: NonNegative = 4e-4
-    betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-15
-    weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
 
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from optim.optimizer import Optimizer, Update
+from optim.algorithms.adam import AdamVariant
+from optim.optimizer import Update
 from optim.options import Betas, NonNegative
 from optim.typing import Array, State
 
 
-class Adamax(Optimizer):
+class Adamax(AdamVariant):
     """Adam with the infinity norm of past gradients in place of their root mean square.
 
     ::
@@ -46,9 +47,6 @@ class Adamax(Optimizer):
     """
 
     lr: NonNegative = 2e-3
-    betas: Betas = (0.9, 0.999)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
 
     def rule(self, g: Array, m: Array, u: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
         """Return the update and the new state."""
@@ -58,7 +56,7 @@ class Adamax(Optimizer):
         return lr / (1 - b1**t) * m / u, (m, u)
 
 
-class NAdam(Optimizer):
+class NAdam(AdamVariant):
     """Adam with Nesterov momentum.
 
     ::
@@ -100,9 +98,6 @@ class NAdam(Optimizer):
     """
 
     lr: NonNegative = 2e-3
-    betas: Betas = (0.9, 0.999)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: bool = False
 
@@ -124,7 +119,7 @@ class NAdam(Optimizer):
         return lr * m_bar / (np.sqrt(v_hat) + eps), (m, v, product)
 
 
-class RAdam(Optimizer):
+class RAdam(AdamVariant):
     """Adam with rectified variance: the first steps, where v is not reliable yet, use momentum only.
 
     ::
@@ -162,10 +157,6 @@ class RAdam(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     decoupled_weight_decay: bool = False
 
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
@@ -183,7 +174,7 @@ class RAdam(Optimizer):
         return lr * r * m_hat * l, (m, v)
 
 
-class AdaBelief(Optimizer):
+class AdaBelief(AdamVariant):
     """Adam with the variance around the mean gradient in place of the second moment.
 
     ::
@@ -219,10 +210,7 @@ class AdaBelief(Optimizer):
     0.5
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-16
-    weight_decay: NonNegative = 0.0
     eps_root: NonNegative = 1e-16
 
     def rule(
@@ -237,7 +225,7 @@ class AdaBelief(Optimizer):
         return lr * m_hat / (np.sqrt(s_hat) + eps), (m, s)
 
 
-class Yogi(Optimizer):
+class Yogi(AdamVariant):
     """Adam with an additive update of v, so that the effective step size increases slowly.
 
     ::
@@ -276,9 +264,7 @@ class Yogi(Optimizer):
     """
 
     lr: NonNegative = 1e-2
-    betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-3
-    weight_decay: NonNegative = 0.0
     initial_accumulator_value: NonNegative = 1e-6
 
     def start(self, zero: Array, *, initial_accumulator_value: float) -> State:

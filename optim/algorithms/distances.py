@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from optim.algorithms.adam import AdamVariant
 from optim.decay import descent_direction
 from optim.optimizer import Optimizer, Terms, Update
 from optim.options import Betas, Fraction, NonNegative, Positive
@@ -191,9 +192,11 @@ class MADGRAD(Optimizer):
         return (1 - momentum) * (p - z), (s, v, p0)
 
 
-class EstimatedDistance(Optimizer):
+class EstimatedDistance(AdamVariant):
     """Base class of the rules of which all groups share a growing estimate d of the distance, and a sum r."""
 
+    lr: NonNegative = 1.0
+    d0: Positive = 1e-6
     shared: ClassVar[dict[str, Any]] = {"d": 0.0, "d_next": 0.0, "r": 0.0}
 
     def check_group(self, group: Group) -> None:
@@ -239,12 +242,6 @@ class DAdaptAdam(EstimatedDistance):
     >>> round(p.data, 6)
     0.75
     """
-
-    lr: NonNegative = 1.0
-    betas: Betas = (0.9, 0.999)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
-    d0: Positive = 1e-6
 
     def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
         """Return the estimate d of the distance, computed from all gradients together."""
@@ -311,12 +308,7 @@ class Prodigy(EstimatedDistance):
     0.75
     """
 
-    lr: NonNegative = 1.0
-    betas: Betas = (0.9, 0.999)
     beta3: Fraction | None = None
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
-    d0: Positive = 1e-6
     d_coef: Positive = 1.0
     safeguard_warmup: bool = False
     own_decay: ClassVar[bool] = True

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from optim.algorithms.adam import AdamVariant
 from optim.optimizer import Optimizer, Update
 from optim.options import Betas, Fraction, NonNegative, Portion
 from optim.typing import Array, Data, State
@@ -82,7 +83,7 @@ class LARS(Optimizer):
         return (momentum * v + step if nesterov else v), (v,)
 
 
-class LAMB(Optimizer):
+class LAMB(AdamVariant):
     """Adam with a step size for each layer, proportional to the norm of its parameters.
 
     ::
@@ -117,10 +118,7 @@ class LAMB(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-6
-    weight_decay: NonNegative = 0.0
     eps_root: NonNegative = 0.0
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
@@ -139,7 +137,7 @@ class LAMB(Optimizer):
         return lr * ratio(norm(p), norm(r), np.minimum(norm(p), norm(r)) > 0) * r, (m, v)
 
 
-class NovoGrad(Optimizer):
+class NovoGrad(AdamVariant):
     """Momentum of gradients that are normalized layer by layer.
 
     ::
@@ -178,7 +176,6 @@ class NovoGrad(Optimizer):
     lr: NonNegative = 1e-2
     betas: Betas = (0.9, 0.25)
     eps: NonNegative = 1e-6
-    weight_decay: NonNegative = 0.0
     eps_root: NonNegative = 0.0
     elementwise: ClassVar[bool] = False
     own_decay: ClassVar[bool] = True
@@ -280,7 +277,7 @@ class SGDP(Optimizer):
         return lr * (u + weight_decay * ratio / (1 - momentum) * p), (v,)
 
 
-class AdamP(Optimizer):
+class AdamP(AdamVariant):
     """Adam without the part of a step that changes only the length of the weights before a normalization.
 
     ::
@@ -317,10 +314,6 @@ class AdamP(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     delta: NonNegative = 0.1
     wd_ratio: Portion = 0.1
     nesterov: bool = False

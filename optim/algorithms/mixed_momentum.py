@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
+from optim.algorithms.adam import AdamVariant
 from optim.optimizer import Optimizer, Update
-from optim.options import Betas, Fraction, NonNegative, Number, Whole
+from optim.options import Betas, Fraction, NonNegative, Number, ThreeBetas, Whole
 from optim.typing import Array
 
 
@@ -91,18 +92,16 @@ class AggMo(Optimizer):
     """
 
     lr: NonNegative = 1e-3
-    betas: Annotated[tuple[float, float, float], "[0, 1)"] = (0.0, 0.9, 0.99)
+    betas: ThreeBetas = (0.0, 0.9, 0.99)
     weight_decay: NonNegative = 0.0
 
-    def rule(
-        self, g: Array, v1: Array, v2: Array, v3: Array, *, lr: float, betas: tuple[float, float, float]
-    ) -> Update:
+    def rule(self, g: Array, v1: Array, v2: Array, v3: Array, *, lr: float, betas: ThreeBetas) -> Update:
         """Return the update and the new state."""
         v1, v2, v3 = betas[0] * v1 + g, betas[1] * v2 + g, betas[2] * v3 + g
         return lr * (v1 + v2 + v3) / 3, (v1, v2, v3)
 
 
-class QHAdam(Optimizer):
+class QHAdam(AdamVariant):
     """Adam with quasi-hyperbolic averages, each mixed with the present gradient.
 
     ::
@@ -139,11 +138,8 @@ class QHAdam(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
     betas: Betas = (0.995, 0.999)
     nus: Annotated[tuple[float, float], "(-inf, inf)"] = (0.7, 1.0)
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
 
     def rule(
         self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, nus: tuple[float, float], eps: float
@@ -158,7 +154,7 @@ class QHAdam(Optimizer):
         return lr * mixed / (np.sqrt((1 - nu2) * g**2 + nu2 * v_hat) + eps), (m, v)
 
 
-class AdEMAMix(Optimizer):
+class AdEMAMix(AdamVariant):
     """AdamW with a second, much slower average of the gradient.
 
     ::
@@ -198,17 +194,14 @@ class AdEMAMix(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
-    betas: Annotated[tuple[float, float, float], "[0, 1)"] = (0.9, 0.999, 0.9999)
+    betas: ThreeBetas = (0.9, 0.999, 0.9999)  # type: ignore[assignment]
     alpha: NonNegative = 5.0
     warmup: Whole = 0
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m1: Array, m2: Array, v: Array, *,
-        t: int, lr: float, betas: tuple[float, float, float], alpha: float, warmup: int, eps: float,
+        t: int, lr: float, betas: ThreeBetas, alpha: float, warmup: int, eps: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
         b1, b2, b3 = betas
@@ -223,7 +216,7 @@ class AdEMAMix(Optimizer):
         return lr * (m1_hat + alpha * m2) / (np.sqrt(v_hat) + eps), (m1, m2, v)
 
 
-class GrokfastAdamW(Optimizer):
+class GrokfastAdamW(AdamVariant):
     """AdamW of the gradient with its slow component amplified.
 
     ::
@@ -262,12 +255,8 @@ class GrokfastAdamW(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1e-3
-    betas: Betas = (0.9, 0.999)
     alpha: Fraction = 0.98
     lamb: NonNegative = 2.0
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
     decoupled_decay: ClassVar[bool] = True
 
     def rule(

@@ -19,10 +19,6 @@ class ScheduleFree(Optimizer):
     restores y.
     """
 
-    weight_decay: NonNegative = 0.0
-    warmup_steps: Whole = 0
-    r: NonNegative = 0.0
-    weight_lr_power: NonNegative = 2.0
     shared: ClassVar[dict[str, Any]] = {"train_mode": True}
 
     def beta(self, group: Group) -> float:
@@ -106,6 +102,10 @@ class ScheduleFreeSGD(ScheduleFree):
 
     lr: NonNegative = 1.0
     momentum: Inner = 0.9
+    weight_decay: NonNegative = 0.0
+    warmup_steps: Whole = 0
+    r: NonNegative = 0.0
+    weight_lr_power: NonNegative = 2.0
 
     def beta(self, group: Group) -> float:
         """Return the weight of x in y."""
@@ -171,6 +171,10 @@ class ScheduleFreeAdamW(ScheduleFree):
     lr: NonNegative = 2.5e-3
     betas: tuple[Inner, Fraction] = (0.9, 0.999)
     eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    warmup_steps: Whole = 0
+    r: NonNegative = 0.0
+    weight_lr_power: NonNegative = 2.0
     own_decay: ClassVar[bool] = True
 
     def beta(self, group: Group) -> float:
