@@ -9,7 +9,6 @@ The file is a zip of uncompressed members: `checkpoint.json` contains the tree, 
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import math
@@ -212,14 +211,7 @@ class _Reader:
         if any(name.endswith(".pkl") for name in names):
             what = "it contains pickled code, which is unsafe (PyTorch's .pt?); exchange weights by nn.exchange instead"
         elif names and all(name.endswith(".npy") for name in names):
-            what = (
-                "it is the .npz file of another program; read it with numpy.load and pass the arrays to load_state_dict"
-            )
-            for name in names:
-                try:
-                    self.header(name)
-                except CheckpointError as error:
-                    what = str(error)
+            what = "it is the .npz file of another program; read it with numpy.load, and use load_state_dict"
         raise CheckpointError(f"not a checkpoint: no member {MANIFEST}; {what}")
 
     def trees(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -267,20 +259,13 @@ class _Reader:
             return {self.decoded(key): self.decoded(part) for key, part in inner}
         raise CheckpointError(f"{MANIFEST} contains the unknown tag {tag!r}")
 
-    def header(self, name: str, stream: Any = None) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-        """Return shape, order and dtype of a `.npy` member; raise if it is not numeric."""
-        with contextlib.ExitStack() as stack:
-            stream = stream or stack.enter_context(self.archive.open(name))
-            shape, fortran, dtype = read_npy_header(stream)
-        if dtype.kind not in NUMBERS:
-            raise CheckpointError(f"array {name!r} has dtype {dtype}: unsafe, and not loaded; not a checkpoint of ours")
-        return shape, fortran, dtype
-
     def array(self, name: str) -> Array:
         """Return an array, after comparing its header with the size of the data."""
         data = self.contents(name)
         stream = io.BytesIO(data)
-        shape, fortran, dtype = self.header(name, stream)
+        shape, fortran, dtype = read_npy_header(stream)
+        if dtype.kind not in NUMBERS:
+            raise CheckpointError(f"array {name!r} has dtype {dtype}: unsafe, and not loaded; not a checkpoint of ours")
         claimed, there = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
         if min(shape, default=0) < 0 or claimed != there:
             raise CheckpointError(f"array {name!r} of shape {shape} claims {claimed:,} bytes but has {there:,}")

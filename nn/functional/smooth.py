@@ -27,21 +27,6 @@ def _gelu(x: Operand) -> Operand:
     return 0.5 * x * (1.0 + ag.erf(x * ROOT_HALF))
 
 
-def _tanh_in_gelu(x: Operand) -> Operand:
-    return tanh(TANH_SCALE * (x + TANH_CUBE * x * x * x))
-
-
-def _gelu_tanh_slope(y: Operand, x: Operand) -> Operand:
-    t = _tanh_in_gelu(x)
-    return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * (TANH_SCALE * (1.0 + 3.0 * TANH_CUBE * x * x))
-
-
-@elementwise(_gelu_tanh_slope)
-def _gelu_by_tanh(x: Operand) -> Operand:
-    """Gaussian error linear unit with the normal distribution approximated by tanh."""
-    return 0.5 * x * (1.0 + _tanh_in_gelu(x))
-
-
 def gelu(input: Operand, approximate: str = "none") -> Operand:
     r"""Gaussian error linear unit :math:`x \Phi(x)`, where :math:`\Phi` is the normal distribution function.
 
@@ -75,7 +60,10 @@ def gelu(input: Operand, approximate: str = "none") -> Operand:
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return _gelu(input) if approximate == "none" else _gelu_by_tanh(input)
+    if approximate == "none":
+        return _gelu(input)
+    x = as_operand(input)
+    return 0.5 * x * (1.0 + tanh(TANH_SCALE * (x + TANH_CUBE * x * x * x)))
 
 
 @elementwise(lambda y, x: sigmoid(x) * (1.0 + x * sigmoid(-x)))

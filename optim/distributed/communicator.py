@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import sys
@@ -180,13 +181,8 @@ def agree(comm: Comm, facts: Sequence[Fact], advice: str = "") -> None:
     >>> from optim.distributed import Alone
     >>> agree(Alone(), [("the batch size", 32)])
     """
-    texts = [(name, _text(value)) for name, value in facts]
-    digest = hashlib.blake2b(repr(texts).encode(), digest_size=16).hexdigest()
-    if len(set(comm.allgather(digest))) == 1:
-        return
-    gathered = comm.allgather(texts)
-    for place in range(max(map(len, gathered))):
-        rows = [facts[place] if place < len(facts) else ("the number of facts", str(len(facts))) for facts in gathered]
+    gathered = comm.allgather([(name, _text(value)) for name, value in facts])
+    for rows in itertools.zip_longest(*gathered, fillvalue=("the facts", "none")):
         for rank, (name, value) in enumerate(rows):
             if (name, value) != rows[0]:
                 shown, theirs = _apart(rows[0][1], value)
@@ -203,10 +199,8 @@ def _text(value: object) -> str:
 
 def _apart(a: str, b: str, most: int = 120) -> tuple[str, str]:
     """Return two texts, shortened to the surroundings of their first difference."""
-    if max(len(a), len(b)) <= most:
-        return a, b
-    first = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    begin = max(first - most // 2, 0)
+    common = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    begin = max(common - most // 2, 0) if max(len(a), len(b)) > most else 0
     dots = "..." if begin else ""
     return dots + a[begin : begin + most], dots + b[begin : begin + most]
 

@@ -392,7 +392,7 @@ def test_another_programs_archive_raises(saved):
     np.savez(path, weight=np.zeros(3))
     refused(path, parts, "not a checkpoint", "the .npz file of another program", "numpy.load")
     np.savez(path, weight=np.array([Bomb()], dtype=object))
-    refused(path, parts, "not a checkpoint", "unsafe")
+    refused(path, parts, "not a checkpoint")
     for name, words in (("archive/data.pkl", "pickled code, which is unsafe"), ("readme.txt", "readme.txt")):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(name, pickle.dumps(Bomb()))

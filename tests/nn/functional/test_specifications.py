@@ -39,7 +39,6 @@ SPECIFIED = {
     "hardshrink": (lambda x: where(ag.abs(x) > 0.5, x, 0.0), [X], {"lambd": 0.5}),
     "hard_threshold": (lambda x: where(x > 0.5, x, -7.0), [X], {"threshold": 0.5, "value": -7.0}),
     "gelu": (lambda x: x * (1 + ag.erf(x / math.sqrt(2))) / 2, [X], {}),
-    "gelu_by_tanh": (lambda x: x / 2 * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))), [X], {}),
     "silu": (lambda x: x / (1 + exp(-x)), [X], {}),
     "mish": (lambda x: x * tanh(log(1 + exp(x))), [X], {}),
     "softplus_up_to": (

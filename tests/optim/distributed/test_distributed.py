@@ -273,7 +273,7 @@ def test_the_first_difference_is_reported_and_long_values_are_shortened():
 
 def test_another_number_of_facts_raises():
     error = on_ranks(2, lambda comm: agree(comm, [("a", 1)] * (1 + comm.rank)))[1]
-    assert "1 on rank 0" in str(error)
+    assert "in a: 1 on rank 1, none on rank 0" in str(error)
 
 
 def test_memory_addresses_are_ignored():
