@@ -99,35 +99,6 @@ class MLPClassifier(Estimator):
     _: KW_ONLY
     class_weight: Any = None
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train from scratch.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, features)
-            The features.
-        y : array_like, shape (n,)
-            The labels.
-        sample_weight : array_like, shape (n,), optional
-            Weights of the rows in the loss and in the statistics of the scaler.
-
-        Returns
-        -------
-        MLPClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If values are missing, lengths differ, there is only one class, or the labels are continuous.
-        """
-        array, labels, weight = self._checked(X, checked_labels(y, type(self).__name__), sample_weight)
-        self.classes_: Array = self._at_least_two(np.unique(labels))
-        self._begin(array, len(self.classes_), weight)
-        indices = np.searchsorted(self.classes_, labels)
-        self._fit(array, indices, class_weights(self.class_weight, self.classes_, indices, weight), strata=indices)
-        return self
-
     def partial_fit(
         self,
         X: ArrayLike,
@@ -149,23 +120,23 @@ class MLPClassifier(Estimator):
         MLPClassifier
             Itself.
         """
-        first = not hasattr(self, "module_")
-        array, labels, weight = self._checked(X, checked_labels(y, type(self).__name__), sample_weight, first)
-        if first:
-            self.classes_ = self._at_least_two(np.unique(labels if classes is None else np.asarray(classes)))
-            self._begin(array, len(self.classes_), weight)
-        unseen = np.setdiff1d(labels, self.classes_)
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    _target = staticmethod(checked_labels)
+
+    def _outputs_for(self, y: Array, weight: Array | None, classes: ArrayLike | None) -> int:
+        self.classes_: Array = np.unique(y if classes is None else np.asarray(classes))
+        if len(self.classes_) < 2:
+            name = type(self).__name__
+            raise ValueError(f"{name} needs at least 2 classes, but the data have 1 class: {self.classes_[0]}")
+        return len(self.classes_)
+
+    def _encoded(self, y: Array, weight: Array | None) -> tuple[Array, Array | None, Array | None]:
+        unseen = np.setdiff1d(y, self.classes_)
         if len(unseen):
             raise ValueError(f"y has the label {unseen[0]!r}, but the classes are {list(self.classes_)}; pass classes=")
-        indices = np.searchsorted(self.classes_, labels)
-        weight = class_weights(self.class_weight, self.classes_, indices, weight)
-        self._epochs(array, indices, weight, [np.arange(len(array))], epochs=1)
-        return self
-
-    def _at_least_two(self, classes: Array) -> Array:
-        if len(classes) < 2:
-            raise ValueError(f"{type(self).__name__} needs at least 2 classes, but the data have 1 class: {classes[0]}")
-        return classes
+        indices = np.searchsorted(self.classes_, y)
+        return indices, class_weights(self.class_weight, self.classes_, indices, weight), indices
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class, shape (n, classes), in the order of `classes_`."""
@@ -210,33 +181,6 @@ class MLPRegressor(Estimator):
 
     kind: ClassVar[str] = "regressor"
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train from scratch.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, features)
-            The features.
-        y : array_like, shape (n,) or (n, outputs)
-            The targets.
-        sample_weight : array_like, shape (n,), optional
-            Weights of the rows in the loss and in the statistics of the scalers.
-
-        Returns
-        -------
-        MLPRegressor
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If values are missing or lengths differ.
-        """
-        array, target, weight = self._checked(X, checked_targets(y, type(self).__name__), sample_weight)
-        self._start(array, target, weight)
-        self._fit(array, self._scaled(target), weight)
-        return self
-
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train one epoch more on these rows; the first call makes the network and determines the scaling.
 
@@ -250,24 +194,21 @@ class MLPRegressor(Estimator):
         MLPRegressor
             Itself.
         """
-        first = not hasattr(self, "module_")
-        array, target, weight = self._checked(X, checked_targets(y, type(self).__name__), sample_weight, first)
-        if first:
-            self._start(array, target, weight)
-        self._epochs(array, self._scaled(target), weight, [np.arange(len(array))], epochs=1)
-        return self
+        return self._partial_fit(X, y, sample_weight)
 
-    def _start(self, X: Array, target: Array, weight: Array | None) -> None:
-        """Determine the scale of the targets, and make the network."""
-        self._flat = target.ndim == 1
-        columns = target.reshape(len(target), -1)
+    _target = staticmethod(checked_targets)
+
+    def _outputs_for(self, y: Array, weight: Array | None, classes: ArrayLike | None) -> int:
+        """Determine the scale of the targets."""
+        self._flat = y.ndim == 1
+        columns = y.reshape(len(y), -1)
         self._shift = np.average(columns, axis=0, weights=weight)
         spread = np.sqrt(np.average((columns - self._shift) ** 2, axis=0, weights=weight))
         self._factor = np.where(spread > 0, spread, 1.0)
-        self._begin(X, columns.shape[1], weight)
+        return columns.shape[1]
 
-    def _scaled(self, target: Array) -> Array:
-        return np.asarray((target.reshape(len(target), -1) - self._shift) / self._factor)
+    def _encoded(self, y: Array, weight: Array | None) -> tuple[Array, Array | None, Array | None]:
+        return np.asarray((y.reshape(len(y), -1) - self._shift) / self._factor), weight, None
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the predictions, of the shape of `y` in `fit`."""

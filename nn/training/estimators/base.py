@@ -24,7 +24,6 @@ from nn.typing import Array, ArrayLike, Optimizer, State
 
 from .validation import (
     checked_inputs,
-    checked_rows,
     checked_weights,
     feature_names,
     fitted_columns,
@@ -156,18 +155,62 @@ class Estimator(Protocol):
     validation_fraction: float = 0.15
     n_iter_no_change: int = 20
 
+    _target: ClassVar[Any]  # of a subclass: the checked targets,
+    _outputs_for: ClassVar[Any]  # the number of outputs, after determining the classes or the scale of the targets,
+    _encoded: ClassVar[Any]  # and encoded targets, weights and strata
+
     # ------------------------------------------------------------------------------------------------- training
 
-    def _checked(
-        self, X: ArrayLike, y: Array, sample_weight: ArrayLike | None, first: bool = True
-    ) -> tuple[Array, Array, Array | None]:
-        """Return features, targets and weights of the rows with positive weight."""
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train from scratch.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features)
+            The features.
+        y : array_like, shape (n,), of a regressor also (n, outputs)
+            The labels, or the targets.
+        sample_weight : array_like, shape (n,), optional
+            Weights of the rows in the loss and in the statistics of the scalers.
+
+        Returns
+        -------
+        Estimator
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If values are missing, lengths differ, there is only one class, or labels are continuous.
+        """
+        array, target, weight, strata = self._prepared(X, y, sample_weight, None, first=True)
+        self._fit(array, target, weight, strata)
+        return self
+
+    def _partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, classes: ArrayLike | None = None
+    ) -> Self:
+        first = not hasattr(self, "module_")
+        array, target, weight, _ = self._prepared(X, y, sample_weight, classes, first)
+        self._epochs(array, target, weight, [np.arange(len(array))], epochs=1)
+        return self
+
+    def _prepared(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, classes: ArrayLike | None, first: bool
+    ) -> tuple[Array, Array, Array | None, Array | None]:
+        """Return features, encoded targets, weights and strata of the rows with positive weight."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        given = self._target(y)
         array = self._first_inputs(X) if first else self._inputs(X)
-        checked_rows(array, y)
-        weight = checked_weights(sample_weight, len(y))
-        if weight is None:
-            return array, y, None
-        return array[weight > 0], y[weight > 0], weight[weight > 0]
+        if len(array) != len(given):
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(array), len(given)]}")
+        weight = checked_weights(sample_weight, len(given))
+        if weight is not None:
+            array, given, weight = array[weight > 0], given[weight > 0], weight[weight > 0]
+        if first:
+            self._begin(array, self._outputs_for(given, weight, classes), weight)
+        return array, *self._encoded(given, weight)
 
     def _begin(self, X: Array, outputs: int, weight: Array | None) -> None:
         """Make scaler, network and optimizer."""
@@ -186,7 +229,7 @@ class Estimator(Protocol):
         self.loss_curve_: list[float] = []
         self.n_iter_: int = 0
 
-    def _fit(self, X: Array, y: Array, weight: Array | None, strata: Array | None = None) -> None:
+    def _fit(self, X: Array, y: Array, weight: Array | None, strata: Array | None) -> None:
         """Train until `max_iter` or the stopping criterion."""
         parts = [np.arange(len(X))]
         early = len(X) >= MIN_ROWS if self.early_stopping == "auto" else bool(self.early_stopping)

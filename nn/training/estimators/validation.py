@@ -91,14 +91,8 @@ def same_names(X: object, names: Array | None, owner: str) -> None:
         raise ValueError(text)
 
 
-def _required(y: ArrayLike, owner: str) -> None:
-    if y is None:
-        raise ValueError(f"{owner} requires y to be passed, but the target y is None")
-
-
-def checked_labels(y: ArrayLike, owner: str) -> Array:
+def checked_labels(y: ArrayLike) -> Array:
     """Return labels as a 1-d array; a column is accepted with a warning."""
-    _required(y, owner)
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         category: Any = getattr(sys.modules.get("sklearn.exceptions"), "DataConversionWarning", UserWarning)
@@ -116,20 +110,13 @@ def checked_labels(y: ArrayLike, owner: str) -> Array:
     return labels
 
 
-def checked_targets(y: ArrayLike, owner: str) -> Array:
+def checked_targets(y: ArrayLike) -> Array:
     """Return targets as float64, with one or two axes."""
-    _required(y, owner)
     target = _numbers(y, "y")
     if target.ndim not in (1, 2):
         raise ValueError(f"y should be of shape (n,) or (n, outputs), not {target.shape}")
     _finite(target, "y")
     return target
-
-
-def checked_rows(X: Array, y: Array) -> None:
-    """Raise if features and targets differ in length."""
-    if len(X) != len(y):
-        raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(X), len(y)]}")
 
 
 def checked_weights(sample_weight: ArrayLike | None, count: int) -> Array | None:
