@@ -211,10 +211,13 @@ def _class_names(rows: list[list[str]]) -> list[str] | None:
 
 
 def _pad(rows: list[list[str]]) -> None:
-    """Complete a header that has one cell less than every row: of R's row names, or before a delimiter at the end."""
-    if len(rows) > 1 and all(len(row) == len(rows[0]) + 1 for row in rows[1:]):
-        ends = not any(row[-1] for row in rows[1:])
-        rows[0].insert(len(rows[0]) if ends else 0, "")
+    """Drop the empty cells after a delimiter at the end of all rows, and name the column of R's row names ""."""
+    first, *others = rows
+    width = len(others[0]) if others else 0
+    if width > 2 and not any(row[-1] for row in others) and (len(first) < width or not first[-1]):
+        rows[:] = [row[: width - 1] if len(row) == width else row for row in rows]
+    elif others and all(len(row) == len(first) + 1 for row in others):
+        first.insert(0, "")
 
 
 def _has_header(first: list[str], rows: list[list[str]], missing: set[str]) -> bool:

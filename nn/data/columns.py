@@ -25,7 +25,9 @@ MAX_CLASSES = 20  # integers with more distinct values are quantities
 MIN_MISSING = 5  # missing values in the training rows that justify a column of their own
 MIN_VALUES = 10  # distinct values of a numeric column in which at most MAX_ODD words stand for a missing one
 MAX_ODD = 2
-IDENTIFIER = re.compile(r"(.*[\W_])?(id|uuid|guid|index|idx|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|#")
+IDENTIFIER = re.compile(
+    r"(.*[\W_])?(id|uuid|guid|index|idx|no\.?|row_?names?|row_?id|rownum)|unnamed.*|.*[a-z]I[Dd]|.*nr\.?|#"
+)
 PARTS: dict[str, Callable[[Array], Array]] = {  # of a date, from its days since 1970-01-01
     "days": lambda days: days,
     "month": lambda days: days.astype("M8[D]").astype("M8[M]").astype(int) % 12 + 1.0,
@@ -270,7 +272,7 @@ def _useless(column: Column, cells: Contents, *, first: bool) -> str:
     if not (first or identifier or name.isdigit()):
         return ""
     values = column.parse(cells)
-    if len(values) >= MIN_VALUES and (np.diff(values) == 1).all():
+    if len(values) >= MIN_VALUES and (np.diff(values) == values[1] - values[0]).all():
         return "row numbers"
     return "identifies the rows" if identifier and (column.kind == "words" or (values % 1 == 0).all()) else ""
 

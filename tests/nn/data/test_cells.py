@@ -36,7 +36,7 @@ def read(tmp_path):
         (",a\n1,x\n2,y\n", ["1", "a"], [["1", "x"], ["2", "y"]]),
         ("a,a,a.1\n1,2,3\n", ["a", "a.2", "a.1"], [["1", "2", "3"]]),
         ('"a" "b"\n"r1" 1 2\n"r2" 3 4\n', ["1", "a", "b"], [["r1", "1", "2"], ["r2", "3", "4"]]),  # R's write.table
-        ("a,b\n1,2,\n3,4,\n", ["a", "b", "3"], [["1", "2", ""], ["3", "4", ""]]),
+        ("a,b\n1,2,\n3,4,\n", ["a", "b"], [["1", "2"], ["3", "4"]]),
         ("'a, b','c'\n'x, y','1'\n", ["a, b", "c"], [["x, y", "1"]]),
         ("day time,v\n2024-01-01 10:00,1\n2024-01-02 11:00,2\n", ["day time", "v"],
          [["2024-01-01 10:00", "1"], ["2024-01-02 11:00", "2"]]),
@@ -125,3 +125,14 @@ def test_data_frames_of_polars():
     polars = pytest.importorskip("polars")
     table = frame_cells(polars.DataFrame({"n": [1, 2], "w": ["a", None]}))
     assert (table.names, list(table.columns[0]), table.columns[1]) == (["n", "w"], [1.0, 2.0], ["a", ""])
+
+
+def test_empty_cells_after_a_delimiter_at_the_end_are_dropped(tmp_path):
+    path = tmp_path / "t.csv"
+    for header in ("a,b,label", "a,b,label,"):
+        path.write_text(header + "\n1,2,x,\n3,4,y,\n")
+        cells = read_cells(str(path))
+        assert cells.names == ["a", "b", "label"]
+        assert list(cells.columns[-1]) == ["x", "y"]
+    path.write_text("a,b,c\n1,2,\n3,4,\n")  # a column with a name is kept
+    assert read_cells(str(path)).names == ["a", "b", "c"]

@@ -218,3 +218,18 @@ def test_task_follows_from_the_values():
     ):  # fmt: skip
         column = infer_columns(cells(y=contents * 10), target=0)[0]
         assert encode_target("t.csv", column, contents * 10)[2] == labels
+
+
+def test_numbers_with_a_constant_step_identify_the_rows():
+    cells = [str(10_000 + 7 * i) for i in range(40)]
+    for name, first in (("Kundennr.", True), ("Invoice No", False), ("customer", True)):
+        others = [str(i % 7) for i in range(40)]
+        table = Cells(
+            "t.csv",
+            [name, "x"] if first else ["x", name],
+            [cells, others] if first else [others, cells],
+            range(40),
+            True,
+        )
+        column = infer_columns(table)[0 if first else 1]
+        assert (column.kind, column.note) == ("left out", "row numbers")
