@@ -73,8 +73,8 @@ def fit(
     callbacks : object, function, or list of them
         See `Callback`; a function is called with the run after every epoch; `nn.Monitor` is a callback.
     metrics : names, functions or mapping
-        Measured on training and validation data, as for `nn.metrics.named`.  Training values use the outputs of the
-        steps, as the loss does.
+        Measured on training and validation data, as for `nn.metrics.named`; one whose name in a mapping begins with
+        "validation " on the latter only.  Training values use the outputs of the steps, as the loss does.
     batch_size : int
         Rows in a batch, if `train` is not a DataLoader.
     rng : Generator or int, optional

@@ -24,10 +24,12 @@ from nn.module.modes import preserved_modes
 from nn.random import get_rng_state, set_rng_state
 from nn.typing import Batch, Examples, Leaf, Loader, Loss, Optimizer, State
 
+from .callbacks import Callback
 from .evaluation import Totals, evaluate, nonfinite_input
 from .history import History, Progress
 from .stepping import Schedules, Stepper
 
+VALIDATION = "validation "  # prefix of the names of measurements
 SECONDS_BETWEEN_SAVES = 1.0  # a save waits for the disk, which may take longer than a small epoch
 HOOKS = ("on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_end", "on_train_end")
 
@@ -123,12 +125,18 @@ class Run:
                 names = ", ".join(HOOKS)
                 raise TypeError(f"a callback must be a function or have any of {names}, not {callback!r:.60}")
         self.methods: dict[str, list[Any]] = {hook: self._methods(hook) for hook in HOOKS}
-        stepper.prepare(whole=not self.methods["on_step_end"], with_output=bool(self.metrics))
-        self.totals: Totals = Totals(self.metrics, self.loss, stepper.comm)
-        self.history: History = History(metrics=self.metrics)
+        trained = {name: metric for name, metric in self.metrics.items() if not name.startswith(VALIDATION)}
+        self.validated: dict[str, Metric] = {k.removeprefix(VALIDATION): metric for k, metric in self.metrics.items()}
+        stepper.prepare(whole=not self.methods["on_step_end"], with_output=bool(trained))
+        self.totals: Totals = Totals(trained, self.loss, stepper.comm)
+        self.history: History = History(metrics=self.validated)
 
     def _methods(self, hook: str) -> list[Any]:
-        found = [getattr(callback, hook) for callback in self.callbacks if hasattr(callback, hook)]
+        """Return a method of every callback that has it; those of the base class do nothing."""
+        empty = getattr(Callback, hook)
+        found = [
+            getattr(c, hook) for c in self.callbacks if getattr(type(c), hook, None) is not empty and hasattr(c, hook)
+        ]
         if hook == "on_epoch_end":
             found += [c for c in self.callbacks if callable(c) and not any(hasattr(c, other) for other in HOOKS)]
         return found
@@ -271,7 +279,7 @@ class Run:
             return False
         needs_metric = any(getattr(schedule, "needs_metric", False) for schedule in self.schedules.by_step)
         plain = len(loader.dataset.arrays) > 1 and all(a.dtype.kind in "biuf" and a.size for a in loader.dataset.arrays)
-        return self.stepper.passes.whole and plain and not self.metrics and not needs_metric
+        return self.stepper.passes.whole and plain and not self.totals.metrics and not needs_metric
 
     def _end_epoch(self) -> None:
         """Measure the epoch, call the callbacks, and step the schedules."""
@@ -284,8 +292,8 @@ class Run:
                 self.model,
                 self.loss,
                 self.validation,
-                self.metrics,
-                prefix="validation ",
+                self.validated,
+                prefix=VALIDATION,
                 comm=self.stepper.comm,
                 forward=self.stepper.passes.evaluated,
             )

@@ -251,9 +251,10 @@ class Estimator(Protocol):
         size = batch_size(len(train[0])) if self.batch_size == "auto" else int(self.batch_size)
         size = len(train[0]) if self.solver == "lbfgs" else size
         penalty = default_penalty(total) if self.alpha == "auto" else float(self.alpha)
+        measured = {f"validation {name}": metric for name, metric in metrics.items()}
         history = fit(
             self.module_, loss, self.optimizer_, train, validation=held[0] if held else None,
-            metrics=metrics if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
+            metrics=measured if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
             l2=penalty, progress="auto" if self.verbose else "none", **options,
         )  # fmt: skip
         self.history_: History = history
