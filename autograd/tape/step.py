@@ -103,7 +103,9 @@ class CompiledStep(Programs):
     def _recorded(self, arguments: Arguments) -> StepCall:
         program = StepCall(self.function, arguments, self.optimizer, self._transform)
         self.updated.update(program.members)
-        self._layout = self.optimizer.layout  # vectors are split if only some of their parameters have a gradient
+        if self.optimizer.layout != self._layout:  # vectors are split if only some of their parameters have a gradient
+            self._programs.clear()
+            self._layout = self.optimizer.layout
         return program
 
     def many(self, *data_and_rows: Array, scheduler: Any = None) -> Array:
