@@ -184,6 +184,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--sample-weight", metavar="COLUMN", help="a column of weights of the rows, which is not a feature")
     add("--folds", type=integer(1), default=1, metavar="K", help="cross-validation: train K networks, each validated "
         "on another part of the rows, and use their mean")  # fmt: skip
+    add("--refit", action="store_true", help="train again on training and validation rows, for the best number of "
+        "epochs")  # fmt: skip
     _limits(parser)
 
 

@@ -165,15 +165,16 @@ class Run:
         self.prepare()
         model: Any = self.trained.model
         members, parts = list(getattr(model, "members", [model])), self._folds()
-        self.fold_scores: list[float] = []
+        self.best: list[dict[str, float]] = []  # measurements of the best epoch of each fold
         for fold, (member, (train, check)) in enumerate(zip(members, parts, strict=True), 1):
             if len(members) > 1:
                 self.log(f"fold {fold} of {len(members)}: {len(train)} rows, validated on {len(check)}")
             history = self._fit(member, train, check, f"-{fold}" * (len(members) > 1))
+            if not history.interrupted:
+                best, _ = history.best("validation loss")
+                self.best.append({"epoch": best, **{name: values[best - 1] for name, values in history.items()}})
             if history.interrupted or diverged({"stopped": history.stopped}):
                 break
-            best, _ = history.best("validation loss")
-            self.fold_scores.append(history[f"validation {next(iter(self.metrics))}"][best - 1])
         if fold < len(members):  # keep the networks that were trained
             self.trained.settings = self.settings | {"folds": fold}
             self.trained.model = Ensemble(members[:fold], self.classes is not None) if fold > 1 else members[0]
@@ -181,6 +182,11 @@ class Run:
         if self.classes is not None and len(members) == 1 and not diverged({"stopped": history.stopped}):
             check = self.rows["check"]
             self.trained.temperature = temperature(self.trained.raw(self.scaled[check]), self.y[check])
+        if self.args.refit and len(members) == 1 and self.best and not diverged({"stopped": history.stopped}):
+            again = built(self.columns, self.X.shape[1], self.classes, self.settings)
+            rows = np.concatenate(parts[0])
+            if not self._fit(again, rows, None, "-refit", int(self.best[0]["epoch"])).interrupted:
+                self.trained.model = again
         return history
 
     def _folds(self) -> list[tuple[Array, Array]]:
@@ -194,7 +200,9 @@ class Run:
         fold = place % self.args.folds
         return [(rows[fold != k], rows[fold == k]) for k in range(self.args.folds)]
 
-    def _fit(self, model: Module, train: Array, check: Array, suffix: str) -> History:
+    def _fit(
+        self, model: Module, train: Array, check: Array | None, suffix: str, last_epoch: int | None = None
+    ) -> History:
         args, settings = self.args, self.settings
         size, epochs = settings["batch_size"], settings["epochs"]
         patience = args.patience if args.patience is not None else 20 if args.epochs is None else epochs
@@ -206,14 +214,17 @@ class Run:
             recipe.compare(file, args.lr)
         optimizer = solver(settings["optimizer"], model, settings["lr"])
         optimizer = optimizer if args.ema is None else EMA(optimizer, args.ema)
-        self.monitor: Monitor = Monitor(model, optimizer)
+        callbacks: list[Any] = [recipe]
+        if check is not None:
+            self.monitor: Monitor = Monitor(model, optimizer)
+            callbacks.append(self.monitor)
         self.log("\n".join([*([repr(model)] * (suffix in ("", "-1"))), *recipe.notes]))
         history = fit(
             model, self.loss, optimizer, (self.scaled[train], self.target[train]),
-            validation=(self.scaled[check], self.target[check]), epochs=epochs,
-            scheduler=scheduled(settings["schedule"], optimizer, epochs, steps), callbacks=[recipe, self.monitor],
+            validation=None if check is None else (self.scaled[check], self.target[check]), epochs=last_epoch or epochs,
+            scheduler=scheduled(settings["schedule"], optimizer, epochs, steps), callbacks=callbacks,
             metrics=self.metrics, batch_size=size, rng=args.seed, clip_grad_norm=args.clip, l2=settings["l2"],
-            early_stopping=EarlyStopping(patience), checkpoint=file, resume=args.resume,
+            early_stopping=None if check is None else EarlyStopping(patience), checkpoint=file, resume=args.resume,
             log=args.out / f"log{suffix}.jsonl", progress="none" if args.quiet or args.json else "auto",
             compile=False if args.no_compile else None,
         )  # fmt: skip
@@ -230,12 +241,16 @@ class Run:
             "task": "regression" if self.classes is None else "classification",
             "epochs": history.epochs, "seconds": round(self.seconds, 3), "stopped": history.stopped,
             "verdicts": [str(verdict) for verdict in report], "summary": report.summary, "resumed": self.notes,
-            "folds": self.fold_scores, "temperature": self.trained.temperature,
+            "folds": self.fold_scores(), "temperature": self.trained.temperature,
         }  # fmt: skip
         predicted = self.trained.outputs(self.scaled[rows])
         result["test"] = {name: float(value) for name, value in scores(predicted, self.y[rows]).items()}
         self.trained.result = result
         return result
+
+    def fold_scores(self) -> list[float]:
+        """Return the validation score of each fold."""
+        return [found[f"validation {next(iter(self.metrics))}"] for found in self.best]
 
     def assess(self) -> None:
         """Add intervals of the scores, baselines and the importance of columns to the result."""
@@ -327,9 +342,9 @@ def train(args: argparse.Namespace, out: Print) -> int:
             out(f"on {len(run.rows['test'])} test rows after {epochs} in {run.seconds:.1f} s: {test}")
             if result.get("verdict"):
                 out(f"The model is {result['verdict']}.")
-            if len(run.fold_scores) > 1:
-                mean, deviation = np.mean(run.fold_scores), np.std(run.fold_scores, ddof=1)
-                out(f"{next(iter(run.metrics))} of {len(run.fold_scores)} folds: {mean:.3f} +- {deviation:.3f}")
+            if len(found := run.fold_scores()) > 1:
+                mean, deviation = np.mean(found), np.std(found, ddof=1)
+                out(f"{next(iter(run.metrics))} of {len(found)} folds: {mean:.3f} +- {deviation:.3f}")
             run.log(str(run.monitor.report()))
         written = run.write(history)
     if args.json:

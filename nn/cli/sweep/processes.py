@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import os
 import signal
+import statistics
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ from nn.typing import Settings
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 Work = Callable[..., Settings]
 LINES_OF_TRACEBACK = 40
-NOT_MEASURED = ("lr", "seconds")
+NOT_MEASURED = ("epoch", "lr", "seconds")
 
 
 def cores() -> int:
@@ -176,7 +177,8 @@ def run_trial(words: Sequence[str], folder: str) -> Settings:
             warnings.simplefilter("ignore")  # the record contains why a training ended early
             found = _trained(words, Path(folder))
     except (Exception, SystemExit) as error:  # any error ends one trial only
-        Path(folder, "checkpoint.npz").unlink(missing_ok=True)  # do not resume from a faulty state
+        for path in Path(folder).glob("checkpoint*.npz"):  # do not resume from a faulty state
+            path.unlink(missing_ok=True)
         lines = traceback.format_exception(error)
         found = {
             "status": "failed",
@@ -188,8 +190,6 @@ def run_trial(words: Sequence[str], folder: str) -> Settings:
 
 def _trained(words: Sequence[str], folder: Path) -> Settings:
     args = train_parser().parse_args([*words, f"--out={folder}", "--quiet", "--resume"])
-    if args.folds > 1:
-        raise ValueError("a trial trains one network; pass --folds to python -m nn train")
     run = Run(args, lambda text: None)
     make_folder(folder)
     run.read()
@@ -198,16 +198,16 @@ def _trained(words: Sequence[str], folder: Path) -> Settings:
         return {"status": "interrupted"}
     result = run.measure(history)
     run.trained.save(folder / "model.npz")
-    for name in ("checkpoint.npz", *(path.name for path in folder.glob(".*.tmp"))):  # or of a killed worker
-        (folder / name).unlink(missing_ok=True)
-    best, _ = history.best("validation loss")  # restored by early stopping
-    measured = {name: values[best - 1] for name, values in history.items() if name not in NOT_MEASURED}
+    for path in [*folder.glob("checkpoint*.npz"), *folder.glob(".*.tmp")]:  # or of a killed worker
+        path.unlink(missing_ok=True)
+    names = [name for name in run.best[0] if name not in NOT_MEASURED]
+    measured = {name: statistics.fmean(found[name] for found in run.best) for name in names}
     measured |= {f"test {name}": value for name, value in result["test"].items()}
     return {
         "status": "done",
         "metrics": {name: float(v) if math.isfinite(v) else None for name, v in measured.items()},
         "epochs": history.epochs,
-        "best epoch": best,
+        "best epoch": int(run.best[0]["epoch"]),
         "stopped": history.stopped,
         "verdicts": result["verdicts"],
     }

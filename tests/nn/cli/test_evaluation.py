@@ -64,6 +64,20 @@ def test_folds_make_an_ensemble_that_predicts_and_explains(table, capsys):
     assert float(lines[6].split()[1]) == pytest.approx(sum(shares.values()), rel=1e-2)
 
 
+def test_refit_trains_on_validation_rows_for_the_best_number_of_epochs(table, capsys):
+    run(capsys, "train", table, "--epochs", 10, "--drop", "weight", "--quiet")
+    before = load_run(Path("run"))
+    out = run(capsys, "train", table, "--epochs", 10, "--drop", "weight", "--quiet", "--refit", "--out", "again")
+    assert "checkpoint-refit.npz" in out
+    again = load_run(Path("again"))
+    assert again.history["validation loss"] == before.history["validation loss"]
+    losses = before.history["validation loss"]
+    lines = Path("again/log-refit.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(lines[-1])["epoch"] == losses.index(min(losses)) + 1
+    assert "validation loss" not in json.loads(lines[-1])
+    assert not np.array_equal(next(again.model.parameters()).data, next(before.model.parameters()).data)
+
+
 def test_contributions_sum_to_the_difference_from_a_median_row(table, capsys):
     run(capsys, "train", table, "--target", "size", "--epochs", 20, "--quiet", "--optimizer", "adam", "--ema", 0.9)
     found = json.loads(run(capsys, "explain", "run", table, "--row", 7, "--json"))

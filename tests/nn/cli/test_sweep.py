@@ -108,6 +108,15 @@ def test_failed_trial_is_reported_and_others_continue(capsys):
     assert [record["trial"] for record in lines()] == [1, 2, 1]
 
 
+def test_trial_with_folds_is_measured_by_their_mean(capsys):
+    assert said(capsys, configured(QUICK | {"folds": 3}), "--workers", 1)[0] == 0
+    (record,) = lines()
+    model = load_run(Path(record["folder"]))
+    assert record["metrics"]["validation accuracy"] == pytest.approx(sum(model.result["folds"]) / 3)
+    assert len(model.model.members) == 3
+    assert not list(Path(record["folder"]).glob("checkpoint*.npz"))
+
+
 def test_diverged_trial_is_ranked_last(capsys):
     base = {**QUICK, "task": "regression", "optimizer": "sgd", "schedule": "constant"}
     status, out, err = said(capsys, configured(base, grid={"lr": [1e300, 0.01]}), "--workers", 1)

@@ -124,7 +124,14 @@ class PressCtrlCAtRate(lr_scheduler.LRScheduler):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("settings", [{}, {"validation": (X[:20], Y[:20]), "l2": 0.1}, {"batch_size": 7}])
+MANY = [
+    {},
+    {"validation": (X[:20], Y[:20]), "l2": 0.1, "early_stopping": 9, "metrics": {"validation r2": "r2"}},
+    {"batch_size": 7},
+]
+
+
+@pytest.mark.parametrize("settings", MANY)
 def test_many_steps_in_one_call_equal_eager_training(settings, monkeypatch):
     calls = []
     many = CompiledStep.many
@@ -140,6 +147,8 @@ def test_many_steps_in_one_call_equal_eager_training(settings, monkeypatch):
         history.pop("seconds")
         found.append((history, model.state_dict()))
     assert_alike(*found)
+    assert ("validation r2" in found[0][0]) == ("metrics" in settings)
+    assert "r2" not in found[0][0]
     assert max(calls) > 1
     assert sum(calls) == 6 * -(-70 // options["batch_size"])
 
