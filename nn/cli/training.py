@@ -154,7 +154,7 @@ class Run:
         return {
             "batch_size": rows if name == "lbfgs" else batch_size(rows),
             "l2": default_penalty(rows), "lr": default_rate(name),
-            "schedule": "constant" if name.startswith(("schedulefree", "lbfgs", "prodigy")) else "cosine",
+            "schedule": "constant" if name.startswith(("schedulefree", "lbfgs", "prodigy", "dadapt")) else "cosine",
             "epochs": 200,
         }  # fmt: skip
 
