@@ -23,8 +23,8 @@ SOLVERS: dict[str, Any] = {
 RATES = {
     "adadelta": 1.0, "adafactor": 0.02, "adagrad": 0.05, "adamod": 0.05, "asgd": 0.05, "dadaptadam": 1.0, "dog": 1.0,
     "dowg": 1.0, "ftrl": 0.3, "lars": 0.5, "lbfgs": 1.0, "lion": 0.002, "momentum": 0.05, "novograd": 0.02,
-    "prodigy": 1.0, "qhm": 0.3, "radam": 0.02, "rprop": 0.01, "schedulefreeadamw": 0.01, "schedulefreesgd": 1.0, "sgd": 0.05,
-    "sgdp": 0.05, "shampoo": 0.2, "signum": 0.002, "sm3": 0.1,
+    "prodigy": 1.0, "qhm": 0.3, "radam": 0.02, "rprop": 0.01, "schedulefreeadamw": 0.01, "schedulefreesgd": 1.0,
+    "sgd": 0.05, "sgdp": 0.05, "shampoo": 0.2, "signum": 0.002, "sm3": 0.1,
 }  # fmt: skip
 
 
