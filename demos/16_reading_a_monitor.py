@@ -21,7 +21,7 @@ import optim
 X, labels = moons(256, noise=0.15, seed=0)
 
 
-def train(lr=0.05, widths=(16, 16, 2), activation="relu", change=None, epochs=40):
+def train(lr=0.1, widths=(16, 16, 2), activation="relu", change=None, epochs=20):
     """Train on the moons, and return what the monitor saw."""
     model = nn.MLP(2, list(widths), activation=activation, rng=0)
     if change:

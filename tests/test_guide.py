@@ -51,3 +51,13 @@ def test_snippets_of_a_page_run(path, tmp_path, monkeypatch):
         else:
             exec(compile(code, str(path), "exec"), names)
     assert runner.summarize(verbose=False).failed == 0
+
+
+def test_included_sections_exist():
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        for document, options in re.findall(r"^```\{include\} /project/(\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            if document != "choice.md":  # written by make docs
+                content = (ROOT / document).read_text(encoding="utf-8")
+                for marker in re.findall(r"^:(?:start-after|end-before): \"?(.*?)\"?$", options, re.MULTILINE):
+                    assert marker in content, f"{path.name} includes {document} at {marker!r}"
