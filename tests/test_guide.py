@@ -56,7 +56,8 @@ def test_snippets_of_a_page_run(path, tmp_path, monkeypatch):
 def test_included_sections_exist():
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
-        for document, options in re.findall(r"^```\{include\} /project/(\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        directives = re.findall(r"^```\{include\} /project/(\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for document, options in directives:
             if document != "choice.md":  # written by make docs
                 content = (ROOT / document).read_text(encoding="utf-8")
                 for marker in re.findall(r"^:(?:start-after|end-before): \"?(.*?)\"?$", options, re.MULTILINE):
