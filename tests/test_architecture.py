@@ -48,11 +48,19 @@ def sources(*packages):
     return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
 
 
+@functools.cache
+def parsed(path):
+    """Return the text of a file and its syntax tree."""
+    text = path.read_text(encoding="utf-8")
+    return text, ast.parse(text)
+
+
 def dotted(path):
     """autograd/graph.py -> autograd.graph, autograd/__init__.py -> autograd.__init__."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
+@functools.cache
 def module_file(name):
     """Return the file of a dotted module name, or None if the module is not part of this project."""
     path = ROOT.joinpath(*name.split("."))
@@ -86,7 +94,7 @@ def imports(path):
         for child in ast.iter_child_nodes(node):
             visit(child, inside)
 
-    visit(ast.parse(path.read_text(encoding="utf-8")), "")
+    visit(parsed(path)[1], "")
     return found
 
 
@@ -137,7 +145,7 @@ def test_nn_imports_only_public_names_of_autograd():
 def test_a_folder_of_autograd_has_a_docstring_and_imports_nothing():
     # `operations` collects the public names of its modules
     for path in set((ROOT / "autograd").glob("*/__init__.py")) - {ROOT / "autograd/operations/__init__.py"}:
-        (sentence,) = ast.parse(path.read_text(encoding="utf-8")).body
+        (sentence,) = parsed(path)[1].body
         assert isinstance(ast.literal_eval(sentence.value), str), dotted(path)
 
 
@@ -149,7 +157,7 @@ def test_imports_inside_functions_occur_only_in_getattr_of_a_package():
 
 def test_no_module_name_is_computed():
     for path in (path for path in sources(*PACKAGES) if path.name != "__init__.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)[1]):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in ("__import__", "import_module", "importlib.import_module"), (
@@ -184,9 +192,9 @@ def test_draw_is_a_function_after_every_kind_of_import(statement):
 
 def test_files_and_functions_are_short():
     for path in sources(*PACKAGES, "demos"):
-        text = path.read_text(encoding="utf-8")
+        text, tree = parsed(path)
         assert text.count("\n") <= MAX_FILE, f"{dotted(path)} has {text.count(chr(10))} lines; split it by subject"
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
                 length = node.end_lineno - body[0].lineno + 1 if body else 0

@@ -22,6 +22,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "demos"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})  # which take longer than the demos
 
     def run_demo(script, *arguments, code=0):
         path = str(ROOT / "demos" / script)

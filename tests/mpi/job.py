@@ -320,6 +320,13 @@ def announce(of):
         time.sleep(0.01)
 
 
+def together(comm, folder):
+    """Return what several cases found: a job takes longer to start than to run them."""
+    return {
+        "equal": equal(comm), "shards": shards(comm, folder), "streams": streams(comm), "starts": starts(comm),
+    }  # fmt: skip
+
+
 def main():
     """Do what the command line names."""
     case, *arguments = sys.argv[1:]

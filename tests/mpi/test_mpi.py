@@ -17,8 +17,14 @@ def found(ranks, *arguments):
     return json.loads(run(ranks, JOB, *arguments).stdout)
 
 
-def test_ranks_compute_the_same_as_one_process_with_the_whole_batch():
-    cases = found(2, "equal")
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory):
+    """What two ranks found in several cases."""
+    return found(2, "together", tmp_path_factory.mktemp("shards"))
+
+
+def test_ranks_compute_the_same_as_one_process_with_the_whole_batch(two_ranks):
+    cases = dict(two_ranks["equal"])
     assert cases.pop("replayed") == {"same": [True, True], "steps": 40}
     for name, case in cases.items():
         assert len(set(case["hashes"])) == 1, name
@@ -53,23 +59,23 @@ def test_manual_loop_equals_one_process_also_without_rows_on_a_rank():
     assert cases["Value"] == pytest.approx([w] * 3, rel=1e-14)
 
 
-def test_ranks_may_map_a_shard_each_and_resume(tmp_path):
-    cases = found(2, "shards", tmp_path)
+def test_ranks_may_map_a_shard_each_and_resume(two_ranks):
+    cases = two_ranks["shards"]
     assert len(set(cases["whole"]["hashes"])) == 1
     assert cases["whole"]["hashes"] == cases["resumed"]["hashes"]
     assert cases["whole"]["last"] == cases["resumed"]["last"]
     assert (cases["whole"]["steps"], cases["resumed"]["steps"]) == (6 * 3, 4 * 3)  # 25 rows: 5 batches, 3 steps
 
 
-def test_ranks_may_bring_batches_of_their_own():
-    case = found(2, "streams")
+def test_ranks_may_bring_batches_of_their_own(two_ranks):
+    case = two_ranks["streams"]
     assert len(set(case["hashes"])) == 1
     assert case["steps"] == 3 * 5
     assert all(np.isfinite(case["loss"]))
 
 
-def test_first_difference_at_the_start_is_named_on_every_rank():
-    cases = found(2, "starts")
+def test_first_difference_at_the_start_is_named_on_every_rank(two_ranks):
+    cases = two_ranks["starts"]
     words = {
         "shape": ["'0.weight'", "(9, 4)", "(8, 4)"], "dtype": ["'0.weight'", "float32", "float64"],
         "lr": ["'lr'", "group 0", "0.02", "0.01"], "optimizer": ["SGD", "Adam"], "rows": ["49", "50"],
