@@ -7,6 +7,7 @@ Derivatives, operators and array functions are added by modules that import this
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from .messages import with_operation
@@ -23,31 +24,23 @@ NO_PARAMS: Params = {}
 KINDS: dict[type, tuple[type[Node], Callable[[Any], Any] | None]] = {}
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Primitive:
     """An operation: how it computes its value, and one derivative rule per operand."""
 
-    __slots__ = ("each", "forms", "forward", "name", "partials", "per_element", "rules", "selects", "symbol")
+    name: str
+    forward: Operation  # of floats and arrays
+    rules: tuple[Any, ...]  # one per operand; None where no gradient passes
+    _: KW_ONLY
+    symbol: str = ""  # in pictures and formulas; the name by default
+    each: Each = None  # for any number of operands: the rule of operand i
+    forms: Mapping[str, Any] = field(default_factory=dict)  # see `autograd.extend`
+    selects: bool = False  # a mask may leave out elements of an operand, as in `where`
+    per_element: bool = False  # an element of the result depends on elements at its own position only
+    partials: tuple[Any, ...] | None = None  # the rules of an elementwise operation, for `fast_floats`
 
-    def __init__(
-        self,
-        name: str,
-        forward: Operation,
-        rules: tuple[Any, ...],
-        *,
-        symbol: str = "",
-        each: Each = None,
-        selects: bool = False,
-        forms: Mapping[str, Any] = NO_PARAMS,
-    ) -> None:
-        self.name: str = name
-        self.forward: Operation = forward  # of floats and arrays
-        self.rules: tuple[Any, ...] = rules  # one per operand; None where no gradient passes
-        self.symbol: str = symbol or name  # in pictures and formulas
-        self.each: Each = each  # for any number of operands: the rule of operand i
-        self.forms: Mapping[str, Any] = forms  # see `autograd.extend`
-        self.selects: bool = selects  # a mask may leave out elements of an operand, as in `where`
-        self.per_element: bool = False  # an element of the result depends on elements at its own position only
-        self.partials: tuple[Any, ...] | None = None  # the rules of an elementwise operation, for `fast_floats`
+    def __post_init__(self) -> None:
+        self.symbol = self.symbol or self.name
 
     def rules_for(self, count: int) -> tuple[Any, ...]:
         """Return one rule for each of `count` operands."""

@@ -6,6 +6,7 @@ The decorated function accepts floats, arrays, `Value`s and `Tensor`s, and recor
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,11 @@ class Elementwise(Primitive):
                 return float(np.ravel(rule(*[np.array([value]) for value in (y, *inputs)], **params))[0])
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Linear(Primitive):
     """An operation linear in each operand, or in all if `joint`; a rule is an adjoint of (g, y, *inputs)."""
 
-    __slots__ = ("joint",)
-
-    joint: bool
+    joint: bool = False
 
     def pull(self, rule: Any, g: Cotangent, y: Data, inputs: Operands, params: Params) -> Cotangent:
         """Return the adjoint applied to ``g``."""
@@ -184,7 +184,6 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
         raise ValueError(f"there is already a primitive named {name!r}; give the new operation another name")
     if unknown := options["forms"].keys() - FORMS:
         raise TypeError(f"{name}: unknown option {min(unknown)!r}; the forms of an operation are {sorted(FORMS)}")
-    joint = options.pop("joint", False)
     parameters = inspect.signature(forward).parameters.values()
     operands = [p.name for p in parameters if p.default is p.empty]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
@@ -200,8 +199,6 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
     few = len(rules) == 1 or len(rules) == len(parameters) == 2
     if kind is Elementwise and few and None not in rules and forward.__module__.startswith("autograd."):
         op.partials = rules
-    if isinstance(op, Linear):
-        op.joint = joint
     call = caller(op, len(operands), {p.name: p.default for p in parameters if p.default is not p.empty}, variadic)
     functools.update_wrapper(call, forward)
     call.primitive = op  # type: ignore[attr-defined]

@@ -106,7 +106,6 @@ ARGUED = {
         "share = rule(g, y, *inputs, **params) if params else rule(g, y, *inputs)"
         " -> rule(g, y, *inputs, **params) if True else rule(g, y, *inputs)": SHORTCUT,
         "if share is value: -> if True: return share.copy()": COPIES,
-        'joint = options.pop("joint", False) -> True': "a linear operation passes it, and others do not use it",
     },
     "variable.py": {
         "if current_mode() is not True: -> False": SHORTCUT,

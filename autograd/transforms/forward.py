@@ -65,7 +65,7 @@ def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = 
     live = [i for i, (t, rule) in enumerate(zip(tangents, rules, strict=True)) if t is not None and rule is not None]
     if not live:
         return None
-    if isinstance(op, Linear) and getattr(op, "joint", False):  # unset if constructed directly
+    if isinstance(op, Linear) and op.joint:
         filled = [
             inputs[i] if rule is None else zero(node.raw[i]) if t is None else t
             for i, (t, rule) in enumerate(zip(tangents, rules, strict=True))
