@@ -42,6 +42,8 @@ INSTEAD = {
     "autograd": "autograd.grad and autograd.backward themselves", "is_tensor": "isinstance(t, Tensor)",
     "allclose": "np.allclose(a, b)", "isclose": "np.isclose(a, b)", "matrix_exp": "expm(x)", "inverse": "inv(x)",
     "lgamma": "gammaln(x)", "numel": "t.numel()", "zero": "t.zero_grad() for gradients, t.data = 0 * t.data for values",
+    "float32": "np.float32", "float64": "np.float64", "int64": "np.int64", "make_vjp": "vjp", "make_jvp": "jvp",
+    "elementwise_grad": "grad(lambda x: f(x).sum())", "hessian_vector_product": "hvp",
     "functional": "the functions of autograd, and nn.functional", "optim": "import optim", "nn": "import nn",
 }  # fmt: skip
 INSTEAD_SENTENCES = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .backward import backward
-from .diagnostics.floats import on_float
+from .diagnostics.mistakes import on_float
 from .graph import Node, make_leaf
 from .operands import require_float
 from .operations.methods import ElementwiseMethods

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd.backward import between, pulled_to, summed
-from autograd.diagnostics.floats import evaluation_of
-from autograd.diagnostics.mistakes import warn_once
+from autograd.diagnostics.mistakes import evaluation_of, warn_once
 from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
 from autograd.recording import enable_grad, is_grad_enabled, raw_data, with_graph
