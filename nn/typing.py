@@ -36,6 +36,7 @@ Rows: TypeAlias = Sequence[int] | Array  # indices of rows
 Index: TypeAlias = int | slice | Array
 Batch: TypeAlias = Sequence[Operand]  # inputs, and the target last
 Loader: TypeAlias = Iterable[Batch]
+Comm: TypeAlias = Any  # a communicator of mpi4py, or another object with the methods of `optim.typing.Comm`
 
 
 class Indexable(Protocol):
@@ -65,27 +66,3 @@ class Optimizer(Protocol):
 
     def load_state_dict(self, state_dict: State) -> None:
         """Restore a `state_dict`."""
-
-
-class Comm(Protocol):
-    """The part of an mpi4py communicator that training uses; `optim.distributed.Alone` is one, too."""
-
-    @property
-    def rank(self) -> int:
-        """The number of this process, from 0."""
-
-    @property
-    def size(self) -> int:
-        """The number of processes."""
-
-    def Allreduce(self, send: Any, recv: Any) -> None:  # noqa: N802 - mpi4py's name
-        """Store the sum of the arrays of all ranks in `recv`."""
-
-    def allreduce(self, number: Any) -> Any:
-        """Return the sum over all ranks."""
-
-    def allgather(self, item: Any) -> list[Any]:
-        """Return the objects of all ranks."""
-
-    def bcast(self, item: Any, root: int = 0) -> Any:
-        """Return the object of rank `root`."""

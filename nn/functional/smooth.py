@@ -206,7 +206,7 @@ def glu(input: Operand, dim: int = -1) -> Operand:
     >>> glu(np.array([2.0, 0.0]))
     array([1.])
     """
-    a, b = _halves("glu", input, dim)
+    a, b = ag.split(as_operand(input), 2, axis=dim)
     return a * sigmoid(b)
 
 
@@ -224,15 +224,5 @@ def swiglu(input: Operand, dim: int = -1) -> Operand:
     >>> swiglu(np.array([0.0, 2.0]))
     array([0.])
     """
-    a, b = _halves("swiglu", input, dim)
+    a, b = ag.split(as_operand(input), 2, axis=dim)
     return silu(a) * b
-
-
-def _halves(name: str, input: Operand, dim: int) -> tuple[Operand, Operand]:
-    x = as_operand(input)
-    if not -x.ndim <= dim < x.ndim:
-        raise IndexError(f"{name}: axis {dim} is out of range for input of shape {x.shape}")
-    if x.shape[dim] % 2:
-        raise ValueError(f"{name}: expected an even length along axis {dim}, got shape {x.shape}")
-    before, half = (slice(None),) * (dim % x.ndim), x.shape[dim] // 2
-    return x[(*before, slice(half))], x[(*before, slice(half, None))]

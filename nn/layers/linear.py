@@ -289,11 +289,7 @@ class Flatten(Module):
 
     def forward(self, input: Operand) -> Operand:
         """Return the input with these axes joined."""
-        x = as_operand(input)
-        first, last = self.start_dim % max(x.ndim, 1), self.end_dim % max(x.ndim, 1)
-        if first > last or not -x.ndim <= self.start_dim < x.ndim or not -x.ndim <= self.end_dim < x.ndim:
-            raise IndexError(f"Flatten({self.start_dim}, {self.end_dim}) does not fit input of shape {x.shape}")
-        return ag.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+        return ag.flatten(as_operand(input), self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         """Return the options."""
