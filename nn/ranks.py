@@ -29,53 +29,7 @@ from nn.typing import Array, Comm, Operand
 Statistics = tuple[Operand, Operand, Callable[[Array], tuple[Array, Array]]]
 
 
-class LocalBatch:
-    """The batch of a single process."""
-
-    def statistics(self, x: Operand) -> Statistics:
-        """Return None for mean and variance: `batch_norm` computes those of its own rows."""
-        return None, None, _unbiased
-
-    def draw(self, draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
-        """Return an array of random values."""
-        return draw(shape)
-
-
-class SharedBatch(LocalBatch):
-    """One rank's rows of a batch that the ranks of a communicator share."""
-
-    def __init__(self, comm: Comm) -> None:
-        self.comm = comm
-
-    def statistics(self, x: Operand) -> Statistics:
-        r"""Return mean and variance of every channel over the rows of all ranks.
-
-        .. math:: \mu = \frac{1}{n} \sum_r \sum_i x_{ri}, \qquad \sigma^2 = \frac{1}{n} \sum_r \sum_i (x_{ri} - \mu)^2
-        """
-        axes = _batch_axes(x)
-        count = np.array([x.size / x.shape[1]], x.dtype)
-        sums = all_sum(ag.concatenate([ag.sum(x, axis=axes), count]), comm=self.comm)
-        n = float(raw_data(sums)[-1])
-        if n <= 1:
-            raise ValueError(
-                f"BatchNorm1d: training needs more than one element per channel, but the {self.comm.size} ranks have "
-                f"{n:.0f} together; use larger batches (drop_last=True)"
-            )
-        mean = sums[:-1] / n
-        d = x - (mean if x.ndim == 2 else ag.reshape(mean, (-1, 1)))
-        var = all_sum(ag.sum(d * d, axis=axes), comm=self.comm) / n
-        return mean, var, lambda x: (raw_data(mean), raw_data(var) * (n / (n - 1)))
-
-    def draw(self, draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
-        """Draw values for the rows of all ranks, whose generators are in the same state, and return this rank's."""
-        if not shape:
-            return draw(shape)
-        rows = self.comm.allgather(shape[0])
-        first = sum(rows[: self.comm.rank])
-        return draw((sum(rows), *shape[1:]))[first : first + shape[0]]
-
-
-_batch: ContextVar[LocalBatch] = ContextVar("batch", default=LocalBatch())  # noqa: B039 - without state
+_shared_comm: ContextVar[Comm | None] = ContextVar("shared_comm", default=None)
 
 
 def _batch_axes(x: Operand) -> tuple[int, ...]:
@@ -101,15 +55,17 @@ def shared(comm: Comm | None) -> Iterator[None]:
     ...     draw_rows(np.ones, (2,))
     array([1., 1.])
     """
-    token = _batch.set(LocalBatch() if comm is None or comm.size == 1 else SharedBatch(comm))
+    token = _shared_comm.set(None if comm is None or comm.size == 1 else comm)
     try:
         yield
     finally:
-        _batch.reset(token)
+        _shared_comm.reset(token)
 
 
 def batch_statistics(x: Operand) -> Statistics:
-    """Return the statistics of a training batch of shape (N, C) or (N, C, L), of all ranks that share it.
+    r"""Return the statistics of a training batch of shape (N, C) or (N, C, L), of all ranks that share it.
+
+    .. math:: \mu = \frac{1}{n} \sum_r \sum_i x_{ri}, \qquad \sigma^2 = \frac{1}{n} \sum_r \sum_i (x_{ri} - \mu)^2
 
     Returns
     -------
@@ -129,7 +85,22 @@ def batch_statistics(x: Operand) -> Statistics:
     >>> mean, track(np.array([[1.0], [3.0]]))
     (None, (array([2.]), array([2.])))
     """
-    return _batch.get().statistics(x)
+    comm = _shared_comm.get()
+    if comm is None:
+        return None, None, _unbiased
+    axes = _batch_axes(x)
+    count = np.array([x.size / x.shape[1]], x.dtype)
+    sums = all_sum(ag.concatenate([ag.sum(x, axis=axes), count]), comm=comm)
+    n = float(raw_data(sums)[-1])
+    if n <= 1:
+        raise ValueError(
+            f"BatchNorm1d: training needs more than one element per channel, but the {comm.size} ranks have "
+            f"{n:.0f} together; use larger batches (drop_last=True)"
+        )
+    mean = sums[:-1] / n
+    d = x - (mean if x.ndim == 2 else ag.reshape(mean, (-1, 1)))
+    var = all_sum(ag.sum(d * d, axis=axes), comm=comm) / n
+    return mean, var, lambda x: (raw_data(mean), raw_data(var) * (n / (n - 1)))
 
 
 def draw_rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
@@ -140,7 +111,12 @@ def draw_rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) 
     >>> draw_rows(np.random.default_rng(0).random, (2,)).shape
     (2,)
     """
-    return _batch.get().draw(draw, shape)
+    comm = _shared_comm.get()
+    if comm is None or not shape:
+        return draw(shape)
+    rows = comm.allgather(shape[0])
+    first = sum(rows[: comm.rank])
+    return draw((sum(rows), *shape[1:]))[first : first + shape[0]]
 
 
 @linear(lambda g, y, x, comm: all_sum(g, comm=comm), symbol="Σ ranks")

@@ -139,7 +139,7 @@ def test_shapes_of_other_layers():
         nn.GLU()(X)
     with raises(IndexError, "axis 2"):
         nn.GLU(2)(X)
-    with raises(IndexError, r"Flatten\(1, -1\)", r"\(3,\)"):
+    with raises(IndexError, "axis 1 is out of bounds for array of dimension 1"):
         nn.Flatten()(np.ones(3))
     with raises(ValueError, "expected 1 or 3 slopes", "got 2"):
         nn.PReLU(2)(X)
