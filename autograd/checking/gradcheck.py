@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,8 @@ class Report:
     checked : int
         Number of comparisons.
     worst : Entry or None
-        The comparison with the largest relative error, among the failures if there are any; differences below the
-        absolute tolerance count as 0.
+        The comparison with the largest relative error, among the failures if there are any; those whose absolute error
+        is below the tolerance come last.
     failures : list of Entry
         The comparisons outside the tolerances.
     problems : list of str
@@ -247,14 +248,19 @@ def _compare(checked: CheckedFunction, directions: int, rtol: float, atol: float
         if not agrees:
             numeric, rounding = _fourth_order(checked, change, analytic, numeric)
             agrees = _agree(analytic, numeric, rtol, max(atol, rounding))
-        error = relative_error(analytic, numeric) if not abs(analytic - numeric) <= atol else 0.0
+        error = relative_error(analytic, numeric)
         cause = "" if agrees else _cause(checked, change, analytic, numeric)
         entry = Entry(change.argument, change.index, analytic, numeric, error, change.step, cause)
         (entries if agrees else report.failures).append(entry)
     report.checked = len(entries) + len(report.failures)
     report.failures = _with_common_factor(report.failures)
-    report.worst = max(report.failures or entries, key=lambda e: np.nan_to_num(e.error, nan=np.inf), default=None)
+    report.worst = max(report.failures or entries, key=partial(_badness, atol), default=None)
     return report
+
+
+def _badness(atol: float, entry: Entry) -> tuple[bool, float]:
+    """Return what to compare entries by: the relative error, if the absolute one exceeds the tolerance."""
+    return not abs(entry.analytic - entry.numeric) <= atol, np.nan_to_num(entry.error, nan=np.inf)
 
 
 def relative_error(a: float, b: float) -> float:
