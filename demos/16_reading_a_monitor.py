@@ -91,7 +91,7 @@ for name, (monitor, expected) in PATIENTS.items():
 # %% [markdown]
 # ## The gradient of each layer
 #
-# The same numbers as a picture: the gradients of the healthy network have similar sizes in all layers, those of the
+# As a picture: the gradients of the healthy network have similar sizes in all layers, those of the
 # sigmoids fall by orders of magnitude towards the input.
 
 # %%

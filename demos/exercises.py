@@ -1,4 +1,4 @@
-"""Exercises of the course: three per chapter, with checks that say what is wrong without giving the answer away.
+"""Exercises of the course: three per chapter, with checks that give hints instead of the answer.
 
     python demos/exercises.py 3        ask the questions of chapter 3
 
