@@ -23,14 +23,7 @@ from nn.show.summary import html_table
 from nn.training import History
 from nn.training.monitor import Monitor
 from nn.training.monitor.html_report import document, monitored
-from nn.training.scores import (
-    baselines,
-    calibration,
-    intervals,
-    permutation_importance,
-    scores,
-    verdict,
-)
+from nn.training.scores import baselines, calibration, intervals, permutation_importance, scores, verdict
 from nn.typing import Array, Figure, Settings
 
 from .folder import Trained

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nn.files import FilePath, existing_file, replacing
-from nn.typing import Array, Batch, Rows
+from nn.typing import Array, Batch
 from nn.validation import checked_integer
 
 from .csv_reader import CSVOptions, CSVReader, Part
-from .dataset import BatchDataset, as_batch, recent
+from .dataset import BatchDataset, recent
 from .mapped import shard_of
 from .sampler import BlockSampler
 
@@ -201,24 +201,20 @@ class CSVDataset(BatchDataset):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def batch(self, rows: Rows) -> Batch:
+    def arrays(self, rows: Array) -> Batch:
         """Return some rows: features, and the target if there is one."""
-        places = np.asarray(rows) + self._rows.start
+        if not len(rows):
+            return tuple(part[:0] for part in self.arrays(np.zeros(1, np.intp)))
+        places = rows + self._rows.start
         which = places // self.index.block
-        needed = sorted(
-            set(which.tolist()), key=lambda b: b not in self._kept
-        )  # cached ones first, before they are evicted
         out: list[Array] = []
-        for number in needed:
+        for number in sorted({*which.tolist()}, key=lambda b: b not in self._kept):  # cached ones before their eviction
             parts = recent(self._kept, number, self.keep, self._read)
-            if not out:
-                out = [np.empty((len(places), *part.shape[1:]), part.dtype) for part in parts]
+            out = out or [np.empty((len(places), *part.shape[1:]), part.dtype) for part in parts]
             here = np.flatnonzero(which == number)
             for whole, part in zip(out, parts, strict=True):
                 whole[here] = part[places[here] - number * self.index.block]
-        if not needed:
-            return tuple(part[:0] for part in self.batch(np.zeros(1, np.intp)))
-        return tuple(out) if self.transform is None else as_batch(self.transform(*out))
+        return tuple(out)
 
     def random_sampler(self) -> BlockSampler:
         """Return the sampler for ``DataLoader(..., shuffle=True)``, which reads each block once."""

@@ -109,7 +109,19 @@ def recent(cache: dict[int, Item], number: int, keep: int, make: Callable[[int],
 
 
 class BatchDataset(Dataset):
-    """Base class of data sets that fetch many rows at once, which define ``__len__`` and ``batch(rows)``."""
+    """Base class of data sets that fetch many rows at once, which define ``__len__`` and ``arrays(rows)``."""
+
+    transform: Callable[..., Any] | None = None
+    shard: tuple[int, int] = (0, 1)
+
+    def arrays(self, rows: Array) -> Batch:
+        """Return some rows of every array, before they are transformed."""
+        raise NotImplementedError(f"{type(self).__name__} must define arrays(rows)")
+
+    def batch(self, rows: Rows) -> Batch:
+        """Return some rows, copied; rows are given as an index array."""
+        parts = self.arrays(np.asarray(rows))
+        return parts if self.transform is None else as_batch(self.transform(*parts))
 
     def __getitem__(self, index: Index) -> Batch:
         """Return a row, or the rows of a slice or index array."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import zlib
 from collections.abc import Callable, Iterator, Sized
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def piece(count: int, rank: int, size: int) -> slice:
     return slice(begin, begin + each + (rank < more))
 
 
+@dataclass(eq=False)
 class Shard(Dataset):
     """A data set whose batches are reduced to the piece of a rank.
 
@@ -53,10 +55,9 @@ class Shard(Dataset):
     (array([10.]),)
     """
 
-    def __init__(self, dataset: Indexable, rank: int, size: int) -> None:
-        self.dataset: Indexable = dataset
-        self.rank: int = rank
-        self.size: int = size
+    dataset: Indexable
+    rank: int
+    size: int
 
     def __len__(self) -> int:
         return len(self.dataset)

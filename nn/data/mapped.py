@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from nn.files import FilePath, existing_file, read_npy_header
-from nn.typing import Array, Batch, DType, Rows, State
+from nn.typing import Array, Batch, DType, State
 from nn.validation import checked_integer
 
-from .dataset import BatchDataset, as_batch
+from .dataset import BatchDataset
 
 try:
     import resource
@@ -158,10 +158,9 @@ class MappedDataset(BatchDataset):
     def __len__(self) -> int:
         return self._length
 
-    def batch(self, rows: Rows) -> Batch:
-        """Return some rows of every file, copied; rows are given as an index array."""
-        parts = tuple([part.take(np.asarray(rows)) for part in self._parts])
-        return parts if self.transform is None else as_batch(self.transform(*parts))
+    def arrays(self, rows: Array) -> Batch:
+        """Return some rows of every file."""
+        return tuple([part.take(rows) for part in self._parts])
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{part.dtype} {(len(self), *part.shape)}" for part in self._parts)

@@ -10,7 +10,17 @@ from nn.validation import checked_integer
 from .dataset import as_array
 
 
-class SequentialSampler:
+class _EveryRow:
+    """Base class of the samplers of every row once."""
+
+    def __init__(self, count: int) -> None:
+        self.count: int = checked_integer(type(self).__name__, "count", count, 1)
+
+    def __len__(self) -> int:
+        return self.count
+
+
+class SequentialSampler(_EveryRow):
     """The rows in their original order.
 
     Parameters
@@ -24,18 +34,12 @@ class SequentialSampler:
     array([0, 1, 2])
     """
 
-    def __init__(self, count: int) -> None:
-        self.count: int = checked_integer("SequentialSampler", "count", count, 1)
-
-    def __len__(self) -> int:
-        return self.count
-
     def __call__(self, rng: np.random.Generator) -> Array:
         """Return the rows of an epoch; the generator is not used."""
         return np.arange(self.count)
 
 
-class RandomSampler:
+class RandomSampler(_EveryRow):
     """Every row once, in a new random order each epoch.
 
     Parameters
@@ -49,18 +53,12 @@ class RandomSampler:
     array([2, 4, 3, 0, 1])
     """
 
-    def __init__(self, count: int) -> None:
-        self.count: int = checked_integer("RandomSampler", "count", count, 1)
-
-    def __len__(self) -> int:
-        return self.count
-
     def __call__(self, rng: np.random.Generator) -> Array:
         """Return a permutation of the rows."""
         return rng.permutation(self.count)
 
 
-class BlockSampler:
+class BlockSampler(_EveryRow):
     """Every row once, in random order within groups of random blocks: for rows that are slow to read one by one.
 
     The larger a group, the closer the order is to that of `RandomSampler`.
@@ -83,15 +81,12 @@ class BlockSampler:
     """
 
     def __init__(self, count: int, block: int, together: int = 8, *, offset: int = 0) -> None:
-        self.count: int = checked_integer("BlockSampler", "count", count, 1)
+        super().__init__(count)
         self.block: int = checked_integer("BlockSampler", "block", block, 1)
         self.together: int = checked_integer("BlockSampler", "together", together, 1)
         self.offset: int = checked_integer("BlockSampler", "offset", offset, 0)
         if offset >= block:
             raise ValueError(f"offset must be a position in a block, from 0 to {block - 1}, not {offset}")
-
-    def __len__(self) -> int:
-        return self.count
 
     def __call__(self, rng: np.random.Generator) -> Array:
         """Return a permutation of the rows in which groups of blocks stay together."""

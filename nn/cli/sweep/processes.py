@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import Any
 
 from nn.cli.options import train_parser
 from nn.cli.training import Run, make_folder
@@ -66,53 +65,52 @@ def finished(work: Work, calls: Sequence[tuple[object, ...]], workers: int) -> I
     Processes are spawned, with one BLAS thread each unless the environment sets another number.  Each has its own
     executor, so that a killed process fails its own call only.
     """
-    with _slots(workers) as (slots, renewed):
-        waiting = list(enumerate(calls))[::-1]
-        free, running = list(slots), dict[Future[Settings], tuple[int, Any]]()
+    with _executors(workers) as new:
+        waiting, free = list(enumerate(calls))[::-1], [new() for _ in range(workers)]
+        running: dict[Future[Settings], tuple[int, Executor]] = {}
         while waiting or running:
             while waiting and free:
                 which, arguments = waiting.pop()
-                slot = free.pop()
+                executor = free.pop()
                 with _block_interrupt():
-                    running[slots[slot].submit(work, *arguments)] = which, slot
+                    running[executor.submit(work, *arguments)] = which, executor
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                which, slot = running.pop(future)
-                free.append(slot)
+                which, executor = running.pop(future)
                 try:
                     found = future.result()
                 except BrokenExecutor:
-                    slots[slot] = renewed(slots[slot])
+                    executor.shutdown(wait=False)
+                    executor = new()
                     found = {"status": "failed", "error": "its process ended abruptly: killed, or out of memory"}
+                free.append(executor)
                 yield which, found
 
 
 @contextlib.contextmanager
-def _slots(workers: int) -> Iterator[tuple[dict[int, Executor], Callable[[Executor], Executor]]]:
-    """Yield numbered executors and a function that replaces a broken one; end all workers afterwards."""
+def _executors(workers: int) -> Iterator[Callable[[], Executor]]:
+    """Yield a function that returns an executor of one worker; end all workers afterwards."""
     if ranks():
         from mpi4py.futures import MPIPoolExecutor
 
         with MPIPoolExecutor(max_workers=workers) as shared:
-            yield dict.fromkeys(range(workers), shared), lambda executor: executor
+            yield lambda: shared
         return
-    others = set(multiprocessing.active_children())
+    others, made = set(multiprocessing.active_children()), list[Executor]()
     context = multiprocessing.get_context("spawn")  # a fork would copy locks held by threads
 
-    def new(broken: Executor | None = None) -> Executor:
-        if broken is not None:
-            broken.shutdown(wait=False)
-        return ProcessPoolExecutor(1, mp_context=context, initializer=prepare)
+    def new() -> Executor:
+        made.append(ProcessPoolExecutor(1, mp_context=context, initializer=prepare))
+        return made[-1]
 
-    slots = {i: new() for i in range(workers)}
     try:
         with _one_thread():
-            yield slots, new
+            yield new
     except BaseException:
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()  # its last checkpoint is complete, and is resumed
         raise
     finally:
-        for executor in slots.values():
+        for executor in made:
             executor.shutdown(cancel_futures=True)
 
 

@@ -100,11 +100,7 @@ class MLPClassifier(Estimator):
     class_weight: Any = None
 
     def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Train one epoch more on these rows; the first call makes the network and determines the scaling.
 

@@ -22,14 +22,7 @@ from nn.training.objective import objective
 from nn.training.solvers import batch_size, default_penalty, solver
 from nn.typing import Array, ArrayLike, Optimizer, State
 
-from .validation import (
-    checked_inputs,
-    checked_weights,
-    feature_names,
-    fitted_columns,
-    same_names,
-    table_of,
-)
+from .validation import checked_inputs, checked_weights, feature_names, fitted_columns, same_names, table_of
 
 MIN_ROWS = 200  # from which on early_stopping="auto" holds rows out
 ROUTED = ("fit", "partial_fit", "score")  # methods with an argument sample_weight
@@ -84,13 +77,7 @@ class Protocol:
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of the estimator; called by scikit-learn only."""
-        from sklearn.utils import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
-            ClassifierTags,
-            InputTags,
-            RegressorTags,
-            Tags,
-            TargetTags,
-        )
+        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
         classifies = self.kind == "classifier"
         return Tags(
@@ -103,9 +90,7 @@ class Protocol:
 
     def get_metadata_routing(self) -> Any:
         """Return which methods request sample weights; called by scikit-learn only."""
-        from sklearn.utils.metadata_routing import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
-            MetadataRequest,
-        )
+        from sklearn.utils.metadata_routing import MetadataRequest  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
         if not hasattr(self, "_metadata_request"):  # scikit-learn's name: `clone` copies this attribute
             self._metadata_request: Any = MetadataRequest(owner=type(self).__name__)
