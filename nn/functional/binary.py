@@ -270,7 +270,8 @@ def tversky_loss(input: Operand, target: Operand, alpha: float = 0.5, beta: floa
 
     Notes
     -----
-    Salehi, Erdogmus & Gholipour 2017, eq. 4; the sums run over all elements, as in Keras's ``Tversky``.
+    Salehi, Erdogmus & Gholipour 2017, eq. 4; the sums run over all elements, as in Keras's ``Tversky``, where alpha and
+    beta are exchanged.
 
     Examples
     --------

@@ -85,7 +85,7 @@ class NAdam(AdamVariant):
     Notes
     -----
     Dozat 2016, "Incorporating Nesterov Momentum into Adam", Algorithm 2 with the momentum schedule of its section 3;
-    m decays with b1 as in PyTorch and Keras, in the paper with mu. Keras fixes momentum_decay at 0.004 and has eps
+    m decays with b1 as in PyTorch and Keras, in the paper with mu. Keras has momentum_decay 1 and eps
     1e-7; optax has no momentum schedule.
 
     Examples

@@ -172,6 +172,9 @@ def test_losses_of_keras_equal_the_results_in_its_tests():
     np.testing.assert_allclose(nn.CategoricalHingeLoss("none")(rows, [1, 2]), expected)
     np.testing.assert_allclose(nn.CategoricalHingeLoss("none")(rows, [[0.0, 1, 0], [0, 0, 1]]), expected)
     assert nn.DiceLoss()(P_KERAS, T_KERAS) == pytest.approx(1 - 2.0 / 4.0)
+    segments = np.array([[1.0, 0, 1, 0], [0, 1, 0, 1]] * 2), np.array([[0.0, 1, 0, 1], [1, 0, 1, 1]] * 2)
+    assert nn.DiceLoss()(segments[1], segments[0]) == pytest.approx(0.77777773)
+    assert nn.TverskyLoss(alpha=0.8, beta=0.2)(segments[1], segments[0]) == pytest.approx(0.7916667)
     assert nn.TverskyLoss(0.25, 0.75)(P_KERAS, T_KERAS) == pytest.approx(1 - 1.0 / (1.0 + 0.25 + 0.75))
 
 
