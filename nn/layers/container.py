@@ -167,7 +167,9 @@ class ModuleDict(Container, MutableMapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
-    __eq__ = object.__eq__  # modules are compared and hashed by identity
+    def __eq__(self, other: object) -> bool:  # modules are compared and hashed by identity
+        return self is other
+
     __hash__ = object.__hash__
 
 
