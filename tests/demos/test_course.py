@@ -19,9 +19,10 @@ CHAPTERS = sorted(DEMOS.glob("[0-9][0-9]_*.py"))
 
 @pytest.fixture(scope="module")
 def exercises():
+    before = list(sys.path)
     sys.path.insert(0, str(DEMOS))
     yield importlib.import_module("exercises")
-    sys.path.remove(str(DEMOS))
+    sys.path[:] = before
 
 
 def slope(function, *at):
