@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -171,4 +172,29 @@ def importance_figure(drops: Mapping[str, tuple[float, float]], score: str, most
     axes.set_yticks(range(len(shown)), names)
     axes.set(xlabel=f"decrease of {score} if the column is permuted")
     plain(axes)
+    return figure
+
+
+def sweep_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], metric: str) -> Figure:
+    """Return a figure of parallel coordinates, a line for each choice of settings in the colour of its metric."""
+    shown = [row for row in rows if row[metric] is not None and np.isfinite(row[metric])]
+    values = np.array([row[metric] for row in shown])
+    figure = new_figure(1.8 * len(names) + 2.6, 3.8)
+    axes = figure.subplots()
+    columns = []
+    for x, name in enumerate(names):
+        levels = sorted({row[name] for row in shown}, key=lambda level: (isinstance(level, str), level))
+        heights = dict(zip(levels, np.linspace(0, 1, len(levels)), strict=True))
+        columns.append([heights[row[name]] for row in shown])
+        for level, y in heights.items():
+            axes.annotate(literal(str(level), 16), (x, y), xytext=(-6, 0), textcoords="offset points", ha="right",
+                          va="center", fontsize=8, bbox={"color": "white", "pad": 1})  # fmt: skip
+    columns.append((values - values.min()) / (np.ptp(values) or 1.0))
+    points = axes.scatter(np.full(len(shown), len(names)), columns[-1], c=values, cmap="viridis")
+    for line, color in zip(np.transpose(columns), points.to_rgba(values), strict=True):
+        axes.plot(line, color=color, marker=".", zorder=0)
+    axes.set_xticks(range(len(names) + 1), [*map(literal, names), metric])
+    axes.set(yticks=[], xlim=(-0.7, len(names) + 0.2))
+    axes.spines[:].set_visible(False)
+    figure.colorbar(points, label=metric)
     return figure

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
 
 from nn.cli.folder import as_json
 from nn.cli.options import train_parser
 from nn.cli.resuming import locked
 from nn.cli.training import Run, make_folder
+from nn.show.plotting import saved, sweep_figure
 from nn.typing import Print
 
 from .config import Sweep, read_sweep
@@ -90,6 +93,10 @@ def _report(
     files = [args.out / "trials.jsonl", args.out / "table.csv"]
     write_csv(files[1], rows)
     best = min(done, key=lambda record: rank(record["metrics"].get(metric), metric), default=None)
+    if any(rank(row[metric], metric) < math.inf for row in rows):
+        with contextlib.suppress(ImportError):  # matplotlib is optional
+            saved(sweep_figure(rows, plan.varied, metric), args.out / "sweep.png")
+            files.append(args.out / "sweep.png")
     status = 130 if interrupted else 1 if failed else 0
     if args.json:
         result = {

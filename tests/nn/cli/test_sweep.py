@@ -56,6 +56,7 @@ def test_every_trial_leaves_a_line_and_the_table_is_sorted(capsys):
     assert sorted(record["trial"] for record in records) == list(range(1, 9))
     assert {record["status"] for record in records} == {"done"}
     assert {record["seed"] for record in records} == {3, 4}
+    assert Path("found/sweep.png").read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader(Path("found/table.csv").read_text().splitlines()))
     assert [float(row["seeds"]) for row in rows] == [2] * 4
     scores = [float(row["validation accuracy"]) for row in rows]

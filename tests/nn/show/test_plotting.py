@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nn.show.plotting import confusion_figure, importance_figure, scatter_figure, svg
+from nn.show.plotting import confusion_figure, importance_figure, scatter_figure, svg, sweep_figure
 
 pytest.importorskip("matplotlib")
 PRICE = "$x_{$ & $y"
@@ -20,3 +20,14 @@ def test_dollar_signs_in_names_are_text():
 
 def test_long_names_are_shortened():
     assert "a name of a c\u2026<" in svg(confusion_figure(np.eye(2, dtype=int), ["a name of a class", "b"]))
+
+
+def test_sweep_has_a_line_per_choice_and_the_levels_of_each_setting():
+    rows = [{"lr": lr, "hidden": h, "loss": lr + len(h)} for lr in (0.1, 0.01, 1.0) for h in ("16", "8,8")]
+    rows.append({"lr": 0.5, "hidden": "16", "loss": None})
+    figure = sweep_figure(rows, ["lr", "hidden"], "loss")
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["0.01", "0.1", "1.0", "16", "8,8"]
+    assert len(axes.lines) == 6
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["lr", "hidden", "loss"]
+    assert list(axes.lines[0].get_ydata())[:2] == [0.5, 0.0]
