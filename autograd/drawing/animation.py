@@ -136,7 +136,7 @@ def draw_backward(
             "of the computation, or use draw(loss)"
         )
     notes = Annotations(graph, names_by_identity(names or {}))
-    style = Style(theme_named(theme), direction, partials=True, pending=True, names=dict(notes.given))
+    style = Style(theme_named(theme), direction, partials=True, pending=True)
     steps = list(backward_steps(root, names=notes.names))
     moments: list[tuple[dict[Node, Cotangent], Step | None, str]] = [({}, None, "forward: every node has its value")]
     moments.append(({root: 1.0}, None, f"backward begins: ∂{notes.names[root]}/∂{notes.names[root]} = 1"))
@@ -144,7 +144,7 @@ def draw_backward(
         known = moments[-1][0] | {step.argument: step.total}
         moments.append((known, step, caption(step, len(steps))))
     moments.append((moments[-1][0], None, "every gradient is complete"))
-    style.widths = widths(graph, style, [known for known, *_ in moments])
+    style.widths = widths(graph, style, notes, [known for known, *_ in moments])
     return Animation([frame(graph, style, notes, *moment) for moment in moments], style.theme.background)
 
 
@@ -159,12 +159,12 @@ def caption(step: Step, count: int) -> str:
     return f"step {step.number} of {count}:  ∂{root}/∂{cut(names[step.argument], 12)} {sign} {cut(product, 80)}"
 
 
-def widths(graph: Snapshot, style: Style, moments: list[dict[Node, Cotangent]]) -> dict[int, float]:
+def widths(graph: Snapshot, style: Style, notes: Annotations, moments: list[dict[Node, Cotangent]]) -> dict[int, float]:
     """Return for each box a width in inches that fits its text in every frame, so that no box moves."""
     longest = dict.fromkeys(range(len(graph.nodes)), 0)
     for style.grads in moments:
         for k, node in enumerate(graph.nodes):
-            longest[k] = max(longest[k], *map(len, variable_rows(node, style)))
+            longest[k] = max(longest[k], *map(len, variable_rows(node, style, notes.given)))
     return {k: 0.3 + 0.088 * length for k, length in longest.items()}
 
 

@@ -97,12 +97,11 @@ def draw_diff(
             else:
                 fills[k] = colours.inner if same_data(node, graphs[1 - side].nodes[partner]) else colours.changed
         folding = Folding(graph, {}, lambda group: True, False)
-        style = Style(colours, direction, values, gradients, names=given, fills=fills)
+        style = Style(colours, direction, values, gradients, fills=fills)
         shown = nearest(folding.order, folding.parents, limit, None, DEEPEST)
         hidden += len(graph.nodes) - len(shown)
         GraphPicture(folding, style, Annotations(graph, given), picture).write(shown, picture.frame(titles[side]))
     message = f"{hidden:,} nodes are not shown; draw_diff(..., limit=None) shows all of them" if hidden else ""
-    picture.message = message
     return Drawing(picture, message, sum(len(graph.nodes) for graph in graphs))
 
 

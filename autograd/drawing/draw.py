@@ -27,6 +27,7 @@ from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path, wr
 from .themes import theme_named
 
 DIRECTIONS = ("LR", "TB", "RL", "BT")
+Play = Callable[..., object]
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
 SMALL = 40  # nodes; larger graphs do not show the shares of gradients
@@ -47,7 +48,8 @@ class Drawing:
         The number of nodes left out, and how to draw them; empty if all are shown.
     """
 
-    def __init__(self, picture: Picture, message: str, nodes: int, play: Callable[..., object] | None = None) -> None:
+    def __init__(self, picture: Picture, message: str, nodes: int, legend: str = "", play: Play | None = None) -> None:
+        picture.message = "\n".join(filter(None, (legend, message)))
         self.picture = picture
         self.source: str = picture.dot()
         self.message = message
@@ -206,9 +208,7 @@ def draw(
     style = Style(theme_named(theme), direction, values, gradients, partials, formulas, color == "gradient")
     roots, recorder = results_of("draw", root, inputs, zoom, loss)
     graph = Snapshot(roots)
-    copies = {key: id(nodes[0]) for key, nodes in recorder.stands_for.items() if len(nodes) == 1}
-    style.names = {copies.get(key, key): name for key, name in names_by_identity(names or {}).items()}
-    notes = Annotations(graph, style.names)
+    notes = Annotations(graph, recorder.renamed(names_by_identity(names or {})))
     grouped = bool(recorder.group_of)
     if loss is not None or (grouped and sum(np.size(node._data) for node in roots) == 1):
         style.grads = notes.gradients
@@ -225,9 +225,8 @@ def draw(
     shown = nearest(folding.order, folding.parents, limit, depth, DEEPEST)
     message = left_out(folding, shown, silent=grouped and not crowded)
     picture = GraphPicture(folding, style, notes).write(shown)
-    picture.message = message
     page = partial(play, root, *inputs, names=names, zoom="scalars" if zoom == "scalars" else None, loss=loss)
-    return Drawing(picture, message, len(graph.nodes), page)
+    return Drawing(picture, message, len(graph.nodes), play=page)
 
 
 def check_options(

@@ -121,7 +121,6 @@ class Style:
     partials: bool = False
     formulas: bool = False
     shaded: bool = False  # colour boxes by their gradient
-    names: dict[int, str] = field(default_factory=dict)
     grads: Mapping[Node, Cotangent] | None = None  # replace the `.grad` of the nodes
     highlighted: set[int] = field(default_factory=set)  # positions
     fills: Mapping[int, tuple[str, str]] = field(default_factory=dict)  # colours of some boxes, by position
@@ -214,9 +213,9 @@ class GraphPicture:
             looks["class"] = f"variable {self.theme.forward} {self.theme.accent}"
         if k in style.widths:
             looks["width"] = f"{style.widths[k]:.2f}"
-        rows = variable_rows(node, style)
+        rows = variable_rows(node, style, self.notes.given)
         if style.formulas:
-            named = bool(style.names.get(id(node)) or node.name)
+            named = bool(self.notes.given.get(id(node)) or node.name)
             rows = [self.notes.names[node], self.notes.formula(node), *(row for row in rows[named:] if row.strip())]
         return self.picture.box([row for row in rows if row], frame, fillcolor=fill, **looks)
 
@@ -299,11 +298,11 @@ class GraphPicture:
         self.picture.edge(self.box[source], op, text, **looks)
 
 
-def variable_rows(node: Node, style: Style) -> list[str]:
+def variable_rows(node: Node, style: Style, names: Mapping[int, str]) -> list[str]:
     """Return the lines of a variable's box: name, shape, data, gradient."""
     data = node._data
     grad = raw_data(node._grad if style.grads is None else style.grads.get(node))
-    rows = [cut(str(style.names.get(id(node)) or node.name))]
+    rows = [cut(str(names.get(id(node)) or node.name))]
     if isinstance(data, np.ndarray) and data.ndim:
         rows.append(format_shape(data))
     if style.values:

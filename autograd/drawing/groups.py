@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,11 @@ class Recorder(Watch):
         """Store the group of a new node."""
         if self._open:
             self.group_of[node] = self._open[-1]
+
+    def renamed(self, names: Mapping[int, str]) -> dict[int, str]:
+        """Return names by the identity of the node, those of outer nodes for the nodes that replace them."""
+        copies = {key: id(nodes[0]) for key, nodes in self.stands_for.items() if len(nodes) == 1}
+        return {copies.get(key, key): name for key, name in names.items()}
 
     def enter(self, path: str, title: str, detail: str = "", leaves: Sequence[Node] = ()) -> None:
         """Open a group; `leaves` belong to it unless they belong to an earlier group."""

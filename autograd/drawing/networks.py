@@ -79,8 +79,8 @@ def pass_diagram(
         elif i == skipped.start:
             box = picture.dashed(f"{len(skipped)} more\nlayers")
             column = connect(picture, column, (box, box), add_flows(picture, ("…", None), ("…", None)))
-    picture.message = f"{len(skipped)} of {len(stages)} layers are not shown" if skipped else ""
-    return Drawing(picture, picture.message, 2 * len(stages) + 1)
+    message = f"{len(skipped)} of {len(stages)} layers are not shown" if skipped else ""
+    return Drawing(picture, message, 2 * len(stages) + 1)
 
 
 def flow_rows(name: str, data: Operand | None) -> list[str]:
@@ -170,8 +170,7 @@ def neuron_diagram(columns: Sequence[tuple[Any, ...]], *, theme: str = "light", 
     total = sum(column.neurons for column in layers)
     message = f"{hidden:,} of {total:,} neurons are not shown; limit=None shows all" if hidden else ""
     sign = "positive weights black, negative ones grey" if theme == "print" else "blue: positive weights, red: negative"
-    picture.message = "\n".join(filter(None, (sign, message)))
-    return Drawing(picture, message, total)
+    return Drawing(picture, message, total, legend=sign)
 
 
 def add_neurons(picture: Picture, column: Column, limit: int) -> dict[int, str]:

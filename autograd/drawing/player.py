@@ -86,11 +86,8 @@ def play(
     """
     if zoom not in (None, "scalars"):
         raise ValueError(f"zoom must be None or 'scalars', got {zoom!r}")
-    given = names_by_identity(names or {})
     roots, recorder = results_of("play", root, inputs, zoom, loss)
-    for key, name in names_by_identity({"model": root}).items():
-        copies = recorder.stands_for.get(key, ())
-        given.update((id(copy), name) for copy in copies if len(copies) == 1 and not copy.name)
+    given = recorder.renamed(names_by_identity({**(names or {}), **({"model": root} if inputs else {})}))
     count = sum(np.size(node._data) for node in roots)
     if len(roots) > 1 or (inputs and count != 1):
         raise ValueError(
