@@ -91,10 +91,8 @@ def draw_diff(
         graph = graphs[side]
         fills = {}
         for k, node in enumerate(graph.nodes):
-            partner = partners[side].get(k)
-            if partner is None:
-                fills[k] = colours.sides[side]
-            else:
+            fills[k] = colours.sides[side]
+            if (partner := partners[side].get(k)) is not None:
                 fills[k] = colours.inner if same_data(node, graphs[1 - side].nodes[partner]) else colours.changed
         folding = Folding(graph, {}, lambda group: True, False)
         style = Style(colours, direction, values, gradients, fills=fills)
@@ -143,7 +141,5 @@ def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, 
 def same_data(node: Node, other: Node) -> bool:
     """Return whether the data of two nodes is equal up to rounding."""
     one, two = np.asarray(node._data), np.asarray(other._data)
-    if one.shape != two.shape or one.dtype.kind not in "biuf" or two.dtype.kind not in "biuf":
-        return bool(one.shape == two.shape and np.array_equal(one, two))
     with np.errstate(all="ignore"):
-        return bool(np.allclose(one, two, rtol=1e-9, atol=0.0, equal_nan=True))
+        return one.shape == two.shape and bool(np.allclose(one, two, rtol=1e-9, atol=0.0, equal_nan=True))

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,6 @@ from .render import FORMATS, TIMEOUT, RenderError, render, save, target_path, wr
 from .themes import theme_named
 
 DIRECTIONS = ("LR", "TB", "RL", "BT")
-Play = Callable[..., object]
 ZOOMS = ("layers", "tensors", "scalars")
 LIMIT = 500  # nodes; the layout of 300 takes about 0.1 s, of 500 half a second, of 3,000 more than a minute
 SMALL = 40  # nodes; larger graphs do not show the shares of gradients
@@ -48,7 +48,7 @@ class Drawing:
         The number of nodes left out, and how to draw them; empty if all are shown.
     """
 
-    def __init__(self, picture: Picture, message: str, nodes: int, legend: str = "", play: Play | None = None) -> None:
+    def __init__(self, picture: Picture, message: str, nodes: int, legend: str = "", play: Any = None) -> None:
         picture.message = "\n".join(filter(None, (legend, message)))
         self.picture = picture
         self.source: str = picture.dot()

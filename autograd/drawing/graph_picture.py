@@ -21,7 +21,7 @@ from autograd.typing import Cotangent, Operands
 
 from .folding import Folding, Run, Snapshot, hidden_behind
 from .groups import Group
-from .picture import Picture
+from .picture import OVAL, Picture
 from .themes import Theme
 
 LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
@@ -266,7 +266,7 @@ class GraphPicture:
         is_index = node.op is not None and node.op.symbol == "[]"  # constants are then part of the text
         constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
         several = {"ordering": "in"} if len(args) > 1 else {}
-        op = self.picture.oval(operation_text(node, args), frame, fillcolor=fill, color=border, **several)
+        op = self.picture.box([operation_text(node, args)], frame, fillcolor=fill, color=border, **OVAL, **several)
         if len(constants) > MANY:
             self.picture.edge(self.picture.small(f"{len(constants):,} constants", frame), op)
         alike = len({self.folding.item[self.graph.position[id(a)]] for a in args if isinstance(a, Node)}) == 1

@@ -118,8 +118,7 @@ def results_of(
     if roots and all(isinstance(node, Node) for node in roots):
         if inputs or zoom or loss is not None:
             raise TypeError(
-                f"inputs, zoom= and loss= are for {caller}(model, x), and a file is given as path=; {caller}(result) "
-                "does not take them"
+                f"inputs, zoom= and loss= are for {caller}(model, x), not {caller}(result); see path= for files"
             )
         return roots, recorder
     run = next((DRAWN_BY[kind] for kind in type(root).__mro__ if kind in DRAWN_BY), None)

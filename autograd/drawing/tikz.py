@@ -10,6 +10,8 @@ from autograd.explaining.typeset import latex_text
 SHAPE = re.compile(r"<(polygon|polyline|path|ellipse|text)\b([^>]*)>([^<]*)")
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 POINT = re.compile(r"(-?[\d.]+)[ ,](-?[\d.]+)")
+# Options of a path in TikZ and attributes in SVG.
+OPTIONS = {"fill": "fill", "draw": "stroke", "line width": "stroke-width", "draw opacity": "stroke-opacity"}
 ANCHORS = {"start": "base west", "middle": "base", "end": "base east"}
 
 
@@ -37,32 +39,29 @@ def tikz(svg: str) -> str:
     lines = []
     for kind, written, text in SHAPE.findall(svg):
         given = dict(ATTRIBUTE.findall(written))
-        colours = {key: given[key].replace("#", "c") for key in ("fill", "stroke") if key in given}
         if kind == "text":
-            look = f"anchor={ANCHORS[given.get('text-anchor', 'start')]},text={colours.get('fill', 'black')}"
+            color = given.get("fill", "black").replace("#", "c")
+            look = f"anchor={ANCHORS[given.get('text-anchor', 'start')]},text={color}"
             size = given["font-size"]
             font = rf"font=\sffamily\fontsize{{{size}bp}}{{{size}bp}}\selectfont"
             words = latex_text(html.unescape(text))
             lines.append(rf"\node[{look},{font}] at ({given['x']},{given['y']}) {{{words}}};")
         else:
-            lines.append(rf"\path[{','.join(options(given, colours))}] {outline(kind, given)};")
+            lines.append(rf"\path[{','.join(options(given))}] {outline(kind, given)};")
     names = sorted(set(re.findall(r"#(\w{6})\b", svg)))
     defined = [rf"\definecolor{{c{name}}}{{HTML}}{{{name}}}" for name in names]
     body = "\n".join([*defined, *lines])
     return f"\\begin{{tikzpicture}}[x=1bp,y=-1bp,inner sep=0pt]\n{body}\n\\end{{tikzpicture}}\n"
 
 
-def options(given: dict[str, str], colours: dict[str, str]) -> list[str]:
+def options(given: dict[str, str]) -> list[str]:
     """Return the options of a path."""
-    found = [f"fill={colours['fill']}"] if colours.get("fill", "none") != "none" else []
-    if colours.get("stroke", "none") not in ("none", "transparent"):
-        found.append(f"draw={colours['stroke']}")
-        found += [f"{key}={given[name]}{unit}" for key, name, unit in STROKES if name in given]
-        found += ["dashed"] * ("stroke-dasharray" in given)
-    return found
-
-
-STROKES = (("line width", "stroke-width", "bp"), ("draw opacity", "stroke-opacity", ""))
+    found = []
+    for key, name in OPTIONS.items():
+        value = given.get(name, "none").replace("#", "c")
+        if value not in ("none", "transparent"):
+            found.append(f"{key}={value}" + "bp" * (key == "line width"))
+    return found + ["dashed"] * ("stroke-dasharray" in given)
 
 
 def outline(kind: str, given: dict[str, str]) -> str:

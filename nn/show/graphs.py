@@ -16,7 +16,7 @@ from autograd.extend import drawn_by
 from nn.module import Module
 from nn.random import fork_rng
 from nn.scalar import as_values, scalarize
-from nn.typing import Operand, Operands, Tree
+from nn.typing import Operand, Tree
 
 __all__ = ["record_module"]
 
@@ -83,15 +83,9 @@ def watch(module: Module, path: str, recorder: Any) -> None:
     """Notify the recorder when a module begins and ends."""
     own = [thing for _, thing in module._attributes() if not isinstance(thing, Module)]
     leaves = [node for thing in own for node in nodes_in(thing)]
-
-    def begin(module: Module, args: Operands) -> None:
-        recorder.enter(path, type(module).__name__, settings(module), leaves)
-
-    def end(module: Module, args: Operands, output: Operand) -> None:
-        recorder.leave()
-
-    module.register_forward_pre_hook(begin)
-    module._own_hooks().after.insert(0, end)
+    title = type(module).__name__
+    module.register_forward_pre_hook(lambda module, args: recorder.enter(path, title, settings(module), leaves))
+    module._own_hooks().after.insert(0, lambda *call: recorder.leave())
 
 
 def settings(module: Module) -> str:

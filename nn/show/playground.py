@@ -180,18 +180,7 @@ def offered_sets(data: str | Sequence[ArrayLike], validation: Sequence[ArrayLike
         raise ValueError(f"unknown data set {data!r}; choose from {', '.join(DATA_SETS)}, or pass (x, y)")
     if validation is not None:
         raise ValueError(f"the data set {data!r} contains examples for validation; pass validation with (x, y)")
-    if data == "digits":
-        return {"digits": digits()}
-    found: Settings = json.loads((FOLDER / "points.json").read_text(encoding="ascii"))
-    return found
-
-
-def digits() -> Settings:
-    """Return the first of the digits in ``demos/data``: a line of the file is a class and 64 pixels from 0 to 16."""
-    lines = (FOLDER / "digits.txt").read_text(encoding="ascii").split()
-    rows = np.array([[int(x, 17) for x in line] for line in lines])
-    x, y, count = (rows[:, 1:] / 16).round(2), rows[:, 0], len(rows) * 4 // 5
-    return data_set((x[:count], y[:count]), (x[count:], y[count:]))
+    return dict(json.loads((FOLDER / ("digits.json" if data == "digits" else "toys.json")).read_text("ascii")))
 
 
 # ------------------------------------------------------------------------------------- recorded graphs of scalars

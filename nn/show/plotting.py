@@ -180,8 +180,7 @@ def sweep_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], metric
     shown = [row for row in rows if row[metric] is not None and np.isfinite(row[metric])]
     values = np.array([row[metric] for row in shown])
     figure = new_figure(1.8 * len(names) + 2.6, 3.8)
-    axes = figure.subplots()
-    columns = []
+    axes, columns = figure.subplots(), []
     for x, name in enumerate(names):
         levels = sorted({row[name] for row in shown}, key=lambda level: (isinstance(level, str), level))
         heights = dict(zip(levels, np.linspace(0, 1, len(levels)), strict=True))
@@ -194,7 +193,6 @@ def sweep_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], metric
     for line, color in zip(np.transpose(columns), points.to_rgba(values), strict=True):
         axes.plot(line, color=color, marker=".", zorder=0)
     axes.set_xticks(range(len(names) + 1), [*map(literal, names), metric])
-    axes.set(yticks=[], xlim=(-0.7, len(names) + 0.2))
-    axes.spines[:].set_visible(False)
+    axes.set(yticks=[], xlim=(-0.7, len(names) + 0.2), frame_on=False)
     figure.colorbar(points, label=metric)
     return figure

@@ -57,9 +57,10 @@ def network(sizes=(8, 8, 1), activation="tanh"):
 # ------------------------------------------------------------------------------------------------- the file
 
 
-def test_recorded_points_are_those_of_their_script():
-    script = runpy.run_path(str(Path(__file__).with_name("record_points.py")))
-    assert json.loads((FOLDER / "points.json").read_text(encoding="ascii")) == script["data_sets"]()
+def test_recorded_data_sets_are_those_of_their_script():
+    script = runpy.run_path(str(Path(__file__).with_name("record_data_sets.py")))
+    for name, made in script["FILES"].items():
+        assert json.loads((FOLDER / name).read_text(encoding="ascii")) == made()
 
 
 def test_page_is_one_file_of_less_than_250_kilobytes_that_loads_nothing():

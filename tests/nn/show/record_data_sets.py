@@ -1,11 +1,12 @@
-"""Write the points of the playground's data sets: python tests/nn/show/record_points.py."""
+"""Write the data sets of the playground: python tests/nn/show/record_data_sets.py."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-FILE = Path(__file__).resolve().parents[3] / "nn/show/page/points.json"
+ROOT = Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "nn/show/page"
 
 
 def points(name, rng):
@@ -31,8 +32,15 @@ def sine(rng):
     return x, np.sin(3 * x[:, 0]).round(6), rng.standard_normal((100, 1))
 
 
-def data_sets():
-    """Return the data sets by name: rows for training, then a fifth for validation."""
+def digits():
+    """Return the first digits in ``demos/data``, with pixels from 0 to 1; a fifth is for validation."""
+    rows = np.loadtxt(ROOT / "demos/data/digits.csv.gz", delimiter=",", max_rows=250)
+    x, y = (rows[:, :-1] / 16).round(2), rows[:, -1]
+    return {"digits": {"x": x.tolist(), "y": y.tolist(), "classes": 10, "train": len(x) * 4 // 5}}
+
+
+def toys():
+    """Return data sets by name: rows for training, then a fifth for validation."""
     found = {}
     for name in ("moons", "circles", "xor", "spiral", "sine"):
         rng = np.random.default_rng(0)
@@ -42,5 +50,10 @@ def data_sets():
     return found
 
 
+FILES = {"toys.json": toys, "digits.json": digits}
+
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(data_sets(), separators=(",", ":")).replace('}},"', '}},\n"') + "\n", encoding="ascii")
+    for name, made in FILES.items():
+        (FOLDER / name).write_text(
+            json.dumps(made(), separators=(",", ":")).replace(".0,", ",") + "\n", encoding="ascii"
+        )
