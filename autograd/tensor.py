@@ -1,7 +1,5 @@
 """`Tensor`: an array in a computation graph."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -108,7 +106,7 @@ class Tensor(Variable, ArrayMethods):
         """Keep the gradient of this computed tensor in `.grad` after each backward pass."""
         self.retains_grad = True
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Set `requires_grad` and return the tensor itself."""
         self.requires_grad = requires_grad
         return self

@@ -4,8 +4,6 @@ The step balances the truncation error (``h**2 f''' / 6``) against the rounding 
 report names the worst entry and its likely cause.
 """
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,7 +35,7 @@ class GradcheckError(AssertionError):
     (3.0, 6.0)
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: "Report") -> None:
         super().__init__(str(report))
         self.report = report
 

@@ -1,7 +1,5 @@
 """`detect_anomaly`: raise an error at the first nan or inf, with the operation and line that produced it."""
 
-from __future__ import annotations
-
 import contextlib
 import weakref
 from collections.abc import Iterator
@@ -101,7 +99,7 @@ class _Detector(Watch):
         self.lines = lines
         self.held = held
 
-    def with_grad(self, recording: bool) -> _Detector:
+    def with_grad(self, recording: bool) -> "_Detector":
         return _Detector(recording, self.lines, self.held)
 
     def restore(self) -> None:

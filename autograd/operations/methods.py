@@ -1,7 +1,5 @@
 """The operators and methods of nodes: names for operations, without any mathematics."""
 
-from __future__ import annotations
-
 import functools
 import numbers
 from collections.abc import Callable
@@ -182,7 +180,7 @@ class Size(int):
 
     _lengths: Shape
 
-    def __new__(cls, data: Array) -> Size:  # noqa: D102  (described by the class)
+    def __new__(cls, data: Array) -> "Size":  # noqa: D102  (described by the class)
         size = super().__new__(cls, data.size)
         size._lengths = data.shape
         return size
@@ -196,7 +194,7 @@ def as_method(function: Operation) -> Operation:
     """Return an operation as a method that also takes PyTorch's names of arguments, such as `dim` for `axis`."""
 
     @functools.wraps(function)
-    def method(self: ArrayMethods, *args: Operand, **options: object) -> Operand:
+    def method(self: "ArrayMethods", *args: Operand, **options: object) -> Operand:
         for theirs in OURS.keys() & options.keys():
             if (ours := OURS[theirs]) in options:
                 raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")

@@ -1,7 +1,5 @@
 """Evaluate a function on new nodes, the first step of every transform."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -35,7 +33,7 @@ class Recorded:
 
     function: Function
 
-    def again(self, function: Function) -> Recorded:
+    def again(self, function: Function) -> "Recorded":
         """Return another function, compiled in the same way."""
         raise NotImplementedError
 
