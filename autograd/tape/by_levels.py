@@ -46,22 +46,16 @@ class ByLevels:
 
     @property
     def source(self) -> str:
-        """The segments, as text."""
-        levels = self.levels
-        names = ["sums of products", *[kind.op.name for kind in levels.kinds]]
-        rows = [
-            f"# {level:5}  {names[kind]:18} {lanes:8}" + (f" of {length} terms" if kind == CHAIN else "")
-            for kind, level, lanes, length, _, _ in levels.segments[:MOST_ROWS]
-        ]
-        left_out = len(levels.segments) - MOST_ROWS
+        """The first segments, as text."""
+        segments = self.levels.segments
+        names = ["sums of products", *[kind.op.name for kind in self.levels.kinds]]
+        rows = [f"# {s.level:5}  {names[s.kind]:18} {s.lanes:8} of {s.length} terms" for s in segments[:MOST_ROWS]]
         return "\n".join([
             f"# {self._operations} operations on floats ({self._forward} of the function, the others of its gradient)",
-            f"# in {len(levels.segments)} segments, each of which computes many values of one level at once:",
+            f"# in {len(segments)} segments, each of which computes many values of one level at once:",
             f"# {'level':>5}  {'operation':18} {'values':>8}",
             *rows,
-            *([f"# ... and {left_out} more segments"] if left_out > 0 else []),
-            "# Compile a smaller example to read every operation.",
-            "",
+            "# Compile a smaller example to read every operation.\n",
         ])  # fmt: skip
 
 

@@ -30,7 +30,7 @@ ADD, SUBTRACT, MULTIPLY, SQUARE, NEGATIVE = -1, -2, -3, -4, -5
 PARTS = {"add": ADD, "subtract": SUBTRACT, "multiply": MULTIPLY, "square": SQUARE, "negative": NEGATIVE}
 
 MOST_OPERANDS = 3
-ONE, MINUS_ONE, MINUS_ZERO = 0, 1, 2  # indices of the first constants: factors of single terms, and a neutral term
+ONE, MINUS_ONE = 0, 1  # indices of the first constants, the factors of single terms
 LARGEST_INT = 2**53  # larger ones may not be representable as floats
 
 
@@ -73,7 +73,7 @@ def encoded(program: Program) -> Encoded | None:
     place = np.full(len(program.specs) + 1, -1, np.int32)  # the last one for missing operands
     place[:outside] = np.arange(outside)
     place[[step.result for step in steps]] = np.arange(outside, outside + len(steps))
-    numbers = [1.0, -1.0, -0.0]
+    numbers = [1.0, -1.0]
     for number, x in constants.items():
         if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > LARGEST_INT):
             return None
@@ -164,11 +164,10 @@ class Levels:
         kind = np.where(code[own] < 0, CHAIN, code[own])
         length = chains.lengths[own]
         level = np.array(chains.level, np.int32)[own]
-        group = _group(length)
-        order = np.lexsort((own, group, kind, level))
-        own, kind, length, level, group = own[order], kind[order], length[order], level[order], group[order]
+        order = np.lexsort((own, length, kind, level))
+        own, kind, length, level = own[order], kind[order], length[order], level[order]
         self._number(program, own)
-        self._cut(kind, level, group, length)
+        self._cut(kind, level, length)
         self._fill(own, kind, (x, y, z), chains)
 
     def _number(self, program: Encoded, own: Array) -> None:
@@ -184,16 +183,15 @@ class Levels:
         self.results: Array = position[np.array(program.results, np.intp)]
         self._first = first
 
-    def _cut(self, kind: Array, level: Array, group: Array, length: Array) -> None:
+    def _cut(self, kind: Array, level: Array, length: Array) -> None:
         """Cut the ordered steps into segments."""
         count = len(kind)
-        change = (np.diff(kind) != 0) | (np.diff(level) != 0) | (np.diff(group) != 0)
+        change = (np.diff(kind) != 0) | (np.diff(level) != 0) | (np.diff(length) != 0)
         begins = np.concatenate([[0], np.flatnonzero(change) + 1]) if count else np.zeros(0, np.intp)
         lanes = np.diff(np.append(begins, count))
-        longest = np.maximum.reduceat(length, begins) if count else begins
-        starts = np.concatenate([[0], np.cumsum(lanes * longest)])
+        starts = np.concatenate([[0], np.cumsum(lanes * length[begins])])
         self.size: int = int(starts[-1])
-        columns = (kind[begins], level[begins], lanes, longest, starts[:-1], self._first + begins)
+        columns = (kind[begins], level[begins], lanes, length[begins], starts[:-1], self._first + begins)
         self.segments: list[Segment] = [Segment(*row) for row in zip(*[c.tolist() for c in columns], strict=True)]
         segment = np.repeat(np.arange(len(begins)), lanes)
         self._lane = np.arange(count) - begins[segment]
@@ -201,11 +199,10 @@ class Levels:
 
     def _fill(self, own: Array, kind: Array, columns: Sequence[Array], chains: _Chains) -> None:
         """Compute the indices of the operands."""
-        position, one = self._position, self.outside + ONE
-        # Chains shorter than the others of their segment are padded with terms -0 * 1, which do not change a sum.
-        self.a: Array = np.full(self.size, self.outside + MINUS_ZERO, np.intp)
-        self.b: Array = np.full(self.size, one, np.intp)
-        self.c: Array = np.full(self.size, one, np.intp)
+        position = self._position
+        self.a: Array = np.zeros(self.size, np.intp)
+        self.b: Array = self.a.copy()
+        self.c: Array = self.a.copy()
         single = kind != CHAIN
         at = self._from[single] + self._lane[single]
         for into, column in zip((self.a, self.b, self.c), columns, strict=True):
@@ -217,12 +214,6 @@ class Levels:
         at = self._from[r] + chains.nth * self._width[r] + self._lane[r]
         self.a[at], self.b[at] = position[chains.first], position[chains.second]
         del self._position, self._lane, self._width, self._from
-
-
-def _group(length: Array) -> Array:
-    """Return equal values for lengths that may share a segment, so that at most a third of it is padding."""
-    two = 2 ** np.ceil(np.log2(np.maximum(length, 1))).astype(np.int64)
-    return np.where((length > 4) & (length <= two - two // 4), two - two // 4, two + (length == 3))
 
 
 class _Chains:

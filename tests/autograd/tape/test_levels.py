@@ -158,7 +158,7 @@ def test_random_graph_gives_the_bits_of_eager(seed, runner):
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 8, 9, 17])
-def test_chains_of_different_lengths_are_padded(width, runner):
+def test_chains_of_different_lengths_give_the_bits_of_eager(width, runner):
     """Chains of different lengths share a padded segment."""
     leaves = [Value(0.0) for _ in range(width)]
 
