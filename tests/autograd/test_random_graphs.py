@@ -100,7 +100,7 @@ def near(a, b, tolerance):
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(program=steps, xs=st.lists(number, min_size=2, max_size=3))
 def test_expressions_of_values(program, xs):
     leaves = [Value(x) for x in xs]
@@ -141,7 +141,7 @@ mixed_steps = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(program=mixed_steps, leaf_shapes=st.lists(shapes, min_size=2, max_size=3), seed=st.integers(0, 10**6))
 def test_expressions_of_tensors(program, leaf_shapes, seed):
     rng = np.random.default_rng(seed)
