@@ -174,6 +174,10 @@ class CompiledStep(Programs):
             scheduler.step()
         return np.array([float(flatten(result, dataclasses=True)[0][0])])
 
+    def source(self) -> str:
+        """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""
+        return super().source() if self._programs else self._gradients.source()
+
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.function, self.optimizer, self._transform)
 
@@ -235,6 +239,9 @@ def compile(
     value it had then: use `autograd.extend.callback` and `autograd.extend.guard` for it.
 
     The gradient needs no derivatives of its own: the backward pass is recorded as operations on nodes.
+
+    Optimizers whose rule is not elementwise, and without numba those of more than 65,536 parameters, update outside of
+    the program.
 
     If numba is installed (``pip install chainrule[fast]``), programs that have run for half a second continue as
     machine code: an interpreter that calls NumPy's own loops, so that results have the same bits; it does not warn of

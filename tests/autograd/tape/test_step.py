@@ -12,6 +12,7 @@ import nn
 import optim
 from autograd import RecordingError, Tensor, Value
 from autograd.extend import callback
+from autograd.tape import step as step_module
 from optim import lr_scheduler
 
 ELEMENTWISE = [
@@ -414,6 +415,15 @@ def test_many_checks_its_rows():
     with pytest.raises(IndexError):
         pair.step.many(x, y, np.array([[0, 32]]))
     assert pair.step.many(x, y, np.zeros((0, 4), int)).shape == (0,)
+
+
+def test_long_vectors_without_numba_are_updated_by_the_optimizer(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "0")
+    monkeypatch.setattr(step_module, "LONGEST_IN_NUMPY", 10)
+    pair, (x, y) = Pair("Adam"), data()
+    losses = [pair.step(x, y).item() for _ in range(3)]
+    np.testing.assert_allclose(losses, [pair.eager(x, y) for _ in range(3)], rtol=1e-12)
+    assert "sqrt" not in pair.step.source()
 
 
 def test_source_of_a_step_shows_loss_gradient_and_update():
