@@ -83,13 +83,15 @@ def largest_difference(found, expected):
 
 
 def check(seed):
-    """Return the difference between the native machine and eager results, and whether NumPy was called."""
+    """Return the larger difference of both executors from eager results, and whether the machine called NumPy.
+
+    A mean close to zero of an array in another memory order may differ by more units than its terms do.
+    """
     program = recorded(seed)
     machine = Machine(program)
     with np.errstate(all="ignore"):
         native, text = machine.run(*program.given), NumpyText(program).run(*program.given)
-    assert largest_difference(text, program.found) <= 4, seed
-    return largest_difference(native, program.found), bool(machine.calls)
+    return max(largest_difference(found, program.found) for found in (native, text)), bool(machine.calls)
 
 
 if __name__ == "__main__":
