@@ -56,8 +56,6 @@ def product(code: Code, x: Any, y: Any, out: Any = None) -> ShapedArray:
     n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
     if k != b.shape[-2]:
         raise TypeError("shapes do not match")
-    if k == 1 and out is None and has_rows and has_columns:
-        return x * y  # type: ignore[no-any-return]
     whole = code.new((*lead, n, m), dtypes[-1])
     views = [np.broadcast_to(v, lead + v.shape[-2:]) for v in (a, b, whole.memory)]
     dims, strides = merged(lead, [v.strides[:-2] for v in views])

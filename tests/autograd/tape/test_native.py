@@ -195,6 +195,12 @@ def test_an_index_out_of_range_is_left_to_the_engine():
             machine.run(x, np.array([0, wrong]))
 
 
+def test_outer_product_has_the_signs_of_zero_of_a_matrix_product():
+    x, y = np.array([[-1.0], [2.0]]), np.array([[0.0, -0.0, 3.0]])
+    program = program_of(lambda x, y: x @ y, Tensor(x), Tensor(y))
+    assert np.asarray(Machine(program).run(x, y)[0]).tobytes() == (x @ y).tobytes()
+
+
 def test_repeated_indices_accumulate():
     x, i = np.arange(1.0, 6.0), np.array([1, 1, 2, -2, 2])
     program = program_of(lambda w, x, i: w[i] * x, Tensor(np.ones(3), requires_grad=True), x, i)
