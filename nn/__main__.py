@@ -12,8 +12,6 @@
 Exit status: 0, 1 if a trial of a sweep failed, 2 for an invalid option or table, 130 after Ctrl-C.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,7 +1,5 @@
 """Find, read and replace files."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from pathlib import Path

@@ -3,8 +3,6 @@
 Weights have PyTorch's layout (out, in): ``fan_in`` is the second length, ``fan_out`` the first.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

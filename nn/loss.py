@@ -1,7 +1,5 @@
 """Losses as modules; options, documentation and examples are those of the function in `nn.functional`."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 import numpy as np

@@ -4,8 +4,6 @@ A metric is a function of the outputs of a model and the targets, as arrays or T
 metrics by name, for `nn.training.fit(..., metrics=["accuracy"])`.
 """
 
-from __future__ import annotations
-
 import functools
 import warnings
 from collections.abc import Mapping, Sequence

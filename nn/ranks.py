@@ -12,8 +12,6 @@ does this; in a loop written by hand the forward pass goes inside `shared`::
 A rank without rows takes part with an empty batch.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar

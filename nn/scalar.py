@@ -1,7 +1,5 @@
 """Scalar neural networks: micrograd's classes, and modules whose parameters are arrays of `Value`s."""
 
-from __future__ import annotations
-
 import copy
 import random
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Types of arguments and results, for annotations: those of `autograd.typing`, of models and of training."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 

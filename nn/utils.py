@@ -4,8 +4,6 @@ They accept `Value`s and `Tensor`s and assign new arrays: an array that is refer
 graph, is never modified.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator

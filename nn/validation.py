@@ -1,7 +1,5 @@
 """Checks of numeric arguments, with one wording for all of `nn`."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterable

@@ -11,8 +11,6 @@
     averaged(x)
 """
 
-from __future__ import annotations
-
 import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

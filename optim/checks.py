@@ -1,7 +1,5 @@
 """Validation of what an optimizer is given: parameters, groups and state dictionaries."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence

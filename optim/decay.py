@@ -1,7 +1,5 @@
 """Weight decay, the direction of descent before a rule, and caution after it."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from optim.typing import Array, Data

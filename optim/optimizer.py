@@ -1,7 +1,5 @@
 """`Optimizer`: parameter groups, step counts, weight decay and state around an update rule."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY

@@ -4,8 +4,6 @@ The source of a rule is parsed, and executed on the parameter's own values with 
 a term: its name, its formula as written in the source, and its value at the chosen index.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap

@@ -1,7 +1,5 @@
 """Types of arguments and results of `optim`, for annotations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 

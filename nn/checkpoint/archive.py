@@ -7,8 +7,6 @@ The file is a zip of uncompressed members: `checkpoint.json` contains the tree, 
     {"$tuple": [...]}   {"$items": [[key, value], ...]}
 """
 
-from __future__ import annotations
-
 import io
 import json
 import math

@@ -1,7 +1,5 @@
 """``python -m nn explain``: which columns a prediction depends on, by gradients of the network."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The folder of a run, with which ``python -m nn predict`` and ``python -m nn report`` work."""
 
-from __future__ import annotations
-
 import argparse
 import csv
 import io

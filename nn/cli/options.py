@@ -1,7 +1,5 @@
 """The command-line options of ``python -m nn``."""
 
-from __future__ import annotations
-
 import argparse
 import inspect
 import json

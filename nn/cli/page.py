@@ -1,7 +1,5 @@
 """The page of a training on a table: result, data, scores, calibration, importance, epochs and diagnosis."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

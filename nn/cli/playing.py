@@ -1,7 +1,5 @@
 """``python -m nn play``: write the page of a network that is trained in the browser."""
 
-from __future__ import annotations
-
 import argparse
 import webbrowser
 from typing import Any

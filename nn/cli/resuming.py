@@ -1,7 +1,5 @@
 """Continue a run exactly, or refuse: its settings and data are part of its checkpoint, and its folder is locked."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

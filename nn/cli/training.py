@@ -1,7 +1,5 @@
 """``python -m nn train``: train a model on a table, and write its curves, report, log and graph."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Read arrays from binary files: memory-mapped NumPy files, and the IDX format of MNIST."""
 
-from __future__ import annotations
-
 import gzip
 import math
 import os

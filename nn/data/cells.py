@@ -1,7 +1,5 @@
 """Read a table of unknown structure as text: detect its encoding, delimiter, quotes and header."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

@@ -4,8 +4,6 @@
 alone, and `encode` returns the features.  The command line and the estimators share these functions.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """A CSV file of any size as a data set, read in blocks of rows, of which the latest are cached."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable

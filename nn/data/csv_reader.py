@@ -1,7 +1,5 @@
 """Read CSV files: split them into cells, convert cells to arrays, and name file, line and column in every error."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import csv

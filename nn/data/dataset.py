@@ -1,7 +1,5 @@
 """Data sets: arrays of equal length, subsets, and base classes for your own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -4,8 +4,6 @@ Rank r of n reads the r-th of n nearly equal pieces of every batch, so that the 
 of a single process.
 """
 
-from __future__ import annotations
-
 import copy
 import zlib
 from collections.abc import Callable, Iterator, Sized

@@ -1,7 +1,5 @@
 """Memory-mapped files as data sets, which may be larger than memory or than the limit of the process."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

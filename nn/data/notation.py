@@ -1,7 +1,5 @@
 """Convert the text of one cell: values and dates in the notations of common tables, missing values, class labels."""
 
-from __future__ import annotations
-
 import functools
 import math
 import re

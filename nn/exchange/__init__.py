@@ -3,8 +3,6 @@
 Both need the extra ``chainrule[io]``, which is imported at the first use.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

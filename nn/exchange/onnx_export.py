@@ -1,7 +1,5 @@
 """Export of models as ONNX files, from their recorded graphs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NoReturn
 

@@ -1,7 +1,5 @@
 """Losses for two classes, without state: cross-entropies of labels 0 and 1, margins of labels -1 and 1."""
 
-from __future__ import annotations
-
 import autograd as ag
 from autograd import maximum, sigmoid
 from autograd.extend import elementwise, xp

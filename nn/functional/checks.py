@@ -1,7 +1,5 @@
 """Check the arguments of functions and losses."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 

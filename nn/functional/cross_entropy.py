@@ -1,7 +1,5 @@
 """Losses for several classes, without state: on logits, on log-probabilities, and with margins."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

@@ -4,8 +4,6 @@ Each declares its composition from elementary operations, which is its specifica
 arrays of `Value`s.
 """
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Functions of the layers: affine and bilinear maps, lookup tables, dropout, and normalization."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Losses of scores per class other than cross-entropy: margins, hinges and focal loss."""
 
-from __future__ import annotations
-
 import numpy as np
 
 import autograd as ag

@@ -1,7 +1,5 @@
 """Distances, and losses that compare two or three inputs, without state."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 

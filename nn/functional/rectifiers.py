@@ -4,8 +4,6 @@ At a kink the derivative is that of PyTorch: 0 for `relu`, `relu6`, `hardtanh`, 
 functions, the left derivative for `leaky_relu`, `prelu` and `elu`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from autograd import absolute, greater, less, where

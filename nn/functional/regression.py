@@ -1,7 +1,5 @@
 """Losses for regression, without state."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Smooth activations, each with its derivative on the line above, and activations along an axis."""
 
-from __future__ import annotations
-
 import math
 
 import autograd as ag

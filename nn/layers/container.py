@@ -1,7 +1,5 @@
 """Modules that contain other modules or parameters: sequences, lists, dicts and skip connections."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, ClassVar, Self
 

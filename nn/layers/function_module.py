@@ -1,7 +1,5 @@
 """Base of the modules that apply a function of `nn.functional`: most activations and all losses."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import re

@@ -1,7 +1,5 @@
 """Multi-layer perceptrons, also for tables whose last columns are categories."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 

@@ -1,7 +1,5 @@
 """Guards of a module: a compiled function replays what it recorded only while the module is unchanged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from operator import is_
 from typing import Any

@@ -1,7 +1,5 @@
 """Training and evaluation modes of all modules of a model."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from typing import Any

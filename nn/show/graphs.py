@@ -3,8 +3,6 @@
 `autograd` does not depend on modules; the function below is registered for them.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Diagrams of a model: its neurons and weights, and both passes through its layers."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Iterator
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """`play`: an interactive page on which a small network is trained, as one file."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Sequence

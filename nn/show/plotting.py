@@ -1,7 +1,5 @@
 """Plots of training with matplotlib, which is loaded on first use and does not need a display."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`summary`: the layers, shapes, parameters and memory of a model as a table."""
 
-from __future__ import annotations
-
 import copy
 import html
 from collections.abc import Iterable, Sequence

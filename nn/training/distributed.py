@@ -1,7 +1,5 @@
 """Training on several ranks: `fit(..., comm=comm)` uses a `DistributedStepper` if there is more than one."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The mean of several networks, as one module."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

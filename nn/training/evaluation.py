@@ -1,7 +1,5 @@
 """Measure a model on data: loss and metrics, in evaluation mode and without recording a graph."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """`fit`: the training loop with everything around it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`History`, the measurements of every epoch, and `Progress`, which prints them while training runs."""
 
-from __future__ import annotations
-
 import math
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """The learning rate range test: raise the rate from step to step, and record where the loss falls and diverges."""
 
-from __future__ import annotations
-
 import copy
 import math
 from dataclasses import dataclass

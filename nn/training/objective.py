@@ -1,7 +1,5 @@
 """Targets, loss and metric of a classification or a regression, with or without weights of the rows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nn.data import one_hot

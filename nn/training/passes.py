@@ -1,7 +1,5 @@
 """Training steps and evaluations as compiled programs, where that is faster than computing them eagerly."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

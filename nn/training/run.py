@@ -1,7 +1,5 @@
 """`Run`: a training in progress, which can be saved after any step and resumed."""
 
-from __future__ import annotations
-
 import math
 import signal
 import threading

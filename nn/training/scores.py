@@ -3,8 +3,6 @@
 Predictions are the probabilities of classes, shape (n, classes), or the values of a regression, shape (n,).
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Optimizers by name, for the estimators and the command line."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One step of training: gradients of one or several batches, regularisation, clipping, optimizer and schedules."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Mapping, Sequence

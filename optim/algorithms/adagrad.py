@@ -1,7 +1,5 @@
 """Steps divided by the magnitude of past gradients: `Adagrad`, `Adadelta`, `RMSprop`, `Ftrl`."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from optim.optimizer import Optimizer, Update

@@ -1,7 +1,5 @@
 """Adam, with decay inside or outside the gradient and with bounded steps: `Adam`, `AdamW`, `MARS`, `StableAdamW`."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

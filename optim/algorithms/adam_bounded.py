@@ -1,7 +1,5 @@
 """Adam with other denominators and bounds: `ADOPT`, `Adan`, `AdaBound`, `AdaMod`, `LaProp`."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

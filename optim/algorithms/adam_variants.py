@@ -1,7 +1,5 @@
 """Variants of Adam: `Adamax`, `NAdam`, `RAdam`, `AdaBelief`, `Yogi`."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from optim.algorithms.adam import AdamVariant

@@ -1,7 +1,5 @@
 """Step sizes from distances: `DoG`, `DoWG`, `MADGRAD`, `DAdaptAdam`, `Prodigy`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, ClassVar
 

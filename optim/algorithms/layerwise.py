@@ -1,7 +1,5 @@
 """Steps that depend on the norm or the direction of a layer: `LARS`, `LAMB`, `NovoGrad`, `SGDP`, `AdamP`."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A quasi-Newton method for whole batches: `LBFGS`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """A line search for the strong Wolfe conditions, by cubic interpolation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Rules that treat a parameter as a matrix: `Adafactor`, `Muon`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np

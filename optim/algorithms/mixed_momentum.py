@@ -1,7 +1,5 @@
 """Momentum with several time scales: `QHM`, `AggMo`, `QHAdam`, `AdEMAMix`, `GrokfastAdamW`, `PID`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 import numpy as np

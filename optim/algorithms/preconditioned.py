@@ -1,7 +1,5 @@
 """Preconditioners of matrices: `SM3`, `Shampoo`, `SOAP`."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import numpy as np

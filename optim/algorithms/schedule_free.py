@@ -1,7 +1,5 @@
 """Optimizers that need no schedule: `ScheduleFreeSGD`, `ScheduleFreeAdamW`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 

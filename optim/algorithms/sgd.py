@@ -1,7 +1,5 @@
 """Gradient descent with momentum, by sign, and averaged: `SGD`, `Momentum`, `Signum`, `Lion`, `Rprop`, `ASGD`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Optimizers that wrap another optimizer: `Lookahead`, `SAM`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar
 

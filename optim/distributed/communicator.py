@@ -1,7 +1,5 @@
 """The communicator of all processes, and comparison of the ranks before the first step."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import os

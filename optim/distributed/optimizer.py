@@ -1,7 +1,5 @@
 """The sum of the gradients of all ranks, by one ``Allreduce`` of a flat vector, and an optimizer that uses it."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Schedules that anneal the rate to a given value, or plan a fixed number of steps."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from optim.options import Count, NonNegative, Portion, Whole

@@ -5,8 +5,6 @@ A schedule is a pure function of the step, and the base class writes its value i
     eta_t = floor + (eta_0 - floor) * factor(t)
 """
 
-from __future__ import annotations
-
 import copy
 import math
 import warnings

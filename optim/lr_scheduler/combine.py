@@ -1,7 +1,5 @@
 """Combinations of schedules, and schedules of warm-up and cool-down phases."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
 

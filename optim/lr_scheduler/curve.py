@@ -1,7 +1,5 @@
 """Preview of a schedule: its curve as a list, as one line of text, and as a figure."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence

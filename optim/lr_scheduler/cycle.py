@@ -1,7 +1,5 @@
 """Schedules that raise and lower the rate, once or periodically, and the momentum in the opposite direction."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Schedules that decay the rate: in steps, as a power, or by a user-defined function."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import ClassVar
 

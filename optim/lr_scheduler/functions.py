@@ -4,8 +4,6 @@ Each maps the step ``t`` (0 for the first update) to a factor of the initial rat
 value between given rates. The classes of `optim.lr_scheduler` use these functions and check the arguments.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Schedule that reduces the learning rate when a metric stops improving."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from typing import Literal

@@ -1,7 +1,5 @@
 """``python -m nn sweep``: train on one table with many settings, and compare the results."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import math

@@ -1,7 +1,5 @@
 """Run the trials of a sweep in processes of this machine, or on the ranks of an MPI job."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import multiprocessing

@@ -1,7 +1,5 @@
 """The results of a sweep: a line of JSON per trial, written as it ends, and a table."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -3,8 +3,6 @@
 They work in scikit-learn's pipelines and searches and pass its ``check_estimator``, without depending on it.
 """
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 

@@ -1,7 +1,5 @@
 """Validate the arguments of estimators, with the error messages of scikit-learn."""
 
-from __future__ import annotations
-
 import sys
 import warnings
 from typing import Any
