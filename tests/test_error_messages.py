@@ -51,9 +51,9 @@ IN_PYTHON = {
     ],
     "draw": [
         (lambda: draw(mlp()), TypeError, ["draw(model, x)"]),
-        (lambda: draw("loss"), TypeError, ["Value or Tensor", "a model and its inputs"]),
+        (lambda: draw("loss"), TypeError, ["Value or Tensor", "compute the formula first"]),
         (lambda: draw(mlp(), np.ones((2, 5))), ValueError, ["expected input of shape (..., 3), got (2, 5)"]),
-        (lambda: draw(Value(1.0) * 2).save("graph.jpg"), ValueError, [".svg, .png, .pdf, .dot, .mmd"]),
+        (lambda: draw(Value(1.0) * 2).save("graph.jpg"), ValueError, [".svg, .png, .pdf, .tex, .dot, .mmd, .html"]),
         (
             lambda: draw(Value(1.0) * 2).save("pictures/graph.svg"),
             OSError,
@@ -91,7 +91,7 @@ IN_PYTHON = {
     "fit": [
         (lambda: fitted(loss=nn.MSELoss), TypeError, ["write MSELoss()"]),
         (lambda: fitted(optimizer="adam"), TypeError, ["optim.Adam(model.parameters())"]),
-        (lambda: fitted(optimizer=optim.SGD(mlp().parameters(), lr=0.1)), ValueError, ["after the model"]),
+        (lambda: fitted(optimizer=optim.SGD(mlp().parameters(), lr=0.1)), ValueError, ["model.parameters()"]),
         (lambda: fitted(data=X), TypeError, ["(X, y)"]),
         (lambda: fitted(data=(X, Y[:5])), ValueError, ["12 rows", "5 rows"]),
         (lambda: fitted(data=(X.astype(str), Y)), TypeError, ["must hold numbers", "read_csv"]),
