@@ -13,6 +13,8 @@ import unicodedata
 import warnings
 from collections.abc import Mapping
 
+import numpy as np
+
 from autograd.explaining.formatting import cut, visible
 from autograd.explaining.formula import operands_and_options
 from autograd.graph import Node, Primitive, apply
@@ -215,7 +217,8 @@ class _Parser:
                 raise self.error(f"the character {character!a} is not allowed", place)
         tree = self.tree()
         self.measure(tree)
-        return self.value(tree.body)
+        with np.errstate(divide="raise", invalid="raise"):  # a formula on a command line has no `where` around it
+            return self.value(tree.body)
 
     def tree(self) -> ast.Expression:
         """Return the syntax tree."""

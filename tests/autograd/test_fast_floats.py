@@ -147,8 +147,7 @@ def test_operands_of_other_types_go_the_general_way():
 @pytest.mark.parametrize(
     ("operation", "error", "message"),
     [
-        (lambda: Value(1.0) / 0.0, ZeroDivisionError, r"divide\(1\.0, 0\.0\)"),
-        (lambda: 1.0 / Value(0.0), ZeroDivisionError, r"divide\(1\.0, 0\.0\)"),
+        (lambda: Value(0.0) ** -1.0, ValueError, r"power\(0\.0, -1\.0\)"),
         (lambda: Value(-1.0).log(), ValueError, r"log\(-1\.0\)"),
         (lambda: Value(1000.0).exp(), OverflowError, r"exp\(1000\.0\)"),
         (lambda: Value(1e200) ** 2.0, OverflowError, r"power\(1e\+200, 2\.0\)"),

@@ -76,13 +76,13 @@ def test_gradients_and_higher_orders_are_checked():
     ("make", "says"),
     [
         (lambda: ag.log(Value(-1.0, name="a")), r"log failed .*a = -1\.0"),
-        (lambda: Value(1.0) / Value(0.0), r"divide failed.*argument 1 = 0\.0"),
+        (lambda: Value(1.0) / Value(0.0), r"divide returned inf.*argument 1 = 0\.0.*keep the denominator from 0"),
         (lambda: ag.exp(Value(1e4)), "exp failed"),
         (lambda: Value(1e200) * Value(1e200), "multiply returned inf.*learning rate"),
     ],
 )
 def test_values_outside_a_domain_become_anomalies(make, says):
-    with detect_anomaly(), pytest.raises(AnomalyError, match="(?s)" + says):
+    with detect_anomaly(), np.errstate(all="ignore"), pytest.raises(AnomalyError, match="(?s)" + says):
         make()
 
 
