@@ -1,7 +1,5 @@
 """`draw_backward`: the backward pass as an animated GIF with one frame for each edge."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """`draw_diff`: two graphs side by side, with the differences in colour."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from difflib import SequenceMatcher
 

@@ -3,8 +3,6 @@
 `folding` chooses the boxes, `graph_picture` adds them to a `Picture`, and `render` turns its DOT text into an image.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The boxes, operations and arrows of a computation graph as a picture."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

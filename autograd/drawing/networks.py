@@ -3,8 +3,6 @@
 They are drawn from plain arrays and texts, which `nn` collects from modules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple

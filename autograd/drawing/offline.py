@@ -1,7 +1,5 @@
 """Interactive pages: one HTML file with its scripts, style and data, which loads nothing else."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

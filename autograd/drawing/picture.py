@@ -4,8 +4,6 @@ Names in the text are our own (``n0, n1, ...``) and every label is escaped, so t
 The same calls give the same text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """`play`: a self-contained interactive page of the forward and backward pass through one graph."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 

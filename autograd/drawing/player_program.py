@@ -1,7 +1,5 @@
 """The data of the player: a graph of scalars, which the page computes itself, or a recorded pass through arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 

@@ -3,8 +3,6 @@
 Files are replaced atomically.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import os

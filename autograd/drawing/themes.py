@@ -1,7 +1,5 @@
 """The colours of drawings: on a light or a dark screen, and in black and white for print."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

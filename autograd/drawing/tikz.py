@@ -1,7 +1,5 @@
 """Convert the SVG of a drawing to TikZ, with the same positions."""
 
-from __future__ import annotations
-
 import html
 import re
 

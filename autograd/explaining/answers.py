@@ -3,8 +3,6 @@
 The page of `play` asks the same questions: it implements `diagnose` in JavaScript and shows the same sentences.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 `walkthrough` and `derivation` write the contents.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence

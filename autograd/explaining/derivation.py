@@ -1,7 +1,5 @@
 """The derivation of one gradient: as a sum over the users of a node, and as a sum over its paths."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """`explain`: the chain rule on a recorded graph, worked out like a page of a textbook."""
 
-from __future__ import annotations
-
 import html
 import os
 import sys

@@ -1,7 +1,5 @@
 """Format values, arrays and names as short text."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Formulas of recorded graphs: the names of the nodes, and the operations as terms."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count

@@ -1,7 +1,5 @@
 """The forward and backward pass of one graph, with names and values, as every explanation needs it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 

@@ -3,8 +3,6 @@
 A rule is called with named nodes, and the operations that it records are its formula: no rule is written twice.
 """
 
-from __future__ import annotations
-
 import contextvars
 import warnings
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The backward pass, one edge at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, Decimal, localcontext

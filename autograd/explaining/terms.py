@@ -3,8 +3,6 @@
 `formula` builds terms from recorded graphs, `typeset` writes them, and `blocks` puts them on a page.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """The explanation of a whole pass: the data, forward, backward, the gradient, and the order of the nodes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from autograd.graph import Node, topological_order

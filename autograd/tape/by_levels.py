@@ -1,7 +1,5 @@
 """Run programs of floats by levels: a few calls of NumPy for each segment."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

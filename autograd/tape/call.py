@@ -1,7 +1,5 @@
 """A recorded call of a function: its program, what must hold for a replay, and the structure of its result."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Buffers of a program: arrays that are never needed at the same time share memory."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import Counter

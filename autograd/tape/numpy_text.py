@@ -1,7 +1,5 @@
 """A program as NumPy source code: straight-line Python, one line per operation."""
 
-from __future__ import annotations
-
 import inspect
 import keyword
 import math

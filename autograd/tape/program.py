@@ -1,7 +1,5 @@
 """A recording as a typed program: the operations that are needed, each once, in order."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 

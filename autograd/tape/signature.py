@@ -1,7 +1,5 @@
 """The cache key and the inputs of a call of a compiled function."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """`compile`, and whole training steps: loss, gradients and the optimizer's update in one call."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

@@ -1,7 +1,5 @@
 """A recorded training step: loss, gradients and the optimizer's update as one program."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence

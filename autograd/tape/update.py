@@ -1,7 +1,5 @@
 """The recording of an optimizer's update: its rule, called with nodes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from operator import attrgetter, is_
 from typing import Any

@@ -1,7 +1,5 @@
 """NumPy's functions of `ShapedArray`s: reductions, products, and those that choose, join or fill."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

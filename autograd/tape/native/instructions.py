@@ -1,7 +1,5 @@
 """Instructions of the native machine, and the table of integers that the interpreter reads."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -16,8 +16,6 @@ first-level cache of the processor.
 # mypy: ignore-errors
 # numba compiles these functions, whose types it infers.
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From a program to instructions, their memory, and the table of integers that the interpreter reads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 

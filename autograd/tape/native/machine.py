@@ -4,8 +4,6 @@
 states that stay inside: the counterpart of ``jax.lax.scan``.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Sequence
 from operator import methodcaller
