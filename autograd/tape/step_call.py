@@ -50,7 +50,8 @@ class StepCall(Call):
     """
 
     def __init__(self, function: Function, arguments: Arguments, optimizer: Any, transform: Transform | None) -> None:
-        self.optimizer, self._transform = optimizer, transform
+        self.optimizer: Any = optimizer
+        self._transform = transform
         super().__init__(function, arguments, grad_enabled=True)
         for update in self.updates:
             update.forget()

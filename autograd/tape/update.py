@@ -1,6 +1,6 @@
 """The recording of an optimizer's update: its rule, called with nodes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, is_
 from typing import Any
 
@@ -16,7 +16,7 @@ from .memory import OutputPool
 from .program import Spec
 from .recording import Callback, Recording
 
-data_of = attrgetter("_data")
+data_of: Callable[[Any], Any] = attrgetter("_data")
 
 
 class RuleRecording(Recording):

@@ -235,10 +235,11 @@ def test_not_replayable_never_reaches_the_caller():
         ag.compile(lambda x: x * callback(never, x))(1.0)
 
 
-def test_infinite_derivative_in_the_first_call_is_computed_eagerly():
+def test_infinite_derivative_in_the_first_call_leaves_later_calls_finite():
     w = Value(2.0)
     step = ag.compile(lambda x: (w * x).sqrt() * x)
-    assert step(0.0).data == 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        assert step(0.0).data == 0.0
     w.grad = 0.0
     assert step(2.0).data == 4.0
     assert w.grad == 1.0
