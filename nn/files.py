@@ -1,4 +1,4 @@
-"""Find, read and replace files."""
+"""Find, read and write files."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autograd.extend import replacing as replacing
+from autograd.extend import replacing
 
 FilePath = str | os.PathLike[str]
 

@@ -217,7 +217,7 @@ class _Parser:
                 raise self.error(f"the character {character!a} is not allowed", place)
         tree = self.tree()
         self.measure(tree)
-        with np.errstate(divide="raise", invalid="raise"):  # a formula on a command line has no `where` around it
+        with np.errstate(divide="raise", invalid="raise"):  # a command refuses them, even beside a `where`
             return self.value(tree.body)
 
     def tree(self) -> ast.Expression:

@@ -30,7 +30,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nn.files import FilePath, replacing
+from autograd.extend import replacing
+from nn.files import FilePath
 from nn.module import Module
 from nn.random import as_generator
 from nn.typing import State

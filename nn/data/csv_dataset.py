@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nn.files import FilePath, existing_file, replacing
+from autograd.extend import replacing
+from nn.files import FilePath, existing_file
 from nn.typing import Array, Batch
 from nn.validation import checked_integer
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.files import FilePath, existing_file, replacing
+from autograd.extend import replacing
+from nn.files import FilePath, existing_file
 from nn.module import Module
 from nn.module.state_dict import tied_names
 from nn.typing import Array
