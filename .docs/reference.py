@@ -9,7 +9,7 @@ from curves import curve
 from autograd.operations.numpy_protocol import names_of_numpy
 
 PAGES = (
-    "autograd", "autograd.extend",
+    "autograd", "autograd.extend", "autograd.files",
     "nn", "nn.functional", "nn.init", "nn.data", "nn.training", "nn.metrics", "nn.utils", "nn.checkpoint",
     "nn.exchange", "nn.training.monitor", "nn.scalar", "nn.show.graphs",
     "optim", "optim.lr_scheduler", "optim.distributed",

@@ -98,7 +98,6 @@ array([0.6, 0.8])
 
 from collections.abc import Callable, Sequence
 
-from .files import replacing
 from .graph import Node, apply
 from .operands import regular_array
 from .recording import NotReplayable, Watch, add_guards, callback, guard, observe, raw_data, watching
@@ -107,7 +106,7 @@ from .typing import Decorator, Operation
 
 __all__ = [
     "PRIMITIVES", "NotReplayable", "Watch", "add_guards", "apply", "callback", "drawn_by", "elementwise", "guard",
-    "linear", "nondifferentiable", "observe", "primitive", "raw_data", "regular_array", "replacing", "shape_of",
+    "linear", "nondifferentiable", "observe", "primitive", "raw_data", "regular_array", "shape_of",
     "watching", "writes_into", "xp",
 ]  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autograd.extend import replacing
+from autograd.files import replacing
 
 FilePath = str | os.PathLike[str]
 

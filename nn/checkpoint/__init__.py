@@ -30,7 +30,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd.extend import replacing
+from autograd.files import replacing
 from nn.files import FilePath
 from nn.module import Module
 from nn.random import as_generator

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.extend import replacing
+from autograd.files import replacing
 from nn.files import FilePath, existing_file
 from nn.typing import Array, Batch
 from nn.validation import checked_integer

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.extend import replacing
+from autograd.files import replacing
 from nn.files import FilePath, existing_file
 from nn.module import Module
 from nn.module.state_dict import tied_names

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from autograd import Node, Tensor, Value, topological_order
-from autograd.extend import Watch, replacing, watching
+from autograd.extend import Watch, watching
+from autograd.files import replacing
 from nn.files import FilePath
 from nn.module import Module
 from nn.module.modes import preserved_modes
