@@ -39,5 +39,5 @@ __all__ = [
     "rsqrt", "scatter", "searchsorted", "select", "sigmoid", "sign", "sin", "sinc", "sinh", "slogdet", "softmax",
     "softplus", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "svd",
     "svdvals", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose",
-    "trapezoid", "tril", "triu", "var", "vdot", "vsplit", "vstack", "where", "xlogy",
+    "trapezoid", "tril", "triu", "trunc", "unstack", "var", "vdot", "vecdot", "vsplit", "vstack", "where", "xlogy",
 ]  # fmt: skip

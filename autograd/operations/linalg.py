@@ -300,7 +300,8 @@ def slogdet(x: Operand) -> SlogdetResult:
     return SlogdetResult(sign_of_det(x), log_abs_det(x))
 
 
-def _cholesky_pullback(g: Operand, y: Operand, x: Operand) -> Operand:
+def _cholesky_pullback(g: Operand, y: Operand, x: Operand, upper: bool) -> Operand:
+    g, y = (swapaxes(g), swapaxes(y)) if upper else (g, y)
     n = shape_tuple(x)[-1]
     lower = (swapaxes(y) @ g) * (np.tril(np.ones((n, n))) - 0.5 * np.eye(n))
     half = solve(swapaxes(y), swapaxes(solve(swapaxes(y), swapaxes(lower))))
@@ -308,8 +309,10 @@ def _cholesky_pullback(g: Operand, y: Operand, x: Operand) -> Operand:
 
 
 @primitive(_cholesky_pullback)
-def cholesky(x: Operand) -> Operand:
+def cholesky(x: Operand, upper: bool = False) -> Operand:
     r"""Return the lower triangle :math:`L` with :math:`L L^\top = x` for positive definite matrices.
+
+    With `upper`, return :math:`L^\top`.
 
     Only the symmetric part of `x` is used. The pullback is equation 10 of Murray 2016, where :math:`\Phi` takes the
     lower triangle and half of the diagonal:
@@ -323,4 +326,5 @@ def cholesky(x: Operand) -> Operand:
            [0., 3.]])
     """
     x = _square(x)
-    return np.linalg.cholesky(0.5 * (x + np.swapaxes(x, -1, -2)))
+    y = np.linalg.cholesky(0.5 * (x + np.swapaxes(x, -1, -2)))
+    return np.swapaxes(y, -1, -2) if upper else y

@@ -20,7 +20,8 @@ _NAMES = {
     "true_divide": "divide", "float_power": "power", "fabs": "absolute", "rint": "round", "around": "round",
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "amax": "max", "amin": "min", "ravel": "flatten", "remainder": "mod", "radians": "deg2rad",
-    "degrees": "rad2deg",
+    "degrees": "rad2deg", "fix": "trunc", "cumulative_sum": "cumsum", "cumulative_prod": "cumprod",
+    "matrix_transpose": "swapaxes", "vector_norm": "norm",
 }  # fmt: skip
 _ARGUMENTS = {"a_min": "min", "a_max": "max"}
 
@@ -34,17 +35,19 @@ _REDUCTIONS = {
 # The other functions of numpy.linalg have their namesakes in numpy, with other arguments.
 _LINALG = {
     "norm", "inv", "solve", "det", "slogdet", "cholesky", "matmul", "tensordot", "eigh", "eigvalsh", "svd", "svdvals",
-    "qr", "pinv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "matrix_norm", "cross", "outer",
+    "qr", "pinv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "matrix_norm", "matrix_transpose", "vector_norm",
+    "cross", "outer", "vecdot",
 }  # fmt: skip
 
-# Questions about numbers, and new arrays like a given one: the answer has no gradient to lose.
-_WITHOUT_GRADIENT = {
-    "allclose", "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "can_cast", "count_nonzero",
-    "empty_like", "isclose", "may_share_memory", "ndim", "ones_like", "result_type", "shape",
-    "shares_memory", "size", "zeros_like",
+# Questions about values; then those about shapes and dtypes, and new arrays: the answer has no gradient to lose.
+_ABOUT_NUMBERS = {
+    "allclose", "argwhere", "array_equal", "array_equiv", "bincount", "count_nonzero", "digitize", "flatnonzero",
+    "histogram", "histogram_bin_edges", "isclose", "nonzero", "unique",
 }  # fmt: skip
-# Those of them that look at more than shapes and dtypes, except to show them.
-_ABOUT_NUMBERS = {"allclose", "array_equal", "array_equiv", "count_nonzero", "isclose"}
+_WITHOUT_GRADIENT = _ABOUT_NUMBERS | {
+    "array2string", "array_repr", "array_str", "can_cast", "empty_like", "may_share_memory", "ndim", "ones_like",
+    "result_type", "shape", "shares_memory", "size", "zeros_like",
+}  # fmt: skip
 
 
 def _counterpart(name: str) -> Operation | None:
@@ -94,9 +97,9 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kw
     function = _counterpart(ufunc.__name__)
     if method != "__call__" or function is None:
         raise unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
-    if given:
-        raise TypeError(f"np.{ufunc.__name__} on nodes takes no {', '.join(given)}: results are always new nodes")
-    return function(*inputs)
+    if strange := [name for name in given if name not in inspect.signature(function).parameters]:
+        raise TypeError(f"np.{ufunc.__name__} on nodes takes no {', '.join(strange)}: results are always new nodes")
+    return function(*inputs, **given)
 
 
 def array_function(self: Node, func: Function, types: Iterable[type], args: Sequence[Tree], kwargs: Params) -> Operand:

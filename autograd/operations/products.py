@@ -12,6 +12,7 @@ from autograd.typing import Operand, Operation, Shape
 from .elementwise import multiply
 from .indexing import take
 from .linalg import matmul
+from .reducing import sum
 from .shaping import axes_of, moveaxis, reshape, shape_tuple
 
 
@@ -302,3 +303,26 @@ def cross(
     one, two = np.array([1, 2, 0]), np.array([2, 0, 1])
     z = take(x, one, -1) * take(y, two, -1) - take(x, two, -1) * take(y, one, -1)
     return moveaxis(z, -1, axisc if axis is None else axis)
+
+
+def vecdot(x: Operand, y: Operand, axis: int = -1) -> Operand:
+    """Return the inner products of vectors along an axis, which the other axes broadcast.
+
+    Parameters
+    ----------
+    x, y : array_like or Tensor
+        The vectors.
+    axis : int
+        Their axis.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The products, without the axis.
+
+    Examples
+    --------
+    >>> vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+    array([3., 7.])
+    """
+    return sum(multiply(x, y), axis=axis)

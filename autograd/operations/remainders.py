@@ -8,7 +8,7 @@ from autograd.operands import as_real
 from autograd.rules import elementwise, nondifferentiable, xp
 from autograd.typing import Operand
 
-from .comparing import clip, equal, floor, greater, isnan, maximum, minimum, sign, where
+from .comparing import ceil, clip, equal, floor, greater, isnan, less, maximum, minimum, sign, where
 from .elementwise import absolute, logaddexp, multiply
 from .trigonometry import cos, sin
 
@@ -42,6 +42,15 @@ def floor_divide(x: Operand, y: Operand) -> Operand:
     -3.0
     """
     return x // y
+
+
+def trunc(x: Operand) -> Operand:
+    """Return the integer part of `x`.
+
+    >>> trunc(np.array([-1.5, 1.5]))
+    array([-1.,  1.])
+    """
+    return where(less(x, 0), ceil(x), floor(x))
 
 
 @elementwise(

@@ -212,6 +212,29 @@ def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequenc
     return transpose(x, tuple(order))
 
 
+def unstack(x: Operand, axis: int = 0) -> tuple[Operand, ...]:
+    """Return the parts of an array along an axis, without it: the inverse of `stack`.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The array.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    tuple of ndarray or Tensor
+        One part for each index.
+
+    Examples
+    --------
+    >>> unstack([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    (array([1., 3.]), array([2., 4.]))
+    """
+    return tuple(moveaxis(x, axis, 0))
+
+
 def expand_dims(x: Operand, axis: int | Sequence[int]) -> Operand:
     """Insert axes of length 1.
 

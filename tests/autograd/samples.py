@@ -260,6 +260,7 @@ whole("det", (regular, (2, 2, 2)), analytic=True, empty=((0, 2, 2),))
 whole("log_abs_det", (regular, (2, 3, 3)), empty=((0, 3, 3),))
 whole("sign_of_det", (regular, (2, 3, 3)), empty=((0, 3, 3),))
 whole("cholesky", (positive_definite, (3, 3)))
+whole("cholesky", (positive_definite, (3, 3)), upper=True)
 whole("cholesky", (positive_definite, (2, 1, 3, 3)), empty=((0, 2, 2),))
 
 whole("eigh", (positive_definite, (3, 3)))

@@ -231,7 +231,6 @@ def test_a_numpy_scalar_does_not_widen_float32(scalar):
         (lambda t: np.add.outer(t, t), "np.add.outer"),
         (lambda t: np.subtract.reduce(t), "np.subtract.reduce"),
         (lambda t: np.add.at(t, [0], 1.0), "np.add.at"),
-        (lambda t: np.fix(t), "np.fix"),
         (lambda t: np.imag(t), "np.imag"),
     ],
 )
