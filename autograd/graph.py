@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import numpy as np
+
 from .messages import with_operation
-from .recording import Watch, current_mode, settled_mode
+from .recording import current_mode, settled_mode
 from .typing import Cotangent, Data, Operands, Operation, Params
 
 T = TypeVar("T")
@@ -232,14 +234,29 @@ def apply(op: Primitive, args: Operands, params: Params = NO_PARAMS) -> Any:
     try:
         data = op.forward(*raw, **params) if params else op.forward(*raw)
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:
-        mode = current_mode()
-        if isinstance(mode, Watch):
-            mode.on_error(op, args, raw, error)
-        raise with_operation(op, raw, error) from error
+        data = in_ieee_arithmetic(op, raw, params, error)
     for arg in args:
         if isinstance(arg, Node):
             return record(op, args, raw, params, data)
     return data
+
+
+def in_ieee_arithmetic(op: Primitive, raw: Operands, params: Params, error: Exception) -> float:
+    """Return inf or nan with NumPy's warning, as for arrays, where Python refuses floats; else raise, naming `op`."""
+    of_floats = op.per_element and {float, int, bool}.issuperset(map(type, raw))
+    if of_floats and isinstance(error, (ValueError, ArithmeticError)):
+        try:
+            return float_of_arrays(op.forward, raw, params)
+        except FloatingPointError as refused:  # by np.errstate
+            error = refused
+        except (ValueError, TypeError, ArithmeticError):
+            pass
+    raise with_operation(op, raw, error) from error
+
+
+def float_of_arrays(function: Operation, values: Operands, params: Params) -> float:
+    """Return the value of an elementwise function at floats, computed from arrays of one element."""
+    return float(np.ravel(function(*[np.array([value], float) for value in values], **params))[0])
 
 
 def topological_order(*roots: Node, variables_only: bool = False) -> list[Node]:

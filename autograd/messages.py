@@ -82,8 +82,6 @@ class GradientWarning(UserWarning):
 def with_operation(op: Any, raw: tuple[object, ...], error: Exception) -> Exception:
     """Return `error` again with the operation and its operands in the message."""
     message = f"{op.name}({', '.join(map(description, raw))}): {error}"
-    if isinstance(error, OverflowError):
-        message += "; the largest float is 1.8e308. In a training, lower the learning rate, or clip gradients"
     for kind in (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError):
         if isinstance(error, kind):
             return kind(message)

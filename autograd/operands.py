@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .graph import NO_PARAMS, Node, Primitive, apply
-from .messages import OURS, with_operation
+from .graph import NO_PARAMS, Node, Primitive, apply, in_ieee_arithmetic
+from .messages import OURS
 from .typing import Array, Data, DType, Operand, Operands, Operation, Params, Shape
 
 _NUMBERS = frozenset({float, int, bool})
@@ -142,7 +142,7 @@ def compute(op: Primitive, args: Operands, params: Params) -> Operand:
     try:
         return op.forward(*args, **params)
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:
-        raise with_operation(op, args, error) from error
+        return in_ieee_arithmetic(op, args, params, error)
 
 
 def holds_objects(a: Operand) -> bool:

@@ -49,9 +49,6 @@ class Watch:
         """Return the result of a gradient hook."""
         return hook(g)
 
-    def on_error(self, op: Any, args: Operands, raw: tuple[Data, ...], error: Exception) -> None:
-        """Handle an operation that raised `error`."""
-
     def on_pull(self, node: Any, arg: Any, g: Cotangent, share: Cotangent) -> None:
         """Handle one step of a backward pass: `arg` received `share` of the cotangent `g` of `node`."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Each, Primitive
+from .graph import Each, Primitive, float_of_arrays
 from .operands import caller, operand, shape_of, xp
 from .typing import Cotangent, Data, Decorator, Operands, Operation, Params
 
@@ -33,7 +33,7 @@ class Elementwise(Primitive):
         return g * self.partial(rule, y, inputs, params)
 
     def partial(self, rule: Any, y: Data, inputs: Operands, params: Params) -> Any:
-        """Return the partial derivative; IEEE's inf or nan where Python raises an error for floats."""
+        """Return the partial derivative; that of floats is inf or nan where that of arrays is."""
         if rule is ONE:
             return 1.0
         for x in inputs if type(y) is np.ndarray else ():
@@ -45,8 +45,7 @@ class Elementwise(Primitive):
         except (ValueError, ArithmeticError):
             if type(y) is not float and (type(y) is not np.ndarray or y.ndim):
                 raise
-            with np.errstate(all="ignore"):  # arrays of one element do not raise
-                return float(np.ravel(rule(*[np.array([value]) for value in (y, *inputs)], **params))[0])
+            return float_of_arrays(rule, (y, *inputs), params)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -195,7 +194,7 @@ def _define(kind: type[Primitive], rules: tuple[Any, ...], forward: Operation, *
         )
     rules = tuple(_constant(rule) if isinstance(rule, (int, float)) and rule != ONE else rule for rule in rules)
     op = PRIMITIVES[name] = kind(name, forward, rules, **options)
-    op.per_element = kind is Elementwise or "scalar" in op.forms
+    op.per_element = kind is Elementwise or "scalar" in op.forms or (kind is Nondifferentiable and "into" in op.forms)
     few = len(rules) == 1 or len(rules) == len(parameters) == 2
     if kind is Elementwise and few and None not in rules and forward.__module__.startswith("autograd."):
         op.partials = rules

@@ -65,7 +65,5 @@ loss.backward()
 print(f"at logits of 1000: loss {loss.item()}, gradient {huge.grad[0]}")
 assert loss.item() == 1000.0
 assert huge.grad[0].tolist() == [1.0, -1.0, 0.0]
-try:
-    Value(1000.0).exp()
-except OverflowError as error:
-    print("the direct formula:", error)
+with np.errstate(over="ignore"):
+    print("the direct formula: log of", Value(1000.0).exp().data)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from autograd.checking.gradcheck import gradcheck, relative_error
 from autograd.drawing.draw import DIRECTIONS, draw
 from autograd.drawing.player import play
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:  # closed by the caller
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (stays open)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # infinite slopes are printed
             warnings.showwarning = _one_line_warning  # type: ignore[assignment]
             warnings.simplefilter("always")
             options = parser().parse_args(protected(sys.argv[1:] if arguments is None else arguments))

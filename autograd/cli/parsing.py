@@ -19,6 +19,7 @@ from autograd.explaining.formatting import cut, visible
 from autograd.explaining.formula import operands_and_options
 from autograd.graph import Node, Primitive, apply
 from autograd.operations.elementwise import power
+from autograd.recording import raw_data
 from autograd.rules import PRIMITIVES, Elementwise, Nondifferentiable
 from autograd.typing import Operand, Operands, Params
 from autograd.value import Value
@@ -112,8 +113,8 @@ def parse(text: str, variables: Mapping[str, float | Node], *, name: str = "f") 
     ------
     ExpressionError
         If the text is too long, nested too deeply, not a formula, or contains unknown or unsupported elements.
-    ArithmeticError or ValueError
-        If it cannot be computed: a division by zero, a logarithm of a negative number.
+    ArithmeticError
+        If the result is inf or nan because of a division by zero or a logarithm of a negative number, for example.
 
     Examples
     --------
@@ -187,6 +188,7 @@ class _Parser:
         self.text = text
         self.variables = variables
         self.functions = functions()
+        self.undefined: list[str] = []  # operations on finite values whose results are not finite
 
     def error(self, message: str, column: int = 1) -> ExpressionError:
         """Return the error at a column, counted from 1."""
@@ -217,8 +219,11 @@ class _Parser:
                 raise self.error(f"the character {character!a} is not allowed", place)
         tree = self.tree()
         self.measure(tree)
-        with np.errstate(divide="raise", invalid="raise"):  # a command refuses them, even beside a `where`
-            return self.value(tree.body)
+        with np.errstate(all="ignore"):  # the result is checked
+            result = self.value(tree.body)
+        if self.undefined and not math.isfinite(raw_data(result)):
+            raise ArithmeticError(self.undefined[0])
+        return result
 
     def tree(self) -> ast.Expression:
         """Return the syntax tree."""
@@ -326,4 +331,7 @@ class _Parser:
     def applied(self, op: Primitive, operands: Operands, params: Params) -> Operand:
         """Apply an operation; return a comparison of constants as 0 or 1."""
         result = power(*operands) if op.name == "power" else apply(op, operands, params)  # power may warn
+        values = list(map(raw_data, operands))
+        if not math.isfinite(raw_data(result)) and all(map(math.isfinite, values)):
+            self.undefined.append(f"{op.name}({', '.join(map(repr, values))}) is {raw_data(result)}")
         return float(result) if isinstance(result, (bool, int)) else result

@@ -63,8 +63,8 @@ def detect_anomaly() -> Iterator[None]:
 
     Notes
     -----
-    In the block, a `Value` outside the domain of an operation raises this error instead of ValueError, and NumPy's
-    floating-point warnings are off.  The line is unknown if the graph was recorded before the block.
+    In the block, NumPy's floating-point warnings are off.  The line is unknown if the graph was recorded before the
+    block.
 
     Examples
     --------
@@ -125,11 +125,6 @@ class _Detector(Watch):
             raise AnomalyError(_message(f"{op.name} returned {_at(node._data, bad)}", op, args, raw, bad, line))
         key, lines = id(node), self.lines
         lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
-
-    def on_error(self, op: Primitive, args: Operands, raw: tuple[Data, ...], error: Exception) -> None:
-        is_of_floats = all(type(a) in (float, int, bool) for a in raw)
-        if is_of_floats and isinstance(error, (ValueError, ArithmeticError)) and not self.is_over():
-            raise AnomalyError(_message(f"{op.name} failed ({error})", op, args, raw, (), user_line())) from error
 
     def on_pull(self, node: Node, arg: Node, g: Cotangent, share: Cotangent) -> None:
         data, cotangent = raw_data(share), raw_data(g)

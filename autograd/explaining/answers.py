@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from autograd.graph import Node
 from autograd.rules import PRIMITIVES, Elementwise
 
@@ -127,7 +129,8 @@ def other_operations(steps: Sequence[Step]) -> Iterator[tuple[str, float]]:
             continue
         _, options = operands_and_options(op)
         try:
-            local = float(op.partial(op.rules[0], op.forward(x), (x,), options))
+            with np.errstate(all="ignore"):
+                local = float(op.partial(op.rules[0], op.forward(x), (x,), options))
         except (ValueError, ArithmeticError):  # outside the domain of the other operation
             continue
         yield name, float(steps[0].upstream) * local

@@ -57,15 +57,12 @@ def multiply(x: Operand, y: Operand) -> Operand:
     symbol="/", scalar="x / y", into=np.divide, onnx="Div", sample=((-2.0, 2.0), (0.5, 2.0)),
 )  # fmt: skip
 def divide(x: Operand, y: Operand) -> Operand:
-    """Return the quotient ``x / y``; that of floats by 0 is inf or nan, with NumPy's warning, as that of arrays.
+    """Return the quotient ``x / y``.
 
     >>> divide(1.0, 4.0)
     0.25
     """
-    try:
-        return x / y
-    except ZeroDivisionError:  # `where(x == 0, 1.0, sin(x) / x)` computes both sides
-        return float(np.true_divide(x, y))
+    return x / y
 
 
 def _lowered(x: Operand, y: Operand) -> Operand:

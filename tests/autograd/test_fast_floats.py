@@ -9,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from looping import each
 
 import autograd as ag
 from autograd import Tensor, Value, fast_floats, topological_order
@@ -34,9 +35,9 @@ UNARY = [
 
 
 def bits(x):
-    """The bytes of a float, so that 0.0 and -0.0 differ and nan equals itself."""
+    """The bytes of a float, so that 0.0 and -0.0 differ; those of one nan for every nan."""
     assert type(x) is float
-    return struct.pack("<d", x)
+    return struct.pack("<d", x if x == x else math.nan)
 
 
 def built(numbers, steps, fast):
@@ -50,18 +51,14 @@ def built(numbers, steps, fast):
     return leaves, nodes[-1] + nodes[-1] * nodes[0] if fast else ag.add(nodes[-1], ag.multiply(nodes[-1], nodes[0]))
 
 
+@np.errstate(all="ignore")
 @settings(max_examples=300)
 @given(
     st.lists(st.sampled_from([0.0, -0.0, 1.0, -2.5, 0.3, 1e-310, 1e200]) | st.floats(-3, 3), min_size=2, max_size=4),
     st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), max_size=25),
 )
 def test_random_graphs_have_the_same_bits_in_both_engines(numbers, steps):
-    try:
-        leaves, loss = built(numbers, steps, fast=True)
-    except (OverflowError, ValueError) as error:
-        with pytest.raises(type(error)):
-            built(numbers, steps, fast=False)
-        return
+    leaves, loss = built(numbers, steps, fast=True)
     others, other = built(numbers, steps, fast=False)
     order, general = topological_order(loss), topological_order(other)
     assert [(n.op and n.op.name, dict(n.params), len(n.args)) for n in order] == [
@@ -144,19 +141,13 @@ def test_operands_of_other_types_go_the_general_way():
                 assert node.data == general.data
 
 
-@pytest.mark.parametrize(
-    ("operation", "error", "message"),
-    [
-        (lambda: Value(0.0) ** -1.0, ValueError, r"power\(0\.0, -1\.0\)"),
-        (lambda: Value(-1.0).log(), ValueError, r"log\(-1\.0\)"),
-        (lambda: Value(1000.0).exp(), OverflowError, r"exp\(1000\.0\)"),
-        (lambda: Value(1e200) ** 2.0, OverflowError, r"power\(1e\+200, 2\.0\)"),
-        (lambda: 1e200 ** Value(2.0), OverflowError, r"power\(1e\+200, 2\.0\)"),
-    ],
-)
-def test_a_fast_operation_that_fails_names_the_operation(operation, error, message):
-    with pytest.raises(error, match=message):
-        operation()
+@each([
+    lambda: Value(0.0) ** -1.0, lambda: Value(-1.0).log(), lambda: Value(1000.0).exp(), lambda: Value(1e200) ** 2.0,
+    lambda: 1e200 ** Value(2.0), lambda: 1.0 / Value(0.0), lambda: Value(-1.0).sqrt(),
+])  # fmt: skip
+def test_a_fast_operation_that_python_refuses_warns_as_numpy_does(operation):
+    with pytest.warns(RuntimeWarning, match="divide by zero|invalid value|overflow"):
+        assert not math.isfinite(operation().data)
 
 
 class Follower(Watch):
@@ -203,6 +194,7 @@ def own(x):
 
 
 @pytest.mark.parametrize("kind", GENERAL)
+@np.errstate(divide="ignore")
 def test_other_graphs_go_the_general_way(kind):
     x = Value(2.0)
     loss = GENERAL[kind](x)

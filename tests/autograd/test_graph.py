@@ -148,9 +148,6 @@ class TestErrorsOfOperations:
                 ValueError,
                 r"matmul\(shape \(2, 3\), shape \(2, 3\)\)",
             ),
-            (lambda: ag.log(Value(-1.0)), ValueError, r"log\(-1\.0\)"),
-            (lambda: ag.fmod(Value(1.0), 0.0), ValueError, r"fmod\(1\.0, 0\.0\)"),
-            (lambda: ag.exp(Value(1e4)), OverflowError, r"exp\(10000\.0\)"),
             (lambda: Tensor([1.0, 2.0])[5], IndexError, "5"),
             (lambda: ag.sum(Tensor([1.0]), axis=3), np.exceptions.AxisError, "axis 3"),
             (lambda: Tensor([1.0]) + "a", TypeError, "add"),
@@ -162,8 +159,8 @@ class TestErrorsOfOperations:
             make()
 
     def test_the_original_error_is_the_cause(self):
-        with pytest.raises(ValueError, match="log") as caught:
-            ag.log(Value(-1.0))
+        with pytest.raises(ValueError, match="reshape") as caught:
+            ag.reshape(Tensor([1.0]), (2,))
         assert isinstance(caught.value.__cause__, ValueError)
 
     def test_an_unknown_keyword_is_refused(self):
@@ -425,7 +422,7 @@ def test_names_of_classes_are_those_of_unnamed_nodes():
 
 
 class Notices(Watch):
-    """Records new nodes and errors."""
+    """Records new nodes."""
 
     def __init__(self, records_all):
         self.records_all = records_all
@@ -434,23 +431,17 @@ class Notices(Watch):
     def on_record(self, op, args, raw, node):
         self.seen.append((op.name, args, raw, node))
 
-    def on_error(self, op, args, raw, error):
-        self.seen.append((op.name, args, raw, type(error)))
-
 
 @pytest.mark.parametrize("records_all", [False, True])
-def test_a_watcher_is_notified_of_nodes_and_errors(records_all):
+def test_a_watcher_is_notified_of_nodes(records_all):
     x, c = Value(2.0), Value(0.0, requires_grad=False)
     watch = Notices(records_all)
     with watching(watch):
         y = x * 3.0
         z = c * 3.0
-        with pytest.raises(ValueError, match="fmod"):
-            ag.fmod(x, c)
     assert watch.seen == [
         ("multiply", (x, 3.0), (2.0, 3.0), y),
         ("multiply", (c, 3.0), (0.0, 3.0), z),
-        ("fmod", (x, c), (2.0, 0.0), ValueError),
     ]
     assert (z.op is not None) == records_all
     assert not z.requires_grad

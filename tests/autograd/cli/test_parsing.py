@@ -74,7 +74,7 @@ def test_random_formula_round_trips(seed):
     text = "a*1.0 + " + grow(4)
     try:
         root = parse(text, GIVEN)
-    except FloatingPointError:  # a division by zero
+    except ArithmeticError:  # a division by zero
         return
     again = parse(formula(root), GIVEN)
     assert again.data == pytest.approx(root.data, rel=1e-3, nan_ok=True)  # constants are written in six digits
@@ -182,7 +182,7 @@ def test_every_operation_of_the_table_can_be_typed(name):
             value = parse(f"{name}({arguments})", {"a": x, "b": 1.5})
         except ExpressionError:
             value = parse(f"{name}(a, b)", {"a": x, "b": 1.5})
-        except ValueError:
+        except ArithmeticError:
             continue
         assert math.isfinite(value.data)
 
@@ -360,10 +360,21 @@ def test_error_suggests_the_correction(text, says):
     ],
 )
 def test_failing_arithmetic_names_operation_and_operands(text, says):
-    with pytest.raises((ArithmeticError, ValueError)) as caught:
+    with pytest.raises(ArithmeticError) as caught:
         parse(text, GIVEN)
     assert not isinstance(caught.value, ExpressionError)
     assert says in str(caught.value)
+
+
+def test_what_a_where_leaves_out_may_fail():
+    x = Value(0.0)
+    y = parse("where(less(x, 1), x, 1/x + log(-x - 1))", {"x": x})
+    with np.errstate(all="ignore"):
+        y.backward()
+    assert (y.data, x.grad) == (0.0, 1.0)
+    with pytest.raises(ArithmeticError, match=r"divide\(1.0, 0.0\) is inf"):
+        parse("where(less(x, 1), 1/x, 1)", {"x": 0.0})
+    assert parse("x + 1", {"x": math.inf}).data == math.inf
 
 
 def test_integers_become_floats():

@@ -75,9 +75,9 @@ def test_gradients_and_higher_orders_are_checked():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: ag.log(Value(-1.0, name="a")), r"log failed .*a = -1\.0"),
+        (lambda: ag.log(Value(-1.0, name="a")), r"log returned nan, from a = -1\.0"),
         (lambda: Value(1.0) / Value(0.0), r"divide returned inf.*argument 1 = 0\.0.*keep the denominator from 0"),
-        (lambda: ag.exp(Value(1e4)), "exp failed"),
+        (lambda: ag.exp(Value(1e4)), "exp returned inf"),
         (lambda: Value(1e200) * Value(1e200), "multiply returned inf.*learning rate"),
     ],
 )

@@ -268,47 +268,37 @@ def test_callback_of_floats_is_called_in_each_replay(runner):
     assert seen == [2.0, 3.0, 4.0]
 
 
-@pytest.mark.parametrize(
-    ("function", "good", "bad"),
+@each(
     [
-        (lambda x: ag.log(x), 2.0, -1.0),
-        (lambda x: 1.0 / ag.exp(x), 2.0, 1e4),
-        (lambda x: x**-1.5, 2.0, 0.0),
-        (lambda x: ag.sin(x * 1e300), 2.0, 1e300),
-    ],
+        (lambda x: ag.log(x), -1.0),
+        (lambda x: 1.0 / ag.exp(x), 1e4),
+        (lambda x: x**-1.5, 0.0),
+        (lambda x: ag.sin(x * 1e300), 1e300),
+        (lambda x: 1.0 / x, 0.0),
+        (lambda x: 1.0 / (1.0 / x), 0.0),
+        (lambda x: ag.where(x == 0, 1.0, ag.sin(x) / x), 0.0),
+    ]
 )
-def test_float_outside_the_domain_raises_the_error_of_eager(function, good, bad, runner):
-    x = Value(good)
-    step = ag.compile(lambda: function(x))
-    step()
-    step()
-    x.data, x.grad = bad, 0.0
-    with pytest.raises((ValueError, ArithmeticError)) as expected:
-        function(x)
-    with pytest.raises(expected.type) as found:
-        step()
-    assert str(found.value) == str(expected.value)
-    assert x.grad == 0.0
-    x.data = good
-    step()
-    assert x.grad != 0.0
-
-
-@each([lambda x: 1.0 / x, lambda x: 1.0 / (1.0 / x), lambda x: ag.where(x == 0, 1.0, ag.sin(x) / x)])
-@np.errstate(divide="ignore", invalid="ignore")
-def test_float_divided_by_zero_replays_as_eager(function, runner):
+def test_float_outside_the_domain_replays_as_eager_with_its_warning(function, bad, runner):
     """Even if only an intermediate result is infinite, as in 1 / (1 / 0)."""
     x = Value(2.0)
     step = ag.compile(lambda: function(x))
     step()
+    step()
     found = []
     for compute in (step, lambda: function(x).backward()):
-        x.data, x.grad = 0.0, 0.0
-        y = compute()
-        found.append(((y or function(x)).item(), x.grad))
+        x.data, x.grad = bad, 0.0
+        with pytest.warns(RuntimeWarning, match="divide by zero|invalid value|overflow"):
+            y = compute()
+        with np.errstate(all="ignore"):
+            found.append(((y or function(x)).item(), x.grad))
     np.testing.assert_array_equal(*found)
+    x.data, x.grad = 2.0, 0.0
+    step()
+    assert x.grad != 0.0
 
 
+@np.errstate(divide="ignore")
 def test_infinite_derivative_is_computed_eagerly(runner):
     x = Value(4.0)
     step = ag.compile(lambda: ag.sqrt(x))
