@@ -242,8 +242,3 @@ def test_invalid_operands_raise(x):
             x + wrong
     with raises(ValueError, "add", "unequal"):
         ag.add(x, [[1.0], [1.0, 2.0]])
-
-
-def test_float_outside_the_domain_raises():
-    with raises(ValueError, r"log\(-1\.0\)"):
-        Value(-1.0).log()

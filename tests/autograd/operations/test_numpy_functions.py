@@ -162,8 +162,7 @@ def test_polygamma_satisfies_its_reflection_and_recurrence():
 
 def test_nan_and_infinity_of_special_functions():
     np.testing.assert_array_equal(ag.erfinv(np.array([1.0, -1.0, 2.0])), [math.inf, -math.inf, math.nan])
-    with pytest.raises(ValueError, match="from -1 to 1, got 2"):
-        ag.erfinv(2.0)
+    assert math.isnan(ag.erfinv(2.0))
     assert ag.gammaln(0.0) == math.inf
     assert math.isnan(ag.digamma(-1.0))
 

@@ -118,14 +118,6 @@ def test_max_of_an_empty_array_raises():
         ag.max(Tensor(np.zeros(0)))
 
 
-@pytest.mark.parametrize("number", [0.0, -1.0])
-def test_log_of_zero_raises_for_floats_and_is_ieee_for_arrays(number):
-    with pytest.raises(ValueError, match=r"log\("):
-        ag.log(Value(number))
-    with pytest.warns(RuntimeWarning, match=r"divide by zero|invalid value"):
-        assert not np.isfinite(ag.log(Tensor([number])).data).any()
-
-
 def test_power_of_a_negative_base_has_a_nan_gradient_of_the_exponent():
     base, exponent = Value(-2.0), Value(3.0, name="n")
     with pytest.warns(GradientWarning, match="'n'"):
