@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograd.explaining.formatting import cut, format_array
@@ -23,6 +24,7 @@ from .themes import theme_named
 MOST_NODES = 60  # more would be too small to read, and the file large
 
 
+@dataclass(repr=False, eq=False)
 class Animation:
     """A sequence of drawings, the result of `draw_backward`.
 
@@ -30,11 +32,12 @@ class Animation:
     ----------
     frames : list of str
         Drawings in the DOT language, all with their boxes at the same positions.
+    background : str
+        The colour around frames that are smaller than others.
     """
 
-    def __init__(self, frames: list[str], background: str) -> None:
-        self.frames = frames
-        self._background = background
+    frames: list[str]
+    background: str
 
     def save(self, path: str | os.PathLike[str], *, seconds: float = 1.2) -> Path:
         """Write an animated GIF, which repeats for ever, and return its path.
@@ -69,7 +72,7 @@ class Animation:
         size = max(p.width for p in drawings), max(p.height for p in drawings)
         images = []
         for drawing in drawings:
-            image = Image.new("RGB", size, self._background)
+            image = Image.new("RGB", size, self.background)
             image.paste(drawing)
             images.append(image.quantize(64))
         times = [round(1000 * seconds)] * len(images)

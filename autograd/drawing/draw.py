@@ -138,9 +138,9 @@ def draw(
     """Draw the computation graph of a node or of a model.
 
     Every variable is a box with its name, its data or shape, and its gradient if there is one.  Every operation is an
-    oval; its operands enter it in the order in which they were written, and constants are small text.  Leaves with
-    gradients are blue, data is grey, and the result is amber.  The parts of a model are frames or violet boxes;
-    repetitions are drawn once, in a dashed frame.
+    oval; its operands enter it in the order in which they were written, except those of ``+`` and ``*``, and constants
+    are small text.  Leaves with gradients are blue, data is grey, and the result is amber.  The parts of a model are
+    frames or violet boxes; repetitions are drawn once, in a dashed frame.
 
     Parameters
     ----------
@@ -261,23 +261,16 @@ def opener(
 ) -> Callable[[Group], bool]:
     """Return the predicate for groups that are drawn as a frame around their contents."""
     patterns = [expand] if isinstance(expand, str) else list(expand) if isinstance(expand, Iterable) else []
-    with_parts = {outer for group in set(recorder.group_of.values()) for outer in ancestors(group)}
+    with_parts = {outer for group in set(recorder.group_of.values()) for outer in group.around}
 
     def is_open(group: Group) -> bool:
         if isinstance(expand, int):  # True included
-            return expand is True or sum(1 for _ in ancestors(group)) < expand
+            return expand is True or len(group.around) < expand
         if zoom in ("tensors", "scalars") or group in with_parts:
             return True
         return any(fnmatch.fnmatchcase(group.path, pattern) for pattern in patterns)
 
     return is_open
-
-
-def ancestors(group: Group) -> Iterable[Group]:
-    """Yield the groups around a group."""
-    while group.parent is not None:
-        group = group.parent
-        yield group
 
 
 def on_paths(graph: Snapshot, path: Node | Sequence[Node] | None, recorder: Recorder) -> set[int]:

@@ -23,30 +23,39 @@ Element = int | Group
 
 
 class Snapshot:
-    """The nodes and edges of a graph at one moment, by position: arguments before users."""
+    """The nodes and edges of a graph at one moment, by position: arguments before users.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        Arguments before users.
+    parents : list of list of int
+        For each node the positions of its arguments, in order.
+    uses : Counter
+        How often each node is an argument.
+    """
 
     def __init__(self, roots: Sequence[Node]) -> None:
         self.nodes: list[Node] = topological_order(*roots)
         self.position: dict[int, int] = {id(node): k for k, node in enumerate(self.nodes)}
         self.args: list[Operands] = [node.args for node in self.nodes]  # unaffected by later assignments
         self.roots: set[int] = {self.position[id(node)] for node in roots}
-        self._parents = [[self.position.get(id(a), -1) for a in args if isinstance(a, Node)] for args in self.args]
-        for k, parents in enumerate(self._parents):
+        self.parents: list[list[int]] = [
+            [self.position.get(id(a), -1) for a in args if isinstance(a, Node)] for args in self.args
+        ]
+        self.uses: Counter[int] = Counter(p for parents in self.parents for p in parents)
+        for k, parents in enumerate(self.parents):
             if parents and not -1 < min(parents) <= max(parents) < k:
                 raise ValueError(
                     f"the graph of {len(self.nodes):,} nodes has a cycle through {self.nodes[k].op}, or "
                     "changed while it was drawn; a result cannot be its own argument"
                 )
 
-    def parents(self, k: int) -> list[int]:
-        """Return the positions of the arguments of node `k`, in order."""
-        return self._parents[k]
-
     def dependents(self, starts: Iterable[int]) -> set[int]:
         """Return the positions of all nodes that depend on one of `starts`, including these."""
         reached = set(starts)
         for k in range(len(self.nodes)):
-            if k not in reached and not reached.isdisjoint(self.parents(k)):
+            if k not in reached and not reached.isdisjoint(self.parents[k]):
                 reached.add(k)
         return reached
 
@@ -122,7 +131,6 @@ class Folding:
     ) -> None:
         self.graph = graph
         self.group: list[Group | None] = [group_of.get(node) for node in graph.nodes]
-        self._chains: dict[Group | None, list[Group | None]] = {}
         self._runs: dict[Element, tuple[Run, ...]] = {}  # the runs around an element, outer ones first
         self.item: list[int] = list(range(len(graph.nodes)))
         if repeats:
@@ -134,17 +142,16 @@ class Folding:
         self.order: list[int] = self._ordered()
         self.weight: Counter[int] = Counter(self.item)
 
-    def chain(self, group: Group | None) -> list[Group | None]:
-        """Return the levels from the outermost, which is None, to a group."""
-        if group not in self._chains:
-            self._chains[group] = [None] if group is None else [*self.chain(group.parent), group]
-        return self._chains[group]
+    def chain(self, element: Element) -> list[Group | None]:
+        """Return the levels around a node or a group from the outermost, which is None."""
+        group = self.group[element] if isinstance(element, int) else None
+        return [None, *(element.around if isinstance(element, Group) else (*group.around, group) if group else ())]
 
     def parents(self, item: int) -> list[int]:
         """Return the boxes whose arrows point to this one, in order."""
         if item not in self.closed:
-            return [box for p in self.graph.parents(item) if (box := self.item[p]) != item]
-        found = (self.item[p] for k in self._inside[item] for p in self.graph.parents(k))
+            return [box for p in self.graph.parents[item] if (box := self.item[p]) != item]
+        found = (self.item[p] for k in self._inside[item] for p in self.graph.parents[k])
         return list(dict.fromkeys(p for p in found if p != item))
 
     def inside(self, item: int) -> list[int]:
@@ -154,16 +161,14 @@ class Folding:
     def frames(self, item: int) -> tuple[Group | Run, ...]:
         """Return the groups and repetitions around a box, the outermost first."""
         element: Element = self.closed.get(item, item)
-        level = element.parent if isinstance(element, Group) else self.group[element]
         path: tuple[Group | Run, ...] = self._runs.get(element, ())
-        while level is not None:
-            path = (*self._runs.get(level, ()), level, *path)
-            level = level.parent
+        for level in reversed(self.chain(element)):
+            path = (*self._runs.get(level, ()), level, *path) if level else path
         return path
 
     def _fold(self, levels: Levels) -> None:
         """Represent equal runs of elements by the first."""
-        roots = {element for k in self.graph.roots for element in (k, *self.chain(self.group[k]))}
+        roots = {element for k in self.graph.roots for element in (k, *self.chain(k))}
         for elements in levels.elements.values():
             self._fold_row(levels, elements, roots, ())
         for k, representative in enumerate(self.item):  # which may itself be folded, inside its group
@@ -195,7 +200,7 @@ class Folding:
         boxes: dict[Group, int] = {}
         for k, group in enumerate(self.group):
             if group not in outermost:
-                outermost[group] = next((g for g in self.chain(group) if g is not None and not is_open(g)), None)
+                outermost[group] = next((g for g in self.chain(k) if g is not None and not is_open(g)), None)
             if (closed := outermost[group]) is not None and self.item[k] == k:
                 box = boxes.setdefault(closed, k)
                 self.closed[box] = closed
@@ -235,7 +240,7 @@ class Levels:
         for k in self._sequence():
             self._put(k)
         for k, place in [(e, p) for e, p in self.place.items() if isinstance(e, int)]:
-            for parent in folding.graph.parents(k):
+            for parent in folding.graph.parents[k]:
                 self._wire(parent, k, place)
         self.sign: dict[Element, int] = {}
         # Inner levels were added after their outer ones: in reverse order the parts of a group come before the group.
@@ -246,17 +251,13 @@ class Levels:
     def _sequence(self) -> Iterator[int]:
         """Yield positions in order, a leaf before its only user; leaves with several users are left out."""
         graph = self.folding.graph
-        uses = [0] * len(graph.nodes)
-        for k in range(len(graph.nodes)):
-            for parent in graph.parents(k):
-                uses[parent] += 1
         for k, node in enumerate(graph.nodes):
             if node.op is not None:
-                yield from (p for p in graph.parents(k) if graph.nodes[p].op is None and uses[p] == 1)
+                yield from (p for p in graph.parents[k] if graph.nodes[p].op is None and graph.uses[p] == 1)
                 yield k
 
     def _put(self, element: Element) -> None:
-        level = self.folding.group[element] if isinstance(element, int) else element.parent
+        level = self.folding.chain(element)[-1]
         if level is not None and level not in self.place:
             self._put(level)
         row = self.elements.setdefault(level, [])
@@ -270,7 +271,7 @@ class Levels:
         if self.folding.group[parent] is self.folding.group[k]:
             ends: tuple[Element, Element] = (parent, k)
         else:
-            a, b = self.folding.chain(self.folding.group[parent]), self.folding.chain(self.folding.group[k])
+            a, b = self.folding.chain(parent), self.folding.chain(k)
             depth = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x is not y), min(len(a), len(b)))
             ends = a[depth] if depth < len(a) else parent, b[depth] if depth < len(b) else k  # type: ignore[assignment]
         far = self.place[ends[1]] - self.place[ends[0]] if ends[0] in self.place else 0  # 0: used in many places

@@ -1,6 +1,5 @@
 """The boxes, operations and arrows of a computation graph as a picture."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +22,7 @@ from .picture import OVAL, Picture
 from .themes import Theme
 
 LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
+COMMUTATIVE = ("+", "*")  # the order of their operands may change to avoid crossings
 MANY = 8  # constants of one operation that are drawn separately
 
 
@@ -67,8 +67,7 @@ class Annotations:
     @cached_property
     def fan_outs(self) -> set[int]:
         """The positions of the nodes that are used several times, whose gradient is a sum."""
-        uses = Counter(p for k in range(len(self.graph.nodes)) for p in self.graph.parents(k))
-        return {p for p, count in uses.items() if count > 1}
+        return {p for p, count in self.graph.uses.items() if count > 1}
 
     @cached_property
     def largest(self) -> float:
@@ -239,7 +238,7 @@ class GraphPicture:
     def arrows_into(self, item: int, entry: str) -> None:
         """Add the arrows into the box of a group, with the shapes of its inputs."""
         for k in self.folding.inside(item):
-            for p in self.graph.parents(k):
+            for p in self.graph.parents[k]:
                 source = self.folding.item[p]
                 if source != item and source in self.box and (self.box[source], entry) not in self._drawn:
                     self._drawn.add((self.box[source], entry))
@@ -258,12 +257,13 @@ class GraphPicture:
     def operation(self, k: int, frame: int | None) -> str:
         """Add the oval of an operation and its operands, in order."""
         node, args = self.graph.nodes[k], self.graph.args[k]
+        assert node.op is not None
         fill, border = self.style.fills.get(k) or self.theme.op
         if fill == self.theme.changed[0]:  # shown by the box of the result
             fill, border = self.theme.inner
-        is_index = node.op is not None and node.op.symbol == "[]"  # constants are then part of the text
+        is_index = node.op.symbol == "[]"  # constants are then part of the text
         constants = [] if is_index else [arg for arg in args if not isinstance(arg, Node)]
-        several = {"ordering": "in"} if len(args) > 1 else {}
+        several = {"ordering": "in"} if len(args) > 1 and node.op.symbol not in COMMUTATIVE else {}
         op = self.picture.box([operation_text(node, args)], frame, fillcolor=fill, color=border, **OVAL, **several)
         if len(constants) > MANY:
             self.picture.edge(self.picture.small(f"{len(constants):,} constants", frame), op)

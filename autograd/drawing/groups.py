@@ -28,8 +28,8 @@ class Group:
         The path of the part, such as ``encoder.0``; empty for the whole.
     title, detail : str
         Its name and its arguments.
-    parent : Group or None
-        The group of the caller.
+    around : tuple of Group
+        The groups of the callers, the outermost first.
     call : int
         Counts the calls of the part, from 1.
     """
@@ -37,7 +37,7 @@ class Group:
     path: str
     title: str
     detail: str = ""
-    parent: Group | None = None
+    around: tuple[Group, ...] = ()
     call: int = 1
 
 
@@ -80,7 +80,7 @@ class Recorder(Watch):
     def enter(self, path: str, title: str, detail: str = "", leaves: Sequence[Node] = ()) -> None:
         """Open a group; `leaves` belong to it unless they belong to an earlier group."""
         self._calls[path] = self._calls.get(path, 0) + 1
-        group = Group(path, title, detail, self._open[-1] if self._open else None, self._calls[path])
+        group = Group(path, title, detail, tuple(self._open), self._calls[path])
         self._open.append(group)
         for leaf in leaves:
             self.group_of.setdefault(leaf, group)

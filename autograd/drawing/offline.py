@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ UNKNOWN = "unknown"
 HEIGHTS = {"player": 780, "playground": 1150}
 
 
+@dataclass(repr=False, eq=False)
 class Page:
     """An interactive page; notebooks display it.
 
@@ -38,24 +40,27 @@ class Page:
         The whole page.
     path : Path or None
         The file it was written to.
+    content : str
+        A description of its contents.
+    height : int
+        Pixels in a notebook.
     """
 
-    def __init__(self, text: str, path: Path | None, content: str, height: int) -> None:
-        self.html = text
-        self.path = path
-        self._content = content
-        self._height = height
+    html: str
+    path: Path | None
+    content: str
+    height: int
 
     def _repr_html_(self) -> str:
-        style = f"width:100%;height:{self._height}px;border:1px solid #8888"
+        style = f"width:100%;height:{self.height}px;border:1px solid #8888"
         return (
             f'<iframe srcdoc="{html.escape(self.html)}" style="{style}" '
-            f'sandbox="allow-scripts" title="Interactive page of {html.escape(self._content)}"></iframe>'
+            f'sandbox="allow-scripts" title="Interactive page of {html.escape(self.content)}"></iframe>'
         )
 
     def __repr__(self) -> str:
         where = f" in {str(self.path)!r}" if self.path else ""
-        return f"<page of {self._content}{where}>"
+        return f"<page of {self.content}{where}>"
 
 
 def offline_page(

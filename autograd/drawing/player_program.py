@@ -209,19 +209,11 @@ def step_data(recorded: RecordedPass, step: Step, arrays: Arrays) -> Entry:
 def groups(order: Sequence[Node], nodes: Sequence[Entry], recorder: Recorder) -> list[Entry]:
     """Return the groups of a model, outer ones first, and store in each node the position of its group."""
     known: dict[Group, int] = {}
-    found: list[Entry] = []
-
-    def position(group: Group | None) -> int:
-        if group is None:
-            return -1
-        if group not in known:
-            parent = position(group.parent)
-            known[group] = len(found)
-            title = " ".join(filter(None, (group.path, group.title, group.detail)))
-            found.append({"title": cut(title), "parent": parent})
-        return known[group]
-
     for node, entry in zip(order, nodes, strict=True):
-        if (k := position(recorder.group_of.get(node))) >= 0:
-            entry["group"] = k
-    return found
+        if group := recorder.group_of.get(node):
+            for outer in (*group.around, group):
+                known.setdefault(outer, len(known))
+            entry["group"] = known[group]
+    titles = [cut(" ".join(filter(None, (group.path, group.title, group.detail)))) for group in known]
+    parents = [known[group.around[-1]] if group.around else -1 for group in known]
+    return [{"title": title, "parent": parent} for title, parent in zip(titles, parents, strict=True)]

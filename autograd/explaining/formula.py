@@ -12,11 +12,10 @@ from autograd.rules import shape_of
 from autograd.typing import Operand, Params
 
 from .formatting import format_constant
-from .terms import COMPARISONS, Term, called, named, number
+from .terms import COMPARISONS, INFIX, Term, called, named, number
 from .typeset import flattened, latex
 
 LONGEST = 60  # nodes of a formula that is written in one piece
-INFIX = {"+", "-", "*", "/", "**", "@"}
 HIDDEN = {"keepdims"}  # parameters that matter to arrays but not to the mathematics
 
 
@@ -108,7 +107,7 @@ def operation_term(op: Primitive, args: Sequence[Operand], params: Params, opera
     operands : sequence of Term
         The arguments as terms.
     """
-    if len(operands) == 2 and (op.symbol in INFIX or op.symbol in COMPARISONS):
+    if len(operands) == 2 and op.symbol in (*INFIX, *COMPARISONS):
         return Term(op.symbol, tuple(operands))
     if op.symbol == "neg":
         return Term("neg", (operands[0],))

@@ -6,6 +6,7 @@ A notation is a table of templates, in which ``#1`` and ``#2`` are replaced by t
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -197,9 +198,10 @@ SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''",
     "→": r"$\to$", "×": r"$\times$", "∂": r"$\partial$", "…": r"\dots{}", "−": "$-$", "⊙": r"$\odot$", "·": r"$\cdot$",
-    "—": "---", "–": "--", "`": "`", "’": "'",
+    "—": "---", "–": "--", "`": "`", "’": "'", "\u00a0": "~",
 }  # fmt: skip
 SPECIAL |= {letter: f"$\\{word}$" for letter, word in GREEK.items()}
+ACCENTS = {"0300": "`", "0301": "'", "0302": "^", "0303": "~", "0308": '"', "030A": "r", "030C": "v", "0327": "c"}
 
 
 def latex_text(text: str) -> str:
@@ -209,8 +211,20 @@ def latex_text(text: str) -> str:
     --------
     >>> print(latex_text("50% of a_1 & β"))
     50\% of a\_1 \& $\beta$
+    >>> print(latex_text("ŷ = xWᵀ"))
+    \^{y} = xW\textsuperscript{T}
     """
-    return "".join(SPECIAL.get(c) or (c if c.isascii() else f"[U+{ord(c):04X}]") for c in text)
+    return "".join(SPECIAL.get(c) or (c if c.isascii() else latex_character(c)) for c in text)
+
+
+def latex_character(c: str) -> str:
+    """Return a letter with an accent, a superscript or a subscript as LaTeX, and any other as its code point."""
+    first, _, second = unicodedata.decomposition(c).partition(" ")
+    if second in ACCENTS:
+        return rf"\{ACCENTS[second]}{{{latex_text(chr(int(first, 16)))}}}"
+    if first in ("<super>", "<sub>"):
+        return rf"\text{first[1:-1]}script{{{latex_text(chr(int(second, 16)))}}}"
+    return f"[U+{ord(c):04X}]"
 
 
 def latex_name(name: str) -> str:

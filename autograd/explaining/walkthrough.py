@@ -27,15 +27,14 @@ class Walkthrough(RecordedPass):
     def given(self) -> list[Block]:
         """Return the data of the leaves."""
         leaves = [node for node in self.order if node.op is None]
-        lines = [Line(self.names.term(n), number(self.data[n]), note=self.role(n)) for n in self.shown(leaves)]
+        lines = []
+        for node in self.shown(leaves):
+            note = f"{shape_text(node._data)}, {'variable' if node.requires_grad else 'data'}"
+            lines.append(Line(self.names.term(node), number(self.data[node]), note=note))
         if self.scalar:
             items: list[Item] = [item for line in lines for item in (", ", equation(*line.sides))]
             return [Paragraph("Given ", *items[1:], "."), *self.remainder(leaves, "leaves")]
         return [Paragraph("Given", level=2), Equations(lines), *self.remainder(leaves, "leaves")]
-
-    def role(self, node: Node) -> str:
-        """Return the shape of a leaf and whether it is a variable."""
-        return "" if self.scalar else f"{shape_text(node._data)}, {'variable' if node.requires_grad else 'data'}"
 
     def forward(self) -> list[Block]:
         """Return the value of every operation."""
@@ -77,19 +76,15 @@ class Walkthrough(RecordedPass):
         if not step.first:
             before = next(s.total for s in self.steps[step.number - 2 :: -1] if s.argument is step.argument)
             total = (Term("+", (number(before), number(step.contribution))), *total)
+        twice = sum(arg is step.argument for arg in step.node.args) > 1
+        which = f" (argument {step.position + 1})" if twice else ""
         return (
             str(step.number),
-            self.edge(step),
+            f"{self.names[step.node]} → {self.names[step.argument]}{which}",
             local_side,
             equation(product, number(step.contribution)),
             equation(self.derivative(step.argument), *total),
         )
-
-    def edge(self, step: Step) -> str:
-        """Return the ends of an edge, with the position of an argument that the operation uses twice."""
-        twice = sum(arg is step.argument for arg in step.node.args) > 1
-        which = f" (argument {step.position + 1})" if twice else ""
-        return f"{self.names[step.node]} → {self.names[step.argument]}{which}"
 
     def backward_equations(self) -> list[Block]:
         """Return the steps between arrays: for each operation its shapes, formulas and small matrices."""

@@ -97,8 +97,7 @@ def gradients_of_pass(total: Operand, outputs: list[Operand], model: Module) -> 
     """Return the gradients of all outputs and parameters, by identity."""
     if total is None:
         return {}
-    nodes = [node for node in [*outputs, *model.parameters()] if isinstance(node, Tensor) and node.requires_grad]
-    wanted = list(dict.fromkeys(nodes))
+    wanted = [n for n in dict.fromkeys([*outputs, *model.parameters()]) if isinstance(n, Tensor) and n.requires_grad]
     found = ag.gradients(total, wanted, allow_unused=True)
     return {id(node): g for node, g in zip(wanted, found, strict=True) if g is not None}
 

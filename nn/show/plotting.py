@@ -23,6 +23,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def new_axes(width: float, height: float) -> Axes:
+    """Return the axes of a new matplotlib figure."""
+    return new_figure(width, height).subplots()
+
+
 def plain(axes: Axes) -> None:
     """Remove the sides of the frame without a scale, and add a grid."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -120,8 +125,7 @@ def _mark_best(axes: Axes, epochs: Array, values: Array, *, lower: bool) -> None
 def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> Figure:
     """Return a figure of the confusion matrix."""
     n = len(counts)
-    figure = new_figure(max(4.2, 0.52 * n + 2), max(3.6, 0.48 * n + 1.6))
-    axes = figure.subplots()
+    axes = new_axes(max(4.2, 0.52 * n + 2), max(3.6, 0.48 * n + 1.6))
     image = axes.imshow(counts, cmap="Blues", vmin=0)
     for (row, column), count in np.ndenumerate(counts):
         if count:
@@ -131,54 +135,50 @@ def confusion_figure(counts: Array, labels: Sequence[str], title: str = "") -> F
     axes.set_xticks(range(n), short, rotation=40 if max(map(len, short), default=0) > 4 else 0, ha="center")
     axes.set_yticks(range(n), short)
     axes.set(xlabel="predicted", ylabel="true", title=literal(title))
-    figure.colorbar(image, shrink=0.8, label="rows")
-    return figure
+    axes.figure.colorbar(image, shrink=0.8, label="rows")
+    return axes.figure
 
 
 def scatter_figure(predicted: ArrayLike, true: ArrayLike, title: str = "", name: str = "target") -> Figure:
     """Return a figure of predictions against true values, with the line of equality."""
-    figure = new_figure(4.8, 4.4)
-    axes = figure.subplots()
+    axes = new_axes(4.8, 4.4)
     low, high = min(np.min(predicted), np.min(true)), max(np.max(predicted), np.max(true))
     axes.plot([low, high], [low, high], color=GREY, linewidth=1)
     axes.scatter(true, predicted, s=14, color=BLUE, alpha=0.7, edgecolor="none")
     axes.set(xlabel=literal(f"true {name}"), ylabel=literal(f"predicted {name}"), title=literal(title))
     plain(axes)
-    return figure
+    return axes.figure
 
 
 def reliability_figure(confidence: Array, accuracy: Array, counts: Array) -> Figure:
     """Return a figure of the accuracy in each bin of the confidence, with the area of a point as its rows."""
-    figure = new_figure(4.8, 4.4)
-    axes = figure.subplots()
+    axes = new_axes(4.8, 4.4)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     axes.plot(confidence, accuracy, color=BLUE, linewidth=1)
     axes.scatter(confidence, accuracy, s=300 * counts / counts.sum() + 8, color=BLUE)
     axes.set(xlabel="mean probability of the predicted class", ylabel="share of correct rows", xlim=(0, 1), ylim=(0, 1))
     plain(axes)
-    return figure
+    return axes.figure
 
 
 def importance_figure(drops: Mapping[str, tuple[float, float]], score: str, most: int = 20) -> Figure:
     """Return a figure of the importance of columns as horizontal bars with standard deviations, the largest on top."""
     shown = list(drops.items())[:most][::-1]
-    figure = new_figure(6.4, 0.26 * len(shown) + 1)
-    axes = figure.subplots()
+    axes = new_axes(6.4, 0.26 * len(shown) + 1)
     names = [literal(name, 28) for name, _ in shown]
     means, deviations = zip(*(drop for _, drop in shown), strict=True)
     axes.barh(range(len(shown)), means, xerr=deviations, color=BLUE, ecolor=GREY)
     axes.set_yticks(range(len(shown)), names)
     axes.set(xlabel=f"decrease of {score} if the column is permuted")
     plain(axes)
-    return figure
+    return axes.figure
 
 
 def sweep_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], metric: str) -> Figure:
     """Return a figure of parallel coordinates, a line for each choice of settings in the colour of its metric."""
     shown = [row for row in rows if row[metric] is not None and np.isfinite(row[metric])]
     values = np.array([row[metric] for row in shown])
-    figure = new_figure(1.8 * len(names) + 2.6, 3.8)
-    axes, columns = figure.subplots(), []
+    axes, columns = new_axes(1.8 * len(names) + 2.6, 3.8), []
     for x, name in enumerate(names):
         levels = sorted({row[name] for row in shown}, key=lambda level: (isinstance(level, str), level))
         heights = dict(zip(levels, np.linspace(0, 1, len(levels)), strict=True))
@@ -192,5 +192,5 @@ def sweep_figure(rows: Sequence[Mapping[str, Any]], names: Sequence[str], metric
         axes.plot(line, color=color, marker=".", zorder=0)
     axes.set_xticks(range(len(names) + 1), [*map(literal, names), metric])
     axes.set(yticks=[], xlim=(-0.7, len(names) + 0.2), frame_on=False)
-    figure.colorbar(points, label=metric)
-    return figure
+    axes.figure.colorbar(points, label=metric)
+    return axes.figure

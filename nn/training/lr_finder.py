@@ -11,7 +11,7 @@ from nn.files import FilePath
 from nn.module import Module
 from nn.module.modes import preserved_modes
 from nn.random import Rng, get_rng_state, set_rng_state
-from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_figure, plain, saved
+from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_axes, plain, saved
 from nn.typing import Array, Examples, Figure, Loader, Loss, Optimizer
 from nn.validation import checked_integer
 
@@ -46,8 +46,7 @@ class LRCurve:
         path : str or Path, optional
             Where to save the figure.
         """
-        figure = new_figure(6.4, 4)
-        axes = figure.subplots()
+        axes = new_axes(6.4, 4)
         axes.plot(self.rates, drawable(self.losses), color=GREY, alpha=0.5, linewidth=0.8, label="each step")
         axes.plot(self.rates, drawable(self.smooth), color=BLUE, label="smoothed")
         axes.axvline(self.suggestion, color=ORANGE, linestyle="--", label=f"suggested: {self.suggestion:.2g}")
@@ -56,7 +55,7 @@ class LRCurve:
         axes.set(xscale="log", xlabel="learning rate", title="loss while the rate is raised step by step")
         axes.legend(frameon=False)
         plain(axes)
-        return saved(figure, path)
+        return saved(axes.figure, path)
 
 
 def find_lr(

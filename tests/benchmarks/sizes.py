@@ -74,14 +74,18 @@ def plot(results: dict[str, Any], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    figure, panels = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
     for panel, axis in zip(panels.flat, results["axes"].values(), strict=True):
         for key, row in axis["seconds"].items():
             panel.loglog([int(size) for size in row], [1e3 * s for s in row.values()], "o-", label=BY_KEY[key].title)
         panel.set(xlabel=axis["title"], ylabel="ms a step")
+        panel.xaxis.set_major_formatter("{x:,.0f}")  # exponents would be too small to read
+        panel.yaxis.set_major_formatter("{x:,g}")
+        panel.minorticks_off()
         panel.grid(visible=True, which="major", alpha=0.3)
-    panels[0, 0].legend()
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle("A whole training step with Adam, one thread; for single numbers forward and backward")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    with mpl.rc_context({"svg.hashsalt": "chainrule"}):
+        figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

