@@ -18,8 +18,8 @@ from nn.typing import Array, Data, Leaf, Operand, Parameters
 from .validation import checked_range
 
 __all__ = [
-    "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "per_example_gradients",
-    "vector_to_parameters",
+    "clip_grad_norm_", "clip_grad_value_", "clipped_by_norm", "get_total_norm", "parameters_to_vector",
+    "per_example_gradients", "vector_to_parameters",
 ]  # fmt: skip
 
 
@@ -162,6 +162,39 @@ def clip_grad_norm_(
             with np.errstate(invalid="ignore"):
                 assign_grad(parameter, grad * coef)
     return norm
+
+
+def clipped_by_norm(max_norm: float) -> Callable[[dict[Leaf, Any]], dict[Leaf, Any]]:
+    """Return a function that does what `clip_grad_norm_` does to the gradients of a compiled training step.
+
+    Parameters
+    ----------
+    max_norm : float
+        Upper bound of the norm, at least 0.
+
+    Returns
+    -------
+    callable
+        The argument `transform` of `autograd.compile`: takes and returns a dict from parameters to gradients.
+
+    Examples
+    --------
+    >>> import optim
+    >>> from autograd import Value
+    >>> w = Value(1.0, name="w")
+    >>> optimizer = optim.SGD([w], lr=1.0)
+    >>> step = autograd.compile(lambda: 50.0 * w * w, optimizer=optimizer, transform=clipped_by_norm(0.25))
+    >>> float(step()), round(w.data, 6)
+    (50.0, 0.75)
+    """
+    longest = checked_range("clipped_by_norm", "max_norm", max_norm)
+
+    def clipped(gradients: dict[Leaf, Any]) -> dict[Leaf, Any]:
+        norm = np.sqrt(sum([np.sum(g * g) for g in gradients.values()]))
+        factor = np.minimum(longest / (norm + 1e-6), 1.0)
+        return {p: g * factor for p, g in gradients.items()}
+
+    return clipped
 
 
 def clip_grad_value_(parameters: Parameters, clip_value: float) -> None:

@@ -7,9 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import autograd
 import nn
+import optim
 from autograd import Tensor, Value
-from nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm, parameters_to_vector, vector_to_parameters
+from nn.utils import (
+    clip_grad_norm_,
+    clip_grad_value_,
+    clipped_by_norm,
+    get_total_norm,
+    parameters_to_vector,
+    vector_to_parameters,
+)
 
 FILE = Path(__file__).parent.parent / "optim" / "averaging_torch.json"
 RECORDED = json.loads(FILE.read_text(encoding="utf-8"))["clipping"]
@@ -214,3 +223,20 @@ def test_per_example_gradients_average_to_the_gradient_of_the_batch():
     loss(model(x[4:5]), y[4:5]).backward()
     for rows, p in zip(found, model.parameters(), strict=True):
         np.testing.assert_allclose(rows[4], p.grad, rtol=1e-12, atol=1e-15)
+
+
+def test_compiled_step_clips_by_norm_as_clip_grad_norm_does():
+    x, y = np.random.default_rng(3).normal(size=(2, 20, 2))
+    (eager, plain), (compiled, stepped) = [
+        (model := nn.MLP(2, [4, 2], rng=1), optim.SGD(model.parameters(), lr=0.5)) for _ in range(2)
+    ]
+    step = autograd.compile(
+        lambda x, y: ((compiled(x) - y) ** 2).mean(), optimizer=stepped, transform=clipped_by_norm(0.1)
+    )
+    for _ in range(5):
+        plain.zero_grad()
+        loss = ((eager(x) - y) ** 2).mean()
+        loss.backward()
+        assert clip_grad_norm_(eager.parameters(), 0.1) > 0.1
+        plain.step()
+        assert float(step(x, y)) == pytest.approx(loss.item(), rel=1e-12)
