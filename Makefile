@@ -11,6 +11,7 @@
 #   make programs    compare 20,000 random programs on the native machine with eager computation (minutes)
 #   make pictures    redraw the pictures of demos/README.md that have changed
 #   make notebooks   execute the chapters of the course again that have changed, and write their notebooks
+#   make release     build the distributions, check them, and test each in an environment of its own; uploads nothing
 #   make benchmarks  time training steps beside hand-written NumPy and all installed peers
 #   make peers       install the peers, each into its own environment (large; needs a network)
 #   make clean       remove all files that these commands created
@@ -21,7 +22,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 DEMO_EXTRAS := train
 # With these extras no test is skipped for lack of a Python package.
-TEST_EXTRAS ?= train,io,fast,distributed,browser,dev
+TEST_EXTRAS ?= train,io,fast,distributed
 
 # The libraries that `make benchmarks` compares with: name of the environment, arguments of pip.
 PEERS := torch jax hips mygrad casadi micrograd
@@ -45,7 +46,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 # Import the packages of this folder, independently of the user's environment.
 export PYTHONPATH := .
 
-.PHONY: help demo test native format lint types docs check mutants programs pictures notebooks benchmarks peers clean
+.PHONY: help demo test native format lint types docs check mutants programs pictures notebooks \
+	release benchmarks peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -98,6 +100,9 @@ pictures: $(VENV)/.test
 notebooks: $(VENV)/.test
 	@$(RUN) demos/notebooks.py
 
+release: $(VENV)/.release
+	@$(RUN) tests/release.py $(ARGS)
+
 benchmarks: $(VENV)/.test
 	@$(RUN) -m tests.benchmarks $(ARGS)
 
@@ -111,29 +116,27 @@ peers: $(addprefix .venv-peers/,$(addsuffix /.installed,$(PEERS)))
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-peers out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) .venv-peers out build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find autograd nn optim tests demos -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp file is touched after a complete installation, so an interrupted installation is repeated.
 # Without build isolation the build tools are installed in .venv, and a second installation needs no network.
+# Arguments: the extras of the package and the dependency groups, which pip reads since version 25.1.
 define install
-	@echo "installing chainrule[$(1)] into $(VENV) (once; some minutes on a slow line)"
-	@$(PIP) "hatchling>=1.27" || { echo "error: pip could not install into $(VENV); the first run needs a network" >&2; exit 1; }
-	@$(PIP) --no-build-isolation --constraint $(CONSTRAINTS) --editable ".[$(1)]"
+	@echo "installing chainrule$(1) $(2) into $(VENV) (once; some minutes on a slow line)"
+	@$(PIP) "pip>=25.1" "hatchling>=1.27" || { echo "error: pip could not install into $(VENV); the first run needs a network" >&2; exit 1; }
+	@$(PIP) --no-build-isolation --constraint $(CONSTRAINTS) --editable ".$(1)" $(addprefix --group ,$(2))
 	@touch $@
 endef
 
 $(VENV)/.demo: pyproject.toml $(CONSTRAINTS) | $(RUN)
-	$(call install,$(DEMO_EXTRAS))
+	$(call install,[$(DEMO_EXTRAS)])
 
 $(VENV)/.test: pyproject.toml $(CONSTRAINTS) | $(RUN)
-	$(call install,$(TEST_EXTRAS))
+	$(call install,[$(TEST_EXTRAS)],test lint)
 
-$(VENV)/.docs: pyproject.toml $(CONSTRAINTS) | $(RUN)
-	$(call install,docs)
-
-$(VENV)/.types: pyproject.toml $(CONSTRAINTS) | $(RUN)
-	$(call install,types)
+$(VENV)/.docs $(VENV)/.types $(VENV)/.release: $(VENV)/.%: pyproject.toml $(CONSTRAINTS) | $(RUN)
+	$(call install,,$*)
 
 $(RUN):
 	@command -v "$(PYTHON)" >/dev/null || { \

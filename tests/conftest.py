@@ -18,6 +18,10 @@ from autograd import PRIMITIVES, play
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("repeatable")
 
+# Without cached bytecode every process that a test starts would compile all modules again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Shells start background jobs with SIGINT ignored. The tests of Ctrl-C and the processes they start need the default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -59,6 +59,16 @@ ARGUED = {
         "return isinstance(mode, Watch) and bool(mode) and mode.allows_fast_floats"
         " -> bool(mode) and mode.allows_fast_floats": "the callers handle the mode True",
         "for node, grad in zip(found, before, strict=False): -> True": "differ only if Ctrl-C falls in between",
+        "if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):"
+        " -> other < 0": GENERAL,
+        "if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):"
+        " -> 1": GENERAL,
+        "return mode.float_notes if isinstance(mode, Watch) and mode else None"
+        " -> mode": "the callers handle the mode True",
+        "if (type(operand) is kind or isinstance(operand, kind)) and operand._grad is not unreached:"
+        " -> isinstance(operand, kind)": SHORTCUT,
+        "if type(x) is kind or isinstance(x, kind): -> isinstance(x, kind)": SHORTCUT,
+        "if type(y) is kind or isinstance(y, kind): -> isinstance(y, kind)": SHORTCUT,
         "if (operand.notes is not plain or operand._y is TUPLES) and not _is_plain(operand):"
         " -> not _is_plain(operand)": "the first condition saves a call",
         "elif node._b is no_params: -> if False: x._grad += g * rule(node._data, node._a) "
@@ -124,7 +134,7 @@ ARGUED = {
         'array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else as_array(value)'
         " -> value if False else as_array(value)": SHORTCUT,
         "if not TYPE_CHECKING:  # a type checker would accept every name"
-        " -> if True: def __getattr__(self, name: str) -> NoReturn: unknown_attribute(self, name)"
+        " -> if True: def __getattr__(self, name: str) -> NoReturn: unknown_attribute(self, name, operations.__all__)"
         "": "TYPE_CHECKING is False when the module runs",
     },
     "value.py": {

@@ -164,7 +164,7 @@ class TestCommandLine:
 
     def test_sizes_are_measured_and_drawn(self, tmp_path, monkeypatch, capsys):
         pytest.importorskip("matplotlib")
-        monkeypatch.setattr(sizes, "KEYS", ("numpy_plain", "chainrule:eager"))
+        monkeypatch.setattr(sizes, "KEYS", ("numpy_plain",))
         out = tmp_path / "sizes.svg"
         arguments = ["sizes", "--quick", "--rounds", "1", "--seconds", "0.001", "--core", "none", "-o", str(out)]
         assert commands.main(arguments) == 0

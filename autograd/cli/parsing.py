@@ -34,7 +34,8 @@ OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
 }  # fmt: skip
 OF_ARRAYS = {
-    "cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort", "argpartition", "searchsorted", "matrix_rank",
+    "cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort", "argpartition", "searchsorted",
+    "matrix_rank", "running_argmax",
 }  # fmt: skip
 SHORT = {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power", "ln": "log"}
 ALLOWED = "a formula consists of numbers, names, + - * / ** and operations"

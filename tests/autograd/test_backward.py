@@ -495,6 +495,15 @@ class TestHooks:
         x.grad[0] = h.grad[0] = 99.0
         assert all(np.array_equal(g, [1.0, 1.0]) for g in kept)
 
+    def test_what_they_write_stays_with_their_node(self):
+        def doubled(g):
+            g *= 2.0
+
+        x, y = variable(2), variable(2)
+        x.register_hook(doubled)  # addition passes one array on to both operands
+        (x + y).sum().backward()
+        assert (x.grad.tolist(), y.grad.tolist()) == ([2.0, 2.0], [1.0, 1.0])
+
     def test_what_they_return_is_copied(self):
         mine = np.zeros(2)
         x = variable(2)

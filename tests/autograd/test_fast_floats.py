@@ -252,6 +252,14 @@ def test_leaves_of_a_subclass_get_their_gradient(function):
     assert x.grad == 3.0
 
 
+def test_leaves_of_a_subclass_may_be_frozen_and_have_hooks():
+    frozen, hooked = NamedValue(2.0), NamedValue(3.0)
+    frozen.requires_grad = False
+    hooked.register_hook(lambda g: 10.0 * g)
+    (frozen * hooked * Value(5.0)).backward()
+    assert (frozen.grad, hooked.grad) == (Value(2.0, requires_grad=False).grad, 100.0)
+
+
 def test_a_gradient_that_is_a_node_is_added_to_as_a_node():
     x = Value(2.0)
     ((x - 2.0) * (x - 2.0)).backward(create_graph=True)

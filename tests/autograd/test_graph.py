@@ -187,7 +187,10 @@ class TestTheTable:
         assert "lopsided" not in PRIMITIVES
 
     def test_primitives_are_code(self):
-        assert repr(PRIMITIVES["tanh"]) == "<primitive tanh>"
+        for name in ("tanh", "matmul", "max"):  # an operation of each class
+            assert repr(PRIMITIVES[name]) == f"<primitive {name}>"
+            with pytest.raises(AttributeError):
+                PRIMITIVES[name].misspelt = 1
         with pytest.raises(TypeError, match="import it"):
             pickle.dumps(PRIMITIVES["tanh"])
 

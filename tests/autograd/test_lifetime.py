@@ -30,6 +30,7 @@ def run(code, stack_kib=8192):
 @pytest.fixture
 def no_collector():
     gc.collect()
+    gc.collect()
     gc.disable()
     yield
     gc.enable()
@@ -41,6 +42,7 @@ class TestDepth:
         out = run("""
             import gc
             from autograd import Value, Tensor, gradients
+            gc.collect()
             gc.disable()
             x = Value(1.0)
             y = x
@@ -59,6 +61,7 @@ class TestDepth:
             """
             import gc, numpy as np
             from autograd import Tensor, Value, gradients
+            gc.collect()
             gc.disable()
             x = Tensor(np.ones(2), requires_grad=True)
             y = x
@@ -272,6 +275,7 @@ def x():
 
 
 def test_graph_is_freed_without_the_garbage_collector(x):
+    gc.collect()
     gc.disable()
     try:
         h = ag.tanh(x)
