@@ -13,11 +13,13 @@
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from optim.checks import require_keys
+from optim.flat_params import like
 from optim.options import Portion, checked
 from optim.typing import Array, Data, StateDict
 
@@ -55,13 +57,6 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     """
     weight = checked("get_ema_avg_fn", "decay", decay, Portion)
     return lambda averaged, new, n: weight * averaged + (1.0 - weight) * new
-
-
-def like(value: Data, wanted: Data) -> Data:
-    """Return a copy of `value` with the type of `wanted`: a float, or an array of its dtype."""
-    if isinstance(wanted, np.ndarray):
-        return np.array(value, dtype=wanted.dtype, order="C")
-    return type(wanted)(value)
 
 
 class AveragedModel:
@@ -160,8 +155,7 @@ class AveragedModel:
 
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a `state_dict`."""
-        if not isinstance(state_dict, Mapping) or "n_averaged" not in state_dict:
-            raise ValueError("not a state_dict of an AveragedModel: it has no 'n_averaged'")
+        require_keys(state_dict, "AveragedModel", "n_averaged")
         count = int(state_dict["n_averaged"])
         if count < 0:
             raise ValueError(f"n_averaged must be in [0, inf), got {count}")

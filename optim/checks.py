@@ -146,14 +146,19 @@ def _check_members(optimizer: Any, owner: str, parameters: list[Parameter]) -> N
             raise ValueError(f"{owner}: {label(p, i)} is in group {elsewhere[id(p)]} already; add it to one group only")
 
 
+def require_keys(state: Any, owner: str, *keys: str) -> None:
+    """Raise ValueError unless a state dictionary belongs to `owner` and has all keys."""
+    lacking = [key for key in keys if not isinstance(state, Mapping) or key not in state]
+    if lacking:
+        raise ValueError(f"not a state_dict of {owner}: it has no {' and no '.join(map(repr, lacking))}")
+    if (name := state.get("optimizer", owner)) != owner:
+        raise ValueError(f"cannot load the state_dict of {name} into {owner}")
+
+
 def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[Group], list[StateDict]]:
     """Return copies of the groups and of the states in a state dictionary."""
     kind = type(optimizer).__name__
-    lacking = [key for key in ("state", "param_groups") if not isinstance(found, Mapping) or key not in found]
-    if lacking:
-        raise ValueError(f"not a state_dict of an optimizer: it has no {' and no '.join(map(repr, lacking))}")
-    if (name := found.get("optimizer", kind)) != kind:
-        raise ValueError(f"cannot load the state_dict of {name} into {kind}")
+    require_keys(found, kind, "state", "param_groups")
     saved, mine = found["param_groups"], optimizer.param_groups
     if not isinstance(saved, (list, tuple)) or not isinstance(found["state"], Mapping):
         raise ValueError("not a state_dict of an optimizer: 'param_groups' must be a list and 'state' a dict")
@@ -167,23 +172,15 @@ def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[G
         here = group["params"]
         if len(given["params"]) != len(here):
             raise ValueError(f"{where} has {len(given['params'])} parameters, this {kind} has {len(here)}")
-        options = _loaded_options(optimizer, {k: v for k, v in given.items() if k != "params"}, where)
+        options = {name: value for name, value in given.items() if name != "params"}
+        require_keys(options, f"{kind}, group {i}", *optimizer.defaults, *optimizer.shared)
+        options = checked_options(optimizer, options, where)
         groups.append({"params": here, **options})
         optimizer.check_group(groups[-1])
         for place, p in zip(given["params"], here, strict=True):
             state = found["state"].get(place, found["state"].get(str(place), {"step": 0}))
             states.append(_checked_state(optimizer, state, p, label(p, place), groups[-1]))
     return groups, states
-
-
-def _loaded_options(optimizer: Any, given: dict[str, Any], where: str) -> dict[str, Any]:
-    lacking = [name for name in (*optimizer.defaults, *optimizer.shared) if name not in given]
-    if lacking:
-        raise ValueError(f"{where} lacks {', '.join(map(repr, lacking))}")
-    try:
-        return checked_options(optimizer, given, where)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
 
 
 def _checked_state(optimizer: Any, given: Any, p: Any, owner: str, group: Group) -> dict[str, Any]:

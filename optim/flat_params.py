@@ -61,6 +61,13 @@ def plain(parameter: Parameter, state: StateDict) -> StateDict:
     return {name: v.item() if isinstance(v, np.ndarray) and v.ndim == 0 else v for name, v in state.items()}
 
 
+def like(value: Data, wanted: Data) -> Data:
+    """Return a copy of `value` with the type of `wanted`: a float, or an array of its dtype and layout."""
+    if isinstance(wanted, np.ndarray):
+        return np.array(value, dtype=wanted.dtype, order="F" if np.isfortran(wanted) else "C")
+    return type(wanted)(value)
+
+
 class FlatParams:
     """Array parameters as one flat vector, with the optimizer's state for it.
 

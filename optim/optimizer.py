@@ -80,12 +80,11 @@ class Optimizer(Options):
 
     elementwise: ClassVar[bool] = True
     """True if the rule treats every element independently; otherwise it receives each parameter in its own shape."""
-    own_decay: ClassVar[bool] = False
-    """True if the rule applies ``weight_decay`` itself."""
     needs_closure: ClassVar[bool] = False
     """True if `step` evaluates the loss several times and therefore needs a closure."""
     decoupled_decay: ClassVar[bool] = False
-    """True if ``weight_decay`` always shrinks the parameter instead of being added to the gradient."""
+    """True if ``weight_decay`` always shrinks the parameter instead of being added to the gradient; rules that have
+    the argument ``weight_decay`` apply it themselves."""
     shared: ClassVar[dict[str, Any]] = {}
     """Values that the optimizer itself keeps in every group beside the options, with their initial values."""
     rule: ClassVar[Callable[..., Update]]
@@ -297,7 +296,7 @@ class Optimizer(Options):
 
     def decay(self, group: Group) -> tuple[float, float]:
         """Return the weight decay added to the gradient, and the one applied to the parameter."""
-        weight_decay = 0.0 if self.own_decay else group.get("weight_decay", 0.0)
+        weight_decay = 0.0 if "weight_decay" in self.rule_options else group.get("weight_decay", 0.0)
         decoupled = self.decoupled_decay or group.get("decoupled_weight_decay")
         return (0.0, weight_decay) if decoupled else (weight_decay, 0.0)
 

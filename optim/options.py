@@ -120,8 +120,11 @@ class Options:
     hints: ClassVar[dict[str, Any]] = {}
     __signature__: ClassVar[Any] = Signature()
 
-    def __init_subclass__(cls, without: tuple[str, ...] = (), **kwargs: object) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls, without: tuple[str, ...] = (), **attributes: object) -> None:
+        """Collect the options; the keywords of the class statement become class attributes."""
+        super().__init_subclass__()
+        for name, value in attributes.items():
+            setattr(cls, name, value)
         annotated = inspect.get_annotations(cls, eval_str=True)
         own = {
             name: hint
@@ -160,7 +163,7 @@ class Options:
 
 
 def argument_names(method: Callable[..., Any]) -> tuple[list[str], list[str]]:
-    """Return the names of the positional arguments after self, and of the keyword-only ones."""
+    """Return the names of the positional arguments after the first, and of the keyword-only ones."""
     code = method.__code__
     names = code.co_varnames
     return list(names[1 : code.co_argcount]), list(names[code.co_argcount :][: code.co_kwonlyargcount])

@@ -15,13 +15,9 @@ from .fused import cross_entropy_of_index, cross_entropy_of_rows, mean_cross_ent
 
 
 def cross_entropy(
-    input: Operand,
-    target: Operand,
-    weight: Operand = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Operand:
+    input: Operand, target: Operand, weight: Operand = None,
+    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Operand:  # fmt: skip
     r"""Cross-entropy :math:`-\sum_k q_k \log \mathrm{softmax}(z)_k` of logits with classes or probabilities.
 
     Parameters

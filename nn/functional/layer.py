@@ -237,15 +237,9 @@ def alpha_dropout(input: Operand, p: float = 0.5, training: bool = False, *, rng
 
 
 def batch_norm(
-    input: Operand,
-    running_mean: Operand,
-    running_var: Operand,
-    weight: Operand = None,
-    bias: Operand = None,
-    training: bool = False,
-    *,
-    eps: float = 1e-5,
-) -> Operand:
+    input: Operand, running_mean: Operand, running_var: Operand, weight: Operand = None,
+    bias: Operand = None, training: bool = False, *, eps: float = 1e-5,
+) -> Operand:  # fmt: skip
     r"""Normalize every channel over the batch: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
 
     Parameters
@@ -317,12 +311,9 @@ def _last_axes(name: str, x: Operand, normalized_shape: int | Sequence[int]) -> 
 
 
 def layer_norm(
-    input: Operand,
-    normalized_shape: int | Sequence[int],
-    weight: Operand = None,
-    bias: Operand = None,
-    eps: float = 1e-5,
-) -> Operand:
+    input: Operand, normalized_shape: int | Sequence[int],
+    weight: Operand = None, bias: Operand = None, eps: float = 1e-5,
+) -> Operand:  # fmt: skip
     r"""Normalize every example over its last axes: :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
 
     Parameters

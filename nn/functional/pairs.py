@@ -123,15 +123,9 @@ def cosine_embedding_loss(
 
 
 def triplet_margin_loss(
-    anchor: Operand,
-    positive: Operand,
-    negative: Operand,
-    margin: float = 1.0,
-    p: float = 2.0,
-    eps: float = 1e-6,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Operand:
+    anchor: Operand, positive: Operand, negative: Operand, margin: float = 1.0,
+    p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean",
+) -> Operand:  # fmt: skip
     r"""Triplet loss :math:`\max(0, d(a, p) - d(a, n) + margin)` of anchor, positive and negative.
 
     Parameters
@@ -163,15 +157,10 @@ def triplet_margin_loss(
 
 
 def triplet_margin_with_distance_loss(
-    anchor: Operand,
-    positive: Operand,
-    negative: Operand,
-    *,
+    anchor: Operand, positive: Operand, negative: Operand, *,
     distance_function: Callable[[Operand, Operand], Operand] | None = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Operand:
+    margin: float = 1.0, swap: bool = False, reduction: str = "mean",
+) -> Operand:  # fmt: skip
     r"""Triplet loss as `triplet_margin_loss`, for any distance.
 
     Parameters

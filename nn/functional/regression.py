@@ -268,13 +268,9 @@ def _not_negative(v: Operand) -> None:
 
 
 def poisson_nll_loss(
-    input: Operand,
-    target: Operand,
-    log_input: bool = True,
-    full: bool = False,
-    eps: float = 1e-8,
-    reduction: str = "mean",
-) -> Operand:
+    input: Operand, target: Operand, log_input: bool = True,
+    full: bool = False, eps: float = 1e-8, reduction: str = "mean",
+) -> Operand:  # fmt: skip
     r"""Negative log-likelihood of counts under a Poisson distribution, :math:`e^x - y x` for a log-rate `x`.
 
     Parameters

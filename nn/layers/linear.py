@@ -123,15 +123,9 @@ class Maxout(Linear):
     """
 
     def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        pool_size: int = 2,
-        bias: bool = True,
-        *,
-        dtype: DType = None,
-        rng: Rng = None,
-    ) -> None:
+        self, in_features: int, out_features: int, pool_size: int = 2,
+        bias: bool = True, *, dtype: DType = None, rng: Rng = None,
+    ) -> None:  # fmt: skip
         super().__init__(in_features, out_features * pool_size, bias, dtype=dtype, rng=rng)
         self.pool_size: int = checked_integer("Maxout", "pool_size", pool_size, 1)
 
@@ -173,15 +167,9 @@ class Bilinear(Module):
     """
 
     def __init__(
-        self,
-        in1_features: int,
-        in2_features: int,
-        out_features: int,
-        bias: bool = True,
-        *,
-        dtype: DType = None,
-        rng: Rng = None,
-    ) -> None:
+        self, in1_features: int, in2_features: int, out_features: int,
+        bias: bool = True, *, dtype: DType = None, rng: Rng = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.in1_features: int = checked_integer("Bilinear", "in1_features", in1_features, 1)
         self.in2_features: int = checked_integer("Bilinear", "in2_features", in2_features, 1)
@@ -226,14 +214,9 @@ class Embedding(Module):
     """
 
     def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        *,
-        dtype: DType = None,
-        rng: Rng = None,
-    ) -> None:
+        self, num_embeddings: int, embedding_dim: int,
+        padding_idx: int | None = None, *, dtype: DType = None, rng: Rng = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.num_embeddings: int = checked_integer("Embedding", "num_embeddings", num_embeddings, 1)
         self.embedding_dim: int = checked_integer("Embedding", "embedding_dim", embedding_dim, 1)

@@ -130,20 +130,11 @@ class MLP(Sequential):
     """
 
     def __init__(
-        self,
-        in_features: int,
-        sizes: Sequence[int],
-        activation: PerLayer[Choice] = "relu",
-        *,
-        norm: PerLayer[Choice] = None,
-        dropout: PerLayer[float] = 0.0,
-        residual: PerLayer[bool] = False,
-        output_activation: Choice = None,
-        bias: PerLayer[bool] = True,
-        init: PerLayer[str | Initializer | None] = None,
-        dtype: DType = None,
-        rng: Rng = None,
-    ) -> None:
+        self, in_features: int, sizes: Sequence[int], activation: PerLayer[Choice] = "relu", *,
+        norm: PerLayer[Choice] = None, dropout: PerLayer[float] = 0.0, residual: PerLayer[bool] = False,
+        output_activation: Choice = None, bias: PerLayer[bool] = True,
+        init: PerLayer[str | Initializer | None] = None, dtype: DType = None, rng: Rng = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         generator = as_generator(rng)
         widths = [checked_integer("MLP", "in_features", in_features, 1)]

@@ -69,16 +69,9 @@ class BatchNorm1d(Module):
     """
 
     def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        bias: bool = True,
-        dtype: DType = None,
-    ) -> None:
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, *, bias: bool = True, dtype: DType = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.num_features: int = checked_integer("BatchNorm1d", "num_features", num_features)
         self.eps: float = checked_range("BatchNorm1d", "eps", eps)
@@ -173,14 +166,9 @@ class LayerNorm(Module):
     """
 
     def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        *,
-        dtype: DType = None,
-    ) -> None:
+        self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
+        elementwise_affine: bool = True, bias: bool = True, *, dtype: DType = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.normalized_shape: tuple[int, ...] = checked_shape("LayerNorm", normalized_shape)
         self.eps = eps
@@ -227,13 +215,9 @@ class RMSNorm(Module):
     """
 
     def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float | None = None,
-        elementwise_affine: bool = True,
-        *,
-        dtype: DType = None,
-    ) -> None:
+        self, normalized_shape: int | Sequence[int], eps: float | None = None,
+        elementwise_affine: bool = True, *, dtype: DType = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.normalized_shape: tuple[int, ...] = checked_shape("RMSNorm", normalized_shape)
         self.eps = eps

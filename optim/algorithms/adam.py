@@ -1,7 +1,5 @@
 """Adam, with decay inside or outside the gradient and with bounded steps: `Adam`, `AdamW`, `MARS`, `StableAdamW`."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from optim.optimizer import Optimizer, Update
@@ -116,7 +114,7 @@ class AdamW(Adam):
     decoupled_weight_decay: bool = True
 
 
-class MARS(AdamVariant):
+class MARS(AdamVariant, elementwise=False, decoupled_decay=True):
     """AdamW of a gradient whose variance is reduced by the difference to the one before.
 
     ::
@@ -157,13 +155,10 @@ class MARS(AdamVariant):
     lr: NonNegative = 3e-3
     betas: Betas = (0.95, 0.99)
     gamma: NonNegative = 0.025
-    elementwise: ClassVar[bool] = False
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(
-        self, g: Array, m: Array, v: Array, g_old: Array, *,
-        t: int, lr: float, betas: Betas, gamma: float, eps: float,
-    ) -> Update:  # fmt: skip
+        self, g: Array, m: Array, v: Array, g_old: Array, *, t: int, lr: float, betas: Betas, gamma: float, eps: float
+    ) -> Update:
         """Return the update and the new state."""
         b1, b2 = betas
         c = g + gamma * b1 / (1 - b1) * (g - g_old)
@@ -174,7 +169,7 @@ class MARS(AdamVariant):
         return lr * m_hat / (np.sqrt(v_hat) + eps), (m, v, g)
 
 
-class StableAdamW(AdamVariant):
+class StableAdamW(AdamVariant, elementwise=False):
     """AdamW with the step size divided by the root mean square of g / sqrt(v), where that exceeds 1.
 
     ::
@@ -212,22 +207,11 @@ class StableAdamW(AdamVariant):
 
     betas: Betas = (0.9, 0.99)
     weight_decay: NonNegative = 0.01
-    elementwise: ClassVar[bool] = False
-    own_decay: ClassVar[bool] = True
 
     def rule(
-        self,
-        g: Array,
-        m: Array,
-        v: Array,
-        *,
-        p: Array,
-        t: int,
-        lr: float,
-        betas: Betas,
-        eps: float,
-        weight_decay: float,
-    ) -> Update:
+        self, g: Array, m: Array, v: Array, *,
+        p: Array, t: int, lr: float, betas: Betas, eps: float, weight_decay: float,
+    ) -> Update:  # fmt: skip
         """Return the update and the new state."""
         b1 = betas[0] * (1 - betas[0] ** (t - 1)) / (1 - betas[0] ** t)
         b2 = betas[1] * (1 - betas[1] ** (t - 1)) / (1 - betas[1] ** t)

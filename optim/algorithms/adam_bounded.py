@@ -1,7 +1,5 @@
 """Adam with other denominators and bounds: `ADOPT`, `Adan`, `AdaBound`, `AdaMod`, `LaProp`."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from optim.algorithms.adam import AdamVariant
@@ -10,7 +8,7 @@ from optim.options import Betas, NonNegative, Positive, ThreeBetas
 from optim.typing import Array
 
 
-class ADOPT(AdamVariant):
+class ADOPT(AdamVariant, decoupled_decay=True):
     """Adam that normalizes the gradient by the second moment of earlier steps, and converges with any b2.
 
     ::
@@ -48,7 +46,6 @@ class ADOPT(AdamVariant):
 
     betas: Betas = (0.9, 0.9999)
     eps: NonNegative = 1e-6
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
         """Return the update and the new state."""
@@ -98,7 +95,6 @@ class Adan(AdamVariant):
     """
 
     betas: ThreeBetas = (0.98, 0.92, 0.99)  # type: ignore[assignment]
-    own_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m: Array, v: Array, n: Array, g_old: Array | None = None, *,
@@ -177,7 +173,7 @@ class AdaBound(AdamVariant):
         return np.clip(step, lower, upper) * m, (m, v, v_max)
 
 
-class AdaMod(AdamVariant):
+class AdaMod(AdamVariant, decoupled_decay=True):
     """Adam with step sizes bounded by their own running average.
 
     ::
@@ -213,12 +209,10 @@ class AdaMod(AdamVariant):
     """
 
     betas: ThreeBetas = (0.9, 0.999, 0.999)  # type: ignore[assignment]
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(
-        self, g: Array, m: Array, v: Array, s: Array, *,
-        t: int, lr: float, betas: ThreeBetas, eps: float,
-    ) -> Update:  # fmt: skip
+        self, g: Array, m: Array, v: Array, s: Array, *, t: int, lr: float, betas: ThreeBetas, eps: float
+    ) -> Update:
         """Return the update and the new state."""
         b1, b2, b3 = betas
         m = b1 * m + (1 - b1) * g
@@ -228,7 +222,7 @@ class AdaMod(AdamVariant):
         return np.minimum(step, s) * m, (m, v, s)
 
 
-class LaProp(AdamVariant):
+class LaProp(AdamVariant, decoupled_decay=True):
     """Momentum of normalized gradients, where Adam normalizes the momentum.
 
     ::
@@ -265,7 +259,6 @@ class LaProp(AdamVariant):
 
     lr: NonNegative = 4e-4
     eps: NonNegative = 1e-15
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(self, g: Array, m: Array, v: Array, *, t: int, lr: float, betas: Betas, eps: float) -> Update:
         """Return the update and the new state."""

@@ -309,7 +309,6 @@ class Prodigy(EstimatedDistance):
     beta3: Fraction | None = None
     d_coef: Positive = 1.0
     safeguard_warmup: bool = False
-    own_decay: ClassVar[bool] = True
 
     def start(self, zero: Array, *, p: Array) -> State:
         """Begin with m = v = s = 0 and the initial parameter p0."""
@@ -330,8 +329,8 @@ class Prodigy(EstimatedDistance):
 
     def rule(
         self, g: Array, m: Array, v: Array, s: Array, p0: Array, *,
-        p: Array, t: int, lr: float, betas: Betas, beta3: float | None, eps: float,
-        weight_decay: float, d: float, d_next: float, d0: float, safeguard_warmup: bool,
+        p: Array, t: int, lr: float, betas: Betas, beta3: float | None, eps: float, weight_decay: float,
+        d: float, d_next: float, d0: float, safeguard_warmup: bool,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
         b1, b2 = betas

@@ -1,7 +1,5 @@
 """Steps that depend on the norm or the direction of a layer: `LARS`, `LAMB`, `NovoGrad`, `SGDP`, `AdamP`."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from optim.algorithms.adam import AdamVariant
@@ -20,7 +18,7 @@ def ratio(x: Data, y: Data, defined: Data) -> Data:
     return np.where(defined, x, 1.0) / np.where(defined, y, 1.0)
 
 
-class LARS(Optimizer):
+class LARS(Optimizer, elementwise=False):
     """Momentum with a step size for each layer, proportional to the norm of its parameters.
 
     ::
@@ -66,8 +64,6 @@ class LARS(Optimizer):
     eps: NonNegative = 0.0
     momentum: NonNegative = 0.9
     nesterov: bool = False
-    elementwise: ClassVar[bool] = False
-    own_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, v: Array, *, p: Array, lr: float,
@@ -81,7 +77,7 @@ class LARS(Optimizer):
         return (momentum * v + step if nesterov else v), (v,)
 
 
-class LAMB(AdamVariant):
+class LAMB(AdamVariant, elementwise=False):
     """Adam with a step size for each layer, proportional to the norm of its parameters.
 
     ::
@@ -118,8 +114,6 @@ class LAMB(AdamVariant):
 
     eps: NonNegative = 1e-6
     eps_root: NonNegative = 0.0
-    elementwise: ClassVar[bool] = False
-    own_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m: Array, v: Array, *,
@@ -135,7 +129,7 @@ class LAMB(AdamVariant):
         return lr * ratio(norm(p), norm(r), np.minimum(norm(p), norm(r)) > 0) * r, (m, v)
 
 
-class NovoGrad(AdamVariant):
+class NovoGrad(AdamVariant, elementwise=False):
     """Momentum of gradients that are normalized layer by layer.
 
     ::
@@ -175,8 +169,6 @@ class NovoGrad(AdamVariant):
     betas: Betas = (0.9, 0.25)
     eps: NonNegative = 1e-6
     eps_root: NonNegative = 0.0
-    elementwise: ClassVar[bool] = False
-    own_decay: ClassVar[bool] = True
 
     def start(self, zero: Array) -> State:
         """Begin with m = v = 0."""
@@ -211,7 +203,7 @@ def projected(step: Array, p: Array, g: Array, delta: float, eps: float, wd_rati
     return step, 1.0
 
 
-class SGDP(Optimizer):
+class SGDP(Optimizer, elementwise=False):
     """Momentum without the part of a step that changes only the length of the weights before a normalization.
 
     ::
@@ -261,8 +253,6 @@ class SGDP(Optimizer):
     wd_ratio: Portion = 0.1
     nesterov: bool = False
     eps: NonNegative = 1e-8
-    elementwise: ClassVar[bool] = False
-    own_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, v: Array, *, p: Array, lr: float, momentum: float, dampening: float, weight_decay: float,
@@ -275,7 +265,7 @@ class SGDP(Optimizer):
         return lr * (u + weight_decay * ratio / (1 - momentum) * p), (v,)
 
 
-class AdamP(AdamVariant):
+class AdamP(AdamVariant, elementwise=False):
     """Adam without the part of a step that changes only the length of the weights before a normalization.
 
     ::
@@ -315,8 +305,6 @@ class AdamP(AdamVariant):
     delta: NonNegative = 0.1
     wd_ratio: Portion = 0.1
     nesterov: bool = False
-    elementwise: ClassVar[bool] = False
-    own_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m: Array, v: Array, *, p: Array, t: int, lr: float, betas: Betas, eps: float,

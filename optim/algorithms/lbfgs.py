@@ -1,20 +1,21 @@
 """A quasi-Newton method for whole batches: `LBFGS`."""
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from optim.algorithms.line_search import Point, strong_wolfe
-from optim.checks import nonfinite
-from optim.flat_params import raw_gradient
+from optim.checks import nonfinite, require_keys
+from optim.flat_params import like, raw_gradient
 from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative
 from optim.trace import Trace
 from optim.typing import Array, Closure, Group, Parameter, Params, StateDict
 
 
-class LBFGS(Optimizer, without=("cautious",)):
+class LBFGS(Optimizer, without=("cautious",), needs_closure=True):
     """Quasi-Newton method with limited memory, several steps per call.
 
     ::
@@ -64,7 +65,6 @@ class LBFGS(Optimizer, without=("cautious",)):
     tolerance_change: NonNegative = 1e-9
     history_size: Count = 100
     line_search_fn: Literal["strong_wolfe"] | None = None
-    needs_closure: ClassVar[bool] = True
 
     def __init__(self, params: Params, *args: object, **options: object) -> None:
         super().__init__(params, *args, **options)
@@ -91,9 +91,7 @@ class LBFGS(Optimizer, without=("cautious",)):
             The value the closure returned first. If a later call raises, all parameters are restored.
         """
         if not callable(closure):
-            raise TypeError(
-                "LBFGS.step needs a closure that clears the gradients, calls backward() and returns the loss"
-            )
+            raise TypeError("LBFGS.step needs a closure that clears the gradients, calls backward(), returns the loss")
         before = self._read()
         memory = dict(self.memory or self._empty_memory(before.size, before.dtype))
         sign = -1.0 if self.param_groups[0]["maximize"] else 1.0
@@ -137,7 +135,7 @@ class LBFGS(Optimizer, without=("cautious",)):
                 break
             x = self._read()
             if o["line_search_fn"]:
-                along = self._along(evaluate, x, d)
+                along = functools.partial(self._at, evaluate, x, d)
                 reach = float(np.max(np.abs(d)))
                 start, limit = Point(0.0, f, g, slope), o["max_eval"] - evaluations
                 point, used = strong_wolfe(along, start, t, reach, limit, o["tolerance_change"])
@@ -179,15 +177,11 @@ class LBFGS(Optimizer, without=("cautious",)):
             q = q + (weights.pop() - float(y @ q) * r) * s
         return q, o["lr"]
 
-    def _along(self, evaluate: Callable[[], tuple[float, Array]], x: Array, d: Array) -> Callable[[float], Point]:
-        """Return the function on the line from x along d."""
-
-        def at(t: float) -> Point:
-            self._write(x + t * d)
-            f, g = evaluate()
-            return Point(t, f, g, float(g @ d))
-
-        return at
+    def _at(self, evaluate: Callable[[], tuple[float, Array]], x: Array, d: Array, t: float) -> Point:
+        """Return the point at distance t on the line from x along d."""
+        self._write(x + t * d)
+        f, g = evaluate()
+        return Point(t, f, g, float(g @ d))
 
     # -- all parameters as one vector --------------------------------------------------------------------------------
 
@@ -199,15 +193,9 @@ class LBFGS(Optimizer, without=("cautious",)):
         return np.concatenate(grads, axis=None, dtype=self._read().dtype)
 
     def _write(self, x: Array) -> None:
-        at = 0
-        for p in self.parameters:
-            if isinstance(p.data, np.ndarray):
-                part = x[at : at + p.data.size].reshape(p.data.shape)
-                p.data = part.astype(p.data.dtype, order="F" if np.isfortran(p.data) else "C")
-                at += part.size
-            else:
-                p.data = float(x[at])
-                at += 1
+        ends = np.cumsum([np.size(p.data) for p in self.parameters])
+        for p, part in zip(self.parameters, np.split(x, ends[:-1]), strict=True):
+            p.data = like(part.reshape(np.shape(p.data)), p.data)
 
     # -- state ---------------------------------------------------------------------------------------------------
 
@@ -221,19 +209,18 @@ class LBFGS(Optimizer, without=("cautious",)):
 
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
-        state = state_dict.get("state") if isinstance(state_dict, Mapping) else None
-        given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
+        require_keys(state_dict, "LBFGS", "state", "param_groups")
+        given = {int(place): value for place, value in state_dict["state"].items()}.get(0)
         memory: StateDict = {}
-        if given and state_dict.get("optimizer", "LBFGS") == "LBFGS":
+        if given:
             x = self._read()
+            require_keys(given, "LBFGS", *self._empty_memory(0, x.dtype))
             for name, initial in self._empty_memory(x.size, x.dtype).items():
-                if name not in given:
-                    raise ValueError(f"the state of LBFGS lacks {name!r}")
                 value = np.array(given[name], np.asarray(initial).dtype)
                 if value.shape[-1:] != np.shape(initial)[-1:]:
                     raise ValueError(f"{name!r} has shape {value.shape[-1:]} in the state_dict, {x.shape} here")
                 memory[name] = value if value.ndim else value.item()
-        super().load_state_dict({**state_dict, "state": {}} if isinstance(state, Mapping) else state_dict)
+        super().load_state_dict({**state_dict, "state": {}})
         self.memory = memory
 
     @staticmethod

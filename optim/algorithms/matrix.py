@@ -1,6 +1,6 @@
 """Rules that treat a parameter as a matrix: `Adafactor`, `Muon`."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from optim.options import Betas, NonNegative, Positive
 from optim.typing import Array, Data, State
 
 
-class Adafactor(Optimizer):
+class Adafactor(Optimizer, elementwise=False, decoupled_decay=True):
     """Adam's second moment estimated from row and column means: n + m values of state for n * m parameters.
 
     ::
@@ -54,8 +54,6 @@ class Adafactor(Optimizer):
     eps: tuple[NonNegative | None, NonNegative] = (None, 1e-3)
     d: Annotated[float, "[1, inf)"] = 1.0
     weight_decay: NonNegative = 0.0
-    elementwise: ClassVar[bool] = False
-    decoupled_decay: ClassVar[bool] = True
 
     def start(self, zero: Array) -> State:
         """Begin with means of 0, of rows and columns, or for vectors of every element."""
@@ -100,7 +98,7 @@ def orthogonalized(g: Array, coefficients: tuple[float, float, float], steps: in
     return x.T if tall else x
 
 
-class Muon(Optimizer):
+class Muon(Optimizer, elementwise=False, decoupled_decay=True):
     """Momentum orthogonalized by Newton-Schulz iterations, so that all singular values of an update are about 1.
 
     ::
@@ -159,8 +157,6 @@ class Muon(Optimizer):
     adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None
     use_muon: bool = True
     betas: Betas = (0.9, 0.999)
-    elementwise: ClassVar[bool] = False
-    decoupled_decay: ClassVar[bool] = True
 
     def start(self, zero: Array, *, use_muon: bool) -> State:
         """Begin with moments of 0; only AdamW has a second moment."""

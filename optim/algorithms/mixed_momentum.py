@@ -1,6 +1,6 @@
 """Momentum with several time scales: `QHM`, `AggMo`, `QHAdam`, `AdEMAMix`, `GrokfastAdamW`, `PID`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 
@@ -152,7 +152,7 @@ class QHAdam(AdamVariant):
         return lr * mixed / (np.sqrt((1 - nu2) * g**2 + nu2 * v_hat) + eps), (m, v)
 
 
-class AdEMAMix(AdamVariant):
+class AdEMAMix(AdamVariant, decoupled_decay=True):
     """AdamW with a second, much slower average of the gradient.
 
     ::
@@ -195,7 +195,6 @@ class AdEMAMix(AdamVariant):
     betas: ThreeBetas = (0.9, 0.999, 0.9999)  # type: ignore[assignment]
     alpha: NonNegative = 5.0
     warmup: Whole = 0
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m1: Array, m2: Array, v: Array, *,
@@ -214,7 +213,7 @@ class AdEMAMix(AdamVariant):
         return lr * (m1_hat + alpha * m2) / (np.sqrt(v_hat) + eps), (m1, m2, v)
 
 
-class GrokfastAdamW(AdamVariant):
+class GrokfastAdamW(AdamVariant, decoupled_decay=True):
     """AdamW of the gradient with its slow component amplified.
 
     ::
@@ -255,7 +254,6 @@ class GrokfastAdamW(AdamVariant):
 
     alpha: Fraction = 0.98
     lamb: NonNegative = 2.0
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(
         self, g: Array, m: Array, v: Array, h: Array | None = None, *,

@@ -1,7 +1,5 @@
 """Preconditioners of matrices: `SM3`, `Shampoo`, `SOAP`."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from optim.optimizer import Optimizer, Update
@@ -26,7 +24,7 @@ def inverse_root(x: Array, power: float, eps: float) -> Array:
     return root
 
 
-class SM3(Optimizer):
+class SM3(Optimizer, elementwise=False):
     """Adagrad with one sum for each row and column of a matrix instead of one for each element.
 
     ::
@@ -66,7 +64,6 @@ class SM3(Optimizer):
     momentum: Fraction = 0.9
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
-    elementwise: ClassVar[bool] = False
 
     def start(self, zero: Array) -> State:
         """Begin with sums of 0."""
@@ -83,7 +80,7 @@ class SM3(Optimizer):
         return lr * m, (row, col, m)
 
 
-class Shampoo(Optimizer):
+class Shampoo(Optimizer, elementwise=False):
     """Gradients multiplied from both sides by inverse fourth roots of their second moments.
 
     ::
@@ -126,7 +123,6 @@ class Shampoo(Optimizer):
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 0.0
     precondition_frequency: Count = 1
-    elementwise: ClassVar[bool] = False
 
     def start(self, zero: Array) -> State:
         """Begin with moments of 0."""
@@ -149,7 +145,7 @@ class Shampoo(Optimizer):
         return lr * m, (left, right, left_root, right_root, m)
 
 
-class SOAP(Optimizer):
+class SOAP(Optimizer, elementwise=False, decoupled_decay=True):
     """Adam in the eigenbasis of Shampoo's second moments.
 
     ::
@@ -198,8 +194,6 @@ class SOAP(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.01
     precondition_frequency: Count = 10
-    elementwise: ClassVar[bool] = False
-    decoupled_decay: ClassVar[bool] = True
 
     def start(self, zero: Array) -> State:
         """Begin with moments of 0."""

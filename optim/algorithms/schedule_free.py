@@ -173,7 +173,6 @@ class ScheduleFreeAdamW(ScheduleFree):
     warmup_steps: Whole = 0
     r: NonNegative = 0.0
     weight_lr_power: NonNegative = 2.0
-    own_decay: ClassVar[bool] = True
 
     def beta(self, group: Group) -> float:
         """Return the weight of x in y."""
@@ -184,9 +183,8 @@ class ScheduleFreeAdamW(ScheduleFree):
         return p, 0.0, 0.0, zero
 
     def rule(
-        self, g: Array, z: Array, weight_sum: float, lr_max: float, v: Array, *,
-        p: Array, t: int, lr: float, betas: Betas, eps: float, weight_decay: float,
-        warmup_steps: int, r: float, weight_lr_power: float,
+        self, g: Array, z: Array, weight_sum: float, lr_max: float, v: Array, *, p: Array, t: int, lr: float,
+        betas: Betas, eps: float, weight_decay: float, warmup_steps: int, r: float, weight_lr_power: float,
     ) -> Update:  # fmt: skip
         """Return the update and the new state."""
         b1, b2 = betas

@@ -1,6 +1,6 @@
 """Gradient descent with momentum, by sign, and averaged: `SGD`, `Momentum`, `Signum`, `Lion`, `Rprop`, `ASGD`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 
@@ -114,7 +114,7 @@ class Momentum(Optimizer):
         return lr * v, (v,)
 
 
-class Signum(Optimizer):
+class Signum(Optimizer, decoupled_decay=True):
     """The sign of the momentum: steps of equal size in every coordinate.
 
     ::
@@ -150,7 +150,6 @@ class Signum(Optimizer):
     lr: NonNegative = 1e-4
     momentum: Fraction = 0.9
     weight_decay: NonNegative = 0.0
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(self, g: Array, m: Array, *, lr: float, momentum: float) -> Update:
         """Return the update and the new state."""
@@ -158,7 +157,7 @@ class Signum(Optimizer):
         return lr * np.sign(m), (m,)
 
 
-class Lion(Optimizer):
+class Lion(Optimizer, decoupled_decay=True):
     """The sign of an interpolation between momentum and gradient.
 
     ::
@@ -194,7 +193,6 @@ class Lion(Optimizer):
     lr: NonNegative = 1e-4
     betas: Betas = (0.9, 0.99)
     weight_decay: NonNegative = 1e-3
-    decoupled_decay: ClassVar[bool] = True
 
     def rule(self, g: Array, m: Array, *, lr: float, betas: Betas) -> Update:
         """Return the update and the new state."""

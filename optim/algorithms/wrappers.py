@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.checks import checked_array, nonfinite
-from optim.flat_params import label, raw_gradient
+from optim.checks import checked_array, nonfinite, require_keys
+from optim.flat_params import label, like, raw_gradient
 from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative, Portion
 from optim.trace import Trace
@@ -67,14 +67,8 @@ class Wrapper(Optimizer):
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
         owner = type(self).__name__
-        needed = ("step_count", "inner", *self.options)
-        lacking = [key for key in needed if not isinstance(state_dict, Mapping) or key not in state_dict]
-        if lacking or state_dict.get("optimizer") != owner:
-            raise ValueError(f"not a state_dict of {owner}: it lacks {', '.join(map(repr, lacking)) or 'that name'}")
-        try:
-            own = self.checked_options({name: state_dict[name] for name in self.options}, owner)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+        require_keys(state_dict, owner, "step_count", "inner", *self.options)
+        own = self.checked_options({name: state_dict[name] for name in self.options}, owner)
         self.inner.load_state_dict(state_dict["inner"])
         self.step_count = int(state_dict["step_count"])
         vars(self).update(own)
@@ -126,8 +120,7 @@ class Lookahead(Wrapper):
 
     def _start_slow(self) -> None:
         """Initialize the slow weights of new parameters."""
-        for p in self.parameters[len(self.slow) :]:
-            self.slow.append(np.array(p.data))
+        self.slow += [np.array(p.data) for p in self.parameters[len(self.slow) :]]
 
     def step(self, closure: Closure | None = None) -> Any:
         """Step with the inner optimizer, and update the slow weights in every k-th step."""
@@ -139,34 +132,29 @@ class Lookahead(Wrapper):
         self.step_count: int = self.step_count + 1
         if self.step_count % self.k == 0:
             for i, p in enumerate(self.parameters):
-                slow = self.slow[i] + self.alpha * (p.data - self.slow[i])
-                self.slow[i] = np.asarray(slow)
-                p.data = np.array(slow) if isinstance(p.data, np.ndarray) else float(slow)
+                self.slow[i] = np.asarray(self.slow[i] + self.alpha * (p.data - self.slow[i]))
+                p.data = like(self.slow[i], p.data)
         return loss
 
     def state_dict(self) -> StateDict:
         """Return a copy of everything needed to continue bit for bit, with the slow weights under ``'slow'``."""
         self._start_slow()
-        slow = {
-            i: a.copy() if isinstance(p.data, np.ndarray) else a.item()
-            for i, (a, p) in enumerate(zip(self.slow, self.parameters, strict=True))
-        }
+        slow = {i: like(a, p.data) for i, (a, p) in enumerate(zip(self.slow, self.parameters, strict=True))}
         return {**super().state_dict(), "slow": slow}
 
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
-        given = state_dict.get("slow") if isinstance(state_dict, Mapping) else None
-        if not isinstance(given, Mapping) or len(given) != len(self.parameters):
-            found = len(given) if isinstance(given, Mapping) else "no"
-            raise ValueError(f"the state_dict has {found} slow parameters, this Lookahead has {len(self.parameters)}")
-        slow = []
-        for i, p in enumerate(self.parameters):
-            slow.append(checked_array(given.get(i, given.get(str(i))), np.asarray(p.data), f"slow {label(p, i)}"))
+        require_keys(state_dict, "Lookahead", "slow")
+        given = {int(place): value for place, value in state_dict["slow"].items()}
+        slow = [
+            checked_array(given.get(i, ()), np.asarray(p.data), f"slow {label(p, i)}")
+            for i, p in enumerate(self.parameters)
+        ]
         super().load_state_dict(state_dict)
         self.slow = slow
 
 
-class SAM(Wrapper):
+class SAM(Wrapper, needs_closure=True):
     """Sharpness-aware minimization: the gradient is taken where the loss nearby is approximately largest.
 
     ::
@@ -204,7 +192,6 @@ class SAM(Wrapper):
     0.25
     """
 
-    needs_closure: ClassVar[bool] = True
     rho: NonNegative = 0.05
     adaptive: bool = False
 

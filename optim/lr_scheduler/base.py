@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, Protocol, get_origin
 
-from optim.options import Fraction, NonNegative, Options
+from optim.options import Fraction, NonNegative, Options, argument_names
 from optim.typing import Group, StateDict
 
 __all__ = ["LRScheduler", "Rates"]
@@ -137,11 +137,6 @@ class LRScheduler(Options):
     transient: ClassVar[tuple[str, ...]] = ("optimizer", "_steps_at_start", "_schedulers")  # not in state_dict
     _schedulers: Sequence[Any] = ()
 
-    def __init_subclass__(cls, curve: Callable[..., float] | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if curve is not None:
-            cls.curve = staticmethod(curve)
-
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
         last_epoch = self._set_options(optimizer, args, options)
         groups = optimizer.param_groups
@@ -182,10 +177,10 @@ class LRScheduler(Options):
 
     def factor(self, t: int, i: int) -> float:
         """Return the factor of the initial rate of group `i` at step `t`: by default the `curve` of the class."""
-        if self.curve is None:
+        curve = type(self).curve
+        if curve is None:
             raise NotImplementedError(f"{type(self).__name__} must define factor(t, i)")
-        names = self.curve.__code__.co_varnames[1 : self.curve.__code__.co_argcount]
-        return self.curve(t, *[getattr(self, name) for name in names])
+        return curve(t, *[getattr(self, name) for name in argument_names(curve)[0]])
 
     def of_group(self, name: str, i: int) -> Any:
         """Return the value of an option for group `i`."""

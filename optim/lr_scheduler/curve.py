@@ -16,14 +16,9 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def preview(
-    schedule: LRScheduler | type[LRScheduler] | Callable[..., float],
-    steps: int,
-    lr: float = 1.0,
-    *,
-    group: int = 0,
-    key: str = "lr",
-    **options: object,
-) -> list[float]:
+    schedule: LRScheduler | type[LRScheduler] | Callable[..., float], steps: int, lr: float = 1.0, *, group: int = 0,
+    key: str = "lr", **options: object,
+) -> list[float]:  # fmt: skip
     """Return the rates of a schedule for the next `steps` updates, without an optimizer.
 
     Parameters

@@ -273,16 +273,9 @@ def swa_annealing(t: int, anneal_epochs: int, strategy: str = "cos") -> float:
 
 
 def one_cycle(
-    t: int,
-    total_steps: int,
-    start: float,
-    peak: float,
-    end: float,
-    *,
-    pct_start: float = 0.3,
-    strategy: str = "cos",
+    t: int, total_steps: int, start: float, peak: float, end: float, *, pct_start: float = 0.3, strategy: str = "cos",
     three_phase: bool = False,
-) -> float:
+) -> float:  # fmt: skip
     """Return the value of the cycle `start`, `peak`, `end`, or in three phases `start`, `peak`, `start`, `end`.
 
     Smith & Topin 2018 (super-convergence); the form with two phases is that of fast.ai.

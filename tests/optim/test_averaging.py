@@ -222,7 +222,7 @@ def test_another_model_raises_and_changes_nothing():
     averaged.update_parameters(Affine())
     with pytest.raises(ValueError, match=r"shapes \[\(2, 3\), \(2,\)\], this model has \[\(\), \(\)\]"):
         averaged.update_parameters(Scalars(1.0, 2.0))
-    with pytest.raises(ValueError, match="not a state_dict of an AveragedModel"):
+    with pytest.raises(ValueError, match="not a state_dict of AveragedModel"):
         averaged.load_state_dict({"weight": np.zeros((2, 3))})
     state = averaged.state_dict()
     with pytest.raises(ValueError, match=r"n_averaged must be in \[0, inf\), got -1"):

@@ -438,7 +438,7 @@ BROKEN = {
     "another optimizer": (trained(optim.SGD).state_dict(), "the state_dict of SGD into Adam"),
     "fewer parameters": (broken(lambda s: s["param_groups"][0]["params"].pop()), "has 1 parameters, this Adam has 2"),
     "more groups": (broken(lambda s: s["param_groups"].append({})), "has 2 parameter groups, this Adam has 1"),
-    "no options": (broken(lambda s: s["param_groups"][0].pop("betas")), "lacks 'betas'"),
+    "no options": (broken(lambda s: s["param_groups"][0].pop("betas")), "Adam, group 0: it has no 'betas'"),
     "bad option": (broken(lambda s: s["param_groups"][0].update(lr=-1)), "lr must be in"),
     "option of no kind": (broken(lambda s: s["param_groups"][0].update(lr="x")), "lr must be a number"),
     "unknown option": (broken(lambda s: s["param_groups"][0].update(rho=1)), "unknown key 'rho'"),
@@ -454,7 +454,7 @@ BROKEN = {
 def test_an_unsuitable_state_dict_raises_and_changes_nothing(state, message):
     optimizer = trained(lr=0.25)
     before = repr(optimizer.state_dict())
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         optimizer.load_state_dict(state)
     assert repr(optimizer.state_dict()) == before
 
@@ -585,7 +585,7 @@ def test_lbfgs_raises_for_a_second_group_and_for_an_unsuitable_state():
     good = optimizer.state_dict()
     before = repr(good)
     for change, says in (
-        (lambda s: s.pop("t"), "lacks 't'"),
+        (lambda s: s.pop("t"), "has no 't'"),
         (lambda s: s.update(d=np.ones(5)), r"'d' has shape \(5,\).*\(2,\)"),
     ):
         bad = {**good, "state": {0: dict(good["state"][0])}}
@@ -607,7 +607,7 @@ def test_lookahead_raises_for_slow_weights_of_another_shape():
         ({"slow": {0: np.ones(3)}}, r"slow parameter 0 has shape \(3,\).*\(2,\)"),
         ({"k": "five"}, "k must be"),
     ):
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises((ValueError, TypeError), match=says):
             optimizer.load_state_dict({**state, **change})
         assert repr(optimizer.state_dict()) == before
 
