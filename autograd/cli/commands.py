@@ -15,13 +15,14 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from autograd.checking.gradcheck import gradcheck, relative_error
+from autograd.checking.gradcheck import gradcheck
 from autograd.drawing.draw import DIRECTIONS, draw
 from autograd.drawing.player import play
 from autograd.drawing.render import RenderError, write_atomically
 from autograd.drawing.themes import THEMES
 from autograd.explaining.explanation import Explanation, explain, for_output
 from autograd.explaining.formatting import cut, format_number, visible, width
+from autograd.explaining.quiz import Quiz
 from autograd.explaining.steps import backward_steps, count_paths
 from autograd.graph import topological_order
 from autograd.tape import native
@@ -30,18 +31,8 @@ from autograd.typing import Json, Operand
 from .doctor import examine, report
 from .inputs import Formula, UsageError, formula_from
 from .parsing import ExpressionError, functions, parse
-from .quiz import Quiz
 
 FORMULA_HELP = "such as 'tanh(a*b + c)'; a file that ends in .txt; or - for standard input, which is the default"
-HELP = {
-    "explain": "explain the gradient step by step",
-    "draw": "draw the graph (-o graph.svg), or print it as DOT text",
-    "play": "create an interactive page of the forward and backward pass",
-    "quiz": "ask for each step of the backward pass, and diagnose wrong answers",
-    "check": "compare the gradient with finite differences",
-    "grad": "print the value and the gradient",
-    "doctor": "check the installation of the library and its optional dependencies",
-}
 TEX = (
     "\\documentclass{{article}}\n\\usepackage[utf8]{{inputenc}}\n\\usepackage{{amsmath}}\n"
     "\\begin{{document}}\n{}\n\\end{{document}}\n"
@@ -61,9 +52,8 @@ def parser() -> argparse.ArgumentParser:
         epilog="A formula consists of numbers, names, + - * / ** and " + ", ".join(sorted(functions())) + ".",
     )
     subparsers = whole.add_subparsers(dest="command", required=True, metavar="command")
-    for name, text in HELP.items():
-        command = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        add = command.add_argument
+    for name, command in COMMANDS.items():
+        add = subparsers.add_parser(name, help=command.__doc__, description=command.__doc__).add_argument
         add("--json", action="store_true", help="print JSON")
         if name == "doctor":
             add("--compile", action="store_true", help="compile the native machine first, once per installation")
@@ -96,11 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _one_line_warning  # type: ignore[assignment]
             warnings.simplefilter("always")
             options = parser().parse_args(protected(sys.argv[1:] if arguments is None else arguments))
-            if options.command == "doctor":
-                code = doctor(options)
-            else:
+            formula = None
+            if options.command != "doctor":
                 formula = formula_from(options.command, options.formula, list(options.variables))
-                code = COMMANDS[options.command](formula, options)
+            code = COMMANDS[options.command](formula, options) or 0
         sys.stdout.flush()
         return code
     except UsageError as error:
@@ -153,8 +142,8 @@ def json_data(data: Json) -> Json:
     return format_number(data) if isinstance(data, float) and not math.isfinite(data) else data
 
 
-def explain_command(formula: Formula, options: argparse.Namespace) -> int:
-    """Print the explanation, or write it to a file."""
+def explain_command(formula: Formula, options: argparse.Namespace) -> None:
+    """Explain the gradient step by step."""
     if options.wrt is not None:
         formula.leaf(options.wrt, "--wrt")
     page = explain(formula.root, options.wrt)
@@ -164,20 +153,16 @@ def explain_command(formula: Formula, options: argparse.Namespace) -> int:
         emit(options, steps_data(formula), f"{options.output}\n")
     else:
         page.show()
-    return 0
 
 
 def save_explanation(page: Explanation, path: Path) -> None:
     """Write an explanation in the format of the file's suffix."""
-    formats: dict[str, Callable[[], str]] = {
-        ".txt": lambda: page.text,
-        ".md": lambda: page.markdown,
-        ".tex": lambda: TEX.format(page.latex),
-        ".html": lambda: HTML.format(page.html),
-    }
-    if path.suffix not in formats:
-        raise UsageError(f"-o {path}: use a name that ends in {', '.join(formats)}")
-    write_atomically(path, formats[path.suffix]().encode("utf-8"))
+    forms = {
+        ".txt": page.text, ".md": page.markdown, ".tex": TEX.format(page.latex), ".html": HTML.format(page.html),
+    }  # fmt: skip
+    if path.suffix not in forms:
+        raise UsageError(f"-o {path}: use a name that ends in {', '.join(forms)}")
+    write_atomically(path, forms[path.suffix].encode("utf-8"))
 
 
 def steps_data(formula: Formula) -> dict[str, Json]:
@@ -199,8 +184,8 @@ def steps_data(formula: Formula) -> dict[str, Json]:
     return formula.summary() | {"gradients": formula.gradients(), "order": names, "paths": paths, "steps": rows}
 
 
-def draw_command(formula: Formula, options: argparse.Namespace) -> int:
-    """Write the drawing, or print its DOT text."""
+def draw_command(formula: Formula, options: argparse.Namespace) -> None:
+    """Draw the graph (-o graph.svg), or print it as DOT text."""
     path = [formula.leaf(name, "--path") for name in options.path] or None
     formula.root.backward()  # type: ignore[attr-defined]
     look = {key: getattr(options, key) for key in ("theme", "direction", "color", "partials", "formulas")}
@@ -208,11 +193,10 @@ def draw_command(formula: Formula, options: argparse.Namespace) -> int:
     written = {"file": str(drawing.save(options.output))} if options.output else {"dot": drawing.source}
     data = formula.summary() | {"gradients": formula.gradients()} | written
     emit(options, data, f"{options.output}\n" if options.output else drawing.source)
-    return 0
 
 
-def play_command(formula: Formula, options: argparse.Namespace) -> int:
-    """Write the interactive page."""
+def play_command(formula: Formula, options: argparse.Namespace) -> None:
+    """Create an interactive page of the forward and backward pass."""
     path = options.output or Path("page.html")
     if path.suffix not in (".html", ".htm"):
         raise UsageError(f"-o {path}: use a name that ends in .html")
@@ -223,29 +207,26 @@ def play_command(formula: Formula, options: argparse.Namespace) -> int:
     if options.open:
         webbrowser.open(path.resolve().as_uri())
     emit(options, formula.summary() | {"file": str(path), "bytes": path.stat().st_size}, f"{path}\n")
-    return 0
 
 
-def quiz_command(formula: Formula, options: argparse.Namespace) -> int:
-    """Ask for the steps of the backward pass."""
+def quiz_command(formula: Formula, options: argparse.Namespace) -> None:
+    """Ask for each step of the backward pass, and diagnose wrong answers."""
     found = Quiz(formula.root, input, lambda text: show(text, sys.stderr if options.json else None)).run()
     emit(options, formula.summary() | found, "")
-    return 0
 
 
-def grad_command(formula: Formula, options: argparse.Namespace) -> int:
+def grad_command(formula: Formula, options: argparse.Namespace) -> None:
     """Print the value and the gradient."""
     name, found = formula.root.name, formula.gradients()
     lines = {name: formula.root._data} | {f"d{name}/d{x}": g for x, g in found.items()}
     widest = max(map(width, lines))
     text = "".join(f"{' ' * (widest - width(left))}{left} = {right!r}\n" for left, right in lines.items())
     emit(options, formula.summary() | {"gradients": found}, text)
-    return 0
 
 
 def check_command(formula: Formula, options: argparse.Namespace) -> int:
-    """Compare the gradient with finite differences; return 1 if they disagree."""
-    rows = [check_variable(formula, name, analytic) for name, analytic in formula.gradients().items()]
+    """Compare the gradient with finite differences; the exit code is 1 if they disagree."""
+    rows = [check_variable(formula, name) for name in formula.variables]
     agrees = all(row["agrees"] for row in rows)
     text = "".join(
         f"  {'✓' if row['agrees'] else '✗'} d{formula.root.name}/d{row['variable']} = {row['analytic']:.10g}   "
@@ -257,26 +238,19 @@ def check_command(formula: Formula, options: argparse.Namespace) -> int:
     return 0 if agrees else 1
 
 
-def check_variable(formula: Formula, name: str, analytic: float) -> dict[str, Json]:
+def check_variable(formula: Formula, name: str) -> dict[str, Any]:
     """Compare the derivative by one variable with finite differences."""
 
     def f(x: Operand) -> Operand:
         return parse(formula.text, formula.variables | {name: x})
 
     report = gradcheck(f, formula.variables[name], raise_exception=False)
-    worst: Any = report.worst
-    return {
-        "variable": name,
-        "analytic": analytic,
-        "numeric": worst.numeric,
-        "error": relative_error(analytic, worst.numeric),
-        "agrees": bool(report),
-        "cause": worst.cause,
-    }
+    compared = {key: getattr(report.worst, key) for key in ("analytic", "numeric", "error", "cause")}
+    return {"variable": name, "agrees": bool(report)} | compared
 
 
-def doctor(options: argparse.Namespace) -> int:
-    """Print the state of the installation; return 1 if something necessary is missing."""
+def doctor_command(formula: None, options: argparse.Namespace) -> int:
+    """Check the installation of the library and its optional dependencies."""
     if options.compile:
         native.prepare(True)
     findings = list(examine())
@@ -284,7 +258,7 @@ def doctor(options: argparse.Namespace) -> int:
     return int(any(finding.state == "wrong" for finding in findings))
 
 
-COMMANDS: dict[str, Callable[[Formula, argparse.Namespace], int]] = {
+COMMANDS: dict[str, Callable[[Any, argparse.Namespace], int | None]] = {
     "explain": explain_command, "draw": draw_command, "play": play_command, "quiz": quiz_command,
-    "check": check_command, "grad": grad_command,
+    "check": check_command, "grad": grad_command, "doctor": doctor_command,
 }  # fmt: skip

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograd.backward import gradients
-from autograd.explaining.formatting import format_number
+from autograd.explaining.formatting import finite_number, format_number
 from autograd.graph import Node, topological_order
 from autograd.typing import Json
 
-from .parsing import finite_number, names_in, parse, variables_of
+from .parsing import parse, variables_of
 
 MOST_BYTES = 100_000  # of a file; a formula has at most 2,000 characters
 EXAMPLE = 'python -m autograd {} "a*b" a=2 b=3'
@@ -132,15 +132,14 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
         raise UsageError(str(error)) from None
     variables = values | given
     root = parse(formula, variables, name=name)
-    names = names_in(formula)
-    if unused := [f"{key}={format_number(value, 6)}" for key, value in given.items() if key not in names]:
+    leaves = {node.name: node for node in topological_order(root) if node.op is None} if isinstance(root, Node) else {}
+    if unused := [f"{key}={format_number(value, 6)}" for key, value in given.items() if key not in leaves]:
         raise UsageError(f"{', '.join(unused)}: the formula does not use {'it' if len(unused) == 1 else 'them'}")
     if not isinstance(root, Node):
         raise UsageError(f"the formula is the constant {format_number(root, 6)}; use a variable, as in x**2 x=3")
     if not root.requires_grad:
         operation = root.op.name if root.op else "it"
         raise UsageError(f"{operation} is not differentiable: its derivative is 0 everywhere")
-    leaves = {node.name: node for node in topological_order(root) if node.op is None}
     used = {key: value for key, value in variables.items() if key in leaves}
     return Formula(formula, used, root, {key: leaves[key] for key in used})
 

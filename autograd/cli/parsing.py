@@ -15,12 +15,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autograd.explaining.formatting import cut, visible
+from autograd.explaining.formatting import cut, finite_number, visible
 from autograd.explaining.formula import operands_and_options
 from autograd.graph import Node, Primitive, apply
 from autograd.operations.elementwise import power
 from autograd.recording import raw_data
-from autograd.rules import PRIMITIVES, Elementwise, Nondifferentiable
+from autograd.rules import PRIMITIVES
 from autograd.typing import Operand, Operands, Params
 from autograd.value import Value
 
@@ -32,10 +32,6 @@ PRODUCT = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
-}  # fmt: skip
-OF_ARRAYS = {
-    "cast", "argmax", "argmin", "any", "all", "sign_of_det", "argsort", "argpartition", "searchsorted",
-    "matrix_rank", "running_argmax",
 }  # fmt: skip
 SHORT = {"abs": "absolute", "max": "maximum", "min": "minimum", "pow": "power", "ln": "log"}
 ALLOWED = "a formula consists of numbers, names, + - * / ** and operations"
@@ -76,15 +72,9 @@ def functions() -> dict[str, Primitive]:
     >>> "tanh" in functions(), "matmul" in functions()
     (True, False)
     """
-    table = {
-        name: op
-        for name, op in PRIMITIVES.items()
-        if (isinstance(op, (Elementwise, Nondifferentiable)) or name == "where")
-        and op.each is None
-        and name not in OF_ARRAYS
-        and not name.endswith("_if_taken")
-    }
-    return table | {short: table[name] for short, name in SHORT.items() if name in table}
+    per_element = {name: op for name, op in PRIMITIVES.items() if op.per_element and op.each is None}
+    table = {name: op for name, op in per_element.items() if not name.endswith("_if_taken")}
+    return table | {short: table[name] for short, name in SHORT.items()}
 
 
 def signature(name: str, op: Primitive) -> str:
@@ -160,26 +150,6 @@ def variables_of(assignments: list[str]) -> dict[str, float]:
             raise ValueError(f"the variable {name!r} must be a finite number, got {cut(number)!r}; write {name}=2")
         found[name] = value
     return found
-
-
-def finite_number(text: str) -> float | None:
-    """Return the number that a text represents, or None if it does not represent a finite number."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def names_in(text: str) -> set[str]:
-    """Return the names in a formula that `parse` accepts.
-
-    Examples
-    --------
-    >>> sorted(names_in("tanh(a*b)"))
-    ['a', 'b', 'tanh']
-    """
-    return {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
 
 
 class _Parser:

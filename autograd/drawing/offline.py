@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autograd.explaining.formula import operands_and_options
-from autograd.explaining.rule_formulas import record_rule
+from autograd.explaining.formula import operands_and_options, record_rule
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import display_name
 from autograd.rules import ONE, PRIMITIVES, Elementwise

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from autograd.explaining.answers import DIAGNOSES
 from autograd.explaining.formula import names_by_identity
+from autograd.explaining.quiz import DIAGNOSES
 from autograd.graph import topological_order
 from autograd.typing import Function, Operand
 

@@ -1,5 +1,6 @@
 """Format values, arrays and names as short text."""
 
+import math
 import unicodedata
 
 import numpy as np
@@ -52,6 +53,15 @@ def format_number(x: Data, digits: int = 4) -> str:
     ('2', '0.3333', '0', '1e-300', 'True')
     """
     return str(x) if isinstance(x, (int, np.bool_)) else f"{x + 0.0:.{digits}g}"
+
+
+def finite_number(text: str) -> float | None:
+    """Return the number that a text represents, or None if it does not represent a finite number."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def format_shape(array: Array) -> str:

@@ -10,8 +10,7 @@ from autograd.rules import shape_of
 from autograd.typing import Data, Operand, Shape
 
 from .blocks import Block, Line, Paragraph
-from .formula import Names, full_term, last_operation, operation_term
-from .rule_formulas import RuleFormula, local_rule
+from .formula import Names, RuleFormula, full_term, last_operation, local_rule, operation_term
 from .steps import Step, backward_steps
 from .terms import Term, called, equation, number, tidy
 

@@ -16,8 +16,7 @@ from autograd.reverse import reverse_pass, share_of
 from autograd.rules import ONE, Elementwise, shape_of
 from autograd.typing import Cotangent, Rule
 
-from .formula import Names
-from .rule_formulas import RuleFormula, local_rule
+from .formula import Names, RuleFormula, local_rule
 from .terms import Term
 from .typeset import flattened
 

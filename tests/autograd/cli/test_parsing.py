@@ -10,8 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
 from autograd.cli.parsing import ExpressionError, functions, parse, variables_of
-from autograd.explaining.formula import formula, operands_and_options, term_of
-from autograd.explaining.rule_formulas import record_rule
+from autograd.explaining.formula import formula, operands_and_options, record_rule, term_of
 from autograd.explaining.terms import Term, named, number, tidy
 from autograd.explaining.typeset import flattened, latex
 from autograd.messages import GradientWarning

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from autograd.cli.commands import main
-from autograd.explaining.answers import DIAGNOSES
+from autograd.explaining.quiz import DIAGNOSES
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from autograd import PRIMITIVES, Value, backward_steps, where
 from autograd.cli.parsing import SHORT, ExpressionError, functions, parse
 from autograd.drawing.offline import operations_of_pages
 from autograd.drawing.player_program import page_data
-from autograd.explaining.answers import diagnose, questions
+from autograd.explaining.quiz import diagnose, questions
 from autograd.extend import elementwise
 from autograd.graph import apply
 from autograd.rules import Elementwise
