@@ -25,18 +25,18 @@ def seed_of(root: Node, gradient: Cotangent | None) -> Any:
     """Return the cotangent to start from at `root`."""
     shape = shape_of(root)
     if gradient is None:
-        if shape is not None and root._data.size != 1:
+        if shape is not None and root._value.size != 1:
             raise RuntimeError(
                 f"backward() starts from a scalar such as a loss; this node has shape {shape}. Reduce it "
                 "first (.sum() or .mean()), or pass gradient= with one value per element"
             )
         if shape is None:
             return 1.0
-        seed = np.empty(shape, root._data.dtype)
+        seed = np.empty(shape, root._value.dtype)
         seed.fill(1.0)  # np.ones takes three times as long
         return seed
     if not isinstance(gradient, Node):
-        gradient = float(gradient) if shape is None else np.array(gradient, dtype=root._data.dtype)
+        gradient = float(gradient) if shape is None else np.array(gradient, dtype=root._value.dtype)
     if (found := shape_of(gradient)) != shape:
         raise ValueError(f"gradient= has shape {found}, but its node has shape {shape}; they must be equal")
     return gradient
@@ -113,7 +113,7 @@ def store(found: dict[Node, Cotangent], keep_nodes: bool) -> None:
         mistakes.advise_zero_grad(late)
     for node, g in fresh:  # nothing can fail from here on
         node._grad = g
-        node.stamp = -id(node._data) if node in mixed else id(node._data)
+        node.stamp = -id(node._value) if node in mixed else id(node._value)
 
 
 def gradients(

@@ -56,12 +56,12 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
 
     def apply(self: Any, other: Any) -> Any:
         if type(other) is partner:
-            y = other._data
+            y = other._value
         elif type(other) is float or type(other) is int:
             y = other
         else:
             return function(self, other)
-        x = self._data
+        x = self._value
         try:
             data = compute(x, y)
         except (ValueError, ArithmeticError):
@@ -71,7 +71,7 @@ def _operator(kind: type[Any], function: Function, compute: Function) -> Callabl
         if notes is None or not self._requires_grad:
             return function(self, other)
         node: Any = new(kind)  # as in `_maker`, since a call costs a third of this
-        node._data = data
+        node._value = data
         node._grad = 0.0
         node._requires_grad = True
         node.notes = notes
@@ -92,7 +92,7 @@ def _reflected_operator(kind: type[Any], function: Function, compute: Function) 
     def apply(self: Any, other: Any) -> Any:
         if (type(other) is not float and type(other) is not int) or (other < 0 and function is ops.power):
             return function(other, self)
-        y = self._data
+        y = self._value
         try:
             node = make(compute(other, y), self, other, self, other, y)
         except (ValueError, ArithmeticError):
@@ -107,7 +107,7 @@ def _method(kind: type[Any], function: Function, compute: Function) -> Callable[
     make = _maker(kind, PRIMITIVES[function.__name__])
 
     def apply(self: Any) -> Any:
-        x = self._data
+        x = self._value
         try:
             node = make(compute(x), self, self, NOTHING, x, NO_PARAMS)
         except (ValueError, ArithmeticError):
@@ -132,7 +132,7 @@ def _maker(kind: type[Any], op: Primitive) -> Callable[..., Any]:
         if notes is None or not variable._requires_grad:
             return None
         node: Any = new(kind)
-        node._data = data
+        node._value = data
         node._grad = 0.0
         node._requires_grad = True
         node.notes = notes
@@ -166,7 +166,7 @@ def backward(root: Node, seed: float) -> bool:
             for leaf in found:
                 if leaf.op is None:
                     leaf._grad += 0.0  # -0.0 becomes 0.0, as where a gradient is added to 0.0
-                    leaf.stamp = id(leaf._data)
+                    leaf.stamp = id(leaf._value)
             done = True
     except (ValueError, ArithmeticError):  # the general way has values for derivatives that Python refuses
         pass
@@ -234,12 +234,12 @@ def _apply_chain_rule(order: list[Any], kind: type[Any]) -> None:
             if rule is one:
                 x._grad += g
             elif node._b is no_params:
-                x._grad += g * rule(node._data, node._a)
+                x._grad += g * rule(node._value, node._a)
             else:
-                x._grad += g * rule(node._data, node._a, **node._b)
+                x._grad += g * rule(node._value, node._a, **node._b)
         else:
             rule_x, rule_y = node.op.partials
             if type(x) is kind or isinstance(x, kind):
-                x._grad += g if rule_x is one else g * rule_x(node._data, node._a, node._b)
+                x._grad += g if rule_x is one else g * rule_x(node._value, node._a, node._b)
             if type(y) is kind or isinstance(y, kind):
-                y._grad += g if rule_y is one else g * rule_y(node._data, node._a, node._b)
+                y._grad += g if rule_y is one else g * rule_y(node._value, node._a, node._b)

@@ -115,9 +115,9 @@ class Node:
     #   any number of operands:   _x = args,  _y = TUPLES,   _a = raw,    _b = params
     #   one float:                _x = arg,   _y = NOTHING,  _a = value,  _b = params
     #   two floats:               _x, _y = args,             _a, _b = values
-    __slots__ = ("__weakref__", "_a", "_b", "_data", "_grad", "_requires_grad", "_x", "_y", "notes", "op", "stamp")
+    __slots__ = ("__weakref__", "_a", "_b", "_grad", "_requires_grad", "_value", "_x", "_y", "notes", "op", "stamp")
 
-    _data: Data
+    _value: Data
     _grad: Cotangent
     _requires_grad: bool
     _x: Any
@@ -168,7 +168,7 @@ class Node:
 def make_leaf(node: Node, data: Data, requires_grad: bool, name: str = "") -> None:
     """Initialise a node that no operation computed."""
     kind = type(node)
-    node._data = data
+    node._value = data
     node._grad = kind.no_gradient
     node._requires_grad = requires_grad
     node.notes = kind.plain._replace(name=name) if name else kind.plain
@@ -193,7 +193,7 @@ def record(op: Primitive, args: Operands, raw: tuple[Data, ...], params: Params,
             f"{op.name} returned a {type(data).__name__}; an operation on nodes must return a float or an array"
         ) from None
     node = object.__new__(kind)
-    node._data = data if convert is None else convert(data)
+    node._value = data if convert is None else convert(data)
     node._grad = kind.no_gradient
     node.notes = kind.plain
     mode = current_mode() or settled_mode()
@@ -230,7 +230,7 @@ def apply(op: Primitive, args: Operands, params: Params = NO_PARAMS) -> Any:
     >>> apply(PRIMITIVES["multiply"], (Value(2.0), 3.0)).data
     6.0
     """
-    raw = tuple([arg._data if isinstance(arg, Node) else arg for arg in args])
+    raw = tuple([arg._value if isinstance(arg, Node) else arg for arg in args])
     try:
         data = op.forward(*raw, **params) if params else op.forward(*raw)
     except (ValueError, TypeError, ArithmeticError, IndexError) as error:

@@ -46,7 +46,7 @@ def operand(a: Operand, op: Primitive) -> Data:
 
 def _array_of(items: Sequence[object], op: Primitive) -> Array:
     """Return a list as an array; one that holds nodes or is ragged raises."""
-    if any(isinstance(item, Node) and np.ndim(item._data) for item in items):
+    if any(isinstance(item, Node) and np.ndim(item._value) for item in items):
         raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
     return regular_array(op.name, items)
 
@@ -125,7 +125,7 @@ def shape_of(x: Operand) -> Shape | None:
     >>> shape_of(np.zeros((2, 3))), shape_of(0.5)
     ((2, 3), None)
     """
-    return getattr(x._data if isinstance(x, Node) else x, "shape", None)
+    return getattr(x._value if isinstance(x, Node) else x, "shape", None)
 
 
 def compute(op: Primitive, args: Operands, params: Params) -> Operand:

@@ -94,7 +94,7 @@ def raw_data(x: Operand) -> Data:
     """
     if type(x) is np.ndarray:
         return x if x.dtype.char != "O" else np.array([float(raw_data(v)) for v in x.flat]).reshape(x.shape)
-    return getattr(x, "_data", x) if hasattr(x, "requires_grad") else x  # masked arrays also have `_data`
+    return getattr(x, "_value", x)
 
 
 def callback(function: Function, *args: Tree) -> Operand:

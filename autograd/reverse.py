@@ -72,14 +72,14 @@ def reverse_pass(
             finished[node] = g
         if op is None:
             continue
-        y, inputs = (node, args) if create_graph else (node._data, node.raw)
+        y, inputs = (node, args) if create_graph else (node._value, node.raw)
         masked = op.selects or node in below_mask
         if masked:
             below_mask.update(arg for arg in args if isinstance(arg, Node))
         for arg, rule in zip(args, op.rules_for(len(args)), strict=True):
             if rule is None or not isinstance(arg, Node) or not is_wanted(arg):
                 continue
-            share = share_of(node, rule, g, y, inputs, arg._data, masked)
+            share = share_of(node, rule, g, y, inputs, arg._value, masked)
             cotangent[arg] = cotangent[arg] + share if arg in cotangent else share
             if visit is not None:
                 visit(node, arg, rule, g, share, cotangent[arg])
@@ -117,15 +117,15 @@ def _after_hooks(node: Node, g: Cotangent) -> Cotangent:
                     f"a hook on {node.name or 'a node'} returned a gradient of shape {shape_of(changed)} "
                     f"for one of shape {shape_of(g)}; return None to leave it unchanged"
                 )
-            g = fitted(changed, node._data)
+            g = fitted(changed, node._value)
     return g.copy() if type(g) is np.ndarray else g  # a hook may have kept the array it was given
 
 
 def owned(g: Cotangent, node: Node, given: set[int]) -> Cotangent:
     """Return `g` as an array of the leaf's dtype that shares memory with no other array."""
-    like = node._data
+    like = node._value
     if isinstance(g, Node):  # given as `gradient`
-        g = np.array(g._data)
+        g = np.array(g._value)
     if type(like) is float:
         return float(g)
     fresh = type(g) is np.ndarray and g.dtype == like.dtype and g.base is None and g.flags.c_contiguous

@@ -73,13 +73,13 @@ class Tensor(Variable, ArrayMethods):
         """The values as an ndarray; assign a new array to change them."""
         if current_mode() is not True:
             notify_read(self, "the data")
-        return self._data  # type: ignore[no-any-return]
+        return self._value  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: Any) -> None:
-        held = self._data
+        held = self._value
         if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:
-            self._data = value  # the case of every optimizer, without the checks below
+            self._value = value  # the case of every optimizer, without the checks below
             return
         if value is held:  # `t.data -= step` has written into the array that a graph may have recorded
             mark_modified(value)
@@ -89,7 +89,7 @@ class Tensor(Variable, ArrayMethods):
             if self._requires_grad:
                 require_float(array)
         if self.op is None:
-            self._data = array
+            self._value = array
         else:
             replace_data(self, array)
 
@@ -100,7 +100,7 @@ class Tensor(Variable, ArrayMethods):
             raise TypeError(f"grad must be an ndarray of shape {self.shape} or None, not {type(value).__name__}")
         if np.shape(value) != self.shape:
             raise ValueError(f"grad of shape {np.shape(value)} does not fit a Tensor of shape {self.shape}")
-        return np.asarray(value, dtype=self._data.dtype)
+        return np.asarray(value, dtype=self._value.dtype)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this computed tensor in `.grad` after each backward pass."""
@@ -120,7 +120,7 @@ class Tensor(Variable, ArrayMethods):
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a 0-d Tensor has no length and cannot be iterated over")
-        return len(self._data)
+        return len(self._value)
 
     def __iter__(self) -> Iterator[Any]:
         return map(self.__getitem__, range(len(self)))
@@ -132,11 +132,11 @@ class Tensor(Variable, ArrayMethods):
                 "use .numpy() or .detach() for its values"
             )
         notify_read(self, "an array")
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self._value, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)
-        notes = "" if self._data.dtype == get_default_dtype() else f", dtype={self._data.dtype}"
+        text = np.array2string(self._value, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)
+        notes = "" if self._value.dtype == get_default_dtype() else f", dtype={self._value.dtype}"
         if self.op is not None:
             notes += f", op={display_name(self.op)}"
         elif self._requires_grad:

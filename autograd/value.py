@@ -62,13 +62,13 @@ class Value(Variable):
         """The value as a float; assign a float to change it."""
         if current_mode() is not True:
             notify_read(self, "the data")
-        return self._data  # type: ignore[no-any-return]
+        return self._value  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: Any) -> None:
         number = value if type(value) is float else _as_float(value)
         if self.op is None:
-            self._data = number
+            self._value = number
         else:
             replace_data(self, number)
 
@@ -81,7 +81,7 @@ class Value(Variable):
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the value as a 0-d array."""
         notify_read(self, "numpy()")
-        return np.array(self._data)
+        return np.array(self._value)
 
     def _backward(self) -> None:
         """Add the shares of this node to the gradients of its operands: micrograd's manual step."""
@@ -89,13 +89,13 @@ class Value(Variable):
             return
         for arg, rule in zip(self.args, self.op.rules_for(len(self.args)), strict=True):
             if isinstance(arg, Node) and rule is not None:
-                share = share_of(self, rule, self._grad, self._data, self.raw, arg._data)
+                share = share_of(self, rule, self._grad, self._value, self.raw, arg._value)
                 arg._grad = share if arg._grad is None else arg._grad + share
 
     def __repr__(self) -> str:
-        grad = self._grad._data if isinstance(self._grad, Node) else self._grad
+        grad = self._grad._value if isinstance(self._grad, Node) else self._grad
         name = f", name={self.name!r}" if self.name else ""
-        return f"Value(data={self._data!r}, grad={grad!r}{name})"
+        return f"Value(data={self._value!r}, grad={grad!r}{name})"
 
 
 def _as_float(data: Any) -> float:

@@ -33,7 +33,7 @@ class Variable(ElementwiseMethods):
                 "value without history"
             )
         if wanted:
-            require_float(self._data)
+            require_float(self._value)
         self._requires_grad = bool(wanted)
 
     def _set_grad(self, value: Any) -> None:
@@ -58,7 +58,7 @@ class Variable(ElementwiseMethods):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Reset the gradient: to 0.0 on a `Value`, to None, or zeros if not `set_to_none`, on a `Tensor`."""
         notify_write("calls zero_grad()")
-        self._grad = self.no_gradient if set_to_none else self._data * 0.0
+        self._grad = self.no_gradient if set_to_none else self._value * 0.0
 
     def detach(self) -> Any:
         """Return a leaf with the same value (shared memory) through which no gradient flows."""
@@ -86,9 +86,9 @@ class Variable(ElementwiseMethods):
     def item(self) -> float:
         """Return the value of a node of one element as a Python number."""
         notify_read(self, "item(), float() or int()")
-        if np.size(self._data) != 1:
-            raise ValueError(f"item() needs a node of one element; this one has shape {np.shape(self._data)}")
-        return self._data if type(self._data) is float else self._data.item()
+        if np.size(self._value) != 1:
+            raise ValueError(f"item() needs a node of one element; this one has shape {np.shape(self._value)}")
+        return self._value if type(self._value) is float else self._value.item()
 
     def __float__(self) -> float:
         on_float(self, value := float(self.item()))
@@ -99,10 +99,10 @@ class Variable(ElementwiseMethods):
 
     def __bool__(self) -> bool:
         notify_read(self, "the truth (in an `if`, `while`, `and`, `or`, `not`, min() or max())")
-        if np.size(self._data) != 1:
-            shape = np.shape(self._data)
+        if np.size(self._value) != 1:
+            shape = np.shape(self._value)
             raise ValueError(f"the truth of shape {shape} is ambiguous; reduce it first, or use where(mask, a, b)")
-        return bool(self._data)
+        return bool(self._value)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -118,7 +118,7 @@ class Variable(ElementwiseMethods):
         names = [name for name in copyreg._slotnames(type(self)) if not hasattr(Node, name)]  # type: ignore[attr-defined]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         state = (vars(self), slots)  # attributes of one's own, and the slots of a subclass
-        return _restored, (type(self), self._data, self._requires_grad, self.name, grad), state if any(state) else None
+        return _restored, (type(self), self._value, self._requires_grad, self.name, grad), state if any(state) else None
 
 
 def leaf(kind: type[Any], data: Any, requires_grad: bool = False, name: str = "") -> Any:

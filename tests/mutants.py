@@ -71,8 +71,8 @@ ARGUED = {
         "if type(y) is kind or isinstance(y, kind): -> isinstance(y, kind)": SHORTCUT,
         "if (operand.notes is not plain or operand._y is TUPLES) and not _is_plain(operand):"
         " -> not _is_plain(operand)": "the first condition saves a call",
-        "elif node._b is no_params: -> if False: x._grad += g * rule(node._data, node._a) "
-        "else: x._grad += g * rule(node._data, node._a, **node._b)": "without parameters both are the same",
+        "elif node._b is no_params: -> if False: x._grad += g * rule(node._value, node._a) "
+        "else: x._grad += g * rule(node._value, node._a, **node._b)": "without parameters both are the same",
     },
     "reverse.py": {
         "g = _after_hooks(node, g) if notes.hooks else g -> _after_hooks(node, g) if True else g": COPIES,
@@ -121,7 +121,7 @@ ARGUED = {
         "if current_mode() is not True: -> False": SHORTCUT,
         "if current_mode() is not True: -> if True: notify_write('assigns to .grad')": SHORTCUT,
         "raise NotImplementedError -> pass": "the subclasses implement the method",
-        "return _restored, (type(self), self._data, self._requires_grad, self.name, grad), "
+        "return _restored, (type(self), self._value, self._requires_grad, self.name, grad), "
         "state if any(state) else None -> state if True else None": "an empty state sets nothing",
     },
     "tensor.py": {
@@ -129,7 +129,7 @@ ARGUED = {
         "if current_mode() is not True: -> False": SHORTCUT,
         "if current_mode() is not True: -> if True: notify_read(self, 'the data')": SHORTCUT,
         "if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:"
-        " -> if False: self._data = value return": GENERAL,
+        " -> if False: self._value = value return": GENERAL,
         "return -> pass": GENERAL,
         'array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else as_array(value)'
         " -> value if False else as_array(value)": SHORTCUT,

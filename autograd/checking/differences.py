@@ -52,7 +52,7 @@ class Argument:
         """Return a node with the given data, to be passed to the function."""
         data = float(data) if self.is_float else data
         if self.is_parameter:
-            self.given._data = data
+            self.given._value = data
             return self.given  # type: ignore[no-any-return]
         return leaf(Value if self.is_float else Tensor, data, True)  # type: ignore[no-any-return]
 
@@ -92,7 +92,7 @@ class CheckedFunction:
         """Restore the data of the parameters."""
         for a in self.arguments:
             if a.is_parameter:
-                a.given._data = a.original
+                a.given._value = a.original
 
     def call(self, data: Sequence[Data]) -> tuple[list[Node], list[Operand]]:
         """Call the function; return the nodes of its arguments and the floating-point outputs."""

@@ -138,15 +138,15 @@ def verify(
 
 
 def _direction(rng: np.random.Generator, x: Node) -> Data:
-    if np.size(x._data) == 1:
-        return 1.0 if type(x._data) is float else np.ones_like(x._data)
-    return rng.choice([-1.0, 1.0], x._data.shape) * rng.uniform(0.5, 1.5, x._data.shape)
+    if np.size(x._value) == 1:
+        return 1.0 if type(x._value) is float else np.ones_like(x._value)
+    return rng.choice([-1.0, 1.0], x._value.shape) * rng.uniform(0.5, 1.5, x._value.shape)
 
 
 def _numerical(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
     """Return the slope along `v` by replaying the graph with `x` shifted to both sides."""
-    h = STEP * max(1.0, float(np.max(np.abs(x._data), initial=0.0)))
-    up, down = x._data + h * v, x._data - h * v
+    h = STEP * max(1.0, float(np.max(np.abs(x._value), initial=0.0)))
+    up, down = x._value + h * v, x._value - h * v
     length = math.sqrt(float(np.sum((up - down) ** 2))) / math.sqrt(float(np.sum(v * v)))
     return float(np.sum(_replayed(order, {x: up})[loss] - _replayed(order, {x: down})[loss])) / length
 
@@ -157,10 +157,10 @@ def _replayed(order: Sequence[Node], given: dict[Node, Data]) -> dict[Node, Data
     for node in order:
         if node.op is not None and node not in given:
             raw = [found.get(a, x) if isinstance(a, Node) else x for a, x in zip(node.args, node.raw, strict=True)]
-            found[node] = node._data
+            found[node] = node._value
             if any(a is not b for a, b in zip(raw, node.raw, strict=True)):
                 data = node.op.forward(*raw, **node.params)
-                found[node] = np.asarray(data) if isinstance(node._data, np.ndarray) else float(data)
+                found[node] = np.asarray(data) if isinstance(node._value, np.ndarray) else float(data)
     return found
 
 
@@ -178,7 +178,7 @@ def _edges(node: Node) -> list[tuple[int, Node, Rule]]:
 
 def _share(node: Node, rule: Rule, g: Cotangent, arg: Node) -> Cotangent:
     """Return the contribution of one edge, given the cotangent `g` of `node`."""
-    return share_of(node, rule, g, node._data, node.raw, arg._data)
+    return share_of(node, rule, g, node._value, node.raw, arg._value)
 
 
 def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
@@ -187,7 +187,7 @@ def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
     for node in order:
         if any(arg in leads for _, arg, _ in _edges(node)):
             leads.add(node)
-    one = 1.0 if type(loss._data) is float else np.ones_like(loss._data)
+    one = 1.0 if type(loss._value) is float else np.ones_like(loss._value)
     waiting, terms = [(loss, one)] if loss in leads else [], []
     while waiting:
         node, g = waiting.pop()

@@ -218,7 +218,7 @@ def quiz_command(formula: Formula, options: argparse.Namespace) -> None:
 def grad_command(formula: Formula, options: argparse.Namespace) -> None:
     """Print the value and the gradient."""
     name, found = formula.root.name, formula.gradients()
-    lines = {name: formula.root._data} | {f"d{name}/d{x}": g for x, g in found.items()}
+    lines = {name: formula.root._value} | {f"d{name}/d{x}": g for x, g in found.items()}
     widest = max(map(width, lines))
     text = "".join(f"{' ' * (widest - width(left))}{left} = {right!r}\n" for left, right in lines.items())
     emit(options, formula.summary() | {"gradients": found}, text)

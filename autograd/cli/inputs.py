@@ -56,7 +56,7 @@ class Formula:
 
     def summary(self) -> dict[str, Json]:
         """Return the data that every command prints with ``--json``."""
-        return {"formula": self.text, "variables": self.variables, "value": self.root._data}
+        return {"formula": self.text, "variables": self.variables, "value": self.root._value}
 
 
 def formula_from(command: str, text: str, assignments: list[str]) -> Formula:

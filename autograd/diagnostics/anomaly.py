@@ -120,9 +120,9 @@ class _Detector(Watch):
         if self.is_over():
             return
         line = user_line()
-        bad = _first_bad(node._data)
+        bad = _first_bad(node._value)
         if bad is not None:
-            raise AnomalyError(_message(f"{op.name} returned {_at(node._data, bad)}", op, args, raw, bad, line))
+            raise AnomalyError(_message(f"{op.name} returned {_at(node._value, bad)}", op, args, raw, bad, line))
         key, lines = id(node), self.lines
         lines[key] = (weakref.ref(node, lambda _: lines.pop(key, None) and None), line)
 

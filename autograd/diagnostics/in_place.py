@@ -26,7 +26,7 @@ def replace_data(node: Node, data: Data) -> None:
     """Assign the value of a computed node, and refuse to differentiate through it from then on."""
     op = node.op
     assert op is not None
-    node._data = data
+    node._value = data
     modified = _Modified(op.name, op.forward, op.rules, symbol=op.symbol, each=op.each)
     set_operation(node, modified, node.args, node.raw, node.params)
 
@@ -61,9 +61,9 @@ def refuse_updated(nodes: Iterable[Node]) -> None:
     """Raise if a leaf among the operands was assigned since; rules that are given nodes would use its new value."""
     for node in nodes:
         for arg, value in zip(node.args, node.raw, strict=True):
-            if not isinstance(arg, Node) or arg.op is not None or arg._data is value:
+            if not isinstance(arg, Node) or arg.op is not None or arg._value is value:
                 continue
-            if not np.array_equal(arg._data, value, equal_nan=True):
+            if not np.array_equal(arg._value, value, equal_nan=True):
                 raise RuntimeError(
                     f"the operand{_named(arg)} of {_op_name(node)} was reassigned after the forward pass (its "
                     "`.data`), and create_graph=True derives formulas from its current value: compute the result "

@@ -42,7 +42,7 @@ def accumulated(node: Node) -> int:
     own step.  `stamp` is the identity of the leaf's data at its last gradient, negative if that gradient was already
     such a sum.
     """
-    data, stamp = id(node._data), node.stamp
+    data, stamp = id(node._value), node.stamp
     if stamp in (0, data):  # 0: the gradient was assigned or copied
         return 0
     if not np.any(raw_data(node._grad)):
@@ -93,7 +93,7 @@ def _check_difference(node: Node) -> None:
         warn_once(
             "broadcast",
             f"the loss reduces a difference of shapes {first} and {second}, which broadcasts to "
-            f"{np.shape(node._data)}: every prediction is compared with every target. Give both the same shape, for "
+            f"{np.shape(node._value)}: every prediction is compared with every target. Give both the same shape, for "
             "instance by reshape(-1); if this is intended, write the (n,) operand as [None, :]",
         )
 

@@ -127,7 +127,7 @@ def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, 
         if node.op is None:
             name = names.get(id(node)) or node.name
             key: tuple[Hashable, ...] = (
-                ("leaf", name) if name else ("leaf", np.shape(node._data), np.asarray(node._data).tobytes())
+                ("leaf", name) if name else ("leaf", np.shape(node._value), np.asarray(node._value).tobytes())
             )
         else:
             parts = [found[graph.position[id(x)]] if isinstance(x, Node) else f"constant {x!r:.200}" for x in args]
@@ -138,6 +138,6 @@ def signatures(graph: Snapshot, known: dict[Hashable, int], names: Mapping[int, 
 
 def same_data(node: Node, other: Node) -> bool:
     """Return whether the data of two nodes is equal up to rounding."""
-    one, two = np.asarray(node._data), np.asarray(other._data)
+    one, two = np.asarray(node._value), np.asarray(other._value)
     with np.errstate(all="ignore"):
         return one.shape == two.shape and bool(np.allclose(one, two, rtol=1e-9, atol=0.0, equal_nan=True))

@@ -208,7 +208,7 @@ def draw(
     graph = Snapshot(roots)
     notes = Annotations(graph, recorder.renamed(names_by_identity(names or {})))
     grouped = bool(recorder.group_of)
-    if loss is not None or (grouped and sum(np.size(node._data) for node in roots) == 1):
+    if loss is not None or (grouped and sum(np.size(node._value) for node in roots) == 1):
         style.grads = notes.gradients
     elif zoom == "scalars":
         style.grads = {}

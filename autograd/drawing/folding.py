@@ -285,7 +285,7 @@ class Levels:
             key: tuple[Hashable, ...] = (element.title, element.detail, parts, *(far for far in wires if far != 1))
         else:
             node = self.folding.graph.nodes[element]
-            shape = getattr(node._data, "shape", None)
+            shape = getattr(node._value, "shape", None)
             exactly = node.op is not None and node.op.symbol == "**"  # a square is not a cube
             others = [a for a in self.folding.graph.args[element] if not isinstance(a, Node)]
             constants = [str(a) if exactly else constant_kind(a) for a in others]

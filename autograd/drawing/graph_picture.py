@@ -50,7 +50,7 @@ class Annotations:
     def seeds(self) -> dict[Node, Cotangent]:
         """The results that require a gradient, each with its cotangent in the sum of all."""
         roots = [root for k in sorted(self.graph.roots) if (root := self.graph.nodes[k]).requires_grad]
-        return {r: np.ones_like(r._data) if isinstance(r._data, np.ndarray) else 1.0 for r in roots}
+        return {r: np.ones_like(r._value) if isinstance(r._value, np.ndarray) else 1.0 for r in roots}
 
     @cached_property
     def steps(self) -> dict[tuple[Node, int], Step]:
@@ -220,14 +220,14 @@ class GraphPicture:
         """Add the box of a closed group: title, settings, number of parameters, results."""
         group, inside = self.folding.closed[item], self.folding.inside(item)
         nodes = [self.graph.nodes[k] for k in inside]
-        count = sum(np.size(n._data) for n in nodes if n.op is None and n.requires_grad)
+        count = sum(np.size(n._value) for n in nodes if n.op is None and n.requires_grad)
         title = " ".join(filter(None, (group.path.rpartition(".")[2], group.title)))
         rows = [title + (f" (call {group.call})" if group.call > 1 else ""), cut(group.detail)]
         if count:
             rows.append(f"{count:,} parameter{'s' * (count != 1)}")
         fill, border = self.theme.module
         if results := [k for k in inside if k in self.graph.roots]:  # these do not leave by an arrow with a shape
-            rows += [f"→ {self.shape(k) or format_array(self.graph.nodes[k]._data)}" for k in results[:MANY]]
+            rows += [f"→ {self.shape(k) or format_array(self.graph.nodes[k]._value)}" for k in results[:MANY]]
             border = self.theme.root[1]
         if self.style.shaded:
             sizes = [extreme(g) for n in nodes if n.op is None and (g := self.notes.gradients.get(n)) is not None]
@@ -247,7 +247,7 @@ class GraphPicture:
 
     def shape(self, k: int) -> str:
         """Return the shape of an array; empty for a float."""
-        data = self.graph.nodes[k]._data
+        data = self.graph.nodes[k]._value
         return format_shape(data) if isinstance(data, np.ndarray) else ""
 
     def highlight(self, tail: int, head: int) -> dict[str, str]:
@@ -298,7 +298,7 @@ class GraphPicture:
 
 def variable_rows(node: Node, style: Style, names: Mapping[int, str]) -> list[str]:
     """Return the lines of a variable's box: name, shape, data, gradient."""
-    data = node._data
+    data = node._value
     grad = raw_data(node._grad if style.grads is None else style.grads.get(node))
     rows = [cut(str(names.get(id(node)) or node.name))]
     if isinstance(data, np.ndarray) and data.ndim:

@@ -86,7 +86,7 @@ def play(
         raise ValueError(f"zoom must be None or 'scalars', got {zoom!r}")
     roots, recorder = results_of("play", root, inputs, zoom, loss)
     given = recorder.renamed(names_by_identity({**(names or {}), **({"model": root} if inputs else {})}))
-    count = sum(np.size(node._data) for node in roots)
+    count = sum(np.size(node._value) for node in roots)
     if len(roots) > 1 or (inputs and count != 1):
         raise ValueError(
             f"play needs a result of one element, got {count} outputs; pass loss=, as in loss=lambda y: ..."

@@ -124,7 +124,7 @@ class Derivation(RecordedPass):
             sides = self.contribution(steps[0])
         else:
             sides = (added([contribution(step, step.rule_formula, step.upstream_term) for step in steps]),)
-        note = shape_text(node._data) if np.ndim(node._data) else ""
+        note = shape_text(node._value) if np.ndim(node._value) else ""
         return Line(self.derivative(node), *sides, number(steps[-1].total), note=note)
 
     def paths(self) -> list[Block]:

@@ -71,7 +71,7 @@ class Names:
         """Return a node as its name, a constant as its value."""
         if not isinstance(arg, Node):
             return constant_term(arg)
-        return Term("name", (self._names[arg],)) if arg in self._names else number(arg._data)
+        return Term("name", (self._names[arg],)) if arg in self._names else number(arg._value)
 
 
 def names_by_identity(names: Mapping[str, object]) -> dict[int, str]:
@@ -174,7 +174,7 @@ def term_of(root: Operand, known: Callable[[Node], Term | None], longest: int = 
         if size > longest or not isinstance(arg, Node):
             return None if size > longest else constant_term(arg)
         if (term := known(arg)) is not None or arg.op is None:
-            return term or number(arg._data)
+            return term or number(arg._value)
         operands = [written(a) for a in arg.args]
         terms = [term for term in operands if term is not None]
         return operation_term(arg.op, arg.args, arg.params, terms) if size <= longest else None
@@ -271,7 +271,7 @@ def local_rule(node: Node, position: int, written: Callable[[Node], Term], upstr
     takes_upstream = not isinstance(node.op, Elementwise)
     arguments = [written(a) if isinstance(a, Node) else None for a in node.args]
     recorded, known = record_rule(
-        node.op, position, node._data, node.raw, node.params, arguments, written(node), upstream
+        node.op, position, node._value, node.raw, node.params, arguments, written(node), upstream
     )
     if known is None:
         return RuleFormula(None, takes_upstream)

@@ -121,7 +121,7 @@ def mistakes(question: Question) -> Iterator[tuple[str, float]]:
     yield "sum", question.so_far
     for other in question.others:
         yield "swapped", float(step.upstream) * other
-    yield "value", float(step.upstream) * float(step.node._data)
+    yield "value", float(step.upstream) * float(step.node._value)
     yield "added", float(step.upstream) + float(step.local)
 
 

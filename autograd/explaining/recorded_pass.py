@@ -25,9 +25,9 @@ def shape_text(data: Data) -> str:
 def shape_note(node: Node) -> str:
     """Return the shapes of the operands and the result of an operation; empty if all are scalars."""
     arrays = [a for a in node.raw if isinstance(a, (np.ndarray, float))]
-    if not any(np.ndim(a) for a in [*arrays, node._data]):
+    if not any(np.ndim(a) for a in [*arrays, node._value]):
         return ""
-    return f"{', '.join(map(shape_text, arrays))} → {shape_text(node._data)}"
+    return f"{', '.join(map(shape_text, arrays))} → {shape_text(node._value)}"
 
 
 def counted(count: int | None, noun: str, written: str = "") -> str:
@@ -63,7 +63,7 @@ def summed(term: Term, shape: Shape | None, step: Step) -> Term:
 
 def data_at_use(order: Sequence[Node]) -> dict[Node, Data]:
     """Return the data of each node at the time of the operations: a leaf may have been updated since."""
-    data = {node: node._data for node in order}
+    data = {node: node._value for node in order}
     for node in order:
         data.update((a, x) for a, x in zip(node.args, node.raw, strict=True) if isinstance(a, Node))
     return data
@@ -107,11 +107,11 @@ class RecordedPass:
             operands = [number(a) if isinstance(a, (float, int, np.ndarray)) else self.names.term(a) for a in node.raw]
             with_values = operation_term(node.op, node.args, node.params, operands)
             sides += [with_values] if with_values != sides[-1] else []
-        return Line(*sides, number(node._data), note=shape_note(node))
+        return Line(*sides, number(node._value), note=shape_note(node))
 
     def value_term(self, arg: Operand) -> Term:
         """Return the value of a node or constant as a term."""
-        return number(self.data.get(arg, arg._data) if isinstance(arg, Node) else arg)
+        return number(self.data.get(arg, arg._value) if isinstance(arg, Node) else arg)
 
     def contribution(self, step: Step) -> tuple[Term, ...]:
         """Return the contribution of an edge as a formula, then with values unless these are the result alone."""

@@ -70,12 +70,12 @@ class Step:
         op, node = self.node.op, self.node
         assert op is not None
         if isinstance(op, Elementwise):
-            return op.partial(self.rule, node._data, node.raw, node.params)
+            return op.partial(self.rule, node._value, node.raw, node.params)
         if self.rule is ONE:
             return 1.0
         if shape_of(node) in (None, ()) and shape_of(self.argument) in (None, ()):  # from one number to one number
-            one = 1.0 if shape_of(node) is None else np.ones_like(node._data)
-            return share_of(node, self.rule, one, node._data, node.raw, self.argument._data)
+            one = 1.0 if shape_of(node) is None else np.ones_like(node._value)
+            return share_of(node, self.rule, one, node._value, node.raw, self.argument._value)
         return None
 
     @property

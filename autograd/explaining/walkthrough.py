@@ -29,7 +29,7 @@ class Walkthrough(RecordedPass):
         leaves = [node for node in self.order if node.op is None]
         lines = []
         for node in self.shown(leaves):
-            note = f"{shape_text(node._data)}, {'variable' if node.requires_grad else 'data'}"
+            note = f"{shape_text(node._value)}, {'variable' if node.requires_grad else 'data'}"
             lines.append(Line(self.names.term(node), number(self.data[node]), note=note))
         if self.scalar:
             items: list[Item] = [item for line in lines for item in (", ", equation(*line.sides))]
@@ -113,8 +113,8 @@ class Walkthrough(RecordedPass):
         """Return the shape of a gradient, or that it is summed."""
         wanted, full = shape_of(step.argument), shape_of(step.node)
         if not step.rule_formula.takes_upstream and wanted != full:
-            return f"broadcast from {shape_text(step.argument._data)}, so the gradient is summed"
-        return shape_text(step.argument._data) if wanted else ""
+            return f"broadcast from {shape_text(step.argument._value)}, so the gradient is summed"
+        return shape_text(step.argument._value) if wanted else ""
 
     def gradient(self) -> list[Block]:
         """Return the gradient of every leaf."""
@@ -122,7 +122,7 @@ class Walkthrough(RecordedPass):
         leaves = [node for node in self.order if node.op is None and node.requires_grad]
         lines = []
         for node in self.shown(leaves):
-            zero = 0.0 if shape_of(node) is None else np.zeros(np.shape(node._data))
+            zero = 0.0 if shape_of(node) is None else np.zeros(np.shape(node._value))
             lines.append(Line(self.derivative(node), number(totals.get(node, zero))))
         return [Paragraph("The gradient", level=2), Equations(lines), *self.remainder(leaves, "leaves")]
 

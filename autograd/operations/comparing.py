@@ -174,7 +174,7 @@ def logical_or(x: Operand, y: Operand) -> Operand:
 
 def _mask(x: Operand, symbol: str) -> Operand:
     """Return `x` if its dtype is bool; on other dtypes, ``&``, ``|`` and ``~`` would be bitwise."""
-    data = x._data if isinstance(x, Node) else x
+    data = x._value if isinstance(x, Node) else x
     kind = np.dtype(bool) if type(data) is float else np.asarray(data).dtype
     if kind.kind != "b":
         raise TypeError(f"{symbol} expected boolean masks such as x > 0, got dtype {kind}; use logical_and or the like")
@@ -356,7 +356,7 @@ def clip(x: Operand, min: Operand = None, max: Operand = None) -> Operand:
     >>> x.grad
     array([0., 1., 0.])
     """
-    data = x._data if isinstance(x, Node) else np.asarray(x)
+    data = x._value if isinstance(x, Node) else np.asarray(x)
     limits = np.iinfo(data.dtype) if getattr(data, "dtype", np.dtype(float)).kind in "iu" else None
     low = min if min is not None else -math.inf if limits is None else limits.min
     high = max if max is not None else math.inf if limits is None else limits.max

@@ -103,7 +103,7 @@ def power(x: Operand, y: Operand) -> Operand:
     >>> power(2.0, 3.0)
     8.0
     """
-    if isinstance(y, Node) and y.requires_grad and np.any(np.less(x._data if isinstance(x, Node) else x, 0)):
+    if isinstance(y, Node) and y.requires_grad and np.any(np.less(x._value if isinstance(x, Node) else x, 0)):
         name = f" {y.name!r}" if y.name else ""
         warnings.warn(
             f"the gradient of the exponent{name} is nan where the base is negative; use a number as exponent, or "

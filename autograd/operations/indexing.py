@@ -84,7 +84,7 @@ def getitem(x: Operand, index: Index) -> Operand:
     parts = tuple(map(_position, index if isinstance(index, tuple) else (index,)))
     x = x if isinstance(x, Node) else operand(x, op)
     if holds_objects(x):
-        return x[tuple([_whole(p._data if isinstance(p, Node) else p) for p in parts])]
+        return x[tuple([_whole(p._value if isinstance(p, Node) else p) for p in parts])]
     return apply(op, (x, *parts))
 
 

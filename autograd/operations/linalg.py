@@ -234,7 +234,7 @@ def solve(a: Operand, b: Operand) -> Operand:
 
 def _cofactors(y: Operand, x: Operand) -> Operand:
     """Return the derivative of the determinant `y` of `x`: by the inverse, or by minors if a matrix is singular."""
-    if np.all(y._data if hasattr(y, "_data") else y):
+    if np.all(y._value if hasattr(y, "_value") else y):
         return expand_dims(y, (-2, -1)) * swapaxes(inv(x))
     n = shape_tuple(x)[-1]
     rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, n - 1)

@@ -29,7 +29,7 @@ def share_below_mask(node: Node, rule: Rule, g: Cotangent, y: Operand, inputs: O
     share = fitted(op.pull(rule, g, y, inputs, node.params), like)
     if op is PRIMITIVES["where"]:  # its rules keep the mask themselves
         return share
-    if not np.ndim(node._data):
+    if not np.ndim(node._value):
         return where(not_equal(g, 0.0), share, 0.0)
     return share if guard(_is_finite, share) else _share_of_taken(node, rule, g, y, inputs, like)
 
@@ -46,8 +46,8 @@ def _share_of_taken(node: Node, rule: Rule, g: Cotangent, y: Operand, inputs: Op
     """
     op: Any = node.op
     taken = not_equal(g, 0.0)
-    rest, *others = [_filling(raw, x) for raw, x in zip((node._data, *node.raw), (y, *inputs), strict=True)]
-    marker = where(taken, np.nan, np.zeros_like(node._data))
+    rest, *others = [_filling(raw, x) for raw, x in zip((node._value, *node.raw), (y, *inputs), strict=True)]
+    marker = where(taken, np.nan, np.zeros_like(node._value))
 
     def reached(rule: Rule, x: Data) -> Operand:
         return isnan(fitted(op.pull(rule, marker, rest, others, node.params), x))

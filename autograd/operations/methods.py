@@ -4,7 +4,7 @@ import functools
 import numbers
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from autograd.recording import notify_read
 from autograd.typing import Array, Operand, Operation, Shape
 
 from .indexing import elements
-from .numpy_protocol import array_function, array_ufunc, unsupported
+from .numpy_protocol import array_function, array_ufunc
 
 COMPARABLE = (Node, np.ndarray, np.generic, numbers.Number, list, tuple)  # with other types, == is Python's
 
@@ -152,10 +152,6 @@ class ElementwiseMethods(Node):
     __array_function__: Operation = array_function
 
     @property
-    def _mask(self) -> NoReturn:  # functions of np.ma ask for it, and would read `_data` as that of their own arrays
-        raise unsupported("a function of np.ma")
-
-    @property
     def label(self) -> str:
         """The name, as micrograd calls it."""
         return self.name
@@ -213,14 +209,14 @@ class ArrayMethods(ElementwiseMethods):
     __slots__ = ()
 
     # Properties implemented in C cost a fifth of a Python function.
-    shape: property = property(attrgetter("_data.shape"), doc="Length along each axis.")
-    ndim: property = property(attrgetter("_data.ndim"), doc="Number of axes.")
-    dtype: property = property(attrgetter("_data.dtype"), doc="Type of the elements.")
+    shape: property = property(attrgetter("_value.shape"), doc="Length along each axis.")
+    ndim: property = property(attrgetter("_value.ndim"), doc="Number of axes.")
+    dtype: property = property(attrgetter("_value.dtype"), doc="Type of the elements.")
 
     @property
     def size(self) -> Size:
         """Number of elements; called with an axis, ``t.size(0)``, the length along it, as in PyTorch."""
-        return Size(self._data)
+        return Size(self._value)
 
     @property
     def T(self) -> Operand:  # noqa: N802  (NumPy's name)
@@ -341,20 +337,20 @@ class ArrayMethods(ElementwiseMethods):
 
     def numel(self) -> int:
         """Return the number of elements, as PyTorch calls it."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._value.size  # type: ignore[no-any-return]
 
     def dim(self) -> int:
         """Return the number of axes, as PyTorch calls it."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._value.ndim  # type: ignore[no-any-return]
 
     def numpy(self) -> Array:
         """Return a read-only view of the values."""
         notify_read(self, "numpy()")
-        view = self._data.view()
+        view = self._value.view()
         view.flags.writeable = False
         return view  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         """Return the values as nested lists."""
         notify_read(self, "tolist()")
-        return self._data.tolist()
+        return self._value.tolist()

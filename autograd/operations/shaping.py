@@ -123,7 +123,7 @@ def fitted(share: Cotangent, like: Data) -> Cotangent:
 
 def shape_tuple(x: Operand) -> Shape:
     """Return the shape of a node, number, array or nested list."""
-    return np.shape(x._data if isinstance(x, Node) else x)
+    return np.shape(x._value if isinstance(x, Node) else x)
 
 
 def lists_as_array(x: Operand) -> Operand:

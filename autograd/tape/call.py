@@ -67,7 +67,7 @@ class Call:
         self._inputs = len(program.inputs)
         self._targets = program.targets
         self._references = list(map(weakref.ref, program.variables))  # until the recorded graph is gone
-        self._recorded = [(type(x), x._data, _state(x)) for x in program.variables]
+        self._recorded = [(type(x), x._value, _state(x)) for x in program.variables]
         self._leaves: list[Node] = []
         self._states: list[tuple[Any, ...]] = []
         self._has_started = False
@@ -103,7 +103,7 @@ class Call:
             if x._requires_grad is not wanted or x.notes.hooks is not hooks:
                 return "a variable has another requires_grad or other hooks"
             if shape is not None:
-                data = x._data
+                data = x._value
                 if data.shape != shape or (data.dtype is not dtype and data.dtype != dtype):
                     return "a variable has another shape or dtype"
         for function, args, answer in self._guards:
@@ -113,7 +113,7 @@ class Call:
 
     def __call__(self, inputs: Sequence[Data], sources: Sequence[Operand]) -> Tree:
         """Run the program, store gradients and return the result."""
-        found = self.executor.run(*inputs, *[x._data for x in self._leaves])
+        found = self.executor.run(*inputs, *[x._value for x in self._leaves])
         self._store(found[self._count :], sources)
         return self._result(found)
 
@@ -140,20 +140,20 @@ class Call:
                     store({x: g}, False)
                 return
             held = [x._grad for x in targets]
-            if {*map(type, held)} <= {float} and (not any(held) or all(x.stamp in (0, id(x._data)) for x in targets)):
+            if {*map(type, held)} <= {float} and (not any(held) or all(x.stamp in (0, id(x._value)) for x in targets)):
                 for x, g in zip(targets, gradients, strict=True):
                     x._grad += g
-                    x.stamp = id(x._data)
+                    x.stamp = id(x._value)
             elif all(g is None for g in held):  # the gradients share memory with nothing
                 for x, g in zip(targets, gradients, strict=True):
-                    x._grad, x.stamp = g, id(x._data)
+                    x._grad, x.stamp = g, id(x._value)
             else:  # warns where a gradient is left over from other values of the variable
                 store(dict(zip(targets, gradients, strict=True)), False)
 
 
 def _state(x: Node) -> tuple[object, ...]:
     """Return what a variable must have in a replay: whether it needs a gradient, hooks, shape and dtype."""
-    return x._requires_grad, x.notes.hooks, getattr(x._data, "shape", None), getattr(x._data, "dtype", None)
+    return x._requires_grad, x.notes.hooks, getattr(x._value, "shape", None), getattr(x._value, "dtype", None)
 
 
 def check_result(y: Operand, path: str) -> None:
@@ -185,10 +185,10 @@ def has_variables(root: Node) -> bool:
 
 def check_loss(first: Node) -> None:
     """Raise unless a loss is a scalar."""
-    if isinstance(first._data, np.ndarray) and first._data.size != 1:
+    if isinstance(first._value, np.ndarray) and first._value.size != 1:
         raise RuntimeError(
             "backward() starts from a scalar, and a compiled function starts it from its first result, which has shape "
-            f"{first._data.shape}. Return a scalar loss first, made by .sum() or .mean(), or call the function "
+            f"{first._value.shape}. Return a scalar loss first, made by .sum() or .mean(), or call the function "
             "inside autograd.no_grad() for its results alone"
         )
 

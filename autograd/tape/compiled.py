@@ -211,4 +211,4 @@ class _Methods(dict[Compiled, Compiled]):
 
 
 def _detached(x: Operand) -> Operand:
-    return leaf(type(x), x._data) if isinstance(x, Node) else x
+    return leaf(type(x), x._value) if isinstance(x, Node) else x

@@ -124,7 +124,7 @@ class Program:
         self.variables: list[Node] = [node for node in order if node.op is None and node not in given]
         number: dict[Node, int] = {}
         for node in (*inputs, *self.variables):
-            number[node] = self._new_value(_spec(node._data))
+            number[node] = self._new_value(_spec(node._value))
         self.inputs: range = range(len(inputs))
         self.leaves: range = range(len(inputs), len(number))
         self.names: dict[int, str] = dict(enumerate([*names, *[x.name or "leaf" for x in self.variables]]))
@@ -141,8 +141,8 @@ class Program:
         self.targets: list[int] = [number[x] for x in variables]
         for r, x in zip(self.results[outputs:], variables, strict=False):
             self.names.setdefault(r, f"d_{plain_name(x.name or 'leaf')}")
-        self.given: list[Data] = [x._data for x in (*inputs, *self.variables)]
-        self.found: list[Data] = [r._data if isinstance(r, Node) else r for r in results]
+        self.given: list[Data] = [x._value for x in (*inputs, *self.variables)]
+        self.found: list[Data] = [r._value if isinstance(r, Node) else r for r in results]
 
     def _new_value(self, spec: Spec | None) -> int:
         self.specs.append(spec)
@@ -159,7 +159,7 @@ class Program:
 
     def _number(self, node: Node, op: Primitive, number: dict[Node, int]) -> int:
         """Return the number of a computed node; add a step unless an equal one exists."""
-        args, params, data = node.args, node.params, node._data
+        args, params, data = node.args, node.params, node._value
         operands = tuple([number[a] if isinstance(a, Node) else self._constant(a) for a in args])
         if type(op) is not Callback:
             if op is MULTIPLY and (same := self._unchanged(operands, data)) is not None:
@@ -227,9 +227,9 @@ def _spec(data: Data) -> Spec:
 
 def _may_share(y: Data, arg: Operand, is_view: bool) -> bool:
     """Return whether a result may lie in the memory of an operand."""
-    if not isinstance(arg, Node) or type(arg._data) is not np.ndarray or type(y) is not np.ndarray:
+    if not isinstance(arg, Node) or type(arg._value) is not np.ndarray or type(y) is not np.ndarray:
         return False
-    return is_view or bool(np.may_share_memory(arg._data, y))
+    return is_view or bool(np.may_share_memory(arg._value, y))
 
 
 def _is_one(x: object) -> bool:

@@ -156,7 +156,7 @@ class Recording(Watch):
     def observe(self, function: Function, args: tuple[Tree, ...]) -> None:
         """Call a function of nodes now and in each replay, with nodes of its own."""
         leaves, _, rebuild = flatten(args)
-        kinds = [KINDS[type(x._data)][0] if isinstance(x, Node) else None for x in leaves]
+        kinds = [KINDS[type(x._value)][0] if isinstance(x, Node) else None for x in leaves]
         constants = [x if kind is None else None for x, kind in zip(leaves, kinds, strict=True)]  # no recorded nodes
         errors: list[type[Exception]] = [RecordingError]
         line = _here()

@@ -66,7 +66,7 @@ def _structure(tree: Tree) -> object:
 def _input_data(a: Operand) -> Data | None:
     """Return the float or array of an argument that is an input; None if it is part of the key, as an int is."""
     if isinstance(a, Node):
-        return a._data
+        return a._value
     if isinstance(a, (float, np.floating)):
         return float(a)
     return np.asarray(a) if isinstance(a, np.ndarray) else None

@@ -136,7 +136,7 @@ class CompiledStep(Programs):
         array([22.5   ,  1.40625...,  0.0878...])
         """
         *data, rows = data_and_rows
-        arrays = [x._data if isinstance(x, Node) else np.asarray(x) for x in data]
+        arrays = [x._value if isinstance(x, Node) else np.asarray(x) for x in data]
         rows = np.asarray(rows)
         if rows.ndim != 2 or rows.dtype.kind not in "iu":
             raise TypeError(f"rows must be a matrix of integers, (steps, batch), got shape {rows.shape} {rows.dtype}")

@@ -84,7 +84,7 @@ class StepCall(Call):
         self._numbers = range(len(outputs), len(results))
         self._flats = [update.flat for update in self.updates]
         scalars = self._record_scalars(results, rules)
-        replaced |= {x: leaf(Value, x._data, False, x.name or "scalar") for x in scalars if x.op is not None}
+        replaced |= {x: leaf(Value, x._value, False, x.name or "scalar") for x in scalars if x.op is not None}
         inputs = [*[x for update in self.updates for x in update.arrays], *arguments.nodes, *self._shared.values()]
         first = len(inputs) - len(arguments.nodes) - len(self._shared)
         inputs += [replaced.get(x, x) for x in scalars]
@@ -182,7 +182,7 @@ class StepCall(Call):
         targets = self._targets_of_step()
         group = self.optimizer.param_groups[0]
         shared = [group[name] for name in self._shared]
-        data = [*inputs, *shared, *self._scalars[: self._needed], *[x._data for x in self._leaves]]
+        data = [*inputs, *shared, *self._scalars[: self._needed], *[x._value for x in self._leaves]]
         machine = self.executor.chosen()
         if machine is None:
             found = self.executor.run_into(flat(targets), *flat(given), *data)
@@ -228,7 +228,7 @@ class StepCall(Call):
         groups = self.optimizer.param_groups
         before = None if scheduler is None else (copy.deepcopy(scheduler.state_dict()), list(map(dict, groups)))
         scalars = self._scheduled(len(rows), scheduler)
-        leaves = [x._data for x in self._leaves]
+        leaves = [x._value for x in self._leaves]
         constant = [x for x in leaves if type(x) is float]
         done, losses = machine.run_many(
             flat([x for update in self.updates for x in update.given()]),

@@ -16,7 +16,7 @@ from .memory import OutputPool
 from .program import Spec
 from .recording import Callback, Recording
 
-data_of: Callable[[Any], Any] = attrgetter("_data")
+data_of: Callable[[Any], Any] = attrgetter("_value")
 
 
 class RuleRecording(Recording):
@@ -38,7 +38,7 @@ class RuleRecording(Recording):
     def on_read(self, node: Node, how: str) -> None:  # type: ignore[override]
         """Allow the truth value of a scalar, and remember it."""
         if how.startswith("the truth") and node in scalars_of([node], self.scalars):
-            self.decisions[node] = bool(node._data)
+            self.decisions[node] = bool(node._value)
         else:
             super().on_read(node, how)
 
@@ -47,7 +47,7 @@ def scalars_of(roots: Sequence[Node], inputs: set[Node]) -> set[Node]:
     """Return the inputs and all floats that are computed from inputs and constants alone."""
     found = set(inputs)
     for node in topological_order(*roots):
-        computed = node.op is not None and type(node._data) is float and not isinstance(node.op, Callback)
+        computed = node.op is not None and type(node._value) is float and not isinstance(node.op, Callback)
         if computed and all(a in found for a in node.args if isinstance(a, Node)):
             found.add(node)
     return found

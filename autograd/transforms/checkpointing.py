@@ -67,7 +67,7 @@ def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
             return f(*args, **kwargs)
         segment = _Segment(f, args, kwargs, rng)
         nodes = [x for x in flatten(args)[0] if isinstance(x, Node)]
-        inside = [leaf(type(x), x._data, x._requires_grad, x.name) for x in nodes]
+        inside = [leaf(type(x), x._value, x._requires_grad, x.name) for x in nodes]
         mode, run = current_mode(), functools.partial(segment.run, inside)
         found = mode.run_part(run, rng is not None) if isinstance(mode, Watch) else (run(), [])
         if found is None:
@@ -81,7 +81,7 @@ def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
         leaves = [x for x in order if x.op is None]
         segment.captured = tuple([x for x in dict.fromkeys([*used, *leaves]) if x not in own])
         inputs = (*nodes, *segment.captured)
-        whole = record(segment, inputs, tuple([x._data for x in inputs]), {}, segment.packed(variables))
+        whole = record(segment, inputs, tuple([x._value for x in inputs]), {}, segment.packed(variables))
         parts = iter(_unpacked(whole, variables))
         live = set(segment.live)
         return segment.rebuild_outputs(iter([next(parts) if i in live else _cut(y) for i, y in enumerate(outputs)]))
@@ -125,7 +125,7 @@ class _Segment(Recomputed):
         """Return the outputs that are variables, and store their positions."""
         self.live = [i for i, y in enumerate(outputs) if isinstance(y, Node) and y._requires_grad]
         variables = [outputs[i] for i in self.live]
-        dtypes = {y._data.dtype for y in variables if type(y._data) is not float}
+        dtypes = {y._value.dtype for y in variables if type(y._value) is not float}
         if len(dtypes) > 1:
             raise TypeError(f"checkpoint() needs outputs of one dtype, not {sorted(map(str, dtypes))}; use astype()")
         return variables
@@ -145,14 +145,14 @@ class _Segment(Recomputed):
     def set_state(self, values: Sequence[Data], state: Mapping[str, object]) -> None:
         """Assign the data of the captured leaves and the state of the generator."""
         for node, data in zip(self.captured, values, strict=True):
-            node._data = data
+            node._value = data
         if self.rng is not None:
             self.rng.bit_generator.state = state
 
     @contextmanager
     def repeated(self, values: Sequence[Data]) -> Iterator[None]:
         """Restore what the function used when it was recorded, inside the block."""
-        found = [node._data for node in self.captured]
+        found = [node._value for node in self.captured]
         state = {} if self.rng is None else self.rng.bit_generator.state
         try:
             self.set_state(values, self.state)
@@ -213,7 +213,7 @@ _NODE = object()  # the place of a node among the arguments
 def _linked(x: Operand) -> Node:
     """Return a new node with the data of `x`, connected to `x` if that is a node."""
     if isinstance(x, Node):
-        return reshape(x, None if type(x._data) is float else x._data.shape)  # type: ignore[no-any-return]
+        return reshape(x, None if type(x._value) is float else x._value.shape)  # type: ignore[no-any-return]
     data = raw_data(x)
     floating = type(data) is float or data.dtype.kind == "f"
     return leaf(KINDS[type(data)][0], data, floating)  # type: ignore[no-any-return]
@@ -221,7 +221,7 @@ def _linked(x: Operand) -> Node:
 
 def _cut(y: Operand) -> Operand:
     """Return an output without a gradient as a leaf."""
-    return leaf(type(y), y._data, False, y.name) if isinstance(y, Node) else y
+    return leaf(type(y), y._value, False, y.name) if isinstance(y, Node) else y
 
 
 def _unpacked(whole: Operand, variables: Sequence[Node]) -> list[Operand]:
@@ -230,7 +230,7 @@ def _unpacked(whole: Operand, variables: Sequence[Node]) -> list[Operand]:
         return [whole]
     parts, start = [], 0
     for y in variables:
-        end = start + int(np.size(y._data))
-        parts.append(reshape(getitem(whole, slice(start, end)), None if type(y._data) is float else y._data.shape))
+        end = start + int(np.size(y._value))
+        parts.append(reshape(getitem(whole, slice(start, end)), None if type(y._value) is float else y._value.shape))
         start = end
     return parts

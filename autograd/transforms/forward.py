@@ -60,7 +60,7 @@ def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = 
     """Return the tangent of `node` from those of its arguments (None for constants), or None if it is constant."""
     op = node.op
     assert op is not None
-    y, inputs = (node, node.args) if create_graph else (node._data, node.raw)
+    y, inputs = (node, node.args) if create_graph else (node._value, node.raw)
     rules = op.rules_for(len(node.args))
     live = [i for i, (t, rule) in enumerate(zip(tangents, rules, strict=True)) if t is not None and rule is not None]
     if not live:
@@ -70,7 +70,7 @@ def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = 
             inputs[i] if rule is None else zero(node.raw[i]) if t is None else t
             for i, (t, rule) in enumerate(zip(tangents, rules, strict=True))
         ]
-        return _shaped(apply(op, tuple(filled), node.params), node._data)
+        return _shaped(apply(op, tuple(filled), node.params), node._value)
     total = None
     for i in live:
         t = tangents[i]
@@ -81,7 +81,7 @@ def pushed(node: Node, tangents: Sequence[Tangent | None], create_graph: bool = 
         else:
             share = _transposed(node, i, t, y, inputs, rules[i], create_graph)
         if share is not None:
-            share = _shaped(share, node._data)
+            share = _shaped(share, node._value)
             total = share if total is None else total + share
     return total
 
@@ -95,7 +95,7 @@ def _transposed(
     """
     assert node.op is not None
     with enable_grad():
-        g = leaf(KINDS[type(node._data)][0], zero(node._data), True)
+        g = leaf(KINDS[type(node._value)][0], zero(node._value), True)
         share = share_of(node, rule, g, y, inputs, node.raw[i])
         if not isinstance(share, Node) or not share.requires_grad:
             return None

@@ -142,7 +142,7 @@ def test_a_wrong_second_derivative_is_caught():
     op = Elementwise(
         "bad_second",
         lambda x: x * x * x,
-        (lambda y, x: 3 * ag.Tensor(x._data**2) if isinstance(x, ag.Node) else 3 * x * x,),
+        (lambda y, x: 3 * ag.Tensor(x._value**2) if isinstance(x, ag.Node) else 3 * x * x,),
     )
     cube = lambda x: apply(op, (x,))  # noqa: E731
     assert gradcheck(cube, X)

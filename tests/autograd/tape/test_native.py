@@ -89,7 +89,7 @@ def test_every_primitive_gives_the_results_of_numpy(case):
         nodes = [Tensor(x, requires_grad=True) if i in case.differentiable else x for i, x in enumerate(given)]
         program = program_of(case.f, *nodes)
         machine, text = Machine(program), NumpyText(program)
-        leaves = [x._data for x in program.variables]
+        leaves = [x._value for x in program.variables]
         for seed in (0, 1, 2):
             data = [x.astype(dtype) if x.dtype.kind == "f" else x for x in case.operands(shapes, seed)]
             if seed == 2 and case.per_element:
@@ -148,7 +148,7 @@ def test_a_network_needs_no_call_of_numpy(dtype):
         program = loss_program(lambda x, y, m=model, f=loss: f(m(x), y), x, y)
         machine = Machine(program)
         assert not machine.calls
-        assert_close(machine.run(x, y, *[v._data for v in program.variables]), program.found)
+        assert_close(machine.run(x, y, *[v._value for v in program.variables]), program.found)
 
 
 def test_results_of_two_runs_do_not_share_memory():
@@ -178,10 +178,10 @@ def test_run_into_writes_the_last_results():
     program = loss_program(lambda x: ((x * w) ** 2).sum(), np.ones(3))
     machine = Machine(program)
     target = np.empty(3)
-    (loss,) = machine.run_frame(machine.frame([], [target], [1]), [np.ones(3), w._data])
+    (loss,) = machine.run_frame(machine.frame([], [target], [1]), [np.ones(3), w._value])
     assert float(loss) == 14.0
     np.testing.assert_array_equal(target, [2.0, 4.0, 6.0])
-    assert machine.run(np.ones(3), w._data)[1] is not target
+    assert machine.run(np.ones(3), w._value)[1] is not target
 
 
 def test_an_index_out_of_range_is_left_to_the_engine():
@@ -215,9 +215,9 @@ def test_a_guard_that_finds_nothing_is_checked_by_the_machine():
     program = loss_program(lambda x, y: nn.functional.huber_loss(x @ w, y), x, y)
     machine = Machine(program)
     assert not machine.calls
-    assert_close(machine.run(x, y, w._data), program.found)
+    assert_close(machine.run(x, y, w._value), program.found)
     with pytest.raises(NotReplayable):
-        machine.run(x, np.full((4, 1), np.nan), w._data)
+        machine.run(x, np.full((4, 1), np.nan), w._value)
 
 
 def test_a_guard_of_the_targets_is_checked_by_the_machine():
@@ -226,7 +226,7 @@ def test_a_guard_of_the_targets_is_checked_by_the_machine():
     program = loss_program(lambda x, y: loss(model(x), y), x, np.array([0, 1, 2, 0, 1]))
     machine = Machine(program)
     assert not machine.calls
-    leaves = [v._data for v in program.variables]
+    leaves = [v._value for v in program.variables]
     machine.run(x, np.array([2, 2, 2, 2, 2]), *leaves)
     for wrong in (3, -100):
         with pytest.raises(NotReplayable):

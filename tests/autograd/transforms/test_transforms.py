@@ -57,7 +57,7 @@ def test_jacobian_is_the_same_in_both_modes(f):
 
 @pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_second_order_is_the_same_in_all_four_modes(f):
-    s = lambda x: (f(x) * np.cos(np.arange(np.size(f(x)._data))).reshape(np.shape(f(x)._data))).sum()  # noqa: E731
+    s = lambda x: (f(x) * np.cos(np.arange(np.size(f(x)._value))).reshape(np.shape(f(x)._value))).sum()  # noqa: E731
     h = hessian(s)(X)
     assert h.shape == X.shape * 2
     assert np.allclose(h, h.transpose(2, 3, 0, 1), rtol=1e-10, atol=1e-10)
