@@ -1,9 +1,15 @@
-"""Argument checks and error messages of `Value` and `Tensor`, with equivalents of names of other libraries."""
+"""Argument checks and error messages: equivalents of names of other libraries, and the line of user code."""
 
+import linecache
+import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
+
+PACKAGES = frozenset({"autograd", "nn", "optim"})  # packages whose frames are not user code
+Line = tuple[str, int]
 
 IN_PLACE = "a Tensor cannot be modified in place, because a graph may have recorded it: write {0}"
 ONE_DEVICE = "tensors are always on the CPU: leave it out"
@@ -166,3 +172,26 @@ def one_name(name: object, label: object) -> str:
     if all(names) and name != label:
         raise TypeError(f"name={name!r} and label={label!r} mean the same; give one of them")
     return names[0] or names[1]
+
+
+def user_line() -> Line | None:
+    """Return file and line number of the innermost frame outside of this library, or None."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in PACKAGES and "importlib" not in package:
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def format_line(line: Line) -> str:
+    """Return a line of code as ``file:line: text``.
+
+    Examples
+    --------
+    >>> format_line(("train.py", 3))
+    'train.py:3'
+    """
+    text = linecache.getline(*line).strip()
+    return f"{line[0]}:{line[1]}" + (f": {text}" if text else "")

@@ -104,6 +104,13 @@ def share_of(node: Node, rule: Any, g: Cotangent, y: Data, inputs: Operands, lik
     return fitted(share, like)
 
 
+def edges(node: Node) -> list[tuple[int, Node, Rule]]:
+    """Return position, operand and rule of each edge along which a gradient flows from a node."""
+    rules = () if node.op is None else node.op.rules_for(len(node.args))
+    pairs = enumerate(zip(node.args, rules, strict=True))
+    return [(i, a, rule) for i, (a, rule) in pairs if isinstance(a, Node) and a._requires_grad and rule is not None]
+
+
 def _after_hooks(node: Node, g: Cotangent) -> Cotangent:
     """Return the cotangent that the hooks of a node pass on."""
     mode = current_mode()

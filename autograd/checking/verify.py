@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.backward import gradients
+from autograd.backward import between, gradients, seed_of
 from autograd.graph import Node, topological_order
-from autograd.reverse import share_of
+from autograd.reverse import edges, share_of
 from autograd.transforms.forward import forward_pass
 from autograd.typing import Cotangent, Data, Rule
 
@@ -109,7 +109,7 @@ def verify(
     report = Verification()
     paths = Counter({loss: 1})  # from each node to the loss
     for node in reversed(order):
-        for _, arg, _ in _edges(node):
+        for _, arg, _ in edges(node):
             paths[arg] += paths[node]
     for i, (x, g) in enumerate(zip(leaves, found, strict=True)):
         v = _direction(rng, x)
@@ -164,18 +164,6 @@ def _replayed(order: Sequence[Node], given: dict[Node, Data]) -> dict[Node, Data
     return found
 
 
-def _edges(node: Node) -> list[tuple[int, Node, Rule]]:
-    """Return position, node and rule of each operand to which the gradient flows."""
-    if node.op is None:
-        return []
-    rules = enumerate(node.op.rules_for(len(node.args)))
-    return [
-        (i, arg, rule)
-        for (i, rule), arg in zip(rules, node.args, strict=True)
-        if rule is not None and isinstance(arg, Node) and arg._requires_grad
-    ]
-
-
 def _share(node: Node, rule: Rule, g: Cotangent, arg: Node) -> Cotangent:
     """Return the contribution of one edge, given the cotangent `g` of `node`."""
     return share_of(node, rule, g, node._value, node.raw, arg._value)
@@ -183,18 +171,14 @@ def _share(node: Node, rule: Rule, g: Cotangent, arg: Node) -> Cotangent:
 
 def _along_paths(order: Sequence[Node], loss: Node, x: Node, v: Data) -> float:
     """Return the slope along `v` as a sum with one product for each path."""
-    leads = {x}
-    for node in order:
-        if any(arg in leads for _, arg, _ in _edges(node)):
-            leads.add(node)
-    one = 1.0 if type(loss._value) is float else np.ones_like(loss._value)
-    waiting, terms = [(loss, one)] if loss in leads else [], []
+    leads = between(order, [x])
+    waiting, terms = [(loss, seed_of(loss, None))], []
     while waiting:
         node, g = waiting.pop()
         if node is x:
             terms.append(float(np.sum(g * v)))
         else:
-            waiting += [(arg, _share(node, rule, g, arg)) for _, arg, rule in _edges(node) if arg in leads]
+            waiting += [(arg, _share(node, rule, g, arg)) for _, arg, rule in edges(node) if arg in leads]
     return math.fsum(terms)
 
 
@@ -202,7 +186,7 @@ def first_wrong_edge(order: Sequence[Node], rng: np.random.Generator, rtol: floa
     """Return the first edge whose rule disagrees with finite differences of its operation, empty if none."""
     for node in order:
         op: Any = node.op
-        for i, arg, rule in _edges(node):
+        for i, arg, rule in edges(node):
             w, v = _direction(rng, node), _direction(rng, arg)
             analytic = float(np.sum(_share(node, rule, w, arg) * v))
             h = STEP * max(1.0, float(np.max(np.abs(node.raw[i]), initial=0.0)))

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograd.graph import Node, Primitive
+from autograd.messages import Line, description, format_line, user_line
 from autograd.recording import Watch, raw_data, settled_mode, watching
 from autograd.typing import Cotangent, Data, Operand, Operands, Shape
-
-from .provenance import Line, format_line, user_line
 
 CURES = {
     "log": "log(0) is -inf: log1p(x) for log(1 + x), log_softmax or CrossEntropyLoss for the log of a softmax, "
@@ -172,10 +171,8 @@ def _message(what: str, op: Primitive, args: Operands, raw: tuple[Data, ...], ba
 
 def _shown(x: Data, bad: Shape) -> str:
     """Return a scalar in full, and an array by its element at the index `bad`, if it has one, and its range."""
-    if not isinstance(x, np.ndarray):
-        return repr(x) if isinstance(x, (float, int, slice, type(None))) else type(x).__name__
-    if not x.size or x.dtype.kind not in "biuf":
-        return f"an array of shape {x.shape}"
+    if not isinstance(x, np.ndarray) or not x.size or x.dtype.kind not in "biuf":
+        return description(x)
     has_element = bad and len(bad) == x.ndim and all(i < n for i, n in zip(bad, x.shape, strict=True))
     here = f"{x[bad]} there " if has_element else ""
     spread = f"shape {x.shape}, from {np.nanmin(x):g} to {np.nanmax(x):g}" if not np.isnan(x).all() else "all nan"

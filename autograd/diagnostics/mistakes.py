@@ -14,11 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from autograd.graph import Node, topological_order
-from autograd.messages import GradientWarning
+from autograd.messages import GradientWarning, Line, format_line, user_line
 from autograd.recording import current_mode, raw_data
 from autograd.typing import Cotangent
-
-from .provenance import Line, format_line, user_line
 
 _issued: set[tuple[str, Line | None]] = set()
 

@@ -179,7 +179,7 @@ def rule_programs(op: Primitive) -> list[Json]:
         if rule is None or rule is ONE:
             programs.append(rule)
         else:
-            value, known = record_rule(op, position, 0.5, [0.5] * len(labels), options, labels, "y", "g")
+            value, known = record_rule(op, position, 0.5, [0.5] * len(labels), options, ["g", "y", *labels])
             programs.append(UNKNOWN if known is None else program(value, {**known, **names}))
     return programs
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from autograd.backward import between
 from autograd.graph import Node
 
 from .blocks import Block, Equations, Line, Paragraph, Table
@@ -41,10 +42,7 @@ class Derivation(RecordedPass):
     def __init__(self, root: Node, wrt: Node | str, given: Mapping[int, str], limit: int | None) -> None:
         super().__init__(root, given, limit)
         self.wrt: Node = self.find(wrt)
-        dependent: set[Node] = {self.wrt}
-        for node in self.order:
-            if any(isinstance(arg, Node) and arg in dependent for arg in node.args):
-                dependent.add(node)
+        dependent = between(self.order, [self.wrt])
         self.users: dict[Node, list[Step]] = {}
         for step in self.steps:
             if step.argument in dependent and step.argument is not self.root:
@@ -80,9 +78,7 @@ class Derivation(RecordedPass):
         shown = reached if self.limit is None else [*reached[:-1][: self.limit - 1], self.wrt]
         blocks: list[Block] = [
             heading,
-            Paragraph("Forward", level=2),
-            Equations(map(self.forward_line, self.shown(operations))),
-            *self.remainder(operations, "operations"),
+            *self.forward(operations),
             Paragraph(f"Backward from {self.names[self.root]} to {self.names[self.wrt]}", level=2),
             Paragraph(self.introduction()),
             Equations(map(self.line if self.scalar else self.array_line, shown)),

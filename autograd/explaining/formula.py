@@ -269,10 +269,8 @@ def local_rule(node: Node, position: int, written: Callable[[Node], Term], upstr
     if node.op.rules_for(len(node.args))[position] is ONE:
         return RuleFormula(number(1), False, shape_of(node))
     takes_upstream = not isinstance(node.op, Elementwise)
-    arguments = [written(a) if isinstance(a, Node) else None for a in node.args]
-    recorded, known = record_rule(
-        node.op, position, node._value, node.raw, node.params, arguments, written(node), upstream
-    )
+    labels = [upstream, written(node), *(written(a) if isinstance(a, Node) else None for a in node.args)]
+    recorded, known = record_rule(node.op, position, node._value, node.raw, node.params, labels)
     if known is None:
         return RuleFormula(None, takes_upstream)
     term = term_of(recorded, known.get)
@@ -280,14 +278,7 @@ def local_rule(node: Node, position: int, written: Callable[[Node], Term], upstr
 
 
 def record_rule(
-    op: Primitive,
-    position: int,
-    data: Data,
-    raw: Sequence[Data],
-    params: Params,
-    arguments: Sequence[Label | None],
-    output: Label,
-    upstream: Label,
+    op: Primitive, position: int, data: Data, raw: Sequence[Data], params: Params, labels: Sequence[Label | None]
 ) -> tuple[Operand, dict[Node, Label] | None]:
     """Call one rule with labelled nodes.
 
@@ -303,8 +294,8 @@ def record_rule(
         Its operands.
     params : mapping
         Its keyword parameters.
-    arguments, output, upstream : object
-        Labels of the arguments (None for a constant), of the result and of its gradient.
+    labels : sequence
+        Labels of the gradient of the result, of the result, and of the operands (None for a constant).
 
     Returns
     -------
@@ -314,6 +305,7 @@ def record_rule(
         The labels of the leaves of that graph; None if the rule does not accept nodes.
     """
     rule = op.rules_for(len(raw))[position]
+    values = list(zip((data, data, *raw), labels, strict=True))
     for fill in (None, 0.5, 2.0):  # the recorded values, or others where these are outside its domain (1 / x at 0)
         known: dict[Node, Label] = {}
 
@@ -324,18 +316,16 @@ def record_rule(
             known[made] = label
             return made
 
-        inputs = [x if label is None else symbol(x, label) for x, label in zip(raw, arguments, strict=True)]
-        y, g = symbol(data, output), symbol(data, upstream)
+        symbols = [x if label is None else symbol(x, label) for x, label in values]
+        operands = symbols[1:] if isinstance(op, Elementwise) else symbols
         try:  # in a context of its own, where operations are recorded even if the caller disabled recording
-            return contextvars.Context().run(_call_silently, op, rule, g, y, inputs, params), known
+            return contextvars.Context().run(_call_silently, rule, operands, params), known
         except Exception:  # noqa: S112  (a rule in plain NumPy rejects nodes with an error of its own)
             continue
     return None, None
 
 
-def _call_silently(
-    op: Primitive, rule: Operation, g: Node, y: Node, inputs: Sequence[Operand], params: Params
-) -> Operand:
+def _call_silently(rule: Operation, operands: Sequence[Operand], params: Params) -> Operand:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return rule(y, *inputs, **params) if isinstance(op, Elementwise) else rule(g, y, *inputs, **params)
+        return rule(*operands, **params)

@@ -9,10 +9,10 @@ from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
 from autograd.typing import Data, Operand, Shape
 
-from .blocks import Block, Line, Paragraph
+from .blocks import Block, Equations, Line, Paragraph
 from .formula import Names, RuleFormula, full_term, last_operation, local_rule, operation_term
 from .steps import Step, backward_steps
-from .terms import Term, called, equation, number, tidy
+from .terms import Term, called, equation, is_number, number, tidy
 
 T = TypeVar("T")
 
@@ -53,10 +53,9 @@ def contribution(step: Step, rule: RuleFormula, upstream: Term) -> Term:
 
 
 def summed(term: Term, shape: Shape | None, step: Step) -> Term:
-    """Return a term summed to the shape of the argument, if the forward pass broadcast it."""
+    """Return a term of a shape, summed to the shape of the argument if the forward pass broadcast it."""
     wanted = shape_of(step.argument)
-    full = shape if step.rule_formula.takes_upstream else shape_of(step.node)
-    if full == wanted or full is None:
+    if shape in (wanted, None):
         return term
     return called("sum_to", term, Term("raw", (str(wanted) if wanted is not None else "one number",)))
 
@@ -99,6 +98,11 @@ class RecordedPass:
         hidden = len(items) - len(self.shown(items))
         return [Paragraph(f"… and {hidden:,} more {noun}; limit=None shows all of them.")] if hidden else []
 
+    def forward(self, nodes: Sequence[Node], *remarks: Block) -> list[Block]:
+        """Return the values of operations."""
+        lines = Equations(map(self.forward_line, self.shown(nodes)))
+        return [Paragraph("Forward", level=2), *remarks, lines, *self.remainder(nodes, "operations")]
+
     def forward_line(self, node: Node) -> Line:
         """Return one operation as an equation, in names and in values."""
         assert node.op is not None
@@ -120,8 +124,8 @@ class RecordedPass:
         rule = local_rule(step.node, step.position, self.value_term, upstream)
         if rule.takes_upstream:
             return (formula, contribution(step, rule, upstream)) if rule.term and rule.term.head == "@" else (formula,)
-        local = step.local if step.local is not None else 1.0
-        if np.ndim(local) == 0 and local == 1:
+        local = number(step.local)
+        if is_number(local, 1):
             return (formula,)
-        sign = "odot" if np.ndim(local) and np.ndim(step.upstream) else "times"
-        return (formula, summed(Term(sign, (upstream, number(local))), rule.shape, step))
+        sign = "odot" if np.ndim(step.local) and np.ndim(step.upstream) else "times"
+        return (formula, summed(Term(sign, (upstream, local)), shape_of(step.node), step))

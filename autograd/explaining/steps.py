@@ -6,13 +6,11 @@ from decimal import MAX_EMAX, Decimal, localcontext
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from autograd.backward import seed_of
 from autograd.diagnostics.in_place import refuse_modified
 from autograd.diagnostics.mistakes import require_variable
 from autograd.graph import Node, topological_order
-from autograd.reverse import reverse_pass, share_of
+from autograd.reverse import edges, reverse_pass, share_of
 from autograd.rules import ONE, Elementwise, shape_of
 from autograd.typing import Cotangent, Rule
 
@@ -74,8 +72,7 @@ class Step:
         if self.rule is ONE:
             return 1.0
         if shape_of(node) in (None, ()) and shape_of(self.argument) in (None, ()):  # from one number to one number
-            one = 1.0 if shape_of(node) is None else np.ones_like(node._value)
-            return share_of(node, self.rule, one, node._value, node.raw, self.argument._value)
+            return share_of(node, self.rule, seed_of(node, None), node._value, node.raw, self.argument._value)
         return None
 
     @property
@@ -142,27 +139,17 @@ def backward_steps(
     refuse_modified(order)
     if not isinstance(names, Names):
         names = Names(topological_order(root), names)
-    edges: list[tuple[Node, Node, Rule, Cotangent, Cotangent, Cotangent]] = []
-    reverse_pass(order, {root: seed_of(root, gradient)}, visit=lambda *edge: edges.append(edge))
+    visited: list[tuple[Node, Node, Rule, Cotangent, Cotangent, Cotangent]] = []
+    reverse_pass(order, {root: seed_of(root, gradient)}, visit=lambda *edge: visited.append(edge))
     reached: set[Node] = set()
     last: Node | None = None
     positions: Iterator[int] = iter(())  # the edges of one node follow each other, in the order of its arguments
-    for count, (node, argument, rule, g, share, total) in enumerate(edges, 1):
+    for count, (node, argument, rule, g, share, total) in enumerate(visited, 1):
         if node is not last:
-            last, positions = node, iter(differentiable_positions(node))
+            last, positions = node, iter([i for i, _, _ in edges(node)])
         first = argument not in reached
         reached.add(argument)
         yield Step(count, node, argument, next(positions), g, share, total, first, rule, names, root)
-
-
-def differentiable_positions(node: Node) -> list[int]:
-    """Return the positions of the arguments to which the gradient of a node flows."""
-    rules = node.op.rules_for(len(node.args)) if node.op is not None else ()
-    return [
-        i
-        for i, (arg, rule) in enumerate(zip(node.args, rules, strict=True))
-        if isinstance(arg, Node) and arg._requires_grad and rule is not None
-    ]
 
 
 def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
@@ -194,7 +181,7 @@ def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
     counts: dict[Node, Decimal] = {}
     with localcontext(prec=20, Emax=MAX_EMAX):  # exact up to 20 digits, and without a limit of magnitude
         for node in order:
-            below = (counts[arg] for i in differentiable_positions(node) if (arg := node.args[i]) in counts)
+            below = (counts[arg] for _, arg, _ in edges(node) if arg in counts)
             counts[node] = sum(below, Decimal(0)) or Decimal(1)
         count = counts[order[-1]]
         return (int(count) if count < 10**18 else None), float(count.log10())

@@ -22,7 +22,10 @@ class Walkthrough(RecordedPass):
         """Return the contents of the explanation."""
         steps = self.backward_table() if self.scalar else self.backward_equations()
         title = Paragraph(self.title(), level=1)
-        return [title, *self.given(), *self.forward(), *steps, *self.gradient(), *self.reason()]
+        operations = [node for node in self.order if node.op is not None]
+        remark = Paragraph("Each operation computes its value once, after its operands.")
+        forward = self.forward(operations, remark) if operations else []
+        return [title, *self.given(), *forward, *steps, *self.gradient(), *self.reason()]
 
     def given(self) -> list[Block]:
         """Return the data of the leaves."""
@@ -35,18 +38,6 @@ class Walkthrough(RecordedPass):
             items: list[Item] = [item for line in lines for item in (", ", equation(*line.sides))]
             return [Paragraph("Given ", *items[1:], "."), *self.remainder(leaves, "leaves")]
         return [Paragraph("Given", level=2), Equations(lines), *self.remainder(leaves, "leaves")]
-
-    def forward(self) -> list[Block]:
-        """Return the value of every operation."""
-        nodes = [node for node in self.order if node.op is not None]
-        if not nodes:
-            return []
-        return [
-            Paragraph("Forward", level=2),
-            Paragraph("Each operation computes its value once, after its operands."),
-            Equations(map(self.forward_line, self.shown(nodes))),
-            *self.remainder(nodes, "operations"),
-        ]
 
     def backward_intro(self, rest: str) -> list[Block]:
         """Return the heading and the introduction of the backward pass."""

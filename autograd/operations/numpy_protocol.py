@@ -22,15 +22,11 @@ _NAMES = {
     "arctanh": "atanh", "amax": "max", "amin": "min", "ravel": "flatten", "remainder": "mod", "radians": "deg2rad",
     "degrees": "rad2deg", "fix": "trunc", "cumulative_sum": "cumsum", "cumulative_prod": "cumprod",
     "matrix_transpose": "swapaxes", "vector_norm": "norm",
+    "add.reduce": "sum", "multiply.reduce": "prod", "maximum.reduce": "max", "minimum.reduce": "min",
+    "logical_or.reduce": "any", "logical_and.reduce": "all", "add.accumulate": "cumsum",
+    "multiply.accumulate": "cumprod",
 }  # fmt: skip
 _ARGUMENTS = {"a_min": "min", "a_max": "max"}
-
-_REDUCTIONS = {
-    ("add", "reduce"): ops.sum, ("multiply", "reduce"): ops.prod,
-    ("maximum", "reduce"): ops.max, ("minimum", "reduce"): ops.min,
-    ("logical_or", "reduce"): ops.any, ("logical_and", "reduce"): ops.all,
-    ("add", "accumulate"): ops.cumsum, ("multiply", "accumulate"): ops.cumprod,
-}  # fmt: skip
 
 # The other functions of numpy.linalg have their namesakes in numpy, with other arguments.
 _LINALG = {
@@ -86,19 +82,17 @@ def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kw
         return getattr(ufunc, method)(*map(boxed, inputs), **kwargs)
     if ufunc in (np.positive, np.conjugate) and not kwargs:
         return self
-    given = {name: value for name, value in kwargs.items() if value is not None}
-    if (ufunc.__name__, method) in _REDUCTIONS:
-        axis = kwargs.get("axis", 0)
-        options = {name: value for name, value in given.items() if name not in ("axis", "keepdims")}
-        if not options:
-            keepdims = {"keepdims": True} if given.get("keepdims") else {}
-            return _REDUCTIONS[ufunc.__name__, method](inputs[0], axis=axis, **keepdims)
-        raise TypeError(f"np.{ufunc.__name__}.{method} on nodes takes no {', '.join(options)}")
-    function = _counterpart(ufunc.__name__)
-    if method != "__call__" or function is None:
-        raise unsupported(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
-    if strange := [name for name in given if name not in inspect.signature(function).parameters]:
-        raise TypeError(f"np.{ufunc.__name__} on nodes takes no {', '.join(strange)}: results are always new nodes")
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    function = _counterpart(name)
+    if function is None:
+        raise unsupported(f"np.{name}")
+    given = {key: value for key, value in kwargs.items() if value is not None}
+    if method != "__call__":
+        given["axis"] = kwargs.get("axis", 0)
+        if not given.get("keepdims"):  # which cumsum does not take
+            given.pop("keepdims", None)
+    if strange := given.keys() - inspect.signature(function).parameters.keys():
+        raise TypeError(f"np.{name} on nodes takes no {', '.join(sorted(strange))}: results are always new nodes")
     return function(*inputs, **given)
 
 

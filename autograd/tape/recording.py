@@ -14,8 +14,8 @@ from typing import NoReturn
 import numpy as np
 
 from autograd.backward import pulled_to, seed_of
-from autograd.diagnostics.provenance import user_line
 from autograd.graph import KINDS, Node, Notes, Primitive, make_leaf, record, set_operation, topological_order
+from autograd.messages import user_line
 from autograd.operands import holds_objects
 from autograd.recording import NotReplayable, Watch, raw_data, watching
 from autograd.transforms.nested import flatten

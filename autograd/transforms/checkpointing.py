@@ -9,17 +9,19 @@ from contextlib import contextmanager
 import numpy as np
 
 from autograd.backward import between, summed
-from autograd.graph import KINDS, Node, record, topological_order
+from autograd.graph import Node, record, topological_order
 from autograd.operations.indexing import getitem
 from autograd.operations.masking import Recomputed
 from autograd.operations.shaping import reshape
 from autograd.recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad, raw_data
 from autograd.reverse import reverse_pass
+from autograd.rules import shape_of
 from autograd.typing import Cotangent, Data, Function, Operand, Operands, Operation, Tree
 from autograd.variable import leaf
 
 from .forward import zero
 from .nested import Rebuild, flatten
+from .tracing import linked
 
 
 def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:
@@ -139,7 +141,7 @@ class _Segment(Recomputed):
         """Compute the result from data."""
         count = self.count
         with no_grad(), self.repeated(raw[count:]):
-            outputs = self.run([_linked(x) for x in raw[:count]])
+            outputs = self.run([linked(x) for x in raw[:count]])
         return self.packed([outputs[i] for i in self.live])
 
     def set_state(self, values: Sequence[Data], state: Mapping[str, object]) -> None:
@@ -182,7 +184,7 @@ class _Segment(Recomputed):
         """Compute the function again on a separate graph, and return the cotangents of all inputs."""
         count = self.count
         with enable_grad():
-            fresh = [_linked(x) for x in inputs[:count]]
+            fresh = [linked(x) for x in inputs[:count]]
             with self.repeated(list(map(raw_data, inputs[count:]))):
                 outputs = self.run(fresh)
             variables = [outputs[i] for i in self.live]
@@ -210,15 +212,6 @@ class _Segment(Recomputed):
 _NODE = object()  # the place of a node among the arguments
 
 
-def _linked(x: Operand) -> Node:
-    """Return a new node with the data of `x`, connected to `x` if that is a node."""
-    if isinstance(x, Node):
-        return reshape(x, None if type(x._value) is float else x._value.shape)  # type: ignore[no-any-return]
-    data = raw_data(x)
-    floating = type(data) is float or data.dtype.kind == "f"
-    return leaf(KINDS[type(data)][0], data, floating)  # type: ignore[no-any-return]
-
-
 def _cut(y: Operand) -> Operand:
     """Return an output without a gradient as a leaf."""
     return leaf(type(y), y._value, False, y.name) if isinstance(y, Node) else y
@@ -231,6 +224,6 @@ def _unpacked(whole: Operand, variables: Sequence[Node]) -> list[Operand]:
     parts, start = [], 0
     for y in variables:
         end = start + int(np.size(y._value))
-        parts.append(reshape(getitem(whole, slice(start, end)), None if type(y._value) is float else y._value.shape))
+        parts.append(reshape(getitem(whole, slice(start, end)), shape_of(y)))
         start = end
     return parts

@@ -6,16 +6,16 @@ exactly those.  Transforms can therefore be nested in any order and mode without
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from autograd.graph import Node
 from autograd.operations.joining import stack
 from autograd.operations.reducing import sum as total
-from autograd.operations.shaping import reshape, transpose
+from autograd.operations.shaping import moveaxis, reshape
 from autograd.recording import raw_data
-from autograd.typing import Data, Function, Operand, Shape, Tree
+from autograd.typing import Function, Operand, Tree
 
 from .nested import flatten
 from .tracing import Trace, matching, one_hot, replays_what_is_replayed
@@ -289,42 +289,35 @@ def _size(x: Operand) -> int:
     return int(np.size(raw_data(x)))
 
 
-def _units(nodes: Sequence[Operand], k: int) -> Iterator[list[Data | None]]:
-    """Yield a seed for every element of one node: one there, and nothing for the other nodes."""
-    for index in np.ndindex(np.shape(raw_data(nodes[k]))):
-        yield [one_hot(node, index) if i == k else None for i, node in enumerate(nodes)]
-
-
 def _rows(trace: Trace) -> list[list[Operand]]:
     """Return the blocks of a Jacobian, with one backward pass per output element."""
-    blocks = []
-    for k, y in enumerate(trace.outputs):
-        pulled = [trace.pull(seeds, trace.create_graph) for seeds in _units(trace.outputs, k)]
-        to = np.shape(raw_data(y))
-        blocks.append([_stack([p[j] for p in pulled], to, np.shape(raw_data(x))) for j, x in enumerate(trace.nodes)])
-    return blocks
+    return [_passed(trace.pull, trace, trace.outputs, k, trace.nodes) for k in range(len(trace.outputs))]
 
 
 def _columns(trace: Trace) -> list[list[Operand]]:
     """Return the blocks of a Jacobian, with one forward pass per input element."""
-    count = len(trace.nodes)
-    columns = [[trace.push(seeds, trace.create_graph) for seeds in _units(trace.nodes, k)] for k in range(count)]
-    blocks: list[list[Operand]] = [[] for _ in trace.outputs]
-    for pushed, x in zip(columns, trace.nodes, strict=True):
-        by = np.shape(raw_data(x))
-        for i, y in enumerate(trace.outputs):
-            to = np.shape(raw_data(y))
-            axes = (*range(len(by), len(by) + len(to)), *range(len(by)))
-            blocks[i].append(transpose(_stack([p[i] for p in pushed], by, to), axes) if by else pushed[0][i])
-    return blocks
+    columns = [_passed(trace.push, trace, trace.nodes, k, trace.outputs) for k in range(len(trace.nodes))]
+    for column, x in zip(columns, trace.nodes, strict=True):
+        by = range(np.ndim(raw_data(x)))
+        column[:] = [moveaxis(block, by, [i - len(by) for i in by]) if by else block for block in column]
+    return [[column[i] for column in columns] for i in range(len(trace.outputs))]
 
 
-def _stack(parts: list[Operand], outer: Shape, inner: Shape) -> Operand:
-    """Stack parts of shape `inner` to an array of shape ``outer + inner``."""
+def _passed(
+    send: Function, trace: Trace, sources: Sequence[Operand], k: int, targets: Sequence[Operand]
+) -> list[Operand]:
+    """Send the unit vectors of one source; return for each target what arrives, with the axes of the source first."""
+    x = sources[k]
+    units = [one_hot(x, index) for index in np.ndindex(np.shape(raw_data(x)))]
+    arrived = [send([unit if i == k else None for i in range(len(sources))], trace.create_graph) for unit in units]
+    return [_stack([parts[j] for parts in arrived], x, y) for j, y in enumerate(targets)]
+
+
+def _stack(parts: list[Operand], x: Operand, y: Operand) -> Operand:
+    """Stack a part for each element of `x`, of the shape of `y`."""
+    outer, inner = np.shape(raw_data(x)), np.shape(raw_data(y))
     if not outer:
         return parts[0]
-    if not parts:
-        return np.zeros(outer + inner)
     if not any(isinstance(p, Node) for p in parts):
-        return np.reshape(np.stack(parts), outer + inner)
+        return np.reshape(np.stack(parts), outer + inner) if parts else np.zeros(outer + inner)
     return reshape(stack(parts), outer + inner)

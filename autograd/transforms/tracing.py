@@ -11,6 +11,7 @@ from autograd.diagnostics.mistakes import evaluation_of, warn_once
 from autograd.graph import Node, topological_order
 from autograd.operations.shaping import reshape
 from autograd.recording import enable_grad, is_grad_enabled, raw_data, with_graph
+from autograd.rules import shape_of
 from autograd.tensor import Tensor
 from autograd.typing import Cotangent, Data, Function, Operand, Shape, Tangent, Tree
 from autograd.value import Value
@@ -146,14 +147,18 @@ def fresh(x: Operand, where: str) -> Node:
         raise TypeError(
             f"{where} has dtype {data.dtype}, which has no derivatives; convert it to float, or choose other argnums"
         )
+    if not isinstance(x, Node):  # a copy, because the caller may change an array before a pullback is called
+        x = np.array(data) if isinstance(data, np.ndarray) else float(data)
+    node: Node = linked(x)
+    node._requires_grad = True
+    return node
+
+
+def linked(x: Operand) -> Any:
+    """Return a new node with the data of `x`, connected to `x` if that is a node."""
     if isinstance(x, Node):
-        linked: Node = reshape(x, data.shape if isinstance(data, np.ndarray) else None)
-        linked._requires_grad = True
-        return linked
-    if isinstance(data, np.ndarray):
-        # a copy, because the caller may change the array before a pullback is called
-        return leaf(Tensor, np.array(data), True)  # type: ignore[no-any-return]
-    return Value(data)
+        return reshape(x, shape_of(x))
+    return leaf(Tensor if isinstance(x, np.ndarray) else Value, x, type(x) is float or x.dtype.kind == "f")
 
 
 def matching(given: Tree, leaves: Sequence[Operand], what: str, whose: str) -> list[Operand]:

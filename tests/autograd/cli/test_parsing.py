@@ -113,11 +113,11 @@ def rule_formulas(name):
     """Return the derivative rules of an elementwise operation as text, in the names of its operands and result."""
     op = PRIMITIVES[name]
     names, options = operands_and_options(op)
-    operands, result, raw = [*map(named, names)], named("z" if "y" in names else "y"), [0.5] * len(names)
+    labels = [*map(named, ("g", "z" if "y" in names else "y", *names))]
     texts = []
     for i, rule in enumerate(op.rules_for(len(names))):
         if rule is not None and not isinstance(rule, (int, float)):
-            recorded, known = record_rule(op, i, 0.5, raw, options, operands, result, named("g"))
+            recorded, known = record_rule(op, i, 0.5, [0.5] * len(names), options, labels)
             term = term_of(recorded, known.get) if known is not None else None
             texts.append(None if term is None else flattened(tidy(term)))
     return texts
