@@ -4,13 +4,17 @@
 # # Build it yourself
 #
 # Type each cell, write your prediction down, then run it.  A number remembers the operation that computed it, its
-# operands and their values.  An operation has a value and, for each operand, a partial derivative, given the result
-# `y` and the operands.  Predict the partial derivatives of `a * b` at 2 and -3.
+# operands and their values.  An operation has a value and, for each operand, a partial derivative: how much the result
+# moves if this operand alone is nudged, given the result `y` and the operands.  The values must be remembered because
+# these derivatives need them.  Predict the partial derivatives of `a * b` at 2 and -3.
 
 # %%
 import math
 
-from autograd import PRIMITIVES, Value, topological_order
+import numpy as np
+from charts import graph, lines
+
+from autograd import PRIMITIVES, Value, draw, topological_order
 
 
 class Number:
@@ -42,6 +46,8 @@ for op, (forward, rules) in OPERATIONS.items():  # each rule against a nudge of 
     for i, rule in enumerate(rules):
         up, down = (forward(*x[:i], x[i] + h, *x[i + 1 :]) for h in (1e-6, -1e-6))
         assert abs(rule(forward(*x), *x) - (up - down) / 2e-6) < 1e-8, f"check rule {i} of {op}"
+x = np.linspace(-3, 3, 121)
+lines("00_rule_of_tanh", {"tanh": (x, np.tanh(x)), "its rule, 1 - y * y": (x, 1 - np.tanh(x) ** 2)}, "x", "y")
 
 # %% [markdown]
 # ## The loop, and fan-out
@@ -64,6 +70,8 @@ d = c + a
 backward([a, b, c, d])
 print("gradient of a in a * b + a:", a.grad)
 assert a.grad == b.data + 1.0
+p, q = Value(2.0, name="a"), Value(-3.0, name="b")
+graph("00_fan_out", draw(p * q + p, path=p))  # the library draws both ways from `a` to the result
 
 # %% [markdown]
 # ## Why the order matters
@@ -86,6 +94,9 @@ for order in ([a, b, d, c, e], sort(e, [])):
     backward(order)
     print("b.grad with c", "after d:" if order[3] is d else "before d:", b.grad)
 assert b.grad == (d.data + c.data) * a.data
+r = p * q
+r.name = "c"
+graph("00_order", draw((r + p) * r))
 
 # %% [markdown]
 # ## A network, and the library
@@ -106,6 +117,7 @@ mine = [Number(math.sin(7.0 * i)) for i in range(1, 17)]
 theirs = [Value(w.data) for w in mine]
 expected = loss_of(theirs)
 expected.backward()
+losses = []
 for step in range(200):
     nodes = sort(loss_of(mine), [])
     backward(nodes)
@@ -113,7 +125,9 @@ for step in range(200):
         assert [w.grad for w in mine] == [w.grad for w in theirs]
         assert [n.op and PRIMITIVES[n.op] for n in nodes] == [n.op for n in topological_order(expected)]
         print(f"the same 16 gradients, and the same {len(nodes)} nodes in the same order; loss {nodes[-1].data:.1e}")
+    losses.append(nodes[-1].data)
     for w in mine:
         w.data -= 0.1 * w.grad
+lines("00_xor", {"loss": losses}, "step", "loss", log=True)
 print(f"loss after 200 steps {nodes[-1].data:.1e}")
 assert nodes[-1].data < 1e-20

@@ -8,11 +8,14 @@
 #     x  --square-->  u  --sin-->  v  --exp-->  y
 #
 # If `u` moves 6 times as fast as `x`, `v` moves -0.91 times as fast as `u`, and `y` moves 1.51 times as fast as `v`,
-# then `y` moves 6 * -0.91 * 1.51 times as fast as `x`.  That is the whole chain rule: *multiply along the path*.
+# then `y` moves 6 * -0.91 * 1.51 times as fast as `x`.  That is the whole chain rule: *multiply along the path*.  Why
+# multiply?  A nudge of `x` by 0.001 moves `u` by 0.006, and it is this 0.006 that nudges `v`.  Predict how far `v`
+# moves.
 
 # %%
 import math
-from pathlib import Path
+
+from charts import graph, lines
 
 from autograd import Value, draw
 
@@ -21,11 +24,17 @@ u = x**2
 v = u.sin()
 y = v.exp()
 y.backward()
+for name, node in (("u", u), ("v", v), ("y", y)):
+    node.name = name
+for name, before, after in (("u", u.data, 3.001**2), ("v", v.data, math.sin(3.001**2))):
+    print(f"if x moves by 0.001, {name} moves by {after - before:+.5f}")
+graph("02_forward", draw(y, gradients=False))
 
 # %% [markdown]
 # ## Each link by hand
 #
-# The local derivative of each step depends only on the inputs and the output of that step.
+# The local derivative of each step depends only on the inputs and the output of that step.  Predict the sign of
+# the product.
 
 # %%
 du_dx = 2 * x.data
@@ -37,6 +46,7 @@ print(f"dy/dv = exp(v) = {dy_dv:9.5f}")
 print(f"product        = {dy_dv * dv_du * du_dx:9.5f}")
 print(f"x.grad         = {x.grad:9.5f}")
 assert math.isclose(x.grad, dy_dv * dv_du * du_dx)
+graph("02_partials", draw(y, gradients=False, partials=True))
 
 # %% [markdown]
 # ## Backward means: from the right
@@ -50,12 +60,7 @@ for name, node in (("y", y), ("v", v), ("u", u), ("x", x)):
 assert y.grad == 1.0
 assert math.isclose(v.grad, dy_dv)
 assert math.isclose(u.grad, dy_dv * dv_du)
-
-out = Path("out")
-out.mkdir(exist_ok=True)
-for name, node in (("u", u), ("v", v), ("y", y)):
-    node.name = name
-print(f"the line: {draw(y, partials=True).save(out / '02_chain_on_a_line.svg')}")
+graph("02_chain_on_a_line", draw(y, partials=True, path=x))
 
 # %% [markdown]
 # ## Why small factors matter
@@ -65,9 +70,12 @@ print(f"the line: {draw(y, partials=True).save(out / '02_chain_on_a_line.svg')}"
 
 # %%
 start = Value(0.0)
-node = start
+node, links = start, []
 for _ in range(50):
     node = (node - 0.5).sigmoid()  # sigmoid of about 0: its slope there is 1/4, the largest it has
+    links.append(node)
 node.backward()
 print(f"after 50 sigmoids: {start.grad:.2e}, and 0.25**50 = {0.25**50:.2e}")
 assert 0 < start.grad <= 0.25**50 * 1.001
+sizes = {"gradient": [link.grad for link in links], "0.25 per link": [0.25 ** (49 - i) for i in range(50)]}
+lines("02_fifty_sigmoids", sizes, "link, from the input to the result", "gradient", log=True)

@@ -6,10 +6,12 @@
 #     z = w1 x1 + w2 x2 + b        a weighted sum
 #     a = tanh(z)                  squashed to (-1, 1)
 #
-# We want `a` to be 1 for the input (2, 0), and measure the error by its square.
+# Without the squash, a network of any depth would be one linear function, which a single neuron computes as well.
+# We want `a` to be 1 for the input (2, 0), and measure the error by its square.  Predict whether `z` must grow.
 
 # %%
-from pathlib import Path
+import numpy as np
+from charts import graph, lines
 
 from autograd import Value, draw
 
@@ -25,6 +27,8 @@ loss = (a - 1.0) ** 2
 loss.name = "loss"
 loss.backward()
 print(f"z = {z:.4f}   a = {a:.4f}   loss = {loss:.4f}")
+picture = draw(loss, direction="TB")
+graph("05_neuron", picture)
 
 # %% [markdown]
 # ## Reading the gradients
@@ -39,17 +43,16 @@ upstream = 2 * (a.data - 1)  # d loss / d a
 local = 1 - a.data**2  # d a / d z
 assert abs(w1.grad - upstream * local * x1.data) < 1e-12
 assert w2.grad == 0.0
-
-# %%
-out = Path("out")
-out.mkdir(exist_ok=True)
-picture = draw(loss, direction="TB")
-print(f"the graph: {picture.save(out / '05_neuron.svg')}")
+weights = np.linspace(-4, -2, 81)
+curve = (np.tanh(weights * x1.data + b.data) - 1) ** 2
+tangent = loss.data + w1.grad * (weights - w1.data)
+lines("05_loss_of_w1", {"loss": (weights, curve), "tangent": (weights, tangent)}, "w1", "loss", dots=[(-3, loss.data)])
 
 # %% [markdown]
 # ## Gradient descent
 #
-# Step each parameter a little against its gradient, again and again.  That is all that training is.
+# Step each parameter a little against its gradient, again and again: `w = w - rate * dL/dw`.  That is all that training
+# is.  Predict which parameters will move, and in which direction.
 
 # %%
 parameters = [w1, w2, b]
@@ -64,5 +67,7 @@ for _ in range(50):
         p.data -= 0.1 * p.grad
     losses.append(loss.data)
 print(f"loss before any step: {losses[0]:.4f}, after 9: {losses[9]:.4f}, after 49: {losses[49]:.4f}")
+print("  ".join(f"{p.name} = {p.data:+.3f}" for p in parameters))
 assert losses == sorted(losses, reverse=True)
 assert losses[-1] < 0.003
+lines("05_descent", {"loss": losses}, "step", "loss", log=True)

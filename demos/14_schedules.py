@@ -5,16 +5,15 @@
 #
 # A large rate covers distance, a small one settles close to the minimum.  A schedule is the rate as a function of the
 # step.  To see why it should fall, minimize `w**2 / 2` with gradients that carry noise, as those of a mini-batch do.
+# Predict how close to 0 a constant rate of 0.5 comes.
 
 # %%
 import math
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from matplotlib.figure import Figure
-from plots import plain
+from charts import lines
 
 from optim import SGD
 from optim.lr_scheduler import (
@@ -47,6 +46,8 @@ def walk(lr, schedule=None, runs=200):
     return np.array(found)
 
 
+lines("14_one_run", {"one run": walk(0.5, runs=1), "mean of 200": walk(0.5)}, "step", "|w|", log=True)
+
 # %% [markdown]
 # ## A constant rate stops at a distance
 #
@@ -54,19 +55,21 @@ def walk(lr, schedule=None, runs=200):
 # Halving the rate brings it closer by a factor of 1.4 only, and takes twice as long.  Predict both for `lr = 0.5`.
 
 # %%
-for lr in (0.5, 0.05, 0.005):
-    path = walk(lr)
+constant = {lr: walk(lr) for lr in (0.5, 0.05, 0.005)}
+for lr, path in constant.items():
     print(f"lr {lr:5}: |w| after 20 steps {path[20]:6.3f}, after {STEPS} steps {path[-1]:6.3f}, "
           f"limit {math.sqrt(lr / (2 - lr)):.3f}")  # fmt: skip
 for lr in (0.5, 0.05):
-    assert np.isclose(walk(lr)[-50:].mean(), math.sqrt(lr / (2 - lr)), rtol=0.1)
-assert walk(0.005)[-1] > 1  # a rate this small has not arrived yet
+    assert np.isclose(constant[lr][-50:].mean(), math.sqrt(lr / (2 - lr)), rtol=0.1)
+assert constant[0.005][-1] > 1  # a rate this small has not arrived yet
+lines("14_constant", {f"lr {lr}": path for lr, path in constant.items()}, "step", "distance to the minimum", log=True)
 
 # %% [markdown]
 # ## The formulas
 #
 # `preview` computes a schedule without an optimizer.  Step decay, exponential decay and inverse time decay have one
 # parameter; cosine annealing has the length of the training, and so has the one-cycle policy, which rises first.
+# Predict which of them is lowest after half of the steps.
 
 # %%
 FORMULAS = {
@@ -76,31 +79,26 @@ FORMULAS = {
     "cosine annealing": (partial(CosineAnnealingLR, T_max=STEPS), lambda t: (1 + math.cos(math.pi * t / STEPS)) / 2),
     "one cycle": (partial(OneCycleLR, max_lr=0.5, total_steps=STEPS, cycle_momentum=False), None),
 }
+shapes = {}
 for name, (schedule, formula) in FORMULAS.items():
-    rates = preview(schedule(Rates(1.0)), STEPS)
+    shapes[name] = rates = preview(schedule(Rates(1.0)), STEPS)
     print(f"{name:20} {sparkline(rates)}")
     if formula:
         assert np.allclose(rates, [formula(t) for t in range(STEPS)])
 assert np.argmax(rates) == round(0.3 * STEPS) - 1  # the one-cycle policy rises in the first 30 % of the steps
+lines("14_rates", shapes, "step", "rate")
 
 # %% [markdown]
 # ## A falling rate goes further
 #
 # All start at 0.5.  Inverse time decay is the classic choice for noise: the error keeps falling, like `1 / sqrt(t)`.
+# Predict which schedule ends closest to the minimum.
 
 # %%
-paths = {"constant 0.5": walk(0.5), "constant 0.05": walk(0.05)}
+paths = {f"constant {lr}": constant[lr] for lr in (0.5, 0.05)}
 paths |= {name: walk(0.5, schedule) for name, (schedule, _) in FORMULAS.items()}
-figure = Figure(figsize=(6.5, 3.6), layout="constrained")
-axes = figure.subplots()
 for name, path in paths.items():
-    axes.semilogy(path, label=name, linewidth=1)
     print(f"{name:20} |w| after {STEPS} steps {path[-1]:.3f}")
-axes.set(xlabel="step", ylabel="distance to the minimum")
-axes.legend(frameon=False, fontsize=8)
-plain(axes)
-Path("out").mkdir(exist_ok=True)
-figure.savefig("out/14_schedules.png", dpi=100)
-print("wrote out/14_schedules.png")
+lines("14_schedules", paths, "step", "distance to the minimum", log=True)
 for name in FORMULAS:
     assert paths[name][-1] < 0.6 * paths["constant 0.5"][-1], name

@@ -4,15 +4,14 @@
 # # Reading a monitor
 #
 # A loss that does not fall has many causes.  `nn.Monitor` samples what happens inside: the size of weights, gradients
-# and updates of every layer, and the activations.  As a callback of `fit` it needs no further code.
+# and updates of every layer, and the activations.  As a callback of `fit` it needs no further code.  Predict what the
+# report of a healthy training says.
 
 # %%
 import warnings
-from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
-from plots import plain
+from charts import lines
 from toys import moons
 
 import nn
@@ -40,6 +39,7 @@ def train(lr=0.1, widths=(16, 16, 2), activation="relu", change=None, epochs=20)
 healthy = train()
 print(healthy.report())
 assert not healthy.report().verdicts
+lines("16_healthy", {"loss of a batch": healthy.losses}, "step", "loss", log=True)
 
 # %% [markdown]
 # ## The ratio of update to weight
@@ -60,6 +60,11 @@ for name, monitor in (("healthy", healthy), ("crawling", crawling)):
 assert 1e-4 < update_ratio(healthy) < 1e-1
 assert update_ratio(crawling) < 1e-5
 assert "learning rate too small" in crawling.report()
+ratios = {
+    name: ([s.step for s in monitor.samples], [s.norm[2][0] / s.norm[0][0] for s in monitor.samples])
+    for name, monitor in (("healthy", healthy), ("crawling", crawling))
+}
+lines("16_ratio", ratios, "step", "update / weight", log=True)
 
 # %% [markdown]
 # ## Four patients
@@ -87,24 +92,21 @@ for name, (monitor, expected) in PATIENTS.items():
     report = monitor.report()
     print(f"\n{name}: {report}")
     assert expected & set(report.kinds), (name, report.kinds)
+losses = {name: monitor.losses for name, (monitor, _) in PATIENTS.items()}
+lines("16_patients", {"healthy": healthy.losses, **losses}, "step", "loss", log=True, at_most=1e6)
 
 # %% [markdown]
 # ## The gradient of each layer
 #
 # As a picture: the gradients of the healthy network have similar sizes in all layers, those of the
-# sigmoids fall by orders of magnitude towards the input.
+# sigmoids fall by orders of magnitude towards the input.  Predict the factor per layer.
 
 # %%
-figure = Figure(figsize=(6.5, 3.6), layout="constrained")
-axes = figure.subplots()
+curves = {}
 for name, monitor in (("healthy", healthy), ("ten sigmoids", PATIENTS["ten sigmoids"][0])):
     matrices = [i for i, shape in enumerate(monitor.shapes) if len(shape) == 2]
     gradients = np.median([s.norm[1][matrices] for s in monitor.samples], axis=0)
-    axes.semilogy(np.linspace(0, 1, len(gradients)), gradients, marker="o", label=name)
-axes.set(xlabel="depth, from input (0) to output (1)", ylabel="norm of the gradient")
-axes.legend(frameon=False)
-plain(axes)
-Path("out").mkdir(exist_ok=True)
-figure.savefig("out/16_reading_a_monitor.png", dpi=100)
-print("\nwrote out/16_reading_a_monitor.png")
+    curves[name] = np.linspace(0, 1, len(gradients)), gradients
+    print(f"{name:12} factor per layer {(gradients[0] / gradients[-1]) ** (1 / (len(gradients) - 1)):.2f}")
+lines("16_reading_a_monitor", curves, "depth, from input (0) to output (1)", "norm of the gradient", log=True)
 assert gradients[0] < 1e-3 * gradients[-1]

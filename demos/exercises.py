@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import math
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -25,13 +24,25 @@ class Exercise(NamedTuple):
     hints: dict[float, str] = {}  # noqa: RUF012 (a named tuple has no mutable state of a class)
 
 
-EXPRESSIONS = {  # of chapters, to step through with `python -m autograd play` and `quiz`
+EXPRESSIONS = {  # of each chapter, to step through with `python -m autograd play` and `quiz`
+    "0": '"(a*b + a) * (a*b)" a=2 b=-3',
     "1": '"3*x**2 - 4*x + 5" x=3',
     "2": '"exp(sin(x**2))" x=3',
     "3": '"a*b + a" a=2 b=-3',
-    "4": '"(a*b + a) * (a*b)" a=2 b=-3',
+    "4": '"(x + x) + (x + x)" x=1',
     "5": '"(tanh(w1*x1 + w2*x2 + b) - 1)**2" w1=-3 w2=1 x1=2 x2=0 b=6.88',
+    "6": '"relu(1 - (w*relu(v*x + b) + c))" w=0.5 v=1 x=2 b=-1 c=0.1',
+    "7": '"log(1 + exp(-(w1*tanh(v1*x) + w2*tanh(v2*x))))" w1=0.5 v1=1 w2=-0.3 v2=2 x=0.7',
     "8": '"log(exp(z0) + exp(z1) + exp(z2)) - z1" z0=2 z1=1 z2=-1',
+    "9": '"x**4 - 3*x" x=1',
+    "10": '"exp(-x**2)" x=0.5',
+    "11": '"tanh(v*v + v)" v=2',
+    "12": '"(w2*tanh(w1*x + b1) + b2 - t)**2" w2=0.5 w1=1 x=2 b1=-1 b2=0.1 t=1',
+    "13": '"(x**2 + 50*y**2) / 2" x=10 y=1',
+    "14": '"lr0 / (1 + decay*t)" lr0=0.5 decay=0.05 t=20',
+    "15": '"sigmoid(w3*sigmoid(w2*sigmoid(w1*x)))" w3=1 w2=1 w1=1 x=1',
+    "16": '"(v*tanh(w*x + b) - t)**2" v=1 w=20 x=0.5 b=0 t=0',
+    "17": '"(v0*exp(q*k0) + v1*exp(q*k1)) / (exp(q*k0) + exp(q*k1))" v0=1 v1=-1 q=0.5 k0=2 k1=1',
 }
 EXERCISES = {
     "0.1": Exercise(
@@ -260,15 +271,6 @@ def diagnosis(name: str, answer: object) -> str:
 def check(name: str, answer: object) -> None:
     """Print whether an answer is right, and if not, a hint."""
     print(f"{name}: {diagnosis(name, answer)}")
-
-
-def show(*paths: str | Path) -> None:
-    """Display pictures in a notebook; elsewhere they are files in out/."""
-    if "IPython" in sys.modules:
-        from IPython import display
-
-        for path in paths:
-            display.display(display.SVG(str(path)) if str(path).endswith("svg") else display.Image(str(path)))
 
 
 def asked(question: str) -> object:

@@ -27,7 +27,7 @@ from exercises import EXERCISES, EXPRESSIONS  # noqa: E402 (the folder of the de
 SETUP = """import sys
 
 sys.path[:0] = ["..", "../.."]  # the folders of the demos and of the project
-from exercises import check, show"""
+from exercises import check"""
 PLAY = """## Exercises
 
 Step through this chapter's expression with `python -m autograd play {0}`, or answer `python -m autograd quiz {0}`."""
@@ -42,12 +42,9 @@ def cells_of(script: Path) -> list[tuple[str, str]]:
         if "[markdown]" in first:
             cells.append(("markdown", re.sub(r"^# ?", "", rest, flags=re.MULTILINE).strip()))
         else:
-            names = re.findall(r"out(?:/| / [\"'])([\w.]+\.(?:svg|png))", rest)
-            shown = ", ".join(f'"out/{name}"' for name in names)
-            cells.append(("code", f"{rest.strip()}\n\nshow({shown})" if names else rest.strip()))
+            cells.append(("code", rest.strip()))
     chapter = str(int(script.name[:2]))
-    expression = EXPRESSIONS.get(chapter)
-    cells.append(("markdown", PLAY.format(expression) if expression else "## Exercises"))
+    cells.append(("markdown", PLAY.format(EXPRESSIONS[chapter])))
     for name, exercise in EXERCISES.items():
         if name.split(".")[0] == chapter:
             cells.append(("markdown", f"**{name}**  {exercise.question}"))

@@ -110,10 +110,11 @@ def test_questions_are_asked_until_the_answer_is_right(exercises, monkeypatch, c
 
 
 def test_expressions_of_the_chapters_can_be_played(exercises, capsys):
+    assert list(exercises.EXPRESSIONS) == [str(int(path.name[:2])) for path in CHAPTERS]
     for chapter, expression in exercises.EXPRESSIONS.items():
         formula, _, values = expression.strip('"').partition('" ')
         assert autograd_command(["grad", formula, *values.split()]) == 0, chapter
-    assert "df/dz0" in capsys.readouterr().out
+    assert "df/dk0" in capsys.readouterr().out
 
 
 def test_notebooks_are_current_and_complete(exercises):

