@@ -1,5 +1,6 @@
 """Losses as modules; options, documentation and examples are those of the function in `nn.functional`."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,6 @@ from nn.typing import Operand
 from . import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from .functional.checks import REDUCTIONS, checked_reduction
 from .layers.function_module import FunctionModule
-from .validation import checked_range
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CategoricalFocalLoss", "CategoricalHingeLoss", "CosineEmbeddingLoss",
@@ -21,11 +21,6 @@ __all__ = [
     "TverskyLoss",
 ]  # fmt: skip
 
-RANGES: dict[str, dict[str, Any]] = {  # option -> arguments of checked_range
-    "delta": {"exclude_low": True}, "beta": {}, "gamma": {}, "label_smoothing": {"high": 1.0},
-    "quantile": {"high": 1.0},
-}  # fmt: skip
-
 
 class Loss(FunctionModule):
     """Base of the losses; the constructor checks the options.
@@ -35,6 +30,10 @@ class Loss(FunctionModule):
 
     output_kind: ClassVar[str] = "values"
     reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
+    ranges: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "delta": {"exclude_low": True}, "beta": {}, "gamma": {}, "label_smoothing": {"high": 1.0},
+        "quantile": {"high": 1.0},
+    }  # fmt: skip
 
     def __init__(self, *args: object, **options: object) -> None:
         name = type(self).__name__
@@ -42,8 +41,6 @@ class Loss(FunctionModule):
             raise TypeError(f"{name}(...) expects options, got arrays; create the loss, then call it: {name}()(x, y)")
         super().__init__(*args, **options)
         checked_reduction(self.options.get("reduction", "mean"), self.reductions)
-        for option in RANGES.keys() & self.options.keys():
-            checked_range(name, option, self.options[option], **RANGES[option])
         for option, value in self.options.items():
             if option in ("weight", "pos_weight") and value is not None:
                 self.register_buffer(option, np.asarray(raw_data(value)))

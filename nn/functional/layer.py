@@ -198,6 +198,7 @@ def dropout(input: Operand, p: float = 0.5, training: bool = True, *, rng: Rng =
 
     Examples
     --------
+    >>> import numpy as np
     >>> dropout(np.ones(4), 0.5, rng=0)
     array([2., 0., 0., 0.])
     """
@@ -222,7 +223,8 @@ def alpha_dropout(input: Operand, p: float = 0.5, training: bool = False, *, rng
 
     Examples
     --------
-    >>> alpha_dropout(np.zeros(2), 0.5, training=False)
+    >>> import numpy as np
+    >>> alpha_dropout(np.zeros(2), 0.0)
     array([0., 0.])
     """
     p = checked_range("alpha_dropout", "p", p, high=1.0)

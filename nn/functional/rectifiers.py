@@ -176,7 +176,7 @@ def rrelu(
     Examples
     --------
     >>> import numpy as np
-    >>> rrelu(np.array([-1.0]), 0.25, 0.75)
+    >>> rrelu(np.array([-1.0]), 0.5, 0.5)
     array([-0.5])
     """
     if not lower <= upper:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
+import numpy as np  # noqa: F401  (for the examples of the functions)
 
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.module import Module, Parameter
-from nn.random import Rng, as_generator
 from nn.typing import DType, Operand
 from nn.validation import checked_integer
 
@@ -131,6 +130,7 @@ class PReLU(Module):
     """
 
     weight_init: ClassVar[str] = "he"
+    _shown: tuple[str, ...] = ("num_parameters",)
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: DType = None) -> None:
         super().__init__()
@@ -141,39 +141,5 @@ class PReLU(Module):
         """Return the activation of each element."""
         return F.prelu(input, self.weight)
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"num_parameters={self.num_parameters}"
 
-
-class RReLU(Module):
-    """Rectifier with a random negative slope in training and the mean slope in evaluation (Xu et al. 2015).
-
-    Parameters
-    ----------
-    lower, upper : float
-        The slopes are drawn from U(lower, upper).
-    rng : Generator, int or None
-        Source of the slopes; None is the generator of `manual_seed`.
-
-    Examples
-    --------
-    >>> RReLU(0.25, 0.75).eval()(np.array([-1.0]))
-    array([-0.5])
-    """
-
-    weight_init: ClassVar[str] = "he"
-
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, rng: Rng = None) -> None:
-        super().__init__()
-        self.lower: float = lower
-        self.upper: float = upper
-        self.rng: np.random.Generator | None = None if rng is None else as_generator(rng)
-
-    def forward(self, input: Operand) -> Operand:
-        """Return the activation of each element."""
-        return F.rrelu(input, self.lower, self.upper, self.training, rng=self.rng)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"lower={self.lower:.4g}, upper={self.upper:.4g}"
+class RReLU(Rectifier, function=F.rrelu): ...

@@ -3,18 +3,21 @@
 import ast
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from nn.module import Module
+from nn.random import as_generator
 from nn.typing import Operand, Operation
+from nn.validation import checked_range
 
 
 class FunctionModule(Module):
     """A module without parameters that applies one function and stores the options of the call.
 
     A subclass names the function in its class statement.  The signature of the constructor, the documentation and the
-    examples are derived from the function, so that each option is declared once.
+    examples are derived from the function, so that each option is declared once.  The option `training` of a function
+    is the mode of the module, and `rng` becomes a generator.
 
     Examples
     --------
@@ -28,6 +31,7 @@ class FunctionModule(Module):
 
     _function: ClassVar[Operation]
     _option_names: ClassVar[tuple[str, ...]]
+    ranges: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # of options: arguments of `checked_range`
     __signature__: ClassVar[inspect.Signature] = inspect.Signature()
 
     def __init_subclass__(
@@ -41,8 +45,10 @@ class FunctionModule(Module):
         parameters = list(inspect.signature(function).parameters.values())
         count = sum(p.default is p.empty for p in parameters) if inputs is None else inputs
         cls._function = staticmethod(function)
-        cls.__signature__ = inspect.Signature([p.replace(annotation=p.empty) for p in parameters[count:]])
-        cls._option_names = tuple(cls.__signature__.parameters)
+        options = [p.replace(annotation=p.empty) for p in parameters[count:]]
+        cls.__signature__ = inspect.Signature([p for p in options if p.name != "training"])
+        cls._option_names = tuple(p.name for p in options)
+        cls._shown = tuple(name for name in cls.__signature__.parameters if name != "rng")
         if cls.__doc__ is None:
             cls.__doc__ = _Documentation(count)  # type: ignore[assignment]
 
@@ -54,7 +60,9 @@ class FunctionModule(Module):
             raise TypeError(f"{type(self).__name__}{self.__signature__}: {error}") from None
         bound.apply_defaults()
         for name, value in bound.arguments.items():
-            setattr(self, name, value)
+            if name in self.ranges:
+                value = checked_range(type(self).__name__, name, value, **self.ranges[name])
+            setattr(self, name, as_generator(value) if name == "rng" and value is not None else value)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -66,10 +74,6 @@ class FunctionModule(Module):
         if not self._option_names:
             return self._function(*args, **kwargs)
         return self._function(*args, **kwargs, **self.options)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.options.items() if value is not None)
 
 
 class _Documentation:

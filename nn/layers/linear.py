@@ -25,15 +25,30 @@ def filled(shape: int | tuple[int, ...], value: float, dtype: DType) -> Paramete
     return Parameter(np.full(shape, value, ag.get_default_dtype() if dtype is None else dtype))
 
 
-def _draw_uniform(layer: Linear | Bilinear, fan_in: int, rng: Rng) -> None:
-    """Draw weight and bias from the uniform distribution on ``[-1 / sqrt(fan_in), 1 / sqrt(fan_in)]``."""
-    generator, bound = as_generator(rng), 1 / math.sqrt(max(fan_in, 1))
-    uniform_(layer.weight, -bound, bound, rng=generator)
-    if layer.bias is not None:
-        uniform_(layer.bias, -bound, bound, rng=generator)
+class Affine(Module):
+    """Base of the layers with a weight and an optional bias."""
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def _create(self, shape: tuple[int, ...], bias: bool, dtype: DType, rng: Rng) -> None:
+        self.weight = filled(shape, 0.0, dtype)
+        self.bias = filled(shape[0], 0.0, dtype) if bias else None
+        self.reset_parameters(rng=rng)
+
+    def reset_parameters(self, *, rng: Rng = None) -> None:
+        """Draw weight and bias from the uniform distribution on ``[-1 / sqrt(in), 1 / sqrt(in)]``."""
+        generator, bound = as_generator(rng), 1 / math.sqrt(max(self.weight.shape[1], 1))
+        for parameter in (self.weight, self.bias):
+            if parameter is not None:
+                uniform_(parameter, -bound, bound, rng=generator)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return super().extra_repr() + ("" if self.bias is not None else ", bias=False")
 
 
-class Linear(Module):
+class Linear(Affine):
     r"""Affine layer :math:`y = x W^\top + b`.
 
     Parameters
@@ -66,19 +81,15 @@ class Linear(Module):
     (5, 2)
     """
 
+    _shown: tuple[str, ...] = ("in_features", "out_features")
+
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, dtype: DType = None, rng: Rng = None
     ) -> None:
         super().__init__()
         self.in_features: int = checked_integer("Linear", "in_features", in_features)
         self.out_features: int = checked_integer("Linear", "out_features", out_features)
-        self.weight: Parameter = filled((self.out_features, self.in_features), 0.0, dtype)
-        self.bias: Parameter | None = filled(self.out_features, 0.0, dtype) if bias else None
-        self.reset_parameters(rng=rng)
-
-    def reset_parameters(self, *, rng: Rng = None) -> None:
-        """Draw new initial values of weight and bias."""
-        _draw_uniform(self, self.in_features, rng)
+        self._create((self.out_features, self.in_features), bias, dtype, rng)
 
     def forward(self, input: Operand) -> Operand:
         """Return ``input @ weight.T + bias`` for input of shape (..., in_features)."""
@@ -87,17 +98,11 @@ class Linear(Module):
         shape = input.shape
         if not shape or shape[-1] != self.in_features:
             raise ValueError(
-                f"Linear(in_features={self.in_features}, out_features={self.out_features}) expected input of shape "
-                f"(..., {self.in_features}), got {shape}"
+                f"Linear({self.extra_repr()}) expected input of shape (..., {self.in_features}), got {shape}"
             )
         if self.bias is None:
             return input @ self.weight.T
         return affine(input, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        bias = "" if self.bias is not None else ", bias=False"
-        return f"in_features={self.in_features}, out_features={self.out_features}{bias}"
 
 
 class Maxout(Linear):
@@ -122,6 +127,8 @@ class Maxout(Linear):
     (5, 2)
     """
 
+    _shown: tuple[str, ...] = ("in_features", "out_features", "pool_size")
+
     def __init__(
         self, in_features: int, out_features: int, pool_size: int = 2,
         bias: bool = True, *, dtype: DType = None, rng: Rng = None,
@@ -134,12 +141,8 @@ class Maxout(Linear):
         y = super().forward(input)
         return ag.max(ag.reshape(y, (*y.shape[:-1], y.shape[-1] // self.pool_size, self.pool_size)), axis=-1)
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"{super().extra_repr()}, pool_size={self.pool_size}"
 
-
-class Bilinear(Module):
+class Bilinear(Affine):
     r"""Bilinear layer :math:`y_o = x_1^\top W_o x_2 + b_o`.
 
     Parameters
@@ -166,6 +169,8 @@ class Bilinear(Module):
     (5, 2)
     """
 
+    _shown: tuple[str, ...] = ("in1_features", "in2_features", "out_features")
+
     def __init__(
         self, in1_features: int, in2_features: int, out_features: int,
         bias: bool = True, *, dtype: DType = None, rng: Rng = None,
@@ -174,18 +179,11 @@ class Bilinear(Module):
         self.in1_features: int = checked_integer("Bilinear", "in1_features", in1_features, 1)
         self.in2_features: int = checked_integer("Bilinear", "in2_features", in2_features, 1)
         self.out_features: int = checked_integer("Bilinear", "out_features", out_features, 1)
-        self.weight: Parameter = filled((self.out_features, self.in1_features, self.in2_features), 0.0, dtype)
-        self.bias: Parameter | None = filled(self.out_features, 0.0, dtype) if bias else None
-        _draw_uniform(self, self.in1_features, rng)
+        self._create((self.out_features, self.in1_features, self.in2_features), bias, dtype, rng)
 
     def forward(self, input1: Operand, input2: Operand) -> Operand:
         """Return the outputs for inputs of shapes (..., in1_features) and (..., in2_features)."""
         return F.bilinear(input1, input2, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        widths = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
-        return f"{widths}, out_features={self.out_features}{'' if self.bias is not None else ', bias=False'}"
 
 
 class Embedding(Module):
@@ -213,6 +211,8 @@ class Embedding(Module):
     (2, 2, 3)
     """
 
+    _shown: tuple[str, ...] = ("num_embeddings", "embedding_dim", "padding_idx")
+
     def __init__(
         self, num_embeddings: int, embedding_dim: int,
         padding_idx: int | None = None, *, dtype: DType = None, rng: Rng = None,
@@ -232,11 +232,6 @@ class Embedding(Module):
     def forward(self, input: Operand) -> Operand:
         """Return the rows at the given indices."""
         return F.embedding(input, self.weight, self.padding_idx)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
 class Identity(Module):
@@ -265,6 +260,8 @@ class Flatten(Module):
     (5, 6)
     """
 
+    _shown: tuple[str, ...] = ("start_dim", "end_dim")
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim: int = start_dim
@@ -273,7 +270,3 @@ class Flatten(Module):
     def forward(self, input: Operand) -> Operand:
         """Return the input with these axes joined."""
         return ag.flatten(as_operand(input), self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -200,6 +200,8 @@ class ColumnEmbedding(Module):
     (1, 9)
     """
 
+    _shown: tuple[str, ...] = ("levels",)
+
     def __init__(self, levels: Sequence[int], embedding_dim: int = EMBEDDING_DIM, *, rng: Rng = None) -> None:
         super().__init__()
         self.levels: list[int] = list(levels)
@@ -215,10 +217,6 @@ class ColumnEmbedding(Module):
         index = callback(lambda x: x[:, -count:].astype(np.int64) + self.first, x)
         vectors = self.embedding(index)
         return ag.concatenate([x[:, :-count], vectors.reshape(-1, count * self.embedding.embedding_dim)], axis=1)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"{self.levels}"
 
 
 def table_network(

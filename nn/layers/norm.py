@@ -86,6 +86,7 @@ class BatchNorm1d(Module):
         self.register_buffer("running_var", np.ones(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
 
+    _shown: tuple[str, ...] = ("num_features", "eps", "momentum")
     running_mean: Array
     running_var: Array
     num_batches_tracked: Array
@@ -124,10 +125,6 @@ class BatchNorm1d(Module):
             old = own[name]
             own[name] = ((1 - share) * old + share * found).astype(old.dtype, copy=False)
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
-
 
 class LayerNorm(Module):
     r"""Layer normalization :math:`\gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta` of every example.
@@ -165,6 +162,8 @@ class LayerNorm(Module):
     array([[-1.,  1.]])
     """
 
+    _shown: tuple[str, ...] = ("normalized_shape", "eps")
+
     def __init__(
         self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
         elementwise_affine: bool = True, bias: bool = True, *, dtype: DType = None,
@@ -179,10 +178,6 @@ class LayerNorm(Module):
     def forward(self, input: Operand) -> Operand:
         """Return the normalized examples, of the shape of `input`."""
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"{self.normalized_shape}, eps={self.eps}"
 
 
 class RMSNorm(Module):
@@ -214,6 +209,8 @@ class RMSNorm(Module):
     array([[ 1., -1.]])
     """
 
+    _shown: tuple[str, ...] = ("normalized_shape", "eps")
+
     def __init__(
         self, normalized_shape: int | Sequence[int], eps: float | None = None,
         elementwise_affine: bool = True, *, dtype: DType = None,
@@ -226,10 +223,6 @@ class RMSNorm(Module):
     def forward(self, input: Operand) -> Operand:
         """Return the scaled examples, of the shape of `input`."""
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"{self.normalized_shape}, eps={self.eps}"
 
 
 def checked_shape(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:

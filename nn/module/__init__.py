@@ -94,6 +94,7 @@ class Module:
     ['factor']
     """
 
+    _shown: tuple[str, ...] = ()
     _hooks: Hooks | None = None
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it is part of state_dict
 
@@ -358,8 +359,9 @@ class Module:
     # -------------------------------------------------------------------------------------------------- text
 
     def extra_repr(self) -> str:
-        """Return the text between the parentheses of `repr`: the arguments of this layer."""
-        return ""
+        """Return the text between the parentheses of `repr`: the attributes named in `_shown` that are not None."""
+        values = {name: getattr(self, name) for name in self._shown}
+        return ", ".join(f"{name}={value!r}" for name, value in values.items() if value is not None)
 
     def __repr__(self) -> str:
         count = sum(np.size(p.data) for p in self.parameters())
