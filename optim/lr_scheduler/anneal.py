@@ -46,7 +46,7 @@ class CosineAnnealingLR(LRScheduler, curve=functions.cosine):
     eta_min: NonNegative = 0.0
 
 
-class CosineAnnealingWarmRestarts(LRScheduler, curve=functions.cosine_restarts):
+class CosineAnnealingWarmRestarts(LRScheduler, curve=functions.cosine_restarts, absolute=True):
     """Anneal the rate along a cosine and restart, with the factor `functions.cosine_restarts`.
 
     ``eta_t = eta_min + (eta_0 - eta_min) * cosine_restarts(t, T_0, T_mult, decay)``
@@ -82,10 +82,9 @@ class CosineAnnealingWarmRestarts(LRScheduler, curve=functions.cosine_restarts):
     T_mult: Count = 1
     eta_min: NonNegative = 0.0
     decay: Portion = 1.0
-    absolute = True
 
 
-class SWALR(LRScheduler):
+class SWALR(LRScheduler, curve=functions.swa_annealing, final="swa_lr"):
     """Anneal the rate to a constant `swa_lr` for weight averaging, with the factor `functions.swa_annealing`.
 
     ``eta_t = swa_lr + (eta_0 - swa_lr) * swa_annealing(t, anneal_epochs, anneal_strategy)``
@@ -118,14 +117,6 @@ class SWALR(LRScheduler):
     swa_lr: PerGroup
     anneal_epochs: Whole = 10
     anneal_strategy: Literal["cos", "linear"] = "cos"
-
-    def factor(self, t: int, i: int) -> float:
-        """Return `functions.swa_annealing` with this schedule's options."""
-        return functions.swa_annealing(t, self.anneal_epochs, self.anneal_strategy)
-
-    def floor(self, i: int) -> float:
-        """Return `swa_lr`."""
-        return float(self.of_group("swa_lr", i))
 
     def _restart(self) -> None:
         self._begin()  # anneal from the last rate of the schedule before

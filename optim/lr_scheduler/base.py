@@ -131,6 +131,7 @@ class LRScheduler(Options):
     last_epoch: Annotated[int, "[-1, inf)"] = -1
 
     curve: ClassVar[Callable[..., float] | None] = None  # function of the step and of options of the same names
+    final: ClassVar[str] = "eta_min"  # option with the rate for a factor of 0
     absolute: ClassVar[bool] = False  # overwrite changes made by others
     steps_per_batch: ClassVar[bool] = False  # counted in batches, not in epochs
     needs_metric: ClassVar[bool] = False  # step() takes the metric of the epoch
@@ -182,6 +183,9 @@ class LRScheduler(Options):
             raise NotImplementedError(f"{type(self).__name__} must define factor(t, i)")
         return curve(t, *[getattr(self, name) for name in argument_names(curve)[0]])
 
+    def _factor(self, t: int, i: int) -> float:
+        return type(self).factor(self, t, i)  # an option named `factor` hides the method
+
     def of_group(self, name: str, i: int) -> Any:
         """Return the value of an option for group `i`."""
         values = getattr(self, name)
@@ -195,13 +199,13 @@ class LRScheduler(Options):
         return values[i]
 
     def floor(self, i: int) -> float:
-        """Return the rate of group `i` for a factor of 0: the option `eta_min`, or 0."""
-        return float(vars(self).get("eta_min", 0.0))
+        """Return the rate of group `i` for a factor of 0: the option `final`, or 0."""
+        return float(self.of_group(self.final, i)) if self.final in self.options else 0.0
 
     def lr_at(self, t: int, i: int = 0) -> float:
         """Return the learning rate of group `i` at any step `t`."""
         floor = self.floor(i)
-        return floor + (self._bases[i] - floor) * self.factor(t, i)
+        return floor + (self._bases[i] - floor) * self._factor(t, i)
 
     def get_last_lr(self) -> list[float]:
         """Return the last learning rates set by this schedule, one per parameter group."""
@@ -321,10 +325,10 @@ class LRScheduler(Options):
         """Return the rate of group `i` at step `t`, given its present rate `found`."""
         if not self.absolute:
             floor = self.floor(i)
-            before = self.factor(t - 1, i) if t > 0 else 1.0
+            before = self._factor(t - 1, i) if t > 0 else 1.0
             if before == 0.0:
                 # A rate of 0 cannot be scaled: PyTorch's cosine adds the initial rate again from here.
-                now = self.factor(t, i)
+                now = self._factor(t, i)
                 if now == 0.0:
                     return found
                 self._bases[i] = self.base_lrs[i] + (found - floor) / now

@@ -11,7 +11,7 @@ from .base import HasGroups, LRScheduler, checked_metric, groups_of, initial_rat
 __all__ = ["ChainedScheduler", "ConstantLR", "LinearLR", "SequentialLR", "TrapezoidLR", "WarmupLR"]
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(LRScheduler, curve=functions.constant):
     """Multiply the rate by `factor` for `total_iters` steps: ``eta_0`` times `functions.constant`.
 
     Parameters
@@ -36,16 +36,8 @@ class ConstantLR(LRScheduler):
     [0.4, 0.4, 0.8, 0.8]
     """
 
-    reduced: Portion = 1 / 3
+    factor: Portion = 1 / 3  # type: ignore[assignment] # hides the method of this name
     total_iters: Whole = 5
-
-    def __init__(self, optimizer: HasGroups, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
-        reduced = checked("ConstantLR", "factor", factor, Portion)  # `factor` is a method
-        super().__init__(optimizer, reduced, total_iters, last_epoch)
-
-    def factor(self, t: int, i: int) -> float:
-        """Return `functions.constant` with this schedule's options."""
-        return functions.constant(t, self.reduced, self.total_iters)
 
 
 class LinearLR(LRScheduler, curve=functions.linear):

@@ -1,7 +1,7 @@
 """Schedules that raise and lower the rate, once or periodically, and the momentum in the opposite direction."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from optim.options import Count, Portion, Positive
 from optim.typing import Group
@@ -12,11 +12,8 @@ from .base import LRScheduler, Momenta, PerGroup
 __all__ = ["CyclicLR", "OneCycleLR"]
 
 
-class MomentumCycling(LRScheduler):
+class MomentumCycling(LRScheduler, absolute=True, steps_per_batch=True):
     """A schedule that also changes the momentum in the opposite direction: 'momentum', or the first of 'betas'."""
-
-    absolute = True
-    steps_per_batch = True
 
     @property
     def _cycled(self) -> list[Group]:
@@ -128,9 +125,8 @@ class OneCycleLR(MomentumCycling):
         assert self.total_steps is not None  # set by `prepare`
         if t > self.total_steps:
             raise ValueError(f"OneCycleLR was made for total_steps={self.total_steps}, got step {t}")
-        shape: dict[str, Any] = {"pct_start": self.pct_start, "strategy": self.anneal_strategy}
-        shape["three_phase"] = self.three_phase
-        return functions.one_cycle(t, self.total_steps, start, peak, end, **shape)
+        options: dict[str, Any] = {n: getattr(self, n) for n in ("pct_start", "anneal_strategy", "three_phase")}
+        return functions.one_cycle(t, self.total_steps, start, peak, end, **options)
 
     def lr_at(self, t: int, i: int = 0) -> float:
         """Return the learning rate of group `i` at step `t`."""
@@ -144,7 +140,7 @@ class OneCycleLR(MomentumCycling):
         return self._between(t, high, self.of_group("base_momentum", i), high)
 
 
-class CyclicLR(MomentumCycling):
+class CyclicLR(MomentumCycling, transient=(*LRScheduler.transient, "scale_fn")):
     """Vary the rate between `base_lr` and `max_lr` along `functions.triangle`.
 
     ``eta_t = base_lr + (max_lr - base_lr) * height * scale``, with the momentum in the opposite direction.
@@ -196,7 +192,6 @@ class CyclicLR(MomentumCycling):
     cycle_momentum: bool = True
     base_momentum: Momenta = 0.8
     max_momentum: Momenta = 0.9
-    transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "scale_fn")
 
     def prepare(self, groups: list[Group], fresh: bool) -> None:
         """Set `step_size_down` and the rates to their defaults."""

@@ -1,7 +1,6 @@
 """Schedules that decay the rate: in steps, as a power, or by a user-defined function."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from optim.options import Count, NonNegative, Positive, Whole
 from optim.typing import Group
@@ -192,7 +191,7 @@ class InverseSqrtLR(LRScheduler, curve=functions.inverse_sqrt):
     warmup: Count
 
 
-class LambdaLR(LRScheduler):
+class LambdaLR(LRScheduler, absolute=True, transient=(*LRScheduler.transient, "lr_lambda")):
     """Multiply the initial rate by a function of the step: ``eta_t = eta_0 * lr_lambda(t)``.
 
     Parameters
@@ -217,15 +216,13 @@ class LambdaLR(LRScheduler):
     """
 
     lr_lambda: Lambda | list[Lambda]
-    absolute = True
-    transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda")
 
     def factor(self, t: int, i: int) -> float:
         """Return ``lr_lambda(t)``."""
         return float(self.of_group("lr_lambda", i)(t))
 
 
-class MultiplicativeLR(LRScheduler):
+class MultiplicativeLR(LRScheduler, transient=(*LRScheduler.transient, "lr_lambda", "_products")):
     """Multiply the rate by a function of the step, in every step: ``eta_t = eta_{t-1} * lr_lambda(t)``.
 
     Parameters
@@ -250,7 +247,6 @@ class MultiplicativeLR(LRScheduler):
     """
 
     lr_lambda: Lambda | list[Lambda]
-    transient: ClassVar[tuple[str, ...]] = (*LRScheduler.transient, "lr_lambda", "_products")
 
     def prepare(self, groups: list[Group], fresh: bool) -> None:
         """Begin with empty products."""

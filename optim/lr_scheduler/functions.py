@@ -259,22 +259,22 @@ def anneal(start: float, end: float, fraction: float, strategy: str = "cos") -> 
     return start + (end - start) * fraction
 
 
-def swa_annealing(t: int, anneal_epochs: int, strategy: str = "cos") -> float:
+def swa_annealing(t: int, anneal_epochs: int, anneal_strategy: str = "cos") -> float:
     """Return the value at step `t` of the annealing from 1 to 0 in `anneal_epochs` steps.
 
     Izmailov et al. 2018 (stochastic weight averaging), section 3.2.
 
     Examples
     --------
-    >>> [swa_annealing(t, anneal_epochs=4, strategy="linear") for t in range(6)]
+    >>> [swa_annealing(t, anneal_epochs=4, anneal_strategy="linear") for t in range(6)]
     [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
-    return anneal(1.0, 0.0, min(1.0, t / anneal_epochs), strategy) if anneal_epochs else 0.0
+    return anneal(1.0, 0.0, min(1.0, t / anneal_epochs), anneal_strategy) if anneal_epochs else 0.0
 
 
 def one_cycle(
-    t: int, total_steps: int, start: float, peak: float, end: float, *, pct_start: float = 0.3, strategy: str = "cos",
-    three_phase: bool = False,
+    t: int, total_steps: int, start: float, peak: float, end: float, *, pct_start: float = 0.3,
+    anneal_strategy: str = "cos", three_phase: bool = False,
 ) -> float:  # fmt: skip
     """Return the value of the cycle `start`, `peak`, `end`, or in three phases `start`, `peak`, `start`, `end`.
 
@@ -282,7 +282,7 @@ def one_cycle(
 
     Examples
     --------
-    >>> [one_cycle(t, 5, 0.0, 1.0, 0.0, pct_start=0.6, strategy="linear") for t in range(5)]
+    >>> [one_cycle(t, 5, 0.0, 1.0, 0.0, pct_start=0.6, anneal_strategy="linear") for t in range(5)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
     corners = [(0.0, start), (pct_start * total_steps - 1, peak), (total_steps - 1, end)]
@@ -291,7 +291,7 @@ def one_cycle(
     left, right = next((phase for phase in pairwise(corners) if t <= phase[1][0]), (corners[-2], corners[-1]))
     length = right[0] - left[0]
     fraction = (t - left[0]) / length if length else 1.0
-    return anneal(left[1], right[1], fraction, strategy)
+    return anneal(left[1], right[1], fraction, anneal_strategy)
 
 
 def triangle(t: int, up: float, down: float) -> tuple[int, float]:

@@ -11,7 +11,7 @@ from .base import HasGroups, LRScheduler, PerGroup, checked_metric, initial_rate
 __all__ = ["ReduceLROnPlateau"]
 
 
-class ReduceLROnPlateau(LRScheduler, without=("last_epoch",)):
+class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True):
     """Multiply the rate by `factor` once the metric has not improved for more than `patience` steps.
 
     ::
@@ -65,7 +65,6 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",)):
     cooldown: Whole = 0
     min_lr: PerGroup = 0.0
     eps: NonNegative = 1e-8
-    needs_metric = True
 
     def __init__(self, optimizer: HasGroups, *args: object, **options: object) -> None:
         self._set_options(optimizer, args, options)

@@ -254,7 +254,7 @@ def test_a_function_has_the_defaults_of_its_class(function):
     optional = {name: default for name, default in defaults.items() if default is not inspect.Parameter.empty}
     assert optional
     for name, default in optional.items():
-        assert of_class["anneal_strategy" if name == "strategy" else name].default == default
+        assert of_class[name].default == default
 
 
 def test_lr_at_is_a_pure_function_of_the_step():
