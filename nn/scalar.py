@@ -3,7 +3,7 @@
 import copy
 import random
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -30,7 +30,15 @@ def _source(rng: Source) -> Any:
     return rng if rng is _PYTHON or isinstance(rng, random.Random) else as_generator(rng)
 
 
-class Neuron(Module):
+class ScalarModule(Module):
+    """Base of micrograd's classes, whose parameters are a list."""
+
+    def parameters(self) -> list[Value]:  # type: ignore[override]
+        """Return the parameters, weights before biases."""
+        return cast(list[Value], list(super().parameters()))
+
+
+class Neuron(ScalarModule):
     r"""One neuron :math:`\mathrm{relu}(\sum_i w_i x_i + b)`, or the sum itself.
 
     Parameters
@@ -70,15 +78,11 @@ class Neuron(Module):
             act = act + wi * xi
         return act.relu() if self.nonlin else act
 
-    def parameters(self) -> list[Value]:  # type: ignore[override]
-        """Return the weights and the bias."""
-        return [*self.w, self.b]
-
     def __repr__(self) -> str:
         return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
 
 
-class Layer(Module):
+class Layer(ScalarModule):
     """A layer of neurons with the same inputs.
 
     Parameters
@@ -105,17 +109,13 @@ class Layer(Module):
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
-    def parameters(self) -> list[Value]:  # type: ignore[override]
-        """Return the parameters of all neurons."""
-        return [p for neuron in self.neurons for p in neuron.parameters()]
-
     def __repr__(self) -> str:
         kinds = list(map(str, self.neurons))
         alike = len(set(kinds)) == 1  # micrograd lists all of them
         return f"Layer of {len(kinds)} {kinds[0]}" if alike else f"Layer of [{', '.join(kinds)}]"
 
 
-class MLP(Module):
+class MLP(ScalarModule):
     """Multi-layer perceptron on Values with rectifiers in all layers but the last.
 
     Parameters
@@ -149,10 +149,6 @@ class MLP(Module):
         for layer in self.layers:
             x = layer(x)
         return x
-
-    def parameters(self) -> list[Value]:  # type: ignore[override]
-        """Return the parameters of all layers."""
-        return [p for layer in self.layers for p in layer.parameters()]
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"

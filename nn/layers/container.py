@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from autograd import Tensor
+from autograd import Tensor, Value
 from nn.module import Module, Parameter, is_parameter, prefix_names
 from nn.typing import Operand
 
@@ -14,6 +14,8 @@ __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Residual", "Sequential"
 
 class Container(Module):
     """An ordered table of modules or parameters, found by the traversal of attributes."""
+
+    _kinds: ClassVar[tuple[type, ...]] = (Module,)
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,18 +28,15 @@ class Container(Module):
                 yield name, thing
 
     def _put(self, name: str, item: object) -> None:
-        if not self._accepts(item):
+        if not isinstance(item, self._kinds):
             hint = f"; write {item.__name__}(...)" if isinstance(item, type) else ""
             hint = f"; unpack it: {type(self).__name__}(*layers)" if isinstance(item, (list, tuple)) else hint
-            raise TypeError(f"{type(self).__name__}[{name}] must be a {self._kind}, got {item!r:.60}{hint}")
+            raise TypeError(
+                f"{type(self).__name__}[{name}] must be a {self._kinds[0].__name__}, got {item!r:.60}{hint}"
+            )
         prefix_names(name, item)
         self._items[name] = item
         self._changed()
-
-    _kind: ClassVar[str] = "Module"
-
-    def _accepts(self, item: object) -> bool:
-        return isinstance(item, Module)
 
     def __getattr__(self, name: str) -> Any:
         items = self.__dict__.get("_items", {})
@@ -122,15 +121,12 @@ class ParameterList(List):
     ['0', '1']
     """
 
+    _kinds = (Parameter, Value, np.ndarray)  # the array is one of Values
+
     def _put(self, name: str, item: object) -> None:
         if isinstance(item, (np.ndarray, Tensor)) and not is_parameter(item):
             item = Parameter(item)
         super()._put(name, item)
-
-    _kind: ClassVar[str] = "Parameter"
-
-    def _accepts(self, item: object) -> bool:
-        return is_parameter(item)
 
 
 class ModuleDict(Container, MutableMapping[str, Any]):
