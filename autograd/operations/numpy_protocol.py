@@ -26,7 +26,7 @@ _NAMES = {
     "logical_or.reduce": "any", "logical_and.reduce": "all", "add.accumulate": "cumsum",
     "multiply.accumulate": "cumprod",
 }  # fmt: skip
-_ARGUMENTS = {"a_min": "min", "a_max": "max"}
+_ARGUMENTS = {"a_min": "min", "a_max": "max", "newshape": "shape"}  # the last in NumPy 2.0
 
 # The other functions of numpy.linalg have their namesakes in numpy, with other arguments.
 _LINALG = {

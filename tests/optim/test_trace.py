@@ -17,14 +17,13 @@ TRACED = sorted(
 )
 
 
-@each(TRACED, [{}, {"maximize": True}, {"weight_decay": 0.1}])
+@each(TRACED, [{}, {"maximize": True, "weight_decay": 0.1}])
 def test_the_last_term_of_a_trace_is_the_value_after_the_step(name, options, capsys):
     cls = getattr(optim, name)
-    if not options.keys() <= cls.options.keys():
-        return
+    options = {option: value for option, value in options.items() if option in cls.options}
     params = [array((2, 3), 1, name="W"), array((4, 2), 2)]
     optimizer = cls(params, **options)
-    for _ in range(3):
+    for _ in range(2):
         expected = optimizer.trace(params[0], (1, 2))["p"]
         before = repr(optimizer.state_dict())
         optimizer.trace(params[1], (0, -1))

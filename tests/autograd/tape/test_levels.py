@@ -199,7 +199,7 @@ def test_deep_chain_gives_the_bits_of_eager(runner):
 
 def test_deep_program_gives_the_recorded_results_again():
     x, a = Value(1.5), Value(0.999)
-    step = ag.compile(lambda: chained(x, a, 0.001, 20_000))
+    step = ag.compile(lambda: chained(x, a, 0.001, 8_000))
     first = [step().data, x.grad, a.grad]
     x.grad = a.grad = 0.0
     same([step().data, x.grad, a.grad], first)
@@ -409,8 +409,8 @@ def test_source_of_a_long_program_lists_its_segments():
 def test_narrow_program_is_straight_python_unless_it_is_long(monkeypatch):
     monkeypatch.setenv("CHAINRULE_NUMBA", "0")
     x, a = Value(1.0), Value(0.999)
-    monkeypatch.setattr(executor, "MOST_STRAIGHT", 20_000)
-    for turns, kind in ((10, NumpyText), (3_000, NumpyText), (8_000, ByLevels)):
+    monkeypatch.setattr(executor, "MOST_STRAIGHT", 2_000)
+    for turns, kind in ((10, NumpyText), (300, NumpyText), (800, ByLevels)):
         step = ag.compile(lambda turns=turns: chained(x, a, 0.5, turns))
         for _ in range(2):
             x.grad = a.grad = 0.0

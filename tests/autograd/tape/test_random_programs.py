@@ -10,7 +10,7 @@ import autograd as ag
 from autograd import Tensor, Value
 from autograd.extend import raw_data
 
-COUNT = 120
+COUNT = 60
 
 
 def outcome(call, variables):
