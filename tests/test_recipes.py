@@ -1,6 +1,7 @@
 """Follow the recipes of CONTRIBUTING in a copy of the project, then run lint and every test that enumerates."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def new_names():
     return defined | {re.search(r'"(\w+)"', piece)[1] for *_, piece in registrations()}
 
 
+@functools.cache
 def enumerating(path, tables, modules):
     """Return the names in a test file that depend on a table of kinds or a module of tables, at any distance."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -67,8 +69,8 @@ def enumerating(path, tables, modules):
 
 
 def test_recipes_pass_every_test_that_enumerates(copy, monkeypatch):
-    tables = TABLES | {name for _, name, _ in registrations()}
-    modules = {"samples"} | {Path(file).stem for file, *_ in registrations()}
+    tables = frozenset(TABLES | {name for _, name, _ in registrations()})
+    modules = frozenset({"samples"} | {Path(file).stem for file, *_ in registrations()})
     files = {file for steps in recipes().values() for file, *_ in steps}
     chosen = {mark + name for name in new_names() for mark in (".", "[", "-")}  # as a doctest or in an id
     for path in (copy / "tests").rglob("test_*.py"):
