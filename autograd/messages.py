@@ -14,6 +14,7 @@ Line = tuple[str, int]
 IN_PLACE = "a Tensor cannot be modified in place, because a graph may have recorded it: write {0}"
 ONE_DEVICE = "tensors are always on the CPU: leave it out"
 ANY_LAYOUT = "operations accept any memory layout: leave it out"
+OUTSIDE = "other libraries would compute outside the graph: pass x.numpy()"
 
 # Methods and functions of PyTorch and NumPy that Tensor or autograd does not have, and their equivalents.
 INSTEAD = {
@@ -55,6 +56,7 @@ INSTEAD = {
 INSTEAD_SENTENCES = {
     "device": ONE_DEVICE, "is_cuda": ONE_DEVICE, "cuda": ONE_DEVICE, "cpu": ONE_DEVICE, "mps": ONE_DEVICE,
     "pin_memory": ONE_DEVICE, "contiguous": ANY_LAYOUT, "is_contiguous": ANY_LAYOUT,
+    "__dlpack__": OUTSIDE, "__dlpack_device__": OUTSIDE, "__array_namespace__": OUTSIDE,
 }  # fmt: skip
 
 # PyTorch's names of arguments, and NumPy's.

@@ -80,6 +80,13 @@ def test_suggestions_are_for_names_that_are_missing_as_method_or_function():
         assert not hasattr(Tensor, name) or not hasattr(ag, name), name
 
 
+def test_protocols_that_bypass_the_graph_are_refused():
+    x = Tensor([1.0], requires_grad=True)
+    with pytest.raises(AttributeError, match=r"outside the graph: pass x\.numpy\(\)"):
+        np.from_dlpack(x)
+    assert not hasattr(x, "__array_namespace__")
+
+
 def test_protocol_attributes_are_missing():
     t = Tensor([1.0, 2.0], name="t")
     for twin in (copy.copy(t), copy.deepcopy(t), pickle.loads(pickle.dumps(t))):

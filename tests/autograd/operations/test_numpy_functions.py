@@ -111,6 +111,7 @@ def same(found, expected):
     np.testing.assert_allclose(found.data, expected, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 def test_numpy_function_of_nodes_records_and_has_numpy_s_value():
     for module, calls in ((np, CALLS | ARRAY_API), (np.linalg, LINALG)):
         for name, call in calls.items():
