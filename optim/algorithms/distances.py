@@ -79,7 +79,7 @@ class DoG(Optimizer):
         return lr * distance / np.sqrt(squares + eps) * g, (p0,)
 
 
-class DoWG(Optimizer):
+class DoWG(DoG, without=("reps_rel",)):
     """SGD with the step size *distance over weighted gradients*, without a learning rate to tune.
 
     ::
@@ -114,15 +114,7 @@ class DoWG(Optimizer):
     0.75
     """
 
-    lr: NonNegative = 1.0
     d0: Positive = 1e-4
-    eps: NonNegative = 1e-8
-    weight_decay: NonNegative = 0.0
-    shared: ClassVar[dict[str, Any]] = {"distance": 0.0, "squares": 0.0}
-
-    def start(self, zero: Array, *, p: Array) -> State:
-        """Keep the initial parameter p0."""
-        return (p,)
 
     def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
         """Return the largest distance and the weighted sum of squared gradients."""

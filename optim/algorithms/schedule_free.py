@@ -19,10 +19,6 @@ class ScheduleFree(Optimizer):
 
     shared: ClassVar[dict[str, Any]] = {"train_mode": True}
 
-    def beta(self, group: Group) -> float:
-        """Return the weight of x in y."""
-        raise NotImplementedError
-
     def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
         """Raise RuntimeError if the parameters hold the average."""
         if not first["train_mode"]:
@@ -41,10 +37,11 @@ class ScheduleFree(Optimizer):
         for group, flats in zip(self.param_groups, self._flat, strict=True):
             if group["train_mode"] == train_mode:
                 continue
+            beta = group["momentum"] if "momentum" in group else group["betas"][0]  # the weight of x in y
             for flat in flats:
                 p, after = flat.read(), flat.output()
                 for block, (z, *_) in zip(flat.blocks, self.initialized(flat, group), strict=True):
-                    after[block] = formula(p[block], z, self.beta(group))
+                    after[block] = formula(p[block], z, beta)
                 flat.write()
             group["train_mode"] = train_mode
 
@@ -104,10 +101,6 @@ class ScheduleFreeSGD(ScheduleFree):
     warmup_steps: Whole = 0
     r: NonNegative = 0.0
     weight_lr_power: NonNegative = 2.0
-
-    def beta(self, group: Group) -> float:
-        """Return the weight of x in y."""
-        return float(group["momentum"])
 
     def start(self, zero: Array, *, p: Array) -> State:
         """Begin with z = p."""
@@ -173,10 +166,6 @@ class ScheduleFreeAdamW(ScheduleFree):
     warmup_steps: Whole = 0
     r: NonNegative = 0.0
     weight_lr_power: NonNegative = 2.0
-
-    def beta(self, group: Group) -> float:
-        """Return the weight of x in y."""
-        return float(group["betas"][0])
 
     def start(self, zero: Array, *, p: Array) -> State:
         """Begin with z = p and v = 0."""

@@ -27,14 +27,13 @@ class Wrapper(Optimizer):
     options: ClassVar[dict[str, Any]] = {}
     hints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, inner: Optimizer, **options: object) -> None:
+    def __init__(self, inner: Optimizer, *args: object, **options: object) -> None:
         if not isinstance(inner, Optimizer):
             raise TypeError(
                 f"{type(self).__name__} wraps an optimizer, such as {type(self).__name__}(SGD(parameters, lr=0.1)); "
                 f"got {type(inner).__name__}"
             )
-        vars(self).update(self.collect((), options))
-        self.inner = inner
+        vars(self).update(self.collect(args, options), inner=inner)
         self.step_count: int = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -114,8 +113,8 @@ class Lookahead(Wrapper):
     k: Count = 5
     alpha: Portion = 0.5
 
-    def __init__(self, inner: Optimizer, k: int = 5, alpha: float = 0.5) -> None:
-        super().__init__(inner, k=k, alpha=alpha)
+    def __init__(self, inner: Optimizer, *args: object, **options: object) -> None:
+        super().__init__(inner, *args, **options)
         self.slow: list[Array] = []
 
     def _start_slow(self) -> None:
@@ -194,9 +193,6 @@ class SAM(Wrapper, needs_closure=True):
 
     rho: NonNegative = 0.05
     adaptive: bool = False
-
-    def __init__(self, inner: Optimizer, rho: float = 0.05, adaptive: bool = False) -> None:
-        super().__init__(inner, rho=rho, adaptive=adaptive)
 
     def step(self, closure: Closure | None = None) -> Any:
         """Perturb the parameters, compute the gradient there, restore them, and step with the inner optimizer.

@@ -74,11 +74,6 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
         self.cooldown_counter: int = 0
         self._begin()
 
-    @property
-    def in_cooldown(self) -> bool:
-        """True while bad steps are not counted after a reduction."""
-        return self.cooldown_counter > 0
-
     def is_better(self, metric: float) -> bool:
         """Return whether `metric` is better than the best one by more than the threshold."""
         shift = self.threshold if self.mode == "max" else -self.threshold
@@ -103,7 +98,7 @@ class ReduceLROnPlateau(LRScheduler, without=("last_epoch",), needs_metric=True)
                 stacklevel=2,
             )
         better = self.is_better(metric)
-        bad = 0 if better or self.in_cooldown else self.num_bad_epochs + 1
+        bad = 0 if better or self.cooldown_counter else self.num_bad_epochs + 1
         reduce = bad > self.patience
         rates = [group["lr"] for group in self.optimizer.param_groups]
         self._set([self._reduced(i, rate) for i, rate in enumerate(rates)] if reduce else rates)

@@ -9,7 +9,7 @@ from optimizer_problem import Parameter
 
 import optim
 from autograd import Tensor, Value
-from optim.algorithms.line_search import Point, cubic_minimum
+from optim.algorithms.lbfgs import Point, cubic_minimum
 
 
 def one(name="", data=1.0, grad=0.5):
