@@ -80,9 +80,11 @@ class _Note(Generic[T]):
     def __set__(self, node: Node, value: T) -> None:
         changed: dict[str, Any] = {self.name: value}
         node.notes = node.notes._replace(**changed)
+        CHANGED[0] = object()
 
 
 TUPLES, NOTHING = object(), object()
+CHANGED: list[object] = [object()]  # another object after each assignment to data, hooks or requires_grad
 
 
 class Node:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from . import operations
 from .diagnostics.in_place import mark_modified, replace_data
-from .graph import KINDS, Node, make_leaf
+from .graph import CHANGED, KINDS, Node, make_leaf
 from .messages import checked_flag, checked_name, display_name, unknown_attribute
 from .operands import as_array, get_default_dtype, require_float
 from .operations.methods import ArrayMethods
@@ -77,7 +77,7 @@ class Tensor(Variable, ArrayMethods):
 
     @data.setter
     def data(self, value: Any) -> None:
-        held = self._value
+        held, CHANGED[0] = self._value, object()
         if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:
             self._value = value  # the case of every optimizer, without the checks below
             return

@@ -9,7 +9,7 @@ import numpy as np
 
 from .backward import backward
 from .diagnostics.mistakes import on_float
-from .graph import Node, make_leaf
+from .graph import CHANGED, Node, make_leaf
 from .operands import require_float
 from .operations.methods import ElementwiseMethods
 from .recording import callback, current_mode, notify_read, notify_write
@@ -35,6 +35,7 @@ class Variable(ElementwiseMethods):
         if wanted:
             require_float(self._value)
         self._requires_grad = bool(wanted)
+        CHANGED[0] = object()
 
     def _set_grad(self, value: Any) -> None:
         if current_mode() is not True:

@@ -37,9 +37,12 @@ def check_step(optimizer: Any, flats: Sequence[Any], is_first: bool) -> None:
                 stacklevel=4,
             )
         return
-    data = flats[-1].members[-1].data  # of the output layer, which diverges with all others
+    # The last parameter of the output layer, which diverges with all others.
+    data = flats[-1].members[-1].data if flats[-1].current is None else flats[-1].current.flat
     value = (data.item(-1) if data.size else 0.0) if isinstance(data, np.ndarray) else data
     finite = abs(value) < DIVERGED
+    if finite and not _numpy_settings:
+        return
     if _numpy_settings and (finite or is_first):
         np.seterr(**_numpy_settings.pop())
     if not finite and np.geterr()["over"] != "ignore":  # otherwise the caller reports it, as `nn.training.fit` does

@@ -310,12 +310,10 @@ class Buffer:
         self.flat: Array = aligned(size, dtype)
         self.owner: Array | None = self.flat.base
         self.views: list[Array] = views(self.flat)
-        self.initial_counts: tuple[float, float] = self._counts()
+        # The reference counts of the memory's owner, the base of all views, and of the most used view.
+        self.initial_counts: tuple[float, float] = getrefcount(self.owner), max(map(getrefcount, self.views))
 
-    def _counts(self) -> tuple[float, float]:
-        """Return the reference counts of the memory's owner, the base of all views, and of the most used view."""
-        return getrefcount(self.owner), max(map(getrefcount, self.views))
-
-    def is_free(self) -> bool:
-        """Return whether no other object references the buffer."""
-        return self._counts() == self.initial_counts
+    def is_free(self, in_use: bool = False) -> bool:
+        """Return whether no object references the buffer, or none but the parameters if it is in use."""
+        owner, view = self.initial_counts
+        return getrefcount(self.owner) == owner and max(map(getrefcount, self.views)) == view + in_use

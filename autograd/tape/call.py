@@ -51,10 +51,12 @@ class Call:
         with watching(recording):
             result = function(*arguments.args, **arguments.kwargs)
             outputs, paths, self._rebuild = flatten(result, "result", dataclasses=True)
+            self._is_single = isinstance(result, Node)
             for y, path in zip(outputs, paths, strict=True):
                 check_result(y, path)
             gradients = loss_gradients(outputs) if grad_enabled else {}
         self._count = len(outputs)
+        self.branches: bool = False  # whether another program may be valid where this one is not
         program = self._program(arguments, outputs, gradients, recording)
         recording.refuse_draws()
         recording.refuse_outside(*outputs, *recording.effects)
@@ -125,6 +127,8 @@ class Call:
 
     def _result(self, found: Sequence[Data]) -> Tree:
         """Return the result of the function from its leaves."""
+        if self._is_single:
+            return as_result(found[0], self._kinds[0])
         return self._rebuild(iter([as_result(x, kind) for x, kind in zip(found, self._kinds, strict=False)]))
 
     def _store(self, gradients: Sequence[Cotangent], sources: Sequence[Operand]) -> None:

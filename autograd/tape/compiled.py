@@ -65,6 +65,7 @@ class Programs:
         self.function = function
         self._programs: dict[Key, list[Any]] = {}
         self._lock = new_lock()  # a program has one set of arrays to write into
+        self._last: Any = None  # the program that ran last
         self._recordings = 0
         self._described: dict[str, str] = {}  # the arguments of the last recording
 
@@ -77,11 +78,14 @@ class Programs:
             for program in self._programs.get(key, ()):
                 if not program.changed():
                     try:
-                        return program(inputs, sources)
-                    except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError):
+                        found = program(inputs, sources)
+                        self._last = program
+                        return found
+                    except (NotReplayable, ValueError, TypeError, ArithmeticError, IndexError) as error:
                         # An error is raised again by the line that causes it.  Other calls succeed, such as those in
                         # which only the derivative of a float is infinite.
-                        return self._eagerly(args, kwargs)
+                        if not (isinstance(error, NotReplayable) and program.branches):
+                            return self._eagerly(args, kwargs)
             return self._record(key, args, kwargs, sources)
 
     def _record(self, key: Key, args: tuple[Tree, ...], kwargs: dict[str, Tree], sources: Sequence[Operand]) -> Tree:
@@ -142,7 +146,7 @@ class Programs:
         """
         if not self._programs:
             raise RuntimeError("no program is recorded yet: call the compiled function before source()")
-        return [program for programs in self._programs.values() for program in programs][-1].executor.source  # type: ignore[no-any-return]
+        return [program for programs in self._programs.values() for program in programs][-1].executor.text.source  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograd.recording import NotReplayable
-from autograd.typing import Array, Data, Function
+from autograd.typing import Data
 
 from . import native
 from .by_levels import ByLevels
@@ -82,35 +82,20 @@ class Switching:
         self._seconds = 0.0  # in NumPy
         self._worth = 0.0 if os.environ.get("CHAINRULE_NUMBA") == "1" else WORTH_BUILDING
 
-    @property
-    def source(self) -> str:
-        """The program as text."""
-        return str(self.text.source)
-
     def run(self, *data: Data) -> Sequence[Data]:
         """Return the results for the data of the inputs and of the variables from outside."""
-        machine = self.machine if self._program is None else self.chosen()
-        return self._timed(self.text.run, data) if machine is None else machine.run(*data)
-
-    def run_into(self, targets: Sequence[Array], *data: Data) -> Sequence[Data]:
-        """Write the results after the outputs into arrays, and return the outputs; NumPy runs the program."""
-        return self._timed(self.text.run_into, (targets, *data))
-
-    def chosen(self) -> Any:
-        """Return the machine if it is worth building, or None."""
-        return self.native() if self._seconds >= self._worth else None
-
-    def _timed(self, run: Function, data: Sequence[Any]) -> Sequence[Data]:
+        if (machine := self.chosen()) is not None:
+            return machine.run(*data)  # type: ignore[no-any-return]
         start = time.perf_counter()
-        found: Sequence[Data] = run(*data)
+        found: Sequence[Data] = self.text.run(*data)
         duration = time.perf_counter() - start
         self._seconds += duration
         preparation.seconds += duration
         return found
 
-    def native(self) -> Any:
-        """Return the machine, which is built now if the interpreter is ready; else None."""
-        if self._program is not None and preparation.is_done(at_once=self._worth == 0.0):
+    def chosen(self) -> Any:
+        """Return the machine, which is built when it is worth it and the interpreter is ready; else None."""
+        if self._program is not None and self._seconds >= self._worth and preparation.is_done(self._worth == 0.0):
             program, self._program = self._program, None
             with contextlib.suppress(LookupError, TypeError):
                 is_of_arrays = isinstance(self.text, NumpyText)

@@ -5,16 +5,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from sys import getrefcount
-from typing import TypeAlias
 
 import numpy as np
 
-from autograd.typing import Array, DType, Shape
+from autograd.typing import Array, DType
 
 from .program import Program, Spec, Step
 from .recording import Callback
-
-Arrays: TypeAlias = Array | list[Array]
 
 CACHE_LINE = 64  # bytes
 
@@ -151,11 +148,6 @@ class Memory:
             self.released.setdefault(i, []).append(value)
 
 
-def flat(arrays: Sequence[Arrays]) -> list[Array]:
-    """Return arrays, and arrays in lists, one by one."""
-    return [x for part in arrays for x in (part if isinstance(part, list) else [part])]
-
-
 def address(a: Array) -> int:
     """Return the address of the first element."""
     return a.__array_interface__["data"][0]  # type: ignore[no-any-return]
@@ -173,30 +165,25 @@ class OutputPool:
 
     Parameters
     ----------
-    like : sequence of Spec or ndarray
+    specs : sequence of Spec
         Their shapes and dtype, which is the same for all.
     """
 
-    def __init__(self, like: Sequence[Spec | Array]) -> None:
-        self.shapes: list[Shape] = [a.shape for a in like]
-        self.dtype: DType = np.dtype(like[0].dtype if like else float)
-        self.renew()
-
-    def renew(self) -> None:
-        """Allocate new arrays; the old ones stay with whoever references them."""
-        sizes = [math.prod(shape) for shape in self.shapes]
-        whole = aligned(sum(sizes), self.dtype)
-        self._whole = [whole]
-        ends = itertools.accumulate(sizes)
-        self.parts: list[Array] = [
-            whole[end - size : end].reshape(shape) for end, size, shape in zip(ends, sizes, self.shapes, strict=True)
-        ]
+    def __init__(self, specs: Sequence[Spec]) -> None:
+        self._specs = specs
+        self._whole: list[Array] = []
+        self._parts: list[Array] = []
 
     def __call__(self) -> list[Array]:
         """Return arrays to which there is no other reference."""
-        if most_holders(self.parts) > HELD_ONCE or most_holders(self._whole) > HELD_ONCE + len(self.parts):
-            self.renew()
-        return self.parts
+        is_free = most_holders(self._parts) <= HELD_ONCE and most_holders(self._whole) <= HELD_ONCE + len(self._parts)
+        if not is_free or not self._parts:  # the old arrays stay with whoever references them
+            sizes = [math.prod(spec.shape) for spec in self._specs]
+            ends = itertools.accumulate(sizes)
+            self._whole = [whole := aligned(sum(sizes), np.dtype(self._specs[0].dtype))]
+            spans = zip(ends, sizes, self._specs, strict=True)
+            self._parts = [whole[end - size : end].reshape(spec.shape) for end, size, spec in spans]
+        return self._parts
 
 
 def most_holders(arrays: list[Array]) -> int:

@@ -41,28 +41,12 @@ class NumpyText:
     def __init__(self, program: Program) -> None:
         memory = Memory(program)
         writer = _Writer(program, memory)
-        self._pool = OutputPool([spec_of(program.specs, r) for r in memory.gradients]) if memory.gradients else list
-        self._targets: list[Array] = []
-        writer.namespace["gradients"] = lambda: self._targets or self._pool()
-        self._outputs = program.outputs
-        written = [memory.gradients.get(r) for r in program.results[program.outputs :]]
-        self._written = [i for i, place in enumerate(written) if place is not None]
-        self._copied = [i for i, place in enumerate(written) if place is None]
+        pool = OutputPool([spec_of(program.specs, r) for r in memory.gradients]) if memory.gradients else list
+        writer.namespace["gradients"] = pool
         self.size: int = memory.size
         self.source: str = writer.text()
         exec(compile(self.source, "<replay>", "exec"), writer.namespace)  # noqa: S102  (generated above)
         self.run: Callable[..., tuple[Data, ...]] = writer.namespace["replay"]
-
-    def run_into(self, targets: Sequence[Array], *data: Data) -> tuple[Data, ...]:
-        """Run the program, write the results after the outputs into arrays, and return the outputs."""
-        self._targets = [targets[i] for i in self._written]
-        try:
-            found = self.run(*data)
-        finally:
-            self._targets = []
-        for i in self._copied:
-            targets[i][...] = found[self._outputs + i]
-        return found[: self._outputs]
 
 
 class _Writer:

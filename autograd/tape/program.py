@@ -84,6 +84,8 @@ class Program:
         As above.
     targets : list of int
         The numbers of the variables whose gradients are the last results.
+    repeated : dict of int to int
+        Inputs that are replaced in the next run, each with the index of the result that replaces it.
     backward_from : int
         The number of steps before the first one of the gradients.
     names : dict of int to str
@@ -114,6 +116,7 @@ class Program:
         self.constants: dict[int, object] = {}
         self.steps: list[Step] = []
         self.outputs = outputs
+        self.repeated: dict[int, int] = {}
         self.backward_from: int = 0
         own = {*effects, *[r for r in results[:outputs] if isinstance(r, Node)]}
         # The gradients from the last layer to the first, so that intermediate results are needed for a short time.

@@ -83,6 +83,8 @@ class Arguments:
         Their names in a program.
     args, kwargs : tuple, dict
         What the function is called with.
+    are_arrays : bool
+        Whether all are arrays by position.
     described : dict of str to str
         For each argument by name the shape and dtype of an input, or the value of anything else.
     """
@@ -92,6 +94,7 @@ class Arguments:
 
     def __init__(self, function: Function, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> None:
         leaves, _, rebuild = flatten((args, kwargs))
+        self.are_arrays: bool = not kwargs and all(type(a) is np.ndarray for a in args)
         self.names: list[str] = []
         self.nodes: list[Node] = []
         self.described: dict[str, str] = {}

@@ -1,56 +1,64 @@
 """The recording of an optimizer's update: its rule, called with nodes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter, is_
+from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 import numpy as np
 
 from autograd.graph import Node, topological_order
 from autograd.tensor import Tensor
-from autograd.typing import Array, Operand
+from autograd.typing import Array, Data, Operand
 from autograd.value import Value
 from autograd.variable import leaf
 
-from .memory import OutputPool
-from .program import Spec
-from .recording import Callback, Recording
+from .recording import Recording
 
 data_of: Callable[[Any], Any] = attrgetter("_value")
 
 
 class RuleRecording(Recording):
-    """Records an optimizer's rule; a Python branch on scalars such as the step count is recorded as a decision.
+    """Records an optimizer's rule; a Python branch on scalars such as the step count is guarded.
 
     Attributes
     ----------
-    scalars : set of Node
-        Step counts, options and scalar states, the inputs of decisions.
-    decisions : dict of Node to bool
-        What the rule branched on, and the answers, which must be the same in a replay.
+    scalars : dict of Node to Options or None
+        Step counts, options and scalar states; the group of an option.
+    branches : bool
+        Whether there was such a branch.
     """
 
     def __init__(self, other: Recording) -> None:
         super().__init__(False, other)
-        self.scalars: set[Node] = set()
-        self.decisions: dict[Node, bool] = {}
+        self.scalars: dict[Node, Options | None] = {}
+        self.branches: bool = False
 
     def on_read(self, node: Node, how: str) -> None:  # type: ignore[override]
-        """Allow the truth value of a scalar, and remember it."""
-        if how.startswith("the truth") and node in scalars_of([node], self.scalars):
-            self.decisions[node] = bool(node._value)
-        else:
+        """Guard the truth value of a scalar."""
+        leaves = {x for x in topological_order(node) if x.op is None}
+        if not how.startswith("the truth") or not leaves <= self.scalars.keys():
             super().on_read(node, how)
+        if (options := self.scalars.get(node)) is not None:
+            options.truths[options.nodes.index(node)] = bool(node._value)  # type: ignore[arg-type]
+            return
+        self.branches = True
+        self.guard(is_true, (node,))
 
 
-def scalars_of(roots: Sequence[Node], inputs: set[Node]) -> set[Node]:
-    """Return the inputs and all floats that are computed from inputs and constants alone."""
-    found = set(inputs)
-    for node in topological_order(*roots):
-        computed = node.op is not None and type(node._value) is float and not isinstance(node.op, Callback)
-        if computed and all(a in found for a in node.args if isinstance(a, Node)):
-            found.add(node)
+def scalars_of(roots: Sequence[Operand], inputs: set[Node]) -> list[Node]:
+    """Return the floats that are computed from inputs and constants alone; they may fail, and therefore come first."""
+    found = []
+    for node in topological_order(*[x for x in roots if isinstance(x, Node)]):
+        is_computed = node.op is not None and type(node._value) is float
+        if is_computed and all(a in inputs for a in node.args if isinstance(a, Node)):
+            inputs.add(node)
+            found.append(node)
     return found
+
+
+def is_true(x: Any) -> bool:
+    """Return whether a number is not zero."""
+    return bool(x != 0.0)
 
 
 class Options(dict[str, Any]):
@@ -64,18 +72,21 @@ class Options(dict[str, Any]):
         Name and index (None for a float) of every float that was read.
     nodes : list of Value
         The nodes in their place.
+    truths : dict of int to bool
+        Whether floats on which the rule branches were different from zero.
     guards : dict of str to object
         The other options that were read.
     """
 
-    def __init__(self, group: dict[str, Any], scalars: set[Node]) -> None:
+    def __init__(self, group: dict[str, Any], scalars: dict[Node, Any]) -> None:
         super().__init__()
         self.group = group
         self.places: list[tuple[str, int | None]] = []
         self.nodes: list[Value] = []
+        self.truths: dict[int, bool] = {}
         self.guards: dict[str, object] = {}
         self._scalars = scalars
-        self._seen, self._floats = list[object](), list[float]()
+        self.seen: Any = None
 
     def __missing__(self, name: str) -> Any:
         value = self.group[name]
@@ -96,24 +107,28 @@ class Options(dict[str, Any]):
         node: Value = leaf(Value, float(x), False, name if index is None else f"{name}_{index + 1}")
         self.places.append((name, index))
         self.nodes.append(node)
-        self._scalars.add(node)
+        self._scalars[node] = self
         return node
 
     def floats(self) -> list[float] | None:
         """Return the present values of `nodes`; None if the guarded options are not as they were when recorded."""
         group = self.group
-        seen = [group[name] for name in self._names]
-        if seen != self._seen:
+        seen = self.read(group)
+        if seen != self.seen:
             if [group[name] for name in self.guards] != list(self.guards.values()):
                 return None
             self._floats = [group[name] if index is None else group[name][index] for name, index in self.places]
-            self._seen = seen
+            if any(bool(self._floats[i]) is not truth for i, truth in self.truths.items()):
+                return None
+            self.seen = seen
         return self._floats
 
     def forget(self) -> None:
         """Drop the nodes, and remember what was read."""
-        self._names = list(dict.fromkeys([*self.guards, *[name for name, _ in self.places]]))
+        names = dict.fromkeys([*self.guards, *[name for name, _ in self.places]])
+        self.read = itemgetter(*names, "params")
         self.clear()
+        self.nodes.clear()
 
 
 class Update:
@@ -125,7 +140,7 @@ class Update:
         The parameters.
     optimizer, options : Optimizer, Options
         The rule and its options.
-    scalars : set of Node
+    scalars : dict of Node to Options or None
         The scalars of the recording.
 
     Attributes
@@ -133,28 +148,29 @@ class Update:
     arrays, floats : list of Node
         Inputs: the vector and the arrays of its state; the step count and the floats of its state.
     new_arrays, new_floats : list
-        After the step: the vector and the arrays of its state; the floats of its state.
+        After the step: the vector and the arrays of its state; the step count and the floats of its state.
     is_steady : bool
-        Whether the state has the same parts after the step, so that steps can follow each other in one call.
+        Whether the state has the same parts after the step, so that it can change in place.
+    count : int
+        The number of new arrays.
     """
 
-    def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: set[Node]) -> None:
+    def __init__(self, flat: Any, optimizer: Any, options: Options, scalars: dict[Node, Any]) -> None:
         self.flat: Any = flat
         self.options: Options = options
         # A copy: the machine is checked later with the recorded data, and the optimizer reuses its vectors.
         self.vector: Node = leaf(Tensor, flat.read().copy(), False, "parameters")
-        self.t: Node = leaf(Value, float(flat.t + 1), False, "t")
-        states = optimizer.initialized(flat, options.group)
-        self._known, self._parts = states, _whole(states)  # the last state by blocks, and its parts
-        self._arrays = [x for x in self._parts if isinstance(x, np.ndarray)]
-        self._kinds = list(map(type, self._parts))
+        self.t: Value = leaf(Value, float(flat.t + 1), False, "t")
+        parts = _whole(optimizer.initialized(flat, options.group))
+        self._kinds = list(map(type, parts))
+        self._known: object = None  # the last state by blocks
         self.state: list[Any] = [
             leaf(Value if isinstance(x, float) else Tensor, x, False, name) if isinstance(x, (float, np.ndarray)) else x
-            for x, name in zip(self._parts, optimizer.state_names, strict=True)
+            for x, name in zip(parts, optimizer.state_names, strict=True)
         ]
         self.arrays: list[Node] = [self.vector, *[x for x in self.state if isinstance(x, Tensor)]]
         self.floats: list[Node] = [self.t, *[x for x in self.state if isinstance(x, Value)]]
-        scalars.update(self.floats)
+        scalars.update(dict.fromkeys(self.floats))
 
     def views(self) -> dict[Node, Node]:
         """Return the part of the vector that replaces each parameter in the program."""
@@ -170,59 +186,72 @@ class Update:
     def record(self, optimizer: Any, gradient: Operand) -> None:
         """Record the rule."""
         q, update, new = optimizer.updated(*self.terms(gradient))
-        # The kinds of the new parts: the index of a list, or None for a part that is None.
+        # The kinds of the new parts: 0 for an array, 1 for a float, or None for a part that is None.
         self._sources = [None if x is None else int(isinstance(x, (Value, float))) for x in new]
         self.new_arrays: list[Operand] = [q - update, *[x for x, k in zip(new, self._sources, strict=True) if k == 0]]
-        self.new_floats: list[Operand] = [x for x, k in zip(new, self._sources, strict=True) if k == 1]
-        for x, like in zip(self.new_arrays, self.arrays, strict=False):
-            if isinstance(x, Node) and x.op is not None and not x.name:
-                x.name = f"new_{like.name}"
+        self.new_floats: list[Operand] = [self.t + 1.0, *[x for x, k in zip(new, self._sources, strict=True) if k == 1]]
+        self.count: int = len(self.new_arrays)
+        for known, found in ((self.arrays, self.new_arrays), (self.floats, self.new_floats)):
+            for x, like in zip(found, known, strict=False):
+                if isinstance(x, Node) and x.op is not None and not x.name:
+                    x.name = f"new_{like.name}"
         kinds = [None if x is None else int(isinstance(x, (Value, float))) for x in self.state]
         self.is_steady: bool = kinds == self._sources
-        self._has_floats = 1 in kinds
-        shapes = [Spec(a.shape, a.dtype) for a in self.new_arrays[1:]]
-        self._pools = [OutputPool(shapes), OutputPool(shapes)]  # states alternate between them
 
     def forget(self) -> None:
         """Drop the nodes of the recorded step, which keep its graph alive."""
         del self.vector, self.t, self.arrays, self.floats, self.state, self.new_arrays, self.new_floats
 
-    def given_floats(self) -> list[float] | None:
-        """Return the number of the next step and the floats of the state; None if it has other parts than recorded."""
+    def is_valid(self) -> bool:
+        """Return whether the state has the parts that were recorded, of which the arrays are then nobody else's."""
         if self.flat.states is not self._known:
-            self._known, self._parts = self.flat.states, _whole(self.flat.states)
-            self._arrays = [x for x in self._parts if isinstance(x, np.ndarray)]
-            if [*map(type, self._parts)] != self._kinds:
-                self._known = []
-                return None
-        floats = [self.flat.t + 1.0]
-        return [*floats, *[x for x in self._parts if isinstance(x, float)]] if self._has_floats else floats
+            parts = _whole(self.flat.states)
+            if [*map(type, parts)] != self._kinds:
+                return False
+            self._store(tuple([x.copy() if isinstance(x, np.ndarray) else x for x in parts]))
+        return True
 
-    def given(self) -> tuple[Array, list[Array]]:
-        """Return the present vector and the arrays of its state, after `given_floats`."""
-        current = self.flat.current
-        if current is not None and all(map(is_, map(data_of, self.flat.members), current.views)):
-            return current.flat, self._arrays
-        return self.flat.read(), self._arrays
+    def memory(self) -> list[Array]:
+        """Return the present vector and the arrays of its state, after `is_valid`; they may change in place.
 
-    def targets(self) -> tuple[Array, list[Array]]:
-        """Return arrays for `new_arrays` that nothing else references."""
-        return self.flat.output(), self._pools[0]()
-
-    def new_states(self, floats: Iterator[float]) -> list[tuple[Any, ...]]:
-        """Return the state after the step, from the arrays of `targets` and the next of the new floats."""
-        self._pools.reverse()
-        arrays = self._pools[1].parts
-        sources = iter(arrays), floats
-        parts = tuple([None if k is None else next(sources[k]) for k in self._sources])
-        blocks = self.flat.blocks
-        if len(blocks) > 1:
-            states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
+        The vector is a copy if something else references the parameters, such as a graph.
+        """
+        flat, current = self.flat, self.flat.current
+        if current is not None and all(map(is_, map(data_of, flat.members), current.views)) and current.is_free(True):
+            vector = current.flat
         else:
-            states = [parts]
-        if self.is_steady:
-            self._known, self._parts, self._arrays = states, parts, arrays
-        return states
+            values = flat.read()
+            vector = flat.output()
+            vector[...] = values
+        self._memory = [vector, *self._arrays]
+        return self._memory
+
+    def targets(self, found: Sequence[Data]) -> list[Array]:
+        """Return arrays for the `new_arrays` of a step, after `memory`."""
+        if not self.is_steady:
+            self._memory[1:] = map(np.empty_like, found[1:])
+        return self._memory
+
+    def given(self) -> list[float]:
+        """Return the number of the next step and the floats of the state, after `is_valid`."""
+        return [self.flat.t + 1.0, *self._floats]
+
+    def complete(self, floats: Iterator[float]) -> None:
+        """Store the state after a step, of which the arrays are in `memory`, or in `targets`."""
+        if self.flat.current is None or self._memory[0] is not self.flat.current.flat:
+            self.flat.write()
+        next(floats)
+        if self._floats or not self.is_steady:
+            sources = iter(self._memory[1:]), floats
+            self._store(tuple([None if k is None else next(sources[k]) for k in self._sources]))
+
+    def _store(self, parts: tuple[Data, ...]) -> None:
+        """Store a state of the whole vector."""
+        self._arrays = [x for x in parts if isinstance(x, np.ndarray)]
+        self._floats = [x for x in parts if isinstance(x, float)]
+        blocks = self.flat.blocks
+        self.flat.states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
+        self._known = self.flat.states if [*map(type, parts)] == self._kinds else None
 
 
 def _whole(states: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:

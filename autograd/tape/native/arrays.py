@@ -220,17 +220,9 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def reshape(self, *shape: Any) -> ShapedArray:
         """Return a view or a copy with another shape."""
-        shape = shape[0] if len(shape) == 1 else shape
-        target = np.broadcast_to(np.empty((), self.dtype), self.shape).reshape(shape).shape if self.size else None
-        if target is None:
-            return self.like(self.memory.reshape(shape))
-        found = self.memory.view()
-        try:
-            found.shape = target
-        except AttributeError:
-            found = (x := self.contiguous()).memory.reshape(target)
-            return x.like(found)
-        return self.like(found)
+        found = self.memory.reshape(*shape)
+        is_view = not self.size or np.may_share_memory(found, self.memory)
+        return self.like(found) if is_view else self.copy().reshape(*shape)
 
     def _reduced(self, ufunc: np.ufunc, axis: Any = None, keepdims: bool = False) -> ShapedArray:
         return self.__array_ufunc__(ufunc, "reduce", self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
@@ -281,8 +273,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def _move(self, function: int, positions: ShapedArray, rows: ShapedArray) -> None:
         if rows.size:
-            arrays = (rows, positions, self) if function in SCATTER.values() else (self, positions, rows)
-            self.code.call((function, rows.size // positions.size), arrays, (positions.size,))
+            self.code.call((function, rows.size // positions.size), (self, positions, rows), (positions.size,))
 
     def _located(self, key: tuple[Any, ...]) -> tuple[ShapedArray, Shape]:
         """Return the positions of rows, for arrays of indices along the first axes, and the shape of a row."""

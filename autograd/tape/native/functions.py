@@ -38,7 +38,7 @@ def reduced(
         source = source[(*before, slice(1, None))]
     else:
         for i in axes:
-            x = reduced(ufunc, x, i, True)
+            x = x if x.shape[i] == 1 else reduced(ufunc, x, i, True)
         return x if keepdims else x.like(x.memory.squeeze(tuple(axes)))
     x.code.reduce(loop_for(ufunc, dtypes), x.like(source), kept)
     return kept if keepdims else kept.like(kept.memory.squeeze(tuple(axes)))
@@ -54,6 +54,9 @@ def product(code: Code, x: Any, y: Any, out: Any = None) -> ShapedArray:
     n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
     if k != b.shape[-2]:
         raise TypeError("shapes do not match")
+    shape = lead + (n,) * has_rows + (m,) * has_columns
+    if k == 1 and out is None and dtypes[-1].kind == "f":  # for which the loop does not call BLAS
+        return (arrays[0].like(a) * arrays[1].like(b) + 0.0).reshape(shape)  # type: ignore[no-any-return]
     whole = code.new((*lead, n, m), dtypes[-1])
     views = [np.broadcast_to(v, lead + v.shape[-2:]) for v in (a, b, whole.memory)]
     dims, strides = merged(lead, [v.strides[:-2] for v in views])
@@ -65,7 +68,7 @@ def product(code: Code, x: Any, y: Any, out: Any = None) -> ShapedArray:
         steps = (0, 0, 0, *sum([v.strides[-2:] for v in views], ()))
         loop = loop_for(np.matmul, dtypes)
         code.instructions.append(Instruction(loop, operands, (1, n, k, m), steps, (1, *dims)[-2:], False))  # type: ignore[arg-type]
-    found = whole.like(whole.memory.reshape(lead + (n,) * has_rows + (m,) * has_columns))
+    found = whole.like(whole.memory.reshape(shape))
     if out is not None:
         code.copy(found, out)
         return out  # type: ignore[no-any-return]

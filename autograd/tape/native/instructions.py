@@ -13,6 +13,7 @@ SELECT = {4: 1, 8: 2}
 CONVERT = {"?f": 3, "?d": 4, "df": 5, "fd": 6, "lf": 7, "ld": 8, "?l": 9}
 LOCATE, GATHER, PUT, SCATTER = 10, {4: 11, 8: 12}, {4: 13, 8: 14}, {"f": 15, "d": 16}
 IS_FINITE, HOLDS = 17, 18
+MAY_FAIL = {LOCATE, IS_FINITE, HOLDS}
 COPY, CHAIN = {4: 19, 8: 20}, 21
 
 

@@ -145,25 +145,26 @@ def locate(args, dims, steps, length):
 @numba.njit
 def gather(args, dims, size, dtype, back):
     """Copy rows of `size` elements at some positions of an array into consecutive ones, or `back` in place of them."""
-    n, x, at, out = load(dims), load(args), array(load(args + 8), load(dims), np.int64), load(args + 16)
-    bytes_ = size * array(x, 1, dtype).itemsize
+    n, whole = load(dims), array(load(args), 1 << 40, dtype)
+    at, rows = array(load(args + 8), n, np.int64), array(load(args + 16), n * size, dtype)
     for i in range(n):
-        here, there = array(x + at[i] * bytes_, size, dtype), array(out + i * bytes_, size, dtype)
-        if back:
-            here, there = there, here
+        start = at[i] * size
         for j in range(size):
-            there[j] = here[j]
+            if back:
+                whole[start + j] = rows[i * size + j]
+            else:
+                rows[i * size + j] = whole[start + j]
 
 
 @numba.njit
 def scatter(args, dims, size, dtype):
     """Add consecutive rows of `size` elements to those at some positions of an array."""
-    n, x, at, out = load(dims), load(args), array(load(args + 8), load(dims), np.int64), load(args + 16)
-    bytes_ = size * array(x, 1, dtype).itemsize
+    n, whole = load(dims), array(load(args), 1 << 40, dtype)
+    at, rows = array(load(args + 8), n, np.int64), array(load(args + 16), n * size, dtype)
     for i in range(n):
-        row, into = array(x + i * bytes_, size, dtype), array(out + at[i] * bytes_, size, dtype)
+        start = at[i] * size
         for j in range(size):
-            into[j] += row[j]
+            whole[start + j] += rows[i * size + j]
 
 
 @numba.njit
@@ -253,26 +254,20 @@ def once(code, end, places, scratch):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def interpret(code, end, places, scratch, times, changes, moved, swapped):
+def interpret(frame):
     """Run instructions several times; return how many times they succeeded.
 
-    After each time, `moved` places advance by a number of bytes and `swapped` pairs of places are exchanged; the pairs
-    (place, bytes) and (place, place) are at the address `changes`.
+    At the address `frame` are the first and the last address of the instructions, the address of the places, the number
+    of times, the number of places that advance after each time, the address of pairs (place, bytes) that tell by how
+    much, and from the ninth word on memory for the addresses of operands.
     """
+    places, times, moved, changes = load(frame + 16), load(frame + 24), load(frame + 32), load(frame + 40)
     for done in range(times):
-        if not once(code, end, places, scratch):
+        if not once(load(frame), load(frame + 8), places, frame + 64):
             return done
-        pair = changes
-        for _ in range(moved):
-            place = places + 8 * load(pair)
-            store(place, load(place) + load(pair + 8))
-            pair += 16
-        for _ in range(swapped):
-            first, second = places + 8 * load(pair), places + 8 * load(pair + 8)
-            address = load(first)
-            store(first, load(second))
-            store(second, address)
-            pair += 16
+        for i in range(moved):
+            place = places + 8 * load(changes + 16 * i)
+            store(place, load(place) + load(changes + 16 * i + 8))
     return times
 
 
@@ -281,6 +276,6 @@ def prepare(may_compile: bool) -> bool:
     written = Path(__file__).stat().st_mtime
     files = Path(interpret.stats.cache_path).glob("kernels.interpret-*.nbi")
     if may_compile or any(index.stat().st_mtime > written for index in files):
-        interpret.compile((numba.int64,) * 8)  # the key under which a call finds it
+        interpret.compile((numba.int64,))  # the key under which a call finds it
         return True
     return False

@@ -1,6 +1,6 @@
 """From a program to instructions, their memory, and the table of integers that the interpreter reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from autograd.typing import Params
 
 from . import functions  # noqa: F401  (enters NumPy's functions)
 from .arrays import Code, ShapedArray
-from .instructions import BLOCK, IS_FINITE, Instruction, Run
+from .instructions import BLOCK, IS_FINITE, MAY_FAIL, Instruction, Run
 
 FLOAT = np.dtype(np.float64)
 
@@ -43,8 +43,8 @@ class Lowered:
         Its buffers and constants.
     inputs : list of ShapedArray
         The inputs of the program, then the variables from outside.
-    floats : list of int
-        The inputs that are floats, which are in one buffer.
+    floats : list of list of int
+        The inputs that are floats: those that results replace, and the others, both in a buffer of their own.
     results : list of ShapedArray or constant
         Arrays that fill a buffer of their own, or constants.
     order : list of Instruction, Run or Call
@@ -54,7 +54,7 @@ class Lowered:
     def __init__(self) -> None:
         self.code: Code = Code()
         self.inputs: list[ShapedArray] = []
-        self.floats: list[int] = []
+        self.floats: list[list[int]] = [[], []]
         self.results: list[Any] = []
         self.order: list[Any] = []
 
@@ -79,17 +79,44 @@ class LoweredProgram(Lowered):
         super().__init__()
         self.values: dict[int, Any] = dict(program.constants)
         specs = [spec_of(program.specs, number) for number in (*program.inputs, *program.leaves)]
-        self.floats[:] = [number for number, spec in enumerate(specs) if spec.dtype is None]
-        floats = self.code.new((len(self.floats),), FLOAT)
-        elements = [floats.like(floats.memory[i : i + 1].reshape(()), weak=True) for i in range(len(self.floats))]
-        rest = iter(elements)
-        self.inputs[:] = [next(rest) if s.dtype is None else self.code.new(s.shape, s.dtype) for s in specs]
+        code, elements = self.code, dict[int, ShapedArray]()
+        for number, spec in enumerate(specs):
+            if spec.dtype is None:
+                self.floats[number not in program.repeated].append(number)
+        for numbers in self.floats:
+            whole = code.new((len(numbers),), FLOAT)
+            elements |= {n: whole.like(whole.memory[i : i + 1].reshape(()), weak=True) for i, n in enumerate(numbers)}
+        self.inputs[:] = [elements[n] if n in elements else code.new(s.shape, s.dtype) for n, s in enumerate(specs)]
         self.values.update(enumerate(self.inputs))
-        self.code.inputs = len(self.code.sizes)
+        code.inputs = len(code.sizes)
         for step in program.steps:
             self.values[step.result] = self._computed(step, program)
         self.results[:] = self._results([self.values[r] for r in program.results])
+        self._replace(program.repeated)
         self.order[:] = list(_in_runs(list(map(self._placed, self.code.instructions))))
+
+    def _replace(self, repeated: Mapping[int, int]) -> None:
+        """Write results in place of the inputs that they replace in the next run, after all that may fail."""
+        pairs = [(self.inputs[number], self.results[r]) for number, r in repeated.items()]
+        rest = [(x, y) for x, y in pairs if not self._is_computed_in(x, y)]
+        for x, y in rest:
+            x.assign(y)
+
+    def _is_computed_in(self, x: ShapedArray, y: Any) -> bool:
+        """Compute `y` in the memory of `x` if nothing reads `x` or may fail afterwards; return whether it is."""
+        if not isinstance(y, ShapedArray) or x.weak or (y.shape, y.dtype) != (x.shape, x.dtype):
+            return False
+        items: list[Any] = [self._placed(item) for item in self.code.instructions]
+        first = next((i for i, item in enumerate(items) if y.buffer in _buffers(item)), len(items))
+        if any(isinstance(item, Call) or item.loop[0] in MAY_FAIL for item in items[first:]):
+            return False
+        for i, item in enumerate(items[first:]):
+            for operand, step in zip(item.operands, item.steps, strict=False):
+                in_order = item.elementwise and item.dims[0] == y.size and (operand.offset, step) == (0, y.itemsize)
+                if operand.buffer == x.buffer and (i or not in_order):
+                    return False
+        self.code.parts[y.buffer] = (x.buffer, 0)
+        return True
 
     def _placed(self, item: Instruction | Call) -> Instruction | Call:
         """Return an instruction with arrays that are parts of others in their place."""

@@ -1,21 +1,24 @@
 """Run programs by the native interpreter, once or many times in one call.
 
-`Machine.run` is called as that of `NumpyText` is.  `Machine.run_many` repeats a program with data sets, schedules and
-states that stay inside: the counterpart of ``jax.lax.scan``.
+`Machine.run` is called as that of `NumpyText` is.  A program whose results replace some of its inputs can also run in
+memory of others: `place` their arrays, `set` the other inputs, and `execute`.  `Machine.execute_many` repeats that with
+data sets and schedules that stay inside: the counterpart of ``jax.lax.scan``.
 """
 
+import functools
+import itertools
 import struct
 from collections.abc import Callable, Sequence
-from operator import methodcaller
-from typing import Any, NamedTuple
+from operator import setitem
+from typing import Any
 
 import numpy as np
 
 from autograd.recording import NotReplayable
 from autograd.tape.levels import Levels
-from autograd.tape.memory import Arrays, OutputPool, address, aligned, flat
+from autograd.tape.memory import address, aligned
 from autograd.tape.program import Program
-from autograd.typing import Array, Data, DType
+from autograd.typing import Array, Data
 
 from .arrays import ShapedArray
 from .instructions import GATHER, Instruction, Operand, Run, encoded
@@ -23,36 +26,7 @@ from .kernels import interpret
 from .lowering import Call, Layout, Lowered, LoweredLevels, LoweredProgram
 
 LARGE = 1 << 15  # bytes of an argument from which passing its address is faster than copying it
-MOST_FRAMES = 4  # vectors of parameters and their gradients alternate between two
-
-
-class Frame(NamedTuple):
-    """Addresses of buffers, of which some are in arrays that are the first inputs, and in targets: last results.
-
-    Attributes
-    ----------
-    given, targets : sequence of ndarray or list of ndarray
-        The arrays.
-    places : ndarray
-        The address of each buffer.
-    state : (int, int)
-        The address of `places`, and of memory for the interpreter.
-    before, after : list of (int, ndarray)
-        For arrays that are not used in place, their index and the view that is copied from them or into them.
-    floats : list of int
-        Which of the other inputs are floats.
-    others : list of tuple
-        The remaining inputs: index, view, and the place of their address, or -1 if they are copied.
-    """
-
-    given: Sequence[Arrays]
-    targets: Sequence[Arrays]
-    places: Array
-    state: tuple[int, int]
-    before: list[tuple[int, Array]]
-    after: list[tuple[int, Array]]
-    floats: list[int]
-    others: list[tuple[int, Array, int]]
+FRAME = 24  # words, see `kernels.interpret`
 
 
 class Machine:
@@ -69,72 +43,73 @@ class Machine:
         Its instructions.
     calls : list of Call
         The steps that NumPy computes, between instructions.
+    setters : dict of int to callable
+        For each input array a function that sets it.
+    write_floats : list of callable
+        Two functions that set the floats among the inputs: those that results replace, and the others.
+    floats : callable
+        Returns the floats that replace inputs.
+    at_once : callable or None
+        Runs all instructions, and returns 1 or, if one of them needs the engine, 0; None if there are calls.
     """
 
     def __init__(self, program: Program) -> None:
-        self._load(LoweredProgram(program), program.outputs)
+        self._load(LoweredProgram(program))
 
-    def _load(self, lowered: Lowered, outputs: int) -> None:
+    def _load(self, lowered: Lowered) -> None:
         """Allocate memory and write the tables of instructions."""
         self.lowered = lowered
         self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
-        code, results = lowered.code, [x for x in lowered.results if isinstance(x, ShapedArray)]
-        layout = Layout(lowered, {x.buffer for x in (*lowered.inputs, *results)} | code.constants.keys())
+        code, inputs = lowered.code, lowered.inputs
+        fixed = {x.buffer for x in (*inputs, *lowered.results) if isinstance(x, ShapedArray)} | code.constants.keys()
+        self._layout = layout = Layout(lowered, fixed)
         self._arena: Array = aligned(layout.size, np.dtype(np.uint8))
-        self._memory = self._arena.data
-        self._layout = layout
-        self._own: Array = np.zeros(len(code.sizes) + 1 + len(lowered.inputs), np.int64)  # addresses in the arena
+        self._placed: dict[int, Array] = {}  # buffers in memory of others
+        self._places: Array = np.zeros(len(code.sizes) + 1 + len(inputs), np.int64)
         for buffer, offset in layout.offsets.items():
-            self._own[buffer] = address(self._arena) + offset
+            self._places[buffer] = address(self._arena) + offset
         for buffer, data in code.constants.items():
             np.ndarray(data.shape, data.dtype, self._arena, layout.offsets[buffer])[...] = data
-        self._copied = {
-            b for call in self.calls for b in call.buffers()
-        } | code.constants.keys()  # buffers that are always in the arena
-        self._places: list[Any] = [*lowered.inputs, *lowered.results]
-        self._views = [self._view(x) if isinstance(x, ShapedArray) else x for x in self._places]
-        self._pack = struct.Struct(f"{len(lowered.floats)}d").pack_into
-        self._first_float = layout.offsets[lowered.inputs[lowered.floats[0]].buffer] if lowered.floats else 0
-        self._scratch = np.zeros(16, np.int64)
+        self.write_floats: list[Any] = [self._struct("pack_into", numbers) for numbers in lowered.floats]
+        self.floats: Callable[[], tuple[float, ...]] = self._struct("unpack_from", lowered.floats[0])
+        # Buffers that are always in the arena.
+        self._called = {b for call in self.calls for b in call.buffers()} | code.constants.keys()
+        arrays = set(range(len(inputs))).difference(*lowered.floats)
+        self.setters: dict[int, Any] = {i: self._setter(self._view(inputs[i]), inputs[i].buffer) for i in arrays}
         self._tables: list[Array] = []
         self._segments = self._segmented(lowered.order)
-        self._interpret: Any = interpret
-        self._gathering: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self._frames: dict[tuple[int, ...], Frame] = {}
-        by_dtype: dict[DType, list[int]] = {}  # results that are written into arrays of their own
-        for i, x in enumerate(lowered.results[outputs:], outputs):
-            if isinstance(x, ShapedArray) and not x.weak:
-                by_dtype.setdefault(x.dtype, []).append(i)
-        self._pools = [(ids, OutputPool([lowered.results[i] for i in ids])) for ids in by_dtype.values()]
-        self._pooled: list[int] = [i for ids in by_dtype.values() for i in ids]
-        self._read = [i for i in range(len(lowered.results)) if i not in self._pooled]
-        views = self._views[len(lowered.inputs) :]
-        self._kept = [(views[i], _reader(lowered.results[i])) for i in self._read]
+        has_one = not self.calls and len(self._segments) == 1
+        self.at_once: Any = functools.partial(interpret, self._segments[0]) if has_one else None
+        self._gathering: dict[tuple[int, ...], list[int]] = {}
+        self._read = [
+            getattr(self._view(x), "item" if x.weak else "copy") if isinstance(x, ShapedArray) else lambda x=x: x
+            for x in lowered.results
+        ]
+
+    def _struct(self, method: str, numbers: Sequence[int]) -> Callable[..., Any]:
+        """Return what writes or reads the floats among the inputs that are in one buffer."""
+        offset = self._layout.offsets[self.lowered.inputs[numbers[0]].buffer] if numbers else 0
+        return functools.partial(getattr(struct.Struct(f"{len(numbers)}d"), method), self._arena.data, offset)
 
     def _view(self, x: ShapedArray) -> Array:
         """Return an array in the memory of the program."""
         if not x.size:
             return np.empty(x.shape, x.dtype)
         place = x.operand()
-        offset = self._layout.offsets[place.buffer] + place.offset
-        return np.ndarray(x.shape, x.dtype, self._arena, offset, x.memory.strides)
+        whole, start = self._placed.get(place.buffer), 0
+        if whole is None:
+            whole, start = self._arena, self._layout.offsets[place.buffer]
+        return np.ndarray(x.shape, x.dtype, whole, start + place.offset, x.memory.strides)
 
-    def _segmented(self, order: Sequence[Instruction | Run | Call]) -> list[tuple[int, int] | Call]:
-        """Return the addresses of consecutive instructions, and the calls between them."""
-        segments: list[tuple[int, int] | Call] = []
-        native: list[Instruction | Run] = []
-        for item in (*order, None):
-            if item is not None and not isinstance(item, Call):
-                native.append(item)
-                continue
-            if native:
-                segments.append(self._table(native))
-                native = []
-            if item is not None:
-                segments.append(item)
+    def _segmented(self, order: Sequence[Instruction | Run | Call]) -> list[int | Call]:
+        """Return the addresses of the frames of consecutive instructions, and the calls between them."""
+        segments: list[int | Call] = []
+        for is_call, group in itertools.groupby(order, lambda item: isinstance(item, Call)):
+            items: list[Any] = list(group)
+            segments += items if is_call else [self._frame(items)]
         return segments
 
-    def _table(self, items: Sequence[Instruction | Run]) -> tuple[int, int]:
+    def _table(self, items: Sequence[Instruction | Run]) -> list[int]:
         """Return the first and the last address of a table of instructions, which contain their own address."""
         table = np.zeros(sum([len(encoded(item, set(), 0)) for item in items]), np.int64)
         words: list[int] = []
@@ -142,7 +117,14 @@ class Machine:
             words += encoded(item, self._layout.local, table.ctypes.data + 8 * len(words))
         table[:] = words
         self._tables.append(table)
-        return table.ctypes.data, table.ctypes.data + table.nbytes
+        return [table.ctypes.data, table.ctypes.data + table.nbytes]
+
+    def _frame(self, items: Sequence[Any]) -> int:
+        """Return the address of a frame for one run of instructions."""
+        frame = np.zeros(FRAME, np.int64)
+        frame[:4] = *self._table(items), self._places.ctypes.data, 1
+        self._tables.append(frame)
+        return int(frame.ctypes.data)
 
     # ------------------------------------------------------------------------------------------ one run
 
@@ -151,71 +133,52 @@ class Machine:
 
         Raises `NotReplayable` where an operation on floats would raise an error, or an index is out of range.
         """
-        lent = [pool() for _, pool in self._pools]
-        found = dict(zip(self._read, self.run_frame(self.frame((), lent, self._pooled), data), strict=True))
-        found.update(zip(self._pooled, flat(lent), strict=True))
-        return [found[i] for i in range(len(found))]
+        self.set(data)
+        self.execute()
+        return self.results()
 
-    def frame(self, given: Sequence[Arrays], targets: Sequence[Arrays], numbers: Sequence[int]) -> Frame:
-        """Return the frame of some arrays, which is made when they are new.
+    def place(self, number: int, array: Array) -> None:
+        """Use the memory of an array, which is C-contiguous, for an input and for the result that replaces it."""
+        buffer = self.lowered.inputs[number].buffer
+        if self._placed.get(buffer) is not array:
+            self._placed[buffer] = array
+            self._places[buffer] = address(array)
 
-        Parameters
-        ----------
-        given : sequence of ndarray or list of ndarray
-            The first inputs.
-        targets : sequence of ndarray or list of ndarray
-            Arrays for some results.
-        numbers : sequence of int
-            The indices of these results.
-        """
-        key = (*map(id, given), *map(id, targets))
-        if key not in self._frames:
-            if len(self._frames) >= MOST_FRAMES:
-                self._frames.clear()
-            self._frames[key] = self._new_frame(given, targets, numbers)
-        return self._frames[key]
+    def set(self, data: Sequence[Any]) -> None:
+        """Set the inputs; None keeps one, such as an array that was placed."""
+        for write, numbers in zip(self.write_floats, self.lowered.floats, strict=True):
+            write(*[data[i] for i in numbers])
+        for i, write in self.setters.items():
+            if data[i] is not None:
+                write(data[i])
 
-    def _new_frame(self, given: Sequence[Arrays], targets: Sequence[Arrays], numbers: Sequence[int]) -> Frame:
-        inputs, first, places = self.lowered.inputs, flat(given), self._own.copy()
-        before: list[tuple[int, Array]] = []
-        after: list[tuple[int, Array]] = []
-        pairs = [(x, i, i, before) for i, x in enumerate(first)]
-        pairs += [(x, len(inputs) + r, i, after) for i, (x, r) in enumerate(zip(flat(targets), numbers, strict=True))]
-        for x, number, i, copied in pairs:
-            place, view = self._places[number], self._views[number]
-            is_copied = not isinstance(place, ShapedArray) or place.buffer in self._copied
-            if is_copied or (x.dtype, x.shape) != (view.dtype, view.shape) or not x.flags.c_contiguous:
-                copied.append((i, view))
-            else:
-                places[place.buffer] = address(x)
-        others = []
-        for i in sorted(set(range(len(first), len(inputs))).difference(self.lowered.floats)):
-            view, buffer = self._views[i], inputs[i].buffer
-            others.append((i - len(first), view, -1 if view.nbytes < LARGE or buffer in self._copied else buffer))
-        floats = [i - len(first) for i in self.lowered.floats]
-        state = places.ctypes.data, self._scratch.ctypes.data
-        return Frame(list(given), list(targets), places, state, before, after, floats, others)
+    def _setter(self, view: Array, buffer: int) -> Callable[[Array], None]:
+        """Return the function that copies an array into a view, or uses it in place if it is large."""
+        if view.nbytes < LARGE or buffer in self._called:
+            return functools.partial(setitem, view, ...)
 
-    def run_frame(self, frame: Frame, data: Sequence[Any]) -> list[Data]:
-        """Run the program for the inputs behind those of the frame, and return the results without targets."""
-        self._pack(self._memory, self._first_float, *[data[i] for i in frame.floats])
-        for i, view, place in frame.others:
-            x = data[i]
-            by_address = place >= 0 and x.flags.c_contiguous and x.flags.aligned
-            if place >= 0:
-                frame.places[place] = address(x) if by_address else self._own[place]
-            if not by_address:
+        def use(x: Array) -> None:
+            in_place = x.flags.c_contiguous and x.flags.aligned
+            self._places[buffer] = address(x) if in_place else self._in_arena(buffer)
+            if not in_place:
                 view[...] = x
-        for i, view in frame.before:
-            view[...] = flat(frame.given)[i]
+
+        return use
+
+    def _in_arena(self, buffer: int) -> int:
+        return address(self._arena) + self._layout.offsets[buffer]
+
+    def execute(self) -> None:
+        """Run all instructions and calls once."""
         for segment in self._segments:
             if type(segment) is Call:
                 self._call(segment)
-            elif self._interpret(*segment, *frame.state, 1, 0, 0, 0) != 1:
+            elif interpret(segment) != 1:
                 raise NotReplayable
-        for i, view in frame.after:
-            flat(frame.targets)[i][...] = view
-        return [read(view) for view, read in self._kept]
+
+    def results(self, count: int | None = None) -> list[Data]:
+        """Return the results of the last run, or the first of them."""
+        return [read() for read in self._read[:count]]
 
     def _call(self, call: Call) -> None:
         """Compute a step by NumPy."""
@@ -232,29 +195,20 @@ class Machine:
 
     # ------------------------------------------------------------------------------------------ many runs
 
-    def run_many(
-        self,
-        given: Sequence[Array],
-        targets: Sequence[Array],
-        sets: Sequence[Array],
-        rows: Array,
-        floats: Array,
-        leaves: Sequence[Data],
-    ) -> tuple[int, Array]:
-        """Run a program without calls of NumPy several times in one call.
+    def execute_many(self, sets: Sequence[Array], first: int, rows: Array, floats: Array | None) -> tuple[int, Array]:
+        """Run a program without calls several times in one call, after `set`.
 
         Parameters
         ----------
-        given, targets : sequence of ndarray
-            The first inputs, and arrays for the last results, which replace them in the next run.
         sets : sequence of ndarray
-            Data sets, of which rows are the next inputs.
+            Data sets, of which rows are inputs.
+        first : int
+            The first of these inputs.
         rows : ndarray of int
             The rows in each run, of shape (times, batch).
-        floats : ndarray
-            The floats among the inputs in each run, of shape (times, number of floats).
-        leaves : sequence of float or ndarray
-            The variables from outside; floats among them are also in `floats`.
+        floats : ndarray or None
+            The floats that results do not replace, in each run, of shape (times, number of floats); None: always those
+            that were set.
 
         Returns
         -------
@@ -264,33 +218,25 @@ class Machine:
             The first result of each run, along the first axis.
         """
         lowered, times, end = self.lowered, len(rows), len(self.lowered.code.sizes)
-        inputs, first = lowered.inputs, len(lowered.results) - len(targets)
-        for x, view in zip(given, self._views, strict=False):
-            view[...] = x
-        for i, x in enumerate(leaves, len(inputs) - len(leaves)):
-            if i not in lowered.floats:
-                self._views[i][...] = x
-        sets = [np.ascontiguousarray(x, view.dtype) for x, view in zip(sets, self._views[len(given) :], strict=False)]
+        inputs = lowered.inputs[first : first + len(sets)]
+        sets = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, inputs, strict=False)]
         losses = np.empty((times, *lowered.results[0].shape), lowered.results[0].dtype)
         advancing = {end: _checked_rows(rows, min(map(len, sets))), lowered.results[0].buffer: losses}
-        if lowered.floats:
-            advancing[inputs[lowered.floats[0]].buffer] = np.ascontiguousarray(floats)
-        exchanged = [(x.buffer, y.buffer) for x, y in zip(inputs, lowered.results[first:], strict=False)]
-        places = self._own.copy()
-        places[[y for _, y in exchanged]] = list(map(address, targets))
+        if floats is not None and lowered.floats[1]:
+            advancing[lowered.inputs[lowered.floats[1][0]].buffer] = np.ascontiguousarray(floats)
+        places = self._places.copy()
+        for x in inputs:
+            places[x.buffer] = self._in_arena(x.buffer)
         places[list(advancing)] = list(map(address, advancing.values()))
         places[end + 1 : end + 1 + len(sets)] = list(map(address, sets))
-        pairs = [(place, x.nbytes // max(1, times)) for place, x in advancing.items()]
-        changes = np.array([*pairs, *exchanged], np.int64)
-        segment = self._after_gathering(len(given), len(sets), rows.shape[1])
-        state = places.ctypes.data, self._scratch.ctypes.data
-        done = self._interpret(*segment, *state, times, changes.ctypes.data, len(pairs), len(exchanged))
-        if done % 2 == 0:  # after an even number of exchanges the results are in the memory of the inputs
-            for x, view in zip(targets, self._views, strict=False):
-                x[...] = view
+        changes = np.array([(place, x.nbytes // max(1, times)) for place, x in advancing.items()], np.int64)
+        frame = np.zeros(FRAME, np.int64)
+        table = self._after_gathering(first, len(sets), rows.shape[1])
+        frame[:6] = *table, places.ctypes.data, times, len(changes), changes.ctypes.data
+        done = interpret(frame.ctypes.data)
         return done, losses[:done]
 
-    def _after_gathering(self, first: int, count: int, batch: int) -> tuple[int, int]:
+    def _after_gathering(self, first: int, count: int, batch: int) -> list[int]:
         """Return the addresses of instructions that gather rows, followed by those of the program."""
         end, key = len(self.lowered.code.sizes), (first, count, batch)
         if key not in self._gathering:
@@ -307,19 +253,12 @@ class FloatMachine(Machine):
     """A program of floats by levels, for the native interpreter."""
 
     def __init__(self, levels: Levels) -> None:
-        self._load(LoweredLevels(levels), 1)
+        self._load(LoweredLevels(levels))
 
     def run(self, *data: Data) -> list[Data]:
         """Return the results for the values of the inputs and of the variables from outside."""
         (found,) = super().run(np.array(data))
         return found.tolist()  # type: ignore[no-any-return]
-
-
-def _reader(x: Any) -> Callable[[Any], Data]:
-    """Return what reads a result from its view."""
-    if not isinstance(x, ShapedArray):
-        return lambda view: view
-    return methodcaller("item" if x.weak else "copy")
 
 
 def _checked_rows(rows: Array, count: int) -> Array:

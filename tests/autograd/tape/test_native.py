@@ -172,17 +172,6 @@ def test_inputs_may_have_any_strides():
         np.testing.assert_array_equal(machine.run(given)[0], given + 1.0)
 
 
-def test_run_into_writes_the_last_results():
-    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-    program = loss_program(lambda x: ((x * w) ** 2).sum(), np.ones(3))
-    machine = Machine(program)
-    target = np.empty(3)
-    (loss,) = machine.run_frame(machine.frame([], [target], [1]), [np.ones(3), w._value])
-    assert float(loss) == 14.0
-    np.testing.assert_array_equal(target, [2.0, 4.0, 6.0])
-    assert machine.run(np.ones(3), w._value)[1] is not target
-
-
 def test_an_index_out_of_range_is_left_to_the_engine():
     x = np.arange(6.0).reshape(3, 2)
     program = program_of(lambda x, i: x[i], Tensor(x), np.array([0, -1]))
@@ -233,9 +222,11 @@ def test_a_guard_of_the_targets_is_checked_by_the_machine():
 
 
 def scan_program(dtype):
-    """Return a step of gradient descent, ``w, x, lr -> loss, new w``."""
+    """Return a step of gradient descent, ``w, x, lr -> loss, new w``, of which the new w replaces w."""
     w, x = np.zeros(3, dtype), np.zeros((4, 3), dtype)
-    return program_of_step(lambda w, x, lr: (((x @ w - 1.0) ** 2).sum(), w - lr * (x.T @ (x @ w - 1.0))), w, x, 0.1)
+    program = program_of_step(lambda w, x, lr: (((x @ w - 1.0) ** 2).sum(), w - lr * (x.T @ (x @ w - 1.0))), w, x, 0.1)
+    program.repeated = {0: 1}
+    return program
 
 
 def program_of_step(f, *args):
@@ -247,7 +238,7 @@ def program_of_step(f, *args):
 
 @pytest.mark.parametrize("times", [0, 1, 2, 5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_run_many_equals_single_runs(times, dtype):
+def test_many_runs_in_place_equal_single_runs(times, dtype):
     rng = np.random.default_rng(0)
     data, rows, rates = (
         rng.normal(size=(10, 3)).astype(dtype),
@@ -259,27 +250,51 @@ def test_run_many_equals_single_runs(times, dtype):
     for k in range(times):
         loss, w = machine.run(w, data[rows[k]], float(rates[k]))
         losses.append(loss)
-    new = np.empty(3, dtype)
-    done, found = machine.run_many([np.zeros(3, dtype)], [new], [data], rows, rates[:, None], [])
+    new = np.zeros(3, dtype)
+    machine.place(0, new)
+    machine.set([None, None, 0.1])
+    done, found = machine.execute_many([data], 1, rows, rates[:, None])
     assert done == times
     np.testing.assert_array_equal(found, np.array(losses, found.dtype).reshape(found.shape))
     np.testing.assert_array_equal(new, w)
 
 
-def test_run_many_refuses_rows_out_of_range():
+def test_a_step_in_place_changes_the_memory_of_others_once():
+    w, x = np.zeros(3), np.ones((4, 3))
+    machine = Machine(scan_program(np.float64))
+    expected = machine.run(w, x, 0.1)
+    machine.place(0, w)
+    machine.set([None, x, 0.1])
+    assert machine.at_once() == 1
+    np.testing.assert_array_equal(w, expected[1])
+    assert machine.results()[0] == expected[0]
+
+
+def test_results_replace_inputs_that_are_still_read_at_the_end():
+    program = program_of_step(lambda a, b: (a.sum(), b * 2.0, a + 1.0, a * b), np.ones(3), np.ones(3))
+    program.repeated = {0: 1, 1: 2}  # a is replaced by 2 b, and b by a + 1
+    machine, a, b = Machine(program), np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    machine.place(0, a)
+    machine.place(1, b)
+    assert machine.at_once() == 1
+    np.testing.assert_array_equal(a, [8.0, 10.0, 12.0])
+    np.testing.assert_array_equal(b, [2.0, 3.0, 4.0])
+    np.testing.assert_array_equal(machine.results()[3], [4.0, 10.0, 18.0])
+
+
+def test_many_runs_refuse_rows_out_of_range():
     machine = Machine(scan_program(np.float64))
     with pytest.raises(IndexError, match="below 10, got 0 to 10"):
-        machine.run_many(
-            [np.zeros(3)], [np.empty(3)], [np.ones((10, 3))], np.array([[0, 1, 2, 10]]), np.full((1, 1), 0.1), []
-        )
+        machine.execute_many([np.ones((10, 3))], 1, np.array([[0, 1, 2, 10]]), None)
 
 
-def test_run_many_stops_before_an_error():
+def test_many_runs_stop_before_an_error_and_change_nothing():
     program = program_of_step(lambda w, i: (w[i].sum(), w + 1.0), np.zeros(3), np.array([0, 1]))
+    program.repeated = {0: 1}
     machine = Machine(program)
-    indices, w = np.array([0, 1, 1, 2, 0, 7, 0, 0]), np.empty(3)
-    rows = np.arange(8).reshape(4, 2)
-    done, sums = machine.run_many([np.zeros(3)], [w], [indices], rows, np.empty((4, 0)), [])
+    indices, w = np.array([0, 1, 1, 2, 0, 7, 0, 0]), np.zeros(3)
+    machine.place(0, w)
+    done, sums = machine.execute_many([indices], 1, np.arange(8).reshape(4, 2), None)
     assert done == 2
     assert sums.tolist() == [0.0, 2.0]
     assert w.tolist() == [2.0, 2.0, 2.0]
