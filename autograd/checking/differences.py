@@ -9,11 +9,9 @@ import numpy as np
 from autograd.backward import gradients
 from autograd.graph import Node
 from autograd.recording import raw_data
-from autograd.tensor import Tensor
 from autograd.transforms.nested import Rebuild, flatten
+from autograd.transforms.tracing import linked
 from autograd.typing import Array, Cotangent, Data, Function, Operand, Shape, Tree
-from autograd.value import Value
-from autograd.variable import leaf
 
 Parameters = Sequence[Node] | Mapping[str, Node]
 
@@ -32,17 +30,14 @@ class Perturbation:
 
 
 class Argument:
-    """One input to differentiate by, and how it is passed to the function."""
+    """One input to differentiate by: one that is passed to the function, or a parameter that the function uses."""
 
-    def __init__(self, name: str, given: Operand, is_parameter: bool) -> None:
-        data = raw_data(given)
+    def __init__(self, name: str, given: Operand, parameter: Node | None = None) -> None:
         self.name = name
-        self.given = given
-        self.is_parameter = is_parameter
-        self.is_float: bool = not isinstance(data, np.ndarray)
-        self.original = data
+        self.parameter = parameter
+        self.original = data = raw_data(given)
         self.shape: Shape = np.shape(data)
-        if not self.is_float and 0 in [s for s, n in zip(data.strides, data.shape, strict=True) if n > 1]:
+        if 0 in [s for s, n in zip(getattr(data, "strides", ()), self.shape, strict=True) if n > 1]:
             raise ValueError(
                 f"{name} of shape {data.shape} repeats its memory (stride 0, from broadcasting), so that its elements "
                 "cannot be changed one by one; pass a copy"
@@ -50,11 +45,11 @@ class Argument:
 
     def node(self, data: Data) -> Node:
         """Return a node with the given data, to be passed to the function."""
-        data = float(data) if self.is_float else data
-        if self.is_parameter:
-            self.given._value = data
-            return self.given  # type: ignore[no-any-return]
-        return leaf(Value if self.is_float else Tensor, data, True)  # type: ignore[no-any-return]
+        data = data if isinstance(self.original, np.ndarray) else float(data)
+        if self.parameter is None:
+            return linked(data)  # type: ignore[no-any-return]
+        self.parameter._value = data
+        return self.parameter
 
 
 class CheckedFunction:
@@ -69,12 +64,12 @@ class CheckedFunction:
         self.rebuild: Rebuild
         self.leaves, paths, self.rebuild = flatten(inputs)
         self.arguments: list[Argument] = [
-            Argument(f"input {path[1:].replace(']', '', 1)}", x, False)
+            Argument(f"input {path[1:].replace(']', '', 1)}", x)
             for x, path in zip(self.leaves, paths, strict=True)
             if is_differentiable(x)
         ]
         named = parameters.items() if isinstance(parameters, Mapping) else enumerate(parameters)
-        self.arguments += [Argument(f"parameter {p.name or key}", p, True) for key, p in named]
+        self.arguments += [Argument(f"parameter {p.name or key}", p, p) for key, p in named]
         if not self.arguments:
             raise ValueError(
                 "nothing to differentiate by: pass a float, a float array, a node with requires_grad=True, or "
@@ -91,8 +86,8 @@ class CheckedFunction:
     def restore(self) -> None:
         """Restore the data of the parameters."""
         for a in self.arguments:
-            if a.is_parameter:
-                a.given._value = a.original
+            if a.parameter is not None:
+                a.parameter._value = a.original
 
     def call(self, data: Sequence[Data]) -> tuple[list[Node], list[Operand]]:
         """Call the function; return the nodes of its arguments and the floating-point outputs."""

@@ -294,7 +294,7 @@ def _cause(checked: CheckedFunction, change: Perturbation, analytic: float, nume
     jump = abs(near[0] - near[1])
     if jump > 1e-3 * max(abs(right), abs(left)) and abs(far[0] - far[1]) > 0.5 * jump:
         return f"a kink, as of relu at 0: the slope is {left:.6g} on one side and {right:.6g} on the other"
-    if any(not a.is_float and not a.original.flags.c_contiguous for a in checked.arguments):
+    if not all(np.asarray(a.original).flags.c_contiguous for a in checked.arguments):
         contiguous = checked.gradient([np.ascontiguousarray(a.original, float) for a in checked.arguments])
         if not np.allclose(contiguous, checked.gradient(checked.as_given)):
             return "non-contiguous: the gradient of a copy in C order is different"

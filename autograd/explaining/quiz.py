@@ -172,11 +172,13 @@ class Quiz:
             self.write(f"\nQuestion {number} of {len(asked)}: {self.wording(question)}\n")
             if number == 1:  # the first question shows its working, the others only as hints
                 self.write(self.hints(question)[0])
-            given, goes_on = self.answers(question)
+            given: list[tuple[str, str]] = []
             records.append({"expected": question.expected, "given": given})
-            score += [key for _, key in given] == ["right"]
-            if not goes_on:
+            try:
+                self.ask(question, given)
+            except EOFError:
                 break
+            score += [key for _, key in given] == ["right"]
         self.write(f"\n{score} of {len(asked)} correct at the first attempt.\n")
         return {"score": score, "questions": len(asked), "answers": records}
 
@@ -211,25 +213,21 @@ class Quiz:
             f"  Upstream times local = {up} * {local}.\n",
         ]
 
-    def answers(self, question: Question) -> tuple[list[tuple[str, str]], bool]:
-        """Read answers until one is correct or given up; return them, and whether to go on.
+    def ask(self, question: Question, given: list[tuple[str, str]]) -> None:
+        """Read answers until one is correct or shown; append the text of each and the key of its diagnosis.
 
-        Each is the text and the key of its diagnosis.  A hint counts as an attempt.
+        A hint counts as an attempt.  EOFError ends the quiz.
         """
-        given: list[tuple[str, str]] = []
         hints = iter(self.hints(question))
         shown = f"  The answer is {format_number(question.expected, DIGITS)}.\n"
-        while True:
+        while "right" not in [key for _, key in given]:
             self.write("> ")
-            try:
-                text = self.read().strip()
-            except EOFError:
-                text = "quit"
+            text = self.read().strip()
             if text == "quit":
-                return given, False
+                raise EOFError
             if text == "show":
                 self.write(shown)
-                return given, True
+                return
             if text == "hint":
                 given.append((text, ""))
                 self.write(next(hints, shown))
@@ -239,5 +237,3 @@ class Quiz:
                 key, operation = diagnose(answer, question)
                 given.append((text, key))
                 self.write(f"  {DIAGNOSES[key].format(operation=operation)}\n")
-                if key == "right":
-                    return given, True

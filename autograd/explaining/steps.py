@@ -141,15 +141,12 @@ def backward_steps(
         names = Names(topological_order(root), names)
     visited: list[tuple[Node, Node, Rule, Cotangent, Cotangent, Cotangent]] = []
     reverse_pass(order, {root: seed_of(root, gradient)}, visit=lambda *edge: visited.append(edge))
+    # the edges of one node follow each other, in the order of its arguments
+    positions = [i for node in dict.fromkeys(node for node, *_ in visited) for i, _, _ in edges(node)]
     reached: set[Node] = set()
-    last: Node | None = None
-    positions: Iterator[int] = iter(())  # the edges of one node follow each other, in the order of its arguments
-    for count, (node, argument, rule, g, share, total) in enumerate(visited, 1):
-        if node is not last:
-            last, positions = node, iter([i for i, _, _ in edges(node)])
-        first = argument not in reached
+    for k, (node, argument, rule, g, share, total) in enumerate(visited):
+        yield Step(k + 1, node, argument, positions[k], g, share, total, argument not in reached, rule, names, root)
         reached.add(argument)
-        yield Step(count, node, argument, next(positions), g, share, total, first, rule, names, root)
 
 
 def count_paths(order: Sequence[Node]) -> tuple[int | None, float]:
