@@ -245,12 +245,8 @@ class _Parser:
                 raise self.unsupported(node)
 
     def constant(self, number: float) -> float:
-        """Return a number in the text as a float."""
-        try:
-            value = float(number)
-        except OverflowError:
-            value = math.inf
-        if value == math.inf:
+        """Return a number in the text as a float; an integer that is too large raises OverflowError, too."""
+        if (value := float(number)) == math.inf:
             raise OverflowError("a number in the formula is too large for a float")
         return value
 

@@ -14,21 +14,16 @@ from .steps import Step, count_paths
 from .terms import Term, equation, number
 
 MOST_PATHS = 12  # that are written out
-MOST_TERMS = 12  # of a sum
+MOST_TERMS = 12  # of a sum or a product
 LONGEST_PATH = 40
 
 
-def added(terms: list[Term]) -> Term:
-    """Return a sum; of a long one the first terms and the last."""
+def combined(sign: str, terms: list[Term]) -> Term:
+    """Return a sum or a product; of a long one the first terms and the last."""
     if len(terms) > MOST_TERMS:
         left_out = Term("raw", (f"… ({len(terms) - MOST_TERMS:,} more)",))
         terms = [*terms[: MOST_TERMS - 1], left_out, terms[-1]]
-    return Term("+", tuple(terms)) if len(terms) > 1 else terms[0]
-
-
-def multiplied(terms: list[Term]) -> Term:
-    """Return a product."""
-    return Term("times", tuple(terms)) if len(terms) > 1 else terms[0]
+    return Term(sign, tuple(terms)) if len(terms) > 1 else terms[0]
 
 
 def distinct(sides: list[Term]) -> list[Term]:
@@ -108,9 +103,8 @@ class Derivation(RecordedPass):
             names.append(Term("times", (step.upstream_term, partial)))
             rules.append(Term("times", (upstream, local_term(step) or local)))
             values.append(Term("times", (upstream, local)))
-        sides = [added(names), added(rules), added(values)]
-        if len(steps) > 1:
-            sides.append(added([number(step.contribution) for step in steps]))
+        products = [number(step.contribution) for step in steps]
+        sides = [combined("+", terms) for terms in (names, rules, values, products if len(steps) > 1 else values)]
         return Line(self.derivative(node), *distinct([*sides, number(steps[-1].total)]))
 
     def array_line(self, node: Node) -> Line:
@@ -119,7 +113,7 @@ class Derivation(RecordedPass):
         if len(steps) == 1:
             sides = self.contribution(steps[0])
         else:
-            sides = (added([contribution(step, step.rule_formula, step.upstream_term) for step in steps]),)
+            sides = (combined("+", [contribution(step, step.rule_formula, step.upstream_term) for step in steps]),)
         note = shape_text(node._value) if np.ndim(node._value) else ""
         return Line(self.derivative(node), *sides, number(steps[-1].total), note=note)
 
@@ -134,9 +128,9 @@ class Derivation(RecordedPass):
             locals_ = [number(step.local) for step in path]
             rules = [local_term(step) or local for step, local in zip(path, locals_, strict=True)]
             way = " ← ".join([*(self.names[step.node] for step in path), self.names[self.wrt]])
-            rows.append((way, equation(*distinct([multiplied(rules), multiplied(locals_), product]))))
+            rows.append((way, equation(*distinct([combined("times", rules), combined("times", locals_), product]))))
             products.append(product)
-        total = Line(self.derivative(self.wrt), added(products), number(self.users[self.wrt][-1].total))
+        total = Line(self.derivative(self.wrt), combined("+", products), number(self.users[self.wrt][-1].total))
         text = "The local derivatives along each path are multiplied"
         return [
             Paragraph("As a sum over paths", level=2),

@@ -1,9 +1,8 @@
 """The explanation of a whole pass: the data, forward, backward, the gradient, and the order of the nodes."""
 
-import numpy as np
-
 from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
+from autograd.transforms.forward import zero
 from autograd.typing import Cotangent
 
 from .blocks import Block, Equations, Item, Line, Paragraph, Table
@@ -111,10 +110,7 @@ class Walkthrough(RecordedPass):
         """Return the gradient of every leaf."""
         totals: dict[Node, Cotangent] = {self.root: 1.0} | {step.argument: step.total for step in self.steps}
         leaves = [node for node in self.order if node.op is None and node.requires_grad]
-        lines = []
-        for node in self.shown(leaves):
-            zero = 0.0 if shape_of(node) is None else np.zeros(np.shape(node._value))
-            lines.append(Line(self.derivative(node), number(totals.get(node, zero))))
+        lines = [Line(self.derivative(n), number(totals.get(n, zero(n)))) for n in self.shown(leaves)]
         return [Paragraph("The gradient", level=2), Equations(lines), *self.remainder(leaves, "leaves")]
 
     def reason(self) -> list[Block]:
