@@ -9,7 +9,7 @@ import numpy as np
 
 from . import fast_floats
 from .diagnostics import mistakes
-from .diagnostics.in_place import refuse_modified, refuse_updated
+from .diagnostics.in_place import refuse_changed
 from .graph import Node, topological_order
 from .recording import callback, notify_write, with_graph, with_watch
 from .reverse import owned, reverse_pass
@@ -88,9 +88,7 @@ def backward(root: Node, gradient: Cotangent | None = None, *, create_graph: boo
             if fast_floats.backward(root, start):
                 return
     order = topological_order(root, variables_only=True)
-    refuse_modified(order)
-    if create_graph:
-        refuse_updated(order)
+    refuse_changed(order, create_graph)
     found = reverse_pass(order, {root: start}, create_graph=create_graph)
     with storing:
         store(found, create_graph)
@@ -172,9 +170,7 @@ def gradients(
     for root in roots:
         mistakes.require_variable(root)
     order = topological_order(*roots, variables_only=True)
-    refuse_modified(order)
-    if create_graph:
-        refuse_updated(order)
+    refuse_changed(order, create_graph)
     cotangent = summed((root, seed_of(root, seed)) for root, seed in zip(roots, seeds, strict=True))
     found = pulled_to(targets, cotangent, order, between(order, targets), with_graph(create_graph))
     if not create_graph:  # nodes that `compile` records; no gradient flows through them

@@ -42,12 +42,13 @@ def mark_modified(array: Array) -> None:
     _modified[key] = weakref.ref(array, lambda _: _modified.pop(key, None))
 
 
-def refuse_modified(nodes: Iterable[Node]) -> None:
-    """Raise if an operand of `nodes` shares memory with an array that was changed in place since."""
-    if not _modified:
-        return
+def refuse_changed(nodes: Iterable[Node], create_graph: bool) -> None:
+    """Raise if an operand of `nodes` shares memory with an array that was changed in place since.
+
+    With `create_graph` also if a leaf was assigned since: rules that are given nodes would use its new value.
+    """
     changed = [array for ref in list(_modified.values()) if (array := ref()) is not None]
-    for node in nodes:
+    for node in nodes if changed or create_graph else ():
         for arg, value in zip(node.args, node.raw, strict=True):
             if isinstance(value, np.ndarray) and any(np.may_share_memory(value, array) for array in changed):
                 raise RuntimeError(
@@ -55,15 +56,8 @@ def refuse_modified(nodes: Iterable[Node]) -> None:
                     "between forward and backward, so its gradient would be wrong: call backward() before updating "
                     "`.data`, or assign a new array (`p.data = p.data - step`)"
                 )
-
-
-def refuse_updated(nodes: Iterable[Node]) -> None:
-    """Raise if a leaf among the operands was assigned since; rules that are given nodes would use its new value."""
-    for node in nodes:
-        for arg, value in zip(node.args, node.raw, strict=True):
-            if not isinstance(arg, Node) or arg.op is not None or arg._value is value:
-                continue
-            if not np.array_equal(arg._value, value, equal_nan=True):
+            updated = create_graph and isinstance(arg, Node) and arg.op is None and arg._value is not value
+            if updated and not np.array_equal(arg._value, value, equal_nan=True):
                 raise RuntimeError(
                     f"the operand{_named(arg)} of {_op_name(node)} was reassigned after the forward pass (its "
                     "`.data`), and create_graph=True derives formulas from its current value: compute the result "

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from autograd.backward import seed_of
-from autograd.diagnostics.in_place import refuse_modified
+from autograd.diagnostics.in_place import refuse_changed
 from autograd.diagnostics.mistakes import require_variable
 from autograd.graph import Node, topological_order
 from autograd.reverse import edges, reverse_pass, share_of
@@ -136,7 +136,7 @@ def backward_steps(
     """
     require_variable(root)
     order = topological_order(root, variables_only=True)
-    refuse_modified(order)
+    refuse_changed(order, False)
     if not isinstance(names, Names):
         names = Names(topological_order(root), names)
     visited: list[tuple[Node, Node, Rule, Cotangent, Cotangent, Cotangent]] = []
