@@ -1,16 +1,18 @@
 """Read the formula of a command: its text, its variables, and its graph."""
 
+import keyword
 import re
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograd.backward import gradients
-from autograd.explaining.formatting import finite_number, format_number
+from autograd.explaining.formatting import cut, finite_number, format_number
 from autograd.graph import Node, topological_order
 from autograd.typing import Json
 
-from .parsing import parse, variables_of
+from .parsing import parse
 
 MOST_BYTES = 100_000  # of a file; a formula has at most 2,000 characters
 EXAMPLE = 'python -m autograd {} "a*b" a=2 b=3'
@@ -126,10 +128,7 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
     if not text.strip():
         raise UsageError(f"the formula is empty; write one, as in: {EXAMPLE.format('grad')}")
     name, formula, values = split_lines(text)
-    try:
-        given = variables_of(assignments)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    given = variables_of(assignments)
     variables = values | given
     root = parse(formula, variables, name=name)
     leaves = {node.name: node for node in topological_order(root) if node.op is None} if isinstance(root, Node) else {}
@@ -142,6 +141,34 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
         raise UsageError(f"{operation} is not differentiable: its derivative is 0 everywhere")
     used = {key: value for key, value in variables.items() if key in leaves}
     return Formula(formula, used, root, {key: leaves[key] for key in used})
+
+
+def variables_of(assignments: list[str]) -> dict[str, float]:
+    """Return the values in assignments such as ``["a=2", "b=-3"]``.
+
+    Raises
+    ------
+    UsageError
+        If one is not ``name=number``, or a name is given twice.
+
+    Examples
+    --------
+    >>> variables_of(["a=2", "b=-3e-1"])
+    {'a': 2.0, 'b': -0.3}
+    """
+    found: dict[str, float] = {}
+    for text in assignments:
+        name, sign, number = text.partition("=")
+        name = unicodedata.normalize("NFKC", name.strip())
+        if not sign or not name.isidentifier() or keyword.iskeyword(name):
+            raise UsageError(f"{cut(text)!r} is not an assignment; write name=number, as in a=2")
+        if name in found:
+            raise UsageError(f"the variable {name!r} is given twice")
+        value = finite_number(number)
+        if value is None:
+            raise UsageError(f"the variable {name!r} must be a finite number, got {cut(number)!r}; write {name}=2")
+        found[name] = value
+    return found
 
 
 def split_lines(text: str) -> tuple[str, str, dict[str, float]]:

@@ -6,7 +6,6 @@ Python: anything but numbers, given names, ``+ - * / **`` and calls of operation
 
 import ast
 import difflib
-import keyword
 import math
 import re
 import unicodedata
@@ -15,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autograd.explaining.formatting import cut, finite_number, visible
+from autograd.explaining.formatting import cut, visible
 from autograd.explaining.formula import operands_and_options
 from autograd.graph import Node, Primitive, apply
 from autograd.operations.elementwise import power
@@ -122,34 +121,6 @@ def parse(text: str, variables: Mapping[str, float | Node], *, name: str = "f") 
     if isinstance(result, Node) and result.op is not None and name not in leaves:
         result.name = name
     return result
-
-
-def variables_of(assignments: list[str]) -> dict[str, float]:
-    """Return the values in assignments such as ``["a=2", "b=-3"]``.
-
-    Raises
-    ------
-    ValueError
-        If one is not ``name=number``, or a name is given twice.
-
-    Examples
-    --------
-    >>> variables_of(["a=2", "b=-3e-1"])
-    {'a': 2.0, 'b': -0.3}
-    """
-    found: dict[str, float] = {}
-    for text in assignments:
-        name, sign, number = text.partition("=")
-        name = unicodedata.normalize("NFKC", name.strip())
-        if not sign or not name.isidentifier() or keyword.iskeyword(name):
-            raise ValueError(f"{cut(text)!r} is not an assignment; write name=number, as in a=2")
-        if name in found:
-            raise ValueError(f"the variable {name!r} is given twice")
-        value = finite_number(number)
-        if value is None:
-            raise ValueError(f"the variable {name!r} must be a finite number, got {cut(number)!r}; write {name}=2")
-        found[name] = value
-    return found
 
 
 class _Parser:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from autograd.typing import Array, Operand, Shape, Tree
+from autograd.typing import Operand, Tree
 
 Rebuild: TypeAlias = Callable[[Iterator[Operand]], Tree]
 
@@ -66,7 +66,7 @@ def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[l
     def rebuild(fresh: Iterator[Operand]) -> Tree:
         built = [part(fresh) for part in rebuilders]
         if issubclass(kind, np.ndarray):
-            return _array_of(built, shape)
+            return np.fromiter(built, object, len(built)).reshape(shape)
         if hasattr(kind, "__dataclass_fields__"):
             instance = object.__new__(kind)
             for name, value in zip(keys, built, strict=True):
@@ -80,13 +80,6 @@ def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[l
         return kind(*built) if hasattr(kind, "_fields") else kind(built)  # a named tuple takes its fields as arguments
 
     return [x for leaves, _, _ in parts for x in leaves], [p for _, paths, _ in parts for p in paths], rebuild
-
-
-def _array_of(elements: list[Tree], shape: Shape) -> Array:
-    array = np.empty(shape, object)
-    for i, x in enumerate(elements):
-        array.flat[i] = x
-    return array
 
 
 def mapped(function: Callable[[Operand], Operand], tree: Tree, *, dataclasses: bool = False) -> Tree:

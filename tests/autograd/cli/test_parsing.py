@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
-from autograd.cli.parsing import ExpressionError, functions, parse, variables_of
+from autograd.cli.inputs import UsageError, variables_of
+from autograd.cli.parsing import ExpressionError, functions, parse
 from autograd.explaining.formula import formula, operands_and_options, record_rule, term_of
 from autograd.explaining.terms import Term, named, number, tidy
 from autograd.explaining.typeset import flattened, latex
@@ -410,7 +411,7 @@ def test_nodes_may_be_given_as_variables():
     [["a"], ["=2"], ["1=2"], ["a=b"], ["a=1", "a=2"], ["lambda=1"], ["a=inf"], ["a=nan"], ["a=1e999"], ["a b=1"]],
 )
 def test_invalid_assignment_raises(texts):
-    with pytest.raises(ValueError, match=r"assignment|variable|twice"):
+    with pytest.raises(UsageError, match=r"assignment|variable|twice"):
         variables_of(texts)
 
 
