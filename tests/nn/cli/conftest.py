@@ -12,11 +12,12 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _model_only(monkeypatch, request):
-    """Write no figures and train no baselines, which take longer than the small networks of these tests."""
+    """Write no figures, train no baselines, permute no columns: all take longer than the networks of these tests."""
     if "figures" not in request.fixturenames:
         monkeypatch.setattr(Run, "write", lambda run, history: run.trained.save(run.args.out / "model.npz") or [])
     if "baselines" not in request.fixturenames:
         monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})
+        monkeypatch.setattr("nn.cli.page.permutation_importance", lambda *arguments: {})
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import itertools
 import json
 import os
 import signal
@@ -145,9 +146,9 @@ def test_task_option_overrides_detection(capsys):
         assert score in out
 
 
-@each([("--schedule", name) for name in SCHEDULES] + [("--optimizer", name) for name in sorted(SOLVERS)])
-def test_every_schedule_and_optimizer_runs(option, name):
-    assert run("train", DATA / "iris.csv", option, name, *QUICK) == 0
+@each(zip(itertools.cycle(SCHEDULES), sorted(SOLVERS)))
+def test_every_schedule_and_optimizer_runs(schedule, optimizer):
+    assert run("train", DATA / "iris.csv", "--schedule", schedule, "--optimizer", optimizer, *QUICK) == 0
 
 
 # --------------------------------------------------------------------------------------------------- the faults
