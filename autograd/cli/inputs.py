@@ -125,8 +125,6 @@ def read_formula(text: str, assignments: list[str]) -> Formula:
     ArithmeticError, ValueError
         If it cannot be computed.
     """
-    if not text.strip():
-        raise UsageError(f"the formula is empty; write one, as in: {EXAMPLE.format('grad')}")
     name, formula, values = split_lines(text)
     given = variables_of(assignments)
     variables = values | given

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.backward import between, summed
 from autograd.graph import Node, record, topological_order
-from autograd.operations.indexing import getitem
+from autograd.operations.joining import split
 from autograd.operations.masking import Recomputed
 from autograd.operations.shaping import reshape
 from autograd.recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad, raw_data
@@ -221,9 +221,5 @@ def _unpacked(whole: Operand, variables: Sequence[Node]) -> list[Operand]:
     """Return the parts of a packed array in the shapes of the variables."""
     if len(variables) == 1:
         return [whole]
-    parts, start = [], 0
-    for y in variables:
-        end = start + int(np.size(y._value))
-        parts.append(reshape(getitem(whole, slice(start, end)), shape_of(y)))
-        start = end
-    return parts
+    ends = np.cumsum([np.size(y._value) for y in variables[:-1]])
+    return [reshape(part, shape_of(y)) for part, y in zip(split(whole, ends), variables, strict=True)]

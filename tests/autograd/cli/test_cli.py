@@ -394,7 +394,7 @@ def test_file_may_contain_unused_values():
 
 @pytest.mark.parametrize("text", ["", " \n\t"])
 def test_empty_formula_raises_with_an_example(text):
-    with pytest.raises(UsageError, match=r'empty; write one, as in: python -m autograd grad "a\*b" a=2 b=3'):
+    with pytest.raises(ExpressionError, match=r"the formula is empty; write one such as tanh\(a\*b \+ c\)"):
         read_formula(text, [])
 
 
