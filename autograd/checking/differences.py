@@ -178,9 +178,7 @@ def weights(count: int, seed: int) -> Array:
 
 def is_differentiable(x: Operand) -> bool:
     """Return whether to differentiate by an input."""
-    if isinstance(x, Node):
-        return x.requires_grad
-    return isinstance(x, float) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f")
+    return x.requires_grad if isinstance(x, Node) else _holds_floats(x)
 
 
 def _holds_floats(y: Operand) -> bool:

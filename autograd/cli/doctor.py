@@ -53,9 +53,7 @@ def examine() -> Iterator[Finding]:
     >>> {finding.state for finding in examine()} <= {"ok", "absent", "wrong"}
     True
     """
-    old = sys.version_info < (3, 11)
-    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    yield Finding("python", "wrong" if old else "ok", detail + ("; 3.11 or newer is required" if old else ""))
+    yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield _this_package()
     yield from map(_needed, NEEDED)
     yield _drawing()
@@ -78,9 +76,6 @@ def _this_package() -> Finding:
     other = _version("autograd")
     folders = [Path(entry or ".").resolve() / "autograd" for entry in sys.path]
     others = [folder for folder in folders if (folder / "__init__.py").is_file() and folder != here]
-    imported = getattr(sys.modules.get("autograd"), "__file__", None) or ""
-    if imported and Path(imported).resolve().parent != here:
-        return Finding("autograd", "wrong", f"{imported} is imported instead of {here}; remove it from PYTHONPATH")
     if others or other:
         known = f" (HIPS autograd {other})" if other else ""
         where = others[0] if others else "the same environment"

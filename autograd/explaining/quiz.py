@@ -4,7 +4,7 @@ The page of `play` asks the same questions: it implements `diagnose` in JavaScri
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,40 +96,36 @@ def diagnose(answer: float, question: Question) -> tuple[str, str]:
     >>> diagnose(first.expected, first), diagnose(-first.expected, first)
     (('right', ''), ('sign', ''))
     """
-    for key, value in mistakes(question):
+    for key, operation, value in mistakes(question):
         if close(answer, value):
-            return key, ""
-    for name, value in other_operations(question.steps):
-        if close(answer, value):
-            return "operation", name
+            return key, operation
     return ("rounded" if close(answer, question.expected, ALMOST) else "wrong"), ""
 
 
-def mistakes(question: Question) -> Iterator[tuple[str, float]]:
-    """Yield the answers that common mistakes give, the correct one first."""
+def mistakes(question: Question) -> Iterator[tuple[str, str, float]]:
+    """Yield the answers that common mistakes give, the correct one first: key, operation if any, and answer."""
     steps = question.steps
-    yield "right", question.expected
-    yield "sign", -question.expected
-    yield "upstream", sum(float(step.local) for step in steps)
-    yield "local", sum(float(step.upstream) for step in steps)
+    yield "right", "", question.expected
+    yield "sign", "", -question.expected
+    yield "upstream", "", sum(float(step.local) for step in steps)
+    yield "local", "", sum(float(step.upstream) for step in steps)
     if len(steps) > 1:
         for count, step in enumerate(steps, 1):
-            yield "path", float(step.contribution)
-            yield "path", sum(float(earlier.contribution) for earlier in steps[:count])
+            yield "path", "", float(step.contribution)
+            yield "path", "", sum(float(earlier.contribution) for earlier in steps[:count])
         return
     (step,) = steps
-    yield "sum", question.so_far
+    yield "sum", "", question.so_far
     for other in question.others:
-        yield "swapped", float(step.upstream) * other
-    yield "value", float(step.upstream) * float(step.node._value)
-    yield "added", float(step.upstream) + float(step.local)
+        yield "swapped", "", float(step.upstream) * other
+    yield "value", "", float(step.upstream) * float(step.node._value)
+    yield "added", "", float(step.upstream) + float(step.local)
+    if len(step.node.args) == 1:
+        yield from (("operation", name, float(step.upstream) * local) for name, local in other_operations(step.node))
 
 
-def other_operations(steps: Sequence[Step]) -> Iterator[tuple[str, float]]:
-    """Yield the answers with the derivative of another operation of one operand."""
-    node = steps[0].node
-    if len(steps) > 1 or len(node.args) > 1:
-        return
+def other_operations(node: Node) -> Iterator[tuple[str, float]]:
+    """Yield the derivatives of the other operations of one operand, at the operand of a node."""
     (x,) = node.raw
     for name, op in PRIMITIVES.items():
         if op is node.op or not isinstance(op, Elementwise) or len(op.rules) != 1 or "scalar" not in op.forms:
@@ -140,7 +136,7 @@ def other_operations(steps: Sequence[Step]) -> Iterator[tuple[str, float]]:
                 local = float(op.partial(op.rules[0], op.forward(x), (x,), options))
         except (ValueError, ArithmeticError):  # outside the domain of the other operation
             continue
-        yield name, float(steps[0].upstream) * local
+        yield name, local
 
 
 @dataclass

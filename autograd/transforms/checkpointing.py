@@ -221,5 +221,5 @@ def _unpacked(whole: Operand, variables: Sequence[Node]) -> list[Operand]:
     """Return the parts of a packed array in the shapes of the variables."""
     if len(variables) == 1:
         return [whole]
-    ends = np.cumsum([np.size(y._value) for y in variables[:-1]])
+    ends = np.cumsum([np.size(y._value) for y in variables[:-1]]).tolist()
     return [reshape(part, shape_of(y)) for part, y in zip(split(whole, ends), variables, strict=True)]
