@@ -8,40 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import optim
 from nn.data.columns import KINDS
 from nn.data.notation import MISSING, parse_number
 from nn.layers import activation
 from nn.show.playground import DATA_SETS
-from nn.training.solvers import SOLVERS
-from nn.typing import Optimizer
+from nn.training.solvers import SCHEDULES, SOLVERS
 from nn.validation import checked_integer
 
-SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
 NO_ACTIVATION = ("GLU", "SwiGLU", "Threshold")  # halve the number of features; needs arguments
 ACTIVATIONS = [name.lower() for name in activation.__all__ if name not in NO_ACTIVATION]
-
-
-def scheduled(name: str, optimizer: Optimizer | optim.lr_scheduler.Rates, epochs: int, steps: int) -> Any:
-    """Return the argument `scheduler` of `fit` for a name in `SCHEDULES`."""
-    total, warm = epochs * steps, max(epochs * steps // 10, 1)
-    s = optim.lr_scheduler
-    if name == "cosine":
-        return {"step": s.CosineAnnealingLR(optimizer, T_max=total)}
-    if name == "warmup":
-        return {"step": s.WarmupLR(s.CosineAnnealingLR(optimizer, T_max=max(total - total // 10, 1)), warm)}
-    if name == "onecycle":
-        rate = optimizer.param_groups[0]["lr"]
-        return {"step": s.OneCycleLR(optimizer, max_lr=rate, total_steps=total, cycle_momentum=False)}
-    if name == "linear":
-        return {"step": s.LinearLR(optimizer, start_factor=1.0, end_factor=0.01, total_iters=total)}
-    if name == "step":
-        return {"epoch": s.StepLR(optimizer, step_size=max(epochs // 3, 1), gamma=0.1)}
-    if name == "exponential":
-        return {"epoch": s.ExponentialLR(optimizer, gamma=0.01 ** (1 / epochs))}
-    if name == "inverse":
-        return {"epoch": s.InverseTimeLR(optimizer, 10 / epochs)}
-    return {"epoch": s.ReduceLROnPlateau(optimizer, patience=max(epochs // 20, 2))} if name == "plateau" else None
 
 
 def integer(low: int) -> Callable[[str], int]:
@@ -165,18 +140,21 @@ def _train(parser: argparse.ArgumentParser) -> None:
     function, rule = several.format("relu, tanh or gelu"), several.format("adam, sgd or lion")
     lower: dict[str, Any] = {"type": str.lower, "metavar": "NAME"}
     add("--activation", choices=ACTIVATIONS, default="relu", help="activation function, " + function, **lower)
-    add("--optimizer", choices=sorted(SOLVERS), default="schedulefreeadamw", help="update rule, " + rule, **lower)
+    add("--optimizer", choices=sorted(SOLVERS), default="adam", help="update rule, " + rule, **lower)
     add("--lr", type=real(), help="learning rate; default: depends on the optimizer")
     add("--schedule", choices=SCHEDULES, help="schedule of the learning rate; default: cosine, or constant for "
         "optimizers without a schedule")  # fmt: skip
-    add("--epochs", type=integer(1), help="passes over the training rows; default: at most 200, with --patience 20")
+    add("--epochs", type=integer(1), help="passes over the training rows; default: about 500 steps, at least 10")
     add("--batch-size", type=integer(1), help="rows per step; default: 32 to 256, depending on the rows")
     add(
         "--l2",
         type=real(include_low=True),
-        help="L2 penalty of the weights; default: 5 divided by the rows, at most 0.02",
+        help="L2 penalty of the weights; default: 3 divided by the rows, at most 0.015",
     )
-    add("--dropout", type=real(high=1, include_low=True), default=0.0, help="probability of dropout in hidden layers")
+    add("--dropout", type=real(high=1, include_low=True), help="probability of dropout in hidden layers; default: "
+        "0.1 from 100 rows on")  # fmt: skip
+    add("--label-smoothing", type=real(high=1, include_low=True), default=0.05, help="part of each class label that "
+        "is spread over all classes")  # fmt: skip
     add("--ema", type=real(high=1), metavar="DECAY", help="use exponential moving averages of the parameters")
     add("--class-weight", choices=("balanced",), help="give all classes the same total weight in the loss")
     add("--sample-weight", metavar="COLUMN", help="a column of weights of the rows, which is not a feature")

@@ -12,10 +12,10 @@ import numpy as np
 import optim
 from nn import checkpoint
 from nn.training.callbacks import Callback
+from nn.training.solvers import scheduled
 from nn.training.stepping import Schedules
 from nn.typing import Array, Settings, State
 
-from .options import scheduled
 
 try:
     import fcntl
@@ -24,7 +24,7 @@ except ImportError:  # not on Windows
 
 CHANGEABLE = ("epochs", "lr")  # of a resumed run; other options must be those of its start
 UNRELATED = ("command", "table", "delimiter", "encoding", "resume", "quiet", "json", "columns", "no_compile")
-DERIVED = ("batch_size", "l2", "schedule")  # by default from the rows or the optimizer, so compared last
+DERIVED = ("batch_size", "l2", "schedule", "dropout")  # by default from the rows or the optimizer, so compared last
 
 
 @contextlib.contextmanager

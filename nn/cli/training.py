@@ -21,12 +21,11 @@ from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
 from nn.training.objective import objective
 from nn.training.scores import scores, temperature
-from nn.training.solvers import EMA, batch_size, default_penalty, default_rate, solver
+from nn.training.solvers import EMA, recipe, scheduled, solver
 from nn.typing import Array, Print, Settings
 
 from .explaining import feature_groups
 from .folder import Trained, as_json, built, diverged
-from .options import scheduled
 from .page import Assessment, write_page
 from .resuming import Recipe, locked
 
@@ -133,28 +132,18 @@ class Run:
         self.scaled: Array = scale(self.X)
         values = y if labels is not None else ((y - shift) / factor)[:, None]
         weights = class_weights(args.class_weight, np.arange(len(labels or ())), y, self.weight)
-        chosen = objective(values, weights, None if labels is None else len(labels))
+        chosen = objective(values, weights, None if labels is None else len(labels), args.label_smoothing)
         self.target: Any = chosen[0]
         self.loss: Any = chosen[1]
         self.metrics: dict[str, Any] = chosen[2]
         settings = {
             key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list | dict)
         }
-        self.settings: Settings = self._defaults(len(train)) | settings | {"header": self.header}
+        self.settings: Settings = recipe(args.optimizer, len(train))._asdict() | settings | {"header": self.header}
         model = built(self.columns, self.X.shape[1], labels, self.settings)
         self.trained: Trained = Trained(
             model, self.columns, self.name, labels, (scale.center, scale.spread), (shift, factor), self.settings
         )
-
-    def _defaults(self, rows: int) -> Settings:
-        """Return the options that depend on the data or on each other."""
-        name = self.args.optimizer
-        return {
-            "batch_size": rows if name == "lbfgs" else batch_size(rows),
-            "l2": default_penalty(rows), "lr": default_rate(name),
-            "schedule": "constant" if name.startswith(("schedulefree", "lbfgs", "prodigy", "dadapt")) else "cosine",
-            "epochs": 200,
-        }  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ the training
 
@@ -203,7 +192,7 @@ class Run:
     ) -> History:
         args, settings = self.args, self.settings
         size, epochs = settings["batch_size"], settings["epochs"]
-        patience = args.patience if args.patience is not None else 20 if args.epochs is None else epochs
+        patience = epochs if args.patience is None else args.patience
         steps = -(-len(train) // size)
         weights = [] if self.weight is None else [self.weight]
         recipe = Recipe(settings, [self.X, self.y, *self.rows.values(), *weights], steps)

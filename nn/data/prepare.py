@@ -210,7 +210,7 @@ class Standardizer:
 class RobustScaler:
     r"""Scale columns by median and quartiles, and compress outliers smoothly.
 
-    .. math:: z = \frac{x - q_{1/2}}{q_{3/4} - q_{1/4}}, \qquad \frac{z}{\sqrt{1 + (z / b)^2}}
+    .. math:: z = \frac{x - q_{1/2}}{s}, \qquad \frac{z}{\sqrt{1 + (z / b)^2}}
 
     Parameters
     ----------
@@ -226,13 +226,14 @@ class RobustScaler:
     Attributes
     ----------
     center, spread : ndarray
-        Median and interquartile range of each column; half the range where the quartiles are equal, and 1 for a
-        constant column.
+        Median of each column, and its standard deviation, but at least the interquartile range and at most five times
+        that.  Where the quartiles are equal, half the range or two standard deviations, whichever is smaller, and 1
+        for a constant column.
 
     Notes
     -----
-    Holzmueller, Grinsztajn & Steinwart 2024, "Better by default" (RealMLP), section 3.1, with bound 3.  Quantiles are
-    those of the inverted distribution function, so that a row of weight 2 counts as two rows.
+    Holzmueller, Grinsztajn & Steinwart 2024, "Better by default" (RealMLP), section 3.1, with bound 3; there the
+    spread is the interquartile range, which makes more values of a skewed column outliers.  Quantiles are those of the inverted distribution function, so that a row of weight 2 counts as two rows.
 
     Examples
     --------
@@ -247,8 +248,13 @@ class RobustScaler:
         counts = None if weights is None else np.asarray(weights, np.float64)
         low, first, middle, third, high = np.quantile(rows, shares, axis=0, weights=counts, method="inverted_cdf")
         self.center: Array = middle
-        spread = np.where(third > first, third - first, (high - low) / 2)
-        self.spread: Array = np.where(spread > 0, spread, 1.0)
+        middling, reach = third - first, np.maximum(high / 2 - low / 2, np.finfo(float).tiny)
+        scaled = (rows - middle) / reach  # its squares do not overflow
+        deviation = reach * np.sqrt(np.average((scaled - np.average(scaled, 0, counts)) ** 2, 0, counts))
+        spread = np.where(
+            middling > 0, np.clip(deviation, middling, 5 * middling), np.minimum(reach, 2 * deviation)
+        )
+        self.spread: Array = np.where(high > low, spread, 1.0)
         self.bound: float = bound
         self.indices: int = indices
 

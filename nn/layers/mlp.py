@@ -232,7 +232,7 @@ def table_network(
     levels : sequence of int
         The number of indices of each of the last features.
     sizes, activation, dropout, rng
-        As for `MLP`.
+        As for `MLP`; the weights of the last layer are initially 0.
 
     Examples
     --------
@@ -240,5 +240,6 @@ def table_network(
     (1, 1)
     """
     inputs = features + len(levels) * (EMBEDDING_DIM - 1)
-    mlp = MLP(inputs, sizes, activation, dropout=dropout, rng=rng)
+    init = [*[None] * (len(sizes) - 1), lambda weight, rng: zeros_(weight)]
+    mlp = MLP(inputs, sizes, activation, dropout=dropout, init=init, rng=rng)
     return Sequential(ColumnEmbedding(levels, rng=rng), *mlp) if levels else mlp

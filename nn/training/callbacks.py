@@ -46,7 +46,11 @@ class Callback:
         """Run before the first step of an epoch."""
 
     def on_step_end(self, run: Run) -> None:
-        """Run after the optimizer's step, while the parameters still have the gradients it used."""
+        """Run after the optimizer's step, while the parameters still have the gradients it used.
+
+        With a method ``needs_step(step)`` this holds for the steps for which it returns True.  Other steps may be
+        taken together, after which this method runs once; ``run.losses`` contains their losses.
+        """
 
     def on_epoch_end(self, run: Run) -> None:
         """Run after an epoch and its validation; `run.numbers` holds the measurements."""
@@ -230,9 +234,13 @@ class JSONLines(Callback):
         self.file = self.path.open("w", encoding="utf-8")
         self.file.writelines(kept)
 
+    def needs_step(self, step: int) -> bool:
+        """Return whether a step is logged."""
+        return self.every is not None and step % self.every == 0
+
     def on_step_end(self, run: Run) -> None:
         """Log the step, if it is due."""
-        if self.every and run.step % self.every == 0:
+        if self.needs_step(run.step):
             self._write({"step": run.step, "epoch": run.epoch, "loss": run.last_loss})
 
     def on_epoch_end(self, run: Run) -> None:

@@ -4,12 +4,14 @@ import numpy as np
 
 from nn.data import one_hot
 from nn.functional import log_softmax
-from nn.loss import CrossEntropyLoss, MSELoss
+from nn.loss import MSELoss
 from nn.metrics import accuracy, r2_score
 from nn.typing import Array, Loss, Metric, Operand
 
 
-def objective(y: Array, weight: Array | None, classes: int | None) -> tuple[Array, Loss, dict[str, Metric]]:
+def objective(
+    y: Array, weight: Array | None, classes: int | None, label_smoothing: float = 0.0
+) -> tuple[Array, Loss, dict[str, Metric]]:
     """Return targets with weights, their loss, and an unweighted metric by name.
 
     Parameters
@@ -20,6 +22,8 @@ def objective(y: Array, weight: Array | None, classes: int | None) -> tuple[Arra
         Weights of the rows, which are divided by their mean.
     classes : int or None
         The number of classes; None for a regression.
+    label_smoothing : float
+        The part of each class target that is spread evenly over all classes (Szegedy et al. 2016, section 7).
 
     Examples
     --------
@@ -30,16 +34,15 @@ def objective(y: Array, weight: Array | None, classes: int | None) -> tuple[Arra
     """
     if weight is not None:
         weight = weight / weight.mean()
-    if classes is None:
-        if weight is None:
-            return y, MSELoss(), {"r2": r2_score}
-        return np.column_stack([y, weight]), _weighted_squared_error, {"r2": _r2_score}
+    if classes is not None:
+        soft = (1 - label_smoothing) * one_hot(y, classes) + label_smoothing / classes
+        return soft if weight is None else soft * weight[:, None], _cross_entropy, {"accuracy": _accuracy}
     if weight is None:
-        return y, CrossEntropyLoss(), {"accuracy": accuracy}
-    return one_hot(y, classes) * weight[:, None], _weighted_cross_entropy, {"accuracy": _accuracy}
+        return y, MSELoss(), {"r2": r2_score}
+    return np.column_stack([y, weight]), _weighted_squared_error, {"r2": _r2_score}
 
 
-def _weighted_cross_entropy(output: Operand, target: Operand) -> Operand:
+def _cross_entropy(output: Operand, target: Operand) -> Operand:
     return -(log_softmax(output, 1) * target).sum(axis=1).mean()
 
 

@@ -79,6 +79,8 @@ class Run:
         The current epoch and the number of epochs; the step just finished, counted over all epochs; all from 1.
     batch, last_loss
         Of the step just finished.
+    losses : list of float
+        Of the steps since the previous call of `on_step_end`.
     numbers : dict
         The measurements of the epoch just finished.
     rank : int
@@ -125,7 +127,9 @@ class Run:
         self.methods: dict[str, list[Any]] = {hook: self._methods(hook) for hook in HOOKS}
         trained = {name: metric for name, metric in self.metrics.items() if not name.startswith(VALIDATION)}
         self.validated: dict[str, Metric] = {k.removeprefix(VALIDATION): metric for k, metric in self.metrics.items()}
-        stepper.prepare(whole=not self.methods["on_step_end"], with_output=bool(trained))
+        watching = [method.__self__ for method in self.methods["on_step_end"]]
+        self.needs: list[Any] = [getattr(callback, "needs_step", None) for callback in watching]
+        stepper.prepare(whole=None not in self.needs, with_output=bool(trained))
         self.totals: Totals = Totals(trained, self.loss, stepper.comm)
         self.history: History = History(metrics=self.validated)
 
@@ -221,11 +225,11 @@ class Run:
         for batch, taken in self._batches():
             stepper.announce(interrupt.pressed, bool(self.history.stopped))
             place += len(taken) or 1
-            losses = taken or [stepper.take(batch, self.totals, place == count)]
+            losses = taken or [stepper.take(batch, self.totals, place == count, self._watched(self.step + 1))]
             self.last_loss = value = losses[-1]
             if stepper.gathered:
                 continue
-            self.batch = batch
+            self.batch, self.losses = batch, losses
             self.step += len(losses)
             for method in methods:
                 method(self)
@@ -258,11 +262,12 @@ class Run:
         whole = len(loader.sampler) // loader.batch_size
         scheduler = self.schedules if self.schedules.by_step else None
         for rows in loader.rows():
-            if not stepper.passes.are_frequent(arrays, len(rows)):
+            if not stepper.passes.are_frequent(arrays, len(rows)) or self._watched(self.step + 1):
                 yield loader.dataset.batch(rows), []
                 continue
             held.append(rows)
-            if len(held) == stepper.at_once or loader.position >= whole:
+            ends = len(held) == stepper.at_once or loader.position >= whole
+            if ends or self._watched(self.step + len(held) + 1):
                 losses = stepper.take_many(arrays, np.array(held), self.totals, scheduler)
                 if losses:
                     yield loader.dataset.batch(held[len(losses) - 1]), losses
@@ -270,8 +275,12 @@ class Run:
                     yield loader.dataset.batch(rest), []
                 held = []
 
+    def _watched(self, step: int) -> bool:
+        """Return whether a callback reads the gradients of a step, which must then be computed eagerly."""
+        return any(needs is None or needs(step) for needs in self.needs)
+
     def _takes_many(self) -> bool:
-        """Return whether nothing has to happen between steps, and the data are arrays."""
+        """Return whether whole steps are replayed, and the data are arrays."""
         loader = self.loader
         if not isinstance(loader, DataLoader) or type(loader.dataset) is not TensorDataset:
             return False

@@ -1,6 +1,6 @@
-"""Optimizers by name, for the estimators and the command line."""
+"""Optimizers and schedules by name, and their defaults on tables, for the estimators and the command line."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,46 +17,62 @@ SOLVERS: dict[str, Any] = {
     and found is not optim.Optimizer
     and found.first == "params"
 }
+SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
 # Rates that suit small standardized tables; 0.005 for all others.
 RATES = {
-    "adadelta": 1.0, "adafactor": 0.02, "adagrad": 0.05, "adamod": 0.05, "asgd": 0.05, "dadaptadam": 1.0, "dog": 1.0,
-    "dowg": 1.0, "ftrl": 0.3, "lars": 0.5, "lbfgs": 1.0, "lion": 0.002, "momentum": 0.05, "novograd": 0.02,
+    "adadelta": 1.0, "adafactor": 0.02, "adam": 0.015, "adamw": 0.015, "adagrad": 0.05, "adamod": 0.05, "asgd": 0.05, "dadaptadam": 1.0, "dog": 1.0,
+    "dowg": 1.0, "ftrl": 0.3, "lamb": 0.02, "lars": 0.5, "lbfgs": 1.0, "lion": 0.002, "momentum": 0.05, "novograd": 0.02,
     "prodigy": 1.0, "qhm": 0.3, "radam": 0.02, "rprop": 0.01, "schedulefreeadamw": 0.01, "schedulefreesgd": 1.0,
     "sgd": 0.05, "sgdp": 0.05, "shampoo": 0.2, "signum": 0.002, "sm3": 0.1,
 }  # fmt: skip
 
 
-def default_rate(name: str) -> float:
-    """Return a learning rate that suits small standardized tables.
+STEPS = 600  # of a training by default, or MIN_EPOCHS of a large table
+MIN_EPOCHS = 10
+MIN_ROWS = 100  # dropout by default
+
+
+class Recipe(NamedTuple):
+    """Settings of a training that depend on the optimizer and on the number of rows."""
+
+    lr: float
+    schedule: str
+    batch_size: int
+    epochs: int
+    l2: float
+    dropout: float
+
+
+def recipe(name: str, rows: float) -> Recipe:
+    """Return the default settings of a training on a table.
+
+    Parameters
+    ----------
+    name : str
+        The optimizer, a key of `SOLVERS`.
+    rows : float
+        The number of training rows, or the sum of their weights.
+
+    Notes
+    -----
+    The batch is the power of two in [32, 256] that makes about 30 steps of an epoch.  The values were chosen by
+    `tests/benchmarks/bench_tables.py`.
 
     Examples
     --------
-    >>> default_rate("adam"), default_rate("sgd")
-    (0.005, 0.05)
+    >>> recipe("adam", 1000)
+    Recipe(lr=0.015, schedule='cosine', batch_size=32, epochs=17, l2=0.003, dropout=0.1)
     """
-    return RATES.get(name, 0.005)
-
-
-def batch_size(rows: int) -> int:
-    """Return a power of two in [32, 256] that makes about 30 steps of an epoch.
-
-    Examples
-    --------
-    >>> [batch_size(rows) for rows in (100, 1000, 100_000)]
-    [32, 32, 256]
-    """
-    return int(2 ** np.clip(np.rint(np.log2(max(rows, 1) / 30)), 5, 8))
-
-
-def default_penalty(rows: float) -> float:
-    """Return an L2 penalty of the weights that suits a number of rows, or a sum of their weights.
-
-    Examples
-    --------
-    >>> default_penalty(100), default_penalty(1000)
-    (0.02, 0.005)
-    """
-    return min(5 / rows, 0.02)
+    count = max(int(rows), 1)
+    size = int(2 ** np.clip(np.rint(np.log2(count / 30)), 5, 8))
+    constant = name.startswith(("schedulefree", "lbfgs", "prodigy", "dadapt"))
+    if name == "lbfgs":
+        size = count
+    epochs = 200 if constant else max(STEPS // max(count // size, 1), MIN_EPOCHS)
+    return Recipe(
+        RATES.get(name, 0.005), "constant" if constant else "cosine", size, epochs, min(3 / rows, 0.015),
+        0.1 if rows >= MIN_ROWS else 0.0,
+    )  # fmt: skip
 
 
 def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
@@ -70,7 +86,7 @@ def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
     model : Module
         The model whose parameters it updates.
     lr : float, optional
-        The learning rate; by default that of `default_rate`.
+        The learning rate; by default that of `recipe`.
 
     Returns
     -------
@@ -92,7 +108,7 @@ def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
         wraps = name in {n.lower() for n in optim.__all__ if n[0].isupper()}
         reason = "wraps or averages an optimizer and cannot train alone" if wraps else "is unknown"
         raise ValueError(f"solver {name!r} {reason}; choose from {', '.join(sorted(SOLVERS))}")
-    parameters, rate = list(model.parameters()), default_rate(name) if lr is None else lr
+    parameters, rate = list(model.parameters()), RATES.get(name, 0.005) if lr is None else lr
     if name == "sgd":
         return optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=True)
     if name == "lbfgs":
@@ -106,6 +122,28 @@ def solver(name: str, model: Module, lr: float | None = None) -> Optimizer:
         name = "adamw"
     optimizer: Optimizer = SOLVERS[name](parameters, lr=rate)
     return optimizer
+
+
+def scheduled(name: str, optimizer: Optimizer | optim.lr_scheduler.Rates, epochs: int, steps: int) -> Any:
+    """Return the argument `scheduler` of `fit` for a name in `SCHEDULES`."""
+    total, warm = epochs * steps, max(epochs * steps // 10, 1)
+    s = optim.lr_scheduler
+    if name == "cosine":
+        return {"step": s.CosineAnnealingLR(optimizer, T_max=total)}
+    if name == "warmup":
+        return {"step": s.WarmupLR(s.CosineAnnealingLR(optimizer, T_max=max(total - total // 10, 1)), warm)}
+    if name == "onecycle":
+        rate = optimizer.param_groups[0]["lr"]
+        return {"step": s.OneCycleLR(optimizer, max_lr=rate, total_steps=total, cycle_momentum=False)}
+    if name == "linear":
+        return {"step": s.LinearLR(optimizer, start_factor=1.0, end_factor=0.01, total_iters=total)}
+    if name == "step":
+        return {"epoch": s.StepLR(optimizer, step_size=max(epochs // 3, 1), gamma=0.1)}
+    if name == "exponential":
+        return {"epoch": s.ExponentialLR(optimizer, gamma=0.01 ** (1 / epochs))}
+    if name == "inverse":
+        return {"epoch": s.InverseTimeLR(optimizer, 10 / epochs)}
+    return {"epoch": s.ReduceLROnPlateau(optimizer, patience=max(epochs // 20, 2))} if name == "plateau" else None
 
 
 class EMA:

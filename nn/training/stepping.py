@@ -89,14 +89,17 @@ class Stepper:
         output = self.model(*inputs)
         return self.loss(output, target), output, target
 
-    def take(self, batch: Batch, totals: Totals, last: bool) -> float:
-        """Process a batch, step if it completes one, and return its loss; `gathered` is 0 after a step."""
+    def take(self, batch: Batch, totals: Totals, last: bool, eager: bool = False) -> float:
+        """Process a batch, step if it completes one, and return its loss; `gathered` is 0 after a step.
+
+        If `eager`, parameters keep the gradients of a whole step, which is not replayed.
+        """
         if self.needs_closure:
             return self._by_closure(batch, totals)
         rows = weight_of(self.loss, split_batch(batch)[1])
         if not self.gathered and not self.passes.whole:
             self.optimizer.zero_grad()
-        found = self.passes(batch, rows if self.summed else None)
+        found = None if eager and self.passes.whole else self.passes(batch, rows if self.summed else None)
         if found is not None and self.passes.whole:
             totals.add(*found, rows)
             return found[0]

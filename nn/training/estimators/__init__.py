@@ -30,34 +30,36 @@ class MLPClassifier(Estimator):
         Any activation of `nn`: 'relu', 'tanh', 'logistic', 'gelu', ...
     solver : str
         The name of any optimizer of `optim` in lower case: 'adam', 'sgd' (with Nesterov momentum 0.9), 'lbfgs' (on all
-        rows at once, one iteration per epoch), 'muon' (for hidden matrices, with AdamW for the rest), ...
+        rows at once, one iteration per epoch), 'muon' (for hidden matrices, with AdamW for the rest), ...  The rate
+        falls to 0 along a half cosine, except for solvers without a schedule ('schedulefreeadamw', 'lbfgs', ...).
     alpha : float or 'auto'
-        L2 regularisation of the weights, not of the biases; 'auto' is 5 divided by the
-        number of rows, or by the sum of their weights, and at most 0.02.
+        L2 regularisation of the weights, not of the biases; 'auto' is 3 divided by the
+        number of rows, or by the sum of their weights, and at most 0.015.
     batch_size : int or 'auto'
         Rows in a step; 'auto' depends on the number of rows.
     learning_rate_init : float or 'auto'
         The learning rate; 'auto' depends on the solver.
-    max_iter : int
-        The maximum number of epochs.
-    dropout : float
-        The probability of dropout after every hidden activation.
+    max_iter : int or 'auto'
+        The number of epochs; 'auto' makes about 500 steps, but at least 10 epochs.
+    dropout : float or 'auto'
+        The probability of dropout after every hidden activation; 'auto' is 0.1 from 100 rows on.
     categorical_features : 'auto', sequence of str or None
         The columns of a data frame that are categories although they contain numbers.  With 'auto' these are only
         columns of words and of a categorical dtype.  None treats a data frame as an array of numbers.
     random_state : int, Generator, RandomState or None
         The source of initial weights, order and split.
     tol, n_iter_no_change : float, int
-        Training ends if the loss, or with `early_stopping` that of the validation rows, has not decreased by `tol`
-        for this number of epochs.
+        With `early_stopping`, training ends if the validation loss has not decreased by `tol` for this number of epochs.
     verbose : bool
         Report every epoch.
-    early_stopping : bool or 'auto'
-        Stop by the loss of held-out rows, and restore the best model; 'auto' does so from 200 rows on.
+    early_stopping : bool
+        Stop by the loss of held-out rows, and restore the best model.
     validation_fraction : float
         The fraction of held-out rows, of each class the same.
     class_weight : mapping, 'balanced' or None
         Factors of the sample weights by label; 'balanced' gives all classes the same total weight.
+    label_smoothing : float
+        The part of each label that is spread evenly over all classes.
 
     Attributes
     ----------
@@ -96,6 +98,7 @@ class MLPClassifier(Estimator):
 
     _: KW_ONLY
     class_weight: Any = None
+    label_smoothing: float = 0.05
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -159,7 +162,7 @@ class MLPRegressor(Estimator):
     Parameters
     ----------
     hidden_layer_sizes, activation, solver, ...
-        As for `MLPClassifier`, without `class_weight`.
+        As for `MLPClassifier`, without `class_weight` and `label_smoothing`.
 
     Notes
     -----

@@ -12,19 +12,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from autograd import no_grad
-from nn.data import RobustScaler, train_test_split
+from nn.data import DataLoader, RobustScaler, TensorDataset, train_test_split
 from nn.data.cells import frame_cells
 from nn.data.columns import Column, embedded_levels, encode
 from nn.layers.mlp import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit
 from nn.training.objective import objective
-from nn.training.solvers import batch_size, default_penalty, solver
+from nn.training.solvers import recipe, scheduled, solver
 from nn.typing import Array, ArrayLike, Optimizer, State
 
 from .validation import checked_inputs, checked_weights, feature_names, fitted_columns, same_names, table_of
 
-MIN_ROWS = 200  # from which on early_stopping="auto" holds rows out
 ROUTED = ("fit", "partial_fit", "score")  # methods with an argument sample_weight
 
 
@@ -126,17 +125,17 @@ class Estimator(Protocol):
     hidden_layer_sizes: Any = (64, 64)
     activation: str = "relu"
     _: KW_ONLY
-    solver: str = "schedulefreeadamw"
+    solver: str = "adam"
     alpha: float | str = "auto"
     batch_size: int | str = "auto"
     learning_rate_init: float | str = "auto"
-    max_iter: int = 200
-    dropout: float = 0.0
+    max_iter: int | str = "auto"
+    dropout: float | str = "auto"
     categorical_features: Any = "auto"
     random_state: Any = None
     tol: float = 1e-4
     verbose: bool = False
-    early_stopping: bool | str = "auto"
+    early_stopping: bool = False
     validation_fraction: float = 0.15
     n_iter_no_change: int = 20
 
@@ -177,7 +176,7 @@ class Estimator(Protocol):
     ) -> Self:
         first = not hasattr(self, "module_")
         array, target, weight, _ = self._prepared(X, y, sample_weight, classes, first)
-        self._epochs(array, target, weight, [np.arange(len(array))], epochs=1)
+        self._epochs(array, target, weight, [np.arange(len(array))], 1)
         return self
 
     def _prepared(
@@ -205,8 +204,9 @@ class Estimator(Protocol):
         widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
         activation = "sigmoid" if self.activation == "logistic" else self.activation  # scikit-learn's name
         sizes = [*map(int, widths), outputs]
+        dropout = recipe(self.solver, len(X)).dropout if self.dropout == "auto" else float(self.dropout)
         self.module_: Module = table_network(
-            X.shape[1], levels, sizes, activation, dropout=float(self.dropout), rng=self._rng
+            X.shape[1], levels, sizes, activation, dropout=dropout, rng=self._rng
         )
         rate = None if self.learning_rate_init == "auto" else float(self.learning_rate_init)
         self.optimizer_: Optimizer = solver(self.solver, self.module_, rate)
@@ -215,32 +215,38 @@ class Estimator(Protocol):
         self.n_iter_: int = 0
 
     def _fit(self, X: Array, y: Array, weight: Array | None, strata: Array | None) -> None:
-        """Train until `max_iter` or the stopping criterion."""
-        parts = [np.arange(len(X))]
-        early = len(X) >= MIN_ROWS if self.early_stopping == "auto" else bool(self.early_stopping)
-        if early:
+        """Train for `max_iter` epochs, or until the stopping criterion."""
+        parts, stop = [np.arange(len(X))], None
+        if self.early_stopping:
             share = float(self.validation_fraction)
             if not 0.0 < share < 1.0:
                 raise ValueError(f"validation_fraction must be between 0 and 1, both excluded, got {share}")
             count = min(max(1, round(share * len(X))), len(X) - 1)
             parts = train_test_split(parts[0], test_size=count, rng=self._rng, stratify=strata)
-        stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol), restore=early)
-        self._epochs(X, y, weight, parts, epochs=int(self.max_iter), early_stopping=stop)
+            stop = EarlyStopping(int(self.n_iter_no_change), min_delta=float(self.tol))
+        self._epochs(X, y, weight, parts, self.max_iter, early_stopping=stop)
 
-    def _epochs(self, X: Array, y: Array, weight: Array | None, parts: Sequence[Array], **options: Any) -> None:
+    def _epochs(
+        self, X: Array, y: Array, weight: Array | None, parts: Sequence[Array], epochs: int | str, **options: Any
+    ) -> None:
         """Train on the first of the parts of the rows, and measure on the second, if there is one."""
-        total = float(len(y) if weight is None else weight.sum())
-        classes = getattr(self, "classes_", None)
-        target, loss, metrics = objective(y, weight, None if classes is None else len(classes))
-        train, *held = [(self.scaler_(X[rows]), target[rows]) for rows in parts]
-        size = batch_size(len(train[0])) if self.batch_size == "auto" else int(self.batch_size)
-        size = len(train[0]) if self.solver == "lbfgs" else size
-        penalty = default_penalty(total) if self.alpha == "auto" else float(self.alpha)
-        measured = {f"validation {name}": metric for name, metric in metrics.items()}
+        classes = len(self.classes_) if hasattr(self, "classes_") else None
+        target, loss, metrics = objective(y, weight, classes, float(getattr(self, "label_smoothing", 0.0)))
+        data, *held = [(self.scaler_(X[rows]), target[rows]) for rows in parts]
+        rows = len(data[0])
+        auto = recipe(self.solver, rows)
+        size = auto.batch_size if self.batch_size == "auto" or self.solver == "lbfgs" else int(self.batch_size)
+        size, total = min(size, rows), float(len(y) if weight is None else weight.sum())
+        train = DataLoader(
+            TensorDataset(*data), size, shuffle=True, rng=self._rng, drop_last=epochs != 1 and rows > 4 * size
+        )
+        count = auto.epochs if epochs == "auto" else int(epochs)
+        schedule = None if count < 2 else scheduled(auto.schedule, self.optimizer_, count, len(train))
         history = fit(
-            self.module_, loss, self.optimizer_, train, validation=held[0] if held else None,
-            metrics=measured if held else (), batch_size=min(size, len(train[0])), rng=self._rng,
-            l2=penalty, progress="auto" if self.verbose else "none", **options,
+            self.module_, loss, self.optimizer_, train, validation=held[0] if held else None, epochs=count,
+            metrics={f"validation {name}": metric for name, metric in metrics.items()} if held else (),
+            l2=recipe(self.solver, total).l2 if self.alpha == "auto" else float(self.alpha), scheduler=schedule,
+            progress="auto" if self.verbose else "none", **options,
         )  # fmt: skip
         self.history_: History = history
         self.loss_curve_ += history["loss"]

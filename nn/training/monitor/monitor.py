@@ -164,10 +164,18 @@ class Monitor:
         if len(self.losses) % self.every == 0:
             self._arm()
 
+    def needs_step(self, step: int) -> bool:
+        """As a callback of `fit`: return whether a step is sampled."""
+        return (step - 1) % self.every == 0
+
     def on_step_end(self, run: Run) -> None:
-        """As a callback of `fit`: record the step."""
-        if not math.isfinite(run.last_loss) and self.first_bad is None:
+        """As a callback of `fit`: record the steps just finished."""
+        wrong = [k for k, value in enumerate(run.losses, len(self.losses) + 1) if not math.isfinite(value)]
+        if wrong and self.first_bad is None:
             self.bad_input = nonfinite_input(run.batch)
+            if wrong[0] <= len(self.losses) + len(run.losses) - 1:  # one of several, which cannot be repeated alone
+                self.first_bad = wrong[0]
+        self.losses += run.losses[:-1]
         self.step(run.last_loss, lambda: run.stepper.forward(run.batch)[0].backward())
 
     def on_epoch_end(self, run: Run) -> None:

@@ -18,7 +18,7 @@ WORDS = np.where(X[:, 0] > 0.5, "high", np.where(X[:, 0] < -0.5, "low", "middle"
 NUMBERS = X[:, 0] - 2 * X[:, 1]
 
 
-SETTINGS = {"learning_rate_init": 0.02, "random_state": 0, "max_iter": 100, "alpha": 1e-3, "early_stopping": False}
+SETTINGS = {"learning_rate_init": 0.02, "random_state": 0, "max_iter": 100, "alpha": 1e-3, "dropout": 0.0}
 
 
 def classifier(**options):
@@ -73,8 +73,8 @@ def test_fitting_again_starts_anew():
     np.testing.assert_array_equal(model.fit(X, NUMBERS).predict(X), first)
 
 
-def test_training_ends_when_the_loss_is_constant():
-    assert regressor(max_iter=500, tol=0.05).fit(X, NUMBERS).n_iter_ < 100
+def test_early_stopping_ends_when_the_validation_loss_is_constant():
+    assert regressor(max_iter=500, tol=0.05, early_stopping=True).fit(X, NUMBERS).n_iter_ < 100
     early = classifier(early_stopping=True, max_iter=500, n_iter_no_change=5).fit(X, WORDS)
     assert early.n_iter_ < 500
     assert "validation loss" in early.history_
@@ -83,9 +83,9 @@ def test_training_ends_when_the_loss_is_constant():
 def test_every_solver_trains():
     scores = {}
     for name in sorted(SOLVERS):
-        model = classifier(solver=name, learning_rate_init="auto", max_iter=60, batch_size=32).fit(X, WORDS)
+        model = classifier(solver=name, learning_rate_init="auto", max_iter=30, batch_size=16).fit(X, WORDS)
         scores[name] = model.score(X, WORDS)
-    assert {name: score for name, score in scores.items() if score < 0.9} == {}
+    assert {name: score for name, score in scores.items() if score < 0.7} == {}  # the largest class has 0.38
 
 
 def test_lbfgs_trains_on_the_full_batch():
