@@ -16,7 +16,6 @@ from nn.training.solvers import scheduled
 from nn.training.stepping import Schedules
 from nn.typing import Array, Settings, State
 
-
 try:
     import fcntl
 except ImportError:  # not on Windows

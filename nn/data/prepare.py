@@ -232,14 +232,15 @@ class RobustScaler:
 
     Notes
     -----
-    Holzmueller, Grinsztajn & Steinwart 2024, "Better by default" (RealMLP), section 3.1, with bound 3; there the
-    spread is the interquartile range, which makes more values of a skewed column outliers.  Quantiles are those of the inverted distribution function, so that a row of weight 2 counts as two rows.
+    Holzmueller, Grinsztajn & Steinwart 2024, "Better by default" (RealMLP), section 3.1, with bound 3; there the spread
+    is the interquartile range, which makes more values of a skewed column outliers.  Quantiles are those of the
+    inverted distribution function, so that a row of weight 2 counts as two rows.
 
     Examples
     --------
     >>> scale = RobustScaler([[1.0], [2.0], [3.0], [4.0], [1e6]])
     >>> scale([[3.0], [5.0], [1e6]]).round(2).ravel()
-    array([0.  , 0.95, 3.  ])
+    array([0. , 0.2, 3. ])
     """
 
     def __init__(self, train: Operand, bound: float = 3.0, weights: ArrayLike | None = None, indices: int = 0) -> None:
@@ -251,9 +252,7 @@ class RobustScaler:
         middling, reach = third - first, np.maximum(high / 2 - low / 2, np.finfo(float).tiny)
         scaled = (rows - middle) / reach  # its squares do not overflow
         deviation = reach * np.sqrt(np.average((scaled - np.average(scaled, 0, counts)) ** 2, 0, counts))
-        spread = np.where(
-            middling > 0, np.clip(deviation, middling, 5 * middling), np.minimum(reach, 2 * deviation)
-        )
+        spread = np.where(middling > 0, np.clip(deviation, middling, 5 * middling), np.minimum(reach, 2 * deviation))
         self.spread: Array = np.where(high > low, spread, 1.0)
         self.bound: float = bound
         self.indices: int = indices

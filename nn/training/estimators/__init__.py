@@ -49,7 +49,7 @@ class MLPClassifier(Estimator):
     random_state : int, Generator, RandomState or None
         The source of initial weights, order and split.
     tol, n_iter_no_change : float, int
-        With `early_stopping`, training ends if the validation loss has not decreased by `tol` for this number of epochs.
+        With `early_stopping`, training ends if the validation loss has not decreased by `tol` for so many epochs.
     verbose : bool
         Report every epoch.
     early_stopping : bool

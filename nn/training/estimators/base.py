@@ -205,9 +205,7 @@ class Estimator(Protocol):
         activation = "sigmoid" if self.activation == "logistic" else self.activation  # scikit-learn's name
         sizes = [*map(int, widths), outputs]
         dropout = recipe(self.solver, len(X)).dropout if self.dropout == "auto" else float(self.dropout)
-        self.module_: Module = table_network(
-            X.shape[1], levels, sizes, activation, dropout=dropout, rng=self._rng
-        )
+        self.module_: Module = table_network(X.shape[1], levels, sizes, activation, dropout=dropout, rng=self._rng)
         rate = None if self.learning_rate_init == "auto" else float(self.learning_rate_init)
         self.optimizer_: Optimizer = solver(self.solver, self.module_, rate)
         self.n_layers_: int = len(widths) + 2

@@ -85,7 +85,7 @@ def test_contributions_sum_to_the_difference_from_a_median_row(table, capsys):
     total = sum(entry["contribution"] for entry in found)
     row = float(run(capsys, "predict", "run", table).splitlines()[7])
     features = np.zeros((1, len(trained.scale[0])))
-    model = trained.model
+    model = trained.model.eval()
     dense = np.asarray(model[0](features).data)
     dense[:] = 0.0  # unknown words too
     zero = dense
