@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from autograd import no_grad
 from nn import checkpoint
 from nn.data.cells import Cells, read_cells
 from nn.data.columns import Column, embedded_levels, encode, matched
-from nn.data.prepare import robustly_scaled
+from nn.data.prepare import RobustScaler
 from nn.files import write_text
 from nn.functional import softmax
 from nn.layers.mlp import table_network
@@ -36,16 +36,12 @@ class Trained:
     columns: list[Column]
     target: str
     classes: list[str] | None
-    scale: tuple[Array, Array]  # center and spread of the inputs
+    inputs: RobustScaler  # of the encoded columns
     target_scale: tuple[float, float]
     settings: Settings
     temperature: float = 1.0
     result: Settings = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
-
-    def inputs(self, features: Array) -> Array:
-        """Return encoded columns, scaled."""
-        return robustly_scaled(features, *self.scale, indices=len(embedded_levels(self.columns)))
 
     def raw(self, X: Array) -> Array:
         """Return the outputs of the network for scaled inputs."""
@@ -64,7 +60,7 @@ class Trained:
         """Write everything to one checkpoint."""
         checkpoint.save(
             path, self.model, columns=[column.state_dict() for column in self.columns], target=self.target,
-            classes=self.classes, scale=list(self.scale), target_scale=list(self.target_scale),
+            classes=self.classes, scale=[self.inputs.center, self.inputs.spread], target_scale=list(self.target_scale),
             settings=self.settings, result=self.result, history=self.history, temperature=self.temperature,
         )  # fmt: skip
 
@@ -98,6 +94,13 @@ def as_json(value: object, indent: int | None = 2) -> str:
     return json.dumps(plain(value), indent=indent, allow_nan=False)
 
 
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as the text of a CSV file."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue()
+
+
 def load_run(folder: Path) -> Trained:
     """Read the folder that `train` wrote.
 
@@ -118,12 +121,14 @@ def load_run(folder: Path) -> Trained:
         _check_size(path, saved["model"], [len(center), *saved["settings"]["hidden"]], saved["settings"]["folds"])
         model = built(columns, len(center), classes, saved["settings"])
         model.load_state_dict(saved["model"], allow_nan=True)
+        inputs = RobustScaler(center[None], indices=len(embedded_levels(columns)))
+        inputs.center, inputs.spread = center, spread
         shift, factor = saved["target_scale"]
         temperature = float(saved["temperature"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is a checkpoint, but not one of python -m nn train ({error})") from None
     return Trained(
-        model, columns, saved["target"], classes, (center, spread), (shift, factor), saved["settings"], temperature,
+        model, columns, saved["target"], classes, inputs, (shift, factor), saved["settings"], temperature,
          saved["result"], saved["history"],
     )  # fmt: skip
 
@@ -164,9 +169,7 @@ def predict(args: argparse.Namespace, out: Print) -> int:
     if args.json:
         text = "".join(as_json(dict(zip(names, row, strict=True)), None) + "\n" for row in rows)
     else:
-        stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerows([names, *rows])
-        text = stream.getvalue()
+        text = csv_text([names, *rows])
     if args.output is None:
         out(text.rstrip("\n"))
     else:

@@ -141,9 +141,7 @@ class Run:
         }
         self.settings: Settings = recipe(args.optimizer, len(train))._asdict() | settings | {"header": self.header}
         model = built(self.columns, self.X.shape[1], labels, self.settings)
-        self.trained: Trained = Trained(
-            model, self.columns, self.name, labels, (scale.center, scale.spread), (shift, factor), self.settings
-        )
+        self.trained: Trained = Trained(model, self.columns, self.name, labels, scale, (shift, factor), self.settings)
 
     # ------------------------------------------------------------------------------------------ the training
 

@@ -259,15 +259,12 @@ class RobustScaler:
 
     def __call__(self, x: Operand) -> Array:
         """Return scaled rows."""
-        return robustly_scaled(as_array(x, "the data"), self.center, self.spread, self.bound, self.indices)
-
-
-def robustly_scaled(x: Array, center: Array, spread: Array, bound: float = 3.0, indices: int = 0) -> Array:
-    """Return rows as `RobustScaler` scales them, all but the last columns that contain indices."""
-    scaled = (x - center) / spread
-    scaled /= np.hypot(1.0, scaled / bound)
-    first = x.shape[1] - indices
-    return np.concatenate([scaled[:, :first], x[:, first:]], axis=1)
+        rows = np.asarray(as_array(x, "the data"), np.float64)
+        scaled = (rows - self.center) / self.spread
+        scaled /= np.hypot(1.0, scaled / self.bound)
+        first = rows.shape[1] - self.indices
+        scaled[:, first:] = rows[:, first:]
+        return np.asarray(scaled)
 
 
 def standardize(train: Operand, *others: Operand) -> Any:

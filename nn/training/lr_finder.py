@@ -1,6 +1,7 @@
 """The learning rate range test: raise the rate from step to step, and record where the loss falls and diverges."""
 
 import copy
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -143,14 +144,9 @@ def _range_test(stepper: Stepper, loader: Loader, schedule: Any) -> tuple[list[f
     smooth: list[float] = []
     mean = 0.0
     totals = Totals({}, stepper.loss)
-    batches = iter(loader)
-    for rate in schedule:
+    for rate, batch in zip(schedule, itertools.chain.from_iterable(itertools.repeat(loader)), strict=False):
         for group in stepper.optimizer.param_groups:
             group["lr"] = float(rate)
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(loader)
-            batch = next(batches)
         value = stepper.take(batch, totals, last=True)
         if not math.isfinite(value):
             break

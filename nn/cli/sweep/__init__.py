@@ -4,16 +4,17 @@ import argparse
 import contextlib
 import math
 
-from nn.cli.folder import as_json
+from nn.cli.folder import as_json, csv_text
 from nn.cli.options import train_parser
 from nn.cli.resuming import locked
 from nn.cli.training import Run, make_folder
+from nn.files import write_text
 from nn.show.plotting import saved, sweep_figure
 from nn.typing import Print
 
 from .config import Sweep, read_sweep
 from .processes import cores, finished, ranks, run_trial
-from .results import Records, Row, aligned, rank, tabulated, write_csv
+from .results import Records, Row, aligned, rank, tabulated
 
 __all__ = ["sweep"]
 
@@ -89,7 +90,7 @@ def _report(
     done = [record for record in mine if record["status"] == "done"]
     rows = tabulated(plan, by_key, metric)
     files = [args.out / "trials.jsonl", args.out / "table.csv"]
-    write_csv(files[1], rows)
+    write_text(files[1], csv_text([list(rows[0]), *(row.values() for row in rows)]))
     best = min(done, key=lambda record: rank(record["metrics"].get(metric), metric), default=None)
     if any(rank(row[metric], metric) < math.inf for row in rows):
         with contextlib.suppress(ImportError):  # matplotlib is optional

@@ -1,7 +1,5 @@
 """The results of a sweep: a line of JSON per trial, written as it ends, and a table."""
 
-import csv
-import io
 import json
 import math
 import os
@@ -10,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from nn.files import write_text
 from nn.metrics import better
 
 from .config import Sweep, Trial
@@ -138,12 +135,3 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def write_csv(path: Path, rows: list[Row]) -> None:
-    """Write rows as a CSV file."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

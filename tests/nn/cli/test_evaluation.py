@@ -84,7 +84,7 @@ def test_contributions_sum_to_the_difference_from_a_median_row(table, capsys):
     trained = load_run(Path("run"))
     total = sum(entry["contribution"] for entry in found)
     row = float(run(capsys, "predict", "run", table).splitlines()[7])
-    features = np.zeros((1, len(trained.scale[0])))
+    features = np.zeros((1, len(trained.inputs.center)))
     model = trained.model.eval()
     dense = np.asarray(model[0](features).data)
     dense[:] = 0.0  # unknown words too
