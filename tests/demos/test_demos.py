@@ -25,7 +25,9 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "demos"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})  # which take longer than the demos
+    # These take longer than the demos: the baselines, and the layout of the figures.
+    monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})
+    monkeypatch.setattr("matplotlib.layout_engine.ConstrainedLayoutEngine.execute", lambda *arguments: None)
 
     def run_demo(script, *arguments, code=0):
         path = str(ROOT / "demos" / script)
