@@ -19,9 +19,9 @@ from nn.training import Callback, fit
 from optim import lr_scheduler as s
 
 rng = np.random.default_rng(0)
-X = rng.normal(size=(160, 6))
-y = np.sin(X @ rng.normal(size=(6, 1))) + 0.1 * rng.normal(size=(160, 1))
-EPOCHS, STEPS, RATE = 30, 150, 0.2
+X = rng.normal(size=(320, 6))
+y = np.sin(X @ rng.normal(size=(6, 1))) + 0.1 * rng.normal(size=(320, 1))
+EPOCHS, STEPS, RATE = 30, 300, 0.2
 
 SCHEDULES = {
     "none": lambda o: None,
@@ -31,21 +31,21 @@ SCHEDULES = {
     "MultiStepLR": lambda o: s.MultiStepLR(o, milestones=[15, 25], gamma=0.2),
     "ExponentialLR": lambda o: s.ExponentialLR(o, gamma=0.9),
     "InverseTimeLR": lambda o: s.InverseTimeLR(o, 0.2),
-    "InverseSqrtLR": lambda o: {"step": s.InverseSqrtLR(o, 15)},
+    "InverseSqrtLR": lambda o: {"step": s.InverseSqrtLR(o, 30)},
     "PolynomialLR": lambda o: {"step": s.PolynomialLR(o, total_iters=STEPS, power=2.0)},
     "LambdaLR": lambda o: s.LambdaLR(o, lambda epoch: 1 / (1 + 0.1 * epoch)),
     "MultiplicativeLR": lambda o: s.MultiplicativeLR(o, lambda epoch: 0.93),
     "CosineAnnealingLR": lambda o: {"step": s.CosineAnnealingLR(o, T_max=STEPS)},
-    "CosineAnnealingWarmRestarts": lambda o: {"step": s.CosineAnnealingWarmRestarts(o, T_0=50)},
+    "CosineAnnealingWarmRestarts": lambda o: {"step": s.CosineAnnealingWarmRestarts(o, T_0=100)},
     "OneCycleLR": lambda o: s.OneCycleLR(o, max_lr=0.4, total_steps=STEPS, cycle_momentum=False),
-    "CyclicLR": lambda o: s.CyclicLR(o, base_lr=0.02, max_lr=0.3, step_size_up=25, cycle_momentum=False),
-    "TrapezoidLR": lambda o: {"step": s.TrapezoidLR(o, warmup=15, stable=90, decay=45)},
+    "CyclicLR": lambda o: s.CyclicLR(o, base_lr=0.02, max_lr=0.3, step_size_up=50, cycle_momentum=False),
+    "TrapezoidLR": lambda o: {"step": s.TrapezoidLR(o, warmup=30, stable=180, decay=90)},
     "FlatCosineLR": lambda o: {"step": s.FlatCosineLR(o, total_iters=STEPS)},
     "REXLR": lambda o: {"step": s.REXLR(o, total_iters=STEPS)},
     "CosLog4LR": lambda o: {"step": s.CosLog4LR(o, total_iters=STEPS)},
     "ChebyshevLR": lambda o: {"step": s.ChebyshevLR(o, total_iters=STEPS)},
     "PiecewiseLinearLR": lambda o: s.PiecewiseLinearLR(o, milestones=[0, 5, EPOCHS], factors=[0.2, 1.5, 0.0]),
-    "WarmupLR": lambda o: {"step": s.WarmupLR(s.CosineAnnealingLR(o, T_max=135), 15)},
+    "WarmupLR": lambda o: {"step": s.WarmupLR(s.CosineAnnealingLR(o, T_max=270), 30)},
     "SequentialLR": lambda o: s.SequentialLR(o, [s.ConstantLR(o, 1.0, 1), s.ExponentialLR(o, 0.8)], milestones=[15]),
     "ChainedScheduler": lambda o: s.ChainedScheduler([s.StepLR(o, 10, 0.5), s.ExponentialLR(o, 0.97)]),
     "ReduceLROnPlateau": lambda o: s.ReduceLROnPlateau(o, patience=2, factor=0.3),
@@ -117,7 +117,7 @@ print("wrote out/schedules_compared.png")
 # All learn; and the best of them beats the best constant rate by settling at the end.
 
 # %%
-assert all(curve[-1] < 0.8 * curve[0] for curve in losses.values())
+assert all(curve[-1] < 0.6 * curve[0] for curve in losses.values())
 assert min(losses.values(), key=lambda curve: curve[-1])[-1] < losses["none"][-1]
 named = {name for name in s.__all__ if name.endswith(("LR", "Restarts", "Scheduler", "Plateau"))}
 assert named - {"LRScheduler", "SWALR"} <= set(SCHEDULES) | {"ReduceLROnPlateau"}
