@@ -6,15 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 import autograd as ag
-from autograd.extend import callback, guard, raw_data, shape_of
-from nn.random import Rng, as_generator
-from nn.ranks import draw_rows
+from autograd.extend import guard, raw_data, shape_of
+from nn.random import Rng
 from nn.typing import Operand
 from nn.validation import checked_range
 
 from .checks import as_operand, constant
 from .fused import affine, scaled_to_unit, standardized
-from .rectifiers import SELU_ALPHA, SELU_SCALE
+from .rectifiers import SELU_ALPHA, SELU_SCALE, random_like
 
 __all__ = [
     "alpha_dropout", "batch_norm", "bilinear", "dropout", "embedding", "layer_norm", "linear", "rms_norm",
@@ -157,17 +156,6 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
 SELU_FLOOR = -SELU_SCALE * SELU_ALPHA  # limit of SELU at -inf
 
 
-def _kept(x: Operand, p: float, rng: Rng) -> Operand:
-    """Return an array of the shape of `x` that is 0 with probability `p` and else 1."""
-    kind, shape = np.float32 if x.dtype == np.float32 else np.float64, x.shape
-
-    def kept() -> Operand:
-        generator = as_generator(rng)
-        return np.asarray(draw_rows(lambda shape: generator.random(shape, kind), shape) >= p, kind)
-
-    return callback(kept)
-
-
 def dropout(input: Operand, p: float = 0.5, training: bool = True, *, rng: Rng = None) -> Operand:
     r"""Set elements to 0 with probability `p` and multiply the others by :math:`1 / (1 - p)`, in training.
 
@@ -206,7 +194,7 @@ def dropout(input: Operand, p: float = 0.5, training: bool = True, *, rng: Rng =
     x = as_operand(input)
     if not training or p == 0:
         return x
-    return x * (_kept(x, p, rng) * (1 / (1 - p) if p < 1 else 0.0))
+    return x * (random_like(x, rng, lambda u: u >= p) * (1 / (1 - p) if p < 1 else 0.0))
 
 
 def alpha_dropout(input: Operand, p: float = 0.5, training: bool = False, *, rng: Rng = None) -> Operand:
@@ -234,7 +222,7 @@ def alpha_dropout(input: Operand, p: float = 0.5, training: bool = False, *, rng
     if p == 1:
         return x * 0.0
     a = 1 / math.sqrt((1 - p) * (1 + p * SELU_FLOOR**2))
-    kept = _kept(x, p, rng)
+    kept = random_like(x, rng, lambda u: u >= p)
     return x * (a * kept) + (a * SELU_FLOOR) * ((1.0 - kept) - p)
 
 

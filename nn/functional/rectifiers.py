@@ -10,7 +10,7 @@ from autograd import absolute, greater, less, where
 from autograd.extend import callback, elementwise, xp
 from nn.random import Rng, as_generator
 from nn.ranks import draw_rows
-from nn.typing import Operand
+from nn.typing import Operand, Operation
 
 from .checks import as_operand
 
@@ -161,6 +161,18 @@ def prelu(input: Operand, weight: Operand) -> Operand:
     return slope_where_negative(x, a)
 
 
+def random_like(x: Operand, rng: Rng, formula: Operation) -> Operand:
+    """Return a function of uniform values in [0, 1), in shape and dtype of `x`; a replay draws other values."""
+    shape, dtype = x.shape, x.dtype if x.dtype.kind == "f" else np.dtype(float)
+    drawn = np.float32 if dtype == np.float32 else np.float64
+
+    def draw() -> Operand:
+        generator = as_generator(rng)
+        return np.asarray(formula(draw_rows(lambda shape: generator.random(shape, drawn), shape)), dtype)
+
+    return callback(draw)
+
+
 def rrelu(
     input: Operand, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *, rng: Rng = None
 ) -> Operand:
@@ -184,13 +196,7 @@ def rrelu(
     x = as_operand(input)
     if not training:
         return slope_where_negative(x, (lower + upper) / 2)
-    dtype, shape = x.dtype if x.dtype.kind == "f" else float, x.shape
-
-    def slopes() -> Operand:
-        generator = as_generator(rng)
-        return np.asarray(draw_rows(lambda shape: generator.uniform(lower, upper, shape), shape), dtype)
-
-    return slope_where_negative(x, callback(slopes))
+    return slope_where_negative(x, random_like(x, rng, lambda u: lower + (upper - lower) * u))
 
 
 @elementwise(lambda y, x, lambd: 1.0 * greater(absolute(x), lambd))
