@@ -46,7 +46,7 @@ def reduced(losses: Operand, reduction: str) -> Operand:
     if reduction == "mean":
         if losses.size:
             return mean_of_all(losses)
-        warn_empty()
+        warnings.warn("the batch is empty, so the mean of its losses is nan", stacklevel=3)
         return ag.sum(losses) * float("nan")
     if reduction == "sum":
         return ag.sum(losses)
@@ -57,11 +57,6 @@ def reduced(losses: Operand, reduction: str) -> Operand:
 def row_count(x: Operand) -> int:
     """Return the number of rows of a batch; an operand without axes is one row."""
     return x.shape[0] if x.shape else 1
-
-
-def warn_empty() -> None:
-    """Warn that the mean of an empty batch is nan."""
-    warnings.warn("the batch is empty, so the mean of its losses is nan", stacklevel=4)
 
 
 def prediction_and_target(name: str, input: Operand, target: Operand) -> tuple[Operand, Operand]:

@@ -8,7 +8,7 @@
         optimizer.step()
         scheduler.step()
 
-`functions` contains the curves; `preview`, `sparkline` and `plot` show a schedule without an optimizer.
+`functions` contains the curves; `preview` and `sparkline` show a schedule without an optimizer.
 """
 
 from . import anneal, base, combine, curve, cycle, decay, functions, plateau

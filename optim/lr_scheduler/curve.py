@@ -1,8 +1,8 @@
-"""Preview of a schedule: its curve as a list, as one line of text, and as a figure."""
+"""Preview of a schedule: its curve as a list and as one line of text."""
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from optim.options import Count, checked
 
 from .base import LRScheduler, Rates
 
-__all__ = ["plot", "preview", "sparkline"]
+__all__ = ["preview", "sparkline"]
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -104,41 +104,3 @@ def sparkline(curve: Sequence[float], width: int = 60) -> str:
     low, high = min(finite, default=0.0), max(finite, default=0.0)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(BARS[round((v - low) * scale)] if math.isfinite(v) else "?" for v in values)
-
-
-def plot(curves: Sequence[float] | Mapping[str, Sequence[float]], title: str = "Learning rate") -> Any:
-    """Return a matplotlib figure of one curve, or of several with their names.
-
-    Parameters
-    ----------
-    curves : sequence of float, or mapping of them
-        The result of `preview`.
-    title : str
-        Title of the figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Made without pyplot, so it needs no display; save it by ``figure.savefig("lr.png")``.
-
-    Examples
-    --------
-    >>> from optim.lr_scheduler import StepLR
-    >>> figure = plot({"steps": preview(StepLR, 50, lr=0.1, step_size=20)})
-    >>> figure.axes[0].get_ylabel()
-    'learning rate'
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plot needs matplotlib (pip install matplotlib); sparkline works without it") from error
-    named = dict(curves) if isinstance(curves, Mapping) else {"": curves}
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.add_subplot(title=title, xlabel="step", ylabel="learning rate")
-    for name, curve in named.items():
-        axes.plot(range(len(curve)), curve, label=name or None)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    if any(named):
-        axes.legend(frameon=False)
-    return figure

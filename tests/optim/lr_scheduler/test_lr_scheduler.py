@@ -4,7 +4,6 @@ import gzip
 import inspect
 import json
 import math
-import sys
 import warnings
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ import schedule_cases as cases
 from looping import each
 
 from optim import lr_scheduler
-from optim.lr_scheduler import functions, plot, preview, sparkline
+from optim.lr_scheduler import functions, preview, sparkline
 
 HERE = Path(__file__).parent
 
@@ -473,15 +472,6 @@ def test_sparkline_of_constant_empty_nonfinite_and_long_curves():
         sparkline([1.0], width=0)
 
 
-def test_plot_returns_a_figure_made_without_pyplot(tmp_path):
-    pytest.importorskip("matplotlib")
-    figure = plot({"a": preview(lr_scheduler.StepLR, 5, step_size=2), "b": [1.0, 0.5]})
-    assert [line.get_label() for line in figure.axes[0].lines] == ["a", "b"]
-    figure.savefig(tmp_path / "lr.png")
-    assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
-    assert plot([1.0, 2.0]).axes[0].get_legend() is None
-
-
 @each(EVERY)
 def test_the_optimizer_is_not_patched(name):
     class Sealed(lr_scheduler.Rates):
@@ -504,13 +494,6 @@ def test_base_lrs_of_a_combination_are_the_initial_rates():
 def test_multiplicative_factor_of_an_earlier_step():
     schedule = lr_scheduler.MultiplicativeLR(lr_scheduler.Rates(1.0), lambda t: 0.5)
     assert [schedule.factor(t, 0) for t in (3, 1, 2)] == [0.125, 0.5, 0.25]
-
-
-def test_plot_without_matplotlib_raises(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install matplotlib.*sparkline"):
-        plot([1.0, 0.5])
 
 
 def test_chebyshev_steps_reach_the_optimal_bound_on_a_quadratic():
