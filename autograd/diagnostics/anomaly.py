@@ -135,9 +135,7 @@ class _Detector(Watch):
         what = f"the backward pass of {node.op.name} returned {_at(data, bad)} for {_name(arg, place)}"
         if _first_bad(cotangent) is not None:
             what += ", because a gradient of nan or inf was passed to it"
-        reference, line = self.lines.get(id(node), (None, None))
-        if reference is None or reference() is not node:
-            line = None
+        _, line = self.lines.get(id(node), (None, None))
         raise AnomalyError(_message(what, node.op, node.args, node.raw, bad, line))
 
 

@@ -28,12 +28,8 @@ _NAMES = {
 }  # fmt: skip
 _ARGUMENTS = {"a_min": "min", "a_max": "max", "newshape": "shape"}  # the last in NumPy 2.0
 
-# The other functions of numpy.linalg have their namesakes in numpy, with other arguments.
-_LINALG = {
-    "norm", "inv", "solve", "det", "slogdet", "cholesky", "matmul", "tensordot", "eigh", "eigvalsh", "svd", "svdvals",
-    "qr", "pinv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "matrix_norm", "matrix_transpose", "vector_norm",
-    "cross", "outer", "vecdot",
-}  # fmt: skip
+# Functions of numpy.linalg that take the last two axes, unlike their namesakes in numpy.
+_OF_LAST_AXES = {"diagonal", "trace"}
 
 # Questions about values; then those about shapes and dtypes, and new arrays: the answer has no gradient to lose.
 _ABOUT_NUMBERS = {
@@ -49,6 +45,12 @@ _WITHOUT_GRADIENT = _ABOUT_NUMBERS | {
 def _counterpart(name: str) -> Operation | None:
     name = _NAMES.get(name, name)
     return getattr(ops, name) if name in ops.__all__ else None
+
+
+def _operation_of(func: Function) -> Operation | None:
+    """Return the operation that has the name of a function of numpy or numpy.linalg."""
+    known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ not in _OF_LAST_AXES)
+    return _counterpart(func.__name__) if known else None
 
 
 def unsupported(spelled: str) -> TypeError:
@@ -69,11 +71,11 @@ def names_of_numpy() -> tuple[list[str], list[str]]:
     >>> "np.tanh" in records, "np.linalg.norm" in records, "np.shape" in answers
     (True, True, True)
     """
-    ufuncs = {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
-    others = {name for name in dir(np) if hasattr(getattr(np, name), "_implementation")}
-    records = [name for name in sorted(ufuncs | others) if _counterpart(getattr(np, name).__name__) is not None]
-    names = [*records, *[f"linalg.{name}" for name in sorted(_LINALG)]]
-    return [f"np.{name}" for name in names], [f"np.{name}" for name in sorted(_WITHOUT_GRADIENT)]
+    functions = {f"np.{name}": getattr(np, name) for name in sorted(dir(np))}
+    functions |= {f"np.linalg.{name}": getattr(np.linalg, name) for name in sorted(dir(np.linalg))}
+    ufuncs = {name for name, f in functions.items() if isinstance(f, np.ufunc) and _counterpart(f.__name__)}
+    others = {name for name, f in functions.items() if hasattr(f, "_implementation") and _operation_of(f)}
+    return [name for name in functions if name in ufuncs | others], [f"np.{name}" for name in sorted(_WITHOUT_GRADIENT)]
 
 
 def array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Operand, **kwargs: Operand) -> Operand:
@@ -104,8 +106,7 @@ def array_function(self: Node, func: Function, types: Iterable[type], args: Sequ
             notify_read(self, f"{spelled}()")
         plain = {name: raw_data(value) for name, value in kwargs.items()}
         return func(*map(raw_data, args), **plain)
-    known = func.__module__ == "numpy" or (func.__module__ == "numpy.linalg" and func.__name__ in _LINALG)
-    function = _counterpart(func.__name__) if known else None
+    function = _operation_of(func)
     if func in (np.real, np.real_if_close):
         return self
     if function is None:
