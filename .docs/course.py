@@ -29,7 +29,8 @@ def number(path):
 def output_of(output, name, pictures):
     """Return the Markdown of an output of a cell; a picture is stored in `pictures` under a name."""
     if output["output_type"] == "stream":
-        return f"```text\n{output['text'].rstrip()}\n```"
+        printed = re.sub(r"^picture: .*\n", "", output["text"], flags=re.MULTILINE).rstrip()
+        return f"```text\n{printed}\n```" if printed else ""
     ((kind, data),) = output["data"].items()
     file = f"{name}-{len(pictures)}.{'svg' if 'svg' in kind else 'png'}"
     pictures[file] = data.encode() if "svg" in kind else base64.b64decode(data)

@@ -40,7 +40,9 @@ graph("04_topological_order", draw(e, partials=True))
 # Without the order, every path from the result to the input would be followed separately.  A tower of additions `x =
 # x + x`, two hundred high, has 200 additions and 2**200 paths: more than there are atoms in the Earth.  In
 # topological order it is two hundred steps.  Each node is visited once, and a visit costs about as much as the
-# operation itself: this is why a gradient costs about as much as two evaluations.  Predict the gradient of `x`.
+# operation itself: this is why a gradient costs about as much as two evaluations.  And one pass from the result gives
+# the gradients of all inputs; a pass from an input, in the other direction, gives the derivatives by this input alone.
+# A network has many inputs, its parameters, and one result, so the pass runs backward.  Predict the gradient of `x`.
 
 # %%
 x = Value(1.0, name="x")

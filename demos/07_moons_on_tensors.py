@@ -33,7 +33,7 @@ graph("07_layers", draw(model, points, zoom="layers"))
 #
 # The loop reads as in PyTorch.  Binary cross-entropy, `-log(p)` for class 1 and `-log(1 - p)` for class 0 with
 # `p = sigmoid(z)`, takes the logits `z` as they are; its gradient with respect to a logit is simply `p - y`, divided by
-# the number of points.  Predict how many nodes this graph has, for 400 points; step 6 needed some ten thousand for 60.
+# the number of points.  Predict how many nodes this graph has, for 400 points; chapter 6 needed twelve thousand for 60.
 
 # %%
 criterion = nn.BCEWithLogitsLoss()
@@ -115,8 +115,8 @@ assert curves["20 rows a step"][1][-1] < curves["400 rows a step"][1][-1]
 # %% [markdown]
 # ## The same network at three zooms
 #
-# A drawing can show layers, tensors, or scalars as in step 6: they are views of the same graph, and the scalars have
-# the same gradients.  Predict the number of ovals at each zoom.
+# A drawing can show layers, tensors, or scalars as in chapter 6: they are views of the same graph, and the scalars
+# have the same gradients.  Predict the number of ovals at each zoom.
 
 # %%
 small = nn.MLP(2, [2, 1], activation="tanh", rng=0)

@@ -71,8 +71,8 @@ lines("09_newton", errors, "step", "error", log=True)
 # ## A Hessian times a vector
 #
 # For a function of many variables the full matrix of second derivatives is large, but its product with a vector
-# costs two passes: differentiate the gradient's product with the vector.  It says how fast the gradient changes when
-# `w` moves along the vector.  Predict the product by hand.
+# costs two passes: differentiate the gradient's product with the vector.  It is the rate at which the gradient changes
+# when `w` moves along the vector.  Predict the product by hand.
 
 # %%
 A = np.array([[2.0, 1.0], [1.0, 3.0]])

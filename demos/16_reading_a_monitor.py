@@ -4,8 +4,8 @@
 # # Reading a monitor
 #
 # A loss that does not fall has many causes.  `nn.Monitor` samples what happens inside: the size of weights, gradients
-# and updates of every layer, and the activations.  As a callback of `fit` it needs no further code.  Predict what the
-# report of a healthy training says.
+# and updates of every layer, and the activations.  As a callback of `fit` it needs no further code.  Predict the
+# report of a healthy training.
 
 # %%
 import warnings

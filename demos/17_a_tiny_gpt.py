@@ -38,8 +38,8 @@ START = {name: rng.normal(0.0, 0.3, shape) for name, shape in SHAPES.items()}
 #
 # Row `i` of `x` belongs to letter `i`.  In the attention, each letter takes a weighted mean of the values of the
 # letters up to itself: the weights are the softmax of query times key, and the mask hides the letters that follow.
-# Each block adds its result to `x`, so that gradients also flow around it (step 2 shows why this matters).  Predict the
-# weights of an untrained attention.
+# Each block adds its result to `x`, so that gradients also flow around it (chapter 2 shows why this matters).  Predict
+# the weights of an untrained attention.
 
 
 # %%
@@ -48,7 +48,7 @@ def normalized(x):  # RMS norm
 
 
 def softmax(x):
-    powers = exp(x)  # the scores are small, so exp does not overflow (step 8)
+    powers = exp(x)  # the scores are small, so exp does not overflow (chapter 8)
     return powers / powers.sum(axis=-1, keepdims=True)
 
 

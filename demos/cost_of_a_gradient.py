@@ -56,7 +56,7 @@ def measure(widths):
 # %% [markdown]
 # ## Nudges and backward agree
 #
-# On a small network all nudges are done, not only reckoned.
+# On a small network all nudges are carried out, not only estimated.
 
 # %%
 model = nn.MLP(16, [4, 1], activation="tanh", rng=0)
@@ -106,7 +106,7 @@ print("wrote out/cost_of_a_gradient.png")
 # %% [markdown]
 # ## The claims
 #
-# Times depend on the machine and on what else it does, so what is asserted is far from what is measured.
+# Times depend on the machine and its load, so the assertions leave a wide margin.
 
 # %%
 assert worst < 1e-8

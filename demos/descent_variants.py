@@ -93,7 +93,7 @@ print("wrote out/descent_variants.png")
 # %% [markdown]
 # ## The claims
 #
-# Batch descent is smooth and slow to get anywhere; stochastic descent takes the longest for an epoch and jitters most.
+# Batch descent is smooth but slow; stochastic descent takes the longest for an epoch and jitters most.
 
 # %%
 batch, mini, single = runs.values()

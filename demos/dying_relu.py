@@ -1,4 +1,4 @@
-"""Units that stop learning: dead ReLUs, saturated tanhs, and what wakes them."""
+"""Units that stop learning: dead ReLUs, saturated tanhs, and how to revive them."""
 
 # %% [markdown]
 # # Dead and saturated units

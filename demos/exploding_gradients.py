@@ -1,10 +1,10 @@
-"""Exploding gradients: weights that start too large, and four cures."""
+"""Exploding gradients: weights that start too large, and remedies."""
 
 # %% [markdown]
 # # Exploding gradients
 #
 # Factors above 1 multiply as surely as factors below 1: ten layers whose weights start four times too large make a
-# gradient of thousands, and the first step throws the network away.  Each cure below keeps all else as it is.
+# gradient of thousands, and the first step destroys the network.  Each remedy below changes one thing.
 
 # %%
 import warnings

@@ -3,7 +3,7 @@
 # %% [markdown]
 # # The learning rate
 #
-# Too small, and training crawls; too large, and it jumps over every minimum, or flies off.
+# If it is too small, training crawls; if it is too large, training jumps over every minimum or diverges.
 
 # %%
 import warnings
@@ -50,7 +50,8 @@ with warnings.catch_warnings():
 # %% [markdown]
 # ## Finding one
 #
-# Raise the rate from step to step and watch the loss: it falls, is least, explodes.  A tenth of that is a start.
+# Raise the rate from step to step: the loss falls, reaches a minimum and explodes.  A tenth of the rate at the minimum
+# is a good start.
 
 # %%
 curve = nn.find_lr(*parts(0.1), (X, y), rng=0)

@@ -3,8 +3,8 @@
 # %% [markdown]
 # # The optimizer race
 #
-# All optimizers see the same thing, the gradient where they stand, and make different steps of it.  Three landscapes
-# bring out the differences: **Rosenbrock's** curved valley (easy to enter, hard to follow), **Beale's** plateaus with
+# All optimizers receive the gradient at their current point, and take different steps.  Three landscapes show the
+# differences: **Rosenbrock's** curved valley (easy to enter, hard to follow), **Beale's** plateaus with
 # steep walls, and a **ravine**, 40 times steeper across than along.
 
 # %%
@@ -66,8 +66,8 @@ paths = {
 }
 
 # %% [markdown]
-# The distance to the minimum against the number of steps.  Lion and Rprop step by signs alone, however steep it is;
-# L-BFGS remembers curvature and measures each step before it makes it.
+# The distance to the minimum against the number of steps.  Lion and Rprop use only the signs of the
+# gradient; L-BFGS estimates the curvature and tests each step with a line search.
 
 # %%
 far = {  # after the last step
@@ -82,7 +82,8 @@ assert all(runs["L-BFGS"] < 1e-4 and runs["Momentum"] < runs["SGD"] for runs in 
 assert all(distance < 0.5 for distance in far["Ravine"].values())
 
 # %% [markdown]
-# The picture shows where they were, the animation when.  Its time runs slowly at first, where most of the race happens.
+# The picture shows the paths, the animation also the speed.  It starts in slow motion, since most of the race happens
+# in the first steps.
 
 # %%
 parser = argparse.ArgumentParser(description=__doc__)

@@ -1,4 +1,4 @@
-"""Over-fitting: the training loss falls, the validation loss turns, and early stopping goes back to the turn."""
+"""Over-fitting: the training loss falls, the validation loss turns, and early stopping restores the best epoch."""
 
 # %% [markdown]
 # # When to stop

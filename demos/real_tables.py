@@ -3,7 +3,7 @@
 # %% [markdown]
 # # Real tables
 #
-# Four sets, four ways in: scikit-learn's methods, `fit`, the command line, and IDX files.
+# Four data sets, trained in four ways: with scikit-learn's methods, `fit`, the command line, and IDX files.
 
 # %%
 import struct
@@ -56,7 +56,7 @@ print(f"diabetes: R2 {scores['diabetes']:.3f} on {len(y_test)} test rows; {histo
 # %% [markdown]
 # ## Wine from the shell
 #
-# One command leaves the model, its curves, a report, a log and the graph.  `main` takes the words that follow
+# One command leaves the model, its curves, a report, a log and the graph.  `main` receives the arguments that follow
 # `python -m nn`.
 
 # %%
@@ -72,7 +72,7 @@ with tempfile.TemporaryDirectory() as folder:
 # ## MNIST's format
 #
 # The 60,000 images of MNIST are four IDX files: a magic number, the sizes, then bytes.  Put them into a folder and
-# `read_mnist(folder)` gives them; a network of 784-256-10 is known to pass 98 % there.  Here smaller digits,
+# `read_mnist(folder)` returns them; a network of 784-256-10 is known to exceed 98 % there.  Here smaller digits,
 # written in the same format, stand in for them; the last 297 come from writers that training did not see.
 
 

@@ -79,7 +79,7 @@ FALL["ReduceLROnPlateau"] = plateau
 curves["ReduceLROnPlateau"] = rates
 
 # %% [markdown]
-# A line of text is often picture enough.  `sparkline` draws from the lowest to the highest rate; a 0 and a 1 before
+# A line of text often suffices.  `sparkline` draws from the lowest to the highest rate; a 0 and a 1 before
 # each curve, cut off again, let all bars start at zero, so that they compare.
 
 # %%

@@ -1,4 +1,4 @@
-"""Train on handwritten digits with several processes: each takes its piece of every batch, all take the same steps.
+"""Train on handwritten digits with several processes: each computes its part of every batch, all take the same steps.
 
     OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py demos/train_mpi.py
 

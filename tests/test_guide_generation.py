@@ -70,5 +70,6 @@ def test_chapter_page_shows_outputs_pictures_and_solutions_but_no_checks(module)
     assert "```text\n" in page
     assert "<summary>Solution</summary>" in page
     assert "check(" not in page
+    assert "picture: out/" not in page
     assert files["course/pictures/03_fan_out-0.svg"].startswith(b"<")
     assert "../live/3.html" in page
