@@ -1,13 +1,13 @@
 """The cache key and the inputs of a call of a compiled function."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from autograd.graph import KINDS, Node
 from autograd.transforms.nested import flatten
-from autograd.typing import Data, Function, Operand, Tree
+from autograd.typing import Data, DType, Function, Operand, Shape, Tree
 from autograd.variable import leaf
 
 Key = tuple[object, ...]
@@ -17,16 +17,10 @@ def signature_of(
     args: tuple[Tree, ...], kwargs: dict[str, Tree], grad_enabled: bool
 ) -> tuple[Key, list[Data], list[Operand]]:
     """Return the cache key of a call, the data of its inputs, and the arguments that they come from."""
-    key: list[object] = [grad_enabled]
-    for a in args:
-        if type(a) is not np.ndarray or a.dtype.char == "O":
-            break
-        key += (a.shape, a.dtype)
-    else:
-        if not kwargs:
-            return tuple(key), list(args), list(args)
+    if not kwargs and all(type(a) is np.ndarray and a.dtype.char != "O" for a in args):
+        return signature_of_arrays([(a.shape, a.dtype) for a in args], grad_enabled), list(args), list(args)
     leaves, paths, _ = flatten((args, kwargs))
-    key = [grad_enabled, tuple(paths), _structure(args), _structure(kwargs)]
+    key: list[object] = [grad_enabled, tuple(paths), _structure(args), _structure(kwargs)]
     inputs: list[Data] = []
     sources: list[Operand] = []
     for a, path in zip(leaves, paths, strict=True):
@@ -52,6 +46,11 @@ def signature_of(
                 )
             key += (type(a), a._requires_grad, a.hooks)
     return tuple(key), inputs, sources
+
+
+def signature_of_arrays(kinds: Iterable[tuple[Shape, DType]], grad_enabled: bool = True) -> Key:
+    """Return the cache key of a call with arrays of these shapes and dtypes."""
+    return grad_enabled, *kinds
 
 
 def _structure(tree: Tree) -> object:

@@ -17,7 +17,7 @@ from autograd.typing import Array, Function, Tree
 from .compiled import Compiled, Programs
 from .executor import has_numba
 from .recording import RecordingError
-from .signature import Arguments, signature_of
+from .signature import Arguments, signature_of_arrays
 from .step_call import StepCall, Transform
 
 LONGEST_IN_NUMPY = 1 << 16  # parameters, from which NumPy is faster when the optimizer updates them block by block
@@ -165,14 +165,13 @@ class CompiledStep(Programs):
 
     def _some(self, arrays: Sequence[Array], rows: Array, scheduler: Any) -> Array:
         """Take at least one step, and return the losses."""
-        batch = [x[rows[0]] for x in arrays]
         if settled_mode() is True and not self._lock._is_owned() and self._has_rule():
-            key, _, _ = signature_of(tuple(batch), {}, True)
+            key = signature_of_arrays([((rows.shape[1], *x.shape[1:]), x.dtype) for x in arrays])
             with self._lock:
                 for program in self._programs.get(key, ()):
                     if not program.changed() and len(losses := program.many(arrays, rows, scheduler)):
                         return np.asarray(losses)
-        result = self(*batch)
+        result = self(*[x[rows[0]] for x in arrays])
         if scheduler is not None:
             scheduler.step()
         return np.array([float(flatten(result, dataclasses=True)[0][0])])

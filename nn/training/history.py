@@ -196,4 +196,6 @@ def _bar(epochs: int, done: int, required: bool) -> Any:
             raise ImportError("progress='bar' needs tqdm: pip install tqdm, or pass progress='lines'") from None
         return None
     width = shutil.get_terminal_size().columns  # 80 where the terminal does not report a width
-    return tqdm(total=epochs, initial=done, unit="epoch", ncols=width)
+    # Without tqdm's thread: while others run, `compile` cannot tell who draws from the global generators.
+    bar: Any = type("Bar", (tqdm,), {"monitor_interval": 0})
+    return bar(total=epochs, initial=done, unit="epoch", ncols=width)

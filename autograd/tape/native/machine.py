@@ -218,22 +218,24 @@ class Machine:
             The first result of each run, along the first axis.
         """
         lowered, times, end = self.lowered, len(rows), len(self.lowered.code.sizes)
-        inputs = lowered.inputs[first : first + len(sets)]
-        sets = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, inputs, strict=False)]
+        kept, places = list[Array](), self._places.copy()
+        for i, x in enumerate(lowered.inputs[first : first + len(sets)]):
+            kept.append(np.ascontiguousarray(sets[i], x.dtype))
+            places[end + 1 + i] = address(kept[i])
+            places[x.buffer] = self._in_arena(x.buffer)
         losses = np.empty((times, *lowered.results[0].shape), lowered.results[0].dtype)
         advancing = {end: _checked_rows(rows, min(map(len, sets))), lowered.results[0].buffer: losses}
         if floats is not None and lowered.floats[1]:
             advancing[lowered.inputs[lowered.floats[1][0]].buffer] = np.ascontiguousarray(floats)
-        places = self._places.copy()
-        for x in inputs:
-            places[x.buffer] = self._in_arena(x.buffer)
-        places[list(advancing)] = list(map(address, advancing.values()))
-        places[end + 1 : end + 1 + len(sets)] = list(map(address, sets))
-        changes = np.array([(place, x.nbytes // max(1, times)) for place, x in advancing.items()], np.int64)
-        frame = np.zeros(FRAME, np.int64)
+        changes: list[int] = []
+        for place, x in advancing.items():
+            places[place] = address(x)
+            changes += place, x.nbytes // max(1, times)
+        frame = np.zeros(FRAME + len(changes), np.int64)
         table = self._after_gathering(first, len(sets), rows.shape[1])
-        frame[:6] = *table, places.ctypes.data, times, len(changes), changes.ctypes.data
-        done = interpret(frame.ctypes.data)
+        frame[:6] = *table, address(places), times, len(advancing), address(frame) + 8 * FRAME
+        frame[FRAME:] = changes
+        done = interpret(address(frame))
         return done, losses[:done]
 
     def _after_gathering(self, first: int, count: int, batch: int) -> list[int]:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import threading
 import warnings
 from types import SimpleNamespace
 
@@ -595,7 +596,9 @@ def test_without_a_terminal_progress_is_plain_lines(capsys):
 def test_progress_bar_is_drawn_on_request(capsys):
     pytest.importorskip("tqdm")
     model, *rest = parts()
+    threads = threading.active_count()
     fit(model, *rest, TRAIN, epochs=2, rng=0, progress="bar")
+    assert threading.active_count() == threads
     out, err = capsys.readouterr()
     assert "2/2" in err
     assert not out
