@@ -211,11 +211,11 @@ def message_of_constants(root: Node) -> str:
                 with contextlib.suppress(ValueError, OverflowError):
                     origins[function(x)] = name, line
     _left.clear()
-    wanted = np.array([x for x in origins if len(repr(x)) > DIGITS])
+    wanted = {x for x in origins if len(repr(x)) > DIGITS}
     for node in topological_order(root, variables_only=True):
         for arg in node.args:
             if isinstance(arg, (float, np.ndarray)) and np.size(arg) <= LARGEST_ARRAY:
-                for x in np.extract(np.isin(arg, wanted), arg).tolist():
+                for x in wanted.intersection(np.ravel(arg).tolist()):  # np.isin would load np.ma
                     name, line = origins[x]
                     return (
                         f"{format_line(line)} converts a node to a float, and this loss contains "

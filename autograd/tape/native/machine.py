@@ -219,10 +219,10 @@ class Machine:
         """
         lowered, times, end = self.lowered, len(rows), len(self.lowered.code.sizes)
         kept, places = list[Array](), self._places.copy()
-        for i, x in enumerate(lowered.inputs[first : first + len(sets)]):
-            kept.append(np.ascontiguousarray(sets[i], x.dtype))
+        for i, like in enumerate(lowered.inputs[first : first + len(sets)]):
+            kept.append(np.ascontiguousarray(sets[i], like.dtype))
             places[end + 1 + i] = address(kept[i])
-            places[x.buffer] = self._in_arena(x.buffer)
+            places[like.buffer] = self._in_arena(like.buffer)
         losses = np.empty((times, *lowered.results[0].shape), lowered.results[0].dtype)
         advancing = {end: _checked_rows(rows, min(map(len, sets))), lowered.results[0].buffer: losses}
         if floats is not None and lowered.floats[1]:
