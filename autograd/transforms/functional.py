@@ -12,12 +12,10 @@ import numpy as np
 
 from autograd.graph import Node
 from autograd.operations.joining import stack
-from autograd.operations.reducing import sum as total
 from autograd.operations.shaping import moveaxis, reshape
 from autograd.recording import raw_data
 from autograd.typing import Function, Operand, Tree
 
-from .nested import flatten
 from .tracing import Trace, matching, one_hot, replays_what_is_replayed
 
 Argnums = int | Sequence[int]
@@ -249,8 +247,10 @@ def hessian(f: Function, argnums: Argnums = 0, mode: str = "forward") -> Functio
     return jacobian(grad(f, argnums), argnums, mode)
 
 
-def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], mode: str = "forward") -> Tree:
-    r"""Return the product of the Hessian of `f` with a direction, :math:`\nabla^2 f(x) \, v`, without the Hessian.
+def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
+    r"""Return the product of the Hessian of `f` with a direction, :math:`\partial_\epsilon \nabla f(x + \epsilon v)`.
+
+    The gradient is differentiated in forward mode, without computing the Hessian (Pearlmutter 1994).
 
     Parameters
     ----------
@@ -258,9 +258,6 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], mode: st
         Returns a scalar.
     primals, tangents : sequence
         The arguments and the direction, of the same structure and shapes.
-    mode : {'forward', 'reverse'}
-        Forward over reverse, :math:`\partial_\epsilon \nabla f(x + \epsilon v)`, or reverse over reverse,
-        :math:`\nabla \langle \nabla f(x), v \rangle` (Pearlmutter 1994).
 
     Returns
     -------
@@ -272,17 +269,7 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree], mode: st
     >>> hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     (array([ 6., 12.]),)
     """
-    if mode not in ("forward", "reverse"):
-        raise ValueError(f"mode must be 'forward' or 'reverse', got {mode!r}")
-    everything = tuple(range(len(primals)))
-    if mode == "forward":
-        return jvp(grad(f, everything), primals, tangents)[1]
-
-    def slope(*xs: Tree) -> Operand:
-        leaves, directions = flatten(grad(f, everything)(*xs))[0], flatten(tuple(tangents))[0]
-        return sum((total(g * v) for g, v in zip(leaves, directions, strict=True)), 0.0)
-
-    return grad(slope, everything)(*primals)
+    return jvp(grad(f, range(len(primals))), primals, tangents)[1]
 
 
 def _size(x: Operand) -> int:

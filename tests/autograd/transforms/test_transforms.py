@@ -62,9 +62,9 @@ def test_second_order_is_the_same_in_all_four_modes(f):
     assert h.shape == X.shape * 2
     assert np.allclose(h, h.transpose(2, 3, 0, 1), rtol=1e-10, atol=1e-10)
     assert np.allclose(hessian(s, mode="reverse")(X), h, rtol=1e-10, atol=1e-12)
-    forward_over_reverse, reverse_over_reverse = (hvp(s, (X,), (V,), mode=m)[0] for m in ("forward", "reverse"))
     expected = np.tensordot(h, V, 2)
-    assert np.allclose(forward_over_reverse, expected, rtol=1e-10, atol=1e-10)
+    assert np.allclose(hvp(s, (X,), (V,))[0], expected, rtol=1e-10, atol=1e-10)  # forward over reverse
+    reverse_over_reverse = grad(lambda x: (grad(s)(x) * V).sum())(X)
     assert np.allclose(reverse_over_reverse, expected, rtol=1e-10, atol=1e-10)
     reverse_over_forward = grad(lambda x: jvp(s, (x,), (V,))[1])(X)
     assert np.allclose(reverse_over_forward, expected, rtol=1e-10, atol=1e-10)
@@ -215,7 +215,6 @@ def test_kwargs_are_constants():
         (lambda: jvp(lambda x: x, (1.0,), (1.0, 2.0)), ValueError, r"2 tangent\(s\).*1 primal"),
         (lambda: vjp(lambda x: x, X)[1](V[0]), ValueError, "cotangent has shape"),
         (lambda: jacobian(lambda x: x, mode="sideways"), ValueError, "sideways"),
-        (lambda: hvp(lambda x: x, (1.0,), (1.0,), mode="both"), ValueError, "both"),
     ],
 )
 def test_invalid_argument_raises(call, error, says):
