@@ -225,8 +225,8 @@ def update_bn(loader: Iterable[Sequence[Data]], model: Any) -> None:
     """
     modes = [(module, module.training) for module in model.modules()]
     frozen = [module for module, training in modes if getattr(model, "training", False) and not training]
-    norms = [m for m, _ in modes if all(getattr(m, name, None) is not None for name in STATISTICS)]
-    norms = [norm for norm in norms if not any(norm is module for module in frozen)]
+    active = [module for module, _ in modes if not any(module is other for other in frozen)]
+    norms = [m for m in active if all(getattr(m, name, None) is not None for name in STATISTICS)]
     if not norms:
         return
     batches = iter(loader)

@@ -48,14 +48,11 @@ def linear(input: Operand, weight: Operand, bias: Operand = None) -> Operand:
     array([[11.5, 17.5]])
     """
     x, W = as_operand(input), as_operand(weight)
-    if x.ndim == 0 or W.ndim != 2 or x.shape[-1] != W.shape[1]:
-        raise ValueError(f"linear: an input of shape {x.shape} does not fit a weight of shape {W.shape} (out, in)")
-    if bias is None:
-        return x @ W.T
-    b = as_operand(bias)
-    if shape_of(b) != (W.shape[0],):
-        raise ValueError(f"linear: a bias of shape {b.shape} does not fit a weight of shape {W.shape} (out, in)")
-    return affine(x, W, b)
+    b = None if bias is None else as_operand(bias)
+    if x.ndim == 0 or W.ndim != 2 or x.shape[-1] != W.shape[1] or (b is not None and shape_of(b) != W.shape[:1]):
+        given = f"an input of shape {x.shape}{'' if b is None else f' and a bias of shape {b.shape}'}"
+        raise ValueError(f"linear: a weight of shape {W.shape} (out, in) does not fit {given}")
+    return x @ W.T if b is None else affine(x, W, b)
 
 
 def bilinear(input1: Operand, input2: Operand, weight: Operand, bias: Operand = None) -> Operand:

@@ -1,7 +1,7 @@
 """Step sizes from distances: `DoG`, `DoWG`, `MADGRAD`, `DAdaptAdam`, `Prodigy`."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def distances(terms: Iterable[Terms]) -> tuple[Any, Any, Any]:
     return gradients, way, initial
 
 
-class DoG(Optimizer):
+class DoG(Optimizer, shared={"distance": 0.0, "squares": 0.0}):
     """SGD with the step size *distance over gradients*, without a learning rate to tune.
 
     ::
@@ -62,7 +62,6 @@ class DoG(Optimizer):
     reps_rel: Positive = 1e-6
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
-    shared: ClassVar[dict[str, Any]] = {"distance": 0.0, "squares": 0.0}
 
     def start(self, zero: Array, *, p: Array) -> State:
         """Keep the initial parameter p0."""
@@ -182,12 +181,11 @@ class MADGRAD(Optimizer):
         return (1 - momentum) * (p - z), (s, v, p0)
 
 
-class EstimatedDistance(AdamVariant):
+class EstimatedDistance(AdamVariant, shared={"d": 0.0, "d_next": 0.0, "r": 0.0}):
     """Base class of the rules of which all groups share a growing estimate d of the distance, and a sum r."""
 
     lr: NonNegative = 1.0
     d0: Positive = 1e-6
-    shared: ClassVar[dict[str, Any]] = {"d": 0.0, "d_next": 0.0, "r": 0.0}
 
     def check_group(self, group: Group) -> None:
         """Start the estimate of a new group at d0."""

@@ -1,7 +1,6 @@
 """Optimizers that need no schedule: `ScheduleFreeSGD`, `ScheduleFreeAdamW`."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
 
 import numpy as np
 
@@ -10,14 +9,12 @@ from optim.options import Betas, Fraction, Inner, NonNegative, Whole
 from optim.typing import Array, Group, State
 
 
-class ScheduleFree(Optimizer):
+class ScheduleFree(Optimizer, shared={"train_mode": True}):
     """Base class of the schedule-free optimizers: gradients are taken at y, between the fast z and its average x.
 
     During training the parameters hold y. `eval` replaces it by the average x, the result of the method, and `train`
     restores y.
     """
-
-    shared: ClassVar[dict[str, Any]] = {"train_mode": True}
 
     def shared_values(self, first: Group, terms: Iterable[Terms]) -> Group:
         """Raise RuntimeError if the parameters hold the average."""
