@@ -111,7 +111,7 @@ def test_make_without_venv_fails_with_the_package_to_install(clone):
 @needs_make
 def test_make_without_target_lists_the_targets(clone):
     shown = make(clone).stdout
-    for target in ("demo", "test", "check", "format", "types", "docs", "mutants", "clean"):
+    for target in ("demo", "test", "check", "format", "types", "docs", "mutants", "release", "clean"):
         assert f"make {target} " in shown
 
 
@@ -123,6 +123,17 @@ def test_ci_runs_tests_lint_types_and_docs():
     assert "set -euo pipefail" in text
     for target in ("test", "native", "lint", "types", "docs"):
         assert re.search(rf"^ *make {target}$", text, re.MULTILINE)
+
+
+def test_hooks_and_workflows_have_the_versions_of_the_project():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert all(f"rev: v{pinned[tool]} " in hooks for tool in ("ruff", "mypy"))
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
+    assert f'python: "{oldest}", numpy: "numpy==2.0.*"' in workflow
+    assert "numpy>=2.0" in PROJECT["project"]["dependencies"]
 
 
 def test_every_exclusion_from_coverage_states_its_reason():
@@ -187,7 +198,8 @@ def test_source_distribution_contains_the_whole_project(distributions):
     with tarfile.open(distributions[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     documents = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "constraints.txt"}
-    assert not {*documents, *files_below(".ci", ".docs", "autograd", "demos", "nn", "optim", "tests")} - names
+    folders = (".ci", ".docs", ".github", "autograd", "demos", "nn", "optim", "tests")
+    assert not {*documents, *files_below(*folders)} - names
 
 
 def test_wheel_contains_the_packages_and_runs_from_anywhere(distributions, tmp_path):
