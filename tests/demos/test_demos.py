@@ -27,7 +27,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     # These take longer than the demos: the baselines, and the layout of the figures.
     monkeypatch.setattr("nn.cli.page.baselines", lambda *arguments: {})
-    monkeypatch.setattr("matplotlib.layout_engine.ConstrainedLayoutEngine.execute", lambda *arguments: None)
+    monkeypatch.setattr("matplotlib.figure.Figure.get_layout_engine", lambda figure: None)
 
     def run_demo(script, *arguments, code=0):
         path = str(ROOT / "demos" / script)
