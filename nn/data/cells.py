@@ -109,9 +109,13 @@ def read_cells(
     """
     text, encoding = _decoded(path, encoding)
     path = "standard input" if path == "-" else path
+    if stated := re.match(r"sep=([^\n])\r?\n", text):  # a line for Excel
+        text, delimiter = "\n" + text[stated.end() :], delimiter or stated[1]
     delimiter, quote = _dialect(text, delimiter)
     reader = CSVReader(path, CSVOptions(delimiter=delimiter), text, quote)
     found = [(reader.line, row) for row in reader.cells() if any(row)]
+    while len(found) > 2 and found[0][1][0].startswith("#") and len(found[0][1]) != len(found[-1][1]):
+        del found[0]  # a comment above the table
     if not found:
         raise ValueError(f"{path}: the file is empty")
     lines, rows = [line for line, _ in found], [row for _, row in found]

@@ -51,6 +51,8 @@ def _number_pattern(decimal: str) -> re.Pattern[str]:
 def number_parser(decimal: str = ".") -> Callable[[str], float | None]:
     """Return a function from a cell to its number: grouped thousands, percent (as a fraction) and currency signs.
 
+    Parentheses stand for a minus sign, as in accounting.
+
     Parameters
     ----------
     decimal : {'.', ','}
@@ -63,14 +65,17 @@ def number_parser(decimal: str = ".") -> Callable[[str], float | None]:
 
     Examples
     --------
-    >>> [number_parser()(cell) for cell in ("1,234.5", "12%", "-$3", "1,5", "inf")]
-    [1234.5, 0.12, -3.0, None, inf]
+    >>> [number_parser()(cell) for cell in ("1,234.5", "12%", "-$3", "(5)", "1,5", "inf")]
+    [1234.5, 0.12, -3.0, -5.0, None, inf]
     >>> number_parser(",")("1.234,5 €")
     1234.5
     """
     pattern = _number_pattern(decimal)
 
     def parse(cell: str) -> float | None:
+        if cell.startswith("(") and cell.endswith(")"):
+            value = parse(cell[1:-1])
+            return None if value is None or value < 0 else -value
         if decimal == ".":
             try:
                 number = float(cell)
