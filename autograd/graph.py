@@ -249,10 +249,8 @@ def in_ieee_arithmetic(op: Primitive, raw: Operands, params: Params, error: Exce
     if of_floats and isinstance(error, (ValueError, ArithmeticError)):
         try:
             return float_of_arrays(op.forward, raw, params)
-        except FloatingPointError as refused:  # by np.errstate
-            error = refused
-        except (ValueError, TypeError, ArithmeticError):
-            pass
+        except (ValueError, TypeError, ArithmeticError) as again:
+            error = again if isinstance(again, FloatingPointError) else error  # np.errstate refuses it
     raise with_operation(op, raw, error) from error
 
 

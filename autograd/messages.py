@@ -62,6 +62,7 @@ INSTEAD_SENTENCES = {
 # PyTorch's names of arguments, and NumPy's.
 OURS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "p": "ord", "diagonal": "k", "dim1": "axis1", "dim2": "axis2",
+    "value": "constant_values",
 }  # fmt: skip
 
 # Options of PyTorch that a method of Tensor does not take, and their equivalents.
@@ -90,10 +91,8 @@ class GradientWarning(UserWarning):
 def with_operation(op: Any, raw: tuple[object, ...], error: Exception) -> Exception:
     """Return `error` again with the operation and its operands in the message."""
     message = f"{op.name}({', '.join(map(description, raw))}): {error}"
-    for kind in (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError):
-        if isinstance(error, kind):
-            return kind(message)
-    return ValueError(message)
+    kinds = (np.exceptions.AxisError, ZeroDivisionError, OverflowError, FloatingPointError, IndexError, TypeError)
+    return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(message)
 
 
 def description(a: object) -> str:

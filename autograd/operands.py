@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .graph import NO_PARAMS, Node, Primitive, apply, in_ieee_arithmetic
-from .messages import OURS
+from .messages import INSTEAD_OPTIONS, OURS
 from .typing import Array, Data, DType, Operand, Operands, Operation, Params, Shape
 
 _NUMBERS = frozenset({float, int, bool})
@@ -208,6 +208,23 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
     if defaults or variadic or arity > 2:
         return many
     return one if arity == 1 else two
+
+
+def with_pytorch_names(function: Operation) -> Operation:
+    """Return an operation that also takes PyTorch's names of arguments, such as `dim` for `axis`."""
+
+    @functools.wraps(function)
+    def call(*args: Operand, **options: object) -> Operand:
+        for theirs in OURS.keys() & options.keys():
+            ours = "axes" if "axes" in inspect.signature(function).parameters else OURS[theirs]
+            if ours in options:
+                raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
+            options[ours] = options.pop(theirs)
+        for name in INSTEAD_OPTIONS.keys() & options.keys():
+            raise TypeError(f"{function.__name__}() takes no {name!r}: write {INSTEAD_OPTIONS[name]}")
+        return function(*args, **options)
+
+    return call
 
 
 def set_default_dtype(dtype: npt.DTypeLike) -> None:

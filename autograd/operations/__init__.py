@@ -1,5 +1,7 @@
 """Operations by family, each with its derivatives in the line above; their public names are those of `autograd`."""
 
+from autograd.operands import with_pytorch_names
+
 from .assembling import *
 from .calculus import *
 from .comparing import *
@@ -41,3 +43,7 @@ __all__ = [
     "svdvals", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose",
     "trapezoid", "tril", "triu", "trunc", "unstack", "var", "vdot", "vecdot", "vsplit", "vstack", "where", "xlogy",
 ]  # fmt: skip
+
+for _name in __all__:  # the functions composed of primitives, which take these names by themselves
+    if {"axis", "axes", "constant_values"}.intersection(globals()[_name].__code__.co_varnames):
+        globals()[_name] = with_pytorch_names(globals()[_name])

@@ -9,7 +9,7 @@ from autograd.operands import in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand, Shape
 
-from .comparing import equal, isnan, logical_or, or_one, sign, where
+from .comparing import equal, isnan, logical_or, or_one, sign
 from .elementwise import absolute, log, power
 from .indexing import diagonal, getitem
 from .reducing import expanded, max, root_of_squares, sum
@@ -104,10 +104,10 @@ def _norm_pullback(g: Operand, y: Operand, x: Operand, ord: float, axis: Axis, k
         return g * sign(x) * hit / sum(1.0 * hit, axis, True)
     if ord == 2:
         return g * (x / or_one(y))
-    ratio = absolute(x) / or_one(y)
-    if ord < 2:  # the first or the second derivative by a 0 among other elements is infinite, and left out
-        ratio = where(equal(x, 0), 1.0, ratio)
-    return g * sign(x) * power(ratio, ord - 1.0)
+    size = absolute(x)
+    if ord < 2:  # the second derivative by a 0 among other elements is infinite; for ord < 1 the first is, too
+        size = or_one(size)
+    return g * sign(x) * power(size / or_one(y), ord - 1.0)
 
 
 def _norm_of_powers(x: Operand, ord: float, axis: Axis, keepdims: bool) -> Operand:

@@ -1,6 +1,5 @@
 """The operators and methods of nodes: names for operations, without any mathematics."""
 
-import functools
 import numbers
 from collections.abc import Callable
 from operator import attrgetter
@@ -10,7 +9,7 @@ import numpy as np
 
 from autograd import operations as ops
 from autograd.graph import Node
-from autograd.messages import INSTEAD_OPTIONS, OURS
+from autograd.operands import with_pytorch_names
 from autograd.recording import notify_read
 from autograd.typing import Array, Operand, Operation, Shape
 
@@ -186,23 +185,6 @@ class Size(int):
         return self._lengths if dim is None else self._lengths[dim]
 
 
-def as_method(function: Operation) -> Operation:
-    """Return an operation as a method that also takes PyTorch's names of arguments, such as `dim` for `axis`."""
-
-    @functools.wraps(function)
-    def method(self: "ArrayMethods", *args: Operand, **options: object) -> Operand:
-        for theirs in OURS.keys() & options.keys():
-            if (ours := OURS[theirs]) in options:
-                raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
-            options[ours] = options.pop(theirs)
-        if unknown := INSTEAD_OPTIONS.keys() & options.keys():
-            name = min(unknown)
-            raise TypeError(f"{function.__name__}() takes no {name!r}: write {INSTEAD_OPTIONS[name]}")
-        return function(self, *args, **options)
-
-    return method
-
-
 class ArrayMethods(ElementwiseMethods):
     """Operators and methods that need an array."""
 
@@ -233,33 +215,33 @@ class ArrayMethods(ElementwiseMethods):
     __rmatmul__: Operation = reflected(ops.matmul)
     __getitem__: Operation = ops.getitem
 
-    sum: Operation = as_method(ops.sum)
-    mean: Operation = as_method(ops.mean)
-    var: Operation = as_method(ops.var)
-    std: Operation = as_method(ops.std)
-    max: Operation = as_method(ops.max)
-    amax: Operation = as_method(ops.max)
-    min: Operation = as_method(ops.min)
-    amin: Operation = as_method(ops.min)
-    argmax: Operation = as_method(ops.argmax)
-    argmin: Operation = as_method(ops.argmin)
-    any: Operation = as_method(ops.any)
-    all: Operation = as_method(ops.all)
-    logsumexp: Operation = as_method(ops.logsumexp)
-    softmax: Operation = as_method(ops.softmax)
-    log_softmax: Operation = as_method(ops.log_softmax)
-    prod: Operation = as_method(ops.prod)
-    cumsum: Operation = as_method(ops.cumsum)
-    cumprod: Operation = as_method(ops.cumprod)
-    sort: Operation = as_method(ops.sort)
-    argsort: Operation = as_method(ops.argsort)
-    norm: Operation = as_method(ops.norm)
+    sum: Operation = with_pytorch_names(ops.sum)
+    mean: Operation = with_pytorch_names(ops.mean)
+    var: Operation = with_pytorch_names(ops.var)
+    std: Operation = with_pytorch_names(ops.std)
+    max: Operation = with_pytorch_names(ops.max)
+    amax: Operation = with_pytorch_names(ops.max)
+    min: Operation = with_pytorch_names(ops.min)
+    amin: Operation = with_pytorch_names(ops.min)
+    argmax: Operation = with_pytorch_names(ops.argmax)
+    argmin: Operation = with_pytorch_names(ops.argmin)
+    any: Operation = with_pytorch_names(ops.any)
+    all: Operation = with_pytorch_names(ops.all)
+    logsumexp: Operation = with_pytorch_names(ops.logsumexp)
+    softmax: Operation = with_pytorch_names(ops.softmax)
+    log_softmax: Operation = with_pytorch_names(ops.log_softmax)
+    prod: Operation = with_pytorch_names(ops.prod)
+    cumsum: Operation = with_pytorch_names(ops.cumsum)
+    cumprod: Operation = with_pytorch_names(ops.cumprod)
+    sort: Operation = with_pytorch_names(ops.sort)
+    argsort: Operation = with_pytorch_names(ops.argsort)
+    norm: Operation = with_pytorch_names(ops.norm)
 
     matmul: Operation = ops.matmul
     mm: Operation = ops.matmul
     dot: Operation = ops.dot
     outer: Operation = ops.outer
-    trace: Operation = as_method(ops.trace)
+    trace: Operation = with_pytorch_names(ops.trace)
     inv: Operation = ops.inv
     inverse: Operation = ops.inv
     det: Operation = ops.det
@@ -268,24 +250,24 @@ class ArrayMethods(ElementwiseMethods):
     swapaxes: Operation = ops.swapaxes
     moveaxis: Operation = ops.moveaxis
     movedim: Operation = ops.moveaxis
-    expand_dims: Operation = as_method(ops.expand_dims)
-    unsqueeze: Operation = as_method(ops.expand_dims)
-    squeeze: Operation = as_method(ops.squeeze)
-    flatten: Operation = as_method(ops.flatten)
-    ravel: Operation = as_method(ops.flatten)
+    expand_dims: Operation = with_pytorch_names(ops.expand_dims)
+    unsqueeze: Operation = with_pytorch_names(ops.expand_dims)
+    squeeze: Operation = with_pytorch_names(ops.squeeze)
+    flatten: Operation = with_pytorch_names(ops.flatten)
+    ravel: Operation = with_pytorch_names(ops.flatten)
     broadcast_to: Operation = ops.broadcast_to
     tile: Operation = ops.tile
-    repeat: Operation = as_method(ops.repeat)
-    repeat_interleave: Operation = as_method(ops.repeat)
-    flip: Operation = as_method(ops.flip)
-    roll: Operation = as_method(ops.roll)
-    tril: Operation = as_method(ops.tril)
-    triu: Operation = as_method(ops.triu)
+    repeat: Operation = with_pytorch_names(ops.repeat)
+    repeat_interleave: Operation = with_pytorch_names(ops.repeat)
+    flip: Operation = with_pytorch_names(ops.flip)
+    roll: Operation = with_pytorch_names(ops.roll)
+    tril: Operation = with_pytorch_names(ops.tril)
+    triu: Operation = with_pytorch_names(ops.triu)
     diag: Operation = ops.diag
-    diagonal: Operation = as_method(ops.diagonal)
-    split: Operation = as_method(ops.split)
-    take: Operation = as_method(ops.take)
-    take_along_axis: Operation = as_method(ops.take_along_axis)
+    diagonal: Operation = with_pytorch_names(ops.diagonal)
+    split: Operation = with_pytorch_names(ops.split)
+    take: Operation = with_pytorch_names(ops.take)
+    take_along_axis: Operation = with_pytorch_names(ops.take_along_axis)
     astype: Operation = ops.astype
 
     def float(self) -> Operand:

@@ -27,8 +27,6 @@ def gammaln(x: Operand) -> Operand:
     >>> round(gammaln(5.0), 4) == round(math.log(24.0), 4)
     True
     """
-    if np.size(x) == 0:
-        return x
     with np.errstate(all="ignore"):
         poles = (np.asarray(x) <= 0) & (np.floor(x) == x)
         return _like(x, np.where(poles, np.inf, _each_lgamma(np.where(poles, 1.0, x))))
@@ -148,7 +146,7 @@ def erfc(x: Operand) -> Operand:
     >>> erfc(0.0), f"{erfc(10.0):.3e}"
     (1.0, '2.088e-45')
     """
-    return math.erfc(x) if xp(x) is not np else _like(x, _each_erfc(x)) if x.size else x
+    return math.erfc(x) if xp(x) is not np else _like(x, _each_erfc(x))
 
 
 def _newton_erfinv(p: Array) -> Array:
@@ -171,8 +169,6 @@ def erfinv(x: Operand) -> Operand:
     >>> round(erfinv(math.erf(0.7)), 12)
     0.7
     """
-    if np.size(x) == 0:
-        return x
     p = np.asarray(x, float)
     inside = (np.abs(p) < 1) & (p != 0)
     with np.errstate(all="ignore"):

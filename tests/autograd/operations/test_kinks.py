@@ -147,7 +147,8 @@ FINITE = [
     r for r in OF_ARRAYS
     if "tiny" not in r[0]  # there it is as large as 1 / 1e-200
     and r[0] not in {"norm of the zero vector", "3-norm of the zero vector", "norm of a zero row", "norm of nothing",
-                     "std of a constant row", "std of equal numbers"}  # there it is infinite
+                     "std of a constant row", "std of equal numbers", "1.5-norm with a zero",
+                     "0.5-norm with a zero"}  # there it is infinite
     and np.isfinite(np.array(r[2], dtype=float)).all() and np.isfinite(np.array(r[3])).all()
 ]  # fmt: skip
 
@@ -301,6 +302,18 @@ def test_second_derivative_of_a_length_at_0_is_nan_with_a_warning(f):
     with pytest.warns(GradientWarning, match="second derivative"):
         left_out = ag.hessian(lambda x: ag.where(f(x) > 0.0, squared(x), 0.0))(np.zeros(2))
     assert left_out.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_second_derivative_of_a_p_norm_below_2_at_a_zero_element_is_nan_with_a_warning():
+    x = np.array([0.0, 1.0, -2.0])
+    for p in (0.5, 1.5):
+        rest = lambda x, p=p: ag.norm(x, p)  # noqa: E731
+        np.testing.assert_allclose(ag.grad(rest)(x)[1:], ag.grad(rest)(x[1:]))
+        assert ag.grad(rest)(x)[0] == 0.0
+        with pytest.warns(GradientWarning, match="where an element is 0"):
+            found = ag.hessian(rest)(x)
+        assert np.isnan(found[0, 0])
+        np.testing.assert_allclose(found[1:, 1:], ag.hessian(rest)(x[1:]))
 
 
 def test_round_of_a_node_rounds_its_elements():

@@ -6,6 +6,7 @@ import fractions
 import numpy as np
 import pytest
 
+import autograd as ag
 from autograd import Node, Tensor, Value, gradients
 
 RNG = np.random.default_rng(11)
@@ -168,3 +169,24 @@ def test_array_on_the_left_of_a_tensor_records(x):
     assert type(y) is Tensor
     y.backward()
     np.testing.assert_allclose(x.grad, 2 - np.tanh(x.data) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (lambda x: ag.std(x, dim=1, keepdim=True), X.std(1, keepdims=True)),
+        (lambda x: ag.cumsum(x, dim=0), X.cumsum(0)),
+        (lambda x: ag.stack([x, x], dim=1), np.stack([X, X], 1)),
+        (lambda x: ag.norm(x, p=1, dim=2), np.abs(X).sum(2)),
+        (lambda x: ag.flip(x, dims=(0, 1)), X[::-1, ::-1]),
+        (lambda x: ag.tensordot(x, x[0].mT, dims=1), np.tensordot(X, X[0].T, 1)),
+        (lambda x: ag.pad(x, 1, value=5.0), np.pad(X, 1, constant_values=5.0)),
+    ],
+)
+def test_functions_of_several_operations_take_the_names_of_pytorch(found, expected):
+    np.testing.assert_allclose(found(Tensor(X)).data, expected)
+
+
+def test_an_argument_given_under_two_names_is_refused():
+    with pytest.raises(TypeError, match="axis or dim, which mean the same"):
+        ag.std(Tensor(X), dim=1, axis=1)
