@@ -369,6 +369,56 @@ def test_many_native_steps_equal_eager_ones(name, monkeypatch):
         assert any(program.executor.chosen() is not None for program in programs)
 
 
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+def test_native_steps_in_place_notice_every_change(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    (x, y), pair = data(), Pair("Adam", lr=0.01)
+
+    def check(x, y):
+        """Compare three steps, which nothing interrupts: the second and the third repeat the first."""
+        losses = [pair.step(x, y).item() for _ in range(3)]
+        np.testing.assert_allclose(losses, [pair.eager(x, y) for _ in range(3)], rtol=0, atol=1e-10)
+        pair.check_states()
+
+    def for_both(change):
+        for model, optimizer in zip(pair.models, pair.optimizers, strict=True):
+            change(list(model.parameters()), optimizer, optimizer.param_groups[0])
+        check(x, y)
+
+    check(x, y)
+    pair.step(x, y)
+    assert pair.step._last.again((x, y)) is not None
+    assert pair.step._last.again((x[:5], y[:5])) is None
+    own = next(iter(pair.models[1].parameters()))
+    array, values = own.data, own.data.copy()
+    for _ in range(2):
+        pair.eager(x, y)
+    check(x, y)
+    np.testing.assert_array_equal(array, values)  # which somebody held
+    for_both(lambda ps, optimizer, group: group.update(lr=0.1))
+    for_both(lambda ps, optimizer, group: group.update(weight_decay=0.1))
+    for_both(lambda ps, optimizer, group: setattr(ps[0], "data", ps[0].data * 0.5))
+    for_both(lambda ps, optimizer, group: ps[1].register_hook(lambda g: g * 2.0))
+    for_both(lambda ps, optimizer, group: setattr(ps[2], "requires_grad", False))
+    for_both(lambda ps, optimizer, group: optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict())))
+    check(x[:7], y[:7])
+    check(x, y)
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed (extra `fast`)")
+def test_graph_recorded_before_a_native_step_keeps_its_values(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_NUMBA", "1")
+    (x, y), pair = data(), Pair("Adam", lr=0.1)
+    pair.check(4, x, y)
+    pair.optimizers[0].zero_grad()
+    losses = [pair.loss(model(x), y) for model in pair.models]
+    pair.step(x, y)
+    for loss in losses:
+        loss.backward()
+    for p, q in zip(*[model.parameters() for model in pair.models], strict=True):
+        np.testing.assert_allclose(q.grad, p.grad, rtol=0, atol=1e-12)
+
+
 def test_interrupt_in_many_takes_effect_after_a_whole_step():
     (x, y), pair = data(), Pair("Adam")
 
