@@ -248,7 +248,7 @@ def computed(node: Node) -> bool:
 
 def explains(notes: Annotations, style: Style) -> bool:
     """Return whether the gradients shown of the nodes used several times are the sums of their shares."""
-    nodes = [node for k in notes.fan_outs if (node := notes.graph.nodes[k]).requires_grad]
+    nodes = [node for k, node in enumerate(notes.graph.nodes) if notes.graph.uses[k] > 1 and node.requires_grad]
     grads = [node._grad if style.grads is None else style.grads.get(node) for node in nodes]
     if not grads or any(g is None for g in grads) or any(np.size(seed) != 1 for seed in notes.seeds.values()):
         return False

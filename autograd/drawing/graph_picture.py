@@ -65,11 +65,6 @@ class Annotations:
         return reverse_pass(order, dict(self.seeds), keep=frozenset(order))
 
     @cached_property
-    def fan_outs(self) -> set[int]:
-        """The positions of the nodes that are used several times, whose gradient is a sum."""
-        return {p for p, count in self.graph.uses.items() if count > 1}
-
-    @cached_property
     def largest(self) -> float:
         """The largest finite magnitude of a derivative."""
         sizes = [size for g in self.gradients.values() if np.isfinite(size := abs(extreme(g)))]
@@ -287,7 +282,7 @@ class GraphPicture:
         looks = self.highlight(p, k)
         if self.style.partials:
             text = self.notes.partial(node, position, self.style.formulas) or text
-        elif self.style.shares and p in self.notes.fan_outs and (step := self.notes.steps.get((node, position))):
+        elif self.style.shares and self.graph.uses[p] > 1 and (step := self.notes.steps.get((node, position))):
             share = format_array(step.contribution)
             text, looks = share if share[0] == "-" else f"+{share}", looks | {"fontcolor": self.theme.accent}
         active = self.style.active

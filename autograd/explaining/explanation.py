@@ -80,9 +80,8 @@ class Explanation:
 
 def wants_color(out: TextIO) -> bool:
     """Return whether to write colours to this output."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return bool(getattr(out, "isatty", lambda: False)())
+    refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not refused and bool(getattr(out, "isatty", lambda: False)())
 
 
 def for_output(text: str, out: TextIO) -> str:
@@ -148,6 +147,5 @@ def explain(
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, or None for no limit, got {limit}")
     given = names_by_identity(names or {})
-    if wrt is None:
-        return Explanation(Walkthrough(root, given, limit).blocks())
-    return Explanation(Derivation(root, wrt, given, limit).blocks())
+    whole = Walkthrough(root, given, limit) if wrt is None else Derivation(root, wrt, given, limit)
+    return Explanation(whole.blocks())

@@ -7,7 +7,7 @@ import numpy as np
 
 from autograd.graph import Node, topological_order
 from autograd.rules import shape_of
-from autograd.typing import Data, Operand, Shape
+from autograd.typing import Data, Shape
 
 from .blocks import Block, Equations, Line, Paragraph
 from .formula import Names, RuleFormula, full_term, last_operation, local_rule, operation_term
@@ -91,7 +91,7 @@ class RecordedPass:
 
     def shown(self, items: Sequence[T]) -> Sequence[T]:
         """Return the items up to the limit."""
-        return items if self.limit is None else items[: self.limit]
+        return items[: self.limit]
 
     def remainder(self, items: Sequence[object], noun: str) -> list[Block]:
         """Return a remark on the items that are not shown; nothing if all are."""
@@ -113,15 +113,11 @@ class RecordedPass:
             sides += [with_values] if with_values != sides[-1] else []
         return Line(*sides, number(node._value), note=shape_note(node))
 
-    def value_term(self, arg: Operand) -> Term:
-        """Return the value of a node or constant as a term."""
-        return number(self.data.get(arg, arg._value) if isinstance(arg, Node) else arg)
-
     def contribution(self, step: Step) -> tuple[Term, ...]:
         """Return the contribution of an edge as a formula, then with values unless these are the result alone."""
         formula = contribution(step, step.rule_formula, step.upstream_term)
         upstream = number(step.upstream)
-        rule = local_rule(step.node, step.position, self.value_term, upstream)
+        rule = local_rule(step.node, step.position, lambda node: number(self.data[node]), upstream)
         if rule.takes_upstream:
             return (formula, contribution(step, rule, upstream)) if rule.term and rule.term.head == "@" else (formula,)
         local = number(step.local)
