@@ -1,5 +1,6 @@
 // The drawing of a graph: boxes, frames that open and close, edges, and a view that can be moved and enlarged.
 const EDGE = 22; // space above and below a graph, for the label of its highest or lowest edge
+const GAP = 5; // between the label of the edge at work and a box
 // An array as a picture with a pixel for each element: blue is positive, red is negative, strong is large.
 function heatMap({ rows }) {
   const largest = Math.max(...rows.flat().map(Engine.number).filter(Number.isFinite).map(Math.abs)) || 1;
@@ -589,8 +590,8 @@ class GraphView {
     });
     const overlap = (x, y) =>
       near.reduce((sum, [p, weight]) => {
-        const across = Math.min(x + width, p.x + p.width) - Math.max(x, p.x);
-        const down = Math.min(y + height, p.y + p.height / 2) - Math.max(y, p.y - p.height / 2);
+        const across = Math.min(x + width + GAP, p.x + p.width) - Math.max(x - GAP, p.x);
+        const down = Math.min(y + height + GAP, p.y + p.height / 2) - Math.max(y - GAP, p.y - p.height / 2);
         return across > 0 && down > 0 ? sum + weight * across * down : sum;
       }, 0);
     let best = null;

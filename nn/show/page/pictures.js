@@ -62,7 +62,8 @@ class Responses {
       for (let i = 0; i < count; i++) this.lanes.values[k][i] = j > 1 ? mean : this.coordinate(i, j);
     });
     this.pixels = new ImageData(side, this.isLine ? 1 : side);
-    this.canvas = el("canvas", { width: side, height: this.isLine ? 1 : side });
+    this.maps = new Map(); // canvases by the node that they show
+    this.version = 0;
   }
 
   coordinate(i, j) {
@@ -75,18 +76,32 @@ class Responses {
   compute() {
     this.trainer.setParameters(this.lanes);
     this.trainer.withStatistics(this.lanes).forward();
+    this.version++;
   }
 
-  // A canvas of one pixel for each point: blue where a node is positive, red where it is negative.
-  map(k, middle = 0, opacity = 230) {
-    const values = this.lanes.values[k];
-    let largest = 1e-12;
-    for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i] - middle));
-    for (let i = 0; i < values.length; i++) {
-      const x = (values[i] - middle) / Math.min(largest, 4);
-      this.pixel(i, x > 0 ? BLUE : RED, opacity * Math.min(1, Math.abs(x)));
+  // A canvas of one pixel for each point, painted again after each `compute`.
+  kept(key, paint) {
+    if (!this.maps.has(key)) this.maps.set(key, el("canvas", { width: this.side, height: this.pixels.height }));
+    const canvas = this.maps.get(key);
+    if (canvas.version !== this.version) {
+      paint();
+      canvas.getContext("2d").putImageData(this.pixels, 0, 0);
+      canvas.version = this.version;
     }
-    return this.drawn();
+    return canvas;
+  }
+
+  // Blue where a node is positive, red where it is negative.
+  map(k, middle = 0, opacity = 230) {
+    return this.kept(`${k}/${opacity}`, () => {
+      const values = this.lanes.values[k];
+      let largest = 1e-12;
+      for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i] - middle));
+      for (let i = 0; i < values.length; i++) {
+        const x = (values[i] - middle) / Math.min(largest, 4);
+        this.pixel(i, x > 0 ? BLUE : RED, opacity * Math.min(1, Math.abs(x)));
+      }
+    });
   }
 
   // The weights of a neuron of the first layer as an image, each pixel a weight.
@@ -111,14 +126,15 @@ class Responses {
 
   // The class with the largest output.
   classes(outputs) {
-    const count = this.lanes.count,
-      colors = TARGET_COLORS.map(color => [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16)));
-    for (let i = 0; i < count; i++) {
-      let best = 0;
-      outputs.forEach((k, c) => (best = this.lanes.values[k][i] > this.lanes.values[outputs[best]][i] ? c : best));
-      this.pixel(i, colors[best % colors.length], 110);
-    }
-    return this.drawn();
+    return this.kept("classes", () => {
+      const count = this.lanes.count,
+        colors = TARGET_COLORS.map(color => [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16)));
+      for (let i = 0; i < count; i++) {
+        let best = 0;
+        outputs.forEach((k, c) => (best = this.lanes.values[k][i] > this.lanes.values[outputs[best]][i] ? c : best));
+        this.pixel(i, colors[best % colors.length], 110);
+      }
+    });
   }
 
   pixel(i, color, alpha) {
@@ -127,11 +143,6 @@ class Responses {
     data[4 * i + 1] = color[1];
     data[4 * i + 2] = color[2];
     data[4 * i + 3] = alpha;
-  }
-
-  drawn() {
-    this.canvas.getContext("2d").putImageData(this.pixels, 0, 0);
-    return this.canvas;
   }
 }
 

@@ -1,6 +1,9 @@
 // The playground: training in slices between the frames, what is drawn, buttons and keys.
 let trainer, responses;
 const state = { playing: false, selected: null, row: 0, slow: null, frame: 0, cost: 0, diverged: false };
+// The edges move in each frame; responses change in every third, and the panels in another one, every twelfth.
+const RESPONSES = 3,
+  PANELS = 12;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const field = new Field($("field"));
 const picture = new NetworkPicture($("network"), (layer, neuron, input) => {
@@ -79,9 +82,9 @@ function tick(now) {
   if (!still.matches || now - (state.drawn || 0) > 500) {
     state.drawn = now;
     const began = performance.now();
-    draw();
+    draw(still.matches || state.frame % RESPONSES === 0);
     state.cost = performance.now() - began;
-    if (still.matches || state.frame % 8 === 0) panels();
+    if (still.matches || state.frame % PANELS === 1) panels();
   }
   if (state.playing) requestAnimationFrame(tick);
   else refresh();
@@ -99,11 +102,14 @@ function edgeValues() {
   return kind === "gradient" ? trainer.gradient : kind === "update" ? trainer.update : trainer.p;
 }
 
-function draw() {
-  if (!responses.image) responses.compute();
-  field.draw(trainer, responses, state.row, state.slow ? trainer.passed : []);
+// Draw the network; and unless only the edges changed much, the responses of its neurons and the field.
+function draw(whole = true) {
+  if (whole) {
+    if (!responses.image) responses.compute();
+    field.draw(trainer, responses, state.row, state.slow ? trainer.passed : []);
+  }
   const { slow } = state;
-  picture.draw(trainer, responses, Array.from(edgeValues()), {
+  picture.draw(trainer, responses, edgeValues(), {
     selected: state.selected,
     active: slow ? slow.layer : undefined,
     example: responses.image ? example() : null,
@@ -190,7 +196,7 @@ const actions = {
 };
 for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
 $("use-own").addEventListener("click", useOwn);
-$("edges").addEventListener("change", draw);
+$("edges").addEventListener("change", () => draw());
 $("log").addEventListener("change", panels);
 $("share").addEventListener("click", () => offer(location.href.split("#")[0] + fragmentOf(changedSettings()), "Link"));
 $("python").addEventListener("click", () => offer(pythonScript(), "Script"));
