@@ -53,37 +53,50 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """A real Chromium; skips where there is none."""
+def pages():
+    """Return pages of a real Chromium by their options, which tests take in turn; skips where there is none."""
     if chromium is None:
         pytest.skip("chromium is not installed")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    idle = {}
     with api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
+
+        def page_with(**options):
+            waiting = idle.setdefault(str(options), [])
+            return (waiting.pop() if waiting else running.new_page(**options)), waiting
+
+        yield page_with
         running.close()
 
 
 @pytest.fixture
-def opened(browser, tmp_path):
+def opened(pages, tmp_path):
     """Open a page, or that of a root; at the end, no page may have written to the console or made a request."""
-    complaints, contexts = [], []
+    complaints, taken = [], []
+    listeners = {
+        "console": lambda message: complaints.append(message.text),
+        "pageerror": lambda error: complaints.append(str(error)),
+        "dialog": lambda dialog: (complaints.append("a dialog"), dialog.dismiss()),
+        "request": lambda r: None if r.url.startswith(("file:", "data:", "about:")) else complaints.append(r.url),
+    }
 
     def open_page(root, fragment="", **options):
-        file = tmp_path / "page.html"
+        file = tmp_path / f"page{len(taken)}.html"
         file.write_text(getattr(root, "html", None) or play(root).html, encoding="utf-8")
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
+        page, waiting = pages(**options)  # a new one takes half a second
+        taken.append((page, waiting))
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else complaints.append(r.url))
+        for event, listener in listeners.items():
+            page.on(event, listener)
         page.goto(file.as_uri() + fragment)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page, waiting in taken:
+        page.goto("about:blank")
+        page.emulate_media(media="null")
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        waiting.append(page)
     assert complaints == []
