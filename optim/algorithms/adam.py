@@ -46,7 +46,8 @@ class Adam(AdamVariant):
     -----
     Kingma & Ba 2015, Algorithm 1, epsilon outside the root. PyTorch: the same; Keras: eps 1e-7, multiplied by
     ``sqrt(1 - b2**t)`` (the epsilon-hat of section 2); optax: the same, with `eps_root`; its amsgrad takes the largest
-    v_hat.
+    v_hat.  In place of PyTorch's SparseAdam use this class: gradients are arrays of full size here, so the moments of
+    rows without a gradient decay, too, which SparseAdam omits.
 
     Examples
     --------
