@@ -156,8 +156,7 @@ def address(a: Array) -> int:
 def aligned(size: int, dtype: DType) -> Array:
     """Return a new array aligned to cache lines, which those of NumPy are not."""
     spare = np.empty(size * dtype.itemsize + CACHE_LINE, np.uint8)
-    start = -spare.ctypes.data % CACHE_LINE
-    return np.frombuffer(spare.data, dtype, size, start)
+    return np.frombuffer(spare.data, dtype, size, -spare.ctypes.data % CACHE_LINE)
 
 
 class OutputPool:

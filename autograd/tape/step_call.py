@@ -271,8 +271,8 @@ class StepCall(Call):
         memory = self._memory()
         leaves = [x._value for x in self._leaves]
         self._set(machine, memory, [*[None] * len(arrays), *self._given_floats(), *options[0], *leaves])
-        constant = [x for x in leaves if type(x) is float]
-        floats = None if scheduler is None else np.array([[*row, *constant] for row in options])
+        leaves = [x for x in leaves if type(x) is float]
+        floats = None if scheduler is None else np.array([[*row, *leaves] for row in options])
         done, losses = machine.execute_many(arrays, len(memory), rows[: len(options)], floats)
         if done < len(options) and before is not None:  # an error stopped the machine
             scheduler.load_state_dict(before[0])

@@ -98,8 +98,7 @@ class LoweredProgram(Lowered):
     def _replace(self, repeated: Mapping[int, int]) -> None:
         """Write results in place of the inputs that they replace in the next run, after all that may fail."""
         pairs = [(self.inputs[number], self.results[r]) for number, r in repeated.items()]
-        rest = [(x, y) for x, y in pairs if not self._is_computed_in(x, y)]
-        for x, y in rest:
+        for x, y in [pair for pair in pairs if not self._is_computed_in(*pair)]:
             x.assign(y)
 
     def _is_computed_in(self, x: ShapedArray, y: Any) -> bool:
