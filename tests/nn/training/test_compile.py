@@ -334,3 +334,22 @@ def test_command_line_compiles_unless_no_compile_is_given(tmp_path, monkeypatch)
     for flags in ([], ["--no-compile"]):
         assert main(["train", str(table), "--out", str(tmp_path / "run"), "--quiet", *flags]) == 2
     assert asked == [None, False]
+
+
+def test_monitor_samples_between_replays_what_it_samples_in_an_eager_training():
+    found = []
+    for compile in (True, False):
+        model = nn.MLP(4, [8, 2], rng=0)
+        optimizer = optim.Adam(model.parameters(), lr=0.02)
+        monitor, calls = nn.Monitor(model, optimizer, every=10), []
+        monitor.on_epoch_begin = lambda run, calls=calls: calls.append(run.stepper.passes.whole)
+        fit(model, nn.MSELoss(), optimizer, (X, Y), epochs=20, batch_size=35, rng=0, compile=compile, progress=False,
+            callbacks=monitor)  # fmt: skip
+        assert all(calls)
+        found.append(monitor)
+    replayed, eager = found
+    np.testing.assert_allclose(replayed.losses, eager.losses, rtol=1e-12)
+    assert [sample.step for sample in replayed.samples] == [1, 11, 21, 31]
+    for ours, theirs in zip(replayed.samples, eager.samples, strict=True):
+        np.testing.assert_allclose(ours.norm, theirs.norm, rtol=1e-9)
+        assert set(ours.layers) == set(theirs.layers)
