@@ -55,6 +55,8 @@ def tikz(svg: str) -> str:
 def options(given: dict[str, str]) -> list[str]:
     """Return the options of a path."""
     found = []
+    if given.get("stroke-width") == "0":  # of width 0, TeX would draw the thinnest line
+        given = {**given, "stroke": "none"}
     for key, name in OPTIONS.items():
         value = given.get(name, "none").replace("#", "c")
         if value not in ("none", "transparent"):

