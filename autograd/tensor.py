@@ -70,7 +70,7 @@ class Tensor(Variable, ArrayMethods):
 
     @property
     def data(self) -> np.ndarray[Any, Any]:
-        """The values as an ndarray; assign a new array to change them."""
+        """The values as an ndarray; assign a new array, of the same shape for a variable, to change them."""
         if current_mode() is not True:
             notify_read(self, "the data")
         return self._value  # type: ignore[no-any-return]
@@ -78,7 +78,8 @@ class Tensor(Variable, ArrayMethods):
     @data.setter
     def data(self, value: Any) -> None:
         held, CHANGED[0] = self._value, object()
-        if type(value) is np.ndarray and value is not held and value.dtype is held.dtype and self.op is None:
+        fits = type(value) is np.ndarray and value.dtype is held.dtype and value.shape == held.shape
+        if fits and value is not held and self.op is None:
             self._value = value  # the case of every optimizer, without the checks below
             return
         if value is held:  # `t.data -= step` has written into the array that a graph may have recorded
@@ -88,6 +89,11 @@ class Tensor(Variable, ArrayMethods):
             array = value if type(value) is np.ndarray and value.dtype.kind in "biuf" else as_array(value)
             if self._requires_grad:
                 require_float(array)
+                if array.shape != held.shape:
+                    raise ValueError(
+                        f"data of shape {array.shape} does not fit a variable of shape {held.shape}: make a new "
+                        "Tensor(data, requires_grad=True)"
+                    )
         if self.op is None:
             self._value = array
         else:
