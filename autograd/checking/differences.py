@@ -32,10 +32,12 @@ class Perturbation:
 class Argument:
     """One input to differentiate by: one that is passed to the function, or a parameter that the function uses."""
 
+    original: Data
+
     def __init__(self, name: str, given: Operand, parameter: Node | None = None) -> None:
         self.name = name
         self.parameter = parameter
-        self.original = data = raw_data(given)
+        data = self.original = raw_data(given)
         self.shape: Shape = np.shape(data)
         if 0 in [s for s, n in zip(getattr(data, "strides", ()), self.shape, strict=True) if n > 1]:
             raise ValueError(

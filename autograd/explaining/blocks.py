@@ -25,7 +25,7 @@ def written(words: Callable[[str], str], *items: Item) -> str:
     return "".join(words(item) if isinstance(item, str) else term(item) for item in items)
 
 
-markdown_words = partial(MARKDOWN_SPECIAL.sub, r"\\\1")
+markdown_words: Callable[[str], str] = partial(MARKDOWN_SPECIAL.sub, r"\\\1")
 
 
 def in_columns(cells: Sequence[str], widths: Sequence[int], separator: str, paint: Paint, note: str = "") -> str:

@@ -126,7 +126,7 @@ class Options(dict[str, Any]):
     def forget(self) -> None:
         """Drop the nodes, and remember what was read."""
         names = dict.fromkeys([*self.guards, *[name for name, _ in self.places]])
-        self.read = itemgetter(*names, "params")
+        self.read: Callable[[dict[str, Any]], Any] = itemgetter(*names, "params")
         self.clear()
         self.nodes.clear()
 

@@ -229,7 +229,8 @@ class Run:
             self.last_loss = value = losses[-1]
             if stepper.gathered:
                 continue
-            self.batch, self.losses = batch, losses
+            self.batch = batch
+            self.losses: list[float] = losses
             self.step += len(losses)
             for method in methods:
                 method(self)
