@@ -1,8 +1,9 @@
 """Validation of what an optimizer is given: parameters, groups and state dictionaries."""
 
+import contextlib
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,15 @@ def _check_members(optimizer: Any, owner: str, parameters: list[Parameter]) -> N
             raise ValueError(f"{owner}: {label(p, i)} is in group {elsewhere[id(p)]} already; add it to one group only")
 
 
+@contextlib.contextmanager
+def value_errors() -> Iterator[None]:
+    """Turn a TypeError into a ValueError, since the contents of a state dictionary are data and not arguments."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
 def require_keys(state: Any, owner: str, *keys: str) -> None:
     """Raise ValueError unless a state dictionary belongs to `owner` and has all keys."""
     lacking = [key for key in keys if not isinstance(state, Mapping) or key not in state]
@@ -177,7 +187,8 @@ def checked_state_dict(optimizer: Any, found: Mapping[str, Any]) -> tuple[list[G
             raise ValueError(f"{where} has {len(given['params'])} parameters, this {kind} has {len(here)}")
         options = {name: value for name, value in given.items() if name != "params"}
         require_keys(options, f"{kind}, group {i}", *optimizer.defaults, *optimizer.shared)
-        options = checked_options(optimizer, options, where)
+        with value_errors():
+            options = checked_options(optimizer, options, where)
         groups.append({"params": here, **options})
         optimizer.check_group(groups[-1])
         for place, p in zip(given["params"], here, strict=True):

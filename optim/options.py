@@ -124,6 +124,9 @@ class Options:
         """Collect the options; the keywords of the class statement become class attributes."""
         super().__init_subclass__()
         for name, value in attributes.items():
+            if not hasattr(cls, name):
+                traits = [known for known in dir(cls) if not known.startswith("_")]
+                raise TypeError(f"class {cls.__name__} got an unknown keyword {name!r}: {suggestion(name, traits)}")
             setattr(cls, name, value)
         annotated = inspect.get_annotations(cls, eval_str=True)
         own = {

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -319,7 +319,8 @@ class LBFGS(Optimizer, without=("cautious",), needs_closure=True):
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
         require_keys(state_dict, "LBFGS", "state", "param_groups")
-        given = {int(place): value for place, value in state_dict["state"].items()}.get(0)
+        state = state_dict["state"]
+        given = (state.get(0) or state.get("0")) if isinstance(state, Mapping) else None
         memory: StateDict = {}
         if given:
             x = self._read()
@@ -329,7 +330,7 @@ class LBFGS(Optimizer, without=("cautious",), needs_closure=True):
                 if value.shape[-1:] != np.shape(initial)[-1:]:
                     raise ValueError(f"{name!r} has shape {value.shape[-1:]} in the state_dict, {x.shape} here")
                 memory[name] = value if value.ndim else value.item()
-        super().load_state_dict({**state_dict, "state": {}})
+        super().load_state_dict({**state_dict, "state": {}} if isinstance(state, Mapping) else state_dict)
         self.memory = memory
 
     @staticmethod

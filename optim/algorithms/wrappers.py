@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.checks import checked_array, nonfinite, require_keys
+from optim.checks import checked_array, nonfinite, require_keys, value_errors
 from optim.flat_params import label, like, raw_gradient
 from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative, Portion
@@ -66,8 +66,9 @@ class Wrapper(Optimizer):
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
         owner = type(self).__name__
-        require_keys(state_dict, owner, "step_count", "inner", *self.options)
-        own = self.checked_options({name: state_dict[name] for name in self.options}, owner)
+        require_keys(state_dict, owner, "optimizer", "step_count", "inner", *self.options)
+        with value_errors():
+            own = self.checked_options({name: state_dict[name] for name in self.options}, owner)
         self.inner.load_state_dict(state_dict["inner"])
         self.step_count = int(state_dict["step_count"])
         vars(self).update(own)
@@ -144,9 +145,12 @@ class Lookahead(Wrapper):
     def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore a copy of a `state_dict`, atomically."""
         require_keys(state_dict, "Lookahead", "slow")
-        given = {int(place): value for place, value in state_dict["slow"].items()}
+        given = state_dict["slow"]
+        if not isinstance(given, Mapping) or len(given) != len(self.parameters):
+            found = len(given) if isinstance(given, Mapping) else "no"
+            raise ValueError(f"the state_dict has {found} slow parameters, this Lookahead has {len(self.parameters)}")
         slow = [
-            checked_array(given.get(i, ()), np.asarray(p.data), f"slow {label(p, i)}")
+            checked_array(given.get(i, given.get(str(i))), np.asarray(p.data), f"slow {label(p, i)}")
             for i, p in enumerate(self.parameters)
         ]
         super().load_state_dict(state_dict)

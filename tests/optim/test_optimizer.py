@@ -454,7 +454,7 @@ BROKEN = {
 def test_an_unsuitable_state_dict_raises_and_changes_nothing(state, message):
     optimizer = trained(lr=0.25)
     before = repr(optimizer.state_dict())
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises(ValueError, match=message):
         optimizer.load_state_dict(state)
     assert repr(optimizer.state_dict()) == before
 
@@ -593,6 +593,16 @@ def test_lbfgs_raises_for_a_second_group_and_for_an_unsuitable_state():
         with pytest.raises(ValueError, match=says):
             optimizer.load_state_dict(bad)
         assert repr(optimizer.state_dict()) == before
+    with pytest.raises(ValueError, match="'state' a dict"):
+        optimizer.load_state_dict({**good, "state": 3})
+    assert repr(optimizer.state_dict()) == before
+
+
+def test_misspelled_keyword_of_a_class_raises_with_the_right_one():
+    with pytest.raises(TypeError, match="class Mine got an unknown keyword 'elementwize': did you mean 'elementwise'"):
+
+        class Mine(optim.SGD, elementwize=False):
+            pass
 
 
 def test_lookahead_raises_for_slow_weights_of_another_shape():
@@ -606,8 +616,10 @@ def test_lookahead_raises_for_slow_weights_of_another_shape():
     for change, says in (
         ({"slow": {0: np.ones(3)}}, r"slow parameter 0 has shape \(3,\).*\(2,\)"),
         ({"k": "five"}, "k must be"),
+        ({"slow": 3}, "has no slow parameters, this Lookahead has 1"),
+        ({"slow": {0: np.ones(2), 1: np.ones(2)}}, "has 2 slow parameters, this Lookahead has 1"),
     ):
-        with pytest.raises((ValueError, TypeError), match=says):
+        with pytest.raises(ValueError, match=says):
             optimizer.load_state_dict({**state, **change})
         assert repr(optimizer.state_dict()) == before
 
