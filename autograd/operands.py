@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -185,11 +185,8 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
     def many(*args: Operand, **params: object) -> Operand:
         if params or (len(args) != arity and not variadic):
             if not variadic:  # parameters given by position, as in sum(x, 0)
-                given = {**dict(zip(names, args[arity:], strict=False)), **params}
-                params = {
-                    name if name in defaults else OURS.get(name, name): tuple(value) if type(value) is list else value
-                    for name, value in given.items()
-                }
+                given = translated(op.name, defaults, {**dict(zip(names, args[arity:], strict=False)), **params})
+                params = {name: tuple(value) if type(value) is list else value for name, value in given.items()}
             if params.keys() - defaults.keys() or not (variadic or arity <= len(args) <= arity + len(names)):
                 raise TypeError(
                     f"{op.name}{inspect.signature(op.forward)} was called with {len(args)} positional arguments and "
@@ -211,20 +208,31 @@ def caller(op: Primitive, arity: int, defaults: dict[str, object], variadic: boo
 
 
 def with_pytorch_names(function: Operation) -> Operation:
-    """Return an operation that also takes PyTorch's names of arguments, such as `dim` for `axis`."""
+    """Return a function composed of operations that, like these, also takes PyTorch's names of arguments."""
+    code = function.__code__
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if not {*OURS.values(), "axes"}.intersection(known):
+        return function
 
     @functools.wraps(function)
     def call(*args: Operand, **options: object) -> Operand:
-        for theirs in OURS.keys() & options.keys():
-            ours = "axes" if "axes" in inspect.signature(function).parameters else OURS[theirs]
-            if ours in options:
-                raise TypeError(f"{function.__name__} takes {ours} or {theirs}, which mean the same, not both")
-            options[ours] = options.pop(theirs)
-        for name in INSTEAD_OPTIONS.keys() & options.keys():
-            raise TypeError(f"{function.__name__}() takes no {name!r}: write {INSTEAD_OPTIONS[name]}")
-        return function(*args, **options)
+        return function(*args, **translated(function.__name__, known, options)) if options else function(*args)
 
     return call
+
+
+def translated(owner: str, known: Collection[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with our names in place of PyTorch's, such as `axis` of `dim`, where `owner` has only ours."""
+    found = {}
+    for name, value in options.items():
+        ours = name if name in known else OURS.get(name, name)
+        ours = "axes" if ours == "axis" and "axis" not in known and "axes" in known else ours
+        if name in INSTEAD_OPTIONS and name not in known:
+            raise TypeError(f"{owner}() takes no {name!r}: write {INSTEAD_OPTIONS[name]}")
+        if ours != name and ours in options:
+            raise TypeError(f"{owner} takes {ours} or {name}, which mean the same, not both")
+        found[ours] = value
+    return found
 
 
 def set_default_dtype(dtype: npt.DTypeLike) -> None:

@@ -44,6 +44,5 @@ __all__ = [
     "trapezoid", "tril", "triu", "trunc", "unstack", "var", "vdot", "vecdot", "vsplit", "vstack", "where", "xlogy",
 ]  # fmt: skip
 
-for _name in __all__:  # the functions composed of primitives, which take these names by themselves
-    if {"axis", "axes", "constant_values"}.intersection(globals()[_name].__code__.co_varnames):
-        globals()[_name] = with_pytorch_names(globals()[_name])
+for _name in __all__:
+    globals()[_name] = with_pytorch_names(globals()[_name])

@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 
-from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.recording import raw_data
 from autograd.rules import elementwise, linear, nondifferentiable, xp
@@ -174,7 +173,7 @@ def logical_or(x: Operand, y: Operand) -> Operand:
 
 def _mask(x: Operand, symbol: str) -> Operand:
     """Return `x` if its dtype is bool; on other dtypes, ``&``, ``|`` and ``~`` would be bitwise."""
-    data = x._value if isinstance(x, Node) else x
+    data = raw_data(x)
     kind = np.dtype(bool) if type(data) is float else np.asarray(data).dtype
     if kind.kind != "b":
         raise TypeError(f"{symbol} expected boolean masks such as x > 0, got dtype {kind}; use logical_and or the like")
@@ -357,8 +356,8 @@ def clip(x: Operand, min: Operand = None, max: Operand = None) -> Operand:
     >>> x.grad
     array([0., 1., 0.])
     """
-    data = x._value if isinstance(x, Node) else np.asarray(x)
-    limits = np.iinfo(data.dtype) if getattr(data, "dtype", np.dtype(float)).kind in "iu" else None
+    dtype = np.asarray(raw_data(x)).dtype
+    limits = np.iinfo(dtype) if dtype.kind in "iu" else None
     low = min if min is not None else -math.inf if limits is None else limits.min
     high = max if max is not None else math.inf if limits is None else limits.max
     return _clip(x, low, high)

@@ -13,6 +13,7 @@ from autograd.extend import writes_into
 from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.operands import SCALAR, as_real
+from autograd.recording import raw_data
 from autograd.rules import elementwise, xp
 from autograd.typing import Operand
 
@@ -103,7 +104,7 @@ def power(x: Operand, y: Operand) -> Operand:
     >>> power(2.0, 3.0)
     8.0
     """
-    if isinstance(y, Node) and y.requires_grad and np.any(np.less(x._value if isinstance(x, Node) else x, 0)):
+    if isinstance(y, Node) and y.requires_grad and np.any(np.less(raw_data(x), 0)):
         name = f" {y.name!r}" if y.name else ""
         warnings.warn(
             f"the gradient of the exponent{name} is nan where the base is negative; use a number as exponent, or "

@@ -7,6 +7,7 @@ import numpy as np
 
 from autograd.graph import Node, apply
 from autograd.operands import holds_objects, operand
+from autograd.recording import raw_data
 from autograd.rules import PRIMITIVES, linear, primitive, shape_of
 from autograd.typing import Array, Operand, Shape
 
@@ -84,7 +85,7 @@ def getitem(x: Operand, index: Index) -> Operand:
     parts = tuple(map(_position, index if isinstance(index, tuple) else (index,)))
     x = x if isinstance(x, Node) else operand(x, op)
     if holds_objects(x):
-        return x[tuple([_whole(p._value if isinstance(p, Node) else p) for p in parts])]
+        return x[tuple([_whole(raw_data(p)) for p in parts])]
     return apply(op, (x, *parts))
 
 

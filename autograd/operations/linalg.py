@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd.operands import in_wide_floats
+from autograd.recording import raw_data
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand, Shape
 
@@ -234,7 +235,7 @@ def solve(a: Operand, b: Operand) -> Operand:
 
 def _cofactors(y: Operand, x: Operand) -> Operand:
     """Return the derivative of the determinant `y` of `x`: by the inverse, or by minors if a matrix is singular."""
-    if np.all(y._value if hasattr(y, "_value") else y):
+    if np.all(raw_data(y)):
         return expand_dims(y, (-2, -1)) * swapaxes(inv(x))
     n = shape_tuple(x)[-1]
     rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, n - 1)

@@ -9,7 +9,6 @@ import numpy as np
 
 from autograd import operations as ops
 from autograd.graph import Node
-from autograd.operands import with_pytorch_names
 from autograd.recording import notify_read
 from autograd.typing import Array, Operand, Operation, Shape
 
@@ -215,33 +214,33 @@ class ArrayMethods(ElementwiseMethods):
     __rmatmul__: Operation = reflected(ops.matmul)
     __getitem__: Operation = ops.getitem
 
-    sum: Operation = with_pytorch_names(ops.sum)
-    mean: Operation = with_pytorch_names(ops.mean)
-    var: Operation = with_pytorch_names(ops.var)
-    std: Operation = with_pytorch_names(ops.std)
-    max: Operation = with_pytorch_names(ops.max)
-    amax: Operation = with_pytorch_names(ops.max)
-    min: Operation = with_pytorch_names(ops.min)
-    amin: Operation = with_pytorch_names(ops.min)
-    argmax: Operation = with_pytorch_names(ops.argmax)
-    argmin: Operation = with_pytorch_names(ops.argmin)
-    any: Operation = with_pytorch_names(ops.any)
-    all: Operation = with_pytorch_names(ops.all)
-    logsumexp: Operation = with_pytorch_names(ops.logsumexp)
-    softmax: Operation = with_pytorch_names(ops.softmax)
-    log_softmax: Operation = with_pytorch_names(ops.log_softmax)
-    prod: Operation = with_pytorch_names(ops.prod)
-    cumsum: Operation = with_pytorch_names(ops.cumsum)
-    cumprod: Operation = with_pytorch_names(ops.cumprod)
-    sort: Operation = with_pytorch_names(ops.sort)
-    argsort: Operation = with_pytorch_names(ops.argsort)
-    norm: Operation = with_pytorch_names(ops.norm)
+    sum: Operation = ops.sum
+    mean: Operation = ops.mean
+    var: Operation = ops.var
+    std: Operation = ops.std
+    max: Operation = ops.max
+    amax: Operation = ops.max
+    min: Operation = ops.min
+    amin: Operation = ops.min
+    argmax: Operation = ops.argmax
+    argmin: Operation = ops.argmin
+    any: Operation = ops.any
+    all: Operation = ops.all
+    logsumexp: Operation = ops.logsumexp
+    softmax: Operation = ops.softmax
+    log_softmax: Operation = ops.log_softmax
+    prod: Operation = ops.prod
+    cumsum: Operation = ops.cumsum
+    cumprod: Operation = ops.cumprod
+    sort: Operation = ops.sort
+    argsort: Operation = ops.argsort
+    norm: Operation = ops.norm
 
     matmul: Operation = ops.matmul
     mm: Operation = ops.matmul
     dot: Operation = ops.dot
     outer: Operation = ops.outer
-    trace: Operation = with_pytorch_names(ops.trace)
+    trace: Operation = ops.trace
     inv: Operation = ops.inv
     inverse: Operation = ops.inv
     det: Operation = ops.det
@@ -250,24 +249,24 @@ class ArrayMethods(ElementwiseMethods):
     swapaxes: Operation = ops.swapaxes
     moveaxis: Operation = ops.moveaxis
     movedim: Operation = ops.moveaxis
-    expand_dims: Operation = with_pytorch_names(ops.expand_dims)
-    unsqueeze: Operation = with_pytorch_names(ops.expand_dims)
-    squeeze: Operation = with_pytorch_names(ops.squeeze)
-    flatten: Operation = with_pytorch_names(ops.flatten)
-    ravel: Operation = with_pytorch_names(ops.flatten)
+    expand_dims: Operation = ops.expand_dims
+    unsqueeze: Operation = ops.expand_dims
+    squeeze: Operation = ops.squeeze
+    flatten: Operation = ops.flatten
+    ravel: Operation = ops.flatten
     broadcast_to: Operation = ops.broadcast_to
     tile: Operation = ops.tile
-    repeat: Operation = with_pytorch_names(ops.repeat)
-    repeat_interleave: Operation = with_pytorch_names(ops.repeat)
-    flip: Operation = with_pytorch_names(ops.flip)
-    roll: Operation = with_pytorch_names(ops.roll)
-    tril: Operation = with_pytorch_names(ops.tril)
-    triu: Operation = with_pytorch_names(ops.triu)
+    repeat: Operation = ops.repeat
+    repeat_interleave: Operation = ops.repeat
+    flip: Operation = ops.flip
+    roll: Operation = ops.roll
+    tril: Operation = ops.tril
+    triu: Operation = ops.triu
     diag: Operation = ops.diag
-    diagonal: Operation = with_pytorch_names(ops.diagonal)
-    split: Operation = with_pytorch_names(ops.split)
-    take: Operation = with_pytorch_names(ops.take)
-    take_along_axis: Operation = with_pytorch_names(ops.take_along_axis)
+    diagonal: Operation = ops.diagonal
+    split: Operation = ops.split
+    take: Operation = ops.take
+    take_along_axis: Operation = ops.take_along_axis
     astype: Operation = ops.astype
 
     def float(self) -> Operand:

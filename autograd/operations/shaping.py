@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd.graph import Node
+from autograd.recording import raw_data
 from autograd.rules import linear, nondifferentiable, shape_of, xp
 from autograd.typing import Axis, Cotangent, Data, Operand, Shape
 
@@ -123,7 +123,7 @@ def fitted(share: Cotangent, like: Data) -> Cotangent:
 
 def shape_tuple(x: Operand) -> Shape:
     """Return the shape of a node, number, array or nested list."""
-    return np.shape(x._value if isinstance(x, Node) else x)
+    return np.shape(raw_data(x))
 
 
 def lists_as_array(x: Operand) -> Operand:
