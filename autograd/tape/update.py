@@ -1,7 +1,7 @@
 """The recording of an optimizer's update: its rule, called with nodes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter, is_, itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -186,8 +186,7 @@ class Update:
     def record(self, optimizer: Any, gradient: Operand) -> None:
         """Record the rule."""
         q, update, new = optimizer.updated(*self.terms(gradient))
-        # The kinds of the new parts: 0 for an array, 1 for a float, or None for a part that is None.
-        self._sources = [None if x is None else int(isinstance(x, (Value, float))) for x in new]
+        self._sources = _sources(new)
         self.new_arrays: list[Operand] = [q - update, *[x for x, k in zip(new, self._sources, strict=True) if k == 0]]
         self.new_floats: list[Operand] = [self.t + 1.0, *[x for x, k in zip(new, self._sources, strict=True) if k == 1]]
         self.count: int = len(self.new_arrays)
@@ -195,8 +194,7 @@ class Update:
             for x, like in zip(found, known, strict=False):
                 if isinstance(x, Node) and x.op is not None and not x.name:
                     x.name = f"new_{like.name}"
-        kinds = [None if x is None else int(isinstance(x, (Value, float))) for x in self.state]
-        self.is_steady: bool = kinds == self._sources
+        self.is_steady: bool = _sources(self.state) == self._sources
 
     def forget(self) -> None:
         """Drop the nodes of the recorded step, which keep its graph alive."""
@@ -216,12 +214,9 @@ class Update:
 
         The vector is a copy if something else references the parameters, such as a graph.
         """
-        flat, current = self.flat, self.flat.current
-        if current is not None and all(map(is_, map(data_of, flat.members), current.views)) and current.is_free(True):
-            vector = current.flat
-        else:
-            values = flat.read()
-            vector = flat.output()
+        flat, vector = self.flat, self.flat.read()
+        if flat.current is None or not flat.current.is_free(True):
+            values, vector = vector, flat.output()
             vector[...] = values
         self._memory = [vector, *self._arrays]
         return self._memory
@@ -252,6 +247,11 @@ class Update:
         blocks = self.flat.blocks
         self.flat.states = [tuple([x[b] if isinstance(x, np.ndarray) else x for x in parts]) for b in blocks]
         self._known = self.flat.states if [*map(type, parts)] == self._kinds else None
+
+
+def _sources(parts: Sequence[Any]) -> list[int | None]:
+    """Return 0 for each part of a state that is an array, 1 for a float, and None for a part that is None."""
+    return [None if x is None else int(isinstance(x, (Value, float))) for x in parts]
 
 
 def _whole(states: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:

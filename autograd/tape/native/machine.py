@@ -10,7 +10,7 @@ import itertools
 import struct
 from collections.abc import Callable, Sequence
 from operator import setitem
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,12 +53,11 @@ class Machine:
         Runs all instructions, and returns 1 or, if one of them needs the engine, 0; None if there are calls.
     """
 
-    def __init__(self, program: Program) -> None:
-        self._load(LoweredProgram(program))
+    lowering: ClassVar[type[Any]] = LoweredProgram
 
-    def _load(self, lowered: Lowered) -> None:
-        """Allocate memory and write the tables of instructions."""
-        self.lowered = lowered
+    def __init__(self, program: Program | Levels) -> None:
+        self.lowered: Lowered = self.lowering(program)
+        lowered = self.lowered
         self.calls: list[Call] = [item for item in lowered.order if isinstance(item, Call)]
         code, inputs = lowered.code, lowered.inputs
         fixed = {x.buffer for x in (*inputs, *lowered.results) if isinstance(x, ShapedArray)} | code.constants.keys()
@@ -254,8 +253,7 @@ class Machine:
 class FloatMachine(Machine):
     """A program of floats by levels, for the native interpreter."""
 
-    def __init__(self, levels: Levels) -> None:
-        self._load(LoweredLevels(levels))
+    lowering = LoweredLevels
 
     def run(self, *data: Data) -> list[Data]:
         """Return the results for the values of the inputs and of the variables from outside."""
