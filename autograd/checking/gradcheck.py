@@ -102,17 +102,9 @@ class Report:
 
 
 def gradcheck(
-    f: Function,
-    inputs: Tree,
-    *,
-    parameters: Parameters = (),
-    directions: int = 0,
-    rtol: float | None = None,
-    atol: float = 1e-10,
-    step: float = STEP,
-    seed: int = 0,
-    raise_exception: bool = True,
-) -> Report:
+    f: Function, inputs: Tree, *, parameters: Parameters = (), directions: int = 0,
+    rtol: float | None = None, atol: float = 1e-10, step: float = STEP, seed: int = 0, raise_exception: bool = True,
+) -> Report:  # fmt: skip
     r"""Compare the gradient of `f` with central differences.
 
     .. math:: \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h},

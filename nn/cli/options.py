@@ -144,7 +144,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--lr", type=real(), help="learning rate; default: depends on the optimizer")
     add("--schedule", choices=SCHEDULES, help="schedule of the learning rate; default: cosine, or constant for "
         "optimizers without a schedule")  # fmt: skip
-    add("--epochs", type=integer(1), help="passes over the training rows; default: about 500 steps, at least 10")
+    add("--epochs", type=integer(1), help="passes over the training rows; default: about 600 steps, at least 10")
     add("--batch-size", type=integer(1), help="rows per step; default: 32 to 256, depending on the rows")
     add(
         "--l2",

@@ -56,19 +56,11 @@ class Table(NamedTuple):
 
 
 def read_csv(
-    path: FilePath,
-    target: str | int | None = None,
-    *,
-    columns: Sequence[str | int] | None = None,
-    classes: bool | Sequence[str] = False,
-    header: bool = True,
-    skip_lines: int = 0,
-    delimiter: str = ",",
-    missing: Sequence[str] = MISSING,
-    fill: float | str | None = None,
-    dtype: DType = np.float64,
+    path: FilePath, target: str | int | None = None, *, columns: Sequence[str | int] | None = None,
+    classes: bool | Sequence[str] = False, header: bool = True, skip_lines: int = 0, delimiter: str = ",",
+    missing: Sequence[str] = MISSING, fill: float | str | None = None, dtype: DType = np.float64,
     encoding: str = "utf-8-sig",
-) -> Table:
+) -> Table:  # fmt: skip
     r"""Read a CSV file, also a compressed one (``.gz``), as features and a target.
 
     Parameters

@@ -40,7 +40,7 @@ class MLPClassifier(Estimator):
     learning_rate_init : float or 'auto'
         The learning rate; 'auto' depends on the solver.
     max_iter : int or 'auto'
-        The number of epochs; 'auto' makes about 500 steps, but at least 10 epochs.
+        The number of epochs; 'auto' makes about 600 steps, but at least 10 epochs.
     dropout : float or 'auto'
         The probability of dropout after every hidden activation; 'auto' is 0.1 from 100 rows on.
     categorical_features : 'auto', sequence of str or None
