@@ -6,7 +6,7 @@ import re
 
 from curves import curve
 
-from autograd.operations.numpy_protocol import names_of_numpy
+from autograd.operations.methods import names_of_numpy
 
 PAGES = (
     "autograd", "autograd.extend", "autograd.files",

@@ -34,12 +34,9 @@ from .value import Value
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
     from .drawing.animation import draw_backward as draw_backward
-    from .drawing.diff import draw_diff as draw_diff
-    from .drawing.draw import draw as draw
+    from .drawing.draw import draw as draw, draw_diff as draw_diff
     from .drawing.networks import neuron_diagram as neuron_diagram, pass_diagram as pass_diagram
-    from .drawing.offline import offline_page as offline_page
-    from .drawing.player import play as play
-    from .drawing.player_program import page_graph as page_graph
+    from .drawing.player import offline_page as offline_page, page_graph as page_graph, play as play
     from .explaining.explanation import explain as explain
     from .explaining.formula import formula as formula
     from .explaining.steps import backward_steps as backward_steps
@@ -67,8 +64,8 @@ _LAZY = {
     "RecordingError": "tape.recording",
     "backward_steps": "explaining.steps", "compile": "tape.step", "draw": "drawing.draw",
     "draw_backward": "drawing.animation",
-    "draw_diff": "drawing.diff", "explain": "explaining.explanation", "formula": "explaining.formula",
-    "neuron_diagram": "drawing.networks", "offline_page": "drawing.offline", "page_graph": "drawing.player_program",
+    "draw_diff": "drawing.draw", "explain": "explaining.explanation", "formula": "explaining.formula",
+    "neuron_diagram": "drawing.networks", "offline_page": "drawing.player", "page_graph": "drawing.player",
     "pass_diagram": "drawing.networks", "play": "drawing.player",
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import fast_floats
 from .diagnostics import mistakes
-from .diagnostics.in_place import refuse_changed
+from .diagnostics.mistakes import refuse_changed
 from .graph import Node, topological_order
 from .recording import callback, notify_write, with_graph, with_watch
 from .reverse import owned, reverse_pass

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, make_leaf
-from .operations.masking import share_below_mask
-from .operations.shaping import fitted
+from .operations.shaping import fitted, share_below_mask
 from .recording import Watch, current_mode, enable_grad, with_watch
 from .rules import ONE, shape_of
 from .typing import Cotangent, Data, Operands, Rule

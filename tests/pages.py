@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd.drawing.offline import FOLDER, operations_of_pages
+from autograd.drawing.player import FOLDER, operations_of_pages
 
 playwright = find_spec("playwright")  # brings its own node
 node = shutil.which("node") or (playwright and str(Path(playwright.origin).parent / "driver/node"))

@@ -16,8 +16,7 @@ from autograd.reverse import edges, share_of
 from autograd.transforms.forward import forward_pass
 from autograd.typing import Cotangent, Data, Rule
 
-from .differences import STEP
-from .gradcheck import GradcheckError, Report
+from .gradcheck import STEP, GradcheckError, Report
 
 MOST_PATHS = 20_000
 

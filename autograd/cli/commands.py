@@ -17,9 +17,9 @@ import numpy as np
 
 from autograd.checking.gradcheck import gradcheck
 from autograd.drawing.draw import DIRECTIONS, draw
+from autograd.drawing.picture import THEMES
 from autograd.drawing.player import play
 from autograd.drawing.render import RenderError, write_atomically
-from autograd.drawing.themes import THEMES
 from autograd.explaining.explanation import Explanation, explain, for_output
 from autograd.explaining.formatting import cut, format_number, visible, width
 from autograd.explaining.quiz import Quiz
@@ -29,8 +29,7 @@ from autograd.tape import native
 from autograd.typing import Json, Operand
 
 from .doctor import examine, report
-from .inputs import Formula, UsageError, formula_from
-from .parsing import ExpressionError, functions, parse
+from .parsing import ExpressionError, Formula, UsageError, formula_from, functions, parse
 
 FORMULA_HELP = "such as 'tanh(a*b + c)'; a file that ends in .txt; or - for standard input, which is the default"
 TEX = (

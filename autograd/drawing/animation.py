@@ -18,8 +18,8 @@ from autograd.typing import Cotangent
 from .draw import check_options
 from .folding import Folding, Snapshot
 from .graph_picture import Annotations, GraphPicture, Style, variable_rows
+from .picture import theme_named
 from .render import RenderError, render, target_path, write_atomically
-from .themes import theme_named
 
 MOST_NODES = 60  # more would be too small to read, and the file large
 

@@ -16,10 +16,8 @@ from autograd.recording import raw_data
 from autograd.reverse import reverse_pass
 from autograd.typing import Cotangent, Operands
 
-from .folding import Folding, Run, Snapshot, hidden_behind
-from .groups import Group
-from .picture import OVAL, Picture
-from .themes import Theme
+from .folding import Folding, Group, Run, Snapshot, hidden_behind
+from .picture import OVAL, Picture, Theme
 
 LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
 COMMUTATIVE = ("+", "*")  # the order of their operands may change to avoid crossings

@@ -15,8 +15,7 @@ from autograd.recording import raw_data
 from autograd.typing import Array, Operand
 
 from .draw import Drawing
-from .picture import BLANK, Picture
-from .themes import theme_named
+from .picture import BLANK, Picture, theme_named
 
 MOST_STAGES = 8
 WIDEST = 4.0  # points, for the largest weight

@@ -1,6 +1,6 @@
 """Paragraphs, equations and tables of an explanation, as plain text, Markdown and LaTeX.
 
-`walkthrough` and `derivation` write the contents.
+`explanation` writes the contents.
 """
 
 import re
@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from .formatting import width
-from .terms import Term, is_written_out
-from .typeset import Box, box, flattened, joined, latex, latex_text
+from .typeset import Box, Term, box, flattened, is_written_out, joined, latex, latex_text
 
 MARGIN = 88  # columns of a paragraph
 PAGE = 118  # columns up to which the sides of an equation stay on one line

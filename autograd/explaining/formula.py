@@ -22,8 +22,7 @@ from autograd.value import Value
 from autograd.variable import leaf
 
 from .formatting import format_constant
-from .terms import COMPARISONS, INFIX, Term, called, named, number, tidy
-from .typeset import flattened, latex
+from .typeset import COMPARISONS, INFIX, Term, called, flattened, latex, named, number, tidy
 
 Label = TypeVar("Label")
 

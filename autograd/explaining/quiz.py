@@ -15,8 +15,7 @@ from autograd.typing import Json
 
 from .formatting import finite_number, format_number
 from .formula import last_operation, operands_and_options
-from .recorded_pass import RecordedPass
-from .steps import Step
+from .steps import RecordedPass, Step
 from .typeset import flattened
 
 HELP = "Type a number, or: hint, show (the answer), quit.\n"

@@ -2,24 +2,16 @@
 
 from autograd.operands import with_pytorch_names
 
-from .assembling import *
 from .calculus import *
 from .comparing import *
-from .decompositions import *
 from .elementwise import *
-from .grids import *
 from .indexing import *
 from .joining import *
 from .linalg import *
-from .matrices import *
 from .products import *
 from .reducing import *
-from .remainders import *
-from .scanning import *
 from .shaping import *
 from .special import *
-from .statistics import *
-from .trigonometry import *
 
 __all__ = [
     "absolute", "acos", "acosh", "add", "all", "any", "append", "apply_along_axis", "argmax", "argmin", "argpartition",

@@ -1,4 +1,4 @@
-"""Products of arrays as Einstein sums over named axes."""
+"""Products of matrices, vectors and tensors."""
 
 import string
 from collections.abc import Sequence
@@ -11,9 +11,62 @@ from autograd.typing import Operand, Operation, Shape
 
 from .elementwise import multiply
 from .indexing import take
-from .linalg import matmul
 from .reducing import sum
-from .shaping import axes_of, moveaxis, reshape, shape_tuple
+from .shaping import axes_of, moveaxis, reshape, shape_tuple, squeeze, swapaxes
+
+
+def _as_matrices(g: Operand, x: Operand, y: Operand) -> tuple[Operand, Operand, Operand]:
+    """Return cotangent and factors as matrices: a vector gets the axis of length 1 that it lacks."""
+    sx, sy, sg = shape_of(x) or (), shape_of(y) or (), shape_of(g) or ()
+    if len(sx) == 1:
+        x, sg = reshape(x, (1, *sx)), (*sg[:-1], 1, *sg[-1:]) if len(sy) > 1 else (1, *sg)
+    if len(sy) == 1:
+        y, sg = reshape(y, (*sy, 1)), (*sg, 1)
+    return reshape(g, sg) if sg != shape_of(g) else g, x, y
+
+
+def _left(g: Operand, z: Operand, x: Operand, y: Operand) -> Operand:
+    g, _, matrix = _as_matrices(g, x, y)
+    share = g @ swapaxes(matrix)
+    return squeeze(share, -2) if len(shape_of(x) or ()) == 1 else share
+
+
+def _right(g: Operand, z: Operand, x: Operand, y: Operand) -> Operand:
+    g, matrix, _ = _as_matrices(g, x, y)
+    share = swapaxes(matrix) @ g
+    return squeeze(share, -1) if len(shape_of(y) or ()) == 1 else share
+
+
+@linear(_left, _right, symbol="@", into=np.matmul, onnx="MatMul")
+def matmul(x: Operand, y: Operand) -> Operand:
+    r"""Return the matrix product of (..., n, k) and (..., k, m); a vector is a row on the left, a column on the right.
+
+    The adjoints of :math:`Z = X Y` are :math:`\bar X = \bar Z Y^\top` and :math:`\bar Y = X^\top \bar Z`.
+
+    Examples
+    --------
+    >>> matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, -1.0])
+    array([-1., -1.])
+    """
+    try:
+        return np.matmul(x, y)
+    except ValueError:
+        raise ValueError(_why_no_product(np.shape(x), np.shape(y))) from None
+
+
+def _why_no_product(x: Shape, y: Shape) -> str:
+    """Return the message for arrays of these shapes, which cannot be multiplied."""
+    if not x or not y:
+        return f"expected arrays with at least one axis, got shapes {x} and {y}; use * to multiply by a scalar"
+    rows = y[-2] if len(y) > 1 else y[0]
+    if x[-1] != rows:
+        return (
+            f"shapes {x} and {y} do not fit: the rows of the first are {x[-1]} long, the columns of the second {rows}"
+        )
+    return f"shapes {x} and {y} do not fit: the leading axes {x[:-2]} and {y[:-2]} do not broadcast"
+
+
+# ---------------------------------------------------------------------------------------- Einstein sums over named axes
 
 
 def _adjoint_of_operand(i: int) -> Operation:

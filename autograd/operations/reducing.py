@@ -1,7 +1,8 @@
-"""Operations that reduce or normalise along axes."""
+"""Operations along axes: reductions, cumulative sums and products, sorting, and statistics."""
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +10,22 @@ from autograd.operands import holds_objects, in_wide_floats
 from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand, Operation
 
-from .comparing import equal, isnan, logical_or, maximum, minimum, or_one, where
-from .elementwise import exp, sqrt
-from .shaping import axes_of, broadcast_to, reshape, shape_tuple
+from .comparing import clip, equal, isnan, logical_or, maximum, minimum, or_one, where
+from .elementwise import exp, log, negative, sqrt
+from .indexing import diag, flip, getitem, take, take_along_axis
+from .joining import atleast_2d, concatenate
+from .shaping import (
+    axes_of,
+    broadcast_to,
+    expand_dims,
+    flat_or_axis,
+    flatten,
+    lists_as_array,
+    moveaxis,
+    reshape,
+    shape_tuple,
+    swapaxes,
+)
 
 
 def expanded(g: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
@@ -367,3 +381,677 @@ def log_softmax(x: Operand, axis: int = -1) -> Operand:
     """
     shifted = x - _finite_peak(x, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+# ------------------------------------------------------------------------------------------------------ cumulative sums
+
+
+@linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))
+def _cumsum(x: Operand, axis: int = -1) -> Operand:
+    """Return the cumulative sum along an axis."""
+    return np.cumsum(x, axis)
+
+
+def cumsum(x: Operand, axis: int | None = None) -> Operand:
+    """Return the cumulative sum along `axis`, or of the flat array.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The values.
+    axis : int, optional
+        The axis; the flat array by default.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The sum of the elements up to and including each position.
+
+    Examples
+    --------
+    >>> cumsum([1.0, 2.0, 3.0])
+    array([1., 3., 6.])
+    """
+    return _cumsum(*flat_or_axis(x, axis))
+
+
+# ------------------------------------------------------------------------------------------------ products
+
+
+def _shifted(x: Operand, first: float) -> Operand:
+    """Shift `x` by one position along the last axis, starting with `first`."""
+    shape = shape_of(x) or ()
+    lead = np.full((*shape[:-1], 1), first, getattr(x, "dtype", None))
+    return concatenate([lead, getitem(x, (..., slice(None, -1)))], -1) if shape[-1] else x
+
+
+def _backward_recurrence(b: Operand, a: Operand) -> Operand:
+    """Return ``w_k = b_k + a_{k+1} w_{k+1}``, the recurrence from the last element to the first."""
+    return flip(_recurrence(flip(b, -1), _shifted(flip(a, -1), 0.0)), -1)
+
+
+@primitive(
+    lambda g, y, b, a: _backward_recurrence(g, a),
+    lambda g, y, b, a: _backward_recurrence(g, a) * _shifted(y, 0.0),
+)
+def _recurrence(b: Operand, a: Operand) -> Operand:
+    """Return the linear recurrence ``y_k = b_k + a_k y_{k-1}`` along the last axis, from ``y_0 = b_0``."""
+    y = np.array(b, np.result_type(b, a))
+    for k in range(1, y.shape[-1]):
+        y[..., k] += a[..., k] * y[..., k - 1]
+    return y
+
+
+def _without_dividing(g: Operand, y: Operand, x: Operand, axis: int) -> Operand:
+    g, y, x = (moveaxis(a, axis, -1) for a in (g, y, x))
+    return moveaxis(_shifted(y, 1.0) * _backward_recurrence(g, x), -1, axis)
+
+
+@primitive(_without_dividing)
+def _cumprod(x: Operand, axis: int = -1) -> Operand:
+    """Return the cumulative product along an axis."""
+    return np.cumprod(x, axis)
+
+
+def cumprod(x: Operand, axis: int | None = None) -> Operand:
+    r"""Return the cumulative product along `axis`, or of the flat array.
+
+    Its pullback is a linear recurrence without division, so elements may be zero:
+
+    .. math:: \bar x_i = y_{i-1} s_i, \qquad s_i = \bar y_i + x_{i+1} s_{i+1}
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The values.
+    axis : int, optional
+        The axis; the flat array by default.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The product of the elements up to and including each position.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([2.0, 0.0, 3.0], requires_grad=True)
+    >>> cumprod(x).sum().backward()
+    >>> x.grad
+    array([1., 8., 0.])
+    """
+    return _cumprod(*flat_or_axis(x, axis))
+
+
+def _product_of_others(x: Operand, axis: Axis) -> Operand:
+    """Return for each element the product of the others along the axes: those before it times those after it."""
+    shape = shape_of(x)
+    if shape is None:
+        return 1.0
+    if len(shape) == 0:
+        return np.ones((), getattr(x, "dtype", None))
+    reduced = axes_of(axis, len(shape))
+    last = tuple(range(-len(reduced), 0))
+    moved = moveaxis(x, reduced, last)
+    rows = flatten(moved, len(shape) - len(reduced)) if reduced else expand_dims(x, -1)
+    before = _cumprod(_shifted(rows, 1.0), -1)
+    after = flip(_cumprod(_shifted(flip(rows, -1), 1.0), -1), -1)
+    return moveaxis(reshape(before * after, shape_tuple(moved)), last, reduced)
+
+
+@primitive(
+    lambda g, y, x, axis, keepdims: expanded(g, x, axis, keepdims) * _product_of_others(x, axis), onnx="ReduceProd"
+)
+def prod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the product along `axis`, or of all elements, which may be zero.
+
+    The derivative with respect to an element is the product of those before it times the product of those after it.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([0.0, 2.0, 3.0], requires_grad=True)
+    >>> prod(x).backward()
+    >>> x.grad
+    array([6., 0., 0.])
+    """
+    return x if type(x) is float else np.prod(x, axis=axis, keepdims=keepdims)
+
+
+# ------------------------------------------------------------------------------------------------- sorting
+
+
+@nondifferentiable()
+def argsort(x: Operand, axis: int = -1) -> Operand:
+    """Return the indices that sort the elements along `axis`; equal elements keep their order.
+
+    >>> argsort([3.0, 1.0, 2.0])
+    array([1, 2, 0])
+    """
+    return np.argsort(x, axis=axis, kind="stable")
+
+
+def sort(x: Operand, axis: int | None = -1) -> Operand:
+    """Sort the elements along `axis`, or of the flat array; equal elements keep their order.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    axis : int, optional
+        The axis; None for the flat array.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The sorted elements; the gradient of each goes back to its original position.
+
+    Examples
+    --------
+    >>> sort([3.0, 1.0, 2.0])
+    array([1., 2., 3.])
+    """
+    x, axis = flat_or_axis(x, axis)
+    return take_along_axis(x, argsort(x, axis), axis)
+
+
+@nondifferentiable()
+def argpartition(x: Operand, kth: int = 0, axis: int = -1) -> Operand:
+    """Return indices that put the element of rank `kth` in its place, smaller ones before and larger ones after it.
+
+    >>> int(argpartition([3.0, 1.0, 2.0], kth=0)[0])
+    1
+    """
+    return np.argpartition(x, kth, axis=axis)
+
+
+def partition(x: Operand, kth: int, axis: int | None = -1) -> Operand:
+    """Put the element of rank `kth` in its place along `axis`, smaller ones before and larger ones after it.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    kth : int or sequence of int
+        The rank, or several.
+    axis : int, optional
+        The axis; None for the flat array.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The elements in another order.
+
+    Examples
+    --------
+    >>> float(partition([3.0, 1.0, 2.0], 1)[1])
+    2.0
+    """
+    x, axis = flat_or_axis(x, axis)
+    return take_along_axis(x, argpartition(x, kth=kth, axis=axis), axis)
+
+
+# ------------------------------------------------------------------------------------------ running extremes
+
+
+@nondifferentiable()
+def _running_argmax(x: Operand, axis: int = -1) -> Operand:
+    """Return the index of the last largest element up to each position; nan is larger than everything."""
+    x = np.moveaxis(x, axis, -1)
+    top = np.maximum.accumulate(x, axis=-1)
+    hit = (x == top) | np.isnan(x)
+    return np.moveaxis(np.maximum.accumulate(np.where(hit, np.arange(x.shape[-1]), 0), axis=-1), -1, axis)
+
+
+def cummax(x: Operand, axis: int = -1) -> Operand:
+    """Return the largest element up to each position along an axis; of equal ones the last gets the gradient.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The running maximum.
+
+    Examples
+    --------
+    >>> cummax([1.0, 3.0, 2.0])
+    array([1., 3., 3.])
+    """
+    return take_along_axis(x, _running_argmax(x, axis=axis), axis)
+
+
+def cummin(x: Operand, axis: int = -1) -> Operand:
+    """Return the smallest element up to each position along an axis; of equal ones the last gets the gradient.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The running minimum.
+
+    Examples
+    --------
+    >>> cummin([2.0, 3.0, 1.0])
+    array([2., 2., 1.])
+    """
+    return take_along_axis(x, _running_argmax(negative(x), axis=axis), axis)
+
+
+def _pull_scan(g: Operand, y: Operand, x: Operand, axis: int) -> Operand:
+    """Return the sums of ``g_i exp(x_j - y_i)`` over i >= j, in logarithms, which do not overflow."""
+    shares = []
+    for side in (g, -g):
+        positive = side > 0
+        terms = where(positive, log(where(positive, side, 1.0)), -np.inf) - where(positive, y, 0.0)
+        total = flip(_logcumsumexp(flip(terms, axis), axis=axis), axis)
+        shares.append(exp(where(total == -np.inf, -np.inf, total + x)))
+    return shares[0] - shares[1]
+
+
+@primitive(_pull_scan)
+def _logcumsumexp(x: Operand, axis: int = -1) -> Operand:
+    """Return the logarithm of the cumulative sum of exponentials along an axis."""
+    return np.logaddexp.accumulate(x, axis=axis) if x.size else x
+
+
+def logcumsumexp(x: Operand, axis: int = -1) -> Operand:
+    r"""Return the logarithm of the cumulative sum of exponentials along an axis, without overflow.
+
+    .. math:: y_i = \log \sum_{j \le i} e^{x_j}
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        The values.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The logarithms.
+
+    Examples
+    --------
+    >>> logcumsumexp([1000.0, 1000.0]).round(3)
+    array([1000.   , 1000.693])
+    """
+    return _logcumsumexp(lists_as_array(x), axis=axis)
+
+
+# ----------------------------------------------------------------------------------------------------------- statistics
+
+
+def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bool = False) -> Operand:
+    r"""Return the weighted average :math:`\sum_i w_i x_i / \sum_i w_i` along `axis`, or of all elements.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The values.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    weights : array_like or Tensor, optional
+        Of the shape of `x`, or a vector along one axis; equal weights by default.
+    keepdims : bool
+        Whether to keep reduced axes with length 1.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The average.
+
+    Examples
+    --------
+    >>> float(average([1.0, 2.0], weights=[3.0, 1.0]))
+    1.25
+    """
+    if weights is None:
+        return mean(x, axis, keepdims)
+    x, weights = lists_as_array(x), lists_as_array(weights)
+    shape = shape_tuple(x)
+    if shape_tuple(weights) != shape:
+        if not isinstance(axis, (int, np.integer)) or shape_tuple(weights) != (shape[axis],):
+            raise ValueError(
+                f"average expected weights of shape {shape}, or a vector along one axis, got shape "
+                f"{shape_tuple(weights)} and axis={axis}"
+            )
+        (place,) = axes_of(axis, len(shape))
+        weights = broadcast_to(reshape(weights, (-1,) + (1,) * (len(shape) - place - 1)), shape)
+    return sum(x * weights, axis, keepdims) / sum(weights, axis, keepdims)
+
+
+def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return quantiles along `axis`, or of all elements, interpolated between the two nearest ones.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The values.
+    q : float or array_like of float
+        Probabilities between 0 and 1.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    keepdims : bool
+        Whether to keep reduced axes with length 1.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The quantiles; those of several probabilities are along the first axis. The gradient goes to the elements
+        between which a quantile lies.
+
+    Examples
+    --------
+    >>> float(quantile([1.0, 2.0, 4.0], 0.75))
+    3.0
+    """
+    q = np.asarray(q, float)
+    if not np.all((q >= 0) & (q <= 1)):
+        raise ValueError(f"quantile expected probabilities between 0 and 1, got {q.tolist()}")
+    shape = shape_tuple(x)
+    reduced = axes_of(axis, len(shape))
+    rows = moveaxis(x, reduced, tuple(range(-len(reduced), 0)))
+    rows = sort(flatten(rows, len(shape) - len(reduced)) if reduced else expand_dims(rows, -1), -1)
+    if not shape_tuple(rows)[-1]:
+        raise ValueError(f"quantile expected values, got an empty array of shape {shape}")
+    place = q.ravel() * (shape_tuple(rows)[-1] - 1)
+    low = np.floor(place).astype(int)
+    high, part = np.ceil(place).astype(int), place - low
+    below, above = take(rows, low, -1), take(rows, high, -1)
+    rise = above - below
+    found = below + rise * part.astype(getattr(rise, "dtype", part.dtype))
+    # One nan makes the quantiles of its row nan; it is the last element after sorting.
+    found = moveaxis(where(isnan(take(rows, [-1], -1)), np.nan, found), -1, 0)
+    if keepdims:
+        found = expand_dims(found, tuple(1 + a for a in reduced))
+    return reshape(found, q.shape + shape_tuple(found)[1:])
+
+
+def percentile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return percentiles, the `quantile` for ``q / 100``.
+
+    Parameters
+    ----------
+    q : float or array_like of float
+        Percentages between 0 and 100.
+    x, axis, keepdims
+        As in `quantile`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The percentiles.
+
+    Examples
+    --------
+    >>> float(percentile([1.0, 2.0, 4.0], 75))
+    3.0
+    """
+    return quantile(x, np.asarray(q, float) / 100.0, axis, keepdims)
+
+
+def median(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the median along `axis`, or of all elements; of an even count, the mean of the two in the middle.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `quantile`.
+
+    Examples
+    --------
+    >>> float(median([4.0, 1.0, 2.0]))
+    2.0
+    """
+    return quantile(x, 0.5, axis, keepdims)
+
+
+def ptp(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the range, the largest minus the smallest element along `axis`, or of all elements.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `quantile`.
+
+    Examples
+    --------
+    >>> float(ptp([4.0, 1.0, 2.0]))
+    3.0
+    """
+    return max(x, axis, keepdims) - min(x, axis, keepdims)
+
+
+def cov(m: Operand, y: Operand = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> Operand:
+    """Return the covariance matrix of variables.
+
+    Parameters
+    ----------
+    m : array_like or Tensor
+        A variable, or a matrix with one variable in each row.
+    y : array_like or Tensor, optional
+        More variables.
+    rowvar : bool
+        False if the variables are columns.
+    bias : bool
+        Divide by the number of observations, not by one less.
+    ddof : int, optional
+        Subtracted from the number of observations; overrides `bias`.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The covariance matrix; a number for one variable.
+
+    Examples
+    --------
+    >>> cov([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    """
+    parts = [atleast_2d(part) for part in (m, y) if part is not None]
+    if not rowvar:
+        parts = [swapaxes(x) if len(shape_tuple(part)) > 1 else x for x, part in zip(parts, (m, y), strict=False)]
+    rows = concatenate(parts, 0) if len(parts) > 1 else parts[0]
+    count = shape_tuple(rows)[1] - ((0 if bias else 1) if ddof is None else ddof)
+    rows = rows - mean(rows, 1, True)
+    found = rows @ swapaxes(rows) / count
+    return reshape(found, ()) if shape_tuple(found) == (1, 1) else found
+
+
+def corrcoef(x: Operand, y: Operand = None, rowvar: bool = True) -> Operand:
+    """Return the matrix of correlation coefficients of variables.
+
+    Parameters
+    ----------
+    x : array_like or Tensor
+        A variable, or a matrix with one variable in each row.
+    y : array_like or Tensor, optional
+        More variables.
+    rowvar : bool
+        False if the variables are columns.
+
+    Returns
+    -------
+    ndarray or Tensor
+        The correlations, between -1 and 1.
+
+    Examples
+    --------
+    >>> corrcoef([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    """
+    c = cov(x, y, rowvar)
+    if not shape_tuple(c):
+        return c / c
+    deviation = sqrt(diag(c))
+    return clip(c / expand_dims(deviation, 1) / deviation, -1.0, 1.0)
+
+
+# -------------------------------------------------------------------------------------------- without nan
+
+
+def _without_nan(x: Operand, neutral: float) -> Operand:
+    return where(isnan(x), neutral, x)
+
+
+def nansum(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the sum along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x : array_like, Tensor or Value
+        The values; no gradient passes to nan.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    keepdims : bool
+        Whether to keep reduced axes with length 1.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The sum.
+
+    Examples
+    --------
+    >>> float(nansum([1.0, np.nan, 3.0]))
+    4.0
+    """
+    return sum(_without_nan(x, 0.0), axis, keepdims)
+
+
+def nanprod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the product along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Examples
+    --------
+    >>> float(nanprod([1.0, np.nan, 3.0]))
+    3.0
+    """
+    return prod(_without_nan(x, 1.0), axis, keepdims)
+
+
+def _count_without_nan(x: Operand, axis: Axis, keepdims: bool) -> Operand:
+    one = np.ones((), getattr(x, "dtype", None))
+    return sum(where(isnan(x), 0.0 * one, one), axis, keepdims)
+
+
+def nanmean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the mean along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The mean, nan if there are no other values.
+
+    Examples
+    --------
+    >>> float(nanmean([1.0, np.nan, 3.0]))
+    2.0
+    """
+    return nansum(x, axis, keepdims) / _count_without_nan(x, axis, keepdims)
+
+
+def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
+    """Return the variance along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+    ddof : float
+        Subtracted from the count of values.
+
+    Examples
+    --------
+    >>> float(nanvar([1.0, np.nan, 3.0]))
+    1.0
+    """
+    squares = (lists_as_array(x) - nanmean(x, axis, True)) ** 2
+    return nansum(squares, axis, keepdims) / (_count_without_nan(x, axis, keepdims) - ddof)
+
+
+def nanstd(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
+    """Return the standard deviation along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+    ddof : float
+        Subtracted from the count of values.
+
+    Examples
+    --------
+    >>> float(nanstd([1.0, np.nan, 3.0]))
+    1.0
+    """
+    return sqrt(nanvar(x, axis, keepdims, ddof))
+
+
+def nanmax(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the largest element along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The largest element, nan if there are no other values.
+
+    Examples
+    --------
+    >>> float(nanmax([1.0, np.nan, 3.0]))
+    3.0
+    """
+    found = max(_without_nan(x, -np.inf), axis, keepdims)
+    return where(all(isnan(x), axis, keepdims), np.nan, found)
+
+
+def nanmin(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
+    """Return the smallest element along `axis`, or of all elements, leaving out nan.
+
+    Parameters
+    ----------
+    x, axis, keepdims
+        As in `nansum`.
+
+    Returns
+    -------
+    ndarray, Tensor, float or Value
+        The smallest element, nan if there are no other values.
+
+    Examples
+    --------
+    >>> float(nanmin([1.0, np.nan, 3.0]))
+    1.0
+    """
+    found = min(_without_nan(x, np.inf), axis, keepdims)
+    return where(all(isnan(x), axis, keepdims), np.nan, found)

@@ -15,8 +15,8 @@ from autograd.backward import backward
 from autograd.diagnostics.mistakes import current_evaluation, evaluation_of
 from autograd.graph import Node
 from autograd.recording import NotReplayable, current_mode, settled_mode
+from autograd.transforms.functional import Recorded
 from autograd.transforms.nested import flatten, mapped
-from autograd.transforms.tracing import Recorded
 from autograd.typing import Function, Operand, Tree
 from autograd.variable import leaf
 

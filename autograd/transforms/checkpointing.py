@@ -11,8 +11,7 @@ import numpy as np
 from autograd.backward import between, summed
 from autograd.graph import Node, record, topological_order
 from autograd.operations.joining import split
-from autograd.operations.masking import Recomputed
-from autograd.operations.shaping import reshape
+from autograd.operations.shaping import Recomputed, reshape
 from autograd.recording import Watch, current_mode, enable_grad, is_grad_enabled, no_grad, raw_data
 from autograd.reverse import reverse_pass
 from autograd.rules import shape_of
@@ -20,8 +19,8 @@ from autograd.typing import Cotangent, Data, Function, Operand, Operands, Operat
 from autograd.variable import leaf
 
 from .forward import zero
+from .functional import linked
 from .nested import Rebuild, flatten
-from .tracing import linked
 
 
 def checkpoint(f: Function, rng: np.random.Generator | None = None) -> Function:

@@ -13,8 +13,7 @@ import pytest
 from autograd.cli import commands
 from autograd.cli.commands import main
 from autograd.cli.doctor import Finding, examine, report
-from autograd.cli.inputs import UsageError, read_formula
-from autograd.cli.parsing import ExpressionError
+from autograd.cli.parsing import ExpressionError, UsageError, read_formula
 
 ROOT = Path(__file__).resolve().parents[3]
 NEURON = ["tanh(a*b + c)", "a=2", "b=-3", "c=10"]

@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from autograd import PRIMITIVES, Tensor, Value, concatenate, power, relu, softmax, tanh, where
-from autograd.cli.inputs import UsageError, variables_of
-from autograd.cli.parsing import ExpressionError, functions, parse
+from autograd.cli.parsing import ExpressionError, UsageError, functions, parse, variables_of
 from autograd.explaining.formula import formula, operands_and_options, record_rule, term_of
-from autograd.explaining.terms import Term, named, number, tidy
-from autograd.explaining.typeset import flattened, latex
+from autograd.explaining.typeset import Term, flattened, latex, named, number, tidy
 from autograd.messages import GradientWarning
 from autograd.rules import Elementwise
 

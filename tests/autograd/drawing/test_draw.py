@@ -20,8 +20,7 @@ from autograd.drawing import render as r
 from autograd.drawing.draw import draw
 from autograd.drawing.folding import Folding, Snapshot, nearest
 from autograd.drawing.graph_picture import Annotations, GraphPicture, Style
-from autograd.drawing.picture import escaped
-from autograd.drawing.themes import THEMES
+from autograd.drawing.picture import THEMES, escaped
 from autograd.explaining.formatting import cut, format_array, format_number, visible
 from autograd.graph import set_operation
 

@@ -16,7 +16,7 @@ import autograd as ag
 from autograd import Tensor, Value
 from autograd.drawing import render as r
 from autograd.drawing.animation import Animation
-from autograd.drawing.themes import THEMES
+from autograd.drawing.picture import THEMES
 
 LIGHT = THEMES["light"]
 SVG = "{http://www.w3.org/2000/svg}"

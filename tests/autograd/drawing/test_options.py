@@ -14,7 +14,7 @@ import autograd as ag
 from autograd import Tensor, Value
 from autograd.drawing import render as r
 from autograd.drawing.folding import runs
-from autograd.drawing.themes import THEMES
+from autograd.drawing.picture import THEMES
 from autograd.extend import drawn_by
 
 ENGINES = [

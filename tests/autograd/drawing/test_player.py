@@ -12,9 +12,7 @@ import pytest
 import nn
 from autograd import PRIMITIVES, Value, topological_order
 from autograd.cli.parsing import parse
-from autograd.drawing.offline import FOLDER
-from autograd.drawing.player import LIMIT, play
-from autograd.drawing.player_program import page_data
+from autograd.drawing.player import FOLDER, LIMIT, page_data, play
 from autograd.extend import elementwise, primitive
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&{{data}}{{script}}\u2028\x00\ud800"

@@ -18,8 +18,7 @@ from hypothesis import given, settings, strategies as st
 from autograd import Tensor, Value, log_softmax, logsumexp, no_grad, where
 from autograd.explaining.explanation import explain
 from autograd.explaining.steps import backward_steps
-from autograd.explaining.terms import Term, named, number
-from autograd.explaining.typeset import ascii_only, flattened, latex
+from autograd.explaining.typeset import Term, ascii_only, flattened, latex, named, number
 from autograd.extend import PRIMITIVES, primitive
 
 HOSTILE = "</script><b>{a|b}$x_1$ \\input{/etc/passwd} %&# \x00\ud800\u202e\n'\""

@@ -7,7 +7,7 @@ from samples import CASES
 import autograd as ag
 import nn
 from autograd import Tensor, Value, gradients, reverse
-from autograd.operations import masking
+from autograd.operations import shaping
 
 INF, NAN = np.inf, np.nan
 ROW = np.array([True, False])
@@ -180,7 +180,7 @@ def test_checkpoint_without_a_mask_keeps_nan():
 
 
 def test_masked_gradients_of_finite_values_come_from_the_rule_itself(monkeypatch):
-    monkeypatch.setattr(masking, "_share_of_taken", lambda *_: pytest.fail("replaced a finite share"))
+    monkeypatch.setattr(shaping, "_share_of_taken", lambda *_: pytest.fail("replaced a finite share"))
     for _, sample, operands, y in float_cases():
         taken = np.arange(y.size).reshape(y.shape) % 2 == 0
         masked_gradients(sample.f, operands, sample.differentiable, taken)

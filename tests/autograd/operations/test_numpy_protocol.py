@@ -9,7 +9,7 @@ from looping import each
 import autograd as ag
 from autograd import Tensor, Value
 from autograd.extend import Watch, watching
-from autograd.operations.numpy_protocol import names_of_numpy
+from autograd.operations.methods import names_of_numpy
 
 RNG = np.random.default_rng(3)
 A, B = RNG.uniform(0.2, 0.8, (3, 3)), RNG.uniform(0.2, 0.8, (3, 3))

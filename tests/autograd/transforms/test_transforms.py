@@ -230,9 +230,9 @@ def test_jacobian_chooses_the_cheaper_mode():
         jacobian(f)(x)
         return {k: passes[k] - before[k] for k in passes}
 
-    import autograd.transforms.tracing as tracing
+    from autograd.transforms import functional
 
-    push, pull = tracing.Trace.push, tracing.Trace.pull
+    push, pull = functional.Trace.push, functional.Trace.pull
 
     def counting(name, function):
         def counter(*args):
@@ -242,11 +242,11 @@ def test_jacobian_chooses_the_cheaper_mode():
         return counter
 
     try:
-        tracing.Trace.push, tracing.Trace.pull = counting("forward", push), counting("reverse", pull)
+        functional.Trace.push, functional.Trace.pull = counting("forward", push), counting("reverse", pull)
         assert counted(lambda x: ag.concatenate([x, x, x]), np.ones(2)) == {"forward": 2, "reverse": 0}
         assert counted(lambda x: x[:1], np.ones(5)) == {"forward": 0, "reverse": 1}
     finally:
-        tracing.Trace.push, tracing.Trace.pull = push, pull
+        functional.Trace.push, functional.Trace.pull = push, pull
 
 
 def test_newton_finds_the_root_of_a_gradient():

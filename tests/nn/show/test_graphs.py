@@ -12,7 +12,7 @@ import pytest
 import autograd as ag
 import nn
 from autograd.drawing import render as r
-from autograd.drawing.themes import THEMES
+from autograd.drawing.picture import THEMES
 
 sys.path.append(str(Path(__file__).parents[2] / "autograd"))
 from dots import attributes, boxes, edge_labels, frames, labels
