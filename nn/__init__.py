@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from . import _check, checkpoint, data, functional, init, layers, loss, metrics, scalar, utils  # noqa: F401  (_check is first)
 from .layers import *
 from .loss import *
-from .module import Module, Parameter
+from .mlp import MLP
+from .module import LoadResult, Module, Parameter, StateDictError
 from .module.hooks import Handle
-from .module.state_dict import LoadResult, StateDictError
 from .random import get_rng_state, manual_seed, set_rng_state
 from .show import graphs as _graphs  # noqa: F401  (registers modules with autograd.draw)
 from .validation import similar
@@ -32,9 +32,32 @@ if TYPE_CHECKING:
     from .training.monitor import Monitor
 
 __all__ = [
-    "Handle", "LoadResult", "MLPClassifier", "MLPRegressor", "Module", "Monitor", "Parameter", "StateDictError",
-    "checkpoint", "data", "draw_neurons", "draw_passes", "exchange", "find_lr", "functional", "get_rng_state", "init",
-    "manual_seed", "metrics", "play", "scalar", "set_rng_state", "summary", "training", "utils",
+    "MLP",
+    "Handle",
+    "LoadResult",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Module",
+    "Monitor",
+    "Parameter",
+    "StateDictError",
+    "checkpoint",
+    "data",
+    "draw_neurons",
+    "draw_passes",
+    "exchange",
+    "find_lr",
+    "functional",
+    "get_rng_state",
+    "init",
+    "manual_seed",
+    "metrics",
+    "play",
+    "scalar",
+    "set_rng_state",
+    "summary",
+    "training",
+    "utils",
 ]  # fmt: skip
 __all__ += layers.__all__
 __all__ += loss.__all__

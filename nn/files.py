@@ -8,8 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from autograd.files import replacing
-
-FilePath = str | os.PathLike[str]
+from nn.typing import FilePath
 
 
 def existing_file(path: FilePath, kind: str = "file") -> Path:

@@ -10,7 +10,7 @@ from nn.typing import Operand
 
 from . import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from .functional.checks import REDUCTIONS, checked_reduction
-from .layers.function_module import FunctionModule
+from .layers.activation import FunctionModule
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CategoricalFocalLoss", "CategoricalHingeLoss", "CosineEmbeddingLoss",

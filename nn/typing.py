@@ -1,5 +1,6 @@
 """Types of arguments and results, for annotations: those of `autograd.typing`, of models and of training."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -9,8 +10,8 @@ from autograd import Tensor, Value
 from autograd.typing import Array, Axis, Data, Decorator, Operand, Operands, Operation, Shape, Tree
 
 __all__ = [
-    "Array", "ArrayLike", "Axes", "Axis", "Batch", "Comm", "DType", "Data", "Decorator", "Examples", "Figure", "Hook",
-    "Index", "Indexable", "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics", "Operand", "Operands",
+    "Array", "ArrayLike", "Axes", "Axis", "Batch", "Comm", "DType", "Data", "Decorator", "Examples", "Figure",
+    "FilePath", "Hook", "Index", "Indexable", "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics", "Operand", "Operands",
     "Operation", "Optimizer", "Parameters", "Print", "Rows", "Settings", "Shape", "State", "Trainable", "Tree",
 ]  # fmt: skip
 
@@ -18,6 +19,7 @@ DType: TypeAlias = DTypeLike | None  # an argument; None is the default dtype
 State: TypeAlias = dict[str, Any]  # as returned by `state_dict`
 Print: TypeAlias = Callable[[str], None]  # the function that receives the lines of a report
 Settings: TypeAlias = dict[str, Any]  # options and results by name, as in a JSON file
+FilePath: TypeAlias = str | os.PathLike[str]
 Figure: TypeAlias = Any  # of matplotlib, which has no annotations
 Axes: TypeAlias = Any  # of matplotlib
 

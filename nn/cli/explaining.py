@@ -10,7 +10,7 @@ import autograd
 from autograd import Tensor, gradients
 from nn.data.columns import Column, encode, matched
 from nn.layers.container import Sequential as Layers
-from nn.layers.mlp import ColumnEmbedding
+from nn.mlp import ColumnEmbedding
 from nn.typing import Array, Operand, Print
 
 from .folder import Trained, as_json, cells_to_predict, load_run

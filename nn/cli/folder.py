@@ -21,10 +21,10 @@ from nn.data.columns import Column, embedded_levels, encode, matched
 from nn.data.prepare import RobustScaler
 from nn.files import write_text
 from nn.functional import softmax
-from nn.layers.mlp import table_network
+from nn.mlp import table_network
 from nn.module import Module
-from nn.training.ensemble import Ensemble
 from nn.training.history import format_numbers
+from nn.training.solvers import Ensemble
 from nn.typing import Array, Print, Settings
 
 

@@ -20,7 +20,7 @@ from nn.show.plotting import (
 from nn.show.summary import html_table
 from nn.training import History
 from nn.training.monitor import Monitor
-from nn.training.monitor.html_report import document, monitored
+from nn.training.monitor.report import document, monitored
 from nn.training.scores import baselines, calibration, intervals, permutation_importance, scores, verdict
 from nn.typing import Array, Figure, Settings
 

@@ -15,13 +15,11 @@ from nn.data.columns import Column, embedded_levels, encode, encode_target, infe
 from nn.module import Module
 from nn.show.plotting import history_figure, saved
 from nn.training import EarlyStopping, History, fit
-from nn.training.ensemble import Ensemble
 from nn.training.estimators.validation import checked_weights, class_weights
 from nn.training.history import format_numbers
 from nn.training.monitor import Monitor
-from nn.training.objective import objective
 from nn.training.scores import scores, temperature
-from nn.training.solvers import EMA, recipe, scheduled, solver
+from nn.training.solvers import EMA, Ensemble, objective, recipe, scheduled, solver
 from nn.typing import Array, Print, Settings
 
 from .explaining import feature_groups

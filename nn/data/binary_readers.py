@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nn.files import FilePath, existing_file
-from nn.typing import Array, DType
+from nn.files import existing_file
+from nn.typing import Array, DType, FilePath
 
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 PIECE = 1 << 20

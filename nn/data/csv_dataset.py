@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.files import replacing
-from nn.files import FilePath, existing_file
-from nn.typing import Array, Batch
+from nn.files import existing_file
+from nn.typing import Array, Batch, FilePath
 from nn.validation import checked_integer
 
 from .csv_reader import CSVOptions, CSVReader, Part

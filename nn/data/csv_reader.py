@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from nn.files import FilePath, existing_file
-from nn.typing import Array, DType
+from nn.files import existing_file
+from nn.typing import Array, DType, FilePath
 from nn.validation import checked_integer
 
 from .notation import MISSING, class_indices, parse_number

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.files import FilePath, existing_file, read_npy_header
-from nn.typing import Array, Batch, DType, State
+from nn.files import existing_file, read_npy_header
+from nn.typing import Array, Batch, DType, FilePath, State
 from nn.validation import checked_integer
 
 from .dataset import BatchDataset

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from autograd.files import replacing
-from nn.files import FilePath, existing_file
-from nn.module import Module
-from nn.module.state_dict import tied_names
-from nn.typing import Array
+from nn.files import existing_file
+from nn.module import Module, tied_names
+from nn.typing import Array, FilePath
 
-from .onnx_export import export_onnx
+from .onnx import export_onnx
 
 __all__ = ["export_onnx", "load_safetensors", "save_safetensors"]
 

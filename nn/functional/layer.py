@@ -11,13 +11,11 @@ from nn.random import Rng
 from nn.typing import Operand
 from nn.validation import checked_range
 
+from .activation import SELU_ALPHA, SELU_SCALE, random_like
 from .checks import as_operand, constant
 from .fused import affine, scaled_to_unit, standardized
-from .rectifiers import SELU_ALPHA, SELU_SCALE, random_like
 
-__all__ = [
-    "alpha_dropout", "batch_norm", "bilinear", "dropout", "embedding", "layer_norm", "linear", "rms_norm",
-]  # fmt: skip
+__all__ = ["alpha_dropout", "batch_norm", "bilinear", "dropout", "embedding", "layer_norm", "linear", "rms_norm"]
 
 
 def linear(input: Operand, weight: Operand, bias: Operand = None) -> Operand:

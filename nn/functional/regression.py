@@ -10,9 +10,9 @@ from autograd.extend import callback, elementwise, guard, xp
 from nn.typing import Operand
 from nn.validation import checked_range
 
+from .activation import hardtanh
 from .checks import constant, loss_of, prediction_and_target, reduced, refuse_nan, row_count
 from .fused import mean_squared_error
-from .rectifiers import hardtanh
 
 __all__ = [
     "gaussian_nll_loss", "half_mse_loss", "huber_loss", "l1_loss", "log_cosh_loss", "mape_loss", "mse_loss",

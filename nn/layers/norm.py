@@ -1,4 +1,4 @@
-"""Normalization layers."""
+"""Normalization and dropout."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,10 @@ from nn.ranks import batch_statistics
 from nn.typing import Array, DType, Operand
 from nn.validation import checked_integer, checked_range
 
+from .activation import FunctionModule
 from .linear import filled
 
-__all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
+__all__ = ["AlphaDropout", "BatchNorm1d", "Dropout", "LayerNorm", "RMSNorm"]
 
 
 class BatchNorm1d(Module):
@@ -229,3 +230,12 @@ def checked_shape(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
     """Return lengths as a tuple of int."""
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     return tuple(checked_integer(owner, "normalized_shape", length, 1) for length in lengths)
+
+
+PROBABILITY = {"p": {"high": 1.0}}
+
+
+class Dropout(FunctionModule, function=F.dropout, ranges=PROBABILITY): ...
+
+
+class AlphaDropout(FunctionModule, function=F.alpha_dropout, ranges=PROBABILITY): ...

@@ -14,11 +14,11 @@ from autograd import Value
 from nn import functional as F  # noqa: N812  (the customary name in PyTorch code)
 from nn.data.dataset import TensorDataset, as_array
 from nn.data.loader import DataLoader
-from nn.functional.binary import logit_cross_entropy
+from nn.functional.classification import logit_cross_entropy
 from nn.functional.regression import huber_of_difference, log_cosh, squared_error
 from nn.layers.container import Sequential
 from nn.layers.linear import Identity, Linear
-from nn.layers.mlp import MLP
+from nn.mlp import MLP
 from nn.module import Module
 from nn.typing import ArrayLike, Operand, Settings
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.files import FilePath
 from nn.metrics import better
-from nn.typing import Array, ArrayLike, Axes, Figure
+from nn.typing import Array, ArrayLike, Axes, Figure, FilePath
 
 BLUE, ORANGE, GREY = "#2f6fb5", "#d1790f", "#8a929c"
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from nn import checkpoint
-from nn.files import FilePath
-from nn.typing import State
+from nn.typing import FilePath, State
 from nn.validation import checked_integer
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from autograd.extend import raw_data
 from nn.data import DataLoader, TensorDataset
 from nn.data.distributed import sharded
 from nn.metrics import Metric, informed, named
-from nn.module import Module
-from nn.module.modes import preserved_modes
+from nn.module import Module, preserved_modes
 from nn.random import Rng
 from nn.ranks import shared
 from nn.typing import Array, Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, Operand, Operands, State

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from autograd import GradientWarning
-from nn.files import FilePath
 from nn.metrics import named
 from nn.module import Module
 from nn.random import Rng
-from nn.typing import Comm, Examples, Loss, Metrics, Optimizer
+from nn.typing import Comm, Examples, FilePath, Loss, Metrics, Optimizer
 from nn.validation import checked_integer
 
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard

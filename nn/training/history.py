@@ -6,11 +6,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from nn.files import FilePath
 from nn.metrics import Metric, better
 from nn.show.plotting import history_figure, saved
 from nn.show.summary import html_table
-from nn.typing import State
+from nn.typing import FilePath, State
 
 MAX_LINES = 20  # printed for a long training, besides the last
 CHOICES = ("auto", "bar", "lines", "none")

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from nn.files import FilePath
-from nn.module import Module
-from nn.module.modes import preserved_modes
+from nn.module import Module, preserved_modes
 from nn.random import Rng, get_rng_state, set_rng_state
 from nn.show.plotting import BLUE, GREY, ORANGE, drawable, new_axes, plain, saved
-from nn.typing import Array, Examples, Figure, Loader, Loss, Optimizer
+from nn.typing import Array, Examples, Figure, FilePath, Loader, Loss, Optimizer
 from nn.validation import checked_integer
 
 from .evaluation import Totals, as_loader

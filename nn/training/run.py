@@ -17,8 +17,7 @@ from autograd import GradientWarning
 from nn import checkpoint
 from nn.data import DataLoader, TensorDataset
 from nn.metrics import Metric
-from nn.module import Module
-from nn.module.modes import preserved_modes
+from nn.module import Module, preserved_modes
 from nn.random import get_rng_state, set_rng_state
 from nn.typing import Batch, Examples, Leaf, Loader, Loss, Optimizer, State
 

@@ -1,12 +1,20 @@
-"""Optimizers and schedules by name, and their defaults on tables, for the estimators and the command line."""
+"""What the estimators and the command line train tables with: optimizers, schedules and losses by name, ensembles."""
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import autograd as ag
 import optim
+from nn.data import one_hot
+from nn.functional import log_softmax
+from nn.layers.container import ModuleList
+from nn.loss import MSELoss
+from nn.metrics import accuracy, r2_score
 from nn.module import Module
-from nn.typing import Array, Optimizer, State
+from nn.typing import Array, Loss, Metric, Operand, Optimizer, State
 
 # The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
@@ -216,3 +224,85 @@ class EMA:
         self.inner.load_state_dict(state_dict["inner"])
         self.steps, self.training = int(state_dict["steps"]), bool(state_dict["training"])
         self.others = [np.array(array) for array in state_dict["others"]]
+
+
+def objective(
+    y: Array, weight: Array | None, classes: int | None, label_smoothing: float = 0.0
+) -> tuple[Array, Loss, dict[str, Metric]]:
+    """Return targets with weights, their loss, and an unweighted metric by name.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,) or (n, outputs)
+        Class indices, or values.
+    weight : ndarray, shape (n,), or None
+        Weights of the rows, which are divided by their mean.
+    classes : int or None
+        The number of classes; None for a regression.
+    label_smoothing : float
+        The part of each class target that is spread evenly over all classes (Szegedy et al. 2016, section 7).
+
+    Examples
+    --------
+    >>> target, loss, metrics = objective(np.array([0, 1]), np.array([1.0, 3.0]), 2)
+    >>> target
+    array([[0.5, 0. ],
+           [0. , 1.5]])
+    """
+    if weight is not None:
+        weight = weight / weight.mean()
+    if classes is not None:
+        soft = (1 - label_smoothing) * one_hot(y, classes) + label_smoothing / classes
+        return soft if weight is None else soft * weight[:, None], _cross_entropy, {"accuracy": _accuracy}
+    if weight is None:
+        return y, MSELoss(), {"r2": r2_score}
+    return np.column_stack([y, weight]), _weighted_squared_error, {"r2": _r2_score}
+
+
+def _cross_entropy(output: Operand, target: Operand) -> Operand:
+    return -(log_softmax(output, 1) * target).sum(axis=1).mean()
+
+
+def _weighted_squared_error(output: Operand, target: Operand) -> Operand:
+    return ((output - target[:, :-1]) ** 2 * target[:, -1:]).mean()
+
+
+def _accuracy(output: Operand, target: Operand) -> float:
+    return accuracy(output, np.asarray(target).argmax(axis=1))
+
+
+def _r2_score(output: Operand, target: Operand) -> float:
+    return r2_score(output, np.asarray(target)[:, :-1])
+
+
+class Ensemble(Module):
+    """The mean of the outputs of several networks, or of their probabilities.
+
+    Parameters
+    ----------
+    members : sequence of Module
+        The networks.
+    classify : bool
+        Outputs are logits: return the logarithm of the mean probabilities, which are again logits.
+
+    Examples
+    --------
+    >>> import numpy as np, nn
+    >>> members = [nn.MLP(2, [1], rng=seed) for seed in (0, 1)]
+    >>> x = np.ones((3, 2))
+    >>> bool(np.allclose(Ensemble(members)(x).data, (members[0](x) + members[1](x)).data / 2))
+    True
+    """
+
+    def __init__(self, members: Sequence[Module], classify: bool = False) -> None:
+        super().__init__()
+        self.members: ModuleList = ModuleList(members)
+        self.classify: bool = classify
+
+    def forward(self, x: Operand) -> Operand:
+        """Return the combined outputs."""
+        outputs = [member(x) for member in self.members]
+        if not self.classify:
+            return ag.stack(outputs).mean(axis=0)
+        logarithms = ag.stack([log_softmax(output, 1) for output in outputs])
+        return ag.logsumexp(logarithms, axis=0) - math.log(len(outputs))

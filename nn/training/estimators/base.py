@@ -15,11 +15,10 @@ from autograd import no_grad
 from nn.data import DataLoader, RobustScaler, TensorDataset, train_test_split
 from nn.data.cells import frame_cells
 from nn.data.columns import Column, embedded_levels, encode
-from nn.layers.mlp import table_network
+from nn.mlp import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit
-from nn.training.objective import objective
-from nn.training.solvers import recipe, scheduled, solver
+from nn.training.solvers import objective, recipe, scheduled, solver
 from nn.typing import Array, ArrayLike, Optimizer, State
 
 from .validation import checked_inputs, checked_weights, feature_names, fitted_columns, same_names, table_of

@@ -10,19 +10,17 @@ import numpy as np
 
 from autograd import detect_anomaly
 from autograd.extend import raw_data
-from nn.files import FilePath, write_text
-from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
-from nn.layers.dropout import Dropout
+from nn.files import write_text
+from nn.layers.activation import Dropout, Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
 from nn.layers.linear import Flatten, Identity
 from nn.module import Module
 from nn.module.hooks import Handle
 from nn.training.evaluation import nonfinite_input
-from nn.typing import Array, Figure, Hook, Leaf, Operand, Optimizer, State
+from nn.typing import Array, Figure, FilePath, Hook, Leaf, Operand, Optimizer, State
 from nn.validation import checked_integer
 
 from .diagnosis import Report, diagnose
-from .html_report import document, monitored
-from .plots import monitor_figure
+from .report import document, monitor_figure, monitored
 from .sample import Sample, bin_edges, flattened, histograms, moments, norm_of, packed, spots, unpacked
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from hypothesis import given, settings, strategies as st
 import nn
 import optim
 from nn import checkpoint
-from nn.checkpoint import CheckpointError
-from nn.checkpoint.archive import _Reader, write_tree
+from nn.checkpoint import CheckpointError, _Reader, write_tree
 from optim.averaging import AveragedModel
 from optim.lr_scheduler import StepLR
 

@@ -356,7 +356,7 @@ def test_derived_documentation_of_a_function_without_sections_or_with_blocks():
         """
         return x * times
 
-    class Double(nn.layers.function_module.FunctionModule, function=double): ...
+    class Double(nn.layers.activation.FunctionModule, function=double): ...
 
     assert Double.__doc__.split("\n\n")[0] == "Multiply."
     assert ">>> Double(times=4)(3) + Double()(1)" in Double.__doc__

@@ -14,7 +14,7 @@ import optim
 from autograd.tape.step import CompiledStep
 from nn.__main__ import main
 from nn.training import Callback, fit
-from nn.training.passes import EAGER_STEPS, MOST_SHAPES, Passes
+from nn.training.stepping import EAGER_STEPS, MOST_SHAPES, Passes
 from optim import lr_scheduler
 
 RNG = np.random.default_rng(0)

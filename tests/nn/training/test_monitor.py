@@ -350,7 +350,7 @@ def test_html_report_is_complete_and_self_contained(tmp_path, monkeypatch):
     assert not re.search(r"""(src|href)=["']https?:""", page)
     assert "<script" not in page
     assert "<b>Vanishing</b>" in page
-    monkeypatch.setattr("nn.training.monitor.html_report.svg", lambda figure: "")  # drawing it again takes seconds
+    monkeypatch.setattr("nn.training.monitor.report.svg", lambda figure: "")  # drawing it again takes seconds
     assert "<b>Vanishing</b>" in watched._repr_html_()
 
 

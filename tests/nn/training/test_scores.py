@@ -8,7 +8,6 @@ import pytest
 import nn
 from nn.cli.explaining import attributions
 from nn.functional import softmax
-from nn.training.ensemble import Ensemble
 from nn.training.scores import (
     baselines,
     calibration,
@@ -19,6 +18,7 @@ from nn.training.scores import (
     temperature,
     verdict,
 )
+from nn.training.solvers import Ensemble
 
 RNG = np.random.default_rng(0)
 installed = importlib.util.find_spec("sklearn") is not None

@@ -15,6 +15,7 @@ from looping import each
 
 import optim
 from optim.distributed import (
+    LAUNCHERS,
     Alone,
     DistributedOptimizer,
     GradientSum,
@@ -24,7 +25,6 @@ from optim.distributed import (
     checked_comm,
     world,
 )
-from optim.distributed.communicator import LAUNCHERS
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = [n for n in optim.__all__ if hasattr(getattr(optim, n), "zero_grad") and n != "Optimizer"]

@@ -8,16 +8,14 @@ import numpy as np
 import autograd as ag
 from autograd.extend import callback
 from nn.init import kaiming_normal_, lecun_normal_, xavier_uniform_, zeros_
+from nn.layers import activation as activations
+from nn.layers.container import Residual, Sequential
+from nn.layers.linear import Embedding, Linear
+from nn.layers.norm import AlphaDropout, BatchNorm1d, Dropout, LayerNorm, RMSNorm
 from nn.module import Module
 from nn.random import Rng, as_generator
 from nn.typing import Array, DType, Initializer, Operand
 from nn.validation import checked_integer, similar
-
-from . import activation as activations
-from .container import Residual, Sequential
-from .dropout import AlphaDropout, Dropout
-from .linear import Embedding, Linear
-from .norm import BatchNorm1d, LayerNorm, RMSNorm
 
 __all__ = ["MLP"]
 

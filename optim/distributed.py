@@ -1,0 +1,593 @@
+r"""Data-parallel training over MPI: each process computes the gradient of its rows of a batch.
+
+.. math:: g = \frac{1}{\sum_r n_r} \sum_r n_r\, g_r
+
+where :math:`g_r` is the gradient of the mean over the :math:`n_r` rows of rank r. The result is the gradient of the
+whole batch, also for unequal shares, and needs one ``Allreduce`` per step. A training loop becomes::
+
+    comm = optim.distributed.world()
+    optimizer = optim.distributed.DistributedOptimizer(optim.Adam(model.parameters()), comm)
+    for x, y in nn.data.distributed.sharded(DataLoader(dataset, batch_size=64, shuffle=True, rng=0), comm):
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step(rows=len(y))
+
+and is started by ``OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py``.
+``nn.training.fit(..., comm=comm)`` includes this. It requires mpi4py and an MPI (``pip install mpi4py mpich``);
+without them, or with one rank, the result is bit-identical to that of the plain optimizer.
+
+Examples
+--------
+>>> from types import SimpleNamespace
+>>> from optim import SGD
+>>> p = SimpleNamespace(data=1.0, grad=0.5)
+>>> optimizer = DistributedOptimizer(SGD([p], lr=0.5), Alone())
+>>> optimizer.step(rows=32)
+>>> p.data
+0.75
+"""
+
+import hashlib
+import itertools
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from optim.algorithms.wrappers import Wrapper
+from optim.flat_params import check_gradient, check_unchanged, label, raw_gradient
+from optim.optimizer import Optimizer
+from optim.typing import Array, Closure, Comm, Data, Parameter, StateDict
+
+__all__ = [
+    "Alone", "DistributedOptimizer", "GradientSum", "RanksDifferWarning", "agree", "broadcast", "checked_comm",
+    "facts_of", "world",
+]  # fmt: skip
+
+LAUNCHERS = {"PMI_SIZE": "PMI_RANK", "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK"}
+"""Environment variables set by the launchers of MPICH and Open MPI: number of processes, and rank."""
+NEEDED = ("rank", "size", "Allreduce", "allreduce", "allgather", "bcast")
+COMMAND = "OPENBLAS_NUM_THREADS=1 mpiexec -n 2 python -m mpi4py script.py"
+
+
+class Alone:
+    """A communicator of one rank, for a process without MPI, with the methods used by this library.
+
+    Attributes
+    ----------
+    rank, size : int
+        0 and 1.
+
+    Examples
+    --------
+    >>> Alone().allgather("only me")
+    ['only me']
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def Allreduce(self, send: Any, recv: Any) -> None:  # noqa: N802 - mpi4py's name
+        """Copy: the sum over one rank."""
+        np.copyto(recv, send)
+
+    def allreduce(self, number: Any) -> Any:
+        """Return the sum over one rank."""
+        return number
+
+    def allgather(self, item: Any) -> list[Any]:
+        """Return the objects of all ranks."""
+        return [item]
+
+    def bcast(self, item: Any, root: int = 0) -> Any:
+        """Return the object of rank 0."""
+        return item
+
+    def __repr__(self) -> str:
+        return "Alone()"
+
+
+def world() -> Comm:
+    """Return the communicator of all processes of a job, or `Alone` without mpi4py.
+
+    Returns
+    -------
+    mpi4py.MPI.Comm or Alone
+        With attributes ``rank`` (from 0) and ``size``.
+
+    Raises
+    ------
+    ImportError
+        If a launcher started several processes and mpi4py is not installed.
+    RuntimeError
+        If launcher and mpi4py belong to different MPI libraries, so that each process has a communicator of one rank.
+
+    Warns
+    -----
+    RuntimeWarning
+        If several ranks were started without ``python -m mpi4py``: after an exception on one rank, the others would
+        wait forever.
+
+    Examples
+    --------
+    >>> comm = world()  # doctest: +SKIP
+    >>> comm = Alone()  # the result in a process without mpi4py
+    >>> comm.rank, comm.size
+    (0, 1)
+    """
+    started, place = launched()
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        if started > 1:
+            raise ImportError(
+                f"this is process {place} of {started}; without mpi4py each process would train separately: "
+                f"pip install mpi4py mpich ({error})"
+            ) from error
+        return Alone()
+    comm = MPI.COMM_WORLD
+    if comm.size == 1 < started:
+        raise RuntimeError(
+            f"the launcher started {started} processes, but the MPI of mpi4py ({MPI.get_vendor()[0]}) has one: they "
+            "belong to different MPI libraries. Use the mpiexec installed beside this Python, in "
+            f"{Path(sys.executable).parent}"
+        )
+    if comm.size > 1 and comm.rank == 0 and "mpi4py.run" not in sys.modules:
+        warnings.warn(
+            "started without `-m mpi4py`: after an exception on one rank, the others would wait forever. "
+            f"Write {COMMAND}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return comm
+
+
+def launched() -> tuple[int, str]:
+    """Return the number of processes started by a launcher, 1 without a launcher, and the rank of this one."""
+    for size, rank in LAUNCHERS.items():
+        if os.environ.get(size, "").isdecimal():
+            return int(os.environ[size]), os.environ.get(rank, "?")
+    return 1, "0"
+
+
+def checked_comm(comm: Comm) -> Comm:
+    """Return a communicator, or raise TypeError if it is unsuitable.
+
+    Raises
+    ------
+    TypeError
+        If a required attribute or method is missing.
+
+    Examples
+    --------
+    >>> checked_comm(None)
+    Traceback (most recent call last):
+    TypeError: comm must be a communicator of mpi4py, such as optim.distributed.world(), got None, ...
+    """
+    lacking = [name for name in NEEDED if not hasattr(comm, name)]
+    if lacking or isinstance(comm, type):
+        raise TypeError(
+            f"comm must be a communicator of mpi4py, such as optim.distributed.world(), got {comm!r:.60}, which has "
+            f"no {lacking[0] if lacking else 'instance'}"
+        )
+    return comm
+
+
+Fact: TypeAlias = tuple[str, object]
+
+
+class RanksDifferWarning(UserWarning):
+    """Ranks started from different values; those of rank 0 were used.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("error", RanksDifferWarning)  # a run whose ranks start differently stops
+    """
+
+
+def agree(comm: Comm, facts: Sequence[Fact], advice: str = "") -> None:
+    """Raise ValueError on every rank if a fact differs between ranks.
+
+    Parameters
+    ----------
+    comm : communicator
+        Communicator of the ranks to compare; all of them must call.
+    facts : sequence of (str, object)
+        Description and value of each fact; values are compared by ``repr``.
+    advice : str
+        Advice appended to the message.
+
+    Raises
+    ------
+    ValueError
+        Names the first fact that differs, the first rank where it does, and both values.
+
+    Examples
+    --------
+    >>> from optim.distributed import Alone
+    >>> agree(Alone(), [("the batch size", 32)])
+    """
+    gathered = comm.allgather([(name, _text(value)) for name, value in facts])
+    for rows in itertools.zip_longest(*gathered, fillvalue=("the facts", "none")):
+        for rank, (name, value) in enumerate(rows):
+            if (name, value) != rows[0]:
+                shown, theirs = _apart(rows[0][1], value)
+                raise ValueError(
+                    f"rank {rank} differs from rank 0 in {name}: {theirs} on rank {rank}, {shown} on rank 0"
+                    f"{'; ' if advice else ''}{advice}"
+                )
+
+
+def _text(value: object) -> str:
+    """Return a value as text, without memory addresses, which differ between ranks."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", value if isinstance(value, str) else repr(value))
+
+
+def _apart(a: str, b: str, most: int = 120) -> tuple[str, str]:
+    """Return two texts, shortened to the surroundings of their first difference."""
+    common = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    begin = max(common - most // 2, 0) if max(len(a), len(b)) > most else 0
+    dots = "..." if begin else ""
+    return dots + a[begin : begin + most], dots + b[begin : begin + most]
+
+
+def facts_of(optimizer: Any) -> list[Fact]:
+    """Return the facts of an optimizer to compare: class, shapes and dtypes of the parameters, and options.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        An optimizer or a wrapper.
+
+    Returns
+    -------
+    list of (str, object)
+        For `agree`.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import optim
+    >>> facts_of(optim.SGD([SimpleNamespace(data=1.0, grad=0.0)], lr=0.1))[0]
+    ('the optimizer', 'SGD')
+    """
+    kinds, inner = [], optimizer
+    while inner is not None:
+        kinds.append(type(inner).__name__)
+        inner = getattr(inner, "inner", None)
+    groups = optimizer.param_groups
+    facts: list[Fact] = [("the optimizer", " of ".join(kinds))]
+    facts += [("the lengths of the optimizer's groups", [len(group["params"]) for group in groups])]
+    place = 0
+    for group in groups:
+        for p in group["params"]:
+            data = p.data
+            what = (data.shape, data.dtype.name) if isinstance(data, np.ndarray) else type(data).__name__
+            facts.append((f"shape and type of {label(p, place)} of the optimizer", what))
+            place += 1
+    for i, group in enumerate(groups):
+        options = {k: v for k, v in group.items() if k not in ("params", "param_names")}
+        facts += [(f"{k!r} of the optimizer's group {i}", v) for k, v in options.items()]
+    return [*facts, ("the number of steps the optimizer has taken", getattr(optimizer, "step_count", 0))]
+
+
+def broadcast(
+    comm: Comm, named: Sequence[tuple[str, Data]], *, repair: bool = True, stacklevel: int = 3
+) -> list[Array] | None:
+    """Compare arrays between all ranks; return those of rank 0 if they differ.
+
+    Parameters
+    ----------
+    comm : communicator
+        Communicator of all ranks; all must call.
+    named : sequence of (str, array or float)
+        Names used in messages, and values.
+    repair : bool
+        Use the values of rank 0, with a warning, instead of raising an error.
+    stacklevel : int
+        As for `warnings.warn`.
+
+    Returns
+    -------
+    list of (array or float), or None
+        The values of rank 0; None if those of all ranks are bit-identical.
+
+    Raises
+    ------
+    ValueError
+        If they differ and `repair` is false. The message contains the first array that differs, the index, the rank
+        and both values.
+
+    Warns
+    -----
+    RanksDifferWarning
+        The same message, on rank 0, if they differ and `repair` is true.
+
+    Examples
+    --------
+    >>> from optim.distributed import Alone
+    >>> broadcast(Alone(), [("weight", np.ones(2))]) is None  # nothing to repair
+    True
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for _, data in named:
+        digest.update(np.asarray(data, order="C").tobytes())
+    if len(set(comm.allgather(digest.hexdigest()))) == 1:
+        return None
+    first: list[Array] = comm.bcast([np.asarray(data) for _, data in named], root=0)
+    own = next((d for d in map(_difference, named, first) if d), None)
+    rank, text = next((rank, text) for rank, text in enumerate(comm.allgather(own)) if text)
+    text = f"rank {rank} differs from rank 0 in {text}"
+    if not repair:
+        raise ValueError(f"{text}; use the same seed on all ranks")
+    if comm.rank == 0:
+        warnings.warn(f"{text}; the values of rank 0 are used on all ranks", RanksDifferWarning, stacklevel=stacklevel)
+    return [f if isinstance(d, np.ndarray) else f.item() for f, (_, d) in zip(first, named, strict=True)]
+
+
+def _difference(named: tuple[str, Data], theirs: Array) -> str:
+    """Return a description of the first difference to rank 0's array; empty if they are equal."""
+    name, ours = named[0], np.asarray(named[1])
+    if ours.tobytes() == theirs.tobytes():
+        return ""
+    apart = np.argwhere(np.atleast_1d((ours != theirs) & ~((ours != ours) & (theirs != theirs))))
+    if not len(apart):  # nan with different bits, or -0.0 and 0.0
+        return f"the bits of {name}"
+    at = tuple(int(i) for i in apart[0])[: ours.ndim]
+    where = f", first at {list(at)}" if at else ""
+    return f"{name}{where}: {ours[at]} there, {theirs[at]} on rank 0"
+
+
+class GradientSum:
+    r"""Replaces gradients by their sum over all ranks, or by the mean over all rows.
+
+    Parameters
+    ----------
+    parameters : sequence of parameters
+        With ``.data`` and ``.grad``; the same number and shapes on every rank.
+    comm : communicator
+        Communicator of all ranks.
+    beside : int
+        Number of additional values summed in the same message.
+
+    Notes
+    -----
+    After the gradients, the vector contains a 1 for each existing gradient (those missing on all ranks stay None), the
+    number of rows, and the additional values. Its dtype is the widest of the parameters, at least float32, in which
+    row counts are exact up to 2**24.
+
+    All ranks receive identical bits: MPI 3.1, section 5.9.6, requires it of ``Allreduce``, and `nn.training.fit`
+    checks it after every epoch.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from optim.distributed import Alone
+    >>> p = SimpleNamespace(data=np.zeros(2), grad=np.array([3.0, 6.0]))  # sums over three rows
+    >>> add_up = GradientSum([p], Alone(), beside=1)
+    >>> add_up(rows=3, beside=[7.0])
+    (3.0, [7.0])
+    >>> p.grad
+    array([1., 2.])
+    """
+
+    def __init__(self, parameters: Sequence[Parameter], comm: Comm, beside: int = 0) -> None:
+        self.parameters: list[Parameter] = list(parameters)
+        self.comm: Comm = comm
+        arrays = [np.asarray(p.data) for p in self.parameters]
+        self.shapes: list[tuple[int, ...]] = [a.shape for a in arrays]
+        self.kind: np.dtype[Any] = np.result_type(np.float32, *{a.dtype for a in arrays})
+        # The gradient of a float is a float, that of an array has its dtype.
+        self.dtypes: list[np.dtype[Any] | None] = [
+            p.data.dtype if isinstance(p.data, np.ndarray) else None for p in self.parameters
+        ]
+        ends = [0, *itertools.accumulate(a.size for a in arrays)]
+        self.places: list[slice] = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        self.end: int = ends[-1]
+        self.flags: slice = slice(ends[-1], ends[-1] + len(arrays))
+        self.length: int = self.flags.stop + 1 + beside
+        self.send: Array = np.zeros(self.length, self.kind)
+        self.slots: list[Array] = self._views(self.send)
+
+    def _views(self, flat: Array) -> list[Array]:
+        return [flat[place].reshape(shape) for place, shape in zip(self.places, self.shapes, strict=True)]
+
+    def __call__(
+        self, rows: float, beside: Sequence[float] = (), *, weigh: bool = False, divide: bool = True
+    ) -> tuple[float, list[float]]:
+        """Sum over all ranks; every rank must call.
+
+        Parameters
+        ----------
+        rows : float
+            Number of rows of this rank; may be 0.
+        beside : sequence of float
+            Additional values.
+        weigh : bool
+            Multiply the gradients by `rows` first, because they are means over the rows of this rank and not sums.
+        divide : bool
+            Divide the gradients' sum by the sum of `rows`.
+
+        Returns
+        -------
+        rows : float
+            The sum of `rows` over all ranks.
+        beside : list of float
+            The sums of the additional values.
+
+        Raises
+        ------
+        ValueError
+            If a gradient has another shape than its parameter.
+        """
+        self._pack(rows if weigh else None)
+        self.send[self.flags.stop :] = [rows, *beside]
+        flat = np.empty(self.length, self.kind)
+        self.comm.Allreduce(self.send, flat)
+        present, (total, *others) = flat[self.flags].tolist(), flat[self.flags.stop :].tolist()
+        if divide and total > 0:
+            np.divide(flat[: self.end], flat[self.flags.stop], out=flat[: self.end])
+        for p, there, view, kind in zip(self.parameters, present, self._views(flat), self.dtypes, strict=True):
+            if not there:
+                p.grad = None
+            elif kind is None:
+                p.grad = float(view)
+            else:
+                p.grad = view if view.dtype == kind else view.astype(kind)
+        return total, others
+
+    def _pack(self, weight: float | None) -> None:
+        """Copy the gradients into the send vector, followed by a 1 for each gradient that exists."""
+        there = []
+        for i, (p, slot) in enumerate(zip(self.parameters, self.slots, strict=True)):
+            g = raw_gradient(p.grad)
+            there.append(g is not None)
+            if g is None:
+                slot[...] = 0
+                continue
+            if np.shape(g) != slot.shape:
+                name = label(p, i)
+                check_unchanged(np.asarray(p.data), slot.shape, self.dtypes[i] or np.float64, name)
+                check_gradient(g, slot.shape, name)
+            if weight is None:
+                slot[...] = g
+            else:
+                np.multiply(g, weight, out=slot, casting="same_kind")
+        self.send[self.flags] = there
+
+
+class DistributedOptimizer(Wrapper):
+    r"""Any optimizer, with the gradient over the rows of all ranks.
+
+    .. math:: g = \frac{\sum_r n_r\, g_r}{\sum_r n_r}
+
+    At construction, the ranks are compared, and the parameters of rank 0 are sent to all. With one rank the result is
+    bit-identical to that of the inner optimizer.
+
+    Parameters
+    ----------
+    inner : Optimizer
+        Updates the parameters.
+    comm : communicator, optional
+        Communicator of the ranks; by default `world()`.
+    repair : bool
+        Use the parameters of rank 0, with a warning, if ranks start from different values, instead of raising an error.
+
+    Raises
+    ------
+    ValueError
+        On all ranks, if they differ in the optimizer, its options, or the number, shapes or dtypes of parameters. The
+        message contains the first difference and the rank.
+
+    Warns
+    -----
+    RanksDifferWarning
+        If the values of the parameters differ and `repair` is true.
+
+    Notes
+    -----
+    ``state_dict`` is that of the inner optimizer, so it can be loaded with another number of ranks or without MPI. To
+    clip gradients, call `reduce`, clip, then `step`, which does not reduce them again. For an optimizer that takes a
+    closure, gradients and loss of each call are reduced.
+
+    Goyal et al. 2017, *Accurate, Large Minibatch SGD*, section 3; Sergeev & Del Balso 2018, *Horovod*.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from optim import SGD
+    >>> from optim.distributed import Alone
+    >>> p = SimpleNamespace(data=1.0, grad=1.0)
+    >>> optimizer = DistributedOptimizer(SGD([p], lr=0.25), Alone())
+    >>> optimizer.step(rows=8)
+    >>> p.data
+    0.75
+    """
+
+    def __init__(self, inner: Optimizer, comm: Comm | None = None, *, repair: bool = True) -> None:
+        super().__init__(inner)
+        self.comm: Comm = world() if comm is None else checked_comm(comm)
+        self._reduced = False
+        self._sum: GradientSum | None = None
+        if self.comm.size > 1:
+            agree(self.comm, facts_of(inner), "construct the same model and optimizer on all ranks")
+            named = [(label(p, i), p.data) for i, p in enumerate(self.parameters)]
+            found = broadcast(self.comm, named, repair=repair)
+            if found is not None and self.comm.rank:
+                for p, data in zip(self.parameters, found, strict=True):
+                    p.data = data
+
+    def reduce(self, rows: float = 1.0, loss: float = 0.0, *, summed: bool = False) -> float:
+        """Replace all gradients by those over the rows of all ranks; every rank must call.
+
+        Parameters
+        ----------
+        rows : float
+            Number of rows this rank's gradients are the mean over, or another divisor of the loss, such as
+            ``criterion.divisor(y)`` with class weights; 0 without rows. By default all ranks have equal weight.
+        loss : float
+            Mean loss of this rank.
+        summed : bool
+            Gradients are sums over the rows, not means. Required if the model uses rows of other ranks, such as batch
+            normalization inside `nn.ranks.shared`.
+
+        Returns
+        -------
+        float
+            The mean loss over the rows of all ranks.
+        """
+        self._reduced = True
+        if self.comm.size == 1 and not summed:
+            return loss
+        if self._sum is None or len(self._sum.parameters) != len(self.parameters):
+            self._sum = GradientSum(self.parameters, self.comm, beside=1)
+        total, (losses,) = self._sum(rows, [loss * rows if rows else 0.0], weigh=not summed)
+        return losses / total if total else 0.0
+
+    def step(self, closure: Closure | None = None, *, rows: float = 1.0, summed: bool = False) -> Any:
+        """Reduce the gradients, unless done since the last step, and update every parameter.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes loss and gradients of the rows of this rank.
+        rows, summed
+            As for `reduce`.
+
+        Returns
+        -------
+        loss
+            The value returned by the closure, reduced over all ranks, or None.
+        """
+        if closure is None or (self.comm.size == 1 and not summed):
+            if not self._reduced:
+                self.reduce(rows, summed=summed)
+            loss = self.inner.step(closure)
+        else:
+
+            def of_all_ranks() -> float:
+                own = closure()
+                return self.reduce(rows, float(own.item() if hasattr(own, "item") else own), summed=summed)
+
+            loss = self.inner.step(of_all_ranks)
+        self._reduced = False
+        self.step_count = self.inner.step_count
+        return loss
+
+    def state_dict(self) -> StateDict:
+        """Return the state of the inner optimizer, which is the same on all ranks."""
+        return self.inner.state_dict()
+
+    def load_state_dict(self, state_dict: StateDict) -> None:
+        """Restore a `state_dict`, also of an optimizer that was not distributed or had another number of ranks."""
+        self.inner.load_state_dict(state_dict)
+        self.step_count: int = self.inner.step_count
+
+    def __repr__(self) -> str:
+        return f"DistributedOptimizer(rank {self.comm.rank} of {self.comm.size}) of {self.inner!r}"
