@@ -11,8 +11,9 @@ from autograd.typing import Array, Axis, Data, Decorator, Operand, Operands, Ope
 
 __all__ = [
     "Array", "ArrayLike", "Axes", "Axis", "Batch", "Comm", "DType", "Data", "Decorator", "Examples", "Figure",
-    "FilePath", "Hook", "Index", "Indexable", "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics", "Operand", "Operands",
-    "Operation", "Optimizer", "Parameters", "Print", "Rows", "Settings", "Shape", "State", "Trainable", "Tree",
+    "FilePath", "Hook", "Index", "Indexable", "Initializer", "Leaf", "Loader", "Loss", "Metric", "Metrics",
+    "Operand", "Operands", "Operation", "Optimizer", "Parameters", "Print", "Rows", "Settings", "Shape", "State",
+    "Trainable", "Tree",
 ]  # fmt: skip
 
 DType: TypeAlias = DTypeLike | None  # an argument; None is the default dtype

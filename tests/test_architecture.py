@@ -23,8 +23,8 @@ ORDER = {
     ),
     "nn": (
         "_check", "typing", "files", "validation", "metrics", "utils", "random", "ranks", "init", "functional",
-        "module", "checkpoint", "layers", "mlp", "scalar", "data", "exchange", "loss", "show", "training", "__init__", "cli",
-        "__main__",
+        "module", "checkpoint", "layers", "mlp", "scalar", "data", "exchange", "loss", "show", "training", "__init__",
+        "cli", "__main__",
     ),
     "optim": (
         "typing", "options", "flat_params", "checks", "averaging", "lr_scheduler", "decay", "trace", "optimizer",

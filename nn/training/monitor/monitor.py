@@ -11,8 +11,9 @@ import numpy as np
 from autograd import detect_anomaly
 from autograd.extend import raw_data
 from nn.files import write_text
-from nn.layers.activation import Dropout, Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
+from nn.layers.activation import Hardtanh, ReLU, ReLU6, Sigmoid, Softsign, Tanh, Threshold
 from nn.layers.linear import Flatten, Identity
+from nn.layers.norm import Dropout
 from nn.module import Module
 from nn.module.hooks import Handle
 from nn.training.evaluation import nonfinite_input
