@@ -26,7 +26,7 @@ from optim.distributed import (
     world,
 )
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = [n for n in optim.__all__ if hasattr(getattr(optim, n), "zero_grad") and n != "Optimizer"]
 
 

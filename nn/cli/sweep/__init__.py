@@ -17,7 +17,7 @@ from nn.cli.training import Run, make_folder
 from nn.files import write_text
 from nn.metrics import better
 from nn.show.plotting import saved, sweep_figure
-from nn.typing import Print
+from nn.typing import Print, Settings
 
 from .config import Sweep, Trial, read_sweep
 from .processes import cores, finished, ranks, run_trial
@@ -77,7 +77,7 @@ def _metric(plan: Sweep) -> str:
     return plan.metric or names[0]
 
 
-def _line(record: Row, varied: list[str], metric: str) -> str:
+def _line(record: Settings, varied: list[str], metric: str) -> str:
     chosen = ", ".join(f"{name} {record['settings'][name]}" for name in varied if name in record["settings"])
     which = f"{chosen}, seed {record['seed']}" if chosen else f"seed {record['seed']}"
     if record["status"] == "failed":
@@ -88,7 +88,7 @@ def _line(record: Row, varied: list[str], metric: str) -> str:
 
 
 def _report(
-    args: argparse.Namespace, plan: Sweep, by_key: dict[str, Row], metric: str, interrupted: bool, out: Print
+    args: argparse.Namespace, plan: Sweep, by_key: dict[str, Settings], metric: str, interrupted: bool, out: Print
 ) -> int:
     """Write the table, print it with the failed trials, and return the exit status."""
     mine = [by_key[trial.key] for trial in plan.trials if trial.key in by_key]
@@ -126,9 +126,6 @@ def _report(
     return status
 
 
-Row = dict[str, Any]
-
-
 class Records:
     """The file of results; trials that it contains are not repeated.
 
@@ -151,7 +148,7 @@ class Records:
     def __init__(self, path: Path) -> None:
         contents = path.read_bytes() if path.exists() else b""
         whole = contents[: contents.rfind(b"\n") + 1]  # a truncated last line belongs to a trial to repeat
-        self.by_key: dict[str, Row] = {}
+        self.by_key: dict[str, Settings] = {}
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 record = json.loads(line)
@@ -161,7 +158,7 @@ class Records:
         self._file: BinaryIO = path.open("ab", buffering=0)  # unbuffered: a kill truncates at most one line
         self._file.truncate(len(whole))
 
-    def add(self, trial: Trial, found: Mapping[str, object], folder: Path) -> Row:
+    def add(self, trial: Trial, found: Mapping[str, object], folder: Path) -> Settings:
         """Write the record of a trial to the disk, and return it."""
         record = {
             "trial": trial.number, "key": trial.key, "settings": trial.settings, "seed": trial.seed, **found,
@@ -179,7 +176,7 @@ class Records:
         self._file.close()
 
 
-def tabulated(sweep: Sweep, records: Mapping[str, Row], metric: str) -> list[Row]:
+def tabulated(sweep: Sweep, records: Mapping[str, Settings], metric: str) -> list[Settings]:
     """Return a row per choice of settings, averaged over seeds, the best first.
 
     Examples
@@ -196,7 +193,7 @@ def tabulated(sweep: Sweep, records: Mapping[str, Row], metric: str) -> list[Row
     for trials in groups.values():
         found = [records[trial.key] for trial in trials if trial.key in records]
         done = [record["metrics"] for record in found if record["status"] == "done"]
-        row: Row = {name: _shown(trials[0].settings.get(name)) for name in sweep.varied}
+        row: Settings = {name: _shown(trials[0].settings.get(name)) for name in sweep.varied}
         row["seeds"] = len(done)
         values = [m.get(metric) for m in done]
         row[metric] = _mean(values)
@@ -219,7 +216,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return None if not numbers or None in numbers else statistics.fmean(n for n in numbers if n is not None)
 
 
-def aligned(rows: list[Row]) -> str:
+def aligned(rows: list[Settings]) -> str:
     """Return rows as text, right-aligned, without uninformative columns.
 
     Examples

@@ -15,8 +15,8 @@ from processes import ended, wait_until
 from nn.__main__ import main
 from nn.cli.folder import load_run
 from nn.cli.resuming import locked
-from nn.cli.sweep.processes import finished, run_trial
 from nn.cli.sweep import aligned
+from nn.cli.sweep.processes import finished, run_trial
 
 ROOT = Path(__file__).resolve().parents[3]
 IRIS = str(ROOT / "demos/data/iris.csv")
