@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from . import extend, operations as _operations
 from .backward import backward, gradients
-from .checking.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .checking.verify import verify
-from .diagnostics.anomaly import AnomalyError, detect_anomaly
+from .checking import GradcheckError, gradcheck, gradgradcheck, verify
+from .diagnostics import AnomalyError, detect_anomaly
 from .graph import Node, topological_order
 from .messages import GradientWarning, equivalent as _equivalent
 from .operands import get_default_dtype, set_default_dtype
@@ -33,8 +32,7 @@ from .typing import Operation as _Operation
 from .value import Value
 
 if TYPE_CHECKING:  # loaded when first asked for, see the end of this file
-    from .drawing.animation import draw_backward as draw_backward
-    from .drawing.draw import draw as draw, draw_diff as draw_diff
+    from .drawing.draw import draw as draw, draw_backward as draw_backward, draw_diff as draw_diff
     from .drawing.networks import neuron_diagram as neuron_diagram, pass_diagram as pass_diagram
     from .drawing.player import offline_page as offline_page, page_graph as page_graph, play as play
     from .explaining.explanation import explain as explain
@@ -61,12 +59,11 @@ __all__ += _operations.__all__
 
 # Pictures and explanations bring tools of their own, so they are loaded when first asked for.
 _LAZY = {
-    "RecordingError": "tape.recording",
-    "backward_steps": "explaining.steps", "compile": "tape.step", "draw": "drawing.draw",
-    "draw_backward": "drawing.animation",
-    "draw_diff": "drawing.draw", "explain": "explaining.explanation", "formula": "explaining.formula",
-    "neuron_diagram": "drawing.networks", "offline_page": "drawing.player", "page_graph": "drawing.player",
-    "pass_diagram": "drawing.networks", "play": "drawing.player",
+    "RecordingError": "tape.recording", "backward_steps": "explaining.steps", "compile": "tape.step",
+    "draw": "drawing.draw", "draw_backward": "drawing.draw", "draw_diff": "drawing.draw",
+    "explain": "explaining.explanation", "formula": "explaining.formula",
+    "neuron_diagram": "drawing.networks", "pass_diagram": "drawing.networks",
+    "offline_page": "drawing.player", "page_graph": "drawing.player", "play": "drawing.player",
 }  # fmt: skip
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from . import fast_floats
-from .diagnostics import mistakes
-from .diagnostics.mistakes import refuse_changed
+from . import diagnostics, fast_floats
+from .diagnostics import refuse_changed
 from .graph import Node, topological_order
 from .recording import callback, notify_write, with_graph, with_watch
 from .reverse import owned, reverse_pass
@@ -78,11 +77,11 @@ def backward(root: Node, gradient: Cotangent | None = None, *, create_graph: boo
     (-2.0, 2.0)
     """
     notify_write("calls backward()")
-    mistakes.require_node(root)
-    mistakes.require_variable(root)
+    diagnostics.require_node(root)
+    diagnostics.require_variable(root)
     start = seed_of(root, gradient)
     if gradient is None:  # a loss, rather than one piece of a chain rule done by hand
-        mistakes.check_root(root)
+        diagnostics.check_root(root)
     if type(start) is float and not create_graph and with_watch(None) is None:
         with storing:
             if fast_floats.backward(root, start):
@@ -103,12 +102,12 @@ def store(found: dict[Node, Cotangent], keep_nodes: bool) -> None:
         if not keep_nodes:
             g = owned(g, node, given)
         if node.op is None and node._grad is not None:
-            if times := mistakes.accumulated(node):
+            if times := diagnostics.accumulated(node):
                 mixed[node] = times
-            g = mistakes.sum_of_gradients(node._grad, g)
+            g = diagnostics.sum_of_gradients(node._grad, g)
         fresh.append((node, g))
     if late := [node for node, times in mixed.items() if times > 1]:
-        mistakes.advise_zero_grad(late)
+        diagnostics.advise_zero_grad(late)
     for node, g in fresh:  # nothing can fail from here on
         node._grad = g
         node.stamp = -id(node._value) if node in mixed else id(node._value)
@@ -166,9 +165,9 @@ def gradients(
     if len(seeds) != len(roots):
         raise ValueError(f"there are {len(roots)} outputs but {len(seeds)} grad_outputs; give one per output")
     for node in (*roots, *targets):
-        mistakes.require_node(node)
+        diagnostics.require_node(node)
     for root in roots:
-        mistakes.require_variable(root)
+        diagnostics.require_variable(root)
     order = topological_order(*roots, variables_only=True)
     refuse_changed(order, create_graph)
     cotangent = summed((root, seed_of(root, seed)) for root, seed in zip(roots, seeds, strict=True))

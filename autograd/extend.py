@@ -74,7 +74,7 @@ Check the rule against finite differences:
 ...     return xp(x).exp(-0.5 * x * x)
 >>> ag.gradcheck(wrong_bump, 1.0)
 Traceback (most recent call last):
-autograd.checking.gradcheck.GradcheckError: gradcheck: 1 of 1 derivatives disagree; ... likely cause: a sign
+autograd.checking.GradcheckError: gradcheck: 1 of 1 derivatives disagree; ... likely cause: a sign
 
 It can be drawn:
 

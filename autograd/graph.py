@@ -128,7 +128,7 @@ class Node:
     _b: Any
     op: Primitive | None
     notes: Notes
-    stamp: int  # of a leaf: the identity of its data when a gradient was last stored; see `diagnostics.mistakes`
+    stamp: int  # of a leaf: the identity of its data when a gradient was last stored; see `diagnostics`
 
     no_gradient: ClassVar[Any] = None  # the value of `.grad` before any backward pass
     plain: ClassVar[Notes] = Notes()  # the notes of a node that has none of its own

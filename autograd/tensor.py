@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import operations
-from .diagnostics.mistakes import mark_modified, replace_data
+from .diagnostics import mark_modified, replace_data
 from .graph import CHANGED, KINDS, Node, make_leaf
 from .messages import checked_flag, checked_name, display_name, unknown_attribute
 from .operands import as_array, get_default_dtype, require_float

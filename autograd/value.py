@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import fast_floats
-from .diagnostics.mistakes import replace_data
+from .diagnostics import replace_data
 from .graph import KINDS, Node, Notes, make_leaf
 from .messages import checked_flag, one_name
 from .recording import current_mode, notify_read

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .backward import backward
-from .diagnostics.mistakes import on_float
+from .diagnostics import on_float
 from .graph import CHANGED, Node, make_leaf
 from .operands import require_float
 from .operations.methods import ElementwiseMethods

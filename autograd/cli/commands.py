@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from autograd.checking.gradcheck import gradcheck
+from autograd.checking import gradcheck
 from autograd.drawing.draw import DIRECTIONS, draw
 from autograd.drawing.picture import THEMES
 from autograd.drawing.player import play

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd.backward import seed_of
-from autograd.diagnostics.mistakes import refuse_changed, require_variable
+from autograd.diagnostics import refuse_changed, require_variable
 from autograd.graph import Node, topological_order
 from autograd.reverse import edges, reverse_pass, share_of
 from autograd.rules import ONE, Elementwise, shape_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd.backward import store, storing
-from autograd.diagnostics.mistakes import check_root
+from autograd.diagnostics import check_root
 from autograd.graph import Node, topological_order
 from autograd.recording import NotReplayable, watching
 from autograd.transforms.nested import flatten

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.backward import backward
-from autograd.diagnostics.mistakes import current_evaluation, evaluation_of
+from autograd.diagnostics import current_evaluation, evaluation_of
 from autograd.graph import Node
 from autograd.recording import NotReplayable, current_mode, settled_mode
 from autograd.transforms.functional import Recorded

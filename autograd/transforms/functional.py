@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd.backward import between, pulled_to, summed
-from autograd.diagnostics.mistakes import evaluation_of, warn_once
+from autograd.diagnostics import evaluation_of, warn_once
 from autograd.graph import Node, topological_order
 from autograd.operations.joining import stack
 from autograd.operations.shaping import moveaxis, reshape

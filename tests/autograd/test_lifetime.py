@@ -164,7 +164,7 @@ class TestFreedAtOnce:
         assert sizes[3] - sizes[1] < 8_000, sizes  # less than one array
 
     def test_the_table_of_modified_arrays_empties_itself(self):
-        from autograd.diagnostics.mistakes import _modified
+        from autograd.diagnostics import _modified
 
         x = Tensor(np.ones(3), requires_grad=True)
         before = len(_modified)

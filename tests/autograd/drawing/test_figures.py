@@ -15,7 +15,7 @@ from PIL import Image
 import autograd as ag
 from autograd import Tensor, Value
 from autograd.drawing import render as r
-from autograd.drawing.animation import Animation
+from autograd.drawing.draw import Animation
 from autograd.drawing.picture import THEMES
 
 LIGHT = THEMES["light"]

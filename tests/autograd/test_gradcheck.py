@@ -8,7 +8,7 @@ from raising import raises
 
 import autograd as ag
 from autograd import GradientWarning, Tensor, Value
-from autograd.checking.gradcheck import GradcheckError, Report, gradcheck, gradgradcheck
+from autograd.checking import GradcheckError, Report, gradcheck, gradgradcheck
 from autograd.graph import apply
 from autograd.rules import Elementwise, Linear
 

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 import autograd as ag
-from autograd import GradientWarning, Tensor, Value, no_grad
-from autograd.diagnostics import mistakes
+from autograd import GradientWarning, Tensor, Value, diagnostics, no_grad
 
 
 @pytest.fixture(autouse=True)
 def no_warning_issued(monkeypatch):
     """Parametrized tests share a line, and each line warns once."""
-    monkeypatch.setattr(mistakes, "_issued", set())
+    monkeypatch.setattr(diagnostics, "_issued", set())
 
 
 def caught(code):

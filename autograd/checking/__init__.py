@@ -1,1 +1,0 @@
-"""Numerical checks of derivatives: `gradcheck`, `gradgradcheck` and `verify`."""

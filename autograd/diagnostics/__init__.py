@@ -1,1 +1,0 @@
-"""Error messages, warnings for common mistakes, and `detect_anomaly`."""
