@@ -35,7 +35,7 @@ PEER_micrograd := numpy micrograd
 
 # Tests whose programs run as NumPy code by default, since they are called a few times only.
 NATIVE_TESTS := $(wildcard tests/autograd/tape/test_*.py tests/nn/test_compile.py tests/nn/*/test_compile.py)
-NATIVE_TESTS := $(filter-out %/test_levels.py %/test_native.py, $(NATIVE_TESTS))
+NATIVE_TESTS := $(filter-out %/test_native.py, $(NATIVE_TESTS))
 
 VENV := .venv
 RUN := $(VENV)/bin/python

@@ -19,8 +19,7 @@ from autograd.recording import NotReplayable
 from autograd.typing import Data
 
 from . import native
-from .by_levels import ByLevels
-from .levels import Levels, encoded
+from .levels import Levels, has_levels
 from .numpy_text import NumpyText
 from .program import Program
 from .recording import Callback, Guard
@@ -43,12 +42,12 @@ def executor_for(program: Program) -> Switching:
     run by levels.  Both continue as machine code if they run for long enough and numba is installed.  The environment
     variable ``CHAINRULE_NUMBA=0`` disables numba.
     """
-    if len(program.steps) >= WORTH_LEVELS and (encoding := encoded(program)) is not None:
-        levels = Levels(encoding)
+    if len(program.steps) >= WORTH_LEVELS and has_levels(program):
+        levels = Levels(program)
         straight = len(program.steps) * STRAIGHT_STEP if len(program.steps) <= MOST_STRAIGHT else np.inf
-        terms = sum([s.lanes * s.length for s in levels.segments])
+        terms = sum([s.columns[0].size for s in levels.segments])
         if len(levels.segments) * NUMPY_SEGMENT + terms * NUMPY_TERM <= straight:
-            return Switching(program, ByLevels(program, levels))
+            return Switching(program, levels)
     return Switching(program, NumpyText(program))
 
 
@@ -66,13 +65,13 @@ class Switching:
 
     Attributes
     ----------
-    text : NumpyText or ByLevels
+    text : NumpyText or Levels
         The program for NumPy.
     machine : Machine or None
         The program for the native machine, when it has been built.
     """
 
-    def __init__(self, program: Program, text: NumpyText | ByLevels) -> None:
+    def __init__(self, program: Program, text: NumpyText | Levels) -> None:
         self.text: Any = text
         self.machine: Any = None
         self._program: Program | None = None
@@ -99,7 +98,7 @@ class Switching:
             program, self._program = self._program, None
             with contextlib.suppress(LookupError, TypeError):
                 is_of_arrays = isinstance(self.text, NumpyText)
-                machine = native.Machine(program) if is_of_arrays else native.FloatMachine(self.text.levels)
+                machine = native.Machine(program) if is_of_arrays else native.FloatMachine(self.text)
                 if len(machine.calls) * MOST_CALLS <= len(program.steps) and _reproduces(machine, program):
                     self.machine = machine
         return self.machine

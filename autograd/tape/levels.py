@@ -1,4 +1,4 @@
-r"""A program of floats as arrays: operations that do not depend on each other are computed together.
+r"""Run a program of floats by levels: operations that do not depend on each other are computed together.
 
 Most operations of a scalar graph belong to sums of products, one operation at a time: ``act = act + w * x`` in a
 neuron, ``total + g * w`` in the chain rule.  Partial sums and products with a single use are merged into a *chain*,
@@ -8,284 +8,222 @@ neuron, ``total + g * w`` in the chain rule.  Partial sums and products with a s
 which is rounded after every product and every sum, as the separate operations are.  A single sum is a chain with
 factors 1.  A *level* contains the operations that depend on earlier levels only (Hu 1961, "Parallel sequencing and
 assembly line problems"), a *segment* the operations of one kind in a level: a few calls of NumPy, or one loop of the
-interpreter.
+native machine.
 """
 
-from __future__ import annotations
-
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from itertools import chain
+from math import inf
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from autograd.graph import Primitive
-from autograd.typing import Array, Params
+from autograd.recording import NotReplayable
+from autograd.typing import Array
 
-from .program import FLOAT, Program, key_of
+from .program import FLOAT, Program, Step, key_of
 from .recording import Callback
 
-# The codes of the operations of chains, smaller than those of all kinds.
-CHAIN = 0
-ADD, SUBTRACT, MULTIPLY, SQUARE, NEGATIVE = -1, -2, -3, -4, -5
-PARTS = {"add": ADD, "subtract": SUBTRACT, "multiply": MULTIPLY, "square": SQUARE, "negative": NEGATIVE}
+Terms: TypeAlias = list[tuple[int, ...]]  # the operands of an operation, or of each product in a sum
 
-MOST_OPERANDS = 3
-ONE, MINUS_ONE = 0, 1  # indices of the first constants, the factors of single terms
+CHAIN = 0  # the kind of sums of products
+ONE, MINUS_ONE = -2, -1  # operands of chains beside the values of the program
 LARGEST_INT = 2**53  # larger ones may not be representable as floats
-
-
-class Kind(NamedTuple):
-    """An operation with its parameters."""
-
-    op: Primitive
-    params: Params
-    arity: int
-
-
-class Encoded(NamedTuple):
-    """A program of floats in columns.
-
-    A *place* is the index of a value: first inputs and leaves, then the steps in order, then constants.
-    """
-
-    codes: list[int]  # per step: an operation of chains, or 1 + the index of a kind
-    operands: tuple[Array, Array, Array]  # places; -1 for missing operands
-    outside: int
-    constants: list[float]
-    results: Array  # places
-    kinds: list[Kind]
-
-
-def encoded(program: Program) -> Encoded | None:
-    """Return the encoding of a program; None if not all of its values are floats, or if it calls Python functions.
-
-    Examples
-    --------
-    >>> from autograd import Value
-    >>> x = Value(3.0)
-    >>> encoded(Program([], [x * x + 1.0], 1, [])).codes == [MULTIPLY, ADD]
-    True
-    """
-    steps, constants, outside = program.steps, program.constants, len(program.inputs) + len(program.leaves)
-    others = {number for number, spec in enumerate(program.specs) if spec is not FLOAT}
-    if others - constants.keys() or any(type(constants.get(r, 0.0)) is not float for r in program.results):
-        return None
-    place = np.full(len(program.specs) + 1, -1, np.int32)  # the last one for missing operands
-    place[:outside] = np.arange(outside)
-    place[[step.result for step in steps]] = np.arange(outside, outside + len(steps))
-    numbers = [1.0, -1.0]
-    for number, x in constants.items():
-        if type(x) not in (float, int, bool) or (type(x) is int and abs(x) > LARGEST_INT):
-            return None
-        place[number] = outside + len(steps) + len(numbers)
-        numbers.append(float(x))  # type: ignore[arg-type]
-    table = _Codes()
-    codes: list[int] = []
-    columns: tuple[list[int], list[int], list[int]] = ([], [], [])
-    xs, ys, zs = columns
-    known = table.codes.get
-    for op, operands, params, *_ in steps:
-        code, count = known(op), len(operands)
-        if code is None or params:
-            code = table.code_of(op, params, count)
-            if code is None or count > MOST_OPERANDS:
-                return None
-        codes.append(code)
-        xs.append(operands[0])
-        ys.append(operands[1] if count > 1 else -1)
-        zs.append(operands[2] if count > 2 else -1)
-    x, y, z = (place[np.array(column, np.intp)] for column in columns)
-    return Encoded(codes, (x, y, z), outside, numbers, place[program.results], table.kinds)
-
-
-class _Codes:
-    """Assigns codes to operations."""
-
-    def __init__(self) -> None:
-        self.kinds: list[Kind] = []
-        self.codes: dict[Hashable, int] = {}
-
-    def code_of(self, op: Primitive, params: Params, arity: int) -> int | None:
-        """Return the code of an operation with these parameters; None if it has none."""
-        key: Hashable = op if not params else (op, arity, *[(name, key_of(value)) for name, value in params.items()])
-        code = self.codes.get(key)
-        if code is None:
-            if isinstance(op, Callback) or op.each is not None:  # `each`: variadic
-                return None
-            if not params and op.forward.__module__.startswith("autograd."):
-                code = PARTS.get(op.name)
-            if code is None:
-                self.kinds.append(Kind(op, dict(params), arity))
-                code = len(self.kinds)
-            self.codes[key] = code
-        return code
+MOST_ROWS = 60  # of a summary
+# A `scalar` form that NumPy rounds as Python does: exact operations, and those that IEEE 754 requires to be so.
+NOT_EXACT = re.compile(r"math\.(?!sqrt)|maximum|minimum")
 
 
 class Segment(NamedTuple):
-    """Independent operations of one kind: `lanes` of them, each of `length` terms (1 for all but chains)."""
+    """Independent operations of one kind.
 
-    kind: int  # CHAIN, or 1 + the index of a kind
+    Attributes
+    ----------
+    level : int
+        One above the levels of the operands.
+    step : Step or None
+        One of the operations; None for chains.
+    columns : ndarray of int
+        The positions of each operand in the vector, of shape (operands, operations); of the factors of chains, of
+        shape (2, terms, chains).
+    out : int
+        The position of the first result.
+    """
+
     level: int
-    lanes: int
-    length: int
-    start: int  # of its operands in the columns
-    out: int  # of its results in the vector
+    step: Step | None
+    columns: Array
+    out: int
 
 
 class Levels:
-    """The schedule of a program of floats.
+    """A program of floats by levels.
 
     All values are in one vector: inputs and leaves, then constants, then results, segment by segment.
+
+    Parameters
+    ----------
+    program : Program
+        The recorded program, see `has_levels`.
 
     Attributes
     ----------
     segments : list of Segment
         In the order of computation.
-    a, b, c : ndarray of int
-        Indices of the operands of each segment; for chains of the terms, the first one of each chain before the second.
     outside : int
         The number of inputs and leaves, which are set in each run.
     start : ndarray of float
         The vector before the first run.
     results : ndarray of int
-        Indices of the results.
-    kinds : list of Kind
-        The operations of segments that are not chains.
+        The positions of the results.
+
+    Examples
+    --------
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> levels = Levels(Program([], [x * x + x.relu()], 1, []))
+    >>> [segment.step and segment.step.op.name for segment in levels.segments], levels.run(2.0)
+    (['relu', None], [6.0])
     """
 
-    def __init__(self, program: Encoded) -> None:
-        self.outside: int = program.outside
-        self.kinds: list[Kind] = program.kinds
-        code = np.array(program.codes, np.int32)
-        x, y, z = program.operands
-        chains = _Chains(code, x, y, z, program)
-        owner = np.array(chains.owner, np.int32)
-        own = np.flatnonzero(owner == np.arange(len(code)))
-        kind = np.where(code[own] < 0, CHAIN, code[own])
-        length = chains.lengths[own]
-        level = np.array(chains.level, np.int32)[own]
-        order = np.lexsort((own, length, kind, level))
-        own, kind, length, level = own[order], kind[order], length[order], level[order]
-        self._number(program, own)
-        self._cut(kind, level, length)
-        self._fill(own, kind, (x, y, z), chains)
+    def __init__(self, program: Program) -> None:
+        self._title = f"{len(program.steps)} operations on floats ({program.backward_from} of the function"
+        constants = [*map(float, program.constants.values()), 1.0, -1.0]  # type: ignore[arg-type]
+        self.outside: int = len(program.inputs) + len(program.leaves)
+        first = self.outside + len(constants)
+        self._one = first - 2
+        position = np.arange(len(program.specs) + 2)
+        position[[*program.constants, ONE, MINUS_ONE]] = range(self.outside, first)
+        terms, kinds = _terms(program)
+        level: dict[int, int] = defaultdict(int)
+        groups: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for r, own in terms.items():
+            level[r] = 1 + max([level[x] for x in chain(*own)])
+            groups[level[r], kinds[r], len(own)].append(r)
+        self.start: Array = np.zeros(first + len(terms))
+        self.start[self.outside : first] = constants
+        self.segments: list[Segment] = []
+        steps = {step.result: step for step in program.steps if kinds[step.result] != CHAIN}
+        for (depth, *_), lanes in sorted(groups.items()):
+            columns = position[np.ascontiguousarray(np.array([terms[r] for r in lanes]).T)]
+            step = steps.get(lanes[0])
+            self.segments.append(Segment(depth, step, columns if step is None else columns[:, 0], first))
+            position[lanes] = range(first, first := first + len(lanes))
+        self.results: Array = position[program.results]
+        self._v: Array = self.start.copy()
 
-    def _number(self, program: Encoded, own: Array) -> None:
-        """Compute the index in the vector of each place."""
-        steps, first = len(program.codes), self.outside + len(program.constants)
-        position = np.full(self.outside + steps + len(program.constants), -1, np.intp)
-        position[: self.outside] = np.arange(self.outside)
-        position[self.outside + steps :] = np.arange(self.outside, first)
-        position[self.outside + own] = first + np.arange(len(own))
-        self._position = position
-        self.start: Array = np.zeros(first + len(own))
-        self.start[self.outside : first] = program.constants
-        self.results: Array = position[np.array(program.results, np.intp)]
-        self._first = first
+    def run(self, *values: float) -> list[float]:
+        """Return the results for these inputs and variables.
 
-    def _cut(self, kind: Array, level: Array, length: Array) -> None:
-        """Cut the ordered steps into segments."""
-        count = len(kind)
-        change = (np.diff(kind) != 0) | (np.diff(level) != 0) | (np.diff(length) != 0)
-        begins = np.concatenate([[0], np.flatnonzero(change) + 1]) if count else np.zeros(0, np.intp)
-        lanes = np.diff(np.append(begins, count))
-        starts = np.concatenate([[0], np.cumsum(lanes * length[begins])])
-        self.size: int = int(starts[-1])
-        columns = (kind[begins], level[begins], lanes, length[begins], starts[:-1], self._first + begins)
-        self.segments: list[Segment] = [Segment(*row) for row in zip(*[c.tolist() for c in columns], strict=True)]
-        segment = np.repeat(np.arange(len(begins)), lanes)
-        self._lane = np.arange(count) - begins[segment]
-        self._width, self._from = lanes[segment], starts[:-1][segment]
+        Raises `NotReplayable` where an operation on floats would raise an error.
+        """
+        self._v[: self.outside] = values
+        with np.errstate(all="ignore"):  # the results are checked
+            self.compute(self._v, self._chain)
+        return self._v[self.results].tolist()  # type: ignore[no-any-return]
 
-    def _fill(self, own: Array, kind: Array, columns: Sequence[Array], chains: _Chains) -> None:
-        """Compute the indices of the operands."""
-        position = self._position
-        self.a: Array = np.zeros(self.size, np.intp)
-        self.b: Array = self.a.copy()
-        self.c: Array = self.a.copy()
-        single = kind != CHAIN
-        at = self._from[single] + self._lane[single]
-        for into, column in zip((self.a, self.b, self.c), columns, strict=True):
-            given = column[own[single]]
-            into[at[given >= 0]] = position[given[given >= 0]]
-        rank = np.empty(int(own.max(initial=-1)) + 1, np.intp)
-        rank[own] = np.arange(len(own))
-        r = rank[chains.of]
-        at = self._from[r] + chains.nth * self._width[r] + self._lane[r]
-        self.a[at], self.b[at] = position[chains.first], position[chains.second]
-        del self._position, self._lane, self._width, self._from
+    def compute(self, v: Any, chain: Callable[[Array, Array, int], None]) -> None:
+        """Compute all segments from the values at the start of a vector, an ndarray or a `ShapedArray`.
 
+        `chain` computes sums of products of elements at two matrices of positions, and writes them from a position on.
+        """
+        for _, step, columns, out in self.segments:
+            if step is None:
+                chain(columns[0], columns[1], out)
+                continue
+            v[out : out + columns.shape[1]] = y = _computed(step, [v[column] for column in columns])
+            if may_fail(step.op) and not np.isfinite(y).all():
+                raise NotReplayable
 
-class _Chains:
-    """The steps that belong to each chain, and the terms of the chains."""
+    def _chain(self, a: Array, b: Array, out: int) -> None:
+        """Compute sums of products, one term after another."""
+        terms = self._v[a]
+        if not (b == self._one).all():
+            terms *= self._v[b]
+        if a.shape[1] == 1:  # NumPy would sum a single row pairwise, in another order
+            self._v[out] = np.add.accumulate(terms[:, 0])[-1]
+        else:
+            np.add.reduce(terms, axis=0, out=self._v[out : out + a.shape[1]], initial=-0.0)
 
-    def __init__(self, code: Array, x: Array, y: Array, z: Array, program: Encoded) -> None:
-        self.steps, self.outside = len(code), program.outside
-        places = self.outside + self.steps + len(program.constants)
-        self.one = self.outside + self.steps + ONE
-        used = [column[column >= 0] for column in (x, y, z)] + [np.array(program.results, np.int32)]
-        uses = np.bincount(np.concatenate(used), minlength=places)
-        once = uses == 1
-        self._code = np.ones(places, np.int32)
-        self._code[self.outside : self.outside + self.steps] = code
-        is_sum = once & ((self._code == ADD) | (self._code == SUBTRACT))
-        is_product = once & (self._code <= MULTIPLY)
-        sums = np.flatnonzero((code == ADD) | (code == SUBTRACT))
-        added = code[sums] == ADD
-        sx, sy = x[sums], y[sums]
-        on_x = is_sum[sx]
-        on_y = is_sum[sy] & added & ~on_x
-        self._owners(sums, sx, on_x | is_product[sx], sy, on_y | (is_product[sy] & added))
-        self._levels(x, y, z)
-        lone = np.flatnonzero((code <= MULTIPLY) & (np.array(self.owner) == np.arange(self.steps)))
-        sx, sy, subtracted = sx[~on_x], sy[~on_y], ~added[~on_y]
-        parts = [
-            (2 * sums[~on_x], *self._term(sx, is_product[sx], x, y)),
-            (2 * sums[~on_y] + 1, *self._term(sy, is_product[sy] & ~subtracted, x, y, subtracted)),
-            (2 * lone, *self._term(lone + self.outside, np.full(len(lone), True), x, y)),
+    @property
+    def source(self) -> str:
+        """The first segments, as text."""
+        rows = [
+            f"# {level:5}  {step.op.name if step else 'sums of products':18} {columns.shape[-1]:8} of "
+            f"{1 if step else columns.shape[1]} terms"
+            for level, step, columns, _ in self.segments[:MOST_ROWS]
         ]
-        when, first, second = (np.concatenate(column) for column in zip(*parts, strict=True))
-        of = np.array(self.owner, np.intp)[when // 2]
-        order = np.lexsort((when, of))
-        self.of, self.first, self.second = of[order], first[order], second[order]
-        self.lengths = np.maximum(np.bincount(self.of, minlength=self.steps), 1)
-        begins = np.flatnonzero(np.diff(self.of, prepend=-1))
-        self.nth = np.arange(len(self.of)) - np.repeat(begins, np.diff(np.append(begins, len(self.of))))
+        return "\n".join([
+            f"# {self._title}, the others of its gradient)",
+            f"# in {len(self.segments)} segments, each of which computes many values of one level at once:",
+            f"# {'level':>5}  {'operation':18} {'values':>8}",
+            *rows,
+            "# Compile a smaller example to read every operation.\n",
+        ])  # fmt: skip
 
-    def _term(
-        self, place: Array, product: Array, x: Array, y: Array, minus: Array | bool = False
-    ) -> tuple[Array, Array]:
-        """Return the two factors of terms: those of a product, or the value itself and 1 or -1."""
-        step = np.where(product, place - self.outside, 0)
-        code = self._code[place]
-        first = np.where(product, x[step], place) if self.steps else place
-        second = np.where(minus, self.one - ONE + MINUS_ONE, self.one)
-        second = np.where(product & (code == MULTIPLY), y[step], second)
-        second = np.where(product & (code == SQUARE), x[step], second)
-        return first, np.where(product & (code == NEGATIVE), self.one - ONE + MINUS_ONE, second)
 
-    def _owners(self, sums: Array, sx: Array, joins_x: Array, sy: Array, joins_y: Array) -> None:
-        """Find the last step of the chain of each step."""
-        into = np.arange(self.steps)
-        into[sx[joins_x] - self.outside] = sums[joins_x]
-        into[sy[joins_y] - self.outside] = sums[joins_y]
-        owner: list[int] = into.tolist()
-        for i in range(self.steps - 1, -1, -1):
-            owner[i] = owner[owner[i]]
-        self.owner = owner
+def has_levels(program: Program) -> bool:
+    """Return whether all values are floats, and no Python function is called."""
+    specs, constants = program.specs, program.constants
+    return (
+        all(spec is FLOAT or number in constants for number, spec in enumerate(specs))
+        and all(type(constants.get(r, 0.0)) is float for r in program.results)
+        and all(type(x) in (float, bool) or (type(x) is int and abs(x) <= LARGEST_INT) for x in constants.values())
+        and not any(isinstance(step.op, Callback) or step.op.each is not None for step in program.steps)
+    )
 
-    def _levels(self, x: Array, y: Array, z: Array) -> None:
-        """Find the level of each chain: one above those of its operands."""
-        owner, outside, steps = self.owner, self.outside, self.steps
-        columns = []
-        for column in (x, y, z):
-            step = column - outside
-            columns.append(np.where((step >= 0) & (step < steps), step, -1).tolist())
-        level = [0] * (steps + 1)  # the last element is for inputs, leaves and constants
-        for own, p, q, r in zip(owner, *columns, strict=True):
-            needed = level[own]
-            for j in (p, q) if r < 0 else (p, q, r):
-                if level[j] >= needed and (j < 0 or owner[j] != own):
-                    needed = level[j] + 1
-            level[own] = needed
-        self.level = level[:steps]
+
+def _terms(program: Program) -> tuple[dict[int, Terms], dict[int, int]]:
+    """Return the terms of every value that is computed by itself, and the kind of each operation."""
+    uses = Counter(chain(program.results, *[step.operands for step in program.steps]))
+    terms: dict[int, Terms] = {}
+    kinds: dict[int, int] = {}
+    known: dict[Any, int] = {}
+
+    def taken(x: int, most: float = inf) -> Terms:
+        """Return the terms of a chain that has a single use and at most so many of them, or the operand as a term."""
+        is_joined = uses[x] == 1 and kinds.get(x) == CHAIN and len(terms[x]) <= most
+        return terms.pop(x) if is_joined else [(x, ONE)]
+
+    for op, operands, params, r, _ in program.steps:
+        name = op.name if not params and op.forward.__module__.startswith("autograd.") else ""
+        kinds[r] = CHAIN
+        if name == "add" or name == "subtract":
+            first = taken(operands[0])
+            second: Terms = [(operands[1], MINUS_ONE)]
+            if name == "add":
+                second = taken(operands[1], inf if len(first) == 1 else 1)
+            if len(second) > 1:
+                first, second = second, first
+            first += second
+            terms[r] = first
+        elif name in ("multiply", "square", "negative"):
+            terms[r] = [(operands[0], MINUS_ONE if name == "negative" else operands[-1])]
+        else:
+            key = (op, len(operands), *map(key_of, params.items()))
+            kinds[r] = known.setdefault(key, len(known) + 1)
+            terms[r] = [operands]
+    return terms, kinds
+
+
+def may_fail(op: Primitive) -> bool:
+    """Return whether Python raises an error for some floats, where C computes inf or nan."""
+    form = op.forms.get("scalar", "/")
+    return "math." in form or "/" in form
+
+
+def _computed(step: Step, operands: Sequence[Any]) -> Any:
+    """Return the results of an operation; those of functions that NumPy rounds differently from Python one by one."""
+    op, params = step.op, step.params
+    if op.name == "relu":
+        return np.where(operands[0] < 0.0, 0.0, operands[0])  # max(x, 0.0) keeps a -0.0, which np.maximum may not
+    is_exact = "scalar" in op.forms and not params and not NOT_EXACT.search(op.forms["scalar"])
+    if is_exact or type(operands[0]) is not np.ndarray:
+        return op.forward(*operands, **params)
+    try:
+        return np.array([op.forward(*xs, **params) for xs in zip(*[x.tolist() for x in operands], strict=True)], float)
+    except (ValueError, ArithmeticError):
+        raise NotReplayable from None

@@ -7,8 +7,7 @@ import numpy as np
 
 from autograd.graph import Primitive
 from autograd.recording import NotReplayable
-from autograd.tape.by_levels import compute
-from autograd.tape.levels import Levels
+from autograd.tape.levels import Levels, may_fail
 from autograd.tape.memory import Arena, spec_of
 from autograd.tape.program import Program, Step
 from autograd.tape.recording import Callback, Guard
@@ -67,7 +66,7 @@ class LoweredLevels(Lowered):
         v = self.code.constant(levels.start, FLOAT)
         self.inputs[:] = [v[: levels.outside]]
         self.code.assumed = True  # results are finite
-        compute(levels, v)
+        levels.compute(v, v.chain)
         self.results[:] = [v[levels.results]]
         self.order[:] = list(_in_runs(self.code.instructions))
 
@@ -153,8 +152,7 @@ class LoweredProgram(Lowered):
     def _as_float(self, x: ShapedArray, op: Primitive) -> ShapedArray:
         """Return an array of one element as a float, which is checked where Python may raise an error."""
         x = x.reshape(()) if x.dtype.char == "d" else x.reshape(()).astype(np.float64)
-        form = op.forms.get("scalar", "/")
-        if "/" in form or "math." in form:
+        if may_fail(op):
             self.code.call((IS_FINITE, 0), (x,), (1,))
         return x
 
