@@ -16,7 +16,6 @@ first-level cache of the processor.
 # mypy: ignore-errors
 # numba compiles these functions, whose types it infers.
 
-from pathlib import Path
 from typing import Any
 
 import numba
@@ -273,9 +272,9 @@ def interpret(frame):
 
 def prepare(may_compile: bool) -> bool:
     """Load the compiled interpreter from numba's cache, or compile it; return whether it is ready."""
-    written = Path(__file__).stat().st_mtime
-    files = Path(interpret.stats.cache_path).glob("kernels.interpret-*.nbi")
-    if may_compile or any(index.stat().st_mtime > written for index in files):
-        interpret.compile((numba.int64,))  # the key under which a call finds it
+    signature = (numba.int64,)  # the key under which a call finds it
+    # numba discards code that it compiled for another version of this file, of itself, or for another processor.
+    if may_compile or interpret._cache.load_overload(signature, interpret.targetctx) is not None:
+        interpret.compile(signature)
         return True
     return False

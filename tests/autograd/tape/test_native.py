@@ -1,9 +1,12 @@
 """Programs of the native machine: the results of NumPy, bit for bit or within 4 units in the last place."""
 
 import itertools
+import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not
 if find_spec("numba") is not None:
     import native_programs
 
+    from autograd.tape.native import kernels
     from autograd.tape.native.machine import Machine
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, 1e-42, 1e30, -1.0]
@@ -310,3 +314,22 @@ def test_steps_that_the_machine_does_not_know_are_called():
 def test_importing_autograd_does_not_import_numba():
     code = "import autograd, nn, optim, sys; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_compiled_code_of_another_version_is_not_used(tmp_path):
+    kernels.prepare(True)
+    cache = tmp_path / "__pycache__"
+    cache.mkdir()
+    shutil.copy2(kernels.__file__, tmp_path)
+    for file in Path(kernels.interpret.stats.cache_path).glob("kernels.interpret-*"):
+        shutil.copy2(file, cache)
+    code = """if True:
+        import importlib, kernels
+        before = kernels.prepare(False)
+        with open("kernels.py", "a") as file:
+            file.write("# another version")
+        print(before, importlib.reload(kernels).prepare(False))
+    """
+    settings = os.environ | {"PYTHONPATH": str(Path(ag.__file__).parents[1]), "NUMBA_CACHE_DIR": ""}
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=settings, capture_output=True, text=True)
+    assert run.stdout == "True False\n", run.stderr
