@@ -81,7 +81,7 @@ class Pair:
 
 
 def difference(a, b):
-    """Return the largest difference of two nests, which must have the same structure."""
+    """Return the largest difference of two nests of the same structure; of numbers above 1 the relative one."""
     assert type(a) is type(b), (a, b)
     if isinstance(a, dict):
         assert a.keys() == b.keys()
@@ -95,7 +95,7 @@ def difference(a, b):
     a, b = np.asarray(getattr(a, "data", a)), np.asarray(getattr(b, "data", b))
     assert a.shape == b.shape
     assert a.dtype == b.dtype
-    return float(np.max(abs(a - b), initial=0.0))
+    return float(np.max(abs(a - b) / np.maximum(1.0, abs(b)), initial=0.0))
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
