@@ -179,6 +179,15 @@ class Snapshot:
         return reached
 
 
+def distances(order: Sequence[int], parents: Callable[[int], Iterable[int]]) -> dict[int, int]:
+    """Return how far each element of `order` is from the results, along the longest path."""
+    distance = dict.fromkeys(order, 0)
+    for k in reversed(order):
+        for parent in parents(k):
+            distance[parent] = max(distance[parent], distance[k] + 1)
+    return distance
+
+
 def nearest(
     order: Sequence[int], parents: Callable[[int], Iterable[int]], limit: int | None, depth: int | None, deepest: int
 ) -> set[int]:
@@ -187,10 +196,7 @@ def nearest(
     Along the longest path an argument is always farther than its user, so that no argument is shown of which a user
     is hidden.  If there are more than `limit`, those farther than `deepest` are left out.
     """
-    distance = dict.fromkeys(order, 0)
-    for k in reversed(order):
-        for parent in parents(k):
-            distance[parent] = max(distance[parent], distance[k] + 1)
+    distance = distances(order, parents)
     near = [k for k in order if depth is None or distance[k] <= depth]
     if limit is None or len(near) <= limit:
         return set(near)

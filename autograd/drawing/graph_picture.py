@@ -16,11 +16,12 @@ from autograd.recording import raw_data
 from autograd.reverse import reverse_pass
 from autograd.typing import Cotangent, Operands
 
-from .folding import Folding, Group, Run, Snapshot, hidden_behind
+from .folding import Folding, Group, Run, Snapshot, distances, hidden_behind
 from .picture import OVAL, Picture, Theme
 
 LONGEST = 36  # characters of a formula in a box; a longer one is replaced by the last operation
 COMMUTATIVE = ("+", "*")  # the order of their operands may change to avoid crossings
+FAR = 20  # operations; an operand computed more than these before is named, since a long arrow cannot be followed
 MANY = 8  # constants of one operation that are drawn separately
 
 
@@ -132,6 +133,7 @@ class GraphPicture:
         self.notes = notes
         self.picture: Picture = picture or Picture("computation", style.theme, style.direction)
         self.box: dict[int, str] = {}
+        self.distance: dict[int, int] = distances(folding.order, folding.parents)
         self._frames: dict[tuple[Group | Run, ...], int | None] = {}
         self._drawn: set[tuple[str, str]] = set()
 
@@ -151,7 +153,10 @@ class GraphPicture:
     def write(self, shown: set[int], outer: int | None = None) -> Picture:
         """Add the boxes shown, and dashed boxes for hidden ancestors, inside the frame `outer` if given."""
         counted: set[int] = set()
-        for item in self.folding.order:
+        order, parents = self.folding.order, self.folding.parents
+        far = [self.graph.nodes[p] for k in order for p in parents(k) if self.is_far(p, k)]
+        self.notes.given = {**self.notes.given, **{id(node): self.notes.names[node] for node in far}}
+        for item in order:
             if item not in shown:
                 continue
             frame = self.frame(self.folding.frames(item), outer)
@@ -173,6 +178,10 @@ class GraphPicture:
         if self.style.shaded:
             self.scale()
         return self.picture
+
+    def is_far(self, parent: int, item: int) -> bool:
+        """Return whether a box names its operand instead of an arrow from it."""
+        return self.distance[parent] - self.distance[item] > FAR and parent not in self.folding.closed
 
     def frame(self, path: tuple[Group | Run, ...], outer: int | None) -> int | None:
         """Return the number of a frame in the picture, given by the groups and repetitions from the outside to it."""
@@ -263,12 +272,12 @@ class GraphPicture:
         alike = len({self.folding.item[self.graph.position[id(a)]] for a in args if isinstance(a, Node)}) == 1
         for position, arg in enumerate(args):
             if isinstance(arg, Node):
-                self.operand(k, position, op, folded=alike and len(args) > MANY)
+                self.operand(k, position, op, frame, folded=alike and len(args) > MANY)
             elif 0 < len(constants) <= MANY:
                 self.picture.edge(self.picture.small(format_constant(arg), frame), op)
         return op
 
-    def operand(self, k: int, position: int, op: str, folded: bool) -> None:
+    def operand(self, k: int, position: int, op: str, frame: int | None, folded: bool) -> None:
         """Add the arrow of one operand, with its derivative; only one for many equal operands."""
         node = self.graph.nodes[k]
         p = self.graph.position[id(self.graph.args[k][position])]
@@ -286,7 +295,9 @@ class GraphPicture:
         active = self.style.active
         if active is not None and active[0] is node and active[1] == position:
             looks = {**self.accent, "dir": "back", "fontcolor": self.theme.accent}
-        self.picture.edge(self.box[source], op, text, **looks)
+        named = self.is_far(source, self.folding.item[k])
+        tail = self.picture.small(self.notes.given[id(self.graph.nodes[source])], frame) if named else self.box[source]
+        self.picture.edge(tail, op, text, **looks)
 
 
 def variable_rows(node: Node, style: Style, names: Mapping[int, str]) -> list[str]:

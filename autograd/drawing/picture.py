@@ -218,7 +218,7 @@ class Picture:
         """Return the picture in the DOT language, with the message below it."""
         graph = dict(self.attributes)
         if self.count > MANY:
-            graph["nslimit"] = "2"
+            graph |= {"nslimit": "0.5", "mclimit": "0.3"}
         if self.frames[None]:  # the default ranking of frames fails on some graphs, with or without `ordering`
             graph["newrank"] = "true"
         edge = {"color": self.theme.faint, **EDGE, "fontcolor": self.theme.ink}

@@ -314,6 +314,18 @@ def test_a_hundred_thousand_nodes_are_folded():
     assert "of 20,0" in picture.message
 
 
+def test_operand_of_a_far_operation_is_named():
+    w, h = Value(0.5), Value(1.0, name="h")
+    for _ in range(50):
+        h = (w * h).tanh()
+    drawing = draw(h, limit=None)
+    nodes, edges = boxes(drawing.source)
+    (box,) = [name for name, (label, _) in nodes.items() if label == "x1|0.5"]
+    assert sum(tail == box for tail, _ in edges) == 10  # those at most 20 operations away
+    assert labels(drawing.source, "plaintext") == ["x1"] * 40
+    assert "x1" not in draw((w * w).tanh()).source
+
+
 def test_many_operands_are_folded_into_one_box():
     y = ag.stack([Value(0.5) ** (i + 2) for i in range(1000)])
     source = draw(y, limit=10).source

