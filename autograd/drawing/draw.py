@@ -145,8 +145,8 @@ def draw(
 
     Every variable is a box with its name, its data or shape, and its gradient if there is one.  Every operation is an
     oval; its operands enter it in the order in which they were written, except those of ``+`` and ``*``, and constants
-    are small text, as is the name of an operand computed more than 20 operations before.  Leaves with gradients are blue,
-    data is grey, and the result is amber.  The parts of a model are frames or violet boxes; repetitions are drawn
+    are small text, as is the name of an operand computed more than 20 operations before.  Leaves with gradients are
+    blue, data is grey, and the result is amber.  The parts of a model are frames or violet boxes; repetitions are drawn
     once, in a dashed frame.
 
     Parameters
