@@ -379,7 +379,7 @@ def draw_diff(
         graph = graphs[side]
         fills = {}
         for k, node in enumerate(graph.nodes):
-            fills[k] = colours.sides[side]
+            fills[k] = (colours.removed, colours.added)[side]
             if (partner := partners[side].get(k)) is not None:
                 fills[k] = colours.inner if same_data(node, graphs[1 - side].nodes[partner]) else colours.changed
         folding = Folding(graph, {}, lambda group: True, False)

@@ -7,7 +7,7 @@ The same calls give the same text.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import graphviz
 
@@ -20,24 +20,25 @@ DECADES = 4.0  # powers of ten between the lightest and the strongest colour
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a drawing: (fill, border) for each kind of box, (from, to) for scales."""
+    """The colours of a drawing, by default for a light screen: (fill, border) of boxes, (from, to) of scales."""
 
-    background: str
-    ink: str
-    faint: str
-    parameter: tuple[str, str]
-    data: tuple[str, str]
-    inner: tuple[str, str]
-    root: tuple[str, str]
-    op: tuple[str, str]
-    module: tuple[str, str]
-    frames: tuple[str, str]  # fills of nested frames, alternating
-    accent: str  # of highlights and the backward pass
-    forward: str
-    shades: tuple[str, str, str]  # of gradients: negative, zero, positive
-    signs: tuple[str, str]  # of weights, negative and positive
-    sides: tuple[tuple[str, str], tuple[str, str]]  # boxes that only one of two graphs contains
-    changed: tuple[str, str]  # boxes whose values differ
+    background: str = "#ffffff"
+    ink: str = "#1f2933"
+    faint: str = "#7b8794"
+    parameter: tuple[str, str] = ("#dceafb", "#3b78c2")
+    data: tuple[str, str] = ("#eef1f4", "#8a97a6")
+    inner: tuple[str, str] = ("#ffffff", "#b3bdc9")
+    root: tuple[str, str] = ("#fff0c9", "#d08a00")
+    op: tuple[str, str] = ("#e3f4e6", "#4b9b5f")
+    module: tuple[str, str] = ("#ece6fa", "#7a5cc0")
+    frames: tuple[str, str] = ("#f6f7f9", "#ffffff")  # fills of nested frames, alternating
+    accent: str = "#cf3a2b"  # of highlights and the backward pass
+    forward: str = "#2f6fb5"
+    shades: tuple[str, str, str] = ("#7fb0e6", "#ffffff", "#f58b6c")  # of gradients: negative, zero, positive
+    signs: tuple[str, str] = ("#cf3a2b", "#2f6fb5")  # of weights, negative and positive
+    removed: tuple[str, str] = ("#fbdcd8", "#cf3a2b")  # boxes that only the first of two graphs contains
+    added: tuple[str, str] = ("#d9f2dd", "#2e8b46")  # boxes that only the second contains
+    changed: tuple[str, str] = ("#fff0c9", "#d08a00")  # boxes whose values differ
 
     def shade(self, fraction: float) -> str:
         """Return the colour of a gradient, given as a fraction of the largest magnitude, with its sign.
@@ -58,33 +59,23 @@ class Theme:
         return "#" + "".join(f"{round(low + (high - low) * level):02x}" for low, high in pairs)
 
 
-# One row for each field of Theme: the values of the themes light, dark and print.
-_COLOURS: dict[str, tuple[Any, ...]] = {
-    "background": ("#ffffff", "#15191f", "#ffffff"),
-    "ink": ("#1f2933", "#e6eaf0", "#000000"),
-    "faint": ("#7b8794", "#8c98a8", "#444444"),
-    "parameter": (("#dceafb", "#3b78c2"), ("#1d3a5f", "#6ea8ea"), ("#e4e4e4", "#000000")),
-    "data": (("#eef1f4", "#8a97a6"), ("#2b323c", "#77859a"), ("#ffffff", "#888888")),
-    "inner": (("#ffffff", "#b3bdc9"), ("#1c222a", "#566273"), ("#ffffff", "#000000")),
-    "root": (("#fff0c9", "#d08a00"), ("#54400f", "#e5b040"), ("#ffffff", "#000000")),
-    "op": (("#e3f4e6", "#4b9b5f"), ("#1e4029", "#6cc084"), ("#ffffff", "#000000")),
-    "module": (("#ece6fa", "#7a5cc0"), ("#362a5c", "#a98bf0"), ("#f0f0f0", "#000000")),
-    "frames": (("#f6f7f9", "#ffffff"), ("#1b2028", "#15191f"), ("#ffffff", "#ffffff")),
-    "accent": ("#cf3a2b", "#ff7a66", "#000000"),
-    "forward": ("#2f6fb5", "#6ea8ea", "#000000"),
-    "shades": (("#7fb0e6", "#ffffff", "#f58b6c"), ("#2c62a0", "#1c222a", "#b8431f"), ("#dddddd", "#ffffff", "#969696")),
-    "signs": (("#cf3a2b", "#2f6fb5"), ("#ff7a66", "#6ea8ea"), ("#9a9a9a", "#000000")),
-    "sides": (
-        (("#fbdcd8", "#cf3a2b"), ("#d9f2dd", "#2e8b46")),
-        (("#5a2420", "#ff7a66"), ("#1e4029", "#6cc084")),
-        (("#c8c8c8", "#000000"), ("#e6e6e6", "#000000")),
-    ),
-    "changed": (("#fff0c9", "#d08a00"), ("#54400f", "#e5b040"), ("#ffffff", "#000000")),
-}
 THEMES = {
-    name: Theme(**{field: row[i] for field, row in _COLOURS.items()})
-    for i, name in enumerate(("light", "dark", "print"))
-}
+    "light": Theme(),
+    "dark": Theme(
+        background="#15191f", ink="#e6eaf0", faint="#8c98a8", parameter=("#1d3a5f", "#6ea8ea"),
+        data=("#2b323c", "#77859a"), inner=("#1c222a", "#566273"), root=("#54400f", "#e5b040"),
+        op=("#1e4029", "#6cc084"), module=("#362a5c", "#a98bf0"), frames=("#1b2028", "#15191f"), accent="#ff7a66",
+        forward="#6ea8ea", shades=("#2c62a0", "#1c222a", "#b8431f"), signs=("#ff7a66", "#6ea8ea"),
+        removed=("#5a2420", "#ff7a66"), added=("#1e4029", "#6cc084"), changed=("#54400f", "#e5b040"),
+    ),
+    "print": Theme(
+        ink="#000000", faint="#444444", parameter=("#e4e4e4", "#000000"), data=("#ffffff", "#888888"),
+        inner=("#ffffff", "#000000"), root=("#ffffff", "#000000"), op=("#ffffff", "#000000"),
+        module=("#f0f0f0", "#000000"), frames=("#ffffff", "#ffffff"), accent="#000000", forward="#000000",
+        shades=("#dddddd", "#ffffff", "#969696"), signs=("#9a9a9a", "#000000"),
+        removed=("#c8c8c8", "#000000"), added=("#e6e6e6", "#000000"), changed=("#ffffff", "#000000"),
+    ),
+}  # fmt: skip
 
 
 def theme_named(name: str) -> Theme:
