@@ -11,7 +11,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -426,13 +425,12 @@ def _compare(checked: CheckedFunction, directions: int, rtol: float, atol: float
         (entries if agrees else report.failures).append(entry)
     report.checked = len(entries) + len(report.failures)
     report.failures = _with_common_factor(report.failures)
-    report.worst = max(report.failures or entries, key=partial(_badness, atol), default=None)
+
+    def badness(entry: Entry) -> tuple[bool, float]:  # the relative error counts if the absolute one exceeds `atol`
+        return not abs(entry.analytic - entry.numeric) <= atol, np.nan_to_num(entry.error, nan=np.inf)
+
+    report.worst = max(report.failures or entries, key=badness, default=None)
     return report
-
-
-def _badness(atol: float, entry: Entry) -> tuple[bool, float]:
-    """Return what to compare entries by: the relative error, if the absolute one exceeds the tolerance."""
-    return not abs(entry.analytic - entry.numeric) <= atol, np.nan_to_num(entry.error, nan=np.inf)
 
 
 def relative_error(a: float, b: float) -> float:

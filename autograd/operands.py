@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,7 +30,9 @@ def operand(a: Operand, op: Primitive) -> Data:
     if isinstance(a, np.generic) and a.dtype.kind in "biuf":
         return a.item()
     if isinstance(a, (list, tuple)):
-        return operand(_array_of(a, op), op)
+        if any(isinstance(item, Node) and np.ndim(item._value) for item in a):
+            raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
+        return operand(regular_array(op.name, a), op)
     if isinstance(a, np.ndarray) and kind is not np.ndarray:
         return operand(np.asarray(a), op)
     if isinstance(a, int):  # such as `Tensor.size`
@@ -42,13 +44,6 @@ def operand(a: Operand, op: Primitive) -> Data:
     )
     cure = "; `.grad` is None until backward() is called" if a is None else ""
     raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}{cure}")
-
-
-def _array_of(items: Sequence[object], op: Primitive) -> Array:
-    """Return a list as an array; one that holds nodes or is ragged raises."""
-    if any(isinstance(item, Node) and np.ndim(item._value) for item in items):
-        raise TypeError(f"{op.name} got a list of Tensors where one operand belongs; join them first: stack([...])")
-    return regular_array(op.name, items)
 
 
 def regular_array(owner: str, items: object) -> Array:

@@ -330,11 +330,7 @@ class _Switch(contextlib.ContextDecorator):
                     return stop.value
                 try:
                     resume, given = generator.send, (yield item)
-                except GeneratorExit:
-                    with type(self)():
-                        generator.close()
-                    raise
-                except BaseException as error:
+                except BaseException as error:  # GeneratorExit included: `throw` ends the generator, as `close` does
                     resume, given = generator.throw, error
 
         return resumed

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from autograd.backward import gradients
-from autograd.explaining.formatting import cut, finite_number, format_number, visible
 from autograd.explaining.formula import operands_and_options
+from autograd.explaining.typeset import cut, finite_number, format_number, visible
 from autograd.graph import Node, Primitive, apply, topological_order
 from autograd.operations.elementwise import power
 from autograd.recording import raw_data

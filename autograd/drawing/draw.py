@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.explaining.formatting import cut, format_array
 from autograd.explaining.formula import names_by_identity
 from autograd.explaining.steps import Step, backward_steps
+from autograd.explaining.typeset import cut, format_array
 from autograd.graph import Node
 from autograd.messages import not_a_node
 from autograd.recording import raw_data

@@ -7,10 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from autograd.explaining.formatting import cut, format_array, format_constant, format_number, format_shape
 from autograd.explaining.formula import Names, full_term, last_operation
 from autograd.explaining.steps import Step, backward_steps
-from autograd.explaining.typeset import flattened
+from autograd.explaining.typeset import cut, flattened, format_array, format_constant, format_number, format_shape
 from autograd.graph import Node
 from autograd.recording import raw_data
 from autograd.reverse import reverse_pass

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from autograd.explaining.formatting import cut, format_array, format_shape
+from autograd.explaining.typeset import cut, format_array, format_shape
 from autograd.recording import raw_data
 from autograd.typing import Array, Operand
 
@@ -36,12 +36,7 @@ class Column(NamedTuple):
     biases: Sequence[float] | None = None
 
 
-def pass_diagram(
-    first: tuple[Labelled, Labelled],
-    stages: Sequence[Stage],
-    *,
-    theme: str = "light",
-) -> Drawing:
+def pass_diagram(first: tuple[Labelled, Labelled], stages: Sequence[Stage], *, theme: str = "light") -> Drawing:
     """Draw a chain of layers, the forward pass along the top and the backward pass along the bottom.
 
     Parameters

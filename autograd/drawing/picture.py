@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import graphviz
 
-from autograd.explaining.formatting import cut, visible
+from autograd.explaining.typeset import cut, visible
 
 from .render import FONT
 

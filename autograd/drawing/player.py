@@ -16,11 +16,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from autograd.explaining.formatting import cut, format_array
 from autograd.explaining.formula import Names, last_operation, names_by_identity, operands_and_options, record_rule
 from autograd.explaining.quiz import DIAGNOSES
 from autograd.explaining.steps import RecordedPass, Step, data_at_use, local_term
-from autograd.explaining.typeset import Term, flattened, is_written_out, rows_of, shortened
+from autograd.explaining.typeset import Term, cut, flattened, format_array, is_written_out, rows_of, shortened
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import display_name
 from autograd.rules import ONE, PRIMITIVES, Elementwise

@@ -8,8 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from .formatting import width
-from .typeset import Box, Term, box, flattened, is_written_out, joined, latex, latex_text
+from .typeset import Box, Term, box, flattened, is_written_out, joined, latex, latex_text, width
 
 MARGIN = 88  # columns of a paragraph
 PAGE = 118  # columns up to which the sides of an equation stay on one line

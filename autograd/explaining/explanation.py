@@ -337,7 +337,8 @@ class Explanation:
             Use colours; by default only on a terminal, unless the environment variable ``NO_COLOR`` is set.
         """
         out = sys.stdout if file is None else file
-        text = self._painted(_coloured) if (wants_color(out) if color is None else color) else self.text
+        painted = wants_color(out) if color is None else color
+        text = self._painted(lambda role, text: f"\x1b[{COLOURS[role]}m{text}\x1b[0m") if painted else self.text
         out.write(for_output(text, out) + "\n" * (not text.endswith("\n")))
 
     def __str__(self) -> str:
@@ -365,10 +366,6 @@ def for_output(text: str, out: TextIO) -> str:
     except (UnicodeEncodeError, LookupError):
         return ascii_only(text)
     return text
-
-
-def _coloured(role: str, text: str) -> str:
-    return f"\x1b[{COLOURS[role]}m{text}\x1b[0m" if role in COLOURS else text
 
 
 def explain(

@@ -21,8 +21,7 @@ from autograd.typing import Data, Operand, Operation, Params, Shape
 from autograd.value import Value
 from autograd.variable import leaf
 
-from .formatting import format_constant
-from .typeset import COMPARISONS, INFIX, Term, called, flattened, latex, named, number, tidy
+from .typeset import COMPARISONS, INFIX, Term, called, flattened, format_constant, latex, named, number, tidy
 
 Label = TypeVar("Label")
 

@@ -13,10 +13,9 @@ from autograd.graph import Node
 from autograd.rules import PRIMITIVES, Elementwise
 from autograd.typing import Json
 
-from .formatting import finite_number, format_number
 from .formula import last_operation, operands_and_options
 from .steps import RecordedPass, Step
-from .typeset import flattened
+from .typeset import finite_number, flattened, format_number
 
 HELP = "Type a number, or: hint, show (the answer), quit.\n"
 DIGITS = 4  # of the numbers in questions and hints

@@ -452,14 +452,11 @@ def hypot(x: Operand, y: Operand) -> Operand:
     return xp(x, y).hypot(x, y)
 
 
-def _angle(y: Operand, x: Operand) -> Operand:
-    return atan(y / x) + where(x < 0, where(y < 0, -math.pi, math.pi), 0.0)
-
-
 @elementwise(
     lambda z, y, x: x / or_one(hypot(x, y)) / or_one(hypot(x, y)),
     lambda z, y, x: -y / or_one(hypot(x, y)) / or_one(hypot(x, y)),
-    scalar="math.atan2(y, x)", composition=_angle,
+    scalar="math.atan2(y, x)",
+    composition=lambda y, x: atan(y / x) + where(x < 0, where(y < 0, -math.pi, math.pi), 0.0),
 )  # fmt: skip
 def atan2(y: Operand, x: Operand) -> Operand:
     """Return the angle of the point ``(x, y)``, between -pi and pi; its gradient at the origin is 0.

@@ -16,11 +16,6 @@ from autograd.typing import Axis, Cotangent, Data, Operand, Operands, Rule, Shap
 from .comparing import isfinite, isnan, logical_or, not_equal, where
 
 
-def _leading_and_stretched(shape: Shape, target: Shape) -> Shape:
-    lead = len(shape) - len(target)
-    return (*range(lead), *(i + lead for i, n in enumerate(target) if n == 1 and shape[i + lead] != 1))
-
-
 @linear(
     # a zero `g` that was taken has the derivative `x`, one that was not taken may have an infinite `x`
     lambda c, y, g, x: product_if_taken(c, where(logical_or(not_equal(g, 0), isfinite(x)), x, 0.0)),
@@ -37,7 +32,9 @@ def sum_to(x: Operand, shape: Shape | None = ()) -> Operand:
     """Sum over broadcast axes, back to `shape` (None: to a float): the adjoint of `broadcast_to`."""
     if shape is None:
         return float(np.sum(x))
-    axes = _leading_and_stretched(np.shape(x), shape)
+    lead = np.ndim(x) - len(shape)
+    stretched = (i for i, n in enumerate(shape, lead) if n == 1 and np.shape(x)[i] != 1)
+    axes = (*range(lead), *stretched)
     return np.sum(x, axis=axes, keepdims=True).reshape(shape) if axes else np.reshape(x, shape)
 
 

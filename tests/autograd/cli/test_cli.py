@@ -11,8 +11,7 @@ import processes
 import pytest
 
 from autograd.cli import commands
-from autograd.cli.commands import main
-from autograd.cli.doctor import Finding, examine, report
+from autograd.cli.commands import Finding, examine, main, report
 from autograd.cli.parsing import ExpressionError, UsageError, read_formula
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -343,7 +342,7 @@ def test_doctor_reports_dependencies(run, monkeypatch):
 
 
 def test_doctor_fails_if_a_dependency_is_missing(run, monkeypatch):
-    monkeypatch.setattr("autograd.cli.doctor.NEEDED", {"numpy": "999.0", "no-such-package": "1.0"})
+    monkeypatch.setattr("autograd.cli.commands.NEEDED", {"numpy": "999.0", "no-such-package": "1.0"})
     code, out, _ = run("doctor")
     assert code == 1
     assert "too old" in out

@@ -21,7 +21,7 @@ from autograd.drawing.draw import draw
 from autograd.drawing.folding import Folding, Snapshot, nearest
 from autograd.drawing.graph_picture import Annotations, GraphPicture, Style
 from autograd.drawing.picture import THEMES, escaped
-from autograd.explaining.formatting import cut, format_array, format_number, visible
+from autograd.explaining.typeset import cut, format_array, format_number, visible
 from autograd.graph import set_operation
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -54,8 +54,8 @@ def test_a_naive_and_a_stable_softmax_differ_in_the_shift():
     picture = ag.draw_diff(*softmaxes([1.0, 2.0, 3.0]), titles=("naive", "stable"), values=False)
     source = picture.source
     assert frames(source) == ["naive", "stable"]
-    assert painted(source, LIGHT.sides[0][0]) == []
-    assert painted(source, LIGHT.sides[1][0]) == ["(1, 1)", r"max\naxis=1, keepdims=True", "(1, 3)", "-"]
+    assert painted(source, LIGHT.removed[0]) == []
+    assert painted(source, LIGHT.added[0]) == ["(1, 1)", r"max\naxis=1, keepdims=True", "(1, 3)", "-"]
     assert painted(source, LIGHT.changed[0]) == ["(1, 3)", "(1, 1)"] * 2  # e and its sum are other numbers
     same = [label for label in painted(source, LIGHT.inner[0]) if label == "(1, 3)"]
     assert len(same) == 2  # the results agree
@@ -77,8 +77,8 @@ def test_diff_marks_a_leaf_with_other_data():
 def test_diff_marks_nodes_of_the_first_graph_only():
     x = Value(3.0, name="x")
     source = ag.draw_diff((x + 1).exp(), x.exp()).source
-    assert painted(source, LIGHT.sides[0][0]) == ["4", "+"]
-    assert painted(source, LIGHT.sides[1][0]) == []
+    assert painted(source, LIGHT.removed[0]) == ["4", "+"]
+    assert painted(source, LIGHT.added[0]) == []
 
 
 def test_diff_accepts_other_shapes_and_dtypes():
