@@ -156,7 +156,8 @@ def predict(args: argparse.Namespace, out: Print) -> int:
     run = load_run(args.run)
     table = cells_to_predict(args, run)
     values = run.outputs(run.inputs(encode(table, run.columns)))
-    for remark in filter(None, (column.remark(cells) for column, cells in matched(table, run.columns))):
+    remarks = [*table.notes, *(column.remark(cells) for column, cells in matched(table, run.columns))]
+    for remark in filter(None, remarks):
         sys.stderr.write(f"{remark}\n")
     kept = {table.names[i]: table.columns[i] for i in map(table.position, args.keep)}
     if run.classes is None:

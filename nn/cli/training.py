@@ -100,7 +100,7 @@ class Run:
         left_out = f"; {without} row{'s' * (without > 1)} without it left out" if without else ""
         size = f"{len(self.y)} rows, {len(self.columns)} columns, {self.X.shape[1]} features"
         self.log(f"{table.path}: {size}" + (f", {table.encoding}" if table.encoding != "utf-8" else ""))
-        self.log(f"target: {self.name!r} ({kind}){left_out}")
+        self.log("\n".join([*table.notes, f"target: {self.name!r} ({kind}){left_out}"]))
         shown = self.lines if self.args.columns else self.lines[:MAX_LINES]
         if more := len(self.lines) - len(shown):
             shown.append(f"... and {more} more columns, shown by --columns")

@@ -8,7 +8,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,6 +24,17 @@ Contents: TypeAlias = Sequence[str] | Array  # of a column: text, or values of a
 DELIMITERS = ",;\t| "
 DETECTION_LINES, DETECTION_CHARACTERS = 200, 100_000
 NUMBERS = number_parser("."), number_parser(",")
+TOTALS = {"total", "totals", "grand total", "sum", "summe", "gesamt"}
+FORMATS = {  # other files by their first bytes, with the name of a reader in pandas, if there is one
+    rb"PK\x03\x04": ("an Excel workbook or a ZIP archive", "read_excel"),
+    rb"\xd0\xcf\x11\xe0": ("an old Excel workbook", "read_excel"),
+    rb"PAR1": ("a Parquet file", "read_parquet"), rb"ARROW1": ("an Arrow file", "read_feather"),
+    rb"\x89HDF": ("an HDF5 file", "read_hdf"), rb"SQLite format 3": ("a database", "read_sql"),
+    rb"\x80[\x02-\x05]": ("a pickle", "read_pickle"), rb"%PDF": ("a PDF document", ""),
+    rb"BZh|\xfd7zXZ|\x28\xb5\x2f\xfd": ("compressed by another program than gzip", "read_csv"),
+    rb"(?i)\s*<(!doctype|html|table)": ("a web page", "read_html"), rb"\s*<\?xml": ("an XML file", "read_xml"),
+    rb'\s*(\{\s*"|\[\s*[\[{])': ("a JSON file", "read_json"), rb"(?i)(%.*\n|\s)*@relation\s": ("an ARFF file", ""),
+}  # fmt: skip
 
 
 @dataclass
@@ -46,6 +57,8 @@ class Cells:
         Names of the classes of the last column, from the first line of scikit-learn's files.
     delimiter, encoding : str
         As detected.
+    notes : list of str
+        Lines of the file that are not rows of the table, such as a title above it.
     """
 
     path: str
@@ -56,6 +69,7 @@ class Cells:
     labels: list[str] | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
+    notes: list[str] = field(default_factory=list)
 
     def position(self, column: str) -> int:
         """Return the position of a column, given by name or by position from 1, or from the end as -1."""
@@ -109,35 +123,38 @@ def read_cells(
     """
     text, encoding = _decoded(path, encoding)
     path = "standard input" if path == "-" else path
-    if stated := re.match(r"sep=([^\n])\r?\n", text):  # a line for Excel
+    if stated := re.match(r"sep=([^\n])\n", text):  # a line for Excel
         text, delimiter = "\n" + text[stated.end() :], delimiter or stated[1]
     delimiter, quote = _dialect(text, delimiter)
+    if delimiter != " ":  # blanks between a quote and the delimiter
+        text = re.sub(rf"{quote} +(?=[{re.escape(delimiter)}\n])", quote, text)
     reader = CSVReader(path, CSVOptions(delimiter=delimiter), text, quote)
     found = [(reader.line, row) for row in reader.cells() if any(row)]
-    while len(found) > 2 and found[0][1][0].startswith("#") and len(found[0][1]) != len(found[-1][1]):
-        del found[0]  # a comment above the table
     if not found:
         raise ValueError(f"{path}: the file is empty")
-    lines, rows = [line for line, _ in found], [row for _, row in found]
     words = {"", *(word.lower() for word in missing)}
-    labels = _class_names(rows)
-    _pad(rows)
+    labels = _class_names([row for _, row in found])
+    notes = _trim(found) if labels is None else []
+    _pad(rows := [row for _, row in found])
+    first, *body = rows
     if header is None:
-        header = labels is None and (
-            bool(expected and set(expected) <= set(rows[0])) or _has_header(rows[0], rows[1:DETECTION_LINES], words)
-        )
-    skip = int(header or labels is not None)
-    if len(rows) == skip:
-        raise ValueError(f"{path}: the file has no rows after line {lines[0]}")
-    width = len(rows[1] if labels else rows[0])
-    for row, line in zip(rows[skip:], lines[skip:], strict=True):
+        named = bool(expected) and set(expected) <= set(first)
+        header = labels is None and (named or _has_header(first, body[:DETECTION_LINES], words))
+    kept = [(line, row) for (line, _), row in zip(found, rows, strict=True)][int(header or labels is not None) :]
+    if header:
+        kept, more = _below_header(first, kept, words)
+        notes += more
+    if not kept:
+        raise ValueError(f"{path}: the file has no rows after line {found[0][0]}")
+    width = len(kept[0][1] if labels else first)
+    for line, row in kept:
         if len(row) != width:
             raise ValueError(f"{path}, line {line}: this line has {len(row)} cells, and the first one has {width}")
-    names = _unique(rows[0] if header else [""] * width)
+    names = _unique(first if header else [""] * width)
     if labels is not None:
         names = [f"x{i + 1}" for i in range(width - 1)] + ["target"]
-    columns: list[Contents] = [_without(words, column) for column in zip(*rows[skip:], strict=True)]
-    return Cells(path, names, columns, lines[skip:], header, labels, delimiter, encoding)
+    columns: list[Contents] = [_without(words, column) for column in zip(*(row for _, row in kept), strict=True)]
+    return Cells(path, names, columns, [line for line, _ in kept], header, labels, delimiter, encoding, notes)
 
 
 def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
@@ -149,6 +166,10 @@ def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: the compressed file is damaged ({error})") from None
     head = data[:1000]
+    for start, (what, reader) in FORMATS.items():
+        if re.match(start, head.removeprefix(b"\xef\xbb\xbf")):
+            hint = f", as pandas.{reader}(...).to_csv('table.csv', index=False) does" if reader else ""
+            raise ValueError(f"{path} is {what}; save it as a CSV file{hint}")
     if encoding is not None:
         candidates = [encoding]
     elif head[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -167,7 +188,7 @@ def _decoded(path: str, encoding: str | None) -> tuple[str, str]:
         else:
             if "\0" in text:
                 raise ValueError(f"{path}: the file contains zero bytes, and is not text")
-            return text, name.removesuffix("-sig")
+            return text.replace("\r\n", "\n").replace("\r", "\n"), name.removesuffix("-sig")
     raise ValueError(f"{path}: line {line} is not {name} text ({reason})")
 
 
@@ -212,6 +233,53 @@ def _class_names(rows: list[list[str]]) -> list[str] | None:
     return first[2:] if (int(first[0]), int(first[1])) == (len(rows) - 1, len(rows[1]) - 1) else None
 
 
+def _trim(found: list[tuple[int, list[str]]]) -> list[str]:
+    """Remove a title above the table, and notes and totals below it; return what was removed."""
+    counts = Counter(len(row) for _, row in found)
+    width, notes = max(counts, key=lambda n: (counts[n], n)), []
+
+    def short(row: list[str]) -> bool:
+        return len(row) < width - (width > 2) and 2 * sum(map(bool, row)) <= width
+
+    def title(row: list[str]) -> bool:
+        alone = len(row) == width > 2 and not any(row[1:]) and _kind(row[0]) == "word"
+        return (short(row) and width > 2) or alone or (row[0].startswith("#") and len(row) != width)
+
+    def total(row: list[str]) -> bool:
+        word = row[0].lower().rstrip(":")
+        return word in TOTALS and not any(other[0].lower() == word for _, other in found[:-1])
+
+    while len(found) > 2 and title(found[0][1]):
+        notes.append(f"line {found.pop(0)[0]} left out: a title above the table")
+    while len(found) > 2 and (short(found[-1][1]) or total(found[-1][1])):
+        notes.append(f"line {found.pop()[0]} left out: a note or a total below the table")
+    return notes
+
+
+def _below_header(
+    header: list[str], rows: list[tuple[int, list[str]]], missing: set[str]
+) -> tuple[list[tuple[int, list[str]]], list[str]]:
+    """Return the rows without a line of units below the header and without repeated headers, and what was removed."""
+    repeated = [line for line, row in rows if row == header]
+    notes = [f"line {line} left out: it repeats the header" for line in repeated]
+    rows = [pair for pair in rows if pair[1] != header] if repeated else rows
+    few = [row for _, row in rows[: DETECTION_LINES if len(header) < DETECTION_LINES else 3]]
+    if len(few) > 2 and all(_kind(cell) == "word" for cell in few[0]) and sum(_over_numbers(*few, missing=missing)) > 1:
+        notes.append(f"line {rows[0][0]} left out: it has words such as units above columns of numbers")
+        rows = rows[1:]
+    return rows, notes
+
+
+def _over_numbers(first: list[str], *rows: list[str], missing: set[str]) -> list[bool]:
+    """Return for each cell whether it is a word above numbers or dates only."""
+    found = []
+    for cell, *column in zip(first, *(row for row in rows if len(row) == len(first)), strict=True):
+        below = {other for other in column if other.lower() not in missing}
+        word = cell.lower() not in missing and _kind(cell) == "word"
+        found.append(word and bool(below) and all(_kind(other) != "word" for other in below))
+    return found
+
+
 def _pad(rows: list[list[str]]) -> None:
     """Drop the empty cells after a delimiter at the end of all rows, and name the column of R's row names ""."""
     first, *others = rows
@@ -225,6 +293,9 @@ def _pad(rows: list[list[str]]) -> None:
 def _has_header(first: list[str], rows: list[list[str]], missing: set[str]) -> bool:
     """Return whether the first line names the columns: it contains words that the columns below do not."""
     rows = [row for row in rows if len(row) == len(first)][: max(5, 20_000 // len(first))]
+    others = [row for row in rows if row != first]
+    if len(others) < len(rows) and any(_over_numbers(first, *others, missing=missing)):
+        return True
     if not rows:
         return any(_kind(cell) == "word" for cell in first if cell.lower() not in missing)
     integers = [int(cell) for cell in first if cell.isdigit()]

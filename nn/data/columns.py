@@ -15,7 +15,7 @@ import numpy as np
 from nn.typing import Array, State
 
 from .cells import Cells, Contents
-from .notation import BOOLEAN_PAIRS, BOOLEANS, class_indices, date_format, date_parser, number_parser
+from .notation import BOOLEAN_PAIRS, BOOLEANS, class_indices, common_unit, date_format, date_parser, number_parser
 
 KINDS = ("number", "boolean", "date", "words", "left out")
 MAX_ONE_HOT = 10  # columns of more distinct words are embedded
@@ -28,11 +28,16 @@ IDENTIFIER = re.compile(
 )
 PARTS: dict[str, Callable[[Array], Array]] = {  # of a date, from its days since 1970-01-01
     "days": lambda days: days,
-    "month": lambda days: days.astype("M8[D]").astype("M8[M]").astype(int) % 12 + 1.0,
-    "day": lambda days: (days.astype("M8[D]") - days.astype("M8[D]").astype("M8[M]")).astype(int) + 1.0,
+    "month": lambda days: _whole(days).astype("M8[M]").astype(int) % 12 + 1.0,
+    "day": lambda days: (_whole(days) - _whole(days).astype("M8[M]")).astype(int) + 1.0,
     "weekday": lambda days: (np.floor(days) + 3) % 7,
     "hour": lambda days: 24 * (days % 1),
 }
+
+
+def _whole(days: Array) -> Array:
+    """Return days as dates, also before 1970."""
+    return np.asarray(np.floor(days).astype("M8[D]"))
 
 
 @dataclass
@@ -48,6 +53,8 @@ class Column:
         and 1 each, or beyond `MAX_ONE_HOT` of them the index of an embedding.
     notation : str
         The decimal separator, or the format of dates.
+    unit : str
+        The word after, or the currency before, each number.
     note : str
         Why the column was left out, or which words were read as missing values.
     missing : int
@@ -74,6 +81,7 @@ class Column:
     levels: list[str] = field(default_factory=list)
     rare: int = 0
     parts: list[str] = field(default_factory=list)
+    unit: str = ""
 
     @property
     def embedded(self) -> bool:
@@ -83,7 +91,7 @@ class Column:
     def parse(self, cells: Contents) -> Array:
         """Return the cells as floats, with nan for those that are missing, infinite or of another kind."""
         try:
-            if self.kind != "number" or self.notation != ".":
+            if self.kind != "number" or self.notation != "." or self.unit:
                 raise ValueError("NumPy converts plain decimals only")
             values = np.array(cells, float)
         except ValueError:
@@ -98,7 +106,7 @@ class Column:
             return dict(zip(self.levels, itertools.count(1.0))).get
         if self.kind == "boolean":
             return lambda cell: BOOLEANS.get(cell.lower())
-        return date_parser(self.notation) if self.kind == "date" else number_parser(self.notation)
+        return date_parser(self.notation) if self.kind == "date" else number_parser(self.notation, self.unit)
 
     def fit(self, cells: Contents) -> None:
         """Determine the statistics of the encoding from the training rows."""
@@ -151,6 +159,7 @@ class Column:
             details += ["embedded" if self.embedded else "one-hot"]
         if self.kind == "date" or self.notation == ",":
             details += [self.notation if self.kind == "date" else "decimal comma", *self.parts]
+        details += [f"in {self.unit}"] if self.unit else []
         said = [", ".join(details), self.note, self._missing(self.missing) if self.missing else ""]
         return f"column {self.name!r}: {'; '.join(filter(None, said))}"
 
@@ -238,12 +247,16 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
     if kind is not None and "%" in kind:
         return Column(name, "date", kind, missing=missing)
     if kind in (None, "number"):
+        unit = common_unit(present)
         for mark in (decimal, *({".", ","} - {decimal})):
-            read = number_parser(mark)
+            read = number_parser(mark, unit)
             odd = [cell for cell in present if read(cell) is None]
-            if not odd or (kind is None and len(odd) <= MAX_ODD and len(present) > MIN_VALUES + MAX_ODD):
+            few = len(odd) <= MAX_ODD and len(present) > MIN_VALUES + MAX_ODD
+            signs = len(odd) < len(present) and not any(char.isalnum() for cell in odd for char in cell)
+            if not odd or (kind is None and (few or signs)):
                 note = f"{', '.join(map(repr, odd))} read as missing" if odd else ""
-                return Column(name, "number", mark, note, missing + sum(cells.count(cell) for cell in odd))
+                missing += sum(cells.count(cell) for cell in odd)
+                return Column(name, "number", mark, note, missing, unit=unit)
     if kind is None and {cell.lower() for cell in present} in BOOLEAN_PAIRS:
         return Column(name, "boolean", missing=missing)
     style = date_format(present) if kind in (None, "date") else None

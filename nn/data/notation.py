@@ -15,12 +15,17 @@ MISSING = (
 BOOLEANS = {"false": 0.0, "true": 1.0, "no": 0.0, "yes": 1.0, "n": 0.0, "y": 1.0, "f": 0.0, "t": 1.0}
 BOOLEAN_PAIRS = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 CURRENCY = "$€£¥₹"
+QUANTITY = re.compile(
+    r"(?P<before>(?:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL|MXN|Rs\.?)?)\s*[-+−]?\d[\d.,'’ \xa0\u202f]*"
+    r"(?P<after>(?:[^\W\d_]|[°µ])\S*)?"
+)
 DATES = (
     "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%Y",
     "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%b-%d-%Y",
 )  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DATE_FORMATS = ("ISO 8601", *(date + time for date in DATES for time in TIMES), "%Y-%m", "%H:%M", "%H:%M:%S")
+MAX_FORMATS = 3  # in one column
 DATE = re.compile(r"\d{1,4}[-/.:]\d|\d{1,2}[- ][A-Za-z]{3}|[A-Za-z]{3,9}[- ]\d{1,2}[-, ]")
 
 
@@ -39,24 +44,43 @@ def parse_number(cell: str) -> float | None:
     return number if math.isfinite(number) and "_" not in cell else None
 
 
+def common_unit(cells: Iterable[str]) -> str:
+    """Return the word that follows the number in every cell, or the currency before it; "" if there is none.
+
+    Examples
+    --------
+    >>> common_unit(["12 kg", "7.5 kg"]), common_unit(["USD 3", "USD 4"]), common_unit(["3 kg", "4 lb"])
+    ('kg', 'USD', '')
+    """
+    units = set()
+    for cell in cells:
+        found = QUANTITY.fullmatch(cell)
+        units.add((found["before"] or found["after"] or "") if found else "")
+        if len(units) > 1:
+            return ""
+    return units.pop() if units else ""
+
+
 @functools.cache
 def _number_pattern(decimal: str) -> re.Pattern[str]:
     group, money = ("[,'’ \xa0\u202f]" if decimal == "." else "[.'’ \xa0\u202f]"), f"[{CURRENCY}]?"
     return re.compile(
         rf"(?P<sign>[-+−]?){money}\s*(?P<whole>\d{{1,3}}(?:{group}\d{{3}})+|\d*)"
-        rf"(?:{re.escape(decimal)}(?P<part>\d*))?(?P<power>[eE][-+]?\d+)?\s*{money}(?P<percent>%?)"
+        rf"(?:{re.escape(decimal)}(?P<part>\d*))?(?P<power>[eE][-+]?\d+)?\s*{money}(?P<percent>%?)(?P<after>[-−]?)"
     )
 
 
-def number_parser(decimal: str = ".") -> Callable[[str], float | None]:
+def number_parser(decimal: str = ".", unit: str = "") -> Callable[[str], float | None]:
     """Return a function from a cell to its number: grouped thousands, percent (as a fraction) and currency signs.
 
-    Parentheses stand for a minus sign, as in accounting.
+    Parentheses stand for a minus sign, as in accounting, and so does a minus sign at the end.
 
     Parameters
     ----------
     decimal : {'.', ','}
         The decimal separator; the other one may separate thousands, as may an apostrophe and a space.
+    unit : str
+        A word before or after the number, such as ``kg``.
 
     Returns
     -------
@@ -67,10 +91,13 @@ def number_parser(decimal: str = ".") -> Callable[[str], float | None]:
     --------
     >>> [number_parser()(cell) for cell in ("1,234.5", "12%", "-$3", "(5)", "1,5", "inf")]
     [1234.5, 0.12, -3.0, -5.0, None, inf]
-    >>> number_parser(",")("1.234,5 €")
-    1234.5
+    >>> number_parser(",")("1.234,5 €"), number_parser(".", "kg")("12 kg")
+    (1234.5, 12.0)
     """
     pattern = _number_pattern(decimal)
+    if unit:
+        plain = number_parser(decimal)
+        return lambda cell: plain(cell.removeprefix(unit).removesuffix(unit).strip())
 
     def parse(cell: str) -> float | None:
         if cell.startswith("(") and cell.endswith(")"):
@@ -88,7 +115,8 @@ def number_parser(decimal: str = ".") -> Callable[[str], float | None]:
             return None
         digits = re.sub(r"\D", "", found["whole"])
         number = float(f"{digits}.{found['part'] or 0}{found['power'] or ''}")
-        return (-number if found["sign"] in ("-", "−") else number) / (100 if found["percent"] else 1)
+        negative = (found["sign"] or found["after"]) in ("-", "−")
+        return (-number if negative else number) / (100 if found["percent"] else 1)
 
     return parse
 
@@ -99,13 +127,16 @@ def date_parser(style: str) -> Callable[[str], float | None]:
     Parameters
     ----------
     style : str
-        ``'ISO 8601'`` or a format of `datetime.strptime`.
+        ``'ISO 8601'`` or a format of `datetime.strptime`, or several, separated by ``' or '``.
 
     Examples
     --------
     >>> date_parser("ISO 8601")("1970-01-02 12:00"), date_parser("%d.%m.%Y")("3.1.1970"), date_parser("%Y-%m")("x")
     (1.5, 2.0, None)
     """
+    if " or " in style:
+        parsers = [date_parser(part) for part in style.split(" or ")]
+        return lambda cell: next((day for parse in parsers if (day := parse(cell)) is not None), None)
 
     def parse(cell: str) -> float | None:
         try:
@@ -118,18 +149,30 @@ def date_parser(style: str) -> Callable[[str], float | None]:
 
 
 def date_format(cells: Iterable[str]) -> str | None:
-    """Return the format that parses all cells, None if there is none; of two, the one with the month first.
+    """Return the format that parses all cells, or up to three that give each cell one meaning, None if there are none.
+
+    Of two formats that parse equally many cells, the one with the month first is returned.
 
     Examples
     --------
     >>> date_format(["2024-01-31", "2024-02-01T10:30"]), date_format(["31/12/2024", "01/12/2024"]), date_format(["12"])
     ('ISO 8601', '%d/%m/%Y', None)
     """
-    given = list(cells)
-    if not given or not all(DATE.match(cell) for cell in given):
+    rest, styles = list(cells), list[str]()
+    if not all(DATE.match(cell) for cell in rest):
         return None
-    parsers = ((style, date_parser(style)) for style in DATE_FORMATS)
-    return next((style for style, parse in parsers if all(parse(cell) is not None for cell in given)), None)
+    given = rest
+    while rest and len(styles) < MAX_FORMATS:
+        fits = {style: date_parser(style) for style in DATE_FORMATS if date_parser(style)(rest[0]) is not None}
+        if not fits:
+            return None
+        read = {style: [cell for cell in rest if parse(cell) is not None] for style, parse in fits.items()}
+        styles.append(max(read, key=lambda style: len(read[style])))
+        rest = [cell for cell in rest if fits[styles[-1]](cell) is None]
+    several = len(styles) > 1 and any(
+        len({date_parser(style)(cell) for style in styles} - {None}) > 1 for cell in given
+    )  # such as 1/2/2024, if days and months change places
+    return None if rest or not styles or several else " or ".join(styles)
 
 
 def class_indices(cells: Iterable[str]) -> tuple[list[str], dict[str, int]]:

@@ -51,6 +51,44 @@ def test_header_delimiter_and_quotes_are_detected(read, content, names, rows):
     assert table.header == (len(rows) < len(content.splitlines()))
 
 
+@pytest.mark.parametrize(
+    ("content", "names", "lines", "notes"),
+    [
+        ("Sales of 2024\n\na,b,c\n1,2,x\n3,4,y\n", ["a", "b", "c"], [4, 5], ["line 1 left out: a title"]),
+        ("Sales of 2024,,\na,b,c\n1,2,x\n3,4,y\n", ["a", "b", "c"], [3, 4], ["line 1 left out: a title"]),
+        ("a,b,c\n1,2,x\n3,4,y\n\nSource: us\n", ["a", "b", "c"], [2, 3], ["line 5 left out: a note or a total"]),
+        ("a,b\nx,2\ny,4\nTotal:,6\n", ["a", "b"], [2, 3], ["line 4 left out: a note or a total"]),
+        ("a,b\ntotal,2\nx,4\nx,4\ntotal,6\n", ["a", "b"], [2, 3, 4, 5], []),  # a word of the column
+        ("a,b\n1,2\na,b\n3,4\n", ["a", "b"], [2, 4], ["line 3 left out: it repeats the header"]),
+        ("t,v,c\ns,m/s,\n1,2,x\n3,4,y\n", ["t", "v", "c"], [3, 4], ["line 2 left out: it has words such as units"]),
+        ("a,b\r1,2\r3,4\r", ["a", "b"], [2, 3], []),  # lines of old Macs
+        ('"a" , "b"\n"1" , "x, ""y"""\n"2" , "z"\n', ["a", "b"], [2, 3], []),
+    ],
+)
+def test_lines_that_are_not_rows_are_left_out(read, content, names, lines, notes):
+    table = read(content)
+    assert (table.names, list(table.lines)) == (names, lines)
+    assert len(table.notes) == len(notes)
+    assert all(map(str.startswith, table.notes, notes))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04\x14\0", "an Excel workbook or a ZIP archive; .*pandas.read_excel"),
+        (b"PAR1\x15\0", "a Parquet file"),
+        (b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "a JSON file"),
+        (b'[\n  {"a": 1}\n]', "a JSON file"),
+        (b"<!DOCTYPE html><table>", "a web page"),
+        (b"% UCI\n@RELATION iris\n", "an ARFF file; save it as a CSV file$"),
+    ],
+)
+def test_files_of_other_formats_are_named(read, content, what):
+    with pytest.raises(ValueError, match=what):
+        read(content)
+    assert read("<DATE>,<OPEN>\n2024-01-02,3\n2024-01-03,4\n").names == ["<DATE>", "<OPEN>"]
+
+
 def test_semicolons_win_over_decimal_commas(read):
     for text, header in (("a;b;c\n" + BODY, True), (BODY + BODY, False)):
         table = read(text)

@@ -34,6 +34,7 @@ def understood(contents, name="x", **options):
         ("1,234,567.5", 1234567.5, None), ("1.234.567,5", None, 1234567.5), ("1 234 567", 1234567.0, 1234567.0),
         ("1'234.5", 1234.5, None), ("12,34", None, 12.34), ("12%", 0.12, 0.12), ("-3.5 %", -0.035, None),
         ("$1,200.50", 1200.5, None), ("-$5", -5.0, -5.0), ("3,50 €", None, 3.5), ("€ 3", 3.0, 3.0), ("−2", -2.0, -2.0),
+        ("2,50-", None, -2.5),
         ("1e-3", 0.001, 0.001), ("1,5e3", None, 1500.0), (".5", 0.5, None), ("1_000", None, None), ("", None, None),
         ("abc", None, None), ("-", None, None), ("$", None, None), ("1.2.3", None, None), ("31.12.2024", None, None),
     ],
@@ -54,6 +55,11 @@ def test_dates_are_days_since_1970_and_ambiguous_ones_have_the_month_first():
         assert date_parser(style)(cell) == days
     assert date_format(["01/02/2024", "31/02/2024"]) is None
     assert date_format(["a-1", "abc"]) is None
+    mixed = ["2024-02-29", "29/02/2024", "Feb 29, 2024"]
+    assert date_format(mixed) == "ISO 8601 or %d/%m/%Y or %b %d, %Y"
+    assert [date_parser(date_format(mixed))(cell) for cell in mixed] == [19782] * 3
+    assert date_format(["2/29/2024", "29/2/2024"]) == "%m/%d/%Y or %d/%m/%Y"
+    assert date_format(["2/29/2024", "29/2/2024", "1/2/2024"]) is None  # which could be January or February
 
 
 def test_equal_numbers_are_one_class_in_the_order_of_their_values():
@@ -72,6 +78,15 @@ def test_equal_numbers_are_one_class_in_the_order_of_their_values():
         ([i / 7 for i in range(N)], "number"),
         ([f"{i % 9},5" for i in range(N)], "number, decimal comma"),
         ([f"{i % 9},{i:03}" for i in range(N)], "number"),  # thousands
+        ([f"{i % 9} kg" for i in range(N)], "number, in kg"),
+        ([f"{i % 9},5km/h" for i in range(N)], "number, decimal comma, in km/h"),
+        ([f"USD {i % 9}" for i in range(N)], "number, in USD"),
+        ([f"{i % 4} {'kg' if i % 9 else 'lb'}" for i in range(N)], "words, 4 levels and 4 rare, one-hot"),
+        ([f"5'{i % 9}" for i in range(N)], "words, 9 levels, one-hot"),
+        (
+            ["-" if i % 9 == 0 else f"{i % 4}" for i in range(N)],
+            "number; '-' read as missing; 7 missing values replaced by the median and marked by a feature",
+        ),
         (["yes", "No"] * 30, "boolean"),
         (["a", "b", "b"] * 20, "words, 2 levels, one-hot"),
         (["a", "b", ""] * 20, "words, 3 levels, one-hot; 20 missing values a level of their own"),
@@ -154,6 +169,14 @@ def test_words_are_one_hot_or_an_index_and_unknown_words_have_no_level():
     many, _ = understood([f"w{i % 12:02}" for i in range(N)])
     assert many.encode(["w00", "w11", "never"]).tolist() == [[1], [12], [0]]
     assert embedded_levels([column, many]) == [13]
+
+
+def test_times_and_dates_before_1970_become_their_varying_parts():
+    column, contents = understood([f"{i % 24}:30" for i in range(N)])
+    assert (column.notation, column.parts) == ("%H:%M", ["days", "hour"])
+    column, contents = understood(["1969-12-31 18:00", "1970-01-02 06:00"] * 30)
+    assert column.parts == ["days", "month", "day", "weekday", "hour"]
+    np.testing.assert_allclose(column.encode(contents)[0, 1:], [12, 31, 2, 18])
 
 
 def test_dates_become_their_varying_parts():
