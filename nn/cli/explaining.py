@@ -1,14 +1,13 @@
 """``python -m nn explain``: which columns a prediction depends on, by gradients of the network."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import autograd
 from autograd import Tensor, gradients
-from nn.data.columns import Column, encode, matched
 from nn.layers.container import Sequential as Layers
 from nn.mlp import ColumnEmbedding
 from nn.typing import Array, Operand, Print
@@ -53,23 +52,13 @@ def attributions(model: Callable[[Operand], Operand], x: Array, output: int = 0)
     return x * slopes[-1], x * slopes[:-1].mean(axis=0)
 
 
-def feature_groups(columns: Sequence[Column], features: int, embedding: int = 1) -> dict[str, list[int]]:
-    """Return the features of each column, where an embedded one has several."""
-    dense = [column for column in columns if not column.embedded]
-    widths = [*(column.encode([""]).shape[1] for column in dense), *[embedding] * (len(columns) - len(dense))]
-    edges = np.cumsum([0, *widths])
-    assert edges[-1] == features
-    names = [column.name for column in (*dense, *(column for column in columns if column.embedded))]
-    return {name: list(range(low, high)) for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)}
-
-
-def explained(run: Trained, features: Array, chosen: int) -> list[tuple[Callable[[Operand], Operand], Array]]:
+def explained(run: Trained, row: Array, chosen: int) -> list[tuple[Callable[[Operand], Operand], Array]]:
     """Return each network after its embedding, with one output in units of the target, and the row it receives."""
     everything: Any = run.model
     everything.eval()
     found: list[tuple[Callable[[Operand], Operand], Array]] = []
     for member in getattr(everything, "members", [everything]):
-        x, layers = run.inputs(features), list(member)
+        x, layers = row, list(member)
         if isinstance(layers[0], ColumnEmbedding):
             x, layers = np.asarray(layers[0](x).data), layers[1:]
 
@@ -89,15 +78,15 @@ def explain(args: argparse.Namespace, out: Print) -> int:
     table = cells_to_predict(args, run)
     if not 1 <= args.row <= len(table.lines):
         raise ValueError(f"--row {args.row} is not in {args.table}, which has {len(table.lines)} rows")
-    features = encode(table, run.columns)[args.row - 1 : args.row]
-    predicted = run.outputs(run.inputs(features))[0]
+    features = run.encoder(table)[args.row - 1 : args.row]
+    predicted = run.outputs(features)[0]
     chosen = 0 if run.classes is None else int(np.argmax(predicted))
     members = explained(run, features, chosen)
     product, integrated = np.mean([attributions(function, x) for function, x in members], axis=0)
     function, x = members[0]
-    width = 1 + (len(x) - features.shape[1]) // max(sum(column.embedded for column in run.columns), 1)
-    groups = feature_groups(run.columns, len(x), width)
-    cells = {column.name: contents[args.row - 1] for column, contents in matched(table, run.columns)}
+    width = 1 + (len(x) - features.shape[1]) // max(len(run.encoder.levels), 1)
+    groups = run.encoder.groups(width)
+    cells = {column.name: contents[args.row - 1] for column, contents in run.encoder.matched(table)}
     rows = [(name, str(cells[name]), product[of].sum(), integrated[of].sum()) for name, of in groups.items()]
     rows.sort(key=lambda row: -abs(row[3]))
     if args.json:

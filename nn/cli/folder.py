@@ -17,8 +17,7 @@ import numpy as np
 from autograd import no_grad
 from nn import checkpoint
 from nn.data.cells import Cells, read_cells
-from nn.data.columns import Column, embedded_levels, encode, matched
-from nn.data.prepare import RobustScaler
+from nn.data.encoder import TableEncoder
 from nn.files import write_text
 from nn.functional import softmax
 from nn.mlp import table_network
@@ -33,10 +32,9 @@ class Trained:
     """A model with the encoding of its inputs and the scale of its outputs."""
 
     model: Module
-    columns: list[Column]
+    encoder: TableEncoder
     target: str
     classes: list[str] | None
-    inputs: RobustScaler  # of the encoded columns
     target_scale: tuple[float, float]
     settings: Settings
     temperature: float = 1.0
@@ -59,20 +57,18 @@ class Trained:
     def save(self, path: Path) -> None:
         """Write everything to one checkpoint."""
         checkpoint.save(
-            path, self.model, columns=[column.state_dict() for column in self.columns], target=self.target,
-            classes=self.classes, scale=[self.inputs.center, self.inputs.spread], target_scale=list(self.target_scale),
-            settings=self.settings, result=self.result, history=self.history, temperature=self.temperature,
+            path, self.model, encoder=self.encoder.state_dict(), target=self.target, classes=self.classes,
+            target_scale=list(self.target_scale), settings=self.settings, result=self.result, history=self.history,
+            temperature=self.temperature,
         )  # fmt: skip
 
 
-def built(columns: Sequence[Column], features: int, classes: Sequence[str] | None, settings: Settings) -> Module:
+def built(encoder: TableEncoder, classes: Sequence[str] | None, settings: Settings) -> Module:
     """Return the untrained model of a run."""
-    rng, levels = np.random.default_rng(int(settings["seed"])), embedded_levels(columns)
     outputs = 1 if classes is None else len(classes)
-    sizes, options = [*settings["hidden"], outputs], {"dropout": settings["dropout"], "rng": rng}
-    members = [
-        table_network(features, levels, sizes, settings["activation"], **options) for _ in range(settings["folds"])
-    ]
+    given = encoder.width, encoder.levels, [*settings["hidden"], outputs], settings["activation"]
+    options = {"dropout": settings["dropout"], "rng": np.random.default_rng(int(settings["seed"]))}
+    members = [table_network(*given, **options) for _ in range(settings["folds"])]
     return members[0] if len(members) == 1 else Ensemble(members, classes is not None)
 
 
@@ -115,21 +111,17 @@ def load_run(folder: Path) -> Trained:
         raise ValueError(f"{folder} is not the folder of a run: model.npz is missing; run {command}")
     saved = checkpoint.load(path)
     try:
-        center, spread = saved["scale"]
-        classes = saved["classes"]
-        columns = [Column(**column) for column in saved["columns"]]
-        _check_size(path, saved["model"], [len(center), *saved["settings"]["hidden"]], saved["settings"]["folds"])
-        model = built(columns, len(center), classes, saved["settings"])
+        encoder, classes = TableEncoder.from_state_dict(saved["encoder"]), saved["classes"]
+        _check_size(path, saved["model"], [encoder.width, *saved["settings"]["hidden"]], saved["settings"]["folds"])
+        model = built(encoder, classes, saved["settings"])
         model.load_state_dict(saved["model"], allow_nan=True)
-        inputs = RobustScaler(center[None], indices=len(embedded_levels(columns)))
-        inputs.center, inputs.spread = center, spread
         shift, factor = saved["target_scale"]
         temperature = float(saved["temperature"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is a checkpoint, but not one of python -m nn train ({error})") from None
     return Trained(
-        model, columns, saved["target"], classes, inputs, (shift, factor), saved["settings"], temperature,
-         saved["result"], saved["history"],
+        model, encoder, saved["target"], classes, (shift, factor), saved["settings"], temperature, saved["result"],
+        saved["history"],
     )  # fmt: skip
 
 
@@ -146,7 +138,7 @@ def cells_to_predict(args: argparse.Namespace, run: Trained) -> Cells:
     if diverged(run.result):
         reason = f"since {run.result['stopped']}"
         raise ValueError(f"the model in {args.run} cannot predict, {reason}; train again with a lower --lr")
-    expected = [column.name for column in run.columns] if run.settings["header"] else []
+    expected = [column.name for column in run.encoder.columns] if run.settings["header"] else []
     missing = run.settings["missing"]
     return read_cells(args.table, args.delimiter, args.header, expected, encoding=args.encoding, missing=missing)
 
@@ -155,8 +147,8 @@ def predict(args: argparse.Namespace, out: Print) -> int:
     """Write a prediction for every row of a table: the class and its probabilities, or the value."""
     run = load_run(args.run)
     table = cells_to_predict(args, run)
-    values = run.outputs(run.inputs(encode(table, run.columns)))
-    remarks = [*table.notes, *(column.remark(cells) for column, cells in matched(table, run.columns))]
+    values = run.outputs(run.encoder(table))
+    remarks = [*table.notes, *(column.remark(cells) for column, cells in run.encoder.matched(table))]
     for remark in filter(None, remarks):
         sys.stderr.write(f"{remark}\n")
     kept = {table.names[i]: table.columns[i] for i in map(table.position, args.keep)}
@@ -187,7 +179,8 @@ def report(args: argparse.Namespace, out: Print) -> int:
         out(as_json({"settings": settings, **result}))
         return 0
     lines = [
-        f"{result['task']} of {run.target} from {result['table']}, {result['rows']} rows, {len(run.columns)} columns",
+        f"{result['task']} of {run.target} from {result['table']}, {result['rows']} rows, "
+        f"{len(run.encoder.columns)} columns",
         f"hidden layers {settings['hidden']}, {settings['activation']}; {settings['optimizer']} at {settings['lr']:g}, "
         f"{settings['schedule']} schedule, {result['epochs']} epochs in {result['seconds']:.1f} s",
         "test: " + format_numbers(result["test"]),

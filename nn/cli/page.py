@@ -1,7 +1,7 @@
 """The page of a training on a table: result, data, scores, calibration, importance, epochs and diagnosis."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,30 +40,25 @@ class Assessment:
         The model.
     train, test : (ndarray, ndarray)
         Scaled features and targets, in the units of the table.
-    groups : mapping of str to sequence of int
-        The features of each column.
-    levels : sequence of int
-        The number of indices of each embedded column.
     """
 
     run: Trained
     train: tuple[Array, Array]
     test: tuple[Array, Array]
-    groups: Mapping[str, Sequence[int]]
-    levels: Sequence[int] = ()
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (X, y), (X_test, true) = self.train, self.test
         self.predicted: Array = self.run.outputs(X_test)
         self.intervals: dict[str, tuple[float, float]] = intervals(self.predicted, true)
-        others = baselines(X, y, X_test, self.run.classes, self.levels)
+        others = baselines(X, y, X_test, self.run.classes, self.run.encoder.levels)
         for name, predicted in {"this model": self.predicted, **others}.items():
             self.rows[name] = {key: float(value) for key, value in scores(predicted, true).items()}
         self.verdict: str = verdict(self.predicted, true, others)
-        fits = X_test.size * len(self.groups) * 5 <= MOST_CELLS
+        groups = self.run.encoder.groups()
+        fits = X_test.size * len(groups) * 5 <= MOST_CELLS
         self.importance: dict[str, tuple[float, float]] = (
-            permutation_importance(self.run.outputs, X_test, true, self.groups) if fits else {}
+            permutation_importance(self.run.outputs, X_test, true, groups) if fits else {}
         )
 
     def result(self) -> Settings:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import autograd
-from nn.data import RobustScaler, train_test_split
-from nn.data.cells import Cells, Contents, read_cells
-from nn.data.columns import Column, embedded_levels, encode, encode_target, infer_columns
+from nn.data import train_test_split
+from nn.data.cells import Cells, read_cells
+from nn.data.columns import Column, infer_columns
+from nn.data.encoder import TableEncoder, encode_target
 from nn.module import Module
 from nn.show.plotting import history_figure, saved
 from nn.training import EarlyStopping, History, fit
@@ -22,7 +23,6 @@ from nn.training.scores import scores, temperature
 from nn.training.solvers import EMA, Ensemble, objective, recipe, scheduled, solver
 from nn.typing import Array, Print, Settings
 
-from .explaining import feature_groups
 from .folder import Trained, as_json, built, diverged
 from .page import Assessment, write_page
 from .resuming import Recipe, locked
@@ -69,13 +69,11 @@ class Run:
             checked_weights(values, len(present))
             present, self.y, self.weight = present[values > 0], self.y[values > 0], values[values > 0]
         self.rows: dict[str, Any] = self._split()
-        used = [i for i, column in enumerate(every) if i != position and column.kind != "left out"]
+        used = [column for i, column in enumerate(every) if i != position and column.kind != "left out"]
         if not used:
             raise ValueError(f"{table.path}: no feature column is left beside the target")
-        for i in used:
-            every[i].fit(taken(table.columns[i], present[self.rows["train"]]))
-        self.columns: list[Column] = [every[i] for i in used]
-        self.X: Array = encode(table, self.columns)[present]
+        self.encoder: TableEncoder = TableEncoder(used)
+        self.X: Array = self.encoder.fit(table, present[self.rows["train"]])[present]
         self.header: bool = table.header
         self.lines: list[str] = [str(column) for i, column in enumerate(every) if i != position]
         self._report(table, len(contents) - len(present))
@@ -98,7 +96,7 @@ class Run:
     def _report(self, table: Cells, without: int) -> None:
         kind = "regression" if self.classes is None else f"classification, {len(self.classes)} classes"
         left_out = f"; {without} row{'s' * (without > 1)} without it left out" if without else ""
-        size = f"{len(self.y)} rows, {len(self.columns)} columns, {self.X.shape[1]} features"
+        size = f"{len(self.y)} rows, {len(self.encoder.columns)} columns, {self.X.shape[1]} features"
         self.log(f"{table.path}: {size}" + (f", {table.encoding}" if table.encoding != "utf-8" else ""))
         self.log("\n".join([*table.notes, f"target: {self.name!r} ({kind}){left_out}"]))
         shown = self.lines if self.args.columns else self.lines[:MAX_LINES]
@@ -122,12 +120,11 @@ class Run:
         """Scale features and targets by the training rows, and create the model."""
         args, y, train = self.args, self.y, self.rows["train"]
         weight = None if self.weight is None else self.weight[train]
-        levels = embedded_levels(self.columns)
-        scale = RobustScaler(self.X[train], weights=weight, indices=len(levels))
+        self.encoder.fit_scale(self.X[train], weight)
         shift, factor, labels = 0.0, 1.0, self.classes
         if labels is None:
             shift, factor = float(np.mean(y[train])), float(np.std(y[train])) or 1.0
-        self.scaled: Array = scale(self.X)
+        self.scaled: Array = self.encoder.scaled(self.X)
         values = y if labels is not None else ((y - shift) / factor)[:, None]
         weights = class_weights(args.class_weight, np.arange(len(labels or ())), y, self.weight)
         chosen = objective(values, weights, None if labels is None else len(labels), args.label_smoothing)
@@ -138,8 +135,8 @@ class Run:
             key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list | dict)
         }
         self.settings: Settings = recipe(args.optimizer, len(train))._asdict() | settings | {"header": self.header}
-        model = built(self.columns, self.X.shape[1], labels, self.settings)
-        self.trained: Trained = Trained(model, self.columns, self.name, labels, scale, (shift, factor), self.settings)
+        model = built(self.encoder, labels, self.settings)
+        self.trained: Trained = Trained(model, self.encoder, self.name, labels, (shift, factor), self.settings)
 
     # ------------------------------------------------------------------------------------------ the training
 
@@ -166,7 +163,7 @@ class Run:
             check = self.rows["check"]
             self.trained.temperature = temperature(self.trained.raw(self.scaled[check]), self.y[check])
         if self.args.refit and len(members) == 1 and self.best and not diverged({"stopped": history.stopped}):
-            again = built(self.columns, self.X.shape[1], self.classes, self.settings)
+            again = built(self.encoder, self.classes, self.settings)
             rows = np.concatenate(parts[0])
             if not self._fit(again, rows, None, "-refit", int(self.best[0]["epoch"])).interrupted:
                 self.trained.model = again
@@ -238,8 +235,7 @@ class Run:
     def assess(self) -> None:
         """Add intervals of the scores, baselines and the importance of columns to the result."""
         train, test = ((self.scaled[self.rows[name]], self.y[self.rows[name]]) for name in ("train", "test"))
-        groups = feature_groups(self.columns, self.X.shape[1])
-        self.assessment: Assessment = Assessment(self.trained, train, test, groups, embedded_levels(self.columns))
+        self.assessment: Assessment = Assessment(self.trained, train, test)
         self.trained.result |= self.assessment.result()
 
     # --------------------------------------------------------------------------------------------- the files
@@ -275,11 +271,6 @@ class Run:
             yield
         except (ImportError, RuntimeError) as error:
             self.log(f"skipped the {what}: {str(error).splitlines()[0]}")
-
-
-def taken(contents: Contents, rows: Array) -> Contents:
-    """Return the cells of some rows."""
-    return contents[rows] if isinstance(contents, np.ndarray) else [contents[i] for i in rows]
 
 
 def _is_file(text: str) -> bool:

@@ -1,13 +1,13 @@
 """Decide how each column of a table is understood, and encode it as features.
 
 `infer_columns` determines the kind of each column from all rows, `Column.fit` its statistics from the training rows
-alone, and `encode` returns the features.  The command line and the estimators share these functions.
+alone, and `Column.encode` returns the features.
 """
 
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -15,11 +15,10 @@ import numpy as np
 from nn.typing import Array, State
 
 from .cells import Cells, Contents
-from .notation import BOOLEAN_PAIRS, BOOLEANS, class_indices, common_unit, date_format, date_parser, number_parser
+from .notation import BOOLEAN_PAIRS, BOOLEANS, common_unit, date_format, date_parser, number_parser
 
 KINDS = ("number", "boolean", "date", "words", "left out")
 MAX_ONE_HOT = 10  # columns of more distinct words are embedded
-MAX_CLASSES = 20  # integers with more distinct values are quantities
 MIN_MISSING = 5  # missing values in the training rows that justify a column of their own
 MIN_VALUES = 10  # distinct values of a numeric column in which at most MAX_ODD words stand for a missing one
 MAX_ODD = 2
@@ -89,17 +88,18 @@ class Column:
         return self.kind == "words" and len(self.levels) > MAX_ONE_HOT
 
     def parse(self, cells: Contents) -> Array:
-        """Return the cells as floats, with nan for those that are missing, infinite or of another kind."""
-        try:
-            if self.kind != "number" or self.notation != "." or self.unit:
-                raise ValueError("NumPy converts plain decimals only")
-            values = np.array(cells, float)
-        except ValueError:
-            read, texts = self._reader(), _texts(cells)
+        """Return the cells as floats, with nan for those that are missing, infinite or of another kind.
+
+        Floats of a column that does not contain words are those of an earlier call.
+        """
+        values = None
+        if self.kind != "words" and (isinstance(cells, np.ndarray) or (self.notation == "." and not self.unit)):
+            values = plain_numbers(cells)
+        if values is None:
+            read, texts = self._reader(), texts_of(cells)
             found = {cell: read(cell) for cell in set(texts)}
             values = np.array([found[cell] for cell in texts], float)
-        values[np.isinf(values)] = np.nan
-        return values
+        return np.where(np.isinf(values), np.nan, values)
 
     def _reader(self) -> Callable[[str], float | None]:
         if self.kind == "words":
@@ -111,7 +111,7 @@ class Column:
     def fit(self, cells: Contents) -> None:
         """Determine the statistics of the encoding from the training rows."""
         if self.kind == "words":
-            counts = Counter(_texts(cells))
+            counts = Counter(texts_of(cells))
             least = _rarely(len(cells))
             self.levels = sorted(word for word, count in counts.items() if count >= least)
             self.rare = len(counts) - len(self.levels)
@@ -127,7 +127,7 @@ class Column:
     def encode(self, cells: Contents) -> Array:
         """Return the features of a column, shape (n, features)."""
         if self.kind == "words":
-            index = np.nan_to_num(self.parse(_texts(cells)))[:, None]
+            index = np.nan_to_num(self.parse(texts_of(cells)))[:, None]
             first = 0 if self.rare else 1
             return index if self.embedded else (index == np.arange(first, len(self.levels) + 1)).astype(float)
         values = self.parse(cells)
@@ -138,7 +138,7 @@ class Column:
 
     def remark(self, cells: Contents) -> str:
         """Return which cells of new rows are missing or were not seen in training, "" if there are none."""
-        texts, read = _texts(cells), self._reader()
+        texts, read = texts_of(cells), self._reader()
         unknown = {cell for cell in set(texts) if cell and read(cell) is None}
         strange = [cell for cell in texts if cell in unknown]
         said = [self._missing(texts.count(""))] if "" in texts and "" not in self.levels else []
@@ -168,7 +168,17 @@ class Column:
         return asdict(self)
 
 
-def _texts(cells: Contents) -> list[str]:
+def plain_numbers(cells: Contents) -> Array | None:
+    """Return cells as floats if all are plain decimals, as `parse_number` reads them; None otherwise."""
+    try:
+        values = np.array(cells, float)
+    except ValueError:
+        return None
+    return None if not isinstance(cells, np.ndarray) and "_" in "".join(cells) else values
+
+
+def texts_of(cells: Contents) -> list[str]:
+    """Return cells as text."""
     if isinstance(cells, np.ndarray):
         return ["" if value != value else f"{value:.17g}" for value in cells.tolist()]
     return list(cells)
@@ -242,6 +252,8 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
     """Return a column of the given kind, or of the first kind that all of its cells are."""
     if isinstance(cells, np.ndarray):
         return Column(name, kind or "number", missing=int(np.isnan(cells).sum()))
+    if decimal == "." and kind in (None, "number") and plain_numbers(cells) is not None:
+        return Column(name)
     present = sorted(set(cells) - {""})
     missing = cells.count("")
     if kind is not None and "%" in kind:
@@ -286,73 +298,3 @@ def _useless(column: Column, cells: Contents, *, first: bool) -> str:
     if len(values) >= MIN_VALUES and (np.diff(values) == values[1] - values[0]).all():
         return "row numbers"
     return "identifies the rows" if identifier and (column.kind == "words" or (values % 1 == 0).all()) else ""
-
-
-# ---------------------------------------------------------------------------------------------------- encoding
-
-
-def encode(table: Cells, columns: Sequence[Column]) -> Array:
-    """Return the features of a table: first those of dense columns, then the indices of embedded ones.
-
-    Columns are found by name, or without a header by order.
-
-    Raises
-    ------
-    ValueError
-        If a column is absent.
-    """
-    cells = [contents for _, contents in matched(table, columns)]
-    order = sorted(range(len(columns)), key=lambda i: columns[i].embedded)
-    return np.concatenate([columns[i].encode(cells[i]) for i in order], axis=1)
-
-
-def matched(table: Cells, columns: Sequence[Column]) -> list[tuple[Column, Contents]]:
-    """Return each column with its cells in a table."""
-    places = {name: i for i, name in enumerate(table.names)}
-    absent = [column.name for column in columns if column.name not in places]
-    if absent and table.header:
-        shown = ", ".join(map(repr, absent[:12])) + (", ..." if len(absent) > 12 else "")
-        raise ValueError(f"{table.path} has no column {shown}; required are {', '.join(c.name for c in columns)}")
-    if absent and len(table.names) < len(columns):
-        raise ValueError(f"{table.path} has {len(table.names)} columns, but {len(columns)} are required")
-    return [(c, table.columns[i if absent else places[c.name]]) for i, c in enumerate(columns)]
-
-
-def embedded_levels(columns: Sequence[Column]) -> list[int]:
-    """Return the number of indices of each embedded column, in the order of their features."""
-    return [len(column.levels) + 1 for column in columns if column.embedded]
-
-
-def encode_target(path: str, column: Column, cells: Contents, task: str = "auto") -> tuple[Array, Array, list[str]]:
-    """Return the rows that have a target, their targets, and the labels of classes.
-
-    The targets are class indices, or for regression floats, with no labels.
-
-    Raises
-    ------
-    ValueError
-        If the target is missing everywhere or constant, or the task does not fit.
-    """
-    name, texts = column.name, _texts(cells)
-    values = column.parse(cells) if column.kind == "number" else np.array([np.nan] * len(texts))
-    rows = np.flatnonzero(~np.isnan(values) if column.kind == "number" else [cell != "" for cell in texts])
-    if not len(rows):
-        raise ValueError(f"{path}: the target {name!r} is missing in every row")
-    values, found = values[rows], [texts[i] for i in rows]
-    labels, indices = class_indices(found)
-    if task == "auto":
-        integers = column.kind == "number" and bool((values % 1 == 0).all())
-        few = len(labels) <= MAX_CLASSES and 2 * len(labels) <= max(len(rows), 4)
-        task = "classification" if column.kind != "number" or (integers and few) else "regression"
-    if task == "regression":
-        if column.kind != "number":
-            raise ValueError(f"{path}: regression needs a numeric target, but {name!r} is {found[0][:40]!r} at first")
-        if np.ptp(values) == 0:
-            raise ValueError(f"{path}: the target {name!r} is {found[0]} in every row, which leaves nothing to learn")
-        return rows, values, []
-    if len(labels) < 2:
-        raise ValueError(f"{path}: the target {name!r} has one class only, {labels[0]!r}; at least 2 are required")
-    if len(labels) > len(rows) // 2 and len(labels) > MAX_CLASSES:
-        count = f"{len(labels)} classes in {len(rows)} rows"
-        raise ValueError(f"{path}: the target {name!r} has {count}; is it --task regression?")
-    return rows, np.array([indices[cell] for cell in found], np.int64), labels

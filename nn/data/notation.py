@@ -52,13 +52,14 @@ def common_unit(cells: Iterable[str]) -> str:
     >>> common_unit(["12 kg", "7.5 kg"]), common_unit(["USD 3", "USD 4"]), common_unit(["3 kg", "4 lb"])
     ('kg', 'USD', '')
     """
-    units = set()
+    unit = None
     for cell in cells:
         found = QUANTITY.fullmatch(cell)
-        units.add((found["before"] or found["after"] or "") if found else "")
-        if len(units) > 1:
+        this = (found["before"] or found["after"]) if found else None
+        if not this or this != (unit or this):
             return ""
-    return units.pop() if units else ""
+        unit = this
+    return unit or ""
 
 
 @functools.cache

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from nn.random import Rng, as_generator
-from nn.typing import Array, ArrayLike, DType, Operand
+from nn.typing import Array, ArrayLike, DType, Operand, State
 from nn.validation import checked_integer
 
 from .dataset import Dataset, Subset, as_array, same_length
@@ -265,6 +265,25 @@ class RobustScaler:
         first = rows.shape[1] - self.indices
         scaled[:, first:] = rows[:, first:]
         return np.asarray(scaled)
+
+    def state_dict(self) -> State:
+        """Return the statistics as plain data."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state_dict(cls, state: State) -> Self:
+        """Return the scaler of a `state_dict`.
+
+        Examples
+        --------
+        >>> scale = RobustScaler([[1.0], [2.0], [3.0]])
+        >>> RobustScaler.from_state_dict(scale.state_dict())([[2.0]])
+        array([[0.]])
+        """
+        scale = cls.__new__(cls)
+        scale.center, scale.spread = np.asarray(state["center"]), np.asarray(state["spread"])
+        scale.bound, scale.indices = float(state["bound"]), int(state["indices"])
+        return scale
 
 
 def standardize(train: Operand, *others: Operand) -> Any:

@@ -14,14 +14,15 @@ import numpy as np
 from autograd import no_grad
 from nn.data import DataLoader, RobustScaler, TensorDataset, train_test_split
 from nn.data.cells import frame_cells
-from nn.data.columns import Column, embedded_levels, encode
+from nn.data.columns import Column
+from nn.data.encoder import TableEncoder
 from nn.mlp import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit
 from nn.training.solvers import objective, recipe, scheduled, solver
 from nn.typing import Array, ArrayLike, Optimizer, State
 
-from .validation import checked_inputs, checked_weights, feature_names, fitted_columns, same_names, table_of
+from .validation import checked_inputs, checked_weights, feature_names, same_names, table_of, used_columns
 
 ROUTED = ("fit", "partial_fit", "score")  # methods with an argument sample_weight
 
@@ -198,13 +199,14 @@ class Estimator(Protocol):
     def _begin(self, X: Array, outputs: int, weight: Array | None) -> None:
         """Make scaler, network and optimizer."""
         self._rng = self._generator()
-        levels = embedded_levels(self.columns_)
-        self.scaler_: RobustScaler = RobustScaler(X, weights=weight, indices=len(levels))
+        self._encoder.fit_scale(X, weight)
         widths = [self.hidden_layer_sizes] if np.ndim(self.hidden_layer_sizes) == 0 else list(self.hidden_layer_sizes)
         activation = "sigmoid" if self.activation == "logistic" else self.activation  # scikit-learn's name
         sizes = [*map(int, widths), outputs]
         dropout = recipe(self.solver, len(X)).dropout if self.dropout == "auto" else float(self.dropout)
-        self.module_: Module = table_network(X.shape[1], levels, sizes, activation, dropout=dropout, rng=self._rng)
+        self.module_: Module = table_network(
+            X.shape[1], self._encoder.levels, sizes, activation, dropout=dropout, rng=self._rng
+        )
         rate = None if self.learning_rate_init == "auto" else float(self.learning_rate_init)
         self.optimizer_: Optimizer = solver(self.solver, self.module_, rate)
         self.n_layers_: int = len(widths) + 2
@@ -229,7 +231,7 @@ class Estimator(Protocol):
         """Train on the first of the parts of the rows, and measure on the second, if there is one."""
         classes = len(self.classes_) if hasattr(self, "classes_") else None
         target, loss, metrics = objective(y, weight, classes, float(getattr(self, "label_smoothing", 0.0)))
-        data, *held = [(self.scaler_(X[rows]), target[rows]) for rows in parts]
+        data, *held = [(self._encoder.scaled(X[rows]), target[rows]) for rows in parts]
         rows = len(data[0])
         auto = recipe(self.solver, rows)
         size = auto.batch_size if self.batch_size == "auto" or self.solver == "lbfgs" else int(self.batch_size)
@@ -261,11 +263,22 @@ class Estimator(Protocol):
 
     # ------------------------------------------------------------------------------------------------ inputs
 
+    @property
+    def columns_(self) -> list[Column]:
+        """The encoding of each column of a data frame."""
+        return self._encoder.columns
+
+    @property
+    def scaler_(self) -> RobustScaler | None:
+        """The scaling of the features."""
+        return self._encoder.scale
+
     def _first_inputs(self, X: ArrayLike) -> Array:
         """Return the features as an array, after determining how the columns of a data frame are encoded."""
         table = table_of(X, self.categorical_features)
-        self.columns_: list[Column] = [] if table is None else fitted_columns(table, self.categorical_features)
-        array = checked_inputs(X if table is None else encode(table, self.columns_), type(self).__name__)
+        columns = [] if table is None else used_columns(table, self.categorical_features)
+        self._encoder: TableEncoder = TableEncoder(columns)
+        array = checked_inputs(X if table is None else self._encoder.fit(table), type(self).__name__)
         self.n_features_in_: Any = array.shape[1] if table is None else len(table.names)
         names = feature_names(X)
         if names is not None:
@@ -277,10 +290,10 @@ class Estimator(Protocol):
     def _inputs(self, X: ArrayLike) -> Array:
         """Return the features as an array, after comparing their number and names with those in `fit`."""
         owner, names = type(self).__name__, getattr(self, "feature_names_in_", None)
-        if not self.columns_:
+        if not self._encoder.columns:
             return checked_inputs(X, owner, self.n_features_in_, names)
         same_names(X, names, owner)
-        return encode(frame_cells(X), self.columns_)
+        return self._encoder.features(frame_cells(X))
 
     def _outputs(self, X: ArrayLike) -> Array:
         """Return the outputs of the network."""
@@ -289,4 +302,4 @@ class Estimator(Protocol):
             raise found(f"this {type(self).__name__} is not fitted yet; call fit(X, y) first")
         self.module_.eval()
         with no_grad():
-            return np.asarray(self.module_(self.scaler_(self._inputs(X))).data)
+            return np.asarray(self.module_(self._encoder.scaled(self._inputs(X))).data)

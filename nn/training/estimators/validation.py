@@ -186,13 +186,10 @@ def table_of(X: object, categorical_features: Any) -> Cells | None:
     return None if plain and auto else table
 
 
-def fitted_columns(table: Cells, categorical_features: Any) -> list[Column]:
-    """Return the encoding of the columns of a table by its rows; those without information are left out."""
+def used_columns(table: Cells, categorical_features: Any) -> list[Column]:
+    """Return the columns of a table that contain information."""
     kinds = {} if isinstance(categorical_features, str) else dict.fromkeys(categorical_features, "words")
-    columns = infer_columns(table, kinds)
-    for column, cells in zip(columns, table.columns, strict=True):
-        column.fit(cells)
-    used = [column for column in columns if column.kind != "left out"]
+    used = [column for column in infer_columns(table, kinds) if column.kind != "left out"]
     if not used:
         raise ValueError("no column of the data frame contains information: all are empty, constant or identifiers")
     return used

@@ -84,7 +84,7 @@ def test_contributions_sum_to_the_difference_from_a_median_row(table, capsys):
     trained = load_run(Path("run"))
     total = sum(entry["contribution"] for entry in found)
     row = float(run(capsys, "predict", "run", table).splitlines()[7])
-    features = np.zeros((1, len(trained.inputs.center)))
+    features = np.zeros((1, trained.encoder.width))
     model = trained.model.eval()
     dense = np.asarray(model[0](features).data)
     dense[:] = 0.0  # unknown words too
@@ -102,7 +102,7 @@ def test_weights_of_rows_and_classes_change_the_model(table, capsys):
         run(capsys, "train", table, "--drop", "town", "--epochs", 5, "--quiet", *options)
         trained = load_run(Path("run"))
         shares.append([float(line.split(",")[1]) for line in run(capsys, "predict", "run", table).splitlines()[1:]])
-        assert ("weight" in [column.name for column in trained.columns]) == ("--sample-weight" not in options)
+        assert ("weight" in [column.name for column in trained.encoder.columns]) == ("--sample-weight" not in options)
     assert all(not np.array_equal(shares[0], other) for other in shares[1:])
     assert main(["train", table, "--sample-weight", "size", "--quiet"]) == 2
     assert "negative" in capsys.readouterr().err

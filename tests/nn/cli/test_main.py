@@ -305,7 +305,7 @@ def test_ctrl_c_saves_everything_and_ends_with_a_hint_to_continue():
 
 def test_columns_are_scaled_by_the_training_rows_alone():
     assert run("train", DATA / "iris.csv", "--test", "0.3", *QUICK) == 0
-    found = load_run(Path("run")).inputs
+    found = load_run(Path("run")).encoder.scale
     whole = RobustScaler(np.loadtxt(DATA / "iris.csv", delimiter=",", skiprows=1)[:, :4])
     assert np.any(found.center != whole.center) or np.any(found.spread != whole.spread)
     np.testing.assert_allclose(found.center, whole.center, rtol=0.1)

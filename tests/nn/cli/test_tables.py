@@ -150,7 +150,7 @@ def test_statistics_of_columns_are_those_of_the_training_rows(capsys):
     fills = set()
     for seed in range(8):
         assert said(capsys, "train", "t.csv", "--test", "0.6", "--seed", seed, *QUICK)[0] == 0
-        fills.add(load_run(Path("run")).columns[1].fill)
+        fills.add(load_run(Path("run")).encoder.columns[1].fill)
     assert len(fills) > 1
 
 

@@ -1,10 +1,13 @@
 """Each column of a table is understood as a number, a boolean, a date or words, and encoded."""
 
+import json
+
 import numpy as np
 import pytest
 
 from nn.data.cells import Cells
-from nn.data.columns import Column, embedded_levels, encode, encode_target, infer_columns
+from nn.data.columns import infer_columns
+from nn.data.encoder import TableEncoder, encode_target
 from nn.data.notation import class_indices, date_format, date_parser, number_parser
 
 N = 60
@@ -168,7 +171,7 @@ def test_words_are_one_hot_or_an_index_and_unknown_words_have_no_level():
     assert rare.encode(["a", "d", "never"]).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
     many, _ = understood([f"w{i % 12:02}" for i in range(N)])
     assert many.encode(["w00", "w11", "never"]).tolist() == [[1], [12], [0]]
-    assert embedded_levels([column, many]) == [13]
+    assert TableEncoder([column, many]).levels == [13]
 
 
 def test_times_and_dates_before_1970_become_their_varying_parts():
@@ -190,16 +193,25 @@ def test_dates_become_their_varying_parts():
 
 def test_embedded_columns_come_last_and_columns_are_found_by_name():
     table = cells(w=[f"w{i % 12:02}" for i in range(N)], n=range(N), y=range(N))
-    columns = infer_columns(table, {"n": "number"})[:2]
-    for column, contents in zip(columns, table.columns, strict=False):
-        column.fit(contents)
-    assert encode(table, columns)[1].tolist() == [1, 2]
+    encoder = TableEncoder(infer_columns(table, {"n": "number"})[:2])
+    features = encoder.fit(table)
+    assert features[1].tolist() == [1, 2]
+    assert encoder.groups(embedding=4) == {"n": [0], "w": [1, 2, 3, 4]}
     turned = cells(n=[5], other=["?"], w=["w03"])
-    assert encode(turned, columns).tolist() == [[5, 4]]
+    assert encoder.features(turned).tolist() == [[5, 4]]
     with pytest.raises(ValueError, match="has no column 'w'; required are w, n"):
-        encode(cells(n=[5]), columns)
-    again = [Column(**column.state_dict()) for column in columns]
-    assert encode(table, again).tolist() == encode(table, columns).tolist()
+        encoder.features(cells(n=[5]))
+    encoder.fit_scale(features)
+    again = TableEncoder.from_state_dict(json.loads(json.dumps(encoder.state_dict(), default=np.ndarray.tolist)))
+    assert again(turned).tolist() == encoder(turned).tolist()
+
+
+def test_encoder_is_fitted_to_some_rows_and_encodes_all():
+    table = cells(n=[f"{i * i},5" for i in range(N)], w=["a", "b"] * 30, y=range(N))
+    encoder = TableEncoder(infer_columns(table)[:2])
+    features = encoder.fit(table, np.arange(0, N, 2))
+    assert features.tolist() == [[i * i + 0.5, i % 2 == 0] for i in range(N)]
+    assert encoder.columns[0].fill == 842.5
 
 
 def test_remark_names_missing_and_unknown_cells():
