@@ -356,5 +356,6 @@ def _frame_column(series: Any) -> Contents:
 
 def _without(missing: set[str], cells: Sequence[str]) -> Sequence[str]:
     """Return the cells of a column, with the empty text for those that stand for a missing value."""
-    found = {cell for cell in set(cells) if cell.lower() in missing}
-    return ["" if cell in found else cell for cell in cells] if found else cells
+    if missing.isdisjoint(map(str.lower, cells)):
+        return cells
+    return ["" if cell.lower() in missing else cell for cell in cells]

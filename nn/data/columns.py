@@ -169,12 +169,15 @@ class Column:
 
 
 def plain_numbers(cells: Contents) -> Array | None:
-    """Return cells as floats if all are plain decimals, as `parse_number` reads them; None otherwise."""
+    """Return cells as floats, nan if they are empty, or None if one of them is not a plain decimal."""
+    if not isinstance(cells, np.ndarray):
+        if "_" in "".join(cells):  # which Python accepts in numbers
+            return None
+        cells = [cell or "nan" for cell in cells] if "" in cells else cells
     try:
-        values = np.array(cells, float)
+        return np.array(cells, float)
     except ValueError:
         return None
-    return None if not isinstance(cells, np.ndarray) and "_" in "".join(cells) else values
 
 
 def texts_of(cells: Contents) -> list[str]:
@@ -238,7 +241,7 @@ def _decimal(table: Cells) -> str:
     point, comma = number_parser("."), number_parser(",")
     unsure = False
     for cells in table.columns:
-        if isinstance(cells, np.ndarray) or not any("," in cell for cell in cells):
+        if isinstance(cells, np.ndarray) or "," not in "".join(cells):
             continue
         present = set(cells) - {""}
         if all(comma(cell) is not None for cell in present):
@@ -252,10 +255,10 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
     """Return a column of the given kind, or of the first kind that all of its cells are."""
     if isinstance(cells, np.ndarray):
         return Column(name, kind or "number", missing=int(np.isnan(cells).sum()))
-    if decimal == "." and kind in (None, "number") and plain_numbers(cells) is not None:
-        return Column(name)
-    present = sorted(set(cells) - {""})
     missing = cells.count("")
+    if decimal == "." and kind in (None, "number") and plain_numbers(cells) is not None:
+        return Column(name, missing=missing)
+    present = sorted(set(cells) - {""})
     if kind is not None and "%" in kind:
         return Column(name, "date", kind, missing=missing)
     if kind in (None, "number"):
@@ -281,15 +284,15 @@ def _understood(name: str, cells: Contents, decimal: str, kind: str | None) -> C
 
 def _useless(column: Column, cells: Contents, *, first: bool) -> str:
     """Return why a column is left out, "" if it is not: empty, constant, or different in every row."""
-    present = cells[~np.isnan(cells)].tolist() if isinstance(cells, np.ndarray) else [cell for cell in cells if cell]
-    counts, name = Counter(present), column.name
+    present = cells[~np.isnan(cells)].tolist() if isinstance(cells, np.ndarray) else list(filter(None, cells))
+    distinct, name = set(present), column.name
     if not present:
         return "empty"
-    if len(counts) == 1 and len(present) == len(cells):
+    if len(distinct) == 1 and len(present) == len(cells):
         return "the same value in every row"
-    if column.kind == "words" and max(counts.values()) < _rarely(len(cells)):
+    if column.kind == "words" and max(Counter(present).values()) < _rarely(len(cells)):
         return "nearly every row has another word"
-    if column.kind not in ("number", "words") or len(counts) < len(cells):
+    if column.kind not in ("number", "words") or len(distinct) < len(cells):
         return ""
     identifier = bool(IDENTIFIER.fullmatch(name) or IDENTIFIER.fullmatch(name.lower()))
     if not (first or identifier or name.isdigit()):
