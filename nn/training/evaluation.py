@@ -16,6 +16,7 @@ from nn.module import Module, preserved_modes
 from nn.random import Rng
 from nn.ranks import shared
 from nn.typing import Array, Batch, Comm, Examples, Indexable, Loader, Loss, Metrics, Operand, Operands, State
+from optim.distributed import Alone
 
 Item = TypeVar("Item")
 EVALUATION_BATCH = 1024  # rows; large enough for matrix products, small enough for memory
@@ -92,9 +93,9 @@ class Totals:
     With a communicator the sums are those of this rank's rows; `numbers()` and `state_dict()` combine all ranks.
     """
 
-    def __init__(self, metrics: Mapping[str, Metric], loss: Loss, comm: Comm | None = None) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], loss: Loss, comm: Comm) -> None:
         self.metrics: Mapping[str, Metric] = {name: informed(metric, loss) for name, metric in metrics.items()}
-        self.comm: Comm | None = comm
+        self.comm: Comm = comm
         self.mean: bool = getattr(loss, "reduction", "mean") != "sum"
         self.clear()
 
@@ -126,7 +127,7 @@ class Totals:
     def state_dict(self) -> State:
         """Return the sums of each rank, and the outputs and targets of all; every rank must call."""
         own = (self.loss, self.rows, self.outputs, self.targets)
-        losses, rows, outputs, targets = zip(*([own] if self.comm is None else self.comm.allgather(own)), strict=True)
+        losses, rows, outputs, targets = zip(*self.comm.allgather(own), strict=True)
         arrays = [in_batch_order(outputs), in_batch_order(targets)]
         output, target = (np.concatenate(parts) if parts else None for parts in arrays)
         return {"loss": list(losses), "rows": list(rows), "outputs": output, "targets": target}
@@ -134,7 +135,7 @@ class Totals:
     def load_state_dict(self, state_dict: State) -> None:
         """Continue from a `state_dict`: each rank from its own sums, or rank 0 from all if their number differs."""
         self.clear()
-        rank, size = (0, 1) if self.comm is None else (self.comm.rank, self.comm.size)
+        rank, size = self.comm.rank, self.comm.size
         losses, rows = (list(map(float, np.ravel(state_dict[name]))) for name in ("loss", "rows"))
         if len(losses) == size:
             self.loss, self.rows = losses[rank], rows[rank]
@@ -196,10 +197,10 @@ def evaluate(
     >>> evaluate(model, nn.MSELoss(), (np.zeros((3, 1)), np.zeros((3, 1))), metrics=["mae"])
     {'loss': 0.0, 'mae': 0.0}
     """
-    comm = None if comm is None or comm.size == 1 else comm
+    comm = Alone() if comm is None else comm
     totals = Totals(named(metrics), loss, comm)
     loader = as_loader(data, EVALUATION_BATCH, shuffle=False, rng=0, what="data")
-    if comm is not None and isinstance(loader, DataLoader):
+    if isinstance(loader, DataLoader):
         loader = sharded(loader, comm)
     with preserved_modes(model), no_grad(), shared(comm):
         model.eval()
@@ -212,6 +213,6 @@ def evaluate(
                 output = model(*inputs)
                 found = (loss(output, target) if weight else 0.0), output
             totals.add(float(found[0]), found[1], target, weight)
-    if batch is None and comm is None:
+    if batch is None and comm.size == 1:
         raise ValueError("the data yielded no batch; is it an exhausted iterator?")
     return totals.numbers(prefix)

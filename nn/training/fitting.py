@@ -13,7 +13,7 @@ from nn.typing import Comm, Examples, FilePath, Loss, Metrics, Optimizer
 from nn.validation import checked_integer
 
 from .callbacks import BestModel, EarlyStopping, JSONLines, TensorBoard
-from .distributed import DistributedStepper, unwrapped
+from .distributed import callbacks_of, start_alike, unwrapped
 from .evaluation import as_loader
 from .history import History
 from .run import Run
@@ -154,8 +154,7 @@ def fit(
     optimizer, comm = unwrapped(optimizer, comm)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs the name of a file: pass checkpoint=")
-    kind = Stepper if comm is None else DistributedStepper
-    stepper = kind(model, loss, optimizer, clip_grad_norm, clip_grad_value, l2, accumulate, compile, comm)
+    stepper = Stepper(model, loss, optimizer, clip_grad_norm, clip_grad_value, l2, accumulate, compile, comm)
     loader = as_loader(train, batch_size, shuffle=True, rng=rng, epochs=epochs)
     if validation is not None:
         as_loader(validation, 1, shuffle=False, rng=0, what="validation", epochs=epochs)
@@ -166,14 +165,14 @@ def fit(
         "checkpoint (given or not)": checkpoint is not None, "validation (given or not)": validation is not None,
         "scheduler": schedules.facts(),
     }  # fmt: skip
-    loader = stepper.start(loader, validation, options)
+    loader = start_alike(model, loss, optimizer, loader, validation, options, comm)
     chosen = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     if early_stopping is not None:
         chosen.append(early_stopping if isinstance(early_stopping, EarlyStopping) else EarlyStopping(early_stopping))
     for callback, path in ((BestModel, best), (JSONLines, log), (TensorBoard, tensorboard)):
         if path is not None:
             chosen.append(callback(path))
-    run = Run(stepper, loader, validation, measured, schedules, stepper.callbacks(chosen), epochs)
+    run = Run(stepper, loader, validation, measured, schedules, callbacks_of(comm, chosen), epochs)
     save_to = None if checkpoint is None else Path(checkpoint)
     if resume and save_to is not None:
         run.resume(save_to)

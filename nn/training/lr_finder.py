@@ -141,7 +141,7 @@ def _range_test(stepper: Stepper, loader: Loader, schedule: Any) -> tuple[list[f
     losses: list[float] = []
     smooth: list[float] = []
     mean = 0.0
-    totals = Totals({}, stepper.loss)
+    totals = Totals({}, stepper.loss, stepper.comm)
     for rate, batch in zip(schedule, itertools.chain.from_iterable(itertools.repeat(loader)), strict=False):
         for group in stepper.optimizer.param_groups:
             group["lr"] = float(rate)

@@ -22,6 +22,7 @@ from nn.random import get_rng_state, set_rng_state
 from nn.typing import Batch, Examples, Leaf, Loader, Loss, Optimizer, State
 
 from .callbacks import Callback
+from .distributed import load
 from .evaluation import Totals, evaluate, nonfinite_input
 from .history import History, Progress
 from .stepping import Schedules, Stepper
@@ -115,7 +116,7 @@ class Run:
 
     def __post_init__(self) -> None:
         stepper = self.stepper
-        self.rank: int = stepper.rank
+        self.rank: int = stepper.comm.rank
         self.model: Module = stepper.model
         self.loss: Loss = stepper.loss
         self.optimizer: Optimizer = stepper.optimizer
@@ -171,7 +172,7 @@ class Run:
                 if self.stepper.interrupted(interrupt.pressed):
                     self._end_interrupted(save_to, display)
         except KeyboardInterrupt:
-            if interrupt.pressed or self.stepper.comm is not None:  # pressed twice: end at once
+            if interrupt.pressed or self.stepper.several:  # pressed twice: end at once
                 raise
             self._end_interrupted(save_to, display)
         finally:
@@ -208,7 +209,7 @@ class Run:
             self.history.stopped = self.stepper.agree(interrupt.pressed, self.history.stopped, compare=True)
             display(self.epoch, self.numbers)
             last = self.done == self.epochs or bool(self.history.stopped)
-            due = self.stepper.broadcast(last or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES)
+            due = self.stepper.comm.bcast(last or time.monotonic() - saved >= SECONDS_BETWEEN_SAVES)
             if save_to is not None and due:
                 self.save(save_to)
                 saved = time.monotonic()
@@ -222,7 +223,7 @@ class Run:
         count = len(self.loader) if isinstance(self.loader, Sized) else math.inf
         place = getattr(self.loader, "start", 0)
         for batch, taken in self._batches():
-            stepper.announce(interrupt.pressed, bool(self.history.stopped))
+            stepper.announced = [interrupt.pressed, bool(self.history.stopped)]
             place += len(taken) or 1
             losses = taken or [stepper.take(batch, self.totals, place == count, self._watched(self.step + 1))]
             self.last_loss = value = losses[-1]
@@ -236,7 +237,7 @@ class Run:
             if schedules and not taken:
                 self.schedules.step(value)
             self._check_losses(losses, batch)
-            if stepper.ends(interrupt.pressed, bool(self.history.stopped), value):
+            if stepper.ends(value, interrupt.pressed or bool(self.history.stopped)):
                 return
         if not place:
             raise ValueError(f"the training data yielded no batch in epoch {self.epoch}; is it an exhausted iterator?")
@@ -305,7 +306,7 @@ class Run:
                 forward=self.stepper.passes.evaluated,
             )
         self.numbers["lr"] = float(self.optimizer.param_groups[0].get("lr", math.nan))
-        self.numbers["seconds"] = self.stepper.broadcast(self.seconds)
+        self.numbers["seconds"] = self.stepper.comm.bcast(self.seconds)
         self.history.add(self.numbers)
         self.done, self.seconds = self.epoch, 0.0
         # only if this run took steps: gradients of the run that was resumed are unknown
@@ -347,7 +348,7 @@ class Run:
 
     def resume(self, path: Path) -> None:
         """Continue from the state that `save` wrote, if the file exists."""
-        rest = self.stepper.load(path, self._parts())
+        rest = load(path, self._parts(), self.stepper.comm)
         if rest is None:
             return
         if len(rest["callbacks"]) != len(self.callbacks):

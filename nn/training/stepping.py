@@ -1,11 +1,11 @@
 """One step of training: gradients, regularisation, clipping, optimizer and schedules, compiled where that is faster."""
 
+import hashlib
 import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,13 @@ from nn import checkpoint
 from nn.module import Module
 from nn.module.guards import surroundings
 from nn.random import as_generator
-from nn.typing import Array, Batch, Data, Examples, Leaf, Loader, Loss, Operand, Operands, Optimizer, State
+from nn.ranks import shared
+from nn.typing import Array, Batch, Comm, Data, Leaf, Loss, Operand, Operands, Optimizer, State
 from nn.utils import assign_grad, clipping_factor, get_total_norm
 from nn.validation import checked_integer, checked_range
+from optim.distributed import Alone, GradientSum
 
+from .distributed import self_contained
 from .evaluation import Totals, split_batch, weight_of
 
 # A recording takes as long as 2 to 15 eager steps, most for small models, and a replay saves a fifth to a half of each.
@@ -193,7 +196,9 @@ SECONDS_AT_ONCE = 0.1
 
 @dataclass
 class Stepper:
-    """Turn batches into steps, in a single process; `DistributedStepper` does so on several ranks.
+    """Turn batches into steps, in one process or together with the other ranks of a communicator.
+
+    The ranks add up their gradients and send their reasons to stop in the same message.
 
     Parameters
     ----------
@@ -206,7 +211,9 @@ class Stepper:
     accumulate : int
         The number of batches in a step.
     compile : bool or None
-        As for `fit`.
+        As for `fit`; never with several ranks whose forward passes send messages of their own.
+    comm : communicator
+        Of the ranks.
     """
 
     model: Module
@@ -217,7 +224,7 @@ class Stepper:
     l2: float = 0.0
     accumulate: int = 1
     compile: bool | None = False
-    comm: Any = None  # a Comm if there are several ranks
+    comm: Comm = field(default_factory=Alone)
 
     def __post_init__(self) -> None:
         for name in ("clip_grad_norm", "clip_grad_value"):
@@ -225,7 +232,9 @@ class Stepper:
                 checked_range("fit", name, getattr(self, name))
         checked_range("fit", "l2", self.l2)
         checked_integer("fit", "accumulate", self.accumulate, 1)
-        self.rank: int = 0 if self.comm is None else self.comm.rank
+        self.several: bool = self.comm.size > 1
+        if self.several and not self_contained(self.model, self.loss):
+            self.compile = False
         self.parameters: list[Leaf] = [p for p in self.model.parameters() if p.requires_grad]
         self.weights: list[Leaf] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
         self.needs_closure: bool = getattr(self.optimizer, "needs_closure", False)
@@ -233,16 +242,24 @@ class Stepper:
             name = type(self.optimizer).__name__
             raise ValueError(f"{name} evaluates the loss several times in a step; accumulate must be 1")
         self.mean: bool = getattr(self.loss, "reduction", "mean") != "sum"
-        self.summed: bool = self.mean and self.accumulate > 1  # gradients are sums over rows until the step
+        # gradients are sums over rows until the step
+        self.summed: bool = self.mean and (self.several or self.accumulate > 1)
         self.gathered: int = 0
         self.rows: float = 0.0
         self.norms: list[float] = []
         self.at_once: int = 8  # steps in one call, of a duration after which Ctrl-C may take effect
         self.passes: Passes = Passes(self.model, self.loss, self.compile)
+        self.announced: list[float] = [0.0, 0.0]  # by this rank: Ctrl-C, and another reason to stop
+        self.received: list[bool] = [False, False]  # the same, from any of several ranks
+        if self.several:
+            known = {id(p) for p in self.parameters}
+            held = [p for group in self.optimizer.param_groups for p in group["params"]]
+            self.parameters += [p for p in held if id(p) not in known]
+            self.add_up: GradientSum = GradientSum(self.parameters, self.comm, beside=4)
 
     def prepare(self, whole: bool, with_output: bool) -> None:
         """Choose whether compiled steps include the update and leave `.grad` alone, and whether they return outputs."""
-        if whole and not self.needs_closure and self.accumulate == 1 and self.comm is None:
+        if whole and not self.needs_closure and self.accumulate == 1 and not self.several:
             changes = self.l2 or self.clip_grad_norm is not None or self.clip_grad_value is not None
             transform = self._adjusted if changes else None
             self.passes = Passes(self.model, self.loss, self.compile, self.optimizer, transform)
@@ -251,10 +268,13 @@ class Stepper:
     # ---------------------------------------------------------------------------------------------- a step
 
     def forward(self, batch: Batch) -> tuple[Operand, Operand, Operand]:
-        """Return loss, output and target of a batch."""
+        """Return loss, output and target of this rank's rows of a batch."""
         inputs, target = split_batch(batch)
-        output = self.model(*inputs)
-        return self.loss(output, target), output, target
+        with shared(self.comm):
+            output = self.model(*inputs)
+            # A rank without rows that count has no loss, but its gradients, all zero, take part in the sum.
+            counted = not self.several or weight_of(self.loss, target)
+            return self.loss(output, target) if counted else autograd.sum(output), output, target
 
     def take(self, batch: Batch, totals: Totals, last: bool, eager: bool = False) -> float:
         """Process a batch, step if it completes one, and return its loss; `gathered` is 0 after a step.
@@ -299,7 +319,12 @@ class Stepper:
         return float(loss.item()), output, target
 
     def _reduce(self, value: float, rows: float) -> float:
-        """Divide sums over the rows of a step by their number, and return the loss of the latest batch."""
+        """Divide sums over the rows of a step, of all ranks, by their number; return the loss of the latest batch."""
+        if self.several:
+            beside = [value * rows if self.mean else value, rows, *self.announced]
+            _, (losses, total, interrupts, stops) = self.add_up(self.rows, beside, divide=self.mean)
+            self.received = [self.received[0] or interrupts > 0, stops > 0]
+            return losses if not self.mean else losses / total if total else math.nan
         if self.summed:
             for p in self.parameters:
                 if p.grad is not None:
@@ -350,38 +375,34 @@ class Stepper:
         self.norms.append(get_total_norm(gradients))
         return clipping_factor(self.norms[-1], self.clip_grad_norm or 0.0)
 
-    # ------------------------------------------- what a training shares with other ranks, of which there are none
+    # ------------------------------------------------------------------------------- what the ranks agree on
 
-    def start(self, loader: Loader, validation: Examples | None, options: Mapping[str, object]) -> Loader:
-        """Return the loader of this rank's batches."""
-        return loader
+    def interrupted(self, pressed: bool) -> bool:
+        """Return whether Ctrl-C was pressed, with several ranks on any of them once all have received it."""
+        return self.received[0] if self.several else pressed
 
-    def callbacks(self, given: Sequence[object]) -> list[object]:
-        """Return the callbacks that run on this rank."""
-        return list(given)
+    def ends(self, value: float, asked: bool) -> bool:
+        """Return whether the step just finished is the last, with several ranks for a reason that all have received."""
+        return any(self.received) or not math.isfinite(value) if self.several else asked
 
-    def announce(self, interrupted: bool, stopped: bool) -> None:
-        """Send with the next step whether Ctrl-C was pressed, and whether there is another reason to stop."""
+    def agree(self, pressed: bool, stopped: str, compare: bool = False) -> str:
+        """Return the reason to stop, the same on all ranks.
 
-    def interrupted(self, interrupted: bool) -> bool:
-        """Return whether Ctrl-C was pressed on one of the ranks, once all have received it."""
-        return interrupted
-
-    def ends(self, interrupted: bool, stopped: bool, value: float) -> bool:
-        """Return whether the step just finished is the last, for a reason that all ranks have received."""
-        return interrupted or stopped
-
-    def agree(self, interrupted: bool, stopped: str, compare: bool = False) -> str:
-        """Return the reason to stop, the same on all ranks; `compare` also checks that their parameters are equal."""
-        return stopped
-
-    def broadcast(self, value: float) -> float:
-        """Return rank 0's value."""
-        return value
-
-    def load(self, path: Path, parts: Mapping[str, Any]) -> State | None:
-        """Load a checkpoint into `parts` and return its other contents; None if the file does not exist."""
-        return checkpoint.load(path, **parts) if path.exists() else None
+        Raises
+        ------
+        RuntimeError
+            If `compare` is true and the ranks' parameters differ.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for p in self.parameters if compare and self.several else ():
+            digest.update(np.asarray(p.data, order="C").tobytes())
+        ranks = self.comm.allgather((pressed, stopped, digest.hexdigest()))
+        for rank, (_, _, other) in enumerate(ranks):
+            if other != ranks[0][2]:
+                hint = "did a callback change them on one rank only, or draw other random values?"
+                raise RuntimeError(f"the parameters of rank {rank} differ from those of rank 0: {hint}")
+        self.received[0] = self.received[0] or any(pressed for pressed, _, _ in ranks)
+        return next((reason for _, reason, _ in ranks if reason), "")
 
 
 class Schedules:
