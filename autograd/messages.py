@@ -62,7 +62,7 @@ INSTEAD_SENTENCES = {
 # PyTorch's names of arguments, and NumPy's.
 OURS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "p": "ord", "diagonal": "k", "dim1": "axis1", "dim2": "axis2",
-    "value": "constant_values",
+    "value": "constant_values", "correction": "ddof",
 }  # fmt: skip
 
 # Options of PyTorch that a method of Tensor does not take, and their equivalents.

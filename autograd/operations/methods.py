@@ -28,7 +28,7 @@ _NAMES = {
     "logical_or.reduce": "any", "logical_and.reduce": "all", "add.accumulate": "cumsum",
     "multiply.accumulate": "cumprod",
 }  # fmt: skip
-_ARGUMENTS = {"a_min": "min", "a_max": "max", "newshape": "shape"}  # the last in NumPy 2.0
+_ARGUMENTS = {"a_min": "min", "a_max": "max", "correction": "ddof", "newshape": "shape"}  # the last in NumPy 2.0
 
 # Functions of numpy.linalg that take the last two axes, unlike their namesakes in numpy.
 _OF_LAST_AXES = {"diagonal", "trace"}

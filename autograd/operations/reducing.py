@@ -92,50 +92,24 @@ def _freedom(x: Operand, axis: Axis, ddof: float) -> float:
     return left if left > 0 else math.nan
 
 
+def _warn_without_freedom(name: str, x: Operand, axis: Axis, ddof: float) -> None:
+    """Warn, at the line that called the operation, if its result is nan."""
+    if (count := _count(x, axis)) <= ddof:
+        warnings.warn(
+            f"{name} of {count} value(s) with ddof={ddof} is nan, as no degree of freedom is left; use ddof=0 or more "
+            "values",
+            RuntimeWarning,
+            stacklevel=6,
+        )
+
+
 @primitive(
     lambda g, y, x, axis, keepdims, ddof: (
         expanded(g, x, axis, keepdims) * (2.0 / _freedom(x, axis, ddof)) * _deviation(x, axis)
     )
 )
 @in_wide_floats
-def _var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
-    """Return the mean squared deviation from the mean."""
-    if type(x) is float:
-        return 0.0 / _freedom(x, axis, ddof)
-    return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / _freedom(x, axis, ddof)
-
-
-@primitive(
-    lambda g, y, x, axis, keepdims, ddof: (
-        expanded(_divided(g, _freedom(x, axis, ddof)) / or_one(y), x, axis, keepdims) * _deviation(x, axis)
-    ),
-    composition=lambda x, axis, keepdims, ddof: sqrt(_var(x, axis, keepdims, ddof)),
-)
-@in_wide_floats
-def _std(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
-    """Return the root of the mean squared deviation from the mean."""
-    if type(x) is float:
-        return 0.0 / _freedom(x, axis, ddof)
-    return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(_freedom(x, axis, ddof))
-
-
-def root_of_squares(x: Operand, axis: Axis, keepdims: bool) -> Operand:
-    """Return ``sqrt(sum(x**2))``; where the squares overflow or underflow, `x` is divided by its largest element."""
-    with np.errstate(over="ignore"):
-        total = np.sum(x * x, axis=axis, keepdims=True)
-    y = np.sqrt(total)
-    if not holds_objects(x):
-        limits = np.finfo(y.dtype)
-        if not np.all((total > limits.tiny / limits.eps) & (total < np.inf)):
-            peak = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
-            peak = np.where((peak > 0) & np.isfinite(peak), peak, y.dtype.type(1))
-            y = peak * np.sqrt(np.sum(np.square(x / peak), axis=axis, keepdims=True))
-    return y if keepdims else np.squeeze(y, axis=axis)[()]
-
-
-def var(
-    x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None
-) -> Operand:
+def var(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
     r"""Return the variance along `axis`, or of all elements.
 
     .. math:: \frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2
@@ -149,9 +123,8 @@ def var(
     keepdims : bool
         Whether to keep reduced axes with length 1.
     ddof : float
-        Subtracted from the count: 0 as in NumPy; 1 gives the unbiased estimate, PyTorch's default.
-    correction : float, optional
-        PyTorch's name of `ddof`.
+        Subtracted from the count: 0 as in NumPy; 1 gives the unbiased estimate, PyTorch's default.  PyTorch's name
+        `correction` is accepted too.
 
     Returns
     -------
@@ -168,12 +141,20 @@ def var(
     >>> float(var([1.0, 2.0, 3.0])), float(var([1.0, 2.0, 3.0], ddof=1))
     (0.6666666666666666, 1.0)
     """
-    return _var(x, axis, keepdims, _checked_ddof("var", x, axis, ddof if correction is None else correction))
+    _warn_without_freedom("var", x, axis, ddof)
+    if type(x) is float:
+        return 0.0 / _freedom(x, axis, ddof)
+    return np.sum(np.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / _freedom(x, axis, ddof)
 
 
-def std(
-    x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None
-) -> Operand:
+@primitive(
+    lambda g, y, x, axis, keepdims, ddof: (
+        expanded(_divided(g, _freedom(x, axis, ddof)) / or_one(y), x, axis, keepdims) * _deviation(x, axis)
+    ),
+    composition=lambda x, axis, keepdims, ddof: sqrt(var(x, axis, keepdims, ddof)),
+)
+@in_wide_floats
+def std(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
     r"""Return the standard deviation along `axis`, or of all elements; its gradient is 0 where all values are equal.
 
     .. math:: \sqrt{\frac{1}{n - \mathrm{ddof}} \sum_i (x_i - \bar x)^2}
@@ -187,9 +168,7 @@ def std(
     keepdims : bool
         Whether to keep reduced axes with length 1.
     ddof : float
-        Subtracted from the count: 0 as in NumPy; 1 is PyTorch's default.
-    correction : float, optional
-        PyTorch's name of `ddof`.
+        Subtracted from the count: 0 as in NumPy; 1 is PyTorch's default, whose name `correction` is accepted too.
 
     Returns
     -------
@@ -209,19 +188,24 @@ def std(
     >>> x.grad
     array([0., 0.])
     """
-    return _std(x, axis, keepdims, _checked_ddof("std", x, axis, ddof if correction is None else correction))
+    _warn_without_freedom("std", x, axis, ddof)
+    if type(x) is float:
+        return 0.0 / _freedom(x, axis, ddof)
+    return root_of_squares(_deviation(x, axis), axis, keepdims) / math.sqrt(_freedom(x, axis, ddof))
 
 
-def _checked_ddof(name: str, x: Operand, axis: Axis, ddof: float) -> float:
-    count = _count(x, axis)
-    if count <= ddof:
-        warnings.warn(
-            f"{name} of {count} value(s) with ddof={ddof} is nan, as no degree of freedom is left; use ddof=0 or more "
-            "values",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return ddof
+def root_of_squares(x: Operand, axis: Axis, keepdims: bool) -> Operand:
+    """Return ``sqrt(sum(x**2))``; where the squares overflow or underflow, `x` is divided by its largest element."""
+    with np.errstate(over="ignore"):
+        total = np.sum(x * x, axis=axis, keepdims=True)
+    y = np.sqrt(total)
+    if not holds_objects(x):
+        limits = np.finfo(y.dtype)
+        if not np.all((total > limits.tiny / limits.eps) & (total < np.inf)):
+            peak = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
+            peak = np.where((peak > 0) & np.isfinite(peak), peak, y.dtype.type(1))
+            y = peak * np.sqrt(np.sum(np.square(x / peak), axis=axis, keepdims=True))
+    return y if keepdims else np.squeeze(y, axis=axis)[()]
 
 
 # -------------------------------------------------------------------------------------------- extreme elements
@@ -386,12 +370,7 @@ def log_softmax(x: Operand, axis: int = -1) -> Operand:
 # ------------------------------------------------------------------------------------------------------ cumulative sums
 
 
-@linear(lambda g, y, x, axis: flip(cumsum(flip(g, axis), axis), axis))
-def _cumsum(x: Operand, axis: int = -1) -> Operand:
-    """Return the cumulative sum along an axis."""
-    return np.cumsum(x, axis)
-
-
+@linear(lambda g, y, x, axis: reshape(flip(cumsum(flip(g, axis), axis), axis), shape_of(x)))
 def cumsum(x: Operand, axis: int | None = None) -> Operand:
     """Return the cumulative sum along `axis`, or of the flat array.
 
@@ -412,7 +391,7 @@ def cumsum(x: Operand, axis: int | None = None) -> Operand:
     >>> cumsum([1.0, 2.0, 3.0])
     array([1., 3., 6.])
     """
-    return _cumsum(*flat_or_axis(x, axis))
+    return np.cumsum(x, axis)
 
 
 # ------------------------------------------------------------------------------------------------ products
@@ -655,17 +634,12 @@ def _pull_scan(g: Operand, y: Operand, x: Operand, axis: int) -> Operand:
     for side in (g, -g):
         positive = side > 0
         terms = where(positive, log(where(positive, side, 1.0)), -np.inf) - where(positive, y, 0.0)
-        total = flip(_logcumsumexp(flip(terms, axis), axis=axis), axis)
+        total = flip(logcumsumexp(flip(terms, axis), axis=axis), axis)
         shares.append(exp(where(total == -np.inf, -np.inf, total + x)))
     return shares[0] - shares[1]
 
 
 @primitive(_pull_scan)
-def _logcumsumexp(x: Operand, axis: int = -1) -> Operand:
-    """Return the logarithm of the cumulative sum of exponentials along an axis."""
-    return np.logaddexp.accumulate(x, axis=axis) if x.size else x
-
-
 def logcumsumexp(x: Operand, axis: int = -1) -> Operand:
     r"""Return the logarithm of the cumulative sum of exponentials along an axis, without overflow.
 
@@ -688,7 +662,7 @@ def logcumsumexp(x: Operand, axis: int = -1) -> Operand:
     >>> logcumsumexp([1000.0, 1000.0]).round(3)
     array([1000.   , 1000.693])
     """
-    return _logcumsumexp(lists_as_array(x), axis=axis)
+    return np.logaddexp.accumulate(x, axis=axis) if x.size else x
 
 
 # ----------------------------------------------------------------------------------------------------------- statistics
