@@ -33,7 +33,7 @@ LONG_STEP = 5e-4  # for differences of fourth order: about the fifth root
 
 
 @dataclass(frozen=True)
-class Perturbation:
+class Change:
     """A small change of the inputs, as a vector: of one element, or of all inputs along a direction."""
 
     argument: str
@@ -157,21 +157,21 @@ class CheckedFunction:
         right, left = self.values(self.point + change), self.values(self.point - change)
         return self.difference(right, self.outputs) / length, self.difference(self.outputs, left) / length
 
-    def coordinates(self, step: float) -> Iterator[Perturbation]:
+    def coordinates(self, step: float) -> Iterator[Change]:
         """Yield a change of each single element."""
         places = [(a.name, index) for a in self.arguments for index in np.ndindex(a.shape)]
         for i, (name, index) in enumerate(places):
             change = np.zeros(self.point.size)
             change[i] = h = step * max(1.0, abs(float(self.point[i])))
-            yield Perturbation(name, index, change, h)
+            yield Change(name, index, change, h)
 
-    def directions(self, count: int, step: float, seed: int) -> Iterator[Perturbation]:
+    def directions(self, count: int, step: float, seed: int) -> Iterator[Change]:
         """Yield random changes of all inputs."""
         rng = np.random.default_rng(seed + 1)
         h = step * max(1.0, float(np.max(np.abs(self.point), initial=0.0)))
         for k in range(count):
             drawn = rng.standard_normal(self.point.size)
-            yield Perturbation("all inputs", f"direction {k}", drawn * (h / (np.linalg.norm(drawn) or 1.0)), h)
+            yield Change("all inputs", f"direction {k}", drawn * (h / (np.linalg.norm(drawn) or 1.0)), h)
 
 
 def joined(arrays: Sequence[Data]) -> Array:
@@ -392,10 +392,8 @@ def gradgradcheck(f: Function, inputs: Tree, *, seed: int = 0, **options: Any) -
         xs, gs = arguments[: len(given)], arguments[len(given) :]
         ys = [y for y in flatten(f(*xs))[0] if isinstance(y, Node)]
         targets = [x for x in flatten(list(xs))[0] if isinstance(x, Node) and x.requires_grad]
-        reached = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
-        found = gradients(
-            [y for y, _ in reached], targets, [g for _, g in reached], create_graph=True, allow_unused=True
-        )
+        roots = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
+        found = gradients([y for y, _ in roots], targets, [g for _, g in roots], create_graph=True, allow_unused=True)
         return [g for g in found if g is not None]
 
     return gradcheck(first, given + cotangents, seed=seed, **{"rtol": 1e-6, **options})
@@ -442,9 +440,7 @@ def _agree(a: float, n: float, rtol: float, atol: float) -> bool:
     return bool(abs(a - n) < atol or relative_error(a, n) < rtol)
 
 
-def _fourth_order(
-    checked: CheckedFunction, change: Perturbation, analytic: float, numeric: float
-) -> tuple[float, float]:
+def _fourth_order(checked: CheckedFunction, change: Change, analytic: float, numeric: float) -> tuple[float, float]:
     """Return the numerical derivative of fourth order if it is closer to the analytic one, and its rounding error."""
     closest, rounding = numeric, 0.0
     for length in (change.step * LONG_STEP / STEP, LONG_STEP):  # relative to x, and absolute, as for sin(1000)
@@ -455,7 +451,7 @@ def _fourth_order(
     return closest, rounding
 
 
-def _cause(checked: CheckedFunction, change: Perturbation, analytic: float, numeric: float) -> str:
+def _cause(checked: CheckedFunction, change: Change, analytic: float, numeric: float) -> str:
     """Return the likely cause of a disagreement, empty if unknown."""
     if not (np.isfinite(analytic) and np.isfinite(numeric)):
         return "nan or inf; is the point inside the domain of the function?"

@@ -39,9 +39,7 @@ def operand(a: Operand, op: Primitive) -> Data:
         return int(a)
     if getattr(kind, "records_loops", False):  # a ShapedArray
         return a
-    shown = (
-        f"an array of dtype {a.dtype}" if isinstance(a, (np.ndarray, np.generic)) else f"{a!r:.60} ({kind.__name__})"
-    )
+    shown = f"an array of dtype {a.dtype}" if hasattr(a, "dtype") else f"{a!r:.60} ({kind.__name__})"
     cure = "; `.grad` is None until backward() is called" if a is None else ""
     raise TypeError(f"{op.name} takes floats, arrays, Values and Tensors, not {shown}{cure}")
 

@@ -138,7 +138,7 @@ def draw(
     limit: int | None = LIMIT,
     depth: int | None = None,
     zoom: str | None = None,
-    expand: bool | int | str | Sequence[str] | None = None,
+    expand: int | str | Sequence[str] | None = None,
     loss: Function | None = None,
 ) -> Drawing:
     """Draw the computation graph of a node or of a model.
@@ -263,9 +263,7 @@ def explains(notes: Annotations, style: Style) -> bool:
     return all(np.allclose(raw_data(g), total, equal_nan=True) for g, total in zip(grads, sums, strict=True))
 
 
-def opener(
-    recorder: Recorder, zoom: str | None, expand: bool | int | str | Sequence[str] | None
-) -> Callable[[Group], bool]:
+def opener(recorder: Recorder, zoom: str | None, expand: int | str | Sequence[str] | None) -> Callable[[Group], bool]:
     """Return the predicate for groups that are drawn as a frame around their contents."""
     patterns = [expand] if isinstance(expand, str) else list(expand) if isinstance(expand, Iterable) else []
     with_parts = {outer for group in set(recorder.group_of.values()) for outer in group.around}

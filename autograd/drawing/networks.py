@@ -22,6 +22,7 @@ WIDEST = 4.0  # points, for the largest weight
 THINNEST = 0.25
 LABEL = {"penwidth": "0", "style": "filled", "shape": "box", "margin": "0.05,0.03"}
 NEURON = {"shape": "circle", "style": "filled", "fontsize": "8", "fixedsize": "true", "width": "0.46", "height": "0.46"}
+Pair = tuple[str, str]  # names of boxes or ports, of the forward and of the backward pass
 Labelled = tuple[str, Operand | None]  # a name, and the data of a node or array if known
 Stage = tuple[Sequence[str], Sequence[Labelled], Labelled, Labelled]
 
@@ -93,7 +94,7 @@ def add_stage(picture: Picture, rows: Sequence[str], parameters: Sequence[Labell
     return picture.box(fields, ports=("f", "m", "b"), fillcolor=fill, color=border, height="1.35")
 
 
-def add_flows(picture: Picture, forward: Labelled, backward: Labelled) -> tuple[str, str]:
+def add_flows(picture: Picture, forward: Labelled, backward: Labelled) -> Pair:
     """Add the label of a value and, below it, that of its gradient; return both names."""
     theme = picture.theme
     value, gradient = (
@@ -105,9 +106,7 @@ def add_flows(picture: Picture, forward: Labelled, backward: Labelled) -> tuple[
     return value, gradient
 
 
-def connect(
-    picture: Picture, before: tuple[str, str], ports: tuple[str, str], after: tuple[str, str]
-) -> tuple[str, str]:
+def connect(picture: Picture, before: Pair, ports: Pair, after: Pair) -> Pair:
     """Connect a layer with the labels before and after it; return the latter."""
     theme = picture.theme
     line = "solid" if theme.accent != theme.forward else "dashed"

@@ -87,9 +87,7 @@ def theme_named(name: str) -> Theme:
 
 FOREIGN = 4  # characters that are not ASCII, for which the margin suffices
 MANY = 300  # boxes; the layout of more uses fewer iterations, which is much faster and looks the same
-GRAPH = {
-    "nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "fontname": FONT, "fontsize": "10",
-}  # fmt: skip
+GRAPH = {"nodesep": "0.22", "ranksep": "0.32", "pad": "0.2", "fontname": FONT, "fontsize": "10"}
 NODE = {
     "shape": "record", "style": "filled,rounded", "fontname": FONT, "fontsize": "10", "height": "0.3",
     "margin": "0.14,0.05",

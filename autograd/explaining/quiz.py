@@ -68,9 +68,7 @@ def questions(steps: Iterable[Step]) -> Iterator[Question]:
     for step in steps:
         arriving.setdefault(step.argument, []).append(step)
     for step in steps:
-        others = tuple(
-            float(other.local) for other in steps if other.node is step.node and other.position != step.position
-        )
+        others = tuple(float(s.local) for s in steps if s.node is step.node and s.position != step.position)
         yield Question((step,), float(step.contribution), float(step.total), others)
         paths = arriving[step.argument]
         if len(paths) > 1 and step is paths[-1]:

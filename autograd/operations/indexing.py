@@ -43,9 +43,8 @@ def _whole(part: Index) -> Index:
 
 
 def _no_index(part: Index, array: Array) -> IndexError:
-    shown = f"{part!r}"
     return IndexError(
-        f"expected integers, booleans, slices, None or ... as index, got {shown[:60]} (dtype {array.dtype})"
+        f"expected integers, booleans, slices, None or ... as index, got {part!r:.60} (dtype {array.dtype})"
     )
 
 

@@ -10,19 +10,9 @@ from autograd.rules import linear, shape_of
 from autograd.typing import Operand, Operation, Shape
 
 from .comparing import where
+from .elementwise import subtract
 from .indexing import flip, getitem, take
-from .shaping import (
-    axes_of,
-    broadcast_to,
-    expand_dims,
-    flat_or_axis,
-    in_dtype_of,
-    lists_as_array,
-    moveaxis,
-    reshape,
-    shape_tuple,
-    swapaxes,
-)
+from .shaping import axes_of, broadcast_to, expand_dims, flat_or_axis, in_dtype_of, moveaxis, reshape, shape_tuple
 
 
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Operand:
@@ -412,9 +402,7 @@ def atleast_3d(*arrays: Operand) -> Any:
     >>> atleast_3d([1.0, 2.0]).shape
     (1, 2, 1)
     """
-    return _each(
-        arrays, lambda s: s if len(s) > 2 else (*s, 1) if len(s) == 2 else (1, *s, 1) if s else (1, 1, 1)
-    )  # fmt: skip
+    return _each(arrays, lambda s: s if len(s) > 2 else (*s, 1) if len(s) == 2 else (1, *(s or (1,)), 1))
 
 
 def _as_list(found: Any) -> list[Operand]:
@@ -786,7 +774,7 @@ def rot90(x: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Operand:
     if k % 4 == 2:
         return flip(x, (first, second))
     if k % 2:
-        return flip(swapaxes(x, first, second), first if k % 4 == 1 else second)
+        return flip(moveaxis(x, (first, second), (second, first)), first if k % 4 == 1 else second)
     return x
 
 
@@ -866,9 +854,8 @@ def linspace(start: Operand, stop: Operand, num: int = 50, endpoint: bool = True
     """
     if num < 0:
         raise ValueError(f"linspace expected a number of values of 0 or more, got {num}")
-    start, stop = lists_as_array(start), lists_as_array(stop)
     shape = np.broadcast_shapes(shape_tuple(start), shape_tuple(stop))
-    span = stop - start
+    span = subtract(stop, start)
     part = np.linspace(0.0, 1.0, num, endpoint=endpoint).reshape(-1, *(1,) * len(shape))
     if getattr(span, "dtype", part.dtype).kind == "f":
         part = part.astype(getattr(span, "dtype", part.dtype))

@@ -11,21 +11,10 @@ from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand, Operation
 
 from .comparing import clip, equal, isnan, logical_or, maximum, minimum, or_one, where
-from .elementwise import exp, log, negative, sqrt
+from .elementwise import exp, log, multiply, negative, sqrt, subtract
 from .indexing import diag, flip, getitem, take, take_along_axis
 from .joining import atleast_2d, concatenate
-from .shaping import (
-    axes_of,
-    broadcast_to,
-    expand_dims,
-    flat_or_axis,
-    flatten,
-    lists_as_array,
-    moveaxis,
-    reshape,
-    shape_tuple,
-    swapaxes,
-)
+from .shaping import axes_of, broadcast_to, expand_dims, flat_or_axis, flatten, moveaxis, reshape, shape_tuple
 
 
 def expanded(g: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
@@ -694,7 +683,6 @@ def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bo
     """
     if weights is None:
         return mean(x, axis, keepdims)
-    x, weights = lists_as_array(x), lists_as_array(weights)
     shape = shape_tuple(x)
     if shape_tuple(weights) != shape:
         if not isinstance(axis, (int, np.integer)) or shape_tuple(weights) != (shape[axis],):
@@ -704,7 +692,7 @@ def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bo
             )
         (place,) = axes_of(axis, len(shape))
         weights = broadcast_to(reshape(weights, (-1,) + (1,) * (len(shape) - place - 1)), shape)
-    return sum(x * weights, axis, keepdims) / sum(weights, axis, keepdims)
+    return sum(multiply(x, weights), axis, keepdims) / sum(weights, axis, keepdims)
 
 
 def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> Operand:
@@ -838,11 +826,11 @@ def cov(m: Operand, y: Operand = None, rowvar: bool = True, bias: bool = False, 
     """
     parts = [atleast_2d(part) for part in (m, y) if part is not None]
     if not rowvar:
-        parts = [swapaxes(x) if len(shape_tuple(part)) > 1 else x for x, part in zip(parts, (m, y), strict=False)]
+        parts = [x.mT if len(shape_tuple(part)) > 1 else x for x, part in zip(parts, (m, y), strict=False)]
     rows = concatenate(parts, 0) if len(parts) > 1 else parts[0]
     count = shape_tuple(rows)[1] - ((0 if bias else 1) if ddof is None else ddof)
     rows = rows - mean(rows, 1, True)
-    found = rows @ swapaxes(rows) / count
+    found = rows @ rows.mT / count
     return reshape(found, ()) if shape_tuple(found) == (1, 1) else found
 
 
@@ -965,7 +953,7 @@ def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
     >>> float(nanvar([1.0, np.nan, 3.0]))
     1.0
     """
-    squares = (lists_as_array(x) - nanmean(x, axis, True)) ** 2
+    squares = subtract(x, nanmean(x, axis, True)) ** 2
     return nansum(squares, axis, keepdims) / (_count_without_nan(x, axis, keepdims) - ddof)
 
 

@@ -98,9 +98,7 @@ class _Segment(Recomputed):
     rebuild_outputs: Rebuild
     state: Mapping[str, object]
 
-    def __init__(
-        self, f: Function, args: tuple[Tree, ...], kwargs: Mapping[str, Tree], rng: np.random.Generator | None
-    ):
+    def __init__(self, f: Function, args: Operands, kwargs: Mapping[str, Tree], rng: np.random.Generator | None):
         # The constructor of the base class would store methods of this object in it, a reference cycle.
         self.name = self.symbol = "checkpoint"
         self.rules = ()

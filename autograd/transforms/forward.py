@@ -18,9 +18,7 @@ from autograd.typing import Data, Operand, Operands, Rule, Tangent
 from autograd.variable import leaf
 
 
-def forward_pass(
-    order: Sequence[Node], tangent: dict[Node, Tangent], *, create_graph: bool = False
-) -> dict[Node, Tangent]:
+def forward_pass(order: list[Node], tangent: dict[Node, Tangent], *, create_graph: bool = False) -> dict[Node, Tangent]:
     r"""Push tangents through a graph, from arguments to users.
 
     .. math:: \dot y = \sum_{x \in \mathrm{args}(y)} \frac{\partial y}{\partial x} \, \dot x

@@ -26,6 +26,7 @@ from autograd.variable import leaf
 from .forward import forward_pass, zero
 from .nested import Rebuild, flatten, mapped
 
+Argnums = int | Sequence[int]
 Transform = TypeVar("Transform", bound=Function)
 
 
@@ -65,9 +66,7 @@ def replays_what_is_replayed(transform: Transform) -> Transform:
 class Trace:
     """One evaluation of a function on new nodes."""
 
-    def __init__(
-        self, f: Function, args: Sequence[Tree], argnums: int | Sequence[int], kwargs: Mapping[str, Tree], has_aux: bool
-    ):
+    def __init__(self, f: Function, args: Sequence[Tree], argnums: Argnums, kwargs: Mapping[str, Tree], has_aux: bool):
         single = np.ndim(argnums) == 0
         chosen = [int(n) for n in np.ravel(argnums)]
         for n in chosen:
@@ -191,9 +190,6 @@ def one_hot(x: Operand, index: Shape = ()) -> Data:
     e = np.zeros_like(data)
     e[index if index or not data.ndim else ...] = 1
     return e
-
-
-Argnums = int | Sequence[int]
 
 
 @replays_what_is_replayed
@@ -465,9 +461,7 @@ def _columns(trace: Trace) -> list[list[Operand]]:
     return [[column[i] for column in columns] for i in range(len(trace.outputs))]
 
 
-def _passed(
-    send: Function, trace: Trace, sources: Sequence[Operand], k: int, targets: Sequence[Operand]
-) -> list[Operand]:
+def _passed(send: Function, trace: Trace, sources: list[Operand], k: int, targets: list[Operand]) -> list[Operand]:
     """Send the unit vectors of one source; return for each target what arrives, with the axes of the source first."""
     x = sources[k]
     units = [one_hot(x, index) for index in np.ndindex(np.shape(raw_data(x)))]

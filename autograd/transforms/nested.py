@@ -55,9 +55,7 @@ def flatten(tree: Tree, name: str = "", *, dataclasses: bool = False) -> tuple[l
         children = [getattr(tree, name) for name in keys]
     else:
         return [tree], [name], next
-    parts = [
-        flatten(child, f"{name}[{key!r}]", dataclasses=dataclasses) for key, child in zip(keys, children, strict=True)
-    ]
+    parts = [flatten(x, f"{name}[{key!r}]", dataclasses=dataclasses) for key, x in zip(keys, children, strict=True)]
     kind, rebuilders = type(tree), [part for _, _, part in parts]  # not the leaves, which it would keep alive
     shape = getattr(tree, "shape", ())
     empty = copy.copy(tree) if isinstance(tree, dict) and kind is not dict else {}  # such as a defaultdict
