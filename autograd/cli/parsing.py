@@ -21,10 +21,9 @@ import numpy as np
 from autograd.backward import gradients
 from autograd.explaining.formula import operands_and_options
 from autograd.explaining.typeset import cut, finite_number, format_number, visible
-from autograd.graph import Node, Primitive, apply, topological_order
+from autograd.extend import PRIMITIVES, apply, raw_data
+from autograd.graph import Node, Primitive, topological_order
 from autograd.operations.elementwise import power
-from autograd.recording import raw_data
-from autograd.rules import PRIMITIVES
 from autograd.typing import Json, Operand, Operands, Params
 from autograd.value import Value
 

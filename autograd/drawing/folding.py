@@ -15,10 +15,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Any
 
-from autograd.extend import DRAWN_BY
+from autograd.extend import DRAWN_BY, Watch, watching
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import not_a_node
-from autograd.recording import Watch, watching
 from autograd.typing import Data, Function, Operand, Operands
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.rules import nondifferentiable
+from autograd.extend import nondifferentiable
 from autograd.typing import Operand
 
 from .comparing import clip, where

@@ -5,9 +5,8 @@ import warnings
 
 import numpy as np
 
+from autograd.extend import elementwise, linear, nondifferentiable, raw_data, xp
 from autograd.messages import GradientWarning
-from autograd.recording import raw_data
-from autograd.rules import elementwise, linear, nondifferentiable, xp
 from autograd.typing import Operand
 
 

@@ -5,12 +5,10 @@ import warnings
 
 import numpy as np
 
-from autograd.extend import writes_into
+from autograd.extend import elementwise, raw_data, writes_into, xp
 from autograd.graph import Node
 from autograd.messages import GradientWarning
 from autograd.operands import SCALAR, as_real
-from autograd.recording import raw_data
-from autograd.rules import elementwise, xp
 from autograd.typing import Operand
 
 from .comparing import maximum, or_one, round, sign, where

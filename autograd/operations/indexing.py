@@ -5,10 +5,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd.graph import Node, apply
+from autograd.extend import PRIMITIVES, apply, linear, primitive, raw_data, shape_of
+from autograd.graph import Node
 from autograd.operands import holds_objects, operand
-from autograd.recording import raw_data
-from autograd.rules import PRIMITIVES, linear, primitive, shape_of
 from autograd.typing import Array, Operand, Shape
 
 from .elementwise import add

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd.extend import guard, nondifferentiable, primitive, raw_data, shape_of
 from autograd.operands import in_wide_floats
-from autograd.recording import guard, raw_data
-from autograd.rules import nondifferentiable, primitive, shape_of
 from autograd.typing import Array, Axis, Operand
 
 from .comparing import equal, isnan, logical_or, or_one, sign, where

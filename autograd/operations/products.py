@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.rules import linear, shape_of
+from autograd.extend import linear, shape_of
 from autograd.typing import Operand, Operation, Shape
 
 from .elementwise import multiply

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.extend import linear, nondifferentiable, primitive, shape_of
 from autograd.operands import holds_objects, in_wide_floats
-from autograd.rules import linear, nondifferentiable, primitive, shape_of
 from autograd.typing import Axis, Operand, Operation
 
 from .comparing import clip, equal, isnan, logical_or, maximum, minimum, or_one, where

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from autograd.extend import elementwise, nondifferentiable, xp
 from autograd.operands import as_real
-from autograd.rules import elementwise, nondifferentiable, xp
 from autograd.typing import Array, Operand
 
 from .comparing import ceil, clip, equal, floor, greater, isnan, less, maximum, minimum, sign, where
