@@ -75,11 +75,11 @@ class Machine:
         self._called = {b for call in self.calls for b in call.buffers()} | code.constants.keys()
         arrays = set(range(len(inputs))).difference(*lowered.floats)
         self.setters: dict[int, Any] = {i: self._setter(self._view(inputs[i]), inputs[i].buffer) for i in arrays}
-        self._tables: list[Array] = []
+        self._frames: list[Array] = []
         self._segments = self._segmented(lowered.order)
         has_one = not self.calls and len(self._segments) == 1
         self.at_once: Any = functools.partial(interpret, self._segments[0]) if has_one else None
-        self._gathering: dict[tuple[int, ...], list[int]] = {}
+        self._gathering: dict[tuple[int, ...], tuple[list[int | Call], Array]] = {}
         self._read = [
             getattr(self._view(x), "item" if x.weak else "copy") if isinstance(x, ShapedArray) else lambda x=x: x
             for x in lowered.results
@@ -108,22 +108,16 @@ class Machine:
             segments += items if is_call else [self._frame(items)]
         return segments
 
-    def _table(self, items: Sequence[Instruction | Run]) -> list[int]:
-        """Return the first and the last address of a table of instructions, which contain their own address."""
-        table = np.zeros(sum([len(encoded(item, set(), 0)) for item in items]), np.int64)
-        words: list[int] = []
+    def _frame(self, items: Sequence[Instruction | Run]) -> int:
+        """Return the address of a frame for one run of instructions, which contain their own addresses."""
+        frame = np.zeros(FRAME + sum([len(encoded(item, set(), 0)) for item in items]), np.int64)
+        begin, words = address(frame), [0] * FRAME
         for item in items:
-            words += encoded(item, self._layout.local, table.ctypes.data + 8 * len(words))
-        table[:] = words
-        self._tables.append(table)
-        return [table.ctypes.data, table.ctypes.data + table.nbytes]
-
-    def _frame(self, items: Sequence[Any]) -> int:
-        """Return the address of a frame for one run of instructions."""
-        frame = np.zeros(FRAME, np.int64)
-        frame[:4] = *self._table(items), self._places.ctypes.data, 1
-        self._tables.append(frame)
-        return int(frame.ctypes.data)
+            words += encoded(item, self._layout.local, begin + 8 * len(words))
+        words[:4] = begin + 8 * FRAME, begin + frame.nbytes, address(self._places), 1
+        frame[:] = words
+        self._frames.append(frame)
+        return begin
 
     # ------------------------------------------------------------------------------------------ one run
 
@@ -167,9 +161,9 @@ class Machine:
     def _in_arena(self, buffer: int) -> int:
         return address(self._arena) + self._layout.offsets[buffer]
 
-    def execute(self) -> None:
+    def execute(self, segments: Sequence[int | Call] | None = None) -> None:
         """Run all instructions and calls once."""
-        for segment in self._segments:
+        for segment in self._segments if segments is None else segments:
             if type(segment) is Call:
                 self._call(segment)
             elif interpret(segment) != 1:
@@ -195,7 +189,7 @@ class Machine:
     # ------------------------------------------------------------------------------------------ many runs
 
     def execute_many(self, sets: Sequence[Array], first: int, rows: Array, floats: Array | None) -> tuple[int, Array]:
-        """Run a program without calls several times in one call, after `set`.
+        """Run a program several times in one call, after `set`.
 
         Parameters
         ----------
@@ -217,28 +211,39 @@ class Machine:
             The first result of each run, along the first axis.
         """
         lowered, times, end = self.lowered, len(rows), len(self.lowered.code.sizes)
-        kept, places = list[Array](), self._places.copy()
-        for i, like in enumerate(lowered.inputs[first : first + len(sets)]):
-            kept.append(np.ascontiguousarray(sets[i], like.dtype))
-            places[end + 1 + i] = address(kept[i])
-            places[like.buffer] = self._in_arena(like.buffer)
         losses = np.empty((times, *lowered.results[0].shape), lowered.results[0].dtype)
         advancing = {end: _checked_rows(rows, min(map(len, sets))), lowered.results[0].buffer: losses}
         if floats is not None and lowered.floats[1]:
             advancing[lowered.inputs[lowered.floats[1][0]].buffer] = np.ascontiguousarray(floats)
-        changes: list[int] = []
+        kept = [np.ascontiguousarray(x, like.dtype) for x, like in zip(sets, lowered.inputs[first:], strict=False)]
+        if not self._called.isdisjoint(advancing):
+            return 0, losses[:0]
+        changes = np.array([(place, x.nbytes // max(1, times)) for place, x in advancing.items()], np.int64)
+        segments, last = self._after_gathering(first, len(sets), rows.shape[1])
+        last[3:6] = times if len(segments) == 1 else 1, len(advancing), address(changes)
+        before = self._places.copy()
+        for i, x in enumerate(kept):
+            buffer = lowered.inputs[first + i].buffer
+            self._places[[end + 1 + i, buffer]] = address(x), self._in_arena(buffer)
         for place, x in advancing.items():
-            places[place] = address(x)
-            changes += place, x.nbytes // max(1, times)
-        frame = np.zeros(FRAME + len(changes), np.int64)
-        table = self._after_gathering(first, len(sets), rows.shape[1])
-        frame[:6] = *table, address(places), times, len(advancing), address(frame) + 8 * FRAME
-        frame[FRAME:] = changes
-        done = interpret(address(frame))
+            self._places[place] = address(x)
+        done = self._times(segments, times)
+        self._places[:] = before
         return done, losses[:done]
 
-    def _after_gathering(self, first: int, count: int, batch: int) -> list[int]:
-        """Return the addresses of instructions that gather rows, followed by those of the program."""
+    def _times(self, segments: Sequence[int | Call], times: int) -> int:
+        """Run segments several times, and return how many times without an error, which the engine raises again."""
+        if len(segments) == 1:
+            return interpret(segments[0])  # type: ignore[no-any-return]
+        for done in range(times):
+            try:
+                self.execute(segments)
+            except Exception:
+                return done
+        return times
+
+    def _after_gathering(self, first: int, count: int, batch: int) -> tuple[list[int | Call], Array]:
+        """Return segments that gather rows before they run the program, and the frame of the last one."""
         end, key = len(self.lowered.code.sizes), (first, count, batch)
         if key not in self._gathering:
             items: list[Any] = []
@@ -246,7 +251,10 @@ class Machine:
                 operands = (Operand(end + 1 + k, 0), Operand(end, 0), x.operand())
                 loop = GATHER[x.itemsize], x.size // max(1, batch)
                 items.append(Instruction(loop, operands, (batch,), (0, 0, 0), (1, 1), False))
-            self._gathering[key] = self._table(items + self.lowered.order)
+            segments = self._segmented(items + self.lowered.order)
+            if type(segments[-1]) is Call:
+                segments.append(self._frame([]))
+            self._gathering[key] = segments, self._frames[-1]
         return self._gathering[key]
 
 

@@ -16,7 +16,7 @@ from samples import CASES
 import autograd as ag
 import nn
 from autograd import Tensor
-from autograd.extend import NotReplayable
+from autograd.extend import NotReplayable, callback
 from autograd.recording import watching
 from autograd.tape.numpy_text import NumpyText
 from autograd.tape.program import Program
@@ -302,6 +302,25 @@ def test_many_runs_stop_before_an_error_and_change_nothing():
     assert done == 2
     assert sums.tolist() == [0.0, 2.0]
     assert w.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_many_runs_make_the_calls_of_every_run_until_one_raises():
+    seen = []
+
+    def noted(x):
+        seen.append(x.tolist())
+        return x / 2.0 if len(seen) != 4 else 1 / 0
+
+    program = program_of_step(lambda w, x: (callback(noted, x + w).sum(), w + 1.0), np.zeros(2), np.zeros(2))
+    program.repeated = {0: 1}
+    machine, w = Machine(program), np.zeros(2)
+    machine.place(0, w)
+    del seen[:]
+    done, sums = machine.execute_many([np.arange(5.0)], 1, np.array([[0, 1], [2, 3], [1, 1], [4, 4], [0, 0]]), None)
+    assert done == 3
+    assert seen == [[0.0, 1.0], [3.0, 4.0], [3.0, 3.0], [7.0, 7.0]]
+    assert sums.tolist() == [0.5, 3.5, 3.0]
+    assert w.tolist() == [3.0, 3.0]
 
 
 def test_steps_that_the_machine_does_not_know_are_called():
