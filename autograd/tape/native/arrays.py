@@ -23,6 +23,7 @@ from .instructions import (
     GATHER,
     HOLDS,
     LOCATE,
+    POWER,
     PUT,
     SCATTER,
     Instruction,
@@ -211,7 +212,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         if (kind := self.dtype.char + wanted.char) not in CONVERT:
             raise TypeError(f"no conversion {kind}")
         out = self.code.new(self.shape, wanted)
-        self.code.loop((CONVERT[kind], 0), [self, out], self.shape)
+        self.code.loop((CONVERT[kind], 0), [self.contiguous(), out], self.shape)
         return out
 
     def contiguous(self) -> ShapedArray:
@@ -242,13 +243,13 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             return self.like(self.memory[parts if Ellipsis in parts else (*parts, ...)])  # never a scalar
         positions, rest = self._located(parts)
         out = self.code.new(positions.shape + rest, self.dtype)
-        self.contiguous()._move(GATHER[self.itemsize], positions, out)
+        self.contiguous()._move(GATHER, positions, out)
         return out
 
     def __setitem__(self, key: Any, value: Any) -> None:
         parts = key if isinstance(key, tuple) else (key,)
         if any(isinstance(part, ARRAYS) for part in parts):
-            self._put(PUT[self.itemsize], parts, value)
+            self._put(PUT, parts, value)
         else:
             self[key].assign(value)
 
@@ -272,8 +273,12 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
         self._move(function, positions, rows)
 
     def _move(self, function: int, positions: ShapedArray, rows: ShapedArray) -> None:
+        if rows.itemsize not in COPY:
+            raise TypeError(f"rows of {rows.dtype}")
         if rows.size:
-            self.code.call((function, rows.size // positions.size), (self, positions, rows), (positions.size,))
+            unit = 4 if function in (GATHER, PUT) else rows.itemsize
+            size = rows.memory.nbytes // unit // positions.size
+            self.code.call((function, size), (self, positions, rows), (positions.size,))
 
     def _located(self, key: tuple[Any, ...]) -> tuple[ShapedArray, Shape]:
         """Return the positions of rows, for arrays of indices along the first axes, and the shape of a row."""
@@ -325,7 +330,7 @@ class ShapedArray(np.lib.mixins.NDArrayOperatorsMixin):
             out = code.new(shape, dtypes[-1], weak and dtypes[-1].char == "d")
         elif out.dtype != dtypes[-1] or out.shape != shape:
             raise TypeError(f"an output of another dtype or shape {out.dtype, out.shape, dtypes, shape}")
-        code.loop(loop_for(ufunc, dtypes), [*arrays, out], shape)
+        code.loop((POWER, 0) if weak and ufunc is np.power else loop_for(ufunc, dtypes), [*arrays, out], shape)
         return out
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -346,7 +351,7 @@ def loop_for(ufunc: np.ufunc, dtypes: Sequence[DType]) -> Loop:
 def operands_of(code: Code, ufunc: np.ufunc, inputs: Sequence[Any], out: Any) -> tuple[list[ShapedArray], Any, bool]:
     """Return operands of the dtypes that NumPy's loop takes, and whether all are Python floats."""
     kinds = [kind_of(x) for x in inputs]
-    weak = all(kind in (float, int, bool) for kind in kinds)
+    weak = not any(isinstance(kind, np.dtype) for kind in kinds)
     if weak:
         kinds = [np.dtype(float) if kind is float else kind for kind in kinds]
     dtypes = ufunc.resolve_dtypes((*kinds, None if out is None else out.dtype))

@@ -82,7 +82,7 @@ def where(code: Code, mask: Any, x: Any, y: Any) -> ShapedArray:
     mask = mask if kind_of(mask) == np.dtype(bool) else np.not_equal(mask, 0)
     arrays = [converted(code, mask, np.dtype(bool)), converted(code, x, dtype), converted(code, y, dtype)]
     out = code.new(np.broadcast_shapes(*[a.shape for a in arrays]), dtype)
-    arrays = [a if a.shape == out.shape else code.spread(a, out.shape) for a in arrays]
+    arrays = [(a if a.shape == out.shape else code.spread(a, out.shape)).contiguous() for a in arrays]
     code.loop((SELECT[dtype.itemsize], 0), [*arrays, out], out.shape)
     return out
 

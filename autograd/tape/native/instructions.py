@@ -9,12 +9,10 @@ from .loops import Loop
 
 BLOCK = 1024  # elements of a block of a run, so that its intermediate results stay in the first-level cache
 # The numbers of the functions in `kernels`, by itemsize or by dtypes.
-SELECT = {4: 1, 8: 2}
+SELECT, COPY, SCATTER = {4: 1, 8: 2}, {4: 14, 8: 15}, {"f": 12, "d": 13}
 CONVERT = {"?f": 3, "?d": 4, "df": 5, "fd": 6, "lf": 7, "ld": 8, "?l": 9}
-LOCATE, GATHER, PUT, SCATTER = 10, {4: 11, 8: 12}, {4: 13, 8: 14}, {"f": 15, "d": 16}
-IS_FINITE, HOLDS = 17, 18
+GATHER, PUT, CHAIN, POWER, LOCATE, IS_FINITE, HOLDS = 10, 11, 16, 17, 18, 19, 20
 MAY_FAIL = {LOCATE, IS_FINITE, HOLDS}
-COPY, CHAIN = {4: 19, 8: 20}, 21
 
 
 class Operand(NamedTuple):

@@ -80,31 +80,20 @@ def array(address, count, dtype):
 
 
 @numba.njit
-def select(args, dims, steps, dtype):
-    """``where(mask, x, y)`` of elements with as many bytes as `dtype`."""
-    n, c, x, y, out = load(dims), load(args), load(args + 8), load(args + 16), load(args + 24)
-    sc, sx, sy, so = load(steps), load(steps + 8), load(steps + 16), load(steps + 24)
-    if sc == 1 and sx == sy == so == array(out, 1, dtype).itemsize:
-        mask, first, second, into = array(c, n, np.bool_), array(x, n, dtype), array(y, n, dtype), array(out, n, dtype)
-        for i in range(n):
-            into[i] = first[i] if mask[i] else second[i]
-    else:
-        for i in range(n):
-            which = x + i * sx if array(c + i * sc, 1, np.bool_)[0] else y + i * sy
-            array(out + i * so, 1, dtype)[0] = array(which, 1, dtype)[0]
+def select(args, n, dtype):
+    """``where(mask, x, y)`` of consecutive elements with as many bytes as `dtype`."""
+    mask, x, y = array(load(args), n, np.bool_), array(load(args + 8), n, dtype), array(load(args + 16), n, dtype)
+    out = array(load(args + 24), n, dtype)
+    for i in range(n):
+        out[i] = x[i] if mask[i] else y[i]
 
 
 @numba.njit
-def convert(args, dims, steps, source, dtype):
-    """Convert elements of the dtype `source`."""
-    n, x, out, sx, so = load(dims), load(args), load(args + 8), load(steps), load(steps + 8)
-    if sx == array(x, 1, source).itemsize and so == array(out, 1, dtype).itemsize:
-        given, into = array(x, n, source), array(out, n, dtype)
-        for i in range(n):
-            into[i] = dtype(given[i])
-    else:
-        for i in range(n):
-            array(out + i * so, 1, dtype)[0] = dtype(array(x + i * sx, 1, source)[0])
+def convert(args, n, source, dtype):
+    """Convert consecutive elements of the dtype `source`."""
+    x, out = array(load(args), n, source), array(load(args + 8), n, dtype)
+    for i in range(n):
+        out[i] = dtype(x[i])
 
 
 @numba.njit
@@ -129,9 +118,9 @@ def copy(args, dims, steps, dtype):
 
 
 @numba.njit
-def locate(args, dims, steps, length):
+def locate(args, n, steps, length):
     """``flat * length + index`` of indices along one axis; return False if one is out of range."""
-    for i in range(load(dims)):
+    for i in range(n):
         index = load(load(args + 8) + i * load(steps + 8))
         if index < 0:
             index += length
@@ -142,10 +131,10 @@ def locate(args, dims, steps, length):
 
 
 @numba.njit
-def gather(args, dims, size, dtype, back):
-    """Copy rows of `size` elements at some positions of an array into consecutive ones, or `back` in place of them."""
-    n, whole = load(dims), array(load(args), 1 << 40, dtype)
-    at, rows = array(load(args + 8), n, np.int64), array(load(args + 16), n * size, dtype)
+def gather(args, n, size, back):
+    """Copy rows of `size` words of four bytes at some positions of an array into consecutive ones, or `back`."""
+    whole, at = array(load(args), 1 << 40, np.int32), array(load(args + 8), n, np.int64)
+    rows = array(load(args + 16), n * size, np.int32)
     for i in range(n):
         start = at[i] * size
         for j in range(size):
@@ -156,10 +145,10 @@ def gather(args, dims, size, dtype, back):
 
 
 @numba.njit
-def scatter(args, dims, size, dtype):
+def scatter(args, n, size, dtype):
     """Add consecutive rows of `size` elements to those at some positions of an array."""
-    n, whole = load(dims), array(load(args), 1 << 40, dtype)
-    at, rows = array(load(args + 8), n, np.int64), array(load(args + 16), n * size, dtype)
+    whole, at = array(load(args), 1 << 40, dtype), array(load(args + 8), n, np.int64)
+    rows = array(load(args + 16), n * size, dtype)
     for i in range(n):
         start = at[i] * size
         for j in range(size):
@@ -179,46 +168,54 @@ def chains(args, lanes, length, out):
 
 
 @numba.njit
+def power(args):
+    """``x ** y`` of Python floats, which NumPy's loop may round differently."""
+    x, y = array(load(args), 1, np.float64)[0], array(load(args + 8), 1, np.float64)[0]
+    array(load(args + 16), 1, np.float64)[0] = x**y
+
+
+@numba.njit
 def kernel(function, args, dims, steps, data):
     """Compute one of the functions of this module; return False if its operands need the engine."""
+    n = load(dims)
     if function == 1:
-        select(args, dims, steps, np.int32)
+        select(args, n, np.int32)
     elif function == 2:
-        select(args, dims, steps, np.int64)
+        select(args, n, np.int64)
     elif function == 3:
-        convert(args, dims, steps, np.bool_, np.float32)
+        convert(args, n, np.bool_, np.float32)
     elif function == 4:
-        convert(args, dims, steps, np.bool_, np.float64)
+        convert(args, n, np.bool_, np.float64)
     elif function == 5:
-        convert(args, dims, steps, np.float64, np.float32)
+        convert(args, n, np.float64, np.float32)
     elif function == 6:
-        convert(args, dims, steps, np.float32, np.float64)
+        convert(args, n, np.float32, np.float64)
     elif function == 7:
-        convert(args, dims, steps, np.int64, np.float32)
+        convert(args, n, np.int64, np.float32)
     elif function == 8:
-        convert(args, dims, steps, np.int64, np.float64)
+        convert(args, n, np.int64, np.float64)
     elif function == 9:
-        convert(args, dims, steps, np.bool_, np.int64)
-    elif function == 10:
-        return locate(args, dims, steps, data)
-    elif function == 11 or function == 13:
-        gather(args, dims, data, np.int32, function == 13)
-    elif function == 12 or function == 14:
-        gather(args, dims, data, np.int64, function == 14)
-    elif function == 15:
-        scatter(args, dims, data, np.float32)
-    elif function == 16:
-        scatter(args, dims, data, np.float64)
-    elif function == 17:
-        return np.isfinite(array(load(args), 1, np.float64)[0])
-    elif function == 18:
-        return array(load(args), 1, np.bool_)[0]
-    elif function == 19:
+        convert(args, n, np.bool_, np.int64)
+    elif function == 10 or function == 11:
+        gather(args, n, data, function == 11)
+    elif function == 12:
+        scatter(args, n, data, np.float32)
+    elif function == 13:
+        scatter(args, n, data, np.float64)
+    elif function == 14:
         copy(args, dims, steps, np.int32)
-    elif function == 20:
+    elif function == 15:
         copy(args, dims, steps, np.int64)
+    elif function == 16:
+        chains(args, load(dims + 8), n, data)
+    elif function == 17:
+        power(args)
+    elif function == 18:
+        return locate(args, n, steps, data)
+    elif function == 19:
+        return np.isfinite(array(load(args), 1, np.float64)[0])
     else:
-        chains(args, load(dims + 8), load(dims), data)
+        return array(load(args), 1, np.bool_)[0]
     return True
 
 
