@@ -27,7 +27,7 @@ from .recording import enable_grad, is_grad_enabled, no_grad
 from .rules import PRIMITIVES
 from .tensor import Tensor, as_tensor
 from .transforms.checkpointing import checkpoint
-from .transforms.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .transforms.functional import grad, hessian, hessian_product, hvp, jacobian, jvp, value_and_grad, vjp
 from .typing import Operation as _Operation
 from .value import Value
 
@@ -52,8 +52,9 @@ __version__ = "0.1.0"
 __all__ = [
     "PRIMITIVES", "AnomalyError", "GradcheckError", "GradientWarning", "Node", "Tensor", "Value", "abs", "as_tensor",
     "backward", "checkpoint", "detect_anomaly", "draw", "enable_grad", "explain", "extend", "get_default_dtype", "grad",
-    "gradcheck", "gradgradcheck", "gradients", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "no_grad",
-    "play", "set_default_dtype", "tensor", "topological_order", "value", "value_and_grad", "verify", "vjp",
+    "gradcheck", "gradgradcheck", "gradients", "hessian", "hessian_product", "hvp", "is_grad_enabled", "jacobian",
+    "jvp", "no_grad", "play", "set_default_dtype", "tensor", "topological_order", "value", "value_and_grad", "verify",
+    "vjp",
 ]  # fmt: skip
 __all__ += _operations.__all__
 

@@ -8,14 +8,16 @@ from .algorithms.adagrad import Adadelta, Adagrad, Ftrl, RMSprop
 from .algorithms.adam import MARS, Adam, AdamW, StableAdamW
 from .algorithms.adam_bounded import ADOPT, AdaBound, AdaMod, Adan, LaProp
 from .algorithms.adam_variants import AdaBelief, Adamax, NAdam, RAdam, Yogi
+from .algorithms.curvature import AdaHessian, Sophia
 from .algorithms.distances import MADGRAD, DAdaptAdam, DoG, DoWG, Prodigy
 from .algorithms.layerwise import LAMB, LARS, SGDP, AdamP, NovoGrad
 from .algorithms.lbfgs import LBFGS
 from .algorithms.matrix import Adafactor, Muon
 from .algorithms.mixed_momentum import PID, QHM, AdEMAMix, AggMo, GrokfastAdamW, QHAdam
-from .algorithms.preconditioned import SM3, SOAP, Shampoo
+from .algorithms.preconditioned import SM3, SOAP, PSGDKron, Shampoo
 from .algorithms.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from .algorithms.sgd import ASGD, SGD, Lion, Momentum, Rprop, Signum
+from .algorithms.whole_batch import LevenbergMarquardt, NewtonCG
 from .algorithms.wrappers import SAM, Lookahead
 from .averaging import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 from .optimizer import Optimizer
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADOPT", "ASGD", "LAMB", "LARS", "LBFGS", "MADGRAD", "MARS", "PID", "QHM", "SAM", "SGD", "SGDP", "SM3", "SOAP",
-    "AdEMAMix", "AdaBelief", "AdaBound", "AdaMod", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamP", "AdamW",
-    "Adamax", "Adan", "AggMo", "AveragedModel", "DAdaptAdam", "DoG", "DoWG", "Ftrl", "GrokfastAdamW", "LaProp",
-    "Lion", "Lookahead", "Momentum", "Muon", "NAdam", "NovoGrad", "Optimizer", "Prodigy", "QHAdam", "RAdam",
-    "RMSprop", "Rprop", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Shampoo", "Signum", "StableAdamW", "Yogi",
-    "distributed", "get_ema_avg_fn", "get_swa_avg_fn", "lr_scheduler", "update_bn",
+    "AdEMAMix", "AdaBelief", "AdaBound", "AdaHessian", "AdaMod", "Adadelta", "Adafactor", "Adagrad", "Adam",
+    "AdamP", "AdamW", "Adamax", "Adan", "AggMo", "AveragedModel", "DAdaptAdam", "DoG", "DoWG", "Ftrl",
+    "GrokfastAdamW", "LaProp", "LevenbergMarquardt", "Lion", "Lookahead", "Momentum", "Muon", "NAdam", "NewtonCG",
+    "NovoGrad", "Optimizer", "PSGDKron", "Prodigy", "QHAdam", "RAdam", "RMSprop", "Rprop", "ScheduleFreeAdamW",
+    "ScheduleFreeSGD", "Shampoo", "Signum", "Sophia", "StableAdamW", "Yogi", "distributed", "get_ema_avg_fn",
+    "get_swa_avg_fn", "lr_scheduler", "update_bn",
 ]  # fmt: skip
 
 

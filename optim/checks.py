@@ -59,6 +59,40 @@ def check_step(optimizer: Any, flats: Sequence[Any], is_first: bool) -> None:
         )
 
 
+CLOSURES = {
+    "": "clears the gradients, calls backward(), returns the loss",
+    "hessian": "clears the gradients, calls backward(), returns loss, autograd.hessian_product(loss, parameters)",
+    "jacobian": "returns residuals, lambda u: autograd.gradients(residuals, parameters, u)",
+}
+"""What a closure does, by `Optimizer.needs_product`."""
+
+
+def require_closure(optimizer: Any, closure: Any) -> Any:
+    """Return the closure; raise TypeError if there is none."""
+    if not callable(closure):
+        raise TypeError(
+            f"{type(optimizer).__name__}.step needs a closure that {CLOSURES[optimizer.needs_product]}, got {closure!r}"
+        )
+    return closure
+
+
+def closure_pair(optimizer: Any, found: Any) -> tuple[Any, Any]:
+    """Return the loss or the residuals, and the function of products, that a closure returned."""
+    if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
+        raise TypeError(
+            f"the closure given to {type(optimizer).__name__}.step returned {type(found).__name__}; write one that "
+            f"{CLOSURES[optimizer.needs_product]}"
+        )
+    return found
+
+
+def loss_of(optimizer: Any, loss: Any) -> float:
+    """Return the loss that a closure returned as a float."""
+    if loss is None:
+        raise ValueError(f"the closure given to {type(optimizer).__name__}.step returned None; it must return the loss")
+    return float(loss.item() if hasattr(loss, "item") else loss)
+
+
 def is_parameter(thing: object) -> bool:
     """Return whether an object has the two attributes that optimizers use."""
     return hasattr(thing, "data") and hasattr(thing, "grad")

@@ -40,6 +40,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from optim.algorithms.wrappers import Wrapper
+from optim.checks import loss_of
 from optim.flat_params import check_gradient, check_unchanged, label, raw_gradient
 from optim.optimizer import Optimizer
 from optim.typing import Array, Closure, Comm, Data, Parameter, StateDict
@@ -483,7 +484,7 @@ class DistributedOptimizer(Wrapper):
     ------
     ValueError
         On all ranks, if they differ in the optimizer, its options, or the number, shapes or dtypes of parameters. The
-        message contains the first difference and the rank.
+        message contains the first difference and the rank. With several ranks also if the optimizer needs products.
 
     Warns
     -----
@@ -516,6 +517,11 @@ class DistributedOptimizer(Wrapper):
         self._reduced = False
         self._sum: GradientSum | None = None
         if self.comm.size > 1:
+            if inner.needs_product:
+                raise ValueError(
+                    f"{type(inner).__name__} needs products with derivatives over all rows, which ranks do not share: "
+                    "run one process, or use an optimizer of gradients alone"
+                )
             agree(self.comm, facts_of(inner), "construct the same model and optimizer on all ranks")
             named = [(label(p, i), p.data) for i, p in enumerate(self.parameters)]
             found = broadcast(self.comm, named, repair=repair)
@@ -573,7 +579,7 @@ class DistributedOptimizer(Wrapper):
 
             def of_all_ranks() -> float:
                 own = closure()
-                return self.reduce(rows, float(own.item() if hasattr(own, "item") else own), summed=summed)
+                return self.reduce(rows, loss_of(self, own), summed=summed)
 
             loss = self.inner.step(of_all_ranks)
         self._reduced = False

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -81,7 +81,10 @@ class Optimizer(Options):
     elementwise: ClassVar[bool] = True
     """True if the rule treats every element independently; otherwise it receives each parameter in its own shape."""
     needs_closure: ClassVar[bool] = False
-    """True if `step` evaluates the loss several times and therefore needs a closure."""
+    """True if `step` evaluates the loss several times, or needs products, and therefore needs a closure."""
+    needs_product: ClassVar[Literal["", "hessian", "jacobian"]] = ""
+    """'hessian' if the closure returns a pair: the loss, and a function that multiplies lists of arrays by its Hessian,
+    as `autograd.hessian_product` makes it; 'jacobian' if it returns residuals and a function of their cotangents."""
     decoupled_decay: ClassVar[bool] = False
     """True if ``weight_decay`` always shrinks the parameter instead of being added to the gradient; rules that have
     the argument ``weight_decay`` apply it themselves."""

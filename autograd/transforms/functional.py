@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd.backward import between, pulled_to, summed
+from autograd.backward import between, gradients, pulled_to, summed
 from autograd.diagnostics import evaluation_of, warn_once
 from autograd.graph import Node, topological_order
 from autograd.operations.joining import stack
@@ -441,6 +441,44 @@ def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     (array([ 6., 12.]),)
     """
     return jvp(grad(f, range(len(primals))), primals, tangents)[1]
+
+
+def hessian_product(loss: Node, inputs: Sequence[Node]) -> Callable[[Sequence[Tangent]], list[Tangent]]:
+    r"""Return the function :math:`v \mapsto H v` for the Hessian of a computed loss, as second-order optimizers use it.
+
+    Parameters
+    ----------
+    loss : Node
+        A scalar that has been computed.
+    inputs : sequence of Node
+        With respect to what, such as the parameters of a model.
+
+    Returns
+    -------
+    callable
+        Takes a list with an array or float for each input, and returns the list of products.  The first call
+        differentiates the loss with a graph; without calls nothing is computed.  No `.grad` changes.
+
+    Examples
+    --------
+    >>> from autograd import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> product = hessian_product((x**3).sum(), [x])
+    >>> product([np.array([1.0, 1.0])])
+    [array([ 6., 12.])]
+    """
+    targets, slopes = list(inputs), list[Any]()
+
+    def product(vectors: Sequence[Tangent]) -> list[Tangent]:
+        if not slopes:
+            slopes.extend(gradients(loss, targets, create_graph=True, allow_unused=True))
+        pairs = [(g, v) for g, v in zip(slopes, vectors, strict=True) if isinstance(g, Node) and g.requires_grad]
+        if not pairs:
+            return [zero(x) for x in targets]
+        found = gradients([g for g, _ in pairs], targets, [v for _, v in pairs], allow_unused=True)
+        return [zero(x) if h is None else h for x, h in zip(targets, found, strict=True)]
+
+    return product
 
 
 def _size(x: Operand) -> int:

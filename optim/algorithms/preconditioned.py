@@ -1,9 +1,9 @@
-"""Preconditioners of matrices: `SM3`, `Shampoo`, `SOAP`."""
+"""Preconditioners of matrices: `SM3`, `Shampoo`, `SOAP`, `PSGDKron`."""
 
 import numpy as np
 
 from optim.optimizer import Optimizer, Update
-from optim.options import Betas, Count, Fraction, NonNegative
+from optim.options import Betas, Count, Fraction, NonNegative, Portion, Whole
 from optim.typing import Array, Data, State
 
 
@@ -221,3 +221,125 @@ class SOAP(Optimizer, elementwise=False, decoupled_decay=True):
         if left is not None:
             step = rotated(step, u.T, v.T)
         return lr * step, (left, right, u, v, m, s)
+
+
+def times(q: Array, x: Array) -> Array:
+    """Return the product of a factor, a matrix or the diagonal of one, with a matrix."""
+    return q[:, None] * x if q.ndim == 1 else q @ x
+
+
+def solved(q: Array, x: Array) -> Array:
+    """Return the product of the inverse of a factor's transpose with a matrix."""
+    return x / q[:, None] if q.ndim == 1 else np.linalg.solve(q.T, x)
+
+
+def norm_bound(a: Array) -> float:
+    """Return a lower bound of the spectral norm of a symmetric matrix, by one step of the power method."""
+    x = a[np.argmax(np.sum(a * a, axis=0))] @ a
+    return float(np.linalg.norm(x @ a) / np.linalg.norm(x))
+
+
+def closer_factor(q: Array, a: Array, b: Array, lr: float) -> Array:
+    """Return a factor moved so that the second moments of `a` and `b` along its axis become more similar."""
+    if q.ndim == 1:
+        ours, noise = np.sum(a * a, axis=1), np.sum(b * b, axis=1)
+        return q - lr * (ours - noise) * q / np.max(ours + noise)  # type: ignore[no-any-return]
+    ours, noise = a @ a.T, b @ b.T
+    return q - lr / norm_bound(ours + noise) * np.triu(ours - noise) @ q  # type: ignore[no-any-return]
+
+
+class PSGDKron(Optimizer, elementwise=False, decoupled_decay=True):
+    """Momentum whitened from both sides by two triangular factors, which are learned by gradient descent.
+
+    ::
+
+        A = L @ m_hat @ R.T;    B = L**-T @ V @ R**-1                           (V: normal noise)
+        L -= c * triu(A A' - B B') / |A A' + B B'| @ L;    R: with A' and B'    (in a step with some probability)
+        u = L.T @ L @ m_hat @ R.T @ R;    p -= lr * u * min(1, 1.1 / rms(u))
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, (name, parameter) pairs, or dicts that define groups.
+    lr : float
+        Learning rate.
+    momentum : float
+        Decay rate of m.
+    weight_decay : float
+        Decoupled: ``p -= lr * weight_decay * p``.
+    precondition_lr : float
+        Step size c of the factors.
+    min_probability, probability_decay, flat_start : float, float, int
+        The factors are updated in every step until `flat_start`, then with a probability that falls exponentially.
+    max_size_triangular : int
+        Larger axes have a diagonal factor.
+    seed : int
+        Seed of noise and choice of steps.
+
+    Notes
+    -----
+    Li 2018, "Preconditioned Stochastic Gradient Descent", in the Kronecker form of the authors' ``PSGD Kron``. Arrays
+    of more than two axes are matrices of the first axis and all others; vectors have one diagonal factor. It
+    helps on ill-conditioned layers, like `SOAP`, with factors that need no eigenvalues. PyTorch, Keras and optax do not
+    include it.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> p = SimpleNamespace(data=np.eye(2), grad=np.diag([100.0, 0.01]))
+    >>> optimizer = PSGDKron([p], lr=0.0)
+    >>> for _ in range(300):
+    ...     optimizer.step()
+    >>> state = optimizer.state_dict()["state"][0]
+    >>> q, r = state["left"], state["right"]
+    >>> np.diag(q.T @ q @ p.grad @ r.T @ r).round(1)
+    array([1., 1.])
+    """
+
+    lr: NonNegative = 1e-3
+    momentum: Fraction = 0.9
+    weight_decay: NonNegative = 0.0
+    precondition_lr: NonNegative = 0.1
+    min_probability: Portion = 0.03
+    probability_decay: NonNegative = 0.001
+    flat_start: Whole = 500
+    max_size_triangular: Whole = 8192
+    seed: Whole = 0
+
+    def start(self, zero: Array, *, max_size_triangular: int) -> State:
+        """Begin with m = 0 and identities as factors."""
+        sizes = as_matrix(zero).shape
+        left, right = [
+            np.eye(n, dtype=zero.dtype) if zero.ndim > 1 and 1 < n <= max_size_triangular else np.ones(n, zero.dtype)
+            for n in sizes
+        ]
+        return zero, left, right if zero.ndim > 1 else None
+
+    def rule(
+        self, g: Array, m: Array, left: Array, right: Array | None, *, t: int, lr: float, momentum: float,
+        precondition_lr: float, min_probability: float, probability_decay: float, flat_start: int, seed: int,
+    ) -> Update:  # fmt: skip
+        """Return the update and the new state."""
+        m = momentum * m + (1 - momentum) * g
+        x = as_matrix(m / (1 - momentum**t))
+        rng = np.random.default_rng((seed, t))
+        if x.any() and rng.random() < max(min_probability, np.exp(-probability_decay * (t - 1 - flat_start))):
+            left, right = self.closer_factors(left, right, x, rng.standard_normal(x.shape), precondition_lr)
+        u = times(left.T, times(left, x))
+        if right is not None:
+            u = times(right.T, times(right, u.T)).T
+        u = u * np.minimum(1.0, 1.1 / (np.sqrt(np.mean(u * u)) + 1e-6))
+        return lr * u.reshape(g.shape), (m, left, right)
+
+    @staticmethod
+    def closer_factors(
+        left: Array, right: Array | None, x: Array, noise: Array, lr: float
+    ) -> tuple[Array, Array | None]:
+        """Return the factors moved to whiten `x`, of balanced size, which leaves their product unchanged."""
+        a, b = times(left, x), solved(left, noise.astype(x.dtype))
+        if right is None:
+            return closer_factor(left, a, b, lr), None
+        a, b = times(right, a.T), solved(right, b.T)
+        left, right = closer_factor(left, a.T, b.T, lr), closer_factor(right, a, b, lr)
+        ratio = np.sqrt(np.max(abs(right)) / np.max(abs(left)))
+        return left * ratio, right / ratio

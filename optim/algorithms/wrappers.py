@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optim.checks import checked_array, nonfinite, require_keys, value_errors
+from optim.checks import checked_array, nonfinite, require_closure, require_keys, value_errors
 from optim.flat_params import label, like, raw_gradient
 from optim.optimizer import Optimizer
 from optim.options import Count, NonNegative, Portion
@@ -45,6 +45,11 @@ class Wrapper(Optimizer):
     def needs_closure(self) -> bool:  # type: ignore[override]
         """True if the inner optimizer needs a closure."""
         return self.inner.needs_closure
+
+    @property
+    def needs_product(self) -> str:  # type: ignore[override]
+        """What the closure of the inner optimizer returns besides the loss."""
+        return self.inner.needs_product
 
     def add_param_group(self, group: Mapping[str, object]) -> None:
         """Add parameters with options of their own to the inner optimizer."""
@@ -211,8 +216,7 @@ class SAM(Wrapper, needs_closure=True):
         loss
             The value the closure returned first.
         """
-        if not callable(closure):
-            raise TypeError("SAM.step needs a closure that clears the gradients, calls backward(), returns the loss")
+        closure = require_closure(self, closure)
         loss = closure()
         if self.skip_nonfinite and (found := nonfinite(self.parameters)):
             self.inner.skip(found)

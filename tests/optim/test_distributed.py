@@ -92,7 +92,11 @@ def test_with_one_rank_steps_are_bit_identical_to_the_inner_optimizer(name):
             return float(p.data @ p.data)
 
         for _ in range(5):
-            if name in ("LBFGS", "SAM"):
+            if made.needs_product == "hessian":
+                optimizer.step(lambda: (closure(), lambda v, p=p: [(2 + np.cos(p.data)) * v[0]]))  # noqa: B023
+            elif made.needs_product == "jacobian":
+                optimizer.step(lambda p=p: (p.data, lambda u: [u]))
+            elif made.needs_closure is True or name == "SAM":
                 optimizer.step(closure)
             else:
                 closure()

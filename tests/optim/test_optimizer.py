@@ -9,7 +9,7 @@ from optimizer_problem import Parameter
 
 import optim
 from autograd import Tensor, Value
-from optim.algorithms.lbfgs import Point, cubic_minimum
+from optim.algorithms.line_search import Point, cubic_minimum
 
 
 def one(name="", data=1.0, grad=0.5):
@@ -554,6 +554,8 @@ def test_a_state_dict_is_plain_data():
 
 def trained_on_matrix(cls):
     optimizer = cls([array(2, 3)])
+    if cls.needs_product:
+        optimizer.estimate(lambda v: v)
     optimizer.step()
     return optimizer
 
