@@ -16,7 +16,8 @@ from nn.metrics import accuracy, r2_score
 from nn.module import Module
 from nn.typing import Array, Loss, Metric, Operand, Optimizer, State
 
-# The wrappers (SAM, Lookahead) need another optimizer, and the base class and AveragedModel are not optimizers.
+# The wrappers (SAM, Lookahead) need another optimizer, Levenberg-Marquardt needs residuals in place of a loss, and the
+# base class and AveragedModel are not optimizers.
 SOLVERS: dict[str, Any] = {
     name.lower(): found
     for name, found in [(name, getattr(optim, name)) for name in optim.__all__]
@@ -24,15 +25,17 @@ SOLVERS: dict[str, Any] = {
     and issubclass(found, optim.Optimizer)
     and found is not optim.Optimizer
     and found.first == "params"
+    and found.needs_product != "jacobian"
 }
+WHOLE_BATCH = ("lbfgs", "newtoncg")
 SCHEDULES = ("constant", "cosine", "warmup", "onecycle", "linear", "step", "exponential", "inverse", "plateau")
 # Rates that suit small standardized tables; 0.005 for all others.
 RATES = {
-    "adadelta": 1.0, "adafactor": 0.02, "adagrad": 0.05, "adam": 0.015, "adamod": 0.05, "adamw": 0.015,
-    "asgd": 0.05, "dadaptadam": 1.0, "dog": 1.0, "dowg": 1.0, "ftrl": 0.3, "lamb": 0.02, "lars": 0.5, "lbfgs": 1.0,
-    "lion": 0.002, "momentum": 0.05, "novograd": 0.02, "prodigy": 1.0, "qhm": 0.3, "radam": 0.02, "rprop": 0.01,
-    "schedulefreeadamw": 0.01, "schedulefreesgd": 1.0, "sgd": 0.05, "sgdp": 0.05, "shampoo": 0.2, "signum": 0.002,
-    "sm3": 0.1,
+    "adadelta": 1.0, "adafactor": 0.02, "adagrad": 0.05, "adahessian": 0.1, "adam": 0.015, "adamod": 0.05,
+    "adamw": 0.015, "asgd": 0.05, "dadaptadam": 1.0, "dog": 1.0, "dowg": 1.0, "ftrl": 0.3, "lamb": 0.02,
+    "lars": 0.5, "lbfgs": 1.0, "lion": 0.002, "momentum": 0.05, "newtoncg": 1.0, "novograd": 0.02, "prodigy": 1.0,
+    "qhm": 0.3, "radam": 0.02, "rprop": 0.01, "schedulefreeadamw": 0.01, "schedulefreesgd": 1.0, "sgd": 0.05,
+    "sgdp": 0.05, "shampoo": 0.2, "signum": 0.002, "sm3": 0.1,
 }  # fmt: skip
 
 
@@ -74,8 +77,8 @@ def recipe(name: str, rows: float) -> Recipe:
     """
     count = max(int(rows), 1)
     size = int(2 ** np.clip(np.rint(np.log2(count / 30)), 5, 8))
-    constant = name.startswith(("schedulefree", "lbfgs", "prodigy", "dadapt"))
-    if name == "lbfgs":
+    constant = name.startswith(("schedulefree", *WHOLE_BATCH, "prodigy", "dadapt"))
+    if name in WHOLE_BATCH:
         size = count
     epochs = 200 if constant else max(STEPS // max(count // size, 1), MIN_EPOCHS)
     return Recipe(
@@ -180,6 +183,8 @@ class EMA:
 
     def __init__(self, inner: Optimizer, decay: float = 0.99) -> None:
         self.inner = inner
+        self.needs_closure: bool = getattr(inner, "needs_closure", False)
+        self.needs_product: str = getattr(inner, "needs_product", "")
         self.decay: float = decay
         self.param_groups: list[Any] = inner.param_groups
         self.steps: int = 0

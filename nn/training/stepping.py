@@ -238,9 +238,19 @@ class Stepper:
         self.parameters: list[Leaf] = [p for p in self.model.parameters() if p.requires_grad]
         self.weights: list[Leaf] = [p for p in self.parameters if getattr(p, "ndim", 0) > 1]
         self.needs_closure: bool = getattr(self.optimizer, "needs_closure", False)
+        self.needs_product: str = getattr(self.optimizer, "needs_product", "")
+        name = type(self.optimizer).__name__
         if self.needs_closure and self.accumulate > 1:
-            name = type(self.optimizer).__name__
             raise ValueError(f"{name} evaluates the loss several times in a step; accumulate must be 1")
+        if self.needs_product and self.comm is not None:
+            raise ValueError(
+                f"{name} needs products with the Hessian of all rows, which ranks do not share: pass no comm"
+            )
+        if self.needs_product == "jacobian":
+            raise ValueError(
+                f"{name} needs the residuals of all rows, and fit has only their loss: call optimizer.step(closure), "
+                "closure = lambda: (r := model(X) - y, lambda u: autograd.gradients(r, optimizer.parameters, u))"
+            )
         self.mean: bool = getattr(self.loss, "reduction", "mean") != "sum"
         # gradients are sums over rows until the step
         self.summed: bool = self.mean and (self.several or self.accumulate > 1)
@@ -344,11 +354,19 @@ class Stepper:
             values.append(self._reduce(float(loss.item()), self.rows))
             self._adjust()
             penalty = sum(float(np.sum(p.data**2)) for p in self.weights) if self.l2 else 0.0
-            return values[-1] + self.l2 / 2 * penalty  # a line search needs the value that belongs to the gradient
+            value = values[-1] + self.l2 / 2 * penalty  # a line search needs the value that belongs to the gradient
+            return (value, self._hessian_product(loss)) if self.needs_product else value
 
         self.optimizer.step(closure)
         totals.add(*first)
         return values[0]
+
+    def _hessian_product(self, loss: Any) -> Callable[[list[Any]], list[Any]]:
+        """Return the function that multiplies by the Hessian of a loss with its penalty, before clipping."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        product, weights = autograd.hessian_product(loss, parameters), {*self.weights}
+        rates = [self.l2 if p in weights else 0.0 for p in parameters]
+        return lambda v: [h + rate * x for h, rate, x in zip(product(v), rates, v, strict=True)]
 
     def _adjust(self) -> None:
         """Change the gradients of all parameters."""

@@ -324,7 +324,8 @@ class PSGDKron(Optimizer, elementwise=False, decoupled_decay=True):
         x = as_matrix(m / (1 - momentum**t))
         rng = np.random.default_rng((seed, t))
         if x.any() and rng.random() < max(min_probability, np.exp(-probability_decay * (t - 1 - flat_start))):
-            left, right = self.closer_factors(left, right, x, rng.standard_normal(x.shape), precondition_lr)
+            noise = rng.standard_normal(x.shape).astype(x.dtype)
+            left, right = self.closer_factors(left, right, x, noise, precondition_lr)
         u = times(left.T, times(left, x))
         if right is not None:
             u = times(right.T, times(right, u.T)).T
@@ -336,7 +337,7 @@ class PSGDKron(Optimizer, elementwise=False, decoupled_decay=True):
         left: Array, right: Array | None, x: Array, noise: Array, lr: float
     ) -> tuple[Array, Array | None]:
         """Return the factors moved to whiten `x`, of balanced size, which leaves their product unchanged."""
-        a, b = times(left, x), solved(left, noise.astype(x.dtype))
+        a, b = times(left, x), solved(left, noise)
         if right is None:
             return closer_factor(left, a, b, lr), None
         a, b = times(right, a.T), solved(right, b.T)

@@ -44,6 +44,18 @@ def loss_and_gradients(W1, b1, W2, b2):
     return 0.5 * float((error**2).mean()), {**gradients, "b2": (error / error.size).sum(0)}
 
 
+def diagonals(numbers):
+    """Return values of both signs in place of the Hessian's diagonal, for methods that use it."""
+    return {name: 0.3 + np.sin(3 * p) for name, p in numbers.items()}
+
+
+def kron_noise(step, shape):
+    """Return the noise of `PSGDKron` before a step (from 1), whose first draw decides whether it is used."""
+    rng = np.random.default_rng((0, step))
+    rng.random()
+    return rng.standard_normal(shape)
+
+
 def gradients_at(step, numbers):
     """Return the gradients before a step (from 1); in every third step that of the second parameter is None."""
     _, found = loss_and_gradients(**numbers)
@@ -182,4 +194,18 @@ OTHERS = [
     other("AdamP", lr=0.01, nesterov=True, delta=1.0, weight_decay=0.1),
     other("DAdaptAdam", d0=1e-2, weight_decay=0.01),
     other("Shampoo", lr=0.1, theirs={"matrix_eps": 1e-3}, eps=1e-3),
+    other("AdaHessian", lr=0.01, eps=1e-4, weight_decay=0.1),
+    other("AdaHessian", lr=0.02, betas=(0.8, 0.95), eps=1e-3, hessian_power=0.5),
+    # The package bounds the quotient by p, and multiplies by lr; here the bound is 1.
+    other(
+        "Sophia",
+        lr=0.005,
+        theirs={"lr": 0.05, "p": 0.1, "weight_decay": 0.01, "eps": 1e-2},
+        gamma=0.1,
+        weight_decay=0.1,
+        eps=1e-3,
+    ),
+    other("Sophia", lr=0.01, theirs={"lr": 0.01, "p": 1.0, "eps": 1e-2}, gamma=1.0, update_period=3, eps=1e-2),
+    other("PSGDKron", lr=0.01),
+    other("PSGDKron", lr=0.004, momentum=0.7, max_size_triangular=3),
 ]

@@ -19,7 +19,7 @@ from nn.data.encoder import TableEncoder
 from nn.mlp import table_network
 from nn.module import Module
 from nn.training import EarlyStopping, History, fit
-from nn.training.solvers import objective, recipe, scheduled, solver
+from nn.training.solvers import WHOLE_BATCH, objective, recipe, scheduled, solver
 from nn.typing import Array, ArrayLike, Optimizer, State
 
 from .validation import checked_inputs, checked_weights, feature_names, same_names, table_of, used_columns
@@ -234,7 +234,7 @@ class Estimator(Protocol):
         data, *held = [(self._encoder.scaled(X[rows]), target[rows]) for rows in parts]
         rows = len(data[0])
         auto = recipe(self.solver, rows)
-        size = auto.batch_size if self.batch_size == "auto" or self.solver == "lbfgs" else int(self.batch_size)
+        size = auto.batch_size if self.batch_size == "auto" or self.solver in WHOLE_BATCH else int(self.batch_size)
         size, total = min(size, rows), float(len(y) if weight is None else weight.sum())
         train = DataLoader(
             TensorDataset(*data), size, shuffle=True, rng=self._rng, drop_last=epochs != 1 and rows > 4 * size

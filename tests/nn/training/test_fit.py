@@ -15,6 +15,8 @@ import autograd
 import nn
 import optim
 from nn.training import BestModel, Callback, EarlyStopping, History, JSONLines, TensorBoard, evaluate, fit
+from nn.training.solvers import EMA
+from nn.training.stepping import Stepper
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(96, 3))
@@ -176,11 +178,27 @@ def test_gradients_are_clipped_and_their_norm_recorded():
     assert np.abs(nn.utils.parameters_to_vector(model.parameters()) - before).max() <= 1.0001e-4
 
 
-@pytest.mark.parametrize("optimizer", [optim.LBFGS, lambda p, lr: optim.SAM(optim.SGD(p, lr=lr))])
+CLOSURES = [optim.LBFGS, lambda p, lr: optim.SAM(optim.SGD(p, lr=lr)), optim.AdaHessian, optim.NewtonCG, optim.Sophia]
+
+
+@pytest.mark.parametrize("optimizer", CLOSURES)
 def test_optimizers_that_need_a_closure_get_one(optimizer):
     model, *rest = parts(optimizer=optimizer, lr=0.1)
     history = quiet(model, *rest, TRAIN, epochs=3, batch_size=64, rng=0)
     assert history["loss"][-1] < history["loss"][0]
+
+
+def test_optimizers_of_residuals_are_refused_with_the_cure():
+    model, criterion, optimizer = parts(optimizer=optim.LevenbergMarquardt, lr=1.0)
+    with pytest.raises(ValueError, match=r"needs the residuals of all rows.*autograd\.gradients"):
+        quiet(model, criterion, optimizer, TRAIN, epochs=1)
+
+
+def test_optimizers_of_products_are_refused_on_several_ranks():
+    for wrap in (lambda optimizer: optimizer, lambda optimizer: EMA(optim.Lookahead(optimizer))):
+        model, criterion, optimizer = parts(optimizer=lambda p, lr: wrap(optim.NewtonCG(p)))  # noqa: B023
+        with pytest.raises(ValueError, match="needs products with the Hessian"):
+            Stepper(model, criterion, optimizer, comm=SimpleNamespace(rank=0))
 
 
 def test_schedule_free_is_measured_at_its_average():

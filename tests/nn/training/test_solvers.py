@@ -48,9 +48,11 @@ def test_a_run_with_an_optimizer_of_parts_resumes_exactly(tmp_path, name, averag
     np.testing.assert_array_equal(trained(6, True, "parts.npz"), whole)
 
 
-def test_lbfgs_includes_the_penalty_in_the_value_of_its_line_search():
+@pytest.mark.parametrize(("name", "epochs"), [("lbfgs", 30), ("newtoncg", 4)])
+def test_methods_for_whole_batches_include_the_penalty(name, epochs):
     model = nn.MLP(3, [1], rng=0)
-    fit(model, nn.MSELoss(), solver("lbfgs", model), (X, Y), epochs=30, batch_size=64, l2=1.0, rng=0, progress=False)
+    options = {"epochs": epochs, "batch_size": 64, "l2": 1.0, "rng": 0, "progress": False}
+    fit(model, nn.MSELoss(), solver(name, model), (X, Y), **options)
     centred, target = X - X.mean(0), Y - Y.mean(0)
     ridge = np.linalg.solve(2 * centred.T @ centred / 64 + np.eye(3), 2 * centred.T @ target / 64)
     np.testing.assert_allclose(next(iter(model.parameters())).data.T, ridge, rtol=1e-4)

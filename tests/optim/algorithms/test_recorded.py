@@ -141,6 +141,9 @@ def test_two_hundred_steps_equal_pytorch_optimizer(case):
         found = problem.loss_and_gradients(**numbers(params))[1]
         for name, p in params.items():
             p.grad = found[name]
+        if optimizer.needs_product:
+            d = problem.diagonals(numbers(params)).values()
+            optimizer.estimate(lambda v, d=d: [h / z for h, z in zip(d, v, strict=True)])  # of which z times it is d
         optimizer.step()
         if step in problem.CHECKPOINTS:
             rows.append(flat(params))
