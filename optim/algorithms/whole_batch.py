@@ -301,14 +301,18 @@ class LevenbergMarquardt(WholeBatch, without=("maximize",), needs_product="jacob
         for _ in range(o["max_eval"]):
             h = -o["lr"] * np.linalg.solve(gram + mu * np.eye(len(g)), g)
             predicted = f - 0.5 * float(np.sum((r + jacobian @ h) ** 2))
+            if predicted <= np.finfo(float).eps * f:  # a minimum within rounding
+                break
             self.write(x + h)
-            value, _, _ = evaluate()
-            if predicted > 0 and (rho := (f - value) / predicted) > 0:
+            with np.errstate(over="ignore", invalid="ignore"):  # such a step is rejected
+                value, _, _ = evaluate()
+            if (rho := (f - value) / predicted) > 0:
                 memory.update(mu=mu * max(1 / 3, 1 - (2 * rho - 1) ** 3), nu=2.0)
                 return value
             mu, nu = mu * nu, nu * 2
-        self.write(x)  # no shorter step decreases the sum: a minimum within rounding
-        memory.update(mu=mu, nu=nu)
+        else:
+            memory.update(mu=mu, nu=nu)
+        self.write(x)
         return f
 
     @staticmethod
