@@ -345,7 +345,7 @@ class Stepper:
         first: list[Any] = []
         values: list[float] = []
 
-        def closure() -> float:
+        def closure() -> Any:
             self.optimizer.zero_grad()
             loss, output, target = self.forward(batch)
             self.rows = weight_of(self.loss, target)

@@ -324,7 +324,7 @@ class PSGDKron(Optimizer, elementwise=False, decoupled_decay=True):
         x = as_matrix(m / (1 - momentum**t))
         rng = np.random.default_rng((seed, t))
         if x.any() and rng.random() < max(min_probability, np.exp(-probability_decay * (t - 1 - flat_start))):
-            noise = rng.standard_normal(x.shape).astype(x.dtype)
+            noise = np.asarray(rng.standard_normal(x.shape), x.dtype)
             left, right = self.closer_factors(left, right, x, noise, precondition_lr)
         u = times(left.T, times(left, x))
         if right is not None:

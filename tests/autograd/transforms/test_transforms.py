@@ -269,3 +269,25 @@ def test_arrays_of_values_are_results_of_transforms_and_checkpoints():
 def test_an_argument_left_out_has_no_gradient():
     f = ag.grad(lambda p: p["w"] ** 2)
     assert f({"w": 3.0, "b": None}) == {"w": 6.0, "b": None}
+
+
+def test_hessian_product_multiplies_by_the_hessian_of_a_computed_loss():
+    x = np.random.default_rng(0).normal(size=(2, 3))
+    exact = hessian(lambda w, b: ((ag.tanh(w) * b) ** 2).sum(), argnums=(0, 1))(x, 1.5)
+    w, b, unused = Tensor(x, requires_grad=True), Value(1.5), Tensor([1.0], requires_grad=True)
+    product = ag.hessian_product(((ag.tanh(w) * b) ** 2).sum(), [w, b, unused])
+    for seed in range(2):
+        v, c = np.random.default_rng(seed).normal(size=(2, 3)), 0.5 + seed
+        by_w, by_b, none = product([v, c, np.ones(1)])
+        np.testing.assert_allclose(by_w, np.tensordot(exact[0][0], v, 2) + exact[0][1] * c, rtol=1e-12)
+        np.testing.assert_allclose(by_b, np.sum(exact[1][0] * v) + exact[1][1] * c, rtol=1e-12)
+        np.testing.assert_array_equal(none, [0.0])
+    assert (w.grad, b.grad) == (None, 0.0)
+
+
+def test_hessian_product_of_a_linear_loss_is_zero_and_of_a_wrong_count_raises():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    product = ag.hessian_product((w * 3.0).sum(), [w])
+    np.testing.assert_array_equal(product([np.ones(2)])[0], [0.0, 0.0])
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        product([np.ones(2), np.ones(2)])
