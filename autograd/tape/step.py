@@ -10,7 +10,8 @@ from typing import Any, overload
 import numpy as np
 
 from autograd.graph import Node
-from autograd.recording import settled_mode
+from autograd.recording import raw_data, settled_mode
+from autograd.transforms.functional import hessian_product
 from autograd.transforms.nested import flatten
 from autograd.typing import Array, Function, Tree
 
@@ -40,21 +41,22 @@ class CompiledStep(Programs):
     Raises
     ------
     TypeError
-        If the optimizer needs a closure.
+        If the optimizer needs residuals.
     """
 
     def __init__(self, function: Function, optimizer: Any, transform: Transform | None = None) -> None:
         if not hasattr(optimizer, "step") or not hasattr(optimizer, "param_groups"):
             raise TypeError(f"optimizer must be one of optim, such as Adam(model.parameters()), got {optimizer!r:.60}")
-        if getattr(optimizer, "needs_closure", False):
+        if getattr(optimizer, "needs_product", "") == "jacobian":
             raise TypeError(
-                f"{type(optimizer).__name__} evaluates the loss several times in a step, which one program cannot "
-                "repeat: write compile(loss), and pass optimizer.step() a closure that calls it"
+                f"{type(optimizer).__name__} needs residuals in place of a loss: write compile(residuals), and pass "
+                "optimizer.step() a closure that calls it"
             )
         super().__init__(function)
         self.optimizer = optimizer
         self._transform = transform
         self._gradients = Compiled(function)
+        self._products = Compiled(self._multiplied)
         self.updated: set[Node] = set()
         self._layout: int = -1
         self._is_recordable = False
@@ -86,22 +88,37 @@ class CompiledStep(Programs):
         return self._is_recordable
 
     def _eagerly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
-        """Compute the gradients, let the optimizer step, and restore `.grad`."""
+        """Let the optimizer step, with compiled gradients and products with the Hessian, and restore `.grad`."""
         parameters: list[Any] = [p for group in self.optimizer.param_groups for p in group["params"]]
-        held = [p.grad for p in parameters]
-        self.optimizer.zero_grad()
-        try:
-            result = self._gradients(*args, **kwargs)
+        held, results = [p.grad for p in parameters], list[Tree]()
+
+        def closure() -> Any:
+            self.optimizer.zero_grad()
+            results.append(self._gradients(*args, **kwargs))
             if self._transform is not None:
                 given = {p: p.grad for p in parameters if p.grad is not None}
                 for p, g in dict[Any, Any](self._transform(given)).items():
                     p.grad = g
             self.updated.update([p for p in parameters if p.grad is not None])
-            self.optimizer.step()
+            loss = _loss_of(results[-1])
+            if not getattr(self.optimizer, "needs_product", ""):
+                return loss
+            return loss, lambda v: [raw_data(h) for h in self._products(args, kwargs, tuple(v))]
+
+        try:
+            if getattr(self.optimizer, "needs_closure", False):
+                self.optimizer.step(closure)
+            else:
+                closure()
+                self.optimizer.step()
         finally:
             for p, g in zip(parameters, held, strict=True):
                 p.grad = g
-        return result
+        return results[0]
+
+    def _multiplied(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], vectors: tuple[Any, ...]) -> list[Any]:
+        """Return the products of the Hessian of the loss."""
+        return hessian_product(_loss_of(self.function(*args, **kwargs)), self.optimizer.parameters)(vectors)
 
     def _recorded(self, arguments: Arguments) -> StepCall:
         program = StepCall(self.function, arguments, self.optimizer, self._transform)
@@ -174,7 +191,7 @@ class CompiledStep(Programs):
         result = self(*[x[rows[0]] for x in arrays])
         if scheduler is not None:
             scheduler.step()
-        return np.array([float(flatten(result, dataclasses=True)[0][0])])
+        return np.array([float(_loss_of(result))])
 
     def source(self) -> str:
         """Return the source code of the program recorded last, of the gradients if the optimizer updates by itself."""
@@ -182,6 +199,11 @@ class CompiledStep(Programs):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.function, self.optimizer, self._transform)
+
+
+def _loss_of(result: Tree) -> Any:
+    """Return the first leaf of a result."""
+    return flatten(result, dataclasses=True)[0][0]
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import autograd
 import nn
 import optim
 from nn import checkpoint
@@ -62,13 +63,19 @@ class Run:
     def step(self, x, y):
         """One step; returns the loss to the bit, and with it one of the averaged model."""
 
+        parameters = self.optimizer.parameters
+
         def closure():
             self.optimizer.zero_grad()
-            loss = nn.functional.mse_loss(self.model(x), y + 0.01 * self.rng.standard_normal(y.shape))
+            residuals = self.model(x) - (y + 0.01 * self.rng.standard_normal(y.shape))
+            if self.optimizer.needs_product == "jacobian":
+                return residuals, lambda u: autograd.gradients(residuals, parameters, u)
+            loss = (residuals * residuals).mean()
             loss.backward()
-            return loss
+            return (loss, autograd.hessian_product(loss, parameters)) if self.optimizer.needs_product else loss
 
-        loss = float(self.optimizer.step(closure).item())
+        found = self.optimizer.step(closure)
+        loss = float(found.item() if hasattr(found, "item") else found)
         self.scheduler.step()
         self.average.update_parameters(self.model)
         return [loss.hex(), float(np.sum(self.average.module.eval()(x).data)).hex()]
