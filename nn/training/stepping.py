@@ -242,10 +242,8 @@ class Stepper:
         name = type(self.optimizer).__name__
         if self.needs_closure and self.accumulate > 1:
             raise ValueError(f"{name} evaluates the loss several times in a step; accumulate must be 1")
-        if self.needs_product and self.comm is not None:
-            raise ValueError(
-                f"{name} needs products with the Hessian of all rows, which ranks do not share: pass no comm"
-            )
+        if self.needs_product and self.several:
+            raise ValueError(f"{name} needs products with the Hessian, which ranks do not share: run one process")
         if self.needs_product == "jacobian":
             raise ValueError(
                 f"{name} needs the residuals of all rows, and fit has only their loss: call optimizer.step(closure), "

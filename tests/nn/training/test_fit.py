@@ -198,7 +198,7 @@ def test_optimizers_of_products_are_refused_on_several_ranks():
     for wrap in (lambda optimizer: optimizer, lambda optimizer: EMA(optim.Lookahead(optimizer))):
         model, criterion, optimizer = parts(optimizer=lambda p, lr: wrap(optim.NewtonCG(p)))  # noqa: B023
         with pytest.raises(ValueError, match="needs products with the Hessian"):
-            Stepper(model, criterion, optimizer, comm=SimpleNamespace(rank=0))
+            Stepper(model, criterion, optimizer, comm=SimpleNamespace(rank=0, size=2))
 
 
 def test_schedule_free_is_measured_at_its_average():
