@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import operations
-from .diagnostics import mark_modified, replace_data
+from .diagnostics import mark_modified, replace_data, warn_once
 from .graph import CHANGED, KINDS, Node, make_leaf
 from .messages import checked_flag, checked_name, display_name, unknown_attribute
 from .operands import as_array, get_default_dtype, require_float
@@ -70,7 +70,7 @@ class Tensor(Variable, ArrayMethods):
 
     @property
     def data(self) -> np.ndarray[Any, Any]:
-        """The values as an ndarray; assign a new array, of the same shape for a variable, to change them."""
+        """The values as an ndarray; assign a new array to change them, for a variable of the same shape."""
         if current_mode() is not True:
             notify_read(self, "the data")
         return self._value  # type: ignore[no-any-return]
@@ -90,9 +90,10 @@ class Tensor(Variable, ArrayMethods):
             if self._requires_grad:
                 require_float(array)
                 if array.shape != held.shape:
-                    raise ValueError(
-                        f"data of shape {array.shape} does not fit a variable of shape {held.shape}: make a new "
-                        "Tensor(data, requires_grad=True)"
+                    warn_once(
+                        "shape",
+                        f"data of shape {array.shape} replaced those of shape {held.shape} of a variable: if that is not "
+                        "due to broadcasting, make a new Tensor(data, requires_grad=True)",
                     )
         if self.op is None:
             self._value = array
@@ -139,6 +140,8 @@ class Tensor(Variable, ArrayMethods):
             )
         notify_read(self, "an array")
         return np.array(self._value, dtype=dtype, copy=copy)
+
+    _data: property = property(__array__)  # which np.ma reads
 
     def __repr__(self) -> str:
         text = np.array2string(self._value, separator=", ", prefix="Tensor(", threshold=100, edgeitems=3)

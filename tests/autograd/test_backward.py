@@ -909,9 +909,8 @@ class TestWhatIsNotTakenDoesNotPoison:
 def test_a_gradient_of_another_shape_than_the_held_one_is_refused():
     p = Tensor([1.0], requires_grad=True)
     (p * 2.0).sum().backward()
-    p.requires_grad = False  # the data of a variable keep their shape
-    p.data = np.ones(3)
-    p.requires_grad = True
+    with pytest.warns(ag.GradientWarning, match="shape"):
+        p.data = np.ones(3)
     with pytest.raises(ValueError, match=r"gradient of shape \(3,\) .* shape \(1,\) .* zero_grad\(\)"):
         (p * 2.0).sum().backward()
     p.zero_grad()

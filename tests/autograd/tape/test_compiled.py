@@ -298,6 +298,16 @@ def test_frozen_parameter_is_recorded_again():
     assert b.grad.tolist() == [3.0]
 
 
+def test_parameter_of_another_shape_is_recorded_again():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    step = ag.compile(lambda x: (w * x).sum())
+    step(np.array([1.0]))
+    with pytest.warns(ag.GradientWarning, match="shape"):
+        w.data, w.grad = np.array([1.0, 2.0, 3.0]), None
+    assert float(step(np.array([2.0]))) == 12.0
+    assert w.grad.tolist() == [2.0, 2.0, 2.0]
+
+
 def test_call_inside_no_grad_stores_no_gradient():
     w = Tensor([1.0, 2.0], requires_grad=True)
     predict = ag.compile(lambda x: w * x)
