@@ -86,6 +86,7 @@ def _op_name(node: Node) -> str:
 
 _issued: set[tuple[str, Line | None]] = set()
 
+LARGEST_VALUE = 1e8  # of a variable in a training that does not diverge
 LONGEST_TAIL = 12  # operations between a loss and the difference that it reduces
 
 
@@ -126,7 +127,13 @@ def advise_zero_grad(nodes: Sequence[Node]) -> None:
 
 
 def check_root(root: Node) -> None:
-    """Warn about a root that is a leaf, that reduces a difference of shapes (n,) and (n, 1), or whose graph was cut."""
+    """Warn about a root that is a leaf, that overflowed, that reduces a difference of two shapes, or that was cut off."""
+    value = root._value if type(root._value) is float else root._value.item()
+    if not math.isfinite(value) and np.geterr()["over"] != "ignore":
+        for leaf in topological_order(root, variables_only=True):
+            if leaf.op is None and LARGEST_VALUE < (peak := np.max(np.abs(leaf._value), initial=0.0)) < np.inf:
+                warn_once("diverged", f"the loss is {value}, since a variable has grown to {peak:.3g}: {DIVERGED}")
+                break
     if message := message_of_constants(root):
         warn_once(message, message)
     if root.op is None:

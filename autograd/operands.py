@@ -95,9 +95,9 @@ def xp(*xs: Any) -> Any:
     return SCALAR
 
 
-def as_real(x: Data) -> Data:
-    """Return an array of integers or booleans as float64, in which it does not overflow; anything else unchanged."""
-    return x.astype(np.float64) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biu" else x
+def as_real(x: Any) -> Any:
+    """Return an array or Tensor of integers or booleans as float64, where it does not overflow; all else unchanged."""
+    return x * 1.0 if getattr(getattr(x, "dtype", None), "kind", "f") in "biu" else x
 
 
 def in_wide_floats(forward: Operation) -> Operation:

@@ -92,8 +92,8 @@ class Tensor(Variable, ArrayMethods):
                 if array.shape != held.shape:
                     warn_once(
                         "shape",
-                        f"data of shape {array.shape} replaced those of shape {held.shape} of a variable: if that is not "
-                        "due to broadcasting, make a new Tensor(data, requires_grad=True)",
+                        f"data of shape {array.shape} replaced those of shape {held.shape} of a variable: if it is "
+                        "not due to broadcasting, make a new Tensor(data, requires_grad=True)",
                     )
         if self.op is None:
             self._value = array

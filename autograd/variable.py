@@ -59,7 +59,7 @@ class Variable(ElementwiseMethods):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Reset the gradient: to 0.0 on a `Value`, to None, or zeros if not `set_to_none`, on a `Tensor`."""
         notify_write("calls zero_grad()")
-        self._grad = self.no_gradient if set_to_none else self._value * 0.0
+        self._grad = self.no_gradient if set_to_none or type(self._value) is float else np.zeros_like(self._value)
 
     def detach(self) -> Any:
         """Return a leaf with the same value (shared memory) through which no gradient flows."""

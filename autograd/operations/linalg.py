@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd.extend import guard, nondifferentiable, primitive, raw_data, shape_of
-from autograd.operands import in_wide_floats
+from autograd.operands import holds_objects, in_wide_floats
 from autograd.typing import Array, Axis, Operand
 
-from .comparing import equal, isnan, logical_or, or_one, sign, where
+from .comparing import equal, isnan, logical_or, not_equal, or_one, sign, where
 from .elementwise import absolute, log, power
 from .indexing import diagonal, getitem
 from .joining import concatenate
@@ -65,8 +65,8 @@ def _norm_pullback(g: Operand, y: Operand, x: Operand, ord: float, axis: Axis, k
 
 def _norm_of_powers(x: Operand, ord: float, axis: Axis, keepdims: bool) -> Operand:
     size = absolute(x)
-    if ord == math.inf:
-        return max(size, axis, keepdims)
+    if math.isinf(ord):
+        return (max if ord > 0 else min)(size, axis, keepdims)
     return sum(size**ord, axis, keepdims) ** (1.0 / ord)
 
 
@@ -81,6 +81,8 @@ def _norm(x: Operand, ord: float = 2, axis: Axis = None, keepdims: bool = False)
     size = np.abs(x)
     if ord == 1:
         return np.sum(size, axis=axis, keepdims=keepdims)
+    if holds_objects(x):
+        return _norm_of_powers(x, ord, axis, keepdims)
     peak = np.max(size, axis=axis, keepdims=True, initial=0.0)
     if ord != math.inf:
         unit = np.where((peak > 0) & np.isfinite(peak), peak, peak.dtype.type(1))
@@ -98,7 +100,8 @@ def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims
     x : array_like, Tensor or Value
         The vectors.
     ord : float, optional
-        The order `p` > 0; 2 by default, `inf` for the largest absolute value.
+        The order `p`; 2 by default, `inf` for the largest and `-inf` for the smallest absolute value, 0 for the number
+        of elements other than 0, which has no gradient.
     axis : int or tuple of int, optional
         The axes of the vectors; all by default, which gives the Frobenius norm of a matrix.
     keepdims : bool
@@ -107,12 +110,12 @@ def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims
     Returns
     -------
     ndarray, Tensor, float or Value
-        The norms.  With ``ord=inf``, tied elements share the gradient equally.
+        The norms.  With an infinite `ord`, tied elements share the gradient equally.
 
     Raises
     ------
     ValueError
-        If `ord` is not positive.
+        If `ord` is a string other than ``"fro"``, or nan.
 
     Examples
     --------
@@ -120,9 +123,11 @@ def norm(x: Operand, ord: float | str | None = None, axis: Axis = None, keepdims
     (5.0, 7.0, 4.0)
     """
     order = 2.0 if ord is None or ord == "fro" else ord
-    if isinstance(order, str) or not order > 0:
-        raise ValueError(f"norm expected an order above 0, or inf, got {ord!r}")
-    return _norm(x, order, axis, keepdims)
+    if isinstance(order, str) or order != order:
+        raise ValueError(f"norm expected a number as order, got {ord!r}")
+    if order == 0:
+        return sum(1.0 * not_equal(x, 0), axis, keepdims)
+    return (_norm if order > 0 else _norm_of_powers)(x, order, axis, keepdims)
 
 
 # --------------------------------------------------------------------------------------- inverse and systems

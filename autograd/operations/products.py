@@ -378,4 +378,6 @@ def vecdot(x: Operand, y: Operand, axis: int = -1) -> Operand:
     >>> vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
     array([3., 7.])
     """
+    if (m := shape_tuple(x)[axis]) != (n := shape_tuple(y)[axis]):
+        raise ValueError(f"vecdot expected vectors of equal length, got lengths {m} and {n}")
     return sum(multiply(x, y), axis=axis)

@@ -7,14 +7,25 @@ from typing import Any
 import numpy as np
 
 from autograd.extend import linear, nondifferentiable, primitive, shape_of
-from autograd.operands import holds_objects, in_wide_floats
+from autograd.operands import as_real, holds_objects, in_wide_floats
 from autograd.typing import Axis, Operand, Operation
 
 from .comparing import clip, equal, isnan, logical_or, maximum, minimum, or_one, where
 from .elementwise import exp, log, multiply, negative, sqrt, subtract
 from .indexing import diag, flip, getitem, take, take_along_axis
 from .joining import atleast_2d, concatenate
-from .shaping import axes_of, broadcast_to, expand_dims, flat_or_axis, flatten, moveaxis, reshape, shape_tuple
+from .shaping import (
+    astype,
+    axes_of,
+    broadcast_to,
+    expand_dims,
+    flat_or_axis,
+    flatten,
+    lists_as_array,
+    moveaxis,
+    reshape,
+    shape_tuple,
+)
 
 
 def expanded(g: Operand, x: Operand, axis: Axis, keepdims: bool) -> Operand:
@@ -683,6 +694,7 @@ def average(x: Operand, axis: Axis = None, weights: Operand = None, keepdims: bo
     """
     if weights is None:
         return mean(x, axis, keepdims)
+    x, weights = as_real(lists_as_array(x)), as_real(lists_as_array(weights))
     shape = shape_tuple(x)
     if shape_tuple(weights) != shape:
         if not isinstance(axis, (int, np.integer)) or shape_tuple(weights) != (shape[axis],):
@@ -732,7 +744,7 @@ def quantile(x: Operand, q: Any, axis: Axis = None, keepdims: bool = False) -> O
     place = q.ravel() * (shape_tuple(rows)[-1] - 1)
     low = np.floor(place).astype(int)
     high, part = np.ceil(place).astype(int), place - low
-    below, above = take(rows, low, -1), take(rows, high, -1)
+    below, above = as_real(take(rows, low, -1)), as_real(take(rows, high, -1))
     rise = above - below
     found = below + rise * part.astype(getattr(rise, "dtype", part.dtype))
     # One nan makes the quantiles of its row nan; it is the last element after sorting.
@@ -912,6 +924,11 @@ def nanprod(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     return prod(_without_nan(x, 1.0), axis, keepdims)
 
 
+def _wide(x: Operand) -> Operand:
+    """Return float16 as float32, in which sums and counts do not overflow, and anything else unchanged."""
+    return astype(x, np.float32) if getattr(x, "dtype", None) == np.float16 else x
+
+
 def _count_without_nan(x: Operand, axis: Axis, keepdims: bool) -> Operand:
     one = np.ones((), getattr(x, "dtype", None))
     return sum(where(isnan(x), 0.0 * one, one), axis, keepdims)
@@ -935,7 +952,9 @@ def nanmean(x: Operand, axis: Axis = None, keepdims: bool = False) -> Operand:
     >>> float(nanmean([1.0, np.nan, 3.0]))
     2.0
     """
-    return nansum(x, axis, keepdims) / _count_without_nan(x, axis, keepdims)
+    wide = _wide(x)
+    mean = nansum(wide, axis, keepdims) / _count_without_nan(wide, axis, keepdims)
+    return mean if wide is x else astype(mean, np.float16)
 
 
 def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:
@@ -953,8 +972,10 @@ def nanvar(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 
     >>> float(nanvar([1.0, np.nan, 3.0]))
     1.0
     """
-    squares = subtract(x, nanmean(x, axis, True)) ** 2
-    return nansum(squares, axis, keepdims) / (_count_without_nan(x, axis, keepdims) - ddof)
+    wide = _wide(x)
+    squares = subtract(wide, nanmean(wide, axis, True)) ** 2
+    variance = nansum(squares, axis, keepdims) / (_count_without_nan(wide, axis, keepdims) - ddof)
+    return variance if wide is x else astype(variance, np.float16)
 
 
 def nanstd(x: Operand, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Operand:

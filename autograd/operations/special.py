@@ -394,7 +394,7 @@ def logit(x: Operand) -> Operand:
     >>> logit(0.5)
     0.0
     """
-    space = xp(x)
+    space, x = xp(x), as_real(x)
     return space.log(x) - space.log1p(-x)
 
 
@@ -413,7 +413,7 @@ def xlogy(x: Operand, y: Operand) -> Operand:
         return x + y if y != y else 0.0 if x == 0 else x * math.log(y)
     with np.errstate(divide="ignore", invalid="ignore"):
         zero = np.equal(x, 0) & ~np.isnan(y)
-        return np.where(zero, 0.0, x * np.log(np.where(zero, 1.0, y)))
+        return np.where(zero, 0.0, x * np.log(np.where(zero, x + 1.0, y)))  # the logarithm in the dtype of both
 
 
 # ------------------------------------------------------------------------------------- modified Bessel functions

@@ -169,6 +169,9 @@ def linked(x: Operand) -> Any:
 def matching(given: Tree, leaves: Sequence[Operand], what: str, whose: str) -> list[Operand]:
     """Return the leaves of `given`, which must have the shapes of `leaves`, in their types and dtypes."""
     found, paths, _ = flatten(given, what)
+    if len(found) != len(leaves):  # an array of floats for an object array of `Value`s
+        given = mapped(lambda t: t.astype(object) if isinstance(t, np.ndarray) else t, given)
+        found, paths, _ = flatten(given, what)
     if len(found) != len(leaves):
         raise ValueError(f"got {len(found)} {what}(s) for {len(leaves)} {whose}(s); both must have the same structure")
     made = []

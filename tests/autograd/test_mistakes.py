@@ -43,6 +43,22 @@ class TestForgottenZeroGrad:
         assert "zero_grad()" in message
         assert "1 variable(s) ('w')" in message
 
+    @pytest.mark.parametrize("w", [Value(3.0), Tensor([3.0], requires_grad=True)])
+    def test_divergence_by_hand_names_the_learning_rate(self, w):
+        def train():
+            for _ in range(8):
+                w.zero_grad()
+                (w * w * w * w).backward()
+                w.data = w.data - w.grad
+
+        with np.errstate(invalid="ignore", over="warn"):
+            messages = caught(train)
+        advice = [message for message in messages if "lower the learning rate" in message]
+        assert len(advice) == 1
+        assert "the loss is inf, since a variable has grown to 6.29e+187" in advice[0]
+        with np.errstate(all="ignore"):
+            assert caught(train) == []
+
     def test_warning_has_the_line_of_the_user(self):
         w = Value(1.0)
         for _ in range(2):

@@ -1,6 +1,7 @@
 """Variables: what they hold, requires_grad, copies and pickles."""
 
 import copy
+import math
 import pickle
 
 import numpy as np
@@ -173,6 +174,9 @@ def test_zero_grad_clears_or_fills_with_zeros():
         x.zero_grad(set_to_none=False)
     assert v.grad == 0.0
     assert (type(t.grad), t.grad.tolist()) == (np.ndarray, [0.0])
+    for x in (Value(math.inf), Tensor([math.inf, math.nan], requires_grad=True)):
+        x.zero_grad(set_to_none=False)
+        assert not np.any(x.grad)
 
 
 def test_detach_shares_memory_and_keeps_the_name():

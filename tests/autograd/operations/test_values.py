@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from raising import raises
 
 import autograd as ag
 from autograd import Tensor, Value
@@ -340,6 +341,23 @@ def test_norm_equals_numpy(order, axis):
     same(ag.norm(X, order, axis, keepdims=True).squeeze(), np.squeeze(found), rtol=1e-15)
 
 
+@pytest.mark.parametrize("order", [0, -1, -2.5, -math.inf, 0.5, 3])
+def test_norm_of_every_order_equals_numpy_for_arrays_tensors_and_arrays_of_values(order):
+    x = X + 3.0
+    expected = np.linalg.norm(x, order, axis=1)
+    same(ag.norm(x, order, axis=1), expected, rtol=1e-13)
+    t, objects = Tensor(x, requires_grad=True), np.vectorize(Value, otypes=[object])(x)
+    same(np.linalg.norm(t, order, axis=1).data, expected, rtol=1e-13)
+    found = ag.norm(objects, order, axis=1)
+    if order == 0:
+        assert not np.linalg.norm(t, order, axis=1).requires_grad
+        return
+    np.sum(found).backward()
+    ag.sum(ag.norm(t, order, axis=1)).backward()
+    assert ag.gradcheck(lambda t: ag.norm(t, order, axis=1), x)
+    np.testing.assert_allclose([v.grad for v in objects.flat], t.grad.ravel(), rtol=1e-12, atol=1e-15)
+
+
 def test_inverse_solve_and_determinants_equal_numpy():
     stack = RNG.normal(size=(4, 3, 3)) + 2 * np.eye(3)
     same(ag.inv(stack), np.linalg.inv(stack))
@@ -358,7 +376,9 @@ def test_inverse_solve_and_determinants_equal_numpy():
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.int64, bool, list])
 @pytest.mark.parametrize("f", [
     ag.norm, lambda x: ag.norm(x, 1), lambda x: ag.norm(x, 3.0), lambda x: ag.norm(x, np.inf), ag.sigmoid, ag.softplus,
-    ag.erf, ag.softmax, ag.log_softmax, ag.logsumexp, ag.mean, ag.std, ag.var,
+    ag.erf, ag.softmax, ag.log_softmax, ag.logsumexp, ag.mean, ag.std, ag.var, ag.median, ag.nanmean, ag.nanstd,
+    lambda x: ag.quantile(x, 0.3), lambda x: ag.average(x, weights=[3, 100, 1]), ag.trapezoid, ag.gradient,
+    lambda x: ag.trapezoid(x, x),
 ])  # fmt: skip
 def test_real_valued_operations_of_integers_compute_in_float(f, dtype):
     limits = np.iinfo(np.int64 if dtype in (bool, list) else dtype)
@@ -370,13 +390,33 @@ def test_real_valued_operations_of_integers_compute_in_float(f, dtype):
     same(found, f(x.astype(float)), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, bool])
+def test_logit_of_integers_is_that_of_floats(dtype):
+    with np.errstate(all="ignore"):
+        same(ag.logit(np.array([0, 1, 3], dtype)), ag.logit(np.array([0, 1, 3], dtype).astype(float)))
+
+
+def test_xlogy_of_two_precisions_computes_in_the_wider_one():
+    x, y = RNG.uniform(1.0, 2.0, 4), RNG.uniform(1.0, 2.0, 4).astype(np.float32)
+    same(ag.xlogy(x, y), x * np.log(y.astype(float)), rtol=1e-15)
+
+
+def test_vecdot_refuses_vectors_of_different_lengths():
+    with raises(ValueError, "vecdot expected vectors of equal length", "1 and 3"):
+        ag.vecdot(Tensor([1.0]), np.ones((2, 3)))
+
+
 def test_norm_of_large_python_integers_does_not_wrap_around():
     assert ag.norm([3037000500, 3037000500]) == pytest.approx(3037000500 * math.sqrt(2.0))
 
 
 @pytest.mark.parametrize(
-    "f", [ag.mean, ag.var, ag.std, ag.norm, ag.logsumexp, lambda x: ag.max(ag.softmax(x)), lambda x: ag.norm(x, 3.0)]
-)
+    "f",
+    [
+        ag.mean, ag.var, ag.std, ag.norm, ag.logsumexp, lambda x: ag.max(ag.softmax(x)), lambda x: ag.norm(x, 3.0),
+        ag.nanmean, ag.nanvar, ag.nanstd,
+    ],
+)  # fmt: skip
 def test_many_float16_values_do_not_overflow_in_value_or_gradient(f):
     x = np.tile([1.0, 2.0], 35_000)
     half, double = Tensor(x.astype(np.float16), requires_grad=True), Tensor(x, requires_grad=True)

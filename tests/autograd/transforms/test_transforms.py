@@ -264,6 +264,8 @@ def test_arrays_of_values_are_results_of_transforms_and_checkpoints():
     assert [*ag.jacobian(f)(3.0)] == [1.0, 6.0]
     assert [*ag.jvp(f, (3.0,), (1.0,))[1]] == [1.0, 6.0]
     assert grad(lambda x: np.sum(ag.checkpoint(f)(x)))(3.0) == 7.0
+    pullback = ag.vjp(f, 3.0)[1]
+    assert pullback(np.array([1.0, 10.0])) == pullback(np.array([1.0, 10.0], object)) == (61.0,)
 
 
 def test_an_argument_left_out_has_no_gradient():
