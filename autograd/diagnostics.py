@@ -127,7 +127,7 @@ def advise_zero_grad(nodes: Sequence[Node]) -> None:
 
 
 def check_root(root: Node) -> None:
-    """Warn about a root that is a leaf, that overflowed, that reduces a difference of two shapes, or that was cut off."""
+    """Warn about a root that overflowed, is a leaf, reduces a difference of two shapes, or was cut off."""
     value = root._value if type(root._value) is float else root._value.item()
     if not math.isfinite(value) and np.geterr()["over"] != "ignore":
         for leaf in topological_order(root, variables_only=True):
