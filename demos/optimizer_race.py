@@ -90,24 +90,24 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (default: out)")
 out = parser.parse_args().out
 out.mkdir(parents=True, exist_ok=True)
-figure = Figure(figsize=(15, 5.6), layout="constrained")
+figure = Figure(figsize=(10, 4), layout="constrained")
 lines = []
 for axes, (place, (loss_of, start, goal, window)) in zip(figure.subplots(1, 3), LANDSCAPES.items(), strict=True):
     x, y = np.meshgrid(np.linspace(*window[:2], 200), np.linspace(*window[2:], 200))
     axes.contourf(x, y, np.log10(loss_of(x, y) + 1e-3), levels=14, cmap="YlGnBu_r", alpha=0.35)
     for name, path in paths[place].items():
         color = RACERS[name][2]  # a picture contains animated artists, a canvas does not
-        (line,) = axes.plot(*path.T, color=color, linewidth=1.6, alpha=0.9, label=name, animated=True)
-        (head,) = axes.plot(*path[-1], "o", color=color, markersize=7, markeredgecolor="white", animated=True)
+        (line,) = axes.plot(*path.T, color=color, linewidth=1.4, alpha=0.9, label=name, animated=True)
+        (head,) = axes.plot(*path[-1], "o", color=color, markersize=6, markeredgecolor="white", animated=True)
         lines.append((line, head, path))
-    axes.plot(*start, "s", color="black", markersize=6)
-    axes.plot(*goal, "*", color="white", markersize=17, markeredgecolor="black", zorder=5)
+    axes.plot(*start, "s", color="black", markersize=5)
+    axes.plot(*goal, "*", color="white", markersize=13, markeredgecolor="black", zorder=5)
     axes.set(title=place, xlim=window[:2], ylim=window[2:], xticks=[], yticks=[])
-figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, frameon=False)
-figure.savefig(out / "optimizer_race.png", dpi=110)
+figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, columnspacing=1, handlelength=1.2, frameon=False)
+figure.savefig(out / "optimizer_race.png", dpi=120)
 
 # The landscapes are drawn once, and each frame adds paths and heads to a copy of them.
-figure.set(layout_engine="none", dpi=50)
+figure.set(layout_engine="none", dpi=75)
 canvas = FigureCanvasAgg(figure)
 canvas.draw()
 background, frames = canvas.copy_from_bbox(figure.bbox), []
