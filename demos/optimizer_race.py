@@ -103,7 +103,8 @@ for axes, (place, (loss_of, start, goal, window)) in zip(figure.subplots(1, 3), 
     axes.plot(*start, "s", color="black", markersize=5)
     axes.plot(*goal, "*", color="white", markersize=13, markeredgecolor="black", zorder=5)
     axes.set(title=place, xlim=window[:2], ylim=window[2:], xticks=[], yticks=[])
-figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=10, columnspacing=1, handlelength=1.2, frameon=False)
+handles = figure.axes[0].get_legend_handles_labels()
+figure.legend(*handles, loc="outside lower center", ncols=10, columnspacing=1, handlelength=1.2, frameon=False)
 figure.savefig(out / "optimizer_race.png", dpi=120)
 
 # The landscapes are drawn once, and each frame adds paths and heads to a copy of them.

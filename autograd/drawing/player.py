@@ -11,17 +11,19 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from autograd.explaining.formula import Names, last_operation, names_by_identity, operands_and_options, record_rule
 from autograd.explaining.quiz import DIAGNOSES
 from autograd.explaining.steps import RecordedPass, Step, data_at_use, local_term
-from autograd.explaining.typeset import Term, cut, flattened, format_array, is_written_out, rows_of, shortened
+from autograd.explaining.typeset import Term, cut, flattened, is_written_out, rows_of, shortened
 from autograd.graph import Node, Primitive, topological_order
 from autograd.messages import display_name
+from autograd.operands import compute
 from autograd.rules import ONE, PRIMITIVES, Elementwise
 from autograd.tape.numpy_text import expression
 from autograd.typing import Data, Function, Json, Operand
@@ -234,6 +236,7 @@ Entry: TypeAlias = dict[str, Json]
 
 MOST_ROWS = 24  # rows or columns of an array that a page shows; of a larger one, the first
 MOST_NUMBERS = 20_000  # in all arrays of a page
+MOST_SCALARS = 3_000  # of a graph of arrays that the page computes itself
 
 
 class Unsupported(Exception):  # noqa: N818  (not an error: the page is then static)
@@ -282,9 +285,70 @@ def page_data(
     except Unsupported as reason:
         recorded = RecordedPass(root, given, None)
         nodes = recorded_nodes(recorded, inputs)
-        title = plain_term(recorded.title())
-        found = {"nodes": nodes, "steps": recorded_steps(recorded), "groups": groups(order, nodes, recorder)}
-        return found | {"title": title, "why": str(reason)}
+        steps = recorded_steps(recorded)
+        found: Entry = {"title": plain_term(recorded.title()), "groups": groups(order, nodes, recorder)}
+        try:
+            return found | {"nodes": nodes, "steps": steps, "scalars": scalars_of(recorded, nodes, steps)}
+        except Unsupported as detail:
+            return found | {"nodes": nodes, "steps": steps, "why": str(reason if recorded.scalar else detail)}
+
+
+def scalars_of(recorded: RecordedPass, nodes: Sequence[Entry], steps: Sequence[Entry]) -> list[Json]:
+    """Return the graph of scalars that computes a graph of arrays, recorded on arrays of `Value`s.
+
+    It replaces the values in `nodes` by the positions of the elements among the scalars, each of which belongs to one
+    node, and removes those in `steps`.
+    """
+    if recorded.scalar or sum(map(np.size, recorded.data.values())) > MOST_SCALARS:
+        raise Unsupported(f"its arrays have more than {MOST_SCALARS:,} elements")
+    arrays: dict[Node, Any] = {}
+    position: dict[Node, int] = {}
+    places: list[Entry] = []
+    for node in recorded.order:
+        arrays[node] = array = elements_of(node, recorded.data[node], arrays)
+        for index, x in np.ndenumerate(array):
+            array[index] = x * 1.0 if x in position else x  # an element of another array, or broadcast
+            for scalar in topological_order(array[index]):
+                position.setdefault(scalar, len(position))
+        cells: list[Json] = [position[x] for x in array.flat]
+        places.append({"shape": [*map(int, array.shape)], "cells": cells, "end": len(position)})
+    if len(position) > MOST_SCALARS:
+        raise Unsupported(f"its arrays take more than {MOST_SCALARS:,} operations on scalars")
+    scalars = live_nodes(list(position), {}, ())
+    if not np.allclose(arrays[recorded.root].item().data, recorded.data[recorded.root], rtol=1e-4, equal_nan=True):
+        raise Unsupported("an operation is computed from elements whose choice depends on their values")
+    for entry, place in zip(nodes, places, strict=True):
+        del entry["value"]
+        entry |= place
+    for step in steps:
+        step.pop("share", None)
+        del step["total"]
+    return scalars
+
+
+def elements_of(node: Node, data: Data, arrays: Mapping[Node, Any]) -> Any:
+    """Return the elements of a node as an array of `Value`s, computed from those of its arguments."""
+    if node.op is None:
+        array = np.empty(np.shape(data), object)
+        for index, x in np.ndenumerate(data):
+            array[index] = Value(float(x), requires_grad=node.requires_grad)
+        return array
+    args = [a for a in node.args if isinstance(a, Node)]
+    if len(set(args)) < len(args) and not node.op.per_element:
+        raise Unsupported(f"{node.op.name} has the same operand twice")
+    operands = tuple([arrays[a] if isinstance(a, Node) else a for a in node.args])
+    try:
+        if node.op.per_element and not is_known(node.op):  # as the operations that it is composed of
+            found = np.frompyfunc(partial(node.op.forward, **node.params), len(operands), 1)(*operands)
+        else:
+            found = compute(node.op, operands, node.params)
+    except (TypeError, ValueError) as error:
+        raise Unsupported(f"the operation {node.op.name} is not written in operations on scalars") from error
+    array = np.empty(np.shape(data), object)
+    array[...] = found
+    if not all(isinstance(x, Node) for x in array.flat):
+        raise Unsupported(f"{node.op.name} does not depend on its operands through operations on scalars")
+    return array
 
 
 def page_graph(*roots: Node) -> Entry:
@@ -367,13 +431,13 @@ class Arrays:
         self.left: int = MOST_NUMBERS
 
     def __call__(self, data: Data) -> Json:
-        """Return a number; or the shape, range and first rows of an array."""
+        """Return a number; or the shape and first rows of an array."""
         if np.ndim(data) == 0:
             return plain_number(data)
         array = np.asarray(data)
         matrix = array.reshape(-1, array.shape[-1]) if array.size else array.reshape(0, 0)
         shown = matrix[:MOST_ROWS, :MOST_ROWS]
-        entry: Entry = {"shape": list(array.shape), "range": format_array(array)}
+        entry: Entry = {"shape": list(array.shape)}
         if shown.size > self.left:
             return entry
         self.left -= shown.size

@@ -79,6 +79,10 @@ const Engine = (() => {
       return this.nodes.length;
     }
 
+    get scalar() {
+      return true;
+    }
+
     isLeaf(k) {
       return !this.nodes[k].op;
     }
@@ -198,6 +202,10 @@ const Engine = (() => {
       return !this.nodes[k].op;
     }
 
+    get scalar() {
+      return this.nodes.every(node => typeof node.value !== "object");
+    }
+
     // The formula of a local derivative, if it was recorded.
     ruleOf(user, position) {
       const found = this.results.find(({ edge }) => edge[0] === user && edge[1] === position);
@@ -222,5 +230,96 @@ const Engine = (() => {
     }
   }
 
-  return { Graph, Recording, WORDS, f, grouped, isNode, number, operations, unpacked };
+  // An array: its elements, and as a matrix the rows and columns that a page shows.
+  const MOST_ROWS = 24;
+  function arrayOf(shape, flat) {
+    const width = shape[shape.length - 1],
+      rows = [];
+    for (let i = 0; i < flat.length && rows.length < MOST_ROWS; i += width)
+      rows.push(flat.slice(i, i + Math.min(width, MOST_ROWS)));
+    return { shape, flat, rows };
+  }
+
+  // The elements of an array, or of one number.
+  const elements = x => (typeof x === "object" ? x.flat : [x]);
+
+  // A graph of arrays whose elements are nodes of a graph of scalars, which computes both passes.  A node has the
+  // positions of its elements, `cells`, and the scalars that compute it end at `end`.
+  class ArrayGraph extends Recording {
+    constructor(data) {
+      super(data);
+      const owner = [],
+        place = [];
+      this.nodes.forEach(({ cells, end }, k) => {
+        while (owner.length < end) owner.push(k);
+        cells.forEach((cell, i) => (place[cell] = i));
+      });
+      this.elements = new Graph(data.scalars.map(unpacked), this.nodes[this.root].cells[0]);
+      // For each step, the steps between the scalars of both nodes, and the elements to which they contribute.
+      this.parts = this.steps.map(([user, position, argument]) => {
+        const several = this.nodes[user].args.filter(operand => isNode(operand) && operand[0] === argument).length > 1;
+        return this.elements.steps.flatMap(([u, p, a], j) =>
+          owner[u] === user && owner[a] === argument && (!several || p === position) ? [[j, place[a]]] : [],
+        );
+      });
+      this.forward(this.start());
+    }
+
+    get scalar() {
+      return false;
+    }
+
+    collected(k, read) {
+      const { shape, cells } = this.nodes[k];
+      return shape.length ? arrayOf(shape, cells.map(read)) : read(cells[0]);
+    }
+
+    start() {
+      return this.nodes.map((node, k) => (node.op ? NaN : this.collected(k, c => number(this.elements.nodes[c].value))));
+    }
+
+    forward(values) {
+      const scalars = this.elements.start();
+      for (const k of this.leaves) elements(values[k]).forEach((x, i) => (scalars[this.nodes[k].cells[i]] = x));
+      this.elements.forward(scalars);
+      this.nodes.forEach((node, k) => (node.value = values[k] = this.collected(k, c => scalars[c])));
+      this.scalars = scalars;
+      return values;
+    }
+
+    backward(values) {
+      const pass = this.elements.backward(this.scalars),
+        gradients = this.nodes.map((_, k) => this.collected(k, c => pass.gradients[c] || 0)),
+        totals = this.nodes.map(({ cells }) => cells.map(() => 0));
+      const steps = this.steps.map(([, , argument], j) => {
+        const { shape, cells } = this.nodes[argument],
+          share = cells.map(() => 0),
+          shown = flat => (shape.length ? arrayOf(shape, flat) : flat[0]);
+        for (const [part, i] of this.parts[j]) share[i] += pass.steps[part].share;
+        totals[argument] = totals[argument].map((x, i) => x + share[i]);
+        return { sides: this.results[j].sides, share: shown(share), total: shown(totals[argument]) };
+      });
+      return { values, gradients, steps };
+    }
+  }
+
+  // A value of which one element is replaced.
+  const replaced = (value, i, x) =>
+    typeof value === "object"
+      ? arrayOf(
+          value.shape,
+          value.flat.map((old, j) => (i === j ? x : old)),
+        )
+      : x;
+
+  // A value after a step of gradient descent.
+  const descended = (value, gradient, rate) =>
+    typeof value === "object"
+      ? arrayOf(
+          value.shape,
+          value.flat.map((x, i) => x - rate * gradient.flat[i]),
+        )
+      : value - rate * (gradient || 0);
+
+  return { ArrayGraph, Graph, Recording, arrayOf, descended, elements, replaced, WORDS, f, grouped, isNode, number, operations, unpacked };
 })();

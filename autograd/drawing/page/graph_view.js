@@ -291,7 +291,7 @@ class GraphView {
       preserveAspectRatio: "none",
       class: "heat",
     });
-    const picture = svg("image", { ...at(x + width / 4), href: heatMap(node.value) }),
+    const picture = svg("image", at(x + width / 4)),
       gradient = svg("image", at(x + (3 * width) / 4));
     box.append(picture, gradient);
     return { picture, gradient };
@@ -528,8 +528,8 @@ class GraphView {
       "class",
       ["node", ...(k === this.graph.root && !item.closed ? ["root"] : []), ...classes].join(" "),
     );
-    if (picture) picture.style.display = shown ? "" : "none";
-    if (gradient) paintGradient(gradient, complete ? g : undefined);
+    if (picture) paintHeat(picture, shown ? state.values[k] : undefined);
+    if (gradient) paintHeat(gradient, complete ? g : undefined);
     const open = item.closed && `Open ${item.closed.title}${shown ? `, ${texts[0]}` : ""}`;
     box.setAttribute("aria-label", open || this.labelOf(k, state, shown, g, complete));
   }
@@ -615,11 +615,11 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-function paintGradient(image, gradient) {
-  const shown = gradient && gradient.rows && gradient.rows.length;
+function paintHeat(image, array) {
+  const shown = array && array.rows && array.rows.length;
   image.style.display = shown ? "" : "none";
-  if (shown && image.shown !== gradient) {
-    image.setAttribute("href", heatMap(gradient));
-    image.shown = gradient;
+  if (shown && image.shown !== array) {
+    image.setAttribute("href", heatMap(array));
+    image.shown = array;
   }
 }

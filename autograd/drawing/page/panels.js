@@ -149,6 +149,17 @@ const Panels = (() => {
   const MOST_LEAVES = 300; // with a slider
   const ROLES = ["parameter", "input", "target", "constant"];
 
+  const isNumber = ({ value }) => value.trim() !== "" && Number.isFinite(Number(value));
+  const shortened = x => (Number.isFinite(x) ? Number(x.toPrecision(6)) : x);
+
+  // Set the ends of a slider around a number.
+  function center(range, start) {
+    const reach = Math.max(2, 2 * Math.abs(start) || 2),
+      middle = Number.isFinite(start) ? start : 0;
+    range.min = middle - reach;
+    range.max = middle + reach;
+  }
+
   // Rows with a slider, a number, a role and a lock for each leaf; `on` has set(k, x) and role(k, role).
   class Leaves {
     constructor(host, on) {
@@ -170,22 +181,16 @@ const Panels = (() => {
       }
       const more = graph.leaves.length - MOST_LEAVES;
       this.host.replaceChildren(
-        ...graph.leaves.slice(0, MOST_LEAVES).map(k => this.row(k, values[k])),
+        ...graph.leaves
+          .slice(0, MOST_LEAVES)
+          .map(k => (typeof values[k] === "object" ? this.arrayRow(k, values[k]) : this.row(k, values[k]))),
         ...(more > 0 ? [hint(`… and ${more} more leaves.`)] : []),
       );
     }
 
     row(k, start) {
-      const title = this.names[k],
-        reach = Math.max(2, 2 * Math.abs(start) || 2),
-        middle = Number.isFinite(start) ? start : 0;
-      const range = el("input", {
-        type: "range",
-        min: middle - reach,
-        max: middle + reach,
-        step: "any",
-        "aria-label": `Value of ${title}`,
-      });
+      const title = this.names[k];
+      const range = el("input", { type: "range", step: "any", "aria-label": `Value of ${title}` });
       const box = el("input", { type: "number", step: "any", "aria-label": `Value of ${title} as a number` });
       const lock = el("button", { class: "lock", type: "button" }),
         grad = el("span", { class: "gradient" });
@@ -194,34 +199,88 @@ const Panels = (() => {
         { "aria-label": `Role of ${title}` },
         ...ROLES.map(text => el("option", { value: text }, text)),
       );
-      const set = source => () => {
-        if (source.value !== "" && Number.isFinite(Number(source.value))) this.on.set(k, Number(source.value));
-      };
-      range.addEventListener("input", set(range));
-      box.addEventListener("input", set(box));
+      const parts = { range, box, grad, lock, role, at: 0 };
+      center(range, start);
+      for (const source of [range, box])
+        source.addEventListener("input", () => {
+          if (isNumber(source)) this.on.set(k, Number(source.value), parts.at);
+        });
       role.addEventListener("change", () => this.on.role(k, role.value));
       lock.addEventListener("click", () => this.on.role(k, role.value === "parameter" ? "input" : "parameter"));
-      this.rows.set(k, { range, box, grad, lock, role });
+      this.rows.set(k, parts);
       return el("div", { class: "leaf-row" }, el("b", { title }, cut(title, 16)), range, box, role, lock, grad);
     }
 
+    // The row of an array: the slider and the number are those of one element, chosen in a table of all.
+    arrayRow(k, value) {
+      const found = this.row(k, value.flat[0]),
+        parts = this.rows.get(k),
+        { shape, rows } = value,
+        width = shape[shape.length - 1];
+      parts.where = i => `[${shape.map((n, axis) => Math.floor(i / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % n).join(", ")}]`;
+      parts.cells = new Map();
+      const choose = (i, start) => {
+        parts.at = i;
+        parts.range.setAttribute("aria-label", `Value of ${this.names[k]}${parts.where(i)}`);
+        parts.box.setAttribute("aria-label", `Value of ${this.names[k]}${parts.where(i)} as a number`);
+        center(parts.range, start);
+      };
+      const table = el(
+        "table",
+        { class: "matrix" },
+        ...rows.map((row, r) =>
+          el(
+            "tr",
+            {},
+            ...row.map((_, c) => {
+              const i = r * width + c,
+                cell = el("input", { type: "text", inputmode: "text", "aria-label": `${this.names[k]}${parts.where(i)}` });
+              cell.addEventListener("focus", () => {
+                choose(i, Number(cell.value));
+                this.paint(this.state);
+              });
+              cell.addEventListener("input", () => {
+                if (isNumber(cell)) this.on.set(k, Number(cell.value), i);
+              });
+              cell.addEventListener("blur", () => this.paint(this.state));
+              parts.cells.set(i, cell);
+              return el("td", {}, cell);
+            }),
+          ),
+        ),
+      );
+      choose(0, value.flat[0]);
+      const more = value.flat.length - parts.cells.size;
+      found.append(el("div", { class: "matrix-scroll" }, table, ...(more > 0 ? [hint(`… and ${more} more elements.`)] : [])));
+      return found;
+    }
+
     paint(state) {
-      for (const [k, { range, box, grad, lock, role }] of this.rows || []) {
-        const x = state.values[k],
+      this.state = state;
+      for (const [k, { range, box, grad, lock, role, at, cells, where }] of this.rows || []) {
+        const flat = Engine.elements(state.values[k]),
+          x = flat[at],
           locked = state.roles[k] !== "parameter",
-          g = state.complete(k) ? state.gradient(k) : undefined;
+          gradient = state.complete(k) ? state.gradient(k) : undefined,
+          g = gradient && Engine.elements(gradient)[at],
+          largest = cells && (Math.max(...flat.map(Math.abs).filter(Number.isFinite)) || 1);
+        for (const [i, cell] of cells || []) {
+          if (document.activeElement !== cell) cell.value = shortened(flat[i]);
+          cell.parentElement.style.setProperty("--heat", heatColor(flat[i], largest));
+          cell.parentElement.classList.toggle("marked", i === at);
+        }
         if (document.activeElement !== range) {
           range.min = Math.min(range.min, x);
           range.max = Math.max(range.max, x);
           range.value = x;
         }
-        if (document.activeElement !== box) box.value = Number.isFinite(x) ? Number(x.toPrecision(6)) : x;
+        if (document.activeElement !== box) box.value = shortened(x);
         role.value = state.roles[k];
         setText(lock, locked ? "Locked" : "Lock");
         lock.setAttribute("aria-pressed", String(locked));
         lock.setAttribute("aria-label", locked ? `Let descent change ${this.names[k]}` : `Lock ${this.names[k]}`);
         lock.title = locked ? "Descent does not change it" : "Descent changes it";
-        setText(grad, g === undefined ? "" : `d${this.root}/d${this.names[k]} = ${show(g)}`);
+        setText(grad, g === undefined ? "" : `d${this.root}/d${this.names[k]}${cells ? where(at) : ""} = ${show(g)}`);
       }
     }
   }

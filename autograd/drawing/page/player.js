@@ -76,7 +76,7 @@ function load(made, { groups = [], given = new Map(), reason = "", recordedTitle
   roles = Network.roles(graph, names).map((role, k) => (role && given.get(names[k])) || role);
   start = graph.start();
   values = graph.forward(start.slice());
-  scalar = graph instanceof Engine.Graph || graph.nodes.every(node => typeof node.value !== "object");
+  scalar = graph.scalar;
   pass = graph.backward(values);
   step = 0;
   chosen = graph.root;
@@ -323,8 +323,8 @@ function recompute() {
   pass = graph.backward(values);
 }
 
-function setLeaf(k, x) {
-  values[k] = x;
+function setLeaf(k, x, i = 0) {
+  values[k] = Engine.replaced(values[k], i, x);
   past = [];
   recompute();
   if (quiz) setMode(mode);
@@ -354,7 +354,7 @@ function descend(times) {
   if (!past.length) past = [values[graph.root]];
   for (let i = 0; i < times && Number.isFinite(values[graph.root]); i++) {
     moved.forEach(k => {
-      values[k] -= rate * (pass.gradients[k] || 0);
+      values[k] = Engine.descended(values[k], pass.gradients[k], rate);
     });
     recompute();
     past.push(values[graph.root]);
@@ -499,7 +499,8 @@ function showFormula(text, given, wanted) {
     return false;
   }
 }
-const byLeaf = of => new Map(graph.leaves.map(k => [names[k], of[k]]));
+const byLeaf = of =>
+  new Map(graph.leaves.filter(k => typeof of[k] !== "object").map(k => [names[k], of[k]]));
 
 $("formula-form").addEventListener("submit", event => {
   event.preventDefault();
@@ -515,7 +516,7 @@ $("examples").addEventListener("change", () => {
 // A link contains the formula, the values, the roles, the mode and the step.
 function link() {
   const parts = new URLSearchParams(formulaShown ? { formula: formulaShown } : {});
-  for (const k of why ? [] : graph.leaves) parts.append("value", `${names[k]}=${values[k]}`);
+  for (const k of why ? [] : graph.leaves) parts.append("value", `${names[k]}=${Engine.elements(values[k]).join(" ")}`);
   for (const k of graph.leaves) if (roles[k] !== "parameter") parts.append("role", `${names[k]}=${roles[k]}`);
   parts.set("mode", mode);
   parts.set("step", step);
@@ -529,13 +530,19 @@ function followLink() {
       .map(text => [text.slice(0, text.lastIndexOf("=")), text.slice(text.lastIndexOf("=") + 1)]);
     return new Map(split.map(([name, text]) => [name, read(text)]).filter(([, x]) => x !== undefined));
   };
-  const given = pairs("value", text => (Number.isFinite(Number(text)) ? Number(text) : undefined));
+  const lists = pairs("value", text => {
+    const numbers = text.trim().split(/\s+/).map(Number);
+    return numbers.every(Number.isFinite) ? numbers : undefined;
+  });
+  const given = new Map([...lists].map(([name, numbers]) => [name, numbers[0]]));
   const wanted = pairs("role", text => Panels.ROLES.find(role => role === text));
   if (parts.get("formula")) {
     if (!showFormula(parts.get("formula"), given, wanted)) return;
   } else if (!why) {
     graph.leaves.forEach(k => {
-      if (given.has(names[k])) values[k] = given.get(names[k]);
+      const numbers = lists.get(names[k]);
+      if (numbers && numbers.length === Engine.elements(values[k]).length)
+        values[k] = numbers.reduce((value, x, i) => Engine.replaced(value, i, x), values[k]);
       if (wanted.has(names[k])) roles[k] = wanted.get(names[k]);
     });
     recompute();
@@ -563,7 +570,8 @@ $("share").addEventListener("click", async () => {
   }
 });
 
-load(D.steps ? new Engine.Recording(D) : new Engine.Graph(D.nodes.map(Engine.unpacked)), {
+const ofArrays = D.scalars ? Engine.ArrayGraph : Engine.Recording;
+load(D.steps ? new ofArrays(D) : new Engine.Graph(D.nodes.map(Engine.unpacked)), {
   groups: D.groups,
   reason: D.why,
   recordedTitle: D.title,
